@@ -1,0 +1,142 @@
+# One verb per habit; CI calls the same ones. `make` alone lists them.
+#   PYTHON=python3.12   the interpreter that .venv is made from
+#   WORKERS=4           processes for the tests (default: one per core)
+#   OUT=folder          where certificates and reports go (default: build/report)
+#   INSTALL_TORCH=1     also install the pinned torch (always so where CI is set)
+
+PYTHON ?= python3
+VENV ?= .venv
+OUT ?= build/report
+WORKERS ?= auto
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install --quiet --constraint constraints.txt
+# A build environment that stays: an isolated one would be downloaded again for every change.
+BUILD_REQUIRES := cmake nanobind ninja scikit-build-core
+CUDA_HEADERS := "nvidia-cuda-cccl==13.0.*" "nvidia-cuda-crt==13.0.*" "nvidia-cuda-runtime==13.0.*"
+# One thread per process: two workers with two OpenMP threads each on two cores run 80 times slower.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS)
+TRUESTEP := $(BIN)/truestep
+
+# Folders are listed too: their time changes when a file is removed.
+SOURCES := pyproject.toml CMakeLists.txt constraints.txt $(shell find \
+    csrc fast properties reference reports src -name __pycache__ -prune -o ! -name "*.so" -print)
+CXX_SOURCES := $(shell find csrc -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' -o -name '*.h')
+PACKAGES := fast properties reference reports
+PEERS = $(shell $(BIN)/python -c 'from importlib.metadata import entry_points; \
+    print(*sorted(e.name for e in entry_points(group="truestep.backends")))')
+
+ENVIRONMENT := $(VENV)/.environment
+TORCH := $(VENV)/.torch
+INSTALLED := $(VENV)/.installed
+DEV := $(VENV)/.dev
+TYPES := build/types/truestep
+ifneq ($(INSTALL_TORCH)$(CI),)
+WITH_TORCH := $(TORCH)
+endif
+
+.DELETE_ON_ERROR:
+.PHONY: help setup format check test certify peers deep gpu bench report sanitize wheel clean
+
+help:  ## list the verbs
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+
+setup: $(INSTALLED) $(DEV)  ## make .venv, build and install the package and the developers' tools
+
+format: $(DEV)  ## rewrite Python and C++ in house format
+	$(BIN)/ruff check --quiet --fix --select I,RUF100 .
+	$(BIN)/ruff format .
+	$(if $(CXX_SOURCES),$(BIN)/clang-format -i $(CXX_SOURCES))
+
+check: $(INSTALLED) $(DEV) $(TYPES)  ## lint, types, completeness, doctests: under 30 seconds
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(if $(CXX_SOURCES),$(BIN)/clang-format --dry-run --Werror $(CXX_SOURCES))
+	MYPYPATH=build/types $(BIN)/mypy --cache-dir build/mypy_cache --package truestep
+	OMP_NUM_THREADS=1 $(BIN)/pytest --quiet tests/packaging
+	$(BIN)/pytest --quiet --doctest-modules --doctest-ignore-import-errors \
+	    --ignore-glob='*/suite/*' --ignore-glob='*/peers/*' --pyargs truestep || [ $$? -eq 5 ]
+
+test: $(INSTALLED)  ## the tests of the suite itself and the conformance suite as installed
+	$(PYTEST) --pyargs tests/ truestep.properties
+
+certify: $(INSTALLED)  ## certify the CPU kernels; ends with the path of the report
+	$(TRUESTEP) certify cpu --out $(OUT)/cpu
+
+# A failing peer (status 1) is a finding, not the end of the run.
+peers: $(VENV)/.peers  ## install the third-party libraries, certify each, and report them side by side
+	for name in $(PEERS); do \
+	    $(TRUESTEP) certify $$name --out $(OUT)/$$name || [ $$? -eq 1 ] || exit 2; \
+	done
+	$(MAKE) --no-print-directory report
+
+deep: $(INSTALLED)  ## the most thorough level
+	$(TRUESTEP) certify cpu --level deep --out $(OUT)/cpu-deep
+
+gpu: $(VENV)/.gpu  ## certify the CUDA kernels on this machine's GPU
+	$(TRUESTEP) certify cuda --out $(OUT)/cuda
+
+bench: $(INSTALLED)  ## our kernels and the installed peers, as ratios to the roofline
+	$(TRUESTEP) bench
+
+report: $(INSTALLED)  ## one report over every certificate under OUT
+	$(TRUESTEP) report $$(find $(OUT) -name 'certificate*.json' | sort) --out $(OUT)
+
+# AddressSanitizer has to be loaded before Python; Python itself never frees everything it allocates.
+sanitize: $(INSTALLED)  ## the kernels' tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(INSTALL) --no-build-isolation --no-deps --upgrade --target build/sanitize/site \
+	    -Cbuild-dir=build/sanitize/cmake -Ccmake.define.TRUESTEP_SANITIZE=address,undefined .
+	PYTHONPATH=build/sanitize/site LD_PRELOAD="$$(g++ -print-file-name=libasan.so) \
+	    $$(g++ -print-file-name=libubsan.so) $$(g++ -print-file-name=libstdc++.so)" \
+	    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	    OMP_NUM_THREADS=2 PYTHONMALLOC=malloc $(BIN)/pytest -p no:cacheprovider tests/fast
+
+wheel: $(ENVIRONMENT)  ## build the wheel into build/dist
+	rm -rf build/dist
+	$(PIP) wheel --quiet --no-build-isolation --no-deps --wheel-dir build/dist .
+
+clean:  ## remove .venv and everything built
+	rm -rf $(VENV) build dist
+
+$(ENVIRONMENT):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "TrueStep needs Python >= 3.11; $(PYTHON) is $$($(PYTHON) --version 2>&1). Set PYTHON."; \
+	    exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+	    echo "$(PYTHON) cannot make environments: install python3-venv (Debian, Ubuntu)."; exit 1; }
+	@$(PYTHON) -c 'import os, sys, sysconfig; \
+	    sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' || { \
+	    echo "$(PYTHON) has no headers: install python3-dev (Debian, Ubuntu)."; exit 1; }
+	@command -v $${CXX:-g++} > /dev/null || { echo "no C++ compiler: install g++ or set CXX."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) $(BUILD_REQUIRES)
+	$(INSTALL) $(CUDA_HEADERS) || echo "NVIDIA's headers are not to be had: cuda_on_cpu is left out."
+	@touch $@
+
+$(TORCH): constraints.txt | $(ENVIRONMENT)
+	$(INSTALL) torch
+	@touch $@
+
+$(INSTALLED): $(SOURCES) | $(ENVIRONMENT) $(WITH_TORCH)
+	$(INSTALL) --no-build-isolation .
+	@touch $@
+
+$(DEV): constraints.txt | $(ENVIRONMENT)
+	$(INSTALL) clang-format mypy ruff
+	@touch $@
+
+# torch first: several of the peers would otherwise choose one of their own.
+$(VENV)/.peers: $(INSTALLED) | $(TORCH)
+	$(INSTALL) --no-build-isolation '.[peers]'
+	@touch $@
+
+$(VENV)/.gpu: $(INSTALLED) | $(TORCH)
+	$(INSTALL) --no-build-isolation '.[gpu]'
+	@touch $@
+
+# mypy cannot follow the folder table, so it gets the package as a tree of links.
+$(TYPES): Makefile
+	@rm -rf $@ && mkdir -p $@
+	@ln -s $(foreach name,$(PACKAGES),$(CURDIR)/$(name)) $(CURDIR)/src/truestep/* $@
+	@touch $@

@@ -1,0 +1,246 @@
+// truestep.fast._core: the C++ kernels, seen from Python. Tensors are passed as tables of addresses;
+// truestep.fast.cpu owns the arrays behind them and checks types, shapes and contiguity.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "cpu/dispatch.h"
+#include "cpu/optimizers.h"
+#include "cpu/partition.h"
+#include "cpu/quantizers.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace {
+
+using truestep::AdamWConstants;
+using truestep::AdamWHyper;
+using truestep::kCodes;
+using truestep::kMaxBlock;
+using truestep::kMinBlock;
+using truestep::u16;
+using truestep::u8;
+namespace cpu = truestep::cpu;
+
+template <class T>
+using Vector = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Table = Vector<const std::int64_t>;
+using Indices = Vector<const std::int32_t>;
+using ConstantTable = nb::ndarray<const float, nb::shape<-1, 9>, nb::c_contig, nb::device::cpu>;
+
+static_assert(sizeof(AdamWConstants) == 9 * sizeof(float), "ConstantTable rows are AdamWConstants");
+
+[[noreturn]] void fail(const std::string& message) { throw std::invalid_argument(message); }
+
+void require_sizes(const Table& sizes) {
+  for (std::size_t i = 0; i < sizes.shape(0); ++i) {
+    if (sizes.data()[i] < 0) {
+      fail("sizes[" + std::to_string(i) + "] must be >= 0, got " + std::to_string(sizes.data()[i]));
+    }
+  }
+}
+
+void require_count(const std::string& name, std::size_t got, std::size_t wanted) {
+  if (got != wanted) {
+    fail(name + " must have " + std::to_string(wanted) + " entries, got " + std::to_string(got));
+  }
+}
+
+void require_addresses(const std::string& name, const Table& addresses, const Table& sizes,
+                       std::int64_t alignment) {
+  require_count(name, addresses.shape(0), sizes.shape(0));
+  for (std::size_t i = 0; i < sizes.shape(0); ++i) {
+    const std::int64_t address = addresses.data()[i];
+    if (sizes.data()[i] > 0 && (address == 0 || address % alignment != 0)) {
+      fail(name + "[" + std::to_string(i) + "] must be a multiple of " + std::to_string(alignment) +
+           " and not zero, got " + std::to_string(address));
+    }
+  }
+}
+
+void require_threads(int threads) {
+  if (threads < 0) fail("threads must be >= 0, got " + std::to_string(threads));
+}
+
+void require_block_size(std::int64_t block_size) {
+  const bool power_of_two = (block_size & (block_size - 1)) == 0;
+  if (block_size < kMinBlock || block_size > kMaxBlock || !power_of_two) {
+    fail("block_size must be a power of two from " + std::to_string(kMinBlock) + " to " +
+         std::to_string(kMaxBlock) + ", got " + std::to_string(block_size));
+  }
+}
+
+cpu::TensorList tensor_list(const Table& sizes, const ConstantTable& constants,
+                            const Indices& index) {
+  require_sizes(sizes);
+  require_count("constant_index", index.shape(0), sizes.shape(0));
+  const std::size_t rows = constants.shape(0);
+  for (std::size_t i = 0; i < index.shape(0); ++i) {
+    const std::int32_t row = index.data()[i];
+    if (row < 0 || static_cast<std::size_t>(row) >= rows) {
+      fail("constant_index[" + std::to_string(i) + "] must lie in [0, " + std::to_string(rows) +
+           "), got " + std::to_string(row));
+    }
+  }
+  return {static_cast<std::int64_t>(sizes.shape(0)), sizes.data(),
+          reinterpret_cast<const AdamWConstants*>(constants.data()), index.data()};
+}
+
+template <void (*Step)(const cpu::TensorList&, const cpu::AdamWAddresses&, int), int kParameterSize>
+void adamw(Table p, Table g, Table m, Table v, Table sizes, ConstantTable constants, Indices index,
+           int threads) {
+  const cpu::TensorList list = tensor_list(sizes, constants, index);
+  require_addresses("p", p, sizes, kParameterSize);
+  require_addresses("g", g, sizes, kParameterSize);
+  require_addresses("m", m, sizes, 4);
+  require_addresses("v", v, sizes, 4);
+  require_threads(threads);
+  const nb::gil_scoped_release unlocked;
+  Step(list, {p.data(), g.data(), m.data(), v.data()}, threads);
+}
+
+void adamw_8bit(Table p, Table g, Table m_code, Table m_absmax, Table v_code, Table v_absmax,
+                Table sizes, ConstantTable constants, Indices index, const cpu::Codebook& m_map,
+                const cpu::Codebook& v_map, std::int64_t block_size, int threads) {
+  const cpu::TensorList list = tensor_list(sizes, constants, index);
+  require_addresses("p", p, sizes, 4);
+  require_addresses("g", g, sizes, 4);
+  require_addresses("m_code", m_code, sizes, 1);
+  require_addresses("m_absmax", m_absmax, sizes, 4);
+  require_addresses("v_code", v_code, sizes, 1);
+  require_addresses("v_absmax", v_absmax, sizes, 4);
+  require_block_size(block_size);
+  require_threads(threads);
+  const nb::gil_scoped_release unlocked;
+  cpu::adamw_8bit(list,
+                  {p.data(), g.data(), m_code.data(), m_absmax.data(), v_code.data(),
+                   v_absmax.data()},
+                  m_map, v_map, block_size, threads);
+}
+
+// n, once code and absmax fit it.
+std::int64_t require_blocks(std::size_t n, std::size_t codes, std::size_t absmaxima,
+                            std::int64_t block_size, int threads) {
+  require_block_size(block_size);
+  require_threads(threads);
+  require_count("code", codes, n);
+  const std::size_t block = static_cast<std::size_t>(block_size);
+  require_count("absmax", absmaxima, (n + block - 1) / block);
+  return static_cast<std::int64_t>(n);
+}
+
+void quantize(const cpu::Codebook& map, Vector<const float> x, Vector<u8> code,
+              Vector<float> absmax, std::int64_t block_size, int threads) {
+  const std::int64_t n =
+      require_blocks(x.shape(0), code.shape(0), absmax.shape(0), block_size, threads);
+  const nb::gil_scoped_release unlocked;
+  cpu::quantize(map, x.data(), code.data(), absmax.data(), n, block_size, threads);
+}
+
+void dequantize(const cpu::Codebook& map, Vector<const u8> code, Vector<const float> absmax,
+                Vector<float> x, std::int64_t block_size, int threads) {
+  const std::int64_t n =
+      require_blocks(x.shape(0), code.shape(0), absmax.shape(0), block_size, threads);
+  const nb::gil_scoped_release unlocked;
+  cpu::dequantize(map, code.data(), absmax.data(), x.data(), n, block_size, threads);
+}
+
+void bfloat16_encode(Vector<const float> x, Vector<u16> code, int threads) {
+  require_threads(threads);
+  require_count("code", code.shape(0), x.shape(0));
+  const nb::gil_scoped_release unlocked;
+  cpu::bfloat16_encode(x.data(), code.data(), static_cast<std::int64_t>(x.shape(0)), threads);
+}
+
+void bfloat16_decode(Vector<const u16> code, Vector<float> x, int threads) {
+  require_threads(threads);
+  require_count("x", x.shape(0), code.shape(0));
+  const nb::gil_scoped_release unlocked;
+  cpu::bfloat16_decode(code.data(), x.data(), static_cast<std::int64_t>(x.shape(0)), threads);
+}
+
+void init_codebook(cpu::Codebook* codebook, Vector<const float> values) {
+  require_count("values", values.shape(0), kCodes);
+  new (codebook) cpu::Codebook;
+  if (const char* wrong = cpu::build_codebook(values.data(), *codebook)) fail(wrong);
+}
+
+std::vector<float> adamw_constants(double lr, double beta1, double beta2, double eps,
+                                   double weight_decay, bool maximize, double t) {
+  if (!(t >= 1)) fail("t must be >= 1, got " + std::to_string(t));
+  const AdamWConstants c =
+      cpu::constants_of(AdamWHyper{lr, beta1, beta2, eps, weight_decay, maximize}, t);
+  const float* first = &c.beta1;
+  return std::vector<float>(first, first + 9);
+}
+
+std::vector<std::tuple<std::int64_t, std::int64_t, std::int64_t>> pieces(
+    Table sizes, std::int64_t granule, std::int64_t part, std::int64_t parts) {
+  require_sizes(sizes);
+  if (granule < 1) fail("granule must be >= 1, got " + std::to_string(granule));
+  if (part < 0 || part >= parts) {
+    fail("part must lie in [0, " + std::to_string(parts) + "), got " + std::to_string(part));
+  }
+  const cpu::Partition partition(sizes.data(), static_cast<std::int64_t>(sizes.shape(0)), granule);
+  std::vector<std::tuple<std::int64_t, std::int64_t, std::int64_t>> result;
+  partition.for_each_piece(part, parts, [&](const cpu::Piece& piece) {
+    result.emplace_back(piece.tensor, piece.begin, piece.end);
+  });
+  return result;
+}
+
+void set_instruction_set(const std::string& name) {
+  if (cpu::set_instruction_set(name)) return;
+  std::string known;
+  for (const std::string& set : cpu::instruction_sets()) known += (known.empty() ? "" : ", ") + set;
+  fail("instruction set must be one of " + known + "; got '" + name + "'");
+}
+
+}  // namespace
+
+NB_MODULE(_core, module) {
+  module.doc() = "TrueStep's C++ kernels; truestep.fast.cpu is the interface to use.";
+  module.def("instruction_sets", &cpu::instruction_sets,
+             "Names of the instruction sets this processor can run, narrowest first.");
+  module.def(
+      "instruction_set", [] { return std::string(cpu::kernels().name); },
+      "The instruction set that the kernels use.");
+  module.def("set_instruction_set", &set_instruction_set, "name"_a,
+             "Use the named instruction set from now on, in every thread.");
+  module.def("pieces", &pieces, "sizes"_a, "granule"_a, "part"_a, "parts"_a,
+             "The (tensor, begin, end) runs of one part of a list of tensors.");
+
+  module.def("bfloat16_encode", &bfloat16_encode, "x"_a, "code"_a, "threads"_a = 0,
+             "Fill code with the nearest bfloat16 of every element.");
+  module.def("bfloat16_decode", &bfloat16_decode, "code"_a, "x"_a, "threads"_a = 0,
+             "Fill x with the value of every code.");
+  nb::class_<cpu::Codebook>(module, "DynamicMap", "256 ascending values, prepared for searching.")
+      .def("__init__", &init_codebook, "values"_a);
+  module.def("quantize", &quantize, "map"_a, "x"_a, "code"_a, "absmax"_a, "block_size"_a,
+             "threads"_a = 0, "Fill code and absmax from x.");
+  module.def("dequantize", &dequantize, "map"_a, "code"_a, "absmax"_a, "x"_a, "block_size"_a,
+             "threads"_a = 0, "Fill x from code and absmax.");
+
+  module.def("adamw_constants", &adamw_constants, "lr"_a, "beta1"_a, "beta2"_a, "eps"_a,
+             "weight_decay"_a, "maximize"_a, "t"_a,
+             "The float32 constants of step t, in the order of AdamWConstants.");
+  module.def("adamw_float32", &adamw<cpu::adamw_float32, 4>, "p"_a, "g"_a, "m"_a, "v"_a, "sizes"_a,
+             "constants"_a, "constant_index"_a, "threads"_a = 0,
+             "One step in place on float32 tensors given by address.");
+  module.def("adamw_bfloat16", &adamw<cpu::adamw_bfloat16, 2>, "p"_a, "g"_a, "m"_a, "v"_a,
+             "sizes"_a, "constants"_a, "constant_index"_a, "threads"_a = 0,
+             "One step in place on bfloat16 parameters and gradients with float32 moments.");
+  module.def("adamw_8bit", &adamw_8bit, "p"_a, "g"_a, "m_code"_a, "m_absmax"_a, "v_code"_a,
+             "v_absmax"_a, "sizes"_a, "constants"_a, "constant_index"_a, "m_map"_a, "v_map"_a,
+             "block_size"_a, "threads"_a = 0,
+             "One step in place on float32 tensors with block-wise 8-bit moments.");
+}

@@ -1,0 +1,47 @@
+#include "dispatch.h"
+
+#include <atomic>
+
+namespace truestep::cpu {
+namespace {
+
+std::vector<const Kernels*> supported() {
+  std::vector<const Kernels*> sets{&kBaselineKernels};
+#if defined(TRUESTEP_X86)
+  // These also ask the operating system whether it saves the wide registers.
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx2")) sets.push_back(&kAvx2Kernels);
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+    sets.push_back(&kAvx512Kernels);
+  }
+#endif
+  return sets;
+}
+
+std::atomic<const Kernels*>& chosen() {
+  static std::atomic<const Kernels*> set{supported().back()};
+  return set;
+}
+
+}  // namespace
+
+std::vector<std::string> instruction_sets() {
+  std::vector<std::string> names;
+  for (const Kernels* set : supported()) names.emplace_back(set->name);
+  return names;
+}
+
+bool set_instruction_set(const std::string& name) {
+  for (const Kernels* set : supported()) {
+    if (name == set->name) {
+      chosen().store(set);
+      return true;
+    }
+  }
+  return false;
+}
+
+const Kernels& kernels() { return *chosen().load(); }
+
+}  // namespace truestep::cpu

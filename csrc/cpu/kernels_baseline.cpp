@@ -1,0 +1,7 @@
+#include "loops.h"
+
+namespace truestep::cpu {
+
+const Kernels kBaselineKernels = kernels_with<BucketLookup>("baseline");
+
+}  // namespace truestep::cpu

@@ -1,0 +1,262 @@
+"""In-place steps of the C++ kernels over a fixed list of NumPy tensors.
+
+A plan checks its tensors once and keeps them with a table of their addresses, so that a step over a
+thousand small ones is one call. Refill the gradients between steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from truestep.fast.protocol import Array, BackendUnavailable, numpy_dtype
+from truestep.reference.optimizers import adamw, adamw_8bit
+from truestep.reference.quantizers import dynamic_8bit
+
+try:
+    from truestep.fast import _core
+except ImportError as error:
+    raise BackendUnavailable(f"truestep.fast._core is not built: {error}") from error
+
+DIALECT: Mapping[str, str] = {"decay": "before", "eps_placement": "outside"}
+DIALECT_8BIT: Mapping[str, str] = {"decay": "before"}
+# What the quantizer does without being asked, as fields of its Hyper; it varies map and block_size.
+QUANTIZER = {
+    "absmax_floor": 0.0,
+    "nan": "propagate",
+    "normalise": "divide",
+    "ties": "lower",
+    "zero_block": "code_of_zero",
+}
+FLOAT32 = numpy_dtype("float32")
+UINT8 = np.dtype(np.uint8)
+
+
+def require_offered(hyper: Any, offered: Mapping[str, Any]) -> None:
+    """Raise unless every field that hyper shares with offered has the offered value."""
+    for field, value in offered.items():
+        if getattr(hyper, field, value) != value:
+            raise ValueError(
+                f"{field} must be {value!r} for the cpu kernels, got {getattr(hyper, field)!r}"
+            )
+
+
+def checked(name: str, tensors: Sequence[Array], dtype: Any, sizes: Sequence[int]) -> list[Array]:
+    """The tensors as a list, once each is a C-contiguous, aligned array of that dtype and size."""
+    if len(tensors) != len(sizes):
+        raise ValueError(f"{name} must hold {len(sizes)} tensors, got {len(tensors)}")
+    for i, (tensor, size) in enumerate(zip(tensors, sizes, strict=True)):
+        if not isinstance(tensor, np.ndarray):
+            raise TypeError(f"{name}[{i}] must be a NumPy array, got {type(tensor).__name__}")
+        if tensor.dtype != dtype:
+            raise TypeError(f"{name}[{i}] must be {dtype}, got {tensor.dtype}")
+        if not (tensor.flags.c_contiguous and tensor.flags.aligned):
+            raise ValueError(
+                f"{name}[{i}] must be C-contiguous and aligned, got strides {tensor.strides}"
+            )
+        if tensor.size != size:
+            raise ValueError(f"{name}[{i}] must have {size} elements, got {tensor.size}")
+        if name != "grads" and not tensor.flags.writeable:
+            raise ValueError(f"{name}[{i}] must be writable, got a read-only array")
+    return list(tensors)
+
+
+def require_disjoint(tensors: Mapping[str, Sequence[Array]]) -> None:
+    """Raise if the memory of two tensors overlaps: the kernels assume that it does not."""
+    spans = sorted(
+        (address_of(tensor), address_of(tensor) + tensor.nbytes, f"{name}[{i}]")
+        for name, group in tensors.items()
+        for i, tensor in enumerate(group)
+        if tensor.size
+    )
+    for (_, end, name), (start, _, other) in pairwise(spans):
+        if start < end:
+            raise ValueError(f"{other} must not overlap {name}, got {end - start} shared bytes")
+
+
+def address_of(tensor: Array) -> int:
+    """The address of the first element."""
+    return int(tensor.__array_interface__["data"][0])
+
+
+def address_tables(tensors: Mapping[str, Sequence[Array]]) -> dict[str, Any]:
+    """The addresses of the first elements, by name; the caller keeps the tensors alive."""
+    require_disjoint(tensors)
+    return {
+        name: np.array([address_of(tensor) for tensor in group], dtype=np.int64)
+        for name, group in tensors.items()
+    }
+
+
+AnyHyper = adamw.Hyper | adamw_8bit.Hyper
+
+
+def constants(h: AnyHyper, t: int) -> list[float]:
+    """The float32 constants of step t >= 1, formed in double."""
+    require_offered(h, DIALECT)
+    return _core.adamw_constants(
+        h.lr, h.beta1, h.beta2, h.eps, h.weight_decay, h.maximize, float(t)
+    )
+
+
+def constant_table(
+    count: int, hyper: AnyHyper | Sequence[AnyHyper], t: int | Sequence[int]
+) -> dict[str, Any]:
+    """The distinct rows of constants that count tensors need, and the row of each tensor."""
+    if not isinstance(hyper, Sequence) and isinstance(t, int):
+        row = np.array([constants(hyper, t)], dtype=np.float32)
+        return {"constants": row, "constant_index": np.zeros(count, dtype=np.int32)}
+    hypers = list(hyper) if isinstance(hyper, Sequence) else [hyper] * count
+    steps = [t] * count if isinstance(t, int) else list(t)
+    if len(hypers) != count or len(steps) != count:
+        raise ValueError(
+            f"hyper and t must have {count} entries, got {len(hypers)} and {len(steps)}"
+        )
+    rows: dict[tuple[AnyHyper, int], int] = {}
+    index = [rows.setdefault(key, len(rows)) for key in zip(hypers, steps, strict=True)]
+    table = np.array([constants(h, number) for h, number in rows], dtype=np.float32)
+    return {"constants": table.reshape(-1, 9), "constant_index": np.array(index, dtype=np.int32)}
+
+
+@cache
+def dynamic_map(signed: bool, kind: str = "fused") -> _core.DynamicMap:
+    """The reference's map of that kind, prepared for the kernels."""
+    h = dynamic_8bit.Hyper(signed=signed, map=kind)  # type: ignore[arg-type]
+    return _core.DynamicMap(dynamic_8bit.all_values(h).astype(np.float32))
+
+
+class AdamW:
+    """AdamW in place, decay before the step.
+
+    params and grads: float32, or all of them bfloat16; m and v: float32, of the same sizes, zero
+    before the first step. Every tensor is C-contiguous and overlaps no other.
+    """
+
+    __slots__ = ("_addresses", "_kernel", "_sizes", "_tensors")
+
+    def __init__(
+        self,
+        params: Sequence[Array],
+        grads: Sequence[Array],
+        m: Sequence[Array],
+        v: Sequence[Array],
+    ) -> None:
+        kernels = {FLOAT32: _core.adamw_float32, numpy_dtype("bfloat16"): _core.adamw_bfloat16}
+        dtype = params[0].dtype if params else FLOAT32
+        if dtype not in kernels:
+            raise TypeError(f"params must be {' or '.join(map(str, kernels))}, got {dtype}")
+        sizes = [p.size for p in params]
+        self._kernel = kernels[dtype]
+        self._tensors = {
+            "p": checked("params", params, dtype, sizes),
+            "g": checked("grads", grads, dtype, sizes),
+            "m": checked("m", m, FLOAT32, sizes),
+            "v": checked("v", v, FLOAT32, sizes),
+        }
+        self._addresses = address_tables(self._tensors)
+        self._sizes = np.array(sizes, dtype=np.int64)
+
+    def step(
+        self,
+        hyper: adamw.Hyper | Sequence[adamw.Hyper],
+        t: int | Sequence[int],
+        threads: int = 0,
+    ) -> None:
+        """Step number t (the first is 1) on every tensor; both arguments may be one per tensor.
+
+        threads: zero leaves the choice to OpenMP. The result does not depend on it.
+        """
+        table = constant_table(len(self._sizes), hyper, t)
+        self._kernel(**self._addresses, sizes=self._sizes, **table, threads=threads)
+
+
+class AdamW8bit:
+    """AdamW in place on moments kept as block-wise dynamic 8-bit codes, decay before the step.
+
+    params and grads: float32; m_code and v_code: uint8, of the same sizes; m_absmax and v_absmax:
+    float32, one number per block_size elements, zero before the first step. Every tensor is
+    C-contiguous and overlaps no other. block_size: 64, 128, ..., 4096. kind: the map's, "fused" or
+    "separate".
+    """
+
+    __slots__ = ("_addresses", "_fixed", "_sizes", "_tensors")
+
+    def __init__(
+        self,
+        params: Sequence[Array],
+        grads: Sequence[Array],
+        m_code: Sequence[Array],
+        m_absmax: Sequence[Array],
+        v_code: Sequence[Array],
+        v_absmax: Sequence[Array],
+        block_size: int = 256,
+        kind: str = "fused",
+    ) -> None:
+        if block_size not in dynamic_8bit.BLOCK_SIZES:
+            raise ValueError(
+                f"block_size must be one of {dynamic_8bit.BLOCK_SIZES}, got {block_size!r}"
+            )
+        sizes = [p.size for p in params]
+        blocks = [-(-size // block_size) for size in sizes]
+        self._tensors = {
+            "p": checked("params", params, FLOAT32, sizes),
+            "g": checked("grads", grads, FLOAT32, sizes),
+            "m_code": checked("m_code", m_code, UINT8, sizes),
+            "m_absmax": checked("m_absmax", m_absmax, FLOAT32, blocks),
+            "v_code": checked("v_code", v_code, UINT8, sizes),
+            "v_absmax": checked("v_absmax", v_absmax, FLOAT32, blocks),
+        }
+        self._addresses = address_tables(self._tensors)
+        self._sizes = np.array(sizes, dtype=np.int64)
+        self._fixed: dict[str, Any] = {
+            "m_map": dynamic_map(True, kind),
+            "v_map": dynamic_map(False, kind),
+            "block_size": block_size,
+        }
+
+    def step(
+        self,
+        hyper: AnyHyper | Sequence[AnyHyper],
+        t: int | Sequence[int],
+        threads: int = 0,
+    ) -> None:
+        """As in AdamW; the block size and map are the plan's, whatever hyper says of them."""
+        table = constant_table(len(self._sizes), hyper, t)
+        _core.adamw_8bit(
+            **self._addresses, sizes=self._sizes, **table, **self._fixed, threads=threads
+        )
+
+
+def quantize(
+    x: Array, signed: bool, block_size: int, kind: str = "fused", threads: int = 0
+) -> tuple[Array, Array]:
+    """Codes shaped like the float32 x, read in C order, and the absmax of every block."""
+    if x.dtype != FLOAT32:
+        raise TypeError(f"x must be float32, got {x.dtype}")
+    flat = np.ascontiguousarray(x).reshape(-1)
+    code = np.empty(flat.size, dtype=np.uint8)
+    absmax = np.empty(-(-flat.size // block_size), dtype=np.float32)
+    _core.quantize(dynamic_map(signed, kind), flat, code, absmax, block_size, threads)
+    return code.reshape(x.shape), absmax
+
+
+def dequantize(
+    code: Array,
+    absmax: Array,
+    signed: bool,
+    block_size: int,
+    kind: str = "fused",
+    threads: int = 0,
+) -> Array:
+    """The float32 numbers behind codes and absmax, shaped like code."""
+    if code.dtype != UINT8 or absmax.dtype != FLOAT32:
+        raise TypeError(f"code must be uint8 and absmax float32, got {code.dtype}, {absmax.dtype}")
+    flat = np.ascontiguousarray(code).reshape(-1)
+    x = np.empty(flat.size, dtype=np.float32)
+    scale = np.ascontiguousarray(absmax).reshape(-1)
+    _core.dequantize(dynamic_map(signed, kind), flat, scale, x, block_size, threads)
+    return x.reshape(code.shape)

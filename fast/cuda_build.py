@@ -1,0 +1,313 @@
+"""Compiles CUDA sources without a GPU: for the host, through cuda_on_cpu, and to PTX, through NVRTC.
+
+Results are cached by a hash of everything that went in, in $TRUESTEP_CACHE, else in the user's cache
+folder, so that a source tree or a changed copy of one costs a compilation only once.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from truestep.fast.protocol import BackendUnavailable
+
+# The oldest that CUDA 13 compiles for, and one of each generation since.
+ARCHITECTURES = ("75", "80", "90", "100", "120")
+
+SANITIZERS = {
+    "": (),
+    "address": ("-fsanitize=address",),
+    "thread": ("-fsanitize=thread",),
+}
+
+# What the runtime reports itself, with the kernel, block and thread, at little cost.
+CHECKS = "-fsanitize=alignment,bounds,integer-divide-by-zero,null,shift,signed-integer-overflow"
+
+_KERNEL = re.compile(
+    r'extern\s+"C"\s+__global__\s+(?:__launch_bounds__\s*\([^)]*\)\s*)?void\s+'
+    r"(?:__launch_bounds__\s*\([^)]*\)\s*)?(\w+)\s*\("
+)
+_DYNAMIC_SHARED = re.compile(r"extern\s+__shared__\s+[^;\[\]]*?(\w+)\s*\[\s*\]\s*;")
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+# What a block can opt in to on compute capability 9.0, the most of the supported architectures
+# (227 KiB), and the bytes that the runtime watches behind it.
+_DYNAMIC_SHARED_CAPACITY = 227 * 1024 + 256
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """A tree of CUDA sources: root holds rules/ and formats/, sources are the .cu files to compile."""
+
+    root: Path
+    files: tuple[Path, ...]
+
+    def kernels(self) -> dict[str, Path]:
+        """The name of every kernel, with the file that holds it."""
+        return {name: path for path in self.files for name in _KERNEL.findall(_code(path))}
+
+
+def sources(root: Path | None = None, files: Iterable[Path] = ()) -> Sources:
+    """The shipped CUDA sources, or those of a tree of the same layout, or files that include from it."""
+    root = source_root() if root is None else Path(root).resolve()
+    chosen = tuple(Path(path).resolve() for path in files) or tuple(sorted(root.glob("cuda/*.cu")))
+    if not chosen:
+        raise BackendUnavailable(f"no CUDA sources in {root / 'cuda'}")
+    return Sources(root, chosen)
+
+
+def source_root() -> Path:
+    """The folder of the shipped C++ and CUDA sources, beside this package in a wheel as in a checkout."""
+    return Path(__file__).resolve().parents[1] / "csrc"
+
+
+def _code(path: Path) -> str:
+    return _COMMENT.sub("", path.read_text(encoding="utf-8"))
+
+
+def nvidia_folders() -> list[Path]:
+    """Where NVIDIA's headers and libraries can be: its PyPI packages first, then an installed toolkit."""
+    found: list[Path] = []
+    package = importlib.util.find_spec("nvidia")
+    for place in (package.submodule_search_locations or ()) if package else ():
+        # CUDA 13 shares one folder; until then every component had its own.
+        found += [Path(place) / "cu13", Path(place) / "cuda_runtime", Path(place) / "cuda_nvrtc"]
+    for variable in ("CUDA_HOME", "CUDA_PATH"):
+        if os.environ.get(variable):
+            found.append(Path(os.environ[variable]))
+    if nvcc := shutil.which("nvcc"):
+        found.append(Path(nvcc).resolve().parents[1])
+    found.append(Path("/usr/local/cuda"))
+    return [folder for folder in found if folder.is_dir()]
+
+
+@cache
+def nvidia_include() -> Path:
+    """The folder of NVIDIA's headers. Raises BackendUnavailable if there is none with all we need."""
+    for folder in nvidia_folders():
+        include = folder / "include"
+        if all((include / name).is_file() for name in ("cuda_bf16.h", "vector_types.h")) and (
+            include / "crt" / "host_defines.h"
+        ).is_file():
+            return include
+    raise BackendUnavailable(
+        "NVIDIA's headers are not installed: pip install nvidia-cuda-runtime nvidia-cuda-crt "
+        "nvidia-cuda-cccl"
+    )
+
+
+@cache
+def compiler() -> tuple[str, str]:
+    """The C++ compiler and its version. Raises BackendUnavailable if there is none."""
+    for name in filter(None, (os.environ.get("CXX"), "g++", "c++")):
+        if path := shutil.which(name):
+            version = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
+            return path, version.stdout.splitlines()[0]
+    raise BackendUnavailable("no C++ compiler: none of $CXX, g++ and c++ was found")
+
+
+def cache_folder() -> Path:
+    """The folder of compiled libraries; created if need be."""
+    chosen = os.environ.get("TRUESTEP_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME")
+    folder = Path(chosen) if chosen else Path(base or Path.home() / ".cache") / "truestep"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+class CompilationError(RuntimeError):
+    """A compiler rejected the sources; the message is its own."""
+
+
+def _hash(*parts: str | bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "little") + data)
+    return digest.hexdigest()[:24]
+
+
+def _contents(paths: Iterable[Path]) -> bytes:
+    return b"\0".join(path.name.encode() + b"\0" + path.read_bytes() for path in sorted(paths))
+
+
+def _produce(target: Path, command: Sequence[str]) -> Path:
+    # Written beside the target and renamed, so that several processes can do the same at once.
+    if not target.exists():
+        partial = target.with_name(f"{target.stem}.{os.getpid()}{target.suffix}")
+        done = subprocess.run([*command, "-o", str(partial)], capture_output=True, text=True)
+        if done.returncode != 0:
+            partial.unlink(missing_ok=True)
+            raise CompilationError(f"{' '.join(command)}\n{done.stderr.strip()}")
+        partial.replace(target)
+    return target
+
+
+def host_library(
+    chosen: Sources, sanitizer: str = "", defines: Sequence[str] = (), main: Path | None = None
+) -> Path:
+    """Compiles sources for the host with cuda_on_cpu: a shared library, or a program if main is given.
+
+    main: a .cpp file with a main function that launches kernels through the C interface; the thread
+    and address sanitizers need to be in a program from its start. defines: "NAME" or "NAME=VALUE".
+    """
+    if sanitizer not in SANITIZERS:
+        raise ValueError(f"sanitizer must be one of {sorted(SANITIZERS)}, got {sanitizer!r}")
+    path, version = compiler()
+    include = nvidia_include()
+    runtime = chosen.root / "cuda_on_cpu"
+    common = [path, "-std=c++17", "-O2", "-g1", "-fPIC", "-fvisibility=hidden", "-pthread"]
+    common += ["-isystem", str(include), "-I", str(chosen.root), "-Wall", "-Wextra"]
+    if sanitizer:
+        common.append(f"-DTRUESTEP_{sanitizer[0].upper()}SAN")
+    instrumented = [*common, *SANITIZERS[sanitizer], CHECKS, *(f"-D{name}" for name in defines)]
+    # Contraction off makes one operation of the source one rounding, as -fmad=false does for NVRTC.
+    instrumented += ["-ffp-contract=off", "-fno-strict-aliasing", "-fno-extern-tls-init"]
+    instrumented += ["-Wno-unknown-pragmas", "-Wno-tsan"]
+    headers = _contents(p for p in chosen.root.rglob("*.h") if p.is_file())
+    key = _hash(version, headers, str(include))
+    folder = cache_folder()
+    objects = []
+    # The runtime itself is never instrumented: its own switching would look like the kernels'.
+    for unit in (runtime / "runtime.cpp", runtime / "checks.cpp", runtime / "constants.cpp"):
+        name = f"{unit.stem}-{_hash(key, *common, unit.read_bytes())}.o"
+        objects.append(_produce(folder / name, [*common, "-c", str(unit)]))
+    generated = [(path.stem, _unit(path)) for path in chosen.files]
+    generated.append(("table", _table(chosen)))
+    with tempfile.TemporaryDirectory() as scratch:
+        for stem, text in generated:
+            unit = Path(scratch) / f"{stem}.cpp"
+            unit.write_text(text, encoding="utf-8")
+            inner = _contents(p for p in chosen.files if p.stem == stem)
+            name = f"{stem}-{_hash(key, *instrumented, text, inner)}.o"
+            objects.append(_produce(folder / name, [*instrumented, "-c", str(unit)]))
+    link = [path, "-pthread", *SANITIZERS[sanitizer], "-Wl,-z,defs"]
+    if main is not None:
+        name = f"{main.stem}-{_hash(key, *instrumented, main.read_bytes())}.o"
+        objects.append(_produce(folder / name, [*instrumented, "-c", str(main)]))
+    else:
+        link.append("-shared")
+    stem = _hash(*link, *(item.name for item in objects))
+    target = folder / (f"cuda_on_cpu-{stem}.so" if main is None else f"{main.stem}-{stem}")
+    return _produce(target, [*link, *map(str, objects)])
+
+
+def _unit(path: Path) -> str:
+    names = _KERNEL.findall(_code(path))
+    rows = [f'    describe<{name}>("{name}"),' for name in names]
+    return "\n".join(
+        [
+            '#include "cuda_on_cpu/cuda_on_cpu.h"',
+            f'#include "{path}"',
+            '#include "cuda_on_cpu/kernel_table.h"',
+            "namespace cuda_on_cpu {",
+            f"extern const Kernel kKernels_{path.stem}[] = {{",
+            *rows,
+            "};",
+            "}",
+            "",
+        ]
+    )
+
+
+def _table(chosen: Sources) -> str:
+    tables: list[str] = []
+    kernels: list[str] = []
+    shared = sorted({n for path in chosen.files for n in _DYNAMIC_SHARED.findall(_code(path))})
+    for path in chosen.files:
+        names = _KERNEL.findall(_code(path))
+        if not names:
+            raise CompilationError(f'{path}: no kernel: found no extern "C" __global__ function')
+        tables.append(f"extern const Kernel kKernels_{path.stem}[{len(names)}];")
+        kernels += [f"    &kKernels_{path.stem}[{i}]," for i in range(len(names))]
+    return "\n".join(
+        [
+            '#include "cuda_on_cpu/kernel_table.h"',
+            *(
+                f"alignas(128) thread_local unsigned char {name}[{_DYNAMIC_SHARED_CAPACITY}];"
+                for name in shared
+            ),
+            "namespace cuda_on_cpu {",
+            *tables,
+            "const Kernel* const kKernels[] = {",
+            *kernels,
+            "};",
+            f"const int kKernelCount = {len(kernels)};",
+            "const DynamicShared kDynamicShared[] = {",
+            *(
+                f"    {{[]() -> unsigned char* {{ return ::{name}; }}, {_DYNAMIC_SHARED_CAPACITY}}},"
+                for name in shared
+            ),
+            "    {nullptr, 0},",
+            "};",
+            f"const int kDynamicSharedCount = {len(shared)};",
+            "}",
+            "",
+        ]
+    )
+
+
+def nvrtc_library() -> ctypes.CDLL:
+    """NVRTC, from its PyPI package or a toolkit. Raises BackendUnavailable if there is none."""
+    for folder in nvidia_folders():
+        for path in sorted(folder.glob("lib*/libnvrtc.so.1[0-9]")):
+            # NVRTC looks for this one by its bare name; once loaded it is found.
+            for part in sorted(path.parent.glob("libnvrtc-builtins.so.*.[0-9]")):
+                ctypes.CDLL(str(part), mode=ctypes.RTLD_GLOBAL)
+            return ctypes.CDLL(str(path))
+    raise BackendUnavailable("NVRTC is not installed: pip install nvidia-cuda-nvrtc")
+
+
+def nvrtc_options(chosen: Sources, architecture: str, include: Path) -> list[str]:
+    """The options with which the kernels are compiled for a GPU, by NVRTC itself and through CuPy."""
+    return [
+        f"--gpu-architecture=compute_{architecture}",
+        "--std=c++17",
+        "--fmad=false",
+        # Sources include relative to their own folder, and NVRTC may be given no path of theirs.
+        f"-I{chosen.root / 'cuda'}",
+        f"-I{include}",
+    ]
+
+
+def ptx(path: Path, chosen: Sources, architecture: str) -> bytes:
+    """One source compiled for one architecture. Raises CompilationError with NVRTC's log."""
+    nvrtc = nvrtc_library()
+    program = ctypes.c_void_p()
+    options = [o.encode() for o in nvrtc_options(chosen, architecture, nvidia_include())]
+    array = (ctypes.c_char_p * len(options))(*options)
+    status = nvrtc.nvrtcCreateProgram(
+        ctypes.byref(program), path.read_bytes(), str(path).encode(), 0, None, None
+    )
+    if status != 0:
+        raise CompilationError(f"{path}: NVRTC could not start: error {status}")
+    try:
+        status = nvrtc.nvrtcCompileProgram(program, len(options), array)
+        if status != 0:
+            log = _nvrtc_text(nvrtc, "ProgramLog", program).decode()
+            raise CompilationError(f"{path} for compute_{architecture}:\n{log.strip()}")
+        return _nvrtc_text(nvrtc, "PTX", program)
+    finally:
+        nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
+
+
+def _nvrtc_text(nvrtc: ctypes.CDLL, what: str, program: ctypes.c_void_p) -> bytes:
+    size = ctypes.c_size_t()
+    nvrtc[f"nvrtcGet{what}Size"](program, ctypes.byref(size))
+    text = ctypes.create_string_buffer(size.value)
+    nvrtc[f"nvrtcGet{what}"](program, text)
+    return text.raw.rstrip(b"\0")
+
+
+if __name__ == "__main__":
+    print(host_library(sources()), file=sys.stdout)

@@ -1,0 +1,275 @@
+"""The CUDA kernels executed on the host, as a backend to certify and as a library to call.
+
+The sources of csrc/cuda run unmodified: every CUDA thread is a fiber, and the order of blocks and
+threads is a choice, so that a kernel that depends on it is found out. The host also reports what a
+GPU would let pass: barriers that not all threads reach, masks that do not name the calling lane,
+misaligned vectors, indices outside of arrays, writes outside of buffers.
+
+Compiled at first use, with g++ and NVIDIA's headers (PyPI: nvidia-cuda-runtime, nvidia-cuda-crt,
+nvidia-cuda-cccl), and cached.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from truestep.fast import cuda_build, cuda_plan
+from truestep.fast.protocol import Array, Capability, Group, Stepped
+
+Order = Literal["ascending", "descending", "shuffled"]
+ORDERS: tuple[Order, ...] = ("ascending", "descending", "shuffled")
+
+
+class KernelFault(RuntimeError):
+    """A kernel did what CUDA does not allow; the message names the kernel, the block and the thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """In which order blocks run, and the threads of a block wherever CUDA leaves it open.
+
+    seed: of the shuffled order; one seed is one schedule, whatever the number of workers.
+    workers: operating-system threads, each with blocks of its own.
+    """
+
+    order: Order = "shuffled"
+    seed: int = 0
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        if self.order not in ORDERS:
+            raise ValueError(f"order must be one of {', '.join(ORDERS)}; got {self.order!r}")
+        if not 0 <= self.seed < 2**64:
+            raise ValueError(f"seed must lie in [0, 2^64), got {self.seed!r}")
+        if self.workers < 1:
+            raise ValueError(f"workers must be >= 1, got {self.workers!r}")
+
+
+class _Request(ctypes.Structure):
+    _fields_ = (
+        ("kernel", ctypes.c_char_p),
+        ("grid", ctypes.c_uint32 * 3),
+        ("block", ctypes.c_uint32 * 3),
+        ("dynamic_shared", ctypes.c_int64),
+        ("order", ctypes.c_int32),
+        ("workers", ctypes.c_int32),
+        ("seed", ctypes.c_uint64),
+        ("arguments", ctypes.POINTER(ctypes.c_void_p)),
+        ("message", ctypes.c_char_p),
+        ("message_size", ctypes.c_int64),
+    )
+
+
+_MESSAGE_SIZE = 2048
+_MAX_PARAMETERS = 64
+
+
+class Library:
+    """A compiled set of kernels, callable by name."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._functions = ctypes.CDLL(str(path))
+        self._functions.cuda_on_cpu_kernel.restype = ctypes.c_char_p
+
+    def kernels(self) -> dict[str, tuple[int, ...]]:
+        """Every kernel's name with the sizes of its parameters in bytes."""
+        found: dict[str, tuple[int, ...]] = {}
+        while name := self._functions.cuda_on_cpu_kernel(len(found)):
+            sizes = (ctypes.c_int64 * _MAX_PARAMETERS)()
+            count = self._functions.cuda_on_cpu_parameters(name, sizes, _MAX_PARAMETERS)
+            found[name.decode()] = tuple(sizes[:count])
+        return found
+
+    def launch(
+        self,
+        kernel: str,
+        grid: int | tuple[int, ...],
+        block: int | tuple[int, ...],
+        arguments: Sequence[Array | np.generic],
+        *,
+        dynamic_shared: int = 0,
+        schedule: Schedule | None = None,
+    ) -> None:
+        """Run a kernel. An array stands for the address of its first element, and is written to.
+
+        Raises KernelFault with what the kernel did wrong. The process survives it, but blocks that
+        ran before have had their effect.
+        """
+        chosen = Schedule() if schedule is None else schedule
+        sizes = self.kernels().get(kernel)
+        if sizes is None:
+            raise ValueError(f"no kernel named {kernel!r}; there are {', '.join(self.kernels())}")
+        values = [_value(argument) for argument in arguments]
+        if tuple(value.nbytes for value in values) != sizes:
+            raise TypeError(
+                f"{kernel} takes arguments of {sizes} bytes, "
+                f"got {tuple(value.nbytes for value in values)}"
+            )
+        message = ctypes.create_string_buffer(_MESSAGE_SIZE)
+        pointers = (ctypes.c_void_p * max(1, len(values)))(*(v.ctypes.data for v in values))
+        request = _Request(
+            kernel=kernel.encode(),
+            grid=_dimensions(grid),
+            block=_dimensions(block),
+            dynamic_shared=dynamic_shared,
+            order=ORDERS.index(chosen.order),
+            workers=chosen.workers,
+            seed=chosen.seed,
+            arguments=pointers,
+            message=ctypes.cast(message, ctypes.c_char_p),
+            message_size=_MESSAGE_SIZE,
+        )
+        if self._functions.cuda_on_cpu_launch(ctypes.byref(request)) != 0:
+            raise KernelFault(message.value.decode(errors="replace"))
+
+    def adamw_constants(self, h: cuda_plan.Hyper, t: int) -> list[float]:
+        """The constants of step t >= 1, by the header that the kernels were compiled with."""
+        doubles = (h.lr, h.beta1, h.beta2, h.eps, h.weight_decay)
+        constants = (ctypes.c_float * 9)()
+        self._functions.truestep_adamw_constants(
+            *map(ctypes.c_double, doubles),
+            ctypes.c_int(h.maximize),
+            ctypes.c_double(t),
+            ctypes.byref(constants),
+        )
+        return list(constants)
+
+
+def _value(argument: Array | np.generic) -> Array:
+    if isinstance(argument, np.ndarray):
+        if not (argument.flags.c_contiguous and argument.flags.writeable):
+            raise ValueError("an array argument must be C-contiguous and writable")
+        return np.array(argument.__array_interface__["data"][0], dtype=np.uint64)
+    return np.array(argument)
+
+
+def _dimensions(size: int | tuple[int, ...]) -> tuple[int, ...]:
+    given = (size,) if isinstance(size, int) else tuple(size)
+    if not 1 <= len(given) <= 3 or not all(0 <= n < 2**32 for n in given):
+        raise ValueError(f"a grid or block has one to three sizes of 32 bits, got {size!r}")
+    return given + (1,) * (3 - len(given))
+
+
+def build(
+    source_dir: Path | None = None,
+    sanitizer: str = "",
+    defines: Sequence[str] = (),
+    files: Sequence[Path] = (),
+) -> Library:
+    """Compile the kernels of a source tree, by default the shipped one, or take them from the cache.
+
+    source_dir: a folder with the layout of csrc, for example a changed copy of it. files: other .cu
+    files to compile instead of cuda/*.cu. sanitizer: for programs; see cuda_build.host_library.
+    Raises BackendUnavailable without a compiler or NVIDIA's headers, CompilationError if rejected.
+    """
+    chosen = cuda_build.sources(source_dir, files)
+    return Library(cuda_build.host_library(chosen, sanitizer, defines))
+
+
+_GUARD = 64
+_GUARD_BYTE = 0xA5
+_ALIGNMENT = 256  # what cudaMalloc gives
+
+
+@dataclass(frozen=True, slots=True)
+class _Buffer:
+    """A copy of an array between guards, at the array's own offset from a vector boundary."""
+
+    raw: NDArray[np.uint8]
+    view: Array
+
+    @property
+    def address(self) -> int:
+        return int(self.view.__array_interface__["data"][0])
+
+    def damaged(self) -> int | None:
+        """The offset from the array's start of a guard byte that has been overwritten."""
+        start = self.address - int(self.raw.__array_interface__["data"][0])
+        guards = self.raw != _GUARD_BYTE
+        guards[start : start + self.view.nbytes] = False
+        hits = np.flatnonzero(guards)
+        return int(hits[0]) - start if hits.size else None
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """The host as a CUDA device."""
+
+    library: Library
+    schedule: Schedule
+    buffers: list[_Buffer] = field(default_factory=list)
+    # Few, so that blocks take several chunks each in small cases too.
+    resident_blocks: int = 3
+
+    def upload(self, array: Array) -> _Buffer:
+        """A copy in C order that is aligned as the array is, up to 16 bytes."""
+        offset = int(array.__array_interface__["data"][0]) % 16 // array.itemsize * array.itemsize
+        raw = np.full(array.nbytes + 2 * _GUARD + _ALIGNMENT, _GUARD_BYTE, np.uint8)
+        start = _GUARD - (int(raw.__array_interface__["data"][0]) + _GUARD) % -_ALIGNMENT + offset
+        view = raw[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+        view[...] = array
+        buffer = _Buffer(raw, view)
+        self.buffers.append(buffer)
+        return buffer
+
+    def download(self, buffer: _Buffer) -> Array:
+        """A copy of the buffer's array."""
+        return buffer.view.copy()
+
+    def launch(
+        self, kernel: str, grid: int, block: int, arguments: Sequence[_Buffer | np.generic]
+    ) -> None:
+        """Run a kernel and look whether it wrote beside a buffer."""
+        values = [
+            argument.view if isinstance(argument, _Buffer) else argument for argument in arguments
+        ]
+        self.library.launch(kernel, grid, block, values, schedule=self.schedule)
+        for buffer in self.buffers:
+            offset = buffer.damaged()
+            if offset is not None:
+                raise KernelFault(
+                    f"kernel {kernel} wrote to byte {offset} of a buffer of {buffer.view.nbytes}"
+                )
+
+    def adamw_constants(self, h: cuda_plan.Hyper, t: int) -> list[float]:
+        """The constants of step t >= 1."""
+        return self.library.adamw_constants(h, t)
+
+
+class Backend:
+    """TrueStep's CUDA kernels, executed on the host under one schedule."""
+
+    name = "cuda_on_cpu"
+
+    def __init__(self, schedule: Schedule | None = None, library: Library | None = None) -> None:
+        self._schedule = Schedule() if schedule is None else schedule
+        self._library = build() if library is None else library
+
+    def capabilities(self) -> Sequence[Capability]:
+        """What the CUDA kernels offer."""
+        return cuda_plan.CAPABILITIES
+
+    def _device(self) -> Device:
+        return Device(self._library, self._schedule)
+
+    def optimizer_step(
+        self, capability: Capability, groups: Sequence[Group]
+    ) -> Sequence[Sequence[Stepped]]:
+        """One step on copies of every slot of every group."""
+        return cuda_plan.optimizer_step(self._device(), capability, groups)
+
+    def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
+        """The stored form of the float32 x."""
+        return cuda_plan.encode(self._device(), capability, hyper, x)
+
+    def decode(self, capability: Capability, hyper: Any, stored: Mapping[str, Array]) -> Array:
+        """The float32 numbers that stored stands for."""
+        return cuda_plan.decode(self._device(), capability, hyper, stored)

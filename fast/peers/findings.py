@@ -1,0 +1,275 @@
+"""Departures of third-party libraries from their rules, found by this suite and verified one by one.
+
+Each reproducer is a complete program that prints what `actual` says where the departure is present.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One verified departure.
+
+    versions: those it was seen in. rule: the reference's rule, or "" where several are concerned.
+    contradicts: the line of the rule or of the library's own description that does not hold.
+    reproducer: a program; actual is its standard output, expected what it should have been.
+    check_glob: ids of the checks whose failure it explains; "" where the protocol cannot reach it.
+    """
+
+    library: str
+    versions: str
+    rule: str
+    title: str
+    contradicts: str
+    reproducer: str
+    expected: str
+    actual: str
+    check_glob: str
+
+
+_TORCH = "2.13.0 (CPU)"
+
+_FUSED_SGD_LOW_PRECISION = """\
+import torch
+for size in (7, 64):
+    p = torch.zeros(size, dtype=torch.bfloat16)
+    optimizer = torch.optim.SGD([p], lr=1.0, {options}fused=True)
+    for _ in range(3):
+        p.grad = torch.ones_like(p)
+        optimizer.step()
+    print(size, p[0].item())
+"""
+
+_LOST_DIGITS = """\
+import torch
+for differentiable in (False, True):
+    p = torch.ones(1, dtype=torch.float64)
+    optimizer = torch.optim.{optimizer}([p], lr=1.0, eps=0.0, weight_decay=0.0, {options}
+                                    differentiable=differentiable)
+    p.grad = torch.ones_like(p)
+    optimizer.step()
+    print(differentiable, abs(p.item()) < 1e-15)
+"""
+
+_ZERO_LR = """\
+import torch
+for differentiable in (False, True):
+    p = torch.ones(1)
+    optimizer = torch.optim.{optimizer}([p], lr=0.0, {options}differentiable=differentiable)
+    p.grad = torch.zeros(1)
+    optimizer.step()
+    print(differentiable, p.item())
+"""
+
+_COUNTER = """\
+import torch
+p = torch.ones(1)
+optimizer = torch.optim.{optimizer}([p], {options})
+p.grad = torch.ones(1)
+optimizer.step()
+optimizer.state[p]["step"].fill_(2**24)
+optimizer.step()
+print(int(optimizer.state[p]["step"].item()) - 2**24)
+"""
+
+_LERP = """\
+import torch
+for fused in (False, True):
+    p = torch.zeros(1)
+    optimizer = torch.optim.{optimizer}([p], fused=fused{options})
+    for g in (3e38, 3e38, -3e38):
+        if p in optimizer.state:
+            optimizer.state[p]["exp_avg"].fill_(3e38)
+        p.grad = torch.full((1,), g)
+        optimizer.step()
+    print(fused, optimizer.state[p]["exp_avg"].item() > 2e38)
+"""
+
+_TINY_EPS = """\
+import torch
+for fused in (False, True):
+    p = torch.ones(1, dtype=torch.float16)
+    optimizer = torch.optim.{optimizer}([p], weight_decay=0.0, {options}fused=fused)
+    p.grad = torch.zeros_like(p)
+    optimizer.step()
+    print(fused, p.item())
+"""
+
+
+def _fused_sgd_low_precision(rule: str, options: str, right: float) -> Finding:
+    return Finding(
+        library="torch",
+        versions=_TORCH,
+        rule=rule,
+        title="fused SGD leaves whole vectors of float16 and bfloat16 parameters where they were",
+        contradicts="p_t = p_{t-1} - lr b_t; b_t = momentum b_{t-1} + (1 - dampening) g_t",
+        # aten/src/ATen/native/cpu/FusedSGDKernel.cpp, the vector loop of sgd_math for the reduced
+        # formats: it never adds the step to param_vec nor stores it, and it reads the 16-bit
+        # momentum buffer with fVec::loadu, as float32 and past the buffer's end.
+        reproducer=_FUSED_SGD_LOW_PRECISION.format(options=options),
+        expected=f"7 {right}\n64 {right}",
+        actual=f"7 {right}\n64 0.0",
+        check_glob=f"optimizer/{rule}/*float16/fused*/*",
+    )
+
+
+def _strides(rule: str, optimizer: str, options: str, glob: str) -> Finding:
+    return Finding(
+        library="torch",
+        versions=_TORCH,
+        rule=rule,
+        title=f"fused {optimizer} takes strided tensors for contiguous and writes between elements",
+        contradicts="the step is element by element: p[i] moves by g[i], nothing else is written",
+        # The CPU kernels of fused optimizers walk data_ptr() over numel() elements, whatever the
+        # strides; only CUDA's check that all lists share their layout would have refused.
+        reproducer=f"""\
+import torch
+storage = torch.zeros(8)
+p = storage[::2]
+optimizer = torch.optim.{optimizer}([p], lr=1.0, {options}fused=True)
+p.grad = torch.ones(8)[::2]
+optimizer.step()
+print((storage != 0).tolist())
+""",
+        expected="[True, False, True, False, True, False, True, False]",
+        actual="[True, True, True, True, False, False, False, False]",
+        check_glob=glob,
+    )
+
+
+def _adam_family(rule: str, optimizer: str, prefix: str = "") -> tuple[Finding, ...]:
+    options = "amsgrad=True, " if rule == "amsgrad" else ""
+    return (
+        Finding(
+            library="torch",
+            versions=_TORCH,
+            rule=rule,
+            title=f"differentiable {optimizer} corrects float64 parameters with float32 functions",
+            contradicts="m_hat = m_t / (1 - beta1^t), v_hat = v_t / (1 - beta2^t) in float64",
+            # torch/optim/adam.py, _single_tensor_adam: beta**step with step a float32 tensor.
+            # 1 - 0.999^1 is left with a relative error of 1e-5, the step with half of it.
+            reproducer=_LOST_DIGITS.format(optimizer=optimizer, options=options),
+            expected="False True\nTrue True",
+            actual="False True\nTrue False",
+            check_glob=f"optimizer/{rule}/float64/{prefix}differentiable/*",
+        ),
+        Finding(
+            library="torch",
+            versions=_TORCH,
+            rule=rule,
+            title=f"differentiable {optimizer} turns a parameter into nan when lr = 0 and v = 0",
+            contradicts="p_t = p_{t-1} - lr m_hat / (sqrt(v_hat) + eps) = p_{t-1} for lr = 0",
+            # torch/optim/adam.py, _single_tensor_adam: the denominator is divided by -lr first, so
+            # it is 0/0 + eps/0. capturable=True runs the same lines on a GPU.
+            reproducer=_ZERO_LR.format(optimizer=optimizer, options=options + "weight_decay=0.0, "),
+            expected="False 1.0\nTrue 1.0",
+            actual="False 1.0\nTrue nan",
+            check_glob=f"optimizer/{rule}/*/{prefix}differentiable/*",
+        ),
+        Finding(
+            library="torch",
+            versions=_TORCH,
+            rule=rule,
+            title=f"{optimizer}'s counter stands still from step 2^24 on",
+            contradicts="t is the number of steps made",
+            # torch/optim/optimizer.py, _get_scalar_dtype: float32 unless the default dtype is
+            # float64, and always when fused.
+            reproducer=_COUNTER.format(optimizer=optimizer, options=options.rstrip(", ")),
+            expected="1",
+            actual="0",
+            check_glob=f"optimizer/{rule}/*/{prefix}*/counter*",
+        ),
+        Finding(
+            library="torch",
+            versions=_TORCH,
+            rule=rule,
+            title=f"{optimizer}'s first moment overflows between two finite values",
+            contradicts="m_t = beta1 m_{t-1} + (1 - beta1) g_t lies between m_{t-1} and g_t",
+            # lerp forms g - m, which overflows when they are large and of opposite signs, and is
+            # nan when both are the same infinity.
+            reproducer=_LERP.format(
+                optimizer=optimizer, options=", amsgrad=True" if options else ""
+            ),
+            expected="False True\nTrue True",
+            actual="False False\nTrue False",
+            check_glob="",
+        ),
+        Finding(
+            library="torch",
+            versions=_TORCH,
+            rule=rule,
+            title=f"{optimizer} in float16 turns a parameter with zero gradient into nan",
+            contradicts="g = 0 from the start leaves p as it is for eps > 0",
+            # The default eps = 1e-8 is below float16's least subnormal: the denominator, rounded
+            # to float16, is 0. The fused kernel computes in float32 and is right.
+            reproducer=_TINY_EPS.format(optimizer=optimizer, options=options),
+            expected="False 1.0\nTrue 1.0",
+            actual="False nan\nTrue 1.0",
+            check_glob=f"optimizer/{rule}/float16/{prefix}[!f]*/*",
+        ),
+        _strides(rule, optimizer, options, f"optimizer/{rule}/*/{prefix}fused_strided/*"),
+    )
+
+
+FINDINGS: tuple[Finding, ...] = (
+    *_adam_family("adam", "Adam"),
+    *_adam_family("adamw", "AdamW"),
+    *_adam_family("amsgrad", "Adam"),
+    *_adam_family("amsgrad", "AdamW", "adamw_"),
+    _fused_sgd_low_precision("nesterov", "momentum=0.5, nesterov=True, ", -5.125),
+    _fused_sgd_low_precision("sgd", "", -3.0),
+    _strides(
+        "nesterov",
+        "SGD",
+        "momentum=0.5, nesterov=True, ",
+        "optimizer/nesterov/*/fused_strided/*",
+    ),
+    _strides("sgd", "SGD", "", "optimizer/sgd/*/fused_strided/*"),
+    Finding(
+        library="torch",
+        versions=_TORCH,
+        rule="sgd",
+        title="fused SGD with momentum fails when a parameter gets its first gradient later",
+        contradicts="b_1 = g_1 for each parameter, whenever its first step is",
+        # torch/optim/sgd.py, _fused_sgd: buffers are made only if none of the group has one.
+        reproducer="""\
+import torch
+a, b = torch.ones(1), torch.ones(1)
+optimizer = torch.optim.SGD([a, b], lr=1.0, momentum=0.5, fused=True)
+a.grad = torch.ones(1)
+optimizer.step()
+b.grad = torch.ones(1)
+try:
+    optimizer.step()
+    print(b.item())
+except TypeError as error:
+    print(type(error).__name__)
+""",
+        expected="0.0",
+        actual="TypeError",
+        check_glob="optimizer/sgd/*/fused*/*",
+    ),
+    Finding(
+        library="torch",
+        versions=_TORCH,
+        rule="sgd",
+        title="fused SGD keeps an uninitialised momentum buffer when its first step is skipped",
+        contradicts="a step skipped for an overflow changes nothing; the next one is the first",
+        # torch/optim/sgd.py, _fused_sgd: torch.empty_like, then the kernel returns early when
+        # found_inf is set; the next step finds a buffer and does not start from the gradient.
+        reproducer="""\
+import torch
+p = torch.zeros(1)
+optimizer = torch.optim.SGD([p], lr=1.0, momentum=0.5, fused=True)
+optimizer.grad_scale, optimizer.found_inf = torch.tensor(1.0), torch.tensor(1.0)
+p.grad = torch.ones(1)
+optimizer.step()
+print(optimizer.state[p].get("momentum_buffer") is None)
+""",
+        expected="True",
+        actual="False",
+        check_glob="",
+    ),
+)

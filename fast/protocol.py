@@ -1,0 +1,105 @@
+"""What a kernel backend offers and how it is called: the whole interface between TrueStep and what it judges.
+
+A backend is any object with a ``name``, ``capabilities()`` and one method per kind it offers. Arrays
+cross the boundary as NumPy arrays (ml_dtypes for bfloat16 and the small floats) and are never to be
+written: an adapter whose kernel works in place copies first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """One thing a backend can do.
+
+    kind: "optimizer", "quantizer" or "schedule". rule: the reference's name ("adamw").
+    dialect: the choices that differ from the reference's defaults ({"decay": "before"}).
+    format: format of parameters and gradients ("float32"). arithmetic: name of a declared profile
+    of ``truestep.properties.arithmetic`` ("ieee_float32"), or an Arithmetic. variant: the
+    implementation, where a backend has several ("foreach"). fixed: hyperparameters that the kernel
+    cannot vary ({"eps": 0.0}). level: the least thorough level at which it is run ("smoke",
+    "standard", "deep"), for variants that are slow to start.
+    """
+
+    kind: str
+    rule: str
+    format: str = "float32"
+    arithmetic: Any = "ieee_float32"
+    dialect: Mapping[str, str] = field(default_factory=dict)
+    variant: str = ""
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    level: str = "smoke"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One parameter tensor before a step: param and grad of one shape, and the rule's state by name.
+
+    state: the fields of the reference's State ({"t": 3, "m": array, "v": array}); t is the number of
+    steps already made.
+    """
+
+    param: Array
+    grad: Array
+    state: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Parameters that share hyperparameters; hyper is the reference rule's validated Hyper."""
+
+    hyper: Any
+    slots: Sequence[Slot]
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """One parameter tensor after a step, in the shape and format it had, with its new state."""
+
+    param: Array
+    state: Mapping[str, Any]
+
+
+class Backend(Protocol):
+    """The least a backend has; the kind's method comes on top."""
+
+    name: str
+
+    def capabilities(self) -> Sequence[Capability]:
+        """Everything the backend offers. What is not listed counts as unsupported, not as failed."""
+        ...
+
+
+class OptimizerBackend(Backend, Protocol):
+    """A backend that offers capabilities of kind "optimizer"."""
+
+    def optimizer_step(
+        self, capability: Capability, groups: Sequence[Group]
+    ) -> Sequence[Sequence[Stepped]]:
+        """One step on every slot of every group: results in the same nesting and order."""
+        ...
+
+
+class BackendUnavailable(RuntimeError):
+    """A backend cannot run here: a library is missing, or a device. Reported as "not run"."""
+
+
+def numpy_dtype(format: str) -> np.dtype[Any]:
+    """The NumPy dtype of a format's name; ml_dtypes supplies bfloat16 and the small floats."""
+    if format in ("float16", "float32", "float64"):
+        return np.dtype(format)
+    import ml_dtypes
+
+    if not hasattr(ml_dtypes, format):
+        raise ValueError(f"unknown format {format!r}")
+    dtype: np.dtype[Any] = np.dtype(getattr(ml_dtypes, format))
+    return dtype

@@ -1,0 +1,54 @@
+"""Three-valued outcomes of comparisons between error-carrying arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Undecided(ArithmeticError):
+    """A Python branch depends on a comparison that rounding may turn either way."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decision:
+    """Masks of one shape: yes, the outcome in float64; open, where a faithful kernel may differ."""
+
+    yes: NDArray[np.bool_]
+    open: NDArray[np.bool_]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the masks."""
+        return np.shape(self.yes)
+
+    def __and__(self, other: Decision | NDArray[np.bool_] | bool) -> Decision:
+        b = _decided(other)
+        certainly_no = (~self.yes & ~self.open) | (~b.yes & ~b.open)
+        return Decision(self.yes & b.yes, (self.open | b.open) & ~certainly_no)
+
+    def __or__(self, other: Decision | NDArray[np.bool_] | bool) -> Decision:
+        return ~(~self & ~_decided(other))
+
+    __rand__ = __and__
+    __ror__ = __or__
+
+    def __invert__(self) -> Decision:
+        return Decision(~self.yes, self.open)
+
+    def __bool__(self) -> bool:
+        """The outcome of a comparison of scalars; Undecided is raised where it is open."""
+        if np.size(self.yes) != 1:
+            raise TypeError("the truth of several comparisons is not defined: use numpy.where")
+        if np.any(self.open):
+            raise Undecided("rounding may turn this comparison either way")
+        return bool(np.all(self.yes))
+
+
+def _decided(x: Decision | NDArray[np.bool_] | bool) -> Decision:
+    if isinstance(x, Decision):
+        return x
+    yes = np.asarray(x, dtype=bool)
+    return Decision(yes, np.zeros_like(yes))

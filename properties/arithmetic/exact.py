@@ -1,0 +1,181 @@
+"""Exact arrays: NumPy dispatch over mpmath, to prove the float64 references to 50 digits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+import numpy as np
+
+DIGITS = 60  # ten more than the 50 that are claimed, for the roundings of mpmath itself
+
+
+class Exact(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array of mpmath.mpf under NumPy's operators and functions; work inside ``mpmath.workdps(DIGITS)``."""
+
+    __slots__ = ("x",)
+    __array_priority__ = 1000
+
+    def __init__(self, x: Any) -> None:
+        self.x = np.asarray(x, dtype=object)
+
+    @classmethod
+    def of(cls, x: Any) -> Exact:
+        """Every float64 of x as the mpf of the same value."""
+        values = np.asarray(x, dtype=np.float64)
+        out = np.empty(values.shape, dtype=object)
+        for index in np.ndindex(values.shape):
+            out[index] = mpmath.mpf(float(values[index]))
+        return cls(out)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array."""
+        return self.x.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.x.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.x.size
+
+    @property
+    def T(self) -> Exact:  # noqa: N802 - NumPy's name
+        """The transpose."""
+        return Exact(self.x.T)
+
+    def reshape(self, *shape: Any) -> Exact:
+        """The same elements in another shape."""
+        return Exact(self.x.reshape(*shape))
+
+    def __getitem__(self, index: Any) -> Exact:
+        return Exact(self.x[index])
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __bool__(self) -> bool:
+        return bool(self.x)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        operation = OPERATIONS.get(ufunc)
+        if operation is None or method != "__call__" or kwargs:
+            raise TypeError(f"numpy.{ufunc.__name__} is not supported on Exact arrays")
+        return _wrapped(operation(*(_bare(x) for x in inputs)))
+
+    def __array_function__(
+        self, function: Callable[..., Any], _: Any, args: Any, kwargs: dict[str, Any]
+    ) -> Any:
+        handler = FUNCTIONS.get(function)
+        if handler is None:
+            raise TypeError(f"numpy.{function.__name__} is not supported on Exact arrays")
+        return _wrapped(handler(*_bare(args), **kwargs))
+
+
+def _bare(x: Any) -> Any:
+    """x without wrappers, floats and ints as mpf of the same value."""
+    if isinstance(x, Exact):
+        return x.x
+    if isinstance(x, (list, tuple)):
+        return type(x)(_bare(item) for item in x)
+    if isinstance(x, bool | np.bool_) or (isinstance(x, np.ndarray) and x.dtype == bool):
+        return x
+    if isinstance(x, (float, np.floating)):
+        return np.asarray(mpmath.mpf(float(x)), dtype=object)
+    if isinstance(x, np.ndarray) and x.dtype != object:
+        return Exact.of(x).x
+    return x
+
+
+def _wrapped(x: Any) -> Any:
+    if isinstance(x, np.ndarray) and x.dtype == bool:
+        return x
+    if isinstance(x, (bool, np.bool_)):
+        return np.asarray(x)
+    return Exact(x)
+
+
+def _each(function: Callable[..., Any]) -> Callable[..., Any]:
+    vectorized = np.frompyfunc(function, 1, 1)
+    return lambda x: np.asarray(vectorized(x), dtype=object)
+
+
+def _compared(ufunc: np.ufunc) -> Callable[..., Any]:
+    return lambda a, b: np.asarray(ufunc(a, b), dtype=bool)
+
+
+def _norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return _each(mpmath.sqrt)(np.sum(x * x, axis=axis, keepdims=keepdims))
+
+
+def _mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    s = np.sum(x, axis=axis, keepdims=keepdims)
+    return s / mpmath.mpf(x.size // max(1, np.size(s)))
+
+
+def _filled(value: int) -> Callable[..., Any]:
+    return lambda x: Exact.of(np.full(np.shape(x), float(value))).x
+
+
+def _power(a: Any, b: Any) -> Any:
+    return np.frompyfunc(lambda x, y: mpmath.power(x, y), 2, 1)(a, b)
+
+
+OPERATIONS: dict[np.ufunc, Callable[..., Any]] = {
+    np.absolute: np.absolute,
+    np.add: np.add,
+    np.cos: _each(mpmath.cos),
+    np.divide: np.divide,
+    np.equal: _compared(np.equal),
+    np.exp: _each(mpmath.exp),
+    np.greater: _compared(np.greater),
+    np.greater_equal: _compared(np.greater_equal),
+    np.isfinite: lambda x: np.asarray(_each(mpmath.isfinite)(x), dtype=bool),
+    np.less: _compared(np.less),
+    np.less_equal: _compared(np.less_equal),
+    np.log: _each(mpmath.log),
+    np.matmul: np.matmul,
+    np.maximum: np.maximum,
+    np.minimum: np.minimum,
+    np.multiply: np.multiply,
+    np.negative: np.negative,
+    np.not_equal: _compared(np.not_equal),
+    np.positive: np.positive,
+    np.power: _power,
+    np.sign: _each(mpmath.sign),
+    np.sin: _each(mpmath.sin),
+    np.sqrt: _each(mpmath.sqrt),
+    np.square: lambda x: x * x,
+    np.subtract: np.subtract,
+    np.tanh: _each(mpmath.tanh),
+}
+
+FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
+    np.amax: np.max,
+    np.amin: np.min,
+    np.broadcast_to: np.broadcast_to,
+    np.clip: lambda x, low, high: np.minimum(np.maximum(x, low), high),
+    np.concatenate: np.concatenate,
+    np.copy: np.copy,
+    np.expand_dims: np.expand_dims,
+    np.linalg.norm: _norm,
+    np.max: np.max,
+    np.mean: _mean,
+    np.min: np.min,
+    np.moveaxis: np.moveaxis,
+    np.ones_like: _filled(1),
+    np.ravel: np.ravel,
+    np.reshape: np.reshape,
+    np.squeeze: np.squeeze,
+    np.stack: np.stack,
+    np.sum: np.sum,
+    np.swapaxes: np.swapaxes,
+    np.transpose: np.transpose,
+    np.where: np.where,
+    np.zeros_like: _filled(0),
+}

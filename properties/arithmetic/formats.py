@@ -1,0 +1,76 @@
+"""Binary floating-point formats: the units in which every bound is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from truestep.fast.protocol import numpy_dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A binary format: precision counts the significand's bits with the hidden one; emin, emax as in IEEE 754.
+
+    Round to nearest gives |fl(x) - x| <= u |x| + eta for every |x| <= largest, where u = 2^-precision and
+    eta is half the least subnormal number (Higham, Accuracy and Stability of Numerical Algorithms, 2.1 and 2.2).
+    """
+
+    name: str
+    precision: int
+    emin: int
+    emax: int
+
+    @property
+    def u(self) -> float:
+        """Unit roundoff of round to nearest."""
+        return 2.0**-self.precision
+
+    @property
+    def eta(self) -> float:
+        """Underflow unit; for float64 the least subnormal itself, since half of it is no float64."""
+        return max(2.0 ** (self.emin - self.precision), 5e-324)
+
+    @property
+    def least_normal(self) -> float:
+        """The least positive normal number."""
+        return 2.0**self.emin
+
+    @property
+    def largest(self) -> float:
+        """The largest finite number."""
+        return float((2 - 2.0 ** (1 - self.precision)) * 2.0**self.emax)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy dtype that stores this format."""
+        return numpy_dtype(self.name)
+
+    def round(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """x rounded to the nearest number of this format, ties to even, as float64."""
+        if self.name == "float64":
+            return x
+        with np.errstate(all="ignore"):
+            return np.asarray(x).astype(self.dtype).astype(np.float64)
+
+    def represents(self, x: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Where x is a finite number of this format."""
+        return np.asarray((self.round(x) == x) & np.isfinite(x))
+
+
+FORMATS = {
+    "bfloat16": Format("bfloat16", precision=8, emin=-126, emax=127),
+    "float16": Format("float16", precision=11, emin=-14, emax=15),
+    "float32": Format("float32", precision=24, emin=-126, emax=127),
+    "float64": Format("float64", precision=53, emin=-1022, emax=1023),
+}
+
+
+def format_named(name: str) -> Format:
+    """The format of that name; an unknown name raises ValueError and lists the known ones."""
+    if name not in FORMATS:
+        raise ValueError(f"unknown format {name!r}; known: {', '.join(FORMATS)}")
+    return FORMATS[name]

@@ -1,0 +1,115 @@
+"""Declared arithmetics: what a backend says about how its kernel rounds, and from which its contract follows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from truestep.properties.arithmetic.formats import Format, format_named
+
+Summation = Literal["pairwise", "sequential", "float64", "tensor_core"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """How a kernel computes.
+
+    compute: format of every element operation. storage: format of each output tensor by its name
+    ("p", "m", ...); "" is the default for the names not listed, and compute where that is absent too.
+    hyper: format in which the host computes with hyperparameters. counter: format in which functions
+    of the step counter are computed. contraction: whether a product and a sum may be fused. subnormals:
+    kept, or flushed to zero on input and output. summation: order of reductions; leaf is the longest
+    chain that a pairwise sum adds one after another. input_format: format to which a tensor core
+    rounds its factors. The ulps_* fields are the accuracy of one operation in ulps, 0.5 when rounded
+    correctly. rounding: of stores; "stochastic" may go either way.
+    """
+
+    name: str
+    compute: str = "float32"
+    storage: Mapping[str, str] = field(default_factory=dict)
+    hyper: str = "float64"
+    counter: str = "float64"
+    contraction: bool = True
+    subnormals: Literal["kept", "flushed"] = "kept"
+    summation: Summation = "pairwise"
+    leaf: int = 16
+    input_format: str = "bfloat16"
+    ulps_division: float = 0.5
+    ulps_sqrt: float = 0.5
+    ulps_power: float = 1.0
+    ulps_function: float = 1.0
+    rounding: Literal["nearest", "stochastic"] = "nearest"
+
+    def __post_init__(self) -> None:
+        for name in (self.compute, self.hyper, self.counter, *self.storage.values()):
+            format_named(name)
+        for field_name in ("ulps_division", "ulps_sqrt", "ulps_power", "ulps_function"):
+            value = getattr(self, field_name)
+            if not (math.isfinite(value) and value >= 0.5):
+                raise ValueError(f"{field_name} must be finite and >= 0.5, got {value!r}")
+        if self.leaf < 1:
+            raise ValueError(f"leaf must be >= 1, got {self.leaf!r}")
+
+    @property
+    def format(self) -> Format:
+        """The format of element operations."""
+        return format_named(self.compute)
+
+    def stored(self, tensor: str) -> Format:
+        """The format in which the named output tensor is stored."""
+        return format_named(self.storage.get(tensor, self.storage.get("", self.compute)))
+
+    def eta(self, format: Format) -> float:
+        """Underflow unit of one operation: the least normal number where subnormals are flushed."""
+        return format.least_normal if self.subnormals == "flushed" else format.eta
+
+    def additions(self, n: int) -> int:
+        """Roundings that one term of a sum of n terms can meet, in the declared order."""
+        if n <= 1:
+            return 0
+        if self.summation == "sequential":
+            return n - 1
+        if self.summation == "float64":
+            return 1
+        return min(n - 1, self.leaf + max(0, math.ceil(math.log2(n / self.leaf))))
+
+
+# A reader's table of the profiles that backends name. The oracle's own arithmetic is "oracle".
+PROFILES = {
+    "bfloat16": Arithmetic("bfloat16", compute="bfloat16"),
+    "bfloat16_params": Arithmetic("bfloat16_params", storage={"p": "bfloat16"}),
+    "bfloat16_storage": Arithmetic("bfloat16_storage", storage={"": "bfloat16"}),
+    "capturable_float32": Arithmetic("capturable_float32", counter="float32"),
+    "capturable_float64": Arithmetic(
+        "capturable_float64", compute="float64", counter="float32", ulps_power=2.0
+    ),
+    # CUDA C++ Programming Guide, "Mathematical Functions": IEEE division and sqrt, powf within 4 ulps.
+    "cuda_default": Arithmetic("cuda_default", ulps_power=4.0, ulps_function=2.0),
+    # -use_fast_math: division within 2 ulps, sqrt.approx within 2^-23 relative (1 ulp), flush to zero.
+    "cuda_fast_math": Arithmetic(
+        "cuda_fast_math",
+        subnormals="flushed",
+        ulps_division=2.0,
+        ulps_sqrt=1.0,
+        ulps_power=8.0,
+        ulps_function=4.0,
+    ),
+    "float16": Arithmetic("float16", compute="float16"),
+    "float16_storage": Arithmetic("float16_storage", storage={"": "float16"}),
+    "float32_hyper": Arithmetic("float32_hyper", hyper="float32", counter="float32"),
+    "ieee_float32": Arithmetic("ieee_float32"),
+    "ieee_float32_strict": Arithmetic("ieee_float32_strict", contraction=False),
+    "ieee_float64": Arithmetic("ieee_float64", compute="float64"),
+    "oracle": Arithmetic("oracle", compute="float64", contraction=False),
+}
+
+
+def arithmetic_of(declared: str | Arithmetic) -> Arithmetic:
+    """The arithmetic that a capability declares, by profile name or as an object."""
+    if isinstance(declared, Arithmetic):
+        return declared
+    if declared not in PROFILES:
+        raise ValueError(f"unknown arithmetic {declared!r}; known: {', '.join(PROFILES)}")
+    return PROFILES[declared]

@@ -1,0 +1,356 @@
+"""Simulated kernels: a reference formula evaluated in a narrow format, in a random but faithful order.
+
+Products and sums stay unevaluated until a value is needed; then factors and terms are combined in a
+random order, constants of the host folded or not, divisions by constants turned into products with a
+reciprocal or not, and a product that meets a sum fused or not. Every result is one that a correct kernel
+may give, so every result must lie within the bound that Bounded derives: this is how the bounds' soundness
+is tested. Values are float64 numbers of the narrow format; formats wider than float32 are not simulated,
+since products of their numbers are not exact in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from truestep.properties.arithmetic.bounded import Counter
+from truestep.properties.arithmetic.formats import Format, format_named
+from truestep.properties.arithmetic.profiles import Arithmetic
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Where a simulation takes place: the declared arithmetic and the source of every choice."""
+
+    arithmetic: Arithmetic
+    rng: np.random.Generator
+
+    def chance(self, p: float) -> bool:
+        """True with probability p."""
+        return bool(self.rng.random() < p)
+
+    def round(self, x: Any, format: Format) -> Float:
+        """x stored in the format; subnormals become zero where the arithmetic flushes them."""
+        out = format.round(np.asarray(x, dtype=np.float64))
+        if self.arithmetic.subnormals == "flushed":
+            out = np.where(np.abs(out) < format.least_normal, 0.0, out)
+        return out
+
+
+class Simulated(np.lib.mixins.NDArrayOperatorsMixin):
+    """A value, or an unevaluated product (factors with exponent +-1) or sum (terms with sign +-1)."""
+
+    __slots__ = ("_value", "format", "host", "kind", "parts", "shape", "world")
+    __array_priority__ = 1000
+
+    def __init__(
+        self,
+        world: World,
+        format: Format,
+        value: Float | None,
+        *,
+        host: bool = False,
+        kind: str = "value",
+        parts: tuple[tuple[Simulated, int], ...] = (),
+    ) -> None:
+        self.world = world
+        self.format = format
+        self._value = value
+        self.host = host
+        self.kind = kind
+        self.parts = parts
+        self.shape: tuple[int, ...] = (
+            np.shape(value)
+            if value is not None
+            else np.broadcast_shapes(*(part.shape for part, _ in parts))
+        )
+
+    @classmethod
+    def of(cls, x: Any, world: World) -> Simulated:
+        """Tensor x of numbers of the compute format."""
+        format = world.arithmetic.format
+        return cls(world, format, world.round(x, format))
+
+    @classmethod
+    def hyper(cls, x: float, world: World) -> Simulated:
+        """Host scalar x."""
+        format = format_named(world.arithmetic.hyper)
+        return cls(world, format, world.round(x, format), host=True)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape))
+
+    @property
+    def T(self) -> Simulated:  # noqa: N802 - NumPy's name
+        """The transpose."""
+        return self._like(self.value.T)
+
+    def reshape(self, *shape: Any) -> Simulated:
+        """The same elements in another shape."""
+        return self._like(self.value.reshape(*shape))
+
+    def __getitem__(self, index: Any) -> Simulated:
+        return self._like(np.asarray(self.value[index]))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __bool__(self) -> bool:
+        raise TypeError("the truth of a Simulated array is not defined: use numpy.where")
+
+    @property
+    def value(self) -> Float:
+        """The numbers, evaluated now if they were not yet."""
+        if self._value is None:
+            with np.errstate(all="ignore"):
+                self._value = _product(self) if self.kind == "product" else _sum(self)
+        return self._value
+
+    def _like(self, value: Any) -> Simulated:
+        return Simulated(self.world, self.format, np.asarray(value), host=self.host)
+
+    def _lift(self, x: Any) -> Simulated:
+        if isinstance(x, Simulated):
+            return x
+        if isinstance(x, Counter):
+            format = format_named(self.world.arithmetic.counter)
+            return Simulated(self.world, format, self.world.round(int(x), format), host=True)
+        if isinstance(x, (int, float)):
+            return Simulated(self.world, format_named("float64"), np.asarray(float(x)), host=True)
+        return Simulated.of(x, self.world)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method != "__call__" or kwargs:
+            raise TypeError(f"numpy.{ufunc.__name__} is not supported on Simulated arrays")
+        operands = [self._lift(x) for x in inputs]
+        chain = CHAINS.get(ufunc)
+        if chain is not None:
+            return _chained(operands[0], operands[1], *chain)
+        if ufunc is np.square:
+            return _chained(operands[0], operands[0], "product", 1)
+        if ufunc is np.negative:
+            return _chained(self._lift(0), operands[0], "sum", -1)
+        if ufunc in COMPARISONS:
+            return ufunc(*(a.value for a in operands))
+        if ufunc is np.matmul:
+            return _matmul(*operands)
+        if ufunc not in ROUNDED:
+            raise TypeError(f"numpy.{ufunc.__name__} is not supported on Simulated arrays")
+        format, host = _meeting(operands)
+        with np.errstate(all="ignore"):
+            values = [_entering(a, format) for a in operands]
+            return Simulated(
+                self.world, format, self.world.round(ufunc(*values), format), host=host
+            )
+
+    def __array_function__(
+        self, function: Callable[..., Any], _: Any, args: Any, kwargs: dict[str, Any]
+    ) -> Any:
+        with np.errstate(all="ignore"):
+            if function in REDUCED:
+                return _reduced(function, *args, **kwargs)
+            if function in MOVED:
+                return args[0]._like(function(args[0].value, *args[1:], **kwargs))
+            if function is np.where:
+                chosen = [self._lift(x).value for x in args[1:]]
+                return self._array(np.where(args[0], *chosen))
+            if function is np.clip:
+                low, high = (self._lift(x).value for x in args[1:])
+                return self._array(np.clip(args[0].value, low, high))
+            if function in (np.concatenate, np.stack):
+                return self._array(function([self._lift(x).value for x in args[0]], **kwargs))
+        raise TypeError(f"numpy.{function.__name__} is not supported on Simulated arrays")
+
+    def _array(self, x: Any) -> Simulated:
+        return Simulated.of(x, self.world)
+
+
+def _meeting(operands: list[Simulated]) -> tuple[Format, bool]:
+    arrays = [a for a in operands if not a.host]
+    if arrays:
+        return arrays[0].format, False
+    return max((a.format for a in operands), key=lambda f: f.u), True
+
+
+def _entering(a: Simulated, format: Format) -> Float:
+    """The value of a as an operand in that format: a host scalar is rounded to it."""
+    return a.world.round(a.value, format) if a.host else a.value
+
+
+def _chained(a: Simulated, b: Simulated, kind: str, sign: int) -> Simulated:
+    """a * b, a / b, a + b or a - b, unevaluated, with either operand's own chain spliced in or not."""
+    world = a.world
+    format, host = _meeting([a, b])
+    parts: list[tuple[Simulated, int]] = []
+    for operand, s in ((a, 1), (b, sign)):
+        spliced = operand.kind == kind and operand._value is None and operand.host == host
+        if spliced and world.chance(0.7):
+            parts += [(part, inner * s) for part, inner in operand.parts]
+        else:
+            parts.append((operand, s))
+    out = Simulated(world, format, None, host=host, kind=kind, parts=tuple(parts))
+    if host:
+        _ = out.value
+    return out
+
+
+def _shuffled(world: World, items: list[Any]) -> list[Any]:
+    return [items[i] for i in world.rng.permutation(len(items))]
+
+
+def _factors(node: Simulated) -> list[tuple[Float, int]]:
+    """Factors in the node's format, in random order; the host's may be folded into one constant."""
+    world, format = node.world, node.format
+    parts = list(node.parts)
+    out: list[tuple[Float, int]] = []
+    hosts = [(p, s) for p, s in parts if p.host]
+    if not node.host and len(hosts) > 1 and world.chance(0.5):
+        folded = 1.0
+        wide = max((p.format for p, _ in hosts), key=lambda f: f.u)
+        for p, s in hosts:
+            folded = float(world.round(folded * p.value if s > 0 else folded / p.value, wide))
+        out.append((world.round(folded, format), 1))
+        parts = [(p, s) for p, s in parts if not p.host]
+    for p, s in parts:
+        if p.host and s < 0 and not node.host and world.chance(0.3):
+            out.append((world.round(1 / p.value, format), 1))
+        else:
+            out.append((_entering(p, format), s))
+    out = _shuffled(world, out)
+    lead = next(i for i, (_, s) in enumerate(out) if s > 0)
+    return [out[lead], *out[:lead], *out[lead + 1 :]]
+
+
+def _combined(node: Simulated, factors: list[tuple[Float, int]]) -> Float:
+    value = factors[0][0]
+    for x, s in factors[1:]:
+        value = node.world.round(value * x if s > 0 else value / x, node.format)
+    return value
+
+
+def _product(node: Simulated) -> Float:
+    return np.asarray(_combined(node, _factors(node)))
+
+
+def _sum(node: Simulated) -> Float:
+    world, format = node.world, node.format
+    terms = _shuffled(world, list(node.parts))
+    fusable = world.arithmetic.contraction and not node.host and world.chance(0.5)
+    total: Float | None = None
+    for part, s in terms:
+        if total is None:
+            total = s * _entering(part, format)
+        elif fusable and part.kind == "product" and part._value is None:
+            factors = _factors(part)
+            times = [i for i, (_, e) in enumerate(factors) if e > 0]
+            if len(times) < 2:
+                total = world.round(total + s * part.value, format)
+                continue
+            last = factors.pop(times[-1])[0]
+            total = world.round(total + s * (_combined(part, factors) * last), format)
+        else:
+            total = world.round(total + s * _entering(part, format), format)
+    assert total is not None
+    return np.asarray(np.broadcast_to(total, node.shape)) if np.shape(total) != node.shape else total
+
+
+def _reduced(
+    function: Callable[..., Any], a: Simulated, axis: Any = None, keepdims: bool = False
+) -> Simulated:
+    """A reduction; sums and means add in random order, one after another or in pairs."""
+    world, format = a.world, a.format
+    if function not in (np.sum, np.mean):
+        return a._like(function(a.value, axis=axis, keepdims=keepdims))
+    axes = tuple(range(a.ndim)) if axis is None else tuple(np.atleast_1d(axis) % max(a.ndim, 1))
+    kept = [i for i in range(a.ndim) if i not in axes]
+    rows = np.transpose(a.value, (*axes, *kept)).reshape(-1, *(a.shape[i] for i in kept))
+    n = len(rows)
+    rows = rows[world.rng.permutation(n)]
+    if world.arithmetic.summation == "sequential":
+        total = np.zeros(rows.shape[1:]) if n == 0 else rows[0]
+        for row in rows[1:]:
+            total = world.round(total + row, format)
+    elif world.arithmetic.summation == "float64":
+        total = world.round(np.sum(rows, axis=0), format)
+    else:
+        total = np.zeros(rows.shape[1:]) if n == 0 else None
+        while len(rows) > 1:
+            odd = rows[len(rows) - len(rows) % 2 :]
+            rows = world.round(rows[0 : len(rows) - len(odd) : 2] + rows[1 : len(rows) : 2], format)
+            rows = np.concatenate([rows, odd])
+        total = rows[0] if total is None else total
+    if function is np.mean:
+        total = world.round(total / n, format)
+    shape = [1 if i in axes else a.shape[i] for i in range(a.ndim)]
+    return a._like(np.reshape(total, shape) if keepdims else total)
+
+
+def _matmul(a: Simulated, b: Simulated) -> Simulated:
+    """A matrix product that adds its k products in random order, fused or not."""
+    world, format = a.world, a.format
+    x, y = a.value, b.value
+    total = np.zeros((*x.shape[:-1], *y.shape[1:]))
+    fused = world.arithmetic.contraction and world.chance(0.5)
+    for k in world.rng.permutation(x.shape[-1]):
+        product = np.multiply.outer(x[..., k], y[k]) if y.ndim > 1 else x[..., k] * y[k]
+        product = product if fused else world.round(product, format)
+        total = world.round(total + product, format)
+    return a._like(total)
+
+
+CHAINS: dict[np.ufunc, tuple[str, int]] = {
+    np.add: ("sum", 1),
+    np.divide: ("product", -1),
+    np.multiply: ("product", 1),
+    np.subtract: ("sum", -1),
+}
+COMPARISONS = (
+    np.equal,
+    np.greater,
+    np.greater_equal,
+    np.isfinite,
+    np.less,
+    np.less_equal,
+    np.not_equal,
+)
+ROUNDED = (
+    np.absolute,
+    np.cos,
+    np.exp,
+    np.log,
+    np.maximum,
+    np.minimum,
+    np.positive,
+    np.power,
+    np.sign,
+    np.sin,
+    np.sqrt,
+    np.tanh,
+)
+REDUCED = (np.max, np.mean, np.min, np.sum)
+MOVED = (
+    np.broadcast_to,
+    np.copy,
+    np.expand_dims,
+    np.moveaxis,
+    np.ones_like,
+    np.ravel,
+    np.reshape,
+    np.squeeze,
+    np.swapaxes,
+    np.transpose,
+    np.zeros_like,
+)

@@ -1,0 +1,157 @@
+"""Reproducible tensors: a small specification that shrinks, and the array that it stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from truestep.properties.arithmetic.formats import Format
+
+# Around vector widths (4 to 16 lanes), block sizes (64, 256) and the empty and scalar edges.
+SIZES = (1, 2, 0, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 129, 255, 256, 257, 511, 513)
+SHAPES = (
+    *((n,) for n in SIZES),
+    (),
+    (1, 7),
+    (7, 1),
+    (3, 5),
+    (16, 16),
+    (17, 9),
+    (2, 3, 4),
+    (4, 1, 5),
+)
+LAYOUTS = ("contiguous", "offset", "strided", "transposed")
+KINDS = ("normal", "spread", "sparse", "constant", "zeros")
+# Values that single elements are overwritten with, in units of the tensor's scale or as themselves.
+EXTREMES = ("nan", "inf", "negative_inf", "largest", "least_normal", "least_subnormal", "zero")
+SPECIALS = ("zero", "negative_zero", "one", "tiny", "huge", "alternating")
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """A tensor of one shape: seeded values of a kind, times 10^exponent, with some special elements.
+
+    kind: "normal"; "spread", magnitudes log-uniform over 10^-width..1; "sparse", mostly exact zeros;
+    "constant"; "zeros"; "bits", uniform over the bit patterns of the format's finite numbers;
+    "explicit", the elements as given. specials: (position modulo size, name) pairs.
+    """
+
+    shape: tuple[int, ...]
+    kind: str = "normal"
+    seed: int = 0
+    exponent: int = 0
+    width: int = 6
+    specials: tuple[tuple[int, str], ...] = ()
+    layout: str = "contiguous"
+    elements: tuple[float, ...] = ()
+
+
+def values(spec: TensorSpec, format: Format) -> NDArray[np.float64]:
+    """The numbers of the specification, rounded to the format, as float64."""
+    rng = np.random.default_rng(spec.seed)
+    size = int(np.prod(spec.shape))
+    scale = 10.0**spec.exponent
+    x = rng.standard_normal(size)
+    if spec.kind == "spread":
+        x = np.copysign(10.0 ** rng.uniform(-spec.width, 0, size), x)
+    elif spec.kind == "sparse":
+        x = np.where(rng.random(size) < 0.7, 0.0, x)
+    elif spec.kind == "constant":
+        x = np.full(size, x[0] if size else 0.0)
+    elif spec.kind == "zeros":
+        x = np.zeros(size)
+    elif spec.kind == "bits":
+        x = _any_bits(rng, size, format)
+    elif spec.kind == "explicit":
+        x = np.resize(np.asarray(spec.elements, dtype=np.float64), size)
+    if spec.kind not in ("bits", "explicit"):
+        x = x * scale
+    for position, name in spec.specials:
+        if size:
+            x[position % size] = _special(name, scale, x[position % size], format)
+    limit = format.largest
+    x = np.where(np.isinf(x), x, np.clip(x, -limit, limit))
+    return format.round(x).reshape(spec.shape)
+
+
+def _any_bits(rng: np.random.Generator, size: int, format: Format) -> NDArray[np.float64]:
+    width = format.dtype.itemsize
+    raw = rng.integers(0, 256, size=size * width, dtype=np.uint8)
+    with np.errstate(invalid="ignore"):  # signalling nans among the patterns
+        x = raw.view(format.dtype).astype(np.float64)
+    return np.where(np.isfinite(x), x, 1.0)
+
+
+def _special(name: str, scale: float, value: float, format: Format) -> float:
+    named = {
+        "inf": np.inf,
+        "largest": format.largest,
+        "least_normal": format.least_normal,
+        "least_subnormal": 2 * format.eta,
+        "nan": np.nan,
+        "negative_inf": -np.inf,
+        "negative_zero": -0.0,
+        "one": 1.0,
+        "tiny": scale * 1e-6,
+        "huge": scale * 1e3,
+        "zero": 0.0,
+    }
+    return named.get(name, -value)
+
+
+def laid_out(x: NDArray[Any], layout: str) -> NDArray[Any]:
+    """x as a view of its own memory: contiguous, off the alignment, every second element, transposed."""
+    if layout == "offset":
+        base = np.zeros(x.size + 1, dtype=x.dtype)
+        view = base[1:].reshape(x.shape)
+    elif layout == "strided" and x.ndim:
+        base = np.zeros((*x.shape[:-1], 2 * x.shape[-1]), dtype=x.dtype)
+        view = base[..., ::2]
+    elif layout == "transposed" and x.ndim > 1:
+        view = np.zeros(x.shape[::-1], dtype=x.dtype).T
+    else:
+        view = np.zeros(x.shape, dtype=x.dtype)
+    view[...] = x
+    return view
+
+
+def array(spec: TensorSpec, format: Format) -> NDArray[Any]:
+    """The array of the specification in the format's own dtype and the specified layout."""
+    return laid_out(values(spec, format).astype(format.dtype), spec.layout)
+
+
+def explicit(shape: tuple[int, ...], format: Format) -> st.SearchStrategy[TensorSpec]:
+    """A small tensor element by element over the format's whole finite range."""
+    width = {2: 16, 4: 32, 8: 64}[format.dtype.itemsize]
+    number = st.floats(width=width, allow_nan=False, allow_infinity=False)
+    size = int(np.prod(shape))
+    return st.builds(
+        TensorSpec,
+        shape=st.just(shape),
+        kind=st.just("explicit"),
+        elements=st.lists(number, min_size=size, max_size=size).map(tuple),
+    )
+
+
+def specs(
+    shapes: tuple[tuple[int, ...], ...] = SHAPES,
+    kinds: tuple[str, ...] = KINDS,
+    exponents: tuple[int, int] = (-6, 2),
+    specials: tuple[str, ...] = SPECIALS,
+) -> st.SearchStrategy[TensorSpec]:
+    """Specifications of tensors; simple ones first, so that counterexamples shrink to them."""
+    special = st.tuples(st.integers(0, 600), st.sampled_from(specials))
+    overwritten = st.one_of(st.just(()), st.tuples(special), st.tuples(special, special))
+    return st.builds(
+        TensorSpec,
+        shape=st.sampled_from(shapes),
+        kind=st.sampled_from(kinds),
+        seed=st.integers(0, 2**16),
+        exponent=st.integers(*exponents),
+        specials=overwritten,
+        layout=st.sampled_from(LAYOUTS),
+    )

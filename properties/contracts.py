@@ -1,0 +1,86 @@
+"""The verdict on one tensor: the only place that subtracts what a kernel gave from what was due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.results import HISTOGRAM_EDGES
+
+# Largest passing utilisation. An algebraically equivalent order of evaluation may cost up to one more
+# rounding per operation than the written one (a product with a reciprocal instead of a quotient),
+# which doubles the bound; it is the only number between a bound and a verdict.
+SLACK = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How one tensor fared: element counts, the worst element and its numbers.
+
+    utilisation: max |got - oracle| / bound over the judged elements, None where nothing was judged.
+    oracle_fraction: largest share of a bound that is the reference's own float64 error.
+    """
+
+    elements: int
+    judged: int
+    utilisation: float | None
+    index: tuple[int, ...] | None
+    got: float
+    oracle: float
+    bound: float
+    oracle_fraction: float
+    histogram: NDArray[np.int64]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every judged element stayed within the slack; nothing judged is not a pass."""
+        return self.utilisation is not None and self.utilisation <= SLACK
+
+
+def judge(got: NDArray[Any], expected: Bounded, oracle: Bounded) -> Judgement:
+    """Judge got, of any real dtype, by the kernel's bound plus the oracle's own.
+
+    got, expected and oracle have one shape. expected: evaluation in the backend's arithmetic, after
+    storage; oracle: evaluation of the same lines with u = 2^-53. Elements of unknown bound are not judged.
+    """
+    if got.shape != expected.shape:
+        raise ValueError(f"got shape {got.shape}, expected {expected.shape}")
+    x = got.astype(np.float64)
+    v = expected.v
+    with np.errstate(all="ignore"):
+        bound = expected.e + oracle.e
+        # A nan or infinity that is due for certain stays due whatever the float64 run knows of it.
+        bound = np.where(~np.isfinite(v), expected.e, bound)
+        judged = ~np.isinf(bound)
+        error = np.abs(x - v)
+        same = (x == v) | (np.isnan(x) & np.isnan(v))
+        ratio = np.where(same, 0.0, np.where(bound > 0, error / bound, np.inf))
+        ratio = np.where(np.isnan(ratio), np.inf, ratio)
+        share = np.where(judged & (bound > 0) & np.isfinite(v), oracle.e / bound, 0.0)
+    count = int(np.count_nonzero(judged))
+    if not count:
+        empty = np.zeros(len(HISTOGRAM_EDGES) + 1, dtype=np.int64)
+        return Judgement(x.size, 0, None, None, np.nan, np.nan, np.nan, 0.0, empty)
+    ratio = np.where(judged, ratio, -1.0)
+    flat = int(np.argmax(ratio))
+    index = tuple(int(i) for i in np.unravel_index(flat, x.shape))
+    return Judgement(
+        elements=x.size,
+        judged=count,
+        utilisation=float(ratio.reshape(-1)[flat]),
+        index=index,
+        got=float(x[index]),
+        oracle=float(v[index]),
+        bound=float(np.broadcast_to(bound, x.shape)[index]),
+        oracle_fraction=float(np.max(share, initial=0.0)),
+        histogram=_histogram(ratio[judged]),
+    )
+
+
+def _histogram(ratio: NDArray[np.float64]) -> NDArray[np.int64]:
+    bins = np.searchsorted(np.asarray(HISTOGRAM_EDGES), ratio, side="left")
+    return np.bincount(bins, minlength=len(HISTOGRAM_EDGES) + 1).astype(np.int64)

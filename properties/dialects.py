@@ -1,0 +1,94 @@
+"""What a failing kernel computes instead: the other dialects and rules, tried on its own outputs."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from truestep.fast.protocol import Capability
+from truestep.properties.cases.optimizer import OptimizerCase
+from truestep.properties.contracts import SLACK
+from truestep.properties.stepping import BackendFault, lockstep
+from truestep.reference.optimizers import OPTIMIZERS, Rule
+
+
+def in_words(rule: Rule, dialect: Mapping[str, str]) -> str:
+    """The choices of a dialect as a sentence fragment; the reference's own form if there is none."""
+    words = [rule.DIALECTS[field][value] for field, value in sorted(dialect.items())]
+    return "; ".join(words) or "the reference's own form"
+
+
+def identify(backend: Any, capability: Capability, cases: Sequence[OptimizerCase]) -> str:
+    """Which other dialect or rule every judged element of these cases agrees with; "" if none does."""
+    for distance in (1, 2):
+        found = [
+            words
+            for words, rule, changes in _readings(capability, distance)
+            if _agrees(backend, capability, cases, rule, changes)
+        ]
+        if found:
+            return " or ".join(dict.fromkeys(found))
+    return ""
+
+
+def _readings(
+    capability: Capability, distance: int
+) -> Iterator[tuple[str, Rule, dict[str, str]]]:
+    rule = OPTIMIZERS[capability.rule]
+    current = {name: _default(rule, name) for name in rule.DIALECTS} | dict(capability.dialect)
+    for fields in itertools.combinations(sorted(rule.DIALECTS), distance):
+        others = [[v for v in rule.DIALECTS[name] if v != current[name]] for name in fields]
+        for values in itertools.product(*others):
+            changes = dict(zip(fields, values, strict=True))
+            yield f"{capability.rule} with {in_words(rule, changes)}", rule, changes
+    if distance == 1:
+        for name, other in OPTIMIZERS.items():
+            if other is not rule and _states_alike(rule, other):
+                for changes in _dialects(other):
+                    yield f"{name} with {in_words(other, changes)}", other, changes
+
+
+def _dialects(rule: Rule) -> Iterator[dict[str, str]]:
+    for values in itertools.product(*rule.DIALECTS.values()):
+        yield dict(zip(rule.DIALECTS, values, strict=True))
+
+
+def _states_alike(a: Rule, b: Rule) -> bool:
+    return [f.name for f in dataclasses.fields(a.State)] == [
+        f.name for f in dataclasses.fields(b.State)
+    ]
+
+
+def _default(rule: Rule, field: str) -> str:
+    return str(next(f.default for f in dataclasses.fields(rule.Hyper) if f.name == field))
+
+
+def _agrees(
+    backend: Any,
+    capability: Capability,
+    cases: Sequence[OptimizerCase],
+    rule: Rule,
+    changes: Mapping[str, str],
+) -> bool:
+    names = {field.name for field in dataclasses.fields(rule.Hyper)}
+
+    def reread(hyper: Any) -> Any:
+        fields = {
+            f.name: getattr(hyper, f.name) for f in dataclasses.fields(hyper) if f.name in names
+        }
+        return rule.Hyper(**{**fields, **changes})
+
+    judged = 0
+    for case in cases:
+        try:
+            for _, found in lockstep(backend, capability, case, (rule, reread)):
+                for item in found:
+                    if (u := item.judgement.utilisation) is not None:
+                        judged += 1
+                        if u > SLACK:
+                            return False
+        except (BackendFault, ValueError, ArithmeticError):
+            return False
+    return judged > 0

@@ -1,0 +1,348 @@
+"""The checks of an optimizer: families of cases, each judged in lockstep, and their messages."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from truestep.fast.protocol import Capability, Group
+from truestep.properties.arithmetic.decision import Undecided
+from truestep.properties.arithmetic.formats import format_named
+from truestep.properties.cases.hypers import hypers
+from truestep.properties.cases.optimizer import (
+    GroupCase,
+    OptimizerCase,
+    SlotCase,
+    cases,
+    slots,
+)
+from truestep.properties.cases.tensors import EXTREMES, TensorSpec, explicit
+from truestep.properties.contracts import SLACK
+from truestep.properties.dialects import identify, in_words
+from truestep.properties.exploration import Tally, explore, run_all
+from truestep.properties.results import CheckResult, Verdict
+from truestep.properties.stepping import Judged, lockstep
+from truestep.reference.optimizers import OPTIMIZERS
+
+LEVELS = ("smoke", "standard", "deep")
+Cases = st.SearchStrategy[OptimizerCase]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A named family of cases: what it varies, and how many examples each level tries."""
+
+    about: str
+    strategy: Callable[[Capability], Cases]
+    examples: Mapping[str, int]
+
+
+def _with(capability: Capability, slot: st.SearchStrategy[SlotCase], **sizes: Any) -> Cases:
+    rule = OPTIMIZERS[capability.rule]
+    return cases(rule, capability.dialect, capability.fixed, slot=slot, **sizes)
+
+
+def _lockstep(capability: Capability) -> Cases:
+    return _with(capability, slots())
+
+
+def _update_alone(capability: Capability) -> Cases:
+    slot = slots(shapes=((9,), (17,), (64,)), grads=(-14, 1), param_kinds=("zeros",))
+    return _with(capability, slot, max_groups=1, max_slots=2)
+
+
+# Counts at which counters in 8, 11 (float16), 16 and 24 bits (float32) stop being exact.
+_EDGES = (254, 255, 256, 257, 511, 2047, 2048, 2049, 32767, 65535, 65536, 2**24 - 2)
+_BEYOND = (2**24 - 1, 2**24, 2**24 + 1, 2**25 + 1, 2**31 - 2)
+
+
+def _counter(capability: Capability) -> Cases:
+    slot = slots(counts=_EDGES, shapes=((3,), (17,)))
+    return _with(capability, slot, max_groups=1, max_slots=2)
+
+
+def _counter_beyond_float32(capability: Capability) -> Cases:
+    slot = slots(counts=_BEYOND, shapes=((3,), (17,)))
+    return _with(capability, slot, max_groups=1, max_slots=1)
+
+
+def _special_values(capability: Capability) -> Cases:
+    slot = slots(shapes=((5,), (17,), (65,)), specials=EXTREMES, counts=(0, 1, 9))
+    return _with(capability, slot, max_groups=1, max_slots=2)
+
+
+def _full_range(capability: Capability) -> Cases:
+    slot = slots(shapes=((33,), (64,)), kinds=("bits",), param_kinds=("bits",))
+    return _with(capability, slot, max_groups=1, max_slots=1)
+
+
+def _element_by_element(capability: Capability) -> Cases:
+    format = format_named(capability.format)
+    slot = st.integers(1, 4).flatmap(
+        lambda n: st.builds(
+            SlotCase,
+            param=explicit((n,), format),
+            grad=explicit((n,), format),
+            t=st.sampled_from((0, 1, 9)),
+            history=st.just(1),
+        ).map(lambda s: replace(s, history=min(s.history, s.t)))
+    )
+    return _with(capability, slot, max_groups=1, max_slots=1)
+
+
+def _large(capability: Capability) -> Cases:
+    slot = slots(shapes=((2**15 + 3,), (2**16 - 1,), (257, 129)), kinds=("normal", "spread"))
+    return _with(capability, slot, max_groups=1, max_slots=1, steps=(1, 2))
+
+
+def _all_zero(capability: Capability) -> Cases:
+    slot = slots(kinds=("zeros",), shapes=((3,), (64,), (3, 5)), specials=("zero",))
+    return _with(capability, slot, max_groups=1, max_slots=2)
+
+
+def _many_tensors(capability: Capability) -> Cases:
+    rule = OPTIMIZERS[capability.rule]
+    seventy = (slots(shapes=((n,),), counts=(9,), kinds=("normal",)) for n in range(70))
+    group = st.builds(
+        GroupCase,
+        hyper=hypers(rule, capability.dialect, capability.fixed),
+        slots=st.tuples(*seventy),
+    )
+    return st.builds(OptimizerCase, groups=st.tuples(group), steps=st.just(1))
+
+
+# Numbers of examples: what fits the time of each level on two cores, not part of any contract.
+FAMILIES = {
+    "all_zero": Family(
+        "zero gradients and empty state", _all_zero, {"smoke": 2, "standard": 8, "deep": 100}
+    ),
+    "counter": Family(
+        "step counters up to 2^24 - 1", _counter, {"smoke": 3, "standard": 20, "deep": 300}
+    ),
+    "counter_beyond_float32": Family(
+        "step counters beyond 2^24",
+        _counter_beyond_float32,
+        {"smoke": 2, "standard": 6, "deep": 100},
+    ),
+    "element_by_element": Family(
+        "small tensors over the whole range, element by element",
+        _element_by_element,
+        {"smoke": 5, "standard": 25, "deep": 1000},
+    ),
+    "full_range": Family(
+        "random bit patterns", _full_range, {"smoke": 3, "standard": 10, "deep": 300}
+    ),
+    "large": Family(
+        "tensors beyond the sizes where kernels go parallel",
+        _large,
+        {"smoke": 1, "standard": 2, "deep": 30},
+    ),
+    "lockstep": Family(
+        "groups, layouts, reachable states, several steps",
+        _lockstep,
+        {"smoke": 8, "standard": 60, "deep": 2000},
+    ),
+    "many_tensors": Family(
+        "seventy tensors in one call", _many_tensors, {"smoke": 1, "standard": 2, "deep": 10}
+    ),
+    "special_values": Family(
+        "nan, infinities, the largest and the least numbers",
+        _special_values,
+        {"smoke": 4, "standard": 20, "deep": 300},
+    ),
+    "update_alone": Family(
+        "zero parameters, which show the update undimmed, and gradients of the size of eps",
+        _update_alone,
+        {"smoke": 8, "standard": 40, "deep": 1000},
+    ),
+}
+
+
+def names(capability: Capability) -> tuple[str, ...]:
+    """The families that an optimizer is checked with."""
+    return tuple(FAMILIES)
+
+
+def run(
+    backend: Any,
+    capability: Capability,
+    name: str,
+    *,
+    level: str,
+    seed: int,
+    started: Callable[[Any], None],
+) -> CheckResult:
+    """Run one family of cases on one capability."""
+    family = FAMILIES[name]
+    begin = time.perf_counter()
+    tally = explore(
+        family.strategy(capability),
+        lambda case, t: _run_case(backend, capability, case, t),
+        examples=family.examples[level],
+        seed=seed,
+        started=lambda case: started(case.to_json()),
+    )
+    identified = ""
+    if tally.failed and tally.worst is not None:
+        identified = identify(backend, capability, [tally.worst_case, *_battery(capability)])
+    return result_of(capability, name, tally, identified, time.perf_counter() - begin)
+
+
+def replay_case(
+    backend: Any, capability: Capability, name: str, record: Mapping[str, Any]
+) -> CheckResult:
+    """Run one recorded case again."""
+    begin = time.perf_counter()
+    case = OptimizerCase.from_json(record)
+    tally = run_all(
+        [case], lambda c, t: _run_case(backend, capability, c, t), started=lambda _: None
+    )
+    return result_of(capability, name, tally, "", time.perf_counter() - begin)
+
+
+def _run_case(backend: Any, capability: Capability, case: OptimizerCase, tally: Tally) -> None:
+    try:
+        for groups, found in lockstep(backend, capability, case):
+            tally.add(case, found, groups)
+    except Undecided:
+        return
+
+
+def _battery(capability: Capability) -> list[OptimizerCase]:
+    """Fixed cases that tell dialects apart: every term alive, zero and nonzero parameters, all scales."""
+    rule = OPTIMIZERS[capability.rule]
+    strong: dict[str, Any] = {"lr": 0.1, "weight_decay": 1.0, "eps": 1e-3, "momentum": 0.9}
+    names = {f for f in rule.Hyper.__dataclass_fields__} - set(rule.DIALECTS)
+    hyper = {k: v for k, v in strong.items() if k in names} | dict(capability.dialect)
+    hyper |= dict(capability.fixed)
+    out = []
+    for i, (exponent, t) in enumerate([(0, 0), (-3, 0), (-3, 2), (-2, 9), (0, 3), (-4, 99)]):
+        slot = SlotCase(
+            param=TensorSpec((17,), "normal" if i % 2 else "zeros", seed=i),
+            grad=TensorSpec((17,), "normal", seed=100 + i, exponent=exponent),
+            t=t,
+            history=min(t, 3),
+            past=i % 3 - 1,
+        )
+        out.append(OptimizerCase(groups=(GroupCase(hyper, (slot,)),), steps=3))
+    return out
+
+
+def check_id(capability: Capability, name: str) -> str:
+    """The id of a check: kind/rule/format/variant/check without the empty parts."""
+    parts = (capability.kind, capability.rule, capability.format, capability.variant, name)
+    return "/".join(part for part in parts if part)
+
+
+def result_of(
+    capability: Capability, name: str, tally: Tally, identified: str, seconds: float
+) -> CheckResult:
+    """The record of a check from its tally."""
+    verdict: Verdict
+    if tally.failed:
+        verdict = "crashed" if tally.crashed else "fail"
+    else:
+        verdict = "pass" if tally.judged else "not_judged"
+    return CheckResult(
+        id=check_id(capability, name),
+        kind=capability.kind,
+        rule=capability.rule,
+        check=name,
+        dialect=dict(capability.dialect),
+        format=capability.format,
+        variant=capability.variant,
+        contract="bounded",
+        verdict=verdict,
+        examples=tally.examples,
+        judged_fraction=tally.judged / tally.elements if tally.elements else 0.0,
+        utilisation=tally.utilisation,
+        oracle_fraction=tally.oracle_fraction,
+        histogram=tuple(int(n) for n in tally.histogram),
+        worst=_worst(tally),
+        message=_message(capability, name, tally, identified) if tally.failed else "",
+        seconds=seconds,
+        identified=identified,
+    )
+
+
+def _worst(tally: Tally) -> dict[str, Any] | None:
+    if tally.worst_case is None:
+        return None
+    record: dict[str, Any] = {"case": tally.worst_case.to_json()}
+    if tally.worst is None:
+        return record
+    found = tally.worst
+    j = found.judgement
+    return record | {
+        "tensor": found.tensor,
+        "step": found.step,
+        "group": found.group,
+        "slot": found.slot,
+        "index": list(j.index or ()),
+        "got": float(j.got).hex(),
+        "oracle": float(j.oracle).hex(),
+        "got_decimal": repr(float(j.got)),
+        "oracle_decimal": repr(float(j.oracle)),
+        "error": abs(j.got - j.oracle),
+        "bound": j.bound,
+        "utilisation": j.utilisation,
+        "inputs": _inputs(tally.context, found),
+    }
+
+
+def _inputs(groups: Sequence[Group], found: Judged) -> dict[str, Any]:
+    """The numbers that entered the worst element, where the tensors are shaped like it."""
+    group = groups[found.group]
+    slot = group.slots[found.slot]
+    index = found.judgement.index or ()
+    out: dict[str, Any] = {}
+    for name, x in {"p": slot.param, "g": slot.grad, **slot.state}.items():
+        if isinstance(x, np.ndarray):
+            if x.shape == slot.param.shape and len(index) == x.ndim:
+                out[name] = float(x[index]).hex()
+        else:
+            out[name] = int(x)
+    return out
+
+
+def _message(capability: Capability, name: str, tally: Tally, identified: str) -> str:
+    rule = OPTIMIZERS[capability.rule]
+    where = ", ".join(x for x in (capability.format, capability.variant) if x)
+    lines = []
+    worst = _worst(tally)
+    if tally.worst is None or worst is None:
+        lines.append(f"{capability.rule} ({where}): {tally.message}")
+    else:
+        found, j = tally.worst, tally.worst.judgement
+        case = tally.worst_case
+        slot = case.groups[found.group].slots[found.slot]
+        lines += [
+            f"{capability.rule} ({where}): {found.tensor}{list(j.index or ())} is "
+            f"{worst['got_decimal']}, due is {worst['oracle_decimal']}",
+            f"  got {worst['got']}  oracle {worst['oracle']}",
+            f"  error {worst['error']:.4g}  bound {j.bound:.4g}  utilisation {j.utilisation:.4g}"
+            f" (passes up to {SLACK:g})",
+            f"  step {found.step}, group {found.group}, slot {found.slot}, "
+            f"shape {slot.param.shape}, layout {slot.param.layout}",
+            "  inputs at this element: "
+            + ", ".join(f"{name}={value}" for name, value in worst["inputs"].items()),
+            f"  hyperparameters: {json.dumps(dict(case.groups[found.group].hyper))}",
+        ]
+    lines.append(f"  declared: {in_words(rule, capability.dialect)}")
+    if tally.worst is not None:
+        told = identified or "no other known dialect or rule agrees with these outputs"
+        lines.append(f"  this kernel computes: {told}")
+    if tally.worst_case is not None:
+        lines += [
+            "  reproduce:",
+            "    from truestep.properties.replay import case",
+            f"    case(BACKEND, {check_id(capability, name)!r}, "
+            f"{json.dumps(tally.worst_case.to_json())!r})",
+        ]
+    return "\n".join(lines)

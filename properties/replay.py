@@ -1,0 +1,25 @@
+"""Re-running one recorded case by hand: what the snippet of a failing check's message calls."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from truestep.fast import discovery
+from truestep.properties.plan import checks_of, replay_check
+from truestep.properties.results import CheckResult
+
+
+def case(backend: str, check: str, record: str | Mapping[str, Any]) -> CheckResult:
+    """Run a case (its record, or that as JSON) of a check on a backend; print and return the outcome."""
+    loaded = discovery.load(backend)
+    checks = {c.id: c for c in checks_of(loaded)}
+    if check not in checks:
+        raise ValueError(f"{backend} has no check {check!r}; it has {', '.join(checks) or 'none'}")
+    fields = json.loads(record) if isinstance(record, str) else record
+    result = replay_check(loaded, checks[check], fields)
+    told = result.message or f"{result.id}: {result.verdict}, utilisation {result.utilisation}"
+    sys.stdout.write(told + "\n")
+    return result

@@ -1,0 +1,61 @@
+"""What one check reports; the record that travels from a worker to the certificate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Verdict = Literal["pass", "fail", "unsupported", "not_judged", "crashed", "not_run"]
+
+# Upper edges of the utilisation histogram; one more bin holds everything above the last edge.
+HISTOGRAM_EDGES = (0.0, 1e-3, 1e-2, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One check's outcome.
+
+    id: "kind/rule/format/variant/check" with empty parts left out, unique within a run. check: what
+    was checked ("lockstep", "counter", "law:sign_symmetric"). contract: how it was judged ("bounded",
+    "sampled", "bitwise", "exact", "statistical"). examples: Hypothesis examples tried. judged_fraction: judged over all
+    elements. utilisation: max |got - oracle| / bound, None if nothing was judged. oracle_fraction:
+    largest share of the bound taken by the reference's own rounding. histogram: element counts of
+    utilisation per bin of HISTOGRAM_EDGES. worst: the worst input as a reproducible specification with
+    got, oracle and bound. message: for a failure, all that is needed to reproduce it.
+    """
+
+    id: str
+    kind: str
+    rule: str
+    check: str
+    dialect: Mapping[str, str]
+    format: str
+    variant: str
+    contract: str
+    verdict: Verdict
+    examples: int = 0
+    judged_fraction: float = 0.0
+    utilisation: float | None = None
+    oracle_fraction: float = 0.0
+    histogram: tuple[int, ...] = ()
+    worst: Mapping[str, Any] | None = None
+    message: str = ""
+    seconds: float = 0.0
+    identified: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary that json.dumps accepts; infinities become the string "inf"."""
+        return {key: _plain(value) for key, value in asdict(self).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,249 @@
+"""One optimizer step, twice: by the backend, and by the reference in error-carrying arithmetic."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from truestep.fast.protocol import Capability, Group, Slot, Stepped
+from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.formats import format_named
+from truestep.properties.arithmetic.lift import lifted_hyper, lifted_state
+from truestep.properties.arithmetic.profiles import PROFILES, Arithmetic, arithmetic_of
+from truestep.properties.cases.optimizer import GroupCase, OptimizerCase, SlotCase, gradient_at
+from truestep.properties.cases.tensors import array, laid_out, values
+from truestep.properties.contracts import Judgement, judge
+from truestep.reference.optimizers import OPTIMIZERS, Rule
+
+ORACLE = PROFILES["oracle"]
+
+
+class BackendFault(AssertionError):
+    """A backend broke the protocol: wrong shape, dtype, structure or counter, or a written input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One judged tensor of one step: where it stands and how it fared."""
+
+    step: int
+    group: int
+    slot: int
+    tensor: str
+    judgement: Judgement
+
+
+def hyper_of(rule: Rule, fields: Mapping[str, Any]) -> Any:
+    """The rule's Hyper with these fields."""
+    return rule.Hyper(**fields)
+
+
+def param_format(capability: Capability) -> str:
+    """Name of the format in which parameters and gradients travel."""
+    return capability.format
+
+
+def initial(rule: Rule, capability: Capability, group: GroupCase, slot: SlotCase) -> Slot:
+    """The slot before the first step of a case: parameter, first gradient, reachable state."""
+    arithmetic = arithmetic_of(capability.arithmetic)
+    travel = format_named(param_format(capability))
+    hyper = hyper_of(rule, group.hyper)
+    p = values(slot.param, travel)
+    state = rule.init(hyper, p)
+    for i in range(slot.history):
+        past = gradient_at(slot.grad, -2 - i)
+        past = dataclasses.replace(past, exponent=past.exponent + slot.past)
+        with np.errstate(all="ignore"):
+            state, _ = rule.step(hyper, state, p, values(past, travel))
+    stored = {
+        field.name: stored_field(getattr(state, field.name), field.name, arithmetic, slot)
+        for field in dataclasses.fields(state)
+    }
+    return Slot(array(slot.param, travel), array(gradient_at(slot.grad, 0), travel), stored)
+
+
+def stored_field(value: Any, name: str, arithmetic: Arithmetic, slot: SlotCase) -> Any:
+    """A field of the reference's state as a backend keeps it; integer arrays stay as they are."""
+    if isinstance(value, int):
+        return slot.t
+    if np.asarray(value).dtype.kind in "ui":
+        return np.array(value)
+    where = arithmetic.stored(name)
+    limit = where.largest
+    x = where.round(np.clip(np.asarray(value), -limit, limit)).astype(where.dtype)
+    return laid_out(x, slot.param.layout if x.ndim else "contiguous")
+
+
+def evaluate(
+    rule: Rule, hyper: Any, slot: Slot, arithmetic: Arithmetic
+) -> dict[str, Bounded | int]:
+    """The reference's step from a slot in that arithmetic: outputs by name, "p" for the parameter."""
+    state, p = rule.step(
+        lifted_hyper(hyper, arithmetic),
+        lifted_state(rule.State, slot.state, arithmetic),
+        Bounded.exact(slot.param, arithmetic),
+        Bounded.exact(slot.grad, arithmetic),
+    )
+    out: dict[str, Bounded | int] = {"p": p.stored("p")}
+    for field in dataclasses.fields(state):
+        value = getattr(state, field.name)
+        out[field.name] = value.stored(field.name) if isinstance(value, Bounded) else value
+    return out
+
+
+def call(backend: Any, capability: Capability, groups: Sequence[Group]) -> list[list[Stepped]]:
+    """The backend's step, with its structure, shapes, formats and respect for its inputs verified."""
+    before = [[_bytes(slot) for slot in group.slots] for group in groups]
+    result = backend.optimizer_step(capability, groups)
+    for i, group in enumerate(groups):
+        for j, slot in enumerate(group.slots):
+            if changed := _changed(before[i][j], _bytes(slot)):
+                raise BackendFault(f"the backend wrote its input {changed} (group {i}, slot {j})")
+    if len(result) != len(groups):
+        raise BackendFault(f"got {len(result)} groups back for {len(groups)}")
+    for i, (group, stepped) in enumerate(zip(groups, result, strict=True)):
+        if len(stepped) != len(group.slots):
+            raise BackendFault(f"got {len(stepped)} slots back for {len(group.slots)} in group {i}")
+        for j, (slot, new) in enumerate(zip(group.slots, stepped, strict=True)):
+            _verify(slot, new, f"group {i}, slot {j}")
+    return [list(stepped) for stepped in result]
+
+
+def _bytes(slot: Slot) -> dict[str, bytes]:
+    tensors = {"param": slot.param, "grad": slot.grad, **slot.state}
+    return {name: np.asarray(x).tobytes() for name, x in tensors.items()}
+
+
+def _changed(before: dict[str, bytes], after: dict[str, bytes]) -> str:
+    return ", ".join(name for name in before if before[name] != after.get(name))
+
+
+def _verify(slot: Slot, new: Stepped, place: str) -> None:
+    pairs = [("param", slot.param, new.param)]
+    for name, old in slot.state.items():
+        if name not in new.state:
+            raise BackendFault(f"state {name!r} is missing from the result ({place})")
+        pairs.append((name, old, new.state[name]))
+    for name, old, got in pairs:
+        if isinstance(old, (int, np.integer)):
+            if isinstance(got, bool) or not isinstance(got, (int, np.integer)):
+                raise BackendFault(f"{name} must be an integer, got {got!r} ({place})")
+            continue
+        if not isinstance(got, np.ndarray):
+            raise BackendFault(f"{name} must be an ndarray, got {type(got).__name__} ({place})")
+        if got.shape != old.shape:
+            raise BackendFault(f"{name} has shape {got.shape}, expected {old.shape} ({place})")
+        if got.dtype != old.dtype:
+            raise BackendFault(f"{name} has dtype {got.dtype}, expected {old.dtype} ({place})")
+
+
+Reading = tuple[Rule, Callable[[Any], Any]]
+
+
+def lockstep(
+    backend: Any, capability: Capability, case: OptimizerCase, reading: Reading | None = None
+) -> Iterator[tuple[Sequence[Group], list[Judged]]]:
+    """Run a case; yield each step's input groups with its judgements.
+
+    Every step is judged from the backend's own previous state, so that the contract stays one step
+    tight over any number of steps. reading: judge as another rule or dialect, given by the rule and
+    by what becomes of a Hyper.
+    """
+    rule = OPTIMIZERS[capability.rule]
+    reading = reading or (rule, lambda hyper: hyper)
+    arithmetic = arithmetic_of(capability.arithmetic)
+    groups = [
+        Group(
+            hyper_of(rule, group.hyper),
+            [initial(rule, capability, group, slot) for slot in group.slots],
+        )
+        for group in case.groups
+    ]
+    for step in range(case.steps):
+        results = call(backend, capability, groups)
+        judged = [
+            found
+            for i, group in enumerate(groups)
+            for found in _judged(reading, group, results[i], arithmetic, (step, i))
+        ]
+        yield groups, judged
+        groups = [
+            Group(
+                group.hyper,
+                [
+                    Slot(new.param, _next_gradient(case, capability, i, j, step), new.state)
+                    for j, new in enumerate(results[i])
+                ],
+            )
+            for i, group in enumerate(groups)
+        ]
+
+
+def _next_gradient(
+    case: OptimizerCase, capability: Capability, group: int, slot: int, step: int
+) -> NDArray[Any]:
+    spec = case.groups[group].slots[slot].grad
+    return array(gradient_at(spec, step + 1), format_named(param_format(capability)))
+
+
+def _judged(
+    reading: Reading,
+    group: Group,
+    results: Sequence[Stepped],
+    arithmetic: Arithmetic,
+    place: tuple[int, int],
+) -> list[Judged]:
+    rule, reread = reading
+    hyper = reread(group.hyper)
+    out: list[Judged] = []
+    for members in _evaluated_together(rule, group.slots):
+        joined = _joined([group.slots[j] for j in members])
+        expected = evaluate(rule, hyper, joined, arithmetic)
+        oracle = evaluate(rule, hyper, joined, ORACLE)
+        start = 0
+        for j in members:
+            new = results[j]
+            part = slice(start, start + new.param.size) if len(members) > 1 else None
+            start += new.param.size
+            for name, bound in expected.items():
+                got = new.param if name == "p" else new.state[name]
+                truth = oracle[name]
+                if isinstance(bound, Bounded) and isinstance(truth, Bounded):
+                    if part is not None:
+                        bound, truth = (x[part].reshape(got.shape) for x in (bound, truth))
+                    out.append(Judged(*place, j, name, judge(got, bound, truth)))
+                elif int(got) != int(bound):  # type: ignore[call-overload]
+                    raise BackendFault(
+                        f"{name} is {int(got)} after a step from {group.slots[j].state[name]}, "
+                        f"expected {bound} (step {place[0]}, group {place[1]}, slot {j})"
+                    )
+    return out
+
+
+def _evaluated_together(rule: Rule, slots: Sequence[Slot]) -> list[list[int]]:
+    """Slots whose reference steps are one evaluation: of an elementwise rule, those of one count."""
+    if not rule.ELEMENTWISE:
+        return [[j] for j in range(len(slots))]
+    by_count: dict[int, list[int]] = {}
+    for j, slot in enumerate(slots):
+        by_count.setdefault(int(slot.state["t"]), []).append(j)
+    return list(by_count.values())
+
+
+def _joined(slots: Sequence[Slot]) -> Slot:
+    if len(slots) == 1:
+        return slots[0]
+
+    def flat(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        return np.concatenate([x.reshape(-1) for x in arrays])
+
+    state = {
+        name: flat([slot.state[name] for slot in slots]) if isinstance(x, np.ndarray) else x
+        for name, x in slots[0].state.items()
+    }
+    return Slot(flat([s.param for s in slots]), flat([s.grad for s in slots]), state)

@@ -1,0 +1,105 @@
+"""The tables of optimizer rules: the name of a rule to the module that defines it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from truestep.reference.optimizers import (
+    adadelta,
+    adagrad,
+    adam,
+    adamax,
+    adamw,
+    adamw_8bit,
+    amsgrad,
+    asgd,
+    heavy_ball,
+    kiefer_wolfowitz,
+    lamb,
+    lars,
+    lion,
+    lms,
+    nadam,
+    nesterov,
+    perceptron,
+    polyak_ruppert,
+    radam,
+    rmsprop,
+    robbins_monro,
+    sgd,
+    signsgd,
+    signum,
+    swats,
+)
+
+
+class Rule(Protocol):
+    """What the module of a rule offers; its callables agree on its Hyper and State."""
+
+    @property
+    def DIALECTS(self) -> dict[str, dict[str, str]]:
+        """Every choice on which libraries differ: field of Hyper -> value -> what it means."""
+        ...
+
+    @property
+    def ELEMENTWISE(self) -> bool:
+        """Whether each element is updated by itself, so that tensors of one count may be joined."""
+        ...
+
+    @property
+    def Hyper(self) -> type[Any]:
+        """The validated hyperparameters, a frozen dataclass with a default for every field."""
+        ...
+
+    @property
+    def State(self) -> type[Any]:
+        """What a rule carries between steps, a frozen dataclass that begins with the counter t."""
+        ...
+
+    @property
+    def init(self) -> Callable[..., Any]:
+        """init(h, p): the state before the first step."""
+        ...
+
+    @property
+    def step(self) -> Callable[..., tuple[Any, Any]]:
+        """step(h, s, p, g): the new state and the new p."""
+        ...
+
+
+OPTIMIZERS: dict[str, Rule] = {
+    "adadelta": adadelta,
+    "adagrad": adagrad,
+    "adam": adam,
+    "adamax": adamax,
+    "adamw": adamw,
+    "adamw_8bit": adamw_8bit,
+    "amsgrad": amsgrad,
+    "asgd": asgd,
+    "heavy_ball": heavy_ball,
+    "lamb": lamb,
+    "lars": lars,
+    "lion": lion,
+    "nadam": nadam,
+    "nesterov": nesterov,
+    "polyak_ruppert": polyak_ruppert,
+    "radam": radam,
+    "rmsprop": rmsprop,
+    "robbins_monro": robbins_monro,
+    "sgd": sgd,
+    "signsgd": signsgd,
+    "signum": signum,
+    "swats": swats,
+}
+
+# Rules whose step takes one example (input, response) in the place of a gradient.
+FROM_EXAMPLE: dict[str, Rule] = {
+    "lms": lms,
+    "perceptron": perceptron,
+}
+
+# Rules whose step takes the function itself in the place of a gradient.
+FROM_FUNCTION: dict[str, Rule] = {
+    "kiefer_wolfowitz": kiefer_wolfowitz,
+}

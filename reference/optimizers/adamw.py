@@ -1,0 +1,123 @@
+"""AdamW: Adam with decoupled weight decay (Loshchilov & Hutter 2019).
+
+Rule
+    g_t = -g when maximizing, else g
+    m_t = beta1 m_{t-1} + (1 - beta1) g_t
+    v_t = beta2 v_{t-1} + (1 - beta2) g_t^2
+    m_hat = m_t / (1 - beta1^t)
+    v_hat = v_t / (1 - beta2^t)
+    p_t = p_{t-1} - (lr m_hat / (sqrt(v_hat) + eps) + weight_decay p_{t-1})
+
+Shapes
+    p, g, m, v: one shape, any rank, 0-d and empty included. t: the number of steps made.
+
+Domain
+    lr, eps, weight_decay >= 0 and finite; 0 <= beta1, beta2 < 1.
+
+Choices
+    eps: the paper's Algorithm 2 adds it to the root of the corrected moment ("outside"). TensorFlow,
+    Keras, GaLore and APOLLO add it before the correction ("before_correction", the "epsilon hat" of
+    Kingma & Ba, end of section 2); optax's eps_root sits "inside" the root; "floor" takes the
+    larger of root and eps.
+    decay: the paper multiplies the decay by the schedule alone, not by lr ("unscaled"). PyTorch and
+    most libraries shrink p by (1 - lr weight_decay) first ("before"); bitsandbytes' CUDA kernels,
+    GaLore and APOLLO shrink the moved p ("after").
+
+Special cases
+    g = 0 from the start leaves m = v = 0 and moves p by the decay alone; with eps = 0 it is 0/0, nan.
+    nan in g poisons that element's m, v and p for ever; inf gives m = +-inf, v = inf and p = nan.
+    Empty tensors stay empty and advance t.
+
+Judged
+    p, m and v by the bounded contract, t exactly.
+
+Sources
+    I. Loshchilov, F. Hutter, "Decoupled Weight Decay Regularization", ICLR 2019
+    (arXiv:1711.05101), Algorithm 2, lines 6-12. D. P. Kingma, J. Ba, "Adam", ICLR 2015
+    (arXiv:1412.6980), Algorithm 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from truestep.reference.validation import Array, require_at_least, require_in, require_one_of
+
+# Each element is updated by itself: tensors of one count may be joined.
+ELEMENTWISE = True
+
+DIALECTS = {
+    "decay": {
+        "unscaled": "weight decay not multiplied by lr",
+        "before": "weight decay, multiplied by lr, before the step",
+        "after": "weight decay, multiplied by lr, after the step",
+    },
+    "eps_placement": {
+        "outside": "eps added to the root of the corrected second moment",
+        "before_correction": "eps added to the root before bias correction",
+        "inside": "eps added inside the root",
+        "floor": "eps as a floor of the root",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """Hyperparameters of AdamW; the defaults of the numbers are PyTorch's, of the dialects the paper's."""
+
+    lr: float = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 1e-2
+    maximize: bool = False
+    decay: Literal["unscaled", "before", "after"] = "unscaled"
+    eps_placement: Literal["outside", "before_correction", "inside", "floor"] = "outside"
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0.0, "lr", "eps", "weight_decay")
+        require_in(self, 0.0, 1.0, "beta1", "beta2")
+        require_one_of(self, DIALECTS)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Moments m and v, shaped like p, and the number t of steps made."""
+
+    t: int
+    m: Array
+    v: Array
+
+
+def init(h: Hyper, p: Array) -> State:
+    """The state before the first step: zero moments shaped like p, t = 0."""
+    return State(t=0, m=np.zeros_like(p), v=np.zeros_like(p))
+
+
+def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
+    """One step from state s at p with gradient g: the new state and the new p."""
+    t = s.t + 1
+    if h.maximize:
+        g = -g
+    m = h.beta1 * s.m + (1 - h.beta1) * g
+    v = h.beta2 * s.v + (1 - h.beta2) * (g * g)
+    m_hat = m / (1 - h.beta1**t)
+    v_hat = v / (1 - h.beta2**t)
+    if h.eps_placement == "outside":
+        update = m_hat / (np.sqrt(v_hat) + h.eps)
+    elif h.eps_placement == "before_correction":
+        update = m_hat * np.sqrt(1 - h.beta2**t) / (np.sqrt(v) + h.eps)
+    elif h.eps_placement == "inside":
+        update = m_hat / np.sqrt(v_hat + h.eps)
+    else:
+        update = m_hat / np.maximum(np.sqrt(v_hat), h.eps)
+    if h.decay == "unscaled":
+        p = p - (h.lr * update + h.weight_decay * p)
+    elif h.decay == "before":
+        p = p * (1 - h.lr * h.weight_decay) - h.lr * update
+    else:
+        p = (p - h.lr * update) * (1 - h.lr * h.weight_decay)
+    return State(t=t, m=m, v=v), p

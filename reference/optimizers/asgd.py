@@ -1,0 +1,87 @@
+"""Averaged SGD as in PyTorch: shrinking iterates, decaying steps, average after t0 steps.
+
+Rule
+    g_t = -g when maximizing, else g; then g_t + weight_decay p_{t-1}
+    eta_t = lr / (1 + lambd lr (t - 1))^alpha
+    p_t = p_{t-1} (1 - lambd eta_t) - eta_t g_t
+    mu_t = 1 / max(1, t - 1 - t0)
+    average_t = p_t while mu_t = 1, then average_{t-1} + mu_t (p_t - average_{t-1})
+
+Shapes
+    p, g, average: one shape, any rank, 0-d and empty included. t: the number of steps made.
+
+Domain
+    lr, lambd, alpha, weight_decay >= 0 and finite; t0 an integer >= 0.
+
+Choices
+    No paper states this rule; it is Bottou's form of averaged SGD on an L2-regularized loss, and
+    PyTorch's documentation names Polyak & Juditsky, who have neither shrinkage nor t0.
+    lambd and weight_decay are two decays: the gradient effectively gains (lambd + weight_decay) p.
+    PyTorch stores eta and mu for the next step; here both are functions of t. The mean runs over
+    p_{t0+2}, p_{t0+3}, ...: with PyTorch's t0 of a million the average is p for a million steps.
+
+Special cases
+    g = 0 shrinks p by (1 - lambd eta_t). nan in g poisons that element of p and average for ever.
+    Empty tensors stay empty and advance t.
+
+Judged
+    p and average by the bounded contract, t exactly.
+
+Sources
+    PyTorch 2.13, torch.optim.ASGD. L. Bottou, "Large-Scale Machine Learning with Stochastic
+    Gradient Descent", COMPSTAT 2010, section 5. B. T. Polyak, A. Juditsky, "Acceleration of
+    Stochastic Approximation by Averaging", SIAM J. Control Optim. 30 (1992).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from truestep.reference.validation import Array, require_at_least, require_integer
+
+# Each element is updated by itself: tensors of one count may be joined.
+ELEMENTWISE = True
+
+DIALECTS: dict[str, dict[str, str]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """Hyperparameters of averaged SGD; names and defaults are PyTorch's."""
+
+    lr: float = 1e-2
+    lambd: float = 1e-4
+    alpha: float = 0.75
+    t0: int = 1_000_000
+    weight_decay: float = 0.0
+    maximize: bool = False
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0.0, "lr", "lambd", "alpha", "weight_decay")
+        require_integer(self, 0, "t0")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The average of the iterates, shaped like p, and the number t of steps made."""
+
+    t: int
+    average: Array
+
+
+def init(h: Hyper, p: Array) -> State:
+    """The state before the first step: nothing averaged yet, t = 0."""
+    return State(t=0, average=p)
+
+
+def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
+    """One step from state s at p with gradient g: the new state and the new p."""
+    t = s.t + 1
+    if h.maximize:
+        g = -g
+    g = g + h.weight_decay * p
+    eta = h.lr / (1 + h.lambd * h.lr * (t - 1)) ** h.alpha
+    p = p * (1 - h.lambd * eta) - eta * g
+    if t - 1 - h.t0 <= 1:
+        return State(t=t, average=p), p
+    return State(t=t, average=s.average + (p - s.average) / (t - 1 - h.t0)), p

@@ -1,0 +1,131 @@
+"""LARS, layer-wise adaptive rate scaling (You, Gitman & Ginsburg 2017).
+
+Rule
+    g_t = -g when maximizing, else g
+    trust = trust_coefficient |p_{t-1}| / (|g_t| + weight_decay |p_{t-1}| + eps)
+    b_t = momentum b_{t-1} + lr trust (g_t + weight_decay p_{t-1})
+    p_t = p_{t-1} - b_t
+
+Shapes
+    p, g, b: one shape, any rank, 0-d and empty included; the norms run over the whole tensor (one
+    layer). t: the number of steps made.
+
+Domain
+    lr, trust_coefficient, weight_decay, eps >= 0 and finite; 0 <= momentum < 1.
+
+Choices
+    ratio: the paper divides by the sum of two norms ("sum_of_norms"); optax by the norm of the
+    sum, |g + weight_decay p| ("norm_of_sum").
+    guard: the paper's ratio is 0 for a zero p, which then never moves ("zero"; 0/0 read as 0);
+    libraries set it to 1 where either norm is 0 ("one").
+    momentum_form: lr scales what enters the buffer ("lr_inside", the paper and optax), or the
+    buffer ("lr_outside": timm, pytorch-optimizer).
+    adapts: on every tensor ("always"), or only with weight decay, as timm does ("with_decay").
+    The paper has no eps; eps = 0 is the paper.
+
+Special cases
+    g = 0 moves p by decay and momentum. nan or inf anywhere in p or g makes the whole tensor nan.
+    Empty tensors stay empty and advance t.
+
+Judged
+    p and b by the bounded contract, t exactly.
+
+Sources
+    Y. You, I. Gitman, B. Ginsburg, "Large Batch Training of Convolutional Networks"
+    (arXiv:1708.03888), Algorithm 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from truestep.reference.validation import Array, require_at_least, require_in, require_one_of
+
+# The norms run over the whole tensor.
+ELEMENTWISE = False
+
+DIALECTS = {
+    "adapts": {
+        "always": "trust ratio applied to every tensor",
+        "with_decay": "trust ratio applied only with weight decay",
+    },
+    "guard": {
+        "zero": "trust ratio 0 for a zero tensor",
+        "one": "trust ratio 1 where a norm is zero",
+    },
+    "momentum_form": {
+        "lr_inside": "lr multiplies the step as it enters the momentum buffer",
+        "lr_outside": "lr multiplies the momentum buffer",
+    },
+    "ratio": {
+        "sum_of_norms": "divided by the norm of the gradient plus that of the decay",
+        "norm_of_sum": "divided by the norm of the gradient with its decay",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """Hyperparameters of LARS; trust_coefficient and momentum are the paper's."""
+
+    lr: float = 1.0
+    momentum: float = 0.9
+    trust_coefficient: float = 1e-3
+    weight_decay: float = 0.0
+    eps: float = 0.0
+    maximize: bool = False
+    adapts: Literal["always", "with_decay"] = "always"
+    guard: Literal["zero", "one"] = "zero"
+    momentum_form: Literal["lr_inside", "lr_outside"] = "lr_inside"
+    ratio: Literal["sum_of_norms", "norm_of_sum"] = "sum_of_norms"
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0.0, "lr", "trust_coefficient", "weight_decay", "eps")
+        require_in(self, 0.0, 1.0, "momentum")
+        require_one_of(self, DIALECTS)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Momentum buffer b, shaped like p, and the number t of steps made."""
+
+    t: int
+    b: Array
+
+
+def init(h: Hyper, p: Array) -> State:
+    """The state before the first step: a zero buffer shaped like p, t = 0."""
+    return State(t=0, b=np.zeros_like(p))
+
+
+def trust_ratio(h: Hyper, p: Array, g: Array) -> Array:
+    """The 0-d factor of the tensor's step; g is still without decay."""
+    decayed = g + h.weight_decay * p
+    p_norm = np.sqrt(np.sum(p * p))
+    if h.ratio == "sum_of_norms":
+        g_norm = np.sqrt(np.sum(g * g))
+        divisor = g_norm + h.weight_decay * p_norm + h.eps
+    else:
+        g_norm = np.sqrt(np.sum(decayed * decayed))
+        divisor = g_norm + h.eps
+    ratio = h.trust_coefficient * p_norm / np.where(divisor > 0, divisor, 1.0)
+    if h.guard == "one":
+        ratio = np.where(p_norm > 0, np.where(g_norm > 0, ratio, 1.0), 1.0)
+    return ratio if h.adapts == "always" else np.where(h.weight_decay > 0, ratio, 1.0)
+
+
+def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
+    """One step from state s at p with gradient g: the new state and the new p."""
+    if h.maximize:
+        g = -g
+    update = trust_ratio(h, p, g) * (g + h.weight_decay * p)
+    if h.momentum_form == "lr_inside":
+        b = h.momentum * s.b + h.lr * update
+        p = p - b
+    else:
+        b = h.momentum * s.b + update
+        p = p - h.lr * b
+    return State(t=s.t + 1, b=b), p

@@ -1,0 +1,134 @@
+"""NAdam, Adam with Nesterov momentum (Dozat 2016).
+
+Rule
+    g_t = -g when maximizing, else g; then g_t + weight_decay p_{t-1}
+    mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2)
+    m_t = beta1 m_{t-1} + (1 - beta1) g_t
+    v_t = beta2 v_{t-1} + (1 - beta2) g_t^2
+    mu_product_t = mu_product_{t-1} mu_t, mu_product_0 = 1
+    m_hat = mu_{t+1} m_t / (1 - mu_product_t mu_{t+1}) + (1 - mu_t) g_t / (1 - mu_product_t)
+    v_hat = v_t / (1 - beta2^t)
+    p_t = p_{t-1} - lr m_hat / (sqrt(v_hat) + eps)
+
+Shapes
+    p, g, m, v: one shape, any rank, 0-d and empty included. mu_product: 0-d. t: the number of
+    steps.
+
+Domain
+    lr, eps, weight_decay, momentum_decay >= 0 and finite; 0 <= beta1, beta2 < 1.
+
+Choices
+    form: "scheduled" momentum is Dozat's and PyTorch's; Keras's is the same with momentum_decay =
+    1. optax keeps the momentum at beta1 ("constant": m_hat = beta1 m_t / (1 - beta1^(t+1)) +
+    (1 - beta1) g_t / (1 - beta1^t)); timm corrects both parts alike ("one_correction":
+    m_hat = (beta1 m_t + (1 - beta1) g_t) / (1 - beta1^t)). In both mu_product stays 1.
+    Dozat's m is averaged with mu_t; PyTorch, Keras and this file average with beta1.
+    eps: added to the root ("outside"), or "inside" it (optax's eps_root).
+    decay: the paper has none; "coupled" is PyTorch's default, "before" its decoupled_weight_decay,
+    Keras and timm.
+
+Special cases
+    g = 0 from the start leaves m = v = 0 and p as it is; with eps = 0 it is 0/0, nan.
+    nan in g poisons that element for ever; inf makes p nan. Empty tensors stay empty, advance t.
+    The first step is longer than lr.
+
+Judged
+    p, m, v and mu_product by the bounded contract, t exactly.
+
+Sources
+    T. Dozat, "Incorporating Nesterov Momentum into Adam", ICLR 2016 workshop, Algorithm 2, and its
+    longer report of 2015 for the schedule of mu. PyTorch 2.13, torch.optim.NAdam.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from truestep.reference.validation import Array, require_at_least, require_in, require_one_of
+
+# The product of momenta is one number per tensor.
+ELEMENTWISE = False
+
+DIALECTS = {
+    "decay": {
+        "coupled": "weight decay added to the gradient",
+        "before": "weight decay, multiplied by lr, before the step",
+    },
+    "eps_placement": {
+        "outside": "eps added to the root of the corrected second moment",
+        "inside": "eps added inside the root",
+    },
+    "form": {
+        "scheduled": "momentum grows with t, corrections by the product of momenta",
+        "constant": "momentum beta1, look-ahead part corrected for one step more",
+        "one_correction": "momentum beta1, both parts corrected alike",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """Hyperparameters of NAdam; names and defaults are PyTorch's."""
+
+    lr: float = 2e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    momentum_decay: float = 4e-3
+    maximize: bool = False
+    decay: Literal["coupled", "before"] = "coupled"
+    eps_placement: Literal["outside", "inside"] = "outside"
+    form: Literal["scheduled", "constant", "one_correction"] = "scheduled"
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0.0, "lr", "eps", "weight_decay", "momentum_decay")
+        require_in(self, 0.0, 1.0, "beta1", "beta2")
+        require_one_of(self, DIALECTS)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Moments m and v, shaped like p, the product of momenta, and the number t of steps made."""
+
+    t: int
+    m: Array
+    v: Array
+    mu_product: Array
+
+
+def init(h: Hyper, p: Array) -> State:
+    """The state before the first step: zero moments, an empty product of momenta, t = 0."""
+    return State(t=0, m=np.zeros_like(p), v=np.zeros_like(p), mu_product=np.ones(()))
+
+
+def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
+    """One step from state s at p with gradient g: the new state and the new p."""
+    t = s.t + 1
+    if h.maximize:
+        g = -g
+    if h.decay == "coupled":
+        g = g + h.weight_decay * p
+    else:
+        p = p * (1 - h.lr * h.weight_decay)
+    m = h.beta1 * s.m + (1 - h.beta1) * g
+    v = h.beta2 * s.v + (1 - h.beta2) * (g * g)
+    mu_product = s.mu_product
+    if h.form == "scheduled":
+        mu = h.beta1 * (1 - 0.5 * 0.96 ** (t * h.momentum_decay))
+        mu_next = h.beta1 * (1 - 0.5 * 0.96 ** ((t + 1) * h.momentum_decay))
+        mu_product = mu_product * mu
+        m_hat = mu_next * m / (1 - mu_product * mu_next) + (1 - mu) * g / (1 - mu_product)
+    elif h.form == "constant":
+        m_hat = h.beta1 * m / (1 - h.beta1 ** (t + 1)) + (1 - h.beta1) * g / (1 - h.beta1**t)
+    else:
+        m_hat = (h.beta1 * m + (1 - h.beta1) * g) / (1 - h.beta1**t)
+    v_hat = v / (1 - h.beta2**t)
+    if h.eps_placement == "outside":
+        update = m_hat / (np.sqrt(v_hat) + h.eps)
+    else:
+        update = m_hat / np.sqrt(v_hat + h.eps)
+    return State(t=t, m=m, v=v, mu_product=mu_product), p - h.lr * update

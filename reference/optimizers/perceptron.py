@@ -1,0 +1,81 @@
+"""The perceptron's error-correction rule (Rosenblatt 1958).
+
+Rule
+    (x, y) = one example, y = 1 or -1
+    p_t = p_{t-1} + lr y x if y <p_{t-1}, x> <= 0, else p_{t-1}
+
+Shapes
+    p, x: one shape, any rank; y: 0-d. t: the number of examples seen.
+
+Domain
+    lr >= 0 and finite. y = 1 or -1 is assumed, not checked.
+
+Choices
+    tie: a score of 0 counts as a mistake ("mistake"), so that p = 0 learns; implementations that
+    test for a strictly negative score never leave p = 0 ("correct").
+    A bias is one more element of p whose x is 1.
+
+Special cases
+    x = 0 leaves p as it is. A nan score is no mistake and leaves p as it is; an infinite x with a
+    mistake makes p infinite. Empty p scores 0 and stays empty.
+
+Judged
+    p by the bounded contract, where the score's sign is decided; t exactly.
+
+Sources
+    F. Rosenblatt, "The perceptron: a probabilistic model for information storage and organization
+    in the brain", Psychological Review 65 (1958). A. Novikoff, "On convergence proofs on
+    perceptrons", Symposium on the Mathematical Theory of Automata 12 (1962), for the mistake
+    bound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from truestep.reference.validation import Array, require_at_least, require_one_of
+
+# The score sums over the whole tensor.
+ELEMENTWISE = False
+
+DIALECTS = {
+    "tie": {
+        "mistake": "a score of zero is corrected",
+        "correct": "a score of zero is left alone",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """The learning rate, which from p = 0 only scales p, and what a score of zero means."""
+
+    lr: float = 1.0
+    tie: Literal["mistake", "correct"] = "mistake"
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0.0, "lr")
+        require_one_of(self, DIALECTS)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The number t of examples seen."""
+
+    t: int
+
+
+def init(h: Hyper, p: Array) -> State:
+    """The state before the first example: t = 0."""
+    return State(t=0)
+
+
+def step(h: Hyper, s: State, p: Array, g: tuple[Array, Array]) -> tuple[State, Array]:
+    """One step from state s at p with the example g = (x, y): the new state and the new p."""
+    x, y = g
+    score = y * np.sum(p * x)
+    mistake = score <= 0 if h.tie == "mistake" else score < 0
+    return State(t=s.t + 1), np.where(mistake, p + h.lr * y * x, p)

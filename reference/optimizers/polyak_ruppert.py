@@ -1,0 +1,106 @@
+"""Averaged stochastic gradient descent (Ruppert 1988; Polyak & Juditsky 1992).
+
+Rule
+    g_t = -g when maximizing, else g; then g_t + weight_decay p_{t-1}
+    a_t = lr / t^power
+    p_t = p_{t-1} - a_t g_t
+    average_t = p_t for t <= start + 1, then
+    average_t = average_{t-1} + (p_t - average_{t-1}) / (t - start)
+
+Shapes
+    p, g, average: one shape, any rank, 0-d and empty included. t: the number of steps made.
+
+Domain
+    lr, power, weight_decay >= 0 and finite; 0 <= ema < 1; start an integer >= 0. The theorem asks
+    for steps slower than 1/t: 1/2 < power < 1.
+
+Choices
+    The papers average from the first step; start > 0 leaves out the transient.
+    average: the arithmetic mean ("uniform", also stochastic weight averaging), or the moving
+    average of PyTorch's swa_utils and Keras, average + (1 - ema) (p - average) after a first copy
+    ("exponential").
+    PyTorch's ASGD shrinks p and shifts the counters: rule asgd.
+
+Special cases
+    A constant p keeps the average equal to it. nan in g poisons that element of p and average for
+    ever. Empty tensors stay empty and advance t.
+
+Judged
+    p and average by the bounded contract, t exactly.
+
+Sources
+    B. T. Polyak, A. Juditsky, "Acceleration of Stochastic Approximation by Averaging", SIAM J.
+    Control Optim. 30 (1992) 838-855, section 2. D. Ruppert, "Efficient Estimations
+    from a Slowly Convergent Robbins-Monro Process", Cornell technical report 781 (1988).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from truestep.reference.validation import (
+    Array,
+    require_at_least,
+    require_in,
+    require_integer,
+    require_one_of,
+)
+
+# Each element is updated by itself: tensors of one count may be joined.
+ELEMENTWISE = True
+
+DIALECTS = {
+    "average": {
+        "uniform": "arithmetic mean of the iterates",
+        "exponential": "exponential moving average of the iterates",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """The steps lr / t^power, where averaging starts, and the rate of the moving average."""
+
+    lr: float = 1e-2
+    power: float = 0.75
+    weight_decay: float = 0.0
+    ema: float = 0.999
+    start: int = 0
+    maximize: bool = False
+    average: Literal["uniform", "exponential"] = "uniform"
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0.0, "lr", "power", "weight_decay")
+        require_in(self, 0.0, 1.0, "ema")
+        require_integer(self, 0, "start")
+        require_one_of(self, DIALECTS)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The average of the iterates, shaped like p, and the number t of steps made."""
+
+    t: int
+    average: Array
+
+
+def init(h: Hyper, p: Array) -> State:
+    """The state before the first step: nothing averaged yet, t = 0."""
+    return State(t=0, average=p)
+
+
+def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
+    """One step from state s at p with gradient g: the new state and the new p."""
+    t = s.t + 1
+    if h.maximize:
+        g = -g
+    g = g + h.weight_decay * p
+    p = p - h.lr / t**h.power * g
+    if t <= h.start + 1:
+        average = p
+    elif h.average == "uniform":
+        average = s.average + (p - s.average) / (t - h.start)
+    else:
+        average = s.average + (1 - h.ema) * (p - s.average)
+    return State(t=t, average=average), p

@@ -1,0 +1,137 @@
+"""RMSProp (Tieleman & Hinton 2012), with Graves's centering and momentum.
+
+Rule
+    g_t = -g when maximizing, else g; then g_t + weight_decay p_{t-1}
+    v_t = alpha v_{t-1} + (1 - alpha) g_t^2, v_0 = initial_v
+    centered: mean_t = alpha mean_{t-1} + (1 - alpha) g_t, else it stays 0
+    d_t = g_t / (sqrt(max(v_t - mean_t^2, 0)) + eps), without centering g_t / (sqrt(v_t) + eps)
+    b_t = momentum b_{t-1} + d_t, and p_t = p_{t-1} - lr b_t; without momentum p_{t-1} - lr d_t
+
+Shapes
+    p, g, v, mean, b: one shape, any rank, 0-d and empty included. t: the number of steps made.
+
+Domain
+    lr, eps, weight_decay, initial_v >= 0 and finite; 0 <= alpha, momentum < 1.
+
+Choices
+    The lecture has neither eps, centering, momentum nor decay; PyTorch's forms are the defaults.
+    eps: added to the root ("outside"), or "inside" it (Graves, Keras, optax, TensorFlow 1).
+    momentum_form: lr multiplies the buffer ("lr_outside"), or the step as it enters the buffer
+    ("lr_inside": b_t = momentum b_{t-1} + lr d_t, p_t = p_{t-1} - b_t; Graves, Keras, optax,
+    TensorFlow 1). They coincide while lr is constant.
+    bias_correction: optax can divide v and mean by 1 - alpha^t ("both").
+    decay: "coupled" in PyTorch, "before" the step in Keras. TensorFlow 1 starts at initial_v = 1.
+    The variance v - mean^2 is never negative, but rounding can make it so; PyTorch then takes the
+    root of a negative number and p becomes nan. Here it is clamped at 0.
+    PyTorch has no mean or b while not centered or without momentum; here they stay 0.
+
+Special cases
+    g = 0 from the start leaves p as it is; with eps = 0 it is 0/0, nan. A constant gradient drives
+    the centered variance to 0 and the step to lr g / eps. nan in g poisons that element for ever.
+    Empty tensors stay empty and advance t.
+
+Judged
+    p, v, mean and b by the bounded contract, t exactly.
+
+Sources
+    T. Tieleman, G. Hinton, "Lecture 6.5 - rmsprop", COURSERA: Neural Networks for Machine Learning
+    (2012). A. Graves, "Generating Sequences With Recurrent Neural Networks" (arXiv:1308.0850),
+    equations (38)-(41).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from truestep.reference.validation import Array, require_at_least, require_in, require_one_of
+
+# Each element is updated by itself: tensors of one count may be joined.
+ELEMENTWISE = True
+
+DIALECTS = {
+    "bias_correction": {
+        "none": "moments not corrected for their zero start",
+        "both": "second moment and mean corrected for their zero start",
+    },
+    "decay": {
+        "coupled": "weight decay added to the gradient",
+        "before": "weight decay, multiplied by lr, before the step",
+    },
+    "eps_placement": {
+        "outside": "eps added to the root of the second moment",
+        "inside": "eps added inside the root",
+    },
+    "momentum_form": {
+        "lr_outside": "lr multiplies the momentum buffer",
+        "lr_inside": "lr multiplies the step as it enters the momentum buffer",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """Hyperparameters of RMSProp; names and defaults are PyTorch's."""
+
+    lr: float = 1e-2
+    alpha: float = 0.99
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    momentum: float = 0.0
+    initial_v: float = 0.0
+    centered: bool = False
+    maximize: bool = False
+    bias_correction: Literal["none", "both"] = "none"
+    decay: Literal["coupled", "before"] = "coupled"
+    eps_placement: Literal["outside", "inside"] = "outside"
+    momentum_form: Literal["lr_outside", "lr_inside"] = "lr_outside"
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0.0, "lr", "eps", "weight_decay", "initial_v")
+        require_in(self, 0.0, 1.0, "alpha", "momentum")
+        require_one_of(self, DIALECTS)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Second moment v, mean and buffer b, shaped like p, and the number t of steps made."""
+
+    t: int
+    v: Array
+    mean: Array
+    b: Array
+
+
+def init(h: Hyper, p: Array) -> State:
+    """The state before the first step: v at initial_v, mean and b zero, t = 0."""
+    return State(t=0, v=np.zeros_like(p) + h.initial_v, mean=np.zeros_like(p), b=np.zeros_like(p))
+
+
+def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
+    """One step from state s at p with gradient g: the new state and the new p."""
+    t = s.t + 1
+    if h.maximize:
+        g = -g
+    if h.decay == "coupled":
+        g = g + h.weight_decay * p
+    else:
+        p = p * (1 - h.lr * h.weight_decay)
+    v = h.alpha * s.v + (1 - h.alpha) * (g * g)
+    mean = h.alpha * s.mean + (1 - h.alpha) * g if h.centered else s.mean
+    corrected = h.bias_correction == "both"
+    variance = v / (1 - h.alpha**t) if corrected else v
+    if h.centered:
+        mean_hat = mean / (1 - h.alpha**t) if corrected else mean
+        variance = np.maximum(variance - mean_hat * mean_hat, 0.0)
+    if h.eps_placement == "outside":
+        d = g / (np.sqrt(variance) + h.eps)
+    else:
+        d = g / np.sqrt(variance + h.eps)
+    scaled = d if h.momentum_form == "lr_outside" else h.lr * d
+    # Selected, not branched on: momentum may be an error-carrying number.
+    b: Array = np.where(h.momentum > 0, h.momentum * s.b + scaled, s.b)
+    move: Array = np.where(h.momentum > 0, b, scaled)
+    p = p - h.lr * move if h.momentum_form == "lr_outside" else p - move
+    return State(t=t, v=v, mean=mean, b=b), p

@@ -1,0 +1,231 @@
+"""Block-wise dynamic 8-bit quantization (Dettmers et al. 2022).
+
+Rule
+    The map: for i = 0..6 let n = 2^i (signed) or 2^(i+1) (unsigned), cut [0.1, 1] into n equal
+    intervals and take their midpoints times 10^(i-6); signed adds the negatives; 0 and 1 complete
+    the 256 values q_0 < ... < q_255.
+    absmax_b = max |x_i| over block b
+    code_i = argmin_j |q_j - x_i / absmax_b|
+    x~_i = q_code_i absmax_b
+
+Shapes
+    x: any shape, read in C order; code: uint8, shaped like x; absmax: ceil(n / block_size) numbers.
+    The last block may be short and is never padded.
+
+Domain
+    block_size one of 64, 128, ..., 4096; absmax_floor >= 0. x holds float32 values.
+
+Choices
+    map: linspace in float32 rounds once per point where the build fuses multiply and add ("fused",
+    PyTorch's vector builds and the tables in circulation) or twice ("separate", its scalar build);
+    some entries differ by an ulp.
+    normalise: x / absmax, or x times the rounded 1 / absmax ("reciprocal", bitsandbytes). It does
+    not move the reference, only how far a faithful kernel may stray.
+    ties: exact midpoints go to the lower code; bitsandbytes' CUDA search takes the even code,
+    torchao the upper.
+    nan: a block with a nan has absmax nan ("propagate"); CUDA's fmaxf passes over it, and the nan
+    becomes code 0 ("ignore").
+    zero_block: the code of zero; bitsandbytes yields the first code, whose value is then -0.
+    absmax_floor: torchao never stores an absmax below 1e-12; the paper has no floor.
+
+Special cases
+    Zero is a value of both maps and stays zero. The signed map holds 1 but not -1: a block whose
+    extreme is negative loses 0.7 % of it. A zero block has absmax 0. An inf makes absmax inf:
+    finite elements get the code of zero, infinite ones the outermost codes, and every decoded
+    value is inf or nan. Empty tensors have no block.
+
+Judged
+    absmax exactly; codes by the interval of `admissible`; decoded values bit for bit as the float32
+    rounding of q absmax.
+
+Sources
+    T. Dettmers, M. Lewis, S. Shleifer, L. Zettlemoyer, "8-bit Optimizers via Block-wise
+    Quantization", ICLR 2022 (arXiv:2110.02861), sections 1.2-2.2. bitsandbytes,
+    functional.create_dynamic_map.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import numpy as np
+
+from truestep.reference.validation import Array, require_at_least, require_integer, require_one_of
+
+BLOCK_SIZES = (64, 128, 256, 512, 1024, 2048, 4096)
+
+DIALECTS = {
+    "map": {
+        "fused": "map points rounded once, as by a fused multiply-add",
+        "separate": "map points rounded after the product and after the sum",
+    },
+    "nan": {
+        "propagate": "a nan makes its block's absmax nan",
+        "ignore": "absmax passes over a nan, whose code is 0",
+    },
+    "normalise": {
+        "divide": "x divided by absmax",
+        "reciprocal": "x multiplied by the rounded reciprocal of absmax",
+    },
+    "ties": {
+        "lower": "midpoints to the lower code",
+        "upper": "midpoints to the upper code",
+        "even": "midpoints to the even code",
+    },
+    "zero_block": {
+        "code_of_zero": "a block of zeros holds the code of zero",
+        "first_code": "a block of zeros holds code 0",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """Which map, how long a block, and the libraries' choices; defaults are the paper's."""
+
+    signed: bool = True
+    block_size: int = 2048
+    absmax_floor: float = 0.0
+    map: Literal["fused", "separate"] = "fused"
+    nan: Literal["propagate", "ignore"] = "propagate"
+    normalise: Literal["divide", "reciprocal"] = "divide"
+    ties: Literal["lower", "upper", "even"] = "lower"
+    zero_block: Literal["code_of_zero", "first_code"] = "code_of_zero"
+
+    def __post_init__(self) -> None:
+        require_integer(self, 1, "block_size")
+        if self.block_size not in BLOCK_SIZES:
+            raise ValueError(f"block_size must be one of {BLOCK_SIZES}, got {self.block_size!r}")
+        require_at_least(self, 0.0, "absmax_floor")
+        require_one_of(self, DIALECTS)
+
+
+def all_values(h: Hyper) -> Array:
+    """The 256 values of the map in the order of their codes, float32 numbers held in float64."""
+    return _map(h.signed, h.map == "fused").copy()
+
+
+@cache
+def _map(signed: bool, fused: bool) -> Array:
+    f32 = np.float32
+    values = [f32(0), f32(1)]
+    for i in range(7):
+        n = 2**i if signed else 2 ** (i + 1)
+        step = (f32(1) - f32(0.1)) / f32(n)
+        k = np.arange(n + 1)
+        # linspace counts from the nearer end; the product is exact in float64, k having 8 bits.
+        from_start, from_end = np.float64(step) * k, np.float64(step) * (n - k)
+        if not fused:
+            from_start, from_end = from_start.astype(f32), from_end.astype(f32)
+        nearer_start = k < (n + 1) // 2
+        points = np.where(nearer_start, f32(0.1) + from_start, 1 - from_end).astype(f32)
+        magnitudes = f32(10.0 ** (i - 6)) * ((points[:-1] + points[1:]) / f32(2))
+        values += [*magnitudes, *-magnitudes] if signed else [*magnitudes]
+    return np.sort(np.array(values, np.float64))
+
+
+def code_of_zero(h: Hyper) -> int:
+    """The code whose value is 0: 127 in the signed map, 0 in the unsigned."""
+    return 127 if h.signed else 0
+
+
+def thresholds(h: Hyper) -> Array:
+    """The 255 midpoints between neighbouring values, exact in float64."""
+    q = _map(h.signed, h.map == "fused")
+    return (q[:-1] + q[1:]) / 2
+
+
+def block_absmax(h: Hyper, x: Array) -> Array:
+    """The largest magnitude of every block, in the order of the blocks."""
+    maximum = np.maximum if h.nan == "propagate" else np.fmax
+    starts = np.arange(0, x.size, h.block_size)
+    return np.maximum(maximum.reduceat(np.abs(x).reshape(-1), starts), h.absmax_floor)
+
+
+def per_element(h: Hyper, absmax: Array, shape: tuple[int, ...]) -> Array:
+    """The absmax of every element's block, in the given shape."""
+    return absmax[(np.arange(math.prod(shape)) // h.block_size).reshape(shape)]
+
+
+def encode(h: Hyper, x: Array) -> tuple[Array, Array]:
+    """The codes of x and the absmax of every block."""
+    absmax = block_absmax(h, x)
+    a = per_element(h, absmax, x.shape)
+    y = np.where(np.isinf(a) & np.isfinite(x), 0.0, x)
+    scale = np.where((a > 0) & np.isfinite(a), a, 1.0)
+    # t absmax < x decides what t < x / absmax would, and the product is exact in float64.
+    t = thresholds(h)
+    low = _count(lambda code: t[code] * scale < y, x.shape)
+    high = _count(lambda code: t[code] * scale <= y, x.shape)
+    code = {"lower": low, "upper": high, "even": np.where(low % 2 == 0, low, high)}[h.ties]
+    code = np.where(np.isnan(a), code_of_zero(h), code)
+    if h.zero_block == "first_code":
+        code = np.where(a == 0, 0, code)
+    return code.astype(np.uint8), absmax
+
+
+def _count(reached: Callable[[Array], Array], shape: tuple[int, ...]) -> Array:
+    """How many of the 255 ascending thresholds each element has reached, by bisection."""
+    count = np.zeros(shape, np.int64)
+    for bit in (128, 64, 32, 16, 8, 4, 2, 1):
+        count = count + bit * reached(count + bit - 1)
+    return count
+
+
+def decode(h: Hyper, code: Array, absmax: Array) -> Array:
+    """The value of every code times its block's absmax, exact in float64 for a float32 absmax."""
+    values = _map(h.signed, h.map == "fused")[code]
+    with np.errstate(invalid="ignore"):  # 0 times an infinite absmax is the nan that is meant
+        return values * per_element(h, absmax, code.shape)
+
+
+def admissible(
+    h: Hyper,
+    x: Array,
+    absmax: Array,
+    *,
+    error: Array | float = 0.0,
+    division_ulps: float = 0.5,
+    flush_subnormals: bool = False,
+) -> tuple[Array, Array]:
+    """The lowest and the highest code that a faithful float32 kernel may give each element.
+
+    absmax: the kernel's own, itself judged before. error: by how much the kernel's x may differ
+    from x. An element with the interval (0, 255) is not judged.
+
+    With u = 2^-24 the kernel's quotient is x / absmax (1 + d): |d| <= 2 u division_ulps, and with a
+    reciprocal first one more factor 1 + u. It meets a threshold t known to u max(|t|, gap): the
+    float32 midpoint of two values errs by u |t|; a residual x - q_low against gap / 2 errs by
+    u gap / 2 on either side. Outside of these bands the code is certain.
+    """
+    a = per_element(h, absmax, x.shape)
+    u = 2.0**-24
+    quotient, product = np.full(a.shape, u), 0.0
+    if h.normalise == "reciprocal":  # which is subnormal where absmax > 2^126
+        quotient, product = np.maximum(u, 2.0**-150 * a), u
+    # 2^-50 is for the few float64 roundings of this check itself.
+    relative = (1 + 2 * division_ulps * quotient) * (1 + product) - 1 + 2.0**-50
+    slack = np.asarray(error, np.float64)
+    if flush_subnormals:
+        slack = slack + np.where(np.abs(x) < 2.0**-126, np.abs(x), 0.0)
+    y = np.where(np.isinf(a), 0.0, x)
+    scale = np.where((a > 0) & np.isfinite(a), a, 1.0)
+    lowest, highest = (y - slack) / scale, (y + slack) / scale
+    lowest, highest = lowest - relative * np.abs(lowest), highest + relative * np.abs(highest)
+    t, q = thresholds(h), all_values(h)
+    band = u * np.maximum(np.abs(t), np.diff(q))
+    low = _count(lambda code: (t + band)[code] < lowest, x.shape)
+    high = _count(lambda code: (t - band)[code] <= highest, x.shape)
+    if h.zero_block == "first_code":
+        low, high = np.where(a == 0, 0, low), np.where(a == 0, 0, high)
+    # Beyond these limits 1 / a over- or underflows, or is outside the range of a fast division.
+    unjudged = np.isnan(a) | np.isinf(x) | (flush_subnormals & (a > 0) & (a < 2.0**-126))
+    if h.normalise == "reciprocal":
+        unjudged |= (a > 0) & (a <= 2.0**-128) | (flush_subnormals & (a > 2.0**126))
+    if division_ulps > 0.5:
+        unjudged |= (a > 0) & (a < 2.0**-126) | (a > 2.0**126)
+    return np.where(unjudged, 0, low), np.where(unjudged, 255, high)

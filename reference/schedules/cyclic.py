@@ -1,0 +1,99 @@
+"""cyclic: triangles between min_lr and lr, at constant or shrinking height (Smith 2017).
+
+Rule
+    c = floor(t / (steps_up + steps_down)),  s = t - c (steps_up + steps_down)
+    w = s / steps_up                                   for s <= steps_up
+    w = (steps_up + steps_down - s) / steps_down       after it
+    a_t = min_lr + (lr - min_lr) w h_t,  h_t = 1 | 2^-c | gamma^t
+
+Shapes
+    t: the number of steps made, an integer >= 0; the result is a number.
+
+Domain
+    0 <= min_lr <= lr, finite; steps_up, steps_down >= 1; 0 < gamma <= 1.
+
+Choices
+    mode: the height is constant ("triangular"), halved every cycle ("triangular2") or gamma^t
+    ("exp_range"). The paper has steps_up = steps_down.
+
+Special cases
+    t = 0 and every multiple of the period are exactly min_lr.
+
+Judged
+    The value by the bounded contract.
+
+Sources
+    L. N. Smith, "Cyclical Learning Rates for Training Neural Networks", WACV 2017
+    (arXiv:1506.01186), sections 3.1-3.2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from truestep.reference.robbins_monro import BoundedBelow, Certificate, Geometric, held_at
+from truestep.reference.validation import (
+    Array,
+    require_above,
+    require_at_least,
+    require_at_most,
+    require_integer,
+    require_one_of,
+    require_ordered,
+    require_step,
+)
+
+DIALECTS = {
+    "mode": {
+        "triangular": "every triangle of the same height",
+        "triangular2": "the height halved every cycle",
+        "exp_range": "the height multiplied by gamma every step",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """Lowest and highest value, the legs of a triangle, and how its height changes."""
+
+    lr: float = 1e-2
+    min_lr: float = 1e-3
+    steps_up: int = 2000
+    steps_down: int = 2000
+    gamma: float = 1.0
+    mode: Literal["triangular", "triangular2", "exp_range"] = "triangular"
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0.0, "lr", "min_lr")
+        require_ordered(self, "min_lr", "lr")
+        require_integer(self, 1, "steps_up", "steps_down")
+        require_above(self, 0.0, "gamma")
+        require_at_most(self, 1.0, "gamma")
+        require_one_of(self, DIALECTS)
+
+
+def value(h: Hyper, t: int) -> Array:
+    """The learning rate of the step after t steps made."""
+    t = require_step(t)
+    period = h.steps_up + h.steps_down
+    c, s = divmod(t, period)
+    weight = s / h.steps_up if s <= h.steps_up else (period - s) / h.steps_down
+    if h.mode == "triangular2":
+        weight = weight * 0.5**c
+    elif h.mode == "exp_range":
+        weight = weight * h.gamma**t
+    return (1 - weight) * h.min_lr + weight * h.lr
+
+
+def certificate(h: Hyper) -> Certificate:
+    """Why the step sizes satisfy or violate the conditions of Robbins and Monro."""
+    period = h.steps_up + h.steps_down
+    if h.min_lr > 0 or h.lr == 0:
+        return held_at(h.min_lr, 0)
+    if h.mode == "triangular2":
+        return Geometric(Fraction(3, 4), period=period)
+    if h.mode == "exp_range" and h.gamma < 1:
+        return Geometric((1 + Fraction(h.gamma)) / 2, period=period)
+    return BoundedBelow(h.lr / 2, start=h.steps_up, period=period)

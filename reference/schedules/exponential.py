@@ -1,0 +1,95 @@
+"""exponential: the learning rate shrinks by a constant factor.
+
+Rule
+    a_t = max(lr gamma^(t / step_size), min_lr)
+
+Shapes
+    t: the number of steps made, an integer >= 0; the result is a number.
+
+Domain
+    0 <= min_lr <= lr, finite; 0 < gamma <= 1; step_size >= 1.
+
+Choices
+    steps: the exponent is t / step_size ("continuous"), or its floor ("staircase": PyTorch's
+    StepLR, Keras with staircase=True). PyTorch's ExponentialLR is step_size = 1.
+    min_lr: 0, no floor; optax has one (end_value).
+
+Special cases
+    Deep in the tail the value underflows to 0.
+
+Judged
+    The value by the bounded contract.
+
+Sources
+    PyTorch, ExponentialLR and StepLR, also for `advance`; Keras, ExponentialDecay; optax,
+    exponential_decay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+
+from truestep.reference.robbins_monro import Certificate, Geometric, held_at
+from truestep.reference.validation import (
+    Array,
+    require_above,
+    require_at_least,
+    require_at_most,
+    require_integer,
+    require_one_of,
+    require_ordered,
+    require_step,
+)
+
+DIALECTS = {
+    "steps": {
+        "continuous": "shrinks a little every step",
+        "staircase": "shrinks by gamma every step_size steps",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """First value, the factor, the number of steps it takes, and a floor."""
+
+    lr: float = 1e-3
+    gamma: float = 0.9
+    step_size: int = 1
+    min_lr: float = 0.0
+    steps: Literal["continuous", "staircase"] = "continuous"
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0.0, "lr", "min_lr")
+        require_ordered(self, "min_lr", "lr")
+        require_above(self, 0.0, "gamma")
+        require_at_most(self, 1.0, "gamma")
+        require_integer(self, 1, "step_size")
+        require_one_of(self, DIALECTS)
+
+
+def value(h: Hyper, t: int) -> Array:
+    """The learning rate of the step after t steps made."""
+    t = require_step(t)
+    exponent = t / h.step_size if h.steps == "continuous" else t // h.step_size
+    return np.maximum(h.lr * h.gamma**exponent, h.min_lr)
+
+
+def advance(h: Hyper, t: int, lr: Array) -> Array:
+    """The value at t + 1 from the value lr at t."""
+    if h.steps == "continuous":
+        return np.maximum(lr * h.gamma ** (1 / h.step_size), h.min_lr)
+    return np.maximum(lr * h.gamma, h.min_lr) if (t + 1) % h.step_size == 0 else lr
+
+
+def certificate(h: Hyper) -> Certificate:
+    """Why the step sizes satisfy or violate the conditions of Robbins and Monro."""
+    if h.min_lr > 0 or h.lr == 0:
+        return held_at(h.min_lr, 0)
+    if h.gamma == 1:
+        return held_at(h.lr, 0)
+    return Geometric((1 + Fraction(h.gamma)) / 2, period=h.step_size)

@@ -1,0 +1,80 @@
+"""inverse_time: decay with the inverse of time.
+
+Rule
+    a_t = lr / (1 + decay_rate t / decay_steps)
+
+Shapes
+    t: the number of steps made, an integer >= 0; the result is a number.
+
+Domain
+    lr >= 0, decay_rate > 0, finite; decay_steps >= 1.
+
+Choices
+    steps: the quotient t / decay_steps ("continuous"), or its floor ("staircase", Keras).
+
+Special cases
+    t = 0 is exactly lr.
+
+Judged
+    The value by the bounded contract.
+
+Sources
+    L. Bottou, F. E. Curtis, J. Nocedal, "Optimization Methods for Large-Scale Machine Learning",
+    SIAM Review 60, 2018 (arXiv:1606.04838), theorem 4.7, in other letters. Keras, InverseTimeDecay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from truestep.reference.robbins_monro import Certificate, EventuallyZero, PowerLaw
+from truestep.reference.validation import (
+    Array,
+    require_above,
+    require_at_least,
+    require_integer,
+    require_one_of,
+    require_step,
+)
+
+DIALECTS = {
+    "steps": {
+        "continuous": "shrinks a little every step",
+        "staircase": "shrinks every decay_steps steps",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """First value, and how fast the denominator grows."""
+
+    lr: float = 1e-2
+    decay_rate: float = 1.0
+    decay_steps: int = 1
+    steps: Literal["continuous", "staircase"] = "continuous"
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0.0, "lr")
+        require_above(self, 0.0, "decay_rate")
+        require_integer(self, 1, "decay_steps")
+        require_one_of(self, DIALECTS)
+
+
+def value(h: Hyper, t: int) -> Array:
+    """The learning rate of the step after t steps made."""
+    t = require_step(t)
+    periods = t / h.decay_steps if h.steps == "continuous" else t // h.decay_steps
+    return h.lr / (1 + h.decay_rate * periods)
+
+
+def certificate(h: Hyper) -> Certificate:
+    """Why the step sizes satisfy or violate the conditions of Robbins and Monro."""
+    if h.lr == 0:
+        return EventuallyZero(0)
+    shift = h.decay_steps / h.decay_rate
+    factor = h.lr * shift
+    # From the third stair on the floor costs less than a factor of 2.
+    return PowerLaw(Fraction(1), factor / 2, 4 * factor, shift=shift, start=2 * h.decay_steps)

@@ -1,0 +1,130 @@
+"""one_cycle: up to lr, down again, and further down to almost nothing (Smith & Topin 2018).
+
+Rule
+    first = lr / div_factor, last = first / final_div_factor, k = pct_start total_steps - 1
+    two phases:    first -> lr on [0, k], lr -> last on [k, total_steps - 1]
+    three phases:  first -> lr on [0, k], lr -> first on [k, 2 k], first -> last on
+                   [2 k, total_steps - 1]
+    between the ends u, v of a phase, at the fraction x of it:
+    cos: v + (u - v) (1 + cos(pi x)) / 2,    linear: u + (v - u) x
+
+Shapes
+    t: the number of steps made, an integer >= 0; the result is a number.
+
+Domain
+    lr >= 0, div_factor, final_div_factor > 0, finite; total_steps >= 1; 0 < k and
+    the phases end before total_steps - 1.
+
+Choices
+    phases: two, as fastai and PyTorch have it, or the three of the paper ("three").
+    anneal: "cos" or, as in the paper, "linear". Both are written as weighted means.
+    knots: PyTorch's; optax and fastai place them otherwise.
+    after: past the last step the schedule is not defined ("raise"), or stays at last ("hold").
+
+Special cases
+    t = total_steps - 1 is exactly last.
+
+Judged
+    The value by the bounded contract.
+
+Sources
+    L. N. Smith, N. Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large
+    Learning Rates", 2018 (arXiv:1708.07120), section 3. PyTorch, OneCycleLR.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from truestep.reference.robbins_monro import Certificate, Undecided, held_at
+from truestep.reference.validation import (
+    Array,
+    require_above,
+    require_at_least,
+    require_integer,
+    require_one_of,
+    require_step,
+)
+
+PI = np.pi
+
+DIALECTS = {
+    "phases": {
+        "two": "up, then down to the last value",
+        "three": "up, down to the first value, then down to the last",
+    },
+    "anneal": {
+        "cos": "phases are half cosines",
+        "linear": "phases are straight lines",
+    },
+    "after": {
+        "raise": "an error past the last step",
+        "hold": "stays at the last value",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """The peak, the number of steps, where the peak is, and what first and last are of it."""
+
+    lr: float = 1e-2
+    total_steps: int = 1000
+    pct_start: float = 0.3
+    div_factor: float = 25.0
+    final_div_factor: float = 1e4
+    phases: Literal["two", "three"] = "two"
+    anneal: Literal["cos", "linear"] = "cos"
+    after: Literal["raise", "hold"] = "raise"
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0.0, "lr")
+        require_above(self, 0.0, "pct_start", "div_factor", "final_div_factor")
+        require_integer(self, 1, "total_steps")
+        require_one_of(self, DIALECTS)
+        k = self.pct_start * self.total_steps - 1
+        end = k if self.phases == "two" else 2 * k
+        if not 0 < k <= end < self.total_steps - 1:
+            raise ValueError(
+                "pct_start must put the phases' ends inside the run, 0 < k and "
+                f"{'' if self.phases == 'two' else '2 '}k < total_steps - 1; got k = {k!r}, "
+                f"total_steps = {self.total_steps!r}"
+            )
+
+
+def value(h: Hyper, t: int) -> Array:
+    """The learning rate of the step after t steps made."""
+    t = require_step(t)
+    end = h.total_steps - 1
+    if t > end and h.after == "raise":
+        raise ValueError(f"t must be < total_steps = {h.total_steps}, got {t!r}")
+    t = min(t, end)
+    first = h.lr / h.div_factor
+    last = first / h.final_div_factor
+    k = h.pct_start * h.total_steps - 1
+    if t <= k:
+        return _between(h, first, h.lr, t / k)
+    elif h.phases == "two":
+        return _between(h, h.lr, last, (t - k) / (end - k))
+    elif t <= 2 * k:
+        return _between(h, h.lr, first, (t - k) / k)
+    else:
+        return _between(h, first, last, (t - 2 * k) / (end - 2 * k))
+
+
+def _between(h: Hyper, u: Array, v: Array, x: Array) -> Array:
+    """The value at the fraction x of a phase from u to v."""
+    weight = (1 + np.cos(PI * x)) / 2 if h.anneal == "cos" else 1 - x
+    return (1 - weight) * v + weight * u
+
+
+def certificate(h: Hyper) -> Certificate:
+    """Why the step sizes satisfy or violate the conditions of Robbins and Monro."""
+    if h.after == "raise":
+        return Undecided(
+            "the sequence ends with total_steps, and the conditions are about its tail"
+        )
+    return held_at(h.lr / h.div_factor / h.final_div_factor, h.total_steps - 1)

@@ -1,0 +1,60 @@
+"""power: a power of time, the step size of stochastic approximation (Robbins & Monro 1951).
+
+Rule
+    a_t = lr / (t + shift)^power
+
+Shapes
+    t: the number of steps made, an integer >= 0; the result is a number.
+
+Domain
+    lr >= 0, shift > 0, power > 0, finite.
+
+Choices
+    shift = 1 makes the steps lr / k^power, k = 1, 2, ...; a larger shift tames the first steps.
+
+Special cases
+    1/2 < power <= 1 satisfies both conditions of Robbins and Monro. power = 1/2, lr / sqrt(t), is
+    often listed among them; it violates the second.
+
+Judged
+    The value by the bounded contract.
+
+Sources
+    H. Robbins, S. Monro, "A Stochastic Approximation Method", Ann. Math. Statist. 22, 1951,
+    equations 6 and 27.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from truestep.reference.robbins_monro import Certificate, EventuallyZero, PowerLaw
+from truestep.reference.validation import Array, require_above, require_at_least, require_step
+
+DIALECTS: dict[str, dict[str, str]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """The factor, the shift of time, and the power."""
+
+    lr: float = 1.0
+    shift: float = 1.0
+    power: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0.0, "lr")
+        require_above(self, 0.0, "shift", "power")
+
+
+def value(h: Hyper, t: int) -> Array:
+    """The learning rate of the step after t steps made."""
+    return h.lr / (require_step(t) + h.shift) ** h.power
+
+
+def certificate(h: Hyper) -> Certificate:
+    """Why the step sizes satisfy or violate the conditions of Robbins and Monro."""
+    if h.lr == 0:
+        return EventuallyZero(0)
+    return PowerLaw(Fraction(h.power), h.lr / 2, 2 * h.lr, shift=h.shift)

@@ -1,0 +1,96 @@
+"""warm_restarts: cosines that start again and again (SGDR, Loshchilov & Hutter 2017).
+
+Rule
+    Cycle i has T_i = cycle_steps growth^i steps and the peak lr decay^i; with t_cur the number of
+    steps made in it,
+    a_t = min_lr + (lr decay^i - min_lr) (1 + cos(pi t_cur / T_i)) / 2
+
+Shapes
+    t: the number of steps made, an integer >= 0; the result is a number.
+
+Domain
+    0 <= min_lr <= lr, finite; cycle_steps, growth >= 1, integers; 0 < decay <= 1.
+
+Choices
+    Cycles are counted in integers: the logarithm that libraries use to find the cycle is off by one
+    at some restarts. t_cur < T_i always: the value that would equal min_lr is the next peak.
+    decay: 1 in the paper; Keras' m_mul, timm's cycle_decay.
+
+Special cases
+    Restarts have exactly the peak. Where lr decay^i falls below min_lr the cycle would rise; it
+    stays at min_lr. cycle_steps = growth = 1 is a constant.
+
+Judged
+    The value by the bounded contract.
+
+Sources
+    I. Loshchilov, F. Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017
+    (arXiv:1608.03983), section 3, equation 5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from truestep.reference.robbins_monro import Certificate, GeometricCycles, held_at
+from truestep.reference.validation import (
+    Array,
+    require_above,
+    require_at_least,
+    require_at_most,
+    require_integer,
+    require_ordered,
+    require_step,
+)
+
+PI = np.pi
+
+DIALECTS: dict[str, dict[str, str]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """First peak, floor, and the length of the first cycle with its growth and the peak's decay."""
+
+    lr: float = 1e-3
+    min_lr: float = 0.0
+    cycle_steps: int = 10
+    growth: int = 2
+    decay: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0.0, "lr", "min_lr")
+        require_ordered(self, "min_lr", "lr")
+        require_integer(self, 1, "cycle_steps", "growth")
+        require_above(self, 0.0, "decay")
+        require_at_most(self, 1.0, "decay")
+
+
+def cycle(h: Hyper, t: int) -> tuple[int, int, int]:
+    """The number of the cycle that t lies in, its first step and its length."""
+    if h.growth == 1:
+        i = t // h.cycle_steps
+        return i, i * h.cycle_steps, h.cycle_steps
+    i, start, length = 0, 0, h.cycle_steps
+    while t >= start + length:
+        i, start, length = i + 1, start + length, length * h.growth
+    return i, start, length
+
+
+def value(h: Hyper, t: int) -> Array:
+    """The learning rate of the step after t steps made."""
+    t = require_step(t)
+    i, start, length = cycle(h, t)
+    peak = np.maximum(h.lr * h.decay**i, h.min_lr)
+    weight = (1 + np.cos(PI * (t - start) / length)) / 2
+    return (1 - weight) * h.min_lr + weight * peak
+
+
+def certificate(h: Hyper) -> Certificate:
+    """Why the step sizes satisfy or violate the conditions of Robbins and Monro."""
+    if h.min_lr > 0 or h.lr == 0:
+        return held_at(h.min_lr, 0)
+    return GeometricCycles(h.cycle_steps, h.growth, Fraction(h.decay), h.lr)

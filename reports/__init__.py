@@ -1,0 +1,1 @@
+"""Certificates, accuracy reports and the command line."""

@@ -1,0 +1,187 @@
+"""The command line.
+
+Exit status: 0 all judged checks pass, 1 something fails, 2 it could not run. Standard output
+carries the answer; progress, warnings and errors go to standard error, an error as one line.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from truestep.reports import certificate as certificates
+from truestep.reports.certificate import Certificate
+
+LEVELS = ("smoke", "standard", "deep")
+TOPICS = ("optimizers", "schedules", "quantizers", "backends", "laws", "theorems", "museum")
+
+_CERTIFICATE = click.Path(path_type=Path)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="truestep", message="%(prog)s %(version)s")
+def commands() -> None:
+    """Judge kernels of optimizers, schedules and quantizers against what their definitions say.
+
+    Exit status: 0 all judged checks pass, 1 something fails, 2 it could not run.
+    """
+
+
+@commands.command("list")
+@click.argument("topic", type=click.Choice(TOPICS), required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def list_command(topic: str | None, as_json: bool) -> int:
+    """Show what there is: rules, backends, laws, theorems, planted faults."""
+    from truestep.reports import listing, terminal
+
+    found: dict[str, Any] = {}
+    for name in [topic] if topic else TOPICS:
+        try:
+            found[name] = listing.entries(name)
+        except (ImportError, AttributeError) as error:
+            if topic:
+                raise click.ClickException(f"{topic} cannot be listed: {error}") from error
+            click.echo(f"truestep: {name} left out: {error}", err=True)
+    if as_json:
+        click.echo(certificates.dumps(certificates.plain(found)), nl=False)
+    else:
+        terminal.show_list(found)
+    return 0
+
+
+@commands.command()
+@click.argument("backend")
+@click.option("--only", metavar="GLOB", help="Run only checks whose rule or id matches.")
+@click.option("--level", type=click.Choice(LEVELS), default="standard", show_default=True)
+@click.option(
+    "--out", type=_FOLDER, default=Path("truestep-report"), show_default=True,
+    help="Folder for the certificate and the report.",
+)  # fmt: skip
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "-n", "workers", type=click.IntRange(min=1), help="Worker processes.  [default: one per CPU]"
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the certificate and nothing else.")
+def certify(
+    backend: str,
+    only: str | None,
+    level: str,
+    out: Path,
+    seed: int,
+    workers: int | None,
+    as_json: bool,
+) -> int:
+    """Judge BACKEND: a name of `truestep list backends`, package.module:Name, or file.py:Name."""
+    from truestep.reports import run
+
+    return run.certify(
+        backend, only=only, level=level, out=out, seed=seed, workers=workers, as_json=as_json
+    )
+
+
+@commands.command()
+@click.argument("certificate", type=_CERTIFICATE)
+@click.option("--check", metavar="ID", help="Only the check with this id (or glob).")
+def reproduce(certificate: Path, check: str | None) -> int:
+    """Re-run the worst cases and counterexamples that CERTIFICATE records."""
+    from truestep.reports import run
+
+    return run.reproduce(certificate, read(certificate), check)
+
+
+@commands.command()
+@click.argument("old", type=_CERTIFICATE)
+@click.argument("new", type=_CERTIFICATE)
+def diff(old: Path, new: Path) -> int:
+    """Show what got worse, better, new or missing. Ends with 1 if a check regressed."""
+    from truestep.reports import terminal
+    from truestep.reports.diff import difference
+
+    found = difference(read(old), read(new))
+    terminal.show_difference(found)
+    return 1 if found.regressed else 0
+
+
+@commands.command()
+@click.argument("certificate", type=_CERTIFICATE, nargs=-1, required=True)
+@click.option(
+    "--out", type=_FOLDER, default=Path("truestep-report"), show_default=True,
+    help="Folder for report.html and report.md.",
+)  # fmt: skip
+def report(certificate: tuple[Path, ...], out: Path) -> int:
+    """Render certificates side by side as HTML and Markdown.
+
+    The journal of a killed run (NAME.partial.jsonl) is accepted too. Ends with 0 once the report is
+    written, whatever the verdicts in it.
+    """
+    from truestep.reports.render import write_report
+
+    page = write_report([read(path) for path in certificate], out, "report")
+    click.echo(page)
+    return 0
+
+
+def read(path: Path) -> Certificate:
+    """A certificate or journal; the error names the file and what is wrong with it."""
+    try:
+        return certificates.read(path)
+    except certificates.BadCertificate as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{path}: {error.strerror or error}") from error
+
+
+def run_command(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status; every error becomes a line on standard error."""
+    try:
+        status = commands.main(
+            args=None if arguments is None else list(arguments),
+            prog_name="truestep",
+            standalone_mode=False,
+        )
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return 2
+    except click.ClickException as error:
+        return _refuse(error.format_message())
+    except (click.Abort, KeyboardInterrupt):
+        return _refuse("stopped")
+    except BrokenPipeError:
+        _silence_stdout()
+        return 2
+    except OSError as error:
+        _silence_stdout()
+        where = f"{error.filename}: " if error.filename else ""
+        return _refuse(f"{where}{error.strerror or error}")
+    except Exception as error:
+        traceback.print_exc()
+        return _refuse(f"internal error, please report it: {type(error).__name__}: {error}")
+    return int(status or 0)
+
+
+def _refuse(message: str) -> int:
+    click.echo(f"truestep: {message}", err=True)
+    return 2
+
+
+def _silence_stdout() -> None:
+    # What is still buffered cannot be written either; the interpreter must not complain at exit.
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+
+
+def main() -> NoReturn:
+    """The console script."""
+    sys.exit(run_command())
+
+
+if __name__ == "__main__":
+    main()

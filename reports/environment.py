@@ -1,0 +1,126 @@
+"""Where a run took place: interpreter, libraries, processor, the suite's version and commit."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+# Distributions whose version can change a verdict. Looked up, never imported.
+LIBRARIES = (
+    "adabelief-pytorch",
+    "apollo-torch",
+    "bitsandbytes",
+    "cupy-cuda12x",
+    "cupy-cuda13x",
+    "dadaptation",
+    "galore-torch",
+    "hypothesis",
+    "jax",
+    "keras",
+    "lion-pytorch",
+    "ml_dtypes",
+    "mpmath",
+    "muon-optimizer",
+    "numpy",
+    "nvidia-cuda-nvrtc",
+    "optax",
+    "optimi",
+    "prodigyopt",
+    "pytorch-optimizer",
+    "schedulefree",
+    "scipy",
+    "tensorflow",
+    "timm",
+    "torch",
+    "torch-optimi",
+    "torchao",
+    "transformers",
+    "triton",
+)
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def suite() -> dict[str, Any]:
+    """Version of the suite, and its commit where it runs from a checkout (None elsewhere)."""
+    try:
+        version = metadata.version("truestep")
+    except metadata.PackageNotFoundError:
+        version = _version_of_source()
+    return {"version": version, "commit": _commit()}
+
+
+def environment() -> dict[str, Any]:
+    """What a reader needs to judge whether another machine may give another verdict."""
+    return {
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "numpy": _installed("numpy") or "unknown",
+        "platform": platform.platform(),
+        "cpu": _cpu(),
+        "threads": usable_cpus(),
+        "variables": {name: os.environ[name] for name in _THREAD_VARIABLES if name in os.environ},
+        "gpu": _gpu(),
+        "libraries": {name: version for name in LIBRARIES if (version := _installed(name))},
+    }
+
+
+def usable_cpus() -> int:
+    """Processors this process may run on, which in a container is fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _version_of_source() -> str:
+    import truestep
+
+    return str(getattr(truestep, "__version__", "unknown"))
+
+
+def _cpu() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine() or "unknown"
+
+
+def _output(*command: str, cwd: Path | None = None) -> str | None:
+    try:
+        done = subprocess.run(
+            command, cwd=cwd, capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _gpu() -> str | None:
+    names = _output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
+    return "; ".join(names.splitlines()) if names else None
+
+
+def _commit() -> str | None:
+    root = Path(__file__).resolve().parent.parent
+    # A wheel may sit inside another project's checkout, whose commit says nothing about us.
+    if not (root / ".git").exists() or not (root / "src" / "truestep").exists():
+        return None
+    commit = _output("git", "rev-parse", "HEAD", cwd=root)
+    if not commit:
+        return None
+    changed = _output("git", "status", "--porcelain", "--untracked-files=no", cwd=root)
+    return f"{commit}-dirty" if changed else commit

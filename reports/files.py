@@ -1,0 +1,34 @@
+"""Writing a file so that a reader sees the old content or the new, never half of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write text as UTF-8 through a temporary file beside path; raises OSError, leaves no debris."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        # backslashreplace: a message may hold a lone surrogate, and must not cost the report.
+        with os.fdopen(
+            handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n"
+        ) as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def stem_of(spec: str) -> str:
+    """A file name for a backend's spec: "my.pkg:Backend" becomes "my.pkg-Backend"."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", spec).strip(".-") or "backend"

@@ -1,0 +1,86 @@
+"""What ``truestep list`` shows: rules, backends, laws, theorems and planted faults."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Entry = dict[str, Any]
+
+
+def _table(module: str, name: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def _rules(kind: str) -> list[Entry]:
+    return [
+        {
+            "name": name,
+            "description": first_line(rule),
+            "dialects": {field: dict(choices) for field, choices in _dialects(rule).items()},
+        }
+        for name, rule in sorted(_table(f"truestep.reference.{kind}", kind.upper()).items())
+    ]
+
+
+def _backends() -> list[Entry]:
+    from truestep.fast.discovery import available
+
+    return [
+        {"name": name, "description": f"not run here: {reason}" if reason else "can be run here"}
+        for name, reason in available().items()
+    ]
+
+
+def _described(module: str, name: str) -> list[Entry]:
+    return [
+        {"name": key, "description": item if isinstance(item, str) else first_line(item)}
+        for key, item in sorted(_table(module, name).items())
+    ]
+
+
+TOPICS: dict[str, Callable[[], list[Entry]]] = {
+    "optimizers": lambda: _rules("optimizers"),
+    "schedules": lambda: _rules("schedules"),
+    "quantizers": lambda: _rules("quantizers"),
+    "backends": _backends,
+    "laws": lambda: _described("truestep.properties.laws", "LAWS"),
+    "theorems": lambda: _described("truestep.properties.theorems", "THEOREMS"),
+    "museum": lambda: _described("truestep.properties.museum", "FAULTS"),
+}
+
+
+def entries(topic: str) -> list[Entry]:
+    """The entries of a topic, each with at least a name and a one-line description."""
+    return TOPICS[topic]()
+
+
+def first_line(item: Any) -> str:
+    """The first line of an object's docstring, or of its ``description``."""
+    text = getattr(item, "description", None) or inspect.getdoc(item) or ""
+    return str(text).partition("\n")[0].strip()
+
+
+def _dialects(rule: Any) -> Mapping[str, Mapping[str, str]]:
+    found: Mapping[str, Mapping[str, str]] = getattr(rule, "DIALECTS", {})
+    return found
+
+
+def rule(kind: str, name: str) -> Any:
+    """The reference's module of a rule; LookupError, ImportError or AttributeError without one."""
+    return _table(f"truestep.reference.{kind}s", f"{kind}s".upper())[name]
+
+
+def dialect_in_words(kind: str, name: str, dialect: Mapping[str, str]) -> list[str]:
+    """What each choice of a dialect means; one that the reference does not describe shows as is."""
+    try:
+        known = _dialects(rule(kind, name))
+    except (ImportError, AttributeError, LookupError):
+        known = {}
+    return [
+        known.get(field, {}).get(value) or f"{field}: {value}"
+        for field, value in sorted(dialect.items())
+    ]

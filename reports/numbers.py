@@ -1,0 +1,94 @@
+"""Numbers as people read them: never rounded across a limit, and floats also in hex."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from truestep.properties.results import HISTOGRAM_EDGES
+
+# A check passes up to this utilisation, and its histogram ends there.
+LIMIT = HISTOGRAM_EDGES[-1]
+
+
+def utilisation(value: Any) -> str:
+    """Three significant digits; more where rounding would land on 1 or on the limit."""
+    if value is None:
+        return "–"
+    number = float(value)
+    if not math.isfinite(number):
+        return {"inf": "∞", "-inf": "-∞"}.get(repr(number), "nan")
+    if number == 0.0:
+        return "0"
+    if number < 0.005:
+        return "<0.01"
+    if number >= 1000:
+        return _power(f"{number:.1e}")
+    for digits in range(max(0, 2 - int(math.log10(number))) if number >= 10 else 2, 17):
+        text = f"{number:.{digits}f}"
+        if float(text) not in (1.0, LIMIT) or float(text) == number:
+            return text
+    return repr(number)
+
+
+def _power(text: str) -> str:
+    mantissa, _, exponent = text.partition("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def percent(fraction: float) -> str:
+    """A share rounded down, so that 100 % means all of it and 0 % none of it."""
+    if fraction >= 1:
+        return "100 %"
+    if fraction <= 0:
+        return "0 %"
+    tenths = math.floor(fraction * 1000) / 10
+    return "<0.1 %" if tenths == 0 else f"{tenths:g} %"
+
+
+def count(number: int) -> str:
+    """A count with thin spaces between thousands."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def plural(number: int, noun: str) -> str:
+    """A count with its noun: "1 check", "2 checks"."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A time: "4.2 s", "3 min 20 s", "2 h 5 min"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def both(value: Any) -> tuple[str, str]:
+    """A recorded number as (decimal, hex); hex is empty for what is no float.
+
+    Accepts floats, "inf", "nan" and hex strings as float.hex writes them.
+    """
+    if isinstance(value, bool) or value is None:
+        return str(value), ""
+    if isinstance(value, int):
+        return str(value), hex(value)
+    number = _float(value)
+    if number is None:
+        return str(value), ""
+    return repr(number), number.hex() if math.isfinite(number) else ""
+
+
+def _float(value: Any) -> float | None:
+    if isinstance(value, float):
+        return value
+    if isinstance(value, str):
+        try:
+            return float.fromhex(value) if "0x" in value.lower() else float(value)
+        except (ValueError, OverflowError):
+            return None
+    return None

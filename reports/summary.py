@@ -1,0 +1,259 @@
+"""What every rendering shows: groups of checks, the matrix, the verdict in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from truestep.reports import numbers
+from truestep.reports.certificate import Certificate, as_float
+
+# Order of the kinds on the page, with their headings; other kinds follow under their own name.
+KINDS = {
+    "optimizer": "Optimizers",
+    "quantizer": "Quantizers",
+    "schedule": "Schedules",
+    "theorem": "Theorems",
+    "benchmark": "Benchmarks",
+}
+
+# A shape for each verdict, so that colour carries nothing alone.
+SYMBOLS = {
+    "pass": "✓",
+    "fail": "✗",
+    "crashed": "!",
+    "not_judged": "?",
+    "unsupported": "–",
+    "not_run": "○",
+}
+
+WORDS = {
+    "pass": "passes",
+    "fail": "fails",
+    "crashed": "crashed",
+    "not_judged": "not judged",
+    "unsupported": "unsupported",
+    "not_run": "not run",
+}
+
+# The first of these that occurs among a group's checks is the group's: one failure fails it, and
+# what could not be judged or run changes nothing for its neighbours.
+_PRECEDENCE = ("crashed", "fail", "pass", "not_judged", "not_run", "unsupported")
+
+FAILING = ("crashed", "fail")
+
+Check = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The checks of one rule in one format, variant and dialect of one backend."""
+
+    backend: str
+    kind: str
+    rule: str
+    format: str
+    variant: str
+    dialect: Mapping[str, str]
+    checks: Sequence[Check]
+
+    @property
+    def label(self) -> str:
+        """Variant and format: "fused float32"."""
+        return " ".join(filter(None, (self.variant, self.format)))
+
+    @property
+    def anchor(self) -> str:
+        """The fragment of the page that shows this group."""
+        parts = (self.backend, self.kind, self.rule, self.format, self.variant)
+        return "-".join(_fragment(part) for part in parts if part)
+
+    @property
+    def verdict(self) -> str:
+        """The verdict that decides for the group."""
+        return worst_verdict(check["verdict"] for check in self.checks)
+
+    @property
+    def utilisation(self) -> float | None:
+        """The largest utilisation of its checks, None where none has one."""
+        return largest(self.checks)
+
+    @property
+    def outcome(self) -> str:
+        """What stands in a cell without a number."""
+        if self.verdict != "pass":
+            return WORDS[self.verdict]
+        contracts = {check["contract"] for check in self.checks if check["verdict"] == "pass"}
+        return "exact" if contracts <= {"exact", "bitwise"} else "holds"
+
+    @property
+    def failing(self) -> list[Check]:
+        """Checks that failed or crashed."""
+        return [check for check in self.checks if check["verdict"] in FAILING]
+
+    @property
+    def open_questions(self) -> list[Check]:
+        """Checks without a verdict: not judged, unsupported or not run."""
+        return [check for check in self.checks if check["verdict"] not in ("pass", *FAILING)]
+
+    @property
+    def description(self) -> str:
+        """What a screen reader says for the cell."""
+        passed = sum(check["verdict"] == "pass" for check in self.checks)
+        number = self.utilisation
+        used = "" if number is None else f", utilisation {numbers.utilisation(number)}"
+        return (
+            f"{self.backend}, {self.rule}, {self.label}: {WORDS[self.verdict]}{used}, "
+            f"{passed} of {numbers.plural(len(self.checks), 'check')} pass"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """One kind's table: rules down, (backend, variant and format) across."""
+
+    kind: str
+    title: str
+    columns: Sequence[tuple[str, str]]
+    rows: Sequence[tuple[str, Sequence[Group | None]]]
+
+    @property
+    def backends(self) -> list[tuple[str, int]]:
+        """Each backend with the number of columns it spans."""
+        return [(name, len(list(found))) for name, found in groupby(c[0] for c in self.columns)]
+
+
+def worst_verdict(verdicts: Iterable[str]) -> str:
+    """The verdict of several checks together."""
+    found = set(verdicts)
+    return next(verdict for verdict in _PRECEDENCE if verdict in found)
+
+
+def largest(checks: Iterable[Check]) -> float | None:
+    """The largest utilisation, None where no check has one."""
+    return max(
+        (as_float(c["utilisation"]) for c in checks if c["utilisation"] is not None), default=None
+    )
+
+
+def names(certificates: Sequence[Certificate]) -> list[str]:
+    """A distinct name per certificate: the backend's, numbered where two certificates share it."""
+    given: list[str] = []
+    for document in certificates:
+        name, number = document["backend"]["name"], 1
+        candidate = name
+        while candidate in given:
+            number += 1
+            candidate = f"{name} ({number})"
+        given.append(candidate)
+    return given
+
+
+def groups(certificates: Sequence[Certificate]) -> list[Group]:
+    """All groups, by kind, rule, certificate, variant and format."""
+    found: dict[tuple[Any, ...], list[Check]] = {}
+    for index, document in enumerate(certificates):
+        for check in document["checks"]:
+            dialect = tuple(sorted(check["dialect"].items()))
+            key = (
+                _kind_rank(check["kind"]), check["kind"], check["rule"], index,
+                check["variant"], check["format"], dialect,
+            )  # fmt: skip
+            found.setdefault(key, []).append(check)
+    titles = names(certificates)
+    return [
+        Group(titles[index], kind, rule, format, variant, dict(dialect), checks)
+        for (_, kind, rule, index, variant, format, dialect), checks in sorted(
+            found.items(), key=lambda item: item[0]
+        )
+    ]
+
+
+def matrices(found: Sequence[Group]) -> list[Matrix]:
+    """One matrix per kind, in the order of ``KINDS``."""
+    tables = []
+    for kind, members in groupby(found, key=lambda group: group.kind):
+        by_place: dict[tuple[str, tuple[str, str]], Group] = {}
+        columns: dict[tuple[str, str], None] = {}
+        for group in members:
+            column = (group.backend, group.label)
+            columns[column] = None
+            present = by_place.get((group.rule, column))
+            by_place[group.rule, column] = group if present is None else _merged(present, group)
+        # Groups come sorted by rule first; the columns of one backend must stay together.
+        order = list(dict.fromkeys(g.backend for g in found))
+        across = sorted(
+            columns, key=lambda column: (order.index(column[0]), _column_rank(column[1]))
+        )
+        rules = dict.fromkeys(rule for rule, _ in by_place)
+        rows = [(rule, [by_place.get((rule, column)) for column in across]) for rule in rules]
+        tables.append(Matrix(kind, KINDS.get(kind, kind.capitalize()), across, rows))
+    return tables
+
+
+def rules(found: Sequence[Group]) -> list[tuple[str, str, list[Group]]]:
+    """(kind, rule, its groups over all backends), in page order."""
+    return [
+        (kind, rule, list(members))
+        for (kind, rule), members in groupby(found, key=lambda g: (g.kind, g.rule))
+    ]
+
+
+def sentence(document: Certificate) -> str:
+    """The verdict in plain words, one sentence or two."""
+    name, counted = document["backend"]["name"], document["summary"]
+    if reason := document["backend"]["unavailable"]:
+        return f"{name} was not run: {reason}."
+    failing = sorted({c["rule"] for c in document["checks"] if c["verdict"] in FAILING})
+    bad = counted["fail"] + counted["crashed"]
+    total = bad + counted["pass"]
+    if failing:
+        text = (
+            f"{name} does not compute {listed(failing)} as defined: "
+            f"{numbers.count(bad)} of {numbers.plural(total, 'judged check')} "
+            f"{'fails' if bad == 1 else 'fail'}."
+        )
+    elif counted["pass"]:
+        passing = {c["rule"] for c in document["checks"] if c["verdict"] == "pass"}
+        what = f"all {len(passing)} rules" if len(passing) > 1 else next(iter(passing))
+        text = f"{name} computes {what} to the accuracy its arithmetic allows."
+        if not document["complete"]:
+            text = f"{numbers.plural(total, 'check')} of {name} passed before the run was stopped."
+    else:
+        text = f"Nothing of {name} was judged, so nothing is known about it."
+    if not document["complete"]:
+        text += " The run was stopped before its end: this is not a certificate of the whole."
+    return text
+
+
+def listed(items: Sequence[str], most: int = 3) -> str:
+    """Names in prose: "a", "a and b", "a, b and c", "a, b, c and 4 other rules"."""
+    if len(items) > most + 1:
+        return f"{', '.join(items[:most])} and {len(items) - most} other rules"
+    if len(items) == 1:
+        return items[0]
+    return f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def _merged(one: Group, other: Group) -> Group:
+    # Two dialects that share variant and format share a cell; each keeps its own section below.
+    return Group(
+        one.backend, one.kind, one.rule, one.format, one.variant, one.dialect,
+        [*one.checks, *other.checks],
+    )  # fmt: skip
+
+
+def _kind_rank(kind: str) -> int:
+    order = list(KINDS)
+    return order.index(kind) if kind in order else len(order)
+
+
+def _column_rank(label: str) -> tuple[int, str]:
+    # float32 first: it is what most readers look for.
+    return (0 if label.endswith("float32") else 1, label)
+
+
+def _fragment(text: str) -> str:
+    return "".join(c if c.isalnum() or c in "._" else "-" for c in text)

@@ -1,0 +1,245 @@
+"""The small floats against ml_dtypes, NumPy and rational arithmetic, every code of each."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from types import ModuleType
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from truestep.reference.quantizers import QUANTIZERS, bfloat16, float8_e4m3fn
+
+DTYPES = {
+    "bfloat16": (ml_dtypes.bfloat16, np.uint16),
+    "float16": (np.float16, np.uint16),
+    "float8_e4m3fn": (ml_dtypes.float8_e4m3fn, np.uint8),
+    "float8_e5m2": (ml_dtypes.float8_e5m2, np.uint8),
+}
+every = pytest.mark.parametrize("name", sorted(DTYPES))
+
+
+def floats(name: str) -> ModuleType:
+    """The reference module of a format."""
+    return QUANTIZERS[name]
+
+
+def oracle_codes(name: str, x: np.ndarray) -> np.ndarray:
+    """The codes that ml_dtypes or NumPy give float32 numbers."""
+    dtype, uint = DTYPES[name]
+    with np.errstate(over="ignore", invalid="ignore"):
+        return x.astype(np.float32).astype(dtype).view(uint)
+
+
+def critical(name: str) -> np.ndarray:
+    """Every value and midpoint, with the float32 neighbours of each, and the overflow edge."""
+    module = floats(name)
+    values = module.all_values(module.Hyper())
+    values = values[np.isfinite(values)]
+    top = values.max()
+    edge = np.array([top * (1 + 2.0**-i) for i in range(13)]) if top < 2e38 else np.zeros(0)
+    middle = np.concatenate([values, module.thresholds(module.Hyper()), edge, -edge])
+    middle = middle.astype(np.float32)
+    with np.errstate(over="ignore"):
+        around = [middle, np.nextafter(middle, np.inf), np.nextafter(middle, -np.inf)]
+    return np.concatenate([*around, [np.inf, -np.inf]]).astype(np.float64)
+
+
+def assert_same_codes(name: str, x: np.ndarray, got: np.ndarray, want: np.ndarray) -> None:
+    """Equal bit for bit, nans compared as nans."""
+    module = floats(name)
+    values = module.all_values(module.Hyper())
+    nan = np.isnan(values[want])
+    assert (np.isnan(values[got]) == nan).all()
+    wrong = np.flatnonzero((got != want) & ~nan)
+    assert wrong.size == 0, f"x = {x[wrong[:3]]!r}: got {got[wrong[:3]]}, want {want[wrong[:3]]}"
+
+
+@every
+def test_every_code_decodes_as_in_ml_dtypes(name: str) -> None:
+    """All 2^8 or 2^16 values agree, with the sign of zero, infinities and nans."""
+    dtype, uint = DTYPES[name]
+    codes = np.arange(2 ** (8 * np.dtype(uint).itemsize)).astype(uint)
+    with np.errstate(invalid="ignore"):  # signalling nans
+        want = codes.view(dtype).astype(np.float64)
+    got = floats(name).decode(floats(name).Hyper(), codes)
+    assert np.array_equal(got, want, equal_nan=True)
+    ordered = ~np.isnan(want)
+    assert (np.signbit(got) == np.signbit(want))[ordered].all()
+
+
+@every
+def test_every_value_midpoint_and_neighbour_encodes_as_in_ml_dtypes(name: str) -> None:
+    """Bit equality at each value, midpoint, and one float32 ulp to either side of both."""
+    x = critical(name)
+    module = floats(name)
+    assert_same_codes(name, x, module.encode(module.Hyper(), x), oracle_codes(name, x))
+
+
+@every
+def test_float32_of_every_exponent_encodes_as_in_ml_dtypes(name: str) -> None:
+    """All 2^16 upper halves of a float32, with three lower halves, encode with equal bits."""
+    upper = np.arange(2**16, dtype=np.uint32) << 16
+    module = floats(name)
+    for lower in (0, 1, 0x8000):
+        with np.errstate(invalid="ignore"):
+            x = (upper | np.uint32(lower)).view(np.float32).astype(np.float64)
+        assert_same_codes(name, x, module.encode(module.Hyper(), x), oracle_codes(name, x))
+
+
+@every
+def test_values_encode_to_their_own_codes(name: str) -> None:
+    """Encoding is the inverse of decoding on every code but nans, -0 included: idempotence."""
+    module = floats(name)
+    values = module.all_values(module.Hyper())
+    codes = np.flatnonzero(~np.isnan(values))
+    assert (module.encode(module.Hyper(), values[codes]) == codes).all()
+
+
+@every
+def test_odd_and_monotone(name: str) -> None:
+    """-x has the code of x with the sign bit flipped; a larger x never has a smaller value."""
+    module = floats(name)
+    h = module.Hyper(overflow="saturate")
+    x = np.sort(critical(name))
+    code = module.encode(h, x)
+    sign_bit = code.dtype.type(1 << (8 * code.dtype.itemsize - 1))
+    assert (module.encode(h, -x) == code ^ sign_bit).all()
+    assert (np.diff(module.decode(h, code)) >= 0).all()
+
+
+@every
+def test_saturation_clips_to_the_largest_value(name: str) -> None:
+    """overflow="saturate" gives the code of x clipped to the finite range; nan stays nan."""
+    module = floats(name)
+    values = module.all_values(module.Hyper())
+    largest = values[np.isfinite(values)].max()
+    x = critical(name)
+    saturated = module.encode(module.Hyper(overflow="saturate"), x)
+    assert (saturated == module.encode(module.Hyper(), np.clip(x, -largest, largest))).all()
+    nan = module.encode(module.Hyper(overflow="saturate"), np.array(np.nan))
+    assert np.isnan(values[nan])
+
+
+@every
+def test_nearest_by_rational_arithmetic(name: str) -> None:
+    """On random float64 numbers no value is nearer, and a tie has the even code, by Fractions."""
+    module = floats(name)
+    h = module.Hyper()
+    values = module.all_values(h)
+    finite = np.sort(np.unique(values[np.isfinite(values)]))
+    rng = np.random.default_rng(3)
+    x = rng.choice(finite[1:-1], 2000) * (
+        1 + rng.uniform(-1, 1, 2000) * 2.0 ** -rng.integers(1, 30)
+    )
+    got = module.decode(h, module.encode(h, x))
+    position = np.searchsorted(finite, x)
+    for xi, gi, i in zip(x, got, position, strict=True):
+        near = finite[max(i - 1, 0) : i + 1]
+        distance = abs(Fraction(float(gi)) - Fraction(float(xi)))
+        assert distance == min(abs(Fraction(float(v)) - Fraction(float(xi))) for v in near)
+
+
+def test_float64_is_rounded_once() -> None:
+    """Numbers just beyond a midpoint go up, where a detour over float32 would make them ties."""
+    assert bfloat16.encode(bfloat16.Hyper(), np.array(1 + 2.0**-8 + 2.0**-40)) == 0x3F81
+    code = float8_e4m3fn.encode(float8_e4m3fn.Hyper(), np.array(17 + 2.0**-30))
+    assert float8_e4m3fn.decode(float8_e4m3fn.Hyper(), code) == 18
+
+
+def test_e4m3fn_overflow_edge() -> None:
+    """464 ties to 448; the next float32 is nan or 448, as the dialect says."""
+    x = np.array([464.0, np.nextafter(np.float32(464), np.float32(500)), -1e30, np.inf])
+    nan = float8_e4m3fn.encode(float8_e4m3fn.Hyper(), x)
+    assert list(nan & 0x7F) == [0x7E, 0x7F, 0x7F, 0x7F]
+    saturate = float8_e4m3fn.encode(float8_e4m3fn.Hyper(overflow="saturate"), x)
+    assert list(saturate) == [0x7E, 0x7E, 0xFE, 0x7E]
+
+
+def stochastic_inputs() -> np.ndarray:
+    """Float32 numbers of every exponent and sign, with subnormals and the top interval."""
+    upper = np.arange(0, 2**16, 3, dtype=np.uint32) << 16
+    lower = np.random.default_rng(4).integers(0, 2**16, upper.shape, np.uint32)
+    with np.errstate(invalid="ignore"):
+        x = (upper | lower).view(np.float32).astype(np.float64)
+    return x[np.isfinite(x)]
+
+
+def test_stochastic_frequency_equals_the_stated_probability_exactly() -> None:
+    """Over all 2^16 random integers the upper code appears exactly 2^16 probability_up times."""
+    h = bfloat16.Hyper(rounding="stochastic")
+    random = np.arange(2**16)
+    for x in [1.0, 1.001, -1.001, 3e-40, -3e-40, 2.0**-149, 3.3895e38, 3.4e38, -3.4e38]:
+        x = np.full(2**16, np.float64(np.float32(x)))
+        code = bfloat16.encode(h, x, random)
+        low, high = bfloat16.admissible(h, x)
+        assert ((code == low) | (code == high)).all()
+        taken = (code == high).sum() if low[0] != high[0] else 0
+        assert taken == bfloat16.probability_up(x)[0] * 2**16
+
+
+def test_stochastic_rounding_is_unbiased_exactly() -> None:
+    """low (1 - p) + high p = x in rational arithmetic wherever both neighbours are finite."""
+    h = bfloat16.Hyper(rounding="stochastic")
+    x = stochastic_inputs()
+    low, high = (bfloat16.decode(h, code) for code in bfloat16.admissible(h, x))
+    p = bfloat16.probability_up(x)
+    assert (p * 2**16 == np.rint(p * 2**16)).all()
+    assert ((p >= 0) & (p < 1)).all()
+    finite = np.isfinite(low) & np.isfinite(high)
+    assert finite.sum() > 20_000
+    for xi, li, hi, pi in list(zip(x, low, high, p, strict=True))[::17]:
+        if np.isfinite(li) and np.isfinite(hi):
+            pi = Fraction(float(pi))
+            assert Fraction(float(li)) * (1 - pi) + Fraction(float(hi)) * pi == Fraction(float(xi))
+
+
+def test_stochastic_neighbours_are_the_nearest_two_values() -> None:
+    """low <= x <= high, they are adjacent codes or equal, and a bfloat16 value never moves."""
+    h = bfloat16.Hyper(rounding="stochastic")
+    x = stochastic_inputs()
+    low, high = bfloat16.admissible(h, x)
+    low_value, high_value = bfloat16.decode(h, low), bfloat16.decode(h, high)
+    assert (low_value <= x).all()
+    assert (x <= high_value).all()
+    distance = np.abs(low.astype(int) - high.astype(int))
+    assert (distance == (bfloat16.probability_up(x) > 0)).all()
+    exact = bfloat16.all_values(h)[:0x7F80:5]
+    assert (bfloat16.probability_up(exact) == 0).all()
+    assert (bfloat16.encode(h, exact, np.full(exact.shape, 65535)) == np.arange(0x7F80)[::5]).all()
+
+
+def test_stochastic_rounding_is_monotone_in_x_for_one_random_integer() -> None:
+    """With a common random integer a larger positive x never has a smaller code."""
+    h = bfloat16.Hyper(rounding="stochastic")
+    x = np.sort(np.abs(stochastic_inputs()))
+    for random in (0, 1, 40_000, 65_535):
+        assert (np.diff(bfloat16.encode(h, x, np.full(x.shape, random)).astype(int)) >= 0).all()
+
+
+def test_stochastic_rounding_without_random_integers_is_an_error() -> None:
+    """The reference draws nothing itself."""
+    with pytest.raises(ValueError, match="needs random integers"):
+        bfloat16.encode(bfloat16.Hyper(rounding="stochastic"), np.ones(2))
+
+
+def test_toward_zero_truncates_the_float32_bits() -> None:
+    """The code is the upper half of the float32, but infinity is reached by infinity alone."""
+    h = bfloat16.Hyper(rounding="toward_zero")
+    x = stochastic_inputs()
+    bits = x.astype(np.float32).view(np.uint32)
+    assert (bfloat16.encode(h, x) == bits >> 16).all()
+    assert bfloat16.encode(h, np.array(np.inf)) == 0x7F80
+    assert bfloat16.encode(h, np.array(1e300)) == 0x7F7F
+
+
+@every
+def test_shapes_and_empty(name: str) -> None:
+    """Codes are shaped like x, 0-d and empty included."""
+    module = floats(name)
+    for shape in [(), (0,), (2, 0, 3), (3, 4)]:
+        code = module.encode(module.Hyper(), np.ones(shape))
+        assert code.shape == shape
+        assert code.dtype == DTYPES[name][1]
+        assert module.decode(module.Hyper(), code).shape == shape

@@ -1,0 +1,245 @@
+"""A stand-in for truestep.properties.runner: invented results of every verdict, no arithmetic."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from truestep.properties.results import HISTOGRAM_EDGES, CheckResult
+
+LEVELS = ("smoke", "standard", "deep")
+
+WORST = {
+    "seed": 7,
+    "tensor": "p",
+    "index": [3, 17],
+    "shape": [16, 33],
+    "kind": "graded",
+    "scale": 1e-20,
+    "hyper": {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-08, "weight_decay": 0.01},
+    "got": 0.1,
+    "oracle": 0.10000000000000002,
+    "error": 1.3877787807814457e-17,
+    "bound": 2.1e-17,
+}
+
+
+class UnknownBackend(ValueError):
+    """No such backend."""
+
+
+@dataclass
+class Run:
+    """What certify returns."""
+
+    results: list[CheckResult]
+    backend_name: str
+    unavailable: str | None
+    seconds: float
+
+
+def result(
+    rule: str = "adamw",
+    *,
+    kind: str = "optimizer",
+    format: str = "float32",
+    variant: str = "",
+    check: str = "lockstep",
+    verdict: Any = "pass",
+    **fields: Any,
+) -> CheckResult:
+    """A plausible result; fields override."""
+    judged = verdict in ("pass", "fail")
+    made = CheckResult(
+        id="/".join(filter(None, (kind, rule, format, variant, check))),
+        kind=kind,
+        rule=rule,
+        check=check,
+        dialect={},
+        format=format,
+        variant=variant,
+        contract="bounded",
+        verdict=verdict,
+        examples=200 if judged else 0,
+        judged_fraction=0.9987 if judged else 0.0,
+        utilisation={"pass": 0.62, "fail": 31250.0}.get(verdict),
+        oracle_fraction=1e-9,
+        histogram=histogram(bad=verdict == "fail") if judged else (),
+        worst=dict(WORST) if judged else None,
+        message="" if verdict == "pass" else f"{verdict}: the reason",
+        seconds=0.25,
+    )
+    return replace(made, **fields)
+
+
+def histogram(*, bad: bool = False) -> tuple[int, ...]:
+    """Counts as a real run gives them: many zeros, few near the limit."""
+    counts = [812_000, 90_311, 120_000, 61_234, 20_000, 8_100, 1_204, 0, 0, 0]
+    return (*counts[: len(HISTOGRAM_EDGES)], 3 if bad else 0)
+
+
+def small() -> list[CheckResult]:
+    """One result of each verdict."""
+    return [
+        result("adamw"),
+        bitwise("adamw", check="law:sign_symmetric"),
+        result("lion", verdict="fail", identified="weight decay, multiplied by lr, after the step"),
+        result("muon", verdict="crashed", message="worker died: SIGSEGV"),
+        result("sgd", verdict="not_judged", message="every bound is vacuous"),
+        result("adan", verdict="unsupported", message="not offered by this backend"),
+        result("lamb", verdict="not_run", message="needs a GPU"),
+    ]
+
+
+def passing() -> list[CheckResult]:
+    """Only passes."""
+    return [result("adamw"), result("lion", utilisation=0.9), result("sgd", utilisation=0.0)]
+
+
+class FakeRunner:
+    """Installed in place of the module; attributes steer what happens."""
+
+    LEVELS = LEVELS
+    UnknownBackend = UnknownBackend
+
+    def __init__(self) -> None:
+        self.results = small()
+        self.unavailable: str | None = None
+        self.before_end: Callable[[], None] = lambda: None
+        self.replayed: list[tuple[str, Mapping[str, Any]]] = []
+
+    def certify(
+        self,
+        backend: str,
+        *,
+        only: str | None,
+        level: str,
+        seed: int,
+        workers: int,
+        on_start: Callable[[int], None],
+        on_result: Callable[[CheckResult], None],
+    ) -> Run:
+        """Stream the results, then return them."""
+        if backend == "nonsense":
+            raise UnknownBackend(f"unknown backend {backend!r}; known: cpu, torch")
+        chosen = [r for r in self.results if only is None or fnmatchcase(r.rule, only)]
+        if self.unavailable:
+            chosen = []
+        on_start(len(chosen))
+        for item in chosen:
+            on_result(item)
+        self.before_end()
+        return Run(chosen, backend, self.unavailable, 1.5)
+
+    def replay(self, backend: str, check: Mapping[str, Any]) -> CheckResult:
+        """The recorded outcome again."""
+        self.replayed.append((backend, check))
+        return next(r for r in self.results if r.id == check["id"])
+
+
+RULES = (
+    "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "amsgrad", "asgd", "lamb", "lars",
+    "lion", "muon", "nadam", "radam", "rmsprop", "rprop", "schedule_free_adamw", "sgd", "signsgd",
+)  # fmt: skip
+
+LAWS = (
+    "equivariant_under_permutation",
+    "params_unchanged_when_lr_is_zero",
+    "resumes_bitwise_from_state",
+    "sign_symmetric",
+)
+
+
+def large(seed: int, *, faults: bool) -> Iterator[CheckResult]:
+    """As many results as a real backend gives, for looking at pages."""
+    draw = random.Random(seed)
+    for rule in RULES:
+        for variant, format in (("", "float32"), ("", "bfloat16"), ("fused", "float32")):
+            if not variant or draw.random() < 0.6:
+                yield from _column(draw, rule, format, variant, faults=faults)
+    for rule in ("float8_e4m3fn", "nf4", "dynamic_8bit"):
+        yield bitwise(rule, kind="quantizer", check="encode", contract="exact")
+        yield result(rule, kind="quantizer", check="decode", utilisation=draw.random())
+    for rule in ("cosine", "wsd"):
+        yield result(rule, kind="schedule", check="value", utilisation=draw.random())
+    yield theorem(draw)
+
+
+def bitwise(rule: str, **fields: Any) -> CheckResult:
+    """A result without utilisation."""
+    plain = {"contract": "bitwise", "utilisation": None, "histogram": (), "worst": None}
+    return result(rule, **{**plain, **fields})
+
+
+def _column(
+    draw: random.Random, rule: str, format: str, variant: str, *, faults: bool
+) -> Iterator[CheckResult]:
+    place: dict[str, Any] = {"format": format, "variant": variant}
+    if rule == "adamw":
+        place["dialect"] = {"decay": "before"}
+    if (rule, format) == ("muon", "bfloat16"):
+        yield result(rule, **place, verdict="not_judged", message="every bound is vacuous")
+        return
+    if (rule, format) == ("lars", "bfloat16"):
+        yield result(rule, **place, verdict="unsupported", message="not offered by this backend")
+        return
+    if faults and (rule, variant) == ("lion", ""):
+        yield result(
+            rule,
+            **place,
+            verdict="fail",
+            utilisation=2.0031,
+            identified="weight decay, multiplied by lr, after the step",
+            message=(
+                f"{rule} {format} p[3, 17]: got 0x1.999999999999ap-4, oracle 0x1.999999999999bp-4\n"
+                "error 1.4e-17, bound 4.4e-22, utilisation 2.0031"
+            ),
+        )
+    else:
+        yield result(rule, **place, utilisation=draw.random() * 0.9)
+    yield bitwise(rule, **place, check="counter", contract="exact")
+    for law in LAWS:
+        yield bitwise(rule, **place, check=f"law:{law}")
+
+
+def theorem(draw: random.Random) -> CheckResult:
+    """A convergence statement with everything its template shows."""
+    steps = [2**k for k in range(4, 15)]
+    lines: list[dict[str, Any]] = [
+        {
+            "label": "exact moment, 5 sigma",
+            "x": steps,
+            "low": [0.7 / t for t in steps],
+            "high": [1.5 / t for t in steps],
+            "role": "band",
+        }
+    ]
+    for label, role, values in (
+        ("measured", "measured", [draw.uniform(0.85, 1.2) / t for t in steps]),
+        ("bound", "bound", [4 / t for t in steps]),
+        ("negative control", "control", [0.01 * t**0.2 for t in steps]),
+    ):
+        lines.append({"label": label, "role": role, "x": steps, "y": values})
+    return bitwise(
+        "sgd_strongly_convex",
+        kind="theorem",
+        format="float64",
+        check="rate",
+        contract="statistical",
+        extra={
+            "statement": "E |x_t - x*|^2 <= C / t for a_t = 1 / (mu t).",
+            "false_alarm": 1e-6,
+            "control": "the step 2.1 / L diverges, as it must",
+            "chart": {
+                "label": "mean squared distance against t",
+                "x_label": "t",
+                "y_label": "E |x - x*|^2",
+                "log_x": True,
+                "log_y": True,
+                "series": lines,
+            },
+        },
+    )
