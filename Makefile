@@ -22,10 +22,11 @@ TRUESTEP := $(BIN)/truestep
 # Folders are listed too: their time changes when a file is removed.
 SOURCES := pyproject.toml CMakeLists.txt constraints.txt $(shell find \
     csrc fast properties reference reports src -name __pycache__ -prune -o ! -name "*.so" -print)
-CXX_SOURCES := $(shell find csrc -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' -o -name '*.h')
+CXX_SOURCES := $(shell find csrc tests -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' -o -name '*.h')
 PACKAGES := fast properties reference reports
-PEERS = $(shell $(BIN)/python -c 'from importlib.metadata import entry_points; \
-    print(*sorted(e.name for e in entry_points(group="truestep.backends")))')
+OURS := cpu cuda cuda_on_cpu
+PEERS = $(filter-out $(OURS),$(shell $(BIN)/python -c 'from truestep.fast.discovery import available; \
+    print(*[name for name, obstacle in available().items() if not obstacle])'))
 
 ENVIRONMENT := $(VENV)/.environment
 TORCH := $(VENV)/.torch
@@ -37,6 +38,8 @@ WITH_TORCH := $(TORCH)
 endif
 
 .DELETE_ON_ERROR:
+# One pip at a time in one environment.
+.NOTPARALLEL:
 .PHONY: help setup format check test certify peers deep gpu bench report sanitize wheel clean
 
 help:  ## list the verbs
@@ -62,26 +65,26 @@ test: $(INSTALLED)  ## the tests of the suite itself and the conformance suite a
 	$(PYTEST) --pyargs tests/ truestep.properties
 
 certify: $(INSTALLED)  ## certify the CPU kernels; ends with the path of the report
-	$(TRUESTEP) certify cpu --out $(OUT)/cpu
+	$(TRUESTEP) certify cpu --out $(OUT)
 
 # A failing peer (status 1) is a finding, not the end of the run.
 peers: $(VENV)/.peers  ## install the third-party libraries, certify each, and report them side by side
 	for name in $(PEERS); do \
-	    $(TRUESTEP) certify $$name --out $(OUT)/$$name || [ $$? -eq 1 ] || exit 2; \
+	    $(TRUESTEP) certify $$name --out $(OUT) || [ $$? -eq 1 ] || exit 2; \
 	done
 	$(MAKE) --no-print-directory report
 
 deep: $(INSTALLED)  ## the most thorough level
-	$(TRUESTEP) certify cpu --level deep --out $(OUT)/cpu-deep
+	$(TRUESTEP) certify cpu --level deep --out $(OUT)/deep
 
 gpu: $(VENV)/.gpu  ## certify the CUDA kernels on this machine's GPU
-	$(TRUESTEP) certify cuda --out $(OUT)/cuda
+	$(TRUESTEP) certify cuda --out $(OUT)
 
 bench: $(INSTALLED)  ## our kernels and the installed peers, as ratios to the roofline
 	$(TRUESTEP) bench
 
 report: $(INSTALLED)  ## one report over every certificate under OUT
-	$(TRUESTEP) report $$(find $(OUT) -name 'certificate*.json' | sort) --out $(OUT)
+	$(TRUESTEP) report $(OUT)/*.json --out $(OUT)
 
 # AddressSanitizer has to be loaded before Python; Python itself never frees everything it allocates.
 sanitize: $(INSTALLED)  ## the kernels' tests under AddressSanitizer and UndefinedBehaviorSanitizer

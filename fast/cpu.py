@@ -121,14 +121,14 @@ def adamw_8bit_step(
     capability: Capability, hypers: Sequence[Any], slots: Sequence[Slot]
 ) -> list[Stepped]:
     """AdamW on copies, with moments as codes: one call per block size and map."""
+    for h in hypers:
+        cpu_plans.require_offered(h, cpu_plans.QUANTIZER)
     dtype = numpy_dtype(capability.format)
     params = [copied("param", slot.param, dtype) for slot in slots]
     grads = [copied("grad", slot.grad, dtype) for slot in slots]
     names = {"m_code": "uint8", "m_absmax": "float32", "v_code": "uint8", "v_absmax": "float32"}
     state = copied_state(slots, names)
     steps = [int(slot.state["t"]) + 1 for slot in slots]
-    for h in hypers:
-        cpu_plans.require_offered(h, cpu_plans.QUANTIZER)
     for key in dict.fromkeys((h.block_size, h.map) for h in hypers):
         members = [i for i, h in enumerate(hypers) if (h.block_size, h.map) == key]
         plan = AdamW8bit(

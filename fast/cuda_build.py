@@ -164,51 +164,53 @@ def host_library(
     if sanitizer not in SANITIZERS:
         raise ValueError(f"sanitizer must be one of {sorted(SANITIZERS)}, got {sanitizer!r}")
     path, version = compiler()
-    include = nvidia_include()
-    runtime = chosen.root / "cuda_on_cpu"
-    common = [path, "-std=c++17", "-O2", "-g1", "-fPIC", "-fvisibility=hidden", "-pthread"]
-    common += ["-isystem", str(include), "-I", str(chosen.root), "-Wall", "-Wextra"]
-    if sanitizer:
-        common.append(f"-DTRUESTEP_{sanitizer[0].upper()}SAN")
-    instrumented = [*common, *SANITIZERS[sanitizer], CHECKS, *(f"-D{name}" for name in defines)]
+    flags = ["-std=c++17", "-O2", "-g1", "-fPIC", "-fvisibility=hidden", "-pthread", "-Wall"]
+    flags += ["-Wextra"] + ([f"-DTRUESTEP_{sanitizer[0].upper()}SAN"] if sanitizer else [])
     # Contraction off makes one operation of the source one rounding, as -fmad=false does for NVRTC.
-    instrumented += ["-ffp-contract=off", "-fno-strict-aliasing", "-fno-extern-tls-init"]
-    instrumented += ["-Wno-unknown-pragmas", "-Wno-tsan"]
-    headers = _contents(p for p in chosen.root.rglob("*.h") if p.is_file())
-    key = _hash(version, headers, str(include))
-    folder = cache_folder()
-    objects = []
+    kernel_flags = [*flags, "-ffp-contract=off", "-fno-strict-aliasing", "-fno-extern-tls-init"]
+    kernel_flags += ["-Wno-unknown-pragmas", "-Wno-tsan", CHECKS, *SANITIZERS[sanitizer]]
+    kernel_flags += [f"-D{name}" for name in defines]
+    # What the key holds is content, not places: an unchanged file of a changed tree is not compiled
+    # again.
+    include = nvidia_include()
+    places = ["-isystem", str(include), "-I", str(chosen.root)]
+    runtime = chosen.root / "cuda_on_cpu"
+    headers = _contents(chosen.root.rglob("*.h"))
+
+    def compiled(unit: Path, options: list[str], *depends: str | bytes) -> Path:
+        name = f"{unit.stem}-{_hash(version, str(include), *options, unit.read_bytes(), *depends)}.o"
+        return _produce(cache_folder() / name, [path, *options, *places, "-c", str(unit)])
+
     # The runtime itself is never instrumented: its own switching would look like the kernels'.
-    for unit in (runtime / "runtime.cpp", runtime / "checks.cpp", runtime / "constants.cpp"):
-        name = f"{unit.stem}-{_hash(key, *common, unit.read_bytes())}.o"
-        objects.append(_produce(folder / name, [*common, "-c", str(unit)]))
-    generated = [(path.stem, _unit(path)) for path in chosen.files]
-    generated.append(("table", _table(chosen)))
+    own = _contents(runtime.glob("*.h"))
+    objects = [compiled(runtime / f"{name}.cpp", flags, own) for name in ("runtime", "checks")]
+    objects.append(compiled(runtime / "constants.cpp", [*flags, "-ffp-contract=off"], headers))
     with tempfile.TemporaryDirectory() as scratch:
-        for stem, text in generated:
-            unit = Path(scratch) / f"{stem}.cpp"
-            unit.write_text(text, encoding="utf-8")
-            inner = _contents(p for p in chosen.files if p.stem == stem)
-            name = f"{stem}-{_hash(key, *instrumented, text, inner)}.o"
-            objects.append(_produce(folder / name, [*instrumented, "-c", str(unit)]))
-    link = [path, "-pthread", *SANITIZERS[sanitizer], "-Wl,-z,defs"]
+        for number, source in enumerate(chosen.files):
+            # A link, so that the unit reads the same wherever the source lies.
+            (Path(scratch) / f"source{number}").symlink_to(source.parent)
+            unit = Path(scratch) / f"{source.stem}.cpp"
+            unit.write_text(_unit(source, f"source{number}"), encoding="utf-8")
+            objects.append(compiled(unit, kernel_flags, headers, source.read_bytes()))
+        unit = Path(scratch) / "table.cpp"
+        unit.write_text(_table(chosen), encoding="utf-8")
+        objects.append(compiled(unit, kernel_flags, headers))
     if main is not None:
-        name = f"{main.stem}-{_hash(key, *instrumented, main.read_bytes())}.o"
-        objects.append(_produce(folder / name, [*instrumented, "-c", str(main)]))
-    else:
-        link.append("-shared")
+        objects.append(compiled(main, kernel_flags, headers))
+    link = [path, "-pthread", *SANITIZERS[sanitizer], "-Wl,-z,defs"]
+    link += ["-shared"] if main is None else []
     stem = _hash(*link, *(item.name for item in objects))
-    target = folder / (f"cuda_on_cpu-{stem}.so" if main is None else f"{main.stem}-{stem}")
-    return _produce(target, [*link, *map(str, objects)])
+    name = f"cuda_on_cpu-{stem}.so" if main is None else f"{main.stem}-{stem}"
+    return _produce(cache_folder() / name, [*link, *map(str, objects)])
 
 
-def _unit(path: Path) -> str:
+def _unit(path: Path, folder: str) -> str:
     names = _KERNEL.findall(_code(path))
     rows = [f'    describe<{name}>("{name}"),' for name in names]
     return "\n".join(
         [
             '#include "cuda_on_cpu/cuda_on_cpu.h"',
-            f'#include "{path}"',
+            f'#include "{folder}/{path.name}"',
             '#include "cuda_on_cpu/kernel_table.h"',
             "namespace cuda_on_cpu {",
             f"extern const Kernel kKernels_{path.stem}[] = {{",

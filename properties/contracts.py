@@ -49,18 +49,33 @@ def judge(got: NDArray[Any], expected: Bounded, oracle: Bounded) -> Judgement:
     """
     if got.shape != expected.shape:
         raise ValueError(f"got shape {got.shape}, expected {expected.shape}")
-    x = got.astype(np.float64)
     v = expected.v
     with np.errstate(all="ignore"):
-        bound = expected.e + oracle.e
         # A nan or infinity that is due for certain stays due whatever the float64 run knows of it.
-        bound = np.where(~np.isfinite(v), expected.e, bound)
-        judged = ~np.isinf(bound)
+        bound = np.where(np.isfinite(v), expected.e + oracle.e, expected.e)
+        share = np.where((bound > 0) & np.isfinite(v), oracle.e / bound, 0.0)
+    judged = ~np.isinf(bound)
+    return _verdict(got, v, bound, judged, float(np.max(share, where=judged, initial=0.0)))
+
+
+def agreement(
+    left: NDArray[Any], right: NDArray[Any], bound: NDArray[np.float64] | None
+) -> Judgement:
+    """Judge two results that a law makes equal: within bound, or in every bit but a zero's sign."""
+    if left.shape != right.shape:
+        raise ValueError(f"left has shape {left.shape}, right {right.shape}")
+    limit = np.zeros(left.shape) if bound is None else np.broadcast_to(bound, left.shape)
+    return _verdict(left, right.astype(np.float64), limit, ~np.isinf(limit), 0.0)
+
+
+def _verdict(got: Any, due: Any, bound: Any, judged: Any, oracle_fraction: float) -> Judgement:
+    x, v = got.astype(np.float64), np.asarray(due)
+    with np.errstate(all="ignore"):
         error = np.abs(x - v)
-        same = (x == v) | (np.isnan(x) & np.isnan(v))
+        # An infinity that is due may come out as nan: inf - inf depends on the order of a sum.
+        same = (x == v) | (np.isnan(x) & np.isnan(v)) | (np.isinf(v) & ~np.isfinite(x))
         ratio = np.where(same, 0.0, np.where(bound > 0, error / bound, np.inf))
         ratio = np.where(np.isnan(ratio), np.inf, ratio)
-        share = np.where(judged & (bound > 0) & np.isfinite(v), oracle.e / bound, 0.0)
     count = int(np.count_nonzero(judged))
     if not count:
         empty = np.zeros(len(HISTOGRAM_EDGES) + 1, dtype=np.int64)
@@ -75,8 +90,8 @@ def judge(got: NDArray[Any], expected: Bounded, oracle: Bounded) -> Judgement:
         index=index,
         got=float(x[index]),
         oracle=float(v[index]),
-        bound=float(np.broadcast_to(bound, x.shape)[index]),
-        oracle_fraction=float(np.max(share, initial=0.0)),
+        bound=float(bound[index]),
+        oracle_fraction=oracle_fraction,
         histogram=_histogram(ratio[judged]),
     )
 

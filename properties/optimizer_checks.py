@@ -26,6 +26,7 @@ from truestep.properties.cases.tensors import EXTREMES, TensorSpec, explicit
 from truestep.properties.contracts import SLACK
 from truestep.properties.dialects import identify, in_words
 from truestep.properties.exploration import Tally, explore, run_all
+from truestep.properties.laws import checks as laws
 from truestep.properties.results import CheckResult, Verdict
 from truestep.properties.stepping import Judged, lockstep
 from truestep.reference.optimizers import OPTIMIZERS
@@ -58,7 +59,7 @@ def _update_alone(capability: Capability) -> Cases:
 
 
 # Counts at which counters in 8, 11 (float16), 16 and 24 bits (float32) stop being exact.
-_EDGES = (254, 255, 256, 257, 511, 2047, 2048, 2049, 32767, 65535, 65536, 2**24 - 2)
+_EDGES = (254, 255, 256, 257, 511, 2047, 2048, 2049, 32767, 65535, 65536, 2**24 - 4)
 _BEYOND = (2**24 - 1, 2**24, 2**24 + 1, 2**25 + 1, 2**31 - 2)
 
 
@@ -165,8 +166,8 @@ FAMILIES = {
 
 
 def names(capability: Capability) -> tuple[str, ...]:
-    """The families that an optimizer is checked with."""
-    return tuple(FAMILIES)
+    """The checks of an optimizer: families of cases, then the laws that hold for it."""
+    return (*FAMILIES, *laws.names(capability))
 
 
 def run(
@@ -178,9 +179,12 @@ def run(
     seed: int,
     started: Callable[[Any], None],
 ) -> CheckResult:
-    """Run one family of cases on one capability."""
-    family = FAMILIES[name]
+    """Run one check on one capability."""
     begin = time.perf_counter()
+    if name.startswith(laws.PREFIX):
+        tally = laws.explored(backend, capability, name, level=level, seed=seed, started=started)
+        return result_of(capability, name, tally, "", time.perf_counter() - begin)
+    family = FAMILIES[name]
     tally = explore(
         family.strategy(capability),
         lambda case, t: _run_case(backend, capability, case, t),
@@ -200,9 +204,12 @@ def replay_case(
     """Run one recorded case again."""
     begin = time.perf_counter()
     case = OptimizerCase.from_json(record)
-    tally = run_all(
-        [case], lambda c, t: _run_case(backend, capability, c, t), started=lambda _: None
-    )
+    if name.startswith(laws.PREFIX):
+        tally = laws.replayed(backend, capability, name, case)
+    else:
+        tally = run_all(
+            [case], lambda c, t: _run_case(backend, capability, c, t), started=lambda _: None
+        )
     return result_of(capability, name, tally, "", time.perf_counter() - begin)
 
 
@@ -257,7 +264,7 @@ def result_of(
         dialect=dict(capability.dialect),
         format=capability.format,
         variant=capability.variant,
-        contract="bounded",
+        contract="law" if name.startswith(laws.PREFIX) else "bounded",
         verdict=verdict,
         examples=tally.examples,
         judged_fraction=tally.judged / tally.elements if tally.elements else 0.0,
@@ -292,7 +299,7 @@ def _worst(tally: Tally) -> dict[str, Any] | None:
         "error": abs(j.got - j.oracle),
         "bound": j.bound,
         "utilisation": j.utilisation,
-        "inputs": _inputs(tally.context, found),
+        "inputs": _inputs(tally.context, found) if tally.context else {},
     }
 
 
@@ -336,8 +343,12 @@ def _message(capability: Capability, name: str, tally: Tally, identified: str) -
         ]
     lines.append(f"  declared: {in_words(rule, capability.dialect)}")
     if tally.worst is not None:
-        told = identified or "no other known dialect or rule agrees with these outputs"
-        lines.append(f"  this kernel computes: {told}")
+        if name.startswith(laws.PREFIX):
+            law = laws.LAWS[name.removeprefix(laws.PREFIX)]
+            lines.append(f"  the law: {(law.__doc__ or '').strip()}")
+        else:
+            told = identified or "no other known dialect or rule agrees with these outputs"
+            lines.append(f"  this kernel computes: {told}")
     if tally.worst_case is not None:
         lines += [
             "  reproduce:",

@@ -57,7 +57,11 @@ def list_command(topic: str | None, as_json: bool) -> int:
 
 @commands.command()
 @click.argument("backend")
-@click.option("--only", metavar="GLOB", help="Run only checks whose rule or id matches.")
+@click.option(
+    "--only",
+    metavar="GLOB",
+    help="Run only checks whose id matches; a plain word matches anywhere in it.",
+)
 @click.option("--level", type=click.Choice(LEVELS), default="standard", show_default=True)
 @click.option(
     "--out", type=_FOLDER, default=Path("truestep-report"), show_default=True,

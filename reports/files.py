@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write text as UTF-8 through a temporary file beside path; raises OSError, leaves no debris."""
+    """Write text as UTF-8 through a temporary file beside path; raises OSError, leaves nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
@@ -30,5 +30,8 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def stem_of(spec: str) -> str:
-    """A file name for a backend's spec: "my.pkg:Backend" becomes "my.pkg-Backend"."""
+    """A file name for a backend's spec: "my.pkg:B" gives "my.pkg-B", "a/b.py:B" gives "b-B"."""
+    path, mark, name = spec.rpartition(".py")
+    if mark and name[:1] in ("", ":"):
+        spec = Path(path).name + name
     return re.sub(r"[^A-Za-z0-9._-]+", "-", spec).strip(".-") or "backend"

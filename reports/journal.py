@@ -18,7 +18,7 @@ MARK = "truestep-journal/1"
 
 
 class Journal:
-    """Appends checks to a file of its own. After a failed write it keeps error and stops writing."""
+    """Appends checks to a file of its own. After a failed write it stops, and keeps the error."""
 
     def __init__(self, folder: Path, stem: str, header: Mapping[str, Any]) -> None:
         """Create the file; raises OSError where the folder cannot be written."""

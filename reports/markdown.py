@@ -7,6 +7,7 @@ from typing import Any
 
 from truestep.reports import numbers, summary
 from truestep.reports.certificate import Certificate
+from truestep.reports.counterexample import text_of
 from truestep.reports.summary import FAILING, SYMBOLS
 
 # A comment on a pull request is read on one screen; the rest is in the HTML page.
@@ -40,7 +41,7 @@ def _backend(name: str, document: Certificate) -> list[str]:
         lines += ["### Failing", "", "| check | utilisation | it computes |", "|---|--:|---|"]
         lines += [
             f"| {SYMBOLS[c['verdict']]} `{_code(c['id'])}` "
-            f"| {numbers.utilisation(c['utilisation'])} | {_escape(c.get('identified', '')) or '–'} |"
+            f"| {numbers.utilisation(c['utilisation'])} | {_escape(c.get('identified', ''))} |"
             for c in failing[:_MOST_FAILURES]
         ]
         if len(failing) > _MOST_FAILURES:
@@ -63,7 +64,7 @@ def _backend(name: str, document: Certificate) -> list[str]:
 
 
 def _failure(check: Mapping[str, Any]) -> list[str]:
-    message = check["message"] or "no message"
+    message = text_of(check["message"]) or "no message"
     if len(message) > _LONGEST_MESSAGE:
         message = message[:_LONGEST_MESSAGE] + "\n... (the rest is in the certificate)"
     fence = "```"
@@ -75,6 +76,8 @@ def _failure(check: Mapping[str, Any]) -> list[str]:
         fence + "text",
         message,
         fence,
+        "",
+        f"`truestep reproduce CERTIFICATE --check {_code(check['id'])}`",
         "",
         "</details>",
         "",

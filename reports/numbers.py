@@ -12,7 +12,7 @@ LIMIT = HISTOGRAM_EDGES[-1]
 
 
 def utilisation(value: Any) -> str:
-    """Three significant digits; more where rounding would land on 1 or on the limit."""
+    """A short number, rounded away from 1 and from the limit rather than onto them."""
     if value is None:
         return "–"
     number = float(value)
@@ -24,11 +24,14 @@ def utilisation(value: Any) -> str:
         return "<0.01"
     if number >= 1000:
         return _power(f"{number:.1e}")
-    for digits in range(max(0, 2 - int(math.log10(number))) if number >= 10 else 2, 17):
+    if number >= 10:
+        return f"{number:.{2 - int(math.log10(number))}f}"
+    for digits in (2, 3):
         text = f"{number:.{digits}f}"
         if float(text) not in (1.0, LIMIT) or float(text) == number:
             return text
-    return repr(number)
+    away = math.floor if number < float(text) else math.ceil
+    return f"{away(number * 1000) / 1000:.3f}"
 
 
 def _power(text: str) -> str:
@@ -76,7 +79,7 @@ def both(value: Any) -> tuple[str, str]:
     if isinstance(value, bool) or value is None:
         return str(value), ""
     if isinstance(value, int):
-        return str(value), hex(value)
+        return str(value), ""
     number = _float(value)
     if number is None:
         return str(value), ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from functools import cache
 from typing import Any
@@ -10,7 +11,9 @@ from markupsafe import Markup
 
 from truestep.reports import listing, plots
 
-_STEPS = 200
+# Points of a curve, and the least number of steps it covers.
+_POINTS = 200
+_FEWEST_STEPS = 50
 
 # Above this many values a number line is a black bar that shows nothing.
 _MOST_VALUES = 300
@@ -37,17 +40,9 @@ def _number_line(module: Any) -> Markup | None:
 
 def _curve(rule: str, module: Any) -> Markup | None:
     hyper = module.Hyper()
-    horizon = next(
-        (
-            int(getattr(hyper, name))
-            for name in ("total_steps", "num_training_steps", "t_max", "steps")
-            if isinstance(getattr(hyper, name, None), (int, float))
-        ),
-        _STEPS,
-    )
-    steps = sorted({round(i * horizon / _STEPS) for i in range(_STEPS + 1)})
-    points = [(t, float(module.value(hyper, t))) for t in steps]
-    points = [(t, value) for t, value in points if math.isfinite(value)]
+    horizon = _horizon(hyper)
+    steps = sorted({round(i * horizon / _POINTS) for i in range(_POINTS + 1)})
+    points = [(t, value) for t in steps if math.isfinite(value := _value(module, hyper, t))]
     if len(points) < 2:
         return None
     line = {
@@ -59,3 +54,22 @@ def _curve(rule: str, module: Any) -> Markup | None:
     return plots.chart(
         {"label": f"{rule} over {horizon} steps", "x_label": "step", "series": [line]}
     )
+
+
+def _value(module: Any, hyper: Any, t: int) -> float:
+    """The schedule's value, nan where it ends with an error."""
+    try:
+        return float(module.value(hyper, t))
+    except ValueError:
+        return math.nan
+
+
+def _horizon(hyper: Any) -> int:
+    """Steps in which a schedule shows what it does, a little beyond its end if it has one."""
+    lengths = {f.name: getattr(hyper, f.name) for f in dataclasses.fields(hyper)}
+    if "total_steps" in lengths:
+        return int(lengths["total_steps"] * 1.1)
+    if lengths.get("milestones"):
+        return int(max(lengths["milestones"]) * 1.4)
+    phases = [n for name, n in lengths.items() if "steps" in name and isinstance(n, int)]
+    return max(4 * sum(phases), _FEWEST_STEPS)

@@ -18,10 +18,7 @@ from truestep.reports import numbers
 
 _BINS = (
     "exactly 0",
-    *(
-        f"{low:g} to {high:g}"
-        for low, high in pairwise(HISTOGRAM_EDGES)
-    ),
+    *(f"{low:g} to {high:g}" for low, high in pairwise(HISTOGRAM_EDGES)),
     f"above {HISTOGRAM_EDGES[-1]:g}",
 )
 
@@ -47,15 +44,14 @@ def histogram(counts: Sequence[int]) -> Markup:
     parts = []
     for index, number in enumerate(counts):
         x, tall = index * step, (floor - top) * math.log1p(number) / most
-        tone = (
-            "over" if index == len(HISTOGRAM_EDGES) else ("near" if _edge(index) > 1 else "within")
-        )
+        edge = HISTOGRAM_EDGES[index] if index < len(HISTOGRAM_EDGES) else math.inf
+        tone = "within" if edge <= 1 else "near" if edge <= numbers.LIMIT else "over"
         if number:
             tall = max(tall, 2.0)
+            title = f"utilisation {_BINS[index]}: {numbers.plural(number, 'element')}"
             parts.append(
-                f'<rect class="{tone}" x="{x + 2:.1f}" y="{floor - tall:.1f}" width="{step - 4:.1f}" '
-                f'height="{tall:.1f}" rx="1.5"><title>utilisation {_BINS[index]}: '
-                f"{escape(numbers.plural(number, 'element'))}</title></rect>"
+                f'<rect class="{tone}" x="{x + 2:.1f}" y="{floor - tall:.1f}" rx="1.5" '
+                f'width="{step - 4:.1f}" height="{tall:.1f}"><title>{title}</title></rect>'
             )
             parts.append(_text(x + step / 2, floor - tall - 4, _short(number), "count"))
         parts.append(_text(x + step / 2, height - 6, _tick(index), "tick"))
@@ -67,10 +63,6 @@ def histogram(counts: Sequence[int]) -> Markup:
         f"{_BINS[i]}: {n}" for i, n in enumerate(counts) if n
     )
     return _svg(width, height, label, "".join(parts), "plot histogram")
-
-
-def _edge(index: int) -> float:
-    return HISTOGRAM_EDGES[index] if index < len(HISTOGRAM_EDGES) else math.inf
 
 
 def _tick(index: int) -> str:
@@ -106,6 +98,15 @@ def number_line(values: Sequence[float]) -> Markup:
 
 
 def chart(spec: Mapping[str, Any]) -> Markup:
+    """The picture that a check asks for, nothing where its data are unusable."""
+    try:
+        return _chart(spec)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # The data come from a file; whatever they are, they must not cost the report.
+        return Markup()
+
+
+def _chart(spec: Mapping[str, Any]) -> Markup:
     """Lines over common axes.
 
     spec: {"label": what a screen reader says, "x_label", "y_label", "log_x", "log_y",
@@ -155,6 +156,8 @@ def _points(xs: Sequence[Any], ys: Sequence[Any], x_axis: _Axis, y_axis: _Axis) 
 
 
 def _legend(series: Sequence[Mapping[str, Any]]) -> Markup:
+    if len(series) < 2:
+        return Markup()
     items = Markup("").join(
         Markup('<li><span class="key {}"></span>{}</li>').format(
             s.get("role", "measured"), s.get("label", "")
@@ -172,9 +175,11 @@ class _Axis:
     ) -> None:
         self._log, self._start, self._end = logarithmic, start, end
         shown = [self._scale(float(v)) for v in values if self.shows(float(v))]
+        if not logarithmic:
+            shown.append(0.0)  # lengths that start elsewhere mislead
         self._low, self._high = (min(shown), max(shown)) if shown else (0.0, 1.0)
         if self._low == self._high:
-            self._low, self._high = self._low - 0.5, self._high + 0.5
+            self._high = self._low + 1.0
 
     def shows(self, value: float) -> bool:
         return math.isfinite(value) and (value > 0 or not self._log)
@@ -191,6 +196,21 @@ class _Axis:
             decades = range(math.ceil(self._low), math.floor(self._high) + 1)
             every = max(1, math.ceil(len(decades) / 6))
             return [(10.0**d, "1" if d == 0 else f"1e{d}") for d in decades[::every]]
-        places = [self._low + (self._high - self._low) * i / 4 for i in range(5)]
-        values = [10.0**p if self._log else p for p in places]
-        return [(value, f"{value:.3g}") for value in values]
+        low, high = 10.0**self._low if self._log else self._low, self._high
+        step = _round_step(((10.0**high if self._log else high) - low) / 4)
+        first = math.ceil(low / step - _NEARLY)
+        return [
+            (value, f"{value:.6g}")
+            for value in (i * step for i in range(first, first + 12))
+            if self._low - _NEARLY <= self._scale(value) <= self._high * (1 + _NEARLY)
+        ]
+
+
+# Room for rounding when a tick falls on an end of its axis.
+_NEARLY = 1e-9
+
+
+def _round_step(step: float) -> float:
+    """The smallest of 1, 2, 5 times a power of ten that is at least step."""
+    power = 10.0 ** math.floor(math.log10(step))
+    return next((n * power for n in (1, 2, 5) if n * power >= step), 10 * power)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import pprint
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,18 +11,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from truestep.properties.results import HISTOGRAM_EDGES
-from truestep.reports import files, listing, numbers, pictures, plots, summary
+from truestep.reports import counterexample, files, listing, numbers, pictures, plots, summary
 from truestep.reports.certificate import Certificate
 from truestep.reports.markdown import markdown
 from truestep.reports.summary import FAILING, SYMBOLS, WORDS, Check, Group
 
 TEMPLATES = Path(__file__).with_name("templates")
-
-# Numbers of a worst case that get decimal and hex side by side; everything else is specification.
-_MEASURED = ("got", "oracle", "error", "bound")
-
-# Members of a check that a replay does not need.
-_NOT_REPLAYED = ("histogram", "message", "seconds", "identified", "oracle_fraction", "extra")
 
 
 def write_report(documents: Sequence[Certificate], folder: Path, stem: str) -> Path:
@@ -48,7 +40,7 @@ def html(documents: Sequence[Certificate]) -> str:
             matrices=summary.matrices(found),
             rules=summary.rules(found),
             findings=_findings(named, found),
-            gaps=[(name, _gaps(document)) for name, document in named],
+            gaps=[(name, summary.reasons(document["checks"], "id")) for name, document in named],
             style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
             script=Markup((TEMPLATES / "script.js").read_text(encoding="utf-8")),
         )
@@ -97,9 +89,11 @@ def _templates() -> Environment:
         dialect=dialect,
         laws=laws,
         worst_of=worst_of,
-        measured=measured,
-        specification=specification,
-        snippet=snippet,
+        headline_of=counterexample.headline,
+        measured=counterexample.measured,
+        program=counterexample.program,
+        specification=counterexample.specification,
+        text_of=counterexample.text_of,
         partial=partial,
         picture=pictures.picture,
         summary_of_rule=summary_of_rule,
@@ -148,33 +142,6 @@ def worst_of(group: Group) -> Check | None:
     return max(found, key=lambda check: float(check["utilisation"]), default=None)
 
 
-def measured(worst: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """(name, decimal, hex) of what was got, what was right, and how far apart they may be."""
-    return [(name, *numbers.both(worst[name])) for name in _MEASURED if name in worst]
-
-
-def specification(worst: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The rest of a worst case: the input as a reproducible specification."""
-    return [
-        (str(name), value if isinstance(value, str) else json.dumps(value))
-        for name, value in worst.items()
-        if name not in _MEASURED and name != "snippet" and value not in (None, "", {}, [])
-    ]
-
-
-def snippet(spec: str, check: Check) -> str:
-    """A program that re-runs the recorded case."""
-    worst = check["worst"] or {}
-    if isinstance(worst.get("snippet"), str):
-        return str(worst["snippet"])
-    entry = {key: value for key, value in check.items() if key not in _NOT_REPLAYED}
-    return (
-        "from truestep.properties.runner import replay\n\n"
-        f"check = {pprint.pformat(entry, width=96, sort_dicts=False)}\n"
-        f"print(replay({spec!r}, check).message)\n"
-    )
-
-
 def summary_of_rule(groups: Sequence[Group]) -> dict[str, Any]:
     """The line that stands for a rule while its section is folded."""
     checks = [check for group in groups for check in group.checks]
@@ -201,14 +168,3 @@ def _findings(
             (name, finding) for name, document in named for finding in document["findings"]
         )
     ]
-
-
-def _gaps(document: Certificate) -> list[tuple[str, str, list[str]]]:
-    """(verdict, reason, ids) of what has no verdict, most frequent reason first."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for check in document["checks"]:
-        if check["verdict"] in ("not_judged", "unsupported", "not_run"):
-            reason = check["message"].partition("\n")[0] or "no reason recorded"
-            found.setdefault((check["verdict"], reason), []).append(check["id"])
-    ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
-    return [(verdict, reason, ids) for (verdict, reason), ids in ordered]

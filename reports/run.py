@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from truestep.reports import certificate as certificates
 from truestep.reports import environment, files, terminal
 from truestep.reports.certificate import EXIT_STATUS, Certificate
 from truestep.reports.findings import findings_for
+from truestep.reports.isolation import CannotReplay, Replayer
 from truestep.reports.journal import Journal
 from truestep.reports.summary import FAILING
 
@@ -44,8 +45,9 @@ def certify(
         journal.append(check)
         progress.advance(result)
 
+    progress = terminal.Progress(spec, quiet=as_json)
     try:
-        with terminal.Progress(spec, quiet=as_json) as progress:
+        with progress:
             done = _judge(
                 spec, only=only, level=level, seed=seed,
                 workers=workers or environment.usable_cpus(),
@@ -53,7 +55,8 @@ def certify(
             )  # fmt: skip
     except BaseException as error:
         _keep_or_discard(journal, len(checks))
-        if isinstance(error, _refusals()):
+        # Before the first check starts, a ValueError is about what was asked for.
+        if isinstance(error, _refusals()) or (isinstance(error, ValueError) and not progress.total):
             raise ClickException(str(error)) from error
         raise
     if not done.results and not done.unavailable:
@@ -105,26 +108,18 @@ def _finish(document: Certificate, out: Path, stem: str, journal: Journal, *, as
 def reproduce(path: Path, document: Certificate, wanted: str | None) -> int:
     """Replay what a certificate recorded: 0 if what ran passes, 1 if one fails, 2 if none ran."""
     checks = _recorded(path, document, wanted)
-    replay: Callable[..., Any] = _runner().replay
-    statuses = []
-    for check in checks:
-        try:
-            result = replay(document["backend"]["spec"], check)
-        except _refusals() as error:
-            raise ClickException(str(error)) from error
-        except Exception as error:
-            terminal.show_not_replayed(check, f"{type(error).__name__}: {error}")
-            statuses.append(2)
-            continue
-        found = certificates.plain(result.to_json())
-        terminal.show_replay(check, found)
-        if found["verdict"] == "pass":
-            statuses.append(0)
-        else:
-            statuses.append(1 if found["verdict"] in FAILING else 2)
-    if 1 in statuses:
-        return 1
-    return 0 if 0 in statuses else 2
+    statuses = set()
+    with Replayer(document["backend"]["spec"], _runner().PATIENCE["deep"]) as replayer:
+        for check in checks:
+            try:
+                found = replayer.replay(check)
+            except CannotReplay as reason:
+                terminal.show_not_replayed(check, str(reason))
+                continue
+            terminal.show_replay(check, found)
+            if found["verdict"] in (*FAILING, "pass"):
+                statuses.add(1 if found["verdict"] in FAILING else 0)
+    return max(statuses, default=2)
 
 
 def _recorded(path: Path, document: Certificate, wanted: str | None) -> list[Mapping[str, Any]]:

@@ -49,8 +49,12 @@ Check = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The checks of one rule in one format, variant and dialect of one backend."""
+    """The checks of one capability: one rule in one format and variant of one backend.
 
+    position: which of the certificates on the page it comes from.
+    """
+
+    position: int
     backend: str
     kind: str
     rule: str
@@ -90,13 +94,19 @@ class Group:
 
     @property
     def failing(self) -> list[Check]:
-        """Checks that failed or crashed."""
-        return [check for check in self.checks if check["verdict"] in FAILING]
+        """Checks that failed or crashed; those with numbers to show first."""
+        found = [check for check in self.checks if check["verdict"] in FAILING]
+        return sorted(found, key=lambda check: (check["utilisation"] is None, not check["worst"]))
 
     @property
     def open_questions(self) -> list[Check]:
         """Checks without a verdict: not judged, unsupported or not run."""
         return [check for check in self.checks if check["verdict"] not in ("pass", *FAILING)]
+
+    @property
+    def gaps(self) -> list[tuple[str, str, list[str]]]:
+        """(verdict, reason, names of checks) of what is open, the most frequent first."""
+        return reasons(self.open_questions, "check")
 
     @property
     def description(self) -> str:
@@ -138,6 +148,17 @@ def largest(checks: Iterable[Check]) -> float | None:
     )
 
 
+def reasons(checks: Iterable[Check], name: str) -> list[tuple[str, str, list[str]]]:
+    """(verdict, reason, names) of checks without a verdict, the most frequent first."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for check in checks:
+        if check["verdict"] in ("not_judged", "unsupported", "not_run"):
+            reason = check["message"].partition("\n")[0] or "no reason recorded"
+            found.setdefault((check["verdict"], reason), []).append(check[name])
+    ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [(verdict, reason, names) for (verdict, reason), names in ordered]
+
+
 def names(certificates: Sequence[Certificate]) -> list[str]:
     """A distinct name per certificate: the backend's, numbered where two certificates share it."""
     given: list[str] = []
@@ -152,23 +173,21 @@ def names(certificates: Sequence[Certificate]) -> list[str]:
 
 
 def groups(certificates: Sequence[Certificate]) -> list[Group]:
-    """All groups, by kind, rule, certificate, variant and format."""
-    found: dict[tuple[Any, ...], list[Check]] = {}
-    for index, document in enumerate(certificates):
+    """All groups, by kind, rule, certificate, format and variant."""
+    found: dict[tuple[int, str, str, str, str], list[Check]] = {}
+    for position, document in enumerate(certificates):
         for check in document["checks"]:
-            dialect = tuple(sorted(check["dialect"].items()))
-            key = (
-                _kind_rank(check["kind"]), check["kind"], check["rule"], index,
-                check["variant"], check["format"], dialect,
-            )  # fmt: skip
+            key = (position, check["kind"], check["rule"], check["format"], check["variant"])
             found.setdefault(key, []).append(check)
     titles = names(certificates)
-    return [
-        Group(titles[index], kind, rule, format, variant, dict(dialect), checks)
-        for (_, kind, rule, index, variant, format, dialect), checks in sorted(
-            found.items(), key=lambda item: item[0]
-        )
+    made = [
+        Group(at, titles[at], kind, rule, format, variant, checks[0]["dialect"], checks)
+        for (at, kind, rule, format, variant), checks in found.items()
     ]
+    return sorted(
+        made,
+        key=lambda g: (_kind_rank(g.kind), g.kind, g.rule, g.position, _column_rank(g.label)),
+    )
 
 
 def matrices(found: Sequence[Group]) -> list[Matrix]:
@@ -180,13 +199,10 @@ def matrices(found: Sequence[Group]) -> list[Matrix]:
         for group in members:
             column = (group.backend, group.label)
             columns[column] = None
-            present = by_place.get((group.rule, column))
-            by_place[group.rule, column] = group if present is None else _merged(present, group)
+            by_place[group.rule, column] = group
         # Groups come sorted by rule first; the columns of one backend must stay together.
-        order = list(dict.fromkeys(g.backend for g in found))
-        across = sorted(
-            columns, key=lambda column: (order.index(column[0]), _column_rank(column[1]))
-        )
+        position = {group.backend: group.position for group in found}
+        across = sorted(columns, key=lambda c: (position[c[0]], _column_rank(c[1])))
         rules = dict.fromkeys(rule for rule, _ in by_place)
         rows = [(rule, [by_place.get((rule, column)) for column in across]) for rule in rules]
         tables.append(Matrix(kind, KINDS.get(kind, kind.capitalize()), across, rows))
@@ -206,15 +222,21 @@ def sentence(document: Certificate) -> str:
     name, counted = document["backend"]["name"], document["summary"]
     if reason := document["backend"]["unavailable"]:
         return f"{name} was not run: {reason}."
-    failing = sorted({c["rule"] for c in document["checks"] if c["verdict"] in FAILING})
-    bad = counted["fail"] + counted["crashed"]
-    total = bad + counted["pass"]
-    if failing:
+    failed, crashed = (
+        sorted({c["rule"] for c in document["checks"] if c["verdict"] == verdict})
+        for verdict in ("fail", "crashed")
+    )
+    total = counted["fail"] + counted["crashed"] + counted["pass"]
+    of_all = f" of {numbers.plural(total, 'check')} "
+    if failed:
         text = (
-            f"{name} does not compute {listed(failing)} as defined: "
-            f"{numbers.count(bad)} of {numbers.plural(total, 'judged check')} "
-            f"{'fails' if bad == 1 else 'fail'}."
+            f"{name} does not compute {listed(failed)} as defined: {numbers.count(counted['fail'])}"
+            f"{of_all}{'fails' if counted['fail'] == 1 else 'fail'}"
+            f"{', ' + numbers.count(counted['crashed']) + ' crashed' if crashed else ''}."
         )
+    elif crashed:
+        number = numbers.count(counted["crashed"])
+        text = f"{name} crashed on {listed(crashed)}, in {number}{of_all[:-1]}."
     elif counted["pass"]:
         passing = {c["rule"] for c in document["checks"] if c["verdict"] == "pass"}
         what = f"all {len(passing)} rules" if len(passing) > 1 else next(iter(passing))
@@ -237,22 +259,14 @@ def listed(items: Sequence[str], most: int = 3) -> str:
     return f"{', '.join(items[:-1])} and {items[-1]}"
 
 
-def _merged(one: Group, other: Group) -> Group:
-    # Two dialects that share variant and format share a cell; each keeps its own section below.
-    return Group(
-        one.backend, one.kind, one.rule, one.format, one.variant, one.dialect,
-        [*one.checks, *other.checks],
-    )  # fmt: skip
-
-
 def _kind_rank(kind: str) -> int:
     order = list(KINDS)
     return order.index(kind) if kind in order else len(order)
 
 
-def _column_rank(label: str) -> tuple[int, str]:
-    # float32 first: it is what most readers look for.
-    return (0 if label.endswith("float32") else 1, label)
+def _column_rank(label: str) -> tuple[bool, bool, str]:
+    # float32 and the plain variant first: that is what most readers look for.
+    return (not label.endswith("float32"), " " in label, label)
 
 
 def _fragment(text: str) -> str:

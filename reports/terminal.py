@@ -9,12 +9,13 @@ from types import TracebackType
 from typing import Any
 
 from rich import progress as bars
-from rich.console import Console, Group
+from rich.console import Console
+from rich.console import Group as Rows
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from truestep.reports import numbers, summary
+from truestep.reports import counterexample, numbers, summary
 from truestep.reports.certificate import Certificate
 from truestep.reports.diff import Difference
 from truestep.reports.summary import FAILING, SYMBOLS, WORDS
@@ -28,7 +29,7 @@ _STYLES = {
     "not_run": "dim",
 }
 
-# A terminal shows this many failures; the report has them all.
+# A terminal shows this many groups with failures; the report has them all.
 _MOST_FAILURES = 10
 
 
@@ -48,7 +49,7 @@ class Progress:
         self._console = Console(stderr=True, highlight=False)
         self._shown = self._console.is_terminal
         self._lines = not self._shown and not quiet
-        self._title, self._total, self._done, self._bad = title, 0, 0, 0
+        self._title, self.total, self._done, self._bad = title, 0, 0, 0
         self._bar = bars.Progress(
             bars.SpinnerColumn(),
             bars.TextColumn("[bold]{task.description}"),
@@ -77,9 +78,9 @@ class Progress:
 
     def start(self, total: int) -> None:
         """The number of checks is known."""
-        self._total = total
+        self.total = total
         self._bar.update(self._task, total=total)
-        if self._lines:
+        if self._lines and total:
             warn(f"{self._title}: {numbers.plural(total, 'check')}")
 
     def advance(self, result: Any) -> None:
@@ -88,8 +89,8 @@ class Progress:
         self._bad += result.verdict in FAILING
         bad = f"[red]{self._bad} failing" if self._bad else ""
         self._bar.update(self._task, advance=1, bad=bad, now=result.id)
-        if self._lines and self._total and _tenth(self._done, self._total):
-            warn(f"{self._title}: {self._done} of {self._total}, {self._bad} failing")
+        if self._lines and self.total and _tenth(self._done, self.total):
+            warn(f"{self._title}: {self._done} of {self.total}, {self._bad} failing")
 
 
 def _tenth(done: int, total: int) -> bool:
@@ -102,9 +103,13 @@ def show_certificate(document: Certificate, page: Path | None) -> None:
     found = summary.groups([document])
     if found:
         console.print(_rules_table(found))
-    _show_failures(console, document)
+    _show_failures(console, found, document)
     counted = document["summary"]
-    parts = [f"{numbers.count(counted[v])} {WORDS[v]}" for v in WORDS if counted[v] and v != "pass"]
+    parts = [
+        f"{numbers.count(counted[v])} {'fail' if v == 'fail' else WORDS[v]}"
+        for v in WORDS
+        if counted[v] and v != "pass"
+    ]
     parts.insert(
         0, f"{numbers.count(counted['pass'])} of {numbers.plural(counted['checks'], 'check')} pass"
     )
@@ -153,25 +158,32 @@ def judged(checks: Iterable[Mapping[str, Any]]) -> str:
     return numbers.percent(min(shares)) if shares else "–"
 
 
-def _show_failures(console: Console, document: Certificate) -> None:
-    failing = [check for check in document["checks"] if check["verdict"] in FAILING]
-    explained = {name: f["title"] for f in document["findings"] for name in f["checks"]}
-    for check in failing[:_MOST_FAILURES]:
-        head = Text.assemble((f"{SYMBOLS[check['verdict']]} {check['id']}", "bold red"))
-        if check["utilisation"] is not None:
-            head.append(f"  utilisation {numbers.utilisation(check['utilisation'])}")
-        body = [Text(check["message"] or "no message")]
-        if check.get("identified"):
-            body.append(Text(f"It computes: {check['identified']}", style="bold"))
-        if check["id"] in explained:
-            body.append(Text(f"Known finding: {explained[check['id']]}", style="yellow"))
-        console.print(Group(Text(), head, Padding(Group(*body), (0, 0, 0, 2))))
-    if len(failing) > _MOST_FAILURES:
-        console.print(
-            f"\n... and {len(failing) - _MOST_FAILURES} more failing checks in the report"
-        )
-    if failing or document["checks"]:
-        console.print()
+def _show_failures(console: Console, found: Sequence[summary.Group], document: Certificate) -> None:
+    """The first failure of every group in full, the others by name."""
+    explained: dict[str, list[str]] = {}
+    for finding in document["findings"]:
+        for name in finding["checks"]:
+            explained.setdefault(name, []).append(finding["title"])
+    broken = [group for group in found if group.failing]
+    for group in broken[:_MOST_FAILURES]:
+        first, *others = group.failing
+        head = Text(f"{SYMBOLS[first['verdict']]} {first['id']}", style="bold red")
+        if first["utilisation"] is not None:
+            head.append(f"  utilisation {numbers.utilisation(first['utilisation'])}")
+        message = counterexample.text_of(first["message"]) or "no message"
+        body = [Text(message)]
+        identified = first.get("identified", "")
+        if identified and identified not in message:
+            body.append(Text(f"It computes: {identified}", style="bold"))
+        titles = [title for check in group.failing for title in explained.get(check["id"], ())]
+        body += [Text(f"Known finding: {t}", style="yellow") for t in dict.fromkeys(titles)]
+        if others:
+            also = ", ".join(f"{SYMBOLS[c['verdict']]} {c['check']}" for c in others)
+            body.append(Text(f"also: {also}", style="red"))
+        console.print(Rows(Text(), head, Padding(Rows(*body), (0, 0, 0, 2))))
+    if len(broken) > _MOST_FAILURES:
+        console.print(f"\n{len(broken) - _MOST_FAILURES} more failing groups are in the report")
+    console.print()
 
 
 def show_replay(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> None:
@@ -185,7 +197,7 @@ def show_replay(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> None:
         )
     )
     if found["verdict"] in FAILING and found["message"]:
-        console.print(Padding(Text(found["message"]), (0, 0, 0, 2)))
+        console.print(Padding(Text(counterexample.text_of(found["message"])), (0, 0, 0, 2)))
 
 
 def show_not_replayed(recorded: Mapping[str, Any], reason: str) -> None:
@@ -233,6 +245,6 @@ def show_list(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
             lines = [Text(item["description"])]
             for field, choices in item.get("dialects", {}).items():
                 lines.append(Text(f"{field}: {' | '.join(choices)}", style="dim"))
-            table.add_row(item["name"], Group(*lines))
+            table.add_row(item["name"], Rows(*lines))
         console.print(Text(f"{topic} ({len(items)})", style="bold underline"))
         console.print(table)

@@ -107,7 +107,7 @@ struct RegisterLookup {
       }
       codes(map, quotient, c);
       for (int k = 0; k < kVectors; ++k) {
-        _mm512_mask_cvtepi32_storeu_epi8(code + i + 16 * k, valid[k], c[k]);
+        _mm_mask_storeu_epi8(code + i + 16 * k, valid[k], _mm512_cvtepi32_epi8(c[k]));
       }
     }
   }

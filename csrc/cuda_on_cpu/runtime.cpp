@@ -141,13 +141,21 @@ struct Collective {
   int to_leave;
   Place place;
   Exchange exchange;
-  char* tag;  // what __syncwarp orders by; its own allocation, so that no earlier use is remembered
+  char* tag;  // what __syncwarp orders by
 };
 
 struct Warp {
   unsigned running;  // lanes that exist and have not left the kernel
   // Every lane can be in one collective that is open and in one that it has yet to leave.
   Collective collectives[2 * kWarpSize];
+#if defined(TRUESTEP_TSAN)
+  // Used in turn: the race detector remembers every release of a tag, and a lane that waits must not
+  // be taken to follow operations that it had no part in.
+  char tags[4096];
+#else
+  char tags[1];
+#endif
+  unsigned next_tag;
 };
 
 struct Worker;
@@ -207,10 +215,10 @@ void leave(Thread& thread, State state, Place place) {
   thread.fiber.switch_to(thread.worker->main);
 }
 
-void complete(Warp& warp, Collective& collective, Thread* first) {
+// first: of the warp's threads.
+void complete(Collective& collective, Thread* first) {
   collective.open = false;
   collective.to_leave = __builtin_popcount(collective.exchange.arrived);
-  (void)warp;
   for (int lane = 0; lane < kWarpSize; ++lane) {
     if ((collective.exchange.arrived >> lane & 1u) != 0) first[lane].state = State::kReady;
   }
@@ -223,7 +231,7 @@ void complete_without(Thread& thread) {
   for (Collective& collective : warp.collectives) {
     if (collective.in_use && collective.open &&
         (collective.mask & warp.running & ~collective.exchange.arrived) == 0) {
-      complete(warp, collective, &thread - thread.lane);
+      complete(collective, &thread - thread.lane);
     }
   }
 }
@@ -271,8 +279,6 @@ void prepare(Worker& worker, Launch& launch) {
   worker.count = count;
   worker.warps.resize((count + kWarpSize - 1) / kWarpSize);
   worker.order.resize(count);
-  std::iota(worker.order.begin(), worker.order.end(), 0u);
-  if (launch.request.order == kDescending) std::reverse(worker.order.begin(), worker.order.end());
   const std::size_t each = worker.stacks_size / worker.capacity;
   for (std::uint32_t i = 0; i < worker.capacity; ++i) {
     Thread& thread = worker.threads[i];
@@ -414,6 +420,11 @@ bool release_active(Worker& worker) {
 void begin_block(Worker& worker) {
   worker.alive = worker.count;
   worker.parity = 0;
+  // From the start for every block: its schedule must not depend on the blocks before it.
+  std::iota(worker.order.begin(), worker.order.end(), 0u);
+  if (worker.launch->request.order == kDescending) {
+    std::reverse(worker.order.begin(), worker.order.end());
+  }
   for (Barrier& barrier : worker.barriers) barrier.arrived = 0;
   for (Warp& warp : worker.warps) {
     warp.running = 0;
@@ -500,27 +511,29 @@ void work(Worker& worker, Launch& launch, Take take) {
 
 #if defined(TRUESTEP_TSAN)
 
-// Every block has a thread, fibers and shared memory of its own, and nothing orders one block after
-// another, so that races between blocks are seen too: between those of one wave. The threads take
-// turns; no lock, which the race detector would take for an order.
+// Every block of a wave has a thread, fibers and shared memory of its own, and nothing orders one
+// after another, so that races between them are seen too. They take turns: the next thread starts when
+// the one before has told so by a plain number, which orders nothing for the race detector.
 void run(Launch& launch) {
-  constexpr std::size_t kWave = 8;
+  constexpr std::size_t kWave = 4;
+  // Kept: the race detector takes long to make a fiber.
+  static std::unique_ptr<Worker> workers[kWave];
   for (std::size_t begin = 0; begin < launch.blocks.size(); begin += kWave) {
     const std::size_t end = std::min(begin + kWave, launch.blocks.size());
-    std::vector<std::unique_ptr<Worker>> workers;
     std::vector<std::thread> threads;
-    std::atomic<std::size_t> turn{begin};
     for (std::size_t i = begin; i < end; ++i) {
-      workers.push_back(std::make_unique<Worker>());
-      threads.emplace_back([&launch, &turn, i, worker = workers.back().get()] {
-        while (turn.load() != i) std::this_thread::yield();
+      std::atomic<bool> done{false};
+      auto& worker = workers[i - begin];
+      if (worker == nullptr) worker = std::make_unique<Worker>();
+      threads.emplace_back([&launch, &done, i, worker = worker.get()] {
         prepare(*worker, launch);
         bool taken = false;
         work(*worker, launch, [&] {
           return std::exchange(taken, true) ? std::int64_t{-1} : launch.blocks[i];
         });
-        turn.store(i + 1);
+        done.store(true);
       });
+      while (!done.load()) usleep(50);
     }
     for (std::thread& thread : threads) thread.join();
   }
@@ -653,9 +666,7 @@ const Exchange& warp_exchange(WarpOperation operation, unsigned mask, std::uint6
     joined->mask = mask;
     joined->place = place;
     joined->exchange.arrived = 0;
-#if defined(TRUESTEP_TSAN)
-    joined->tag = new char;
-#endif
+    joined->tag = &warp.tags[warp.next_tag++ % sizeof warp.tags];
   }
   joined->exchange.value[thread.lane] = value;
   joined->exchange.arrived |= bit;
@@ -663,17 +674,12 @@ const Exchange& warp_exchange(WarpOperation operation, unsigned mask, std::uint6
   const bool orders = operation == WarpOperation::kSync;
   if (orders) order_before(joined->tag);
   if ((mask & warp.running & ~joined->exchange.arrived) == 0) {
-    complete(warp, *joined, &thread - thread.lane);
+    complete(*joined, &thread - thread.lane);
   } else {
     leave(thread, State::kInWarpOperation, place);
   }
   if (orders) order_after(joined->tag);
-  if (--joined->to_leave == 0) {
-    joined->in_use = false;
-#if defined(TRUESTEP_TSAN)
-    delete joined->tag;
-#endif
-  }
+  if (--joined->to_leave == 0) joined->in_use = false;
   return joined->exchange;
 }
 

@@ -1,4 +1,4 @@
-"""Departures of third-party libraries from their rules, found by this suite and verified one by one.
+"""Departures of third-party libraries from their rules, found by this suite and verified.
 
 Each reproducer is a complete program that prints what `actual` says where the departure is present.
 """
@@ -85,6 +85,16 @@ for fused in (False, True):
         p.grad = torch.full((1,), g)
         optimizer.step()
     print(fused, optimizer.state[p]["exp_avg"].item() > 2e38)
+"""
+
+_STUCK = """\
+import torch
+for differentiable in (False, True):
+    p = torch.zeros(1, dtype=torch.float16)
+    optimizer = torch.optim.{optimizer}([p], lr=1e-4, {options}differentiable=differentiable)
+    p.grad = torch.full_like(p, 128.0)
+    optimizer.step()
+    print(differentiable, p.item() != 0.0)
 """
 
 _TINY_EPS = """\
@@ -187,8 +197,7 @@ def _adam_family(rule: str, optimizer: str, prefix: str = "") -> tuple[Finding, 
             rule=rule,
             title=f"{optimizer}'s first moment overflows between two finite values",
             contradicts="m_t = beta1 m_{t-1} + (1 - beta1) g_t lies between m_{t-1} and g_t",
-            # lerp forms g - m, which overflows when they are large and of opposite signs, and is
-            # nan when both are the same infinity.
+            # lerp forms g - m, which overflows when they are large and of opposite signs.
             reproducer=_LERP.format(
                 optimizer=optimizer, options=", amsgrad=True" if options else ""
             ),
@@ -208,6 +217,19 @@ def _adam_family(rule: str, optimizer: str, prefix: str = "") -> tuple[Finding, 
             expected="False 1.0\nTrue 1.0",
             actual="False nan\nTrue 1.0",
             check_glob=f"optimizer/{rule}/float16/{prefix}[!f]*/*",
+        ),
+        Finding(
+            library="torch",
+            versions=_TORCH,
+            rule=rule,
+            title=f"differentiable {optimizer} in float16 stands still for large gradients",
+            contradicts="|p_1 - p_0| = lr |g_1| / (|g_1| + eps)",
+            # torch/optim/adam.py, _single_tensor_adam: the denominator is divided by lr first,
+            # and exceeds 65504 where sqrt(v_hat) > 65504 lr.
+            reproducer=_STUCK.format(optimizer=optimizer, options=options),
+            expected="False True\nTrue True",
+            actual="False True\nTrue False",
+            check_glob=f"optimizer/{rule}/float16/{prefix}differentiable/*",
         ),
         _strides(rule, optimizer, options, f"optimizer/{rule}/*/{prefix}fused_strided/*"),
     )

@@ -22,8 +22,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from truestep.fast.peers.torch_arrays import from_tensor, import_torch, to_tensor
 from truestep.fast.peers.torch_compiled import FIXED, CompiledOptimizer, has_compiler
 from truestep.fast.protocol import BackendUnavailable, Capability, Group, Slot, Stepped
@@ -192,8 +190,8 @@ class Backend:
 
 
 def _dense(slot: Slot) -> Slot:
-    state = {name: x if name == "t" else np.ascontiguousarray(x) for name, x in slot.state.items()}
-    return Slot(np.ascontiguousarray(slot.param), np.ascontiguousarray(slot.grad), state)
+    state = {name: x if name == "t" else x.copy() for name, x in slot.state.items()}
+    return Slot(slot.param.copy(), slot.grad.copy(), state)
 
 
 def _flat_step(

@@ -18,6 +18,7 @@ e = inf says that nothing is known, and the element is not judged.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -37,10 +38,10 @@ class Counter(int):
     __slots__ = ()
 
     def __add__(self, other: int) -> Counter:
-        return Counter(int(self) + other)
+        return Counter(int(self) + other) if isinstance(other, int) else NotImplemented
 
     def __sub__(self, other: int) -> Counter:
-        return Counter(int(self) - other)
+        return Counter(int(self) - other) if isinstance(other, int) else NotImplemented
 
 
 class Bounded(np.lib.mixins.NDArrayOperatorsMixin):
@@ -89,10 +90,7 @@ class Bounded(np.lib.mixins.NDArrayOperatorsMixin):
     @classmethod
     def hyper(cls, x: float, arithmetic: Arithmetic, format: Format | None = None) -> Bounded:
         """Host scalar x: exact in float64, rounded when the host keeps it in a narrower format."""
-        where = format or format_named(arithmetic.hyper)
-        v = np.asarray(x, dtype=np.float64)
-        e = np.where(where.represents(v), 0.0, where.u * np.abs(v) + where.eta)
-        return cls(v, e, arithmetic, where, nonnegative=bool(v - e >= 0), host=True)
+        return _host_scalar(float(x), arithmetic, format or format_named(arithmetic.hyper))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -180,3 +178,10 @@ class Bounded(np.lib.mixins.NDArrayOperatorsMixin):
             e = np.where(kept, self.e, self.e + added)
             e = np.where(np.isfinite(self.v) & ~(np.abs(self.v) + e <= where.largest), np.inf, e)
         return Bounded(self.v, e, self.arithmetic, where, nonnegative=self.nonnegative)
+
+
+@lru_cache(maxsize=4096)
+def _host_scalar(x: float, arithmetic: Arithmetic, format: Format) -> Bounded:
+    v = np.asarray(x, dtype=np.float64)
+    e = np.where(format.represents(v), 0.0, format.u * np.abs(v) + format.eta)
+    return Bounded(v, e, arithmetic, format, nonnegative=bool(v - e >= 0), host=True)

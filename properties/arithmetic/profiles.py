@@ -12,7 +12,8 @@ from truestep.properties.arithmetic.formats import Format, format_named
 Summation = Literal["pairwise", "sequential", "float64", "tensor_core"]
 
 
-@dataclass(frozen=True, slots=True)
+# Compared by identity, so that it can key the cache of host constants.
+@dataclass(frozen=True, slots=True, eq=False)
 class Arithmetic:
     """How a kernel computes.
 

@@ -42,6 +42,22 @@ class World:
             out = np.where(np.abs(out) < format.least_normal, 0.0, out)
         return out
 
+    def inexact(self, x: Any, format: Format, ulps: float) -> Float:
+        """x stored in the format by an operation that errs by up to so many ulps, 0.5 being rounding."""
+        if ulps > 0.5:
+            size = np.abs(np.asarray(x, dtype=np.float64))
+            ulp = np.exp2(np.floor(np.log2(np.maximum(size, format.least_normal)))) * 2 * format.u
+            error = (ulps - 0.5) * self.rng.uniform(-1, 1, np.shape(x)) * ulp
+            # Zero and one come out as they are: an error there would be no rounding error.
+            x = np.where((size == 0) | (size == 1) | ~np.isfinite(size), x, x + error)
+        return self.round(x, format)
+
+    def divide(self, x: Any, y: Any, format: Format) -> Float:
+        """x / y as accurate as the arithmetic's division."""
+        exact = (np.abs(np.frexp(y)[0]) == 0.5) | (np.asarray(x) == 0)
+        ulps = 0.5 if np.all(exact) else self.arithmetic.ulps_division
+        return self.inexact(x / y, format, ulps)
+
 
 class Simulated(np.lib.mixins.NDArrayOperatorsMixin):
     """A value, or an unevaluated product (factors with exponent +-1) or sum (terms with sign +-1)."""
@@ -151,10 +167,9 @@ class Simulated(np.lib.mixins.NDArrayOperatorsMixin):
             raise TypeError(f"numpy.{ufunc.__name__} is not supported on Simulated arrays")
         format, host = _meeting(operands)
         with np.errstate(all="ignore"):
-            values = [_entering(a, format) for a in operands]
-            return Simulated(
-                self.world, format, self.world.round(ufunc(*values), format), host=host
-            )
+            x = ufunc(*(_entering(a, format) for a in operands))
+            ulps = _ulps(ufunc, self.world.arithmetic)
+            return Simulated(self.world, format, self.world.inexact(x, format, ulps), host=host)
 
     def __array_function__(
         self, function: Callable[..., Any], _: Any, args: Any, kwargs: dict[str, Any]
@@ -164,12 +179,8 @@ class Simulated(np.lib.mixins.NDArrayOperatorsMixin):
                 return _reduced(function, *args, **kwargs)
             if function in MOVED:
                 return args[0]._like(function(args[0].value, *args[1:], **kwargs))
-            if function is np.where:
-                chosen = [self._lift(x).value for x in args[1:]]
-                return self._array(np.where(args[0], *chosen))
-            if function is np.clip:
-                low, high = (self._lift(x).value for x in args[1:])
-                return self._array(np.clip(args[0].value, low, high))
+            if function in (np.where, np.clip):
+                return _selected(function, args[0], [self._lift(x) for x in args[1:]])
             if function in (np.concatenate, np.stack):
                 return self._array(function([self._lift(x).value for x in args[0]], **kwargs))
         raise TypeError(f"numpy.{function.__name__} is not supported on Simulated arrays")
@@ -188,6 +199,23 @@ def _meeting(operands: list[Simulated]) -> tuple[Format, bool]:
 def _entering(a: Simulated, format: Format) -> Float:
     """The value of a as an operand in that format: a host scalar is rounded to it."""
     return a.world.round(a.value, format) if a.host else a.value
+
+
+def _selected(function: Callable[..., Any], first: Any, others: list[Simulated]) -> Simulated:
+    """where(condition, a, b) or clip(a, low, high): nothing is rounded but host scalars that enter."""
+    operands = [first, *others] if function is np.clip else others
+    format, host = _meeting(operands)
+    values = [_entering(a, format) for a in operands]
+    chosen = function(*values) if function is np.clip else function(first, *values)
+    return Simulated(others[0].world, format, np.asarray(chosen), host=host)
+
+
+def _ulps(ufunc: np.ufunc, arithmetic: Arithmetic) -> float:
+    if ufunc is np.sqrt:
+        return arithmetic.ulps_sqrt
+    if ufunc is np.power:
+        return arithmetic.ulps_power
+    return arithmetic.ulps_function if ufunc in FUNCTIONS else 0.5
 
 
 def _chained(a: Simulated, b: Simulated, kind: str, sign: int) -> Simulated:
@@ -221,12 +249,16 @@ def _factors(node: Simulated) -> list[tuple[Float, int]]:
         folded = 1.0
         wide = max((p.format for p, _ in hosts), key=lambda f: f.u)
         for p, s in hosts:
-            folded = float(world.round(folded * p.value if s > 0 else folded / p.value, wide))
+            folded = float(
+                world.round(folded * p.value, wide)
+                if s > 0
+                else world.divide(folded, p.value, wide)
+            )
         out.append((world.round(folded, format), 1))
         parts = [(p, s) for p, s in parts if not p.host]
     for p, s in parts:
         if p.host and s < 0 and not node.host and world.chance(0.3):
-            out.append((world.round(1 / p.value, format), 1))
+            out.append((world.divide(1.0, p.value, format), 1))
         else:
             out.append((_entering(p, format), s))
     out = _shuffled(world, out)
@@ -235,9 +267,10 @@ def _factors(node: Simulated) -> list[tuple[Float, int]]:
 
 
 def _combined(node: Simulated, factors: list[tuple[Float, int]]) -> Float:
+    world, format = node.world, node.format
     value = factors[0][0]
     for x, s in factors[1:]:
-        value = node.world.round(value * x if s > 0 else value / x, node.format)
+        value = world.round(value * x, format) if s > 0 else world.divide(value, x, format)
     return value
 
 
@@ -293,7 +326,7 @@ def _reduced(
             rows = np.concatenate([rows, odd])
         total = rows[0] if total is None else total
     if function is np.mean:
-        total = world.round(total / n, format)
+        total = world.divide(total, np.asarray(float(n)), format)
     shape = [1 if i in axes else a.shape[i] for i in range(a.ndim)]
     return a._like(np.reshape(total, shape) if keepdims else total)
 
@@ -340,6 +373,7 @@ ROUNDED = (
     np.sqrt,
     np.tanh,
 )
+FUNCTIONS = (np.cos, np.exp, np.log, np.sin, np.tanh)
 REDUCED = (np.max, np.mean, np.min, np.sum)
 MOVED = (
     np.broadcast_to,

@@ -74,7 +74,7 @@ class Hyper:
         require_integer(self, 1, "total_steps")
         if (used := self.warmup_steps + self.decay_steps) > self.total_steps:
             raise ValueError(
-                f"warmup_steps + decay_steps must be <= total_steps = {self.total_steps}, got {used}"
+                f"warmup_steps + decay_steps must be <= {self.total_steps}, got {used}"
             )
         require_one_of(self, DIALECTS)
 

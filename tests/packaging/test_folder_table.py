@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 TABLE: dict[str, str] = PYPROJECT["tool"]["scikit-build"]["wheel"]["packages"]
 # What the wheel does not carry: tests of the suite itself, and C++ that is compiled into it.
-NOT_SHIPPED = ("tests", "csrc/cpu", "csrc/cuda_on_cpu")
+NOT_SHIPPED = ("tests", "csrc/cpu", "csrc/bindings.cpp")
+SOURCES = (".cpp", ".cu", ".cuh", ".h")
 
 
 def _own_files(*suffixes: str) -> list[Path]:
@@ -35,7 +36,7 @@ def test_table_covers_every_source_file() -> None:
     """Each Python file, header and kernel outside the folders that are not shipped has an entry."""
     uncovered = [
         str(path.relative_to(ROOT))
-        for path in _own_files(".py", ".h", ".cu", ".cuh")
+        for path in _own_files(".py", *SOURCES)
         if _shipped_as(path) is None
         and not any(path.is_relative_to(ROOT / folder) for folder in NOT_SHIPPED)
     ]
@@ -75,13 +76,13 @@ def test_every_module_is_installed() -> None:
 
 
 def test_every_kernel_source_is_installed() -> None:
-    """The headers and kernels that the run-time compiler needs lie under truestep/csrc."""
+    """The headers and kernels that are compiled at run time lie under truestep/csrc."""
     package = Path(truestep.__file__).parent
     if not (package / "csrc").is_dir():
         pytest.skip("editable install: kernels are read from the checkout")
     missing = [
         shipped
-        for path in _own_files(".h", ".cu", ".cuh")
+        for path in _own_files(*SOURCES)
         if (shipped := _shipped_as(path)) is not None and not (package.parent / shipped).is_file()
     ]
     assert missing == []

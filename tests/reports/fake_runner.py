@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, ClassVar
 
 from truestep.properties.results import HISTOGRAM_EDGES, CheckResult
 
 LEVELS = ("smoke", "standard", "deep")
 
 WORST = {
-    "seed": 7,
+    "case": {
+        "groups": [
+            {
+                "hyper": {"lr": 0.001, "beta1": 0.9, "weight_decay": 0.01},
+                "slots": [{"param": {"shape": [16, 33], "kind": "graded", "seed": 7}, "t": 3}],
+            }
+        ],
+        "steps": 1,
+    },
     "tensor": "p",
+    "step": 0,
+    "group": 0,
+    "slot": 0,
     "index": [3, 17],
-    "shape": [16, 33],
-    "kind": "graded",
-    "scale": 1e-20,
-    "hyper": {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-08, "weight_decay": 0.01},
-    "got": 0.1,
-    "oracle": 0.10000000000000002,
+    "inputs": {"p": "0x1.0000000000000p+0", "g": "-0x1.8000000000000p-3", "t": 3},
+    "got": "0x1.999999999999ap-4",
+    "oracle": "0x1.999999999999cp-4",
     "error": 1.3877787807814457e-17,
     "bound": 2.1e-17,
 }
@@ -103,12 +112,14 @@ class FakeRunner:
     """Installed in place of the module; attributes steer what happens."""
 
     LEVELS = LEVELS
+    PATIENCE: ClassVar = {"deep": 1.0}
     UnknownBackend = UnknownBackend
 
     def __init__(self) -> None:
         self.results = small()
         self.unavailable: str | None = None
         self.before_end: Callable[[], None] = lambda: None
+        self.spec = ""
         self.replayed: list[tuple[str, Mapping[str, Any]]] = []
 
     def certify(
@@ -134,15 +145,21 @@ class FakeRunner:
         self.before_end()
         return Run(chosen, backend, self.unavailable, 1.5)
 
-    def replay(self, backend: str, check: Mapping[str, Any]) -> CheckResult:
+    @contextlib.contextmanager
+    def replayer(self, spec: str, patience: float) -> Iterator[FakeRunner]:
+        """Stands in for the replayer, in this process."""
+        self.spec = spec
+        yield self
+
+    def replay(self, check: Mapping[str, Any]) -> Mapping[str, Any]:
         """The recorded outcome again."""
-        self.replayed.append((backend, check))
-        return next(r for r in self.results if r.id == check["id"])
+        self.replayed.append((self.spec, check))
+        return next(r.to_json() for r in self.results if r.id == check["id"])
 
 
 RULES = (
-    "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "amsgrad", "asgd", "lamb", "lars",
-    "lion", "muon", "nadam", "radam", "rmsprop", "rprop", "schedule_free_adamw", "sgd", "signsgd",
+    "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "amsgrad", "asgd", "lamb",
+    "lars", "lion", "muon", "nadam", "radam", "rmsprop", "rprop", "schedule_free_adamw", "sgd",
 )  # fmt: skip
 
 LAWS = (
@@ -194,8 +211,9 @@ def _column(
             utilisation=2.0031,
             identified="weight decay, multiplied by lr, after the step",
             message=(
-                f"{rule} {format} p[3, 17]: got 0x1.999999999999ap-4, oracle 0x1.999999999999bp-4\n"
-                "error 1.4e-17, bound 4.4e-22, utilisation 2.0031"
+                f"{rule} ({format}): p[3, 17] is 0.1, due is 0.10000000000000003\n"
+                "  error 1.4e-17  bound 4.4e-22  utilisation 2.003 (passes up to 2)\n"
+                "  reproduce:\n    a program"
             ),
         )
     else:

@@ -159,6 +159,29 @@ def test_powers_of_two_scale_the_absmax_alone(h: Hyper) -> None:
 
 
 @both
+def test_zero_and_the_largest_element_are_exact(h: Hyper) -> None:
+    """Zero decodes to 0; the largest magnitude to itself, where it is positive."""
+    x = samples(h, 640)
+    x[::64], x[1::64] = 2.0, 0.0
+    decoded = decode(h, *encode(h, x))
+    assert (decoded[::64] == 2.0).all()
+    assert (decoded[1::64] == 0.0).all()
+
+
+@both
+def test_any_positive_scaling_moves_codes_near_thresholds_only(h: Hyper) -> None:
+    """c x, rounded to float32, has codes admissible for x: rounding acts as a faithful kernel's."""
+    x = samples(h, 4096)
+    absmax = dynamic_8bit.block_absmax(h, x)
+    reciprocal = Hyper(signed=h.signed, block_size=64, normalise="reciprocal")
+    low, high = admissible(reciprocal, x, absmax, error=2.0**-24 * np.abs(x))
+    for c in (3.0, 0.1, 7e5):
+        scaled, _ = encode(h, (c * x).astype(np.float32).astype(np.float64))
+        assert (low <= scaled).all()
+        assert (scaled <= high).all()
+
+
+@both
 def test_blocks_are_independent_and_concatenate(h: Hyper) -> None:
     """Whole blocks encode alone as they do among others, in any order within the block."""
     x = samples(h, 200)

@@ -1,0 +1,46 @@
+"""The references as a backend: float64 NumPy, to run laws and theorems on the definitions themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from truestep.fast.protocol import Capability, Group, Slot, Stepped
+from truestep.properties.arithmetic.lift import state_of
+from truestep.reference.optimizers import OPTIMIZERS
+
+
+class Backend:
+    """Every optimizer of the reference in its own form; one capability per rule."""
+
+    name = "reference"
+
+    def capabilities(self) -> Sequence[Capability]:
+        """The whole table in float64."""
+        return [
+            Capability("optimizer", rule, format="float64", arithmetic="ieee_float64")
+            for rule in OPTIMIZERS
+        ]
+
+    def optimizer_step(
+        self, capability: Capability, groups: Sequence[Group]
+    ) -> Sequence[Sequence[Stepped]]:
+        """One step of the reference on every slot."""
+        return [
+            [_step(capability.rule, group, slot) for slot in group.slots] for group in groups
+        ]
+
+
+def _step(name: str, group: Group, slot: Slot) -> Stepped:
+    rule = OPTIMIZERS[name]
+    with np.errstate(all="ignore"):
+        state, p = rule.step(
+            group.hyper, state_of(rule.State, slot.state, np.asarray), slot.param, slot.grad
+        )
+    fields = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
+    return Stepped(
+        np.asarray(p),
+        {k: int(x) if isinstance(x, int) else np.asarray(x) for k, x in fields.items()},
+    )

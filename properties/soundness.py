@@ -1,0 +1,281 @@
+"""Soundness of the bounds: no faithful evaluation of a rule may leave the contract derived for it.
+
+Random hyperparameters, counts, reachable states and inputs of many scales are evaluated by a simulated
+kernel (a random association of the written formula, fused or not, in the narrow format) and judged by
+the same bound and the same comparator that judge a backend. A violation means that the error model lacks
+a rounding. What this does not show: soundness for evaluation orders that the simulation never takes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+import numpy as np
+
+from truestep.fast.protocol import Slot
+from truestep.properties.arithmetic.lift import converted, state_of
+from truestep.properties.arithmetic.profiles import PROFILES, Arithmetic, arithmetic_of
+from truestep.properties.arithmetic.simulated import Simulated, World
+from truestep.properties.contracts import SLACK, judge
+from truestep.properties.stepping import ORACLE, evaluate
+from truestep.reference.optimizers import OPTIMIZERS, Rule
+
+# Quantised state is judged by the admissible codes, not by a bound on numbers.
+RULES = tuple(name for name in OPTIMIZERS if name != "adamw_8bit")
+ELEMENTS = 32  # per tensor: enough to pay for one evaluation, few enough to vary everything else
+ORDERS = 3  # simulated kernels per case: an evaluation of the bound costs as much as two of them
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a search for violations showed: counts, and the case of largest utilisation.
+
+    examples: simulated steps; elements: numbers compared in them. worst: the rule's choices, the tensor
+    and the numbers of the worst element in hex, with the seed and case that reproduce it.
+    """
+
+    rule: str
+    arithmetic: str
+    examples: int
+    elements: int
+    utilisation: float
+    judged_fraction: float
+    seconds: float
+    worst: Mapping[str, Any]
+
+    @property
+    def sound(self) -> bool:
+        """Whether no simulated kernel left its contract."""
+        return self.utilisation <= SLACK
+
+
+def soundness(rule: str, profile: str | Arithmetic, examples: int, seed: int = 0) -> Record:
+    """Judge that many simulated steps of a rule in an arithmetic; every dialect value takes its turn."""
+    arithmetic = arithmetic_of(profile)
+    module = OPTIMIZERS[rule]
+    begin = time.perf_counter()
+    elements = judged = tried = 0
+    worst: Mapping[str, Any] = {}
+    utilisation = 0.0
+    for case in range(-(-examples // ORDERS)):
+        for found in case_judgements(module, arithmetic, seed, case):
+            tried += found.first
+            elements += found.elements
+            judged += found.judged
+            if found.utilisation > utilisation or not worst:
+                utilisation, worst = found.utilisation, found.told | {"seed": seed, "case": case}
+    return Record(
+        rule=rule,
+        arithmetic=arithmetic.name,
+        examples=tried,
+        elements=elements,
+        utilisation=utilisation,
+        judged_fraction=judged / elements if elements else 0.0,
+        seconds=time.perf_counter() - begin,
+        worst=worst,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One judged tensor of one simulated step; first: whether it is the step's first."""
+
+    first: bool
+    elements: int
+    judged: int
+    utilisation: float
+    told: dict[str, Any]
+
+
+def case_judgements(
+    rule: Rule, arithmetic: Arithmetic, seed: int, case: int
+) -> Iterator[_Found]:
+    """The judgements of one case: ORDERS simulated steps from the same drawn slot."""
+    rng = np.random.default_rng((seed, case))
+    hyper = rule.Hyper(**drawn_fields(rule, rng, case))
+    slot = drawn_slot(rule, hyper, arithmetic, rng)
+    expected = evaluate(rule, hyper, slot, arithmetic)
+    oracle = evaluate(rule, hyper, slot, ORACLE)
+    for order in range(ORDERS):
+        world = World(arithmetic, np.random.default_rng((seed, case, order)))
+        got = simulated(rule, hyper, slot, world)
+        first = True
+        for name, x in got.items():
+            j = judge(x, expected[name], oracle[name])  # type: ignore[arg-type]
+            told = {
+                "hyper": dataclasses.asdict(hyper),
+                "order": order,
+                "tensor": name,
+                "t": slot.state["t"],
+                "got": float(j.got).hex(),
+                "oracle": float(j.oracle).hex(),
+                "bound": j.bound,
+                "inputs": _inputs(slot, j.index),
+            }
+            yield _Found(first, j.elements, j.judged, j.utilisation or 0.0, told)
+            first = False
+
+
+def simulated(rule: Rule, hyper: Any, slot: Slot, world: World) -> dict[str, Any]:
+    """One step by a simulated kernel: its output tensors by name, rounded to their storage formats."""
+    state, p = rule.step(
+        converted(hyper, lambda _, x: Simulated.hyper(x, world) if isinstance(x, float) else x),
+        state_of(rule.State, slot.state, lambda x: Simulated.of(x, world)),
+        Simulated.of(slot.param, world),
+        Simulated.of(slot.grad, world),
+    )
+    out = {"p": p}
+    for field in dataclasses.fields(rule.State):
+        value = getattr(state, field.name)
+        if isinstance(value, Simulated):
+            out[field.name] = value
+    return {
+        name: world.round(x.value, world.arithmetic.stored(name)).reshape(x.shape)
+        for name, x in out.items()
+    }
+
+
+def _inputs(slot: Slot, index: tuple[int, ...] | None) -> dict[str, str]:
+    tensors = {"p": slot.param, "g": slot.grad, **slot.state}
+    return {
+        name: float(np.asarray(x)[index if np.ndim(x) else ()]).hex()
+        for name, x in tensors.items()
+        if index is not None and np.ndim(x) in (0, len(index))
+    }
+
+
+_DECADES = tuple(float(f"{m}e{k}") for k in range(-5, 1) for m in (1, 1.3, 3, 7))
+_SMALL = tuple(float(f"{m}e{k}") for k in range(-12, 0) for m in (1, 3))
+_RATES = (0.9, 0.999, 0.99, 0.95, 0.5, 0.3, 0.9999, 0.0)
+
+# Values of the numeric fields of every rule's Hyper, by name; a field not listed keeps its default.
+FIELDS: dict[str, tuple[Any, ...]] = {
+    "alpha": (0.75, 0.99, 0.9, 0.5),
+    "beta1": _RATES,
+    "beta2": (0.999, 0.99, 0.9, 0.95, 0.9999, 0.5, 0.3),
+    "centered": (False, True),
+    "dampening": (0.0, 0.5, 0.1, 0.9),
+    "ema": (0.999, 0.9, 0.3),
+    "eps": (1e-8, 1e-8, *_SMALL, 1.0, 0.0),
+    "initial_total": (0.0, 0.1),
+    "initial_v": (0.0, 1.0),
+    "lambd": (1e-4, 1e-2, 0.7),
+    "lr": _DECADES,
+    "lr_decay": (0.0, 1e-3, 0.3),
+    "maximize": (False, True),
+    "momentum": (0.9, 0.0, 0.5, 0.99, 0.3),
+    "momentum_decay": (4e-3, 0.3),
+    "offset": (0.0, 3.0, 0.7),
+    "power": (1.0, 0.75, 0.5, 0.6),
+    "rho": _RATES,
+    "start": (0, 2, 5000),
+    "t0": (1_000_000, 0, 1, 90),
+    "target": (0.0, 0.3, -7.0),
+    "trust_coefficient": (1e-3, 0.02),
+    "weight_decay": (1e-2, 0.1, 1.0, 0.3, 1e-4, 0.0),
+}
+COUNTS = (0, 1, 2, 3, 9, 99, 999, 12345, 2**20, 2**24 + 1)
+
+
+def choices(rule: Rule) -> list[dict[str, str]]:
+    """Every dialect value one at a time: the default form, then each alternative of each field."""
+    default = {f.name: f.default for f in dataclasses.fields(rule.Hyper)}
+    return [
+        {},
+        *(
+            {field: value}
+            for field, values in rule.DIALECTS.items()
+            for value in values
+            if value != default[field]
+        ),
+    ]
+
+
+def drawn_fields(rule: Rule, rng: np.random.Generator, case: int) -> dict[str, Any]:
+    """Fields of a Hyper: each dialect value in turn, in every other round beside random others."""
+    turns = choices(rule)
+    fields: dict[str, Any] = {}
+    if (case // len(turns)) % 2:
+        fields = {name: str(rng.choice(list(values))) for name, values in rule.DIALECTS.items()}
+    fields |= turns[case % len(turns)]
+    for field in dataclasses.fields(rule.Hyper):
+        if field.name in FIELDS:
+            values = FIELDS[field.name]
+            fields[field.name] = values[int(rng.integers(len(values)))]
+    return fields
+
+
+def drawn_slot(
+    rule: Rule, hyper: Any, arithmetic: Arithmetic, rng: np.random.Generator
+) -> Slot:
+    """Parameter, gradient and a state that the rule reaches, in their storage formats."""
+    travel = arithmetic.stored("p")
+    shape = (ELEMENTS,)
+    p = travel.round(drawn_tensor(rng, shape, -6, 2))
+    low, high = ((-8, 3), (-3, 2), (-24, 4), (-40, 18))[int(rng.integers(4))]
+    g = travel.round(drawn_tensor(rng, shape, low, high))
+    t = int(COUNTS[int(rng.integers(len(COUNTS)))])
+    state = rule.init(hyper, p)
+    past = 10.0 ** rng.integers(-3, 4)
+    with np.errstate(all="ignore"):
+        for i in range(min(t, int(rng.integers(1, 4)))):
+            earlier = travel.round(past * drawn_tensor(rng, shape, low, high))
+            before = dataclasses.replace(state, t=i)
+            state, _ = rule.step(hyper, before, p, np.where(np.isfinite(earlier), earlier, 1.0))
+    fields: dict[str, Any] = {"t": t}
+    for field in dataclasses.fields(state):
+        if field.name != "t":
+            where = arithmetic.stored(field.name)
+            x = np.clip(np.asarray(getattr(state, field.name)), -where.largest, where.largest)
+            fields[field.name] = where.round(x)
+    return Slot(np.clip(p, -travel.largest, travel.largest), g, fields)
+
+
+def drawn_tensor(
+    rng: np.random.Generator, shape: tuple[int, ...], low: int, high: int
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Normal or log-uniform numbers at a scale of 10^low..10^high, some of them exactly zero or one."""
+    x = rng.standard_normal(shape)
+    if rng.random() < 0.5:
+        x = np.copysign(10.0 ** rng.uniform(-6, 0, shape), x)
+    x = x * 10.0 ** rng.uniform(low, high)
+    x = np.where(rng.random(shape) < 0.06, 0.0, x)
+    return np.where(rng.random(shape) < 0.03, 1.0, x)
+
+
+@click.command()
+@click.option("--rule", "rules", multiple=True, type=click.Choice(RULES), help="default: all")
+@click.option(
+    "--format",
+    "profiles",
+    multiple=True,
+    type=click.Choice(tuple(PROFILES)),
+    default=("ieee_float32", "bfloat16", "float16"),
+    help="name of an arithmetic profile",
+)
+@click.option("--examples", default=100_000, show_default=True)
+@click.option("--seed", default=0, show_default=True)
+def main(rules: tuple[str, ...], profiles: tuple[str, ...], examples: int, seed: int) -> None:
+    """Search for faithful evaluations outside the contract; one JSON line per rule and arithmetic."""
+    failed = False
+    for rule, profile in itertools.product(rules or RULES, profiles):
+        record = soundness(rule, profile, examples, seed)
+        failed |= not record.sound
+        click.echo(
+            f"{rule} {profile}: {record.examples} examples, largest utilisation "
+            f"{record.utilisation:.4g}, {record.seconds:.0f} s",
+            err=True,
+        )
+        click.echo(json.dumps(dataclasses.asdict(record)))
+    raise SystemExit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""The conformance tests: every check of the chosen backend is one test.
+
+pytest --pyargs truestep.properties --truestep-backend NAME
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from truestep.properties.plan import run_check
+
+
+def test_conforms(
+    truestep_check: Any, pytestconfig: pytest.Config, record_property: Callable[[str, object], None]
+) -> None:
+    """Every judged element lies within the contract that follows from the declared arithmetic."""
+    backend, check = truestep_check
+    result = run_check(
+        backend,
+        check,
+        level=pytestconfig.getoption("--truestep-level"),
+        seed=pytestconfig.getoption("--truestep-seed"),
+    )
+    record_property("truestep", json.dumps(result.to_json()))
+    if result.verdict == "not_run":
+        pytest.skip(result.message)
+    if result.verdict != "pass":
+        pytest.fail(f"{result.verdict}\n{result.message}", pytrace=False)

@@ -1,0 +1,119 @@
+"""csrc/formats in the CPU kernels: exhaustive over codes, thresholds and their neighbours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from truestep.fast import _core, cpu_plans
+from truestep.reference.quantizers import bfloat16, dynamic_8bit
+
+SETS = _core.instruction_sets()
+
+
+@pytest.fixture(params=SETS)
+def chosen_set(request: pytest.FixtureRequest) -> Any:
+    """Every instruction set of this processor in turn."""
+    before = _core.instruction_set()
+    _core.set_instruction_set(request.param)
+    yield request.param
+    _core.set_instruction_set(before)
+
+
+def test_bfloat16_nearest_even(chosen_set: str) -> None:
+    """All 2^16 codes, and every midpoint with its float32 neighbours, against the definition."""
+    low = np.array([0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF], dtype=np.uint32)
+    x = ((np.arange(65536, dtype=np.uint32) << 16)[:, None] + low).reshape(-1).view(np.float32)
+    code = np.empty(x.size, dtype=np.uint16)
+    _core.bfloat16_encode(x, code)
+    is_nan = np.isnan(x)
+    with np.errstate(all="ignore"):
+        expected = bfloat16.encode(bfloat16.Hyper(), x[~is_nan].astype(np.float64))
+    np.testing.assert_array_equal(code[~is_nan], expected)
+    # Quiet, and of the same sign.
+    np.testing.assert_array_equal(code[is_nan] & 0x7FC0, 0x7FC0)
+    np.testing.assert_array_equal(code[is_nan] >> 15, x[is_nan].view(np.uint32) >> 31)
+
+
+def test_bfloat16_decode_is_exact(chosen_set: str) -> None:
+    """Every code's value, signs of zeros and subnormals included."""
+    code = np.arange(65536).astype(np.uint16)
+    x = np.empty(code.size, dtype=np.float32)
+    _core.bfloat16_decode(code, x)
+    np.testing.assert_array_equal(x.view(np.uint32), code.astype(np.uint32) << 16)
+
+
+def blocks_with_absmax_one(x: Any, block_size: int) -> Any:
+    """x spread over blocks that each begin with 1, the last one short."""
+    rows = np.ones((-(-x.size // (block_size - 1)), block_size), np.float32)
+    inner = rows[:, 1:].copy().reshape(-1)
+    inner[: x.size] = x
+    rows[:, 1:] = inner.reshape(rows.shape[0], -1)
+    return rows.reshape(-1)[: -(block_size // 2)]
+
+
+@pytest.mark.parametrize("block_size", [64, 256, 4096])
+@pytest.mark.parametrize("kind", ["fused", "separate"])
+@pytest.mark.parametrize("signed", [True, False])
+def test_dynamic_8bit_decides_every_threshold(
+    chosen_set: str, signed: bool, kind: str, block_size: int
+) -> None:
+    """Thresholds, their float32 neighbours and the values: the nearest code, ties to the lower.
+
+    With an absmax that is a power of two the quotient is exact, so codes equal the definition's.
+    """
+    h = dynamic_8bit.Hyper(signed=signed, block_size=block_size, map=kind)  # type: ignore[arg-type]
+    t = dynamic_8bit.thresholds(h).astype(np.float32)
+    q = dynamic_8bit.all_values(h).astype(np.float32)
+    away = [np.nextafter(t, np.float32(s)) for s in (-2, 2)]
+    tiny = np.float32(10.0) ** np.linspace(-44, -6, 500, dtype=np.float32)
+    x = np.concatenate([t, *away, q, tiny, -tiny, np.zeros(1, np.float32)])
+    x = blocks_with_absmax_one(np.clip(x, -1, 1), block_size)
+    for scale in (1.0, 2.0**-60, 2.0**90):
+        scaled = x * np.float32(scale)
+        code, absmax = cpu_plans.quantize(scaled, signed, block_size, kind)
+        expected, expected_absmax = dynamic_8bit.encode(h, scaled.astype(np.float64))
+        np.testing.assert_array_equal(code, expected)
+        np.testing.assert_array_equal(absmax, expected_absmax)
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_dynamic_8bit_decodes_every_code(chosen_set: str, signed: bool) -> None:
+    """Value times absmax, rounded once to float32, for all codes and a wide range of absmax."""
+    h = dynamic_8bit.Hyper(signed=signed, block_size=256)
+    absmax = (np.float32(10.0) ** np.linspace(-44, 38, 100)).astype(np.float32)
+    code = np.tile(np.arange(256).astype(np.uint8), absmax.size)
+    x = cpu_plans.dequantize(code, absmax, signed, 256)
+    expected = dynamic_8bit.decode(h, code, absmax.astype(np.float64)).astype(np.float32)
+    np.testing.assert_array_equal(x.view(np.uint32), expected.view(np.uint32))
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_dynamic_8bit_codes_are_admissible(chosen_set: str, signed: bool) -> None:
+    """For any absmax, also a subnormal or huge one, codes lie where one rounded quotient may."""
+    h = dynamic_8bit.Hyper(signed=signed, block_size=64)
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((500, 64)) * 10.0 ** rng.uniform(-42, 37, (500, 1))
+    x = x.astype(np.float32).reshape(-1)
+    code, absmax = cpu_plans.quantize(x, signed, 64)
+    low, high = dynamic_8bit.admissible(h, x.astype(np.float64), absmax.astype(np.float64))
+    assert np.all((low <= code) & (code <= high))
+    assert np.mean(low == high) > 0.99
+
+
+@pytest.mark.parametrize("extreme", [0.0, -0.0, np.inf, -np.inf, np.nan])
+def test_blocks_without_a_scale_hold_the_code_of_zero(chosen_set: str, extreme: float) -> None:
+    """Zero, infinite and nan absmax: the block's codes are those of zero, its neighbours' not."""
+    x = np.full(192, 0.5, np.float32)
+    x[64:128] = 0.0
+    x[70] = extreme
+    for signed, zero in ((True, 127), (False, 0)):
+        code, absmax = cpu_plans.quantize(x, signed, 64)
+        np.testing.assert_array_equal(code[64:128], zero)
+        np.testing.assert_array_equal(absmax, np.abs(np.float32([0.5, extreme, 0.5])))
+        np.testing.assert_array_equal(code[[0, 63, 128, 191]], 255)
+        back = cpu_plans.dequantize(code, absmax, signed, 64)
+        decoded = 0.0 if extreme == 0 else np.nan
+        np.testing.assert_array_equal(back[64:128], np.float32(decoded))

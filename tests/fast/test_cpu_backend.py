@@ -1,0 +1,140 @@
+"""The cpu backend through the protocol, and in processes that others have changed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from truestep.fast.cpu import AdamW, Backend
+from truestep.fast.protocol import Capability, Group, Slot
+from truestep.reference.optimizers import adamw, adamw_8bit
+
+HYPER = adamw.Hyper(decay="before", weight_decay=0.1)
+
+
+def bits(x: Any) -> bytes:
+    """The bytes of x, in C order."""
+    return bytes(x.tobytes())
+
+
+def slot(seed: int, shape: tuple[int, ...], t: int) -> Slot:
+    """A slot of ordinary float32 arrays that cannot be written."""
+    rng = np.random.default_rng(seed)
+    arrays = [rng.standard_normal(shape).astype(np.float32) for _ in range(4)]
+    arrays[3] = np.square(arrays[3], out=np.empty(shape, np.float32))
+    for x in arrays:
+        x.flags.writeable = False
+    return Slot(arrays[0], arrays[1], {"t": t, "m": arrays[2], "v": arrays[3]})
+
+
+def test_groups_keep_their_own_counters_and_hyperparameters() -> None:
+    """Slots of several groups in one call come out as each would alone; nothing is written."""
+    capability = Backend().capabilities()[0]
+    other = adamw.Hyper(lr=0.5, decay="before")
+    groups = [
+        Group(HYPER, [slot(1, (), 0), slot(2, (3, 5), 7)]),
+        Group(other, []),
+        Group(other, [slot(3, (0, 4), 2), slot(4, (300,), 2**24)]),
+    ]
+    together = Backend().optimizer_step(capability, groups)
+    assert [len(group) for group in together] == [2, 0, 2]
+    for group, got in zip(groups, together, strict=True):
+        for one, result in zip(group.slots, got, strict=True):
+            alone = Backend().optimizer_step(capability, [Group(group.hyper, [one])])[0][0]
+            assert result.param.shape == one.param.shape
+            assert result.state["t"] == one.state["t"] + 1
+            assert bits(result.param) == bits(alone.param)
+            assert bits(result.state["m"]) == bits(alone.state["m"])
+            assert bits(result.state["v"]) == bits(alone.state["v"])
+
+
+def test_strides_do_not_matter() -> None:
+    """Transposed, reversed and stepped views give what their copies give."""
+    capability = Backend().capabilities()[0]
+    one = slot(5, (12, 10), 3)
+    views: list[Callable[[Any], Any]] = [lambda x: x.T, lambda x: x[::-1], lambda x: x[1::3, ::2]]
+    for view in views:
+        strided = {k: x if k == "t" else view(x) for k, x in one.state.items()}
+        packed = {k: x if k == "t" else view(x).copy() for k, x in one.state.items()}
+        got, expected = (
+            Backend().optimizer_step(capability, [Group(HYPER, [candidate])])[0][0]
+            for candidate in (
+                Slot(view(one.param), view(one.grad), strided),
+                Slot(view(one.param).copy(), view(one.grad).copy(), packed),
+            )
+        )
+        assert bits(got.param) == bits(expected.param)
+        assert bits(got.state["v"]) == bits(expected.state["v"])
+
+
+def test_8bit_groups_may_differ_in_block_size_and_map() -> None:
+    """Each slot is stepped with its own group's blocks and map."""
+    capability = next(c for c in Backend().capabilities() if c.rule == "adamw_8bit")
+    rng = np.random.default_rng(0)
+    groups = []
+    for block_size, kind in ((64, "fused"), (256, "separate"), (64, "separate")):
+        h = adamw_8bit.Hyper(decay="before", block_size=block_size, map=kind)  # type: ignore[arg-type]
+        p = rng.standard_normal((11, 31)).astype(np.float32)
+        s = adamw_8bit.init(h, p)
+        state = {
+            name: getattr(s, name) if name.endswith("code") else getattr(s, name).astype(np.float32)
+            for name in ("m_code", "m_absmax", "v_code", "v_absmax")
+        }
+        groups.append(Group(h, [Slot(p, p, {"t": 0, **state})]))
+    together = Backend().optimizer_step(capability, groups)
+    for group, (result,) in zip(groups, together, strict=True):
+        (alone,) = Backend().optimizer_step(capability, [group])[0]
+        assert result.state["m_code"].shape == group.slots[0].param.shape
+        for name in ("m_code", "m_absmax", "v_code", "v_absmax"):
+            assert bits(result.state[name]) == bits(alone.state[name])
+        assert np.any(result.state["m_code"] != 127)
+
+
+FORKED = """
+import os
+import numpy as np
+from truestep.fast.cpu import AdamW
+from truestep.reference.optimizers import adamw
+p, g, m, v = ([np.ones(200_000, np.float32)] for _ in range(4))
+plan = AdamW(p, g, m, v)
+plan.step(adamw.Hyper(decay="before"), 1, threads=2)
+child = os.fork()
+if not child:
+    plan.step(adamw.Hyper(decay="before"), 2, threads=2)
+    os._exit(7)
+os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_works_in_a_forked_child() -> None:
+    """A child forked after threads ran steps too, instead of waiting for threads it lacks."""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORKED], timeout=60, check=False)
+    assert done.returncode == 7
+
+
+def test_subnormals_are_kept_whatever_the_process_does() -> None:
+    """Flushing that another library switched on does not reach the kernels, and stays on."""
+    torch = pytest.importorskip("torch")
+    inputs = [np.full(300_000, x, np.float32) for x in (1e-39, 1e-30, 1e-39, 0.0)]
+    expected = [x.copy() for x in inputs]
+    AdamW(*([x] for x in expected)).step(HYPER, 5)
+    assert torch.set_flush_denormal(True)
+    try:
+        AdamW(*([x] for x in inputs)).step(HYPER, 5)
+        still_flushed = float(torch.tensor([1e-39]) * 1.0) == 0.0
+    finally:
+        torch.set_flush_denormal(False)
+    assert still_flushed
+    assert [bits(x) for x in inputs] == [bits(x) for x in expected]
+    assert expected[2][0] != 0
+
+
+def test_unknown_rule_is_refused() -> None:
+    """The error names what is offered."""
+    with pytest.raises(ValueError, match="adamw, adamw_8bit"):
+        Backend().optimizer_step(Capability("optimizer", "lion"), [])

@@ -1,0 +1,221 @@
+"""torch.optim behind the protocol: arrays cross unchanged, inputs stay, findings reproduce."""
+
+# ruff: noqa: E402 - the imports after the skip need torch
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+from truestep.fast import discovery
+from truestep.fast.peers.findings import FINDINGS, Finding
+from truestep.fast.peers.torch_arrays import from_tensor, to_tensor
+from truestep.fast.peers.torch_optim import Backend
+from truestep.fast.protocol import Capability, Group, Slot, numpy_dtype
+from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.profiles import arithmetic_of
+from truestep.properties.contracts import judge
+from truestep.properties.stepping import ORACLE, evaluate
+from truestep.reference.optimizers import OPTIMIZERS
+
+BACKEND = Backend()
+FORMATS = ("bfloat16", "float16", "float32", "float64")
+EAGER = [c for c in BACKEND.capabilities() if c.variant != "compiled"]
+
+# Judged elsewhere as the failures they are; here they would only repeat it.
+DEPARTING = {
+    *(("sgd", "fused", f) for f in ("bfloat16", "float16")),
+    *(("nesterov", "fused", f) for f in ("bfloat16", "float16")),
+}
+
+
+def _name(capability: Capability) -> str:
+    return f"{capability.rule}-{capability.variant}-{capability.format}"
+
+
+def _layouts(x: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """One 2-d array in every layout an adapter can be handed."""
+    rows, columns = x.shape
+    yield x
+    yield np.asfortranarray(x)
+    wide = np.zeros((rows, 2 * columns + 1), x.dtype)
+    wide[:, 1::2] = x
+    yield wide[:, 1::2]
+    offset = np.zeros(x.size + 3, x.dtype)
+    offset[3:] = x.reshape(-1)
+    yield offset[3:].reshape(x.shape)
+    yield np.ascontiguousarray(x[::-1])[::-1]
+    frozen = x.copy()
+    frozen.setflags(write=False)
+    yield frozen
+
+
+def _slot(
+    capability: Capability, rng: np.random.Generator, hyper: Any, shape: tuple[int, ...], t: int
+) -> Slot:
+    dtype = numpy_dtype(capability.format)
+    tensors = {}
+    for field in dataclasses.fields(OPTIMIZERS[capability.rule].State):
+        drawn = rng.standard_normal(shape) if t else np.zeros(shape)
+        positive = np.abs(drawn) if field.name.startswith("v") else drawn
+        tensors[field.name] = np.asarray(positive).astype(dtype)
+    param = np.asarray(rng.standard_normal(shape)).astype(dtype)
+    grad = np.asarray(rng.standard_normal(shape)).astype(dtype)
+    return Slot(param, grad, tensors | {"t": t})
+
+
+def _hyper(capability: Capability, lr: float) -> Any:
+    rule = OPTIMIZERS[capability.rule]
+    known = {"momentum": 0.9, "dampening": 0.25, "weight_decay": 0.1, "eps": 1e-3}
+    names = {field.name for field in dataclasses.fields(rule.Hyper)}
+    chosen = {name: value for name, value in known.items() if name in names}
+    return rule.Hyper(**{**chosen, "lr": lr, **capability.dialect, **capability.fixed})
+
+
+def test_the_backend_loads_by_name() -> None:
+    """Its declarations pass the checks that outsiders' backends must pass."""
+    assert discovery.load("torch").name == "torch"
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_arrays_cross_with_their_values_strides_and_bits(format: str) -> None:
+    """There and back bit for bit, in every layout; strides survive where torch can hold them."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((3, 4)).astype(numpy_dtype(format))
+    for array in _layouts(x):
+        tensor = to_tensor(torch, array)
+        assert not np.shares_memory(from_tensor(torch, tensor), array)
+        assert from_tensor(torch, tensor).tobytes() == array.tobytes()
+        assert from_tensor(torch, tensor).dtype == array.dtype
+        if min(array.strides) > 0:
+            assert from_tensor(torch, tensor).strides == array.strides
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (2, 0, 3)])
+def test_scalars_and_empty_arrays_cross(shape: tuple[int, ...]) -> None:
+    """Shape and dtype are kept where there is nothing, or one element, to copy."""
+    for format in FORMATS:
+        array = np.ones(shape, numpy_dtype(format))
+        back = from_tensor(torch, to_tensor(torch, array))
+        assert back.shape == shape
+        assert back.dtype == array.dtype
+        assert back.tobytes() == array.tobytes()
+
+
+def test_overlapping_elements_are_separated() -> None:
+    """A broadcast array could not be updated in place: it arrives as one of its own."""
+    tensor = to_tensor(torch, np.broadcast_to(np.float32(2.0), (3, 2)))
+    tensor[0, 0] = 5.0
+    assert tensor.tolist() == [[5.0, 2.0], [2.0, 2.0], [2.0, 2.0]]
+
+
+@pytest.mark.parametrize("capability", EAGER, ids=_name)
+def test_groups_keep_their_hyperparameters_and_inputs_stay(capability: Capability) -> None:
+    """Each slot of two groups that differ in lr is judged by its own; no input is written."""
+    rng = np.random.default_rng(1)
+    arithmetic = arithmetic_of(capability.arithmetic)
+    rule = OPTIMIZERS[capability.rule]
+    departs = (capability.rule, capability.variant, capability.format) in DEPARTING
+    departs |= capability.format == "float64" and "differentiable" in capability.variant
+    for t in (0, 7):
+        groups = []
+        for lr in (0.01, 0.5):
+            hyper = _hyper(capability, lr)
+            shapes = [(5,), (0,), (), (4, 4)]
+            groups.append(Group(hyper, [_slot(capability, rng, hyper, s, t) for s in shapes]))
+        before = [_bits(slot) for group in groups for slot in group.slots]
+        result = BACKEND.optimizer_step(capability, groups)
+        assert [_bits(slot) for group in groups for slot in group.slots] == before
+        assert [len(stepped) for stepped in result] == [4, 4]
+        for group, stepped in zip(groups, result, strict=True):
+            for slot, new in zip(group.slots, stepped, strict=True):
+                assert new.param.shape == slot.param.shape
+                assert new.param.dtype == slot.param.dtype
+                assert new.state["t"] == t + 1
+                bound = evaluate(rule, group.hyper, slot, arithmetic)
+                oracle = evaluate(rule, group.hyper, slot, ORACLE)
+                for name, expected in bound.items():
+                    got = new.param if name == "p" else new.state[name]
+                    truth = oracle[name]
+                    if not (isinstance(expected, Bounded) and isinstance(truth, Bounded)):
+                        continue
+                    if got.size and not departs:
+                        assert judge(got, expected, truth).passed, (name, slot)
+
+
+def _bits(slot: Slot) -> dict[str, bytes]:
+    return {
+        "param": slot.param.tobytes(),
+        "grad": slot.grad.tobytes(),
+        **{name: np.asarray(value).tobytes() for name, value in slot.state.items()},
+    }
+
+
+def test_state_that_comes_back_goes_in_again() -> None:
+    """Two steps through the protocol are bitwise the two steps of one live optimizer."""
+    capability = next(c for c in EAGER if _name(c) == "adamw-single-bfloat16")
+    rng = np.random.default_rng(2)
+    hyper = _hyper(capability, 0.1)
+    slot = _slot(capability, rng, hyper, (6,), 0)
+    param = to_tensor(torch, slot.param)
+    live = torch.optim.AdamW(
+        [param],
+        lr=0.1,
+        betas=(hyper.beta1, hyper.beta2),
+        eps=hyper.eps,
+        weight_decay=hyper.weight_decay,
+        foreach=False,
+    )
+    for _ in range(2):
+        param.grad = to_tensor(torch, slot.grad)
+        live.step()
+        [[stepped]] = BACKEND.optimizer_step(capability, [Group(hyper, [slot])])
+        slot = Slot(stepped.param, slot.grad, stepped.state)
+    assert slot.param.tobytes() == from_tensor(torch, param).tobytes()
+    assert (
+        slot.state["v"].tobytes() == from_tensor(torch, live.state[param]["exp_avg_sq"]).tobytes()
+    )
+    assert slot.state["t"] == 2
+
+
+def test_without_momentum_the_buffer_is_left_alone() -> None:
+    """torch keeps no buffer then; the reference's comes back as a copy."""
+    capability = next(c for c in EAGER if _name(c) == "sgd-single-float32")
+    hyper = OPTIMIZERS["sgd"].Hyper(lr=0.5)
+    slot = _slot(capability, np.random.default_rng(3), hyper, (4,), 3)
+    [[stepped]] = BACKEND.optimizer_step(capability, [Group(hyper, [slot])])
+    assert stepped.state["b"].tobytes() == slot.state["b"].tobytes()
+    assert not np.shares_memory(stepped.state["b"], slot.state["b"])
+
+
+def test_no_groups_and_empty_groups_are_answered_in_kind() -> None:
+    """torch refuses an empty parameter list; the nesting still comes back."""
+    capability = EAGER[0]
+    assert BACKEND.optimizer_step(capability, []) == []
+    assert BACKEND.optimizer_step(capability, [Group(_hyper(capability, 0.1), [])]) == [[]]
+
+
+@pytest.mark.parametrize(
+    "finding",
+    [f for f in FINDINGS if f.library == "torch"],
+    ids=lambda f: f"{f.rule}: {f.title}",
+)
+def test_a_finding_still_reproduces(finding: Finding) -> None:
+    """The reproducer prints what the finding says, on the version that it names."""
+    version = torch.__version__.partition("+")[0]
+    if not finding.versions.startswith(version):
+        pytest.skip(f"found in {finding.versions}, torch {version} is installed")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(finding.reproducer, finding.title, "exec"), {})
+    assert printed.getvalue().strip() == finding.actual
+    assert finding.actual != finding.expected

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+
+from truestep.properties.results import CheckResult
+from truestep.reports import certificate
+from truestep.reports.certificate import BadCertificate
+
+
+def test_schema_file_is_a_valid_schema() -> None:
+    """The shipped schema follows the JSON Schema draft it names."""
+    Draft202012Validator.check_schema(json.loads(certificate.SCHEMA_FILE.read_text()))
+
+
+def test_schema_describes_every_field_of_a_result() -> None:
+    """A field added to CheckResult must be added to the schema."""
+    schema = json.loads(certificate.SCHEMA_FILE.read_text())
+    described = set(schema["$defs"]["check"]["properties"])
+    assert {field.name for field in dataclasses.fields(CheckResult)} == described
+
+
+def test_results_of_every_verdict_follow_the_schema(make: Callable[..., Any], fakes: Any) -> None:
+    """Small and large runs give certificates without a violation."""
+    assert certificate.first_violation(make()) is None
+    assert certificate.first_violation(make(fakes.large(0, faults=True))) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"verdict": "fine"}, "$.verdict"),
+        ({"checks": [{}]}, "$.checks[0]"),
+        ({"seed": -1}, "$.seed"),
+        ({"extra": 1}, "$: "),
+    ],
+)
+def test_schema_violation_names_its_place(
+    make: Callable[..., Any], change: dict[str, Any], place: str
+) -> None:
+    """The one line says where the document departs from the schema."""
+    violation = certificate.first_violation({**make(), **change})
+    assert violation is not None and violation.startswith(place)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "complete", "expected"),
+    [
+        (["pass", "pass"], True, "pass"),
+        (["pass", "unsupported", "not_run", "not_judged"], True, "pass"),
+        (["pass", "fail"], True, "fail"),
+        (["pass", "crashed"], True, "fail"),
+        (["unsupported", "not_run"], True, "error"),
+        (["not_judged"], True, "error"),
+        ([], True, "error"),
+        (["pass"], False, "error"),
+        (["pass", "fail"], False, "fail"),
+    ],
+)
+def test_verdict_of_a_run(verdicts: list[str], complete: bool, expected: str) -> None:
+    """Failing beats all; what was not judged or not run never makes a pass."""
+    checks = [{"verdict": verdict} for verdict in verdicts]
+    assert certificate.verdict_of(checks, complete=complete) == expected
+
+
+def test_certificate_survives_writing_and_reading(save: Callable[..., Path]) -> None:
+    """What is read is what was built, checksum included; layout may change."""
+    path = save()
+    document = certificate.read(path)
+    path.write_text(json.dumps(document, indent=7, sort_keys=True))
+    assert certificate.read(path) == document
+
+
+def test_every_edit_of_content_is_noticed(save: Callable[..., Path], fakes: Any) -> None:
+    """Changing any scalar of the document breaks its SHA-256 or the schema."""
+    path = save(results=[fakes.result(verdict="fail")])
+    document = json.loads(path.read_text())
+    edits = 0
+    for key, edited in _edits(document):
+        if key == "sha256":
+            continue
+        path.write_text(json.dumps(edited))
+        with pytest.raises(BadCertificate):
+            certificate.read(path)
+        edits += 1
+    assert edits > 60
+
+
+def _edits(node: Any, root: Any = None) -> Any:
+    """(key, the whole document with one scalar changed) for every scalar; changes are undone."""
+    root = node if root is None else root
+    for key in list(node) if isinstance(node, dict) else range(len(node)):
+        value = node[key]
+        if isinstance(value, (dict, list)):
+            yield from _edits(value, root)
+        else:
+            node[key] = _other(value)
+            yield key, root
+            node[key] = value
+
+
+def _other(value: Any) -> Any:
+    if isinstance(value, bool) or value is None:
+        return not value
+    if isinstance(value, float):
+        return math.nextafter(value, math.inf)
+    return value + 1 if isinstance(value, int) else value + "x"
+
+
+def test_tampering_is_reported_with_both_checksums(save: Callable[..., Path]) -> None:
+    """A verdict flipped by hand is told apart from a broken file."""
+    path = save()
+    path.write_text(path.read_text().replace('"verdict": "fail"', '"verdict": "pass"'))
+    with pytest.raises(BadCertificate, match=r"content was changed: recorded SHA-256 [0-9a-f]{16}"):
+        certificate.read(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not JSON"),
+        (b"\xff\xfe\x00", "not UTF-8 at byte 0"),
+        (b"[1, 2]", 'no "schema"'),
+        (b"{}", 'no "schema"'),
+        (b'{"schema": NaN}', "NaN is not JSON"),
+        (b'{"schema": "truestep-certificate/9"}', "'truestep-certificate/9'"),
+        (b'{"schema": "truestep-certificate/1"}', "is a required property"),
+        (b"[" * 100_000, "not a certificate"),
+        (b'{"journal": 1}\n', "not a journal of this version"),
+        (b'{"journal": "truestep-journal/1", "header": {}}\n{"check"\n', "line 2: not JSON"),
+        (
+            b'{"journal": "truestep-journal/1", "header": {}}\n{"check": {}}\n',
+            "lacks or garbles 'id'",
+        ),
+    ],
+)
+def test_what_is_no_certificate_is_refused_with_its_name(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    """The error names the file and what is wrong."""
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    with pytest.raises(BadCertificate) as caught:
+        certificate.read(path)
+    assert str(caught.value).startswith(str(path)) and message in str(caught.value)
+
+
+def test_plain_accepts_what_checks_may_record() -> None:
+    """NumPy scalars and arrays, infinities and odd keys become JSON values."""
+    found = certificate.plain(
+        {
+            1: np.float32(0.5),
+            "array": np.array([[1.0, np.inf]]),
+            "nan": np.float64("nan"),
+            "flag": np.bool_(True),
+            "index": (np.int64(3), 4),
+        }
+    )
+    expected = {"1": 0.5, "array": [[1.0, "inf"]], "nan": "nan", "flag": True, "index": [3, 4]}
+    assert found == expected and json.loads(certificate.dumps(found)) == expected
+
+
+def test_summary_counts_and_takes_the_largest_utilisation(
+    make: Callable[..., Any], fakes: Any
+) -> None:
+    """Infinite utilisation is the string inf; verdicts add up to the number of checks."""
+    results = [fakes.result("a"), fakes.result("b", verdict="fail", utilisation=math.inf)]
+    summary = make(results)["summary"]
+    assert summary["utilisation"] == "inf" and summary["examples"] == 400
+    assert summary["checks"] == sum(summary[v] for v in certificate.VERDICTS) == 2

@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from truestep.reports import counterexample, findings, markdown, pictures, render, summary
+
+VOID = {"meta", "link", "br", "img"}
+
+
+class Page(HTMLParser):
+    """Collects what the tests ask about, and checks that tags nest."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.loads: list[tuple[str, str]] = []
+        self.unlabelled: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if "id" in values:
+            self.ids.append(values["id"])
+        if tag == "a":
+            self.links.append(values["href"])
+        for name in ("src", "srcset", "href", "xlink:href", "data", "action", "poster"):
+            if name in values and tag != "a":
+                self.loads.append((tag, values[name]))
+        if values.get("role") == "img" and not values.get("aria-label"):
+            self.unlabelled.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open[-1] == tag, (tag, self.open[-4:], self.getpos())
+        self.open.pop()
+
+
+FINDING = {
+    "library": "torch",
+    "versions": "1 to 2",
+    "rule": "lion",
+    "title": "Lion <decays> after the step",
+    "contradicts": "Chen et al., https://example.org/paper",
+    "reproducer": "print('<script>')",
+    "expected": "a",
+    "actual": "b",
+    "check_glob": "*/lion/*",
+    "checks": ["optimizer/lion/float32/lockstep"],
+}
+
+
+@pytest.fixture(scope="module")
+def results(fakes: Any) -> list[Any]:
+    """A realistic number of results with failures."""
+    return list(fakes.large(1, faults=True))
+
+
+@pytest.fixture(scope="module")
+def page(make: Callable[..., Any], results: list[Any]) -> str:
+    """Two backends side by side, one with a finding."""
+    documents = [make(results, spec="cpu"), make(results, spec="torch", findings=[FINDING])]
+    return render.html(documents)
+
+
+@pytest.fixture(scope="module")
+def parsed(page: str) -> Page:
+    """The page, parsed."""
+    return Page(page)
+
+
+def test_page_loads_nothing(page: str, parsed: Page) -> None:
+    """No element, style or script refers to anything outside the page."""
+    assert parsed.loads == [("link", "data:,")]
+    assert all(link.startswith("#") for link in parsed.links)
+    assert not re.search(r"url\(|@import|fetch\(|XMLHttp|import\(", page)
+    assert "default-src 'none'" in page
+
+
+def test_links_lead_somewhere_and_ids_are_unique(parsed: Page) -> None:
+    """Every cell of the matrix leads to its section."""
+    assert len(parsed.links) > 100
+    assert {link[1:] for link in parsed.links} <= set(parsed.ids)
+    assert [name for name, number in Counter(parsed.ids).items() if number > 1] == []
+
+
+def test_pictures_have_labels(page: str, parsed: Page) -> None:
+    """A screen reader hears what a picture shows."""
+    assert parsed.unlabelled == [] and 'aria-label="torch, lion, float32: fails' in page
+
+
+def test_both_colour_schemes_and_phones_are_served(page: str) -> None:
+    """Dark is the reader's choice; a phone gets its own width."""
+    assert "prefers-color-scheme: dark" in page and "width=device-width" in page
+
+
+def test_text_from_outside_is_escaped(make: Callable[..., Any], fakes: Any) -> None:
+    """Messages, names and findings cannot inject markup, in either format."""
+    evil = "</pre><script>alert(1)</script>|`x`"
+    results = [fakes.result(rule=evil, verdict="fail", message=evil, identified=evil, variant=evil)]
+    document = make(results, spec=evil, findings=[{**FINDING, "title": evil}])
+    text = render.html([document])
+    Page(text)
+    assert text.count("<script>") == 1 and "alert(1)" in text
+    outside_code = re.sub(r"(?s)```+text.*?```+|`[^`\n]*`", "", markdown.markdown([document]))
+    assert "alert" in outside_code and "<script>" not in outside_code
+
+
+def test_failure_shows_numbers_in_hex_and_a_program(page: str) -> None:
+    """got, oracle and bound in decimal and hex, and a snippet that Python accepts."""
+    assert "0x1.999999999999ap-4" in page and "0.10000000000000003" in page
+    assert "p[3, 17], step 0, group 0, slot 0" in page and "lr = 0.001" in page
+    recorded = {"it's": 'a "quote"\n', "x": [1e-300, "nan"]}
+    code = counterexample.program("my.pkg:B", {"id": "a/b", "worst": {"case": recorded}})
+    call = ast.parse(code).body[-1].value  # type: ignore[attr-defined]
+    backend, check, record = (ast.literal_eval(argument) for argument in call.args)
+    assert (backend, check, json.loads(record)) == ("my.pkg:B", "a/b", recorded)
+
+
+def test_program_in_a_message_is_shown_once_and_with_the_backends_name(page: str) -> None:
+    """The message's own program names no backend; the page's does."""
+    assert "    a program" not in page
+    assert "case(&#39;torch&#39;, &#39;optimizer/lion/float32/lockstep&#39;" in page
+
+
+def test_finding_is_shown_and_linked_from_the_failing_check(page: str) -> None:
+    """The failing check names the known finding."""
+    assert "Lion &lt;decays&gt; after the step" in page
+    assert page.count('href="#finding-0"') == 1
+
+
+def test_findings_belong_to_the_library_that_the_backend_wraps(
+    monkeypatch: pytest.MonkeyPatch, fakes: Any
+) -> None:
+    """torch's findings are not torchao's; only failing checks are explained."""
+
+    class Finding:
+        library, versions, rule, title = "torch", "2", "lion", "title"
+        contradicts = reproducer = expected = actual = "text"
+        check_glob = "*/lion/*"
+
+    monkeypatch.setattr(findings, "_table", lambda: (Finding,))
+    checks = [r.to_json() for r in fakes.small()]
+    for name, spec in (("torch.optim", "torch"), ("torch", "pkg.torch:Backend")):
+        (found,) = findings.findings_for(name, spec, checks)
+        assert found["checks"] == ["optimizer/lion/float32/lockstep"]
+    assert findings.findings_for("torchao", "truestep.fast.peers.torchao:B", checks) == []
+
+
+def test_reasons_for_not_judging_are_listed(make: Callable[..., Any]) -> None:
+    """Unsupported, not run and not judged each show with their reason."""
+    text = render.html([make()])
+    for reason in ("every bound is vacuous", "not offered by this backend", "needs a GPU"):
+        assert reason in text
+
+
+def test_certificates_of_odd_runs_render(make: Callable[..., Any], fakes: Any) -> None:
+    """No checks; an unavailable backend; an unknown kind; no worst case; the same backend twice."""
+    empty = make([])
+    empty["backend"] = {"name": "gone", "spec": "gone", "unavailable": "no device"}
+    odd = make([fakes.result(kind="novel", worst=None, histogram=(), utilisation=float("inf"))])
+    for documents in ([empty], [odd], [empty, odd, odd]):
+        Page(render.html(documents))
+        assert markdown.markdown(documents).endswith("\n")
+    assert "gone was not run: no device." in render.html([empty])
+    assert summary.names([odd, odd]) == ["cpu", "cpu (2)"]
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (1, "does not compute r0 as defined: 1 of 1 check fails."),
+        (2, "does not compute r0 and r1 as defined: 2 of 2 checks fail."),
+        (9, "does not compute r0, r1, r2 and 6 other rules as defined"),
+    ],
+)
+def test_verdict_in_words(make: Callable[..., Any], fakes: Any, count: int, words: str) -> None:
+    """Names a few rules and counts the rest."""
+    results = [fakes.result(f"r{i}", verdict="fail") for i in range(count)]
+    assert words in summary.sentence(make(results))
+
+
+def test_markdown_puts_failures_first(make: Callable[..., Any], results: list[Any]) -> None:
+    """Failures stand before the folded tables; tables have as many cells as heads."""
+    text = markdown.markdown([make(results)])
+    assert 0 < text.index("### Failing") < text.index("<details><summary>Optimizers")
+    for block in re.findall(r"(?m)(?:^\|.*\n)+", text):
+        widths = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
+        assert len(widths) == 1, block
+
+
+def test_report_command_writes_both_formats(
+    truestep: Callable[..., Any], save: Callable[..., Path]
+) -> None:
+    """Several certificates give one page and one Markdown file, and status 0."""
+    status, out, _ = truestep("report", save("a.json"), save("b.json", spec="torch"), "--out", "o")
+    assert status == 0 and Path(out.strip()) == Path("o/report.html").resolve()
+    assert "torch" in Path("o/report.md").read_text()
+
+
+def test_backends_keep_the_order_they_are_given_in(make: Callable[..., Any], fakes: Any) -> None:
+    """Columns of one backend stay together, plain float32 first, whatever the rules are called."""
+    one = make([fakes.result("zeta"), fakes.result("zeta", variant="fused")], spec="one")
+    two = make([fakes.result("alpha", format="bfloat16"), fakes.result("alpha")], spec="two")
+    (table,) = summary.matrices(summary.groups([one, two]))
+    assert list(table.columns) == [
+        ("one", "float32"),
+        ("one", "fused float32"),
+        ("two", "float32"),
+        ("two", "bfloat16"),
+    ]
+    assert table.backends == [("one", 2), ("two", 2)]
+
+
+def test_schedules_and_quantizers_have_pictures() -> None:
+    """Every schedule of the reference has a curve; 4- and 8-bit formats show their values."""
+    from truestep.reference.schedules import SCHEDULES
+
+    assert [name for name in SCHEDULES if pictures.picture("schedule", name) is None] == []
+    picture = pictures.picture("quantizer", "dynamic_8bit")
+    assert picture is not None and "256 representable values from" in picture
+    assert pictures.picture("quantizer", "no such rule") is None
+    assert pictures.picture("optimizer", "adamw") is None
