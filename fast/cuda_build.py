@@ -1,19 +1,17 @@
-"""Compiles CUDA sources without a GPU: for the host, through cuda_on_cpu, and to PTX, through NVRTC.
+"""Finds the CUDA sources and NVIDIA's files, and compiles the sources for the host.
 
 Results are cached by a hash of everything that went in, in $TRUESTEP_CACHE, else in the user's cache
-folder, so that a source tree or a changed copy of one costs a compilation only once.
+folder, so that a source tree or a changed copy of one is compiled only once.
 """
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import importlib.util
 import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,9 +19,6 @@ from functools import cache
 from pathlib import Path
 
 from truestep.fast.protocol import BackendUnavailable
-
-# The oldest that CUDA 13 compiles for, and one of each generation since.
-ARCHITECTURES = ("75", "80", "90", "100", "120")
 
 SANITIZERS = {
     "": (),
@@ -47,7 +42,7 @@ _DYNAMIC_SHARED_CAPACITY = 227 * 1024 + 256
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """A tree of CUDA sources: root holds rules/ and formats/, sources are the .cu files to compile."""
+    """CUDA sources: the .cu files to compile, and the root of rules/ and formats/."""
 
     root: Path
     files: tuple[Path, ...]
@@ -58,7 +53,7 @@ class Sources:
 
 
 def sources(root: Path | None = None, files: Iterable[Path] = ()) -> Sources:
-    """The shipped CUDA sources, or those of a tree of the same layout, or files that include from it."""
+    """The shipped sources, or those of a tree of the same layout, or files that include from it."""
     root = source_root() if root is None else Path(root).resolve()
     chosen = tuple(Path(path).resolve() for path in files) or tuple(sorted(root.glob("cuda/*.cu")))
     if not chosen:
@@ -67,7 +62,7 @@ def sources(root: Path | None = None, files: Iterable[Path] = ()) -> Sources:
 
 
 def source_root() -> Path:
-    """The folder of the shipped C++ and CUDA sources, beside this package in a wheel as in a checkout."""
+    """The folder of the shipped sources: beside fast/ in a wheel as in a checkout."""
     return Path(__file__).resolve().parents[1] / "csrc"
 
 
@@ -76,7 +71,7 @@ def _code(path: Path) -> str:
 
 
 def nvidia_folders() -> list[Path]:
-    """Where NVIDIA's headers and libraries can be: its PyPI packages first, then an installed toolkit."""
+    """Where NVIDIA's headers and libraries can be: its PyPI packages, then an installed toolkit."""
     found: list[Path] = []
     package = importlib.util.find_spec("nvidia")
     for place in (package.submodule_search_locations or ()) if package else ():
@@ -93,12 +88,13 @@ def nvidia_folders() -> list[Path]:
 
 @cache
 def nvidia_include() -> Path:
-    """The folder of NVIDIA's headers. Raises BackendUnavailable if there is none with all we need."""
+    """The folder of NVIDIA's headers. Raises BackendUnavailable if none has all we need."""
     for folder in nvidia_folders():
         include = folder / "include"
-        if all((include / name).is_file() for name in ("cuda_bf16.h", "vector_types.h")) and (
-            include / "crt" / "host_defines.h"
-        ).is_file():
+        if (
+            all((include / name).is_file() for name in ("cuda_bf16.h", "vector_types.h"))
+            and (include / "crt" / "host_defines.h").is_file()
+        ):
             return include
     raise BackendUnavailable(
         "NVIDIA's headers are not installed: pip install nvidia-cuda-runtime nvidia-cuda-crt "
@@ -111,7 +107,9 @@ def compiler() -> tuple[str, str]:
     """The C++ compiler and its version. Raises BackendUnavailable if there is none."""
     for name in filter(None, (os.environ.get("CXX"), "g++", "c++")):
         if path := shutil.which(name):
-            version = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
+            version = subprocess.run(
+                [path, "--version"], capture_output=True, text=True, check=True
+            )
             return path, version.stdout.splitlines()[0]
     raise BackendUnavailable("no C++ compiler: none of $CXX, g++ and c++ was found")
 
@@ -156,7 +154,7 @@ def _produce(target: Path, command: Sequence[str]) -> Path:
 def host_library(
     chosen: Sources, sanitizer: str = "", defines: Sequence[str] = (), main: Path | None = None
 ) -> Path:
-    """Compiles sources for the host with cuda_on_cpu: a shared library, or a program if main is given.
+    """Compiles sources for the host, with cuda_on_cpu: a library, or a program if main is given.
 
     main: a .cpp file with a main function that launches kernels through the C interface; the thread
     and address sanitizers need to be in a program from its start. defines: "NAME" or "NAME=VALUE".
@@ -178,7 +176,9 @@ def host_library(
     headers = _contents(chosen.root.rglob("*.h"))
 
     def compiled(unit: Path, options: list[str], *depends: str | bytes) -> Path:
-        name = f"{unit.stem}-{_hash(version, str(include), *options, unit.read_bytes(), *depends)}.o"
+        name = (
+            f"{unit.stem}-{_hash(version, str(include), *options, unit.read_bytes(), *depends)}.o"
+        )
         return _produce(cache_folder() / name, [path, *options, *places, "-c", str(unit)])
 
     # The runtime itself is never instrumented: its own switching would look like the kernels'.
@@ -247,7 +247,7 @@ def _table(chosen: Sources) -> str:
             f"const int kKernelCount = {len(kernels)};",
             "const DynamicShared kDynamicShared[] = {",
             *(
-                f"    {{[]() -> unsigned char* {{ return ::{name}; }}, {_DYNAMIC_SHARED_CAPACITY}}},"
+                f"    {{[]() -> unsigned char* {{ return {name}; }}, {_DYNAMIC_SHARED_CAPACITY}}},"
                 for name in shared
             ),
             "    {nullptr, 0},",
@@ -257,59 +257,3 @@ def _table(chosen: Sources) -> str:
             "",
         ]
     )
-
-
-def nvrtc_library() -> ctypes.CDLL:
-    """NVRTC, from its PyPI package or a toolkit. Raises BackendUnavailable if there is none."""
-    for folder in nvidia_folders():
-        for path in sorted(folder.glob("lib*/libnvrtc.so.1[0-9]")):
-            # NVRTC looks for this one by its bare name; once loaded it is found.
-            for part in sorted(path.parent.glob("libnvrtc-builtins.so.*.[0-9]")):
-                ctypes.CDLL(str(part), mode=ctypes.RTLD_GLOBAL)
-            return ctypes.CDLL(str(path))
-    raise BackendUnavailable("NVRTC is not installed: pip install nvidia-cuda-nvrtc")
-
-
-def nvrtc_options(chosen: Sources, architecture: str, include: Path) -> list[str]:
-    """The options with which the kernels are compiled for a GPU, by NVRTC itself and through CuPy."""
-    return [
-        f"--gpu-architecture=compute_{architecture}",
-        "--std=c++17",
-        "--fmad=false",
-        # Sources include relative to their own folder, and NVRTC may be given no path of theirs.
-        f"-I{chosen.root / 'cuda'}",
-        f"-I{include}",
-    ]
-
-
-def ptx(path: Path, chosen: Sources, architecture: str) -> bytes:
-    """One source compiled for one architecture. Raises CompilationError with NVRTC's log."""
-    nvrtc = nvrtc_library()
-    program = ctypes.c_void_p()
-    options = [o.encode() for o in nvrtc_options(chosen, architecture, nvidia_include())]
-    array = (ctypes.c_char_p * len(options))(*options)
-    status = nvrtc.nvrtcCreateProgram(
-        ctypes.byref(program), path.read_bytes(), str(path).encode(), 0, None, None
-    )
-    if status != 0:
-        raise CompilationError(f"{path}: NVRTC could not start: error {status}")
-    try:
-        status = nvrtc.nvrtcCompileProgram(program, len(options), array)
-        if status != 0:
-            log = _nvrtc_text(nvrtc, "ProgramLog", program).decode()
-            raise CompilationError(f"{path} for compute_{architecture}:\n{log.strip()}")
-        return _nvrtc_text(nvrtc, "PTX", program)
-    finally:
-        nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
-
-
-def _nvrtc_text(nvrtc: ctypes.CDLL, what: str, program: ctypes.c_void_p) -> bytes:
-    size = ctypes.c_size_t()
-    nvrtc[f"nvrtcGet{what}Size"](program, ctypes.byref(size))
-    text = ctypes.create_string_buffer(size.value)
-    nvrtc[f"nvrtcGet{what}"](program, text)
-    return text.raw.rstrip(b"\0")
-
-
-if __name__ == "__main__":
-    print(host_library(sources()), file=sys.stdout)

@@ -12,15 +12,16 @@ nvidia-cuda-cccl), and cached.
 from __future__ import annotations
 
 import ctypes
+import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast import cuda_build, cuda_plan
+from truestep.fast import cuda_adapter, cuda_build, cuda_plan
 from truestep.fast.protocol import Array, Capability, Group, Stepped
 
 Order = Literal["ascending", "descending", "shuffled"]
@@ -28,7 +29,7 @@ ORDERS: tuple[Order, ...] = ("ascending", "descending", "shuffled")
 
 
 class KernelFault(RuntimeError):
-    """A kernel did what CUDA does not allow; the message names the kernel, the block and the thread."""
+    """A kernel did what CUDA does not allow; the message names kernel, block and thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +165,9 @@ def build(
     defines: Sequence[str] = (),
     files: Sequence[Path] = (),
 ) -> Library:
-    """Compile the kernels of a source tree, by default the shipped one, or take them from the cache.
+    """Compile the kernels of a source tree, or take them from the cache.
 
-    source_dir: a folder with the layout of csrc, for example a changed copy of it. files: other .cu
+    source_dir: a folder with the layout of csrc, by default csrc itself. files: other .cu
     files to compile instead of cuda/*.cu. sanitizer: for programs; see cuda_build.host_library.
     Raises BackendUnavailable without a compiler or NVIDIA's headers, CompilationError if rejected.
     """
@@ -174,70 +175,70 @@ def build(
     return Library(cuda_build.host_library(chosen, sanitizer, defines))
 
 
-_GUARD = 64
-_GUARD_BYTE = 0xA5
-_ALIGNMENT = 256  # what cudaMalloc gives
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Buffer:
+    """A copy of an array between guards."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Buffer:
-    """A copy of an array between guards, at the array's own offset from a vector boundary."""
-
-    raw: NDArray[np.uint8]
-    view: Array
+    frame: NDArray[np.uint8]
+    start: int
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
 
     @property
     def address(self) -> int:
-        return int(self.view.__array_interface__["data"][0])
+        """The address of the first element."""
+        return int(self.frame.__array_interface__["data"][0]) + self.start
 
-    def damaged(self) -> int | None:
-        """The offset from the array's start of a guard byte that has been overwritten."""
-        start = self.address - int(self.raw.__array_interface__["data"][0])
-        guards = self.raw != _GUARD_BYTE
-        guards[start : start + self.view.nbytes] = False
-        hits = np.flatnonzero(guards)
-        return int(hits[0]) - start if hits.size else None
+    @property
+    def view(self) -> Array:
+        """The array itself."""
+        return np.ndarray(self.shape, self.dtype, self.frame, self.start)
 
 
-@dataclass(frozen=True, slots=True)
 class Device:
     """The host as a CUDA device."""
 
-    library: Library
-    schedule: Schedule
-    buffers: list[_Buffer] = field(default_factory=list)
     # Few, so that blocks take several chunks each in small cases too.
-    resident_blocks: int = 3
+    resident_blocks = 3
 
-    def upload(self, array: Array) -> _Buffer:
+    def __init__(self, library: Library, schedule: Schedule) -> None:
+        self.library = library
+        self.schedule = schedule
+        self._buffers: weakref.WeakSet[Buffer] = weakref.WeakSet()
+
+    def upload(self, array: Array) -> Buffer:
         """A copy in C order that is aligned as the array is, up to 16 bytes."""
-        offset = int(array.__array_interface__["data"][0]) % 16 // array.itemsize * array.itemsize
-        raw = np.full(array.nbytes + 2 * _GUARD + _ALIGNMENT, _GUARD_BYTE, np.uint8)
-        start = _GUARD - (int(raw.__array_interface__["data"][0]) + _GUARD) % -_ALIGNMENT + offset
-        view = raw[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
-        view[...] = array
-        buffer = _Buffer(raw, view)
-        self.buffers.append(buffer)
+        room = np.empty(array.nbytes + 1024, np.uint8)
+        base = int(room.__array_interface__["data"][0])
+        content, start = cuda_plan.framed(array, base)
+        frame = room[: content.size]
+        frame[...] = content
+        buffer = Buffer(frame, start, array.dtype, array.shape)
+        self._buffers.add(buffer)
         return buffer
 
-    def download(self, buffer: _Buffer) -> Array:
+    def download(self, buffer: Buffer) -> Array:
         """A copy of the buffer's array."""
         return buffer.view.copy()
 
     def launch(
-        self, kernel: str, grid: int, block: int, arguments: Sequence[_Buffer | np.generic]
+        self,
+        kernel: str,
+        grid: int | tuple[int, ...],
+        block: int | tuple[int, ...],
+        arguments: Sequence[Buffer | np.generic],
     ) -> None:
         """Run a kernel and look whether it wrote beside a buffer."""
         values = [
-            argument.view if isinstance(argument, _Buffer) else argument for argument in arguments
+            np.uint64(argument.address) if isinstance(argument, Buffer) else argument
+            for argument in arguments
         ]
         self.library.launch(kernel, grid, block, values, schedule=self.schedule)
-        for buffer in self.buffers:
-            offset = buffer.damaged()
+        for buffer in self._buffers:
+            nbytes = buffer.view.nbytes
+            offset = cuda_plan.overwritten_guard(buffer.frame, buffer.start, nbytes)
             if offset is not None:
-                raise KernelFault(
-                    f"kernel {kernel} wrote to byte {offset} of a buffer of {buffer.view.nbytes}"
-                )
+                raise KernelFault(f"kernel {kernel} wrote to byte {offset} of a buffer of {nbytes}")
 
     def adamw_constants(self, h: cuda_plan.Hyper, t: int) -> list[float]:
         """The constants of step t >= 1."""
@@ -255,7 +256,7 @@ class Backend:
 
     def capabilities(self) -> Sequence[Capability]:
         """What the CUDA kernels offer."""
-        return cuda_plan.CAPABILITIES
+        return cuda_adapter.CAPABILITIES
 
     def _device(self) -> Device:
         return Device(self._library, self._schedule)
@@ -264,12 +265,12 @@ class Backend:
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
         """One step on copies of every slot of every group."""
-        return cuda_plan.optimizer_step(self._device(), capability, groups)
+        return cuda_adapter.optimizer_step(self._device(), capability, groups)
 
     def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
         """The stored form of the float32 x."""
-        return cuda_plan.encode(self._device(), capability, hyper, x)
+        return cuda_adapter.encode(self._device(), capability, hyper, x)
 
     def decode(self, capability: Capability, hyper: Any, stored: Mapping[str, Array]) -> Array:
         """The float32 numbers that stored stands for."""
-        return cuda_plan.decode(self._device(), capability, hyper, stored)
+        return cuda_adapter.decode(self._device(), capability, hyper, stored)

@@ -7,14 +7,14 @@ of csrc/cuda/plan.h.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.protocol import Array, Capability, Group, Slot, Stepped, numpy_dtype
+from truestep.fast.protocol import Array
 from truestep.reference.optimizers import adamw, adamw_8bit
 from truestep.reference.quantizers import dynamic_8bit
 
@@ -34,27 +34,6 @@ QUANTIZER: Mapping[str, Any] = {
     "zero_block": "code_of_zero",
 }
 
-CAPABILITIES = (
-    Capability("optimizer", "adamw", arithmetic="ieee_float32_strict", dialect=DIALECT),
-    Capability(
-        "optimizer", "adamw", format="bfloat16", arithmetic="bfloat16_params", dialect=DIALECT
-    ),
-    Capability(
-        "optimizer",
-        "adamw_8bit",
-        arithmetic="ieee_float32_strict",
-        dialect=DIALECT_8BIT,
-        fixed={"absmax_floor": 0.0},
-    ),
-    Capability("quantizer", "bfloat16", arithmetic="ieee_float32_strict"),
-    Capability(
-        "quantizer",
-        "dynamic_8bit",
-        arithmetic="ieee_float32_strict",
-        fixed={"absmax_floor": 0.0},
-    ),
-)
-
 Hyper = adamw.Hyper | adamw_8bit.Hyper
 
 
@@ -67,7 +46,35 @@ class Buffer(Protocol):
         ...
 
 
-class Device(Protocol):
+GUARD = 64  # bytes before and behind a framed array
+_GUARD_BYTE = 0xA5
+
+
+def framed(array: Array, base: int = 0) -> tuple[NDArray[np.uint8], int]:
+    """The array's bytes in C order between guards, and where they start.
+
+    Placed at an address that is base modulo 256, the start keeps the array's own offset from a
+    boundary of 16 bytes: a view into a larger array is misaligned for vectors on the device too.
+    """
+    offset = int(array.__array_interface__["data"][0]) % 16 // array.itemsize * array.itemsize
+    start = GUARD + -(base + GUARD) % 256 + offset
+    frame = np.full(start + array.nbytes + GUARD, _GUARD_BYTE, np.uint8)
+    frame[start : start + array.nbytes] = np.frombuffer(array.tobytes(), np.uint8)
+    return frame, start
+
+
+def overwritten_guard(frame: NDArray[np.uint8], start: int, nbytes: int) -> int | None:
+    """The offset from the array's start of a guard byte that has changed."""
+    changed = frame != _GUARD_BYTE
+    changed[start : start + nbytes] = False
+    hits = np.flatnonzero(changed)
+    return int(hits[0]) - start if hits.size else None
+
+
+B = TypeVar("B", bound=Buffer)
+
+
+class GenericDevice(Protocol[B]):
     """What runs kernels: a GPU, or the host standing in for one."""
 
     @property
@@ -75,16 +82,16 @@ class Device(Protocol):
         """How many blocks to launch of a kernel whose blocks take one chunk after another."""
         ...
 
-    def upload(self, array: Array) -> Buffer:
+    def upload(self, array: Array) -> B:
         """A copy of the array in C order."""
         ...
 
-    def download(self, buffer: Any) -> Array:
+    def download(self, buffer: B) -> Array:
         """A copy of what an uploaded array now holds, in the shape and dtype it had."""
         ...
 
     def launch(
-        self, kernel: str, grid: int, block: int, arguments: Sequence[Buffer | np.generic]
+        self, kernel: str, grid: int, block: int, arguments: Sequence[B | np.generic]
     ) -> None:
         """Run a kernel; a buffer stands for its address."""
         ...
@@ -92,6 +99,9 @@ class Device(Protocol):
     def adamw_constants(self, h: Hyper, t: int) -> Sequence[float]:
         """The fields of AdamWConstants for step t >= 1."""
         ...
+
+
+Device: TypeAlias = GenericDevice[Any]
 
 
 def require_offered(hyper: Any, offered: Mapping[str, Any]) -> None:
@@ -111,13 +121,9 @@ def chunk_table(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.stack([tensor, begin], axis=1).astype(np.int64)
 
 
-def tensor_table(columns: Iterable[Sequence[Buffer] | NDArray[np.int64]]) -> NDArray[np.int64]:
-    """One row per tensor; buffers stand for their addresses."""
-    table = [
-        column if isinstance(column, np.ndarray) else [buffer.address for buffer in column]
-        for column in columns
-    ]
-    return np.array(table, dtype=np.int64).reshape(len(table), -1).T.copy()
+def addresses_of(buffers: Iterable[Buffer]) -> list[int]:
+    """The address of every buffer."""
+    return [buffer.address for buffer in buffers]
 
 
 def constant_table(
@@ -128,6 +134,70 @@ def constant_table(
     index = [rows.setdefault(key, len(rows)) for key in zip(hypers, steps, strict=True)]
     table = np.array([device.adamw_constants(h, t) for h, t in rows], dtype=np.float32)
     return table, np.array(index, dtype=np.int64)
+
+
+class OptimizerPlan:
+    """The tables of one launch over a fixed list of tensors, kept on the device.
+
+    columns: the addresses of the tensors, one list per pointer of the kernel's row, in its order;
+    the caller keeps what lies there alive. sizes: numbers of elements.
+    """
+
+    def __init__(
+        self, device: Device, columns: Sequence[Sequence[int]], sizes: Sequence[int]
+    ) -> None:
+        self._device = device
+        self._sizes = np.array(sizes, dtype=np.int64)
+        self._columns = np.array(columns, dtype=np.int64).reshape(len(columns), len(sizes))
+        chunks = chunk_table(self._sizes)
+        self._count = len(chunks)
+        self._chunks = device.upload(chunks)
+        self._index: NDArray[np.int64] | None = None
+        self._tensors = self._chunks
+
+    def _tables(
+        self, hypers: Sequence[Hyper], steps: Sequence[int]
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        constants, index = constant_table(self._device, hypers, steps)
+        if self._index is None or not np.array_equal(index, self._index):
+            rows = np.concatenate([self._columns, [self._sizes], [index]]).T
+            self._tensors = self._device.upload(np.ascontiguousarray(rows))
+            self._index = index
+        return self._tensors, self._chunks, self._device.upload(constants)
+
+    def adamw(self, format: str, hypers: Sequence[Hyper], steps: Sequence[int]) -> None:
+        """One step of AdamW; columns p, g, m, v. One Hyper and one step number per tensor."""
+        for h in dict.fromkeys(hypers):
+            require_offered(h, DIALECT)
+        if self._count:
+            arguments = self._tables(hypers, steps)
+            kernel = f"adamw_{format}_kernel"
+            self._device.launch(kernel, self._count, ELEMENTWISE_THREADS, arguments)
+
+    def adamw_8bit(self, hypers: Sequence[Any], steps: Sequence[int]) -> None:
+        """One step of AdamW on codes; columns p, g, m_code, m_absmax, v_code, v_absmax.
+
+        block_size and map have to be the same for all.
+        """
+        for h in dict.fromkeys(hypers):
+            require_offered(h, {**DIALECT_8BIT, **QUANTIZER})
+            if (h.block_size, h.map) != (hypers[0].block_size, hypers[0].map):
+                raise ValueError("all tensors of a plan must have one block_size and one map")
+        if not self._count:
+            return
+        tensors, chunks, constants = self._tables(hypers, steps)
+        signed, m_zero = map_table(True, hypers[0].map)
+        unsigned, v_zero = map_table(False, hypers[0].map)
+        maps = self._device.upload(np.concatenate([signed, unsigned]))
+        scalars = (np.uint32(m_zero), np.uint32(v_zero), np.int32(hypers[0].block_size))
+        arguments = (tensors, chunks, np.int64(self._count), constants, maps, *scalars)
+        _blockwise(self._device, "adamw_8bit_kernel", self._count, arguments)
+
+
+def _blockwise(
+    device: Device, kernel: str, chunks: int, arguments: Sequence[Buffer | np.generic]
+) -> None:
+    device.launch(kernel, min(chunks, device.resident_blocks), BLOCKWISE_THREADS, arguments)
 
 
 @cache
@@ -145,196 +215,21 @@ def map_table(signed: bool, kind: str) -> tuple[NDArray[np.float32], int]:
     return table, dynamic_8bit.code_of_zero(h)
 
 
-def optimizer_step(
-    device: Device, capability: Capability, groups: Sequence[Group]
-) -> list[list[Stepped]]:
-    """One step on every slot of every group, in one launch per block size."""
-    slots = [slot for group in groups for slot in group.slots]
-    hypers = [group.hyper for group in groups for _ in group.slots]
-    stepped = iter(_chosen(STEPS, capability)(device, capability, hypers, slots))
-    return [[next(stepped) for _ in group.slots] for group in groups]
-
-
-def encode(device: Device, capability: Capability, hyper: Any, x: Array) -> dict[str, Array]:
-    """The stored form of the float32 x: code, and for blocks absmax."""
-    encoded: dict[str, Array] = _chosen(ENCODERS, capability)(device, hyper, x)
-    return encoded
-
-
-def decode(device: Device, capability: Capability, hyper: Any, stored: Mapping[str, Array]) -> Array:
-    """The float32 numbers that stored, as encode gives it, stands for."""
-    decoded: Array = _chosen(DECODERS, capability)(device, hyper, stored)
-    return decoded
-
-
-def _chosen(table: Mapping[str, Any], capability: Capability) -> Any:
-    if capability.rule not in table:
-        raise ValueError(
-            f"the CUDA kernels offer {', '.join(sorted(table))} here; "
-            f"got {capability.kind} {capability.rule!r}"
-        )
-    return table[capability.rule]
-
-
-def _uploaded(device: Device, name: str, arrays: Iterable[Array], dtype: Any) -> list[Buffer]:
-    buffers = []
-    for array in arrays:
-        if array.dtype != dtype:
-            raise TypeError(f"{name} must be {np.dtype(dtype)}, got {array.dtype}")
-        buffers.append(device.upload(array))
-    return buffers
-
-
-def _results(
-    device: Device, columns: Mapping[str, Sequence[Buffer]], steps: Sequence[int]
-) -> list[Stepped]:
-    arrays = {name: [device.download(b) for b in column] for name, column in columns.items()}
-    params = arrays.pop("param")
-    return [
-        Stepped(p, {"t": t, **{name: column[i] for name, column in arrays.items()}})
-        for i, (p, t) in enumerate(zip(params, steps, strict=True))
-    ]
-
-
-def _adamw(
-    device: Device, capability: Capability, hypers: Sequence[Hyper], slots: Sequence[Slot]
-) -> list[Stepped]:
-    for h in hypers:
-        require_offered(h, DIALECT)
-    dtype = numpy_dtype(capability.format)
-    steps = [int(slot.state["t"]) + 1 for slot in slots]
-    grads = _uploaded(device, "grad", (s.grad for s in slots), dtype)
-    columns = {"param": _uploaded(device, "param", (s.param for s in slots), dtype)}
-    for name in ("m", "v"):
-        columns[name] = _uploaded(device, name, (s.state[name] for s in slots), np.float32)
-    sizes = np.array([slot.param.size for slot in slots], dtype=np.int64)
-    constants, index = constant_table(device, hypers, steps)
-    tensors = tensor_table((columns["param"], grads, columns["m"], columns["v"], sizes, index))
-    chunks = chunk_table(sizes)
+def coded(
+    device: Device, kernel: str, arrays: Sequence[Buffer], size: int, h: Any, *zero: np.generic
+) -> None:
+    """Quantize or dequantize; arrays x, code and absmax of size elements; h a quantizer's Hyper."""
+    chunks = chunk_table(np.array([size], dtype=np.int64))
     if len(chunks):
-        arguments = [device.upload(table) for table in (tensors, chunks, constants)]
-        kernel = f"adamw_{capability.format}_kernel"
-        device.launch(kernel, len(chunks), ELEMENTWISE_THREADS, arguments)
-    return _results(device, columns, steps)
+        tensors = device.upload(np.array([[*addresses_of(arrays), size]], dtype=np.int64))
+        maps = device.upload(map_table(h.signed, h.map)[0])
+        plan = (tensors, device.upload(chunks), np.int64(len(chunks)))
+        _blockwise(device, kernel, len(chunks), (*plan, maps, *zero, np.int32(h.block_size)))
 
 
-_STATE_8BIT = {"m_code": np.uint8, "m_absmax": np.float32, "v_code": np.uint8, "v_absmax": np.float32}
-
-
-def _adamw_8bit(
-    device: Device, capability: Capability, hypers: Sequence[Any], slots: Sequence[Slot]
-) -> list[Stepped]:
-    for h in hypers:
-        require_offered(h, {**DIALECT_8BIT, **QUANTIZER})
-    float32 = np.dtype(np.float32)
-    steps = [int(slot.state["t"]) + 1 for slot in slots]
-    grads = _uploaded(device, "grad", (s.grad for s in slots), float32)
-    columns = {"param": _uploaded(device, "param", (s.param for s in slots), float32)}
-    for name, dtype in _STATE_8BIT.items():
-        columns[name] = _uploaded(device, name, (s.state[name] for s in slots), dtype)
-    for key in dict.fromkeys((h.block_size, h.map) for h in hypers):
-        members = [i for i, h in enumerate(hypers) if (h.block_size, h.map) == key]
-        sizes = np.array([slots[i].param.size for i in members], dtype=np.int64)
-        constants, index = constant_table(
-            device, [hypers[i] for i in members], [steps[i] for i in members]
-        )
-        pointers = [[column[i] for i in members] for column in (grads, *columns.values())]
-        pointers[0], pointers[1] = pointers[1], pointers[0]
-        tensors, chunks = tensor_table((*pointers, sizes, index)), chunk_table(sizes)
-        if not len(chunks):
-            continue
-        (signed, m_zero), (unsigned, v_zero) = map_table(True, key[1]), map_table(False, key[1])
-        _blockwise(
-            device,
-            "adamw_8bit_kernel",
-            (tensors, chunks),
-            (constants, np.concatenate([signed, unsigned])),
-            (np.uint32(m_zero), np.uint32(v_zero), np.int32(key[0])),
-        )
-    return _results(device, columns, steps)
-
-
-def _blockwise(
-    device: Device,
-    kernel: str,
-    plan: tuple[NDArray[np.int64], NDArray[np.int64]],
-    tables: Sequence[Array],
-    scalars: Sequence[np.generic],
-) -> None:
-    count = len(plan[1])
-    arguments = [
-        *map(device.upload, plan),
-        np.int64(count),
-        *map(device.upload, tables),
-        *scalars,
-    ]
-    device.launch(kernel, min(count, device.resident_blocks), BLOCKWISE_THREADS, arguments)
-
-
-STEPS: Mapping[str, Callable[..., list[Stepped]]] = {"adamw": _adamw, "adamw_8bit": _adamw_8bit}
-
-
-def _coded(
-    device: Device, kernel: str, x: Buffer, code: Buffer, absmax: Buffer, size: int, h: Any
-) -> None:
-    sizes = np.array([size], dtype=np.int64)
-    plan = (tensor_table(([x], [code], [absmax], sizes)), chunk_table(sizes))
-    table, zero = map_table(h.signed, h.map)
-    scalars: list[np.generic] = [np.int32(h.block_size)]
-    if kernel == "dynamic_8bit_quantize_kernel":
-        scalars.insert(0, np.uint32(zero))
-    if size:
-        _blockwise(device, kernel, plan, (table,), scalars)
-
-
-def _encode_dynamic_8bit(device: Device, h: Any, x: Array) -> dict[str, Array]:
-    require_offered(h, QUANTIZER)
-    [source] = _uploaded(device, "x", [x], np.float32)
-    code = device.upload(np.zeros(x.shape, np.uint8))
-    absmax = device.upload(np.zeros(-(-x.size // h.block_size), np.float32))
-    _coded(device, "dynamic_8bit_quantize_kernel", source, code, absmax, x.size, h)
-    return {"code": device.download(code), "absmax": device.download(absmax)}
-
-
-def _decode_dynamic_8bit(device: Device, h: Any, stored: Mapping[str, Array]) -> Array:
-    shape, size = stored["code"].shape, stored["code"].size
-    blocks = -(-size // h.block_size)
-    if stored["absmax"].size != blocks:
-        raise ValueError(f"absmax must have {blocks} elements, got {stored['absmax'].size}")
-    [code] = _uploaded(device, "code", [stored["code"]], np.uint8)
-    [absmax] = _uploaded(device, "absmax", [stored["absmax"]], np.float32)
-    x = device.upload(np.zeros(shape, np.float32))
-    _coded(device, "dynamic_8bit_dequantize_kernel", x, code, absmax, size, h)
-    return device.download(x)
-
-
-def _encode_bfloat16(device: Device, h: Any, x: Array) -> dict[str, Array]:
-    require_offered(h, {"rounding": "nearest_even", "overflow": "infinity"})
-    [source] = _uploaded(device, "x", [x], np.float32)
-    code = device.upload(np.zeros(x.shape, np.uint16))
-    _elementwise(device, "bfloat16_encode_kernel", source, code, x.size)
-    return {"code": device.download(code)}
-
-
-def _decode_bfloat16(device: Device, h: Any, stored: Mapping[str, Array]) -> Array:
-    [code] = _uploaded(device, "code", [stored["code"]], np.uint16)
-    x = device.upload(np.zeros(stored["code"].shape, np.float32))
-    _elementwise(device, "bfloat16_decode_kernel", code, x, stored["code"].size)
-    return device.download(x)
-
-
-def _elementwise(device: Device, kernel: str, source: Buffer, target: Buffer, size: int) -> None:
+def elementwise(device: Device, kernel: str, source: Buffer, target: Buffer, size: int) -> None:
+    """Run a kernel that takes every element of source to the same of target."""
     blocks = -(-size // ELEMENTWISE_THREADS)
     if blocks:
         grid = min(blocks, device.resident_blocks)
         device.launch(kernel, grid, ELEMENTWISE_THREADS, (source, target, np.int64(size)))
-
-
-ENCODERS: Mapping[str, Callable[..., dict[str, Array]]] = {
-    "bfloat16": _encode_bfloat16,
-    "dynamic_8bit": _encode_dynamic_8bit,
-}
-DECODERS: Mapping[str, Callable[..., Array]] = {
-    "bfloat16": _decode_bfloat16,
-    "dynamic_8bit": _decode_dynamic_8bit,
-}

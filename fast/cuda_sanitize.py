@@ -1,9 +1,9 @@
 """Runs the CUDA kernels under the host's sanitizers: races, overruns, undefined behaviour, no GPU.
 
-A sanitizer has to be in a program from its start, so the launches are recorded here and replayed by a
-program that holds the kernels alone. ThreadSanitizer is told of every fiber and of what CUDA orders:
-barriers, __syncwarp, fences, and nothing else. Two accesses to shared or global memory that only the
-schedule kept apart are then a race, also when the numbers were right.
+A sanitizer has to be in a program from its start, so the launches are recorded here and replayed
+by a program that holds the kernels alone. ThreadSanitizer is told of every fiber and of what CUDA
+orders: barriers, __syncwarp, fences, and nothing else. Two accesses to shared or global memory that
+only the schedule kept apart are then a race, also when the numbers were right.
 
 ``python -m truestep.fast.cuda_sanitize`` checks the shipped kernels.
 """
@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from truestep.fast import cuda_build, cuda_plan
-from truestep.fast.cuda_on_cpu import ORDERS, Device, Library, Schedule, build
+from truestep.fast import cuda_adapter, cuda_build, cuda_plan
+from truestep.fast.cuda_on_cpu import ORDERS, Buffer, Device, Library, Schedule, build
 from truestep.fast.protocol import Array, Group, Slot, numpy_dtype
 from truestep.reference.optimizers import adamw, adamw_8bit
 from truestep.reference.quantizers import bfloat16, dynamic_8bit
@@ -52,19 +52,20 @@ class Recorder:
 
     device: Device
     events: list[bytes] = field(default_factory=list)
+    buffers: list[Buffer] = field(default_factory=list)
 
     @property
     def resident_blocks(self) -> int:
         """As the device it stands before."""
         return self.device.resident_blocks
 
-    def upload(self, array: Array) -> object:
-        """A copy of the array; addresses of earlier buffers in an int64 array stay such addresses."""
+    def upload(self, array: Array) -> Buffer:
+        """A copy of the array; in an int64 array, addresses of earlier buffers stay that."""
         buffer = self.device.upload(array)
         addresses = []
         if array.dtype == np.int64:
             for at, value in enumerate(np.ravel(array)):
-                for number, other in enumerate(self.device.buffers[:-1]):
+                for number, other in enumerate(self.buffers):
                     if other.address <= value <= other.address + other.view.nbytes:
                         addresses.append((8 * at, number, int(value) - other.address))
                         break
@@ -72,24 +73,24 @@ class Recorder:
         head = struct.pack("<cIQ", b"U", buffer.address % 16, len(content))
         tail = b"".join(struct.pack("<QIQ", *address) for address in addresses)
         self.events.append(head + content + struct.pack("<I", len(addresses)) + tail)
+        self.buffers.append(buffer)
         return buffer
 
-    def download(self, buffer: object) -> Array:
+    def download(self, buffer: Buffer) -> Array:
         """What the buffer now holds."""
-        return self.device.download(buffer)  # type: ignore[arg-type]
+        return self.device.download(buffer)
 
     def launch(
         self,
         kernel: str,
-        grid: int | tuple[int, int, int],
-        block: int | tuple[int, int, int],
-        arguments: Sequence[object],
+        grid: int,
+        block: int,
+        arguments: Sequence[Buffer | np.generic],
     ) -> None:
         """Run the kernel and note it."""
         schedule = self.device.schedule
-        sizes = [size if isinstance(size, tuple) else (size, 1, 1) for size in (grid, block)]
         event = struct.pack("<cI", b"L", len(kernel)) + kernel.encode()
-        event += struct.pack("<6I", *sizes[0], *sizes[1])
+        event += struct.pack("<6I", grid, 1, 1, block, 1, 1)
         event += struct.pack("<qiQ", 0, ORDERS.index(schedule.order), schedule.seed)
         event += struct.pack("<I", len(arguments))
         for argument in arguments:
@@ -97,10 +98,10 @@ class Recorder:
                 content = argument.tobytes()
                 event += struct.pack("<BI", 0, len(content)) + content
             else:
-                number = next(i for i, b in enumerate(self.device.buffers) if b is argument)
+                number = self.buffers.index(argument)
                 event += struct.pack("<BI", 1, number)
         self.events.append(event)
-        self.device.launch(kernel, grid, block, arguments)  # type: ignore[arg-type]
+        self.device.launch(kernel, grid, block, arguments)
 
     def adamw_constants(self, h: cuda_plan.Hyper, t: int) -> list[float]:
         """As the device."""
@@ -155,7 +156,7 @@ def use_every_kernel(device: Recorder) -> None:
         x = rng.standard_normal(n + 1).astype(numpy_dtype(dtype))
         return x[1:] if n == sizes[-2] else x[:n]
 
-    for capability in cuda_plan.CAPABILITIES:
+    for capability in cuda_adapter.CAPABILITIES:
         if capability.rule == "adamw":
             h = adamw.Hyper(decay="before")
             slots = [
@@ -166,18 +167,18 @@ def use_every_kernel(device: Recorder) -> None:
                 )
                 for n in sizes
             ]
-            cuda_plan.optimizer_step(device, capability, [Group(h, slots)])
+            cuda_adapter.optimizer_step(device, capability, [Group(h, slots)])
         for block_size in (64, 256, 512) if capability.rule == "adamw_8bit" else ():
             h8 = adamw_8bit.Hyper(decay="before", block_size=block_size)
             slots = [Slot(values(n), values(n), _coded_state(h8, n)) for n in (*sizes, 4096 * 4)]
-            cuda_plan.optimizer_step(device, capability, [Group(h8, slots)])
+            cuda_adapter.optimizer_step(device, capability, [Group(h8, slots)])
         if capability.rule == "bfloat16":
-            stored = cuda_plan.encode(device, capability, bfloat16.Hyper(), values(sizes[-1]))
-            cuda_plan.decode(device, capability, bfloat16.Hyper(), stored)
+            stored = cuda_adapter.encode(device, capability, bfloat16.Hyper(), values(sizes[-1]))
+            cuda_adapter.decode(device, capability, bfloat16.Hyper(), stored)
         for block_size in (128, 2048) if capability.rule == "dynamic_8bit" else ():
             hq = dynamic_8bit.Hyper(block_size=block_size)
-            stored = cuda_plan.encode(device, capability, hq, values(4096 * 4 + 5))
-            cuda_plan.decode(device, capability, hq, stored)
+            stored = cuda_adapter.encode(device, capability, hq, values(4096 * 4 + 5))
+            cuda_adapter.decode(device, capability, hq, stored)
 
 
 def _coded_state(h: adamw_8bit.Hyper, n: int) -> dict[str, Array | int]:

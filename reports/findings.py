@@ -19,11 +19,12 @@ FIELDS = (
 def findings_for(
     backend: str, spec: str, checks: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Findings whose library the backend wraps, each with the failing checks that it explains."""
+    """Findings about judged rules of the library that the backend wraps, with the checks they explain."""
     failing = [check["id"] for check in checks if check["verdict"] in FAILING]
+    rules = {"", *(check["rule"] for check in checks)}
     found = []
     for finding in _table():
-        if _wraps(backend, spec, finding.library):
+        if finding.rule in rules and _wraps(backend, spec, finding.library):
             explained = [name for name in failing if fnmatchcase(name, finding.check_glob)]
             fields = {field: str(getattr(finding, field)) for field in FIELDS}
             found.append({**fields, "checks": explained})

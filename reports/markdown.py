@@ -47,14 +47,12 @@ def _backend(name: str, document: Certificate) -> list[str]:
         if len(failing) > _MOST_FAILURES:
             lines.append(f"| ... and {len(failing) - _MOST_FAILURES} more | | |")
         lines.append("")
-        for check in failing[:_MOST_FAILURES]:
-            lines += _failure(check)
-    for finding in document["findings"]:
-        lines.append(
-            f"- Finding: **{_escape(finding['title'])}** ({_escape(finding['library'])} "
-            f"{_escape(finding['versions'])})"
-        )
-    if document["findings"]:
+        groups = [group for group in summary.groups([document]) if group.failing]
+        for group in groups[:_MOST_FAILURES]:
+            lines += _failure(group.failing[0])
+    explaining = [finding for finding in document["findings"] if finding["checks"]]
+    lines += [f"- Known finding: **{_escape(finding['title'])}**" for finding in explaining]
+    if explaining:
         lines.append("")
     run = (
         f"Backend `{_code(name)}`, level {document['level']}, seed {document['seed']}, suite "

@@ -157,14 +157,15 @@ def _findings(
     named: Sequence[tuple[str, Certificate]], found: Sequence[Group]
 ) -> list[dict[str, Any]]:
     anchors = {(g.backend, check["id"]): g.anchor for g in found for check in g.checks}
-    return [
+    shown = [
         {
             **finding,
             "backend": name,
-            "anchor": f"finding-{number}",
             "links": [(i, anchors[name, i]) for i in finding["checks"] if (name, i) in anchors],
         }
-        for number, (name, finding) in enumerate(
-            (name, finding) for name, document in named for finding in document["findings"]
-        )
+        for name, document in named
+        for finding in document["findings"]
     ]
+    # What fails on this page comes first.
+    shown.sort(key=lambda finding: not finding["links"])
+    return [{**finding, "anchor": f"finding-{number}"} for number, finding in enumerate(shown)]

@@ -202,7 +202,10 @@ def matrices(found: Sequence[Group]) -> list[Matrix]:
             by_place[group.rule, column] = group
         # Groups come sorted by rule first; the columns of one backend must stay together.
         position = {group.backend: group.position for group in found}
-        across = sorted(columns, key=lambda c: (position[c[0]], _column_rank(c[1])))
+        ran = {
+            place[1] for place, g in by_place.items() if g.verdict not in ("not_run", "unsupported")
+        }
+        across = sorted(columns, key=lambda c: (position[c[0]], c not in ran, _column_rank(c[1])))
         rules = dict.fromkeys(rule for rule, _ in by_place)
         rows = [(rule, [by_place.get((rule, column)) for column in across]) for rule in rules]
         tables.append(Matrix(kind, KINDS.get(kind, kind.capitalize()), across, rows))

@@ -125,30 +125,36 @@ def init(h: Hyper, p: Array) -> State:
     return State(t=0, m_code=m_code, m_absmax=absmax, v_code=v_code, v_absmax=absmax.copy())
 
 
-def moments_and_param(h: Hyper, s: State, p: Array, g: Array) -> tuple[Array, Array, Array]:
-    """The new m and v before they are encoded, and the new p."""
-    t = s.t + 1
+def decoded(h: Hyper, s: State) -> tuple[Array, Array]:
+    """The moments that a state stands for."""
     m = dynamic_8bit.decode(quantizer(h, signed=True), s.m_code, s.m_absmax)
     v = dynamic_8bit.decode(quantizer(h, signed=False), s.v_code, s.v_absmax)
+    return m, v
+
+
+def update(
+    h: Hyper, t: int, m: Array, v: Array, p: Array, g: Array
+) -> tuple[Array, Array, Array]:
+    """Step t from decoded moments: the new m and v before they are encoded, and the new p."""
     if h.maximize:
         g = -g
     m = h.beta1 * m + (1 - h.beta1) * g
     v = h.beta2 * v + (1 - h.beta2) * (g * g)
     m_hat = m / (1 - h.beta1**t)
     v_hat = v / (1 - h.beta2**t)
-    update = m_hat / (np.sqrt(v_hat) + h.eps)
+    move = m_hat / (np.sqrt(v_hat) + h.eps)
     if h.decay == "unscaled":
-        p = p - (h.lr * update + h.weight_decay * p)
+        p = p - (h.lr * move + h.weight_decay * p)
     elif h.decay == "before":
-        p = p * (1 - h.lr * h.weight_decay) - h.lr * update
+        p = p * (1 - h.lr * h.weight_decay) - h.lr * move
     else:
-        p = (p - h.lr * update) * (1 - h.lr * h.weight_decay)
+        p = (p - h.lr * move) * (1 - h.lr * h.weight_decay)
     return m, v, p
 
 
 def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     """One step from state s at p with gradient g: the new state and the new p."""
-    m, v, p = moments_and_param(h, s, p, g)
+    m, v, p = update(h, s.t + 1, *decoded(h, s), p, g)
     m_code, m_absmax = dynamic_8bit.encode(quantizer(h, signed=True), m)
     v_code, v_absmax = dynamic_8bit.encode(quantizer(h, signed=False), v)
     return State(s.t + 1, m_code, m_absmax, v_code, v_absmax), p

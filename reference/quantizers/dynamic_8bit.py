@@ -128,6 +128,28 @@ def _map(signed: bool, fused: bool) -> Array:
     return np.sort(np.array(values, np.float64))
 
 
+@cache
+def _bands(signed: bool, fused: bool) -> tuple[Array, Array]:
+    q = _map(signed, fused)
+    t, gap = (q[:-1] + q[1:]) / 2, np.diff(q)
+    nearest = t.astype(np.float32).astype(np.float64)
+    # |x| - |q| is exact for x within a factor of two of q (Sterbenz), so that only other residuals err.
+    least = np.minimum(np.abs(q[:-1]), np.abs(q[1:]))
+    exact = (gap.astype(np.float32) == gap) & (np.abs(t) <= 2 * least)
+    residual = np.where(exact, 0.0, 2.0**-24 * gap)
+    return np.minimum(nearest, t - residual), np.maximum(nearest, t + residual)
+
+
+def threshold_bands(h: Hyper) -> tuple[Array, Array]:
+    """Between which numbers a faithful float32 kernel's threshold lies, for each of the 255.
+
+    It compares the quotient with the midpoint rounded to float32, or the residual x - q_low with
+    half the gap, which is exact unless q_low is far smaller than the gap.
+    """
+    below, above = _bands(h.signed, h.map == "fused")
+    return below.copy(), above.copy()
+
+
 def code_of_zero(h: Hyper) -> int:
     """The code whose value is 0: 127 in the signed map, 0 in the unsigned."""
     return 127 if h.signed else 0
@@ -197,10 +219,10 @@ def admissible(
     absmax: the kernel's own, itself judged before. error: by how much the kernel's x may differ
     from x. An element with the interval (0, 255) is not judged.
 
-    With u = 2^-24 the kernel's quotient is x / absmax (1 + d): |d| <= 2 u division_ulps, and with a
-    reciprocal first one more factor 1 + u. It meets a threshold t known to u max(|t|, gap): the
-    float32 midpoint of two values errs by u |t|; a residual x - q_low against gap / 2 errs by
-    u gap / 2 on either side. Outside of these bands the code is certain.
+    With u = 2^-24 the kernel's quotient is x / absmax (1 + d): |d| <= 2 u division_ulps, none where
+    absmax is a power of two, and with a reciprocal first one more factor 1 + u. It meets a threshold
+    t somewhere in `threshold_bands`. Outside of the bands the code is certain, and so it is on a
+    band that is one number, where the dialect breaks the tie.
     """
     a = per_element(h, absmax, x.shape)
     u = 2.0**-24
@@ -209,6 +231,9 @@ def admissible(
         quotient, product = np.maximum(u, 2.0**-150 * a), u
     # 2^-50 is for the few float64 roundings of this check itself.
     relative = (1 + 2 * division_ulps * quotient) * (1 + product) - 1 + 2.0**-50
+    normal = (a >= 2.0**-126) & (a <= 2.0**126)
+    exactly = normal & (np.frexp(np.where(np.isfinite(a), a, 1.0))[0] == 0.5) & (division_ulps == 0.5)
+    relative = np.where(exactly & (np.abs(x) >= 2.0**-100 * a), 0.0, relative)
     slack = np.asarray(error, np.float64)
     if flush_subnormals:
         slack = slack + np.where(np.abs(x) < 2.0**-126, np.abs(x), 0.0)
@@ -216,10 +241,18 @@ def admissible(
     scale = np.where((a > 0) & np.isfinite(a), a, 1.0)
     lowest, highest = (y - slack) / scale, (y + slack) / scale
     lowest, highest = lowest - relative * np.abs(lowest), highest + relative * np.abs(highest)
-    t, q = thresholds(h), all_values(h)
-    band = u * np.maximum(np.abs(t), np.diff(q))
-    low = _count(lambda code: (t + band)[code] < lowest, x.shape)
-    high = _count(lambda code: (t - band)[code] <= highest, x.shape)
+    below, above = threshold_bands(h)
+    # Where a band is one number, a quotient on it goes up, down, or up from odd codes to even ones.
+    single = below == above
+    even = np.arange(255) % 2 == 1
+    up = {"lower": np.zeros(255, bool), "upper": np.ones(255, bool), "even": even}[h.ties]
+    up, down = single & up, single & ~up
+    low = _count(
+        lambda k: (above[k] < lowest) | (up[k] & (above[k] == lowest)), x.shape
+    )
+    high = _count(
+        lambda k: (below[k] < highest) | (~down[k] & (below[k] == highest)), x.shape
+    )
     if h.zero_block == "first_code":
         low, high = np.where(a == 0, 0, low), np.where(a == 0, 0, high)
     # Beyond these limits 1 / a over- or underflows, or is outside the range of a fast division.

@@ -111,7 +111,7 @@ def test_votes_and_shuffles_respect_masks(schedule):
 
 @every_schedule
 def test_active_mask_names_the_lanes_that_came_the_same_way(schedule):
-    """Each branch's lanes see each other and nobody else; absent lanes of a short warp are not named."""
+    """Each branch's lanes see each other only; absent lanes of a short warp are not named."""
     out = np.zeros(42, np.uint32)
     run("active_mask_kernel", [out], schedule, block=42)
     for start in (0, 32):
@@ -280,7 +280,7 @@ def test_one_seed_is_one_schedule(seed, workers):
 
 
 def test_bfloat16_agrees_with_nvidias_conversion():
-    """Every sign and exponent with mantissas around each tie, and nan: the same codes as NVIDIA's."""
+    """Every sign and exponent, around each tie, and nan: the same codes as NVIDIA's."""
     upper = np.arange(2**16, dtype=np.uint32) << 16
     lower = np.array([0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF], dtype=np.uint32)
     x = (upper[:, None] | lower).reshape(-1).view(np.float32)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from truestep.fast import cuda_build, cuda_plan
+from truestep.fast import cuda_adapter, cuda_build, cuda_plan
 from truestep.fast.cuda_on_cpu import Schedule
 from truestep.fast.cuda_sanitize import SANITIZERS, Recorder, Report, sanitize, use_every_kernel
 from truestep.fast.protocol import Array, BackendUnavailable
@@ -83,12 +83,12 @@ def test_a_race_with_right_numbers_is_reported(tmp_path):
     text = header.read_text()
     assert text.count(barrier) == 1
     header.write_text(text.replace(barrier, ""))
-    [capability] = [c for c in cuda_plan.CAPABILITIES if c.rule == "dynamic_8bit"]
+    [capability] = [c for c in cuda_adapter.CAPABILITIES if c.rule == "dynamic_8bit"]
     x = np.sin(np.arange(4 * cuda_plan.CHUNK)).astype(np.float32)
 
     def quantize(device: Recorder) -> None:
         # Few blocks for many chunks: the second chunk reuses the scratch of the first.
-        recorded.update(cuda_plan.encode(device, capability, h, x))
+        recorded.update(cuda_adapter.encode(device, capability, h, x))
 
     h, recorded = dynamic_8bit.Hyper(block_size=512), {}
     found = report(

@@ -1,0 +1,15 @@
+"""Backends by name of fault or rule, for ``truestep certify truestep.properties.museum.backends:NAME``."""
+
+from __future__ import annotations
+
+from truestep.properties.museum import FAULTS
+from truestep.properties.museum.fault import MuseumBackend
+from truestep.properties.museum.kernels import KERNELS
+
+
+def __getattr__(name: str) -> MuseumBackend:
+    if name in FAULTS:
+        return MuseumBackend(FAULTS[name].rule, FAULTS[name])
+    if name in KERNELS:
+        return MuseumBackend(name)
+    raise AttributeError(f"the museum has no {name!r}")
