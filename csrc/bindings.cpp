@@ -127,6 +127,23 @@ void adamw_8bit(Table p, Table g, Table m_code, Table m_absmax, Table v_code, Ta
                   m_map, v_map, block_size, threads);
 }
 
+void stream_8bit(Table p, Table g, Table m_code, Table m_absmax, Table v_code, Table v_absmax,
+                 Table sizes, ConstantTable constants, Indices index, int threads) {
+  const cpu::TensorList list = tensor_list(sizes, constants, index);
+  require_addresses("p", p, sizes, 4);
+  require_addresses("g", g, sizes, 4);
+  require_addresses("m_code", m_code, sizes, 1);
+  require_addresses("m_absmax", m_absmax, sizes, 4);
+  require_addresses("v_code", v_code, sizes, 1);
+  require_addresses("v_absmax", v_absmax, sizes, 4);
+  require_threads(threads);
+  const nb::gil_scoped_release unlocked;
+  cpu::stream_8bit(list,
+                   {p.data(), g.data(), m_code.data(), m_absmax.data(), v_code.data(),
+                    v_absmax.data()},
+                   threads);
+}
+
 // n, once code and absmax fit it.
 std::int64_t require_blocks(std::size_t n, std::size_t codes, std::size_t absmaxima,
                             std::int64_t block_size, int threads) {
@@ -243,4 +260,10 @@ NB_MODULE(_core, module) {
              "v_absmax"_a, "sizes"_a, "constants"_a, "constant_index"_a, "m_map"_a, "v_map"_a,
              "block_size"_a, "threads"_a = 0,
              "One step in place on float32 tensors with block-wise 8-bit moments.");
+  module.def("stream_float32", &adamw<cpu::stream_float32, 4>, "p"_a, "g"_a, "m"_a, "v"_a,
+             "sizes"_a, "constants"_a, "constant_index"_a, "threads"_a = 0,
+             "Add g to p, m and v: the memory traffic of adamw_float32.");
+  module.def("stream_8bit", &stream_8bit, "p"_a, "g"_a, "m_code"_a, "m_absmax"_a, "v_code"_a,
+             "v_absmax"_a, "sizes"_a, "constants"_a, "constant_index"_a, "threads"_a = 0,
+             "Add g to p and small numbers to the codes: the memory traffic of adamw_8bit.");
 }

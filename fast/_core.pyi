@@ -74,3 +74,25 @@ def adamw_8bit(
     block_size: int,
     threads: int = 0,
 ) -> None: ...
+def stream_float32(
+    p: NDArray[np.int64],
+    g: NDArray[np.int64],
+    m: NDArray[np.int64],
+    v: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    constants: NDArray[np.float32],
+    constant_index: NDArray[np.int32],
+    threads: int = 0,
+) -> None: ...
+def stream_8bit(
+    p: NDArray[np.int64],
+    g: NDArray[np.int64],
+    m_code: NDArray[np.int64],
+    m_absmax: NDArray[np.int64],
+    v_code: NDArray[np.int64],
+    v_absmax: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    constants: NDArray[np.float32],
+    constant_index: NDArray[np.int32],
+    threads: int = 0,
+) -> None: ...

@@ -173,6 +173,11 @@ class AdamW:
         table = constant_table(len(self._sizes), hyper, t)
         self._kernel(**self._addresses, sizes=self._sizes, **table, threads=threads)
 
+    def stream(self, threads: int = 0) -> None:
+        """The memory traffic of a float32 step, next to no arithmetic: it spoils the tensors."""
+        table = constant_table(len(self._sizes), adamw.Hyper(decay="before"), 1)
+        _core.stream_float32(**self._addresses, sizes=self._sizes, **table, threads=threads)
+
 
 class AdamW8bit:
     """AdamW in place on moments kept as block-wise dynamic 8-bit codes, decay before the step.
@@ -229,6 +234,11 @@ class AdamW8bit:
         _core.adamw_8bit(
             **self._addresses, sizes=self._sizes, **table, **self._fixed, threads=threads
         )
+
+    def stream(self, threads: int = 0) -> None:
+        """The memory traffic of a step, next to no arithmetic: it spoils the tensors."""
+        table = constant_table(len(self._sizes), adamw.Hyper(decay="before"), 1)
+        _core.stream_8bit(**self._addresses, sizes=self._sizes, **table, threads=threads)
 
 
 def quantize(

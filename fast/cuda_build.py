@@ -1,6 +1,6 @@
 """Finds the CUDA sources and NVIDIA's files, and compiles the sources for the host.
 
-Results are cached by a hash of everything that went in, in $TRUESTEP_CACHE, else in the user's cache
+Results are cached by a hash of all that went in, in $TRUESTEP_CACHE, else in the user's cache
 folder, so that a source tree or a changed copy of one is compiled only once.
 """
 

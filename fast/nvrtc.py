@@ -30,7 +30,6 @@ def nvrtc_library() -> ctypes.CDLL:
 def options(chosen: cuda_build.Sources) -> list[str]:
     """What every compilation for a GPU is given; the architecture comes on top."""
     return [
-        "--std=c++17",
         # Each operation of the sources is one rounding, on the GPU as on the CPU.
         "--fmad=false",
         f"-I{chosen.root}",

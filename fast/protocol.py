@@ -89,6 +89,19 @@ class OptimizerBackend(Backend, Protocol):
         ...
 
 
+class QuantizerBackend(Backend, Protocol):
+    """A backend that offers capabilities of kind "quantizer"."""
+
+    def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
+        """What is stored of the float32 x: "code", unsigned integers shaped like x, and of block formats
+        "absmax", one float32 per block."""
+        ...
+
+    def decode(self, capability: Capability, hyper: Any, stored: Mapping[str, Array]) -> Array:
+        """The float32 numbers, shaped like the codes, that stored stands for."""
+        ...
+
+
 class BackendUnavailable(RuntimeError):
     """A backend cannot run here: a library is missing, or a device. Reported as "not run"."""
 

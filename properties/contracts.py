@@ -68,6 +68,21 @@ def agreement(
     return _verdict(left, right.astype(np.float64), limit, ~np.isinf(limit), 0.0)
 
 
+def membership(code: NDArray[Any], low: NDArray[Any], high: NDArray[Any], codes: int) -> Judgement:
+    """Judge codes by the interval of those that a faithful kernel may give.
+
+    An interval of all codes is not judged. The utilisation is 0 inside and infinite outside; got and
+    oracle are codes, the oracle the middle of the interval.
+    """
+    if code.shape != low.shape:
+        raise ValueError(f"code has shape {code.shape}, expected {low.shape}")
+    x = code.astype(np.float64)
+    inside = (x >= low) & (x <= high)
+    judged = ~((low == 0) & (high == codes - 1))
+    due = np.where(inside, x, np.rint((low + high) / 2))
+    return _verdict(x, due, np.zeros(x.shape), judged, 0.0)
+
+
 def _verdict(got: Any, due: Any, bound: Any, judged: Any, oracle_fraction: float) -> Judgement:
     x, v = got.astype(np.float64), np.asarray(due)
     with np.errstate(all="ignore"):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from truestep.fast.protocol import Capability
-from truestep.properties import optimizer_checks
+from truestep.properties import optimizer_checks, quantizer_checks
 from truestep.properties.results import CheckResult, Verdict
 
 LEVELS = ("smoke", "standard", "deep")
@@ -27,6 +27,9 @@ class Kind:
 KINDS = {
     "optimizer": Kind(
         optimizer_checks.names, optimizer_checks.run, optimizer_checks.replay_case
+    ),
+    "quantizer": Kind(
+        quantizer_checks.names, quantizer_checks.run, quantizer_checks.replay_case
     ),
 }
 

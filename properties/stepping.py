@@ -14,13 +14,13 @@ from truestep.fast.protocol import Capability, Group, Slot, Stepped
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.lift import lifted_hyper, lifted_state
-from truestep.properties.arithmetic.profiles import PROFILES, Arithmetic, arithmetic_of
+from truestep.properties import quantized_state
+from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.cases.optimizer import GroupCase, OptimizerCase, SlotCase, gradient_at
 from truestep.properties.cases.tensors import array, laid_out, values
 from truestep.properties.contracts import Judgement, judge
 from truestep.reference.optimizers import OPTIMIZERS, Rule
 
-ORACLE = PROFILES["oracle"]
 
 
 class BackendFault(AssertionError):
@@ -201,6 +201,12 @@ def _judged(
     rule, reread = reading
     hyper = reread(group.hyper)
     out: list[Judged] = []
+    if rule is OPTIMIZERS["adamw_8bit"]:
+        for j, (slot, new) in enumerate(zip(group.slots, results, strict=True)):
+            _judge_count(int(new.state["t"]), int(slot.state["t"]) + 1, (*place, j))
+            for name, judgement in quantized_state.judgements(hyper, slot, new, arithmetic):
+                out.append(Judged(*place, j, name, judgement))
+        return out
     for members in _evaluated_together(rule, group.slots):
         joined = _joined([group.slots[j] for j in members])
         expected = evaluate(rule, hyper, joined, arithmetic)
@@ -217,12 +223,18 @@ def _judged(
                     if part is not None:
                         bound, truth = (x[part].reshape(got.shape) for x in (bound, truth))
                     out.append(Judged(*place, j, name, judge(got, bound, truth)))
-                elif int(got) != int(bound):  # type: ignore[call-overload]
-                    raise BackendFault(
-                        f"{name} is {int(got)} after a step from {group.slots[j].state[name]}, "
-                        f"expected {bound} (step {place[0]}, group {place[1]}, slot {j})"
-                    )
+                else:
+                    _judge_count(int(got), int(bound), (*place, j))  # type: ignore[call-overload]
     return out
+
+
+def _judge_count(got: int, due: int, place: tuple[int, int, int]) -> None:
+    if got != due:
+        step, group, slot = place
+        raise BackendFault(
+            f"t is {got} after a step from {due - 1}, expected {due} "
+            f"(step {step}, group {group}, slot {slot})"
+        )
 
 
 def _evaluated_together(rule: Rule, slots: Sequence[Slot]) -> list[list[int]]:

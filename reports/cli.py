@@ -25,7 +25,14 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="truestep", message="%(prog)s %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=lambda context, _, wanted: _version(context, wanted),
+    help="Show the version and exit.",
+)
 def commands() -> None:
     """Judge kernels of optimizers, schedules and quantizers against what their definitions say.
 
@@ -129,6 +136,15 @@ def report(certificate: tuple[Path, ...], out: Path) -> int:
     page = write_report([read(path) for path in certificate], out, "report")
     click.echo(page)
     return 0
+
+
+def _version(context: click.Context, wanted: bool) -> None:
+    """Works from a source tree too, where click's own option finds no distribution."""
+    if wanted:
+        from truestep.reports.environment import suite
+
+        click.echo(f"truestep {suite()['version']}")
+        context.exit()
 
 
 def read(path: Path) -> Certificate:

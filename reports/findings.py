@@ -19,7 +19,7 @@ FIELDS = (
 def findings_for(
     backend: str, spec: str, checks: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Findings about judged rules of the library that the backend wraps, with the checks they explain."""
+    """Findings about the run's rules and the backend's library, with the checks each explains."""
     failing = [check["id"] for check in checks if check["verdict"] in FAILING]
     rules = {"", *(check["rule"] for check in checks)}
     found = []

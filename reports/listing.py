@@ -47,7 +47,7 @@ TOPICS: dict[str, Callable[[], list[Entry]]] = {
     "schedules": lambda: _rules("schedules"),
     "quantizers": lambda: _rules("quantizers"),
     "backends": _backends,
-    "laws": lambda: _described("truestep.properties.laws", "LAWS"),
+    "laws": lambda: _described("truestep.properties.laws.laws", "LAWS"),
     "theorems": lambda: _described("truestep.properties.theorems", "THEOREMS"),
     "museum": lambda: _described("truestep.properties.museum", "FAULTS"),
 }

@@ -43,6 +43,7 @@ WORDS = {
 _PRECEDENCE = ("crashed", "fail", "pass", "not_judged", "not_run", "unsupported")
 
 FAILING = ("crashed", "fail")
+_NOTHING_RAN = ("not_run", "unsupported")
 
 Check = Mapping[str, Any]
 
@@ -85,6 +86,11 @@ class Group:
         return largest(self.checks)
 
     @property
+    def ran(self) -> bool:
+        """Whether any of its checks was run."""
+        return self.verdict not in _NOTHING_RAN
+
+    @property
     def outcome(self) -> str:
         """What stands in a cell without a number."""
         if self.verdict != "pass":
@@ -122,12 +128,16 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """One kind's table: rules down, (backend, variant and format) across."""
+    """One kind's table: rules down, (backend, variant and format) across.
+
+    hidden: how many columns are left out because nothing in them was run.
+    """
 
     kind: str
     title: str
     columns: Sequence[tuple[str, str]]
     rows: Sequence[tuple[str, Sequence[Group | None]]]
+    hidden: int
 
     @property
     def backends(self) -> list[tuple[str, int]]:
@@ -202,13 +212,16 @@ def matrices(found: Sequence[Group]) -> list[Matrix]:
             by_place[group.rule, column] = group
         # Groups come sorted by rule first; the columns of one backend must stay together.
         position = {group.backend: group.position for group in found}
-        ran = {
-            place[1] for place, g in by_place.items() if g.verdict not in ("not_run", "unsupported")
-        }
-        across = sorted(columns, key=lambda c: (position[c[0]], c not in ran, _column_rank(c[1])))
+        across = sorted(columns, key=lambda c: (position[c[0]], _column_rank(c[1])))
+        ran = {place[1] for place, group in by_place.items() if group.ran}
+        backends = {column[0] for column in ran}
+        # A library may have dozens of variants that a level leaves out; the page lists them below.
+        shown = [column for column in across if column in ran or column[0] not in backends]
         rules = dict.fromkeys(rule for rule, _ in by_place)
-        rows = [(rule, [by_place.get((rule, column)) for column in across]) for rule in rules]
-        tables.append(Matrix(kind, KINDS.get(kind, kind.capitalize()), across, rows))
+        rows = [(rule, [by_place.get((rule, column)) for column in shown]) for rule in rules]
+        tables.append(
+            Matrix(kind, KINDS.get(kind, kind.capitalize()), shown, rows, len(across) - len(shown))
+        )
     return tables
 
 
@@ -245,7 +258,7 @@ def sentence(document: Certificate) -> str:
         what = f"all {len(passing)} rules" if len(passing) > 1 else next(iter(passing))
         text = f"{name} computes {what} to the accuracy its arithmetic allows."
         if not document["complete"]:
-            text = f"{numbers.plural(total, 'check')} of {name} passed before the run was stopped."
+            text = f"{numbers.plural(total, 'check')} of {name} passed and none failed."
     else:
         text = f"Nothing of {name} was judged, so nothing is known about it."
     if not document["complete"]:

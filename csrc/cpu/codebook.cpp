@@ -1,7 +1,5 @@
 #include "codebook.h"
 
-#include <cmath>
-
 namespace truestep::cpu {
 namespace {
 
@@ -23,66 +21,6 @@ bool fill_bucket(const float* thresholds, u32 high, u32 sign, u32& bucket) {
   }
   bucket = last << 16 | code;
   return true;
-}
-
-constexpr int kDecades = 7;
-
-// The lines and class limits that the map should have, from its construction.
-Decades ideal_decades(const float* thresholds, u32 zero) {
-  Decades d{};
-  u32 first = 1;
-  double unit = 1e-6;  // the decade's greatest magnitude
-  d.offset[0] = 0.5f;
-  d.highest[0] = bits_of(thresholds[zero]);
-  for (int i = 1; i <= kDecades; ++i, unit *= 10) {
-    const u32 count = (zero == 0 ? 2u : 1u) << (i - 1);
-    d.slope[i] = count == 1 ? 0 : static_cast<float>(count / (0.9 * unit));
-    d.offset[i] = static_cast<float>(count == 1 ? first + 0.5 : first - count / 9.0);
-    d.last[i] = first + count - 1;
-    first += count;
-    d.highest[i] = i < kDecades ? bits_of(thresholds[zero + d.last[i]]) : bits_of(1.0f);
-  }
-  d.top = bits_of(thresholds[kThresholds - 1]);
-  // The bits of a float are nearly linear in its logarithm: half a class above each upper limit.
-  const double low = d.highest[0], high = d.highest[kDecades - 1];
-  d.log_slope = static_cast<float>((kDecades - 1) / (high - low));
-  d.log_offset = static_cast<float>(0.5 - low * d.log_slope);
-  d.lowest = d.highest[0] - 1;
-  return d;
-}
-
-// Whether floor(line) gives every code wherever the line is kDoubt away from an integer. The line
-// ascends, so it is enough that it is near the right integer at every threshold, and that the
-// magnitude's class is right at the classes' limits.
-bool decades_hold(const Codebook& codebook, const float* thresholds) {
-  const Decades& d = codebook.decades;
-  const u32 zero = codebook.code_of_zero;
-  if (zero != 0 && zero != 127) return false;
-  for (u32 k = 1; k <= zero; ++k) {
-    if (codebook.values[zero - k] != -codebook.values[zero + k]) return false;
-  }
-  if (d.last[kDecades] + 1 != kCodes - 1 - zero) return false;
-  for (u32 i = 0, k = 0; i <= kDecades; ++i) {
-    // fma and product with sum differ by less than the half of kDoubt that is left over here.
-    const auto line = [&](float x) { return std::fma(x, d.slope[i], d.offset[i]); };
-    if (i > 0) {
-      if (!(line(float_of(d.highest[i - 1])) > static_cast<float>(k) + kDoubt)) return false;
-    }
-    for (; k < d.last[i]; ++k) {
-      const float at_threshold = line(thresholds[zero + k]);
-      if (!(std::fabs(at_threshold - static_cast<float>(k + 1)) < kDoubt / 2)) return false;
-    }
-    ++k;
-  }
-  for (u32 i = 0; i < kDecades; ++i) {
-    const float position = static_cast<float>(d.highest[i]) * d.log_slope + d.log_offset;
-    if (!(position > static_cast<float>(i) + 0.1f && position < static_cast<float>(i) + 0.9f)) {
-      return false;
-    }
-  }
-  const float position = static_cast<float>(bits_of(1.0f)) * d.log_slope + d.log_offset;
-  return position < kDecades + 0.9f &&
-         static_cast<float>(d.lowest) * d.log_slope + d.log_offset > 0.1f;
 }
 
 }  // namespace
@@ -115,8 +53,6 @@ const char* build_codebook(const float* values, Codebook& codebook) {
       return "magnitudes up to 2^-23 must have the code of zero";
     }
   }
-  codebook.decades = ideal_decades(thresholds, codebook.code_of_zero & 127u);
-  codebook.decades.usable = decades_hold(codebook, thresholds);
   return nullptr;
 }
 

@@ -1,5 +1,5 @@
-// A dynamic map prepared for searching in three ways that agree: thresholds in heap order, for
-// registers; a table of buckets, for one load and one comparison; and lines, for arithmetic alone.
+// A dynamic map prepared for searching in two ways that agree: thresholds in heap order, for
+// registers, and a table of buckets, for one load and one comparison.
 #pragma once
 
 #include "../formats/dynamic_map.h"
@@ -12,24 +12,6 @@ constexpr u32 kLowestBucket = (127u - 23u) << 7;
 constexpr u32 kHighestBucket = 127u << 7;
 constexpr u32 kBuckets = kHighestBucket - kLowestBucket + 1;
 
-// Within a decade the values are evenly spaced, so a code is the floor of a line in the magnitude,
-// except where rounding could decide: there the line comes within kDoubt of an integer.
-// Classes: 0 for zero, 1 to 7 for the decades, upwards.
-struct Decades {
-  // Whether the map has this form, checked at every threshold; the rest means nothing otherwise.
-  bool usable;
-  float slope[8];
-  float offset[8];
-  u32 last[8];     // the class's greatest code, counted from the code of zero
-  u32 highest[8];  // bits of the greatest magnitude in the class
-  // The floor of bits * log_slope + log_offset is the class of magnitude `bits`, or one less.
-  float log_slope, log_offset;
-  u32 lowest;  // magnitudes below are as good as this one
-  u32 top;     // bits of the greatest positive magnitude whose code is not the map's last
-};
-
-constexpr float kDoubt = 1.0f / 4096;
-
 struct Codebook {
   // The thresholds level by level: 2^l of them from index 2^l on, so that the search is
   // node = 2 node + (tree[node] < quotient), from node = 1 on. tree[0] is not used.
@@ -40,7 +22,6 @@ struct Codebook {
   // more, or one less for a negative quotient.
   alignas(64) u32 buckets[2 * kBuckets];
   u32 code_of_zero;
-  Decades decades;
 };
 
 // Fills the codebook from values[256]. Returns nullptr, or what is wrong with the values: they must

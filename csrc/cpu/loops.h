@@ -111,6 +111,25 @@ void dequantize_loop(const Codebook& map, const u8* code, const float* absmax, f
   }
 }
 
+void stream_float32_loop(const float* __restrict g, float* __restrict p, float* __restrict m,
+                         float* __restrict v, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    p[i] += g[i];
+    m[i] += g[i];
+    v[i] += g[i];
+  }
+}
+
+void stream_8bit_loop(const float* __restrict g, float* __restrict p, u8* __restrict m_code,
+                      u8* __restrict v_code, std::int64_t n) {
+  for (std::int64_t begin = 0; begin < n; begin += kMinBlock) {
+    const std::int64_t end = n - begin < kMinBlock ? n : begin + kMinBlock;
+    for (std::int64_t i = begin; i < end; ++i) p[i] += g[i];
+    for (std::int64_t i = begin; i < end; ++i) m_code[i] = static_cast<u8>(m_code[i] + 1);
+    for (std::int64_t i = begin; i < end; ++i) v_code[i] = static_cast<u8>(v_code[i] + 3);
+  }
+}
+
 void bfloat16_encode_loop(const float* __restrict x, u16* __restrict code, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) code[i] = bfloat16_from_float(x[i]);
 }
@@ -127,6 +146,8 @@ constexpr Kernels kernels_with(const char* name) {
           adamw_8bit_loop<Lookup>,
           quantize_loop<Lookup>,
           dequantize_loop<Lookup>,
+          stream_float32_loop,
+          stream_8bit_loop,
           bfloat16_encode_loop,
           bfloat16_decode_loop};
 }

@@ -231,7 +231,7 @@ def _adam_family(rule: str, optimizer: str, prefix: str = "") -> tuple[Finding, 
             actual="False True\nTrue False",
             check_glob=f"optimizer/{rule}/float16/{prefix}differentiable/*",
         ),
-        _strides(rule, optimizer, options, f"optimizer/{rule}/*/{prefix}fused_strided/*"),
+        _strides(rule, optimizer, options, f"optimizer/{rule}/*/{prefix}fused_as_given/*"),
     )
 
 
@@ -246,9 +246,9 @@ FINDINGS: tuple[Finding, ...] = (
         "nesterov",
         "SGD",
         "momentum=0.5, nesterov=True, ",
-        "optimizer/nesterov/*/fused_strided/*",
+        "optimizer/nesterov/*/fused_as_given/*",
     ),
-    _strides("sgd", "SGD", "", "optimizer/sgd/*/fused_strided/*"),
+    _strides("sgd", "SGD", "", "optimizer/sgd/*/fused_as_given/*"),
     Finding(
         library="torch",
         versions=_TORCH,

@@ -107,6 +107,10 @@ PROFILES = {
 }
 
 
+# The reference's own arithmetic, whose error is added to every contract.
+ORACLE = PROFILES["oracle"]
+
+
 def arithmetic_of(declared: str | Arithmetic) -> Arithmetic:
     """The arithmetic that a capability declares, by profile name or as an object."""
     if isinstance(declared, Arithmetic):

@@ -8,8 +8,6 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from truestep.reference.optimizers import Rule
-
 
 def _decades(low: int, high: int) -> st.SearchStrategy[float]:
     """Numbers m 10^k with a short m: none of them but 1 is representable in binary."""
@@ -22,19 +20,34 @@ _DECAYS = (0.9, 0.99, 0.999, 0.95, 0.8, 0.5, 0.9999, 0.3)
 # By name of field: rates and decays that users set, with weight decay and momentum never zero here
 # (zero is a case of its own in the laws), and eps both far below and of the order of the gradients.
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "alpha": st.sampled_from((0.99, 0.9, 0.75, 0.5)),
     "beta1": st.sampled_from(_DECAYS),
     "beta2": st.sampled_from((0.999, 0.99, 0.9, 0.95, 0.9999, 0.5)),
+    "block_size": st.sampled_from((64, 256, 2048, 128)),
+    "centered": st.booleans(),
     "dampening": st.sampled_from((0.0, 0.5, 0.1, 0.9)),
+    "ema": st.sampled_from((0.999, 0.9)),
     "eps": st.one_of(st.just(1e-8), _decades(-12, -2), st.just(1.0)),
+    "initial_total": st.sampled_from((0.0, 0.1)),
+    "initial_v": st.sampled_from((0.0, 1.0)),
+    "lambd": _decades(-5, -1),
     "lr": _decades(-5, 0),
+    "lr_decay": st.sampled_from((0.1, 0.0, 1e-3)),
     "maximize": st.booleans(),
     "momentum": st.sampled_from((0.9, 0.5, 0.99, 0.3)),
+    "momentum_decay": st.sampled_from((4e-3, 1.0, 0.1)),
+    "offset": st.sampled_from((0.0, 1.0, 10.0)),
+    "rho": st.sampled_from((0.9, 0.95, 0.5)),
+    "signed": st.booleans(),
+    "start": st.sampled_from((0, 2, 100)),
+    "t0": st.sampled_from((1, 10, 1_000_000)),
+    "trust_coefficient": st.sampled_from((1e-3, 0.02, 1.0)),
     "weight_decay": _decades(-3, 0),
 }
 
 
 def hypers(
-    rule: Rule, dialect: Mapping[str, str], fixed: Mapping[str, Any]
+    rule: Any, dialect: Mapping[str, str], fixed: Mapping[str, Any]
 ) -> st.SearchStrategy[dict[str, Any]]:
     """The numeric and boolean fields of the rule's Hyper; the dialect and fixed fields stay as given."""
     drawn: dict[str, st.SearchStrategy[Any]] = {}

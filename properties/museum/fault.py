@@ -43,6 +43,7 @@ class MuseumBackend:
         self.rule = rule
         self.fault = fault
         self.kernel = {**KERNELS[rule].kernel, **(fault.lines if fault else {})}
+        self.memory: dict[str, Any] = {}
 
     def capabilities(self) -> Sequence[Capability]:
         """The rule in float32, in PyTorch's form."""
@@ -59,8 +60,11 @@ class MuseumBackend:
 
     def _step(self, h: Any, slot: Slot) -> Stepped:
         if self.fault is not None and self.fault.slot is not None:
-            return self.fault.slot(lambda h, slot: run(self.kernel, h, slot), h, slot)
-        return run(self.kernel, h, slot)
+            return self.fault.slot(self._plain, h, slot)
+        return self._plain(h, slot)
+
+    def _plain(self, h: Any, slot: Slot) -> Stepped:
+        return run(self.kernel, h, slot, self.memory)
 
 
 def each(step: StepOne, groups: Sequence[Group]) -> list[list[Stepped]]:

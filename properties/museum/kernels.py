@@ -22,6 +22,7 @@ Line = Callable[[Any], Any]
 Kernel = Mapping[str, Line]
 
 ADAMW: Kernel = {
+    "h": lambda x: x.h,
     "t": lambda x: x.s.t + 1,
     "g": lambda x: -x.g if x.h.maximize else x.g,
     "p": lambda x: x.p * (1 - x.h.lr * x.h.weight_decay),
@@ -53,6 +54,7 @@ AMSGRAD: Kernel = {
 }
 
 SGD: Kernel = {
+    "h": lambda x: x.h,
     **_COUPLED,
     "b": lambda x: (
         x.g if x.s.t == 0 else x.h.momentum * x.s.b + (1 - x.h.dampening) * x.g
@@ -91,9 +93,13 @@ KERNELS = {
 }
 
 
-def run(kernel: Kernel, h: Any, slot: Slot) -> Stepped:
-    """One step of one tensor, its results in the shapes and formats that came in."""
-    x = SimpleNamespace(h=h, s=SimpleNamespace(**slot.state), p=slot.param, g=slot.grad)
+def run(kernel: Kernel, h: Any, slot: Slot, memory: dict[str, Any]) -> Stepped:
+    """One step of one tensor, its results in the shapes and formats that came in.
+
+    memory: what a fault keeps between calls; a correct kernel keeps nothing.
+    """
+    s = SimpleNamespace(**slot.state)
+    x = SimpleNamespace(h=h, s=s, p=slot.param, g=slot.grad, memory=memory)
     for name, line in kernel.items():
         setattr(x, name, line(x))
     state = {

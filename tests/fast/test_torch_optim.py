@@ -62,15 +62,15 @@ def _layouts(x: NDArray[Any]) -> Iterator[NDArray[Any]]:
 def _slot(
     capability: Capability, rng: np.random.Generator, hyper: Any, shape: tuple[int, ...], t: int
 ) -> Slot:
+    rule = OPTIMIZERS[capability.rule]
     dtype = numpy_dtype(capability.format)
-    tensors = {}
-    for field in dataclasses.fields(OPTIMIZERS[capability.rule].State):
-        drawn = rng.standard_normal(shape) if t else np.zeros(shape)
-        positive = np.abs(drawn) if field.name.startswith("v") else drawn
-        tensors[field.name] = np.asarray(positive).astype(dtype)
-    param = np.asarray(rng.standard_normal(shape)).astype(dtype)
-    grad = np.asarray(rng.standard_normal(shape)).astype(dtype)
-    return Slot(param, grad, tensors | {"t": t})
+    param, grad, past = (np.asarray(rng.standard_normal(shape)).astype(dtype) for _ in range(3))
+    state = rule.init(hyper, param.astype(np.float64))
+    if t:
+        state, _ = rule.step(hyper, state, param.astype(np.float64), past.astype(np.float64))
+    fields = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
+    tensors = {name: np.asarray(x).astype(dtype) for name, x in fields.items() if name != "t"}
+    return Slot(param, grad, {**tensors, "t": t})
 
 
 def _hyper(capability: Capability, lr: float) -> Any:

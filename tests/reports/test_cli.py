@@ -251,3 +251,20 @@ def test_help_needs_neither_numpy_nor_the_suite() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0 and "certify" in done.stdout, done.stderr
+
+
+def test_version_and_help_answer_with_status_0(truestep: Call) -> None:
+    """From an installation and from a source tree; without arguments the help, and status 2."""
+    from truestep import __version__
+
+    assert truestep("--version") == (0, f"truestep {__version__}\n", "")
+    assert truestep("--help")[0] == 0 and truestep()[0] == 2
+
+
+@pytest.mark.parametrize("topic", cli.TOPICS)
+def test_every_topic_lists_named_and_described_entries(truestep: Call, topic: str) -> None:
+    """Each entry has a name and one line that says what it is."""
+    status, out, err = truestep("list", topic, "--json")
+    entries = json.loads(out)[topic]
+    assert status == 0 and err == "" and entries
+    assert all(e["name"] and e["description"] and "\n" not in e["description"] for e in entries)

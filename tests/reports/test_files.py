@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,7 +70,7 @@ def test_journal_of_a_killed_run_is_never_overwritten(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["cpu.partial.jsonl"]
 
 
-def test_torn_last_line_is_left_out(tmp_path: Path, make, fakes) -> None:  # type: ignore[no-untyped-def]
+def test_torn_last_line_is_left_out(tmp_path: Path, make: Callable[..., Any], fakes: Any) -> None:
     """A run killed in the middle of a write keeps every whole line, and is no pass."""
     document = make(fakes.passing())
     header = {k: document[k] for k in ("schema", "created", "suite", "environment", "backend")}

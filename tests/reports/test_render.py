@@ -238,3 +238,17 @@ def test_schedules_and_quantizers_have_pictures() -> None:
     assert picture is not None and "256 representable values from" in picture
     assert pictures.picture("quantizer", "no such rule") is None
     assert pictures.picture("optimizer", "adamw") is None
+
+
+def test_columns_without_any_run_are_counted_instead_of_shown(
+    make: Callable[..., Any], fakes: Any
+) -> None:
+    """Variants that a level leaves out take no room; a backend that did not run keeps its own."""
+    missed = {"verdict": "not_run", "message": "runs at level 'deep' and above"}
+    ran = make([fakes.result("adamw"), fakes.result("adamw", variant="slow", **missed)], spec="one")
+    idle = make([fakes.result("adamw", variant="slow", **missed)], spec="two")
+    (table,) = summary.matrices(summary.groups([ran, idle]))
+    assert list(table.columns) == [("one", "float32"), ("two", "slow float32")]
+    assert table.hidden == 1
+    text = render.html([ran, idle])
+    assert "1 more column not shown" in text and "runs at level &#39;deep&#39; and above" in text

@@ -1,0 +1,25 @@
+"""Faults that kernels really had, planted in correct ones: what the checks must catch."""
+
+from __future__ import annotations
+
+from truestep.properties.museum.counter_faults import COUNTER, PRECISION, SPECIAL
+from truestep.properties.museum.fault import Fault
+from truestep.properties.museum.line_faults import DECAY, EPS, MOMENTS
+from truestep.properties.museum.tensor_faults import GROUPS, MEMORY, MOMENTUM, TAIL
+
+FAULTS: dict[str, Fault] = dict(
+    sorted(
+        {
+            **COUNTER,
+            **DECAY,
+            **EPS,
+            **GROUPS,
+            **MEMORY,
+            **MOMENTS,
+            **MOMENTUM,
+            **PRECISION,
+            **SPECIAL,
+            **TAIL,
+        }.items()
+    )
+)
