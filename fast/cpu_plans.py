@@ -175,6 +175,8 @@ class AdamW:
 
     def stream(self, threads: int = 0) -> None:
         """The memory traffic of a float32 step, next to no arithmetic: it spoils the tensors."""
+        if self._tensors["p"] and self._tensors["p"][0].dtype != FLOAT32:
+            raise TypeError(f"stream needs float32, got {self._tensors['p'][0].dtype}")
         table = constant_table(len(self._sizes), adamw.Hyper(decay="before"), 1)
         _core.stream_float32(**self._addresses, sizes=self._sizes, **table, threads=threads)
 

@@ -26,6 +26,9 @@ SANITIZERS = {
     "thread": ("-fsanitize=thread",),
 }
 
+# The parts of cuda_on_cpu that kernels are linked with.
+RUNTIME = ("block", "checks", "launch", "runtime")
+
 # What the runtime reports itself, with the kernel, block and thread, at little cost.
 CHECKS = "-fsanitize=alignment,bounds,integer-divide-by-zero,null,shift,signed-integer-overflow"
 
@@ -183,7 +186,7 @@ def host_library(
 
     # The runtime itself is never instrumented: its own switching would look like the kernels'.
     own = _contents(runtime.glob("*.h"))
-    objects = [compiled(runtime / f"{name}.cpp", flags, own) for name in ("runtime", "checks")]
+    objects = [compiled(runtime / f"{name}.cpp", flags, own) for name in RUNTIME]
     objects.append(compiled(runtime / "constants.cpp", [*flags, "-ffp-contract=off"], headers))
     with tempfile.TemporaryDirectory() as scratch:
         for number, source in enumerate(chosen.files):

@@ -24,6 +24,8 @@ BUILTIN: dict[str, str] = {
     "cpu": "truestep.fast.cpu:Backend",
     "cuda": "truestep.fast.cuda:Backend",
     "cuda_on_cpu": "truestep.fast.cuda_on_cpu:Backend",
+    "optax": "truestep.fast.peers.optax_peer:Backend",
+    "reference": "truestep.properties.reference_backend:Backend",
     "torch": "truestep.fast.peers.torch_optim:Backend",
 }
 
@@ -32,13 +34,15 @@ REQUIRES: dict[str, tuple[str, ...]] = {
     "cpu": ("truestep.fast._core",),
     "cuda": ("cupy",),
     "cuda_on_cpu": (),
+    "optax": ("jax", "optax"),
+    "reference": (),
     "torch": ("torch",),
 }
 
 METHODS: dict[str, tuple[str, ...]] = {
     "optimizer": ("optimizer_step",),
     "quantizer": ("encode", "decode"),
-    "schedule": ("schedule_value",),
+    "schedule": ("schedule_values",),
 }
 
 LEVELS = ("smoke", "standard", "deep")
@@ -147,6 +151,8 @@ def _check_capability(where: str, capability: Any) -> None:
             raise _bad(where, "dialect field", field, dialects)
         if value not in dialects[field]:
             raise _bad(where, f"dialect {field}", value, dialects[field])
+    if capability.recursive and not hasattr(rule, "advance"):
+        raise BrokenBackend(f"{where}: recursive, but the reference has no recursive form of it")
     hyper = getattr(rule, "Hyper", None)
     fields = {field.name for field in dataclasses.fields(hyper)} if hyper else set()
     for field in capability.fixed:

@@ -27,7 +27,9 @@ class Capability:
     of ``truestep.properties.arithmetic`` ("ieee_float32"), or an Arithmetic. variant: the
     implementation, where a backend has several ("foreach"). fixed: hyperparameters that the kernel
     cannot vary ({"eps": 0.0}). level: the least thorough level at which it is run ("smoke",
-    "standard", "deep"), for variants that are slow to start.
+    "standard", "deep"), for variants that are slow to start. recursive: of a schedule that computes
+    every value from the last one; each is judged from the backend's own last value. For a schedule,
+    format is that of the value, and of arithmetic only hyper and counter count.
     """
 
     kind: str
@@ -38,6 +40,7 @@ class Capability:
     variant: str = ""
     fixed: Mapping[str, Any] = field(default_factory=dict)
     level: str = "smoke"
+    recursive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,20 @@ class QuantizerBackend(Backend, Protocol):
 
     def decode(self, capability: Capability, hyper: Any, stored: Mapping[str, Array]) -> Array:
         """The float32 numbers, shaped like the codes, that stored stands for."""
+        ...
+
+
+class ScheduleBackend(Backend, Protocol):
+    """A backend that offers capabilities of kind "schedule"."""
+
+    def schedule_values(
+        self, capability: Capability, hyper: Any, steps: Sequence[int]
+    ) -> Sequence[float]:
+        """The learning rate of the step after t steps made, for every t of steps.
+
+        steps ascend without repeats. Every call describes a run of its own, from step 0 on. Where
+        the dialect promises an error past the end, a ValueError.
+        """
         ...
 
 

@@ -74,9 +74,12 @@ def require_one_of(owner: object, choices: Mapping[str, Iterable[str]]) -> None:
 
 
 def require_step(t: int) -> int:
-    """t as a Python integer, which never overflows; raise unless it is an integer >= 0."""
+    """t as a Python integer, which never overflows; raise unless it is an integer >= 0.
+
+    A subclass of int stays what it is: the arithmetics of truestep.properties count with their own.
+    """
     if isinstance(t, bool) or not hasattr(t, "__index__"):
         raise TypeError(f"t must be an integer, got {t!r} ({type(t).__name__})")
-    if (step := operator.index(t)) < 0:
+    if (step := t if isinstance(t, int) else operator.index(t)) < 0:
         raise ValueError(f"t must be >= 0, got {t!r}")
     return step

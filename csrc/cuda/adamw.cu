@@ -5,8 +5,8 @@
 
 namespace truestep::cuda {
 
-__device__ __forceinline__ void step4(const AdamWConstants& c, const float4& g, float4& p, float4& m,
-                                      float4& v) {
+__device__ __forceinline__ void step4(const AdamWConstants& c, const float4& g, float4& p,
+                                      float4& m, float4& v) {
   adamw_element(c, g.x, p.x, m.x, v.x);
   adamw_element(c, g.y, p.y, m.y, v.y);
   adamw_element(c, g.z, p.z, m.z, v.z);
@@ -62,9 +62,9 @@ __device__ __forceinline__ void step_chunk(const AdamWTensor<T>& t, const Chunk&
 
 }  // namespace truestep::cuda
 
-extern "C" __global__ void adamw_float32_kernel(
-    const truestep::cuda::AdamWTensor<float>* tensors, const truestep::cuda::Chunk* chunks,
-    const truestep::AdamWConstants* constants) {
+extern "C" __global__ void adamw_float32_kernel(const truestep::cuda::AdamWTensor<float>* tensors,
+                                                const truestep::cuda::Chunk* chunks,
+                                                const truestep::AdamWConstants* constants) {
   const truestep::cuda::Chunk chunk = chunks[blockIdx.x];
   const truestep::cuda::AdamWTensor<float> tensor = tensors[chunk.tensor];
   step_chunk(tensor, chunk, constants[tensor.constants]);

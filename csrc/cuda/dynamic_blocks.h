@@ -28,8 +28,8 @@ __device__ __forceinline__ void load_maps(const Map* from, Map (&to)[count]) {
   for (int i = threadIdx.x; i < kNumbers; i += kThreads) target[i] = source[i];
 }
 
-// The largest value of each team, for every thread of it, in block_size / 8 threads. Every thread of
-// the block must call it. warp_max is overwritten.
+// The largest value of each team, for every thread of it, in block_size / 8 threads. Every thread
+// of the block must call it. warp_max is overwritten.
 __device__ __forceinline__ u32 team_max(u32 x, int block_size, u32 (&warp_max)[kWarps]) {
   const int team = block_size / kItems;
   for (int lanes = 1; lanes < team && lanes < kWarp; lanes *= 2) {

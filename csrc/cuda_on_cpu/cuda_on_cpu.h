@@ -1,11 +1,14 @@
-// CUDA's kernel language for a C++ compiler: include it before a .cu file, which then needs no change.
+// CUDA's kernel language for a C++ compiler: include it before a .cu file, which then needs no
+// change.
 //
-// NVIDIA's own headers come first; they supply float4, dim3 and the conversions of the small floats.
-// Then the keywords are redefined. A block's threads are fibers of one operating-system thread, so
+// NVIDIA's own headers come first; they supply float4, dim3 and the conversions of the small
+// floats. Then the keywords are redefined. A block's threads are fibers of one operating-system
+// thread, so
 // __shared__ is that thread's own storage.
 //
-// Not modelled: textures, surfaces, clusters, cooperative groups, asynchronous copies, tensor cores,
-// printf's buffering. A busy wait on a plain load never ends; one on an atomic operation is reported.
+// Not modelled: textures, surfaces, clusters, cooperative groups, asynchronous copies, tensor
+// cores, printf's buffering. A busy wait on a plain load never ends; one on an atomic operation is
+// reported.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -47,8 +50,7 @@
 #define warpSize (::cuda_on_cpu::kWarpSize)
 
 // The place of the caller, not of the function that has it as a default argument.
-#define TRUESTEP_CALLER \
-  ::cuda_on_cpu::Place place = { __builtin_FILE(), __builtin_LINE() }
+#define TRUESTEP_CALLER ::cuda_on_cpu::Place place = {__builtin_FILE(), __builtin_LINE()}
 
 namespace cuda_on_cpu {
 
@@ -67,8 +69,8 @@ T from_word(std::uint64_t word) {
   return value;
 }
 
-// CUDA leaves a value read from a lane that takes no part undefined. This one, near float's largest,
-// stands out in a sum as in a maximum.
+// CUDA leaves a value read from a lane that takes no part undefined. This one, near float's
+// largest, stands out in a sum as in a maximum.
 constexpr std::uint64_t kUndefined = 0x7f7fffff7f7fffffu;
 
 template <class T>
@@ -234,9 +236,13 @@ template <class T>
 T __ldg(const T* address) {
   return *address;
 }
-inline float __int_as_float(int bits) { return ::cuda_on_cpu::from_word<float>(::cuda_on_cpu::to_word(bits)); }
+inline float __int_as_float(int bits) {
+  return ::cuda_on_cpu::from_word<float>(::cuda_on_cpu::to_word(bits));
+}
 inline float __uint_as_float(unsigned bits) { return ::cuda_on_cpu::from_word<float>(bits); }
-inline int __float_as_int(float x) { return ::cuda_on_cpu::from_word<int>(::cuda_on_cpu::to_word(x)); }
+inline int __float_as_int(float x) {
+  return ::cuda_on_cpu::from_word<int>(::cuda_on_cpu::to_word(x));
+}
 inline unsigned __float_as_uint(float x) {
   return ::cuda_on_cpu::from_word<unsigned>(::cuda_on_cpu::to_word(x));
 }

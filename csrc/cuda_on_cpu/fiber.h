@@ -77,7 +77,8 @@ class Fiber {
 #endif
 #if defined(__x86_64__)
     // At entry the stack must be 8 below a multiple of 16, as after a call.
-    auto** top = reinterpret_cast<void**>(reinterpret_cast<std::uintptr_t>(stack + size) & ~std::uintptr_t{15});
+    auto** top = reinterpret_cast<void**>(reinterpret_cast<std::uintptr_t>(stack + size) &
+                                          ~std::uintptr_t{15});
     *--top = nullptr;
     *--top = reinterpret_cast<void*>(entry);
     constexpr int kSavedRegisters = 6;

@@ -1,5 +1,5 @@
-// Repeats launches that were recorded in a file, so that a sanitizer sees the kernels alone, without
-// the Python that prepared their arguments. Written by truestep.fast.cuda_sanitize.
+// Repeats launches that were recorded in a file, so that a sanitizer sees the kernels alone,
+// without the Python that prepared their arguments. Written by truestep.fast.cuda_sanitize.
 //
 // Usage: replay FILE. Exit status 0 if every launch ran to its end and the sanitizer is content.
 #include <cstdint>
@@ -128,7 +128,9 @@ int main(int count, char** arguments) {
         failures += launch(reader, buffers);
       }
     }
-    for (char* buffer : buffers) free(reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(buffer) & ~std::uintptr_t{255}));
+    for (char* buffer : buffers)
+      free(
+          reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(buffer) & ~std::uintptr_t{255}));
     std::printf("%d launches, %d failed\n", launches, failures);
     return failures == 0 ? 0 : 1;
   } catch (const std::exception& error) {

@@ -40,7 +40,8 @@ struct Exchange {
 
 // Waits until every lane of mask that is still running has brought its value. The result is valid
 // until this thread next waits for anything.
-const Exchange& warp_exchange(WarpOperation operation, unsigned mask, std::uint64_t value, Place place);
+const Exchange& warp_exchange(WarpOperation operation, unsigned mask, std::uint64_t value,
+                              Place place);
 
 // The lanes that reach this call before any lane of the warp can go on without them.
 unsigned active_mask(Place place);

@@ -88,7 +88,8 @@ def _certainly_infinite(a: Bounded) -> Any:
 
 
 def _zero(a: Bounded) -> Any:
-    return (a.v == 0) & (a.e == 0)
+    """Where a is zero for certain; plain False, which is cheap, if nowhere."""
+    return False if np.all(a.v) else (a.v == 0) & (a.e == 0)
 
 
 def _power_of_two(a: Bounded) -> bool:
@@ -108,7 +109,8 @@ def add(a: Bounded, b: Bounded, sign: int = 1) -> Bounded:
     if a.host and np.ndim(v) == 0:
         whole = (e == 0) & (v == np.rint(v)) & (mass <= 1 / a.format.u) & (a.v == np.rint(a.v))
         unrounded = unrounded | whole
-    e = np.where(unrounded, e, e + a.format.u * (mass + e))
+    rounded_e = e + a.format.u * (mass + e)
+    e = rounded_e if unrounded is False else np.where(unrounded, e, rounded_e)
 
     def definite() -> Any:
         one = _certainly_infinite(a) & np.isfinite(b.v + b.e)
@@ -145,8 +147,10 @@ def multiply(a: Bounded, b: Bounded) -> Bounded:
     e = e + u * (np.abs(v) + e)
     if not _never_shrinks(a) and not _never_shrinks(b):
         e = e + links * a.arithmetic.eta(a.format) * reach
-    zero = (_zero(a) & np.isfinite(b.v)) | (_zero(b) & np.isfinite(a.v))
-    e = np.where(zero & (v == 0), 0.0, e)
+    either = _zero(a), _zero(b)
+    if either != (False, False):
+        zero = (either[0] & np.isfinite(b.v)) | (either[1] & np.isfinite(a.v))
+        e = np.where(zero & (v == 0), 0.0, e)
 
     def definite() -> Any:
         one = _certainly_infinite(a) & (np.abs(b.v) > b.e)
@@ -184,10 +188,12 @@ def divide(a: Bounded, b: Bounded) -> Bounded:
     e = e + u * (np.abs(v) + e)
     if not (_power_of_two(b) and np.abs(b.v) <= 1):
         e = e + links * a.arithmetic.eta(a.format) * reach
-    e = np.where(_zero(a) & clear, 0.0, e)
-    by_infinity = _certainly_infinite(b) & np.isfinite(a.v) & np.isfinite(a.e)
-    e = np.where(by_infinity, 0.0, e)
-    reach = np.where(by_infinity, 0.0, reach)
+    if (nothing := _zero(a)) is not False:
+        e = np.where(nothing & clear, 0.0, e)
+    if not np.max(np.abs(b.v), initial=0.0) < np.inf:
+        by_infinity = _certainly_infinite(b) & np.isfinite(a.v) & np.isfinite(a.e)
+        e = np.where(by_infinity, 0.0, e)
+        reach = np.where(by_infinity, 0.0, reach)
 
     def definite() -> Any:
         by_zero = _zero(b) & (_zero(a) | (np.abs(a.v) > a.e))
@@ -236,7 +242,9 @@ def sqrt(a: Bounded) -> Bounded:
     if not a.nonnegative:
         e = np.where(a.v - a.e < 0, np.inf, e)
     u = 2 * a.arithmetic.ulps_sqrt * a.format.u
-    e = np.where(_zero(a), 0.0, e + u * (v + e))
+    e = e + u * (v + e)
+    if (nothing := _zero(a)) is not False:
+        e = np.where(nothing, 0.0, e)
     return finish(
         a,
         v,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +13,34 @@ from numpy.typing import NDArray
 
 class Undecided(ArithmeticError):
     """A Python branch depends on a comparison that rounding may turn either way."""
+
+
+Result = TypeVar("Result")
+
+# The outcomes that `every_branch` prescribes to the open comparisons it meets, and how many it met.
+_prescribed: ContextVar[tuple[list[bool], list[int]] | None] = ContextVar("prescribed", default=None)
+
+
+def every_branch(compute: Callable[[], Result], most: int = 64) -> list[Result]:
+    """compute() along every path that open comparisons of scalars allow a faithful kernel.
+
+    Raises Undecided where there are more than `most` paths.
+    """
+    results: list[Result] = []
+    waiting: list[list[bool]] = [[]]
+    while waiting:
+        path, met = waiting.pop(), [0]
+        token = _prescribed.set((path, met))
+        try:
+            results.append(compute())
+        finally:
+            _prescribed.reset(token)
+        # The run took the first outcome, True, at every comparison beyond its prescribed path.
+        for taken in range(len(path), met[0]):
+            waiting.append([*path, *[True] * (taken - len(path)), False])
+        if len(results) + len(waiting) > most:
+            raise Undecided(f"rounding opens more than {most} paths")
+    return results
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +74,10 @@ class Decision:
         if np.size(self.yes) != 1:
             raise TypeError("the truth of several comparisons is not defined: use numpy.where")
         if np.any(self.open):
+            if (prescribed := _prescribed.get()) is not None:
+                path, met = prescribed
+                met[0] += 1
+                return path[met[0] - 1] if met[0] <= len(path) else True
             raise Undecided("rounding may turn this comparison either way")
         return bool(np.all(self.yes))
 

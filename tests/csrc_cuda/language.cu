@@ -1,5 +1,5 @@
-// Small kernels, each about one part of the language that cuda_on_cpu must model. Each would compile
-// under nvcc too.
+// Small kernels, each about one part of the language that cuda_on_cpu must model. Each would
+// compile under nvcc too.
 #include <cuda_bf16.h>
 
 extern "C" __global__ void indices_kernel(int* out) {

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fnmatch
 import io
 from collections.abc import Iterator
 from typing import Any
@@ -31,11 +32,19 @@ BACKEND = Backend()
 FORMATS = ("bfloat16", "float16", "float32", "float64")
 EAGER = [c for c in BACKEND.capabilities() if c.variant != "compiled"]
 
-# Judged elsewhere as the failures they are; here they would only repeat it.
-DEPARTING = {
-    *(("sgd", "fused", f) for f in ("bfloat16", "float16")),
-    *(("nesterov", "fused", f) for f in ("bfloat16", "float16")),
-}
+# Departures that a plain step shows, by the pattern of "rule/format/variant"; see FINDINGS.
+DEPARTING = (
+    "adagrad/*float16/fused*",
+    "*/float64/*differentiable",
+    "nadam/float64/*",
+    "nesterov/*float16/fused",
+    "sgd/*float16/fused",
+)
+
+
+def _departs(capability: Capability) -> bool:
+    place = f"{capability.rule}/{capability.format}/{capability.variant}"
+    return any(fnmatch.fnmatchcase(place, pattern) for pattern in DEPARTING)
 
 
 def _name(capability: Capability) -> str:
@@ -124,8 +133,6 @@ def test_groups_keep_their_hyperparameters_and_inputs_stay(capability: Capabilit
     rng = np.random.default_rng(1)
     arithmetic = arithmetic_of(capability.arithmetic)
     rule = OPTIMIZERS[capability.rule]
-    departs = (capability.rule, capability.variant, capability.format) in DEPARTING
-    departs |= capability.format == "float64" and "differentiable" in capability.variant
     for t in (0, 7):
         groups = []
         for lr in (0.01, 0.5):
@@ -148,7 +155,7 @@ def test_groups_keep_their_hyperparameters_and_inputs_stay(capability: Capabilit
                     truth = oracle[name]
                     if not (isinstance(expected, Bounded) and isinstance(truth, Bounded)):
                         continue
-                    if got.size and not departs:
+                    if got.size and not _departs(capability):
                         assert judge(got, expected, truth).passed, (name, slot)
 
 

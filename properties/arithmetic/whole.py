@@ -1,0 +1,95 @@
+"""Integers of a schedule, exact among themselves; what else they meet becomes error-carrying."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from truestep.properties.arithmetic.bounded import Bounded, Counter
+from truestep.properties.arithmetic.formats import format_named
+from truestep.properties.arithmetic.profiles import Arithmetic
+
+
+class Whole(Counter):
+    """A step count or a length of a schedule, in one arithmetic.
+
+    Sums, products, floors and remainders of integers are exact in every host language and stay
+    Whole. A quotient or a power is computed in the arithmetic's counter format, and is Bounded.
+    """
+
+    arithmetic: Arithmetic
+
+    def __new__(cls, x: int, arithmetic: Arithmetic) -> Whole:
+        """x as an integer of that arithmetic."""
+        made = super().__new__(cls, x)
+        made.arithmetic = arithmetic
+        return made
+
+    def bounded(self) -> Bounded:
+        """The number in the counter format: rounded where that has too few digits."""
+        where = format_named(self.arithmetic.counter)
+        v = np.asarray(float(int(self)))
+        e = np.asarray(float(abs(int(self) - int(v))))
+        e = np.where((e == 0) & where.represents(v), 0.0, e + where.u * np.abs(v) + where.eta)
+        return Bounded(v, e, self.arithmetic, where, nonnegative=self >= 0, host=True)
+
+    def __neg__(self) -> Whole:
+        return Whole(-int(self), self.arithmetic)
+
+    def __add__(self, other: Any) -> Any:
+        return self._met(operator.add, self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self._met(operator.add, other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._met(operator.sub, self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._met(operator.sub, other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._met(operator.mul, self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._met(operator.mul, other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return self._met(operator.floordiv, self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return self._met(operator.floordiv, other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return self._met(operator.mod, self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return self._met(operator.mod, other, self)
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._rounded(operator.truediv, self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._rounded(operator.truediv, other, self)
+
+    def __pow__(self, other: Any, _: Any = None) -> Any:
+        return self._rounded(operator.pow, self, other)
+
+    def _met(self, operation: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
+        if isinstance(a, int) and isinstance(b, int):
+            return Whole(operation(int(a), int(b)), self.arithmetic)
+        return self._rounded(operation, a, b)
+
+    def _rounded(self, operation: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
+        if not all(isinstance(x, (int, float, Bounded)) for x in (a, b)):
+            return NotImplemented
+        return operation(*(self._as_bounded(x) for x in (a, b)))
+
+    def _as_bounded(self, x: Any) -> Any:
+        return Whole(x, self.arithmetic).bounded() if isinstance(x, int) else x

@@ -1,0 +1,164 @@
+"""A schedule's values, twice: by the backend, and by the reference in error-carrying arithmetic."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from truestep.fast.protocol import Capability
+from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.decision import every_branch
+from truestep.properties.arithmetic.formats import format_named
+from truestep.properties.arithmetic.lift import converted
+from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
+from truestep.properties.arithmetic.whole import Whole
+from truestep.properties.contracts import Judgement, judge
+from truestep.properties.stepping import BackendFault
+
+Values = NDArray[np.float64]
+
+
+def values_of(backend: Any, capability: Capability, hyper: Any, steps: Sequence[int]) -> Values:
+    """The backend's values at these steps, their number and kind verified."""
+    got = list(backend.schedule_values(capability, hyper, list(steps)))
+    if len(got) != len(steps):
+        raise BackendFault(f"got {len(got)} values for {len(steps)} steps")
+    for t, x in zip(steps, got, strict=True):
+        if isinstance(x, bool) or not isinstance(x, (int, float, np.floating)):
+            raise BackendFault(f"the value at t = {t} must be a real number, got {x!r}")
+    return np.array([float(x) for x in got])
+
+
+def ended(module: Any, hyper: Any, t: int) -> bool:
+    """Whether the definition gives no value at t: past the end of a schedule that raises there."""
+    return getattr(hyper, "after", "") == "raise" and t >= hyper.total_steps
+
+
+def closed(
+    module: types.ModuleType, hyper: Any, steps: Sequence[int], arithmetic: Arithmetic
+) -> Bounded:
+    """value(hyper, t) at these steps, with the error of a faithful kernel."""
+    lifted, value = _lifted(hyper, arithmetic), _function(module, "value", arithmetic)
+
+    def branches(t: int) -> list[Any]:
+        return every_branch(lambda: value(lifted, Whole(t, arithmetic)))
+
+    return _hull(
+        [module.value(hyper, t) for t in steps], [branches(t) for t in steps], arithmetic
+    )
+
+
+def advanced(
+    module: types.ModuleType,
+    hyper: Any,
+    steps: Sequence[int],
+    last: Sequence[float],
+    arithmetic: Arithmetic,
+) -> Bounded:
+    """The values at these steps from those of one step before (from nothing at step 0)."""
+    lifted, advance = _lifted(hyper, arithmetic), _function(module, "advance", arithmetic)
+    plain, found = [], []
+    for t, lr in zip(steps, last, strict=True):
+        if t == 0:
+            first = closed(module, hyper, [0], arithmetic)
+            plain.append(float(first.v[0]))
+            found.append([first[0]])
+        else:
+            given = Bounded.hyper(float(lr), arithmetic)
+            plain.append(float(module.advance(hyper, t - 1, float(lr))))
+            found.append([advance(lifted, Whole(t - 1, arithmetic), given)])
+    return _hull(plain, found, arithmetic)
+
+
+def unrolled(
+    module: types.ModuleType, hyper: Any, steps: Sequence[int], arithmetic: Arithmetic
+) -> Bounded:
+    """The closed form, with the error of a kernel that makes every value from the last one."""
+    lifted, advance = _lifted(hyper, arithmetic), _function(module, "advance", arithmetic)
+    wanted, errors = set(steps), {}
+    lr: Any = closed(module, hyper, [0], arithmetic)[0]
+    lr.host = True
+    for t in range(max(steps, default=0) + 1):
+        if t in wanted:
+            errors[t] = float(np.max(lr.e))
+        lr = advance(lifted, Whole(t, arithmetic), lr)
+    v = np.array([float(module.value(hyper, t)) for t in steps])
+    e = np.array([errors[t] for t in steps])
+    return Bounded(v, e, arithmetic, format_named(arithmetic.hyper))
+
+
+def contract(
+    module: types.ModuleType, capability: Capability, hyper: Any, steps: Sequence[int]
+) -> Bounded:
+    """The values due at these steps of a run, with all the error a faithful kernel may make."""
+    arithmetic = arithmetic_of(capability.arithmetic)
+    made = (unrolled if capability.recursive else closed)(module, hyper, steps, arithmetic)
+    oracle = closed(module, hyper, steps, ORACLE)
+    return Bounded(made.v, made.e + oracle.e, arithmetic, made.format)
+
+
+def judged(
+    module: types.ModuleType,
+    capability: Capability,
+    hyper: Any,
+    steps: Sequence[int],
+    got: Values,
+    last: Values | None = None,
+) -> Judgement:
+    """Judge values against the closed form, or each from the backend's own last one."""
+    arithmetic = arithmetic_of(capability.arithmetic)
+    if last is None:
+        made = unrolled if capability.recursive else closed
+        return judge(
+            got, made(module, hyper, steps, arithmetic), closed(module, hyper, steps, ORACLE)
+        )
+    return judge(
+        got,
+        advanced(module, hyper, steps, list(last), arithmetic),
+        advanced(module, hyper, steps, list(last), ORACLE),
+    )
+
+
+def _hull(plain: Sequence[Any], found: Sequence[Sequence[Any]], arithmetic: Arithmetic) -> Bounded:
+    """The float64 values, with an error that reaches every branch's interval."""
+    v = np.array([float(x) for x in plain])
+    with np.errstate(all="ignore"):
+        e = np.array(
+            [
+                max(float(abs(b.v - x) + b.e) for b in branches)
+                for x, branches in zip(v, found, strict=True)
+            ]
+        )
+    return Bounded(v, np.where(np.isnan(e), np.inf, e), arithmetic, format_named(arithmetic.hyper))
+
+
+def _lifted(hyper: Any, arithmetic: Arithmetic) -> Any:
+    def convert(_: str, x: Any) -> Any:
+        if isinstance(x, float):
+            return Bounded.hyper(x, arithmetic)
+        return Whole(x, arithmetic) if isinstance(x, int) else x
+
+    return converted(hyper, convert)
+
+
+@lru_cache(maxsize=256)
+def _function(module: types.ModuleType, name: str, arithmetic: Arithmetic) -> Callable[..., Any]:
+    """The module's function, with its constant PI known only as well as the arithmetic holds it."""
+    rounded = Bounded.hyper(np.pi, arithmetic)
+    # sin(pi + d) = -d to first order: what the float64 pi lacks.
+    pi = Bounded(
+        rounded.v, rounded.e + abs(np.sin(np.pi)), arithmetic, rounded.format, host=True
+    )
+    namespace = {**vars(module), "PI": pi}
+    for key, item in vars(module).items():
+        if isinstance(item, types.FunctionType) and item.__module__ == module.__name__:
+            namespace[key] = types.FunctionType(
+                item.__code__, namespace, key, item.__defaults__, item.__closure__
+            )
+    found: Callable[..., Any] = namespace[name]
+    return found

@@ -1,0 +1,153 @@
+"""AdEMAMix, AdamW with a second, slow average of gradients (Pagliardini, Ablin & Grangier 2024).
+
+Rule
+    g_t = -g when maximizing, else g
+    alpha_t = min(t alpha / alpha_warmup, alpha)
+    beta3_t = min(exp(ln beta1 ln beta3 / ((1 - t/T) ln beta3 + (t/T) ln beta1)), beta3), T = beta3_warmup
+    m1_t = beta1 m1_{t-1} + (1 - beta1) g_t
+    m2_t = beta3_t m2_{t-1} + (1 - beta3_t) g_t
+    v_t = beta2 v_{t-1} + (1 - beta2) g_t^2
+    m1_hat = m1_t / (1 - beta1^t);  v_hat = v_t / (1 - beta2^t)
+    p_t = p_{t-1} - lr ((m1_hat + alpha_t m2_t) / (sqrt(v_hat) + eps) + weight_decay p_{t-1})
+
+Shapes
+    p, g, m1, m2, v: one shape, any rank, 0-d and empty included. t: the number of steps made.
+
+Domain
+    lr, alpha, eps, weight_decay >= 0 and finite; 0 <= beta1, beta2 < 1; 0 <= beta3 < 1; with a warm-up of
+    beta3 beta1 and beta3 > 0; alpha_warmup, beta3_warmup integers >= 0, where 0 means none.
+
+Choices
+    m2 is not corrected for its start. With alpha = 0 this is AdamW with the decay before the step. Since
+    beta3^2 > beta2 in practice, steps are not bounded: after the gradients stop, m2 / sqrt(v) grows.
+    alpha: the authors' code has 2, optax, bitsandbytes and pytorch-optimizer 5.
+    counter: the authors' schedules begin at t = 1 ("from_one"); optax's at 0 ("from_zero").
+    decay: as above, of p_{t-1} ("before"); bitsandbytes' CUDA kernels shrink the moved p ("after");
+    pytorch-optimizer adds it to the gradient unless told otherwise ("coupled").
+    eps_placement: "outside" the root, or optax's eps_root "inside" it.
+
+Special cases
+    g = 0 from the start moves p by the decay alone; with eps = 0 it is 0/0, nan. nan in g poisons that
+    element for ever. Empty tensors stay empty and advance t.
+
+Judged
+    p, m1, m2 and v by the bounded contract, t exactly.
+
+Sources
+    M. Pagliardini, P. Ablin, D. Grangier, "The AdEMAMix Optimizer: Better, Faster, Older", ICLR
+    2025 (arXiv:2409.03137), Algorithm 1. The authors' ml-ademamix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from truestep.reference.validation import (
+    Array,
+    require_above,
+    require_at_least,
+    require_in,
+    require_integer,
+    require_one_of,
+)
+
+# Each element is updated by itself: tensors of one count may be joined.
+ELEMENTWISE = True
+
+DIALECTS = {
+    "counter": {
+        "from_one": "schedules of alpha and beta3 begin at 1",
+        "from_zero": "schedules of alpha and beta3 begin at 0",
+    },
+    "decay": {
+        "before": "weight decay, multiplied by lr, before the step",
+        "after": "weight decay, multiplied by lr, after the step",
+        "coupled": "weight decay added to the gradient",
+    },
+    "eps_placement": {
+        "outside": "eps added to the root of the corrected second moment",
+        "inside": "eps added inside the root",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """Hyperparameters of AdEMAMix; the defaults of the numbers are optax's."""
+
+    lr: float = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    beta3: float = 0.9999
+    alpha: float = 5.0
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    alpha_warmup: int = 0
+    beta3_warmup: int = 0
+    maximize: bool = False
+    counter: Literal["from_one", "from_zero"] = "from_one"
+    decay: Literal["before", "after", "coupled"] = "before"
+    eps_placement: Literal["outside", "inside"] = "outside"
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0.0, "lr", "alpha", "eps", "weight_decay")
+        require_in(self, 0.0, 1.0, "beta1", "beta2", "beta3")
+        require_integer(self, 0, "alpha_warmup", "beta3_warmup")
+        if self.beta3_warmup:
+            require_above(self, 0.0, "beta1", "beta3")
+        require_one_of(self, DIALECTS)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Fast and slow averages m1 and m2, second moment v, shaped like p, and the counter t."""
+
+    t: int
+    m1: Array
+    m2: Array
+    v: Array
+
+
+def init(h: Hyper, p: Array) -> State:
+    """The state before the first step: zero moments shaped like p, t = 0."""
+    zeros = np.zeros_like(p)
+    return State(t=0, m1=zeros, m2=zeros, v=zeros)
+
+
+def mixing(h: Hyper, k: int) -> tuple[Array, Array]:
+    """alpha and beta3 at count k of their schedules."""
+    alpha, beta3 = h.alpha, h.beta3
+    if h.alpha_warmup and k < h.alpha_warmup:
+        alpha = h.alpha * (k / h.alpha_warmup)
+    if h.beta3_warmup and k < h.beta3_warmup:
+        done = k / h.beta3_warmup
+        fast, slow = np.log(h.beta1), np.log(h.beta3)
+        beta3 = np.minimum(np.exp(fast * slow / ((1 - done) * slow + done * fast)), h.beta3)
+    return alpha, beta3
+
+
+def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
+    """One step from state s at p with gradient g: the new state and the new p."""
+    t = s.t + 1
+    if h.maximize:
+        g = -g
+    if h.decay == "coupled":
+        g = g + h.weight_decay * p
+    alpha, beta3 = mixing(h, t if h.counter == "from_one" else s.t)
+    m1 = h.beta1 * s.m1 + (1 - h.beta1) * g
+    m2 = beta3 * s.m2 + (1 - beta3) * g
+    v = h.beta2 * s.v + (1 - h.beta2) * (g * g)
+    m1_hat = m1 / (1 - h.beta1**t)
+    v_hat = v / (1 - h.beta2**t)
+    root = np.sqrt(v_hat) + h.eps if h.eps_placement == "outside" else np.sqrt(v_hat + h.eps)
+    update = (m1_hat + alpha * m2) / root
+    if h.decay == "before":
+        p = p - h.lr * (update + h.weight_decay * p)
+    elif h.decay == "after":
+        p = (p - h.lr * update) * (1 - h.lr * h.weight_decay)
+    else:
+        p = p - h.lr * update
+    return State(t=t, m1=m1, m2=m2, v=v), p

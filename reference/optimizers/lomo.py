@@ -1,0 +1,104 @@
+"""LOMO, stochastic gradient descent fused into the backward pass (Lv et al. 2023).
+
+Rule
+    g_t = -g when maximizing, else g
+    g_t = g_t / loss_scale
+    g_t = g_t min(1, clip_norm / (|g_t| + eps)) when clipping by norm
+    p_t = p_{t-1} (1 - lr weight_decay) - lr g_t
+
+Shapes
+    p, g: one shape, any rank, 0-d and empty included. With clipping by norm p is all parameters of
+    the model, flattened and joined: the norm is theirs. t: the number of steps made.
+
+Domain
+    lr, eps, weight_decay >= 0 and finite; clip_norm, clip_value, loss_scale > 0.
+
+Choices
+    What LOMO adds to SGD is when it runs: each parameter moves as soon as its gradient is there, and
+    the gradient is freed. The update is SGD's, which this file is, provided that each parameter is
+    used once; where tied parameters are used twice, the authors' hook moves them by each part of
+    the gradient in turn. Accumulating gradients over micro-batches is impossible.
+    clip: "none", by "value" to [-clip_value, clip_value], by "norm" as above, or "both": the norm
+    is that of the unclamped gradient, found in a first backward pass, and scales the clamped one.
+    The paper proposes clipping by value and by norm in two passes; its rule has no eps.
+    decay: the paper has none; lomo-optim shrinks p before the step.
+
+Special cases
+    g = 0 moves p by the decay alone. nan in g makes that element nan, with clipping by norm every
+    element; inf then makes its own element nan and zeroes the other gradients. lomo-optim skips
+    the step of such a gradient under its loss scaler, which is a rule of its own here. Empty tensors
+    stay empty and advance t.
+
+Judged
+    p by the bounded contract, t exactly.
+
+Sources
+    K. Lv et al., "Full Parameter Fine-tuning for Large Language Models with Limited Resources",
+    ACL 2024 (arXiv:2306.09782), Algorithm 1. The authors' lomo-optim 0.1.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from truestep.reference.validation import Array, require_above, require_at_least, require_one_of
+
+# The norm runs over the whole tensor.
+ELEMENTWISE = False
+
+DIALECTS = {
+    "clip": {
+        "none": "gradient not clipped",
+        "value": "gradient clamped element by element",
+        "norm": "gradient scaled to a largest norm",
+        "both": "gradient clamped, then scaled by the factor of the unclamped norm",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """Hyperparameters of LOMO; lr and eps as in the authors' code."""
+
+    lr: float = 1e-3
+    weight_decay: float = 0.0
+    clip_norm: float = 1.0
+    clip_value: float = 1.0
+    eps: float = 1e-6
+    loss_scale: float = 1.0
+    maximize: bool = False
+    clip: Literal["none", "value", "norm", "both"] = "none"
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0.0, "lr", "weight_decay", "eps")
+        require_above(self, 0.0, "clip_norm", "clip_value", "loss_scale")
+        require_one_of(self, DIALECTS)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Only the number t of steps made."""
+
+    t: int
+
+
+def init(h: Hyper, p: Array) -> State:
+    """The state before the first step: t = 0."""
+    return State(t=0)
+
+
+def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
+    """One step from state s at p with gradient g: the new state and the new p."""
+    if h.maximize:
+        g = -g
+    g = g / h.loss_scale
+    raw = g
+    if h.clip in ("value", "both"):
+        g = np.minimum(np.maximum(g, -h.clip_value), h.clip_value)
+    if h.clip in ("norm", "both"):
+        norm = np.sqrt(np.sum(raw * raw))
+        g = g * np.minimum(h.clip_norm / (norm + h.eps), 1.0)
+    return State(t=s.t + 1), p * (1 - h.lr * h.weight_decay) - h.lr * g

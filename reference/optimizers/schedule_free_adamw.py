@@ -1,0 +1,138 @@
+"""Schedule-Free AdamW: an Adam-scaled step, interpolated and averaged online (Defazio et al. 2024).
+
+Rule
+    y_t = (1 - beta1) z_t + beta1 x_t, where the gradient g_t is taken
+    v_t = beta2 v_{t-1} + (1 - beta2) g_t^2
+    gamma_t = lr sqrt(1 - beta2^t) min(1, t / warmup_steps)
+    d_t = g_t / (sqrt(v_t) + eps) + weight_decay y_t, with -g_t when maximizing
+    z_{t+1} = z_t - gamma_t d_t
+    w_t = t^r (max of gamma_1..gamma_t)^weight_lr_power
+    c_t = w_t / (w_1 + ... + w_t)
+    x_{t+1} = (1 - c_t) x_t + c_t z_{t+1}
+
+Shapes
+    p, g, z, v: one shape, any rank, 0-d and empty included. p is y, the point of the gradient; x, what
+    the method returns, is average(h, s, p). weight_sum, lr_max: 0-d. t: the number of steps made.
+
+Domain
+    lr, eps, weight_decay, r, weight_lr_power >= 0 and finite; 0 < beta1 < 1; 0 <= beta2 < 1;
+    warmup_steps an integer >= 0, where 0 means none.
+
+Choices
+    As in every library x is not stored: with x = (y - (1 - beta1) z) / beta1 the three lines give
+    y_{t+1} = (1 - c_t) y_t + c_t z_t - gamma_t (1 - beta1 (1 - c_t)) d_t.
+    bias_correction: in the paper the "rate" carries sqrt(1 - beta2^t), in the weights w_t too
+    (AdamWScheduleFreePaper); schedulefree's AdamWScheduleFree, optax and pytorch-optimizer correct the
+    "moment", v_t / (1 - beta2^t), and eps is added to that root.
+    The paper's weights are gamma_t^2: r = 0, weight_lr_power = 2; the largest gamma so far is its
+    gamma_t as long as the rate is not lowered from outside. Decay acts at y.
+    c_t = 0 where all weights are zero, as for lr = 0.
+
+Special cases
+    g = 0 from the start, without decay, leaves y = z = x; with eps = 0 it is 0/0, nan. nan in g poisons
+    that element for ever. Empty tensors stay empty and advance t.
+
+Judged
+    p, z, v, weight_sum and lr_max by the bounded contract, t exactly.
+
+Sources
+    A. Defazio et al., "The Road Less Scheduled", NeurIPS 2024 (arXiv:2405.15682), Algorithm 1.
+    The authors' schedulefree 1.4.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from truestep.reference.validation import (
+    Array,
+    require_above,
+    require_at_least,
+    require_in,
+    require_integer,
+    require_one_of,
+)
+
+# Each element is updated by itself, but weight_sum and lr_max are one for a whole tensor.
+ELEMENTWISE = False
+
+DIALECTS = {
+    "bias_correction": {
+        "rate": "correction of the second moment multiplies lr, in the averaging weights too",
+        "moment": "second moment corrected for its zero start",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """Hyperparameters of Schedule-Free AdamW; the defaults of the numbers are schedulefree's."""
+
+    lr: float = 2.5e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    r: float = 0.0
+    weight_lr_power: float = 2.0
+    warmup_steps: int = 0
+    maximize: bool = False
+    bias_correction: Literal["rate", "moment"] = "rate"
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0.0, "lr", "eps", "weight_decay", "r", "weight_lr_power")
+        require_above(self, 0.0, "beta1")
+        require_in(self, 0.0, 1.0, "beta1", "beta2")
+        require_integer(self, 0, "warmup_steps")
+        require_one_of(self, DIALECTS)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The sequence z, the second moment v, the sum of weights, the largest rate, the counter t."""
+
+    t: int
+    z: Array
+    v: Array
+    weight_sum: Array
+    lr_max: Array
+
+
+def init(h: Hyper, p: Array) -> State:
+    """The state before the first step: z = p, zero moment, nothing weighed, t = 0."""
+    zero = np.zeros(())
+    return State(t=0, z=p, v=np.zeros_like(p), weight_sum=zero, lr_max=zero)
+
+
+def average(h: Hyper, s: State, p: Array) -> Array:
+    """The averaged iterate x, at which the model is evaluated; p is y."""
+    return (p - (1 - h.beta1) * s.z) / h.beta1
+
+
+def weighed(h: Hyper, s: State, gamma: Array) -> tuple[Array, Array, Array]:
+    """The weight c of the new z in the average, the new sum of weights and the largest rate."""
+    lr_max = np.maximum(s.lr_max, gamma)
+    w = (s.t + 1) ** h.r * lr_max**h.weight_lr_power
+    weight_sum = s.weight_sum + w
+    c = np.where(weight_sum == 0, 0.0, w / np.where(weight_sum == 0, 1.0, weight_sum))
+    return c, weight_sum, lr_max
+
+
+def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
+    """One step from state s at y = p with gradient g: the new state and the new y."""
+    t = s.t + 1
+    if h.maximize:
+        g = -g
+    v = h.beta2 * s.v + (1 - h.beta2) * (g * g)
+    gamma = h.lr * min(1.0, t / h.warmup_steps) if h.warmup_steps else h.lr
+    if h.bias_correction == "rate":
+        gamma = gamma * np.sqrt(1 - h.beta2**t)
+        d = g / (np.sqrt(v) + h.eps) + h.weight_decay * p
+    else:
+        d = g / (np.sqrt(v / (1 - h.beta2**t)) + h.eps) + h.weight_decay * p
+    c, weight_sum, lr_max = weighed(h, s, gamma)
+    p = (1 - c) * p + c * s.z - gamma * (1 - h.beta1 * (1 - c)) * d
+    return State(t=t, z=s.z - gamma * d, v=v, weight_sum=weight_sum, lr_max=lr_max), p
