@@ -21,22 +21,30 @@ ENTRY_POINT_GROUP = "truestep.backends"
 
 # Works from a source tree too, where no entry point is registered.
 BUILTIN: dict[str, str] = {
+    "bitsandbytes": "truestep.fast.peers.bitsandbytes_peer:Backend",
     "cpu": "truestep.fast.cpu:Backend",
     "cuda": "truestep.fast.cuda:Backend",
     "cuda_on_cpu": "truestep.fast.cuda_on_cpu:Backend",
     "optax": "truestep.fast.peers.optax_peer:Backend",
     "reference": "truestep.properties.reference_backend:Backend",
+    "ml_dtypes": "truestep.fast.peers.torch_casts:MlDtypesCasts",
     "torch": "truestep.fast.peers.torch_optim:Backend",
+    "torch_casts": "truestep.fast.peers.torch_casts:TorchCasts",
+    "torchao": "truestep.fast.peers.torchao_peer:Backend",
 }
 
 # Modules without which a builtin cannot run; only looked for, never imported, by available().
 REQUIRES: dict[str, tuple[str, ...]] = {
+    "bitsandbytes": ("torch", "bitsandbytes"),
     "cpu": ("truestep.fast._core",),
     "cuda": ("cupy",),
     "cuda_on_cpu": (),
     "optax": ("jax", "optax"),
     "reference": (),
+    "ml_dtypes": ("ml_dtypes",),
     "torch": ("torch",),
+    "torch_casts": ("torch",),
+    "torchao": ("torch", "torchao"),
 }
 
 METHODS: dict[str, tuple[str, ...]] = {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from truestep.fast.protocol import Capability
 from truestep.properties.cases.optimizer import OptimizerCase
 from truestep.properties.contracts import SLACK
-from truestep.properties.stepping import BackendFault, lockstep
+from truestep.properties.stepping import BackendFault, BackendRaised, lockstep
 from truestep.reference.optimizers import OPTIMIZERS, Rule
 
 
@@ -20,13 +20,21 @@ def in_words(rule: Rule, dialect: Mapping[str, str]) -> str:
     return "; ".join(words) or "the reference's own form"
 
 
-def identify(backend: Any, capability: Capability, cases: Sequence[OptimizerCase]) -> str:
-    """Which other dialect or rule every judged element of these cases agrees with; "" if none does."""
+def identify(
+    backend: Any,
+    capability: Capability,
+    cases: Sequence[OptimizerCase],
+    started: Callable[[OptimizerCase], None] = lambda _: None,
+) -> str:
+    """Which other dialect or rule every judged element of these cases agrees with; "" if none does.
+
+    started(case) is called before each trial, as a sign of life.
+    """
     for distance in (1, 2):
         found = [
             words
             for words, rule, changes in _readings(capability, distance)
-            if _agrees(backend, capability, cases, rule, changes)
+            if _agrees(backend, capability, cases, rule, changes, started)
         ]
         if found:
             return " or ".join(dict.fromkeys(found))
@@ -71,6 +79,7 @@ def _agrees(
     cases: Sequence[OptimizerCase],
     rule: Rule,
     changes: Mapping[str, str],
+    started: Callable[[OptimizerCase], None],
 ) -> bool:
     names = {field.name for field in dataclasses.fields(rule.Hyper)}
 
@@ -82,6 +91,7 @@ def _agrees(
 
     judged = 0
     for case in cases:
+        started(case)
         try:
             for _, found in lockstep(backend, capability, case, (rule, reread)):
                 for item in found:
@@ -89,6 +99,6 @@ def _agrees(
                         judged += 1
                         if u > SLACK:
                             return False
-        except (BackendFault, ValueError, ArithmeticError):
+        except (BackendFault, BackendRaised, ValueError, ArithmeticError):
             return False
     return judged > 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import traceback
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,11 +15,16 @@ from hypothesis.strategies import SearchStrategy
 
 from truestep.properties.contracts import SLACK
 from truestep.properties.results import HISTOGRAM_EDGES
-from truestep.properties.stepping import BackendFault, Judged
+from truestep.properties.stepping import BackendFault, BackendRaised, Judged
 
 
 class ContractBroken(AssertionError):
     """An element lies farther from the oracle than any faithful kernel may put it."""
+
+
+_FAILURES = (ContractBroken, BackendFault, BackendRaised)
+# Seconds that may go into simplifying a failing case; a case that is not minimal still fails.
+SHRINKING = 5.0
 
 
 @dataclass(slots=True)
@@ -56,6 +61,7 @@ class Tally:
                 self.failed = True
                 self.utilisation = j.utilisation
                 self.worst_case, self.worst, self.context = case, item, context
+                self.crashed, self.message = False, ""
                 raise ContractBroken(f"{item.tensor}: utilisation {j.utilisation:.3g}")
             if not self.failed and (self.utilisation is None or j.utilisation > self.utilisation):
                 self.utilisation = j.utilisation
@@ -90,18 +96,48 @@ def explore(
     )
     @given(strategy)
     def search(case: Any) -> None:
+        if shrinking.ended():
+            return shrinking.recall(case)
         started(case)
         if not tally.failed:
             tally.examples += 1
-        _guarded(case, tally, run)
+        try:
+            _guarded(case, tally, run)
+        except _FAILURES as failure:
+            shrinking.note(case, failure)
+            raise
 
+    shrinking = _Shrinking()
     try:
         search()
-    except (ContractBroken, BackendFault, _BackendRaised):
+    except _FAILURES:
         pass
     except Flaky:
         tally.message = f"identical calls gave different results; {tally.message}".strip()
     return tally
+
+
+class _Shrinking:
+    """Bounds the time that goes into simplifying a failure: later candidates count as passing."""
+
+    def __init__(self) -> None:
+        self.failures: list[tuple[Any, Exception]] = []
+        self.since: float | None = None
+
+    def note(self, case: Any, failure: Exception) -> None:
+        """Remember a failing case."""
+        self.failures.append((case, failure))
+        self.since = time.monotonic() if self.since is None else self.since
+
+    def ended(self) -> bool:
+        """Whether the time for simplifying is over."""
+        return self.since is not None and time.monotonic() - self.since > SHRINKING
+
+    def recall(self, case: Any) -> None:
+        """Fail again where the case failed before, without running it."""
+        for known, failure in self.failures:
+            if known == case:
+                raise failure
 
 
 def run_all(
@@ -116,26 +152,16 @@ def run_all(
         tally.examples += 1
         try:
             _guarded(case, tally, run)
-        except (ContractBroken, BackendFault, _BackendRaised):
+        except _FAILURES:
             break
     return tally
-
-
-class _BackendRaised(Exception):
-    """The backend raised an exception of its own."""
 
 
 def _guarded(case: Any, tally: Tally, run: Callable[[Any, Tally], None]) -> None:
     try:
         run(case, tally)
-    except ContractBroken:
-        raise
-    except BackendFault as fault:
+    except (BackendFault, BackendRaised) as fault:
         tally.failed, tally.worst, tally.worst_case = True, None, case
+        tally.crashed = isinstance(fault, BackendRaised)
         tally.message = str(fault)
         raise
-    except Exception as error:
-        tally.failed, tally.crashed, tally.worst, tally.worst_case = True, True, None, case
-        last = "".join(traceback.format_exception(error)[-3:]).rstrip()
-        tally.message = f"the backend raised {type(error).__name__}: {error}\n{last}"
-        raise _BackendRaised from error

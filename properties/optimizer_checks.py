@@ -195,7 +195,7 @@ def run(
     level = thoroughness(capability, level)
     if name.startswith(laws.PREFIX):
         tally = laws.explored(backend, capability, name, level=level, seed=seed, started=started)
-        return result_of(capability, name, tally, "", time.perf_counter() - begin)
+        return result_of(capability, name, tally, time.perf_counter() - begin)
     family = FAMILIES[name]
     tally = explore(
         family.strategy(capability),
@@ -204,10 +204,15 @@ def run(
         seed=seed,
         started=lambda case: started(case.to_json()),
     )
-    identified = ""
+    identified = told = ""
     if tally.failed and tally.worst is not None:
-        identified = identify(backend, capability, [tally.worst_case, *_battery(capability)])
-    return result_of(capability, name, tally, identified, time.perf_counter() - begin)
+        tried = [tally.worst_case, *_battery(capability)]
+        identified = identify(
+            backend, capability, tried, started=lambda case: started(case.to_json())
+        )
+        told = identified or "no other known dialect or rule agrees with these outputs"
+    seconds = time.perf_counter() - begin
+    return result_of(capability, name, tally, seconds, identified=identified, told=told)
 
 
 def replay_case(
@@ -222,7 +227,7 @@ def replay_case(
         tally = run_all(
             [case], lambda c, t: _run_case(backend, capability, c, t), started=lambda _: None
         )
-    return result_of(capability, name, tally, "", time.perf_counter() - begin)
+    return result_of(capability, name, tally, time.perf_counter() - begin)
 
 
 def _run_case(backend: Any, capability: Capability, case: OptimizerCase, tally: Tally) -> None:
@@ -260,9 +265,19 @@ def check_id(capability: Capability, name: str) -> str:
 
 
 def result_of(
-    capability: Capability, name: str, tally: Tally, identified: str, seconds: float
+    capability: Capability,
+    name: str,
+    tally: Tally,
+    seconds: float,
+    *,
+    identified: str = "",
+    told: str = "",
 ) -> CheckResult:
-    """The record of a check from its tally."""
+    """The record of a check from its tally.
+
+    identified: the dialect or rule that a failing kernel computes instead; told: what the message says
+    of that, "" where it was not looked for.
+    """
     verdict: Verdict
     if tally.failed:
         verdict = "crashed" if tally.crashed else "fail"
@@ -284,7 +299,7 @@ def result_of(
         oracle_fraction=tally.oracle_fraction,
         histogram=tuple(int(n) for n in tally.histogram),
         worst=_worst(tally),
-        message=_message(capability, name, tally, identified) if tally.failed else "",
+        message=_message(capability, name, tally, told) if tally.failed else "",
         seconds=seconds,
         identified=identified,
     )
@@ -330,7 +345,7 @@ def _inputs(groups: Sequence[Group], found: Judged) -> dict[str, Any]:
     return out
 
 
-def _message(capability: Capability, name: str, tally: Tally, identified: str) -> str:
+def _message(capability: Capability, name: str, tally: Tally, told: str) -> str:
     rule = OPTIMIZERS[capability.rule]
     where = ", ".join(x for x in (capability.format, capability.variant) if x)
     lines = []
@@ -358,8 +373,7 @@ def _message(capability: Capability, name: str, tally: Tally, identified: str) -
         if name.startswith(laws.PREFIX):
             law = laws.LAWS[name.removeprefix(laws.PREFIX)]
             lines.append(f"  the law: {(law.__doc__ or '').strip()}")
-        else:
-            told = identified or "no other known dialect or rule agrees with these outputs"
+        elif told:
             lines.append(f"  this kernel computes: {told}")
     if tally.worst_case is not None:
         lines += [

@@ -21,7 +21,7 @@ from truestep.properties.cases.tensors import EXTREMES, KINDS, TensorSpec, specs
 from truestep.properties.contracts import SLACK, Judgement, agreement, membership
 from truestep.properties.exploration import Tally, explore, run_all
 from truestep.properties.results import CheckResult, Verdict
-from truestep.properties.stepping import BackendFault, Judged
+from truestep.properties.stepping import BackendFault, Judged, backend_call
 from truestep.reference.quantizers import QUANTIZERS
 
 Found = Iterator[tuple[str, Judgement]]
@@ -60,7 +60,7 @@ class Subject:
     def encode(self, hyper: Any, x: NDArray[np.float32]) -> Encoded:
         """Encode and decode by the backend, with structure and respect for inputs verified."""
         before = x.tobytes()
-        stored = self.backend.encode(self.capability, hyper, x)
+        stored = backend_call(self.backend.encode, self.capability, hyper, x)
         if x.tobytes() != before:
             raise BackendFault("encode wrote its input")
         code_type = self.rule.encode(hyper, np.zeros(1), *self._random())
@@ -70,7 +70,7 @@ class Subject:
             shape = (-(-x.size // block),)
             _verify("absmax", stored.get("absmax"), shape, np.dtype(np.float32))
         was = {name: a.tobytes() for name, a in stored.items()}
-        back = self.backend.decode(self.capability, hyper, stored)
+        back = backend_call(self.backend.decode, self.capability, hyper, stored)
         if was != {name: a.tobytes() for name, a in stored.items()}:
             raise BackendFault("decode wrote its input")
         _verify("the decoded tensor", back, x.shape, np.dtype(np.float32))

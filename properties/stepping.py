@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,19 @@ from truestep.reference.optimizers import OPTIMIZERS, Rule
 
 class BackendFault(AssertionError):
     """A backend broke the protocol: wrong shape, dtype, structure or counter, or a written input."""
+
+
+class BackendRaised(Exception):
+    """The backend raised an exception of its own; the text holds its type, message and last lines."""
+
+
+def backend_call(method: Callable[..., Any], *args: Any) -> Any:
+    """Call the backend; its exceptions become BackendRaised, so that ours are not blamed on it."""
+    try:
+        return method(*args)
+    except Exception as error:
+        last = "".join(traceback.format_exception(error)[-3:]).rstrip()
+        raise BackendRaised(f"the backend raised {type(error).__name__}: {error}\n{last}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +113,7 @@ def evaluate(
 def call(backend: Any, capability: Capability, groups: Sequence[Group]) -> list[list[Stepped]]:
     """The backend's step, with its structure, shapes, formats and respect for its inputs verified."""
     before = [[_bytes(slot) for slot in group.slots] for group in groups]
-    result = backend.optimizer_step(capability, groups)
+    result = backend_call(backend.optimizer_step, capability, groups)
     for i, group in enumerate(groups):
         for j, slot in enumerate(group.slots):
             if changed := _changed(before[i][j], _bytes(slot)):

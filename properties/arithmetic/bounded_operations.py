@@ -31,6 +31,7 @@ def rounded(a: Bounded, target: Format) -> Bounded:
         return _with(a, a.v, a.e, format=target, nonnegative=a.nonnegative)
     exactly = (a.e == 0) & target.represents(a.v)
     e = np.where(exactly, 0.0, a.e + target.u * (np.abs(a.v) + a.e) + target.eta)
+    e = np.where(np.isfinite(a.v) & ~(np.abs(a.v) + e <= target.largest), np.inf, e)
     return _with(a, a.v, e, format=target, nonnegative=a.nonnegative)
 
 
@@ -147,9 +148,10 @@ def multiply(a: Bounded, b: Bounded) -> Bounded:
     e = e + u * (np.abs(v) + e)
     if not _never_shrinks(a) and not _never_shrinks(b):
         e = e + links * a.arithmetic.eta(a.format) * reach
-    either = _zero(a), _zero(b)
-    if either != (False, False):
-        zero = (either[0] & np.isfinite(b.v)) | (either[1] & np.isfinite(a.v))
+    zero_a, zero_b = _zero(a), _zero(b)
+    if zero_a is not False or zero_b is not False:
+        # 0 x is 0 unless the kernel's x may be an infinity or a nan.
+        zero = (zero_a & np.isfinite(b.v + b.e)) | (zero_b & np.isfinite(a.v + a.e))
         e = np.where(zero & (v == 0), 0.0, e)
 
     def definite() -> Any:

@@ -14,12 +14,12 @@ Rule
 
 Shapes
     p, g: one shape of any rank, empty included. r and c: that shape with one of two axes of size 1
-    where the second moment is factored, else empty; v: p's shape where it is not, else empty.
-    m: p's shape with momentum, else empty. t: the number of steps made.
+    where the second moment is factored, else empty; v: p's shape where it is not, else empty. m:
+    p's shape with momentum, else empty. t: the number of steps made.
 
 Domain
-    lr, decay_rate, eps1, eps2, weight_decay >= 0; clip_threshold > 0; 0 <= beta1 < 1;
-    0 <= beta2_cap <= 1; min_size an integer >= 0. The paper's numbers: lr 1e-2, decay_rate 0.8.
+    lr, decay_rate, eps1, eps2, weight_decay >= 0; clip_threshold > 0; 0 <= beta1 < 1; 0 <=
+    beta2_cap <= 1; min_size an integer >= 0. The paper's numbers: lr 1e-2, decay_rate 0.8.
 
 Choices
     The paper's R and C are sums; means give the same V and are what every library keeps.
@@ -29,8 +29,8 @@ Choices
     optax by weight_decay alone ("unscaled").
     eps_placement: eps1 added to g^2 ("in_square"); PyTorch takes max(mean(R), eps1) and
     max(sqrt(V), eps1) instead ("floor").
-    momentum: the paper's main form has "none"; Transformers and optax average the step
-    alpha_t U_t ("of_step"), timm's Big Vision form U_t ("of_update"). None is corrected for its start.
+    momentum: the paper's main form has "none"; Transformers and optax average the step alpha_t U_t
+    ("of_step"), timm's Big Vision form U_t ("of_update"). None is corrected for its start.
     parameter_scale: RMS of p before the decay ("rms"), after it (Keras, "rms_after_decay"), or
     "none".
     step_size: "relative" as above, "warmup" min(1e-6 t, 1/sqrt(t)), or "constant" rho_t = lr.
@@ -43,9 +43,9 @@ Judged
     p, r, c, v and m by the bounded contract, t exactly.
 
 Sources
-    N. Shazeer, M. Stern, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost", ICML
-    2018 (arXiv:1804.04235), Algorithms 4 and 5. X. Zhai et al., "Scaling Vision Transformers", CVPR
-    2022 (arXiv:2106.04560), section 3.4, for beta2_cap and momentum of U.
+    N. Shazeer, M. Stern, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost", ICML 2018
+    (arXiv:1804.04235), Algorithms 4 and 5. X. Zhai et al., "Scaling Vision Transformers", CVPR 2022
+    (arXiv:2106.04560), section 3.4, for beta2_cap and momentum of U.
 """
 
 from __future__ import annotations
@@ -123,9 +123,7 @@ class Hyper:
     step_size: Literal["relative", "warmup", "constant"] = "relative"
 
     def __post_init__(self) -> None:
-        require_at_least(
-            self, 0.0, "lr", "decay_rate", "beta2_cap", "eps1", "eps2", "weight_decay"
-        )
+        require_at_least(self, 0.0, "lr", "decay_rate", "beta2_cap", "eps1", "eps2", "weight_decay")
         require_at_most(self, 1.0, "beta2_cap")
         require_above(self, 0.0, "clip_threshold")
         require_in(self, 0.0, 1.0, "beta1")

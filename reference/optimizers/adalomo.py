@@ -21,9 +21,9 @@ Domain
 
 Choices
     The normalisation is by each tensor ("grouped"), so that no second backward pass is needed, as
-    LOMO's clipping needs one. decay is lomo-optim's, by alpha_t before the step.
-    The loss scale of lomo-optim, 2^10 multiplied in and divided out, is exact and left out here.
-    With lr = min(1e-2, 1 / sqrt(t)) this is Adafactor with decay by the step.
+    LOMO's clipping needs one. decay is lomo-optim's, by alpha_t before the step. The loss scale of
+    lomo-optim, 2^10 multiplied in and divided out, is exact and left out here. With lr = min(1e-2,
+    1 / sqrt(t)) this is Adafactor with decay by the step.
 
 Special cases
     g = 0 gives U = 0 while eps1 > 0, else 0/0, nan. nan or inf in g makes the whole tensor nan.

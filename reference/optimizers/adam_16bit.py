@@ -15,15 +15,16 @@ Domain
     lr, eps >= 0 and finite; 0 <= beta1, beta2 < 1.
 
 Choices
-    The rule answers a fault of Adam in float16: eps = 1e-8 rounds to 0, g^2 to 0 for |g| below 1.7e-4,
-    and the step to infinity. Here the root is at least sqrt(eps), 1e-2 with the default eps: what the
-    steps of small gradients are divided by, not a guard against zero.
-    The floor is of v_hat, not of its root as in AdamW's "floor" dialect; floor_placement says which.
-    The paper has no weight decay.
+    The rule answers a fault of Adam in float16: eps = 1e-8 rounds to 0, g^2 to 0 for |g| below
+    1.7e-4, and the step to infinity. Here the root is at least sqrt(eps), 1e-2 with the default
+    eps: what the steps of small gradients are divided by, not a guard against zero.
+    The floor is of v_hat, not of its root as in AdamW's "floor" dialect; floor_placement says
+    which. The paper has no weight decay.
 
 Special cases
-    g = 0 from the start leaves p as it is; with eps = 0 it is 0/0, nan. nan in g poisons that element
-    for ever; inf gives m = +-inf, v = inf and p = nan. Empty tensors stay empty and advance t.
+    g = 0 from the start leaves p as it is; with eps = 0 it is 0/0, nan. nan in g poisons that
+    element for ever; inf gives m = +-inf, v = inf and p = nan. Empty tensors stay empty and advance
+    t.
 
 Judged
     p, m and v by the bounded contract, t exactly.

@@ -8,8 +8,8 @@ Rule
     p_t = p_t - lr m_t / (1 - beta1^t) / (sqrt(v_t / (1 - beta2^t)) + eps)
 
 Shapes
-    p, g, m: one shape, any rank, 0-d and empty included. v: one element for each block, with axes of
-    size 1 in the place of those averaged; for heads (heads, 1); for the whole tensor 0-d. t: the
+    p, g, m: one shape, any rank, 0-d and empty included. v: one element for each block, with axes
+    of size 1 in the place of those averaged; for heads (heads, 1); for the whole tensor 0-d. t: the
     number of steps made.
 
 Domain

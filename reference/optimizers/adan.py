@@ -1,4 +1,4 @@
-"""Adan, Adam on gradients and their differences, Nesterov's momentum without a second gradient (Xie et al. 2022).
+"""Adan, Adam on gradients and their differences (Xie et al. 2022).
 
 Rule
     g_t = -g when maximizing, else g
@@ -10,8 +10,8 @@ Rule
     p_t = (p_{t-1} - lr (m_t + beta2 v_t) / (sqrt(n_t) + eps)) / (1 + lr weight_decay)
 
 Shapes
-    p, g, m, v, n, previous: one shape, any rank, 0-d and empty included; previous is g_{t-1}. t: the
-    number of steps made.
+    p, g, m, v, n, previous: one shape, any rank, 0-d and empty included; previous is g_{t-1}. t:
+    the number of steps made.
 
 Domain
     lr, eps, weight_decay >= 0 and finite; 0 <= beta1, beta2, beta3 < 1.
@@ -19,16 +19,16 @@ Domain
 Choices
     beta1, beta2, beta3 are rates of forgetting, as in all libraries: one minus the paper's.
     start: the paper sets the averages to their values of the first gradient ("gradient"); libraries
-    begin at zero and correct each average by 1 - beta^t ("corrected"): the first step, Adam's, is the
-    same, v and the later ones are not.
-    decay: the paper's proximal form divides ("prox"); with no_prox sail-sg/Adan, timm and optax shrink
-    by lr before the step ("before").
+    begin at zero and correct each average by 1 - beta^t ("corrected"): the first step, Adam's, is
+    the same, v and the later ones are not.
+    decay: the paper's proximal form divides ("prox"); with no_prox sail-sg/Adan, timm and optax
+    shrink by lr before the step ("before").
     eps_placement: "outside" the root, or optax's eps_root "inside" it.
     The paper's restarts and the clipping by global norm of sail-sg/Adan are rules of their own.
 
 Special cases
-    g = 0 from the start moves p by the decay alone; with eps = 0 it is 0/0, nan. nan in g poisons that
-    element for ever. Empty tensors stay empty and advance t.
+    g = 0 from the start moves p by the decay alone; with eps = 0 it is 0/0, nan. nan in g poisons
+    that element for ever. Empty tensors stay empty and advance t.
 
 Judged
     p, m, v, n and previous by the bounded contract, t exactly.

@@ -3,7 +3,8 @@
 Rule
     g_t = -g when maximizing, else g
     alpha_t = min(t alpha / alpha_warmup, alpha)
-    beta3_t = min(exp(ln beta1 ln beta3 / ((1 - t/T) ln beta3 + (t/T) ln beta1)), beta3), T = beta3_warmup
+    beta3_t = min(exp(ln beta1 ln beta3 / ((1 - t/T) ln beta3 + (t/T) ln beta1)), beta3)
+    with T = beta3_warmup
     m1_t = beta1 m1_{t-1} + (1 - beta1) g_t
     m2_t = beta3_t m2_{t-1} + (1 - beta3_t) g_t
     v_t = beta2 v_{t-1} + (1 - beta2) g_t^2
@@ -14,12 +15,14 @@ Shapes
     p, g, m1, m2, v: one shape, any rank, 0-d and empty included. t: the number of steps made.
 
 Domain
-    lr, alpha, eps, weight_decay >= 0 and finite; 0 <= beta1, beta2 < 1; 0 <= beta3 < 1; with a warm-up of
-    beta3 beta1 and beta3 > 0; alpha_warmup, beta3_warmup integers >= 0, where 0 means none.
+    lr, alpha, eps, weight_decay >= 0 and finite; 0 <= beta1, beta2 < 1; 0 <= beta3 < 1; with a
+    warm-up of beta3 beta1 and beta3 > 0; alpha_warmup, beta3_warmup integers >= 0, where 0 means
+    none.
 
 Choices
-    m2 is not corrected for its start. With alpha = 0 this is AdamW with the decay before the step. Since
-    beta3^2 > beta2 in practice, steps are not bounded: after the gradients stop, m2 / sqrt(v) grows.
+    m2 is not corrected for its start. With alpha = 0 this is AdamW with the decay before the step.
+    Since beta3^2 > beta2 in practice, steps are not bounded: after the gradients stop, m2 / sqrt(v)
+    grows.
     alpha: the authors' code has 2, optax, bitsandbytes and pytorch-optimizer 5.
     counter: the authors' schedules begin at t = 1 ("from_one"); optax's at 0 ("from_zero").
     decay: as above, of p_{t-1} ("before"); bitsandbytes' CUDA kernels shrink the moved p ("after");
@@ -27,8 +30,8 @@ Choices
     eps_placement: "outside" the root, or optax's eps_root "inside" it.
 
 Special cases
-    g = 0 from the start moves p by the decay alone; with eps = 0 it is 0/0, nan. nan in g poisons that
-    element for ever. Empty tensors stay empty and advance t.
+    g = 0 from the start moves p by the decay alone; with eps = 0 it is 0/0, nan. nan in g poisons
+    that element for ever. Empty tensors stay empty and advance t.
 
 Judged
     p, m1, m2 and v by the bounded contract, t exactly.

@@ -14,25 +14,25 @@ Rule
 
 Shapes
     p, g: one shape (m, n) with m < n; of a matrix with m >= n the columns are projected. Tensors
-    that are no matrices, and empty ones, take Adam's step as they are. projection: (rank, m) or
-    (n, rank); m, v: (rank, n) or (m, rank), with a rank of 1. norm: |D_t|, 0-d. t: the number of
-    steps made.
+    that are no matrices, and empty ones, take Adam's step as they are. projection: (rank, m) or (n,
+    rank); m, v: (rank, n) or (m, rank), with a rank of 1. norm: |D_t|, 0-d. t: the number of steps
+    made.
 
 Domain
-    lr, eps, scale, weight_decay >= 0 and finite; growth > 0; 0 <= beta1, beta2 < 1; rank and update_gap
-    integers >= 1, seed an integer >= 0.
+    lr, eps, scale, weight_decay >= 0 and finite; growth > 0; 0 <= beta1, beta2 < 1; rank and
+    update_gap integers >= 1, seed an integer >= 0.
 
 Choices
-    Beside APOLLO the rank is 1, one factor scales the whole tensor, and scale is 128, so that
-    D = sqrt(128) s G. rank may be raised as in apollo-torch; P is then of N(0, 1/rank).
-    The projection is part of the state, so that a step is a function of state and gradient but for
-    the refreshes. Those draw from PCG64 seeded by (seed, number of the refresh); apollo-torch draws
-    from torch's generator, with other numbers: comparisons hand over the projection.
-    correction: the paper's moments are corrected, then everything follows ("first");
-    apollo-torch limits the growth of the uncorrected D and corrects the step ("last"), so that the
-    limiter meets the growth of an uncorrected average as well.
-    guard: s is 0 for a zero R, and a zero |D_{t-1}| does not limit ("none"); apollo-torch
-    adds 1e-8 to the norms that divide ("eps"), and a zero gradient then holds |D| near 1e-8.
+    Beside APOLLO the rank is 1, one factor scales the whole tensor, and scale is 128, so that D =
+    sqrt(128) s G. rank may be raised as in apollo-torch; P is then of N(0, 1/rank). The projection
+    is part of the state, so that a step is a function of state and gradient but for the refreshes.
+    Those draw from PCG64 seeded by (seed, number of the refresh); apollo-torch draws from torch's
+    generator, with other numbers: comparisons hand over the projection.
+    correction: the paper's moments are corrected, then everything follows ("first"); apollo-torch
+    limits the growth of the uncorrected D and corrects the step ("last"), so that the limiter meets
+    the growth of an uncorrected average as well.
+    guard: s is 0 for a zero R, and a zero |D_{t-1}| does not limit ("none"); apollo-torch adds 1e-8
+    to the norms that divide ("eps"), and a zero gradient then holds |D| near 1e-8.
     limiter: "growth" as above, as in Fira, or "none" (disable_nl).
     eps: at the root of the corrected moment where correction is "first", of the raw one where it is
     "last". decay: galore-torch's, of the moved p.
@@ -46,8 +46,8 @@ Judged
 
 Sources
     H. Zhu et al., "APOLLO: SGD-like Memory, AdamW-level Performance", MLSys 2025
-    (arXiv:2412.05270), Algorithm 1. X. Chen et al., "Fira", arXiv:2410.01623, for the limiter.
-    The authors' apollo-torch 1.0.3.
+    (arXiv:2412.05270), Algorithm 1. X. Chen et al., "Fira", arXiv:2410.01623, for the limiter. The
+    authors' apollo-torch 1.0.3.
 """
 
 from __future__ import annotations

@@ -17,10 +17,10 @@ Domain
     lr, eps1, eps2, weight_decay >= 0 and finite; clip_threshold > 0; 0 <= beta1, beta2, beta3 < 1.
 
 Choices
-    The paper speaks of matrices only; for vectors the authors' code divides g by the root of the full
-    average of g^2 + eps1 and steps by -lr m_t, without an instability. No average is corrected for
-    its start: the first step of a rank-one matrix is 11.1 lr with the default betas, of a vector
-    0.1 lr.
+    The paper speaks of matrices only; for vectors the authors' code divides g by the root of the
+    full average of g^2 + eps1 and steps by -lr m_t, without an instability. No average is corrected
+    for its start: the first step of a rank-one matrix is 11.1 lr with the default betas, of a
+    vector 0.1 lr.
     decay: the authors' code shrinks by lr before the step ("before"); pytorch-optimizer can add the
     decay to the gradient ("coupled").
 
@@ -101,9 +101,7 @@ def init(h: Hyper, p: Array) -> State:
     """The state before the first step: zero averages, t = 0."""
     none, zeros = np.zeros(0), np.zeros_like(p)
     if p.ndim < 2:
-        return State(
-            t=0, m=zeros, r=none, c=none, v=zeros, instability_r=none, instability_c=none
-        )
+        return State(t=0, m=zeros, r=none, c=none, v=zeros, instability_r=none, instability_c=none)
     r, c = (np.sum(zeros, axis=axis, keepdims=True) for axis in (-1, -2))
     return State(t=0, m=zeros, r=r, c=c, v=none, instability_r=r, instability_c=c)
 

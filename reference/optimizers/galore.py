@@ -10,28 +10,30 @@ Rule
     p_t = (p_{t-1} - lr scale P D_t) (1 - lr weight_decay)
 
 Shapes
-    p, g: one shape (m, n); tensors that are no matrices, and empty ones, take Adam's step as they are,
-    without scale. left: (m, k) with k = min(rank, m, n), right: (k, n); the one that is not used is
-    empty. m, v: (k, n), (m, k) or (k, k), whichever is projected. t: the number of steps made.
+    p, g: one shape (m, n); tensors that are no matrices, and empty ones, take Adam's step as they
+    are, without scale. left: (m, k) with k = min(rank, m, n), right: (k, n); the one that is not
+    used is empty. m, v: (k, n), (m, k) or (k, k), whichever is projected. t: the number of steps
+    made.
 
 Domain
-    lr, eps, scale, weight_decay >= 0 and finite; 0 <= beta1, beta2 < 1; rank, update_gap integers >= 1.
+    lr, eps, scale, weight_decay >= 0 and finite; 0 <= beta1, beta2 < 1; rank, update_gap integers
+    >= 1.
 
 Choices
-    side: the paper and galore-torch project the "smaller" side, so that the moments keep the larger;
-    optax the "larger"; galore-torch's other types are "left", "right" and "both" (its "full").
-    Of a square matrix galore-torch's "std" projects the right side, so does "smaller" here.
-    The moments are kept as they are when the projector changes, as in the authors' code.
+    side: the paper and galore-torch project the "smaller" side, so that the moments keep the
+    larger; optax the "larger"; galore-torch's other types are "left", "right" and "both" (its
+    "full"). Of a square matrix galore-torch's "std" projects the right side, so does "smaller"
+    here. The moments are kept as they are when the projector changes, as in the authors' code.
     eps_placement: "outside" as in the paper; galore-torch adds it "before_correction".
     decay: the paper has none; galore-torch shrinks the moved p ("after").
     galore-torch takes the decomposition in float32 also of float64 gradients.
 
 Special cases
-    The columns of U are determined up to sign where singular values are distinct: flipping a
-    column flips a row of R, M and D and leaves P D as it is, since Adam is odd, but the moments are
-    then another state. Where singular values coincide only the subspace is determined, and Adam on
-    the coordinates of another basis is another step. g = 0 leaves p to the decay; any orthonormal P
-    is then right. nan or inf in g has no decomposition: LinAlgError when P is due, else nan.
+    The columns of U are determined up to sign where singular values are distinct: flipping a column
+    flips a row of R, M and D and leaves P D as it is, since Adam is odd, but the moments are then
+    another state. Where singular values coincide only the subspace is determined, and Adam on the
+    coordinates of another basis is another step. g = 0 leaves p to the decay; any orthonormal P is
+    then right. nan or inf in g has no decomposition: LinAlgError when P is due, else nan.
 
 Judged
     Between refreshes p, m and v by the bounded contract and left, right exactly; at a refresh the
@@ -81,7 +83,7 @@ DIALECTS = {
 
 @dataclass(frozen=True, slots=True)
 class Hyper:
-    """Hyperparameters of GaLore; the defaults of the numbers are the paper's, eps galore-torch's."""
+    """Hyperparameters of GaLore; default numbers are the paper's, eps galore-torch's."""
 
     lr: float = 1e-3
     beta1: float = 0.9

@@ -14,9 +14,9 @@ Domain
     lr, eps, weight_decay >= 0 and finite; clip_norm, clip_value, loss_scale > 0.
 
 Choices
-    What LOMO adds to SGD is when it runs: each parameter moves as soon as its gradient is there, and
-    the gradient is freed. The update is SGD's, which this file is, provided that each parameter is
-    used once; where tied parameters are used twice, the authors' hook moves them by each part of
+    What LOMO adds to SGD is when it runs: each parameter moves as soon as its gradient is there,
+    and the gradient is freed. The update is SGD's, which this file is, provided that each parameter
+    is used once; where tied parameters are used twice, the authors' hook moves them by each part of
     the gradient in turn. Accumulating gradients over micro-batches is impossible.
     clip: "none", by "value" to [-clip_value, clip_value], by "norm" as above, or "both": the norm
     is that of the unclamped gradient, found in a first backward pass, and scales the clamped one.
@@ -25,16 +25,16 @@ Choices
 
 Special cases
     g = 0 moves p by the decay alone. nan in g makes that element nan, with clipping by norm every
-    element; inf then makes its own element nan and zeroes the other gradients. lomo-optim skips
-    the step of such a gradient under its loss scaler, which is a rule of its own here. Empty tensors
+    element; inf then makes its own element nan and zeroes the other gradients. lomo-optim skips the
+    step of such a gradient under its loss scaler, which is a rule of its own here. Empty tensors
     stay empty and advance t.
 
 Judged
     p by the bounded contract, t exactly.
 
 Sources
-    K. Lv et al., "Full Parameter Fine-tuning for Large Language Models with Limited Resources",
-    ACL 2024 (arXiv:2306.09782), Algorithm 1. The authors' lomo-optim 0.1.1.
+    K. Lv et al., "Full Parameter Fine-tuning for Large Language Models with Limited Resources", ACL
+    2024 (arXiv:2306.09782), Algorithm 1. The authors' lomo-optim 0.1.1.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Prodigy, Adam that estimates its learning rate from the distance travelled (Mishchenko & Defazio 2023).
+"""Prodigy, Adam that finds its learning rate from the way travelled (Mishchenko & Defazio 2023).
 
 Rule
     g_t = -g when maximizing, else g;  beta3 = sqrt(beta2)
@@ -10,29 +10,32 @@ Rule
     p_t = p_{t-1} (1 - lr d_t weight_decay) - lr d_t m_t / (sqrt(v_t) + d_t eps)
 
 Shapes
-    p, g, m, v, s, p0: one shape, any rank, 0-d and empty included. r, d, d_max: 0-d. One estimate serves
-    all tensors of a model: p is their elements, flattened and joined. t: the number of steps made.
+    p, g, m, v, s, p0: one shape, any rank, 0-d and empty included. r, d, d_max: 0-d. One estimate
+    serves all tensors of a model: p is their elements, flattened and joined. t: the number of steps
+    made.
 
 Domain
     lr, eps, weight_decay >= 0 and finite; 0 <= beta1, beta2 < 1; d0, d_coef, growth_rate > 0.
 
 Choices
-    weights: the paper's r and s are averages ("averaged"); the authors' code divides by d0 in the place
-    of multiplying by 1 - beta3 ("over_d0"), which leaves d alone. There safeguard ("safeguard", its
-    safeguard_warmup) takes lr, and with it the warm-up, out of s.
-    bias_correction: "none", or sqrt(1 - beta2^t) / (1 - beta1^t) on lr wherever lr stands ("rate": an
-    option of the authors' code, always in optax).
+    weights: the paper's r and s are averages ("averaged"); the authors' code divides by d0 in the
+    place of multiplying by 1 - beta3 ("over_d0"), which leaves d alone. There safeguard
+    ("safeguard", its safeguard_warmup) takes lr, and with it the warm-up, out of s.
+    bias_correction: "none", or sqrt(1 - beta2^t) / (1 - beta1^t) on lr wherever lr stands ("rate":
+    an option of the authors' code, always in optax).
     decay: "before" as above, or added to the gradient ("coupled", decouple = False).
     eps_scale: d_t eps in the paper ("old"), d_{t+1} eps in all code ("new").
-    growth: "unlimited", or d_{t+1} <= growth_rate d_t ("limited"): the estimate is then kept in d_max.
+    growth: "unlimited", or d_{t+1} <= growth_rate d_t ("limited"): the estimate is then kept in
+    d_max.
     guard: a step where s is still zero, as after zero gradients alone, leaves p as it is ("skip",
     prodigyopt, which does not count it either); optax divides 0 by 0 ("none"). At d = d_0
     prodigyopt takes the first estimate at once, before the limit of growth.
     A beta3 of its own, groups of other rates and slices of p are left out.
 
 Special cases
-    At t = 1 p = p_0 and so r = 0 and d_2 = d_0. g = 0 from the start leaves p as it is ("skip"), or makes
-    it nan. nan in g makes d and so every element of p nan. Empty tensors stay empty and advance t.
+    At t = 1 p = p_0 and so r = 0 and d_2 = d_0. g = 0 from the start leaves p as it is ("skip"), or
+    makes it nan. nan in g makes d and so every element of p nan. Empty tensors stay empty and
+    advance t.
 
 Judged
     p, m, v, s, r, d and d_max by the bounded contract, p0 and t exactly.

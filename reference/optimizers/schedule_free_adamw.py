@@ -1,4 +1,4 @@
-"""Schedule-Free AdamW: an Adam-scaled step, interpolated and averaged online (Defazio et al. 2024).
+"""Schedule-Free AdamW: an Adam-scaled step, averaged online (Defazio et al. 2024).
 
 Rule
     y_t = (1 - beta1) z_t + beta1 x_t, where the gradient g_t is taken
@@ -11,8 +11,9 @@ Rule
     x_{t+1} = (1 - c_t) x_t + c_t z_{t+1}
 
 Shapes
-    p, g, z, v: one shape, any rank, 0-d and empty included. p is y, the point of the gradient; x, what
-    the method returns, is average(h, s, p). weight_sum, lr_max: 0-d. t: the number of steps made.
+    p, g, z, v: one shape, any rank, 0-d and empty included. p is y, the point of the gradient; x,
+    what the method returns, is average(h, s, p). weight_sum, lr_max: 0-d. t: the number of steps
+    made.
 
 Domain
     lr, eps, weight_decay, r, weight_lr_power >= 0 and finite; 0 < beta1 < 1; 0 <= beta2 < 1;
@@ -22,22 +23,22 @@ Choices
     As in every library x is not stored: with x = (y - (1 - beta1) z) / beta1 the three lines give
     y_{t+1} = (1 - c_t) y_t + c_t z_t - gamma_t (1 - beta1 (1 - c_t)) d_t.
     bias_correction: in the paper the "rate" carries sqrt(1 - beta2^t), in the weights w_t too
-    (AdamWScheduleFreePaper); schedulefree's AdamWScheduleFree, optax and pytorch-optimizer correct the
-    "moment", v_t / (1 - beta2^t), and eps is added to that root.
+    (AdamWScheduleFreePaper); schedulefree's AdamWScheduleFree, optax and pytorch-optimizer correct
+    the "moment", v_t / (1 - beta2^t), and eps is added to that root.
     The paper's weights are gamma_t^2: r = 0, weight_lr_power = 2; the largest gamma so far is its
     gamma_t as long as the rate is not lowered from outside. Decay acts at y.
     c_t = 0 where all weights are zero, as for lr = 0.
 
 Special cases
-    g = 0 from the start, without decay, leaves y = z = x; with eps = 0 it is 0/0, nan. nan in g poisons
-    that element for ever. Empty tensors stay empty and advance t.
+    g = 0 from the start, without decay, leaves y = z = x; with eps = 0 it is 0/0, nan. nan in g
+    poisons that element for ever. Empty tensors stay empty and advance t.
 
 Judged
     p, z, v, weight_sum and lr_max by the bounded contract, t exactly.
 
 Sources
-    A. Defazio et al., "The Road Less Scheduled", NeurIPS 2024 (arXiv:2405.15682), Algorithm 1.
-    The authors' schedulefree 1.4.1.
+    A. Defazio et al., "The Road Less Scheduled", NeurIPS 2024 (arXiv:2405.15682), Algorithm 1. The
+    authors' schedulefree 1.4.1.
 """
 
 from __future__ import annotations

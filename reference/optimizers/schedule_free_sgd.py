@@ -1,4 +1,4 @@
-"""Schedule-Free SGD: interpolation and online averaging in the place of a schedule (Defazio et al. 2024).
+"""Schedule-Free SGD: online averaging in the place of a schedule (Defazio et al. 2024).
 
 Rule
     y_t = (1 - beta) z_t + beta x_t, where the gradient g_t is taken
@@ -10,12 +10,12 @@ Rule
     x_{t+1} = (1 - c_t) x_t + c_t z_{t+1}
 
 Shapes
-    p, g, z: one shape, any rank, 0-d and empty included. p is y, the point of the gradient; x, what the
-    method returns, is average(h, s, p). weight_sum, lr_max: 0-d. t: the number of steps made.
+    p, g, z: one shape, any rank, 0-d and empty included. p is y, the point of the gradient; x, what
+    the method returns, is average(h, s, p). weight_sum, lr_max: 0-d. t: the number of steps made.
 
 Domain
-    lr, weight_decay, r, weight_lr_power >= 0 and finite; 0 < beta < 1; warmup_steps an integer >= 0,
-    where 0 means none.
+    lr, weight_decay, r, weight_lr_power >= 0 and finite; 0 < beta < 1; warmup_steps an integer >=
+    0, where 0 means none.
 
 Choices
     As in every library x is not stored: with x = (y - (1 - beta) z) / beta the three lines give
@@ -23,8 +23,8 @@ Choices
     The paper's weights are gamma_t^2: r = 0, weight_lr_power = 2; the largest gamma so far is its
     gamma_t as long as the rate is not lowered from outside.
     decay: the paper's experiments and schedulefree decay at y. optax has no r, and counts its
-    warm-up from 0 but the weights from 1, so that a first rate of 0 has a positive weight.
-    c_t = 0 where all weights are zero, as for lr = 0.
+    warm-up from 0 but the weights from 1, so that a first rate of 0 has a positive weight. c_t = 0
+    where all weights are zero, as for lr = 0.
 
 Special cases
     g = 0 from the start, without decay, leaves y = z = x. nan in g poisons that element for ever.
@@ -34,8 +34,8 @@ Judged
     p, z, weight_sum and lr_max by the bounded contract, t exactly.
 
 Sources
-    A. Defazio et al., "The Road Less Scheduled", NeurIPS 2024 (arXiv:2405.15682), equations
-    (3) to (5). The authors' schedulefree 1.4.1.
+    A. Defazio et al., "The Road Less Scheduled", NeurIPS 2024 (arXiv:2405.15682), equations (3) to
+    (5). The authors' schedulefree 1.4.1.
 """
 
 from __future__ import annotations

@@ -20,9 +20,9 @@ Choices
     form: the paper states two; this is its SM3-II ("second"). SM3-I ("first") adds the slices'
     largest squares: mu_t(S) = mu_{t-1}(S) + max g_t^2, nu_t = min mu_t, and is never below.
     accumulator: the paper sums ("sum"). With "average" nu_t = beta min + (1 - beta) g_t^2 (optax's
-    b2); pytorch-optimizer also never lets mu fall ("average_held": max with mu_{t-1}).
-    The paper has eps = 0 and 0/0 = 0, no weight decay, and, like optax, averages u; a momentum of 0
-    is the rule without it. optax and pytorch-optimizer add eps to nu inside the root.
+    b2); pytorch-optimizer also never lets mu fall ("average_held": max with mu_{t-1}). The paper
+    has eps = 0 and 0/0 = 0, no weight decay, and, like optax, averages u; a momentum of 0 is the
+    rule without it. optax and pytorch-optimizer add eps to nu inside the root.
 
 Special cases
     g = 0 with nu = 0 leaves p as it is, eps = 0 included. nan in g makes nan of its slices' mu and

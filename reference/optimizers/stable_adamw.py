@@ -10,22 +10,23 @@ Rule
     p_t = p_{t-1} (1 - eta_t weight_decay) - eta_t m_t / (sqrt(v_t) + eps)
 
 Shapes
-    p, g, m, v: one shape, any rank, 0-d and empty included; RMS_t runs over the whole tensor. t: the
-    number of steps made.
+    p, g, m, v: one shape, any rank, 0-d and empty included; RMS_t runs over the whole tensor. t:
+    the number of steps made.
 
 Domain
     lr, eps, weight_decay >= 0 and finite; 0 <= beta1, beta2 < 1; clip_threshold > 0.
 
 Choices
-    The rates beta_t make m and v the corrected averages of Adam: beta_1 = 0, so that v_1 = g_1^2 and the
-    first step is not clipped. clip_threshold is 1 in the paper.
+    The rates beta_t make m and v the corrected averages of Adam: beta_1 = 0, so that v_1 = g_1^2
+    and the first step is not clipped. clip_threshold is 1 in the paper.
     decay: by the clipped rate ("clipped"); timm's clipping_threshold in AdamW decays by lr ("lr").
-    rms: of g^2 / max(v, eps^2) ("floor"); timm takes g / (sqrt(v) + eps) ("denominator").
-    optimi's decouple_lr decays by lr over its largest value: a schedule, outside of one step.
+    rms: of g^2 / max(v, eps^2) ("floor"); timm takes g / (sqrt(v) + eps) ("denominator"). optimi's
+    decouple_lr decays by lr over its largest value: a schedule, outside of one step.
 
 Special cases
     g = 0 from the start moves p by the decay alone; with eps = 0 it is 0/0, nan. nan in g makes the
-    whole tensor's p nan, and poisons that element of m and v. Empty tensors stay empty and advance t.
+    whole tensor's p nan, and poisons that element of m and v. Empty tensors stay empty and advance
+    t.
 
 Judged
     p, m and v by the bounded contract, t exactly.
@@ -107,7 +108,7 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         return State(t=t, m=s.m, v=s.v), p
     if h.maximize:
         g = -g
-    # 1 - beta_t: beta_t itself would lose what is left of 1 after the many steps that bring it there.
+    # 1 - beta_t, written so that it is 1 exactly at t = 1 and keeps its digits for large t.
     new1 = (1 - h.beta1) / (1 - h.beta1**t)
     new2 = (1 - h.beta2) / (1 - h.beta2**t)
     m = (1 - new1) * s.m + new1 * g

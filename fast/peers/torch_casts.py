@@ -1,0 +1,63 @@
+"""Plain casts from float32 to the small formats and back, by torch and by ml_dtypes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from truestep.fast.peers.torch_arrays import from_tensor, import_torch, to_tensor
+from truestep.fast.protocol import Array, Capability, numpy_dtype
+
+FORMATS = ("bfloat16", "float16", "float8_e4m3fn", "float8_e5m2")
+
+
+def _capabilities() -> tuple[Capability, ...]:
+    return tuple(Capability(kind="quantizer", rule=format) for format in FORMATS)
+
+
+class TorchCasts:
+    """Tensor.to(dtype) on the CPU."""
+
+    name = "torch_casts"
+
+    def __init__(self) -> None:
+        self._torch = import_torch()
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """One cast per format."""
+        return _capabilities()
+
+    def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
+        """The bits of x after the cast."""
+        torch = self._torch
+        cast = to_tensor(torch, x).to(getattr(torch, capability.rule))
+        unsigned = np.dtype(f"uint{8 * cast.element_size()}")
+        return {"code": from_tensor(torch, cast).view(unsigned)}
+
+    def decode(self, capability: Capability, hyper: Any, stored: Mapping[str, Array]) -> Array:
+        """The float32 values of the bits."""
+        torch = self._torch
+        bits = stored["code"].view(numpy_dtype(capability.rule))
+        return from_tensor(torch, to_tensor(torch, bits).to(torch.float32))
+
+
+class MlDtypesCasts:
+    """ndarray.astype with the types of ml_dtypes; float16 is NumPy's own."""
+
+    name = "ml_dtypes"
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """One cast per format."""
+        return _capabilities()
+
+    def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
+        """The bits of x after the cast."""
+        with np.errstate(all="ignore"):
+            cast = x.astype(numpy_dtype(capability.rule))
+        return {"code": cast.view(np.dtype(f"uint{8 * cast.itemsize}"))}
+
+    def decode(self, capability: Capability, hyper: Any, stored: Mapping[str, Array]) -> Array:
+        """The float32 values of the bits."""
+        return stored["code"].view(numpy_dtype(capability.rule)).astype(np.float32)

@@ -1,0 +1,158 @@
+"""torchao on the CPU: block-wise dynamic 8-bit quantization, AdamW on 8-bit moments, and
+stochastic rounding to bfloat16.
+
+torchao quantizes tensors of whole blocks only; tensors are extended by zeros to whole blocks, which
+changes neither a block's largest magnitude nor an element's step, and the extension is cut off again.
+The step is single_param_adam, which torchao compiles; "eager" runs it uncompiled. Functions of the
+counter are float32. lr is a float32 tensor.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from truestep.fast.peers.bitsandbytes_peer import map_dialect
+from truestep.fast.peers.torch_arrays import from_tensor, import_torch, to_tensor
+from truestep.fast.protocol import (
+    Array,
+    BackendUnavailable,
+    Capability,
+    Group,
+    Slot,
+    Stepped,
+)
+
+# scale_tensor clips the scale from below, in float32.
+FLOOR = float(np.float32(1e-12))
+
+
+class Backend:
+    """torchao's low-bit optimizers, uncompiled."""
+
+    name = "torchao"
+
+    def __init__(self) -> None:
+        self._torch = import_torch()
+        try:
+            self._adam = importlib.import_module("torchao.optim.adam")
+            self._quantize = importlib.import_module("torchao.optim.quant_utils")
+            self._subclass = importlib.import_module("torchao.optim.subclass_8bit")
+        except Exception as error:
+            raise BackendUnavailable(f"torchao cannot be imported: {error}") from error
+        self._maps = {
+            signed: self._torch.tensor(self._quantize.create_dynamic_map(signed=signed))
+            for signed in (True, False)
+        }
+        self._map = map_dialect(self._maps[True].double().numpy())
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """The 8-bit quantizer and optimizer, and the stochastic cast."""
+        shared = {"map": self._map, "ties": "upper"}
+        return (
+            Capability(
+                kind="quantizer",
+                rule="dynamic_8bit",
+                dialect=shared,
+                fixed={"absmax_floor": FLOOR},
+            ),
+            Capability(
+                kind="quantizer",
+                rule="bfloat16",
+                dialect={"rounding": "stochastic"},
+                variant="stochastic",
+            ),
+            Capability(
+                kind="optimizer",
+                rule="adamw_8bit",
+                arithmetic="capturable_float32",
+                dialect={**shared, "decay": "before"},
+                fixed={"absmax_floor": FLOOR, "maximize": False},
+                variant="eager",
+            ),
+        )
+
+    def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
+        """The codes of x and, of blocks, their scale."""
+        torch = self._torch
+        if capability.rule == "bfloat16":
+            rounded = self._quantize._fp32_to_bf16_sr(to_tensor(torch, x))
+            return {"code": rounded.view(torch.int16).numpy().view(np.uint16)}
+        scaled, scale = self._quantize.scale_tensor(
+            to_tensor(torch, _whole(x, hyper.block_size)), hyper.block_size
+        )
+        code = self._quantize.quantize_8bit_with_qmap(scaled, self._maps[hyper.signed])
+        return {
+            "code": from_tensor(torch, code)[: x.size].reshape(x.shape),
+            "absmax": from_tensor(torch, scale),
+        }
+
+    def decode(self, capability: Capability, hyper: Any, stored: Mapping[str, Array]) -> Array:
+        """The float32 numbers that the codes stand for."""
+        torch, code = self._torch, stored["code"]
+        if capability.rule == "bfloat16":
+            tensor = torch.from_numpy(code.view(np.int16).copy()).view(torch.bfloat16)
+            return from_tensor(torch, tensor.float())
+        decoded = self._quantize.dequant_with_qmap(
+            to_tensor(torch, _whole(code, hyper.block_size)),
+            self._maps[hyper.signed],
+            to_tensor(torch, stored["absmax"]),
+        )
+        return from_tensor(torch, decoded)[: code.size].reshape(code.shape)
+
+    def optimizer_step(
+        self, capability: Capability, groups: Sequence[Group]
+    ) -> list[list[Stepped]]:
+        """One step of AdamW8bit on every slot."""
+        return [[self._step(group.hyper, slot) for slot in group.slots] for group in groups]
+
+    def _step(self, hyper: Any, slot: Slot) -> Stepped:
+        torch, size, shape = self._torch, slot.param.size, slot.param.shape
+        if not size:
+            # torchao keeps the moments of an empty tensor unquantized: there is nothing to do.
+            state = {name: x if name == "t" else x.copy() for name, x in slot.state.items()}
+            return Stepped(slot.param.copy(), {**state, "t": slot.state["t"] + 1})
+        block = hyper.block_size
+        param = to_tensor(torch, _whole(slot.param, block))
+        moments = {
+            name: self._subclass.OptimState8bit(
+                to_tensor(torch, _whole(slot.state[f"{name}_code"], block)),
+                to_tensor(torch, slot.state[f"{name}_absmax"]),
+                self._maps[name == "m"],
+                name == "m",
+                dtype=torch.float32,
+            )
+            for name in ("m", "v")
+        }
+        step = torch.tensor(float(slot.state["t"] + 1))
+        with torch.no_grad():
+            self._adam.single_param_adam(
+                param,
+                to_tensor(torch, _whole(slot.grad, block)),
+                step,
+                moments["m"],
+                moments["v"],
+                None,
+                torch.tensor(hyper.lr, dtype=torch.float32),
+                hyper.beta1,
+                hyper.beta2,
+                hyper.weight_decay,
+                hyper.eps,
+                True,
+                False,
+            )
+        state = {"t": int(step.item())}
+        for name, moment in moments.items():
+            state[f"{name}_code"] = from_tensor(torch, moment.codes)[:size].reshape(shape)
+            state[f"{name}_absmax"] = from_tensor(torch, moment.scale)
+        return Stepped(from_tensor(torch, param)[:size].reshape(shape), state)
+
+
+def _whole(x: Array, block: int) -> Array:
+    """x in C order, extended by zeros to whole blocks."""
+    out = np.zeros(-(-x.size // block) * block, x.dtype)
+    out[: x.size] = x.reshape(-1)
+    return out
