@@ -77,8 +77,9 @@ peers: $(VENV)/.peers  ## install the third-party libraries, certify each, and r
 deep: $(INSTALLED)  ## the most thorough level
 	$(TRUESTEP) certify cpu --level deep --out $(OUT)/deep
 
-gpu: $(VENV)/.gpu  ## certify the CUDA kernels on this machine's GPU
+gpu: $(VENV)/.gpu  ## certify the CUDA kernels on this machine's GPU and time them
 	$(TRUESTEP) certify cuda --out $(OUT)
+	$(BIN)/python -m truestep.fast.cuda_bench
 
 bench: $(INSTALLED)  ## our kernels and the installed peers, as ratios to the roofline
 	$(TRUESTEP) bench
@@ -87,13 +88,14 @@ report: $(INSTALLED)  ## one report over every certificate under OUT
 	$(TRUESTEP) report $(OUT)/*.json --out $(OUT)
 
 # AddressSanitizer has to be loaded before Python; Python itself never frees everything it allocates.
-sanitize: $(INSTALLED)  ## the kernels' tests under AddressSanitizer and UndefinedBehaviorSanitizer
+sanitize: $(INSTALLED)  ## the CPU and CUDA kernels under address, undefined-behaviour and race checks
 	$(INSTALL) --no-build-isolation --no-deps --upgrade --target build/sanitize/site \
 	    -Cbuild-dir=build/sanitize/cmake -Ccmake.define.TRUESTEP_SANITIZE=address,undefined .
 	PYTHONPATH=build/sanitize/site LD_PRELOAD="$$(g++ -print-file-name=libasan.so) \
 	    $$(g++ -print-file-name=libubsan.so) $$(g++ -print-file-name=libstdc++.so)" \
 	    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-	    OMP_NUM_THREADS=2 PYTHONMALLOC=malloc $(BIN)/pytest -p no:cacheprovider tests/fast
+	    OMP_NUM_THREADS=2 PYTHONMALLOC=malloc $(BIN)/pytest -p no:cacheprovider tests/fast/test_cpu*.py
+	$(BIN)/python -m truestep.fast.cuda_sanitize
 
 wheel: $(ENVIRONMENT)  ## build the wheel into build/dist
 	rm -rf build/dist

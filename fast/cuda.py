@@ -59,7 +59,7 @@ class Device:
         chosen = cuda_build.sources() if sources is None else sources
         # CuPy's cache does not look into included files; a macro that changes with them does.
         content = hashlib.sha256()
-        for path in sorted([*chosen.root.rglob("*.h"), *chosen.files]):
+        for path in sorted([*chosen.root.glob("*/*.h"), *chosen.files]):
             content.update(path.read_bytes())
         options = (*nvrtc.options(chosen), f"-DTRUESTEP_SOURCES={int(content.hexdigest()[:7], 16)}")
         self._kernels: dict[str, Any] = {}

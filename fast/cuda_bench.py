@@ -7,6 +7,7 @@ the same process.
 
 from __future__ import annotations
 
+import importlib
 import json
 import statistics
 import sys
@@ -34,7 +35,7 @@ def seconds(call: Callable[[], object]) -> float:
     cupy = cuda.cupy()
     for _ in range(3):
         call()
-    times = []
+    times: list[float] = []
     for _ in range(REPEATS):
         start, stop = cupy.cuda.Event(), cupy.cuda.Event()
         start.record()
@@ -98,10 +99,10 @@ def peers(tensors: int, elements: int) -> dict[str, Callable[[], object]]:
 
     found["adamw float32: torch fused"] = torch.optim.AdamW(parameters(), fused=True).step
     try:
-        import bitsandbytes
+        optimizers = importlib.import_module("bitsandbytes.optim")
     except ImportError:
         return found
-    found["adamw_8bit: bitsandbytes"] = bitsandbytes.optim.AdamW8bit(parameters()).step
+    found["adamw_8bit: bitsandbytes"] = optimizers.AdamW8bit(parameters()).step
     return found
 
 

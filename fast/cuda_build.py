@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ SANITIZERS = {
     "address": ("-fsanitize=address",),
     "thread": ("-fsanitize=thread",),
 }
+
+# The folders whose headers kernels may include.
+FOLDERS = ("cuda", "cuda_on_cpu", "formats", "rules")
 
 # The parts of cuda_on_cpu that kernels are linked with.
 RUNTIME = ("block", "checks", "launch", "runtime")
@@ -107,22 +111,26 @@ def nvidia_include() -> Path:
 
 @cache
 def compiler() -> tuple[str, str]:
-    """The C++ compiler and its version. Raises BackendUnavailable if there is none."""
+    """GCC's C++ compiler and its version. Raises BackendUnavailable if there is none."""
+    if sys.platform != "linux":
+        raise BackendUnavailable(f"cuda_on_cpu runs on Linux, not on {sys.platform}")
     for name in filter(None, (os.environ.get("CXX"), "g++", "c++")):
         if path := shutil.which(name):
-            version = subprocess.run(
-                [path, "--version"], capture_output=True, text=True, check=True
-            )
-            return path, version.stdout.splitlines()[0]
-    raise BackendUnavailable("no C++ compiler: none of $CXX, g++ and c++ was found")
+            version = subprocess.run([path, "--version"], capture_output=True, text=True).stdout
+            if "Free Software Foundation" in version:
+                return path, version.splitlines()[0]
+    raise BackendUnavailable("no C++ compiler: none of $CXX, g++ and c++ is GCC")
 
 
 def cache_folder() -> Path:
-    """The folder of compiled libraries; created if need be."""
+    """The folder of compiled libraries. Raises BackendUnavailable if it cannot be made."""
     chosen = os.environ.get("TRUESTEP_CACHE")
     base = os.environ.get("XDG_CACHE_HOME")
     folder = Path(chosen) if chosen else Path(base or Path.home() / ".cache") / "truestep"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BackendUnavailable(f"{error}; $TRUESTEP_CACHE names another folder") from error
     return folder
 
 
@@ -143,15 +151,55 @@ def _contents(paths: Iterable[Path]) -> bytes:
 
 
 def _produce(target: Path, command: Sequence[str]) -> Path:
-    # Written beside the target and renamed, so that several processes can do the same at once.
-    if not target.exists():
-        partial = target.with_name(f"{target.stem}.{os.getpid()}{target.suffix}")
+    if target.exists():
+        return target
+    import fcntl  # here, because the rest of this module serves systems without it too
+
+    with target.with_suffix(".lock").open("w") as lock:
+        # Of several processes that want the same, one compiles; the others find the result.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if target.exists():
+            return target
+        # Renamed when complete, so that a compilation that is broken off leaves nothing.
+        partial = target.with_name(f"{target.stem}.partial{target.suffix}")
         done = subprocess.run([*command, "-o", str(partial)], capture_output=True, text=True)
         if done.returncode != 0:
             partial.unlink(missing_ok=True)
             raise CompilationError(f"{' '.join(command)}\n{done.stderr.strip()}")
         partial.replace(target)
     return target
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiler:
+    """g++ with the options of one build, and the cache of its objects."""
+
+    sources: Sources
+    sanitizer: str
+    defines: tuple[str, ...]
+
+    def flags(self) -> list[str]:
+        """What every unit is compiled with."""
+        # No variable of a thread is initialised at run time, so access need not ask whether it is.
+        flags = ["-std=c++17", "-O2", "-g1", "-fPIC", "-fvisibility=hidden", "-fno-extern-tls-init"]
+        flags += ["-pthread", "-Wall", "-Wextra"]
+        # Contraction off makes one operation one rounding, as -fmad=false does for NVRTC.
+        flags += ["-ffp-contract=off", "-fno-strict-aliasing"]
+        return flags + ([f"-DTRUESTEP_{self.sanitizer[0].upper()}SAN"] if self.sanitizer else [])
+
+    def kernel_flags(self) -> list[str]:
+        """What kernels are compiled with: the checks and the sanitizer on top."""
+        flags = [*self.flags(), "-Wno-unknown-pragmas", "-Wno-tsan", CHECKS]
+        return [*flags, *SANITIZERS[self.sanitizer], *(f"-D{name}" for name in self.defines)]
+
+    def unit(self, unit: Path, flags: Sequence[str], *depends: bytes) -> Path:
+        """The object of one unit. The key holds what it depends on, not where that lies."""
+        path, version = compiler()
+        include = nvidia_include()
+        key = _hash(version, str(include), *flags, unit.read_bytes(), *depends)
+        places = ["-isystem", str(include), "-I", str(self.sources.root)]
+        target = cache_folder() / f"{unit.stem}-{key}.o"
+        return _produce(target, [path, *flags, *places, "-c", str(unit)])
 
 
 def host_library(
@@ -164,43 +212,27 @@ def host_library(
     """
     if sanitizer not in SANITIZERS:
         raise ValueError(f"sanitizer must be one of {sorted(SANITIZERS)}, got {sanitizer!r}")
-    path, version = compiler()
-    flags = ["-std=c++17", "-O2", "-g1", "-fPIC", "-fvisibility=hidden", "-pthread", "-Wall"]
-    flags += ["-Wextra"] + ([f"-DTRUESTEP_{sanitizer[0].upper()}SAN"] if sanitizer else [])
-    # Contraction off makes one operation of the source one rounding, as -fmad=false does for NVRTC.
-    kernel_flags = [*flags, "-ffp-contract=off", "-fno-strict-aliasing", "-fno-extern-tls-init"]
-    kernel_flags += ["-Wno-unknown-pragmas", "-Wno-tsan", CHECKS, *SANITIZERS[sanitizer]]
-    kernel_flags += [f"-D{name}" for name in defines]
-    # What the key holds is content, not places: an unchanged file of a changed tree is not compiled
-    # again.
-    include = nvidia_include()
-    places = ["-isystem", str(include), "-I", str(chosen.root)]
+    build = _Compiler(chosen, sanitizer, tuple(defines))
     runtime = chosen.root / "cuda_on_cpu"
-    headers = _contents(chosen.root.rglob("*.h"))
-
-    def compiled(unit: Path, options: list[str], *depends: str | bytes) -> Path:
-        name = (
-            f"{unit.stem}-{_hash(version, str(include), *options, unit.read_bytes(), *depends)}.o"
-        )
-        return _produce(cache_folder() / name, [path, *options, *places, "-c", str(unit)])
-
-    # The runtime itself is never instrumented: its own switching would look like the kernels'.
     own = _contents(runtime.glob("*.h"))
-    objects = [compiled(runtime / f"{name}.cpp", flags, own) for name in RUNTIME]
-    objects.append(compiled(runtime / "constants.cpp", [*flags, "-ffp-contract=off"], headers))
+    headers = _contents(p for folder in FOLDERS for p in (chosen.root / folder).glob("*.h"))
+    # The runtime itself is never instrumented: its own switching would look like the kernels'.
+    objects = [build.unit(runtime / f"{name}.cpp", build.flags(), own) for name in RUNTIME]
+    objects.append(build.unit(runtime / "constants.cpp", build.flags(), headers))
     with tempfile.TemporaryDirectory() as scratch:
         for number, source in enumerate(chosen.files):
             # A link, so that the unit reads the same wherever the source lies.
             (Path(scratch) / f"source{number}").symlink_to(source.parent)
             unit = Path(scratch) / f"{source.stem}.cpp"
             unit.write_text(_unit(source, f"source{number}"), encoding="utf-8")
-            objects.append(compiled(unit, kernel_flags, headers, source.read_bytes()))
+            content = source.read_bytes()
+            objects.append(build.unit(unit, build.kernel_flags(), headers, content))
         unit = Path(scratch) / "table.cpp"
         unit.write_text(_table(chosen), encoding="utf-8")
-        objects.append(compiled(unit, kernel_flags, headers))
+        objects.append(build.unit(unit, build.kernel_flags(), headers))
     if main is not None:
-        objects.append(compiled(main, kernel_flags, headers))
-    link = [path, "-pthread", *SANITIZERS[sanitizer], "-Wl,-z,defs"]
+        objects.append(build.unit(main, build.kernel_flags(), headers))
+    link = [compiler()[0], "-pthread", *SANITIZERS[sanitizer], "-Wl,-z,defs"]
     link += ["-shared"] if main is None else []
     stem = _hash(*link, *(item.name for item in objects))
     name = f"cuda_on_cpu-{stem}.so" if main is None else f"{main.stem}-{stem}"

@@ -134,9 +134,11 @@ def sanitize(
         # than it was built for, as newer kernels do.
         if sanitizer == "thread" and (setarch := shutil.which("setarch")):
             command = [setarch, "--addr-no-randomize", *command]
+        # Another sanitizer that is loaded into this process cannot share a program with this one.
+        environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
         done = subprocess.run(
             command,
-            env=os.environ | _OPTIONS,
+            env=environment | _OPTIONS,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -28,7 +28,8 @@ class Capability:
     implementation, where a backend has several ("foreach"). fixed: hyperparameters that the kernel
     cannot vary ({"eps": 0.0}). level: the least thorough level at which it is run ("smoke",
     "standard", "deep"), for variants that are slow to start. recursive: of a schedule that computes
-    every value from the last one; each is judged from the backend's own last value. For a schedule,
+    every value from the last one; each is judged from the backend's own last value. reach: the last
+    step that a schedule is asked for, where every step on the way has to be made. For a schedule,
     format is that of the value, and of arithmetic only hyper and counter count.
     """
 
@@ -41,6 +42,7 @@ class Capability:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     level: str = "smoke"
     recursive: bool = False
+    reach: int = 2**31 - 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ class QuantizerBackend(Backend, Protocol):
 
     def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
         """What is stored of the float32 x: "code", unsigned integers shaped like x, and of block formats
-        "absmax", one float32 per block."""
+        "absmax", one float32 per block.
+        """
         ...
 
     def decode(self, capability: Capability, hyper: Any, stored: Mapping[str, Array]) -> Array:

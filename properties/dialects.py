@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from truestep.fast.protocol import Capability
 from truestep.properties.cases.optimizer import OptimizerCase
@@ -14,7 +14,7 @@ from truestep.properties.stepping import BackendFault, BackendRaised, lockstep
 from truestep.reference.optimizers import OPTIMIZERS, Rule
 
 
-def in_words(rule: Rule, dialect: Mapping[str, str]) -> str:
+def in_words(rule: Any, dialect: Mapping[str, str]) -> str:
     """The choices of a dialect as a sentence fragment; the reference's own form if there is none."""
     words = [rule.DIALECTS[field][value] for field, value in sorted(dialect.items())]
     return "; ".join(words) or "the reference's own form"
@@ -30,32 +30,48 @@ def identify(
 
     started(case) is called before each trial, as a sign of life.
     """
+    return first_that_agrees(
+        lambda distance: _readings(capability, distance),
+        lambda reading: _agrees(backend, capability, cases, *reading, started),
+    )
+
+
+Reading = TypeVar("Reading")
+
+
+def first_that_agrees(
+    readings: Callable[[int], Iterable[tuple[str, Reading]]], agrees: Callable[[Reading], bool]
+) -> str:
+    """The words of the readings that agree, the nearest only: one choice away, else two."""
     for distance in (1, 2):
-        found = [
-            words
-            for words, rule, changes in _readings(capability, distance)
-            if _agrees(backend, capability, cases, rule, changes, started)
-        ]
+        found = [words for words, reading in readings(distance) if agrees(reading)]
         if found:
             return " or ".join(dict.fromkeys(found))
     return ""
 
 
-def _readings(
-    capability: Capability, distance: int
-) -> Iterator[tuple[str, Rule, dict[str, str]]]:
-    rule = OPTIMIZERS[capability.rule]
-    current = {name: _default(rule, name) for name in rule.DIALECTS} | dict(capability.dialect)
+def departures(
+    rule: Any, dialect: Mapping[str, str], distance: int
+) -> Iterator[dict[str, str]]:
+    """The dialects that differ from this one in so many fields: what changes in them."""
+    current = {name: _default(rule, name) for name in rule.DIALECTS} | dict(dialect)
     for fields in itertools.combinations(sorted(rule.DIALECTS), distance):
         others = [[v for v in rule.DIALECTS[name] if v != current[name]] for name in fields]
         for values in itertools.product(*others):
-            changes = dict(zip(fields, values, strict=True))
-            yield f"{capability.rule} with {in_words(rule, changes)}", rule, changes
+            yield dict(zip(fields, values, strict=True))
+
+
+def _readings(
+    capability: Capability, distance: int
+) -> Iterator[tuple[str, tuple[Rule, dict[str, str]]]]:
+    rule = OPTIMIZERS[capability.rule]
+    for changes in departures(rule, capability.dialect, distance):
+        yield f"{capability.rule} with {in_words(rule, changes)}", (rule, changes)
     if distance == 1:
         for name, other in OPTIMIZERS.items():
             if other is not rule and _states_alike(rule, other):
                 for changes in _dialects(other):
-                    yield f"{name} with {in_words(other, changes)}", other, changes
+                    yield f"{name} with {in_words(other, changes)}", (other, changes)
 
 
 def _dialects(rule: Rule) -> Iterator[dict[str, str]]:
@@ -69,7 +85,7 @@ def _states_alike(a: Rule, b: Rule) -> bool:
     ]
 
 
-def _default(rule: Rule, field: str) -> str:
+def _default(rule: Any, field: str) -> str:
     return str(next(f.default for f in dataclasses.fields(rule.Hyper) if f.name == field))
 
 

@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from truestep.fast.protocol import Capability
-from truestep.properties import optimizer_checks, quantizer_checks
+from truestep.properties import (
+    optimizer_checks,
+    quantizer_checks,
+    schedule_checks,
+    theorem_checks,
+)
 from truestep.properties.results import CheckResult, Verdict
 
 LEVELS = ("smoke", "standard", "deep")
@@ -25,12 +30,11 @@ class Kind:
 
 
 KINDS = {
-    "optimizer": Kind(
-        optimizer_checks.names, optimizer_checks.run, optimizer_checks.replay_case
-    ),
-    "quantizer": Kind(
-        quantizer_checks.names, quantizer_checks.run, quantizer_checks.replay_case
-    ),
+    "optimizer": Kind(optimizer_checks.names, optimizer_checks.run, optimizer_checks.replay_case),
+    "quantizer": Kind(quantizer_checks.names, quantizer_checks.run, quantizer_checks.replay_case),
+    "schedule": Kind(schedule_checks.names, schedule_checks.run, schedule_checks.replay_case),
+    # Not a kind of capability: theorems are run on optimizers.
+    "theorem": Kind(theorem_checks.names, theorem_checks.run, theorem_checks.replay_case),
 }
 
 
@@ -42,14 +46,33 @@ class Check:
     capability: Capability
     name: str
 
+    @property
+    def kind(self) -> str:
+        """What it is a check of, a key of KINDS: the capability's kind, or "theorem"."""
+        return "theorem" if self._theorem else self.capability.kind
+
+    @property
+    def rule(self) -> str:
+        """The capability's rule, or the theorem."""
+        return self.name.removeprefix(theorem_checks.PREFIX) if self._theorem else self.capability.rule
+
+    @property
+    def _theorem(self) -> bool:
+        return self.name.startswith(theorem_checks.PREFIX)
+
 
 def checks_of(backend: Any) -> list[Check]:
-    """Every check of a backend, in the order of its capabilities."""
+    """Every check of a backend, in the order of its capabilities, and then the theorems."""
+    capabilities = backend.capabilities()
     return [
         Check(optimizer_checks.check_id(capability, name), capability, name)
-        for capability in backend.capabilities()
+        for capability in capabilities
         if capability.kind in KINDS
         for name in KINDS[capability.kind].names(capability)
+    ] + [
+        Check(theorem_checks.check_id(capability, name), capability, name)
+        for capability in theorem_checks.applicable(capabilities)
+        for name in KINDS["theorem"].names(capability)
     ]
 
 
@@ -72,17 +95,15 @@ def run_check(
     """Run one check; started(case) is called with each case's record before it runs."""
     if LEVELS.index(check.capability.level) > LEVELS.index(level):
         return unjudged(check, "not_run", f"runs at level {check.capability.level!r} and above")
-    kind = KINDS[check.capability.kind]
+    kind = KINDS[check.kind]
     # Every check has a stream of its own, the same whichever other checks run.
     own = zlib.crc32(check.id.encode()) ^ seed
-    return kind.run(
-        backend, check.capability, check.name, level=level, seed=own, started=started
-    )
+    return kind.run(backend, check.capability, check.name, level=level, seed=own, started=started)
 
 
 def replay_check(backend: Any, check: Check, case: Mapping[str, Any]) -> CheckResult:
     """Run a recorded case of a check again."""
-    kind = KINDS[check.capability.kind]
+    kind = KINDS[check.kind]
     return kind.replay(backend, check.capability, check.name, case)
 
 
@@ -93,8 +114,8 @@ def unjudged(
     capability = check.capability
     return CheckResult(
         id=check.id,
-        kind=capability.kind,
-        rule=capability.rule,
+        kind=check.kind,
+        rule=check.rule,
         check=check.name,
         dialect=dict(capability.dialect),
         format=capability.format,

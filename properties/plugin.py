@@ -54,7 +54,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how many examples to try (default: standard)",
     )
     group.addoption("--truestep-seed", default=0, type=int, metavar="N", help="seed of the search")
-    group.addoption("--truestep-only", default=None, metavar="GLOB", help="only checks with such ids")
+    group.addoption(
+        "--truestep-only", default=None, metavar="GLOB", help="only checks with such ids"
+    )
     group.addoption(
         "--truestep-xfails",
         default=None,

@@ -17,7 +17,7 @@ from truestep.properties import rounding_statistics
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.cases.hypers import hypers
 from truestep.properties.cases.quantizer import QuantizerCase, values
-from truestep.properties.cases.tensors import EXTREMES, KINDS, TensorSpec, specs
+from truestep.properties.cases.tensors import EXTREMES, KINDS, specs
 from truestep.properties.contracts import SLACK, Judgement, agreement, membership
 from truestep.properties.exploration import Tally, explore, run_all
 from truestep.properties.results import CheckResult, Verdict
@@ -226,7 +226,9 @@ def _listed(capability: Capability, pattern: str) -> list[QuantizerCase]:
     base = {**dict(capability.dialect), **dict(capability.fixed)}
     if not _is_block(capability):
         return [QuantizerCase(base, pattern=pattern, scale=0)]
-    sizes = [capability.fixed["block_size"]] if "block_size" in capability.fixed else [64, 256, 4096]
+    sizes = (
+        [capability.fixed["block_size"]] if "block_size" in capability.fixed else [64, 256, 4096]
+    )
     signs = [capability.fixed["signed"]] if "signed" in capability.fixed else [True, False]
     return [
         QuantizerCase({**base, "block_size": b, "signed": s}, pattern=pattern, scale=scale)
@@ -327,8 +329,8 @@ def _worst(tally: Tally) -> dict[str, Any] | None:
         return record
     j = tally.worst.judgement
     index = j.index or ()
-    entered = tally.context.x if isinstance(tally.context, Encoded) else None
-    inside = entered is not None and len(index) == entered.ndim
+    entered = tally.context.x if isinstance(tally.context, Encoded) else np.zeros(0)
+    inside = len(index) == entered.ndim
     inside = inside and all(i < n for i, n in zip(index, entered.shape, strict=True))
     return record | {
         "tensor": tally.worst.tensor,
@@ -340,12 +342,14 @@ def _worst(tally: Tally) -> dict[str, Any] | None:
         "error": abs(j.got - j.oracle),
         "bound": j.bound,
         "utilisation": j.utilisation,
-        "inputs": {"x": float(entered[index]).hex()} if inside and entered is not None else {},
+        "inputs": {"x": float(entered[index]).hex()} if inside else {},
     }
 
 
 def _message(capability: Capability, name: str, tally: Tally) -> str:
-    what = f"{capability.rule} ({', '.join(x for x in (capability.format, capability.variant) if x)})"
+    what = (
+        f"{capability.rule} ({', '.join(x for x in (capability.format, capability.variant) if x)})"
+    )
     worst = _worst(tally)
     if worst is None or tally.worst is None:
         lines = [f"{what}: {tally.message}"]

@@ -4,33 +4,40 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from truestep.fast.protocol import Capability, Group, Slot, Stepped
 from truestep.properties.arithmetic.lift import state_of
 from truestep.reference.optimizers import OPTIMIZERS
+from truestep.reference.schedules import SCHEDULES
 
 
 class Backend:
-    """Every optimizer of the reference in its own form; one capability per rule."""
+    """Every optimizer and schedule of the reference in its own form; one capability per rule."""
 
     name = "reference"
 
     def capabilities(self) -> Sequence[Capability]:
         """The whole table in float64."""
         return [
-            Capability("optimizer", rule, format="float64", arithmetic="ieee_float64")
-            for rule in OPTIMIZERS
+            Capability(kind, rule, format="float64", arithmetic="ieee_float64")
+            for kind, rules in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES))
+            for rule in rules
         ]
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
         """One step of the reference on every slot."""
-        return [
-            [_step(capability.rule, group, slot) for slot in group.slots] for group in groups
-        ]
+        return [[_step(capability.rule, group, slot) for slot in group.slots] for group in groups]
+
+    def schedule_values(
+        self, capability: Capability, hyper: Any, steps: Sequence[int]
+    ) -> Sequence[float]:
+        """The reference's closed form."""
+        return [float(SCHEDULES[capability.rule].value(hyper, t)) for t in steps]
 
 
 def _step(name: str, group: Group, slot: Slot) -> Stepped:

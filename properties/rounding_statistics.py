@@ -23,7 +23,7 @@ LAGS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 
 
 def run(subject: Any, name: str, seed: int) -> CheckResult:
-    """"frequency": ups are binomial with the exact probability; "independence": draws do not repeat."""
+    """ "frequency": ups are binomial with the exact probability; "independence": draws do not repeat."""
     begin = time.perf_counter()
     hyper = subject.rule.Hyper(**subject.capability.dialect)
     test = _frequency if name == "frequency" else _independence

@@ -31,9 +31,11 @@ __all__ = ["LEVELS", "BrokenBackend", "Run", "UnknownBackend", "certify", "repla
 
 # Seconds without a sign of life after which a worker hangs: no step on small tensors takes this
 # long, except where a kernel is compiled on its first call.
-PATIENCE = {"smoke": 20.0, "standard": 20.0, "deep": 300.0}
+PATIENCE = {"smoke": 60.0, "standard": 60.0, "deep": 300.0}
+# Loading a backend may import a large library from a cold disk.
+LOADING = 300.0
 # After so many crashes or hangs of one capability, its other checks are not run.
-STRIKES = 3
+STRIKES = 2
 
 
 @dataclass(slots=True)
@@ -110,6 +112,7 @@ class _Worker:
     check: Check | None = None
     case: Any = None
     seen: float = 0.0
+    ready: bool = False
 
 
 class _Pool:
@@ -127,6 +130,7 @@ class _Pool:
         worker = self._start()
         message = self._greeting(worker)
         if message[0] == "ready":
+            worker.ready = True
             return message[1], message[2]
         kind, text = message[1], message[2]
         raise {"unavailable": BackendUnavailable, "unknown": UnknownBackend}.get(
@@ -135,14 +139,14 @@ class _Pool:
 
     def work(self, checks: Sequence[Check]) -> Any:
         """Yield the result of every check as it ends."""
-        waiting = deque(checks)
+        waiting, idle = deque(checks), 0
         strikes: Counter[int] = Counter()
         capability = {check.id: id(check.capability) for check in checks}
         while len(self.workers) < min(self.size, len(checks)):
             self._start()
         while waiting or any(worker.check for worker in self.workers):
             for worker in self.workers:
-                while worker.check is None and waiting and worker.seen >= 0:
+                while worker.ready and worker.check is None and waiting:
                     check = waiting.popleft()
                     if strikes[capability[check.id]] >= STRIKES:
                         yield unjudged(
@@ -154,6 +158,8 @@ class _Pool:
             for worker, result, broken in self._listen():
                 if broken and worker.check is not None:
                     strikes[capability[worker.check.id]] += 1
+                elif broken and (idle := idle + 1) > STRIKES:
+                    raise BrokenBackend(f"{self.arguments[0]}: its processes die while loading it")
                 if broken:
                     self._replace(worker)
                 worker.check = None
@@ -188,8 +194,7 @@ class _Pool:
         return worker
 
     def _greeting(self, worker: _Worker) -> Any:
-        # Loading may import a large library on a cold disk: ten times the patience of a step.
-        if not worker.pipe.poll(10 * self.patience):
+        if not worker.pipe.poll(LOADING):
             return ("failed", "broken", f"{self.arguments[0]}: loading it took too long")
         try:
             return worker.pipe.recv()
@@ -220,6 +225,10 @@ class _Pool:
             worker.seen = time.monotonic()
             if message[0] == "case":
                 worker.case = message[1]
+            elif message[0] == "ready":
+                worker.ready = True
+            elif message[0] == "failed":
+                raise BrokenBackend(f"a second worker could not load the backend: {message[2]}")
             elif message[0] == "result":
                 ended.append((worker, message[1], False))
         for worker in self.workers:

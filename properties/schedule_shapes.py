@@ -59,14 +59,16 @@ def _cosine(h: Any) -> Shape:
 
 
 def _cyclic(h: Any) -> Shape:
-    if h.mode == "exp_range":
-        return Shape(h.min_lr, h.lr)  # between the factor and the triangle no trend is certain
     period, height, phases = h.steps_up + h.steps_down, h.lr - h.min_lr, []
+    # On the way up the triangle rises and its factor falls, so that no trend is certain.
+    shrinking = -math.log(h.gamma) if h.mode == "exp_range" else 0.0
     for c in range(3):
         tall = height / 2**c if h.mode == "triangular2" else height
         peak = c * period + h.steps_up
-        phases.append(Phase(c * period, peak, "rising", tall / h.steps_up))
-        phases.append(Phase(peak, (c + 1) * period, "falling", tall / h.steps_down))
+        if not shrinking:
+            phases.append(Phase(c * period, peak, "rising", tall / h.steps_up))
+        slope = tall * (1 / h.steps_down + shrinking)
+        phases.append(Phase(peak, (c + 1) * period, "falling", slope))
     return Shape(h.min_lr, h.lr, tuple(phases))
 
 

@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.protocol import Capability
+from truestep.fast.protocol import BackendUnavailable, Capability
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import every_branch
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.lift import converted
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
-from truestep.properties.arithmetic.whole import Whole
+from truestep.properties.arithmetic.whole import Whole, counted
 from truestep.properties.contracts import Judgement, judge
-from truestep.properties.stepping import BackendFault
+from truestep.properties.stepping import BackendFault, BackendRaised, backend_call
 
 Values = NDArray[np.float64]
 
 
 def values_of(backend: Any, capability: Capability, hyper: Any, steps: Sequence[int]) -> Values:
-    """The backend's values at these steps, their number and kind verified."""
-    got = list(backend.schedule_values(capability, hyper, list(steps)))
+    """The backend's values at these steps, their number and kind verified.
+
+    Raises BackendFault, BackendRaised, or BackendUnavailable where it takes no such hyperparameters.
+    """
+    try:
+        got = list(backend_call(backend.schedule_values, capability, hyper, list(steps)))
+    except BackendRaised as raised:
+        if isinstance(raised.__cause__, BackendUnavailable):
+            raise raised.__cause__ from None
+        raise
     if len(got) != len(steps):
         raise BackendFault(f"got {len(got)} values for {len(steps)} steps")
     for t, x in zip(steps, got, strict=True):
@@ -44,13 +52,12 @@ def closed(
 ) -> Bounded:
     """value(hyper, t) at these steps, with the error of a faithful kernel."""
     lifted, value = _lifted(hyper, arithmetic), _function(module, "value", arithmetic)
+    number = partial(counted, arithmetic=arithmetic)
 
     def branches(t: int) -> list[Any]:
-        return every_branch(lambda: value(lifted, Whole(t, arithmetic)))
+        return every_branch(lambda: value(lifted, Whole(t, number)))
 
-    return _hull(
-        [module.value(hyper, t) for t in steps], [branches(t) for t in steps], arithmetic
-    )
+    return _hull([module.value(hyper, t) for t in steps], [branches(t) for t in steps], arithmetic)
 
 
 def advanced(
@@ -62,6 +69,7 @@ def advanced(
 ) -> Bounded:
     """The values at these steps from those of one step before (from nothing at step 0)."""
     lifted, advance = _lifted(hyper, arithmetic), _function(module, "advance", arithmetic)
+    number = partial(counted, arithmetic=arithmetic)
     plain, found = [], []
     for t, lr in zip(steps, last, strict=True):
         if t == 0:
@@ -71,7 +79,7 @@ def advanced(
         else:
             given = Bounded.hyper(float(lr), arithmetic)
             plain.append(float(module.advance(hyper, t - 1, float(lr))))
-            found.append([advance(lifted, Whole(t - 1, arithmetic), given)])
+            found.append([advance(lifted, Whole(t - 1, number), given)])
     return _hull(plain, found, arithmetic)
 
 
@@ -80,13 +88,14 @@ def unrolled(
 ) -> Bounded:
     """The closed form, with the error of a kernel that makes every value from the last one."""
     lifted, advance = _lifted(hyper, arithmetic), _function(module, "advance", arithmetic)
+    number = partial(counted, arithmetic=arithmetic)
     wanted, errors = set(steps), {}
     lr: Any = closed(module, hyper, [0], arithmetic)[0]
     lr.host = True
     for t in range(max(steps, default=0) + 1):
         if t in wanted:
             errors[t] = float(np.max(lr.e))
-        lr = advance(lifted, Whole(t, arithmetic), lr)
+        lr = advance(lifted, Whole(t, number), lr)
     v = np.array([float(module.value(hyper, t)) for t in steps])
     e = np.array([errors[t] for t in steps])
     return Bounded(v, e, arithmetic, format_named(arithmetic.hyper))
@@ -150,10 +159,12 @@ def _hull(plain: Sequence[Any], found: Sequence[Sequence[Any]], arithmetic: Arit
 
 
 def _lifted(hyper: Any, arithmetic: Arithmetic) -> Any:
+    number = partial(counted, arithmetic=arithmetic)
+
     def convert(_: str, x: Any) -> Any:
         if isinstance(x, float):
             return Bounded.hyper(x, arithmetic)
-        return Whole(x, arithmetic) if isinstance(x, int) else x
+        return Whole(x, number) if isinstance(x, int) else x
 
     return converted(hyper, convert)
 
@@ -163,9 +174,7 @@ def _function(module: types.ModuleType, name: str, arithmetic: Arithmetic) -> Ca
     """The module's function, with its constant PI known only as well as the arithmetic holds it."""
     rounded = Bounded.hyper(np.pi, arithmetic)
     # sin(pi + d) = -d to first order: what the float64 pi lacks.
-    pi = Bounded(
-        rounded.v, rounded.e + abs(np.sin(np.pi)), arithmetic, rounded.format, host=True
-    )
+    pi = Bounded(rounded.v, rounded.e + abs(np.sin(np.pi)), arithmetic, rounded.format, host=True)
     namespace = {**vars(module), "PI": pi}
     for key, item in vars(module).items():
         if isinstance(item, types.FunctionType) and item.__module__ == module.__name__:

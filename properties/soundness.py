@@ -94,12 +94,10 @@ class _Found:
     told: dict[str, Any]
 
 
-def case_judgements(
-    rule: Rule, arithmetic: Arithmetic, seed: int, case: int
-) -> Iterator[_Found]:
+def case_judgements(rule: Rule, arithmetic: Arithmetic, seed: int, case: int) -> Iterator[_Found]:
     """The judgements of one case: ORDERS simulated steps from the same drawn slot."""
     rng = np.random.default_rng((seed, case))
-    hyper = rule.Hyper(**drawn_fields(rule, rng, case))
+    hyper = drawn_hyper(rule, rng, case)
     slot = drawn_slot(rule, hyper, arithmetic, rng)
     expected = evaluate(rule, hyper, slot, arithmetic)
     oracle = evaluate(rule, hyper, slot, ORACLE)
@@ -117,7 +115,7 @@ def case_judgements(
                 "got": float(j.got).hex(),
                 "oracle": float(j.oracle).hex(),
                 "bound": j.bound,
-                "inputs": _inputs(slot, j.index),
+                "inputs": _inputs(slot, x, j.index),
             }
             yield _Found(first, j.elements, j.judged, j.utilisation or 0.0, told)
             first = False
@@ -142,12 +140,12 @@ def simulated(rule: Rule, hyper: Any, slot: Slot, world: World) -> dict[str, Any
     }
 
 
-def _inputs(slot: Slot, index: tuple[int, ...] | None) -> dict[str, str]:
+def _inputs(slot: Slot, like: Any, index: tuple[int, ...] | None) -> dict[str, str]:
     tensors = {"p": slot.param, "g": slot.grad, **slot.state}
     return {
         name: float(np.asarray(x)[index if np.ndim(x) else ()]).hex()
         for name, x in tensors.items()
-        if index is not None and np.ndim(x) in (0, len(index))
+        if index is not None and np.shape(x) in ((), np.shape(like))
     }
 
 
@@ -181,6 +179,8 @@ FIELDS: dict[str, tuple[Any, ...]] = {
     "trust_coefficient": (1e-3, 0.02),
     "weight_decay": (1e-2, 0.1, 1.0, 0.3, 1e-4, 0.0),
 }
+# A rule that refuses so many drawn Hypers in a row has no place for one of its dialect values.
+_TRIES = 200
 COUNTS = (0, 1, 2, 3, 9, 99, 999, 12345, 2**20, 2**24 + 1)
 
 
@@ -198,6 +198,16 @@ def choices(rule: Rule) -> list[dict[str, str]]:
     ]
 
 
+def drawn_hyper(rule: Rule, rng: np.random.Generator, case: int) -> Any:
+    """The first drawn Hyper that the rule's own validation accepts."""
+    for _ in range(_TRIES):
+        try:
+            return rule.Hyper(**drawn_fields(rule, rng, case))
+        except ValueError as refused:
+            reason = refused
+    raise reason
+
+
 def drawn_fields(rule: Rule, rng: np.random.Generator, case: int) -> dict[str, Any]:
     """Fields of a Hyper: each dialect value in turn, in every other round beside random others."""
     turns = choices(rule)
@@ -206,18 +216,16 @@ def drawn_fields(rule: Rule, rng: np.random.Generator, case: int) -> dict[str, A
         fields = {name: str(rng.choice(list(values))) for name, values in rule.DIALECTS.items()}
     fields |= turns[case % len(turns)]
     for field in dataclasses.fields(rule.Hyper):
-        if field.name in FIELDS:
+        if field.name in FIELDS and field.name not in rule.DIALECTS:
             values = FIELDS[field.name]
             fields[field.name] = values[int(rng.integers(len(values)))]
     return fields
 
 
-def drawn_slot(
-    rule: Rule, hyper: Any, arithmetic: Arithmetic, rng: np.random.Generator
-) -> Slot:
+def drawn_slot(rule: Rule, hyper: Any, arithmetic: Arithmetic, rng: np.random.Generator) -> Slot:
     """Parameter, gradient and a state that the rule reaches, in their storage formats."""
     travel = arithmetic.stored("p")
-    shape = (ELEMENTS,)
+    shape = ((ELEMENTS,), (4, ELEMENTS // 4))[int(rng.integers(2))]
     p = travel.round(drawn_tensor(rng, shape, -6, 2))
     low, high = ((-8, 3), (-3, 2), (-24, 4), (-40, 18))[int(rng.integers(4))]
     g = travel.round(drawn_tensor(rng, shape, low, high))

@@ -6,22 +6,21 @@ import dataclasses
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from truestep.fast.protocol import Capability, Group, Slot, Stepped
+from truestep.properties import quantized_state
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.lift import lifted_hyper, lifted_state
-from truestep.properties import quantized_state
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.cases.optimizer import GroupCase, OptimizerCase, SlotCase, gradient_at
 from truestep.properties.cases.tensors import array, laid_out, values
 from truestep.properties.contracts import Judgement, judge
 from truestep.reference.optimizers import OPTIMIZERS, Rule
-
 
 
 class BackendFault(AssertionError):
@@ -38,7 +37,9 @@ def backend_call(method: Callable[..., Any], *args: Any) -> Any:
         return method(*args)
     except Exception as error:
         last = "".join(traceback.format_exception(error)[-3:]).rstrip()
-        raise BackendRaised(f"the backend raised {type(error).__name__}: {error}\n{last}") from error
+        raise BackendRaised(
+            f"the backend raised {type(error).__name__}: {error}\n{last}"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +239,7 @@ def _judged(
                         bound, truth = (x[part].reshape(got.shape) for x in (bound, truth))
                     out.append(Judged(*place, j, name, judge(got, bound, truth)))
                 else:
-                    _judge_count(int(got), int(bound), (*place, j))  # type: ignore[call-overload]
+                    _judge_count(int(got), cast(int, bound), (*place, j))
     return out
 
 

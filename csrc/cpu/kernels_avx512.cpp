@@ -10,9 +10,6 @@ namespace {
 
 // Keeps all 256 values, or all 255 thresholds, in registers: no gather and no load in the search.
 struct RegisterLookup {
-  // Vectors searched side by side, to hide the latency of the permutations.
-  static constexpr int kVectors = 8;
-
   // table[index] of 16 indices below 256; table is 16 registers.
   static inline __attribute__((always_inline)) __m512 pick(const __m512 (&table)[16],
                                                            __m512i index) {
@@ -49,8 +46,16 @@ struct RegisterLookup {
     return _mm512_mask_add_epi32(offset, above, offset, _mm512_set1_epi32(1));
   }
 
-  static inline __attribute__((always_inline)) void codes(const Codebook& map, const __m512* x,
-                                                          __m512i* c) {
+  // Codes of kVectors vectors, searched side by side to hide the latency of the permutations.
+  template <int kVectors>
+  static inline __attribute__((always_inline)) void encode_run(const Codebook& map,
+                                                               const float* from,
+                                                               __m512 scale, u8* code) {
+    __m512 x[kVectors];
+    __m512i c[kVectors];
+    for (int k = 0; k < kVectors; ++k) {
+      x[k] = _mm512_div_ps(_mm512_loadu_ps(from + 16 * k), scale);
+    }
     const float* tree = map.tree;
     for (int k = 0; k < kVectors; ++k) {
       c[k] = descend(_mm512_setzero_si512(), _mm512_set1_ps(tree[1]), x[k]);
@@ -89,27 +94,17 @@ struct RegisterLookup {
       const __m512 high = _mm512_mask_blend_ps(bit5, r[2], r[3]);
       c[k] = descend(c[k], _mm512_mask_blend_ps(bit6, low, high), x[k]);
     }
+    for (int k = 0; k < kVectors; ++k) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(code + 16 * k), _mm512_cvtepi32_epi8(c[k]));
+    }
   }
 
   static void encode(const Codebook& map, const float* x, float absmax, u8* code, std::int64_t n) {
     const __m512 scale = _mm512_set1_ps(absmax);
-    constexpr int kRun = 16 * kVectors;
-    // Blocks are 64 or more; a shorter run of the last vectors is searched with zeros behind it.
-    for (std::int64_t i = 0; i < n; i += kRun) {
-      __m512 quotient[kVectors];
-      __m512i c[kVectors];
-      __mmask16 valid[kVectors];
-      for (int k = 0; k < kVectors; ++k) {
-        const std::int64_t left = n - i - 16 * k;
-        valid[k] = left >= 16 ? 0xffff : left <= 0 ? 0 : static_cast<__mmask16>((1u << left) - 1);
-        const __m512 loaded = _mm512_maskz_loadu_ps(valid[k], x + i + 16 * k);
-        quotient[k] = _mm512_div_ps(loaded, scale);
-      }
-      codes(map, quotient, c);
-      for (int k = 0; k < kVectors; ++k) {
-        _mm_mask_storeu_epi8(code + i + 16 * k, valid[k], _mm512_cvtepi32_epi8(c[k]));
-      }
-    }
+    std::int64_t i = 0;
+    for (; i + 128 <= n; i += 128) encode_run<8>(map, x + i, scale, code + i);
+    for (; i + 64 <= n; i += 64) encode_run<4>(map, x + i, scale, code + i);
+    BucketLookup::encode(map, x + i, absmax, code + i, n - i);
   }
 };
 

@@ -145,7 +145,7 @@ void poison(Storage storage) {
   context = saved;
 }
 
-void check_dynamic_shared(const Launch& launch, Launch& report_to) {
+void check_dynamic_shared(Launch& launch) {
   const std::int64_t used = (launch.request.dynamic_shared + 3) / 4 * 4;
   for (int i = 0; i < kDynamicSharedCount; ++i) {
     const unsigned char* begin = kDynamicShared[i].address();
@@ -160,7 +160,7 @@ void check_dynamic_shared(const Launch& launch, Launch& report_to) {
           "which has %lld",
           launch.kernel.name, context.block_index.x, context.block_index.y, context.block_index.z,
           static_cast<long long>(at), static_cast<long long>(launch.request.dynamic_shared));
-      report_to.report(text);
+      launch.report(text);
       return;
     }
   }
@@ -298,7 +298,7 @@ void run_block(Worker& worker, std::int64_t number, Storage storage) {
                              "for a later one)");
     }
   }
-  check_dynamic_shared(launch, launch);
+  check_dynamic_shared(launch);
 }
 
 }  // namespace cuda_on_cpu

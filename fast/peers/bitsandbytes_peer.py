@@ -1,8 +1,8 @@
 """bitsandbytes on the CPU: block-wise dynamic 8-bit quantization, and AdamW on 8-bit moments.
 
-The functions called are those that its optimizers and its users call: functional.quantize_blockwise,
-dequantize_blockwise and optimizer_update_8bit_blockwise ("adam", which decays as AdamW). All compute
-in float32; absmax is inverted, then multiplied by.
+The functions called are those that its optimizers and its users call, of bitsandbytes.functional:
+quantize_blockwise, dequantize_blockwise and optimizer_update_8bit_blockwise ("adam", which decays
+as AdamW does). All compute in float32; absmax is inverted, then multiplied by.
 """
 
 from __future__ import annotations

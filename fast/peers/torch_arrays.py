@@ -50,7 +50,7 @@ def _array_dtype(torch: Any, dtype: Any) -> tuple[Any, np.dtype[Any]]:
 
 
 def to_tensor(torch: Any, array: Array) -> Any:
-    """A new tensor with the array's values, strides and offset; the gaps of a strided one are nan.
+    """A new tensor with the array's values, strides and offset; gaps hold nan or 85.
 
     What torch cannot represent (negative strides) or update in place (elements that share memory)
     becomes contiguous.
@@ -83,7 +83,9 @@ def _embedded(torch: Any, source: Array, dtype: Any, strides: tuple[int, ...], o
     last = (
         sum((n - 1) * s for n, s in zip(source.shape, strides, strict=True)) if source.size else 0
     )
-    storage = torch.full((offset + last + 1,), torch.nan, dtype=dtype)
+    # Something that shows where a kernel reads it.
+    gap = torch.nan if dtype.is_floating_point else 85
+    storage = torch.full((offset + last + 1,), gap, dtype=dtype)
     tensor = torch.as_strided(storage, source.shape, strides, offset)
     carrier = _array_dtype(torch, dtype)[0]
     target = tensor if carrier is dtype else tensor.view(carrier)

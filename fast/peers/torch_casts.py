@@ -13,8 +13,13 @@ from truestep.fast.protocol import Array, Capability, numpy_dtype
 FORMATS = ("bfloat16", "float16", "float8_e4m3fn", "float8_e5m2")
 
 
-def _capabilities() -> tuple[Capability, ...]:
-    return tuple(Capability(kind="quantizer", rule=format) for format in FORMATS)
+def _capabilities(e4m3fn_overflow: str) -> tuple[Capability, ...]:
+    # The only format without an infinity: what lies beyond its range is a choice.
+    overflow = {"float8_e4m3fn": {"overflow": e4m3fn_overflow}}
+    return tuple(
+        Capability(kind="quantizer", rule=format, dialect=overflow.get(format, {}))
+        for format in FORMATS
+    )
 
 
 class TorchCasts:
@@ -26,8 +31,10 @@ class TorchCasts:
         self._torch = import_torch()
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """One cast per format."""
-        return _capabilities()
+        """One cast per format; releases differ on whether float8_e4m3fn saturates, so it is asked."""
+        torch = self._torch
+        beyond = torch.tensor(1e6).to(torch.float8_e4m3fn)
+        return _capabilities("nan" if beyond.float().isnan() else "saturate")
 
     def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
         """The bits of x after the cast."""
@@ -50,7 +57,7 @@ class MlDtypesCasts:
 
     def capabilities(self) -> tuple[Capability, ...]:
         """One cast per format."""
-        return _capabilities()
+        return _capabilities("nan")
 
     def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
         """The bits of x after the cast."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from truestep.fast.peers import torch_schedules
 from truestep.fast.peers.torch_arrays import from_tensor, import_torch, to_tensor
 from truestep.fast.peers.torch_compiled import FIXED, CompiledOptimizer, has_compiler
 from truestep.fast.peers.torch_rows import ARITHMETIC, PATHS, ROWS, Row
@@ -38,14 +39,21 @@ class Backend:
         self._compiled: dict[str, tuple[Row, CompiledOptimizer]] = {}
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """Every optimizer, path and format that torch runs on the CPU."""
-        return tuple(
+        """Every optimizer, path and format that torch runs on the CPU, and its schedules."""
+        optimizers = tuple(
             _capability(row, format, path, arithmetic)
             for row in ROWS
             for format, paths in ARITHMETIC.items()
             for path, arithmetic in paths.items()
             if path in row.paths and (path != "compiled" or has_compiler())
         )
+        return (*optimizers, *torch_schedules.capabilities())
+
+    def schedule_values(
+        self, capability: Capability, hyper: Any, steps: Sequence[int]
+    ) -> list[float]:
+        """What a scheduler of torch.optim.lr_scheduler sets its optimizer's rate to."""
+        return torch_schedules.values(self._torch, capability, hyper, steps)
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]

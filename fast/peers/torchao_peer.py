@@ -2,7 +2,8 @@
 stochastic rounding to bfloat16.
 
 torchao quantizes tensors of whole blocks only; tensors are extended by zeros to whole blocks, which
-changes neither a block's largest magnitude nor an element's step, and the extension is cut off again.
+changes neither a block's largest magnitude nor an element's step, and then cut again. Empty tensors,
+of which it keeps no quantized state, do not reach it.
 The step is single_param_adam, which torchao compiles; "eager" runs it uncompiled. Functions of the
 counter are float32. lr is a float32 tensor.
 """
@@ -25,9 +26,11 @@ from truestep.fast.protocol import (
     Slot,
     Stepped,
 )
+from truestep.reference.quantizers import dynamic_8bit
 
 # scale_tensor clips the scale from below, in float32.
 FLOOR = float(np.float32(1e-12))
+SIGNED_ZERO = dynamic_8bit.code_of_zero(dynamic_8bit.Hyper(signed=True))
 
 
 class Backend:
@@ -81,6 +84,8 @@ class Backend:
         if capability.rule == "bfloat16":
             rounded = self._quantize._fp32_to_bf16_sr(to_tensor(torch, x))
             return {"code": rounded.view(torch.int16).numpy().view(np.uint16)}
+        if not x.size:
+            return {"code": np.zeros(x.shape, np.uint8), "absmax": np.zeros(0, np.float32)}
         scaled, scale = self._quantize.scale_tensor(
             to_tensor(torch, _whole(x, hyper.block_size)), hyper.block_size
         )
@@ -96,6 +101,8 @@ class Backend:
         if capability.rule == "bfloat16":
             tensor = torch.from_numpy(code.view(np.int16).copy()).view(torch.bfloat16)
             return from_tensor(torch, tensor.float())
+        if not code.size:
+            return np.zeros(code.shape, np.float32)
         decoded = self._quantize.dequant_with_qmap(
             to_tensor(torch, _whole(code, hyper.block_size)),
             self._maps[hyper.signed],
@@ -112,20 +119,19 @@ class Backend:
     def _step(self, hyper: Any, slot: Slot) -> Stepped:
         torch, size, shape = self._torch, slot.param.size, slot.param.shape
         if not size:
-            # torchao keeps the moments of an empty tensor unquantized: there is nothing to do.
             state = {name: x if name == "t" else x.copy() for name, x in slot.state.items()}
             return Stepped(slot.param.copy(), {**state, "t": slot.state["t"] + 1})
         block = hyper.block_size
         param = to_tensor(torch, _whole(slot.param, block))
         moments = {
             name: self._subclass.OptimState8bit(
-                to_tensor(torch, _whole(slot.state[f"{name}_code"], block)),
+                to_tensor(torch, _whole(slot.state[f"{name}_code"], block, zero)),
                 to_tensor(torch, slot.state[f"{name}_absmax"]),
                 self._maps[name == "m"],
                 name == "m",
                 dtype=torch.float32,
             )
-            for name in ("m", "v")
+            for name, zero in (("m", SIGNED_ZERO), ("v", 0))
         }
         step = torch.tensor(float(slot.state["t"] + 1))
         with torch.no_grad():
@@ -151,8 +157,8 @@ class Backend:
         return Stepped(from_tensor(torch, param)[:size].reshape(shape), state)
 
 
-def _whole(x: Array, block: int) -> Array:
-    """x in C order, extended by zeros to whole blocks."""
-    out = np.zeros(-(-x.size // block) * block, x.dtype)
+def _whole(x: Array, block: int, fill: int = 0) -> Array:
+    """x in C order, extended to whole blocks."""
+    out = np.full(-(-x.size // block) * block, fill, x.dtype)
     out[: x.size] = x.reshape(-1)
     return out

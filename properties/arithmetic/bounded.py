@@ -108,7 +108,7 @@ class Bounded(np.lib.mixins.NDArrayOperatorsMixin):
         return int(np.size(self.v))
 
     @property
-    def T(self) -> Bounded:  # noqa: N802 - NumPy's name
+    def T(self) -> Bounded:
         """The transpose."""
         return bounded_functions.structural(self, np.transpose)
 
@@ -124,7 +124,9 @@ class Bounded(np.lib.mixins.NDArrayOperatorsMixin):
         return len(self.v)
 
     def __bool__(self) -> bool:
-        raise TypeError("the truth of a Bounded array is not defined: compare it and use numpy.where")
+        raise TypeError(
+            "the truth of a Bounded array is not defined: compare it and use numpy.where"
+        )
 
     def __float__(self) -> float:
         raise TypeError("a Bounded array does not become a float: its error bound would be lost")

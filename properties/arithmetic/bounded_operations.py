@@ -100,8 +100,16 @@ def _power_of_two(a: Bounded) -> bool:
     return bool(np.abs(np.frexp(a.v)[0]) == 0.5)
 
 
+def _underflow(a: Bounded, ulps: float) -> float:
+    """What an operation accurate to so many ulps may lose at the bottom of a's format."""
+    return a.arithmetic.eta(a.format) + (2 * ulps - 1) * a.format.eta
+
+
 def add(a: Bounded, b: Bounded, sign: int = 1) -> Bounded:
-    """a + b, or a - b: one rounding of at most u times the mass of the chain; x + 0 is exact."""
+    """a + b, or a - b: one rounding of at most u times the mass of the chain; x + 0 is exact.
+
+    A sum of subnormal size is exact, unless it is flushed.
+    """
     a, b = meet(a, b)
     v = a.v + b.v if sign > 0 else a.v - b.v
     e = a.e + b.e
@@ -111,6 +119,8 @@ def add(a: Bounded, b: Bounded, sign: int = 1) -> Bounded:
         whole = (e == 0) & (v == np.rint(v)) & (mass <= 1 / a.format.u) & (a.v == np.rint(a.v))
         unrounded = unrounded | whole
     rounded_e = e + a.format.u * (mass + e)
+    if a.arithmetic.subnormals == "flushed":
+        rounded_e = rounded_e + a.arithmetic.eta(a.format)
     e = rounded_e if unrounded is False else np.where(unrounded, e, rounded_e)
 
     def definite() -> Any:
@@ -189,7 +199,7 @@ def divide(a: Bounded, b: Bounded) -> Bounded:
     u = 0.0 if _power_of_two(b) else 2 * a.arithmetic.ulps_division * a.format.u
     e = e + u * (np.abs(v) + e)
     if not (_power_of_two(b) and np.abs(b.v) <= 1):
-        e = e + links * a.arithmetic.eta(a.format) * reach
+        e = e + links * _underflow(a, a.arithmetic.ulps_division) * reach
     if (nothing := _zero(a)) is not False:
         e = np.where(nothing & clear, 0.0, e)
     if not np.max(np.abs(b.v), initial=0.0) < np.inf:
@@ -226,9 +236,7 @@ def positive(a: Bounded) -> Bounded:
 
 def absolute(a: Bounded) -> Bounded:
     """|a|, exact."""
-    return _with(
-        a, np.abs(a.v), a.e, mass=a.mass, reach=a.reach, links=a.links, nonnegative=True
-    )
+    return _with(a, np.abs(a.v), a.e, mass=a.mass, reach=a.reach, links=a.links, nonnegative=True)
 
 
 def square(a: Bounded) -> Bounded:
@@ -264,15 +272,19 @@ def power(a: Bounded, b: Bounded) -> Bounded:
     far, near = np.abs(a.v) + a.e, np.maximum(np.abs(a.v) - a.e, 0.0)
     size = np.abs(v)
     e = np.maximum(np.abs(np.power(far, b.v) - size), np.abs(size - np.power(near, b.v)))
-    e = e + np.where(b.e > 0, size * np.abs(np.log(far)) * b.e * np.exp(np.abs(np.log(far)) * b.e), 0.0)
+    logs = np.maximum(np.abs(np.log(far)), np.abs(np.log(near)))
+    e = e + np.where(b.e > 0, (size + e) * np.expm1(logs * b.e), 0.0)
     whole = (b.e == 0) & (b.v == np.rint(b.v))
-    e = np.where((a.v - a.e <= 0) & (a.v + a.e >= 0) & ~(_zero(a) & (b.v > 0)) & (b.v <= 0), np.inf, e)
+    e = np.where(
+        (a.v - a.e <= 0) & (a.v + a.e >= 0) & ~(_zero(a) & (b.v > 0)) & (b.v <= 0), np.inf, e
+    )
     e = np.where((a.v - a.e < 0) & ~whole & ~a.nonnegative, np.inf, e)
     plain = ((b.v == 0) & (b.e == 0)) | (_zero(a) & (b.v > b.e)) | ((a.v == 1) & (a.e == 0))
-    plain = plain | ((b.v == 1) & (b.e == 0))
+    # The first power is a number of the format: an operation within one ulp returns it.
+    first = (b.v == 1) & (b.e == 0) & (a.arithmetic.ulps_power <= 1)
     u = 2 * a.arithmetic.ulps_power * a.format.u
-    rounding = u * (size + e) + a.arithmetic.eta(a.format)
-    e = np.where(plain, np.where((b.v == 1) & (b.e == 0), a.e, 0.0), e + rounding)
+    rounding = u * (size + e) + _underflow(a, a.arithmetic.ulps_power)
+    e = np.where(plain, 0.0, np.where(first, a.e, e + rounding))
     return finish(
         a,
         v,
@@ -293,10 +305,9 @@ def _smooth(
         e = spread(v, a.v, a.e)
         u = 2 * a.arithmetic.ulps_function * a.format.u
         e = np.where((a.e == 0) & ((v == 0) | (v == 1)), e, e + u * (np.abs(v) + e))
-        e = np.where((e == 0) & (a.e == 0), 0.0, e + a.arithmetic.eta(a.format))
-        return finish(
-            a, v, e, nonnegative=positive, host=a.host, definite=lambda: certainly_nan(a)
-        )
+        underflow = _underflow(a, a.arithmetic.ulps_function)
+        e = np.where((e == 0) & (a.e == 0), 0.0, e + underflow)
+        return finish(a, v, e, nonnegative=positive, host=a.host, definite=lambda: certainly_nan(a))
 
     return operation
 

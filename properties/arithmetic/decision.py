@@ -18,7 +18,9 @@ class Undecided(ArithmeticError):
 Result = TypeVar("Result")
 
 # The outcomes that `every_branch` prescribes to the open comparisons it meets, and how many it met.
-_prescribed: ContextVar[tuple[list[bool], list[int]] | None] = ContextVar("prescribed", default=None)
+_prescribed: ContextVar[tuple[list[bool], list[int]] | None] = ContextVar(
+    "prescribed", default=None
+)
 
 
 def every_branch(compute: Callable[[], Result], most: int = 64) -> list[Result]:

@@ -45,7 +45,7 @@ class Exact(np.lib.mixins.NDArrayOperatorsMixin):
         return self.x.size
 
     @property
-    def T(self) -> Exact:  # noqa: N802 - NumPy's name
+    def T(self) -> Exact:
         """The transpose."""
         return Exact(self.x.T)
 

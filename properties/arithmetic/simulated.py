@@ -48,8 +48,10 @@ class World:
             size = np.abs(np.asarray(x, dtype=np.float64))
             ulp = np.exp2(np.floor(np.log2(np.maximum(size, format.least_normal)))) * 2 * format.u
             error = (ulps - 0.5) * self.rng.uniform(-1, 1, np.shape(x)) * ulp
-            # Zero and one come out as they are: an error there would be no rounding error.
-            x = np.where((size == 0) | (size == 1) | ~np.isfinite(size), x, x + error)
+            # Zero and one come out as they are and, of an operation within one ulp, what the format holds.
+            held = (size == 0) | (size == 1) | ~np.isfinite(size)
+            held = held | (format.represents(x) & (ulps <= 1))
+            x = np.where(held, x, x + error)
         return self.round(x, format)
 
     def divide(self, x: Any, y: Any, format: Format) -> Float:
@@ -110,7 +112,7 @@ class Simulated(np.lib.mixins.NDArrayOperatorsMixin):
         return int(np.prod(self.shape))
 
     @property
-    def T(self) -> Simulated:  # noqa: N802 - NumPy's name
+    def T(self) -> Simulated:
         """The transpose."""
         return self._like(self.value.T)
 
@@ -297,7 +299,9 @@ def _sum(node: Simulated) -> Float:
         else:
             total = world.round(total + s * _entering(part, format), format)
     assert total is not None
-    return np.asarray(np.broadcast_to(total, node.shape)) if np.shape(total) != node.shape else total
+    return (
+        np.asarray(np.broadcast_to(total, node.shape)) if np.shape(total) != node.shape else total
+    )
 
 
 def _reduced(

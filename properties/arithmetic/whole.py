@@ -13,31 +13,33 @@ from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.profiles import Arithmetic
 
 
+def counted(x: int, arithmetic: Arithmetic) -> Bounded:
+    """x in the arithmetic's counter format: rounded where that has too few digits."""
+    where = format_named(arithmetic.counter)
+    v = np.asarray(float(x))
+    e = np.asarray(float(abs(x - int(v))))
+    e = np.where((e == 0) & where.represents(v), 0.0, e + where.u * np.abs(v) + where.eta)
+    return Bounded(v, e, arithmetic, where, nonnegative=x >= 0, host=True)
+
+
 class Whole(Counter):
-    """A step count or a length of a schedule, in one arithmetic.
+    """A step count or a length of a schedule.
 
     Sums, products, floors and remainders of integers are exact in every host language and stay
-    Whole. A quotient or a power is computed in the arithmetic's counter format, and is Bounded.
+    Whole. A quotient or a power is not: both operands first become numbers of an arithmetic, by
+    number(int).
     """
 
-    arithmetic: Arithmetic
+    number: Callable[[int], Any]
 
-    def __new__(cls, x: int, arithmetic: Arithmetic) -> Whole:
-        """x as an integer of that arithmetic."""
+    def __new__(cls, x: int, number: Callable[[int], Any]) -> Whole:
+        """x as an integer whose quotients are made of such numbers."""
         made = super().__new__(cls, x)
-        made.arithmetic = arithmetic
+        made.number = number
         return made
 
-    def bounded(self) -> Bounded:
-        """The number in the counter format: rounded where that has too few digits."""
-        where = format_named(self.arithmetic.counter)
-        v = np.asarray(float(int(self)))
-        e = np.asarray(float(abs(int(self) - int(v))))
-        e = np.where((e == 0) & where.represents(v), 0.0, e + where.u * np.abs(v) + where.eta)
-        return Bounded(v, e, self.arithmetic, where, nonnegative=self >= 0, host=True)
-
     def __neg__(self) -> Whole:
-        return Whole(-int(self), self.arithmetic)
+        return Whole(-int(self), self.number)
 
     def __add__(self, other: Any) -> Any:
         return self._met(operator.add, self, other)
@@ -83,13 +85,10 @@ class Whole(Counter):
 
     def _met(self, operation: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
         if isinstance(a, int) and isinstance(b, int):
-            return Whole(operation(int(a), int(b)), self.arithmetic)
+            return Whole(operation(int(a), int(b)), self.number)
         return self._rounded(operation, a, b)
 
     def _rounded(self, operation: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
-        if not all(isinstance(x, (int, float, Bounded)) for x in (a, b)):
+        if not all(isinstance(x, (int, float)) or hasattr(x, "__array_ufunc__") for x in (a, b)):
             return NotImplemented
-        return operation(*(self._as_bounded(x) for x in (a, b)))
-
-    def _as_bounded(self, x: Any) -> Any:
-        return Whole(x, self.arithmetic).bounded() if isinstance(x, int) else x
+        return operation(*(self.number(int(x)) if isinstance(x, int) else x for x in (a, b)))

@@ -17,8 +17,9 @@ def _decades(low: int, high: int) -> st.SearchStrategy[float]:
 
 _DECAYS = (0.9, 0.99, 0.999, 0.95, 0.8, 0.5, 0.9999, 0.3)
 
-# By name of field: rates and decays that users set, with weight decay and momentum never zero here
-# (zero is a case of its own in the laws), and eps both far below and of the order of the gradients.
+# By name of field: rates and decays that users set, weight decay never zero here (zero is a case of
+# its own in the laws), momentum sometimes, since kernels branch on it, and eps both far below and of
+# the order of the gradients.
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "alpha": st.sampled_from((0.99, 0.9, 0.75, 0.5)),
     "beta1": st.sampled_from(_DECAYS),
@@ -34,7 +35,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "lr": _decades(-5, 0),
     "lr_decay": st.sampled_from((0.1, 0.0, 1e-3)),
     "maximize": st.booleans(),
-    "momentum": st.sampled_from((0.9, 0.5, 0.99, 0.3)),
+    "momentum": st.sampled_from((0.9, 0.5, 0.99, 0.3, 0.0)),
     "momentum_decay": st.sampled_from((4e-3, 1.0, 0.1)),
     "offset": st.sampled_from((0.0, 1.0, 10.0)),
     "rho": st.sampled_from((0.9, 0.95, 0.5)),

@@ -92,7 +92,6 @@ def slots(
     specials: tuple[str, ...] = SPECIALS,
 ) -> st.SearchStrategy[SlotCase]:
     """Parameters with states; parameters far smaller than their updates show the updates undimmed."""
-
     return st.builds(
         _slot,
         shape=st.sampled_from(shapes),

@@ -16,10 +16,10 @@ from truestep.reference.schedules import SCHEDULES
 Fields = dict[str, Any]
 Hypers = st.SearchStrategy[Fields]
 
-# Steps that a run of a recursive schedule may take: it has to make every one of them.
-REACH = 1500
 # The last step but one that a counter of 32 bits can hold.
 FAR = 2**31 - 2
+# A recursion is judged over so many steps: its contract costs one evaluation for every one of them.
+RECURSION = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ _FIRST = ("lr", "total_steps", "warmup_steps")
 DEGENERATE: dict[str, tuple[Callable[[Fields], Any], ...]] = {
     "cycle_steps": (lambda f: 1,),
     "decay": (lambda f: 1.0,),
-    "decay_steps": (lambda f: 0, lambda f: f["total_steps"] - f["warmup_steps"]),
+    "decay_steps": (lambda f: 0, lambda f: f.get("total_steps", 1) - f.get("warmup_steps", 0)),
     "end_factor": (lambda f: f["start_factor"],),
     "gamma": (lambda f: 1.0,),
     "growth": (lambda f: 1,),
@@ -190,19 +190,22 @@ def around(steps: Sequence[int], *, least: int = 0, most: int = FAR) -> tuple[in
     return tuple(sorted(t for t in found if least <= t <= most))
 
 
-def edges(hyper: Any, extra: Sequence[int], recursive: bool) -> tuple[int, ...]:
-    """Every landmark with its neighbours, and some steps more."""
-    most = REACH if recursive else FAR
+def reach(capability: Capability) -> int:
+    """The last step that the capability is asked for."""
+    return min(capability.reach, RECURSION if capability.recursive else FAR)
+
+
+def edges(hyper: Any, extra: Sequence[int], most: int) -> tuple[int, ...]:
+    """Every landmark with its neighbours, and some steps more, none beyond the last."""
     found = {*around(landmarks(hyper), most=most), *(t for t in extra if t <= most)}
     return tuple(sorted(found))
 
 
-def past(hyper: Any, recursive: bool) -> tuple[int, ...]:
+def past(hyper: Any, most: int) -> tuple[int, ...]:
     """Steps from the end on: just past it, at its multiples, and far away."""
     last = end(hyper)
-    far = () if recursive else (10 * last, 2**16, 2**24, FAR)
-    found = around((last, 2 * last, 3 * last, *far), least=last - 1)
-    return tuple(t for t in found if not recursive or t <= REACH)
+    far = (10 * last, 2**16, 2**24, FAR)
+    return around((last, 2 * last, 3 * last, *far), least=last - 1, most=most)
 
 
 # Hyperparameters of a picture: every term alive, everything within a hundred steps.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -38,7 +37,13 @@ def strategy(capability: Capability) -> st.SearchStrategy[OptimizerCase]:
     slot = slots(shapes=_SHAPES, kinds=("normal", "spread"), param_kinds=("normal",))
     rule = OPTIMIZERS[capability.rule]
     return cases(
-        rule, capability.dialect, capability.fixed, slot=slot, max_groups=1, max_slots=1, steps=(1, 1)
+        rule,
+        capability.dialect,
+        capability.fixed,
+        slot=slot,
+        max_groups=1,
+        max_slots=1,
+        steps=(1, 1),
     )
 
 
@@ -90,7 +95,9 @@ def judgements(bench: Bench, name: str, trial: Trial) -> list[Judged]:
 def counterexample(bench: Bench, name: str, entry: Fails) -> list[Judged]:
     """The judgements of a law at the stored trial at which it fails."""
     rule = bench.rule
-    hyper = {f: getattr(rule.Hyper(), f) for f in rule.Hyper.__dataclass_fields__} | dict(entry.hyper)
+    hyper = {f: getattr(rule.Hyper(), f) for f in rule.Hyper.__dataclass_fields__} | dict(
+        entry.hyper
+    )
     p = np.asarray(entry.p)
     fresh = rule.init(rule.Hyper(**hyper), p)
     state: Mapping[str, Any] = {

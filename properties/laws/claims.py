@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from truestep.fast.protocol import Capability, Group, Slot
 from truestep.properties import stepping
 from truestep.properties.arithmetic.bounded import Bounded
-from truestep.properties.arithmetic.profiles import arithmetic_of
+from truestep.properties.arithmetic.profiles import ORACLE, arithmetic_of
 from truestep.reference.optimizers import OPTIMIZERS, Rule
 
 
@@ -72,9 +72,7 @@ class Trial:
     def each(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Trial:
         """With every tensor of the parameter's shape changed alike."""
         tensors = {"p": self.slot.param, "g": self.slot.grad, **self.slot.state}
-        return self.on(
-            **{k: change(x) for k, x in tensors.items() if isinstance(x, np.ndarray)}
-        )
+        return self.on(**{k: change(x) for k, x in tensors.items() if isinstance(x, np.ndarray)})
 
     @property
     def arrays(self) -> list[str]:
@@ -121,7 +119,7 @@ class Bench:
     def _bounds(self, trial: Trial) -> dict[str, NDArray[np.float64]]:
         hyper = self.rule.Hyper(**trial.hyper)
         total: dict[str, NDArray[np.float64]] = {}
-        for arithmetic in (arithmetic_of(self.capability.arithmetic), stepping.ORACLE):
+        for arithmetic in (arithmetic_of(self.capability.arithmetic), ORACLE):
             for name, value in stepping.evaluate(self.rule, hyper, trial.slot, arithmetic).items():
                 if isinstance(value, Bounded):
                     total[name] = total.get(name, np.zeros(())) + value.e

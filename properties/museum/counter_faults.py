@@ -170,9 +170,7 @@ PRECISION = {
         "1 - beta2 computed in float32",
         "google-deepmind/optax#1532",
         lines={
-            "v": lambda x: (
-                x.h.beta2 * x.s.v + (np.float32(1) - np.float32(x.h.beta2)) * (x.g * x.g)
-            )
+            "v": lambda x: x.h.beta2 * x.s.v + (np.float32(1) - np.float32(x.h.beta2)) * (x.g * x.g)
         },
     ),
     "adamw_division_off_by_2e-6": Fault(
@@ -268,7 +266,6 @@ SPECIAL = {
         "special",
         "state is written but p is not where the gradient is zero",
         "a shortcut for sparse gradients",
-        check="all_zero",
         lines={"new_p": lambda x: np.where(x.g == 0, x.p, x.p - x.h.lr * x.update)},
     ),
 }

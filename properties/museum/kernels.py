@@ -56,9 +56,7 @@ AMSGRAD: Kernel = {
 SGD: Kernel = {
     "h": lambda x: x.h,
     **_COUPLED,
-    "b": lambda x: (
-        x.g if x.s.t == 0 else x.h.momentum * x.s.b + (1 - x.h.dampening) * x.g
-    ),
+    "b": lambda x: x.g if x.s.t == 0 else x.h.momentum * x.s.b + (1 - x.h.dampening) * x.g,
     "direction": lambda x: x.b if x.h.momentum > 0 else x.g,
     "new_p": lambda x: x.p - x.h.lr * x.direction,
     "new_t": lambda x: x.s.t + 1,

@@ -32,6 +32,19 @@ EPS = {
         lines={"denominator": lambda x: (np.sqrt(x.v) + x.h.eps) / np.sqrt(x.c2)},
         computes="adamw with eps added to the root before bias correction",
     ),
+    "adamw_eps_divided_by_lr": Fault(
+        "adamw",
+        "eps",
+        "lr folded into the denominator: nan where lr is zero",
+        "pytorch/pytorch#186444",
+        check="law:params_unchanged_when_lr_is_zero",
+        lines={
+            "denominator": lambda x: (
+                np.sqrt(x.v_hat) / np.float32(x.h.lr) + np.float32(x.h.eps) / np.float32(x.h.lr)
+            ),
+            "new_p": lambda x: x.p - x.update,
+        },
+    ),
     "adamw_eps_in_float16": Fault(
         "adamw",
         "eps",
@@ -106,9 +119,7 @@ DECAY = {
         "decay",
         "maximize turns the decay into growth",
         "kozistr/pytorch_optimizer#528",
-        lines={
-            "p": lambda x: x.p * (1 - (-1 if x.h.maximize else 1) * x.h.lr * x.h.weight_decay)
-        },
+        lines={"p": lambda x: x.p * (1 - (-1 if x.h.maximize else 1) * x.h.lr * x.h.weight_decay)},
     ),
     "adamw_decay_ignored": Fault(
         "adamw",
@@ -216,9 +227,7 @@ MOMENTS = {
         "moment",
         "roots are averaged and the average is squared",
         "root taken before averaging",
-        lines={
-            "v": lambda x: (x.h.beta2 * np.sqrt(x.s.v) + (1 - x.h.beta2) * np.abs(x.g)) ** 2
-        },
+        lines={"v": lambda x: (x.h.beta2 * np.sqrt(x.s.v) + (1 - x.h.beta2) * np.abs(x.g)) ** 2},
     ),
     "adamw_second_moment_of_sizes": Fault(
         "adamw",

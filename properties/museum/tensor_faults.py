@@ -159,6 +159,7 @@ TAIL = {
         "tail",
         "an empty last tensor loses the pending launch",
         "pytorch/pytorch#100701",
+        check="many_tensors",
         groups=_lost_launch,
     ),
     "adamw_partial_block_not_updated": Fault(
@@ -199,7 +200,6 @@ MEMORY = {
         "results of tensors of one shape share one buffer",
         "pytorch/pytorch#96313",
         groups=_one_buffer,
-        check="many_tensors",
     ),
     "adamw_state_written_in_place": Fault(
         "adamw",

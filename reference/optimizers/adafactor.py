@@ -25,6 +25,7 @@ Choices
     The paper's R and C are sums; means give the same V and are what every library keeps.
     axes: the last two are factored ("last"); optax and timm's Big Vision form take the "largest"
     two, timm's Adafactor the first two of a convolution ("leading"); below min_size none is.
+    clip: by the "rms" of U, or "none", the default of timm's Big Vision form.
     decay: the paper has none. "before" shrinks by lr (PyTorch); Transformers by alpha_t ("step");
     optax by weight_decay alone ("unscaled").
     eps_placement: eps1 added to g^2 ("in_square"); PyTorch takes max(mean(R), eps1) and
@@ -74,6 +75,10 @@ DIALECTS = {
         "largest": "the largest two axes factored",
         "leading": "the first two axes factored, or else the last two",
     },
+    "clip": {
+        "rms": "update scaled to a largest root mean square",
+        "none": "update not clipped",
+    },
     "decay": {
         "before": "weight decay, multiplied by lr, before the step",
         "step": "weight decay, multiplied by the whole step size, before the step",
@@ -116,6 +121,7 @@ class Hyper:
     min_size: int = 0
     maximize: bool = False
     axes: Literal["last", "largest", "leading"] = "last"
+    clip: Literal["rms", "none"] = "rms"
     decay: Literal["before", "step", "unscaled"] = "before"
     eps_placement: Literal["in_square", "floor"] = "in_square"
     momentum: Literal["none", "of_step", "of_update"] = "none"
@@ -193,7 +199,8 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         V = r / (mean if h.eps_placement == "in_square" else np.maximum(mean, h.eps1)) * c
     root = np.sqrt(V)
     u = g / (root if h.eps_placement == "in_square" else np.maximum(root, h.eps1))
-    u = u / np.maximum(rms(u) / h.clip_threshold, 1.0)
+    if h.clip == "rms":
+        u = u / np.maximum(rms(u) / h.clip_threshold, 1.0)
     if h.step_size == "constant":
         rho = h.lr
     else:

@@ -132,9 +132,7 @@ def decoded(h: Hyper, s: State) -> tuple[Array, Array]:
     return m, v
 
 
-def update(
-    h: Hyper, t: int, m: Array, v: Array, p: Array, g: Array
-) -> tuple[Array, Array, Array]:
+def update(h: Hyper, t: int, m: Array, v: Array, p: Array, g: Array) -> tuple[Array, Array, Array]:
     """Step t from decoded moments: the new m and v before they are encoded, and the new p."""
     if h.maximize:
         g = -g

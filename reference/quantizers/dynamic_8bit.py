@@ -232,7 +232,9 @@ def admissible(
     # 2^-50 is for the few float64 roundings of this check itself.
     relative = (1 + 2 * division_ulps * quotient) * (1 + product) - 1 + 2.0**-50
     normal = (a >= 2.0**-126) & (a <= 2.0**126)
-    exactly = normal & (np.frexp(np.where(np.isfinite(a), a, 1.0))[0] == 0.5) & (division_ulps == 0.5)
+    exactly = (
+        normal & (np.frexp(np.where(np.isfinite(a), a, 1.0))[0] == 0.5) & (division_ulps == 0.5)
+    )
     relative = np.where(exactly & (np.abs(x) >= 2.0**-100 * a), 0.0, relative)
     slack = np.asarray(error, np.float64)
     if flush_subnormals:
@@ -247,12 +249,8 @@ def admissible(
     even = np.arange(255) % 2 == 1
     up = {"lower": np.zeros(255, bool), "upper": np.ones(255, bool), "even": even}[h.ties]
     up, down = single & up, single & ~up
-    low = _count(
-        lambda k: (above[k] < lowest) | (up[k] & (above[k] == lowest)), x.shape
-    )
-    high = _count(
-        lambda k: (below[k] < highest) | (~down[k] & (below[k] == highest)), x.shape
-    )
+    low = _count(lambda k: (above[k] < lowest) | (up[k] & (above[k] == lowest)), x.shape)
+    high = _count(lambda k: (below[k] < highest) | (~down[k] & (below[k] == highest)), x.shape)
     if h.zero_block == "first_code":
         low, high = np.where(a == 0, 0, low), np.where(a == 0, 0, high)
     # Beyond these limits 1 / a over- or underflows, or is outside the range of a fast division.

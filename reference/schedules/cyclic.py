@@ -15,6 +15,9 @@ Domain
 Choices
     mode: the height is constant ("triangular"), halved every cycle ("triangular2") or gamma^t
     ("exp_range"). The paper has steps_up = steps_down.
+    place: s is an integer ("integer"), or the fraction s / (steps_up + steps_down) is what is left of
+    t / (steps_up + steps_down) without its whole part ("fraction": the paper's program, PyTorch),
+    which loses digits with every cycle.
 
 Special cases
     t = 0 and every multiple of the period are exactly min_lr.
@@ -51,6 +54,10 @@ DIALECTS = {
         "triangular2": "the height halved every cycle",
         "exp_range": "the height multiplied by gamma every step",
     },
+    "place": {
+        "integer": "the place in the cycle is an integer",
+        "fraction": "the place in the cycle is a fraction, less exact in every cycle",
+    },
 }
 
 
@@ -64,6 +71,7 @@ class Hyper:
     steps_down: int = 2000
     gamma: float = 1.0
     mode: Literal["triangular", "triangular2", "exp_range"] = "triangular"
+    place: Literal["integer", "fraction"] = "integer"
 
     def __post_init__(self) -> None:
         require_at_least(self, 0.0, "lr", "min_lr")
@@ -79,7 +87,11 @@ def value(h: Hyper, t: int) -> Array:
     t = require_step(t)
     period = h.steps_up + h.steps_down
     c, s = divmod(t, period)
-    weight = s / h.steps_up if s <= h.steps_up else (period - s) / h.steps_down
+    if h.place == "integer":
+        weight = s / h.steps_up if s <= h.steps_up else (period - s) / h.steps_down
+    else:
+        x, peak = 1 + t / period - (c + 1), h.steps_up / period
+        weight = x / peak if x <= peak else (x - 1) / (peak - 1)
     if h.mode == "triangular2":
         weight = weight * 0.5**c
     elif h.mode == "exp_range":

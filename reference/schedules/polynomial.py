@@ -75,7 +75,7 @@ def value(h: Hyper, t: int) -> Array:
         t = min(t, end)
     else:
         end = end * max(1, -(-t // end))
-    weight = ((end - t) / end) ** h.power
+    weight = (1 - t / end) ** h.power
     return (1 - weight) * h.min_lr + weight * h.lr
 
 
@@ -83,7 +83,7 @@ def advance(h: Hyper, t: int, lr: Array) -> Array:
     """The value at t + 1 from the value lr at t, by the quotient of the weights; holding."""
     if t >= h.total_steps:
         return lr
-    quotient = ((h.total_steps - (t + 1)) / (h.total_steps - t)) ** h.power
+    quotient = ((1 - (t + 1) / h.total_steps) / (1 - t / h.total_steps)) ** h.power
     return h.min_lr + (lr - h.min_lr) * quotient
 
 

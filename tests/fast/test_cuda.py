@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from truestep.fast import cuda, cuda_on_cpu
+from truestep.fast import cuda, cuda_bench, cuda_on_cpu
 from truestep.fast.protocol import BackendUnavailable
 from truestep.reference.optimizers import adamw, adamw_8bit
 
@@ -61,8 +62,15 @@ def fake(monkeypatch):
     module = SimpleNamespace(
         RawModule=raw_module,
         asarray=FakeArray,
+        copyto=lambda target, source: None,
+        empty_like=lambda source: None,
+        full=lambda size, value, dtype: FakeArray(np.full(size, value, dtype)),
+        ones=np.ones,
         cuda=SimpleNamespace(
             Device=lambda: SimpleNamespace(attributes={"MultiProcessorCount": 2}),
+            Event=lambda: SimpleNamespace(record=int, synchronize=int),
+            get_elapsed_time=lambda start, stop: 2.0,
+            runtime=SimpleNamespace(getDeviceProperties=lambda number: {"name": b"stand-in"}),
         ),
     )
     monkeypatch.setattr(cuda, "cupy", lambda: module)
@@ -157,3 +165,21 @@ def test_in_place_arrays_are_checked(fake):
         cuda.AdamW8bit(*[good] * 2, *[[FakeArray(np.ones(4, np.uint8))], good] * 2).step(
             adamw_8bit.Hyper(), 1
         )
+
+
+def test_the_benchmark_prints_one_document(fake, monkeypatch, capsys):
+    """Every rule on one large and on many small tensors, as shares of the copy's bandwidth."""
+    pytest.importorskip("truestep.fast._core", exc_type=ImportError)
+    monkeypatch.setattr(cuda_bench, "ELEMENTS", 5000)
+    monkeypatch.setattr(cuda_bench, "MANY", (3, 100))
+    monkeypatch.setattr(cuda_bench, "REPEATS", 1)
+    monkeypatch.setattr(cuda_bench, "peers", lambda tensors, elements: {})
+    assert cuda_bench.main() == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["device"] == "stand-in"
+    assert [(row["what"], row["tensors"]) for row in document["rows"]] == [
+        (name, tensors) for tensors in (1, 3) for name in cuda_bench.BYTES
+    ]
+    # The stand-in's clock always shows 2 ms, so the copy of 8 bytes per element is the unit.
+    shares = [row["share_of_copy_bandwidth"] * 8 for row in document["rows"][:2]]
+    assert shares == [28.0, 22.0]

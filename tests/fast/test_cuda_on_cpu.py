@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -291,3 +292,44 @@ def test_bfloat16_agrees_with_nvidias_conversion():
     is_nan = np.isnan(x)
     np.testing.assert_array_equal(ours[~is_nan], theirs[~is_nan])
     assert ((ours[is_nan] & 0x7FFF) > 0x7F80).all()
+
+
+def test_fibers_work_without_assembly(tmp_path):
+    """What other processors than x86-64 use to switch: the same kernels, the same schedules."""
+    copy = tmp_path / "csrc"
+    shutil.copytree(cuda_build.source_root(), copy)
+    for name in ("fiber.h", "runtime.cpp"):
+        path = copy / "cuda_on_cpu" / name
+        text = path.read_text()
+        assert "defined(__x86_64__)" in text
+        path.write_text(text.replace("defined(__x86_64__)", "defined(NO_SUCH_PROCESSOR)"))
+    library("faults.cu")
+    portable = build(copy, files=[KERNELS / "faults.cu"], defines=["MISSING_BARRIER"])
+    for schedule in SCHEDULES:
+        results = []
+        for kernels in (library("faults.cu", "MISSING_BARRIER"), portable):
+            x = np.arange(128, dtype=np.float32)
+            kernels.launch("missing_barrier_kernel", 2, 64, [x], schedule=schedule)
+            results.append(x)
+        np.testing.assert_array_equal(*results)
+    with pytest.raises(KernelFault, match="deadlock"):
+        portable.launch("half_at_barrier_kernel", 1, 32, [np.zeros(32, np.int32)])
+
+
+def test_what_is_missing_is_named(monkeypatch, tmp_path):
+    """No compiler, no headers, no sources, no folder: not available, each with its reason."""
+    for function in (cuda_build.compiler, cuda_build.nvidia_include):
+        monkeypatch.setattr(cuda_build, function.__name__, function.__wrapped__)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(BackendUnavailable, match="no C\\+\\+ compiler"):
+        cuda_build.compiler()
+    monkeypatch.setattr(cuda_build, "nvidia_folders", lambda: [tmp_path])
+    with pytest.raises(BackendUnavailable, match="pip install nvidia-cuda-runtime"):
+        cuda_build.nvidia_include()
+    with pytest.raises(BackendUnavailable, match="no CUDA sources"):
+        build(tmp_path)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TRUESTEP_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(BackendUnavailable, match="TRUESTEP_CACHE"):
+        cuda_build.cache_folder()

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+
+from truestep.properties import exploration, optimizer_checks
+from truestep.properties.museum import FAULTS
+from truestep.properties.museum.kernels import KERNELS
+from truestep.properties.museum.power import catch, clear
+from truestep.properties.runner import certify
+from truestep.reference.optimizers import OPTIMIZERS
+
+BACKENDS = "truestep.properties.museum.backends"
+
+
+@pytest.fixture(autouse=True)
+def _unsimplified(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault need only be caught here: counterexamples are not simplified."""
+    monkeypatch.setattr(exploration, "SHRINKING", 0.0)
+
+
+@pytest.mark.parametrize("name", [n for n, fault in FAULTS.items() if not fault.computes])
+def test_every_fault_is_caught_by_the_expected_check(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A planted fault fails the check that is named for it, with a message that reproduces it."""
+    monkeypatch.setattr(optimizer_checks, "identify", lambda *_, **__: "")
+    result = catch(name).result
+    assert result is not None, f"{FAULTS[name].description}: every check passes"
+    assert result.check == FAULTS[name].check
+    assert result.verdict == "fail"
+    assert "reproduce:" in result.message
+
+
+@pytest.mark.parametrize("name", [n for n, fault in FAULTS.items() if fault.computes])
+def test_faults_that_are_dialects_are_identified(name: str) -> None:
+    """Where the faulty kernel computes another known form, the failure says which."""
+    result = catch(name).result
+    assert result is not None
+    assert result.check == FAULTS[name].check
+    assert FAULTS[name].computes in result.identified
+    assert f"this kernel computes: {result.identified}" in result.message
+
+
+@pytest.mark.parametrize("rule", KERNELS)
+def test_the_correct_kernels_pass_every_check(rule: str) -> None:
+    """No check raises a false alarm on the kernels that the faults are planted in."""
+    for result in clear(rule, level="smoke"):
+        assert result.verdict == "pass", result.message
+
+
+def test_faults_are_told_apart() -> None:
+    """Each fault says what it is, where such a fault was found, and in which rule it is planted."""
+    assert len({fault.description for fault in FAULTS.values()}) == len(FAULTS)
+    for name, fault in FAULTS.items():
+        assert name.startswith(f"{fault.rule}_")
+        assert fault.source
+        assert fault.rule in OPTIMIZERS
+        unknown = set(fault.lines) - set(KERNELS[fault.rule].kernel)
+        assert not unknown, f"{name} replaces lines that do not exist: {unknown}"
+
+
+def test_a_fault_fails_through_the_runner() -> None:
+    """The same faults are backends that the command line certifies: the verdict is a failure."""
+    run = certify(
+        f"{BACKENDS}:adamw_eps_inside_root", only="optimizer/adamw/*/update_alone", workers=1
+    )
+    (result,) = run.results
+    assert result.verdict == "fail"
+    assert "eps added inside the root" in result.identified
+
+
+def test_a_correct_kernel_passes_through_the_runner() -> None:
+    """The correct kernel passes in a process of its own."""
+    run = certify(f"{BACKENDS}:adamw", only="*/lockstep", level="smoke", workers=1)
+    assert [result.verdict for result in run.results] == ["pass"]
