@@ -1,8 +1,8 @@
-"""What a kernel backend offers and how it is called: the whole interface between TrueStep and what it judges.
+"""What a kernel backend offers and how it is called: the interface to what TrueStep judges.
 
-A backend is any object with a ``name``, ``capabilities()`` and one method per kind it offers. Arrays
-cross the boundary as NumPy arrays (ml_dtypes for bfloat16 and the small floats) and are never to be
-written: an adapter whose kernel works in place copies first.
+A backend is any object with a ``name``, ``capabilities()`` and one method per kind it offers.
+Arrays cross the boundary as NumPy arrays (ml_dtypes for bfloat16 and the small floats) and are
+never to be written: an adapter whose kernel works in place copies first.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class Capability:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One parameter tensor before a step: param and grad of one shape, and the rule's state by name.
+    """One parameter tensor before a step: param and grad of one shape, and the state by name.
 
-    state: the fields of the reference's State ({"t": 3, "m": array, "v": array}); t is the number of
-    steps already made.
+    state: the fields of the reference's State ({"t": 3, "m": array, "v": array}); t is the number
+    of steps already made.
     """
 
     param: Array
@@ -80,7 +80,7 @@ class Backend(Protocol):
     name: str
 
     def capabilities(self) -> Sequence[Capability]:
-        """Everything the backend offers. What is not listed counts as unsupported, not as failed."""
+        """Everything the backend offers; what is not listed counts as unsupported."""
         ...
 
 
@@ -98,7 +98,9 @@ class QuantizerBackend(Backend, Protocol):
     """A backend that offers capabilities of kind "quantizer"."""
 
     def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
-        """What is stored of the float32 x: "code", unsigned integers shaped like x, and of block formats
+        """What is stored of the float32 x.
+
+        "code": unsigned integers shaped like x; of block formats also
         "absmax", one float32 per block.
         """
         ...

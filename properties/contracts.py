@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.results import HISTOGRAM_EDGES
 
-# Largest passing utilisation. An algebraically equivalent order of evaluation may cost up to one more
+# Largest passing utilisation. An algebraically equivalent order of evaluation may cost one more
 # rounding per operation than the written one (a product with a reciprocal instead of a quotient),
 # which doubles the bound; it is the only number between a bound and a verdict.
 SLACK = 2.0
@@ -45,7 +45,8 @@ def judge(got: NDArray[Any], expected: Bounded, oracle: Bounded) -> Judgement:
     """Judge got, of any real dtype, by the kernel's bound plus the oracle's own.
 
     got, expected and oracle have one shape. expected: evaluation in the backend's arithmetic, after
-    storage; oracle: evaluation of the same lines with u = 2^-53. Elements of unknown bound are not judged.
+    storage; oracle: evaluation of the same lines with u = 2^-53. Elements of unknown bound are not
+    judged.
     """
     if got.shape != expected.shape:
         raise ValueError(f"got shape {got.shape}, expected {expected.shape}")
@@ -71,8 +72,8 @@ def agreement(
 def membership(code: NDArray[Any], low: NDArray[Any], high: NDArray[Any], codes: int) -> Judgement:
     """Judge codes by the interval of those that a faithful kernel may give.
 
-    An interval of all codes is not judged. The utilisation is 0 inside and infinite outside; got and
-    oracle are codes, the oracle the middle of the interval.
+    An interval of all codes is not judged. The utilisation is 0 inside and infinite outside; got
+    and oracle are codes, the oracle the middle of the interval.
     """
     if code.shape != low.shape:
         raise ValueError(f"code has shape {code.shape}, expected {low.shape}")
@@ -88,7 +89,7 @@ def _verdict(got: Any, due: Any, bound: Any, judged: Any, oracle_fraction: float
     with np.errstate(all="ignore"):
         error = np.abs(x - v)
         # An infinity that is due may come out as nan: inf - inf depends on the order of a sum.
-        same = (x == v) | (np.isnan(x) & np.isnan(v)) | (np.isinf(v) & ~np.isfinite(x))
+        same = (x == v) | (np.isnan(x) & np.isnan(v)) | (np.isinf(v) & np.isnan(x))
         ratio = np.where(same, 0.0, np.where(bound > 0, error / bound, np.inf))
         ratio = np.where(np.isnan(ratio), np.inf, ratio)
     count = int(np.count_nonzero(judged))

@@ -1,4 +1,4 @@
-"""What a failing kernel computes instead: the other dialects and rules, tried on its own outputs."""
+"""What a failing kernel computes instead: other dialects and rules, tried on its outputs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from truestep.reference.optimizers import OPTIMIZERS, Rule
 
 
 def in_words(rule: Any, dialect: Mapping[str, str]) -> str:
-    """The choices of a dialect as a sentence fragment; the reference's own form if there is none."""
+    """The choices of a dialect in words; the reference's own form if there is none."""
     words = [rule.DIALECTS[field][value] for field, value in sorted(dialect.items())]
     return "; ".join(words) or "the reference's own form"
 
@@ -50,9 +50,7 @@ def first_that_agrees(
     return ""
 
 
-def departures(
-    rule: Any, dialect: Mapping[str, str], distance: int
-) -> Iterator[dict[str, str]]:
+def departures(rule: Any, dialect: Mapping[str, str], distance: int) -> Iterator[dict[str, str]]:
     """The dialects that differ from this one in so many fields: what changes in them."""
     current = {name: _default(rule, name) for name in rule.DIALECTS} | dict(dialect)
     for fields in itertools.combinations(sorted(rule.DIALECTS), distance):

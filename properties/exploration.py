@@ -29,7 +29,7 @@ SHRINKING = 5.0
 
 @dataclass(slots=True)
 class Tally:
-    """What the cases of one check showed; the counts stop at the first failure, before shrinking."""
+    """What the cases of one check showed; counting stops at the first failure."""
 
     examples: int = 0
     elements: int = 0

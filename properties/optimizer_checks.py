@@ -242,7 +242,7 @@ def _run_case(backend: Any, capability: Capability, case: OptimizerCase, tally: 
 
 
 def _battery(capability: Capability) -> list[OptimizerCase]:
-    """Fixed cases that tell dialects apart: every term alive, zero and nonzero parameters, all scales."""
+    """Fixed cases that tell dialects apart: every term alive, p zero and nonzero, all scales."""
     rule = OPTIMIZERS[capability.rule]
     strong: dict[str, Any] = {"lr": 0.1, "weight_decay": 1.0, "eps": 1e-3, "momentum": 0.9}
     names = set(rule.Hyper.__dataclass_fields__) - set(rule.DIALECTS)
@@ -278,8 +278,8 @@ def result_of(
 ) -> CheckResult:
     """The record of a check from its tally.
 
-    identified: the dialect or rule that a failing kernel computes instead; told: what the message says
-    of that, "" where it was not looked for.
+    identified: the dialect or rule that a failing kernel computes instead; told: what the message
+    says of that, "" where it was not looked for.
     """
     verdict: Verdict
     if tally.failed:

@@ -54,7 +54,9 @@ class Check:
     @property
     def rule(self) -> str:
         """The capability's rule, or the theorem."""
-        return self.name.removeprefix(theorem_checks.PREFIX) if self._theorem else self.capability.rule
+        if self._theorem:
+            return self.name.removeprefix(theorem_checks.PREFIX)
+        return self.capability.rule
 
     @property
     def _theorem(self) -> bool:
@@ -77,7 +79,7 @@ def checks_of(backend: Any) -> list[Check]:
 
 
 def matching(checks: Sequence[Check], only: str | None) -> list[Check]:
-    """The checks whose id matches a glob ("optimizer/*/float32/*"); a plain word matches anywhere."""
+    """The checks whose id matches a glob; a plain word matches anywhere in it."""
     if only is None:
         return list(checks)
     pattern = only if any(c in only for c in "*?[") else f"*{only}*"

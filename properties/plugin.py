@@ -1,4 +1,4 @@
-"""The pytest plugin: parametrizes the shipped conformance tests over a backend's checks and records them.
+"""The pytest plugin: one conformance test per check of a backend, each recorded.
 
 Loaded by every pytest run where TrueStep is installed, so it imports nothing heavy at load.
 """
@@ -61,7 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--truestep-xfails",
         default=None,
         metavar="FILE",
-        help="globs of checks that are known to fail, one per line; one that matches nothing is an error",
+        help="globs of checks known to fail, one per line; one that matches nothing is an error",
     )
     group.addoption(
         "--truestep-record", default=None, metavar="FILE", help="write every check as a JSON line"
@@ -142,7 +142,7 @@ class _Recorder:
                         out.write(json.dumps(record) + "\n")
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """One line: how many checks, how much was judged, and the largest utilisation that passed."""
+        """How many checks pass, and the largest utilisation among them."""
         if not self.records:
             return
         passed = [r for r in self.records if r["verdict"] == "pass"]

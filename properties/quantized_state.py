@@ -1,9 +1,9 @@
 """Judging an optimizer whose moments are stored in 8 bits: from the codes in, to the codes out.
 
-The step starts from the kernel's own codes and absmax, decoded as the kernel decodes them (one float32
-product per element). New parameters are judged as those of any optimizer; the new absmax is the largest
-magnitude of a block of error-carrying moments; a new code is judged by the interval of codes that the
-moment, with its error, and the kernel's own absmax admit.
+The step starts from the kernel's own codes and absmax, decoded as the kernel decodes them (one
+float32 product per element). New parameters are judged as those of any optimizer; the new absmax is
+the largest magnitude of a block of error-carrying moments; a new code is judged by the interval of
+codes that the moment, with its error, and the kernel's own absmax admit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The checks of a quantizer: codes by admissible intervals, decoded values bit for bit, and laws."""
+"""The checks of a quantizer: admissible codes, decoded values bit for bit, and laws."""
 
 from __future__ import annotations
 
@@ -359,7 +359,7 @@ def _message(capability: Capability, name: str, tally: Tally) -> str:
             f"{what}: {worst['tensor']}{index} is {worst['got_decimal']}, due is "
             f"{worst['oracle_decimal']}",
             f"  got {worst['got']}  oracle {worst['oracle']}  error {worst['error']:.4g}  bound "
-            f"{worst['bound']:.4g}  utilisation {worst['utilisation']:.4g} (passes up to {SLACK:g})",
+            f"{worst['bound']:.4g}  utilisation {worst['utilisation']:.4g} (passes to {SLACK:g})",
             "  input at this element: "
             + (", ".join(f"{k}={v}" for k, v in worst["inputs"].items()) or "none"),
             f"  hyperparameters: {json.dumps(dict(tally.worst_case.hyper))}",

@@ -1,4 +1,4 @@
-"""The references as a backend: float64 NumPy, to run laws and theorems on the definitions themselves."""
+"""The references as a backend, to run laws and theorems on the definitions themselves."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from truestep.properties.results import CheckResult
 
 
 def case(backend: str, check: str, record: str | Mapping[str, Any]) -> CheckResult:
-    """Run a case (its record, or that as JSON) of a check on a backend; print and return the outcome."""
+    """Run a recorded case (a mapping or JSON) of a check; print and return the outcome."""
     loaded = discovery.load(backend)
     checks = {c.id: c for c in checks_of(loaded)}
     if check not in checks:

@@ -18,12 +18,13 @@ class CheckResult:
     """One check's outcome.
 
     id: "kind/rule/format/variant/check" with empty parts left out, unique within a run. check: what
-    was checked ("lockstep", "counter", "law:sign_symmetric"). contract: how it was judged ("bounded",
-    "sampled", "bitwise", "exact", "statistical"). examples: Hypothesis examples tried. judged_fraction: judged over all
-    elements. utilisation: max |got - oracle| / bound, None if nothing was judged. oracle_fraction:
-    largest share of the bound taken by the reference's own rounding. histogram: element counts of
-    utilisation per bin of HISTOGRAM_EDGES. worst: the worst input as a reproducible specification with
-    got, oracle and bound. message: for a failure, all that is needed to reproduce it.
+    was checked ("lockstep", "counter", "law:sign_symmetric"). contract: how it was judged
+    ("bounded", "sampled", "bitwise", "exact", "statistical"). examples: Hypothesis examples tried.
+    judged_fraction: judged over all elements. utilisation: max |got - oracle| / bound, None if
+    nothing was judged. oracle_fraction: largest share of the bound taken by the reference's own
+    rounding. histogram: element counts of utilisation per bin of HISTOGRAM_EDGES. worst: the worst
+    input as a reproducible specification with got, oracle and bound. message: for a failure, all
+    that is needed to reproduce it.
     """
 
     id: str

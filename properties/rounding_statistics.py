@@ -1,4 +1,4 @@
-"""Stochastic rounding judged by exact binomial tests: how often it goes up, and whether draws repeat."""
+"""Stochastic rounding by exact binomial tests: how often it goes up, whether draws repeat."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LAGS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 
 
 def run(subject: Any, name: str, seed: int) -> CheckResult:
-    """ "frequency": ups are binomial with the exact probability; "independence": draws do not repeat."""
+    """Run "frequency" (ups are binomial, exactly) or "independence" (draws do not repeat)."""
     begin = time.perf_counter()
     hyper = subject.rule.Hyper(**subject.capability.dialect)
     test = _frequency if name == "frequency" else _independence
@@ -34,8 +34,8 @@ def run(subject: Any, name: str, seed: int) -> CheckResult:
     message = ""
     if verdict == "fail":
         message = (
-            f"{subject.capability.rule}: {worst[0]}; probability {worst[1]:.3g} under the exact law, "
-            f"fails below {limit:.3g} (false-alarm probability of the check {FALSE_ALARM:g})"
+            f"{subject.capability.rule}: {worst[0]}; probability {worst[1]:.3g} under the exact "
+            f"law, fails below {limit:.3g} (false-alarm probability of the check {FALSE_ALARM:g})"
         )
     capability = subject.capability
     parts = (capability.kind, capability.rule, capability.format, capability.variant, name)

@@ -1,4 +1,4 @@
-"""Runs a backend's checks in processes of their own: a crash or a hang costs one check, not the run."""
+"""Runs a backend's checks in processes of their own: a crash costs one check, not the run."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ STRIKES = 2
 
 @dataclass(slots=True)
 class Run:
-    """The outcome of a run: results in the order they ended, and why nothing ran if nothing could."""
+    """The outcome of a run: results in the order they ended, or why nothing could run."""
 
     backend_name: str
     results: list[CheckResult] = field(default_factory=list)
@@ -62,8 +62,8 @@ def certify(
     """Run every check of a backend that matches the glob only, and stream the results.
 
     workers: number of processes, 0 for one per core. patience: seconds without a sign of life after
-    which a worker counts as hanging. Raises UnknownBackend or BrokenBackend when there is nothing to
-    run, ValueError for an unknown level or a glob that matches no check.
+    which a worker counts as hanging. Raises UnknownBackend or BrokenBackend when there is nothing
+    to run, ValueError for an unknown level or a glob that matches no check.
     """
     if level not in LEVELS:
         raise ValueError(f"level must be one of {', '.join(LEVELS)}; got {level!r}")
@@ -88,7 +88,7 @@ def certify(
 
 
 def replay(backend: str, entry: Mapping[str, Any]) -> CheckResult:
-    """Run the recorded worst case or counterexample of a certificate's check again, in this process.
+    """Run the recorded case of a certificate's check again, in this process.
 
     entry: a check of a certificate. Raises ValueError if the backend has no such check any more, or
     no case was recorded.

@@ -76,9 +76,7 @@ class Subject:
         """Every phase with the steps at which it is looked at."""
         for phase in SHAPES[self.capability.rule](self.hyper).phases:
             last = min(phase.last, reach(self.capability))
-            inner = [
-                phase.first + (last - phase.first) * k // _BETWEEN for k in range(1, _BETWEEN)
-            ]
+            inner = [phase.first + (last - phase.first) * k // _BETWEEN for k in range(1, _BETWEEN)]
             ends = (phase.first, phase.first + 1, last - 1, last)
             steps = [*ends, *inner, *(t + 1 for t in inner)]
             yield phase, self.defined([t for t in steps if phase.first <= t <= last])
@@ -119,7 +117,9 @@ def monotone_within_phases(subject: Subject, steps: Sequence[int]) -> Iterator[C
         if phase.trend == "constant":
             yield Claim(later, b, a)
         else:
-            yield Claim(later, b, (np.maximum if phase.trend == "rising" else np.minimum)(a, b), bound)
+            yield Claim(
+                later, b, (np.maximum if phase.trend == "rising" else np.minimum)(a, b), bound
+            )
 
 
 def scales_with_the_learning_rate(subject: Subject, steps: Sequence[int]) -> Iterator[Claim]:
@@ -163,5 +163,3 @@ def _pairs(subject: Subject, pairs: Sequence[tuple[int, int]]) -> tuple[Values, 
     values, bounds = subject.values(times), subject.bounds(times)
     first, second = ([place[pair[k]] for pair in pairs] for k in (0, 1))
     return values[first], values[second], bounds[first] + bounds[second]
-
-

@@ -20,8 +20,8 @@ Trend = Literal["constant", "falling", "rising"]
 class Phase:
     """Steps first to last, both included, and how the value goes there.
 
-    slope: the most that it changes in one step; infinite where the definition jumps. Two phases that
-    share a step join there continuously.
+    slope: the most that it changes in one step; infinite where the definition jumps. Two phases
+    that share a step join there continuously.
     """
 
     first: int

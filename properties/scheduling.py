@@ -26,7 +26,8 @@ Values = NDArray[np.float64]
 def values_of(backend: Any, capability: Capability, hyper: Any, steps: Sequence[int]) -> Values:
     """The backend's values at these steps, their number and kind verified.
 
-    Raises BackendFault, BackendRaised, or BackendUnavailable where it takes no such hyperparameters.
+    Raises BackendFault, BackendRaised, or BackendUnavailable where it takes no such
+    hyperparameters.
     """
     try:
         got = list(backend_call(backend.schedule_values, capability, hyper, list(steps)))

@@ -24,11 +24,11 @@ from truestep.reference.optimizers import OPTIMIZERS, Rule
 
 
 class BackendFault(AssertionError):
-    """A backend broke the protocol: wrong shape, dtype, structure or counter, or a written input."""
+    """A backend broke the protocol: a wrong shape, dtype or counter, or a written input."""
 
 
 class BackendRaised(Exception):
-    """The backend raised an exception of its own; the text holds its type, message and last lines."""
+    """The backend raised an exception; the text holds its type, message and last lines."""
 
 
 def backend_call(method: Callable[..., Any], *args: Any) -> Any:
@@ -97,7 +97,7 @@ def stored_field(value: Any, name: str, arithmetic: Arithmetic, slot: SlotCase) 
 def evaluate(
     rule: Rule, hyper: Any, slot: Slot, arithmetic: Arithmetic
 ) -> dict[str, Bounded | int]:
-    """The reference's step from a slot in that arithmetic: outputs by name, "p" for the parameter."""
+    """The reference's step in that arithmetic: outputs by name, "p" for the parameter."""
     state, p = rule.step(
         lifted_hyper(hyper, arithmetic),
         lifted_state(rule.State, slot.state, arithmetic),
@@ -112,7 +112,7 @@ def evaluate(
 
 
 def call(backend: Any, capability: Capability, groups: Sequence[Group]) -> list[list[Stepped]]:
-    """The backend's step, with its structure, shapes, formats and respect for its inputs verified."""
+    """The backend's step, its structure, shapes, formats and respect for inputs verified."""
     before = [[_bytes(slot) for slot in group.slots] for group in groups]
     result = backend_call(backend.optimizer_step, capability, groups)
     for i, group in enumerate(groups):
@@ -253,7 +253,7 @@ def _judge_count(got: int, due: int, place: tuple[int, int, int]) -> None:
 
 
 def _evaluated_together(rule: Rule, slots: Sequence[Slot]) -> list[list[int]]:
-    """Slots whose reference steps are one evaluation: of an elementwise rule, those of one count."""
+    """Slots that one evaluation serves: of an elementwise rule, those of one count."""
     if not rule.ELEMENTWISE:
         return [[j] for j in range(len(slots))]
     by_count: dict[int, list[int]] = {}

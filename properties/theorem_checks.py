@@ -21,8 +21,8 @@ FORMATS = ("float32", "float64")
 def applicable(capabilities: Sequence[Capability]) -> list[Capability]:
     """The capabilities that theorems are run on: in each format, the first that is plain SGD.
 
-    The theorems speak of the rule's effect over many steps; how its variants round is judged step by
-    step already, at a hundredth of the cost.
+    The theorems speak of the rule's effect over many steps; how its variants round is judged step
+    by step already, at a hundredth of the cost.
     """
     found: dict[str, Capability] = {}
     for capability in capabilities:

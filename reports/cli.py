@@ -56,7 +56,8 @@ def list_command(topic: str | None, as_json: bool) -> int:
                 raise click.ClickException(f"{topic} cannot be listed: {error}") from error
             click.echo(f"truestep: {name} left out: {error}", err=True)
     if as_json:
-        click.echo(certificates.dumps(certificates.plain(found)), nl=False)
+        flat = [{"topic": name, **entry} for name, entries in found.items() for entry in entries]
+        click.echo(certificates.dumps(certificates.plain(flat)), nl=False)
     else:
         terminal.show_list(found)
     return 0
@@ -136,6 +137,26 @@ def report(certificate: tuple[Path, ...], out: Path) -> int:
     page = write_report([read(path) for path in certificate], out, "report")
     click.echo(page)
     return 0
+
+
+@commands.command()
+@click.option("--only", metavar="GLOB", help="Only faults whose name matches.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def power(only: str | None, as_json: bool) -> int:
+    """Plant every fault of the museum and show which check catches it. Ends with 1 if one escapes."""
+    from truestep.reports.power import show
+
+    return show(only, as_json)
+
+
+@commands.command()
+@click.option("--rounds", type=click.IntRange(min=1), default=9, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def bench(rounds: int, as_json: bool) -> int:
+    """Time our kernels against memory traffic alone and the installed libraries, as ratios."""
+    from truestep.reports.bench import show
+
+    return show(rounds, as_json)
 
 
 def _version(context: click.Context, wanted: bool) -> None:

@@ -234,6 +234,16 @@ def show_difference(found: Difference) -> None:
         console.print("No check changed.")
 
 
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A plain table."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    _out().print(table)
+
+
 def show_list(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """A table per topic; names in full, descriptions folded."""
     console = _out()

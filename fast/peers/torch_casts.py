@@ -31,7 +31,7 @@ class TorchCasts:
         self._torch = import_torch()
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """One cast per format; releases differ on whether float8_e4m3fn saturates, so it is asked."""
+        """One cast per format; whether float8_e4m3fn saturates depends on the release: asked."""
         torch = self._torch
         beyond = torch.tensor(1e6).to(torch.float8_e4m3fn)
         return _capabilities("nan" if beyond.float().isnan() else "saturate")

@@ -1,9 +1,9 @@
 """torchao on the CPU: block-wise dynamic 8-bit quantization, AdamW on 8-bit moments, and
 stochastic rounding to bfloat16.
 
-torchao quantizes tensors of whole blocks only; tensors are extended by zeros to whole blocks, which
-changes neither a block's largest magnitude nor an element's step, and then cut again. Empty tensors,
-of which it keeps no quantized state, do not reach it.
+torchao quantizes tensors of whole blocks only; tensors are extended by zeros to whole blocks, and
+then cut again, which changes neither a block's largest magnitude nor an element's step. Empty
+tensors, of which it keeps no quantized state, do not reach it.
 The step is single_param_adam, which torchao compiles; "eager" runs it uncompiled. Functions of the
 counter are float32. lr is a float32 tensor.
 """

@@ -1,14 +1,15 @@
-"""Error-carrying arrays: a float64 value and a bound on what any faithful kernel may compute instead.
+"""Error-carrying arrays: a float64 value and a bound on a faithful kernel's distance from it.
 
-Running error analysis (Wilkinson; N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed.,
-section 3.3): each operation propagates the errors of its operands and adds its own rounding.
+Running error analysis (Wilkinson; N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd
+ed., section 3.3): each operation propagates the errors of its operands and adds its own rounding.
 Beside value v and error e an element carries three facts that make the bound hold for every
 association of the written formula, not only for the textbook's:
 
-mass    sum of |terms| of the additive chain that v ends: a sum of n terms in any order errs by at most
-        u times the mass per addition, even where the textbook's order happens to cancel exactly.
-reach   product of max(1, |factor|) over the multiplicative chain: a partial product that underflows by
-        eta is later multiplied by at most reach; one that exceeds the largest number overflows.
+mass    sum of |terms| of the additive chain that v ends: a sum of n terms in any order errs by
+        at most u times the mass per addition, even where the textbook's order cancels exactly.
+reach   product of max(1, |factor|) over the multiplicative chain: a partial product that
+        underflows by eta is later multiplied by at most reach; one beyond the largest number
+        overflows.
 links   number of operations in that multiplicative chain, each of which may underflow once.
 
 Non-finite values: v = nan or inf with e = 0 says that a faithful kernel must give nan or that inf;
@@ -33,7 +34,7 @@ Float = NDArray[np.float64]
 
 
 class Counter(int):
-    """The step counter: an int whose functions the kernel computes in the arithmetic's counter format."""
+    """The step counter: functions of it are computed in the arithmetic's counter format."""
 
     __slots__ = ()
 
@@ -48,8 +49,8 @@ class Bounded(np.lib.mixins.NDArrayOperatorsMixin):
     """Values v, error bounds e, masses and reaches, all float64 of one shape, in one arithmetic.
 
     host: a scalar that the host computes (a hyperparameter or a function of the counter) in its own
-    format; meeting an array, it is rounded to the array's format. nonnegative: no faithful kernel can
-    give a negative value, whatever e says (a sum of squares).
+    format; meeting an array, it is rounded to the array's format. nonnegative: no faithful kernel
+    can give a negative value, whatever e says (a sum of squares).
     """
 
     __slots__ = ("arithmetic", "e", "format", "host", "links", "mass", "nonnegative", "reach", "v")

@@ -66,7 +66,7 @@ def _full(x: Any, shape: tuple[int, ...]) -> Any:
 
 
 def total(_: Bounded, a: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
-    """Sum over axes: every term meets as many roundings as the declared order of summation gives it."""
+    """Sum over axes: every term meets the roundings that the declared order gives it."""
     v = np.sum(a.v, axis=axis, keepdims=keepdims)
     n = a.size // max(1, v.size)
     e = np.sum(_full(a.e, a.shape), axis=axis, keepdims=keepdims)
@@ -159,7 +159,7 @@ def clip(like: Bounded, a: Bounded, low: Any = None, high: Any = None) -> Bounde
 
 
 def matmul(a: Bounded, b: Bounded) -> Bounded:
-    """Matrix product: k products and their sum per element, in the declared order and input format."""
+    """Matrix product: k products and their sum per element, in the declared order."""
     a, b = bounded_operations.meet(a, b)
     size_a, size_b = np.abs(a.v), np.abs(b.v)
     error_a, error_b = _full(a.e, a.shape), _full(b.e, b.shape)

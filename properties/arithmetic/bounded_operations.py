@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def meet(a: Bounded, b: Bounded) -> tuple[Bounded, Bounded]:
-    """Both operands in the format of the operation: the array's, or of two scalars the coarser one."""
+    """Both operands in the operation's format: the array's, or of two scalars the coarser."""
     if a.format is b.format and a.host == b.host:
         return a, b
     if a.host != b.host:
@@ -26,7 +26,7 @@ def meet(a: Bounded, b: Bounded) -> tuple[Bounded, Bounded]:
 
 
 def rounded(a: Bounded, target: Format) -> Bounded:
-    """Scalar a converted to the target format: one rounding unless it is representable for certain."""
+    """Scalar a in the target format: one rounding unless it is representable for certain."""
     if target.u <= a.format.u:
         return _with(a, a.v, a.e, format=target, nonnegative=a.nonnegative)
     exactly = (a.e == 0) & target.represents(a.v)
@@ -278,7 +278,7 @@ def power(a: Bounded, b: Bounded) -> Bounded:
     e = np.where(
         (a.v - a.e <= 0) & (a.v + a.e >= 0) & ~(_zero(a) & (b.v > 0)) & (b.v <= 0), np.inf, e
     )
-    e = np.where((a.v - a.e < 0) & ~whole & ~a.nonnegative, np.inf, e)
+    e = np.where((a.v - a.e < 0) & ~whole & (not a.nonnegative), np.inf, e)
     plain = ((b.v == 0) & (b.e == 0)) | (_zero(a) & (b.v > b.e)) | ((a.v == 1) & (a.e == 0))
     # The first power is a number of the format: an operation within one ulp returns it.
     first = (b.v == 1) & (b.e == 0) & (a.arithmetic.ulps_power <= 1)

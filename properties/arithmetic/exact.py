@@ -12,7 +12,7 @@ DIGITS = 60  # ten more than the 50 that are claimed, for the roundings of mpmat
 
 
 class Exact(np.lib.mixins.NDArrayOperatorsMixin):
-    """An array of mpmath.mpf under NumPy's operators and functions; work inside ``mpmath.workdps(DIGITS)``."""
+    """An array of mpmath.mpf under NumPy's operators; work inside ``mpmath.workdps(DIGITS)``."""
 
     __slots__ = ("x",)
     __array_priority__ = 1000

@@ -13,10 +13,11 @@ from truestep.fast.protocol import numpy_dtype
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A binary format: precision counts the significand's bits with the hidden one; emin, emax as in IEEE 754.
+    """A binary format: precision counts the hidden bit too; emin and emax as in IEEE 754.
 
-    Round to nearest gives |fl(x) - x| <= u |x| + eta for every |x| <= largest, where u = 2^-precision and
-    eta is half the least subnormal number (Higham, Accuracy and Stability of Numerical Algorithms, 2.1 and 2.2).
+    Round to nearest gives |fl(x) - x| <= u |x| + eta for every |x| <= largest, where u =
+    2^-precision and eta is half the least subnormal number (Higham, Accuracy and Stability of
+    Numerical Algorithms, 2.1 and 2.2).
     """
 
     name: str
@@ -31,7 +32,7 @@ class Format:
 
     @property
     def eta(self) -> float:
-        """Underflow unit; for float64 the least subnormal itself, since half of it is no float64."""
+        """Underflow unit; for float64 the least subnormal, since half of it is no float64."""
         return max(2.0 ** (self.emin - self.precision), 5e-324)
 
     @property

@@ -1,4 +1,4 @@
-"""Declared arithmetics: what a backend says about how its kernel rounds, and from which its contract follows."""
+"""Declared arithmetics: how a backend says that its kernel rounds; its contract follows from it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Arithmetic:
     """How a kernel computes.
 
     compute: format of every element operation. storage: format of each output tensor by its name
-    ("p", "m", ...); "" is the default for the names not listed, and compute where that is absent too.
-    hyper: format in which the host computes with hyperparameters. counter: format in which functions
-    of the step counter are computed. contraction: whether a product and a sum may be fused. subnormals:
-    kept, or flushed to zero on input and output. summation: order of reductions; leaf is the longest
-    chain that a pairwise sum adds one after another. input_format: format to which a tensor core
-    rounds its factors. The ulps_* fields are the accuracy of one operation in ulps, 0.5 when rounded
-    correctly. rounding: of stores; "stochastic" may go either way.
+    ("p", "m", ...); "" is the default for the names not listed, and compute where that is absent
+    too. hyper: format in which the host computes with hyperparameters. counter: format in which
+    functions of the step counter are computed. contraction: whether a product and a sum may be
+    fused. subnormals: kept, or flushed to zero on input and output. summation: order of reductions;
+    leaf is the longest chain that a pairwise sum adds one after another. input_format: format to
+    which a tensor core rounds its factors. The ulps_* fields are the accuracy of one operation in
+    ulps, 0.5 when rounded correctly. rounding: of stores; "stochastic" may go either way.
     """
 
     name: str
@@ -86,9 +86,9 @@ PROFILES = {
     "capturable_float64": Arithmetic(
         "capturable_float64", compute="float64", counter="float32", ulps_power=2.0
     ),
-    # CUDA C++ Programming Guide, "Mathematical Functions": IEEE division and sqrt, powf within 4 ulps.
+    # CUDA C++ Programming Guide, "Mathematical Functions": IEEE division, sqrt; powf 4 ulps.
     "cuda_default": Arithmetic("cuda_default", ulps_power=4.0, ulps_function=2.0),
-    # -use_fast_math: division within 2 ulps, sqrt.approx within 2^-23 relative (1 ulp), flush to zero.
+    # -use_fast_math: division within 2 ulps, sqrt within 2^-23 relative (1 ulp), flush to zero.
     "cuda_fast_math": Arithmetic(
         "cuda_fast_math",
         subnormals="flushed",

@@ -1,11 +1,11 @@
-"""Simulated kernels: a reference formula evaluated in a narrow format, in a random but faithful order.
+"""Simulated kernels: a reference formula in a narrow format, in a random but faithful order.
 
 Products and sums stay unevaluated until a value is needed; then factors and terms are combined in a
-random order, constants of the host folded or not, divisions by constants turned into products with a
-reciprocal or not, and a product that meets a sum fused or not. Every result is one that a correct kernel
-may give, so every result must lie within the bound that Bounded derives: this is how the bounds' soundness
-is tested. Values are float64 numbers of the narrow format; formats wider than float32 are not simulated,
-since products of their numbers are not exact in float64.
+random order, constants of the host folded or not, divisions by constants turned into products with
+a reciprocal or not, and a product that meets a sum fused or not. Every result is one that a correct
+kernel may give, so every result must lie within the bound that Bounded derives: this is how the
+bounds' soundness is tested. Values are float64 numbers of the narrow format; formats wider than
+float32 are not simulated, since products of their numbers are not exact in float64.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ class World:
         return out
 
     def inexact(self, x: Any, format: Format, ulps: float) -> Float:
-        """x stored in the format by an operation that errs by up to so many ulps, 0.5 being rounding."""
+        """x stored in the format by an operation that errs by up to so many ulps, 0.5 for rounding."""
         if ulps > 0.5:
             size = np.abs(np.asarray(x, dtype=np.float64))
             ulp = np.exp2(np.floor(np.log2(np.maximum(size, format.least_normal)))) * 2 * format.u
             error = (ulps - 0.5) * self.rng.uniform(-1, 1, np.shape(x)) * ulp
-            # Zero and one come out as they are and, of an operation within one ulp, what the format holds.
+            # Zero and one come out as they are; of an operation within one ulp, what the format holds.
             held = (size == 0) | (size == 1) | ~np.isfinite(size)
             held = held | (format.represents(x) & (ulps <= 1))
             x = np.where(held, x, x + error)
@@ -62,7 +62,7 @@ class World:
 
 
 class Simulated(np.lib.mixins.NDArrayOperatorsMixin):
-    """A value, or an unevaluated product (factors with exponent +-1) or sum (terms with sign +-1)."""
+    """A value, or an unevaluated product (factors, exponents +-1) or sum (terms, signs +-1)."""
 
     __slots__ = ("_value", "format", "host", "kind", "parts", "shape", "world")
     __array_priority__ = 1000
@@ -204,7 +204,7 @@ def _entering(a: Simulated, format: Format) -> Float:
 
 
 def _selected(function: Callable[..., Any], first: Any, others: list[Simulated]) -> Simulated:
-    """where(condition, a, b) or clip(a, low, high): nothing is rounded but host scalars that enter."""
+    """where(condition, a, b) or clip(a, low, high): only host scalars that enter are rounded."""
     operands = [first, *others] if function is np.clip else others
     format, host = _meeting(operands)
     values = [_entering(a, format) for a in operands]
@@ -221,7 +221,7 @@ def _ulps(ufunc: np.ufunc, arithmetic: Arithmetic) -> float:
 
 
 def _chained(a: Simulated, b: Simulated, kind: str, sign: int) -> Simulated:
-    """a * b, a / b, a + b or a - b, unevaluated, with either operand's own chain spliced in or not."""
+    """a * b, a / b, a + b or a - b, unevaluated; an operand's own chain is spliced in or not."""
     world = a.world
     format, host = _meeting([a, b])
     parts: list[tuple[Simulated, int]] = []

@@ -50,7 +50,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
 def hypers(
     rule: Any, dialect: Mapping[str, str], fixed: Mapping[str, Any]
 ) -> st.SearchStrategy[dict[str, Any]]:
-    """The numeric and boolean fields of the rule's Hyper; the dialect and fixed fields stay as given."""
+    """The fields of the rule's Hyper; those of the dialect and the fixed ones stay as given."""
     drawn: dict[str, st.SearchStrategy[Any]] = {}
     for field in dataclasses.fields(rule.Hyper):
         if field.name in fixed:

@@ -1,4 +1,4 @@
-"""Optimizer cases: parameter groups, hyperparameters, reachable states and several steps of gradients."""
+"""Optimizer cases: groups, hyperparameters, reachable states and several steps of gradients."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from truestep.reference.optimizers import Rule
 class SlotCase:
     """One parameter: its values, its gradients' specification, and how its state came about.
 
-    t: steps already made. history: gradients that built the state (at most t), drawn as the gradient's
-    specification scaled by 10^past; the state is the reference's after them, stored, with t put in.
+    t: steps already made. history: gradients that built the state (at most t), drawn as the
+    gradient's specification scaled by 10^past; the state is the reference's after them, stored,
+    with t put in.
     """
 
     param: TensorSpec
@@ -30,7 +31,7 @@ class SlotCase:
 
 @dataclass(frozen=True, slots=True)
 class GroupCase:
-    """Parameters that share hyperparameters (fields of the rule's Hyper that differ from its defaults)."""
+    """Parameters that share hyperparameters, given as fields of the rule's Hyper."""
 
     hyper: Mapping[str, Any]
     slots: tuple[SlotCase, ...]
@@ -91,7 +92,7 @@ def slots(
     param_kinds: tuple[str, ...] = ("normal", "zeros", "spread"),
     specials: tuple[str, ...] = SPECIALS,
 ) -> st.SearchStrategy[SlotCase]:
-    """Parameters with states; parameters far smaller than their updates show the updates undimmed."""
+    """Parameters with states; those far smaller than their updates show the updates undimmed."""
     return st.builds(
         _slot,
         shape=st.sampled_from(shapes),

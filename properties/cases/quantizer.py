@@ -1,4 +1,4 @@
-"""Quantizer cases: hyperparameters and a tensor, drawn or built around the thresholds of the format."""
+"""Quantizer cases: hyperparameters and a tensor, drawn or built around the thresholds."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class QuantizerCase:
     """What to encode under which hyperparameters.
 
     pattern: "tensor", the specification's values; "thresholds", every threshold of the format and
-    its float32 neighbours within `ulps`, in blocks that an element of 1 or -1 scales, times 2^scale;
-    "codes", every value of the format times 2^scale.
+    its float32 neighbours within `ulps`, in blocks that an element of 1 or -1 scales, times
+    2^scale; "codes", every value of the format times 2^scale.
     """
 
     hyper: Mapping[str, Any]

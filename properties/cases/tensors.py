@@ -33,11 +33,11 @@ SPECIALS = ("zero", "negative_zero", "one", "tiny", "huge", "alternating")
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """A tensor of one shape: seeded values of a kind, times 10^exponent, with some special elements.
+    """A tensor: seeded values of a kind, times 10^exponent, with some special elements.
 
-    kind: "normal"; "spread", magnitudes log-uniform over 10^-width..1; "sparse", mostly exact zeros;
-    "constant"; "zeros"; "bits", uniform over the bit patterns of the format's finite numbers;
-    "explicit", the elements as given. specials: (position modulo size, name) pairs.
+    kind: "normal"; "spread", magnitudes log-uniform over 10^-width..1; "sparse", mostly exact
+    zeros; "constant"; "zeros"; "bits", uniform over the bit patterns of the format's finite
+    numbers; "explicit", the elements as given. specials: (position modulo size, name) pairs.
     """
 
     shape: tuple[int, ...]
@@ -104,7 +104,7 @@ def _special(name: str, scale: float, value: float, format: Format) -> float:
 
 
 def laid_out(x: NDArray[Any], layout: str) -> NDArray[Any]:
-    """x as a view of its own memory: contiguous, off the alignment, every second element, transposed."""
+    """x as a view of its own memory: contiguous, off the alignment, strided or transposed."""
     if layout == "offset":
         base = np.zeros(x.size + 1, dtype=x.dtype)
         view = base[1:].reshape(x.shape)

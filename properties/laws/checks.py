@@ -1,4 +1,4 @@
-"""A law as a check of a backend: its claims on drawn trials, judged by the contracts of both sides."""
+"""A law as a check: its claims on drawn trials, judged by the contracts of both sides."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Algebraic invariants of optimizers. A law's name says the conclusion, then after "when" the hypotheses.
+"""Algebraic invariants: a law's name says the conclusion, then after "when" the hypotheses.
 
-No law names a rule: which rule obeys which law stands in table.py. A law prepares the trial that its
-hypotheses need, runs the kernel on it and on its image, and claims that the results correspond.
+No law names a rule: which rule obeys which law stands in table.py. A law prepares the trial that
+its hypotheses need, runs the kernel on it and on its image, and claims that the results correspond.
 DEGREES gives for each state tensor the power of the gradient's scale in which it grows.
 """
 
@@ -110,7 +110,7 @@ def maximizing_is_minimizing_the_negated_gradient(bench: Bench, trial: Trial) ->
 
 
 def homogeneous_in_gradient_and_eps(bench: Bench, trial: Trial) -> Iterator[Claim]:
-    """Scaling g, eps and a coupled decay by c, and the state by its degrees, leaves p' as it was."""
+    """Scaling g, eps, a coupled decay, and the state by its degrees leaves p' as it was."""
     degrees = _degrees(bench)
     eps = trial.hyper["eps"]
     power = 2 if trial.hyper.get("eps_placement") == "inside" else 1
@@ -237,7 +237,7 @@ def first_step_is_at_most_lr(bench: Bench, trial: Trial) -> Iterator[Claim]:
 
 
 def decay_alone_is_geometric(bench: Bench, trial: Trial) -> Iterator[Claim]:
-    """Zero gradients from the fresh state: the decay multiplies p by one factor for all elements."""
+    """Zero gradients from the fresh state: the decay multiplies every element by one factor."""
     start = trial.fresh().on(g=trial.slot.grad * 0)
     out = bench.step(start)
     twice = bench.step(start.on(p=_cast(2 * start.slot.param, start.slot.param)))

@@ -1,7 +1,8 @@
 """Which rule obeys which law: read from top to bottom. What does not hold carries a counterexample.
 
-Holds(field=values): the law holds in these dialects; Fails: it does not, in the dialects given and at
-the stored counterexample, which the tests run again; Void: the rule has nothing the law speaks of.
+Holds(field=values): the law holds in these dialects; Fails: it does not, in the dialects given and
+at the stored counterexample, which the tests run again; Void: the rule has nothing the law speaks
+of.
 """
 
 from __future__ import annotations

@@ -15,18 +15,17 @@ Domain
     lr, eps, weight_decay >= 0 and finite; 0 <= beta1, beta2 < 1.
 
 Choices
-    eps: the paper's Algorithm 2 adds it to the root of the corrected moment ("outside"). TensorFlow,
-    Keras, GaLore and APOLLO add it before the correction ("before_correction", the "epsilon hat" of
-    Kingma & Ba, end of section 2); optax's eps_root sits "inside" the root; "floor" takes the
-    larger of root and eps.
-    decay: the paper multiplies the decay by the schedule alone, not by lr ("unscaled"). PyTorch and
-    most libraries shrink p by (1 - lr weight_decay) first ("before"); bitsandbytes' CUDA kernels,
-    GaLore and APOLLO shrink the moved p ("after").
+    eps: the paper's Algorithm 2 adds it to the root of the corrected moment ("outside").
+    TensorFlow, Keras, GaLore and APOLLO add it before the correction ("before_correction", the
+    "epsilon hat" of Kingma & Ba, end of section 2); optax's eps_root sits "inside" the root;
+    "floor" takes the larger of root and eps. decay: the paper multiplies the decay by the schedule
+    alone, not by lr ("unscaled"). PyTorch and most libraries shrink p by (1 - lr weight_decay)
+    first ("before"); bitsandbytes' CUDA kernels, GaLore and APOLLO shrink the moved p ("after").
 
 Special cases
-    g = 0 from the start leaves m = v = 0 and moves p by the decay alone; with eps = 0 it is 0/0, nan.
-    nan in g poisons that element's m, v and p for ever; inf gives m = +-inf, v = inf and p = nan.
-    Empty tensors stay empty and advance t.
+    g = 0 from the start leaves m = v = 0 and moves p by the decay alone; with eps = 0 it is 0/0,
+    nan. nan in g poisons that element's m, v and p for ever; inf gives m = +-inf, v = inf and p =
+    nan. Empty tensors stay empty and advance t.
 
 Judged
     p, m and v by the bounded contract, t exactly.
@@ -66,7 +65,7 @@ DIALECTS = {
 
 @dataclass(frozen=True, slots=True)
 class Hyper:
-    """Hyperparameters of AdamW; the defaults of the numbers are PyTorch's, of the dialects the paper's."""
+    """Hyperparameters of AdamW: PyTorch's default numbers, the paper's dialects."""
 
     lr: float = 1e-3
     beta1: float = 0.9

@@ -133,7 +133,7 @@ def _bands(signed: bool, fused: bool) -> tuple[Array, Array]:
     q = _map(signed, fused)
     t, gap = (q[:-1] + q[1:]) / 2, np.diff(q)
     nearest = t.astype(np.float32).astype(np.float64)
-    # |x| - |q| is exact for x within a factor of two of q (Sterbenz), so that only other residuals err.
+    # x - q is exact for x within a factor of two of q (Sterbenz): only other residuals err.
     least = np.minimum(np.abs(q[:-1]), np.abs(q[1:]))
     exact = (gap.astype(np.float32) == gap) & (np.abs(t) <= 2 * least)
     residual = np.where(exact, 0.0, 2.0**-24 * gap)
@@ -220,9 +220,9 @@ def admissible(
     from x. An element with the interval (0, 255) is not judged.
 
     With u = 2^-24 the kernel's quotient is x / absmax (1 + d): |d| <= 2 u division_ulps, none where
-    absmax is a power of two, and with a reciprocal first one more factor 1 + u. It meets a threshold
-    t somewhere in `threshold_bands`. Outside of the bands the code is certain, and so it is on a
-    band that is one number, where the dialect breaks the tie.
+    absmax is a power of two, and with a reciprocal first one more factor 1 + u. It meets a
+    threshold t somewhere in `threshold_bands`. Outside of the bands the code is certain, and so it
+    is on a band that is one number, where the dialect breaks the tie.
     """
     a = per_element(h, absmax, x.shape)
     u = 2.0**-24

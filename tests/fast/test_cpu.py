@@ -162,10 +162,25 @@ def test_float32_is_the_written_rule(maximize: bool, t: int) -> None:
 
 def test_constants_are_rounded_once_from_double() -> None:
     """In the order of the struct, each the float32 nearest to its float64 value."""
-    h = adamw.Hyper(lr=3e-4, beta1=0.9, beta2=0.95, eps=1e-6, weight_decay=0.3, decay="before")
-    exact = [0.9, 1 - 0.9, 0.95, 1 - 0.95, 1 / (1 - 0.9**7), 1 / (1 - 0.95**7)]
-    exact += [3e-4, 1 - 3e-4 * 0.3, 1e-6]
-    assert cpu_plans.constants(h, 7) == [float(np.float32(x)) for x in exact]
+    rng = np.random.default_rng(0)
+    for t in (1, 2, 7, 1000, 2**24):
+        lr, decay = 10.0 ** rng.uniform(-4, 0, 2)
+        h = adamw.Hyper(lr, *rng.uniform(0, 1, 2), 1e-6, decay, bool(t % 2), decay="before")
+        b1, b2 = h.beta1, h.beta2
+        exact = [b1, (b1 - 1 if h.maximize else 1 - b1), b2, 1 - b2, 1 / (1 - b1**t)]
+        exact += [1 / (1 - b2**t), lr, 1 - lr * decay, 1e-6]
+        assert cpu_plans.constants(h, t) == [float(np.float32(x)) for x in exact]
+
+
+def test_maximizing_is_descending_on_the_negated_gradient() -> None:
+    """Bit for bit, zeros and specials included."""
+    h = adamw.Hyper(decay="before", maximize=True)
+    up, down = (list(float32_inputs(7).values()) for _ in range(2))
+    AdamW(*up).step(h, 2)
+    down[1] = [-g for g in down[1]]
+    AdamW(*down).step(adamw.Hyper(decay="before"), 2)
+    for name in (0, 2, 3):
+        assert [bits(x) for x in up[name]] == [bits(x) for x in down[name]]
 
 
 def test_bfloat16_rounds_only_the_parameter() -> None:

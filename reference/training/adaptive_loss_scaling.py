@@ -1,0 +1,83 @@
+"""Adaptive loss scaling: a scale for each layer, from the sizes it multiplies (Zhao et al. 2020).
+
+Rule
+    sigma = sqrt((sigma_g^2 + mu_g^2) (sigma_w^2 + mu_w^2)) sqrt(fan_in / 2)
+    scale = least / (sqrt(2) erfinv(tolerance) sigma)
+    scale = min(max(scale, 1), greatest / (fan_in largest)), 1 where sigma = 0
+    scale is rounded down to a power of two
+    the error passed down is multiplied by scale
+    a layer's weight gradient is divided by the product of the scales above it
+
+Shapes
+    delta, w: the error arriving at a layer and its weights, of any shapes; the scale is a Python
+    float.
+
+Domain
+    0 < tolerance < 1; least, greatest > 0; fan_in an integer >= 1.
+
+Choices
+    The mean and standard deviation are the authors' sigma and mu of error and weights, taken over
+    all elements; largest is the greatest |element| of error times weights, max |delta| max |w|
+    here. Rounding down to powers of two, so that scaling rounds nothing, is the authors' code's.
+    Layers whose scaled error is not finite are skipped as a whole: as in dynamic loss scaling the
+    step then leaves parameters and state as they are, and the next step computes its scales anew,
+    without a counter.
+
+Special cases
+    A zero error has scale 1. A scale that cannot reach 1 without overflow is 1. inf or nan in the
+    error give scale 1 and a step that is skipped.
+
+Judged
+    The scale as a power of two exactly, away from the ends of the rounding; the product law
+    exactly.
+
+Sources
+    R. Zhao, B. Vogel, T. Ahmed, W. Luk, "Reducing Underflow in Mixed Precision Training by Gradient
+    Scaling", IJCAI 2020 (as arXiv:1910.12385, "Adaptive Loss Scaling for Mixed Precision
+    Training"). The authors' gradient-scaling.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import erfinv
+
+from truestep.reference.validation import Array, require_above, require_in
+
+DIALECTS: dict[str, dict[str, str]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """The tolerated share of underflow, and the range of the format: float16's by default."""
+
+    tolerance: float = 1e-3
+    least: float = 2.0**-24
+    greatest: float = 65504.0
+
+    def __post_init__(self) -> None:
+        require_above(self, 0.0, "tolerance", "least", "greatest")
+        require_in(self, 0.0, 1.0, "tolerance")
+
+
+def layer_scale(h: Hyper, delta: Array, w: Array, fan_in: int) -> float:
+    """The scale by which a layer multiplies the error delta that it passes down through w."""
+    if not (delta.size and w.size and np.all(np.isfinite(delta))):
+        return 1.0
+    sizes = np.mean(delta * delta) * np.mean(w * w)
+    sigma = math.sqrt(sizes) * math.sqrt(fan_in / 2)
+    largest = float(np.max(np.abs(delta)) * np.max(np.abs(w)))
+    if sigma == 0 or largest == 0:
+        return 1.0
+    wanted = h.least / (math.sqrt(2) * float(erfinv(h.tolerance)) * sigma)
+    scale = min(max(wanted, 1.0), h.greatest / (fan_in * largest))
+    return 2.0 ** max(0, math.frexp(scale)[1] - 1)
+
+
+def unscale(g: Array, scales_above: Sequence[float]) -> Array:
+    """The weight gradient of the loss itself, below layers of these scales."""
+    return g / math.prod(scales_above)

@@ -1,0 +1,49 @@
+"""Clipping gradients element by element.
+
+Rule
+    g = min(max(g, -max_value), max_value)
+
+Shapes
+    Any shape, 0-d and empty included.
+
+Domain
+    max_value > 0 and finite.
+
+Choices
+    None: torch's clip_grad_value_, optax's clip and keras's clipvalue are this rule.
+
+Special cases
+    nan stays nan; +-inf becomes +-max_value; +-0 stays itself.
+
+Judged
+    The clipped gradient by the bounded contract, which is exact but for the rounding of max_value.
+
+Sources
+    Folklore; T. Mikolov, "Statistical Language Models Based on Neural Networks", PhD thesis, Brno
+    2012, clips gradients of recurrent networks so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from truestep.reference.validation import Array, require_above
+
+DIALECTS: dict[str, dict[str, str]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """max_value, the largest size of an element that is let through."""
+
+    max_value: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_above(self, 0.0, "max_value")
+
+
+def apply(h: Hyper, g: Array) -> Array:
+    """The clipped gradient."""
+    return np.minimum(np.maximum(g, -h.max_value), h.max_value)

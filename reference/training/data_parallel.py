@@ -1,0 +1,67 @@
+"""Synchronous data parallelism: every worker steps with the mean of all gradients.
+
+Rule
+    g = (g_1 + ... + g_W) / W
+
+Shapes
+    A sequence of W >= 1 tensors of one shape, any rank, 0-d and empty included.
+
+Domain
+    W >= 1; sizes > 0.
+
+Choices
+    weights: gradients that are means over shards of unequal sizes n_w average to the gradient of
+    the union by (n_1 g_1 + ... + n_W g_W) / (n_1 + ... + n_W) ("examples"). PyTorch's
+    DistributedDataParallel divides by W whatever the sizes ("workers"), which is the definition
+    above and biased for unequal shards.
+    The order of the sum is the network's; a ring and a tree round differently, but every worker
+    must get the same bits, or the replicas drift apart.
+
+Special cases
+    nan or inf of one worker reaches all. One worker's mean is its own gradient, bit for bit.
+
+Judged
+    The mean by the bounded contract, equality of replicas exactly.
+
+Sources
+    J. Chen et al., "Revisiting Distributed Synchronous SGD", arXiv:1604.00981 (2016). S. Li et al.,
+    "PyTorch Distributed", VLDB 2020 (arXiv:2006.15704).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Literal
+
+from truestep.reference.validation import Array, require_one_of
+
+DIALECTS = {
+    "weights": {
+        "workers": "every worker weighs the same",
+        "examples": "workers weighed by their numbers of examples",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """How the workers are weighed."""
+
+    weights: Literal["workers", "examples"] = "workers"
+
+    def __post_init__(self) -> None:
+        require_one_of(self, DIALECTS)
+
+
+def average(h: Hyper, gradients: Sequence[Array], sizes: Sequence[int]) -> Array:
+    """The gradient with which every worker steps; sizes are the workers' numbers of examples."""
+    if not gradients:
+        raise ValueError(f"gradients must be of one worker at least, got {gradients!r}")
+    if len(sizes) != len(gradients) or min(sizes) < 1:
+        raise ValueError(f"sizes must be {len(gradients)} integers >= 1, got {sizes!r}")
+    if h.weights == "workers":
+        return reduce(lambda a, b: a + b, gradients) / len(gradients)
+    weighed = [n * g for n, g in zip(sizes, gradients, strict=True)]
+    return reduce(lambda a, b: a + b, weighed) / sum(sizes)

@@ -1,0 +1,129 @@
+"""Dynamic loss scaling for training in 16 bits (Micikevicius et al. 2018).
+
+Rule
+    the loss is multiplied by scale before the backward pass
+    some element of a gradient not finite: skip the step, scale = scale backoff, good = 0
+    otherwise: step with the gradients divided by scale, good = good + 1;
+    when good = window: scale = scale growth, good = 0
+
+Shapes
+    scale: 0-d; patience, good: integers. Gradients of any shape. t: the number of calls made.
+
+Domain
+    initial, growth, min_scale, max_scale > 0; growth > 1; 0 < backoff < 1; window, hysteresis >= 1.
+
+Choices
+    Powers of two for initial, growth and backoff: scaling then rounds nothing, and unscaling gives
+    back every bit that has neither over- nor underflown.
+    hysteresis: the paper lets every overflow shrink the scale (1). DeepSpeed counts down patience
+    from hysteresis first, and restores it when the scale grows ("at_growth") or after any finite
+    step ("at_once", its consecutive_hysteresis).
+    min_scale, max_scale: limits of apex and DeepSpeed; DeepSpeed raises an error where the scale
+    would fall below min_scale. PyTorch has none, but does not grow beyond float32 (max_scale
+    2^127). Defaults by library: PyTorch initial 2^16, window 2000; Keras 2^15, 2000; DeepSpeed 2^16
+    in its configuration, window 1000, hysteresis 2, min_scale 1.
+
+Special cases
+    A skipped step leaves parameters, moments and counters as they are, bit for bit.
+
+Judged
+    scale, good, patience and t exactly, unscaled gradients by the bounded contract.
+
+Sources
+    P. Micikevicius et al., "Mixed Precision Training", ICLR 2018 (arXiv:1710.03740), section 3.2.
+    torch 2.13 GradScaler, DeepSpeed DynamicLossScaler, keras 3.15.1 LossScaleOptimizer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from truestep.reference.validation import (
+    Array,
+    require_above,
+    require_at_most,
+    require_in,
+    require_integer,
+    require_one_of,
+    require_ordered,
+)
+
+DIALECTS = {
+    "restored": {
+        "at_growth": "patience restored when the scale grows",
+        "at_once": "patience restored after any finite step",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """The scale's start, factors, window and limits; PyTorch's defaults."""
+
+    initial: float = 65536.0
+    growth: float = 2.0
+    backoff: float = 0.5
+    window: int = 2000
+    hysteresis: int = 1
+    min_scale: float = 2.0**-126
+    max_scale: float = 2.0**127
+    restored: Literal["at_growth", "at_once"] = "at_growth"
+
+    def __post_init__(self) -> None:
+        require_above(self, 0.0, "initial", "backoff", "min_scale", "max_scale")
+        require_above(self, 1.0, "growth")
+        require_in(self, 0.0, 1.0, "backoff")
+        require_integer(self, 1, "window", "hysteresis")
+        require_ordered(self, "min_scale", "max_scale")
+        require_at_most(self, self.max_scale, "initial")
+        require_one_of(self, DIALECTS)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The scale, consecutive finite steps, overflows left before it shrinks, and calls made."""
+
+    t: int
+    scale: float
+    good: int
+    patience: int
+
+
+def init(h: Hyper) -> State:
+    """The state before the first step."""
+    return State(t=0, scale=h.initial, good=0, patience=h.hysteresis)
+
+
+def finite(gradients: Sequence[Array]) -> bool:
+    """Whether every element of every gradient is finite."""
+    return all(bool(np.all(np.isfinite(g))) for g in gradients)
+
+
+def unscale(s: State, g: Array) -> Array:
+    """The gradient of the loss itself."""
+    return g / s.scale
+
+
+def chosen(was_finite: bool, old: Any, new: Any) -> Any:
+    """The outcome of a step, or what was before it where it is skipped."""
+    return new if was_finite else old
+
+
+def step(h: Hyper, s: State, was_finite: bool) -> State:
+    """The state after a backward pass whose gradients were finite, or were not."""
+    t = s.t + 1
+    if not was_finite:
+        if s.patience > 1:
+            return State(t=t, scale=s.scale, good=0, patience=s.patience - 1)
+        scale = max(s.scale * h.backoff, h.min_scale)
+        return State(t=t, scale=scale, good=0, patience=s.patience)
+    patience = h.hysteresis if h.restored == "at_once" else s.patience
+    if s.good + 1 < h.window:
+        return State(t=t, scale=s.scale, good=s.good + 1, patience=patience)
+    scale = s.scale * h.growth
+    grown = scale if scale <= h.max_scale else s.scale
+    return State(t=t, scale=grown, good=0, patience=h.hysteresis)

@@ -1,0 +1,84 @@
+"""Asynchronous SGD, rates divided by the staleness of gradients (Zhang, Gupta, Lian & Liu 2016).
+
+Rule
+    a gradient g computed at p_{t-tau} arrives at p_t
+    p_{t+1} = p_t - lr / max(1, tau) g
+
+Shapes
+    p, g, then: one shape, any rank, 0-d and empty included; then is p_{t-tau}. tau: an integer.
+
+Domain
+    lr, compensation >= 0 and finite; tau an integer >= 0.
+
+Choices
+    rate: divided by the staleness ("inverse"), or plain asynchronous SGD's lr ("constant").
+    gradient: as it arrives ("stale"), or corrected to first order by compensation g^2 (p_t -
+    p_{t-tau}), as in delay-compensated SGD ("compensated").
+    n-softsync, which averages several gradients first, is data_parallel before this rule.
+
+Special cases
+    tau = 0 and 1 are serial SGD. nan in g poisons that element.
+
+Judged
+    p by the bounded contract.
+
+Sources
+    W. Zhang, S. Gupta, X. Lian, J. Liu, "Staleness-aware Async-SGD for Distributed Deep Learning",
+    IJCAI 2016 (arXiv:1511.05950), equation (6). S. Zheng et al., "Asynchronous Stochastic Gradient
+    Descent with Delay Compensation", ICML 2017 (arXiv:1609.08326), equation (10).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from truestep.reference.validation import (
+    Array,
+    require_at_least,
+    require_one_of,
+    require_step,
+)
+
+DIALECTS = {
+    "gradient": {
+        "stale": "gradient as it arrives",
+        "compensated": "gradient corrected for the way made meanwhile",
+    },
+    "rate": {
+        "inverse": "rate divided by the staleness",
+        "constant": "rate independent of the staleness",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """The rate of fresh gradients, and the strength of the compensation (that paper's lambda)."""
+
+    lr: float = 0.1
+    compensation: float = 0.04
+    gradient: Literal["stale", "compensated"] = "stale"
+    rate: Literal["inverse", "constant"] = "inverse"
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0.0, "lr", "compensation")
+        require_one_of(self, DIALECTS)
+
+
+def step(h: Hyper, p: Array, then: Array, g: Array, tau: int) -> Array:
+    """The new p when gradient g, computed tau steps ago at then, arrives."""
+    tau = require_step(tau)
+    if h.gradient == "compensated":
+        g = g + h.compensation * (g * g) * (p - then)
+    lr = h.lr / max(1, tau) if h.rate == "inverse" else h.lr
+    return p - lr * g
+
+
+def largest_stable_rate(curvature: float, tau: int) -> float:
+    """The rate below which a quadratic of that curvature is stable under the constant delay tau.
+
+    The roots of z^{tau+1} - z^tau + lr curvature lie within the unit circle below it.
+    """
+    return 2 * math.sin(math.pi / (2 * (2 * require_step(tau) + 1))) / curvature
