@@ -26,7 +26,8 @@ class Whole(Counter):
     """A step count or a length of a schedule.
 
     Sums, products, floors and remainders of integers are exact in every host language and stay
-    Whole. A quotient or a power is not: both operands first become numbers of an arithmetic, by
+    Whole. A quotient without remainder is exact too (IEEE 754 rounds a representable one to itself).
+    For any other quotient and for a power, both operands first become numbers of an arithmetic, by
     number(int).
     """
 
@@ -75,10 +76,10 @@ class Whole(Counter):
         return self // other, self % other
 
     def __truediv__(self, other: Any) -> Any:
-        return self._rounded(operator.truediv, self, other)
+        return self._quotient(self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return self._rounded(operator.truediv, other, self)
+        return self._quotient(other, self)
 
     def __pow__(self, other: Any, _: Any = None) -> Any:
         return self._rounded(operator.pow, self, other)
@@ -87,6 +88,11 @@ class Whole(Counter):
         if isinstance(a, int) and isinstance(b, int):
             return Whole(operation(int(a), int(b)), self.number)
         return self._rounded(operation, a, b)
+
+    def _quotient(self, a: Any, b: Any) -> Any:
+        if isinstance(a, int) and isinstance(b, int) and int(b) and int(a) % int(b) == 0:
+            return self.number(int(a) // int(b))
+        return self._rounded(operator.truediv, a, b)
 
     def _rounded(self, operation: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
         if not all(isinstance(x, (int, float)) or hasattr(x, "__array_ufunc__") for x in (a, b)):

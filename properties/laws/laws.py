@@ -244,6 +244,56 @@ def decay_alone_is_geometric(bench: Bench, trial: Trial) -> Iterator[Claim]:
     yield Claim("p", _cast(2 * out.p, out.p), twice.p, 2 * out.bound["p"] + twice.bound["p"])
 
 
+def translates_with_params(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """Without decay, the step does not depend on where the parameter is."""
+    start = trial.where(weight_decay=0.0)
+    home = start.on(p=trial.slot.param * 0)
+    a, b = bench.step(home), bench.step(start)
+    left = a.p.astype(np.float64) + trial.slot.param.astype(np.float64)
+    yield Claim("p", left, b.p.astype(np.float64), a.bound["p"] + b.bound["p"])
+    yield from bench.agree(a, b, bitwise=True, names=trial.arrays)
+
+
+def resumes_bitwise_from_state(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """Two steps are the same with the kernel put to other work between them, from copies."""
+
+    def after(out: Outcome) -> Trial:
+        copied = {k: x.copy() for k, x in out.got.items()}
+        moved = trial.on(**copied, g=-trial.slot.grad)
+        state = {**moved.slot.state, "t": int(trial.slot.state["t"]) + 1}
+        return moved.on(**state)
+
+    straight = bench.step(after(bench.step(trial)))
+    half = bench.step(trial)
+    bench.step(trial.fresh().where(lr=trial.hyper["lr"] / 2))
+    yield from bench.agree(straight, bench.step(after(half)), bitwise=True)
+
+
+def step_within_the_cauchy_schwarz_bound(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """From the fresh state no element moves by more than lr B_t, attained by growing gradients.
+
+    B_t = (1 - beta1) / (1 - beta1^t) sqrt((1 - beta2^t) / (1 - beta2) (1 - r^t) / (1 - r)) with
+    r = beta1^2 / beta2 (Cauchy and Schwarz on the two moments); the gradients (beta1 / beta2)^-t
+    attain it.
+    """
+    beta1, beta2 = trial.hyper["beta1"], trial.hyper["beta2"]
+    if beta1 == 0 or beta1**2 >= beta2:
+        return
+    zero = trial.slot.param * 0
+    at = trial.fresh().where(weight_decay=0.0).on(p=zero)
+    for t in range(1, 5):
+        g = _cast(np.sign(trial.slot.grad) * (beta2 / beta1) ** -t, zero)
+        at = at.on(g=g, p=zero)
+        out = bench.step(at)
+        r = beta1**2 / beta2
+        limit = (1 - beta1) / (1 - beta1**t)
+        limit *= np.sqrt((1 - beta2**t) / (1 - beta2) * (1 - r**t) / (1 - r))
+        moved = np.abs(out.p.astype(np.float64))
+        most = np.full_like(moved, trial.hyper["lr"] * limit)
+        yield Claim("p", np.maximum(moved, most), most, out.bound["p"])
+        at = at.on(**{k: x for k, x in out.got.items() if k != "p"}, t=t)
+
+
 def _default(bench: Bench, field: str) -> Any:
     return getattr(bench.rule.Hyper(), field, None)
 
@@ -275,7 +325,10 @@ LAWS: dict[str, Law] = {
     "odd": odd,
     "params_unchanged_when_gradients_are_zero": params_unchanged_when_gradients_are_zero,
     "params_unchanged_when_lr_is_zero": params_unchanged_when_lr_is_zero,
+    "resumes_bitwise_from_state": resumes_bitwise_from_state,
     "scale_invariant_when_eps_is_zero": scale_invariant_when_eps_is_zero,
     "state_independent_of_params": state_independent_of_params,
     "state_independent_of_weight_decay": state_independent_of_weight_decay,
+    "step_within_the_cauchy_schwarz_bound": step_within_the_cauchy_schwarz_bound,
+    "translates_with_params": translates_with_params,
 }

@@ -177,6 +177,12 @@ def rms(x: Array) -> Array:
     return np.sqrt(np.mean(x * x))
 
 
+def rank_one(h: Hyper, r: Array, c: Array, rows: int) -> Array:
+    """The estimate of g^2 from its averages r by row and c by column."""
+    mean = np.mean(r, axis=rows, keepdims=True)
+    return r / (mean if h.eps_placement == "in_square" else np.maximum(mean, h.eps1)) * c
+
+
 def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     """One step from state s at p with gradient g: the new state and the new p."""
     t = s.t + 1
@@ -195,8 +201,7 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         columns, rows = axes
         r = beta2 * s.r + (1 - beta2) * np.mean(square, axis=columns, keepdims=True)
         c = beta2 * s.c + (1 - beta2) * np.mean(square, axis=rows, keepdims=True)
-        mean = np.mean(r, axis=rows, keepdims=True)
-        V = r / (mean if h.eps_placement == "in_square" else np.maximum(mean, h.eps1)) * c
+        V = rank_one(h, r, c, rows)
     root = np.sqrt(V)
     u = g / (root if h.eps_placement == "in_square" else np.maximum(root, h.eps1))
     if h.clip == "rms":

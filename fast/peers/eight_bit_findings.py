@@ -1,0 +1,215 @@
+"""Departures of bitsandbytes and torchao on the CPU, each verified by its reproducer."""
+
+from __future__ import annotations
+
+from truestep.fast.peers.finding import Finding
+
+_BITSANDBYTES = "0.50.2 (CPU)"
+_TORCHAO = "0.18.0 (CPU)"
+
+# Both through the public optimizers; the gradient changes sign, so that every option matters.
+_OPTION = """\
+import torch, bitsandbytes
+def run(**options):
+    p = torch.ones(1)
+    optimizer = bitsandbytes.optim.{optimizer}([p], lr=0.1, {shared}**options)
+    for g in (1.0, -3.0, 0.5, 2.0):
+        p.grad = torch.full((1,), g)
+        optimizer.step()
+    return p.item()
+print(run({option}) == run())
+"""
+
+
+def _ignored(rule: str, optimizer: str, shared: str, option: str, line: str) -> Finding:
+    return Finding(
+        library="bitsandbytes",
+        versions=_BITSANDBYTES,
+        rule=rule,
+        title=f"{optimizer} accepts {option} and ignores it",
+        contradicts=line,
+        # bitsandbytes/optim: the argument is stored or dropped, and no kernel takes it.
+        reproducer=_OPTION.format(optimizer=optimizer, shared=shared, option=option),
+        expected="False",
+        actual="True",
+        check_glob="",
+    )
+
+
+EIGHT_BIT_FINDINGS: tuple[Finding, ...] = (
+    Finding(
+        library="bitsandbytes",
+        versions=_BITSANDBYTES,
+        rule="dynamic_8bit",
+        title="quantize_blockwise on the CPU keeps 16 bits of x / absmax, and 0 becomes 2e-5 absmax",
+        contradicts="code_i = argmin_j |q_j - x_i / absmax_b|",
+        # csrc/cpu_ops.cpp, norm_to_lut_index and build_quantize_lut: x / absmax is rounded to a
+        # multiple of 2/65535 before it is looked up. The map's values go down to 5.5e-7; everything
+        # below 1.5e-5 gets the code of 2.1e-5 (signed) or 1.6e-5 (unsigned), zero included, as the
+        # 65536 points have none at 0.
+        reproducer="""\
+import torch
+from bitsandbytes import functional
+x = torch.zeros(64)
+x[0] = 1.0
+code, state = functional.quantize_blockwise(x, blocksize=64)
+print(round(functional.dequantize_blockwise(code, state)[1].item(), 8))
+""",
+        expected="0.0",
+        actual="2.125e-05",
+        check_glob="quantizer/dynamic_8bit/*",
+    ),
+    Finding(
+        library="bitsandbytes",
+        versions=_BITSANDBYTES,
+        rule="adamw_8bit",
+        title="8-bit AdamW on the CPU moves parameters that never had a gradient",
+        contradicts="g = 0 from the start leaves m = 0, and p where it is without decay",
+        # backends/cpu/ops.py, _optimizer_update_8bit_blockwise_cpu, by the quantizer above: the
+        # zero moments of a block with any gradient come back as 2.1e-5 of its largest.
+        reproducer="""\
+import torch, bitsandbytes
+p = torch.zeros(4096)
+optimizer = bitsandbytes.optim.AdamW8bit([p], lr=1.0, weight_decay=0.0)
+for _ in range(3):
+    p.grad = torch.zeros(4096)
+    p.grad[::2] = 1.0
+    optimizer.step()
+print(p[1].item() == 0.0)
+""",
+        expected="True",
+        actual="False",
+        check_glob="optimizer/adamw_8bit/*",
+    ),
+    Finding(
+        library="bitsandbytes",
+        versions=_BITSANDBYTES,
+        rule="dynamic_8bit",
+        title="a map changed in place is quantized with as it was before",
+        contradicts="code_i = argmin_j |q_j - x_i / absmax_b| for the map that is passed",
+        # csrc/cpu_ops.cpp, LUTCache: tables are kept by the map's address and four of its values.
+        reproducer="""\
+import torch
+from bitsandbytes import functional
+x = torch.full((64,), 0.5)
+x[0] = 1.0
+code = torch.linspace(-1, 1, 256)
+functional.quantize_blockwise(x, code=code, blocksize=64)
+code[2:127] *= 0.9
+code[128:254] *= 0.9
+stale, _ = functional.quantize_blockwise(x, code=code, blocksize=64)
+fresh, _ = functional.quantize_blockwise(x, code=code.clone(), blocksize=64)
+print(torch.equal(stale, fresh))
+""",
+        expected="True",
+        actual="False",
+        check_glob="",
+    ),
+    Finding(
+        library="bitsandbytes",
+        versions=_BITSANDBYTES,
+        rule="",
+        title="a parameter that is a strided view is detached from its storage",
+        contradicts="step() updates the parameter in place",
+        # bitsandbytes/optim/optimizer.py, update_step: p.data = p.data.contiguous().
+        reproducer="""\
+import torch, bitsandbytes
+storage = torch.ones(8)
+p = storage[::2]
+optimizer = bitsandbytes.optim.AdamW32bit([p], lr=0.1)
+p.grad = torch.ones(4)
+optimizer.step()
+print(p[0].item() == storage[0].item())
+""",
+        expected="True",
+        actual="False",
+        check_glob="",
+    ),
+    Finding(
+        library="bitsandbytes",
+        versions=_BITSANDBYTES,
+        rule="adam",
+        title="Adam with weight_decay is AdamW",
+        contradicts="Adam adds weight_decay p to the gradient; decoupled decay is AdamW, a class besides",
+        # backends/cpu/ops.py, "adam": p.mul_(1 - lr weight_decay).
+        reproducer="""\
+import torch, bitsandbytes
+def run(optimizer):
+    p = torch.ones(1)
+    o = optimizer([p], lr=0.1, weight_decay=0.5)
+    for g in (1.0, -3.0):
+        p.grad = torch.full((1,), g)
+        o.step()
+    return p.item()
+ours = run(bitsandbytes.optim.Adam32bit)
+adam, adamw = run(torch.optim.Adam), run(torch.optim.AdamW)
+print("Adam" if abs(ours - adam) < abs(ours - adamw) else "AdamW")
+""",
+        expected="Adam",
+        actual="AdamW",
+        check_glob="",
+    ),
+    _ignored(
+        "amsgrad",
+        "Adam32bit",
+        "betas=(0.9, 0.5), ",
+        "amsgrad=True",
+        "v_max_t = max(v_max_{t-1}, v_t)",
+    ),
+    _ignored(
+        "sgd",
+        "SGD32bit",
+        "momentum=0.9, ",
+        "dampening=0.5",
+        "b_t = momentum b_{t-1} + (1 - dampening) g_t",
+    ),
+    _ignored(
+        "nesterov",
+        "SGD32bit",
+        "momentum=0.9, ",
+        "nesterov=True",
+        "p_t = p_{t-1} - lr (g_t + momentum u_t)",
+    ),
+    Finding(
+        library="torchao",
+        versions=_TORCHAO,
+        rule="bfloat16",
+        title="stochastic rounding turns nans with a payload into -0 and infinity",
+        contradicts="a nan stays a nan",
+        # torchao/optim/quant_utils.py, _fp32_to_bf16_sr: 0x10000 is added to the bits of a nan as
+        # to those of a number, and bits cut off may have been all that told it from infinity.
+        reproducer="""\
+import torch
+from torchao.optim.quant_utils import _fp32_to_bf16_sr
+x = torch.tensor([0x7FFFFFFF, 0x7F800001], dtype=torch.int32).view(torch.float32)
+torch.manual_seed(0)
+print(_fp32_to_bf16_sr(x).tolist())
+""",
+        expected="[nan, nan]",
+        actual="[-0.0, inf]",
+        check_glob="",
+    ),
+    Finding(
+        library="torchao",
+        versions=_TORCHAO,
+        rule="adamw_8bit",
+        title="the counter stands still from step 2^24 on",
+        contradicts="t is the number of steps made",
+        # torchao/optim/adam.py, _AdamBase.step: state["step"] = torch.tensor(0.0), float32.
+        reproducer="""\
+import torch
+from torchao.optim import AdamW8bit
+p = torch.ones(1)
+optimizer = AdamW8bit([p])
+p.grad = torch.ones(1)
+with torch.compiler.set_stance("force_eager"):
+    optimizer.step()
+    optimizer.state[p]["step"].fill_(2**24)
+    optimizer.step()
+print(int(optimizer.state[p]["step"].item()) - 2**24)
+""",
+        expected="1",
+        actual="0",
+        check_glob="optimizer/adamw_8bit/*/eager/counter*",
+    ),
+)

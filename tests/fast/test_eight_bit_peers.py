@@ -1,0 +1,104 @@
+"""bitsandbytes, torchao and the casts behind the protocol: layouts, tails, states, inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from truestep.fast import discovery
+from truestep.fast.protocol import BackendUnavailable, Group, Slot
+from truestep.properties.quantizer_checks import Subject, judged
+from truestep.reference.optimizers import OPTIMIZERS
+from truestep.reference.quantizers import QUANTIZERS
+
+SIZES = ((), (0,), (1,), (63,), (65,), (3, 100))
+
+
+def _backend(name: str) -> Any:
+    try:
+        return discovery.load(name)
+    except BackendUnavailable as error:
+        pytest.skip(str(error))
+
+
+def _hyper(capability: Any, **fields: Any) -> Any:
+    tables = {"optimizer": OPTIMIZERS, "quantizer": QUANTIZERS}
+    rule = tables[capability.kind][capability.rule]
+    known = {k: v for k, v in fields.items() if k in rule.Hyper.__dataclass_fields__}
+    return rule.Hyper(**{**known, **capability.dialect, **capability.fixed})
+
+
+@pytest.mark.parametrize("name", ["ml_dtypes", "torch_casts", "torchao"])
+def test_quantizers_agree_with_the_reference(name: str) -> None:
+    """Codes and decoded values of every shape, of short blocks, and of a strided array."""
+    backend = _backend(name)
+    rng = np.random.default_rng(0)
+    for capability in backend.capabilities():
+        if capability.kind != "quantizer":
+            continue
+        subject = Subject(backend, capability)
+        hyper = _hyper(capability, block_size=64)
+        strided = rng.standard_normal((7, 30)).astype(np.float32)[:, ::3]
+        arrays = [rng.standard_normal(shape).astype(np.float32) for shape in SIZES]
+        for x in [*map(np.asarray, arrays), strided]:
+            for what, judgement in judged(subject, hyper, subject.encode(hyper, x)):
+                assert judgement.passed or not x.size, (capability.rule, x.shape, what)
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_bitsandbytes_is_a_nearest_value_within_16_bits(signed: bool) -> None:
+    """Away from the thresholds by more than its table's step, its codes are the reference's."""
+    backend = _backend("bitsandbytes")
+    capability = next(c for c in backend.capabilities() if c.kind == "quantizer")
+    rule = QUANTIZERS["dynamic_8bit"]
+    hyper = _hyper(capability, block_size=64, signed=signed)
+    x = np.random.default_rng(1).standard_normal(1000).astype(np.float32)
+    x = x if signed else np.abs(x)
+    stored = backend.encode(capability, hyper, x)
+    assert stored["absmax"].tobytes() == rule.block_absmax(hyper, x).tobytes()
+    normal = x / rule.per_element(hyper, stored["absmax"].astype(np.float64), x.shape)
+    gap = np.abs(normal[:, None] - rule.thresholds(hyper)).min(axis=1)
+    clear = gap > 2 / 65535
+    assert clear.mean() > 0.9
+    assert np.array_equal(stored["code"][clear], rule.encode(hyper, x)[0][clear])
+
+
+@pytest.mark.parametrize("name", ["bitsandbytes", "torchao"])
+def test_a_step_keeps_shapes_formats_and_inputs(name: str) -> None:
+    """Every shape: state of the reference's dtypes in and out, nothing written, t advanced."""
+    backend = _backend(name)
+    capability = next(c for c in backend.capabilities() if c.kind == "optimizer")
+    rule = OPTIMIZERS["adamw_8bit"]
+    rng = np.random.default_rng(2)
+    for shape in SIZES:
+        hyper = _hyper(capability, block_size=256, lr=0.1)
+        param = np.asarray(rng.standard_normal(shape), np.float32)
+        grad = np.asarray(rng.standard_normal(shape), np.float32)
+        start = rule.init(hyper, param)
+        state = {
+            "t": 0,
+            "m_code": start.m_code,
+            "v_code": start.v_code,
+            "m_absmax": start.m_absmax.astype(np.float32),
+            "v_absmax": start.v_absmax.astype(np.float32),
+        }
+        before = [
+            param.tobytes(),
+            grad.tobytes(),
+            *(np.asarray(x).tobytes() for x in state.values()),
+        ]
+        [[new]] = backend.optimizer_step(capability, [Group(hyper, [Slot(param, grad, state)])])
+        after = [
+            param.tobytes(),
+            grad.tobytes(),
+            *(np.asarray(x).tobytes() for x in state.values()),
+        ]
+        assert before == after
+        assert new.state["t"] == 1
+        assert new.param.shape == shape
+        for field, old in state.items():
+            if field != "t":
+                assert new.state[field].shape == np.shape(old)
+                assert new.state[field].dtype == np.asarray(old).dtype

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from truestep.fast.discovery import BrokenBackend, UnknownBackend, load
+from truestep.properties import runner
+from truestep.properties.plan import checks_of, run_check
+from truestep.properties.results import CheckResult
+from truestep.properties.runner import certify
+
+FILE = Path(__file__).with_name("misbehaving.py")
+# Longer than a case of small tensors takes on a machine that does much else, short for a test.
+PATIENCE = 8.0
+
+# Verdict of the one check that meets the misbehaviour, and what its message says.
+EXPECTED = {
+    "counts_wrong": ("fail", "t is 16777216 after a step from"),
+    "dtype": ("fail", "param has dtype float64, expected float32"),
+    "exit": ("crashed", "exited with status 7"),
+    "hang": ("crashed", "no answer within 8 s"),
+    "loses_state": ("fail", "state 'b' is missing"),
+    "not_arrays": ("fail", "param must be an ndarray, got list"),
+    "prints": ("pass", ""),
+    "raises": ("crashed", "ZeroDivisionError: no counter beyond 2^24"),
+    "segfault": ("crashed", "died of SIGSEGV"),
+    "shape": ("fail", "param has shape"),
+    "too_few": ("fail", "slots back for"),
+    "writes_input": ("fail", "wrote its input grad"),
+}
+
+
+@contextmanager
+def _captured_stdout() -> Iterator[list[bytes]]:
+    """What reaches descriptor one of this process and of those it starts."""
+    seen: list[bytes] = []
+    with tempfile.TemporaryFile() as file:
+        kept = os.dup(1)
+        os.dup2(file.fileno(), 1)
+        try:
+            yield seen
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
+            file.seek(0)
+            seen.append(file.read())
+
+
+def test_misbehaviour_costs_one_check() -> None:
+    """A crash, a hang or a broken protocol is the verdict of the check that met it, and of no other."""
+    streamed: list[CheckResult] = []
+    with _captured_stdout() as printed:
+        run = certify(
+            f"{FILE}:Backend",
+            only="optimizer/*/[ac][lo][lu]*",
+            level="smoke",
+            patience=PATIENCE,
+            workers=2,
+            on_result=streamed.append,
+        )
+    assert run.results == streamed
+    by_check = {(result.variant, result.check): result for result in run.results}
+    assert {check for _, check in by_check} == {"all_zero", "counter", "counter_beyond_float32"}
+    for variant, (verdict, text) in EXPECTED.items():
+        met = by_check[variant, "counter_beyond_float32"]
+        assert (met.verdict, text in met.message) == (verdict, True), met.message
+        if verdict != "pass":
+            assert met.worst is not None
+            assert "case" in met.worst
+        for check in ("all_zero", "counter"):
+            assert by_check[variant, check].verdict == "pass", by_check[variant, check].message
+    assert printed == [b""]
+
+
+def test_stale_memory_is_caught_where_gradients_are_nan() -> None:
+    """Results that depend on the call before fail the checks with nan in them, and no others."""
+    backend = load(f"{FILE}:Stale")
+    checks = {check.name: check for check in checks_of(backend)}
+    verdicts = {
+        name: run_check(backend, checks[name], level="standard", seed=0).verdict
+        for name in ("all_zero", "special_values")
+    }
+    assert verdicts == {"all_zero": "pass", "special_values": "fail"}
+
+
+def test_after_three_strikes_a_capability_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Further checks of a capability that keeps crashing are listed as not run, not as passed."""
+    monkeypatch.setattr(runner, "STRIKES", 1)
+    run = certify(
+        f"{FILE}:Backend",
+        only="optimizer/sgd/float32/exit/*counter*",
+        level="smoke",
+        workers=1,
+    )
+    verdicts = {result.check: result.verdict for result in run.results}
+    assert verdicts["counter_beyond_float32"] == "crashed"
+    given_up = [result for result in run.results if result.verdict == "not_run"]
+    assert all("crashes of this capability" in result.message for result in given_up)
+
+
+def test_a_backend_that_dies_while_loading_is_broken() -> None:
+    """Nothing can be judged: an error with the exit status, not a report without checks."""
+    with pytest.raises(BrokenBackend, match="exited with status 3"):
+        certify(f"{FILE}:DiesOnImport", workers=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ({"backend": "no_such_backend"}, UnknownBackend, "no_such_backend"),
+        ({"backend": f"{FILE}:Backend", "only": "nothing/at/all"}, ValueError, "nothing/at/all"),
+        ({"backend": "cpu", "level": "slow"}, ValueError, "smoke, standard, deep; got 'slow'"),
+    ],
+)
+def test_what_cannot_run_is_said(
+    arguments: dict[str, str], error: type[Exception], text: str
+) -> None:
+    """Unknown backends, globs that match nothing and unknown levels are errors, not empty passes."""
+    with pytest.raises(error, match=text):
+        certify(**arguments, workers=1)  # type: ignore[arg-type]
