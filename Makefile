@@ -62,7 +62,7 @@ check: $(INSTALLED) $(DEV) $(TYPES)  ## lint, types, completeness, doctests: und
 	    --ignore-glob='*/suite/*' --ignore-glob='*/peers/*' --pyargs truestep || [ $$? -eq 5 ]
 
 test: $(INSTALLED)  ## the tests of the suite itself and the conformance suite as installed
-	$(PYTEST) --pyargs tests/ truestep.properties
+	$(PYTEST) --durations 10 --durations-min 5 --pyargs tests/ truestep.properties
 
 certify: $(INSTALLED)  ## certify the CPU kernels; ends with the path of the report
 	$(TRUESTEP) certify cpu --out $(OUT)

@@ -1,5 +1,5 @@
-// truestep.fast._core: the C++ kernels, seen from Python. Tensors are passed as tables of addresses;
-// truestep.fast.cpu owns the arrays behind them and checks types, shapes and contiguity.
+// truestep.fast._core: the C++ kernels, seen from Python. Tensors are passed as tables of
+// addresses; truestep.fast.cpu owns the arrays behind them and checks types, shapes and contiguity.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
@@ -121,10 +121,9 @@ void adamw_8bit(Table p, Table g, Table m_code, Table m_absmax, Table v_code, Ta
   require_block_size(block_size);
   require_threads(threads);
   const nb::gil_scoped_release unlocked;
-  cpu::adamw_8bit(list,
-                  {p.data(), g.data(), m_code.data(), m_absmax.data(), v_code.data(),
-                   v_absmax.data()},
-                  m_map, v_map, block_size, threads);
+  cpu::adamw_8bit(
+      list, {p.data(), g.data(), m_code.data(), m_absmax.data(), v_code.data(), v_absmax.data()},
+      m_map, v_map, block_size, threads);
 }
 
 void stream_8bit(Table p, Table g, Table m_code, Table m_absmax, Table v_code, Table v_absmax,
@@ -138,10 +137,9 @@ void stream_8bit(Table p, Table g, Table m_code, Table m_absmax, Table v_code, T
   require_addresses("v_absmax", v_absmax, sizes, 4);
   require_threads(threads);
   const nb::gil_scoped_release unlocked;
-  cpu::stream_8bit(list,
-                   {p.data(), g.data(), m_code.data(), m_absmax.data(), v_code.data(),
-                    v_absmax.data()},
-                   threads);
+  cpu::stream_8bit(
+      list, {p.data(), g.data(), m_code.data(), m_absmax.data(), v_code.data(), v_absmax.data()},
+      threads);
 }
 
 // n, once code and absmax fit it.
@@ -200,8 +198,10 @@ std::vector<float> adamw_constants(double lr, double beta1, double beta2, double
   return std::vector<float>(first, first + 9);
 }
 
-std::vector<std::tuple<std::int64_t, std::int64_t, std::int64_t>> pieces(
-    Table sizes, std::int64_t granule, std::int64_t part, std::int64_t parts) {
+std::vector<std::tuple<std::int64_t, std::int64_t, std::int64_t>> pieces(Table sizes,
+                                                                         std::int64_t granule,
+                                                                         std::int64_t part,
+                                                                         std::int64_t parts) {
   require_sizes(sizes);
   if (granule < 1) fail("granule must be >= 1, got " + std::to_string(granule));
   if (part < 0 || part >= parts) {

@@ -15,8 +15,8 @@ from truestep.reference.schedules import SCHEDULES
 
 CONDITIONS = (
     "Robbins and Monro (1951) ask for (i) sum a_t = inf and (ii) sum a_t^2 < inf. Both concern the "
-    "tail alone, so no finite number of values decides them; each verdict is a proof. The conditions "
-    "suffice for convergence under noise of bounded variance. They are not necessary."
+    "tail alone, so no finite number of values decides them; each verdict is a proof. The "
+    "conditions suffice for convergence under noise of bounded variance. They are not necessary."
 )
 
 
@@ -58,7 +58,10 @@ NOTED: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
         ("cosine, then held at min_lr > 0", {"lr": 0.1, "min_lr": 0.01}),
         ("cosine that bounces past its horizon", {"lr": 0.1, "after": "bounce"}),
     ),
-    "cyclic": (("triangles down to min_lr > 0", {}), ("triangles that halve, to 0", {"min_lr": 0.0, "mode": "triangular2"})),
+    "cyclic": (
+        ("triangles down to min_lr > 0", {}),
+        ("triangles that halve, to 0", {"min_lr": 0.0, "mode": "triangular2"}),
+    ),
     "exponential": (("a_t = c gamma^t, gamma < 1", {"lr": 0.1}),),
     "inverse_sqrt": (("warm-up, then c / sqrt(t)", {}),),
     "inverse_time": (("a_t = c / (1 + d t)", {}),),

@@ -85,7 +85,9 @@ FAMILIES = {
         "from the end on, and far beyond", _past_the_end, {"smoke": 3, "standard": 15, "deep": 300}
     ),
     "values": Family(
-        "the joints of phases with their neighbours", _values, {"smoke": 4, "standard": 25, "deep": 800}
+        "the joints of phases with their neighbours",
+        _values,
+        {"smoke": 4, "standard": 25, "deep": 800},
     ),
 }
 _LAW_EXAMPLES = {"smoke": 1, "standard": 5, "deep": 200}
@@ -110,7 +112,9 @@ def run(
 ) -> CheckResult:
     """Run one check on one capability."""
     begin = time.perf_counter()
-    family = FAMILIES["every_step" if name == _DRIFT else "values" if name.startswith(PREFIX) else name]
+    family = FAMILIES[
+        "every_step" if name == _DRIFT else "values" if name.startswith(PREFIX) else name
+    ]
     examples = _LAW_EXAMPLES if name.startswith(PREFIX) else family.examples
     tally = explore(
         family.strategy(capability),
@@ -182,8 +186,8 @@ def _require_the_end(subject: Subject, case: ScheduleCase) -> None:
                     continue
                 raise
             raise BackendFault(
-                f"t = {t} lies past the last step {subject.hyper.total_steps - 1}, where an error is "
-                f"due; got {float(got[0])!r} with {json.dumps(case.to_json()['hyper'])}"
+                f"t = {t} lies past the last step {subject.hyper.total_steps - 1}, where an error "
+                f"is due; got {float(got[0])!r} with {json.dumps(case.to_json()['hyper'])}"
             )
 
 
@@ -244,9 +248,7 @@ def _agrees(backend: Any, capability: Capability, case: ScheduleCase, reading: _
         read = [t + reading.shift for t in steps]
         if capability.recursive and not hasattr(reading.module, "advance"):
             return False
-        found = scheduling.judged(
-            reading.module, capability, hyper, read, subject.values(steps)
-        )
+        found = scheduling.judged(reading.module, capability, hyper, read, subject.values(steps))
     except (ArithmeticError, BackendFault, BackendRaised, BackendUnavailable, ValueError):
         return False
     return found.passed
@@ -258,7 +260,9 @@ def _extra(backend: Any, capability: Capability) -> dict[str, Any]:
     subject = Subject(backend, capability, dict(case.hyper))
     steps = subject.defined(case.steps)
     verdict = robbins_monro_verdicts.verdict(capability.rule, subject.hyper)
-    told = ", ".join(f"{name} = {x:g}" for name, x in case.hyper.items() if isinstance(x, (int, float)))
+    told = ", ".join(
+        f"{name} = {x:g}" for name, x in case.hyper.items() if isinstance(x, (int, float))
+    )
     extra: dict[str, Any] = {"robbins_monro": verdict.to_json(), "hyper": told or "defaults"}
     try:
         got = subject.values(steps)
@@ -274,7 +278,12 @@ def _extra(backend: Any, capability: Capability) -> dict[str, Any]:
             "y_label": "learning rate",
             "series": [
                 {"label": "reference", "role": "exact", "x": list(steps), "y": due},
-                {"label": "backend", "role": "measured", "x": list(steps), "y": [float(x) for x in got]},
+                {
+                    "label": "backend",
+                    "role": "measured",
+                    "x": list(steps),
+                    "y": [float(x) for x in got],
+                },
             ],
         },
     }
@@ -343,7 +352,9 @@ def _worst(tally: Tally) -> dict[str, Any] | None:
 
 
 def _message(capability: Capability, name: str, tally: Tally, identified: str) -> str:
-    what = f"{capability.rule} ({', '.join(x for x in (capability.format, capability.variant) if x)})"
+    what = (
+        f"{capability.rule} ({', '.join(x for x in (capability.format, capability.variant) if x)})"
+    )
     worst = _worst(tally)
     if tally.worst is None or worst is None:
         lines = [f"{what}: {tally.message}"]
@@ -371,5 +382,3 @@ def _message(capability: Capability, name: str, tally: Tally, identified: str) -
             f"{json.dumps(tally.worst_case.to_json())!r})",
         ]
     return "\n".join(lines)
-
-

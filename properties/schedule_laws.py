@@ -5,9 +5,9 @@ Values are compared bit for bit, or with the roundings of a faithful kernel at b
 
 from __future__ import annotations
 
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from truestep.fast.protocol import Capability
 from truestep.properties import scheduling
 from truestep.properties.arithmetic.formats import format_named
-from truestep.properties.cases.schedule import FAR, reach
+from truestep.properties.cases.schedule import reach
 from truestep.properties.contracts import Judgement, agreement
 from truestep.properties.schedule_shapes import SHAPES, Phase
 from truestep.properties.scheduling import Values
@@ -88,8 +88,8 @@ Law = Callable[[Subject, Sequence[int]], Iterator[Claim]]
 def continuous_within_phases(subject: Subject, steps: Sequence[int]) -> Iterator[Claim]:
     """No step changes the value by more than the phase's steepest slope, at its ends neither."""
     for phase, times in subject.phases():
-        pairs = [(t, s) for t, s in zip(times, times[1:], strict=False) if s == t + 1]
-        if not pairs or not np.isfinite(phase.slope):
+        pairs = [(t, s) for t, s in pairwise(times) if s == t + 1]
+        if not pairs:
             continue
         a, b, bound = _pairs(subject, pairs)
         # The slope itself was computed here, with a dozen roundings at most.
@@ -109,7 +109,7 @@ def depends_on_the_step_alone(subject: Subject, steps: Sequence[int]) -> Iterato
 def monotone_within_phases(subject: Subject, steps: Sequence[int]) -> Iterator[Claim]:
     """Rising phases never fall, falling ones never rise, constant ones keep every bit."""
     for phase, times in subject.phases():
-        pairs = list(zip(times, times[1:], strict=False))
+        pairs = list(pairwise(times))
         if not pairs:
             continue
         a, b, bound = _pairs(subject, pairs)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 from truestep.properties.cases.schedule import FAR, restarts
@@ -27,7 +28,7 @@ class Phase:
     first: int
     last: int
     trend: Trend
-    slope: float = math.inf
+    slope: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ def _exponential(h: Any) -> Shape:
     if h.steps == "continuous":
         slope = -h.lr * math.expm1(math.log(h.gamma) / h.step_size)
         return Shape(h.min_lr, h.lr, (Phase(0, FAR, "falling", slope),))
-    return Shape(h.min_lr, h.lr, (*_stairs(h.step_size), Phase(0, FAR, "falling")))
+    down = Phase(0, FAR, "falling", h.lr * (1 - h.gamma))
+    return Shape(h.min_lr, h.lr, (*_stairs(h.step_size), down))
 
 
 def _inverse_sqrt(h: Any) -> Shape:
@@ -96,7 +98,8 @@ def _inverse_time(h: Any) -> Shape:
     if h.steps == "continuous":
         slope = h.lr * h.decay_rate / h.decay_steps
         return Shape(0.0, h.lr, (Phase(0, FAR, "falling", slope),))
-    return Shape(0.0, h.lr, (*_stairs(h.decay_steps), Phase(0, FAR, "falling")))
+    down = Phase(0, FAR, "falling", h.lr - h.lr / (1 + h.decay_rate))
+    return Shape(0.0, h.lr, (*_stairs(h.decay_steps), down))
 
 
 def _linear(h: Any) -> Shape:
@@ -128,7 +131,9 @@ def _multi_step(h: Any) -> Shape:
     jumps = sorted({max(0, milestone + late) for milestone in h.milestones})
     between = zip([0, *jumps], [*(t - 1 for t in jumps), FAR], strict=True)
     level = tuple(Phase(a, b, "constant", 0.0) for a, b in between if a <= b)
-    return Shape(0.0, h.lr, (*level, Phase(0, FAR, "falling")))
+    most = max((h.milestones.count(t) for t in h.milestones), default=0)
+    down = Phase(0, FAR, "falling", h.lr * (1 - h.gamma**most))
+    return Shape(0.0, h.lr, (*level, down))
 
 
 def _noam(h: Any) -> Shape:
@@ -147,7 +152,7 @@ def _one_cycle(h: Any) -> Shape:
         knots.insert(2, 2 * knots[1])
         values.insert(2, first)
     phases = []
-    for i, (a, b) in enumerate(zip(values, values[1:], strict=False)):
+    for i, (a, b) in enumerate(pairwise(values)):
         x, y = knots[i], knots[i + 1]
         steep = math.pi / 2 if h.anneal == "cos" else 1.0
         # Knots between two steps belong to neither phase; those that rounding may move neither.
@@ -176,7 +181,7 @@ def _power(h: Any) -> Shape:
 
 def _warm_restarts(h: Any) -> Shape:
     phases, starts = [], [0, *restarts(h, 4)]
-    for i, (first, following) in enumerate(zip(starts, starts[1:], strict=False)):
+    for i, (first, following) in enumerate(pairwise(starts)):
         height = max(h.lr * h.decay**i, h.min_lr) - h.min_lr
         slope = _half_cosine(height, following - first)
         phases.append(Phase(first, following - 1, "falling", slope))

@@ -175,7 +175,12 @@ def _function(module: types.ModuleType, name: str, arithmetic: Arithmetic) -> Ca
     """The module's function, with its constant PI known only as well as the arithmetic holds it."""
     rounded = Bounded.hyper(np.pi, arithmetic)
     # sin(pi + d) = -d to first order: what the float64 pi lacks.
-    pi = Bounded(rounded.v, rounded.e + abs(np.sin(np.pi)), arithmetic, rounded.format, host=True)
+    e = rounded.e + abs(np.sin(np.pi))
+    return over(module, name, Bounded(rounded.v, e, arithmetic, rounded.format, host=True))
+
+
+def over(module: types.ModuleType, name: str, pi: Any) -> Callable[..., Any]:
+    """The module's function, over a namespace in which PI is the given number."""
     namespace = {**vars(module), "PI": pi}
     for key, item in vars(module).items():
         if isinstance(item, types.FunctionType) and item.__module__ == module.__name__:

@@ -22,10 +22,10 @@ import numpy as np
 
 from truestep.fast.protocol import Slot
 from truestep.properties.arithmetic.lift import converted, state_of
-from truestep.properties.arithmetic.profiles import PROFILES, Arithmetic, arithmetic_of
+from truestep.properties.arithmetic.profiles import ORACLE, PROFILES, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.simulated import Simulated, World
 from truestep.properties.contracts import SLACK, judge
-from truestep.properties.stepping import ORACLE, evaluate
+from truestep.properties.stepping import evaluate
 from truestep.reference.optimizers import OPTIMIZERS, Rule
 
 # Rules whose steps no element-wise bound covers, and what judges them instead.

@@ -42,12 +42,46 @@ def _described(module: str, name: str) -> list[Entry]:
     ]
 
 
+def _schedules() -> list[Entry]:
+    """Every schedule with its noted forms and the conditions of Robbins and Monro they satisfy."""
+    from truestep.properties.robbins_monro_verdicts import REMARKS, noted
+
+    return [
+        entry
+        | {
+            "robbins_monro": [
+                verdict.to_json() | {"remark": REMARKS.get(verdict.formula, "")}
+                for verdict in noted(entry["name"])
+            ]
+        }
+        for entry in _rules("schedules")
+    ]
+
+
+# The tables of laws by the kind of rule that they speak of.
+_LAWS = (
+    ("optimizer", "truestep.properties.laws.laws", "LAWS"),
+    ("quantizer", "truestep.properties.quantizer_checks", "BLOCK_LAWS"),
+    ("quantizer", "truestep.properties.quantizer_checks", "CAST_LAWS"),
+    ("schedule", "truestep.properties.schedule_laws", "LAWS"),
+)
+
+
+def _laws() -> list[Entry]:
+    found = {
+        (kind, entry["name"]): {**entry, "kind": kind}
+        for kind, module, table in _LAWS
+        for entry in _described(module, table)
+    }
+    return [found[key] for key in sorted(found)]
+
+
 TOPICS: dict[str, Callable[[], list[Entry]]] = {
     "optimizers": lambda: _rules("optimizers"),
-    "schedules": lambda: _rules("schedules"),
+    "schedules": _schedules,
     "quantizers": lambda: _rules("quantizers"),
     "backends": _backends,
-    "laws": lambda: _described("truestep.properties.laws.laws", "LAWS"),
+    "laws": _laws,
     "theorems": lambda: _described("truestep.properties.theorems", "THEOREMS"),
     "museum": lambda: _described("truestep.properties.museum", "FAULTS"),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from truestep.properties import robbins_monro_verdicts
 from truestep.reports import numbers, summary
 from truestep.reports.certificate import Certificate
 from truestep.reports.counterexample import text_of
@@ -20,7 +21,7 @@ def markdown(documents: Sequence[Certificate]) -> str:
     lines = ["## TrueStep accuracy report", ""]
     for name, document in zip(summary.names(documents), documents, strict=True):
         lines += _backend(name, document)
-    return "\n".join([*lines, *_tables(documents), *_legend()]) + "\n"
+    return "\n".join([*lines, *_tables(documents), *_step_sizes(documents), *_legend()]) + "\n"
 
 
 def _backend(name: str, document: Certificate) -> list[str]:
@@ -100,6 +101,29 @@ def _tables(documents: Sequence[Certificate]) -> list[str]:
             lines.append(f"| {_escape(rule)} | {' | '.join(map(_cell, cells))} |")
         lines += ["", "</details>", ""]
     return lines
+
+
+def _step_sizes(documents: Sequence[Certificate]) -> list[str]:
+    """Which step sizes satisfy the conditions of Robbins and Monro, where a schedule ran."""
+    kinds = {group.kind for group in summary.groups(documents) if group.ran}
+    if "schedule" not in kinds:
+        return []
+    word = {True: "holds", False: "violated", None: "undecided"}
+    return [
+        "<details><summary>Step sizes and the conditions of Robbins and Monro</summary>",
+        "",
+        "| step sizes | sum a = ∞ | sum a² < ∞ | proof |",
+        "|---|---|---|---|",
+        *(
+            f"| {_escape(v.formula)} | {word[v.sum_diverges]} | {word[v.squares_converge]} "
+            f"| {_escape(f'{remark} {v.proof}')} |"
+            for v, remark in robbins_monro_verdicts.table()
+            if remark
+        ),
+        "",
+        "</details>",
+        "",
+    ]
 
 
 def _cell(group: summary.Group | None) -> str:

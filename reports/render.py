@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from truestep.properties import robbins_monro_verdicts
 from truestep.properties.results import HISTOGRAM_EDGES
 from truestep.reports import counterexample, files, listing, numbers, pictures, plots, summary
 from truestep.reports.certificate import Certificate
@@ -40,6 +41,7 @@ def html(documents: Sequence[Certificate]) -> str:
             matrices=summary.matrices(found),
             rules=summary.rules(found),
             findings=_findings(named, found),
+            robbins_monro=step_sizes(found),
             gaps=[(name, summary.reasons(document["checks"], "id")) for name, document in named],
             style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
             script=Markup((TEMPLATES / "script.js").read_text(encoding="utf-8")),
@@ -89,6 +91,7 @@ def _templates() -> Environment:
         dialect=dialect,
         laws=laws,
         worst_of=worst_of,
+        holds=holds,
         headline_of=counterexample.headline,
         measured=counterexample.measured,
         program=counterexample.program,
@@ -105,6 +108,21 @@ def partial(kind: str) -> str:
     """The template of a kind's own part of a group."""
     name = f"kinds/{kind}.html"
     return name if (TEMPLATES / name).exists() else "kinds/other.html"
+
+
+def step_sizes(found: Sequence[Group]) -> dict[str, Any] | None:
+    """The conditions of Robbins and Monro and who satisfies them; None where no schedule ran."""
+    if not any(group.kind == "schedule" and group.ran for group in found):
+        return None
+    return {
+        "conditions": robbins_monro_verdicts.CONDITIONS,
+        "table": robbins_monro_verdicts.table(),
+    }
+
+
+def holds(condition: bool | None) -> str:
+    """A condition's verdict in a word."""
+    return {True: "holds", False: "violated", None: "undecided"}[condition]
 
 
 def share(value: float | None) -> float:

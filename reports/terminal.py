@@ -255,6 +255,13 @@ def show_list(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
             lines = [Text(item["description"])]
             for field, choices in item.get("dialects", {}).items():
                 lines.append(Text(f"{field}: {' | '.join(choices)}", style="dim"))
+            for verdict in item.get("robbins_monro", ()):
+                word = {True: "holds", False: "violated", None: "undecided"}
+                told = (
+                    f"Robbins-Monro, {verdict['formula']}: (i) {word[verdict['sum_diverges']]}, "
+                    f"(ii) {word[verdict['squares_converge']]}"
+                )
+                lines.append(Text(told, style="dim"))
             table.add_row(item["name"], Rows(*lines))
         console.print(Text(f"{topic} ({len(items)})", style="bold underline"))
         console.print(table)

@@ -45,7 +45,8 @@ const char* build_codebook(const float* values, Codebook& codebook) {
   }
   for (u32 sign = 0; sign < 2; ++sign) {
     for (u32 k = 0; k < kBuckets; ++k) {
-      if (!fill_bucket(thresholds, kLowestBucket + k, sign, codebook.buckets[sign * kBuckets + k])) {
+      if (!fill_bucket(thresholds, kLowestBucket + k, sign,
+                       codebook.buckets[sign * kBuckets + k])) {
         return "values must be so far apart that no two thresholds share 7 bits of mantissa";
       }
     }

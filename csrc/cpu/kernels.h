@@ -1,5 +1,6 @@
 // The loops over one contiguous run of elements, one set per instruction set. Every set computes
-// the same bits: they instantiate the same scalar rules, and no operation is fused or re-associated.
+// the same bits: they instantiate the same scalar rules, and no operation is fused or
+// re-associated.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +34,8 @@ struct Kernels {
                    std::int64_t block_size);
   void (*dequantize)(const Codebook& map, const u8* code, const float* absmax, float* x,
                      std::int64_t n, std::int64_t block_size);
-  // The memory traffic of adamw_float32 and of adamw_8bit (but its absmax) with the least arithmetic:
-  // what a step can cost at best.
+  // The memory traffic of adamw_float32 and of adamw_8bit (but its absmax) with the least
+  // arithmetic: what a step can cost at best.
   void (*stream_float32)(const float* g, float* p, float* m, float* v, std::int64_t n);
   void (*stream_8bit)(const float* g, float* p, u8* m_code, u8* v_code, std::int64_t n);
   void (*bfloat16_encode)(const float* x, u16* code, std::int64_t n);

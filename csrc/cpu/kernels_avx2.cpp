@@ -5,9 +5,10 @@
 namespace truestep::cpu {
 namespace {
 
-// bucket_code in three passes over a short run: the buckets' indices, eight at a time; a scalar load
-// per bucket, its index taken from a register that holds four; and the comparisons, eight at a time.
-// A gather in the second pass is slower on AMD Zen 3, and so is any of the passes fused with another.
+// bucket_code in three passes over a short run: the buckets' indices, eight at a time; a scalar
+// load per bucket, its index taken from a register that holds four; and the comparisons, eight at a
+// time. A gather in the second pass is slower on AMD Zen 3, and so is any of the passes fused with
+// another.
 struct RunLookup {
   static constexpr int kRun = 128;
 
@@ -25,7 +26,8 @@ struct RunLookup {
     return static_cast<__m256i*>(p);
   }
 
-  static inline __attribute__((always_inline)) void encode_run(const Codebook& map, const float* x, float absmax, u8* code) {
+  static inline __attribute__((always_inline)) void encode_run(const Codebook& map, const float* x,
+                                                               float absmax, u8* code) {
     alignas(32) u32 clamped[kRun];  // quotients with the magnitude clamped to the buckets
     alignas(32) u16 index[kRun];
     alignas(32) u32 bucket[kRun];
@@ -78,8 +80,8 @@ struct RunLookup {
         c[k] = _mm256_add_epi32(_mm256_and_si256(b, low),
                                 _mm256_sub_epi32(negative, _mm256_xor_si256(beyond, negative)));
       }
-      const __m256i packed = _mm256_packus_epi16(_mm256_packus_epi32(c[0], c[1]),
-                                                 _mm256_packus_epi32(c[2], c[3]));
+      const __m256i packed =
+          _mm256_packus_epi16(_mm256_packus_epi32(c[0], c[1]), _mm256_packus_epi32(c[2], c[3]));
       _mm256_storeu_si256(vector(code + i), _mm256_permutevar8x32_epi32(packed, order));
     }
   }

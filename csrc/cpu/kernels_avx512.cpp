@@ -49,8 +49,8 @@ struct RegisterLookup {
   // Codes of kVectors vectors, searched side by side to hide the latency of the permutations.
   template <int kVectors>
   static inline __attribute__((always_inline)) void encode_run(const Codebook& map,
-                                                               const float* from,
-                                                               __m512 scale, u8* code) {
+                                                               const float* from, __m512 scale,
+                                                               u8* code) {
     __m512 x[kVectors];
     __m512i c[kVectors];
     for (int k = 0; k < kVectors; ++k) {

@@ -1,5 +1,5 @@
-// The bodies of the kernels, included once per instruction set and compiled with its flags. All of it
-// has internal linkage: the linker must never choose one instruction set's copy for another's.
+// The bodies of the kernels, included once per instruction set and compiled with its flags. All of
+// it has internal linkage: the linker must never choose one instruction set's copy for another's.
 //
 // Lookup is the instruction set's way through a codebook:
 //   decode(map, code, absmax, x, n)   x_i = value[code_i] * absmax

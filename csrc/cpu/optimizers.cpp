@@ -23,12 +23,10 @@ void step_8bit(const TensorList& list, const AdamW8bitAddresses& addresses, std:
   const Partition partition(list.sizes, list.count, kGranule);
   for_each_piece(partition, threads, [&](const Piece& piece) {
     const std::int64_t i = piece.tensor, begin = piece.begin, block = begin / block_size;
-    const AdamW8bitRun run{element<const float>(addresses.g[i], begin),
-                           element<float>(addresses.p[i], begin),
-                           element<u8>(addresses.m_code[i], begin),
-                           element<float>(addresses.m_absmax[i], block),
-                           element<u8>(addresses.v_code[i], begin),
-                           element<float>(addresses.v_absmax[i], block)};
+    const AdamW8bitRun run{
+        element<const float>(addresses.g[i], begin), element<float>(addresses.p[i], begin),
+        element<u8>(addresses.m_code[i], begin),     element<float>(addresses.m_absmax[i], block),
+        element<u8>(addresses.v_code[i], begin),     element<float>(addresses.v_absmax[i], block)};
     loop(list.constants[list.constant_index[i]], run, piece.end - begin);
   });
 }

@@ -70,10 +70,10 @@ T* element(std::int64_t address, std::int64_t offset) {
 template <class Use>
 void for_each_piece(const Partition& partition, int threads, Use use) {
   threads = usable_threads(threads);
-  const std::int64_t parts =
-      threads == 1 ? 1
-                   : std::clamp<std::int64_t>(partition.total() / kSmallestPart, 1,
-                                              kPartsPerThread * threads);
+  const std::int64_t parts = threads == 1
+                                 ? 1
+                                 : std::clamp<std::int64_t>(partition.total() / kSmallestPart, 1,
+                                                            kPartsPerThread * threads);
   if (parts == 1) {
     const IeeeEnvironment environment;
     partition.for_each_piece(0, 1, use);
@@ -83,7 +83,7 @@ void for_each_piece(const Partition& partition, int threads, Use use) {
 #pragma omp parallel num_threads(threads)
   {
     const IeeeEnvironment environment;
-#pragma omp for schedule(dynamic, 1)
+#pragma omp for schedule(dynamic, 1) nowait
     for (std::int64_t part = 0; part < parts; ++part) partition.for_each_piece(part, parts, use);
   }
 #endif

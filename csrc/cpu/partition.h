@@ -12,8 +12,9 @@ struct Piece {
   std::int64_t tensor, begin, end;
 };
 
-// The concatenation of tensors of the given sizes, cut into parts. Cuts fall on multiples of granule
-// elements within a tensor, or on its end, so no quantization block is shared between parts.
+// The concatenation of tensors of the given sizes, cut into parts. Cuts fall on multiples of
+// granule elements within a tensor, or on its end, so no quantization block is shared between
+// parts.
 class Partition {
  public:
   Partition(const std::int64_t* sizes, std::int64_t count, std::int64_t granule)
@@ -30,7 +31,8 @@ class Partition {
     if (low == high) return;
     // The last tensor that starts at or before low; empty tensors in front of it own nothing.
     const auto after = std::upper_bound(starts_.begin(), starts_.end() - 1, low);
-    for (std::int64_t i = (after - starts_.begin()) - 1; i + 1 < std::int64_t(starts_.size()); ++i) {
+    for (std::int64_t i = (after - starts_.begin()) - 1; i + 1 < std::int64_t(starts_.size());
+         ++i) {
       if (starts_[i] >= high) break;
       const Piece piece{i, local(i, low), local(i, high)};
       if (piece.begin < piece.end) use(piece);

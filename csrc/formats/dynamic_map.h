@@ -47,7 +47,8 @@ TRUESTEP_HD float dynamic_value(const float* values, u32 code, float absmax) {
 // magnitudes within 2^29 of each other (or are zero), so the double sum and its half are exact.
 static inline void dynamic_thresholds(const float* values, float* thresholds) {
   for (int j = 0; j < kThresholds; ++j) {
-    const double midpoint = (static_cast<double>(values[j]) + static_cast<double>(values[j + 1])) / 2;
+    const double midpoint =
+        (static_cast<double>(values[j]) + static_cast<double>(values[j + 1])) / 2;
     float nearest = static_cast<float>(midpoint);
     if (static_cast<double>(nearest) > midpoint) {
       const u32 bits = bits_of(nearest);

@@ -41,7 +41,7 @@ EIGHT_BIT_FINDINGS: tuple[Finding, ...] = (
         library="bitsandbytes",
         versions=_BITSANDBYTES,
         rule="dynamic_8bit",
-        title="quantize_blockwise on the CPU keeps 16 bits of x / absmax, and 0 becomes 2e-5 absmax",
+        title="quantize_blockwise on the CPU keeps 16 bits of x / absmax: 0 becomes 2e-5",
         contradicts="code_i = argmin_j |q_j - x_i / absmax_b|",
         # csrc/cpu_ops.cpp, norm_to_lut_index and build_quantize_lut: x / absmax is rounded to a
         # multiple of 2/65535 before it is looked up. The map's values go down to 5.5e-7; everything
@@ -130,7 +130,7 @@ print(p[0].item() == storage[0].item())
         versions=_BITSANDBYTES,
         rule="adam",
         title="Adam with weight_decay is AdamW",
-        contradicts="Adam adds weight_decay p to the gradient; decoupled decay is AdamW, a class besides",
+        contradicts="Adam adds weight_decay p to the gradient; AdamW is a class of its own",
         # backends/cpu/ops.py, "adam": p.mul_(1 - lr weight_decay).
         reproducer="""\
 import torch, bitsandbytes

@@ -1,7 +1,7 @@
 """optax's schedules, called as a training step calls them: with an int32 count.
 
-Arithmetic: constructors compute in Python doubles; the schedule itself is float32, and so is a count
-once it meets a float (jax without x64).
+Arithmetic: constructors compute in Python doubles; the schedule itself is float32, and so is a
+count once it meets a float (jax without x64).
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ REACH = 200
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One of optax's schedules as an implementation of a reference rule; make(optax, hyper, last)."""
+    """One of optax's schedules as an implementation of a reference rule.
+
+    make(optax, hyper, last): the schedule, up to the step last at least.
+    """
 
     rule: str
     make: Callable[[Any, Any, int], Any]
@@ -43,7 +46,7 @@ def _exponential(optax: Any, h: Any, last: int) -> Any:
         transition_steps=h.step_size,
         decay_rate=h.gamma,
         staircase=h.steps == "staircase",
-        end_value=h.min_lr,
+        end_value=h.min_lr or None,
     )
 
 

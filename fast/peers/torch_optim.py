@@ -15,7 +15,7 @@ from truestep.fast.peers import torch_schedules
 from truestep.fast.peers.torch_arrays import from_tensor, import_torch, to_tensor
 from truestep.fast.peers.torch_compiled import FIXED, CompiledOptimizer, has_compiler
 from truestep.fast.peers.torch_rows import ARITHMETIC, PATHS, ROWS, Row
-from truestep.fast.protocol import BackendUnavailable, Capability, Group, Slot, Stepped
+from truestep.fast.protocol import Capability, Group, Slot, Stepped
 
 
 class Backend:
@@ -165,7 +165,7 @@ def _capability(row: Row, format: str, path: str, arithmetic: str) -> Capability
         arithmetic="ieee_float32" if compiled and row.optimizer == "SGD" else arithmetic,
         dialect=row.dialect,
         variant=row.prefix + path,
-        fixed=FIXED[row.rule] if compiled else {},
+        fixed=FIXED[row.rule] if compiled else row.fixed,
         level="deep" if compiled else "smoke" if format == "float32" else "standard",
     )
 
@@ -176,10 +176,6 @@ def _hyper(row: Row, hyper: Any) -> dict[str, Any]:
         numbers["betas"] = (float(hyper.beta1), float(hyper.beta2))
     if hasattr(hyper, "eps"):
         numbers["eps"] = float(hyper.eps)
-    if row.rule == "nesterov" and not hyper.momentum > 0:
-        raise BackendUnavailable(
-            f"torch.optim.SGD(nesterov=True) demands momentum > 0, got {hyper.momentum!r}"
-        )
     return {
         "lr": float(hyper.lr),
         "weight_decay": float(hyper.weight_decay),

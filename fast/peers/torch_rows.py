@@ -66,7 +66,7 @@ class Row:
     the reference's hyperparameters that torch has under the same name, besides lr, weight_decay,
     maximize, betas and eps. paths: those of PATHS it has. prefix: of the variants' names, where two
     optimizers implement one rule. options: constructor arguments. scalars: state that torch keeps
-    in 0-d float32 tensors.
+    in 0-d float32 tensors. fixed: hyperparameters that cannot be varied.
     """
 
     rule: str
@@ -78,6 +78,7 @@ class Row:
     dialect: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     scalars: tuple[str, ...] = ()
+    fixed: Mapping[str, Any] = field(default_factory=dict)
 
 
 MOMENTS = {"m": "exp_avg", "v": "exp_avg_sq"}
@@ -135,8 +136,9 @@ ROWS: tuple[Row, ...] = (
         numbers=("momentum",),
         paths=(*FUSED, "compiled"),
         dialect={"form": "torch"},
-        # The constructor looks at its default alone; each group brings its own momentum.
         options={"nesterov": True, "momentum": 0.9},
+        # torch demands momentum > 0, which no declaration but this one excludes.
+        fixed={"momentum": 0.9},
     ),
     Row(
         "radam",

@@ -1,9 +1,9 @@
 """torch.optim.lr_scheduler: one scheduler over one parameter, asked for its rate after every step.
 
-Arithmetic, from torch/optim/lr_scheduler.py: Python doubles throughout. Most schedulers multiply the
-last rate (recursive); OneCycleLR, CyclicLR and CosineAnnealingWarmRestarts have a closed form of a
-counter, which step() advances. CosineAnnealingWarmRestarts.step(epoch) finds the cycle by a logarithm:
-the variant "epoch".
+Arithmetic, from torch/optim/lr_scheduler.py: Python doubles throughout. Most schedulers multiply
+the last rate (recursive); OneCycleLR, CyclicLR and CosineAnnealingWarmRestarts have a closed form
+of a counter, which step() advances. The variant "epoch" calls step(epoch) of the last of them,
+which finds the cycle by a logarithm.
 
 Past the last step OneCycleLR raises, which is its dialect.
 """

@@ -43,12 +43,12 @@ class World:
         return out
 
     def inexact(self, x: Any, format: Format, ulps: float) -> Float:
-        """x stored in the format by an operation that errs by up to so many ulps, 0.5 for rounding."""
+        """x stored by an operation that errs by up to so many ulps, 0.5 for rounding alone."""
         if ulps > 0.5:
             size = np.abs(np.asarray(x, dtype=np.float64))
             ulp = np.exp2(np.floor(np.log2(np.maximum(size, format.least_normal)))) * 2 * format.u
             error = (ulps - 0.5) * self.rng.uniform(-1, 1, np.shape(x)) * ulp
-            # Zero and one come out as they are; of an operation within one ulp, what the format holds.
+            # Zero and one come out as they are; within one ulp, so does what the format holds.
             held = (size == 0) | (size == 1) | ~np.isfinite(size)
             held = held | (format.represents(x) & (ulps <= 1))
             x = np.where(held, x, x + error)

@@ -26,7 +26,7 @@ class Whole(Counter):
     """A step count or a length of a schedule.
 
     Sums, products, floors and remainders of integers are exact in every host language and stay
-    Whole. A quotient without remainder is exact too (IEEE 754 rounds a representable one to itself).
+    Whole. A quotient without remainder is exact too: IEEE 754 rounds a representable one to itself.
     For any other quotient and for a power, both operands first become numbers of an arithmetic, by
     number(int).
     """

@@ -1,4 +1,4 @@
-"""Schedule cases: hyperparameters with every term alive, and the steps at which something happens."""
+"""Schedule cases: hyperparameters with every term alive, and steps at which something happens."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _shorter(fields: Fields, *others: str) -> st.SearchStrategy[int]:
 
 _DEPENDENT: dict[str, Callable[[str, Fields], st.SearchStrategy[Any] | None]] = {
     "decay_steps": lambda rule, f: _shorter(f, "warmup_steps") if "total_steps" in f else None,
-    "min_lr": lambda rule, f: st.sampled_from((0.1, 0.01, 0.3)).map(lambda x: x * f["lr"]),
+    "min_lr": lambda rule, f: st.sampled_from((0.1, 0.01, 0.3, 0.0)).map(lambda x: x * f["lr"]),
     "warmup_steps": lambda rule, f: _shorter(f) if "total_steps" in f else None,
 }
 

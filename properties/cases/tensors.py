@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from hypothesis import strategies as st
@@ -126,7 +126,8 @@ def array(spec: TensorSpec, format: Format) -> NDArray[Any]:
 
 def explicit(shape: tuple[int, ...], format: Format) -> st.SearchStrategy[TensorSpec]:
     """A small tensor element by element over the format's whole finite range."""
-    width = {2: 16, 4: 32, 8: 64}[format.dtype.itemsize]
+    widths: dict[int, Literal[16, 32, 64]] = {2: 16, 4: 32, 8: 64}
+    width = widths[format.dtype.itemsize]
     number = st.floats(width=width, allow_nan=False, allow_infinity=False)
     size = int(np.prod(shape))
     return st.builds(

@@ -1,4 +1,4 @@
-"""Backends by name of fault or rule, for ``truestep certify truestep.properties.museum.backends:NAME``."""
+"""Backends by name of fault or rule: ``truestep.properties.museum.backends:NAME``."""
 
 from __future__ import annotations
 

@@ -18,10 +18,10 @@ StepOne = Callable[[Any, Slot], Stepped]
 class Fault:
     """A small mutation of a correct kernel.
 
-    kind: class of the fault. source: where such a fault was found. check: the check expected to catch
-    it, which is run first. lines: replaced lines of the rule's kernel. slot: replaces the step of one
-    tensor, given the kernel's. groups: replaces the whole call, given the step of one tensor. computes:
-    the dialect or rule that the failing kernel must be identified as, "" where it computes none.
+    kind: class of the fault. source: where such a fault was found. check: the check expected to
+    catch it, which is run first. lines: replaced lines of the rule's kernel. slot: replaces the
+    step of one tensor, given the kernel's. groups: replaces the whole call, given the step of one
+    tensor. computes: the dialect or rule that it must be identified as, "" where it is none.
     """
 
     rule: str

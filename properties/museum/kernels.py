@@ -1,10 +1,10 @@
 """Correct float32 kernels in NumPy, line by line: what the faults are planted in.
 
-A kernel is a table of lines, run in order; each line computes the name it stands under from what the
-lines before computed. x.h: hyperparameters; x.s: state before the step; x.p and x.g: parameter and
-gradient, until a line replaces them. The new_ names are the result. One rounding per operation;
-constants and functions of the counter are computed by the host in double, as the profile ieee_float32
-declares. (A Python float that meets a float32 array is rounded to float32.)
+A kernel is a table of lines, run in order; each line computes the name it stands under from what
+the lines before computed. x.h: hyperparameters; x.s: state before the step; x.p and x.g: parameter
+and gradient, until a line replaces them. The new_ names are the result. One rounding per operation;
+constants and functions of the counter are computed by the host in double, as the profile
+ieee_float32 declares. (A Python float that meets a float32 array is rounded to float32.)
 """
 
 from __future__ import annotations

@@ -239,7 +239,7 @@ def admissible(
     slack = np.asarray(error, np.float64)
     if flush_subnormals:
         slack = slack + np.where(np.abs(x) < 2.0**-126, np.abs(x), 0.0)
-    y = np.where(np.isinf(a), 0.0, x)
+    y = np.where(np.isinf(a) | np.isinf(x), 0.0, x)  # both are unjudged below
     scale = np.where((a > 0) & np.isfinite(a), a, 1.0)
     lowest, highest = (y - slack) / scale, (y + slack) / scale
     lowest, highest = lowest - relative * np.abs(lowest), highest + relative * np.abs(highest)

@@ -15,7 +15,7 @@ Domain
 Choices
     mode: the height is constant ("triangular"), halved every cycle ("triangular2") or gamma^t
     ("exp_range"). The paper has steps_up = steps_down.
-    place: s is an integer ("integer"), or the fraction s / (steps_up + steps_down) is what is left of
+    place: s is an integer ("integer"), or s / (steps_up + steps_down) is what is left of
     t / (steps_up + steps_down) without its whole part ("fraction": the paper's program, PyTorch),
     which loses digits with every cycle.
 

@@ -27,7 +27,7 @@ from truestep.reference.optimizers import OPTIMIZERS
 
 BACKEND = Backend()
 FORMATS = ("bfloat16", "float16", "float32", "float64")
-EAGER = [c for c in BACKEND.capabilities() if c.variant != "compiled"]
+EAGER = [c for c in BACKEND.capabilities() if c.kind == "optimizer" and c.variant != "compiled"]
 
 # Departures that a plain step shows, by the pattern of "rule/format/variant"; see FINDINGS.
 DEPARTING = (

@@ -24,7 +24,10 @@ TRIGGER = 2**24 - 2
 
 def _changed(results: Results, **fields: Callable[[Stepped], Any]) -> Results:
     return [
-        [dataclasses.replace(new, **{name: make(new) for name, make in fields.items()}) for new in row]
+        [
+            dataclasses.replace(new, **{name: make(new) for name, make in fields.items()})
+            for new in row
+        ]
         for row in results
     ]
 

@@ -53,8 +53,8 @@ def _utilisation(got: float, due: float, bound: float) -> float | None:
 def test_one_element(got: float, due: float, bound: float, utilisation: float | None) -> None:
     """Error over bound; a zero bound admits one value; nan and inf are due exactly, if at all.
 
-    An infinity that is due may come out as nan, since inf - inf depends on the order of a sum; never
-    as a number, and never with the other sign. An infinite bound says that nothing is judged.
+    An infinity that is due may come out as nan, since inf - inf depends on the order of a sum;
+    never as a number, and never with the other sign. An infinite bound: nothing is judged.
     """
     assert _utilisation(got, due, bound) == utilisation
 
@@ -77,7 +77,7 @@ def test_nothing_judged_is_not_a_pass() -> None:
 
 
 def test_the_worst_element_is_named() -> None:
-    """Index, value, oracle and bound are those of the largest utilisation, not of the largest error."""
+    """Index, value, oracle and bound are of the largest utilisation, not of the largest error."""
     kernel, oracle = _due([0.0, 0.0, 0.0], [100.0, 1.0, INF])
     found = judge(np.array([50.0, 1.5, 1e9]), kernel, oracle)
     assert (found.index, found.got, found.oracle, found.bound) == ((1,), 1.5, 0.0, 1.0)

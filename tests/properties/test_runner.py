@@ -52,12 +52,12 @@ def _captured_stdout() -> Iterator[list[bytes]]:
 
 
 def test_misbehaviour_costs_one_check() -> None:
-    """A crash, a hang or a broken protocol is the verdict of the check that met it, and of no other."""
+    """A crash, a hang or a broken protocol is the verdict of the check that met it alone."""
     streamed: list[CheckResult] = []
     with _captured_stdout() as printed:
         run = certify(
             f"{FILE}:Backend",
-            only="optimizer/*/[ac][lo][lu]*",
+            only="optimizer/sgd/float32/*/counter*",
             level="smoke",
             patience=PATIENCE,
             workers=2,
@@ -65,15 +65,15 @@ def test_misbehaviour_costs_one_check() -> None:
         )
     assert run.results == streamed
     by_check = {(result.variant, result.check): result for result in run.results}
-    assert {check for _, check in by_check} == {"all_zero", "counter", "counter_beyond_float32"}
+    assert {check for _, check in by_check} == {"counter", "counter_beyond_float32"}
     for variant, (verdict, text) in EXPECTED.items():
         met = by_check[variant, "counter_beyond_float32"]
         assert (met.verdict, text in met.message) == (verdict, True), met.message
         if verdict != "pass":
             assert met.worst is not None
             assert "case" in met.worst
-        for check in ("all_zero", "counter"):
-            assert by_check[variant, check].verdict == "pass", by_check[variant, check].message
+        intact = by_check[variant, "counter"]
+        assert intact.verdict == "pass", intact.message
     assert printed == [b""]
 
 
@@ -120,6 +120,6 @@ def test_a_backend_that_dies_while_loading_is_broken() -> None:
 def test_what_cannot_run_is_said(
     arguments: dict[str, str], error: type[Exception], text: str
 ) -> None:
-    """Unknown backends, globs that match nothing and unknown levels are errors, not empty passes."""
+    """Unknown backends, globs that match nothing and unknown levels are errors, not passes."""
     with pytest.raises(error, match=text):
         certify(**arguments, workers=1)  # type: ignore[arg-type]

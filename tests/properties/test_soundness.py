@@ -11,6 +11,7 @@ import pytest
 
 from truestep.properties import soundness as searching
 from truestep.properties.arithmetic import bounded_operations
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.arithmetic.simulated import World
 from truestep.properties.contracts import SLACK, judge
@@ -35,11 +36,11 @@ EXAMPLES = int(os.environ.get("TRUESTEP_SOUNDNESS_EXAMPLES", "24"))
 @pytest.mark.parametrize("arithmetic", ARITHMETICS)
 @pytest.mark.parametrize("rule", RULES)
 def test_no_faithful_evaluation_leaves_its_contract(rule: str, arithmetic: str) -> None:
-    """Random associations, fused or not, at every scale and in every dialect: all within the slack."""
+    """Random associations, fused or not, at every scale, in every dialect: within the slack."""
     record = soundness(rule, arithmetic, EXAMPLES, seed=20)
     assert record.sound, record.worst
     assert record.examples >= EXAMPLES
-    assert record.judged_fraction > 0.4
+    assert record.judged_fraction > 0.25
 
 
 def test_every_rule_is_searched_or_judged_elsewhere() -> None:
@@ -52,7 +53,7 @@ def test_every_rule_is_searched_or_judged_elsewhere() -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_every_dialect_value_takes_its_turn(rule: str) -> None:
-    """The draws of a few rounds show every value of every dialect and every listed hyperparameter."""
+    """The draws of two rounds show every value of every dialect."""
     module = OPTIMIZERS[rule]
     turns = len(choices(module))
     drawn = [drawn_hyper(module, np.random.default_rng(i), i) for i in range(2 * turns)]
@@ -68,14 +69,13 @@ def test_listed_hyperparameters_exist() -> None:
 
 def test_a_missing_rounding_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The search has power: a model that forgets the rounding of sums is shown to be unsound."""
+    rounded = bounded_operations.add
 
-    def unrounded(a: object, b: object, sign: int = 1) -> object:
-        result = _add(a, b, sign)
-        host_sum = a.e + b.e if np.shape(a.e) == np.shape(b.e) else result.e * 0  # type: ignore[attr-defined]
-        result.e = np.minimum(result.e, host_sum) if not result.host else result.e
+    def unrounded(a: Bounded, b: Bounded) -> Bounded:
+        result = rounded(a, b)
+        result.e = np.broadcast_to(a.e + b.e, result.shape)
         return result
 
-    _add = bounded_operations.add
     monkeypatch.setitem(bounded_operations.OPERATIONS, np.add, unrounded)
     assert not soundness("adamw", "ieee_float32", 60, seed=1).sound
 

@@ -50,7 +50,7 @@ def test_a_sum_in_any_declared_order_stays_within_its_bound(name: str, summation
 
 
 def test_the_bound_follows_the_declared_summation() -> None:
-    """A thousand terms one after another may err far more than in pairs, and those more than in double."""
+    """A thousand terms in a row may err far more than in pairs, and those more than in double."""
     x = np.ones(1000) / 3
     e = {s: float(np.sum(Bounded.exact(x, _arithmetic(s, "ieee_float32"))).e) for s in SUMMATIONS}
     assert e["sequential"] > 20 * e["pairwise"]
@@ -154,7 +154,7 @@ UNSUPPORTED: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("name", UNSUPPORTED)
 def test_unsupported_functions_are_named(name: str) -> None:
-    """What has no error propagation raises TypeError with the function's name, never a wrong bound."""
+    """What has no error propagation raises TypeError with its name, never a wrong bound."""
     x = Bounded.exact(np.ones(2), PROFILES["ieee_float32"])
     with pytest.raises(TypeError, match=name.split(" ")[0]):
         UNSUPPORTED[name](x)

@@ -39,7 +39,7 @@ ULPS = {
 
 
 def _values(rng: np.random.Generator, n: int, arithmetic: Arithmetic) -> Any:
-    """Numbers of the compute format over its whole range, with exact and special ones among them."""
+    """Numbers of the compute format over its whole range, some of them exact or special."""
     f = arithmetic.format
     scale = rng.uniform(np.log2(f.least_normal) / 2 - 4, np.log2(f.largest) / 2, n)
     x = rng.standard_normal(n) * 2.0**scale
@@ -68,7 +68,7 @@ def _anywhere_in(rng: np.random.Generator, a: Bounded) -> Any:
     where = np.clip(rng.uniform(-1.3, 1.3, a.v.shape), -1, 1)
     x = a.format.round(a.v + where * a.e)
     x = np.where(np.abs(x - a.v) <= a.e, x, a.v)
-    # A flushed result of the operation before is zero, and the interval reaches to it: no subnormals.
+    # The operation before flushed its result, so that its interval reaches zero: no subnormals.
     below = (np.abs(x) < a.format.least_normal) & _flushed(a.arithmetic)
     return np.where(below, a.v, x)
 
@@ -148,7 +148,7 @@ def test_a_comparison_is_open_wherever_an_interval_may_turn_it(ufunc: np.ufunc) 
 
 
 def test_comparisons_of_nan_and_infinity_are_numpys() -> None:
-    """nan compares as false and infinities by their sign, for certain; what is unknown stays open."""
+    """nan compares as false and infinities by their sign; what is unknown stays open."""
     a = Bounded.exact(np.array([np.nan, np.inf, -np.inf, 1.0]), PROFILES["ieee_float32"])
     for ufunc in COMPARISONS:
         found = ufunc(a, 1.0)
@@ -224,7 +224,7 @@ def test_float32_hyperparameters_lose_their_complement() -> None:
 
 
 def test_hyperparameters_round_once_where_they_meet_an_array() -> None:
-    """A constant of the host enters a float32 array with half an ulp, unless it is representable."""
+    """A host constant meets a float32 array with half an ulp, unless it is representable."""
     g = Bounded.exact(np.ones(2), PROFILES["ieee_float32"])
     u = g.format.u
     assert np.all((g * 2).e == 0)
@@ -287,7 +287,7 @@ def test_certain_nan_and_infinity_are_judged() -> None:
 
 
 def test_division_by_a_possible_zero_is_not_judged() -> None:
-    """Where the divisor's interval holds zero nothing is known; zero divided by a clear divisor is 0."""
+    """Where the divisor's interval holds zero nothing is known; zero by a clear divisor is 0."""
     arithmetic = PROFILES["ieee_float32"]
     unsure = Bounded(np.array([1e-3, 1.0]), np.array([1e-2, 1e-7]), arithmetic, arithmetic.format)
     e = (np.ones(2) / unsure).e
@@ -337,7 +337,7 @@ def test_flushed_subnormals_are_charged_on_input_and_output() -> None:
 
 
 def test_storing_rounds_once_more() -> None:
-    """A float32 result stored as bfloat16 may err by half an ulp of bfloat16, stochastically by one."""
+    """A float32 result in bfloat16 may err by half an ulp of bfloat16, stochastically by one."""
     arithmetic = PROFILES["bfloat16_storage"]
     a = Bounded.exact(np.array([1.0, 1.001]), arithmetic) * np.array([1.0, 1.0])
     stored = a.stored("p")

@@ -1,4 +1,4 @@
-"""Facts about memory-efficient rules: printed numbers, hand computations and the laws that define them."""
+"""Memory-efficient rules: printed numbers, hand computations and the laws that define them."""
 
 from __future__ import annotations
 
@@ -59,13 +59,18 @@ def _bounded(module: Any, h: Any, p: Any, gradients: Any) -> tuple[Any, Any]:
     return s, x
 
 
+def _within(left: Any, right: Any, bound: Any) -> bool:
+    """Whether both agree within the bound, which says something about every element."""
+    found = agreement(left, right, bound)
+    return found.passed and found.judged == found.elements
+
+
 def _agree(left: Bounded, right: Bounded) -> bool:
-    return agreement(left.v, right.v, left.e + right.e).passed
+    return _within(left.v, right.v, left.e + right.e)
 
 
 def _equals(x: Bounded, value: Any) -> bool:
-    due = np.broadcast_to(np.asarray(value, dtype=np.float64), x.shape)
-    return agreement(x.v, due, np.asarray(x.e)).passed
+    return _within(x.v, np.broadcast_to(np.asarray(value, dtype=np.float64), x.shape), x.e)
 
 
 def test_adafactor_reaches_the_printed_parameters_of_pytorch() -> None:
@@ -173,7 +178,7 @@ def test_adafactor_chooses_its_axes() -> None:
 
 
 def test_adafactors_relative_step_is_the_lesser_of_lr_and_the_inverse_root() -> None:
-    """lr = 3/4 holds at t = 1, 1 / sqrt(t) = 1/2 at t = 4; warm-up gives 1e-6 t; a zero p counts eps2."""
+    """lr = 3/4 at t = 1, 1/2 = 1 / sqrt(t) at t = 4; warm-up gives 1e-6 t; a zero p counts eps2."""
     for step_size, moves in (("relative", (0.75, 0.5)), ("warmup", (1e-6, 4e-6))):
         fields = BARE | {"lr": 0.75, "step_size": step_size, "parameter_scale": "rms", "eps2": 0.5}
         h = adafactor.Hyper(**fields)
@@ -200,8 +205,7 @@ def test_cames_first_steps_have_their_known_lengths() -> None:
     """100/9 lr for a matrix of rank one, lr/10 for a vector, with the default betas."""
     h = came.Hyper(lr=1.0, eps1=0.0, eps2=0.0)
     _, x = _bounded(came, h, np.zeros((3, 4)), [RANK_ONE])
-    assert _equals(x[0, 0], Bounded.exact(-100 / 9, ORACLE).v)
-    assert _equals(np.abs(x), np.full((3, 4), 100 / 9))
+    assert _equals(x, -np.sign(RANK_ONE) * (100 / 9))
     _, x = _bounded(came, h, np.zeros(3), [np.array([2.0, -2.0, 2.0])])
     assert _equals(x, np.array([-0.1, 0.1, -0.1]))
 
@@ -225,7 +229,7 @@ def test_adam_mini_with_blocks_of_one_element_is_adamw() -> None:
 
 
 def test_adam_minis_first_step_has_lr_as_the_root_mean_square_of_each_block() -> None:
-    """Rows (1, 7) and (-4, 0, ...): mean squares 25 and 8, so that the first row moves by (1, 7) / 5."""
+    """Rows (1, 7) and (-7, 1) have the mean square 25: with lr = 5 every element moves by g."""
     g = np.array([[1.0, 7.0], [-7.0, 1.0]])
     fields: dict[str, Any] = {"lr": 5.0, "beta1": 0.5, "beta2": 0.75, "eps": 0.0}
     for blocks, heads in (("rows", 1), ("heads", 2), ("tensor", 1), ("heads", 1)):
@@ -287,15 +291,13 @@ def test_sm3_bounds_adagrads_sum_and_lies_below_its_first_form() -> None:
 
 
 def test_sm3_of_a_vector_is_adagrad() -> None:
-    """The slices of a vector are its elements: bit for bit without momentum."""
-    _, due = _run(adagrad, adagrad.Hyper(lr=0.1, eps=0.0), P[0], GRADIENTS[:, 0])
-    s, p = _run(sm3, sm3.Hyper(lr=0.1, momentum=0.0), P[0], GRADIENTS[:, 0])
+    """The slices of a vector are its elements: one sum bit for bit, one p within rounding."""
+    s, _ = _run(sm3, sm3.Hyper(lr=0.1, momentum=0.0), P[0], GRADIENTS[:, 0])
     np.testing.assert_array_equal(s.mu, (GRADIENTS[:, 0] ** 2).cumsum(axis=0)[-1])
     assert _agree(
         _bounded(sm3, sm3.Hyper(lr=0.1, momentum=0.0), P[0], GRADIENTS[:, 0])[1],
         _bounded(adagrad, adagrad.Hyper(lr=0.1, eps=0.0), P[0], GRADIENTS[:, 0])[1],
     )
-    assert [f"{x:.14f}" for x in p] == [f"{x:.14f}" for x in due]
 
 
 def test_sm3_by_hand() -> None:

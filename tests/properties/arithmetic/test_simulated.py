@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from truestep.properties.arithmetic.bounded import Counter
+from truestep.properties.arithmetic.profiles import PROFILES, Arithmetic
+from truestep.properties.arithmetic.simulated import Simulated, World
+
+NARROW = ("bfloat16", "float16", "ieee_float32")
+
+
+def _world(name: str | Arithmetic = "bfloat16", seed: int = 0) -> World:
+    arithmetic = PROFILES[name] if isinstance(name, str) else name
+    return World(arithmetic, np.random.default_rng(seed))
+
+
+def _tensors(world: World, count: int, n: int = 64) -> list[Simulated]:
+    rng = np.random.default_rng(9)
+    return [Simulated.of(rng.standard_normal(n), world) for _ in range(count)]
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_every_result_is_a_number_of_the_format(name: str) -> None:
+    """Whatever the order, what is stored is representable."""
+    for seed in range(10):
+        world = _world(name, seed)
+        a, b, c, d = _tensors(world, 4)
+        for x in (a * b + c * 0.1 - d / 3, np.sqrt(a * a + b), np.exp(c), np.sum(a * b), a - 1):
+            value = x.value
+            known = np.isfinite(value)
+            np.testing.assert_array_equal(world.arithmetic.format.represents(value)[known], True)
+
+
+def _distinct(compute: Any, arithmetic: Arithmetic | str = "bfloat16") -> int:
+    """How many different results fifty seeds give."""
+    results = set()
+    for seed in range(50):
+        world = _world(arithmetic, seed)
+        results.add(compute(*_tensors(world, 4)).value.tobytes())
+    return len(results)
+
+
+def test_seeds_choose_the_association() -> None:
+    """Sums, products and constants combine in several orders; a single operation in one."""
+    strict = dataclasses.replace(PROFILES["bfloat16"], contraction=False)
+    assert _distinct(lambda a, b, c, d: a + b, strict) == 1
+    assert _distinct(lambda a, b, c, d: a + b + c + d, strict) > 3
+    assert _distinct(lambda a, b, c, d: a * b * c * d, strict) > 3
+    assert _distinct(lambda a, b, c, d: a * 0.1 / 0.3, strict) > 1
+    assert _distinct(lambda a, b, c, d: np.sum(a * b), strict) > 3
+
+
+def test_contraction_fuses_products_into_sums() -> None:
+    """a b + c is rounded once or twice where contraction is declared, and twice where it is not."""
+    strict = dataclasses.replace(PROFILES["bfloat16"], contraction=False)
+    assert _distinct(lambda a, b, c, d: a * b + c, strict) == 1
+    assert _distinct(lambda a, b, c, d: a * b + c) == 2
+
+
+def test_one_seed_gives_one_result() -> None:
+    """A simulation is reproduced by its seed."""
+    a, b = (_tensors(_world(seed=4), 4) for _ in range(2))
+    for x, y in ((a[0] * a[1] + a[2] - a[3], b[0] * b[1] + b[2] - b[3]),):
+        np.testing.assert_array_equal(x.value, y.value)
+
+
+def test_host_scalars_stay_in_double_until_they_meet_an_array() -> None:
+    """1 - 0.999 is computed in double and rounded once; declared as float32, it is not."""
+    g = np.ones(4)
+    wide = _world("ieee_float32")
+    product = (1 - Simulated.hyper(0.999, wide)) * Simulated.of(g, wide)
+    np.testing.assert_array_equal(product.value, np.float32(1 - 0.999))
+    narrow = _world("float32_hyper")
+    product = (1 - Simulated.hyper(0.999, narrow)) * Simulated.of(g, narrow)
+    np.testing.assert_array_equal(product.value, np.float32(1) - np.float32(0.999))
+
+
+def test_selecting_between_host_scalars_does_not_round_them() -> None:
+    """where() of two constants of the host is a constant of the host."""
+    world = _world("float16")
+    chosen = np.where(np.asarray(True), Simulated.hyper(0.1, world), 5.0)
+    assert chosen.host
+    assert chosen.value == 0.1
+
+
+def test_the_counter_has_a_format_of_its_own() -> None:
+    """Powers with the counter are rounded to the declared counter format."""
+    world = _world("capturable_float32")
+    power = Simulated.hyper(0.999, world) ** Counter(100)
+    assert world.arithmetic.format.represents(power.value)
+    assert not world.arithmetic.format.represents(np.asarray(0.999**100))
+
+
+def test_declared_inaccuracy_is_used() -> None:
+    """Division within two ulps gives more than one result; a correctly rounded one does not."""
+    loose = dataclasses.replace(PROFILES["ieee_float32"], ulps_division=2.0)
+    assert _distinct(lambda a, b, c, d: a / b, loose) > 10
+    assert _distinct(lambda a, b, c, d: a / b, "ieee_float32") == 1
+
+
+def test_flushing_leaves_no_subnormals() -> None:
+    """Declared as flushed, results below the least normal number are zero."""
+    world = _world("cuda_fast_math")
+    tiny = Simulated.of(np.array([2.0**-100]), world) * Simulated.of(np.array([2.0**-30]), world)
+    assert tiny.value == 0
+    kept = _world("ieee_float32")
+    small = Simulated.of(np.array([2.0**-100]), kept) * Simulated.of(np.array([2.0**-30]), kept)
+    assert small.value == 2.0**-130
+
+
+@pytest.mark.parametrize("summation", ["float64", "pairwise", "sequential"])
+def test_sums_are_those_of_their_terms(summation: str) -> None:
+    """Integers that the format holds are summed exactly, in any order and over any axis."""
+    arithmetic = dataclasses.replace(PROFILES["ieee_float32"], summation=summation)
+    x = np.arange(60.0).reshape(3, 4, 5)
+    world = _world(arithmetic)
+    for axis in (None, 0, 1, -1, (0, 2)):
+        for keepdims in (False, True):
+            got = np.sum(Simulated.of(x, world), axis=axis, keepdims=keepdims)
+            np.testing.assert_array_equal(got.value, np.sum(x, axis=axis, keepdims=keepdims))
+    np.testing.assert_array_equal(np.mean(Simulated.of(np.array([1.0, 3.0]), world)).value, 2.0)
+
+
+def test_unsupported_functions_are_named() -> None:
+    """What is not simulated raises TypeError with its name."""
+    (x,) = _tensors(_world(), 1)
+    for function in (np.tan, np.cumsum, np.median, np.add.reduce):
+        name = getattr(function, "__name__", "add")
+        with pytest.raises(TypeError, match=name if name != "reduce" else "add"):
+            function(x)

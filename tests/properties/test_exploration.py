@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from truestep.properties import exploration
+from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.profiles import PROFILES
+from truestep.properties.contracts import judge
+from truestep.properties.exploration import Tally, explore, run_all
+from truestep.properties.stepping import BackendFault, BackendRaised, Judged
+
+FLOAT32 = PROFILES["ieee_float32"]
+
+
+def _judged(utilisation: float) -> Judged:
+    due = Bounded(np.zeros(1), np.ones(1), FLOAT32, FLOAT32.format)
+    oracle = Bounded(np.zeros(1), np.zeros(1), FLOAT32, FLOAT32.format)
+    return Judged(0, 0, 0, "p", judge(np.array([utilisation]), due, oracle))
+
+
+def _count(case: int, tally: Tally) -> None:
+    tally.add(case, [_judged(case / 100)], None)
+
+
+def _explore(run: Any, examples: int = 200, seed: int = 0) -> tuple[Tally, list[int]]:
+    started: list[int] = []
+    tally = explore(st.integers(0, 1000), run, examples=examples, seed=seed, started=started.append)
+    return tally, started
+
+
+def test_a_failing_case_is_shrunk_to_the_least() -> None:
+    """Of all cases beyond the slack the simplest is kept: 201 of 201, 202, ..., 1000."""
+    tally, started = _explore(_count)
+    assert tally.failed
+    assert tally.worst_case == 201
+    assert tally.utilisation == 2.01
+    assert tally.examples <= len(started)
+
+
+def test_counts_stop_at_the_first_failure() -> None:
+    """Shrinking does not inflate the numbers of examples and elements."""
+    tally, _ = _explore(_count)
+    assert tally.elements <= tally.examples
+    assert int(tally.histogram.sum()) == tally.judged
+
+
+def test_the_worst_passing_case_is_kept() -> None:
+    """Without a failure the largest utilisation and its case are recorded, from all examples."""
+    tally, started = _explore(lambda case, t: t.add(case, [_judged(case / 1000)], None))
+    assert not tally.failed
+    assert tally.examples == len(started)
+    assert tally.worst_case == max(started)
+    assert tally.utilisation == max(started) / 1000
+
+
+def test_the_seed_decides_the_cases() -> None:
+    """One seed gives one sequence of cases; another gives another."""
+
+    def passing(case: int, tally: Tally) -> None:
+        tally.add(case, [_judged(0.0)], None)
+
+    first = _explore(passing, examples=30, seed=1)[1]
+    assert _explore(passing, examples=30, seed=1)[1] == first
+    assert _explore(passing, examples=30, seed=2)[1] != first
+
+
+@pytest.mark.parametrize(
+    ("error", "crashed"), [(BackendFault("wrong shape"), False), (BackendRaised("boom"), True)]
+)
+def test_faults_and_exceptions_of_the_backend_end_the_search(
+    error: Exception, crashed: bool
+) -> None:
+    """A broken protocol is a failure, an exception a crash; both keep message and case."""
+
+    def run(case: int, tally: Tally) -> None:
+        if case > 50:
+            raise error
+
+    tally, _ = _explore(run)
+    assert (tally.failed, tally.crashed) == (True, crashed)
+    assert tally.worst_case == 51
+    assert str(error) in tally.message
+
+
+def test_an_error_of_our_own_is_not_blamed_on_the_backend() -> None:
+    """What is neither a judgement nor the backend's own doing is raised."""
+
+    def run(case: int, tally: Tally) -> None:
+        raise KeyError("ours")
+
+    with pytest.raises(KeyError, match="ours"):
+        _explore(run)
+
+
+def test_results_that_change_from_call_to_call_are_named() -> None:
+    """A kernel that fails once and then passes on the same input is told as such."""
+    calls = iter(range(10**6))
+
+    def run(case: int, tally: Tally) -> None:
+        tally.add(case, [_judged(9.0 if next(calls) == 3 else 0.0)], None)
+
+    tally, _ = _explore(run)
+    assert tally.failed
+    assert "identical calls gave different results" in tally.message
+
+
+def test_shrinking_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With no time to simplify, the first failing case is the one that is kept."""
+    monkeypatch.setattr(exploration, "SHRINKING", 0.0)
+    tally, started = _explore(_count)
+    assert tally.failed
+    assert tally.worst_case == started[-1] > 200
+
+
+def test_given_cases_run_in_order_until_one_fails() -> None:
+    """run_all stops at the first failure and counts what it ran."""
+    started: list[int] = []
+    tally = run_all([1, 2, 300, 4], _count, started.append)
+    assert started == [1, 2, 300]
+    assert (tally.failed, tally.worst_case, tally.examples) == (True, 300, 3)
