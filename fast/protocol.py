@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+# The last step that a 32-bit signed counter can take and pass.
+FARTHEST = 2**31 - 2
+
 
 @dataclass(frozen=True, slots=True)
 class Capability:
@@ -42,7 +45,7 @@ class Capability:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     level: str = "smoke"
     recursive: bool = False
-    reach: int = 2**31 - 2
+    reach: int = FARTHEST
 
 
 @dataclass(frozen=True, slots=True)

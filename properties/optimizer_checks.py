@@ -15,6 +15,7 @@ from truestep.fast.protocol import Capability, Group
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.cases.hypers import hypers
+from truestep.properties.cases.independent import independent_cases
 from truestep.properties.cases.optimizer import (
     GroupCase,
     OptimizerCase,
@@ -54,6 +55,11 @@ def _lockstep(capability: Capability) -> Cases:
     return _with(capability, slots())
 
 
+def _combinations(capability: Capability) -> Cases:
+    rule = OPTIMIZERS[capability.rule]
+    return independent_cases(rule, capability.dialect, capability.fixed)
+
+
 def _update_alone(capability: Capability) -> Cases:
     slot = slots(shapes=((9,), (17,), (64,)), grads=(-14, 1), param_kinds=("zeros",))
     return _with(capability, slot, max_groups=1, max_slots=2)
@@ -75,8 +81,16 @@ def _counter_beyond_float32(capability: Capability) -> Cases:
 
 
 def _special_values(capability: Capability) -> Cases:
-    slot = slots(shapes=((5,), (17,), (65,)), specials=EXTREMES, counts=(0, 1, 9))
-    return _with(capability, slot, max_groups=1, max_slots=2)
+    slot = slots(shapes=((9,), (17,), (65,)), specials=EXTREMES, counts=(0, 1, 9))
+    return _with(capability, slot.map(_with_every_extreme), max_groups=1, max_slots=2)
+
+
+def _with_every_extreme(slot: SlotCase) -> SlotCase:
+    """The slot with each extreme somewhere in its gradient; half of them meet an untouched state."""
+    first = slot.grad.seed
+    every = tuple((first + k, name) for k, name in enumerate(EXTREMES))
+    grad = replace(slot.grad, specials=(*slot.grad.specials, *every))
+    return replace(slot, grad=grad, history=slot.history if first % 2 else 0)
 
 
 def _full_range(capability: Capability) -> Cases:
@@ -111,8 +125,9 @@ def _all_zero(capability: Capability) -> Cases:
 def _many_tensors(capability: Capability) -> Cases:
     rule = OPTIMIZERS[capability.rule]
     # Empty tensors between and last: where lists of launches have lost tensors.
-    sizes = (*range(1, 35), 0, *range(35, 69), 0)
-    seventy = (slots(shapes=((n,),), counts=(9,), kinds=("normal",)) for n in sizes)
+    lines = [(n,) for n in range(1, 67)]
+    shapes = (*lines[:32], (0,), (), (3, 5), *lines[32:], (0,))
+    seventy = (slots(shapes=(shape,), counts=(9,), kinds=("normal",)) for shape in shapes)
     group = st.builds(
         GroupCase,
         hyper=hypers(rule, capability.dialect, capability.fixed),
@@ -125,6 +140,11 @@ def _many_tensors(capability: Capability) -> Cases:
 FAMILIES = {
     "all_zero": Family(
         "zero gradients and empty state", _all_zero, {"smoke": 2, "standard": 6, "deep": 100}
+    ),
+    "combinations": Family(
+        "counts, shapes, layouts and hyperparameters drawn independently of one another",
+        _combinations,
+        {"smoke": 6, "standard": 40, "deep": 2000},
     ),
     "counter": Family(
         "step counters up to 2^24 - 1", _counter, {"smoke": 3, "standard": 14, "deep": 300}

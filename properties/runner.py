@@ -276,11 +276,14 @@ def _serve(pipe: Connection, spec: str, level: str, seed: int) -> None:
         backend = discovery.load(spec)
         checks = {check.id: check for check in checks_of(backend)}
     except BackendUnavailable as reason:
-        return _send(pipe, ("failed", "unavailable", str(reason)))
+        _send(pipe, ("failed", "unavailable", str(reason)))
+        return
     except UnknownBackend as reason:
-        return _send(pipe, ("failed", "unknown", str(reason)))
+        _send(pipe, ("failed", "unknown", str(reason)))
+        return
     except Exception as reason:
-        return _send(pipe, ("failed", "broken", str(reason) or type(reason).__name__))
+        _send(pipe, ("failed", "broken", str(reason) or type(reason).__name__))
+        return
     _send(pipe, ("ready", backend.name, list(checks.values())))
     while (task := pipe.recv()) is not None:
         check = checks[task]

@@ -24,6 +24,7 @@ from truestep.fast.protocol import Slot
 from truestep.properties.arithmetic.lift import converted, state_of
 from truestep.properties.arithmetic.profiles import ORACLE, PROFILES, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.simulated import Simulated, World
+from truestep.properties.cases.independent import VALUES
 from truestep.properties.contracts import SLACK, judge
 from truestep.properties.stepping import evaluate
 from truestep.reference.optimizers import OPTIMIZERS, Rule
@@ -154,35 +155,13 @@ def _inputs(slot: Slot, like: Any, index: tuple[int, ...] | None) -> dict[str, s
     }
 
 
-_DECADES = tuple(float(f"{m}e{k}") for k in range(-5, 1) for m in (1, 1.3, 3, 7))
-_SMALL = tuple(float(f"{m}e{k}") for k in range(-12, 0) for m in (1, 3))
-_RATES = (0.9, 0.999, 0.99, 0.95, 0.5, 0.3, 0.9999, 0.0)
-
-# Values of the numeric fields of every rule's Hyper, by name; a field not listed keeps its default.
+# Beside the ordinary values, those that remove a term.
 FIELDS: dict[str, tuple[Any, ...]] = {
-    "alpha": (0.75, 0.99, 0.9, 0.5),
-    "beta1": _RATES,
-    "beta2": (0.999, 0.99, 0.9, 0.95, 0.9999, 0.5, 0.3),
-    "centered": (False, True),
-    "dampening": (0.0, 0.5, 0.1, 0.9),
-    "ema": (0.999, 0.9, 0.3),
-    "eps": (1e-8, 1e-8, *_SMALL, 1.0, 0.0),
-    "initial_total": (0.0, 0.1),
-    "initial_v": (0.0, 1.0),
-    "lambd": (1e-4, 1e-2, 0.7),
-    "lr": _DECADES,
-    "lr_decay": (0.0, 1e-3, 0.3),
-    "maximize": (False, True),
-    "momentum": (0.9, 0.0, 0.5, 0.99, 0.3),
-    "momentum_decay": (4e-3, 0.3),
-    "offset": (0.0, 3.0, 0.7),
-    "power": (1.0, 0.75, 0.5, 0.6),
-    "rho": _RATES,
-    "start": (0, 2, 5000),
-    "t0": (1_000_000, 0, 1, 90),
-    "target": (0.0, 0.3, -7.0),
-    "trust_coefficient": (1e-3, 0.02),
-    "weight_decay": (1e-2, 0.1, 1.0, 0.3, 1e-4, 0.0),
+    **VALUES,
+    "beta1": (*VALUES["beta1"], 0.0),
+    "eps": (*VALUES["eps"], 0.0),
+    "rho": (*VALUES["rho"], 0.0),
+    "weight_decay": (*VALUES["weight_decay"], 1e-4, 0.0),
 }
 # A rule that refuses so many drawn Hypers in a row has no place for one of its dialect values.
 _TRIES = 200

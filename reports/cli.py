@@ -143,7 +143,7 @@ def report(certificate: tuple[Path, ...], out: Path) -> int:
 @click.option("--only", metavar="GLOB", help="Only faults whose name matches.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def power(only: str | None, as_json: bool) -> int:
-    """Plant every fault of the museum and show which check catches it. Ends with 1 if one escapes."""
+    """Plant the museum's faults, show what catches each. Ends with 1 if one escapes."""
     from truestep.reports.power import show
 
     return show(only, as_json)

@@ -7,8 +7,7 @@ namespace {
 
 // bucket_code in three passes over a short run: the buckets' indices, eight at a time; a scalar
 // load per bucket, its index taken from a register that holds four; and the comparisons, eight at a
-// time. A gather in the second pass is slower on AMD Zen 3, and so is any of the passes fused with
-// another.
+// time. On AMD Zen 3 a gather in the second pass is slower.
 struct RunLookup {
   static constexpr int kRun = 128;
 

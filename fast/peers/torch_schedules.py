@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from truestep.fast.protocol import BackendUnavailable, Capability
+from truestep.fast.protocol import FARTHEST, BackendUnavailable, Capability
 
 # A step of a scheduler takes 10 microseconds: what every value on the way may cost.
 REACH = 1500
@@ -164,7 +164,7 @@ def capabilities() -> tuple[Capability, ...]:
             variant=row.variant,
             fixed=row.fixed,
             recursive=row.recursive,
-            **({} if row.jumps else {"reach": REACH}),
+            reach=FARTHEST if row.jumps else REACH,
         )
         for row in ROWS
     )

@@ -203,9 +203,8 @@ def divide(a: Bounded, b: Bounded) -> Bounded:
     if (nothing := _zero(a)) is not False:
         e = np.where(nothing & clear, 0.0, e)
     if not np.max(np.abs(b.v), initial=0.0) < np.inf:
-        by_infinity = _certainly_infinite(b) & np.isfinite(a.v) & np.isfinite(a.e)
-        e = np.where(by_infinity, 0.0, e)
-        reach = np.where(by_infinity, 0.0, reach)
+        # Another order may overflow on the way: a finite numerator over inf may become inf / inf.
+        e = np.where(np.isinf(b.v), np.inf, e)
 
     def definite() -> Any:
         by_zero = _zero(b) & (_zero(a) | (np.abs(a.v) > a.e))

@@ -17,9 +17,9 @@ def _decades(low: int, high: int) -> st.SearchStrategy[float]:
 
 _DECAYS = (0.9, 0.99, 0.999, 0.95, 0.8, 0.5, 0.9999, 0.3)
 
-# By name of field: rates and decays that users set, weight decay never zero here (zero is a case of
-# its own in the laws), momentum sometimes, since kernels branch on it, and eps both far below and of
-# the order of the gradients.
+# By name of field: rates and decays that users set, weight decay never zero here (zero is a case
+# of its own in the laws), momentum sometimes, since kernels branch on it, and eps both far below
+# and of the order of the gradients.
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "alpha": st.sampled_from((0.99, 0.9, 0.75, 0.5)),
     "beta1": st.sampled_from(_DECAYS),

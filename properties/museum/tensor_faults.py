@@ -133,6 +133,7 @@ TAIL = {
         "tail",
         "parameters without axes are not updated",
         "loops over the first axis",
+        check="many_tensors",
         slot=lambda step, h, slot: _where_flat(
             slot, step(h, slot), slice(0 if slot.param.ndim == 0 else slot.param.size, None)
         ),
@@ -239,6 +240,7 @@ GROUPS = {
         "groups",
         "the decay reads the parameter of the tensor before",
         "mlverse/torch#821",
+        check="combinations",
         groups=_decay_of_previous,
     ),
     "adamw_hyperparameters_of_first_call": Fault(
@@ -284,6 +286,7 @@ MOMENTUM = {
         "momentum",
         "the first gradient is dampened",
         "pytorch/pytorch: dampening at the first step",
+        check="combinations",
         lines={"b": lambda x: x.h.momentum * x.s.b + (1 - x.h.dampening) * x.g},
         computes="sgd with first gradient dampened as any other",
     ),

@@ -70,12 +70,13 @@ class Hyper:
 def value(h: Hyper, t: int) -> Array:
     """The learning rate of the step after t steps made."""
     t = require_step(t)
-    end = h.total_steps
     if h.after == "hold":
-        t = min(t, end)
+        rest = 1 - min(t, h.total_steps) / h.total_steps
     else:
-        end = end * max(1, -(-t // end))
-    weight = (1 - t / end) ** h.power
+        # An end that grows with t would leave no digits of 1 - t / end.
+        end = h.total_steps * max(1, -(-t // h.total_steps))
+        rest = (end - t) / end
+    weight = rest**h.power
     return (1 - weight) * h.min_lr + weight * h.lr
 
 

@@ -1,0 +1,115 @@
+"""Optimizer cases whose parts are drawn independently of one another.
+
+Hypothesis varies an example by copying parts of it over others, which finds and simplifies corners
+well; but of forty examples many then share count, shape and hyperparameters, and a combination
+such as a dampened first step of a 0-d tensor may be absent. Here one seed decides a case, and every
+part of it is uniform over its values. Such cases are replayed exactly, but hardly simplified.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from hypothesis import strategies as st
+
+from truestep.properties.cases.optimizer import COUNTS, GroupCase, OptimizerCase, SlotCase
+from truestep.properties.cases.tensors import KINDS, LAYOUTS, SHAPES, SPECIALS, TensorSpec
+
+Item = TypeVar("Item")
+
+_DECADES = tuple(float(f"{m}e{k}") for k in range(-5, 1) for m in (1, 1.3, 3, 7))
+_SMALL = tuple(float(f"{m}e{k}") for k in range(-12, -1) for m in (1, 3))
+_RATES = (0.9, 0.999, 0.99, 0.95, 0.5, 0.3, 0.9999)
+
+# By name of field, for every rule's Hyper; a field not listed keeps its default. Zero stands where
+# kernels branch on it, not where it would remove a term.
+VALUES: dict[str, tuple[Any, ...]] = {
+    "alpha": (0.75, 0.99, 0.9, 0.5),
+    "beta1": _RATES,
+    "beta2": (0.999, 0.99, 0.9, 0.95, 0.9999, 0.5, 0.3),
+    "centered": (False, True),
+    "dampening": (0.0, 0.5, 0.1, 0.9),
+    "ema": (0.999, 0.9, 0.3),
+    "eps": (1e-8, 1e-8, *_SMALL, 1.0),
+    "initial_total": (0.0, 0.1),
+    "initial_v": (0.0, 1.0),
+    "lambd": (1e-4, 1e-2, 0.7),
+    "lr": _DECADES,
+    "lr_decay": (0.0, 1e-3, 0.3),
+    "maximize": (False, True),
+    "momentum": (0.9, 0.0, 0.5, 0.99, 0.3),
+    "momentum_decay": (4e-3, 0.3),
+    "offset": (0.0, 3.0, 0.7),
+    "power": (1.0, 0.75, 0.5, 0.6),
+    "rho": _RATES,
+    "start": (0, 2, 5000),
+    "t0": (1_000_000, 0, 1, 90),
+    "target": (0.0, 0.3, -7.0),
+    "trust_coefficient": (1e-3, 0.02),
+    "weight_decay": (1e-2, 0.1, 1.0, 0.3, 1e-3),
+}
+
+
+def independent_cases(
+    rule: Any, dialect: Mapping[str, str], fixed: Mapping[str, Any]
+) -> st.SearchStrategy[OptimizerCase]:
+    """Cases of one or two groups of up to three tensors, each decided by a seed."""
+    return st.integers(0, 2**32 - 1).map(
+        lambda seed: _case(rule, {**dialect, **fixed}, np.random.default_rng(seed))
+    )
+
+
+def one_of(rng: np.random.Generator, values: Sequence[Item]) -> Item:
+    """One of the values, each with the same probability."""
+    return values[int(rng.integers(len(values)))]
+
+
+def _case(rule: Any, given: Mapping[str, Any], rng: np.random.Generator) -> OptimizerCase:
+    groups = tuple(
+        GroupCase(
+            hyper=_hyper(rule, given, rng),
+            slots=tuple(_slot(rng) for _ in range(int(rng.integers(1, 4)))),
+        )
+        for _ in range(int(rng.integers(1, 3)))
+    )
+    return OptimizerCase(groups=groups, steps=int(rng.integers(1, 3)))
+
+
+def _hyper(rule: Any, given: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    return {
+        field.name: one_of(rng, VALUES[field.name])
+        for field in dataclasses.fields(rule.Hyper)
+        if field.name in VALUES and field.name not in rule.DIALECTS
+    } | dict(given)
+
+
+def _slot(rng: np.random.Generator) -> SlotCase:
+    shape = one_of(rng, SHAPES)
+    t = one_of(rng, COUNTS)
+    return SlotCase(
+        param=_spec(rng, shape, ("normal", "zeros", "spread"), (-6, 1)),
+        grad=_spec(rng, shape, KINDS, (-8, 3)),
+        t=t,
+        history=min(t, int(rng.integers(1, 5))),
+        past=one_of(rng, (0, 0, 2, -2, 4)),
+    )
+
+
+def _spec(
+    rng: np.random.Generator,
+    shape: tuple[int, ...],
+    kinds: tuple[str, ...],
+    exponents: tuple[int, int],
+) -> TensorSpec:
+    names = [one_of(rng, SPECIALS) for _ in range(int(rng.integers(3)))]
+    return TensorSpec(
+        shape=shape,
+        kind=one_of(rng, kinds),
+        seed=int(rng.integers(2**16)),
+        exponent=int(rng.integers(exponents[0], exponents[1] + 1)),
+        specials=tuple((int(rng.integers(600)), name) for name in names),
+        layout=one_of(rng, LAYOUTS),
+    )

@@ -1,0 +1,96 @@
+"""Schedules of torch and optax: the library's own calls, and the checks that they pass or fail."""
+
+from __future__ import annotations
+
+import fnmatch
+from typing import Any
+
+import pytest
+
+from truestep.fast.peers import torch_schedules
+from truestep.fast.peers.schedule_findings import SCHEDULE_FINDINGS
+from truestep.fast.protocol import BackendUnavailable, Capability
+from truestep.properties.plan import checks_of, matching, run_check
+from truestep.reference.schedules import SCHEDULES
+
+
+@pytest.fixture(scope="module")
+def torch_backend() -> Any:
+    """The backend "torch"."""
+    pytest.importorskip("torch")
+    from truestep.fast.peers.torch_optim import Backend
+
+    return Backend()
+
+
+@pytest.fixture(scope="module")
+def optax_backend() -> Any:
+    """The backend "optax"."""
+    pytest.importorskip("optax")
+    from truestep.fast.peers.optax_peer import Backend
+
+    return Backend()
+
+
+def verdicts(backend: Any, names: str) -> dict[str, str]:
+    """The smoke verdicts of a backend's schedule checks whose names match."""
+    chosen = [
+        c for c in matching(checks_of(backend), "schedule/*") if fnmatch.fnmatch(c.name, names)
+    ]
+    return {c.id: run_check(backend, c, level="smoke", seed=0).verdict for c in chosen}
+
+
+def unexplained(found: dict[str, str]) -> list[str]:
+    """Checks that do not pass and that no finding explains."""
+    known = [finding.check_glob for finding in SCHEDULE_FINDINGS]
+    return [
+        name
+        for name, verdict in found.items()
+        if verdict != "pass" and not any(fnmatch.fnmatchcase(name, glob) for glob in known)
+    ]
+
+
+def test_torch_values_pass_but_for_the_findings(torch_backend: Any) -> None:
+    """Every scheduler's values, its whole runs and its end."""
+    found = verdicts(torch_backend, "[cepv]*")
+    assert unexplained(found) == []
+    assert found["schedule/one_cycle/float64/two_linear/past_the_end"] == "fail"
+
+
+def test_optax_values_pass_but_for_the_findings(optax_backend: Any) -> None:
+    """Every schedule's values in float32, and its end."""
+    assert unexplained(verdicts(optax_backend, "[pv]*")) == []
+
+
+def test_a_torch_scheduler_steps_as_a_training_loop_does(torch_backend: Any) -> None:
+    """The values are those of the optimizer's group before each update."""
+    h = SCHEDULES["multi_step"].Hyper(lr=0.5, gamma=0.5, milestones=(2, 2, 4))
+    capability = next(c for c in torch_backend.capabilities() if c.rule == "multi_step")
+    got = torch_backend.schedule_values(capability, h, [0, 1, 2, 3, 4, 9])
+    assert got == [0.5, 0.5, 0.125, 0.125, 0.0625, 0.0625]
+
+
+def test_every_torch_row_names_a_scheduler_and_a_rule(torch_backend: Any) -> None:
+    """The table's names exist; a recursive scheduler has a recursive form in the reference."""
+    import torch
+
+    for row in torch_schedules.ROWS:
+        assert hasattr(torch.optim.lr_scheduler, row.scheduler)
+        assert not row.recursive or hasattr(SCHEDULES[row.rule], "advance")
+    declared = [c for c in torch_backend.capabilities() if c.kind == "schedule"]
+    assert len(declared) == len(torch_schedules.ROWS)
+
+
+def test_what_a_library_refuses_is_said(torch_backend: Any, optax_backend: Any) -> None:
+    """Hyperparameters outside a library's domain are unsupported, not wrong."""
+    linear = Capability("schedule", "linear", format="float64")
+    h = SCHEDULES["linear"].Hyper(start_factor=0.0, end_factor=1.0)
+    with pytest.raises(BackendUnavailable, match="0 < start_factor"):
+        torch_backend.schedule_values(linear, h, [0])
+    warmup = Capability("schedule", "linear_warmup_cosine")
+    h = SCHEDULES["linear_warmup_cosine"].Hyper(warmup_steps=5, total_steps=5)
+    with pytest.raises(BackendUnavailable, match="at least one step"):
+        optax_backend.schedule_values(warmup, h, [0])
+    cosine = Capability("schedule", "cosine")
+    with pytest.raises(BackendUnavailable, match="share of lr"):
+        optax_backend.schedule_values(cosine, SCHEDULES["cosine"].Hyper(lr=0.0), [0])

@@ -1,0 +1,145 @@
+"""Theorems as checks: they run on plain SGD and fail where the step is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from truestep.fast.protocol import Capability, Group, Stepped
+from truestep.properties import plan, theorem_checks
+from truestep.properties.plan import Check, checks_of, matching, replay_check, run_check
+from truestep.properties.reference_backend import Backend as Reference
+from truestep.properties.theorems import THEOREMS
+
+SGD = Capability("optimizer", "sgd", format="float64", arithmetic="ieee_float64")
+
+
+class Spoilt(Reference):
+    """The reference's SGD with the learning rate or the gradient changed, in one format."""
+
+    name = "spoilt"
+
+    def __init__(self, lr: float = 1.0, noise: float = 1.0, format: str = "float64") -> None:
+        self.factors = lr, noise
+        self.capability = dataclasses.replace(SGD, format=format)
+
+    def capabilities(self) -> Sequence[Capability]:
+        return [self.capability]
+
+    def optimizer_step(
+        self, capability: Capability, groups: Sequence[Group]
+    ) -> Sequence[Sequence[Stepped]]:
+        lr, factor = self.factors
+        changed = [
+            Group(
+                dataclasses.replace(group.hyper, lr=group.hyper.lr * lr),
+                [
+                    dataclasses.replace(slot, grad=(slot.grad * factor).astype(slot.grad.dtype))
+                    for slot in group.slots
+                ],
+            )
+            for group in groups
+        ]
+        stepped = super().optimizer_step(capability, changed)
+        return [
+            [
+                Stepped(np.asarray(new.param, slot.param.dtype), new.state)
+                for slot, new in zip(group.slots, news, strict=True)
+            ]
+            for group, news in zip(groups, stepped, strict=True)
+        ]
+
+
+def theorems(backend: Any) -> list[Check]:
+    """The theorem checks of a backend."""
+    return matching(checks_of(backend), "theorem/*")
+
+
+def test_the_reference_proves_every_theorem() -> None:
+    """Each check passes, with its false-alarm probability, its control's failure and a chart."""
+    found = theorems(Reference())
+    assert [check.id for check in found] == [f"theorem/{name}/float64" for name in THEOREMS]
+    for check in found:
+        result = run_check(Reference(), check, level="smoke", seed=0)
+        assert result.verdict == "pass", result.message
+        theorem = THEOREMS[result.rule]
+        assert (result.kind, result.check) == ("theorem", f"theorem:{theorem.name}")
+        assert result.extra["false_alarm"] == theorem.false_alarm_probability
+        assert not result.extra["control_statistic"] <= 1
+        assert result.extra["statement"] == theorem.statement
+        assert result.extra["chart"]["series"]
+        assert (result.contract == "statistical") == (theorem.false_alarm_probability > 0)
+        json.dumps(result.to_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize("spoilt", [Spoilt(lr=1.1), Spoilt(noise=-1.0), Spoilt(noise=2.0)])
+def test_a_wrong_step_violates_a_theorem(spoilt: Spoilt) -> None:
+    """Ten percent too long, uphill, the sum of a batch of two: each fails, and again in replay."""
+    check = next(c for c in theorems(spoilt) if c.rule == "sgd_moments")
+    with np.errstate(all="ignore"):
+        result = run_check(spoilt, check, level="smoke", seed=0)
+        assert result.verdict == "fail"
+        assert "Violated" in result.message and check.id in result.message
+        assert result.worst is not None
+        again = replay_check(spoilt, check, result.worst["case"])
+    assert (again.verdict, again.message) == (result.verdict, result.message)
+
+
+def test_a_theorem_whose_control_passes_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A control that does not fail shows that the experiment shows nothing."""
+    theorem = dataclasses.replace(THEOREMS["sgd_moments"], sabotage=lambda step: step)
+    monkeypatch.setitem(THEOREMS, "sgd_moments", theorem)
+    check = next(c for c in theorems(Reference()) if c.rule == "sgd_moments")
+    result = run_check(Reference(), check, level="smoke", seed=0)
+    assert result.verdict == "fail"
+    assert "The negative control passed" in result.message
+
+
+def test_single_precision_passes_by_its_own_roundings() -> None:
+    """A float32 step passes where float32 is declared, and not where float64 is."""
+    coarse = Spoilt(format="float32")
+    for check in theorems(coarse):
+        assert run_check(coarse, check, level="smoke", seed=0).verdict == "pass"
+
+    class Rounding(Reference):
+        def optimizer_step(
+            self, capability: Capability, groups: Sequence[Group]
+        ) -> Sequence[Sequence[Stepped]]:
+            return [
+                [
+                    Stepped(new.param.astype(np.float32).astype(np.float64), new.state)
+                    for new in group
+                ]
+                for group in super().optimizer_step(capability, groups)
+            ]
+
+    check = next(c for c in theorems(Rounding()) if c.rule == "gradient_descent_rate")
+    assert run_check(Rounding(), check, level="smoke", seed=0).verdict == "fail"
+
+
+def test_one_variant_in_each_format_is_run() -> None:
+    """Cost is bounded: the first plain SGD of float32 and of float64; nothing else qualifies."""
+    several = [
+        dataclasses.replace(SGD, format=format, variant=variant)
+        for format in ("bfloat16", "float32", "float64")
+        for variant in ("single", "foreach", "fused")
+    ]
+    others = [Capability("optimizer", "adamw"), Capability("schedule", "cosine")]
+    chosen = theorem_checks.applicable([*others, *several])
+    assert [(c.format, c.variant) for c in chosen] == [("float32", "single"), ("float64", "single")]
+    assert theorem_checks.applicable(others) == []
+    assert theorem_checks.check_id(chosen[0], "theorem:sgd_moments") == (
+        "theorem/sgd_moments/float32/single"
+    )
+
+
+def test_a_theorem_that_did_not_run_is_filed_as_one() -> None:
+    """The record of a crash names the theorem, not the optimizer."""
+    check = theorems(Reference())[0]
+    record = plan.unjudged(check, "crashed", "the process died")
+    assert (record.kind, record.rule) == ("theorem", "gradient_descent_rate")
