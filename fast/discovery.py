@@ -29,7 +29,6 @@ BUILTIN: dict[str, str] = {
     "optax": "truestep.fast.peers.optax_peer:Backend",
     "reference": "truestep.properties.reference_backend:Backend",
     "torch": "truestep.fast.peers.torch_optim:Backend",
-    "torch_casts": "truestep.fast.peers.torch_casts:TorchCasts",
     "torchao": "truestep.fast.peers.torchao_peer:Backend",
 }
 
@@ -43,7 +42,6 @@ REQUIRES: dict[str, tuple[str, ...]] = {
     "optax": ("jax", "optax"),
     "reference": (),
     "torch": ("torch",),
-    "torch_casts": ("torch",),
     "torchao": ("torch", "torchao"),
 }
 

@@ -86,7 +86,7 @@ def _special_values(capability: Capability) -> Cases:
 
 
 def _with_every_extreme(slot: SlotCase) -> SlotCase:
-    """The slot with each extreme somewhere in its gradient; half of them meet an untouched state."""
+    """The slot with each extreme somewhere in its gradient; every other one has a fresh state."""
     first = slot.grad.seed
     every = tuple((first + k, name) for k, name in enumerate(EXTREMES))
     grad = replace(slot.grad, specials=(*slot.grad.specials, *every))

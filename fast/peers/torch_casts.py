@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from truestep.fast.peers.torch_arrays import from_tensor, import_torch, to_tensor
+from truestep.fast.peers.torch_arrays import from_tensor, to_tensor
 from truestep.fast.protocol import Array, Capability, numpy_dtype
 
 FORMATS = ("bfloat16", "float16", "float8_e4m3fn", "float8_e5m2")
@@ -22,32 +22,23 @@ def _capabilities(e4m3fn_overflow: str) -> tuple[Capability, ...]:
     )
 
 
-class TorchCasts:
-    """Tensor.to(dtype) on the CPU."""
+def torch_capabilities(torch: Any) -> tuple[Capability, ...]:
+    """One cast per format; whether float8_e4m3fn saturates depends on the release: asked."""
+    beyond = torch.tensor(1e6).to(torch.float8_e4m3fn)
+    return _capabilities("nan" if beyond.float().isnan() else "saturate")
 
-    name = "torch_casts"
 
-    def __init__(self) -> None:
-        self._torch = import_torch()
+def torch_encode(torch: Any, capability: Capability, x: Array) -> Mapping[str, Array]:
+    """The bits of x after Tensor.to(dtype)."""
+    cast = to_tensor(torch, x).to(getattr(torch, capability.rule))
+    unsigned = np.dtype(f"uint{8 * cast.element_size()}")
+    return {"code": from_tensor(torch, cast).view(unsigned)}
 
-    def capabilities(self) -> tuple[Capability, ...]:
-        """One cast per format; whether float8_e4m3fn saturates depends on the release: asked."""
-        torch = self._torch
-        beyond = torch.tensor(1e6).to(torch.float8_e4m3fn)
-        return _capabilities("nan" if beyond.float().isnan() else "saturate")
 
-    def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
-        """The bits of x after the cast."""
-        torch = self._torch
-        cast = to_tensor(torch, x).to(getattr(torch, capability.rule))
-        unsigned = np.dtype(f"uint{8 * cast.element_size()}")
-        return {"code": from_tensor(torch, cast).view(unsigned)}
-
-    def decode(self, capability: Capability, hyper: Any, stored: Mapping[str, Array]) -> Array:
-        """The float32 values of the bits."""
-        torch = self._torch
-        bits = stored["code"].view(numpy_dtype(capability.rule))
-        return from_tensor(torch, to_tensor(torch, bits).to(torch.float32))
+def torch_decode(torch: Any, capability: Capability, stored: Mapping[str, Array]) -> Array:
+    """The float32 values of the bits."""
+    bits = stored["code"].view(numpy_dtype(capability.rule))
+    return from_tensor(torch, to_tensor(torch, bits).to(torch.float32))
 
 
 class MlDtypesCasts:

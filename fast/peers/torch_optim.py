@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from truestep.fast.peers import torch_schedules
+from truestep.fast.peers import torch_casts, torch_schedules
 from truestep.fast.peers.torch_arrays import from_tensor, import_torch, to_tensor
 from truestep.fast.peers.torch_compiled import FIXED, CompiledOptimizer, has_compiler
 from truestep.fast.peers.torch_rows import ARITHMETIC, PATHS, ROWS, Row
-from truestep.fast.protocol import Capability, Group, Slot, Stepped
+from truestep.fast.protocol import Array, Capability, Group, Slot, Stepped
 
 
 class Backend:
@@ -39,7 +39,7 @@ class Backend:
         self._compiled: dict[str, tuple[Row, CompiledOptimizer]] = {}
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """Every optimizer, path and format that torch runs on the CPU, and its schedules."""
+        """Every optimizer, path and format that torch runs on the CPU, and its casts and schedules."""
         optimizers = tuple(
             _capability(row, format, path, arithmetic)
             for row in ROWS
@@ -47,7 +47,16 @@ class Backend:
             for path, arithmetic in paths.items()
             if path in row.paths and (path != "compiled" or has_compiler())
         )
-        return (*optimizers, *torch_schedules.capabilities())
+        casts = torch_casts.torch_capabilities(self._torch)
+        return (*optimizers, *casts, *torch_schedules.capabilities())
+
+    def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
+        """The bits of x after a cast."""
+        return torch_casts.torch_encode(self._torch, capability, x)
+
+    def decode(self, capability: Capability, hyper: Any, stored: Mapping[str, Array]) -> Array:
+        """The float32 values of the bits."""
+        return torch_casts.torch_decode(self._torch, capability, stored)
 
     def schedule_values(
         self, capability: Capability, hyper: Any, steps: Sequence[int]

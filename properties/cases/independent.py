@@ -68,14 +68,15 @@ def one_of(rng: np.random.Generator, values: Sequence[Item]) -> Item:
 
 
 def _case(rule: Any, given: Mapping[str, Any], rng: np.random.Generator) -> OptimizerCase:
-    groups = tuple(
-        GroupCase(
-            hyper=_hyper(rule, given, rng),
-            slots=tuple(_slot(rng) for _ in range(int(rng.integers(1, 4)))),
-        )
-        for _ in range(int(rng.integers(1, 3)))
-    )
+    groups = tuple(_group(rule, given, rng) for _ in range(int(rng.integers(1, 3))))
     return OptimizerCase(groups=groups, steps=int(rng.integers(1, 3)))
+
+
+def _group(rule: Any, given: Mapping[str, Any], rng: np.random.Generator) -> GroupCase:
+    # Tensors of one shape, in a third of the groups, show what is taken from a neighbour.
+    shapes = [one_of(rng, SHAPES)] if rng.random() < 1 / 3 else SHAPES
+    slots = tuple(_slot(rng, one_of(rng, shapes)) for _ in range(int(rng.integers(1, 4))))
+    return GroupCase(_hyper(rule, given, rng), slots)
 
 
 def _hyper(rule: Any, given: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
@@ -86,8 +87,7 @@ def _hyper(rule: Any, given: Mapping[str, Any], rng: np.random.Generator) -> dic
     } | dict(given)
 
 
-def _slot(rng: np.random.Generator) -> SlotCase:
-    shape = one_of(rng, SHAPES)
+def _slot(rng: np.random.Generator, shape: tuple[int, ...]) -> SlotCase:
     t = one_of(rng, COUNTS)
     return SlotCase(
         param=_spec(rng, shape, ("normal", "zeros", "spread"), (-6, 1)),

@@ -30,7 +30,7 @@ def _hyper(capability: Any, **fields: Any) -> Any:
     return rule.Hyper(**{**known, **capability.dialect, **capability.fixed})
 
 
-@pytest.mark.parametrize("name", ["ml_dtypes", "torch_casts", "torchao"])
+@pytest.mark.parametrize("name", ["ml_dtypes", "torch", "torchao"])
 def test_quantizers_agree_with_the_reference(name: str) -> None:
     """Codes and decoded values of every shape, of short blocks, and of a strided array."""
     backend = _backend(name)

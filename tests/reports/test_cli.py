@@ -269,3 +269,17 @@ def test_every_topic_lists_named_and_described_entries(truestep: Call, topic: st
     assert status == 0 and err == "" and entries
     assert all(entry["topic"] == topic for entry in entries)
     assert all(e["name"] and e["description"] and "\n" not in e["description"] for e in entries)
+
+
+def test_list_of_schedules_carries_the_conditions_of_robbins_and_monro(truestep: Call) -> None:
+    """1/sqrt(t) violates the second, 1/t satisfies both; every entry has a proof."""
+    _, out, _ = truestep("list", "schedules", "--json")
+    verdicts = [v for entry in json.loads(out) for v in entry["robbins_monro"]]
+    by_formula = {v["formula"]: (v["sum_diverges"], v["squares_converge"]) for v in verdicts}
+    assert by_formula["a_t = c / sqrt(t)"] == (True, False)
+    assert by_formula["a_t = c / t"] == (True, True)
+    assert by_formula["a_t = c, a constant"] == (True, False)
+    assert by_formula["a_t = c gamma^t, gamma < 1"] == (False, True)
+    assert all(v["proof"] for v in verdicts)
+    _, text, _ = truestep("list", "schedules")
+    assert "Robbins-Monro, a_t = c / t: (i) holds, (ii) holds" in text

@@ -252,3 +252,34 @@ def test_columns_without_any_run_are_counted_instead_of_shown(
     assert table.hidden == 1
     text = render.html([ran, idle])
     assert "1 more column not shown" in text and "runs at level &#39;deep&#39; and above" in text
+
+
+def test_schedules_bring_the_conditions_of_robbins_and_monro(
+    make: Callable[..., Any], fakes: Any
+) -> None:
+    """Where a schedule ran, page and Markdown say with proof which step sizes satisfy what."""
+    schedule = make([fakes.result("cosine", kind="schedule", check="values")])
+    for text in (render.html([schedule]), markdown.markdown([schedule])):
+        assert "It violates (ii): the squares" in text
+        assert "Satisfies both." in text
+        assert "the policy past its end does" in text
+    unrelated = make([fakes.result("adamw")])
+    missed = make([fakes.result("cosine", kind="schedule", verdict="not_run")])
+    for document in (unrelated, missed):
+        assert "Robbins and Monro" not in render.html([document])
+        assert "Robbins and Monro" not in markdown.markdown([document])
+
+
+def test_a_schedule_shows_its_values_and_its_conditions(
+    make: Callable[..., Any], fakes: Any
+) -> None:
+    """The chart of backend and reference, and the certificate of the hyperparameters shown."""
+    from truestep.properties.plan import checks_of, run_check
+    from truestep.properties.reference_backend import Backend
+
+    check = next(c for c in checks_of(Backend()) if c.id == "schedule/cosine/float64/values")
+    document = make([run_check(Backend(), check, level="smoke", seed=0)])
+    text = render.html([document])
+    assert "min_lr = 0.0001, total_steps = 50" in text
+    assert "From t = 50 on every step has a_t" in text
+    assert "the reference&#39;s lie under them" in text
