@@ -1,7 +1,7 @@
 """optax's schedules, called as a training step calls them: with an int32 count.
 
 Arithmetic: constructors compute in Python doubles; the schedule itself is float32, and so is a
-count once it meets a float (jax without x64).
+count once it meets a float (jax without x64). XLA flushes subnormal numbers to zero.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class Backend:
                 "schedule",
                 row.rule,
                 format="float32",
-                arithmetic="float32_hyper",
+                arithmetic="xla_float32",
                 dialect=row.dialect,
                 variant=row.variant,
                 fixed=row.fixed,

@@ -39,7 +39,7 @@ class Backend:
         self._compiled: dict[str, tuple[Row, CompiledOptimizer]] = {}
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """Every optimizer, path and format that torch runs on the CPU, and its casts and schedules."""
+        """Every optimizer, path and format that torch runs here; its casts; its schedules."""
         optimizers = tuple(
             _capability(row, format, path, arithmetic)
             for row in ROWS

@@ -104,6 +104,10 @@ PROFILES = {
     "ieee_float32_strict": Arithmetic("ieee_float32_strict", contraction=False),
     "ieee_float64": Arithmetic("ieee_float64", compute="float64"),
     "oracle": Arithmetic("oracle", compute="float64", contraction=False),
+    # XLA runs its threads with subnormals flushed; scalars of a traced function are float32 too.
+    "xla_float32": Arithmetic(
+        "xla_float32", hyper="float32", counter="float32", subnormals="flushed"
+    ),
 }
 
 

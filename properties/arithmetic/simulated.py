@@ -164,7 +164,8 @@ class Simulated(np.lib.mixins.NDArrayOperatorsMixin):
         if ufunc in COMPARISONS:
             return ufunc(*(a.value for a in operands))
         if ufunc is np.matmul:
-            return _matmul(*operands)
+            with np.errstate(all="ignore"):
+                return _matmul(*operands)
         if ufunc not in ROUNDED:
             raise TypeError(f"numpy.{ufunc.__name__} is not supported on Simulated arrays")
         format, host = _meeting(operands)

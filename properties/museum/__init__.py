@@ -5,6 +5,7 @@ from __future__ import annotations
 from truestep.properties.museum.counter_faults import COUNTER, PRECISION, SPECIAL
 from truestep.properties.museum.fault import Fault
 from truestep.properties.museum.line_faults import DECAY, EPS, MOMENTS
+from truestep.properties.museum.norm_faults import NORM, SIGN
 from truestep.properties.museum.tensor_faults import GROUPS, MEMORY, MOMENTUM, TAIL
 
 FAULTS: dict[str, Fault] = dict(
@@ -17,7 +18,9 @@ FAULTS: dict[str, Fault] = dict(
             **MEMORY,
             **MOMENTS,
             **MOMENTUM,
+            **NORM,
             **PRECISION,
+            **SIGN,
             **SPECIAL,
             **TAIL,
         }.items()

@@ -21,6 +21,12 @@ from truestep.fast.protocol import Slot, Stepped
 Line = Callable[[Any], Any]
 Kernel = Mapping[str, Line]
 
+
+def norm(x: Any) -> Any:
+    """The Euclidean norm of all elements."""
+    return np.sqrt(np.sum(x * x))
+
+
 ADAMW: Kernel = {
     "h": lambda x: x.h,
     "t": lambda x: x.s.t + 1,
@@ -51,6 +57,28 @@ AMSGRAD: Kernel = {
     **ADAM,
     "v_hat": lambda x: np.maximum(x.s.v_max, x.v) / x.c2,
     "new_v_max": lambda x: np.maximum(x.s.v_max, x.v),
+}
+
+LAMB: Kernel = {
+    **ADAMW,
+    "p": lambda x: x.p,
+    "adam": lambda x: x.m_hat / x.denominator,
+    "update": lambda x: x.adam + x.h.weight_decay * x.p,
+    "p_norm": lambda x: norm(x.p),
+    "update_norm": lambda x: norm(x.update),
+    "ratio": lambda x: x.p_norm / (x.update_norm if x.update_norm > 0 else 1),
+    "new_p": lambda x: x.p - x.h.lr * (x.ratio * x.update),
+}
+
+LION: Kernel = {
+    "h": lambda x: x.h,
+    "g": lambda x: -x.g if x.h.maximize else x.g,
+    "c": lambda x: x.h.beta1 * x.s.m + (1 - x.h.beta1) * x.g,
+    "m": lambda x: x.h.beta2 * x.s.m + (1 - x.h.beta2) * x.g,
+    "direction": lambda x: np.sign(x.c),
+    "new_p": lambda x: x.p - x.h.lr * (x.direction + x.h.weight_decay * x.p),
+    "new_t": lambda x: x.s.t + 1,
+    "new_m": lambda x: x.m,
 }
 
 SGD: Kernel = {
@@ -86,6 +114,8 @@ KERNELS = {
     "adam": Home(ADAM, {}),
     "adamw": Home(ADAMW, {"decay": "before"}),
     "amsgrad": Home(AMSGRAD, {"bias_correction": "both"}),
+    "lamb": Home(LAMB, {}),
+    "lion": Home(LION, {}),
     "nesterov": Home(NESTEROV, {"form": "torch"}),
     "sgd": Home(SGD, {}),
 }
