@@ -24,7 +24,7 @@ class ContractBroken(AssertionError):
 
 _FAILURES = (ContractBroken, BackendFault, BackendRaised)
 # Seconds that may go into simplifying a failing case; a case that is not minimal still fails.
-SHRINKING = 5.0
+SHRINKING = 2.0
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from hypothesis import strategies as st
@@ -229,13 +230,31 @@ def run(
     )
     identified = told = ""
     if tally.failed and tally.worst is not None:
-        tried = [tally.worst_case, *_battery(capability)]
-        identified = identify(
-            backend, capability, tried, started=lambda case: started(case.to_json())
-        )
+        identified = _identified(backend, capability, tally.worst_case, started)
         told = identified or "no other known dialect or rule agrees with these outputs"
     seconds = time.perf_counter() - begin
     return result_of(capability, name, tally, seconds, identified=identified, told=told)
+
+
+# What the failing capabilities of a backend compute instead: it is the kernel's, not the check's.
+_IDENTIFIED: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()
+
+
+def _identified(
+    backend: Any, capability: Capability, failing: OptimizerCase, started: Callable[[Any], None]
+) -> str:
+    """The dialect or rule that a kernel agrees with on a failing case and on the battery."""
+    remembered = hasattr(type(backend), "__weakref__")
+    known = _IDENTIFIED.setdefault(backend, {}) if remembered else {}
+    key = check_id(capability, "")
+    if key not in known:
+        known[key] = identify(
+            backend,
+            capability,
+            [failing, *_battery(capability)],
+            started=lambda case: started(case.to_json()),
+        )
+    return known[key]
 
 
 def replay_case(

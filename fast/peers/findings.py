@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from truestep.fast.peers.eight_bit_findings import EIGHT_BIT_FINDINGS
 from truestep.fast.peers.finding import Finding
+from truestep.fast.peers.library_findings import LIBRARY_FINDINGS
 from truestep.fast.peers.schedule_findings import SCHEDULE_FINDINGS
 from truestep.fast.peers.torch_findings import TORCH_FINDINGS
 from truestep.fast.peers.torch_fused_findings import TORCH_FUSED_FINDINGS
@@ -15,6 +16,7 @@ __all__ = ["FINDINGS", "Finding"]
 
 FINDINGS: tuple[Finding, ...] = (
     *EIGHT_BIT_FINDINGS,
+    *LIBRARY_FINDINGS,
     *SCHEDULE_FINDINGS,
     *TORCH_FINDINGS,
     *TORCH_FUSED_FINDINGS,

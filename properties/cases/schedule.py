@@ -59,9 +59,10 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
         st.sampled_from((1, 1.3, 3, 5, 7)),
         st.integers(-5, 0),
     ),
-    "milestones": st.lists(st.integers(1, 60), min_size=1, max_size=5).map(
-        lambda found: tuple(sorted(found))
-    ),
+    # 0 and repeats on purpose: both are defined, and both go wrong.
+    "milestones": st.lists(
+        st.one_of(st.sampled_from((0, 5, 17)), st.integers(1, 60)), min_size=1, max_size=5
+    ).map(lambda found: tuple(sorted(found))),
     "pct_start": st.sampled_from((0.3, 0.25, 0.1, 0.45)),
     "power": st.sampled_from((0.5, 0.9, 1.0, 2.0, 3.0)),
     "shift": st.sampled_from((1.0, 10.0, 0.5, 3.7)),

@@ -6,9 +6,10 @@ from truestep.properties.museum.counter_faults import COUNTER, PRECISION, SPECIA
 from truestep.properties.museum.fault import Fault
 from truestep.properties.museum.line_faults import DECAY, EPS, MOMENTS
 from truestep.properties.museum.norm_faults import NORM, SIGN
+from truestep.properties.museum.schedule_faults import SCHEDULE, ScheduleFault
 from truestep.properties.museum.tensor_faults import GROUPS, MEMORY, MOMENTUM, TAIL
 
-FAULTS: dict[str, Fault] = dict(
+FAULTS: dict[str, Fault | ScheduleFault] = dict(
     sorted(
         {
             **COUNTER,
@@ -20,6 +21,7 @@ FAULTS: dict[str, Fault] = dict(
             **MOMENTUM,
             **NORM,
             **PRECISION,
+            **SCHEDULE,
             **SIGN,
             **SPECIAL,
             **TAIL,

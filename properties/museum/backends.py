@@ -5,11 +5,12 @@ from __future__ import annotations
 from truestep.properties.museum import FAULTS
 from truestep.properties.museum.fault import MuseumBackend
 from truestep.properties.museum.kernels import KERNELS
+from truestep.properties.museum.schedule_faults import ScheduleBackend
 
 
-def __getattr__(name: str) -> MuseumBackend:
+def __getattr__(name: str) -> MuseumBackend | ScheduleBackend:
     if name in FAULTS:
-        return MuseumBackend(FAULTS[name].rule, FAULTS[name])
+        return FAULTS[name].backend()
     if name in KERNELS:
         return MuseumBackend(name)
     raise AttributeError(f"the museum has no {name!r}")

@@ -34,6 +34,10 @@ class Fault:
     groups: Callable[[StepOne, Sequence[Group]], list[list[Stepped]]] | None = None
     computes: str = ""
 
+    def backend(self) -> MuseumBackend:
+        """A backend that computes with the fault."""
+        return MuseumBackend(self.rule, self)
+
 
 class MuseumBackend:
     """The float32 kernel of one rule, with a fault or, without one, correct."""

@@ -60,10 +60,10 @@ AMSGRAD: Kernel = {
 }
 
 LAMB: Kernel = {
-    **ADAMW,
+    **{name: line for name, line in ADAMW.items() if name != "new_p"},
     "p": lambda x: x.p,
     "adam": lambda x: x.m_hat / x.denominator,
-    "update": lambda x: x.adam + x.h.weight_decay * x.p,
+    "update": lambda x: x.m_hat / x.denominator + x.h.weight_decay * x.p,
     "p_norm": lambda x: norm(x.p),
     "update_norm": lambda x: norm(x.update),
     "ratio": lambda x: x.p_norm / (x.update_norm if x.update_norm > 0 else 1),

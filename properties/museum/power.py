@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from truestep.properties.museum import FAULTS
 from truestep.properties.museum.fault import MuseumBackend
 from truestep.properties.museum.kernels import KERNELS
+from truestep.properties.museum.schedule_faults import ScheduleBackend
 from truestep.properties.plan import Check, checks_of, run_check
 from truestep.properties.results import CheckResult
 
@@ -23,7 +24,7 @@ class Caught:
 def catch(name: str, *, level: str = "standard", seed: int = 0) -> Caught:
     """Run the checks on a planted fault, the expected one first, until one fails."""
     fault = FAULTS[name]
-    backend = MuseumBackend(fault.rule, fault)
+    backend = fault.backend()
     for check in _ordered(backend, fault.check):
         result = run_check(backend, check, level=level, seed=seed)
         if result.verdict in ("fail", "crashed"):
@@ -43,5 +44,5 @@ def rules() -> tuple[str, ...]:
     return tuple(KERNELS)
 
 
-def _ordered(backend: MuseumBackend, first: str) -> list[Check]:
+def _ordered(backend: MuseumBackend | ScheduleBackend, first: str) -> list[Check]:
     return sorted(checks_of(backend), key=lambda check: check.name != first)

@@ -21,8 +21,8 @@ def test_a_finding_reproduces(finding: Finding) -> None:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(finding.reproducer, finding.title, "exec"), {})
-    assert printed.getvalue().strip() == finding.actual
-    assert finding.actual != finding.expected
+    assert printed.getvalue().strip() == finding.actual.strip()
+    assert finding.actual.strip() != finding.expected.strip()
 
 
 def test_findings_are_told_apart() -> None:

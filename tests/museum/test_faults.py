@@ -6,8 +6,10 @@ from truestep.properties import exploration, optimizer_checks
 from truestep.properties.museum import FAULTS
 from truestep.properties.museum.kernels import KERNELS
 from truestep.properties.museum.power import catch, clear
+from truestep.properties.museum.schedule_faults import ScheduleFault
 from truestep.properties.runner import certify
 from truestep.reference.optimizers import OPTIMIZERS
+from truestep.reference.schedules import SCHEDULES
 
 BACKENDS = "truestep.properties.museum.backends"
 
@@ -54,6 +56,9 @@ def test_faults_are_told_apart() -> None:
     for name, fault in FAULTS.items():
         assert name.startswith(f"{fault.rule}_")
         assert fault.source
+        if isinstance(fault, ScheduleFault):
+            assert fault.rule in SCHEDULES
+            continue
         assert fault.rule in OPTIMIZERS
         unknown = set(fault.lines) - set(KERNELS[fault.rule].kernel)
         assert not unknown, f"{name} replaces lines that do not exist: {unknown}"

@@ -23,6 +23,7 @@ from truestep.properties.arithmetic.lift import converted
 from truestep.properties.arithmetic.profiles import ORACLE, PROFILES
 from truestep.properties.arithmetic.whole import Whole
 from truestep.properties.cases import schedule as cases
+from truestep.properties.museum.schedule_faults import SCHEDULE
 from truestep.properties.plan import checks_of, replay_check, run_check
 from truestep.properties.reference_backend import Backend as Reference
 from truestep.properties.results import CheckResult
@@ -63,65 +64,15 @@ def failures(backend: Any, *names: str, level: str = "smoke") -> dict[str, Check
     return {r.check: r for r in found if r.verdict in ("fail", "crashed")}
 
 
-def half_cosine(h: Any, t: float, T: float) -> float:
-    """From lr at 0 to min_lr at T."""
-    return h.min_lr + (h.lr - h.min_lr) * (1 + math.cos(math.pi * t / T)) / 2
-
-
-def by_subtraction(h: Any, t: int) -> float:
-    """Counts the place in the cycle in tenths of an epoch; subtracts a cycle at each restart."""
-    place, length, peak = 0.0, h.cycle_steps / 10, h.lr
-    for _ in range(t):
-        place += 0.1
-        if place >= length:
-            place, length, peak = place - length, length * h.growth, peak * h.decay
-    return half_cosine(converted(h, lambda k, x: peak if k == "lr" else x), place, length)
-
-
-def late_restart(h: Any, t: int) -> float:
-    """Restarts once the end of a cycle is passed, not when it is reached."""
-    i, start, length = 0, 0, h.cycle_steps
-    while t > start + length:
-        i, start, length = i + 1, start + length, length * h.growth
-    peak = max(h.lr * h.decay**i, h.min_lr)
-    return half_cosine(converted(h, lambda k, x: peak if k == "lr" else x), t - start, length)
-
-
-def by_logarithm(h: Any, t: int) -> float:
-    """Finds the cycle by a logarithm, which rounds down at some restarts."""
-    if h.growth == 1:
-        i = t // h.cycle_steps
-    else:
-        i = int(math.log(t / h.cycle_steps * (h.growth - 1) + 1, h.growth))
-    start = sum(h.cycle_steps * h.growth**k for k in range(i))
-    peak = max(h.lr * h.decay**i, h.min_lr)
-    length = h.cycle_steps * h.growth**i
-    return half_cosine(converted(h, lambda k, x: peak if k == "lr" else x), t - start, length)
-
-
-def changed(rule: str, **fields: Callable[[Any], Any]) -> Value:
-    """The reference with some of its hyperparameters changed."""
-    module = SCHEDULES[rule]
+def stateful() -> Value:
+    """A kernel that counts its own calls instead of reading the step."""
+    calls: list[int] = []
 
     def value(h: Any, t: int) -> float:
-        own = {name: getattr(h, name) for name in module.Hyper.__dataclass_fields__}
-        return float(module.value(module.Hyper(**own | {k: f(h) for k, f in fields.items()}), t))
+        calls.append(t)
+        return float(SCHEDULES["cosine"].value(h, len(calls) % 7))
 
     return value
-
-
-def shifted(rule: str, shift: int) -> Value:
-    """The reference at another step."""
-    return lambda h, t: float(SCHEDULES[rule].value(h, max(t + shift, 0)))
-
-
-def stateful(h: Any, t: int) -> float:
-    """Counts its own calls instead of reading the step."""
-    calls.append(t)
-    return float(SCHEDULES["cosine"].value(h, len(calls) % 7))
-
-
-calls: list[int] = []
 
 
 def own(rule: str, then: Callable[[Any, int, float], float]) -> Value:
@@ -129,139 +80,34 @@ def own(rule: str, then: Callable[[Any, int, float], float]) -> Value:
     return lambda h, t: then(h, t, float(SCHEDULES[rule].value(h, t)))
 
 
-# name: the rule, the kernel, a check that catches it, and what it is said to compute.
-FAULTS: dict[str, tuple[str, Value, str, str]] = {
-    "absolute floor": (
-        "exponential",
-        own("exponential", lambda h, t, x: max(x, 1e-8)),
-        "past_the_end",
-        "",
-    ),
-    "bounces": (
-        "cosine",
-        changed("cosine", after=lambda h: "bounce"),
-        "past_the_end",
-        "goes on along the cosine",
-    ),
-    "clock runs during the warm-up": (
-        "linear_warmup_cosine",
-        changed("linear_warmup_cosine", cosine=lambda h: "running"),
-        "values",
-        "the cosine runs from the start, hidden by the warm-up",
-    ),
-    "computes in float32": (
-        "power",
-        own("power", lambda h, t, x: float(np.float32(x))),
-        "values",
-        "",
-    ),
-    "counter in float32": (
-        "inverse_time",
-        lambda h, t: float(SCHEDULES["inverse_time"].value(h, int(np.float32(t)))),
-        "past_the_end",
-        "",
-    ),
-    "cycle by a logarithm": ("warm_restarts", by_logarithm, "values", ""),
-    "extrapolates": (
-        "linear",
-        lambda h, t: h.lr * (h.start_factor + (h.end_factor - h.start_factor) * t / h.total_steps),
-        "past_the_end",
-        "",
-    ),
-    "falls where it should rise": (
-        "linear",
-        changed("linear", start_factor=lambda h: h.end_factor, end_factor=lambda h: h.start_factor),
-        "values",
-        "",
-    ),
-    "floor ignored": ("cosine", changed("cosine", min_lr=lambda h: 0.0), "values", ""),
-    "horizon one longer": (
-        "cosine",
-        changed("cosine", total_steps=lambda h: h.total_steps + 1),
-        "values",
-        "cosine with total_steps +1",
-    ),
-    "horizon one shorter": (
-        "cosine",
-        changed("cosine", total_steps=lambda h: max(h.total_steps - 1, 1)),
-        "values",
-        "cosine with total_steps -1",
-    ),
-    "milestone late": (
-        "multi_step",
-        changed("multi_step", boundary=lambda h: "after"),
-        "values",
-        "a milestone acts one step late",
-    ),
-    "negative past the end": (
-        "polynomial",
-        own("polynomial", lambda h, t, x: x if t <= h.total_steps else -x),
-        "law:stays_between_its_extremes",
-        "",
-    ),
-    "not a number": ("power", own("power", lambda h, t, x: math.nan if t > 9 else x), "values", ""),
-    "one step early": (
-        "noam",
-        shifted("noam", 1),
-        "values",
-        "noam one step early",
-    ),
-    "one step late": (
-        "warmup_stable_decay",
-        shifted("warmup_stable_decay", -1),
-        "values",
-        "one step late",
-    ),
-    "peak of the next cycle": (
-        "warm_restarts",
-        late_restart,
-        "values",
-        "",
-    ),
-    "power of the step instead": (
-        "cosine",
-        lambda h, t: float(
-            SCHEDULES["polynomial"].value(
-                SCHEDULES["polynomial"].Hyper(h.lr, h.min_lr, h.total_steps), t
-            )
+# Every planted fault of a schedule is in the museum; here, one for each law and kind of failure.
+@pytest.mark.parametrize(
+    ("rule", "value", "check"),
+    [
+        ("cosine", stateful(), "law:depends_on_the_step_alone"),
+        ("power", own("power", lambda h, t, x: x + 1e-9), "law:scales_with_the_learning_rate"),
+        ("power", own("power", lambda h, t, x: math.nan if t > 9 else x), "values"),
+        ("power", own("power", lambda h, t, x: -x), "law:stays_between_its_extremes"),
+        ("noam", own("noam", lambda h, t, x: x * (1 + t % 2)), "law:monotone_within_phases"),
+        (
+            "inverse_sqrt",
+            own("inverse_sqrt", lambda h, t, x: x / 2 if t >= h.warmup_steps else x),
+            "law:continuous_within_phases",
         ),
-        "values",
-        "polynomial",
-    ),
-    "remembers": ("cosine", stateful, "law:depends_on_the_step_alone", ""),
-    "restarts by subtraction": ("warm_restarts", by_subtraction, "values", ""),
-    "staircase": (
-        "exponential",
-        changed("exponential", steps=lambda h: "staircase"),
-        "values",
-        "shrinks by gamma every step_size steps",
-    ),
-    "warm-up from one": (
-        "linear_warmup_cosine",
-        changed("linear_warmup_cosine", warmup=lambda h: "from_one"),
-        "values",
-        "(t + 1) / warmup_steps",
-    ),
-}
-
-
-@pytest.mark.parametrize("fault", sorted(FAULTS))
-def test_a_planted_fault_is_caught_and_named(fault: str) -> None:
-    """The named check fails at level standard; where a reading explains the values, it is told."""
-    rule, value, check, told = FAULTS[fault]
-    backend = kernel(rule, value)
-    chosen = next(c for c in checks_of(backend) if c.name == check)
-    result = run_check(backend, chosen, level="standard", seed=0)
-    assert result.verdict == "fail", fault
-    assert told in result.identified
-    assert (not told) <= (result.identified == "")
+    ],
+)
+def test_a_fault_is_caught_by_the_law_it_breaks(rule: str, value: Value, check: str) -> None:
+    """The message names the law, and a snippet runs the case again."""
+    result = failures(kernel(rule, value), check, level="standard")[check]
+    assert result.verdict == "fail"
     assert f"schedule/{rule}/float64/{check}" in result.message
+    assert ("the law: " in result.message) == check.startswith("law:")
     json.dumps(result.to_json(), allow_nan=False)
 
 
 def test_a_failure_can_be_replayed() -> None:
     """The recorded case fails again, at the same step, and passes on the reference."""
-    backend = kernel("cosine", FAULTS["horizon one longer"][1])
+    backend = SCHEDULE["cosine_horizon_one_longer"].backend()
     check = next(c for c in checks_of(backend) if c.name == "values")
     worst = run_check(backend, check, level="standard", seed=0).worst
     assert worst is not None
