@@ -9,22 +9,19 @@ from truestep.properties.museum.norm_faults import NORM, SIGN
 from truestep.properties.museum.schedule_faults import SCHEDULE, ScheduleFault
 from truestep.properties.museum.tensor_faults import GROUPS, MEMORY, MOMENTUM, TAIL
 
-FAULTS: dict[str, Fault | ScheduleFault] = dict(
-    sorted(
-        {
-            **COUNTER,
-            **DECAY,
-            **EPS,
-            **GROUPS,
-            **MEMORY,
-            **MOMENTS,
-            **MOMENTUM,
-            **NORM,
-            **PRECISION,
-            **SCHEDULE,
-            **SIGN,
-            **SPECIAL,
-            **TAIL,
-        }.items()
-    )
-)
+_UNSORTED: dict[str, Fault | ScheduleFault] = {
+    **COUNTER,
+    **DECAY,
+    **EPS,
+    **GROUPS,
+    **MEMORY,
+    **MOMENTS,
+    **MOMENTUM,
+    **NORM,
+    **PRECISION,
+    **SCHEDULE,
+    **SIGN,
+    **SPECIAL,
+    **TAIL,
+}
+FAULTS = dict(sorted(_UNSORTED.items()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from truestep.properties.museum.fault import Fault
@@ -101,5 +103,5 @@ SIGN = {
 }
 
 
-def _row_norms(x: np.ndarray) -> np.ndarray:
+def _row_norms(x: Any) -> Any:
     return np.sqrt(np.sum(x * x, axis=-1, keepdims=True)) if x.ndim else np.abs(x)

@@ -128,7 +128,7 @@ def _cosine_unguarded(h: Any, t: int, last: float) -> float:
     T = h.total_steps
     above = 1 + math.cos(math.pi * (t + 1) / T)
     below = 1 + math.cos(math.pi * t / T)
-    return float(np.divide(above, below)) * (last - h.min_lr) + h.min_lr
+    return float(np.divide(above, below) * (last - h.min_lr) + h.min_lr)
 
 
 def _line_beyond(h: Any, t: int) -> float:

@@ -25,7 +25,7 @@ def test_a_seed_is_one_case_for_ever() -> None:
 
 
 def test_pairs_of_choices_occur_together() -> None:
-    """Of a few hundred cases every pair of count and layout, and of count and kind, is among them."""
+    """Of a few hundred cases every pair of count and layout, and of count and kind, occurs."""
     slots = [s for case in _cases("sgd", 400) for group in case.groups for s in group.slots]
     assert {(s.t, s.grad.layout) for s in slots} == set(itertools.product(COUNTS, LAYOUTS))
     assert {(s.t, s.grad.kind) for s in slots} == set(itertools.product(COUNTS, KINDS))
