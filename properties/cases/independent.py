@@ -37,7 +37,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "initial_total": (0.0, 0.1),
     "initial_v": (0.0, 1.0),
     "lambd": (1e-4, 1e-2, 0.7),
-    "lr": _DECADES,
+    "lr": (*_DECADES, 0.0, 0.0),
     "lr_decay": (0.0, 1e-3, 0.3),
     "maximize": (False, True),
     "momentum": (0.9, 0.0, 0.5, 0.99, 0.3),

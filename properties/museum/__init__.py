@@ -6,10 +6,11 @@ from truestep.properties.museum.counter_faults import COUNTER, PRECISION, SPECIA
 from truestep.properties.museum.fault import Fault
 from truestep.properties.museum.line_faults import DECAY, EPS, MOMENTS
 from truestep.properties.museum.norm_faults import NORM, SIGN
+from truestep.properties.museum.quantizer_faults import QUANTIZER, QuantizerFault
 from truestep.properties.museum.schedule_faults import SCHEDULE, ScheduleFault
 from truestep.properties.museum.tensor_faults import GROUPS, MEMORY, MOMENTUM, TAIL
 
-_UNSORTED: dict[str, Fault | ScheduleFault] = {
+_UNSORTED: dict[str, Fault | QuantizerFault | ScheduleFault] = {
     **COUNTER,
     **DECAY,
     **EPS,
@@ -19,6 +20,7 @@ _UNSORTED: dict[str, Fault | ScheduleFault] = {
     **MOMENTUM,
     **NORM,
     **PRECISION,
+    **QUANTIZER,
     **SCHEDULE,
     **SIGN,
     **SPECIAL,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from truestep.properties.museum import FAULTS
 from truestep.properties.museum.fault import MuseumBackend
 from truestep.properties.museum.kernels import KERNELS
+from truestep.properties.museum.quantizer_faults import QuantizerBackend
 from truestep.properties.museum.schedule_faults import ScheduleBackend
 
 
-def __getattr__(name: str) -> MuseumBackend | ScheduleBackend:
+def __getattr__(name: str) -> MuseumBackend | QuantizerBackend | ScheduleBackend:
     if name in FAULTS:
         return FAULTS[name].backend()
     if name in KERNELS:

@@ -37,7 +37,7 @@ EPS = {
         "eps",
         "lr folded into the denominator: nan where lr is zero",
         "pytorch/pytorch#186444",
-        check="law:params_unchanged_when_lr_is_zero",
+        check="combinations",
         lines={
             "denominator": lambda x: (
                 np.sqrt(x.v_hat) / np.float32(x.h.lr) + np.float32(x.h.eps) / np.float32(x.h.lr)

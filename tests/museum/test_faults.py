@@ -6,9 +6,16 @@ from truestep.properties import exploration, optimizer_checks
 from truestep.properties.museum import FAULTS
 from truestep.properties.museum.kernels import KERNELS
 from truestep.properties.museum.power import catch, clear
+from truestep.properties.museum.quantizer_faults import (
+    PIECES,
+    QuantizerBackend,
+    QuantizerFault,
+)
 from truestep.properties.museum.schedule_faults import ScheduleFault
+from truestep.properties.plan import checks_of, run_check
 from truestep.properties.runner import certify
 from truestep.reference.optimizers import OPTIMIZERS
+from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.schedules import SCHEDULES
 
 BACKENDS = "truestep.properties.museum.backends"
@@ -30,7 +37,7 @@ def test_every_fault_is_caught_by_the_expected_check(
     assert result is not None, f"{FAULTS[name].description}: every check passes"
     assert result.check == FAULTS[name].check
     assert result.verdict == "fail"
-    assert "reproduce:" in result.message
+    assert "reproduce:" in result.message or result.contract == "statistical"
 
 
 @pytest.mark.parametrize("name", [n for n, fault in FAULTS.items() if fault.computes])
@@ -50,6 +57,15 @@ def test_the_correct_kernels_pass_every_check(rule: str) -> None:
         assert result.verdict == "pass", result.message
 
 
+@pytest.mark.parametrize("rule", ["bfloat16", "dynamic_8bit"])
+def test_the_correct_quantizers_pass_every_check(rule: str) -> None:
+    """No check raises a false alarm on the quantizers that the faults are planted in."""
+    backend = QuantizerBackend(rule)
+    for check in checks_of(backend):
+        result = run_check(backend, check, level="standard", seed=3)
+        assert result.verdict == "pass", result.message
+
+
 def test_faults_are_told_apart() -> None:
     """Each fault says what it is, where such a fault was found, and in which rule it is planted."""
     told = {(fault.rule, fault.description) for fault in FAULTS.values()}
@@ -59,6 +75,10 @@ def test_faults_are_told_apart() -> None:
         assert fault.source
         if isinstance(fault, ScheduleFault):
             assert fault.rule in SCHEDULES
+            continue
+        if isinstance(fault, QuantizerFault):
+            assert fault.rule in QUANTIZERS
+            assert set(fault.pieces) <= set(PIECES)
             continue
         assert fault.rule in OPTIMIZERS
         unknown = set(fault.lines) - set(KERNELS[fault.rule].kernel)
