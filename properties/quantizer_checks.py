@@ -158,6 +158,9 @@ def codes_unchanged_when_scaled_by_a_power_of_two(
     sizes = np.abs(x[np.isfinite(x) & (x != 0)])
     if not np.all(np.isfinite(x)) or np.any(sizes < 2.0**-100) or np.any(sizes > 2.0**100):
         return
+    floor = hyper.absmax_floor
+    if floor > 0 and np.any(subject.rule.block_absmax(hyper, x.astype(np.float64)) <= floor):
+        return  # a floor does not scale
     image = subject.encode(hyper, 4 * x)
     yield "code", agreement(image.code, out.code, None)
     yield "absmax", agreement(image.stored["absmax"], 4 * out.stored["absmax"], None)

@@ -5,7 +5,7 @@ torchao quantizes tensors of whole blocks only; tensors are extended by zeros to
 then cut again, which changes neither a block's largest magnitude nor an element's step. Empty
 tensors, of which it keeps no quantized state, do not reach it.
 The step is single_param_adam, which torchao compiles; "eager" runs it uncompiled. Functions of the
-counter are float32. lr is a float32 tensor.
+counter are float32, and so are those of lr, which has to be a tensor.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Backend:
             Capability(
                 kind="optimizer",
                 rule="adamw_8bit",
-                arithmetic="capturable_float32",
+                arithmetic="float32_hyper",
                 dialect={**shared, "decay": "before"},
                 fixed={"absmax_floor": FLOOR, "maximize": False},
                 variant="eager",
