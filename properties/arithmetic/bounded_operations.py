@@ -28,11 +28,11 @@ def meet(a: Bounded, b: Bounded) -> tuple[Bounded, Bounded]:
 def rounded(a: Bounded, target: Format) -> Bounded:
     """Scalar a in the target format: one rounding unless it is representable for certain."""
     if target.u <= a.format.u:
-        return _with(a, a.v, a.e, format=target, nonnegative=a.nonnegative)
+        return _with(a, a.v, a.e, format=target, nonnegative=a.nonnegative, reach=a.reach)
     exactly = (a.e == 0) & target.represents(a.v)
     e = np.where(exactly, 0.0, a.e + target.u * (np.abs(a.v) + a.e) + target.eta)
     e = np.where(np.isfinite(a.v) & ~(np.abs(a.v) + e <= target.largest), np.inf, e)
-    return _with(a, a.v, e, format=target, nonnegative=a.nonnegative)
+    return _with(a, a.v, e, format=target, nonnegative=a.nonnegative, reach=a.reach)
 
 
 def _with(a: Bounded, v: Float, e: Float, **changes: Any) -> Bounded:
