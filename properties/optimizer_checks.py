@@ -30,7 +30,7 @@ from truestep.properties.dialects import identify, in_words
 from truestep.properties.exploration import Tally, explore, run_all
 from truestep.properties.laws import checks as laws
 from truestep.properties.laws.laws import LAWS
-from truestep.properties.results import CheckResult, Verdict
+from truestep.properties.results import CheckResult, Verdict, check_id
 from truestep.properties.stepping import Judged, lockstep
 from truestep.reference.optimizers import OPTIMIZERS
 
@@ -298,12 +298,6 @@ def _battery(capability: Capability) -> list[OptimizerCase]:
         )
         out.append(OptimizerCase(groups=(GroupCase(hyper, (slot,)),), steps=3))
     return out
-
-
-def check_id(capability: Capability, name: str) -> str:
-    """The id of a check: kind/rule/format/variant/check without the empty parts."""
-    parts = (capability.kind, capability.rule, capability.format, capability.variant, name)
-    return "/".join(part for part in parts if part)
 
 
 def result_of(

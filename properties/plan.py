@@ -15,7 +15,7 @@ from truestep.properties import (
     schedule_checks,
     theorem_checks,
 )
-from truestep.properties.results import CheckResult, Verdict
+from truestep.properties.results import CheckResult, Verdict, check_id
 
 LEVELS = ("smoke", "standard", "deep")
 
@@ -67,7 +67,7 @@ def checks_of(backend: Any) -> list[Check]:
     """Every check of a backend, in the order of its capabilities, and then the theorems."""
     capabilities = backend.capabilities()
     return [
-        Check(optimizer_checks.check_id(capability, name), capability, name)
+        Check(check_id(capability, name), capability, name)
         for capability in capabilities
         if capability.kind in KINDS
         for name in KINDS[capability.kind].names(capability)

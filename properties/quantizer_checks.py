@@ -20,7 +20,7 @@ from truestep.properties.cases.quantizer import QuantizerCase, values
 from truestep.properties.cases.tensors import EXTREMES, KINDS, specs
 from truestep.properties.contracts import SLACK, Judgement, agreement, membership
 from truestep.properties.exploration import Tally, explore, run_all
-from truestep.properties.results import CheckResult, Verdict
+from truestep.properties.results import CheckResult, Verdict, check_id
 from truestep.properties.stepping import BackendFault, Judged, backend_call
 from truestep.reference.quantizers import QUANTIZERS
 
@@ -303,9 +303,8 @@ def _result(capability: Capability, name: str, tally: Tally, seconds: float) -> 
         verdict = "crashed" if tally.crashed else "fail"
     else:
         verdict = "pass" if tally.judged else "not_judged"
-    parts = (capability.kind, capability.rule, capability.format, capability.variant, name)
     return CheckResult(
-        id="/".join(part for part in parts if part),
+        id=check_id(capability, name),
         kind=capability.kind,
         rule=capability.rule,
         check=name,
@@ -371,8 +370,7 @@ def _message(capability: Capability, name: str, tally: Tally) -> str:
         law = _laws(capability)[name.removeprefix("law:")]
         lines.append(f"  the law: {(law.__doc__ or '').strip()}")
     if tally.worst_case is not None:
-        parts = (capability.kind, capability.rule, capability.format, capability.variant, name)
-        check = "/".join(part for part in parts if part)
+        check = check_id(capability, name)
         lines += [
             "  reproduce:",
             "    from truestep.properties.replay import case",

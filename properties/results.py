@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from truestep.fast.protocol import Capability
+
 Verdict = Literal["pass", "fail", "unsupported", "not_judged", "crashed", "not_run"]
 
 # Upper edges of the utilisation histogram; one more bin holds everything above the last edge.
@@ -60,3 +62,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value
+
+
+def check_id(capability: Capability, name: str) -> str:
+    """The id of a check: kind/rule/format/variant/check without the empty parts."""
+    parts = (capability.kind, capability.rule, capability.format, capability.variant, name)
+    return "/".join(part for part in parts if part)

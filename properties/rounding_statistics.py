@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from truestep.properties.results import CheckResult, Verdict
+from truestep.properties.results import CheckResult, Verdict, check_id
 
 # The probability that a faithful kernel fails one check: small beside a million runs. It is shared
 # among the tests of the check (Bonferroni).
@@ -38,9 +38,8 @@ def run(subject: Any, name: str, seed: int) -> CheckResult:
             f"law, fails below {limit:.3g} (false-alarm probability of the check {FALSE_ALARM:g})"
         )
     capability = subject.capability
-    parts = (capability.kind, capability.rule, capability.format, capability.variant, name)
     return CheckResult(
-        id="/".join(part for part in parts if part),
+        id=check_id(capability, name),
         kind=capability.kind,
         rule=capability.rule,
         check=name,

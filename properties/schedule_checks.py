@@ -19,7 +19,7 @@ from truestep.properties.cases.schedule import ScheduleCase
 from truestep.properties.contracts import SLACK, Judgement
 from truestep.properties.dialects import departures, first_that_agrees, in_words
 from truestep.properties.exploration import Tally, explore, run_all
-from truestep.properties.results import CheckResult, Verdict
+from truestep.properties.results import CheckResult, Verdict, check_id
 from truestep.properties.schedule_laws import LAWS, Subject
 from truestep.properties.stepping import BackendFault, BackendRaised, Judged
 from truestep.reference.schedules import SCHEDULES
@@ -287,12 +287,6 @@ def _extra(backend: Any, capability: Capability) -> dict[str, Any]:
             ],
         },
     }
-
-
-def check_id(capability: Capability, name: str) -> str:
-    """The id of a check: kind/rule/format/variant/check without the empty parts."""
-    parts = (capability.kind, capability.rule, capability.format, capability.variant, name)
-    return "/".join(part for part in parts if part)
 
 
 def _result(
