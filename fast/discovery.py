@@ -21,34 +21,48 @@ ENTRY_POINT_GROUP = "truestep.backends"
 
 # Works from a source tree too, where no entry point is registered.
 BUILTIN: dict[str, str] = {
+    "apollo_torch": "truestep.fast.peers.apollo_torch_peer:Backend",
     "bitsandbytes": "truestep.fast.peers.bitsandbytes_peer:Backend",
     "cpu": "truestep.fast.cpu:Backend",
     "cuda": "truestep.fast.cuda:Backend",
     "cuda_on_cpu": "truestep.fast.cuda_on_cpu:Backend",
+    "galore_torch": "truestep.fast.peers.galore_torch_peer:Backend",
+    "keras": "truestep.fast.peers.keras_peer:Backend",
+    "lion_pytorch": "truestep.fast.peers.lion_pytorch_peer:Backend",
     "ml_dtypes": "truestep.fast.peers.torch_casts:MlDtypesCasts",
     "optax": "truestep.fast.peers.optax_peer:Backend",
     "reference": "truestep.properties.reference_backend:Backend",
+    "schedulefree": "truestep.fast.peers.schedulefree_peer:Backend",
     "torch": "truestep.fast.peers.torch_optim:Backend",
     "torchao": "truestep.fast.peers.torchao_peer:Backend",
+    "transformers": "truestep.fast.peers.transformers_peer:Backend",
 }
 
 # Modules without which a builtin cannot run; only looked for, never imported, by available().
 REQUIRES: dict[str, tuple[str, ...]] = {
+    "apollo_torch": ("torch", "apollo_torch"),
     "bitsandbytes": ("torch", "bitsandbytes"),
     "cpu": ("truestep.fast._core",),
     "cuda": ("cupy",),
     "cuda_on_cpu": (),
+    "galore_torch": ("torch", "galore_torch"),
+    "keras": ("torch", "keras"),
+    "lion_pytorch": ("torch", "lion_pytorch"),
     "ml_dtypes": ("ml_dtypes",),
     "optax": ("jax", "optax"),
     "reference": (),
+    "schedulefree": ("torch", "schedulefree"),
     "torch": ("torch",),
     "torchao": ("torch", "torchao"),
+    "transformers": ("torch", "transformers"),
 }
 
 METHODS: dict[str, tuple[str, ...]] = {
+    "minimizer": ("minimizer_step",),
     "optimizer": ("optimizer_step",),
     "quantizer": ("encode", "decode"),
     "schedule": ("schedule_values",),
+    "training": ("training_piece",),
 }
 
 LEVELS = ("smoke", "standard", "deep")
@@ -168,8 +182,14 @@ def _check_capability(where: str, capability: Any) -> None:
 
 def rule_table(kind: str) -> Mapping[str, Any]:
     """The reference's table of rules of a kind: name to module."""
-    package = importlib.import_module(f"truestep.reference.{kind}s")
-    table: Mapping[str, Any] = getattr(package, f"{kind}s".upper())
+    if kind == "minimizer":
+        functions: Mapping[str, Any] = importlib.import_module(
+            "truestep.reference.optimizers"
+        ).FROM_FUNCTION
+        return functions
+    name = kind if kind == "training" else f"{kind}s"
+    package = importlib.import_module(f"truestep.reference.{name}")
+    table: Mapping[str, Any] = getattr(package, name.upper())
     return table
 
 

@@ -7,9 +7,9 @@ never to be written: an adapter whose kernel works in place copies first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,8 @@ FARTHEST = 2**31 - 2
 class Capability:
     """One thing a backend can do.
 
-    kind: "optimizer", "quantizer" or "schedule". rule: the reference's name ("adamw").
+    kind: "minimizer", "optimizer", "quantizer", "schedule" or "training". rule: the reference's
+    name ("adamw").
     dialect: the choices that differ from the reference's defaults ({"decay": "before"}).
     format: format of parameters and gradients ("float32"). arithmetic: name of a declared profile
     of ``truestep.properties.arithmetic`` ("ieee_float32"), or an Arithmetic. variant: the
@@ -32,8 +33,11 @@ class Capability:
     cannot vary ({"eps": 0.0}). level: the least thorough level at which it is run ("smoke",
     "standard", "deep"), for variants that are slow to start. recursive: of a schedule that computes
     every value from the last one; each is judged from the backend's own last value. reach: the last
-    step that a schedule is asked for, where every step on the way has to be made. For a schedule,
-    format is that of the value, and of arithmetic only hyper and counter count.
+    step that a schedule is asked for, where every step on the way has to be made, or an optimizer
+    whose counter ends. For a schedule, format is that of the value, and of arithmetic only hyper
+    and counter count. shapes: the tensors that the implementation takes: "any", "nonempty" or
+    "matrices" (none of them empty). single: it takes one tensor in one group a call, as where all
+    tensors of a model share an estimate.
     """
 
     kind: str
@@ -46,6 +50,8 @@ class Capability:
     level: str = "smoke"
     recursive: bool = False
     reach: int = FARTHEST
+    shapes: Literal["any", "nonempty", "matrices"] = "any"
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +59,13 @@ class Slot:
     """One parameter tensor before a step: param and grad of one shape, and the state by name.
 
     state: the fields of the reference's State ({"t": 3, "m": array, "v": array}); t is the number
-    of steps already made.
+    of steps already made. inputs: what the rule takes besides the gradient, by name: its INPUTS.
     """
 
     param: Array
     grad: Array
     state: Mapping[str, Any]
+    inputs: Mapping[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,25 @@ class OptimizerBackend(Backend, Protocol):
         ...
 
 
+class MinimizerBackend(Backend, Protocol):
+    """A backend that offers capabilities of kind "minimizer": rules that evaluate the function."""
+
+    def minimizer_step(
+        self,
+        capability: Capability,
+        hyper: Any,
+        param: Array,
+        state: Mapping[str, Any],
+        function: Callable[[Array], tuple[Any, Array]],
+    ) -> Stepped:
+        """One step on one tensor.
+
+        function maps an array of param's shape and format to its value, a scalar of that format,
+        and its gradient, an array like its argument. It may be called any number of times.
+        """
+        ...
+
+
 class QuantizerBackend(Backend, Protocol):
     """A backend that offers capabilities of kind "quantizer"."""
 
@@ -123,6 +149,21 @@ class ScheduleBackend(Backend, Protocol):
 
         steps ascend without repeats. Every call describes a run of its own, from step 0 on. Where
         the dialect promises an error past the end, a ValueError.
+        """
+        ...
+
+
+class TrainingBackend(Backend, Protocol):
+    """A backend that offers capabilities of kind "training"."""
+
+    def training_piece(
+        self, capability: Capability, hyper: Any, inputs: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """The outputs of the reference's run on these inputs, by name.
+
+        inputs: by name, as the reference's INPUTS say; numbers are Python floats, counts integers.
+        Outputs alike: tensors in the format that they came in, or in the capability's; flags as
+        bool. What the reference calls OPTIONAL may be absent.
         """
         ...
 

@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.sampled import FALSE_ALARM
 from truestep.properties.results import HISTOGRAM_EDGES
+
+Float = NDArray[np.float64]
 
 # Largest passing utilisation. An algebraically equivalent order of evaluation may cost one more
 # rounding per operation than the written one (a product with a reciprocal instead of a quotient),
@@ -59,6 +63,73 @@ def judge(got: NDArray[Any], expected: Bounded, oracle: Bounded) -> Judgement:
     return _verdict(got, v, bound, judged, float(np.max(share, where=judged, initial=0.0)))
 
 
+# Largest part of a tensor's scale to which errors are taken for linear in the roundings, and so for
+# normal: an inverse of what is known to a quarter errs by a third.
+_LINEAR = 0.25
+
+
+def judge_sampled(got: NDArray[Any], sampled: Float, oracle: Float) -> Judgement:
+    """Judge got by replicates, in rows 1 onwards, of the value in row 0.
+
+    sampled: rows of the reference's evaluation in the backend's arithmetic; oracle: the same in
+    float64. Two statistics, each over what it may reach with probability FALSE_ALARM if the kernel
+    errs as the replicates do, with normal errors: every element's error over the root mean square
+    of the replicates' (Student's t with as many degrees of freedom as replicates, over all
+    elements), and the whole tensor's root mean square over theirs (Fisher's F; its degrees of
+    freedom are the replicates' effective number of independent errors, (tr C)^2 / |C|_F^2 of their
+    covariance C). An element whose replicates stray by as much as the tensor's scale, or do not
+    agree on whether it is finite, is not judged; one on which all agree exactly is due exactly.
+    """
+    value = sampled[0]
+    if got.shape != value.shape:
+        raise ValueError(f"got shape {got.shape}, expected {value.shape}")
+    x = got.astype(np.float64)
+    with np.errstate(all="ignore"):
+        strayed, own = sampled[1:] - value, oracle[1:] - oracle[0]
+        kernels, oracles = _root_mean_square(strayed), _root_mean_square(own)
+        spread = np.hypot(kernels, oracles)
+        count = len(strayed)
+        elements = max(1, int(np.count_nonzero(spread > 0)))
+        factor = float(stats.t.isf(FALSE_ALARM / (2 * elements), count))
+        scale = np.max(np.abs(value), where=np.isfinite(value), initial=0.0)
+        same = np.all((sampled == value) | (np.isnan(sampled) & np.isnan(value)), axis=0)
+        known = np.isfinite(value) & np.all(np.isfinite(sampled), axis=0)
+        bound = np.where(known & (factor * spread <= _LINEAR * scale), factor * spread, np.inf)
+        bound = np.where(same & ~(known & (spread > 0)), 0.0, bound)
+        share = np.where(spread > 0, oracles / spread, 0.0)
+    judged = ~np.isinf(bound)
+    together = judged & (bound > 0) & np.isfinite(x)
+    if np.any(together):
+        error, strays = x[together] - value[together], strayed[:, together]
+        whole = _whole(error, spread[together], strays)
+        # The tensor's own verdict is one more factor on its elements' bounds.
+        worst = float(np.max(np.abs(error) / bound[together]))
+        if whole > worst > 0:
+            bound = np.where(together, bound * (worst / whole), bound)
+    oracle_fraction = float(np.max(share, where=judged & np.isfinite(share), initial=0.0))
+    return _verdict(x, value, bound, judged, oracle_fraction)
+
+
+def _root_mean_square(rows: Float) -> Float:
+    """Over the rows; squares of the smallest numbers would vanish."""
+    unit = np.max(np.abs(rows), axis=0)
+    safe = np.where(unit > 0, unit, 1.0)
+    return np.asarray(unit * np.sqrt(np.mean((rows / safe) ** 2, axis=0)))
+
+
+def _whole(error: Float, spread: Float, strayed: Float) -> float:
+    """The utilisation of a tensor as a whole: its error's norm over what the replicates allow."""
+    unit = float(np.max(spread))
+    error, spread, strayed = error / unit, spread / unit, strayed / unit
+    count = len(strayed)
+    gram = strayed @ strayed.T
+    square = float(np.mean(gram[~np.eye(count, dtype=bool)] ** 2))
+    trace = float(np.mean(np.diagonal(gram))) ** 2
+    freedom = float(np.clip(trace / square, 1.0, strayed.shape[1])) if square > 0 else 1.0
+    factor = float(np.sqrt(stats.f.isf(FALSE_ALARM, freedom, count * freedom)))
+    return float(np.linalg.norm(error) / (factor * np.linalg.norm(spread)))
+
+
 def agreement(
     left: NDArray[Any], right: NDArray[Any], bound: NDArray[np.float64] | None
 ) -> Judgement:
@@ -84,6 +155,12 @@ def membership(code: NDArray[Any], low: NDArray[Any], high: NDArray[Any], codes:
     return _verdict(x, due, np.zeros(x.shape), judged, 0.0)
 
 
+def not_judged(size: int) -> Judgement:
+    """The record of a tensor of so many elements about which nothing is certain."""
+    empty = np.zeros(len(HISTOGRAM_EDGES) + 1, dtype=np.int64)
+    return Judgement(size, 0, None, None, np.nan, np.nan, np.nan, 0.0, empty)
+
+
 def _verdict(got: Any, due: Any, bound: Any, judged: Any, oracle_fraction: float) -> Judgement:
     x, v = got.astype(np.float64), np.asarray(due)
     with np.errstate(all="ignore"):
@@ -94,8 +171,7 @@ def _verdict(got: Any, due: Any, bound: Any, judged: Any, oracle_fraction: float
         ratio = np.where(np.isnan(ratio), np.inf, ratio)
     count = int(np.count_nonzero(judged))
     if not count:
-        empty = np.zeros(len(HISTOGRAM_EDGES) + 1, dtype=np.int64)
-        return Judgement(x.size, 0, None, None, np.nan, np.nan, np.nan, 0.0, empty)
+        return not_judged(x.size)
     ratio = np.where(judged, ratio, -1.0)
     flat = int(np.argmax(ratio))
     index = tuple(int(i) for i in np.unravel_index(flat, x.shape))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from truestep.fast.protocol import Capability, Group
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import format_named
+from truestep.properties.cases.fitting import fitted
 from truestep.properties.cases.hypers import hypers
 from truestep.properties.cases.independent import independent_cases
 from truestep.properties.cases.optimizer import (
@@ -95,7 +96,19 @@ def _with_every_extreme(slot: SlotCase) -> SlotCase:
 
 
 def _full_range(capability: Capability) -> Cases:
-    slot = slots(shapes=((33,), (64,)), kinds=("bits",), param_kinds=("bits",))
+    if OPTIMIZERS[capability.rule].ELEMENTWISE:
+        slot = slots(shapes=((33,), (64,)), kinds=("bits",), param_kinds=("bits",))
+    else:
+        # Sums of squares leave the range unless all numbers stay within the root of it.
+        most = int(np.log10(format_named(capability.format).largest) / 2) - 3
+        widest = (-max(most, 0), max(most, 0))
+        slot = slots(
+            shapes=((33,), (64,), (5, 8)),
+            kinds=("spread",),
+            param_kinds=("spread",),
+            grads=widest,
+            params=widest,
+        )
     return _with(capability, slot, max_groups=1, max_slots=1)
 
 
@@ -161,7 +174,9 @@ FAMILIES = {
         {"smoke": 3, "standard": 15, "deep": 1000},
     ),
     "full_range": Family(
-        "random bit patterns", _full_range, {"smoke": 2, "standard": 8, "deep": 300}
+        "random bit patterns, or the widest range in which squares can be summed",
+        _full_range,
+        {"smoke": 2, "standard": 8, "deep": 300},
     ),
     "large": Family(
         "tensors beyond the sizes where kernels go parallel",
@@ -222,7 +237,7 @@ def run(
         return result_of(capability, name, tally, time.perf_counter() - begin)
     family = FAMILIES[name]
     tally = explore(
-        family.strategy(capability),
+        family.strategy(capability).map(lambda case: fitted(case, capability)),
         lambda case, t: _run_case(backend, capability, case, t),
         examples=family.examples[level],
         seed=seed,
@@ -296,7 +311,8 @@ def _battery(capability: Capability) -> list[OptimizerCase]:
             history=min(t, 3),
             past=i % 3 - 1,
         )
-        out.append(OptimizerCase(groups=(GroupCase(hyper, (slot,)),), steps=3))
+        case = OptimizerCase(groups=(GroupCase(hyper, (slot,)),), steps=3)
+        out.append(fitted(case, capability))
     return out
 
 
@@ -327,7 +343,7 @@ def result_of(
         dialect=dict(capability.dialect),
         format=capability.format,
         variant=capability.variant,
-        contract="law" if name.startswith(laws.PREFIX) else "bounded",
+        contract=_contract(capability, name),
         verdict=verdict,
         examples=tally.examples,
         judged_fraction=tally.judged / tally.elements if tally.elements else 0.0,
@@ -339,6 +355,12 @@ def result_of(
         seconds=seconds,
         identified=identified,
     )
+
+
+def _contract(capability: Capability, name: str) -> str:
+    if name.startswith(laws.PREFIX):
+        return "law"
+    return "sampled" if hasattr(OPTIMIZERS[capability.rule], "observables") else "bounded"
 
 
 def _worst(tally: Tally) -> dict[str, Any] | None:
@@ -372,7 +394,10 @@ def _inputs(groups: Sequence[Group], found: Judged) -> dict[str, Any]:
     slot = group.slots[found.slot]
     index = found.judgement.index or ()
     out: dict[str, Any] = {}
-    for name, x in {"p": slot.param, "g": slot.grad, **slot.state}.items():
+    judged = {"p": slot.param, **slot.state}.get(found.tensor)
+    if np.shape(judged) != slot.param.shape:
+        index = ()  # what is judged is of another shape, or not a tensor but made of several
+    for name, x in {"p": slot.param, "g": slot.grad, **slot.state, **slot.inputs}.items():
         if isinstance(x, np.ndarray):
             if x.shape == slot.param.shape and len(index) == x.ndim:
                 out[name] = float(x[index]).hex()

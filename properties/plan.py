@@ -10,10 +10,12 @@ from typing import Any
 
 from truestep.fast.protocol import Capability
 from truestep.properties import (
+    minimizer_checks,
     optimizer_checks,
     quantizer_checks,
     schedule_checks,
     theorem_checks,
+    training_checks,
 )
 from truestep.properties.results import CheckResult, Verdict, check_id
 
@@ -30,11 +32,13 @@ class Kind:
 
 
 KINDS = {
+    "minimizer": Kind(minimizer_checks.names, minimizer_checks.run, minimizer_checks.replay_case),
     "optimizer": Kind(optimizer_checks.names, optimizer_checks.run, optimizer_checks.replay_case),
     "quantizer": Kind(quantizer_checks.names, quantizer_checks.run, quantizer_checks.replay_case),
     "schedule": Kind(schedule_checks.names, schedule_checks.run, schedule_checks.replay_case),
     # Not a kind of capability: theorems are run on optimizers.
     "theorem": Kind(theorem_checks.names, theorem_checks.run, theorem_checks.replay_case),
+    "training": Kind(training_checks.names, training_checks.run, training_checks.replay_case),
 }
 
 

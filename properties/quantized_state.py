@@ -28,13 +28,13 @@ def judgements(
     hyper: adamw_8bit.Hyper, slot: Slot, new: Stepped, arithmetic: Arithmetic
 ) -> Iterator[tuple[str, Judgement]]:
     """Every tensor of one slot's step, judged: p, then absmax and codes of both moments."""
-    kernel = _moments(hyper, slot, arithmetic)
-    oracle = _moments(hyper, slot, ORACLE)
+    kernel = moments(hyper, slot, arithmetic)
+    oracle = moments(hyper, slot, ORACLE)
     yield "p", judge(new.param, kernel["p"].stored("p"), oracle["p"].stored("p"))
     for name, signed in MOMENTS:
         moment, truth = kernel[name], oracle[name]
         absmax = np.asarray(new.state[f"{name}_absmax"])
-        due = _absmax(hyper, moment), _absmax(hyper, truth)
+        due = block_absmax(hyper, moment), block_absmax(hyper, truth)
         yield f"{name}_absmax", judge(absmax, *due)
         low, high = dynamic_8bit.admissible(
             adamw_8bit.quantizer(hyper, signed=signed),
@@ -50,7 +50,7 @@ def judgements(
         yield f"{name}_code", membership(np.asarray(new.state[f"{name}_code"]), low, high, 256)
 
 
-def _moments(hyper: Any, slot: Slot, arithmetic: Arithmetic) -> dict[str, Bounded]:
+def moments(hyper: Any, slot: Slot, arithmetic: Arithmetic) -> dict[str, Bounded]:
     """The reference's update from the decoded state in that arithmetic."""
     decoded = {}
     for name, signed in MOMENTS:
@@ -70,7 +70,7 @@ def _moments(hyper: Any, slot: Slot, arithmetic: Arithmetic) -> dict[str, Bounde
     return {"m": m, "v": v, "p": p}
 
 
-def _absmax(hyper: adamw_8bit.Hyper, moment: Bounded) -> Bounded:
+def block_absmax(hyper: adamw_8bit.Hyper, moment: Bounded) -> Bounded:
     """The largest magnitude of every block: choosing it does not round."""
     starts = np.arange(0, moment.size, hyper.block_size)
     v, e = np.abs(moment.v).reshape(-1), np.broadcast_to(moment.e, moment.shape).reshape(-1)

@@ -21,6 +21,7 @@ import click
 import numpy as np
 
 from truestep.fast.protocol import Slot
+from truestep.properties.arithmetic.formats import Format
 from truestep.properties.arithmetic.lift import converted, state_of
 from truestep.properties.arithmetic.profiles import ORACLE, PROFILES, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.simulated import Simulated, World
@@ -34,7 +35,11 @@ ELSEWHERE = {
     "adamw_8bit": "quantised state is judged by the codes that are admissible",
     "galore": "its projection comes from a singular value decomposition",
 }
-RULES = tuple(name for name in OPTIMIZERS if name not in ELSEWHERE)
+RULES = tuple(
+    name
+    for name, rule in OPTIMIZERS.items()
+    if name not in ELSEWHERE and not hasattr(rule, "observables")
+)
 ELEMENTS = 32  # per tensor: enough to pay for one evaluation, few enough to vary everything else
 ORDERS = 3  # simulated kernels per case: an evaluation of the bound costs as much as two of them
 
@@ -134,6 +139,7 @@ def simulated(rule: Rule, hyper: Any, slot: Slot, world: World) -> dict[str, Any
         state_of(rule.State, slot.state, lambda x: Simulated.of(x, world)),
         Simulated.of(slot.param, world),
         Simulated.of(slot.grad, world),
+        **{name: Simulated.of(x, world) for name, x in slot.inputs.items()},
     )
     out = {"p": p}
     for field in dataclasses.fields(rule.State):
@@ -231,14 +237,32 @@ def drawn_slot(
         for i in range(min(t, int(rng.integers(1, 4)))):
             earlier = travel.round(past * drawn_tensor(rng, shape, low, high))
             before = dataclasses.replace(state, t=i)
-            state, _ = rule.step(hyper, before, p, np.where(np.isfinite(earlier), earlier, 1.0))
+            others = drawn_inputs(rule, rng, travel, shape, low, high)
+            earlier = np.where(np.isfinite(earlier), earlier, 1.0)
+            state, _ = rule.step(hyper, before, p, earlier, **others)
     fields: dict[str, Any] = {"t": t}
     for field in dataclasses.fields(state):
         if field.name != "t":
             where = arithmetic.stored(field.name)
             x = np.clip(np.asarray(getattr(state, field.name)), -where.largest, where.largest)
             fields[field.name] = where.round(x)
-    return Slot(np.clip(p, -travel.largest, travel.largest), g, fields)
+    inputs = drawn_inputs(rule, rng, travel, shape, low, high)
+    return Slot(np.clip(p, -travel.largest, travel.largest), g, fields, inputs)
+
+
+def drawn_inputs(
+    rule: Rule,
+    rng: np.random.Generator,
+    travel: Format,
+    shape: tuple[int, ...],
+    low: int,
+    high: int,
+) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
+    """What the rule takes besides the gradient, at the gradient's scales."""
+    shapes = getattr(rule, "INPUTS", {})
+    drawn = {name: drawn_tensor(rng, of(shape), low, high) for name, of in shapes.items()}
+    limit = travel.largest
+    return {name: np.clip(travel.round(x), -limit, limit) for name, x in drawn.items()}
 
 
 def drawn_tensor(

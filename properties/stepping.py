@@ -12,13 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truestep.fast.protocol import Capability, Group, Slot, Stepped
-from truestep.properties import quantized_state
+from truestep.properties import quantized_state, sampling
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.lift import lifted_hyper, lifted_state
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
-from truestep.properties.cases.optimizer import GroupCase, OptimizerCase, SlotCase, gradient_at
-from truestep.properties.cases.tensors import array, laid_out, values
+from truestep.properties.cases.optimizer import (
+    GroupCase,
+    OptimizerCase,
+    SlotCase,
+    gradient_at,
+    input_at,
+)
+from truestep.properties.cases.tensors import TensorSpec, array, laid_out, values
 from truestep.properties.contracts import Judgement, judge
 from truestep.reference.optimizers import OPTIMIZERS, Rule
 
@@ -71,15 +77,31 @@ def initial(rule: Rule, capability: Capability, group: GroupCase, slot: SlotCase
     p = values(slot.param, travel)
     state = rule.init(hyper, p)
     for i in range(slot.history):
-        past = gradient_at(slot.grad, -2 - i)
-        past = dataclasses.replace(past, exponent=past.exponent + slot.past)
+        past = dataclasses.replace(slot.grad, exponent=slot.grad.exponent + slot.past)
+        g = values(gradient_at(past, -2 - i), travel)
+        others = {name: values(x, travel) for name, x in _inputs(rule, past, -2 - i).items()}
         with np.errstate(all="ignore"):
-            state, _ = rule.step(hyper, state, p, values(past, travel))
+            state, _ = rule.step(hyper, state, p, g, **others)
     stored = {
         field.name: stored_field(getattr(state, field.name), field.name, arithmetic, slot)
         for field in dataclasses.fields(state)
     }
-    return Slot(array(slot.param, travel), array(gradient_at(slot.grad, 0), travel), stored)
+    gradient, inputs = drawn_at(rule, capability, slot.grad, 0)
+    return Slot(array(slot.param, travel), gradient, stored, inputs)
+
+
+def _inputs(rule: Rule, spec: TensorSpec, step: int) -> dict[str, TensorSpec]:
+    shapes = getattr(rule, "INPUTS", {})
+    return {name: input_at(spec, name, step, of(spec.shape)) for name, of in shapes.items()}
+
+
+def drawn_at(
+    rule: Rule, capability: Capability, spec: TensorSpec, step: int
+) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
+    """The gradient of that step, and what the rule takes besides it."""
+    travel = format_named(param_format(capability))
+    others = {name: array(x, travel) for name, x in _inputs(rule, spec, step).items()}
+    return array(gradient_at(spec, step), travel), others
 
 
 def stored_field(value: Any, name: str, arithmetic: Arithmetic, slot: SlotCase) -> Any:
@@ -103,6 +125,7 @@ def evaluate(
         lifted_state(rule.State, slot.state, arithmetic),
         Bounded.exact(slot.param, arithmetic),
         Bounded.exact(slot.grad, arithmetic),
+        **{name: Bounded.exact(x, arithmetic) for name, x in slot.inputs.items()},
     )
     out: dict[str, Bounded | int] = {"p": p.stored("p")}
     for field in dataclasses.fields(state):
@@ -130,7 +153,7 @@ def call(backend: Any, capability: Capability, groups: Sequence[Group]) -> list[
 
 
 def _bytes(slot: Slot) -> dict[str, bytes]:
-    tensors = {"param": slot.param, "grad": slot.grad, **slot.state}
+    tensors = {"param": slot.param, "grad": slot.grad, **slot.state, **slot.inputs}
     return {name: np.asarray(x).tobytes() for name, x in tensors.items()}
 
 
@@ -191,19 +214,16 @@ def lockstep(
             Group(
                 group.hyper,
                 [
-                    Slot(new.param, _next_gradient(case, capability, i, j, step), new.state)
-                    for j, new in enumerate(results[i])
+                    _after(new, *drawn_at(rule, capability, spec.grad, step + 1))
+                    for new, spec in zip(results[i], case.groups[i].slots, strict=True)
                 ],
             )
             for i, group in enumerate(groups)
         ]
 
 
-def _next_gradient(
-    case: OptimizerCase, capability: Capability, group: int, slot: int, step: int
-) -> NDArray[Any]:
-    spec = case.groups[group].slots[slot].grad
-    return array(gradient_at(spec, step + 1), format_named(param_format(capability)))
+def _after(new: Stepped, gradient: NDArray[Any], inputs: dict[str, NDArray[Any]]) -> Slot:
+    return Slot(new.param, gradient, new.state, inputs)
 
 
 def _judged(
@@ -220,6 +240,12 @@ def _judged(
         for j, (slot, new) in enumerate(zip(group.slots, results, strict=True)):
             _judge_count(int(new.state["t"]), int(slot.state["t"]) + 1, (*place, j))
             for name, judgement in quantized_state.judgements(hyper, slot, new, arithmetic):
+                out.append(Judged(*place, j, name, judgement))
+        return out
+    if hasattr(rule, "observables"):
+        for j, (slot, new) in enumerate(zip(group.slots, results, strict=True)):
+            _judge_count(int(new.state["t"]), int(slot.state["t"]) + 1, (*place, j))
+            for name, judgement in sampling.judgements(rule, hyper, slot, new, arithmetic):
                 out.append(Judged(*place, j, name, judgement))
         return out
     for members in _evaluated_together(rule, group.slots):
@@ -273,4 +299,5 @@ def _joined(slots: Sequence[Slot]) -> Slot:
         name: flat([slot.state[name] for slot in slots]) if isinstance(x, np.ndarray) else x
         for name, x in slots[0].state.items()
     }
-    return Slot(flat([s.param for s in slots]), flat([s.grad for s in slots]), state)
+    inputs = {name: flat([slot.inputs[name] for slot in slots]) for name in slots[0].inputs}
+    return Slot(flat([s.param for s in slots]), flat([s.grad for s in slots]), state, inputs)

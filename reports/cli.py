@@ -18,7 +18,16 @@ from truestep.reports import certificate as certificates
 from truestep.reports.certificate import Certificate
 
 LEVELS = ("smoke", "standard", "deep")
-TOPICS = ("optimizers", "schedules", "quantizers", "backends", "laws", "theorems", "museum")
+TOPICS = (
+    "optimizers",
+    "schedules",
+    "quantizers",
+    "training",
+    "backends",
+    "laws",
+    "theorems",
+    "museum",
+)
 
 _CERTIFICATE = click.Path(path_type=Path)
 _FOLDER = click.Path(path_type=Path, file_okay=False)

@@ -64,6 +64,7 @@ _LAWS = (
     ("quantizer", "truestep.properties.quantizer_checks", "BLOCK_LAWS"),
     ("quantizer", "truestep.properties.quantizer_checks", "CAST_LAWS"),
     ("schedule", "truestep.properties.schedule_laws", "LAWS"),
+    ("training", "truestep.properties.laws.training_laws", "LAWS"),
 )
 
 
@@ -80,6 +81,7 @@ TOPICS: dict[str, Callable[[], list[Entry]]] = {
     "optimizers": lambda: _rules("optimizers"),
     "schedules": _schedules,
     "quantizers": lambda: _rules("quantizers"),
+    "training": lambda: _rules("training"),
     "backends": _backends,
     "laws": _laws,
     "theorems": lambda: _described("truestep.properties.theorems", "THEOREMS"),
@@ -105,7 +107,9 @@ def _dialects(rule: Any) -> Mapping[str, Mapping[str, str]]:
 
 def rule(kind: str, name: str) -> Any:
     """The reference's module of a rule; LookupError, ImportError or AttributeError without one."""
-    return _table(f"truestep.reference.{kind}s", f"{kind}s".upper())[name]
+    from truestep.fast.discovery import rule_table
+
+    return rule_table(kind)[name]
 
 
 def dialect_in_words(kind: str, name: str, dialect: Mapping[str, str]) -> list[str]:

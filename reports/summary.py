@@ -13,8 +13,10 @@ from truestep.reports.certificate import Certificate, as_float
 # Order of the kinds on the page, with their headings; other kinds follow under their own name.
 KINDS = {
     "optimizer": "Optimizers",
+    "minimizer": "Rules that evaluate the function",
     "quantizer": "Quantizers",
     "schedule": "Schedules",
+    "training": "Training loops",
     "theorem": "Theorems",
     "benchmark": "Benchmarks",
 }

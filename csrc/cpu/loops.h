@@ -12,22 +12,44 @@
 namespace truestep::cpu {
 namespace {
 
+// Elements that stay in the first-level cache while one array after another is read and written.
+// Going through all four arrays at once is bound by how memory and the prefetchers cope with four
+// streams at the same offset in their pages: on AMD Zen 4 that takes a quarter longer.
+constexpr std::int64_t kStreamed = 512;
+
+// Calls use(begin, end) for the runs of up to kStreamed elements.
+template <class Use>
+inline __attribute__((always_inline)) void for_each_streamed(std::int64_t n, Use use) {
+  for (std::int64_t begin = 0; begin < n; begin += kStreamed) {
+    use(begin, n - begin < kStreamed ? n : begin + kStreamed);
+  }
+}
+
 void adamw_float32_loop(const AdamWConstants& constants, const float* __restrict g,
                         float* __restrict p, float* __restrict m, float* __restrict v,
                         std::int64_t n) {
   const AdamWConstants c = constants;
-  for (std::int64_t i = 0; i < n; ++i) adamw_element(c, g[i], p[i], m[i], v[i]);
+  for_each_streamed(n, [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) adamw_first_moment(c, g[i], m[i]);
+    for (std::int64_t i = begin; i < end; ++i) adamw_second_moment(c, g[i], v[i]);
+    for (std::int64_t i = begin; i < end; ++i) adamw_parameter(c, m[i], v[i], p[i]);
+  });
 }
 
 void adamw_bfloat16_loop(const AdamWConstants& constants, const u16* __restrict g,
                          u16* __restrict p, float* __restrict m, float* __restrict v,
                          std::int64_t n) {
   const AdamWConstants c = constants;
-  for (std::int64_t i = 0; i < n; ++i) {
-    float parameter = bfloat16_to_float(p[i]);
-    adamw_element(c, bfloat16_to_float(g[i]), parameter, m[i], v[i]);
-    p[i] = bfloat16_from_float(parameter);
-  }
+  for_each_streamed(n, [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) adamw_first_moment(c, bfloat16_to_float(g[i]), m[i]);
+    for (std::int64_t i = begin; i < end; ++i)
+      adamw_second_moment(c, bfloat16_to_float(g[i]), v[i]);
+    for (std::int64_t i = begin; i < end; ++i) {
+      float parameter = bfloat16_to_float(p[i]);
+      adamw_parameter(c, m[i], v[i], parameter);
+      p[i] = bfloat16_from_float(parameter);
+    }
+  });
 }
 
 struct BucketLookup {
@@ -113,21 +135,20 @@ void dequantize_loop(const Codebook& map, const u8* code, const float* absmax, f
 
 void stream_float32_loop(const float* __restrict g, float* __restrict p, float* __restrict m,
                          float* __restrict v, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    p[i] += g[i];
-    m[i] += g[i];
-    v[i] += g[i];
-  }
+  for_each_streamed(n, [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) m[i] += g[i];
+    for (std::int64_t i = begin; i < end; ++i) v[i] += g[i];
+    for (std::int64_t i = begin; i < end; ++i) p[i] += g[i];
+  });
 }
 
 void stream_8bit_loop(const float* __restrict g, float* __restrict p, u8* __restrict m_code,
                       u8* __restrict v_code, std::int64_t n) {
-  for (std::int64_t begin = 0; begin < n; begin += kMinBlock) {
-    const std::int64_t end = n - begin < kMinBlock ? n : begin + kMinBlock;
+  for_each_streamed(n, [=](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) p[i] += g[i];
     for (std::int64_t i = begin; i < end; ++i) m_code[i] = static_cast<u8>(m_code[i] + 1);
     for (std::int64_t i = begin; i < end; ++i) v_code[i] = static_cast<u8>(v_code[i] + 3);
-  }
+  });
 }
 
 void bfloat16_encode_loop(const float* __restrict x, u16* __restrict code, std::int64_t n) {

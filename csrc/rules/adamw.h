@@ -52,14 +52,27 @@ static inline AdamWConstants adamw_constants(const AdamWHyper& h, double t) {
 }
 #endif
 
-// One element: p, m and v are replaced by their values after the step.
-TRUESTEP_HD void adamw_element(const AdamWConstants& c, float g, float& p, float& m, float& v) {
+// The lines one by one, for a loop over each.
+TRUESTEP_HD void adamw_first_moment(const AdamWConstants& c, float g, float& m) {
   m = c.beta1 * m + c.gradient_weight * g;
+}
+
+TRUESTEP_HD void adamw_second_moment(const AdamWConstants& c, float g, float& v) {
   v = c.beta2 * v + c.square_weight * (g * g);
+}
+
+TRUESTEP_HD void adamw_parameter(const AdamWConstants& c, float m, float v, float& p) {
   const float m_hat = m * c.reciprocal_correction1;
   const float v_hat = v * c.reciprocal_correction2;
   const float update = m_hat / (root_of(v_hat) + c.eps);
   p = p * c.decay - c.lr * update;
+}
+
+// One element: p, m and v are replaced by their values after the step.
+TRUESTEP_HD void adamw_element(const AdamWConstants& c, float g, float& p, float& m, float& v) {
+  adamw_first_moment(c, g, m);
+  adamw_second_moment(c, g, v);
+  adamw_parameter(c, m, v, p);
 }
 
 }  // namespace truestep

@@ -7,17 +7,27 @@ from __future__ import annotations
 
 from truestep.fast.peers.eight_bit_findings import EIGHT_BIT_FINDINGS
 from truestep.fast.peers.finding import Finding
+from truestep.fast.peers.keras_findings import KERAS_FINDINGS
 from truestep.fast.peers.library_findings import LIBRARY_FINDINGS
+from truestep.fast.peers.lion_pytorch_findings import LION_PYTORCH_FINDINGS
 from truestep.fast.peers.schedule_findings import SCHEDULE_FINDINGS
 from truestep.fast.peers.torch_findings import TORCH_FINDINGS
 from truestep.fast.peers.torch_fused_findings import TORCH_FUSED_FINDINGS
+from truestep.fast.peers.torch_more_findings import TORCH_MORE_FINDINGS
+from truestep.fast.peers.training_findings import TRAINING_FINDINGS
+from truestep.fast.peers.transformers_findings import TRANSFORMERS_FINDINGS
 
 __all__ = ["FINDINGS", "Finding"]
 
 FINDINGS: tuple[Finding, ...] = (
     *EIGHT_BIT_FINDINGS,
+    *KERAS_FINDINGS,
     *LIBRARY_FINDINGS,
+    *LION_PYTORCH_FINDINGS,
     *SCHEDULE_FINDINGS,
     *TORCH_FINDINGS,
     *TORCH_FUSED_FINDINGS,
+    *TORCH_MORE_FINDINGS,
+    *TRAINING_FINDINGS,
+    *TRANSFORMERS_FINDINGS,
 )

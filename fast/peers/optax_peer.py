@@ -1,7 +1,9 @@
-"""optax's schedules, called as a training step calls them: with an int32 count.
+"""optax: its optimizers (see optax_optimizers.py), and its schedules.
 
-Arithmetic: constructors compute in Python doubles; the schedule itself is float32, and so is a
-count once it meets a float (jax without x64). XLA flushes subnormal numbers to zero.
+Schedules are called as a training step calls them: with an int32 count.
+
+Arithmetic: their constructors compute in Python doubles; the schedule itself is float32, and so is
+a count once it meets a float (jax without x64). XLA flushes subnormal numbers to zero.
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from truestep.fast.protocol import BackendUnavailable, Capability
+from truestep.fast.peers import optax_lbfgs, optax_optimizers, optax_training
+from truestep.fast.protocol import Array, BackendUnavailable, Capability, Group, Stepped
 
 # A chain of restarts is built of one schedule per cycle: what may be built for one call.
 REACH = 200
@@ -105,22 +108,23 @@ ROWS: tuple[Row, ...] = (
 
 
 class Backend:
-    """optax's schedules in float32."""
+    """optax in float32."""
 
     name = "optax"
 
     def __init__(self) -> None:
         try:
-            import jax.numpy
+            import jax
             import optax
         except ImportError as error:
             raise BackendUnavailable(f"{error.name or error} is not installed") from error
-        self._numpy, self._optax = jax.numpy, optax
+        self._jax, self._numpy, self._optax = jax, jax.numpy, optax
+        self._optimizers = optax_optimizers.Optimizers(jax, optax)
         self._rows = {(row.rule, row.variant): row for row in ROWS}
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """Every schedule that has a rule in the reference."""
-        return tuple(
+        """Every optimizer and every schedule that has a rule in the reference."""
+        schedules = tuple(
             Capability(
                 "schedule",
                 row.rule,
@@ -133,6 +137,32 @@ class Backend:
             )
             for row in ROWS
         )
+        optimizers = (*optax_optimizers.capabilities(), *optax_lbfgs.capabilities())
+        return (*optimizers, *schedules, *optax_training.capabilities())
+
+    def optimizer_step(
+        self, capability: Capability, groups: Sequence[Group]
+    ) -> list[list[Stepped]]:
+        """One update, with a fresh transformation for every group."""
+        return self._optimizers.step(capability, groups)
+
+    def training_piece(
+        self, capability: Capability, hyper: Any, inputs: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """What a clipping transformation or MultiSteps makes of the inputs."""
+        return optax_training.outputs(self._numpy, self._optax, capability, hyper, inputs)
+
+    def minimizer_step(
+        self,
+        capability: Capability,
+        hyper: Any,
+        param: Array,
+        state: Mapping[str, Any],
+        function: Callable[[Array], tuple[Any, Array]],
+    ) -> Stepped:
+        """One update of L-BFGS."""
+        jax, optax = self._jax, self._optax
+        return optax_lbfgs.step(jax, optax, capability, hyper, param, state, function)
 
     def schedule_values(
         self, capability: Capability, hyper: Any, steps: Sequence[int]

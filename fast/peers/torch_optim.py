@@ -1,6 +1,6 @@
 """PyTorch's own optimizers on the CPU: single-tensor, foreach, fused, differentiable, compiled.
 
-torch_rows.py says which and how they round.
+torch_rows.py and torch_more.py say which and how they round.
 
 The counter is a float32 tensor, as torch stores it. SGD has no counter, and no buffer before its
 first step: a slot with t = 0 is handed over without one, and t + 1 comes from here.
@@ -11,7 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from truestep.fast.peers import torch_casts, torch_schedules
+from truestep.fast.peers import (
+    torch_casts,
+    torch_lbfgs,
+    torch_more,
+    torch_schedules,
+    torch_training,
+)
 from truestep.fast.peers.torch_arrays import from_tensor, import_torch, to_tensor
 from truestep.fast.peers.torch_compiled import FIXED, CompiledOptimizer, has_compiler
 from truestep.fast.peers.torch_rows import ARITHMETIC, PATHS, ROWS, Row
@@ -48,7 +54,20 @@ class Backend:
             if path in row.paths and (path != "compiled" or has_compiler())
         )
         casts = torch_casts.torch_capabilities(self._torch)
-        return (*optimizers, *casts, *torch_schedules.capabilities())
+        minimizers = torch_lbfgs.capabilities()
+        others = (*torch_schedules.capabilities(), *torch_training.capabilities())
+        return (*optimizers, *torch_more.capabilities(), *minimizers, *casts, *others)
+
+    def minimizer_step(
+        self,
+        capability: Capability,
+        hyper: Any,
+        param: Array,
+        state: Mapping[str, Any],
+        function: Callable[[Array], tuple[Any, Array]],
+    ) -> Stepped:
+        """One iteration of L-BFGS."""
+        return torch_lbfgs.step(self._torch, capability, hyper, param, state, function)
 
     def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
         """The bits of x after a cast."""
@@ -64,12 +83,20 @@ class Backend:
         """What a scheduler of torch.optim.lr_scheduler sets its optimizer's rate to."""
         return torch_schedules.values(self._torch, capability, hyper, steps)
 
+    def training_piece(
+        self, capability: Capability, hyper: Any, inputs: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """What clip_grad_norm_, clip_grad_value_ or GradScaler makes of the inputs."""
+        return torch_training.outputs(self._torch, capability, hyper, inputs)
+
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
     ) -> list[list[Stepped]]:
         """One step() of a fresh optimizer with one param_group per group and the state loaded."""
         if capability.variant == "compiled":
             return self._compiled_step(capability.rule, groups)
+        if more := torch_more.find(capability.rule, capability.variant):
+            return more.step(self._torch, more, groups)
         row, options, optimizer_class = self._plans[capability.rule, capability.variant]
         torch = self._torch
         if capability.variant.endswith("fused"):
@@ -83,7 +110,10 @@ class Backend:
                 param = to_tensor(torch, slot.param)
                 param.grad = to_tensor(torch, slot.grad)
                 params.append(param)
-            param_groups.append({"params": params, **_hyper(row, group.hyper)})
+            numbers = _hyper(row, group.hyper)
+            if capability.variant.endswith("tensor_lr"):
+                numbers["lr"] = torch.tensor(numbers["lr"], dtype=torch.float32)
+            param_groups.append({"params": params, **numbers})
         if not any(entry["params"] for entry in param_groups):
             return [[] for _ in places]
         optimizer = optimizer_class(param_groups, **options)

@@ -10,6 +10,7 @@ of SGD in groups of their own; "fused_as_given" is handed what the caller has, a
 differentiable: as single, with the formula of capturable=True (which refuses the CPU): functions of
 the counter are float32 tensors, whatever the format. For float64 that is a departure, not an
 arithmetic one may declare: see findings.py.
+tensor_lr: as single, with lr a 0-d float32 tensor, and so what it is combined with.
 compiled: see torch_compiled.py.
 """
 
@@ -25,6 +26,7 @@ PATHS: dict[str, dict[str, bool]] = {
     "fused": {"foreach": False, "fused": True},
     "fused_as_given": {"foreach": False, "fused": True},
     "differentiable": {"foreach": False, "differentiable": True},
+    "tensor_lr": {"foreach": False},
 }
 EVERY_PATH = (*PATHS, "compiled")
 
@@ -47,6 +49,7 @@ ARITHMETIC: dict[str, dict[str, str]] = {
         "fused": "ieee_float32",
         "fused_as_given": "ieee_float32",
         "differentiable": "capturable_float32",
+        "tensor_lr": "tensor_lr",
         "compiled": "capturable_float32",
     },
     "float64": {
@@ -169,6 +172,6 @@ ROWS: tuple[Row, ...] = (
         "SGD",
         {"b": "momentum_buffer"},
         numbers=("momentum", "dampening"),
-        paths=(*FUSED, "compiled"),
+        paths=(*FUSED, "tensor_lr", "compiled"),
     ),
 )

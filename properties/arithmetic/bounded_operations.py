@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import erfinv as _erfinv
 
 from truestep.properties.arithmetic import bounded
 from truestep.properties.arithmetic.decision import Decision
@@ -315,6 +316,14 @@ def _log_spread(v: Any, a: Any, e: Any) -> Any:
     return np.where(a - e > 0, np.log1p(e / np.where(a - e > 0, a - e, 1.0)), np.inf)
 
 
+def _erfinv_spread(v: Any, a: Any, e: Any) -> Any:
+    # Its slope sqrt(pi)/2 exp(erfinv(x)^2) grows with |x|.
+    far = np.abs(a) + e
+    end = _erfinv(np.minimum(far, 1.0))
+    return np.where(e == 0, 0.0, np.where(far < 1, e * np.exp(end * end), np.inf))
+
+
+erfinv = _smooth(_erfinv, _erfinv_spread, positive=False)
 exp = _smooth(np.exp, lambda v, a, e: v * np.expm1(e), positive=True)
 log = _smooth(np.log, _log_spread, positive=False)
 cos = _smooth(np.cos, lambda v, a, e: np.minimum(e, 2.0), positive=False)
@@ -409,4 +418,5 @@ OPERATIONS: dict[np.ufunc, Callable[..., Any]] = {
     np.square: square,
     np.subtract: subtract,
     np.tanh: tanh,
+    _erfinv: erfinv,
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 import mpmath
 import numpy as np
+from scipy.special import erfinv
 
 DIGITS = 60  # ten more than the 50 that are claimed, for the roundings of mpmath itself
 
@@ -153,6 +154,7 @@ OPERATIONS: dict[np.ufunc, Callable[..., Any]] = {
     np.square: lambda x: x * x,
     np.subtract: np.subtract,
     np.tanh: _each(mpmath.tanh),
+    erfinv: _each(mpmath.erfinv),
 }
 
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {

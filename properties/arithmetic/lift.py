@@ -27,9 +27,13 @@ def converted(record: Record, convert: Callable[[str, Any], Any]) -> Record:
 
 def lifted_hyper(hyper: Record, arithmetic: Arithmetic) -> Record:
     """The hyperparameters as the host of this arithmetic holds them."""
-    return converted(
-        hyper, lambda _, x: Bounded.hyper(x, arithmetic) if isinstance(x, float) else x
-    )
+
+    def lifted(name: str, x: Any) -> Any:
+        if not isinstance(x, float):
+            return x
+        return Bounded.hyper(x, arithmetic, arithmetic.hyper_format(name))
+
+    return converted(hyper, lifted)
 
 
 def lifted_state(kind: type[Record], state: Mapping[str, Any], arithmetic: Arithmetic) -> Record:

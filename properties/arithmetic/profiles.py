@@ -24,7 +24,10 @@ class Arithmetic:
     fused. subnormals: kept, or flushed to zero on input and output. summation: order of reductions;
     leaf is the longest chain that a pairwise sum adds one after another. input_format: format to
     which a tensor core rounds its factors. The ulps_* fields are the accuracy of one operation in
-    ulps, 0.5 when rounded correctly. rounding: of stores; "stochastic" may go either way.
+    ulps, 0.5 when rounded correctly. rounding: of stores; "stochastic" may go either way. stages:
+    format of named parts of a rule that compute in another than `compute` ("newton_schulz").
+    tensors: format of hyperparameters that are kept apart from the others, as tensors that a
+    scheduler can write ({"lr": "float32"}).
     """
 
     name: str
@@ -42,9 +45,12 @@ class Arithmetic:
     ulps_power: float = 1.0
     ulps_function: float = 1.0
     rounding: Literal["nearest", "stochastic"] = "nearest"
+    stages: Mapping[str, str] = field(default_factory=dict)
+    tensors: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in (self.compute, self.hyper, self.counter, *self.storage.values()):
+        formats = (*self.storage.values(), *self.stages.values(), *self.tensors.values())
+        for name in (self.compute, self.hyper, self.counter, *formats):
             format_named(name)
         for field_name in ("ulps_division", "ulps_sqrt", "ulps_power", "ulps_function"):
             value = getattr(self, field_name)
@@ -57,6 +63,10 @@ class Arithmetic:
     def format(self) -> Format:
         """The format of element operations."""
         return format_named(self.compute)
+
+    def hyper_format(self, name: str) -> Format:
+        """The format in which the host keeps the named hyperparameter."""
+        return format_named(self.tensors.get(name, self.hyper))
 
     def stored(self, tensor: str) -> Format:
         """The format in which the named output tensor is stored."""
@@ -80,6 +90,13 @@ class Arithmetic:
 # A reader's table of the profiles that backends name. The oracle's own arithmetic is "oracle".
 PROFILES = {
     "bfloat16": Arithmetic("bfloat16", compute="bfloat16"),
+    # Muon's iteration in bfloat16, accumulated in float32, for parameters in float32.
+    "bfloat16_newton_schulz": Arithmetic(
+        "bfloat16_newton_schulz",
+        stages={"newton_schulz": "bfloat16"},
+        summation="tensor_core",
+        input_format="bfloat16",
+    ),
     "bfloat16_params": Arithmetic("bfloat16_params", storage={"p": "bfloat16"}),
     "bfloat16_storage": Arithmetic("bfloat16_storage", storage={"": "bfloat16"}),
     "capturable_float32": Arithmetic("capturable_float32", counter="float32"),
@@ -98,15 +115,35 @@ PROFILES = {
         ulps_function=4.0,
     ),
     "float16": Arithmetic("float16", compute="float16"),
+    "float16_params": Arithmetic("float16_params", storage={"p": "float16"}),
     "float16_storage": Arithmetic("float16_storage", storage={"": "float16"}),
     "float32_hyper": Arithmetic("float32_hyper", hyper="float32", counter="float32"),
     "ieee_float32": Arithmetic("ieee_float32"),
     "ieee_float32_strict": Arithmetic("ieee_float32_strict", contraction=False),
     "ieee_float64": Arithmetic("ieee_float64", compute="float64"),
     "oracle": Arithmetic("oracle", compute="float64", contraction=False),
+    # torch.norm adds n numbers in a fixed number of lanes, each one after another.
+    "sequential_float32": Arithmetic("sequential_float32", summation="sequential"),
+    "sequential_float64": Arithmetic(
+        "sequential_float64", compute="float64", summation="sequential"
+    ),
+    "tensor_lr": Arithmetic("tensor_lr", tensors={"lr": "float32"}),
+    # An lr and a counter in float32 beside Python's doubles.
+    "tensor_lr_counter": Arithmetic(
+        "tensor_lr_counter", counter="float32", tensors={"lr": "float32"}
+    ),
+    # jax without jit: constants are Python's, functions of a counter float32; XLA flushes.
+    "xla_eager_float32": Arithmetic("xla_eager_float32", counter="float32", subnormals="flushed"),
     # XLA runs its threads with subnormals flushed; scalars of a traced function are float32 too.
     "xla_float32": Arithmetic(
         "xla_float32", hyper="float32", counter="float32", subnormals="flushed"
+    ),
+    # As xla_eager_float32, where 1 / sqrt is XLA's rsqrt: one Newton step, within two ulps.
+    "xla_rsqrt_float32": Arithmetic(
+        "xla_rsqrt_float32", counter="float32", subnormals="flushed", ulps_sqrt=1.5
+    ),
+    "xla_sequential_float32": Arithmetic(
+        "xla_sequential_float32", counter="float32", subnormals="flushed", summation="sequential"
     ),
 }
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import erfinv
 
 from truestep.properties.arithmetic.bounded import Counter
 from truestep.properties.arithmetic.formats import Format, format_named
@@ -377,8 +378,9 @@ ROUNDED = (
     np.sin,
     np.sqrt,
     np.tanh,
+    erfinv,
 )
-FUNCTIONS = (np.cos, np.exp, np.log, np.sin, np.tanh)
+FUNCTIONS = (np.cos, np.exp, np.log, np.sin, np.tanh, erfinv)
 REDUCED = (np.max, np.mean, np.min, np.sum)
 MOVED = (
     np.broadcast_to,

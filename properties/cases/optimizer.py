@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -78,6 +79,12 @@ def gradient_at(spec: TensorSpec, step: int) -> TensorSpec:
         turn = step % len(elements)
         elements = elements[turn:] + elements[:turn]
     return replace(spec, seed=(spec.seed + 7919 * (step + 1)) % 2**32, elements=elements)
+
+
+def input_at(spec: TensorSpec, name: str, step: int, shape: tuple[int, ...]) -> TensorSpec:
+    """What a rule takes besides the gradient, at that step: of the gradient's kind and scale."""
+    own = replace(spec, shape=shape, seed=(spec.seed + zlib.crc32(name.encode())) % 2**32)
+    return gradient_at(own, step)
 
 
 COUNTS = (0, 1, 2, 9, 99, 999, 12345)

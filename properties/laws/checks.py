@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,38 +10,77 @@ import numpy as np
 from hypothesis import strategies as st
 
 from truestep.fast.protocol import Capability, Slot
-from truestep.properties.arithmetic.lift import state_of
-from truestep.properties.cases.optimizer import OptimizerCase, cases, slots
+from truestep.properties.arithmetic.decision import Undecided
+from truestep.properties.cases.optimizer import GroupCase, OptimizerCase, cases, slots
 from truestep.properties.contracts import agreement
 from truestep.properties.exploration import Tally, explore, run_all
 from truestep.properties.laws.claims import Bench, Trial
+from truestep.properties.laws.definitions import RULES, initial, inputs_of
 from truestep.properties.laws.laws import LAWS
-from truestep.properties.laws.table import Fails, holding
-from truestep.properties.stepping import Judged, initial
-from truestep.reference.optimizers import OPTIMIZERS
+from truestep.properties.laws.needs import need
+from truestep.properties.laws.table import Fails, Holds, entries
+from truestep.properties.stepping import Judged
+from truestep.reference.optimizers import FROM_FUNCTION
 
 PREFIX = "law:"
 # Shapes that laws can cut, permute and rotate: tails of vectors and whole ones.
-_SHAPES = ((4,), (17,), (3, 5), (64,), (129,))
-_EXAMPLES = {"smoke": 1, "standard": 4, "deep": 200}
+_SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
+    "any": ((4,), (17,), (3, 5), (64,), (129,)),
+    "few": ((4,), (3,), (2, 3), (8,)),
+    "matrices": ((3, 5), (5, 3), (4, 4), (8, 12), (2, 9)),
+    "vectors": ((4,), (17,), (64,), (129,)),
+}
+_EXAMPLES = {"smoke": 1, "standard": 3, "deep": 200}
 
 
 def names(capability: Capability) -> list[str]:
     """The checks' names of the laws that hold for a capability."""
-    rule = OPTIMIZERS[capability.rule]
-    defaults = {name: getattr(rule.Hyper(), name) for name in rule.DIALECTS}
-    return [PREFIX + law for law in holding(capability.rule, capability.dialect, defaults)]
+    return [PREFIX + law for law in holding(capability)]
 
 
-def strategy(capability: Capability) -> st.SearchStrategy[OptimizerCase]:
+def holding(capability: Capability) -> list[str]:
+    """The laws that hold for a rule in a capability's dialect and that it can be asked about."""
+    rule = RULES[capability.rule]
+    chosen = {name: getattr(rule.Hyper(), name) for name in rule.DIALECTS} | capability.dialect
+    return [
+        law
+        for law, entry in entries(capability.rule).items()
+        if isinstance(entry, Holds)
+        and all(chosen[name] in values for name, values in entry.when.items())
+        and _askable(capability, law, entry)
+    ]
+
+
+def _askable(capability: Capability, law: str, entry: Holds) -> bool:
+    asked = need(law)
+    if asked.several and capability.single:
+        return False
+    if asked.shapes == "vectors" and capability.shapes == "matrices":
+        return False
+    fixed = capability.fixed
+    return asked.allowed(fixed) and all(fixed.get(k, x) == x for k, x in entry.at.items())
+
+
+def shapes(capability: Capability, law: str) -> tuple[tuple[int, ...], ...]:
+    """The shapes of the tensors on which a law is tried."""
+    wanted: str = need(law).shapes
+    if capability.rule in FROM_FUNCTION:  # each element costs evaluations of the function
+        return _SHAPES["few"] if wanted == "any" else ((4,), (8,))
+    on_matrices = getattr(RULES[capability.rule], "MATRICES", False)
+    if wanted == "any" and (on_matrices or capability.shapes == "matrices"):
+        wanted = "matrices"
+    return _SHAPES[wanted]
+
+
+def strategy(capability: Capability, law: str) -> st.SearchStrategy[OptimizerCase]:
     """Cases of one tensor and one step."""
-    slot = slots(shapes=_SHAPES, kinds=("normal", "spread"), param_kinds=("normal",))
-    rule = OPTIMIZERS[capability.rule]
     return cases(
-        rule,
+        RULES[capability.rule],
         capability.dialect,
         capability.fixed,
-        slot=slot,
+        slot=slots(
+            shapes=shapes(capability, law), kinds=("normal", "spread"), param_kinds=("normal",)
+        ),
         max_groups=1,
         max_slots=1,
         steps=(1, 1),
@@ -58,7 +98,7 @@ def explored(
 ) -> Tally:
     """Search for a trial at which the law's claims are wrong."""
     return explore(
-        strategy(capability),
+        strategy(capability, name.removeprefix(PREFIX)),
         lambda case, tally: _run(backend, capability, name, case, tally),
         examples=_EXAMPLES[level],
         seed=seed,
@@ -76,20 +116,33 @@ def replayed(backend: Any, capability: Capability, name: str, case: OptimizerCas
 def _run(
     backend: Any, capability: Capability, name: str, case: OptimizerCase, tally: Tally
 ) -> None:
-    rule = OPTIMIZERS[capability.rule]
-    group = case.groups[0]
-    slot = initial(rule, capability, group, group.slots[0])
-    trial = Trial(group.hyper, slot, seed=group.slots[0].param.seed)
-    tally.add(case, judgements(Bench(backend, capability), name, trial), None)
+    trial = trial_of(capability, name, case)
+    try:
+        tally.add(case, judgements(Bench(backend, capability), name, trial), None)
+    except Undecided:
+        return
+
+
+def trial_of(capability: Capability, name: str, case: OptimizerCase) -> Trial:
+    """The tensor before the step, at the hyperparameters at which the law holds."""
+    group, slot = case.groups[0], case.groups[0].slots[0]
+    entry = entries(capability.rule).get(name.removeprefix(PREFIX))
+    at = entry.at if isinstance(entry, Holds) else {}
+    group = GroupCase({**group.hyper, **at}, group.slots)
+    before = initial(capability, group, slot)
+    hyper = RULES[capability.rule].Hyper(**group.hyper)
+    fields = {f.name: getattr(hyper, f.name) for f in dataclasses.fields(hyper)}
+    return Trial(capability.rule, fields, before, seed=slot.param.seed)
 
 
 def judgements(bench: Bench, name: str, trial: Trial) -> list[Judged]:
     """The law's claims on a trial, judged."""
     law = LAWS[name.removeprefix(PREFIX)]
-    return [
-        Judged(0, 0, 0, claim.tensor, agreement(claim.left, claim.right, claim.bound))
-        for claim in law(bench, trial)
-    ]
+    with np.errstate(all="ignore"):
+        return [
+            Judged(0, 0, 0, claim.tensor, agreement(claim.left, claim.right, claim.bound))
+            for claim in law(bench, trial)
+        ]
 
 
 def counterexample(bench: Bench, name: str, entry: Fails) -> list[Judged]:
@@ -98,11 +151,16 @@ def counterexample(bench: Bench, name: str, entry: Fails) -> list[Judged]:
     hyper = {f: getattr(rule.Hyper(), f) for f in rule.Hyper.__dataclass_fields__} | dict(
         entry.hyper
     )
-    p = np.asarray(entry.p)
+    p = np.asarray(entry.p, dtype=np.float64)
     fresh = rule.init(rule.Hyper(**hyper), p)
-    state: Mapping[str, Any] = {
+    state: dict[str, Any] = {
         f: entry.state.get(f, getattr(fresh, f)) for f in rule.State.__dataclass_fields__
     }
-    arrays = {k: np.asarray(x, dtype=float) if k != "t" else x for k, x in state.items()}
-    state_of(rule.State, arrays, np.asarray)
-    return judgements(bench, name, Trial(hyper, Slot(p, np.asarray(entry.g), arrays), seed=0))
+    arrays = {
+        k: x if k == "t" else np.asarray(x, dtype=np.asarray(getattr(fresh, k)).dtype)
+        for k, x in state.items()
+    }
+    shapes: Mapping[str, tuple[int, ...]] = inputs_of(bench.capability.rule, p.shape)
+    inputs = {k: np.asarray(entry.inputs.get(k, np.zeros(s)), float) for k, s in shapes.items()}
+    slot = Slot(p, np.asarray(entry.g, dtype=np.float64), arrays, inputs)
+    return judgements(bench, name, Trial(bench.capability.rule, hyper, slot, seed=0))

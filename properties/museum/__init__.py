@@ -9,8 +9,10 @@ from truestep.properties.museum.norm_faults import NORM, SIGN
 from truestep.properties.museum.quantizer_faults import QUANTIZER, QuantizerFault
 from truestep.properties.museum.schedule_faults import SCHEDULE, ScheduleFault
 from truestep.properties.museum.tensor_faults import GROUPS, MEMORY, MOMENTUM, TAIL
+from truestep.properties.museum.training_faults import TRAINING
+from truestep.properties.museum.training_kernels import TrainingFault
 
-_UNSORTED: dict[str, Fault | QuantizerFault | ScheduleFault] = {
+_UNSORTED: dict[str, Fault | QuantizerFault | ScheduleFault | TrainingFault] = {
     **COUNTER,
     **DECAY,
     **EPS,
@@ -25,5 +27,6 @@ _UNSORTED: dict[str, Fault | QuantizerFault | ScheduleFault] = {
     **SIGN,
     **SPECIAL,
     **TAIL,
+    **TRAINING,
 }
 FAULTS = dict(sorted(_UNSORTED.items()))

@@ -7,9 +7,10 @@ from truestep.properties.museum.fault import MuseumBackend
 from truestep.properties.museum.kernels import KERNELS
 from truestep.properties.museum.quantizer_faults import QuantizerBackend
 from truestep.properties.museum.schedule_faults import ScheduleBackend
+from truestep.properties.museum.training_kernels import TrainingBackend
 
 
-def __getattr__(name: str) -> MuseumBackend | QuantizerBackend | ScheduleBackend:
+def __getattr__(name: str) -> MuseumBackend | QuantizerBackend | ScheduleBackend | TrainingBackend:
     if name in FAULTS:
         return FAULTS[name].backend()
     if name in KERNELS:

@@ -215,14 +215,13 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         p = p * (1 - h.lr * h.weight_decay)
     elif h.decay == "step":
         p = p - h.weight_decay * size * p
-    else:
-        p = p * (1 - h.weight_decay)
     if h.parameter_scale == "rms_after_decay":
         size = np.maximum(rms(p), h.eps2) * rho
     if h.momentum == "of_step":
         m = h.beta1 * s.m + (1 - h.beta1) * (size * u)
-        return State(t=t, r=r, c=c, v=v, m=m), p - m
-    if h.momentum == "of_update":
+    elif h.momentum == "of_update":
         m = h.beta1 * s.m + (1 - h.beta1) * u
-        u = m
-    return State(t=t, r=r, c=c, v=v, m=m), p - size * u
+    move = m if h.momentum == "of_step" else size * (m if h.momentum == "of_update" else u)
+    if h.decay == "unscaled":
+        move = move + h.weight_decay * p
+    return State(t=t, r=r, c=c, v=v, m=m), p - move

@@ -18,10 +18,13 @@ Choices
     decay: the paper's regularizer enters by a proximal step that is not taken here; PyTorch adds
     weight_decay p to the gradient ("coupled"); Keras and apex shrink p by (1 - lr_t weight_decay)
     first ("before").
-    lr_decay is PyTorch's. optax leaves p alone where the sum is 0, which differs only for eps = 0.
+    lr_decay is PyTorch's.
+    guard: optax leaves p alone where the sum is 0 ("still"), for eps = 0 and also where the square
+    of a small gradient has become 0; without one ("none") p moves by lr_t g / sqrt(eps) there.
 
 Special cases
-    g = 0 where all earlier gradients were 0 too leaves p as it is; with eps = 0 it is 0/0, nan.
+    g = 0 where all earlier gradients were 0 too leaves p as it is; with eps = 0 it is 0/0, nan,
+    unless guarded.
     nan in g poisons that element of total and p for ever, inf makes p nan. Empty tensors stay
     empty.
 
@@ -54,6 +57,10 @@ DIALECTS = {
         "outside": "eps added to the root of the sum of squares",
         "inside": "eps added to the sum of squares, inside the root",
     },
+    "guard": {
+        "none": "a sum of zero divides as any other",
+        "still": "no step where the sum of squares is zero",
+    },
 }
 
 
@@ -69,6 +76,7 @@ class Hyper:
     maximize: bool = False
     decay: Literal["coupled", "before"] = "coupled"
     eps_placement: Literal["outside", "inside"] = "outside"
+    guard: Literal["none", "still"] = "none"
 
     def __post_init__(self) -> None:
         require_at_least(self, 0.0, "lr", "lr_decay", "weight_decay", "eps", "initial_total")
@@ -103,4 +111,7 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         update = g / (np.sqrt(total) + h.eps)
     else:
         update = g / np.sqrt(total + h.eps)
+    if h.guard == "still":
+        # 0 g, and not 0, so that nan stays nan.
+        update = np.where(total > 0, update, 0.0 * g)
     return State(t=t, total=total), p - lr * update

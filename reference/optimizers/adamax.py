@@ -15,8 +15,9 @@ Domain
 Choices
     eps: the paper has none; eps = 0 is the paper. PyTorch and optax add it to |g| before the
     maximum is taken ("in_maximum"), so that it stays in the state; Keras adds it to u ("outside").
-    decay: the paper has none; PyTorch adds weight_decay p to the gradient ("coupled"), Keras and
-    optax shrink p by (1 - lr weight_decay) first ("before").
+    decay: the paper has none; PyTorch adds weight_decay p to the gradient ("coupled"), Keras
+    shrinks p by (1 - lr weight_decay) first ("before"), optax adds weight_decay p to the update
+    that lr multiplies ("in_step").
 
 Special cases
     g = 0 from the start leaves m = 0 and p as it is; with eps = 0 it is 0/0, nan.
@@ -47,6 +48,7 @@ DIALECTS = {
     "decay": {
         "coupled": "weight decay added to the gradient",
         "before": "weight decay, multiplied by lr, before the step",
+        "in_step": "weight decay, multiplied by lr, in one sum with the step",
     },
     "eps_placement": {
         "in_maximum": "eps added to the gradient's size before the maximum",
@@ -65,7 +67,7 @@ class Hyper:
     eps: float = 1e-8
     weight_decay: float = 0.0
     maximize: bool = False
-    decay: Literal["coupled", "before"] = "coupled"
+    decay: Literal["coupled", "before", "in_step"] = "coupled"
     eps_placement: Literal["in_maximum", "outside"] = "in_maximum"
 
     def __post_init__(self) -> None:
@@ -95,7 +97,7 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         g = -g
     if h.decay == "coupled":
         g = g + h.weight_decay * p
-    else:
+    elif h.decay == "before":
         p = p * (1 - h.lr * h.weight_decay)
     m = h.beta1 * s.m + (1 - h.beta1) * g
     if h.eps_placement == "in_maximum":
@@ -104,4 +106,7 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     else:
         u = np.maximum(h.beta2 * s.u, np.abs(g))
         update = m / (u + h.eps)
-    return State(t=t, m=m, u=u), p - h.lr / (1 - h.beta1**t) * update
+    rate = h.lr / (1 - h.beta1**t)
+    if h.decay == "in_step":
+        return State(t=t, m=m, u=u), p - (rate * update + h.lr * h.weight_decay * p)
+    return State(t=t, m=m, u=u), p - rate * update

@@ -18,9 +18,13 @@ Choices
     eps: the paper's Algorithm 2 adds it to the root of the corrected moment ("outside").
     TensorFlow, Keras, GaLore and APOLLO add it before the correction ("before_correction", the
     "epsilon hat" of Kingma & Ba, end of section 2); optax's eps_root sits "inside" the root;
-    "floor" takes the larger of root and eps. decay: the paper multiplies the decay by the schedule
+    "floor" takes the larger of root and eps. bias_correction: of the moments ("moments"); HeavyBall
+    keeps m and v divided, as averages whose new part weighs (1 - beta) / (1 - beta^t)
+    ("in_average"). decay: the paper multiplies the decay by the schedule
     alone, not by lr ("unscaled"). PyTorch and most libraries shrink p by (1 - lr weight_decay)
     first ("before"); bitsandbytes' CUDA kernels, GaLore and APOLLO shrink the moved p ("after").
+    optax adds weight_decay p to the update that lr multiplies ("in_step"), "before" but for its
+    rounding.
 
 Special cases
     g = 0 from the start leaves m = v = 0 and moves p by the decay alone; with eps = 0 it is 0/0,
@@ -49,10 +53,15 @@ from truestep.reference.validation import Array, require_at_least, require_in, r
 ELEMENTWISE = True
 
 DIALECTS = {
+    "bias_correction": {
+        "moments": "moments corrected for their zero start",
+        "in_average": "moments kept as they are when corrected",
+    },
     "decay": {
         "unscaled": "weight decay not multiplied by lr",
         "before": "weight decay, multiplied by lr, before the step",
         "after": "weight decay, multiplied by lr, after the step",
+        "in_step": "weight decay, multiplied by lr, in one sum with the step",
     },
     "eps_placement": {
         "outside": "eps added to the root of the corrected second moment",
@@ -73,7 +82,8 @@ class Hyper:
     eps: float = 1e-8
     weight_decay: float = 1e-2
     maximize: bool = False
-    decay: Literal["unscaled", "before", "after"] = "unscaled"
+    decay: Literal["unscaled", "before", "after", "in_step"] = "unscaled"
+    bias_correction: Literal["moments", "in_average"] = "moments"
     eps_placement: Literal["outside", "before_correction", "inside", "floor"] = "outside"
 
     def __post_init__(self) -> None:
@@ -96,6 +106,12 @@ def init(h: Hyper, p: Array) -> State:
     return State(t=0, m=np.zeros_like(p), v=np.zeros_like(p))
 
 
+def in_average(beta: Array, t: int, old: Array, new: Array) -> Array:
+    """The corrected average after one more, from the corrected one before."""
+    weight = (1 - beta) / (1 - beta**t)
+    return (1 - weight) * old + weight * new
+
+
 def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     """One step from state s at p with gradient g: the new state and the new p."""
     t = s.t + 1
@@ -105,6 +121,9 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     v = h.beta2 * s.v + (1 - h.beta2) * (g * g)
     m_hat = m / (1 - h.beta1**t)
     v_hat = v / (1 - h.beta2**t)
+    if h.bias_correction == "in_average":
+        m_hat, v_hat = in_average(h.beta1, t, s.m, g), in_average(h.beta2, t, s.v, g * g)
+        v = v_hat * (1 - h.beta2**t)
     if h.eps_placement == "outside":
         update = m_hat / (np.sqrt(v_hat) + h.eps)
     elif h.eps_placement == "before_correction":
@@ -117,6 +136,10 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         p = p - (h.lr * update + h.weight_decay * p)
     elif h.decay == "before":
         p = p * (1 - h.lr * h.weight_decay) - h.lr * update
+    elif h.decay == "in_step":
+        p = p - h.lr * (update + h.weight_decay * p)
     else:
         p = (p - h.lr * update) * (1 - h.lr * h.weight_decay)
+    if h.bias_correction == "in_average":
+        m, v = m_hat, v_hat
     return State(t=t, m=m, v=v), p

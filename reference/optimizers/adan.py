@@ -20,9 +20,11 @@ Choices
     beta1, beta2, beta3 are rates of forgetting, as in all libraries: one minus the paper's.
     start: the paper sets the averages to their values of the first gradient ("gradient"); libraries
     begin at zero and correct each average by 1 - beta^t ("corrected"): the first step, Adam's, is
-    the same, v and the later ones are not.
-    decay: the paper's proximal form divides ("prox"); with no_prox sail-sg/Adan, timm and optax
-    shrink by lr before the step ("before").
+    the same, v and the later ones are not. sail-sg/Adan and pytorch-optimizer take the first
+    difference of the gradient and itself ("repeated"): nan where it is not finite.
+    decay: the paper's proximal form divides ("prox"); with no_prox sail-sg/Adan and timm shrink by
+    lr before the step ("before"); optax adds weight_decay p to the update that lr multiplies
+    ("in_step").
     eps_placement: "outside" the root, or optax's eps_root "inside" it.
     The paper's restarts and the clipping by global norm of sail-sg/Adan are rules of their own.
 
@@ -54,6 +56,7 @@ DIALECTS = {
     "decay": {
         "prox": "weight decay, multiplied by lr, divides after the step",
         "before": "weight decay, multiplied by lr, before the step",
+        "in_step": "weight decay, multiplied by lr, in one sum with the step",
     },
     "eps_placement": {
         "outside": "eps added to the root",
@@ -62,6 +65,7 @@ DIALECTS = {
     "start": {
         "gradient": "averages begin with the first gradient",
         "corrected": "averages begin at zero and are corrected for it",
+        "repeated": "averages begin at zero and are corrected, the first gradient coming twice",
     },
 }
 
@@ -77,9 +81,9 @@ class Hyper:
     eps: float = 1e-8
     weight_decay: float = 0.0
     maximize: bool = False
-    decay: Literal["prox", "before"] = "prox"
+    decay: Literal["prox", "before", "in_step"] = "prox"
     eps_placement: Literal["outside", "inside"] = "outside"
-    start: Literal["gradient", "corrected"] = "gradient"
+    start: Literal["gradient", "corrected", "repeated"] = "gradient"
 
     def __post_init__(self) -> None:
         require_at_least(self, 0.0, "lr", "eps", "weight_decay")
@@ -113,18 +117,22 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         m, v, n = g, np.zeros_like(g), g * g
     else:
         d = g - s.previous if t > 1 else np.zeros_like(g)
+        if t == 1 and h.start == "repeated":
+            d = 0.0 * g
         ahead = g + h.beta2 * d
         m = h.beta1 * s.m + (1 - h.beta1) * g
         v = h.beta2 * s.v + (1 - h.beta2) * d
         n = h.beta3 * s.n + (1 - h.beta3) * (ahead * ahead)
     m_hat, v_hat, n_hat = m, v, n
-    if h.start == "corrected":
+    if h.start != "gradient":
         m_hat, v_hat = m / (1 - h.beta1**t), v / (1 - h.beta2**t)
         n_hat = n / (1 - h.beta3**t)
     root = np.sqrt(n_hat) + h.eps if h.eps_placement == "outside" else np.sqrt(n_hat + h.eps)
     update = (m_hat + h.beta2 * v_hat) / root
     if h.decay == "prox":
         p = (p - h.lr * update) / (1 + h.lr * h.weight_decay)
-    else:
+    elif h.decay == "before":
         p = p * (1 - h.lr * h.weight_decay) - h.lr * update
+    else:
+        p = p - h.lr * (update + h.weight_decay * p)
     return State(t=t, m=m, v=v, n=n, previous=g), p

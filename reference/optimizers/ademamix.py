@@ -24,10 +24,13 @@ Choices
     Since beta3^2 > beta2 in practice, steps are not bounded: after the gradients stop, m2 / sqrt(v)
     grows.
     alpha: the authors' code has 2, optax, bitsandbytes and pytorch-optimizer 5.
+    bias_correction: of m1 and v ("moments"); HeavyBall keeps them divided, as averages whose new
+    part weighs (1 - beta) / (1 - beta^t) ("in_average").
     counter: the authors' schedules begin at t = 1 ("from_one"); optax's at 0 ("from_zero").
-    decay: as above, of p_{t-1} ("before"); bitsandbytes' CUDA kernels shrink the moved p ("after");
+    decay: as above, in one sum with the step ("in_step"); as a factor of p_{t-1} ("before", the
+    same but for its rounding: HeavyBall, pytorch-optimizer); bitsandbytes' CUDA kernels shrink the moved p ("after");
     pytorch-optimizer adds it to the gradient unless told otherwise ("coupled").
-    eps_placement: "outside" the root, or optax's eps_root "inside" it.
+    eps_placement: "outside" the root, optax's eps_root "inside" it, or as its "floor" (HeavyBall).
 
 Special cases
     g = 0 from the start moves p by the decay alone; with eps = 0 it is 0/0, nan. nan in g poisons
@@ -61,11 +64,16 @@ from truestep.reference.validation import (
 ELEMENTWISE = True
 
 DIALECTS = {
+    "bias_correction": {
+        "moments": "fast average and second moment corrected for their zero start",
+        "in_average": "fast average and second moment kept as they are when corrected",
+    },
     "counter": {
         "from_one": "schedules of alpha and beta3 begin at 1",
         "from_zero": "schedules of alpha and beta3 begin at 0",
     },
     "decay": {
+        "in_step": "weight decay, multiplied by lr, in one sum with the step",
         "before": "weight decay, multiplied by lr, before the step",
         "after": "weight decay, multiplied by lr, after the step",
         "coupled": "weight decay added to the gradient",
@@ -73,6 +81,7 @@ DIALECTS = {
     "eps_placement": {
         "outside": "eps added to the root of the corrected second moment",
         "inside": "eps added inside the root",
+        "floor": "eps as a floor of the root",
     },
 }
 
@@ -91,9 +100,10 @@ class Hyper:
     alpha_warmup: int = 0
     beta3_warmup: int = 0
     maximize: bool = False
+    bias_correction: Literal["moments", "in_average"] = "moments"
     counter: Literal["from_one", "from_zero"] = "from_one"
-    decay: Literal["before", "after", "coupled"] = "before"
-    eps_placement: Literal["outside", "inside"] = "outside"
+    decay: Literal["in_step", "before", "after", "coupled"] = "in_step"
+    eps_placement: Literal["outside", "inside", "floor"] = "outside"
 
     def __post_init__(self) -> None:
         require_at_least(self, 0.0, "lr", "alpha", "eps", "weight_decay")
@@ -132,6 +142,12 @@ def mixing(h: Hyper, k: int) -> tuple[Array, Array]:
     return alpha, beta3
 
 
+def in_average(beta: Array, t: int, old: Array, new: Array) -> Array:
+    """The corrected average after one more, from the corrected one before."""
+    weight = (1 - beta) / (1 - beta**t)
+    return (1 - weight) * old + weight * new
+
+
 def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     """One step from state s at p with gradient g: the new state and the new p."""
     t = s.t + 1
@@ -145,10 +161,20 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     v = h.beta2 * s.v + (1 - h.beta2) * (g * g)
     m1_hat = m1 / (1 - h.beta1**t)
     v_hat = v / (1 - h.beta2**t)
-    root = np.sqrt(v_hat) + h.eps if h.eps_placement == "outside" else np.sqrt(v_hat + h.eps)
+    if h.bias_correction == "in_average":
+        m1 = m1_hat = in_average(h.beta1, t, s.m1, g)
+        v = v_hat = in_average(h.beta2, t, s.v, g * g)
+    if h.eps_placement == "outside":
+        root = np.sqrt(v_hat) + h.eps
+    elif h.eps_placement == "inside":
+        root = np.sqrt(v_hat + h.eps)
+    else:
+        root = np.maximum(np.sqrt(v_hat), h.eps)
     update = (m1_hat + alpha * m2) / root
-    if h.decay == "before":
+    if h.decay == "in_step":
         p = p - h.lr * (update + h.weight_decay * p)
+    elif h.decay == "before":
+        p = p * (1 - h.lr * h.weight_decay) - h.lr * update
     elif h.decay == "after":
         p = (p - h.lr * update) * (1 - h.lr * h.weight_decay)
     else:

@@ -10,7 +10,8 @@ Rule
     s = |S_t| / |R_t|
     D_t = sqrt(scale) s G_t
     D_t = D_t growth |D_{t-1}| / |D_t| if t > 1 and |D_t| > growth |D_{t-1}|
-    p_t = (p_{t-1} - lr D_t) (1 - lr weight_decay)
+    q_t = p_{t-1} - lr D_t
+    p_t = q_t - lr weight_decay q_t
 
 Shapes
     p, g: one shape (m, n) with m < n; of a matrix with m >= n the columns are projected. Tensors
@@ -33,7 +34,10 @@ Choices
     the growth of an uncorrected average as well.
     guard: s is 0 for a zero R, and a zero |D_{t-1}| does not limit ("none"); apollo-torch adds 1e-8
     to the norms that divide ("eps"), and a zero gradient then holds |D| near 1e-8.
-    limiter: "growth" as above, as in Fira, or "none" (disable_nl).
+    limiter: "growth" as above, as in Fira, or "none" (disable_nl), which leaves norm at 0.
+    scale_placement: sqrt(scale) multiplies before the limiter ("before", apollo-torch's
+    scale_front) or after it ("after", its default). The two are equal but for the guard, and norm
+    is that of D where the limiter meets it.
     eps: at the root of the corrected moment where correction is "first", of the raw one where it is
     "last". decay: galore-torch's, of the moved p.
 
@@ -69,6 +73,9 @@ from truestep.reference.validation import (
 # The projection mixes the elements of rows or columns.
 ELEMENTWISE = False
 
+# Only matrices are projected.
+MATRICES = True
+
 DIALECTS = {
     "correction": {
         "first": "moments corrected for their zero start before everything else",
@@ -81,6 +88,10 @@ DIALECTS = {
     "limiter": {
         "growth": "norm of the update limited to a multiple of the last",
         "none": "norm of the update not limited",
+    },
+    "scale_placement": {
+        "before": "scale applied before the limiter",
+        "after": "scale applied after the limiter",
     },
 }
 
@@ -103,6 +114,7 @@ class Hyper:
     correction: Literal["first", "last"] = "first"
     guard: Literal["none", "eps"] = "none"
     limiter: Literal["growth", "none"] = "growth"
+    scale_placement: Literal["before", "after"] = "before"
 
     def __post_init__(self) -> None:
         require_at_least(self, 0.0, "lr", "eps", "weight_decay", "scale")
@@ -162,8 +174,10 @@ def scaling(h: Hyper, scaled: Array, r: Array) -> Array:
 
 def limited(h: Hyper, t: int, d: Array, last: Array) -> tuple[Array, Array]:
     """The update and its norm after the limiter of growth."""
+    if h.limiter == "none":
+        return d, last
     norm = length(d)
-    if t == 1 or h.limiter == "none":
+    if t == 1:
         return d, norm
     if h.guard == "eps":
         factor = np.maximum(norm / (last + 1e-8), h.growth) / h.growth
@@ -193,7 +207,12 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         size = h.lr * (np.sqrt(1 - h.beta2**t) / (1 - h.beta1**t))
     d, norm = scaled, s.norm
     if low_rank:
-        d = np.sqrt(h.scale) * (g * scaling(h, scaled, r))
+        d = g * scaling(h, scaled, r)
+        if h.scale_placement == "before":
+            d = np.sqrt(h.scale) * d
         d, norm = limited(h, t, d, s.norm)
-    p = (p - size * d) * (1 - h.lr * h.weight_decay)
+        if h.scale_placement == "after":
+            d = np.sqrt(h.scale) * d
+    p = p - size * d
+    p = p - h.lr * h.weight_decay * p
     return State(t=t, projection=projection, m=m, v=v, norm=norm), p

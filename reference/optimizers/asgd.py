@@ -19,6 +19,8 @@ Choices
     lambd and weight_decay are two decays: the gradient effectively gains (lambd + weight_decay) p.
     PyTorch stores eta and mu for the next step; here both are functions of t. The mean runs over
     p_{t0+2}, p_{t0+3}, ...: with PyTorch's t0 of a million the average is p for a million steps.
+    start: until then the average is a "copy" of p; PyTorch's foreach form has it "moved" to p by
+    the whole difference, which rounds.
 
 Special cases
     g = 0 shrinks p by (1 - lambd eta_t). nan in g poisons that element of p and average for ever.
@@ -36,13 +38,24 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-from truestep.reference.validation import Array, require_at_least, require_integer
+from truestep.reference.validation import (
+    Array,
+    require_at_least,
+    require_integer,
+    require_one_of,
+)
 
 # Each element is updated by itself: tensors of one count may be joined.
 ELEMENTWISE = True
 
-DIALECTS: dict[str, dict[str, str]] = {}
+DIALECTS = {
+    "start": {
+        "copy": "average a copy of p before averaging begins",
+        "moved": "average moved to p by the whole difference before averaging begins",
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +68,12 @@ class Hyper:
     t0: int = 1_000_000
     weight_decay: float = 0.0
     maximize: bool = False
+    start: Literal["copy", "moved"] = "copy"
 
     def __post_init__(self) -> None:
         require_at_least(self, 0.0, "lr", "lambd", "alpha", "weight_decay")
         require_integer(self, 0, "t0")
+        require_one_of(self, DIALECTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,5 +98,6 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     eta = h.lr / (1 + h.lambd * h.lr * (t - 1)) ** h.alpha
     p = p * (1 - h.lambd * eta) - eta * g
     if t - 1 - h.t0 <= 1:
-        return State(t=t, average=p), p
+        average = p if h.start == "copy" else s.average + (p - s.average)
+        return State(t=t, average=average), p
     return State(t=t, average=s.average + (p - s.average) / (t - 1 - h.t0)), p

@@ -7,7 +7,8 @@ Rule
     M_t = beta1 M_{t-1} + (1 - beta1) R_t
     N_t = beta2 N_{t-1} + (1 - beta2) R_t^2
     D_t = M_t / (1 - beta1^t) / (sqrt(N_t / (1 - beta2^t)) + eps)
-    p_t = (p_{t-1} - lr scale P D_t) (1 - lr weight_decay)
+    q_t = p_{t-1} - lr scale P D_t
+    p_t = q_t - lr weight_decay q_t
 
 Shapes
     p, g: one shape (m, n); tensors that are no matrices, and empty ones, take Adam's step as they
@@ -36,8 +37,9 @@ Special cases
     then right. nan or inf in g has no decomposition: LinAlgError when P is due, else nan.
 
 Judged
-    Between refreshes p, m and v by the bounded contract and left, right exactly; at a refresh the
-    invariants P^T P = I, P P^T and p by the sampled contract. t exactly.
+    By the sampled contract, whatever the signs of the projectors' columns: left left^T, right^T
+    right, v, and m and p in the coordinates of p; m and p not at a refresh after the first step,
+    where old moments meet new columns and the signs matter. t exactly.
 
 Sources
     J. Zhao et al., "GaLore: Memory-Efficient LLM Training by Gradient Low-Rank Projection", ICML
@@ -61,6 +63,9 @@ from truestep.reference.validation import (
 
 # The projector mixes the elements of rows or columns.
 ELEMENTWISE = False
+
+# Only matrices are projected.
+MATRICES = True
 
 DIALECTS = {
     "decay": {
@@ -172,5 +177,14 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     if h.decay == "before":
         p = p * (1 - h.lr * h.weight_decay) - h.lr * d
     else:
-        p = (p - h.lr * d) * (1 - h.lr * h.weight_decay)
+        p = p - h.lr * d
+        p = p - h.lr * h.weight_decay * p
     return State(t=t, left=left, right=right, m=m, v=v), p
+
+
+def observables(h: Hyper, s: State, p: Array) -> dict[str, Array]:
+    """What the definition determines of a new state and p, in which no column's sign is left."""
+    found = {"left": s.left @ s.left.T, "right": s.right.T @ s.right, "v": s.v}
+    if (s.left.size or s.right.size) and s.t > 1 and (s.t - 1) % h.update_gap == 0:
+        return found
+    return {**found, "m": project_back(s.left, s.right, s.m), "p": p}

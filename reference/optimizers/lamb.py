@@ -28,6 +28,7 @@ Choices
     guard: the paper's trust is 0 for a zero p, which then never moves ("zero"); libraries set it
     to 1 where either norm is 0 ("one").
     adapts: "always", or only with weight decay, as timm and apex do ("with_decay").
+    ratio: of the two norms ("norms"); pytorch-optimizer adds eps to the one that divides ("eps").
     The global gradient clipping that apex and timm build in is a separate rule.
 
 Special cases
@@ -78,6 +79,10 @@ DIALECTS = {
         "zero": "trust ratio 0 for a zero tensor",
         "one": "trust ratio 1 where a norm is zero",
     },
+    "ratio": {
+        "norms": "trust ratio of the two norms",
+        "eps": "trust ratio of the two norms, eps added to the update's",
+    },
 }
 
 
@@ -96,6 +101,7 @@ class Hyper:
     clip: Literal["none", "norm_10", "ratio_1", "ratio_0.01_10"] = "none"
     decay: Literal["in_ratio", "before"] = "in_ratio"
     guard: Literal["zero", "one"] = "zero"
+    ratio: Literal["norms", "eps"] = "norms"
 
     def __post_init__(self) -> None:
         require_at_least(self, 0.0, "lr", "eps", "weight_decay")
@@ -122,13 +128,15 @@ def trust_ratio(h: Hyper, p: Array, update: Array) -> Array:
     p_norm = np.sqrt(np.sum(p * p))
     update_norm = np.sqrt(np.sum(update * update))
     numerator = np.minimum(p_norm, 10.0) if h.clip == "norm_10" else p_norm
-    ratio = numerator / np.where(update_norm > 0, update_norm, 1.0)
+    # Asked for zeros, not for positive numbers: a nan stays one.
+    divisor = np.where(update_norm == 0, 1.0, update_norm)
+    ratio = numerator / (divisor if h.ratio == "norms" else divisor + h.eps)
     if h.clip == "ratio_1":
         ratio = np.minimum(ratio, 1.0)
     elif h.clip == "ratio_0.01_10":
         ratio = np.minimum(np.maximum(ratio, 0.01), 10.0)
     if h.guard == "one":
-        ratio = np.where(p_norm > 0, np.where(update_norm > 0, ratio, 1.0), 1.0)
+        ratio = np.where(p_norm == 0, 1.0, np.where(update_norm == 0, 1.0, ratio))
     return ratio if h.adapts == "always" else np.where(h.weight_decay > 0, ratio, 1.0)
 
 

@@ -17,7 +17,8 @@ Choices
     ratio: the paper divides by the sum of two norms ("sum_of_norms"); optax by the norm of the
     sum, |g + weight_decay p| ("norm_of_sum").
     guard: the paper's ratio is 0 for a zero p, which then never moves ("zero"; 0/0 read as 0);
-    libraries set it to 1 where either norm is 0 ("one").
+    libraries set it to 1 where either norm is 0 ("one"), pytorch-optimizer unless |p| and the whole
+    divisor are positive ("divisor": 1 for nan too).
     momentum_form: lr scales what enters the buffer ("lr_inside", the paper and optax), or the
     buffer ("lr_outside": timm, pytorch-optimizer).
     adapts: on every tensor ("always"), or only with weight decay, as timm does ("with_decay").
@@ -55,6 +56,7 @@ DIALECTS = {
     "guard": {
         "zero": "trust ratio 0 for a zero tensor",
         "one": "trust ratio 1 where a norm is zero",
+        "divisor": "trust ratio 1 unless tensor and divisor are positive",
     },
     "momentum_form": {
         "lr_inside": "lr multiplies the step as it enters the momentum buffer",
@@ -78,7 +80,7 @@ class Hyper:
     eps: float = 0.0
     maximize: bool = False
     adapts: Literal["always", "with_decay"] = "always"
-    guard: Literal["zero", "one"] = "zero"
+    guard: Literal["zero", "one", "divisor"] = "zero"
     momentum_form: Literal["lr_inside", "lr_outside"] = "lr_inside"
     ratio: Literal["sum_of_norms", "norm_of_sum"] = "sum_of_norms"
 
@@ -111,9 +113,12 @@ def trust_ratio(h: Hyper, p: Array, g: Array) -> Array:
     else:
         g_norm = np.sqrt(np.sum(decayed * decayed))
         divisor = g_norm + h.eps
-    ratio = h.trust_coefficient * p_norm / np.where(divisor > 0, divisor, 1.0)
+    # Asked for zeros, not for positive numbers: a nan stays one.
+    ratio = h.trust_coefficient * p_norm / np.where(divisor == 0, 1.0, divisor)
     if h.guard == "one":
-        ratio = np.where(p_norm > 0, np.where(g_norm > 0, ratio, 1.0), 1.0)
+        ratio = np.where(p_norm == 0, 1.0, np.where(g_norm == 0, 1.0, ratio))
+    elif h.guard == "divisor":
+        ratio = np.where(p_norm > 0, np.where(divisor > 0, ratio, 1.0), 1.0)
     return ratio if h.adapts == "always" else np.where(h.weight_decay > 0, ratio, 1.0)
 
 

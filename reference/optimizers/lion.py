@@ -3,7 +3,7 @@
 Rule
     g_t = -g when maximizing, else g
     c_t = beta1 m_{t-1} + (1 - beta1) g_t
-    p_t = p_{t-1} - lr (sign(c_t) + weight_decay p_{t-1})
+    p_t = p_{t-1} (1 - lr weight_decay) - lr sign(c_t)
     m_t = beta2 m_{t-1} + (1 - beta2) g_t
 
 Shapes
@@ -16,12 +16,16 @@ Choices
     The sign is that of c, made with beta1 from the old m; m itself is refreshed with beta2.
     decay: the paper's decay is scaled by lr and uses the old p ("before"); bitsandbytes added
     weight_decay p to the gradient until 2026 ("coupled"); lion-pytorch can leave lr out of it
-    ("unscaled").
+    ("unscaled"); optax adds weight_decay p to the sign that lr multiplies ("in_step"), "before" but
+    for its rounding.
+    nan_sign: the sign of nan is nan, as in NumPy and JAX ("nan"), or zero, as in torch ("zero"),
+    which leaves p to the decay for ever while m is nan.
     optax's smooth and refined signs are other rules.
 
 Special cases
     g = 0 from the start leaves m = 0 and moves p by the decay alone. nan in g poisons that element
-    of m and p for ever; inf fixes its sign. Empty tensors stay empty and advance t.
+    of m for ever, and of p with nan_sign "nan"; inf fixes its sign. Empty tensors stay empty and
+    advance t.
 
 Judged
     m by the bounded contract; p by it where the sign of c is decided, else either sign; t exactly.
@@ -48,6 +52,11 @@ DIALECTS = {
         "before": "weight decay, multiplied by lr, before the step",
         "coupled": "weight decay added to the gradient",
         "unscaled": "weight decay not multiplied by lr",
+        "in_step": "weight decay, multiplied by lr, in one sum with the step",
+    },
+    "nan_sign": {
+        "nan": "sign of nan is nan",
+        "zero": "sign of nan is zero",
     },
 }
 
@@ -61,7 +70,8 @@ class Hyper:
     beta2: float = 0.99
     weight_decay: float = 0.0
     maximize: bool = False
-    decay: Literal["before", "coupled", "unscaled"] = "before"
+    decay: Literal["before", "coupled", "unscaled", "in_step"] = "before"
+    nan_sign: Literal["nan", "zero"] = "nan"
 
     def __post_init__(self) -> None:
         require_at_least(self, 0.0, "lr", "weight_decay")
@@ -90,11 +100,14 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     if h.decay == "coupled":
         g = g + h.weight_decay * p
     c = h.beta1 * s.m + (1 - h.beta1) * g
+    sign = np.sign(c)
+    if h.nan_sign == "zero":
+        sign = np.where(np.isnan(c), 0.0, sign)
     if h.decay == "before":
-        p = p - h.lr * (np.sign(c) + h.weight_decay * p)
-    elif h.decay == "coupled":
-        p = p - h.lr * np.sign(c)
-    else:
-        p = p - (h.lr * np.sign(c) + h.weight_decay * p)
+        p = p * (1 - h.lr * h.weight_decay)
+    elif h.decay == "unscaled":
+        p = p * (1 - h.weight_decay)
+    update = sign + h.weight_decay * p if h.decay == "in_step" else sign
+    p = p - h.lr * update
     m = h.beta2 * s.m + (1 - h.beta2) * g
     return State(t=t, m=m), p

@@ -22,6 +22,8 @@ Choices
     is that of the unclamped gradient, found in a first backward pass, and scales the clamped one.
     The paper proposes clipping by value and by norm in two passes; its rule has no eps.
     decay: the paper has none; lomo-optim shrinks p before the step.
+    overflow: a gradient with nan or infinity is taken as it is ("none"); pytorch-optimizer leaves
+    p alone then ("skip").
 
 Special cases
     g = 0 moves p by the decay alone. nan in g makes that element nan, with clipping by norm every
@@ -56,6 +58,10 @@ DIALECTS = {
         "norm": "gradient scaled to a largest norm",
         "both": "gradient clamped, then scaled by the factor of the unclamped norm",
     },
+    "overflow": {
+        "none": "nan and infinity in the gradient taken as they are",
+        "skip": "no step from a gradient with nan or infinity",
+    },
 }
 
 
@@ -71,6 +77,7 @@ class Hyper:
     loss_scale: float = 1.0
     maximize: bool = False
     clip: Literal["none", "value", "norm", "both"] = "none"
+    overflow: Literal["none", "skip"] = "none"
 
     def __post_init__(self) -> None:
         require_at_least(self, 0.0, "lr", "weight_decay", "eps")
@@ -92,6 +99,7 @@ def init(h: Hyper, p: Array) -> State:
 
 def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     """One step from state s at p with gradient g: the new state and the new p."""
+    given = g
     if h.maximize:
         g = -g
     g = g / h.loss_scale
@@ -101,4 +109,8 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     if h.clip in ("norm", "both"):
         norm = np.sqrt(np.sum(raw * raw))
         g = g * np.minimum(h.clip_norm / (norm + h.eps), 1.0)
-    return State(t=s.t + 1), p * (1 - h.lr * h.weight_decay) - h.lr * g
+    moved = p * (1 - h.lr * h.weight_decay) - h.lr * g
+    if h.overflow == "skip":
+        beyond = np.sum(np.where(np.isfinite(given), np.zeros_like(given), np.ones_like(given)))
+        moved = np.where(beyond > 0, p, moved)
+    return State(t=s.t + 1), moved

@@ -23,9 +23,11 @@ Choices
     (1 - beta1) g_t / (1 - beta1^t)); timm corrects both parts alike ("one_correction":
     m_hat = (beta1 m_t + (1 - beta1) g_t) / (1 - beta1^t)). In both mu_product stays 1.
     Dozat's m is averaged with mu_t; PyTorch, Keras and this file average with beta1.
-    eps: added to the root ("outside"), or "inside" it (optax's eps_root).
+    bias_correction: of v as above ("moment"); HeavyBall keeps v divided, as an average whose new
+    part weighs (1 - beta2) / (1 - beta2^t) ("in_average").
+    eps: added to the root ("outside"), "inside" it (optax's eps_root), or its "floor" (HeavyBall).
     decay: the paper has none; "coupled" is PyTorch's default, "before" its decoupled_weight_decay,
-    Keras and timm.
+    Keras and timm; optax adds weight_decay p to the update that lr multiplies ("in_step").
 
 Special cases
     g = 0 from the start leaves m = v = 0 and p as it is; with eps = 0 it is 0/0, nan.
@@ -53,13 +55,19 @@ from truestep.reference.validation import Array, require_at_least, require_in, r
 ELEMENTWISE = False
 
 DIALECTS = {
+    "bias_correction": {
+        "moment": "second moment corrected for its zero start",
+        "in_average": "second moment kept as it is when corrected",
+    },
     "decay": {
         "coupled": "weight decay added to the gradient",
         "before": "weight decay, multiplied by lr, before the step",
+        "in_step": "weight decay, multiplied by lr, in one sum with the step",
     },
     "eps_placement": {
         "outside": "eps added to the root of the corrected second moment",
         "inside": "eps added inside the root",
+        "floor": "eps as a floor of the root",
     },
     "form": {
         "scheduled": "momentum grows with t, corrections by the product of momenta",
@@ -80,8 +88,9 @@ class Hyper:
     weight_decay: float = 0.0
     momentum_decay: float = 4e-3
     maximize: bool = False
-    decay: Literal["coupled", "before"] = "coupled"
-    eps_placement: Literal["outside", "inside"] = "outside"
+    bias_correction: Literal["moment", "in_average"] = "moment"
+    decay: Literal["coupled", "before", "in_step"] = "coupled"
+    eps_placement: Literal["outside", "inside", "floor"] = "outside"
     form: Literal["scheduled", "constant", "one_correction"] = "scheduled"
 
     def __post_init__(self) -> None:
@@ -105,6 +114,12 @@ def init(h: Hyper, p: Array) -> State:
     return State(t=0, m=np.zeros_like(p), v=np.zeros_like(p), mu_product=np.ones(()))
 
 
+def in_average(beta: Array, t: int, old: Array, new: Array) -> Array:
+    """The corrected average after one more, from the corrected one before."""
+    weight = (1 - beta) / (1 - beta**t)
+    return (1 - weight) * old + weight * new
+
+
 def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     """One step from state s at p with gradient g: the new state and the new p."""
     t = s.t + 1
@@ -112,7 +127,7 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         g = -g
     if h.decay == "coupled":
         g = g + h.weight_decay * p
-    else:
+    elif h.decay == "before":
         p = p * (1 - h.lr * h.weight_decay)
     m = h.beta1 * s.m + (1 - h.beta1) * g
     v = h.beta2 * s.v + (1 - h.beta2) * (g * g)
@@ -127,8 +142,14 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     else:
         m_hat = (h.beta1 * m + (1 - h.beta1) * g) / (1 - h.beta1**t)
     v_hat = v / (1 - h.beta2**t)
+    if h.bias_correction == "in_average":
+        v = v_hat = in_average(h.beta2, t, s.v, g * g)
     if h.eps_placement == "outside":
         update = m_hat / (np.sqrt(v_hat) + h.eps)
-    else:
+    elif h.eps_placement == "inside":
         update = m_hat / np.sqrt(v_hat + h.eps)
+    else:
+        update = m_hat / np.maximum(np.sqrt(v_hat), h.eps)
+    if h.decay == "in_step":
+        update = update + h.weight_decay * p
     return State(t=t, m=m, v=v, mu_product=mu_product), p - h.lr * update

@@ -30,6 +30,8 @@ Choices
     guard: a step where s is still zero, as after zero gradients alone, leaves p as it is ("skip",
     prodigyopt, which does not count it either); optax divides 0 by 0 ("none"). At d = d_0
     prodigyopt takes the first estimate at once, before the limit of growth.
+    nan_estimate: an estimate of nan is "taken", and all becomes nan with it, or "ignored", as
+    by Python's max(d, nan), which is d (prodigyopt, pytorch-optimizer).
     A beta3 of its own, groups of other rates and slices of p are left out.
 
 Special cases
@@ -84,6 +86,10 @@ DIALECTS = {
         "skip": "no step while all gradients were zero",
         "none": "zero gradients divided by zero",
     },
+    "nan_estimate": {
+        "taken": "an estimate of nan makes everything nan",
+        "ignored": "an estimate of nan leaves the last one",
+    },
     "weights": {
         "averaged": "distance estimated from averages",
         "over_d0": "distance estimated from sums over d0",
@@ -110,6 +116,7 @@ class Hyper:
     eps_scale: Literal["old", "new"] = "old"
     growth: Literal["unlimited", "limited"] = "unlimited"
     guard: Literal["skip", "none"] = "skip"
+    nan_estimate: Literal["taken", "ignored"] = "taken"
     weights: Literal["averaged", "over_d0", "safeguard"] = "averaged"
 
     def __post_init__(self) -> None:
@@ -165,6 +172,8 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         estimate = np.where(still, d, h.d_coef * r / np.where(still, 1.0, size))
     else:
         estimate = h.d_coef * r / size
+    if h.nan_estimate == "ignored":
+        estimate = np.where(np.isnan(estimate), d, estimate)
     d_max = np.maximum(s.d_max, estimate)
     new_d = d_max
     if h.growth == "limited":

@@ -24,6 +24,8 @@ Choices
     eps: the paper has none; eps = 0 is the paper. optax adds it to the corrected root ("outside");
     PyTorch, timm and the author's code add it before the correction ("before_correction").
     decay: the paper has none; "coupled" is PyTorch's default, "before" its decoupled_weight_decay.
+    unrectified: before the threshold the paper steps by the corrected "momentum"; the author's code
+    and pytorch-optimizer can stand "still" until then, which leaves out the decay before the step.
 
 Special cases
     g = 0 from the start leaves p as it is; with eps = 0 it becomes 0/0, nan, once adaptive.
@@ -64,6 +66,10 @@ DIALECTS = {
         "above_5": "adaptive once rho exceeds 5",
         "from_5": "adaptive once rho reaches 5",
     },
+    "unrectified": {
+        "momentum": "steps by the corrected first moment until adaptive",
+        "still": "no steps until adaptive",
+    },
 }
 
 
@@ -80,6 +86,7 @@ class Hyper:
     decay: Literal["coupled", "before"] = "coupled"
     eps_placement: Literal["outside", "before_correction"] = "outside"
     threshold: Literal["above_4", "above_5", "from_5"] = "above_4"
+    unrectified: Literal["momentum", "still"] = "momentum"
 
     def __post_init__(self) -> None:
         require_at_least(self, 0.0, "lr", "eps", "weight_decay")
@@ -108,8 +115,7 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         g = -g
     if h.decay == "coupled":
         g = g + h.weight_decay * p
-    else:
-        p = p * (1 - h.lr * h.weight_decay)
+    decayed = p if h.decay == "coupled" else p * (1 - h.lr * h.weight_decay)
     m = h.beta1 * s.m + (1 - h.beta1) * g
     v = h.beta2 * s.v + (1 - h.beta2) * (g * g)
     m_hat = m / (1 - h.beta1**t)
@@ -126,4 +132,6 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         adapted = m_hat / (np.sqrt(v / (1 - h.beta2**t)) + h.eps)
     else:
         adapted = m_hat * (np.sqrt(1 - h.beta2**t) / (np.sqrt(v) + h.eps))
-    return State(t=t, m=m, v=v), p - h.lr * np.where(adaptive, r * adapted, m_hat)
+    if h.unrectified == "still":
+        return State(t=t, m=m, v=v), np.where(adaptive, decayed - h.lr * (r * adapted), p)
+    return State(t=t, m=m, v=v), decayed - h.lr * np.where(adaptive, r * adapted, m_hat)

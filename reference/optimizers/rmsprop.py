@@ -15,11 +15,13 @@ Domain
 
 Choices
     The lecture has neither eps, centering, momentum nor decay; PyTorch's forms are the defaults.
-    eps: added to the root ("outside"), or "inside" it (Graves, Keras, optax, TensorFlow 1).
+    eps: added to the root ("outside"), "inside" it (Graves, Keras, optax, TensorFlow 1), or its
+    "floor" (HeavyBall).
     momentum_form: lr multiplies the buffer ("lr_outside"), or the step as it enters the buffer
     ("lr_inside": b_t = momentum b_{t-1} + lr d_t, p_t = p_{t-1} - b_t; Graves, Keras, optax,
     TensorFlow 1). They coincide while lr is constant.
-    bias_correction: optax can divide v and mean by 1 - alpha^t ("both").
+    bias_correction: optax can divide v and mean by 1 - alpha^t ("both"); HeavyBall keeps v divided,
+    as an average whose new part weighs (1 - alpha) / (1 - alpha^t) ("in_average").
     decay: "coupled" in PyTorch, "before" the step in Keras. TensorFlow 1 starts at initial_v = 1.
     The variance v - mean^2 is never negative, but rounding can make it so; PyTorch then takes the
     root of a negative number and p becomes nan. Here it is clamped at 0.
@@ -55,6 +57,7 @@ DIALECTS = {
     "bias_correction": {
         "none": "moments not corrected for their zero start",
         "both": "second moment and mean corrected for their zero start",
+        "in_average": "second moment and mean kept as they are when corrected",
     },
     "decay": {
         "coupled": "weight decay added to the gradient",
@@ -63,6 +66,7 @@ DIALECTS = {
     "eps_placement": {
         "outside": "eps added to the root of the second moment",
         "inside": "eps added inside the root",
+        "floor": "eps as a floor of the root",
     },
     "momentum_form": {
         "lr_outside": "lr multiplies the momentum buffer",
@@ -83,9 +87,9 @@ class Hyper:
     initial_v: float = 0.0
     centered: bool = False
     maximize: bool = False
-    bias_correction: Literal["none", "both"] = "none"
+    bias_correction: Literal["none", "both", "in_average"] = "none"
     decay: Literal["coupled", "before"] = "coupled"
-    eps_placement: Literal["outside", "inside"] = "outside"
+    eps_placement: Literal["outside", "inside", "floor"] = "outside"
     momentum_form: Literal["lr_outside", "lr_inside"] = "lr_outside"
 
     def __post_init__(self) -> None:
@@ -118,8 +122,12 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         g = g + h.weight_decay * p
     else:
         p = p * (1 - h.lr * h.weight_decay)
-    v = h.alpha * s.v + (1 - h.alpha) * (g * g)
-    mean = h.alpha * s.mean + (1 - h.alpha) * g if h.centered else s.mean
+    kept, new = h.alpha, 1 - h.alpha
+    if h.bias_correction == "in_average":
+        new = new / (1 - h.alpha**t)
+        kept = 1 - new
+    v = kept * s.v + new * (g * g)
+    mean = kept * s.mean + new * g if h.centered else s.mean
     corrected = h.bias_correction == "both"
     variance = v / (1 - h.alpha**t) if corrected else v
     if h.centered:
@@ -127,8 +135,10 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         variance = np.maximum(variance - mean_hat * mean_hat, 0.0)
     if h.eps_placement == "outside":
         d = g / (np.sqrt(variance) + h.eps)
-    else:
+    elif h.eps_placement == "inside":
         d = g / np.sqrt(variance + h.eps)
+    else:
+        d = g / np.maximum(np.sqrt(variance), h.eps)
     scaled = d if h.momentum_form == "lr_outside" else h.lr * d
     # Selected, not branched on: momentum may be an error-carrying number.
     b: Array = np.where(h.momentum > 0, h.momentum * s.b + scaled, s.b)

@@ -22,9 +22,13 @@ Domain
 Choices
     As in every library x is not stored: with x = (y - (1 - beta1) z) / beta1 the three lines give
     y_{t+1} = (1 - c_t) y_t + c_t z_t - gamma_t (1 - beta1 (1 - c_t)) d_t.
+    form: so as in schedulefree ("direct"), or, as in optax, by recovering x from y and z at every
+    step, averaging it and mixing it with the new z ("through_x"), equal but for rounding.
     bias_correction: in the paper the "rate" carries sqrt(1 - beta2^t), in the weights w_t too
     (AdamWScheduleFreePaper); schedulefree's AdamWScheduleFree, optax and pytorch-optimizer correct
-    the "moment", v_t / (1 - beta2^t), and eps is added to that root.
+    the "moment", v_t / (1 - beta2^t), and eps is added to that root. HeavyBall keeps v divided, as
+    an average whose new part weighs (1 - beta2) / (1 - beta2^t) ("in_average").
+    eps_placement: "outside" the root, or as its "floor" (HeavyBall).
     The paper's weights are gamma_t^2: r = 0, weight_lr_power = 2; the largest gamma so far is its
     gamma_t as long as the rate is not lowered from outside. Decay acts at y.
     c_t = 0 where all weights are zero, as for lr = 0.
@@ -64,6 +68,15 @@ DIALECTS = {
     "bias_correction": {
         "rate": "correction of the second moment multiplies lr, in the averaging weights too",
         "moment": "second moment corrected for its zero start",
+        "in_average": "second moment kept as it is when corrected",
+    },
+    "eps_placement": {
+        "outside": "eps added to the root of the second moment",
+        "floor": "eps as a floor of the root",
+    },
+    "form": {
+        "direct": "y moved without x",
+        "through_x": "x recovered from y and z, averaged, and mixed with z",
     },
 }
 
@@ -81,7 +94,9 @@ class Hyper:
     weight_lr_power: float = 2.0
     warmup_steps: int = 0
     maximize: bool = False
-    bias_correction: Literal["rate", "moment"] = "rate"
+    bias_correction: Literal["rate", "moment", "in_average"] = "rate"
+    eps_placement: Literal["outside", "floor"] = "outside"
+    form: Literal["direct", "through_x"] = "direct"
 
     def __post_init__(self) -> None:
         require_at_least(self, 0.0, "lr", "eps", "weight_decay", "r", "weight_lr_power")
@@ -127,13 +142,22 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     t = s.t + 1
     if h.maximize:
         g = -g
-    v = h.beta2 * s.v + (1 - h.beta2) * (g * g)
+    kept, new = h.beta2, 1 - h.beta2
+    if h.bias_correction == "in_average":
+        new = new / (1 - h.beta2**t)
+        kept = 1 - new
+    v = kept * s.v + new * (g * g)
     gamma = h.lr * min(1.0, t / h.warmup_steps) if h.warmup_steps else h.lr
     if h.bias_correction == "rate":
         gamma = gamma * np.sqrt(1 - h.beta2**t)
-        d = g / (np.sqrt(v) + h.eps) + h.weight_decay * p
-    else:
-        d = g / (np.sqrt(v / (1 - h.beta2**t)) + h.eps) + h.weight_decay * p
+    root = np.sqrt(v / (1 - h.beta2**t) if h.bias_correction == "moment" else v)
+    root = root + h.eps if h.eps_placement == "outside" else np.maximum(root, h.eps)
+    d = g / root + h.weight_decay * p
     c, weight_sum, lr_max = weighed(h, s, gamma)
-    p = (1 - c) * p + c * s.z - gamma * (1 - h.beta1 * (1 - c)) * d
-    return State(t=t, z=s.z - gamma * d, v=v, weight_sum=weight_sum, lr_max=lr_max), p
+    z = s.z - gamma * d
+    if h.form == "direct":
+        p = (1 - c) * p + c * s.z - gamma * (1 - h.beta1 * (1 - c)) * d
+    else:
+        x = (1 - c) * average(h, s, p) + c * z
+        p = h.beta1 * x + (1 - h.beta1) * z
+    return State(t=t, z=z, v=v, weight_sum=weight_sum, lr_max=lr_max), p

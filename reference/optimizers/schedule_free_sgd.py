@@ -20,6 +20,8 @@ Domain
 Choices
     As in every library x is not stored: with x = (y - (1 - beta) z) / beta the three lines give
     y_{t+1} = (1 - c_t) y_t + c_t z_t - gamma_t (1 - beta (1 - c_t)) d_t.
+    form: so as in schedulefree ("direct"), or, as in optax, by recovering x from y and z at every
+    step, averaging it and mixing it with the new z ("through_x"), equal but for rounding.
     The paper's weights are gamma_t^2: r = 0, weight_lr_power = 2; the largest gamma so far is its
     gamma_t as long as the rate is not lowered from outside.
     decay: the paper's experiments and schedulefree decay at y. optax has no r, and counts its
@@ -41,6 +43,7 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -50,12 +53,18 @@ from truestep.reference.validation import (
     require_at_least,
     require_in,
     require_integer,
+    require_one_of,
 )
 
 # Each element is updated by itself, but weight_sum and lr_max are one for a whole tensor.
 ELEMENTWISE = False
 
-DIALECTS: dict[str, dict[str, str]] = {}
+DIALECTS = {
+    "form": {
+        "direct": "y moved without x",
+        "through_x": "x recovered from y and z, averaged, and mixed with z",
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +78,14 @@ class Hyper:
     weight_lr_power: float = 2.0
     warmup_steps: int = 0
     maximize: bool = False
+    form: Literal["direct", "through_x"] = "direct"
 
     def __post_init__(self) -> None:
         require_at_least(self, 0.0, "lr", "weight_decay", "r", "weight_lr_power")
         require_above(self, 0.0, "beta")
         require_in(self, 0.0, 1.0, "beta")
         require_integer(self, 0, "warmup_steps")
+        require_one_of(self, DIALECTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,5 +125,10 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     gamma = h.lr * min(1.0, t / h.warmup_steps) if h.warmup_steps else h.lr
     d = g + h.weight_decay * p
     c, weight_sum, lr_max = weighed(h, s, gamma)
-    p = (1 - c) * p + c * s.z - gamma * (1 - h.beta * (1 - c)) * d
-    return State(t=t, z=s.z - gamma * d, weight_sum=weight_sum, lr_max=lr_max), p
+    z = s.z - gamma * d
+    if h.form == "direct":
+        p = (1 - c) * p + c * s.z - gamma * (1 - h.beta * (1 - c)) * d
+    else:
+        x = (1 - c) * average(h, s, p) + c * z
+        p = h.beta * x + (1 - h.beta) * z
+    return State(t=t, z=z, weight_sum=weight_sum, lr_max=lr_max), p

@@ -11,7 +11,9 @@ Domain
     lr, weight_decay >= 0 and finite.
 
 Choices
-    decay: outside the sign ("before"); inside it, weight_decay p only tips the sign ("coupled").
+    decay: outside the sign, in one sum with the step ("in_step") or as a factor of p ("before", the
+    same but for its rounding); inside it, weight_decay p only tips the sign ("coupled").
+    nan_sign: nan has the sign nan ("nan") or, in torch, "zero".
     sign(0) = 0; one-bit codes that know no zero send +1. The majority vote over workers is this
     rule on the sum of their signs.
 
@@ -43,8 +45,13 @@ ELEMENTWISE = True
 
 DIALECTS = {
     "decay": {
+        "in_step": "weight decay, multiplied by lr, in one sum with the step",
         "before": "weight decay, multiplied by lr, before the step",
         "coupled": "weight decay added to the gradient, inside the sign",
+    },
+    "nan_sign": {
+        "nan": "sign of nan is nan",
+        "zero": "sign of nan is zero",
     },
 }
 
@@ -56,7 +63,8 @@ class Hyper:
     lr: float = 1e-4
     weight_decay: float = 0.0
     maximize: bool = False
-    decay: Literal["before", "coupled"] = "before"
+    decay: Literal["in_step", "before", "coupled"] = "in_step"
+    nan_sign: Literal["nan", "zero"] = "nan"
 
     def __post_init__(self) -> None:
         require_at_least(self, 0.0, "lr", "weight_decay")
@@ -79,8 +87,13 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     """One step from state s at p with gradient g: the new state and the new p."""
     if h.maximize:
         g = -g
-    if h.decay == "before":
-        update = np.sign(g) + h.weight_decay * p
-    else:
-        update = np.sign(g + h.weight_decay * p)
+    if h.decay == "coupled":
+        g = g + h.weight_decay * p
+    update = np.sign(g)
+    if h.nan_sign == "zero":
+        update = np.where(np.isnan(g), 0.0, update)
+    if h.decay == "in_step":
+        update = update + h.weight_decay * p
+    elif h.decay == "before":
+        p = p * (1 - h.lr * h.weight_decay)
     return State(t=s.t + 1), p - h.lr * update

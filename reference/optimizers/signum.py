@@ -14,7 +14,9 @@ Domain
 Choices
     buffer: the paper's weighted "average", or a "sum" (m_t = momentum m_{t-1} + g_t), which is the
     average over 1 - momentum and has the same sign.
-    decay: outside the sign ("before"), or added to the gradient ("coupled").
+    decay: outside the sign, in one sum with the step ("in_step") or as a factor of p ("before", the
+    same but for its rounding), or added to the gradient ("coupled").
+    nan_sign: nan has the sign nan ("nan") or, in torch, "zero".
     sign(0) = 0, as in signsgd.
 
 Special cases
@@ -47,8 +49,13 @@ DIALECTS = {
         "sum": "buffer is the weighted sum of gradients",
     },
     "decay": {
+        "in_step": "weight decay, multiplied by lr, in one sum with the step",
         "before": "weight decay, multiplied by lr, before the step",
         "coupled": "weight decay added to the gradient, inside the sign",
+    },
+    "nan_sign": {
+        "nan": "sign of nan is nan",
+        "zero": "sign of nan is zero",
     },
 }
 
@@ -62,7 +69,8 @@ class Hyper:
     weight_decay: float = 0.0
     maximize: bool = False
     buffer: Literal["average", "sum"] = "average"
-    decay: Literal["before", "coupled"] = "before"
+    decay: Literal["in_step", "before", "coupled"] = "in_step"
+    nan_sign: Literal["nan", "zero"] = "nan"
 
     def __post_init__(self) -> None:
         require_at_least(self, 0.0, "lr", "weight_decay")
@@ -92,6 +100,10 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         g = g + h.weight_decay * p
     m = h.momentum * s.m + (g if h.buffer == "sum" else (1 - h.momentum) * g)
     update = np.sign(m)
-    if h.decay == "before":
+    if h.nan_sign == "zero":
+        update = np.where(np.isnan(m), 0.0, update)
+    if h.decay == "in_step":
         update = update + h.weight_decay * p
+    elif h.decay == "before":
+        p = p * (1 - h.lr * h.weight_decay)
     return State(t=t, m=m), p - h.lr * update

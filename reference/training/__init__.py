@@ -1,7 +1,24 @@
-"""The table of training-loop pieces: what happens to gradients, losses and rates around a rule."""
+"""The table of training-loop pieces: what happens to gradients, losses and rates around a rule.
+
+Every module keeps the functions of its subject, and has one in common with the others: run, from
+named inputs to named outputs, which is what backends are asked for and judged by. INPUTS says of
+each input in one word what it is:
+
+tensors     a list of tensors; all inputs of this word have the same shapes in the same order
+tensor      one tensor; all inputs of this word have one shape
+array       one tensor of a shape of its own
+replicas    a list of tensors of one shape
+number, numbers     0-d, and a list of 0-d
+count, counts       an integer, and a list of integers
+choice      a word
+
+Outputs are tensors, lists of tensors, 0-d numbers, integers and flags. An output that has an
+input's name is state: it is what the next call is given.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from truestep.reference.training import (
@@ -29,8 +46,21 @@ class Piece(Protocol):
         ...
 
     @property
+    def INPUTS(self) -> dict[str, str]:
+        """Every input of run, and what it is."""
+        ...
+
+    @property
     def Hyper(self) -> type[Any]:
         """The validated hyperparameters, a frozen dataclass with a default for every field."""
+        ...
+
+    @property
+    def run(self) -> Callable[..., dict[str, Any]]:
+        """From a Hyper and the inputs by name to the outputs by name.
+
+        A backend may omit those of OPTIONAL, where a module has it.
+        """
         ...
 
 

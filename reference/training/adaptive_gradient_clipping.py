@@ -6,15 +6,16 @@ Rule
 
 Shapes
     p, g: one shape, any rank, 0-d and empty included. A unit is a row of a matrix, a filter of a
-    convolution, the whole of a vector.
+    convolution, the whole of a vector. run: lists of params and gradients, to the list clipped.
 
 Domain
     clipping > 0; eps, floor >= 0, all finite.
 
 Choices
     units: output units are "rows" where weights are (out, in, ...), as in PyTorch and timm;
-    "columns" (all axes but the last) where they are (..., in, out), as in optax. Of tensors of rank
-    three optax takes the first axis alone for heads.
+    "columns" (all axes but the last) where they are (..., in, out). optax's "columns_and_heads" is
+    that, but for tensors of rank three, whose norms go over the first axis alone (one unit for each
+    number of each head), and for those with one axis longer than 1, which are one unit.
     The paper clips where the ratio exceeds clipping; timm and optax where it reaches it, which is
     the same. They also raise |G_i| to floor = 1e-6 where it divides, which cannot matter while
     clipping eps exceeds it; 0 is the paper's.
@@ -34,8 +35,9 @@ Sources
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -50,8 +52,10 @@ DIALECTS = {
     "units": {
         "rows": "units along the first axis",
         "columns": "units along the last axis",
+        "columns_and_heads": "units along the last axis, of rank three along the last two",
     },
 }
+INPUTS = {"gradients": "tensors", "params": "tensors"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class Hyper:
     clipping: float = 0.01
     eps: float = 1e-3
     floor: float = 0.0
-    units: Literal["rows", "columns"] = "rows"
+    units: Literal["rows", "columns", "columns_and_heads"] = "rows"
 
     def __post_init__(self) -> None:
         require_above(self, 0.0, "clipping")
@@ -71,9 +75,11 @@ class Hyper:
 
 def unit_norm(h: Hyper, x: Array) -> Array:
     """The norm of each unit, in a shape that meets x."""
-    if x.ndim < 2:
+    heads = h.units == "columns_and_heads"
+    if x.ndim < 2 or (heads and sum(n != 1 for n in x.shape) < 2):
         return np.sqrt(np.sum(x * x))
     axes = tuple(range(1, x.ndim)) if h.units == "rows" else tuple(range(x.ndim - 1))
+    axes = (0,) if heads and x.ndim == 3 else axes
     return np.sqrt(np.sum(x * x, axis=axes, keepdims=True))
 
 
@@ -82,5 +88,10 @@ def apply(h: Hyper, p: Array, g: Array) -> Array:
     limit = h.clipping * np.maximum(unit_norm(h, p), h.eps)
     norm = unit_norm(h, g)
     within = norm < limit
-    safe = np.where(within, 1.0, np.maximum(norm, h.floor))
+    safe = np.where(within, limit, np.maximum(norm, h.floor))
     return np.where(within, g, g * (limit / safe))
+
+
+def run(h: Hyper, *, params: Sequence[Array], gradients: Sequence[Array]) -> dict[str, Any]:
+    """The clipped gradients of all tensors, each by itself."""
+    return {"clipped": [apply(h, p, g) for p, g in zip(params, gradients, strict=True)]}

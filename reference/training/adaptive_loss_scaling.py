@@ -4,13 +4,14 @@ Rule
     sigma = sqrt((sigma_g^2 + mu_g^2) (sigma_w^2 + mu_w^2)) sqrt(fan_in / 2)
     scale = least / (sqrt(2) erfinv(tolerance) sigma)
     scale = min(max(scale, 1), greatest / (fan_in largest)), 1 where sigma = 0
-    scale is rounded down to a power of two
+    scale is rounded down to a power of two, 2^127 at most
     the error passed down is multiplied by scale
     a layer's weight gradient is divided by the product of the scales above it
 
 Shapes
-    delta, w: the error arriving at a layer and its weights, of any shapes; the scale is a Python
-    float.
+    delta, w: the error arriving at a layer and its weights, of any shapes; the scale is 0-d. run:
+    delta, weight, its gradient below layers of scales_above, and fan_in, to scale, the flag skipped
+    and the new weight; the optimizer is SGD with rate RATE.
 
 Domain
     0 < tolerance < 1; least, greatest > 0; fan_in an integer >= 1.
@@ -28,8 +29,8 @@ Special cases
     error give scale 1 and a step that is skipped.
 
 Judged
-    The scale as a power of two exactly, away from the ends of the rounding; the product law
-    exactly.
+    The scale as a power of two exactly; where rounding may turn it either way, either. skipped and
+    what a skipped step leaves exactly, the weight by the bounded contract.
 
 Sources
     R. Zhao, B. Vogel, T. Ahmed, W. Luk, "Reducing Underflow in Mixed Precision Training by Gradient
@@ -42,13 +43,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import erfinv
 
+from truestep.reference.training.dynamic_loss_scaling import RATE, chosen, finite
 from truestep.reference.validation import Array, require_above, require_in
 
 DIALECTS: dict[str, dict[str, str]] = {}
+INPUTS = {
+    "delta": "array",
+    "fan_in": "count",
+    "gradient": "tensor",
+    "scales_above": "numbers",
+    "weight": "tensor",
+}
+POWERS = 2.0 ** np.arange(128)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +75,39 @@ class Hyper:
         require_in(self, 0.0, 1.0, "tolerance")
 
 
-def layer_scale(h: Hyper, delta: Array, w: Array, fan_in: int) -> float:
+def layer_scale(h: Hyper, delta: Array, w: Array, fan_in: int) -> Array:
     """The scale by which a layer multiplies the error delta that it passes down through w."""
-    if not (delta.size and w.size and np.all(np.isfinite(delta))):
-        return 1.0
-    sizes = np.mean(delta * delta) * np.mean(w * w)
-    sigma = math.sqrt(sizes) * math.sqrt(fan_in / 2)
-    largest = float(np.max(np.abs(delta)) * np.max(np.abs(w)))
-    if sigma == 0 or largest == 0:
-        return 1.0
-    wanted = h.least / (math.sqrt(2) * float(erfinv(h.tolerance)) * sigma)
-    scale = min(max(wanted, 1.0), h.greatest / (fan_in * largest))
-    return 2.0 ** max(0, math.frexp(scale)[1] - 1)
+    if not (delta.size and w.size and finite([delta])):
+        return np.ones(())
+    sigma = np.sqrt(np.mean(delta * delta) * np.mean(w * w)) * np.sqrt(fan_in / 2)
+    largest = np.max(np.abs(delta)) * np.max(np.abs(w))
+    nothing = (sigma == 0) | (largest == 0)
+    sigma, largest = np.where(nothing, 1.0, sigma), np.where(nothing, 1.0, largest)
+    scale = h.least / (np.sqrt(2.0) * erfinv(h.tolerance) * sigma)
+    scale = np.minimum(np.maximum(scale, 1.0), h.greatest / (fan_in * largest))
+    scale = np.where(nothing, 1.0, scale)
+    return np.max(np.where(scale >= POWERS, POWERS, np.ones_like(scale)))
 
 
-def unscale(g: Array, scales_above: Sequence[float]) -> Array:
+def unscale(g: Array, scales_above: Sequence[Any]) -> Array:
     """The weight gradient of the loss itself, below layers of these scales."""
     return g / math.prod(scales_above)
+
+
+def run(
+    h: Hyper,
+    *,
+    delta: Array,
+    weight: Array,
+    gradient: Array,
+    fan_in: int,
+    scales_above: Sequence[Any],
+) -> dict[str, Any]:
+    """A layer's part of a backward pass: its scale, and its step or no step."""
+    was_finite = finite([delta, gradient])
+    stepped = weight - RATE * unscale(gradient, scales_above)
+    return {
+        "scale": layer_scale(h, delta, weight, fan_in),
+        "skipped": not was_finite,
+        "weight": chosen(was_finite, weight, stepped),
+    }

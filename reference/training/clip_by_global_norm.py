@@ -5,7 +5,8 @@ Rule
     g_i = max_norm / n g_i where n >= max_norm, for every i
 
 Shapes
-    A sequence of tensors of any shapes, empty ones included; the result has the same shapes.
+    A sequence of tensors of any shapes, empty ones included; the result has the same shapes. run:
+    gradients, to the list clipped and the 0-d norm that they had, which not every library tells.
 
 Domain
     max_norm > 0; eps >= 0, both finite.
@@ -25,7 +26,7 @@ Special cases
     form makes every element nan.
 
 Judged
-    The clipped gradients by the bounded contract.
+    The clipped gradients and the norm, where it is told, by the bounded contract.
 
 Sources
     R. Pascanu, T. Mikolov, Y. Bengio, "On the difficulty of training recurrent neural networks",
@@ -38,7 +39,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -61,6 +62,8 @@ DIALECTS = {
         "infinity": "largest size of an element",
     },
 }
+INPUTS = {"gradients": "tensors"}
+OPTIONAL = ("norm",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +105,8 @@ def apply(h: Hyper, gradients: Sequence[Array]) -> list[Array]:
     # n - n is 0, or nan where the norm is not finite.
     factor = h.max_norm * np.minimum(1 / safe, 1 / h.max_norm) + (n - n)
     return [g * factor for g in gradients]
+
+
+def run(h: Hyper, *, gradients: Sequence[Array]) -> dict[str, Any]:
+    """The clipped gradients, and the norm that they had."""
+    return {"clipped": apply(h, gradients), "norm": global_norm(h, gradients)}

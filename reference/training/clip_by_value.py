@@ -4,7 +4,7 @@ Rule
     g = min(max(g, -max_value), max_value)
 
 Shapes
-    Any shape, 0-d and empty included.
+    Any shape, 0-d and empty included. run: a list of gradients, to the list clipped.
 
 Domain
     max_value > 0 and finite.
@@ -25,13 +25,16 @@ Sources
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from truestep.reference.validation import Array, require_above
 
 DIALECTS: dict[str, dict[str, str]] = {}
+INPUTS = {"gradients": "tensors"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +50,8 @@ class Hyper:
 def apply(h: Hyper, g: Array) -> Array:
     """The clipped gradient."""
     return np.minimum(np.maximum(g, -h.max_value), h.max_value)
+
+
+def run(h: Hyper, *, gradients: Sequence[Array]) -> dict[str, Any]:
+    """The clipped gradients."""
+    return {"clipped": [apply(h, g) for g in gradients]}

@@ -4,7 +4,8 @@ Rule
     g = (g_1 + ... + g_W) / W
 
 Shapes
-    A sequence of W >= 1 tensors of one shape, any rank, 0-d and empty included.
+    A sequence of W >= 1 tensors of one shape, any rank, 0-d and empty included; sizes: as many
+    integers. run: gradients and sizes, to averaged, the list of what each worker gets.
 
 Domain
     W >= 1; sizes > 0.
@@ -33,7 +34,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Literal
+from typing import Any, Literal
 
 from truestep.reference.validation import Array, require_one_of
 
@@ -43,6 +44,7 @@ DIALECTS = {
         "examples": "workers weighed by their numbers of examples",
     },
 }
+INPUTS = {"gradients": "replicas", "sizes": "counts"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +67,8 @@ def average(h: Hyper, gradients: Sequence[Array], sizes: Sequence[int]) -> Array
         return reduce(lambda a, b: a + b, gradients) / len(gradients)
     weighed = [n * g for n, g in zip(sizes, gradients, strict=True)]
     return reduce(lambda a, b: a + b, weighed) / sum(sizes)
+
+
+def run(h: Hyper, *, gradients: Sequence[Array], sizes: Sequence[int]) -> dict[str, Any]:
+    """What every worker gets: the same for all."""
+    return {"averaged": [average(h, gradients, sizes)] * len(gradients)}

@@ -7,10 +7,14 @@ Rule
     when good = window: scale = scale growth, good = 0
 
 Shapes
-    scale: 0-d; patience, good: integers. Gradients of any shape. t: the number of calls made.
+    scale: 0-d; patience, good: integers. Gradients of any shape. t: the number of calls made. run:
+    lists of scaled gradients, params and moments of the same shapes and the state, to the new
+    state, params, moments and the flag skipped; the optimizer that it skips or lets step is SGD
+    with rate RATE and momentum MOMENTUM.
 
 Domain
-    initial, growth, min_scale, max_scale > 0; growth > 1; 0 < backoff < 1; window, hysteresis >= 1.
+    initial, growth, max_scale > 0; min_scale >= 0, where 0 means none; growth > 1; 0 < backoff < 1;
+    window, hysteresis >= 1.
 
 Choices
     Powers of two for initial, growth and backoff: scaling then rounds nothing, and unscaling gives
@@ -27,7 +31,8 @@ Special cases
     A skipped step leaves parameters, moments and counters as they are, bit for bit.
 
 Judged
-    scale, good, patience and t exactly, unscaled gradients by the bounded contract.
+    good, patience, t and skipped exactly; so is scale for powers of two, and everything that a
+    skipped step leaves. Otherwise scale, params and moments by the bounded contract.
 
 Sources
     P. Micikevicius et al., "Mixed Precision Training", ICLR 2018 (arXiv:1710.03740), section 3.2.
@@ -45,6 +50,7 @@ import numpy as np
 from truestep.reference.validation import (
     Array,
     require_above,
+    require_at_least,
     require_at_most,
     require_in,
     require_integer,
@@ -58,6 +64,17 @@ DIALECTS = {
         "at_once": "patience restored after any finite step",
     },
 }
+INPUTS = {
+    "good": "count",
+    "gradients": "tensors",
+    "moments": "tensors",
+    "params": "tensors",
+    "patience": "count",
+    "scale": "number",
+    "t": "count",
+}
+# Powers of two, with which the optimizer rounds as little as can be.
+RATE, MOMENTUM = 0.125, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +91,8 @@ class Hyper:
     restored: Literal["at_growth", "at_once"] = "at_growth"
 
     def __post_init__(self) -> None:
-        require_above(self, 0.0, "initial", "backoff", "min_scale", "max_scale")
+        require_above(self, 0.0, "initial", "backoff", "max_scale")
+        require_at_least(self, 0.0, "min_scale")
         require_above(self, 1.0, "growth")
         require_in(self, 0.0, 1.0, "backoff")
         require_integer(self, 1, "window", "hysteresis")
@@ -88,7 +106,7 @@ class State:
     """The scale, consecutive finite steps, overflows left before it shrinks, and calls made."""
 
     t: int
-    scale: float
+    scale: Array
     good: int
     patience: int
 
@@ -100,7 +118,8 @@ def init(h: Hyper) -> State:
 
 def finite(gradients: Sequence[Array]) -> bool:
     """Whether every element of every gradient is finite."""
-    return all(bool(np.all(np.isfinite(g))) for g in gradients)
+    # A nan or an infinity is the largest size.
+    return all(bool(np.isfinite(np.max(np.abs(g)))) for g in gradients if g.size)
 
 
 def unscale(s: State, g: Array) -> Array:
@@ -119,11 +138,39 @@ def step(h: Hyper, s: State, was_finite: bool) -> State:
     if not was_finite:
         if s.patience > 1:
             return State(t=t, scale=s.scale, good=0, patience=s.patience - 1)
-        scale = max(s.scale * h.backoff, h.min_scale)
+        scale = np.maximum(s.scale * h.backoff, h.min_scale)
         return State(t=t, scale=scale, good=0, patience=s.patience)
     patience = h.hysteresis if h.restored == "at_once" else s.patience
     if s.good + 1 < h.window:
         return State(t=t, scale=s.scale, good=s.good + 1, patience=patience)
     scale = s.scale * h.growth
-    grown = scale if scale <= h.max_scale else s.scale
+    grown = np.where(scale <= h.max_scale, scale, s.scale)
     return State(t=t, scale=grown, good=0, patience=h.hysteresis)
+
+
+def run(
+    h: Hyper,
+    *,
+    t: int,
+    scale: Array,
+    good: int,
+    patience: int,
+    params: Sequence[Array],
+    moments: Sequence[Array],
+    gradients: Sequence[Array],
+) -> dict[str, Any]:
+    """A backward pass with scaled gradients, and the optimizer's step or no step after it."""
+    s = State(t=t, scale=scale, good=good, patience=patience)
+    was_finite = finite(gradients)
+    moved = [MOMENTUM * m + unscale(s, g) for m, g in zip(moments, gradients, strict=True)]
+    stepped = [p - RATE * m for p, m in zip(params, moved, strict=True)]
+    new = step(h, s, was_finite)
+    return {
+        "t": new.t,
+        "scale": new.scale,
+        "good": new.good,
+        "patience": new.patience,
+        "skipped": not was_finite,
+        "params": chosen(was_finite, params, stepped),
+        "moments": chosen(was_finite, moments, moved),
+    }

@@ -6,7 +6,8 @@ Rule
 
 Shapes
     g, total: one shape, any rank, 0-d and empty included. weight: 0-d. t: micro-batches since the
-    last result.
+    last result. run: lists of gradients and totals, the number examples of this micro-batch and the
+    state, to the new state, the flag due, and results, which are zero while none is due.
 
 Domain
     steps (K) an integer >= 1; n_k > 0, the numbers of examples or tokens whose mean gradient is
@@ -23,7 +24,7 @@ Special cases
     nan or inf in one g_k poisons that element of the result, and nothing after it.
 
 Judged
-    The result and total by the bounded contract, t exactly.
+    The result, total and weight by the bounded contract, t and due exactly.
 
 Sources
     Folklore. optax 0.2.8, MultiSteps and apply_every; keras 3.15.1, gradient_accumulation_steps.
@@ -31,8 +32,9 @@ Sources
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -45,6 +47,13 @@ DIALECTS = {
         "running": "running mean",
         "sum": "sum of gradients",
     },
+}
+INPUTS = {
+    "examples": "number",
+    "gradients": "tensors",
+    "t": "count",
+    "totals": "tensors",
+    "weight": "number",
 }
 
 
@@ -90,3 +99,27 @@ def step(h: Hyper, s: State, g: Array, n: float = 1.0) -> tuple[State, Array | N
         return State(t=t, total=total, weight=weight), None
     result = total / weight if h.form == "weighted" else total
     return State(t=0, total=np.zeros_like(total), weight=np.zeros_like(weight)), result
+
+
+def run(
+    h: Hyper,
+    *,
+    t: int,
+    totals: Sequence[Array],
+    weight: Array,
+    gradients: Sequence[Array],
+    examples: Array,
+) -> dict[str, Any]:
+    """A micro-batch of all tensors."""
+    out = [
+        step(h, State(t=t, total=total, weight=weight), g, examples)
+        for total, g in zip(totals, gradients, strict=True)
+    ]
+    last = out[-1][0]
+    return {
+        "t": last.t,
+        "totals": [s.total for s, _ in out],
+        "weight": last.weight,
+        "due": out[-1][1] is not None,
+        "results": [np.zeros_like(s.total) if result is None else result for s, result in out],
+    }

@@ -8,7 +8,8 @@ Rule
 
 Shapes
     |G_big|^2, |G_small|^2: 0-d squared norms of gradients that are means over big and small
-    examples; g2, s: 0-d averages. t: the number of measurements.
+    examples; g2, s: 0-d averages. t: the number of measurements. run: small_square, big_square and
+    the state, to the new state and the 0-d noise_scale.
 
 Domain
     1 <= small < big, integers; 0 <= ema < 1.
@@ -35,7 +36,7 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -51,6 +52,14 @@ DIALECTS = {
         "ratio_of_averages": "averages of both estimates divided",
         "average_of_ratios": "ratios of the estimates averaged",
     },
+}
+INPUTS = {
+    "big_square": "number",
+    "g2": "number",
+    "ratio": "number",
+    "s": "number",
+    "small_square": "number",
+    "t": "count",
 }
 
 
@@ -112,3 +121,17 @@ def noise_scale(h: Hyper, state: State) -> Array:
     if h.form == "average_of_ratios":
         return state.ratio / (1 - h.ema**state.t)
     return state.s / state.g2
+
+
+def run(
+    h: Hyper, *, t: int, g2: Array, s: Array, ratio: Array, small_square: Array, big_square: Array
+) -> dict[str, Any]:
+    """One more measurement, and the noise scale after it."""
+    new = step(h, State(t=t, g2=g2, s=s, ratio=ratio), small_square, big_square)
+    return {
+        "t": new.t,
+        "g2": new.g2,
+        "s": new.s,
+        "ratio": new.ratio,
+        "noise_scale": noise_scale(h, new),
+    }

@@ -6,7 +6,7 @@ Rule
     lr_t = lr + (full - lr) t / warmup_steps for t < warmup_steps, then full
 
 Shapes
-    Numbers only: batch and t in, a rate out.
+    Numbers only: batch and t in, a rate out. run: the same, to lr.
 
 Domain
     lr >= 0 and finite; base_batch an integer >= 1; warmup_steps an integer >= 0, where 0 means
@@ -32,11 +32,13 @@ Sources
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from truestep.reference.validation import (
+    Array,
     require_at_least,
     require_integer,
     require_one_of,
@@ -49,6 +51,7 @@ DIALECTS = {
         "square_root": "rate proportional to the root of the batch",
     },
 }
+INPUTS = {"batch": "count", "t": "count"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +70,11 @@ class Hyper:
         require_one_of(self, DIALECTS)
 
 
-def value(h: Hyper, batch: int, t: int) -> float:
+def value(h: Hyper, batch: int, t: int) -> Array:
     """The rate of step t, counted from 0, with that batch."""
     t = require_step(t)
     k = batch / h.base_batch
-    full = (k if h.rule == "linear" else math.sqrt(k)) * h.lr
+    full = (k if h.rule == "linear" else np.sqrt(k)) * h.lr
     if t < h.warmup_steps:
         return h.lr + (full - h.lr) * (t / h.warmup_steps)
     return full
@@ -80,3 +83,8 @@ def value(h: Hyper, batch: int, t: int) -> float:
 def momentum_correction(lr_before: float, lr_now: float) -> float:
     """The factor of a momentum buffer that holds steps, not gradients, when the rate changes."""
     return lr_now / lr_before
+
+
+def run(h: Hyper, *, batch: int, t: int) -> dict[str, Any]:
+    """The rate of step t with that batch."""
+    return {"lr": value(h, batch, t)}

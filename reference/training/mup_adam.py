@@ -7,6 +7,7 @@ Rule
 
 Shapes
     Numbers only. fan_in: the layer's input width over that of the base model.
+    run: the layer's role, to lr and weight_decay.
 
 Domain
     lr, weight_decay >= 0 and finite; fan_in > 0.
@@ -31,7 +32,7 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from truestep.reference.validation import require_above, require_at_least, require_one_of
 
@@ -41,6 +42,7 @@ DIALECTS = {
         "package": "output weights rated as the base model's, with a multiplier in the model",
     },
 }
+INPUTS = {"role": "choice"}
 
 Role = Literal["input", "hidden", "output", "bias"]
 
@@ -67,3 +69,9 @@ def rates(h: Hyper, role: Role) -> tuple[float, float]:
     if role == "hidden" or (role == "output" and h.form == "table_3"):
         return h.lr / h.fan_in, h.weight_decay
     return h.lr, h.weight_decay
+
+
+def run(h: Hyper, *, role: Role) -> dict[str, Any]:
+    """The rate and the weight decay of a layer of that role."""
+    lr, weight_decay = rates(h, role)
+    return {"lr": lr, "weight_decay": weight_decay}

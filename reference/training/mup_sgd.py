@@ -7,6 +7,7 @@ Rule
 
 Shapes
     Numbers only. fan_in, fan_out: the layer's widths over those of the base model.
+    run: the layer's role, to lr and weight_decay.
 
 Domain
     lr, weight_decay >= 0 and finite; fan_in, fan_out > 0.
@@ -32,7 +33,7 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from truestep.reference.validation import require_above, require_at_least, require_one_of
 
@@ -42,6 +43,7 @@ DIALECTS = {
         "package": "rates by the number of growing widths, output layers with a multiplier",
     },
 }
+INPUTS = {"role": "choice"}
 
 Role = Literal["input", "hidden", "output", "bias"]
 
@@ -75,3 +77,9 @@ def rates(h: Hyper, role: Role) -> tuple[float, float]:
     """The rate and the weight decay of a layer of that role."""
     f = factor(h, role)
     return h.lr * f, h.weight_decay / f if h.form == "package" else h.weight_decay
+
+
+def run(h: Hyper, *, role: Role) -> dict[str, Any]:
+    """The rate and the weight decay of a layer of that role."""
+    lr, weight_decay = rates(h, role)
+    return {"lr": lr, "weight_decay": weight_decay}

@@ -6,6 +6,7 @@ Rule
 
 Shapes
     p, g, then: one shape, any rank, 0-d and empty included; then is p_{t-tau}. tau: an integer.
+    run: lists of params, then and gradients, and tau, to params.
 
 Domain
     lr, compensation >= 0 and finite; tau an integer >= 0.
@@ -31,8 +32,9 @@ Sources
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from truestep.reference.validation import (
     Array,
@@ -51,6 +53,7 @@ DIALECTS = {
         "constant": "rate independent of the staleness",
     },
 }
+INPUTS = {"gradients": "tensors", "params": "tensors", "tau": "count", "then": "tensors"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,19 @@ def step(h: Hyper, p: Array, then: Array, g: Array, tau: int) -> Array:
         g = g + h.compensation * (g * g) * (p - then)
     lr = h.lr / max(1, tau) if h.rate == "inverse" else h.lr
     return p - lr * g
+
+
+def run(
+    h: Hyper,
+    *,
+    params: Sequence[Array],
+    then: Sequence[Array],
+    gradients: Sequence[Array],
+    tau: int,
+) -> dict[str, Any]:
+    """The step of all tensors."""
+    tensors = zip(params, then, gradients, strict=True)
+    return {"params": [step(h, p, old, g, tau) for p, old, g in tensors]}
 
 
 def largest_stable_rate(curvature: float, tau: int) -> float:

@@ -79,6 +79,18 @@ def test_dynamic_8bit_decides_every_threshold(
         np.testing.assert_array_equal(absmax, expected_absmax)
 
 
+@pytest.mark.parametrize("kind", ["fused", "separate"])
+@pytest.mark.parametrize("signed", [True, False])
+def test_dynamic_8bit_codes_of_every_bucket(chosen_set: str, signed: bool, kind: str) -> None:
+    """The first and the last number of each upper half of a float32 from 2^-24 to 1, both signs."""
+    high = np.arange(103 << 7, 127 << 7, dtype=np.uint32)[:, None] << 16
+    x = (high + np.array([0, 0xFFFF], dtype=np.uint32)).reshape(-1).view(np.float32)
+    x = blocks_with_absmax_one(np.concatenate([x, -x]), 256)
+    code, _ = cpu_plans.quantize(x, signed, 256, kind)
+    h = dynamic_8bit.Hyper(signed=signed, block_size=256, map=kind)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(code, dynamic_8bit.encode(h, x.astype(np.float64))[0])
+
+
 @pytest.mark.parametrize("signed", [True, False])
 def test_dynamic_8bit_decodes_every_code(chosen_set: str, signed: bool) -> None:
     """Value times absmax, rounded once to float32, for all codes and a wide range of absmax."""

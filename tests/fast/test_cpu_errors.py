@@ -132,6 +132,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ValueError,
         "no two thresholds share 7 bits",
     ),
+    "map unevenly spaced": (
+        lambda: broken_map(lambda q: q.__setitem__(slice(192, 255), np.geomspace(0.11, 0.99, 63))),
+        ValueError,
+        "values must be evenly spaced between powers of ten",
+    ),
     "map without zero": (
         lambda: broken_map(lambda q: q.__setitem__(127, 1e-8)),
         ValueError,

@@ -12,11 +12,13 @@ from truestep.properties.museum.quantizer_faults import (
     QuantizerFault,
 )
 from truestep.properties.museum.schedule_faults import ScheduleFault
+from truestep.properties.museum.training_kernels import TrainingBackend, TrainingFault
 from truestep.properties.plan import checks_of, run_check
 from truestep.properties.runner import certify
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.schedules import SCHEDULES
+from truestep.reference.training import TRAINING
 
 BACKENDS = "truestep.properties.museum.backends"
 
@@ -66,6 +68,21 @@ def test_the_correct_quantizers_pass_every_check(rule: str) -> None:
         assert result.verdict == "pass", result.message
 
 
+@pytest.mark.parametrize("rule", TRAINING)
+def test_the_correct_training_pieces_pass_every_check(rule: str) -> None:
+    """No check raises a false alarm on the pieces that the faults are planted in."""
+    backend = TrainingBackend(rule)
+    for check in checks_of(backend):
+        result = run_check(backend, check, level="smoke", seed=3)
+        assert result.verdict == "pass", result.message
+
+
+def test_faults_are_planted_in_every_training_piece() -> None:
+    """None is left out."""
+    planted = {fault.rule for fault in FAULTS.values() if isinstance(fault, TrainingFault)}
+    assert planted == set(TRAINING)
+
+
 def test_faults_are_told_apart() -> None:
     """Each fault says what it is, where such a fault was found, and in which rule it is planted."""
     told = {(fault.rule, fault.description) for fault in FAULTS.values()}
@@ -75,6 +92,9 @@ def test_faults_are_told_apart() -> None:
         assert fault.source
         if isinstance(fault, ScheduleFault):
             assert fault.rule in SCHEDULES
+            continue
+        if isinstance(fault, TrainingFault):
+            assert fault.rule in TRAINING
             continue
         if isinstance(fault, QuantizerFault):
             assert fault.rule in QUANTIZERS

@@ -30,6 +30,7 @@ def _exact_step(rule: Rule, hyper: Any, slot: Slot) -> dict[str, Any]:
         state_of(rule.State, slot.state, Exact.of),
         Exact.of(slot.param),
         Exact.of(slot.grad),
+        **{name: Exact.of(x) for name, x in slot.inputs.items()},
     )
     out = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
     return {"p": p, **{name: x for name, x in out.items() if isinstance(x, Exact)}}
@@ -38,7 +39,7 @@ def _exact_step(rule: Rule, hyper: Any, slot: Slot) -> dict[str, Any]:
 def _float64_step(rule: Rule, hyper: Any, slot: Slot) -> tuple[Any, dict[str, Any]]:
     """The reference as users call it: the new state, and its outputs by name."""
     old = state_of(rule.State, slot.state, np.asarray)
-    state, p = rule.step(hyper, old, slot.param, slot.grad)
+    state, p = rule.step(hyper, old, slot.param, slot.grad, **slot.inputs)
     out = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
     return state, {"p": p, **out}
 
@@ -82,6 +83,7 @@ def test_the_reference_lies_within_its_own_bound_of_the_exact_result(name: str) 
                     elements += known.size
                     judged += int(np.count_nonzero(known))
                 fields = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
-                slot = Slot(plain["p"], np.roll(slot.grad, 1), fields)
+                inputs = {name: np.roll(x, 1) for name, x in slot.inputs.items()}
+                slot = Slot(plain["p"], np.roll(slot.grad, 1), fields, inputs)
     assert judged > 0.9 * elements
     assert closest > 0.05

@@ -21,7 +21,7 @@ ALL = pytest.mark.parametrize("rule", sorted(RULES))
 TAKES_GRADIENT = pytest.mark.parametrize("rule", sorted(OPTIMIZERS))
 
 # Hyperparameters that may be negative.
-SIGNED = {"target"}
+SIGNED = {"ns_a", "ns_b", "ns_c", "target"}
 
 
 def _dialects(rule: str) -> list[dict[str, str]]:
@@ -134,10 +134,13 @@ def test_steps_write_no_input_and_keep_shapes(rule: str, shape: tuple[int, ...])
         s = module.init(h, p)
         for t in range(1, 4):
             g = rng.standard_normal(shape)
-            inputs = [np.asarray(x) for x in (p, g, *dataclasses.astuple(s)[1:])]
+            named = getattr(module, "INPUTS", {}).items()
+            others = {name: rng.standard_normal(of(shape)) for name, of in named}
+            state = dataclasses.astuple(s)[1:]
+            inputs = [np.asarray(x) for x in (p, g, *others.values(), *state)]
             for x in inputs:
                 x.flags.writeable = False
-            s, p = module.step(h, s, np.asarray(p), g)
+            s, p = module.step(h, s, np.asarray(p), g, **others)
             assert s.t == t
             assert np.shape(p) == shape and np.asarray(p).dtype == np.float64
             for field in dataclasses.fields(s)[1:]:
@@ -160,7 +163,9 @@ def test_maximizing_is_minimizing_the_negated_gradient(rule: str) -> None:
         a, b = (module.init(up, p), p), (module.init(down, p), p)
         for _ in range(3):
             g = rng.standard_normal(7)
-            a, b = module.step(up, *a, g), module.step(down, *b, -g)
+            named = getattr(module, "INPUTS", {}).items()
+            others = {name: rng.standard_normal(of((7,))) for name, of in named}
+            a, b = module.step(up, *a, g, **others), module.step(down, *b, -g, **others)
             np.testing.assert_array_equal(a[1], b[1])
 
 

@@ -1,0 +1,251 @@
+"""HeavyBall on the CPU, uncompiled, one tensor after the other ("single") and in lists ("multi").
+
+HeavyBall compiles every function with torch.compile unless heavyball.utils.compile_mode is None,
+which is set here for the whole process. Compiled it computes the same lines; every shape and every
+number of tensors would be compiled anew.
+
+Arithmetic: hyperparameters become float32 tensors, and so does every function of the counter.
+Moments are kept as averages that are already corrected for their zero start, by a decay that moves
+with t.
+
+Left out: Muon and Scion round to bfloat16 at random before they iterate, on which no single step
+can be judged; SOAP lifts and corrects its factors, which is a rule of its own, as are PSGD, LATHER,
+ADOPT and LaProp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from truestep.fast.peers.torch_arrays import from_tensor, import_torch, to_tensor
+from truestep.fast.protocol import (
+    Array,
+    BackendUnavailable,
+    Capability,
+    Group,
+    Slot,
+    Stepped,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One of HeavyBall's optimizers as an implementation of a reference rule.
+
+    state: the reference's fields and the library's names. numbers: the reference's hyperparameters
+    and the library's arguments, besides lr and weight_decay; several that share an argument
+    ("betas") form a tuple. shared: fields that are numbers of the parameter group.
+    """
+
+    rule: str
+    optimizer: str
+    state: Mapping[str, str]
+    numbers: Mapping[str, str]
+    prefix: str = ""
+    dialect: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    shared: Mapping[str, str] = field(default_factory=dict)
+
+
+PATHS = {"multi": {"multi_tensor": True}, "single": {"multi_tensor": False}}
+
+BETAS = {"beta1": "betas", "beta2": "betas"}
+EPS = {"eps": "eps"}
+MOMENTS = {"m": "exp_avg", "v": "exp_avg_sq"}
+CORRECTED = {"bias_correction": "in_average", "eps_placement": "floor"}
+# The library only minimizes.
+MINIMIZES = {"maximize": False}
+
+_NADAM = Row(
+    "nadam",
+    "NAdam",
+    {**MOMENTS, "mu_product": "mu_product"},
+    {**BETAS, **EPS, "momentum_decay": "momentum_decay"},
+    dialect=CORRECTED,
+    options={"decoupled_weight_decay": False},
+    fixed=MINIMIZES,
+)
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        "adamw",
+        "AdamW",
+        MOMENTS,
+        {**BETAS, **EPS},
+        dialect={**CORRECTED, "decay": "before"},
+        fixed=MINIMIZES,
+    ),
+    Row(
+        "ademamix",
+        "AdEMAMix",
+        {"m1": "exp_avg_fast", "m2": "exp_avg_slow", "v": "exp_avg_sq"},
+        {**BETAS, "beta3": "betas", "alpha": "alpha", **EPS},
+        dialect={**CORRECTED, "decay": "before"},
+        fixed=MINIMIZES,
+    ),
+    _NADAM,
+    Row(
+        "nadam",
+        "NAdam",
+        _NADAM.state,
+        _NADAM.numbers,
+        prefix="decoupled_",
+        dialect={**CORRECTED, "decay": "before"},
+        options={"decoupled_weight_decay": True},
+        fixed=MINIMIZES,
+    ),
+    Row(
+        "rmsprop",
+        "RMSprop",
+        {"v": "exp_avg_sq"},
+        {"alpha": "betas", **EPS},
+        dialect={**CORRECTED, "decay": "before"},
+        options={"betas": (0.0,)},
+        fixed={**MINIMIZES, "centered": False, "initial_v": 0.0, "momentum": 0.0},
+    ),
+    Row(
+        "schedule_free_adamw",
+        "SFAdamW",
+        {"z": "z", "v": "exp_avg_sq"},
+        {**BETAS, **EPS, "r": "r", "weight_lr_power": "weight_lr_power"},
+        dialect=CORRECTED,
+        fixed=MINIMIZES,
+        shared={"weight_sum": "weight_sum"},
+    ),
+    Row(
+        "sgd",
+        "SGD",
+        {"b": "momentum"},
+        {"momentum": "beta"},
+        dialect={"decay": "decoupled"},
+        fixed={**MINIMIZES, "dampening": 0.0, "momentum": 0.9},
+    ),
+)
+
+
+class Backend:
+    """heavyball, rebuilt from the given state for every step."""
+
+    name = "heavyball"
+
+    def __init__(self) -> None:
+        self._torch = import_torch()
+        try:
+            import heavyball
+        except ImportError as error:
+            raise BackendUnavailable(f"heavyball cannot be imported: {error}") from error
+        heavyball.utils.compile_mode = None
+        self._plans: dict[tuple[str, str], tuple[Row, Callable[..., Any], dict[str, Any]]] = {
+            (row.rule, row.prefix + path): (
+                row,
+                getattr(heavyball, row.optimizer),
+                {**row.options, **options},
+            )
+            for row in ROWS
+            for path, options in PATHS.items()
+        }
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """Every optimizer of the table on both paths, in float32."""
+        return tuple(
+            Capability(
+                kind="optimizer",
+                rule=row.rule,
+                arithmetic="float32_hyper",
+                dialect=row.dialect,
+                variant=variant,
+                fixed=row.fixed,
+            )
+            for (_, variant), (row, _, _) in self._plans.items()
+        )
+
+    def optimizer_step(
+        self, capability: Capability, groups: Sequence[Group]
+    ) -> list[list[Stepped]]:
+        """One step() of a fresh optimizer for each group and count, with the state loaded."""
+        row, optimizer_class, options = self._plans[capability.rule, capability.variant]
+        out: list[list[Stepped]] = []
+        for group in groups:
+            stepped: dict[int, Stepped] = {}
+            for members in _that_step_together(row, group.slots):
+                slots = [group.slots[j] for j in members]
+                results = _stepped(self._torch, row, optimizer_class, options, group.hyper, slots)
+                stepped.update(zip(members, results, strict=True))
+            out.append([stepped[j] for j in range(len(group.slots))])
+        return out
+
+
+def _that_step_together(row: Row, slots: Sequence[Slot]) -> list[list[int]]:
+    """Slots whose counter, and what else the parameter group holds, are the same."""
+    together: dict[tuple[float, ...], list[int]] = {}
+    for j, slot in enumerate(slots):
+        shared = tuple(float(slot.state[name]) for name in ("t", *row.shared))
+        together.setdefault(shared, []).append(j)
+    return list(together.values())
+
+
+def _stepped(
+    torch: Any,
+    row: Row,
+    optimizer_class: Callable[..., Any],
+    options: Mapping[str, Any],
+    hyper: Any,
+    slots: Sequence[Slot],
+) -> list[Stepped]:
+    arguments = dict(options)
+    for ours, theirs in row.numbers.items():
+        value = getattr(hyper, ours)
+        arguments[theirs] = (*arguments.get("betas", ()), value) if theirs == "betas" else value
+    params = [to_tensor(torch, slot.param) for slot in slots]
+    optimizer = optimizer_class(
+        params, lr=float(hyper.lr), weight_decay=float(hyper.weight_decay), **arguments
+    )
+    group, t = optimizer.param_groups[0], slots[0].state["t"]
+    # The library names a tensor of its state by the function that uses it.
+    names = {ours: optimizer._find_val_name(theirs) for ours, theirs in row.state.items()}
+    for param, slot in zip(params, slots, strict=True):
+        param.grad = to_tensor(torch, slot.grad)
+        if t:
+            loaded = {theirs: to_tensor(torch, slot.state[ours]) for ours, theirs in names.items()}
+            optimizer.state_(param).update(loaded)
+            optimizer.state_(param)["is_initialized"] = set(optimizer._transform_ids)
+    if t:
+        group["step_count"] = t
+        group.update({theirs: float(slots[0].state[ours]) for ours, theirs in row.shared.items()})
+    optimizer.step()
+    return [
+        Stepped(
+            from_tensor(torch, param),
+            {
+                **_fields(torch, names, optimizer.state_(param), slot),
+                **_shared(row, hyper, group, slot),
+                "t": int(group["step_count"]),
+            },
+        )
+        for param, slot in zip(params, slots, strict=True)
+    ]
+
+
+def _shared(row: Row, hyper: Any, group: Mapping[str, Any], slot: Slot) -> dict[str, Array]:
+    out = {
+        ours: np.asarray(float(group[theirs]), slot.state[ours].dtype)
+        for ours, theirs in row.shared.items()
+    }
+    if "lr_max" in slot.state:
+        # Not kept by the library, which weighs by the rate of each step.
+        largest = max(float(slot.state["lr_max"]), float(hyper.lr))
+        out["lr_max"] = np.asarray(largest, slot.state["lr_max"].dtype)
+    return out
+
+
+def _fields(
+    torch: Any, names: Mapping[str, str], state: Mapping[str, Any], slot: Slot
+) -> dict[str, Array]:
+    """The reference's tensors; those that the library does not have stay as they were."""
+    kept = {name: x.copy() for name, x in slot.state.items() if isinstance(x, np.ndarray)}
+    return kept | {ours: from_tensor(torch, state[theirs]) for ours, theirs in names.items()}

@@ -1,0 +1,165 @@
+"""The table of Keras's optimizers: which reference rule each computes, and how rounded.
+
+Arithmetic, from keras/src/optimizers/*.py and keras/src/backend/torch/optimizers/*.py: the learning
+rate is a float32 variable and functions of the counter are float32 tensors; other hyperparameters
+are Python doubles, except where an update casts them to the variable's type first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# "parallel" is what the torch backend puts in the place of an update variable by variable;
+# "generic" is that update itself, which the other backends run.
+PATHS = ("generic", "parallel")
+BETAS = {"beta1": "beta_1", "beta2": "beta_2", "eps": "epsilon"}
+BEFORE = {"decay": "before", "eps_placement": "before_correction"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One of Keras's optimizers as an implementation of a reference rule.
+
+    optimizer: its name in keras.optimizers. state: the reference's fields and the attributes that
+    list Keras's variables of them. numbers: the reference's hyperparameters and Keras's arguments,
+    besides lr and weight_decay. options: further arguments. cast: the paths that cast
+    hyperparameters to the variable's type. shapes: see Capability.
+    """
+
+    rule: str
+    optimizer: str
+    state: Mapping[str, str]
+    numbers: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    dialect: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    paths: tuple[str, ...] = PATHS
+    cast: tuple[str, ...] = ()
+    shapes: Any = "any"
+
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        "adadelta",
+        "Adadelta",
+        {"v": "_accumulated_grads", "u": "_accumulated_delta_vars"},
+        {"rho": "rho", "eps": "epsilon"},
+        dialect={"decay": "before"},
+    ),
+    Row(
+        "adafactor",
+        "Adafactor",
+        {"r": "_r", "c": "_c", "v": "_v"},
+        {"eps1": "epsilon_1", "eps2": "epsilon_2", "clip_threshold": "clip_threshold"},
+        dialect={"decay": "before", "parameter_scale": "rms_after_decay"},
+        # beta_2_decay is its negative.
+        fixed={"decay_rate": 0.8},
+        paths=("generic",),
+    ),
+    Row(
+        "adagrad",
+        "Adagrad",
+        {"total": "_accumulators"},
+        {"eps": "epsilon", "initial_total": "initial_accumulator_value"},
+        dialect={"decay": "before", "eps_placement": "inside"},
+        fixed={"lr_decay": 0.0},
+    ),
+    Row("adam", "Adam", {"m": "_momentums", "v": "_velocities"}, BETAS, dialect=BEFORE),
+    Row(
+        "adamax",
+        "Adamax",
+        {"m": "_m", "u": "_u"},
+        BETAS,
+        dialect={"decay": "before", "eps_placement": "outside"},
+    ),
+    Row("adamw", "AdamW", {"m": "_momentums", "v": "_velocities"}, BETAS, dialect=BEFORE),
+    Row(
+        "amsgrad",
+        "Adam",
+        {"m": "_momentums", "v": "_velocities", "v_max": "_velocity_hats"},
+        BETAS,
+        {"amsgrad": True},
+        {**BEFORE, "bias_correction": "both"},
+    ),
+    Row(
+        "lamb",
+        "Lamb",
+        {"m": "_momentums", "v": "_velocities"},
+        BETAS,
+        dialect={"decay": "before", "guard": "one"},
+        paths=("generic",),
+    ),
+    Row(
+        "lion",
+        "Lion",
+        {"m": "_momentums"},
+        {"beta1": "beta_1", "beta2": "beta_2"},
+        # The torch backend's sign; NumPy's, JAX's and TensorFlow's sign of nan is nan.
+        dialect={"nan_sign": "zero"},
+        cast=("generic",),
+    ),
+    Row(
+        "muon",
+        "Muon",
+        {"b": "momentums"},
+        {
+            "momentum": "momentum",
+            "nesterov": "nesterov",
+            "ns_a": "muon_a",
+            "ns_b": "muon_b",
+            "ns_c": "muon_c",
+            "ns_steps": "ns_steps",
+            "rms": "rms_rate",
+        },
+        dialect={"scale": "rms"},
+        # The 1e-7 beside the norm is no argument.
+        fixed={"eps": 1e-7},
+        paths=("generic",),
+        # Other tensors take Adam's step.
+        shapes="matrices",
+    ),
+    Row(
+        "nadam",
+        "Nadam",
+        {"m": "_momentums", "v": "_velocities"},
+        BETAS,
+        dialect={"decay": "before"},
+        fixed={"momentum_decay": 1.0},
+        cast=PATHS,
+    ),
+    Row(
+        "nesterov",
+        "SGD",
+        {"u": "momentums"},
+        {"momentum": "momentum"},
+        {"nesterov": True},
+        {"decay": "decoupled", "form": "keras"},
+        # With a momentum of 0 Keras keeps no velocity.
+        {"momentum": 0.9},
+        cast=("generic",),
+    ),
+    Row(
+        "rmsprop",
+        "RMSprop",
+        {"v": "_velocities", "mean": "_average_gradients", "b": "_momentums"},
+        {"alpha": "rho", "centered": "centered", "eps": "epsilon", "momentum": "momentum"},
+        dialect={"decay": "before", "eps_placement": "inside", "momentum_form": "lr_inside"},
+        fixed={"initial_v": 0.0},
+    ),
+    Row(
+        "sgd",
+        "SGD",
+        {"b": "momentums"},
+        {"momentum": "momentum"},
+        dialect={"decay": "decoupled", "first_step": "damped", "momentum_form": "lr_inside"},
+        fixed={"dampening": 0.0},
+        cast=("generic",),
+    ),
+)
+
+
+def arithmetic_of(row: Row, path: str) -> str:
+    """The profile that a row's path declares."""
+    return "float32_hyper" if path in row.cast else "tensor_lr_counter"

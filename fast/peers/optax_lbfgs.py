@@ -1,0 +1,104 @@
+"""optax.lbfgs without line search: scale_by_lbfgs and a learning rate.
+
+optax keeps the last p, and takes the step as the difference; parameters enter in no other way. So
+it is given the step in the place of p and zero in the place of the last p, and no rounding of p
+comes between. Its memory is a ring that starts at t modulo its length. It keeps no gamma: what is
+returned is what it computes in passing, from the pair that it keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from truestep.fast.protocol import Array, Capability, Stepped
+
+_DIALECT = {"accept": "always", "line_search": "none", "stalled": "followed"}
+
+# variant: scale_init_precond, and what it means.
+VARIANTS: dict[str, tuple[bool, dict[str, str]]] = {
+    "scaled": (True, {"first_step": "l2"}),
+    "unscaled": (False, {"gamma": "one"}),
+}
+
+
+def capabilities() -> tuple[Capability, ...]:
+    """With and without the scaling of the initial matrix."""
+    return tuple(
+        Capability(
+            kind="minimizer",
+            rule="lbfgs",
+            format="float32",
+            arithmetic="xla_float32",
+            dialect={**_DIALECT, **dialect},
+            variant=variant,
+            shapes="nonempty",
+        )
+        for variant, (_, dialect) in VARIANTS.items()
+    )
+
+
+def step(
+    jax: Any,
+    optax: Any,
+    capability: Capability,
+    hyper: Any,
+    param: Array,
+    state: Mapping[str, Any],
+    function: Callable[[Array], tuple[Any, Array]],
+) -> Stepped:
+    """One update with the state loaded."""
+    scaled = VARIANTS[capability.variant][0]
+    transform = optax.lbfgs(
+        learning_rate=float(hyper.lr),
+        memory_size=hyper.memory,
+        scale_init_precond=scaled,
+        linesearch=None,
+    )
+    numpy, t, m, shape = jax.numpy, state["t"], hyper.memory, param.shape
+    gradient = numpy.asarray(function(param)[1])
+    last = numpy.asarray(state["step"].reshape(shape))
+    # Before step t + 1 the newest pair lies at t - 2, modulo m.
+    ring = (t - 2 - np.arange(m)[::-1]) % m
+    fresh = transform.init(last)
+    loaded = fresh[0]._replace(
+        count=numpy.asarray(t, numpy.int32),
+        params=numpy.zeros_like(last),
+        updates=numpy.asarray(state["g"].reshape(shape)),
+        diff_params_memory=_turned(numpy, state["steps"], ring, shape),
+        diff_updates_memory=_turned(numpy, state["changes"], ring, shape),
+        weights_memory=_turned(numpy, state["rho"], ring, ()),
+    )
+    update, new = transform.update(gradient, (loaded, *fresh[1:]), last)
+    back = (t - 1 - np.arange(m)[::-1]) % m
+    steps, changes, rho = (
+        np.array(x).reshape(m, -1)[back]
+        for x in (new[0].diff_params_memory, new[0].diff_updates_memory, new[0].weights_memory)
+    )
+    one = np.ones((), dtype=rho.dtype)
+    return Stepped(
+        np.array(optax.apply_updates(numpy.asarray(param), update)),
+        {
+            "t": int(new[0].count),
+            "steps": steps,
+            "changes": changes,
+            "rho": rho.reshape(-1),
+            "gamma": _gamma(numpy, steps[-1], changes[-1]) if scaled and t else one,
+            "step": np.array(update).reshape(-1),
+            "g": np.array(new[0].updates).reshape(-1),
+        },
+    )
+
+
+def _turned(numpy: Any, rows: Array, ring: Array, shape: tuple[int, ...]) -> Any:
+    """Our rows, the newest last, at their places in the ring."""
+    out = np.zeros_like(rows)
+    out[ring] = rows
+    return numpy.asarray(out.reshape(len(rows), *shape))
+
+
+def _gamma(numpy: Any, s: Array, y: Array) -> Array:
+    square = numpy.vdot(y, y)
+    return np.array(numpy.where(square > 0, numpy.vdot(y, s) / square, 1.0))

@@ -1,0 +1,220 @@
+"""pytorch-optimizer on the CPU, one tensor after the other ("single") and in lists ("foreach").
+
+pytorch_optimizer_rows.py says which optimizer computes which rule; pytorch_optimizer_states.py
+carries over what the library keeps in another form.
+
+The step counter belongs to the parameter group: only slots of one count step together. Those that
+step inside backward() ("fused") are handed a loss whose gradient is the given one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from truestep.fast.peers.pytorch_optimizer_rows import ROWS, Row
+from truestep.fast.peers.pytorch_optimizer_states import BRIDGES, number
+from truestep.fast.peers.torch_arrays import from_tensor, import_torch, to_tensor
+from truestep.fast.protocol import (
+    Array,
+    BackendUnavailable,
+    Capability,
+    Group,
+    Slot,
+    Stepped,
+)
+
+PATHS: dict[str, dict[str, bool]] = {
+    "foreach": {"foreach": True},
+    "fused": {},
+    "single": {"foreach": False},
+}
+
+
+class Backend:
+    """pytorch_optimizer, rebuilt from the given state for every step."""
+
+    name = "pytorch_optimizer"
+
+    def __init__(self) -> None:
+        self._torch = import_torch()
+        try:
+            import pytorch_optimizer
+        except ImportError as error:
+            raise BackendUnavailable(f"pytorch_optimizer cannot be imported: {error}") from error
+        self._plans: dict[tuple[str, str], tuple[Row, Callable[..., Any], dict[str, Any]]] = {
+            (row.rule, row.prefix + path): (
+                row,
+                getattr(pytorch_optimizer, row.optimizer),
+                {**row.options, **PATHS[path]},
+            )
+            for row in ROWS
+            for path in row.paths
+        }
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """Every optimizer of the table on each of its paths, in float32."""
+        return tuple(
+            Capability(
+                kind="optimizer",
+                rule=row.rule,
+                dialect=row.dialect,
+                variant=row.prefix + path,
+                fixed=row.fixed,
+                shapes=row.shapes,
+                single=row.single,
+            )
+            for row in ROWS
+            for path in row.paths
+        )
+
+    def optimizer_step(
+        self, capability: Capability, groups: Sequence[Group]
+    ) -> list[list[Stepped]]:
+        """One step() of a fresh optimizer for each group and count, with the state loaded."""
+        row, optimizer_class, options = self._plans[capability.rule, capability.variant]
+        torch = self._torch
+        if row.fused:
+            return [
+                [
+                    _fused(torch, row, optimizer_class, options, group.hyper, slot)
+                    for slot in group.slots
+                ]
+                for group in groups
+            ]
+        out: list[list[Stepped]] = []
+        for group in groups:
+            stepped: dict[int, Stepped] = {}
+            for members in _that_step_together(row, group.slots):
+                slots = [group.slots[j] for j in members]
+                results = _stepped(torch, row, optimizer_class, options, group.hyper, slots)
+                stepped.update(zip(members, results, strict=True))
+            out.append([stepped[j] for j in range(len(group.slots))])
+        return out
+
+
+def _that_step_together(row: Row, slots: Sequence[Slot]) -> list[list[int]]:
+    """Slots whose counter, and what else the parameter group holds, are the same."""
+    together: dict[tuple[float, ...], list[int]] = {}
+    for j, slot in enumerate(slots):
+        shared = tuple(float(slot.state[name]) for name in ("t", *row.scalars))
+        together.setdefault(shared, []).append(j)
+    return list(together.values())
+
+
+def _arguments(torch: Any, row: Row, options: Mapping[str, Any], hyper: Any) -> dict[str, Any]:
+    """The constructor's arguments of these hyperparameters."""
+    out = {"lr": float(hyper.lr), "maximize": hyper.maximize, **options}
+    for ours, theirs in row.numbers.items():
+        value = getattr(hyper, ours)
+        if theirs == "betas":
+            out["betas"] = (*out.get("betas", ()), float(value))
+        else:
+            out[theirs] = value
+    if "momentum_dtype" in out:
+        out["momentum_dtype"] = getattr(torch, out["momentum_dtype"])
+    return out
+
+
+def _model(torch: Any, row: Row, params: Sequence[Any]) -> Any:
+    model = torch.nn.Module()
+    for j, param in enumerate(params):
+        model.register_parameter(f"{row.module}{j}", param)
+    return model
+
+
+def _stepped(
+    torch: Any,
+    row: Row,
+    optimizer_class: Callable[..., Any],
+    options: Mapping[str, Any],
+    hyper: Any,
+    slots: Sequence[Slot],
+) -> list[Stepped]:
+    params = [torch.nn.Parameter(to_tensor(torch, slot.param)) for slot in slots]
+    optimizer = optimizer_class(
+        _model(torch, row, params) if row.module else params,
+        **_arguments(torch, row, options, hyper),
+    )
+    groups = optimizer.param_groups if row.module else optimizer.param_groups * len(params)
+    for group, param, slot in zip(groups, params, slots, strict=True):
+        param.grad = to_tensor(torch, slot.grad)
+        group["step"] = slot.state["t"] + row.first
+        for ours, theirs in row.scalars.items():
+            group[theirs] = float(slot.state[ours])
+        state = _tensors(torch, row, slot)
+        if row.bridge:
+            BRIDGES[row.bridge].enter(torch, group, state, hyper, slot)
+        optimizer.state[param] = state
+    optimizer.step()
+    return [
+        Stepped(
+            from_tensor(torch, param),
+            {
+                **_fields(torch, row, optimizer.state[param], slot),
+                **{ours: number(group[key], slot.state[ours]) for ours, key in row.scalars.items()},
+                **_left(torch, row, group, optimizer.state[param], slot),
+                "t": group["step"] - row.first,
+            },
+        )
+        for group, param, slot in zip(groups, params, slots, strict=True)
+    ]
+
+
+def _left(
+    torch: Any, row: Row, group: dict[str, Any], state: dict[str, Any], slot: Slot
+) -> dict[str, Array]:
+    return BRIDGES[row.bridge].leave(torch, group, state, slot) if row.bridge else {}
+
+
+def _tensors(torch: Any, row: Row, slot: Slot) -> dict[str, Any]:
+    """The library's tensors; what the reference leaves empty it does not have."""
+    out = {}
+    for ours, theirs in row.state.items():
+        array = slot.state[ours]
+        if array.size or not slot.param.size:
+            out[theirs] = to_tensor(torch, array)
+            if ours in row.squeezed and array.ndim > 1:
+                out[theirs] = out[theirs].squeeze(row.squeezed[ours])
+    return out
+
+
+def _fields(torch: Any, row: Row, state: Mapping[str, Any], slot: Slot) -> dict[str, Array]:
+    """The reference's tensors; those that the library does not have stay as they were."""
+    kept = {name: x.copy() for name, x in slot.state.items() if isinstance(x, np.ndarray)}
+    return kept | {
+        ours: from_tensor(torch, state[theirs]).reshape(slot.state[ours].shape)
+        for ours, theirs in row.state.items()
+        if theirs in state
+    }
+
+
+def _fused(
+    torch: Any,
+    row: Row,
+    optimizer_class: Callable[..., Any],
+    options: Mapping[str, Any],
+    hyper: Any,
+    slot: Slot,
+) -> Stepped:
+    """A step inside the backward pass of a loss whose gradient is the slot's."""
+    param = torch.nn.Parameter(to_tensor(torch, slot.param))
+    name = f"{row.module}0"
+    optimizer = optimizer_class(
+        _model(torch, row, [param]), **_arguments(torch, row, options, hyper)
+    )
+    tensors = _tensors(torch, row, slot)
+    for key, tensor in tensors.items():
+        getattr(optimizer, key)[name] = tensor
+    optimizer.num_steps = slot.state["t"]
+    loss = (param * to_tensor(torch, slot.grad)).sum()
+    if "clip_grad_norm" in row.numbers.values():
+        optimizer.grad_norm(loss)
+    optimizer.fused_backward(loss, float(hyper.lr))
+    state = {key: getattr(optimizer, key)[name] for key in tensors}
+    return Stepped(
+        from_tensor(torch, param),
+        {**_fields(torch, row, state, slot), "t": slot.state["t"] + 1},
+    )

@@ -1,0 +1,135 @@
+"""How far a faithful kernel may be from the definition at the end of a few steps."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from truestep.fast.protocol import Capability, Slot
+from truestep.properties import quantized_state, sampling
+from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.lift import converted, lifted_hyper, state_of
+from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
+from truestep.properties.arithmetic.sampled import Replicates, Sampled
+from truestep.properties.contracts import FALSE_ALARM
+from truestep.properties.laws.definitions import RULES, handed
+from truestep.reference.optimizers import OPTIMIZERS, adamw_8bit
+from truestep.reference.quantizers import dynamic_8bit
+
+Bounds = Mapping[str, NDArray[np.float64]]
+
+
+def path_bounds(
+    capability: Capability, hyper: Any, slot: Slot, gradients: Sequence[Any]
+) -> dict[str, NDArray[np.float64]]:
+    """The largest errors, by output, after a step with each gradient in turn from slot on.
+
+    Those of the capability's arithmetic and of the float64 definition together. A gradient may be a
+    function of the parameter. Where a rule has observables, the bounds are on these.
+    """
+    rule = RULES[capability.rule]
+    kinds = (arithmetic_of(capability.arithmetic), ORACLE)
+    if rule is OPTIMIZERS["adamw_8bit"]:
+        return _quantized(hyper, slot, kinds)
+    one = _sampled if hasattr(rule, "observables") else _bounded
+    found = [one(capability.rule, hyper, slot, gradients, kind) for kind in kinds]
+    return {name: e + found[1][name] for name, e in found[0].items()}
+
+
+def _path(
+    name: str,
+    hyper: Any,
+    slot: Slot,
+    gradients: Sequence[Any],
+    lift: Callable[[Any], Any],
+) -> dict[str, Any]:
+    """The outputs of the last step in the arrays that lift makes, each step's stored."""
+    rule = RULES[name]
+    state, p = state_of(rule.State, slot.state, lift), lift(slot.param)
+    outputs: dict[str, Any] = {}
+    for gradient in gradients:
+        g = gradient(p) if callable(gradient) else gradient
+        g, others = handed(name, g, slot.inputs, lambda x: lift(x) if _plain(x) else x)
+        state, p = rule.step(hyper, state, p, g, **others)
+        outputs = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)} | {"p": p}
+        outputs = {k: x.stored(k) if hasattr(x, "stored") else x for k, x in outputs.items()}
+        p = outputs["p"]
+        state = rule.State(**{k: x for k, x in outputs.items() if k != "p"})
+    return outputs
+
+
+def _plain(x: Any) -> bool:
+    return isinstance(x, np.ndarray)
+
+
+def _bounded(
+    name: str, hyper: Any, slot: Slot, gradients: Sequence[Any], arithmetic: Arithmetic
+) -> dict[str, NDArray[np.float64]]:
+    outputs = _path(
+        name,
+        lifted_hyper(hyper, arithmetic),
+        slot,
+        gradients,
+        lambda x: Bounded.exact(x, arithmetic),
+    )
+    return {k: x.e for k, x in outputs.items() if isinstance(x, Bounded)}
+
+
+def _sampled(
+    name: str, hyper: Any, slot: Slot, gradients: Sequence[Any], arithmetic: Arithmetic
+) -> dict[str, NDArray[np.float64]]:
+    count = sampling.REPLICATES
+    world = Replicates(arithmetic, count, np.random.default_rng(0))
+
+    def lifted(field: str, x: Any) -> Any:
+        if not isinstance(x, float):
+            return x
+        return Sampled.hyper(x, world, arithmetic.hyper_format(field))
+
+    rule = RULES[name]
+    outputs = _path(
+        name, converted(hyper, lifted), slot, gradients, lambda x: Sampled.exact(x, world)
+    )
+    rows = []
+    for i in range(count + 1):
+        values = {k: x.x[i] if isinstance(x, Sampled) else x for k, x in outputs.items()}
+        p = values.pop("p")
+        rows.append(sampling.observables(rule, hyper, values, p))
+    return {k: _spread(np.stack([row[k] for row in rows])) for k in rows[0]}
+
+
+def _spread(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What an error like the replicates' exceeds with probability FALSE_ALARM, by element."""
+    with np.errstate(all="ignore"):
+        strayed = rows[1:] - rows[0]
+        factor = float(stats.t.isf(FALSE_ALARM / (2 * max(1, rows[0].size)), len(strayed)))
+        spread = factor * np.sqrt(np.mean(strayed**2, axis=0))
+        alike = np.all((rows == rows[0]) | (np.isnan(rows) & np.isnan(rows[0])), axis=0)
+    return np.where(alike, 0.0, np.where(np.isfinite(spread), spread, np.inf))
+
+
+def _quantized(
+    hyper: Any, slot: Slot, kinds: Sequence[Arithmetic]
+) -> dict[str, NDArray[np.float64]]:
+    """Of codes: how many lie between those that the moment's and the scale's errors admit."""
+    kernel, oracle = (quantized_state.moments(hyper, slot, kind) for kind in kinds)
+    out = {"p": kernel["p"].stored("p").e + oracle["p"].stored("p").e}
+    for name, signed in quantized_state.MOMENTS:
+        moment, truth = kernel[name], oracle[name]
+        scale = quantized_state.block_absmax(hyper, moment)
+        out[f"{name}_absmax"] = scale.e + quantized_state.block_absmax(hyper, truth).e
+        quantizer = adamw_8bit.quantizer(hyper, signed=signed)
+        with np.errstate(all="ignore"):
+            relative = np.where(scale.v > 0, scale.e / scale.v, 0.0)
+        spread = dynamic_8bit.per_element(quantizer, relative, slot.param.shape)
+        low, high = dynamic_8bit.admissible(
+            quantizer, moment.v, scale.v, error=moment.e + truth.e + np.abs(moment.v) * spread
+        )
+        known = np.isfinite(moment.e) & np.isfinite(moment.v)
+        out[f"{name}_code"] = np.where(known, (high - low).astype(np.float64), np.inf)
+    return out

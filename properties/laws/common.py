@@ -1,0 +1,324 @@
+"""Laws that every rule is asked about: a name says the conclusion, after "when" the hypotheses.
+
+No law names a rule: which rule obeys which law stands in the table. A law prepares the trial that
+its hypotheses need, runs the kernel on it and on its image, and claims that the results correspond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from truestep.properties.laws.claims import Bench, Claim, Law, Outcome, Trial, at_most, exact
+from truestep.properties.laws.degrees import FIRST, POINT
+from truestep.properties.laws.images import (
+    among_elements,
+    behaviour,
+    by_element,
+    cast,
+    coarse,
+    moved,
+    moved_outcome,
+    rotated,
+    scaled,
+    spread,
+)
+from truestep.properties.laws.scales import ODD_INPUTS, gradient_scaled
+
+# A power of two: scaling by it is exact, so that homogeneity holds bit for bit.
+SCALE = 2.0**6
+
+
+def deterministic(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """The same call twice gives the same bits."""
+    yield from bench.agree(bench.step(trial), bench.step(trial), bitwise=True)
+
+
+def independent_of_other_tensors(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """A tensor's step is the same alone and among others, in one group and in several."""
+    alone = bench.step(trial)
+    kept = max(1, len(trial.p) // 2)
+    other = trial.fresh(trial.t, p=trial.p[:kept].copy(), g=trial.g[:kept].copy())
+    second = trial.where(lr=trial.hyper["lr"] / 2)
+    for outcome in (
+        bench.step_all([other, trial])[1],
+        bench.step_all([trial, other], together=True)[0],
+        bench.step_all([second, trial])[1],
+    ):
+        yield from bench.agree(alone, outcome, bitwise=not bench.fused)
+
+
+def equivariant_under_concatenation(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """Stepping two tensors joined along their first axis is joining their steps."""
+    cut = max(1, len(trial.p) // 3)
+    whole = bench.step(trial)
+    for keep in (slice(None, cut), slice(cut, None)):
+
+        def part(x: Any, axis: int, keep: slice = keep) -> Any:
+            return x if axis else x[keep].copy()
+
+        out = bench.step(moved(bench, trial, part))
+        expected = moved_outcome(bench, trial, whole, part)
+        yield from bench.agree(expected, out, bitwise=not bench.fused, names=list(expected.got))
+
+
+def equivariant_under_permutation(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """Permuting the elements permutes the step."""
+    size = trial.p.size
+    order = trial.rng.permutation(size)
+
+    def turned(x: Any) -> Any:
+        return among_elements(x, size, lambda rows: rows[:, order])
+
+    out = bench.step(trial)
+    names = by_element(bench, trial)
+    tensors = {"p": trial.p, "g": trial.g, **{k: trial.slot.state[k] for k in names}}
+    tensors |= {k: x for k, x in trial.slot.inputs.items() if x.shape == trial.p.shape}
+    image = bench.step(trial.on(**{k: turned(x) for k, x in tensors.items()}))
+    for name in ("p", *(k for k in names if k in out.got)):
+        bound = turned(out.bound[name]) + image.bound[name] if bench.fused else None
+        yield Claim(name, turned(out.got[name]), image.got[name], bound)
+
+
+def equivariant_under_permuted_axes(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """Permuting the rows, and by another order the columns, permutes those of the step."""
+    orders = [trial.rng.permutation(n) for n in trial.p.shape]
+
+    def turned(x: Any, axis: int) -> Any:
+        return x[orders[axis]]
+
+    out, image = bench.step(trial), bench.step(moved(bench, trial, turned))
+    expected = moved_outcome(bench, trial, out, turned)
+    yield from bench.agree(expected, image, bitwise=not bench.fused, names=list(expected.got))
+
+
+def equivariant_under_reflection(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """Flipping signs of single elements flips those of the step."""
+    size = trial.p.size
+    signs = trial.rng.choice([-1, 1], size=size)
+
+    def flipped(x: Any) -> Any:
+        return cast(among_elements(x, size, lambda rows: rows * signs), x)
+
+    names = [k for k in by_element(bench, trial) if behaviour(bench, k).odd]
+    tensors = {"p": trial.p, "g": trial.g, **{k: trial.slot.state[k] for k in names}}
+    tensors |= {k: x for k, x in trial.slot.inputs.items() if k in ODD_INPUTS}
+    out = bench.step(trial)
+    image = bench.step(trial.on(**{k: flipped(x) for k, x in tensors.items()}))
+    for name in _judged(trial, out):
+        left = out.got[name]
+        if name in ("p", *names):
+            left = flipped(left)
+        elif behaviour(bench, name).odd:
+            continue
+        bound = out.bound[name] + image.bound[name] if bench.fused else None
+        yield Claim(name, left, image.got[name], bound)
+
+
+def odd(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """Negating parameter, gradient and odd state negates the step."""
+    names = [k for k in trial.arrays if behaviour(bench, k).odd]
+    tensors = {"p": trial.p, "g": trial.g, **{k: trial.slot.state[k] for k in names}}
+    tensors |= {k: x for k, x in trial.slot.inputs.items() if k in ODD_INPUTS}
+    out = bench.step(trial)
+    image = bench.step(trial.on(**{k: -x for k, x in tensors.items()}))
+    expected = scaled(out, {"p": -1, **{k: -1 for k in names if k in out.got}})
+    sampled = hasattr(bench.rule, "observables")
+    yield from bench.agree(expected, image, bitwise=not sampled, names=_judged(trial, out))
+
+
+def _judged(trial: Trial, out: Outcome) -> list[str]:
+    """p and the arrays of the state that are judged as they are."""
+    return ["p", *(k for k in trial.arrays if k in out.got and out.as_is(k))]
+
+
+def equivariant_under_rotation(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """Rotating parameter, gradient and state rotates the step (Hadamard's matrix, exact here)."""
+    size = trial.p.size
+    order = trial.rng.permutation(size)
+
+    def whole(x: Any) -> Any:
+        return cast(2 * coarse(x), x)
+
+    def turned(x: Any) -> Any:
+        return rotated(x.reshape(-1, size)[:, order])
+
+    def image_of(x: Any) -> Any:
+        back = np.empty((x.size // size, size))
+        back[:, order] = turned(x).v
+        return cast(back.reshape(x.shape), x)
+
+    names = by_element(bench, trial)
+    start = trial.flat(1.0)
+    tensors = {"p": start.p, "g": start.g, **{k: start.slot.state[k] for k in names}}
+    tensors |= {k: x for k, x in start.slot.inputs.items() if k in ODD_INPUTS}
+    start = start.on(**{k: whole(x) for k, x in tensors.items()})
+    out = bench.step(start)
+    image = bench.step(start.on(**{k: image_of(whole(x)) for k, x in tensors.items()}))
+    for name in ("p", *(k for k in names if k in out.got)):
+        left = turned(out.got[name])
+        right = image.wide(name).reshape(-1, size)[:, order]
+        off = spread(out.bound[name].reshape(-1, size)[:, order])
+        other = image.bound[name].reshape(-1, size)[:, order]
+        yield Claim(name, left.v, right, left.e + off + other)
+
+
+def maximizing_is_minimizing_the_negated_gradient(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """maximize with g and not maximize with -g are the same step, weight decay included."""
+    out = bench.step(trial.where(maximize=True))
+    image = bench.step(trial.where(maximize=False).opposed())
+    yield from bench.agree(out, image, bitwise=True)
+
+
+def homogeneous_in_gradient_and_eps(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """Scaling g, eps, a coupled decay, and the state by its degrees leaves p' as it was."""
+    yield from _scaled_alike(bench, trial, gradient_scaled(bench, trial, SCALE))
+
+
+def scale_invariant_when_eps_is_zero(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """Without eps and coupled decay, scaling g and its state leaves p' as it was."""
+    bare = trial.where(eps=0.0, eps1=0.0)
+    yield from _scaled_alike(bench, bare, gradient_scaled(bench, bare, SCALE))
+
+
+def _scaled_alike(bench: Bench, trial: Trial, image: Trial) -> Iterator[Claim]:
+    out = bench.step(trial)
+    factor = {k: SCALE ** behaviour(bench, k).degree for k in trial.arrays}
+    judged = _judged(trial, out)
+    yield from bench.agree(
+        scaled(out, {k: x for k, x in factor.items() if k in out.got and x != 1}),
+        bench.step(image),
+        bitwise=False,
+        names=judged,
+    )
+
+
+def linear_in_lr_when_params_are_zero(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """From p = 0, doubling lr doubles the step exactly."""
+    start = trial.on(p=trial.p * 0)
+    out = bench.step(start)
+    image = bench.step(start.where(lr=2 * trial.hyper["lr"]))
+    yield from bench.agree(scaled(out, {"p": 2}), image, bitwise=False, names=["p"])
+
+
+def linear_in_gradients(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """Without decay and past, what g + h moves is the sum of what g and h move."""
+    start = trial.plain().flat().fresh(trial.t, p=coarse(trial.p), g=coarse(trial.g))
+    other = start.on(g=np.ascontiguousarray(start.g[::-1]) * 1)
+    both = start.on(g=cast(start.g + other.g, start.g))
+    a, b, c = (bench.step(t) for t in (start, other, both))
+    for name in ("p", *(k for k in trial.arrays if behaviour(bench, k) in (FIRST, POINT))):
+        if name in a.got:
+            left = exact(a.got[name]) + exact(b.got[name])
+            if name == "p" or behaviour(bench, name) is POINT:
+                left = left - exact(start.p)
+            bound = left.e + a.bound[name] + b.bound[name] + c.bound[name]
+            yield Claim(name, left.v, c.wide(name), bound)
+
+
+def params_unchanged_when_gradients_are_zero(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """From the fresh state, with no decay, zero gradients leave p bit for bit as it was."""
+    start = trial.plain().fresh(g=trial.g * 0)
+    start = start.on(**{k: x * 0 for k, x in start.slot.inputs.items()})
+    yield Claim("p", bench.step(start).state["p"], start.p)
+
+
+def params_unchanged_when_lr_is_zero(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """lr = 0 leaves p bit for bit as it was, whatever the gradient and the decay."""
+    start = trial.where(lr=0.0)
+    yield Claim("p", bench.step(start).state["p"], start.p)
+
+
+def state_independent_of_params(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """The new state does not depend on the parameter: the decay is decoupled."""
+    a, b = bench.step(trial), bench.step(trial.on(p=cast(1 - trial.p, trial.p)))
+    for name in trial.arrays:
+        yield Claim(name, a.state[name], b.state[name])
+
+
+def state_independent_of_weight_decay(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """The new state does not depend on the weight decay."""
+    other = trial.where(weight_decay=trial.hyper["weight_decay"] / 2)
+    a, b = bench.step(trial), bench.step(other)
+    for name in trial.arrays:
+        yield Claim(name, a.state[name], b.state[name])
+
+
+def even_state_is_nonnegative(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """Squares and magnitudes of gradients are never negative."""
+    out = bench.step(trial)
+    for name in trial.arrays:
+        if behaviour(bench, name).nonnegative:
+            x = out.state[name]
+            yield Claim(name, np.minimum(x, 0), x * 0)
+
+
+def first_step_is_at_most_lr(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """From the fresh state no element moves by more than lr, from p = 0 or from elsewhere."""
+    limit = exact(np.full(trial.p.shape, trial.hyper["lr"]))
+    for p in (trial.p * 0, trial.p):
+        out = bench.step(trial.plain().fresh(p=p))
+        yield at_most("p", np.abs(exact(out.p) - exact(p)), limit, out.bound["p"])
+
+
+def decay_alone_is_geometric(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """Zero gradients from the fresh state: the decay multiplies every element by one factor."""
+    start = trial.fresh(g=trial.g * 0)
+    start = start.on(**{k: x * 0 for k, x in start.slot.inputs.items()})
+    out, twice = bench.step(start), bench.step(start.fresh(p=cast(2 * start.p, start.p)))
+    yield Claim("p", cast(2 * out.p, out.p), twice.p, 2 * out.bound["p"] + twice.bound["p"])
+
+
+def translates_with_params(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """Without decay, the step does not depend on where the parameter is."""
+    points = [k for k in trial.arrays if behaviour(bench, k).moves]
+    start = trial.plain().flat()
+    # Integers, whose differences are exact: points of the state are shifted with the parameter.
+    start = start.on(p=coarse(trial.p), **{k: coarse(trial.slot.state[k]) for k in points})
+    shifted = {k: cast(start.slot.state[k] - start.p, start.p) for k in points}
+    home = start.on(p=start.p * 0, **shifted)
+    a, b = bench.step(home), bench.step(start)
+    for name in _judged(trial, a):
+        if name == "p" or name in points:
+            left = exact(a.got[name]) + exact(start.p)
+            yield Claim(name, left.v, b.wide(name), left.e + a.bound[name] + b.bound[name])
+        else:
+            bound = a.bound[name] + b.bound[name] if points else None
+            yield Claim(name, a.got[name], b.got[name], bound)
+
+
+def resumes_bitwise_from_state(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """Two steps are the same with the kernel put to other work between them, from copies."""
+    straight = bench.step(trial.after(bench.step(trial), g=-trial.g))
+    half = bench.step(trial)
+    bench.step(trial.fresh().where(lr=trial.hyper["lr"] / 2))
+    resumed = bench.step(trial.after(half, g=-trial.g))
+    yield from bench.agree(straight, resumed, bitwise=True)
+
+
+COMMON: Mapping[str, Law] = {
+    "decay_alone_is_geometric": decay_alone_is_geometric,
+    "deterministic": deterministic,
+    "equivariant_under_concatenation": equivariant_under_concatenation,
+    "equivariant_under_permutation": equivariant_under_permutation,
+    "equivariant_under_permuted_axes": equivariant_under_permuted_axes,
+    "equivariant_under_reflection": equivariant_under_reflection,
+    "equivariant_under_rotation": equivariant_under_rotation,
+    "even_state_is_nonnegative": even_state_is_nonnegative,
+    "first_step_is_at_most_lr": first_step_is_at_most_lr,
+    "homogeneous_in_gradient_and_eps": homogeneous_in_gradient_and_eps,
+    "independent_of_other_tensors": independent_of_other_tensors,
+    "linear_in_gradients": linear_in_gradients,
+    "linear_in_lr_when_params_are_zero": linear_in_lr_when_params_are_zero,
+    "maximizing_is_minimizing_the_negated_gradient": maximizing_is_minimizing_the_negated_gradient,
+    "odd": odd,
+    "params_unchanged_when_gradients_are_zero": params_unchanged_when_gradients_are_zero,
+    "params_unchanged_when_lr_is_zero": params_unchanged_when_lr_is_zero,
+    "resumes_bitwise_from_state": resumes_bitwise_from_state,
+    "scale_invariant_when_eps_is_zero": scale_invariant_when_eps_is_zero,
+    "state_independent_of_params": state_independent_of_params,
+    "state_independent_of_weight_decay": state_independent_of_weight_decay,
+    "translates_with_params": translates_with_params,
+}

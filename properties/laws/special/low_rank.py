@@ -1,0 +1,62 @@
+"""Laws of rules that see a matrix through a projection of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from truestep.properties.laws.claims import Bench, Claim, Law, Trial, at_most, exact
+from truestep.properties.laws.images import coarse
+from truestep.properties.laws.special.large_batch import way
+
+
+def channels_are_parallel_to_the_gradients(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """From p = 0 every column of a wide matrix, or row of a tall one, moves along its gradient."""
+    start = trial.plain().on(p=trial.p * 0, g=coarse(trial.g))
+    out = bench.step(start)
+    axis = 0 if trial.p.shape[0] < trial.p.shape[1] else 1
+    g = start.g.astype(np.float64)
+    at = np.expand_dims(np.argmax(np.abs(g), axis=axis), axis)
+
+    def of(x: np.ndarray) -> np.ndarray:
+        return np.take_along_axis(x, at, axis)
+
+    left, right = exact(out.p) * exact(of(g)), exact(of(out.wide("p"))) * exact(g)
+    slack = out.bound["p"] * np.abs(of(g)) + of(out.bound["p"]) * np.abs(g)
+    yield Claim("p", left.v, right.v, left.e + right.e + slack)
+
+
+def norm_of_step_grows_by_at_most_growth(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """A gradient a hundred times as large makes a step at most growth times as long."""
+    start = trial.plain().fresh(p=trial.p * 0)
+    first, second = bench.run(start, [start.g, 100 * start.g[::-1]])
+    length, slack = way(start, first)
+    grown, more = way(start.on(p=first.p), second)
+    growth = trial.hyper.get("growth", 1.01)
+    yield at_most("p", grown, growth * length, more + (1 + growth) * slack)
+
+
+def step_is_in_the_span_of_the_projectors(bench: Bench, trial: Trial) -> Iterator[Claim]:
+    """The step's columns lie in the span of the left projector, its rows in that of the right."""
+    start = trial.plain().on(p=trial.p * 0)
+    out = bench.step(start)
+    p, bound = out.wide("p"), out.bound["p"]
+    state = out.state
+    for name in ("left", "right"):
+        if name in state and state[name].size:
+            onto = out.wide(name)
+            inside = onto @ p if name == "left" else p @ onto
+            slack = out.bound[name] @ np.abs(p) if name == "left" else np.abs(p) @ out.bound[name]
+            slack = slack + (np.abs(onto) @ bound if name == "left" else bound @ np.abs(onto))
+            yield Claim("p", inside, p, slack + bound)
+    if "left" not in state:
+        column = p[:, :1] @ p[:1, :]
+        yield Claim("p", column, p * p[0, 0], bound)
+
+
+LOW_RANK: Mapping[str, Law] = {
+    "channels_are_parallel_to_the_gradients": channels_are_parallel_to_the_gradients,
+    "norm_of_step_grows_by_at_most_growth": norm_of_step_grows_by_at_most_growth,
+    "step_is_in_the_span_of_the_projectors": step_is_in_the_span_of_the_projectors,
+}

@@ -1,0 +1,278 @@
+"""The checks of a rule that evaluates the function: families of cases judged step by step."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from truestep.fast.protocol import Capability
+from truestep.properties.cases.minimizer import MinimizerCase, ProblemSpec, cases
+from truestep.properties.cases.tensors import TensorSpec
+from truestep.properties.contracts import SLACK
+from truestep.properties.dialects import departures, first_that_agrees, in_words
+from truestep.properties.exploration import Tally, explore, run_all
+from truestep.properties.minimizing import lockstep
+from truestep.properties.results import CheckResult, Verdict, check_id
+from truestep.properties.stepping import BackendFault, BackendRaised
+from truestep.reference.optimizers import FROM_FUNCTION
+
+Cases = st.SearchStrategy[MinimizerCase]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A named family of cases: what it varies, and how many examples each level tries."""
+
+    about: str
+    strategy: Callable[[Capability], Cases]
+    examples: Mapping[str, int]
+
+
+def _family(**varied: Any) -> Callable[[Capability], Cases]:
+    def strategy(capability: Capability) -> Cases:
+        rule = FROM_FUNCTION[capability.rule]
+        return cases(rule, capability.dialect, capability.fixed, **varied)
+
+    return strategy
+
+
+_BADLY_SCALED = {"exponents": (-6, 6), "conditions": (3, 6), "scales": (-4, 3)}
+
+# Numbers of examples: what fits the time of each level on two cores, not part of any contract.
+FAMILIES = {
+    "badly_scaled": Family(
+        "functions, starts and curvatures of far apart sizes",
+        _family(**_BADLY_SCALED, histories=(0, 3)),
+        {"smoke": 4, "standard": 20, "deep": 500},
+    ),
+    "curvature_skip": Family(
+        "falling directions, where a pair may have no positive curvature",
+        _family(kinds=("saddle", "rosenbrock"), histories=(1, 3), scales=(0, 1)),
+        {"smoke": 4, "standard": 20, "deep": 500},
+    ),
+    "early_steps": Family(
+        "the first steps from a fresh state",
+        _family(),
+        {"smoke": 6, "standard": 40, "deep": 1000},
+    ),
+    "filled_memory": Family(
+        "one to three pairs kept, after more steps than that",
+        _family(memories=(1, 2, 3), histories=(4, 6), kinds=("rosenbrock", "logistic")),
+        {"smoke": 4, "standard": 20, "deep": 500},
+    ),
+    "start_at_optimum": Family(
+        "starts where the gradient is zero, or nearly so",
+        _family(kinds=("quadratic",), starts=("zeros", "normal"), scales=(-6, -3)),
+        {"smoke": 3, "standard": 10, "deep": 200},
+    ),
+    "zero_gradient": Family(
+        "a constant function",
+        _family(kinds=("flat",)),
+        {"smoke": 2, "standard": 4, "deep": 50},
+    ),
+}
+
+
+def names(capability: Capability) -> tuple[str, ...]:
+    """The checks of a minimizer: its families of cases."""
+    return tuple(FAMILIES)
+
+
+def run(
+    backend: Any,
+    capability: Capability,
+    name: str,
+    *,
+    level: str,
+    seed: int,
+    started: Callable[[Any], None],
+) -> CheckResult:
+    """Run one check on one capability."""
+    begin = time.perf_counter()
+    family = FAMILIES[name]
+    tally = explore(
+        family.strategy(capability),
+        lambda case, t: _run_case(backend, capability, case, t),
+        examples=family.examples[level],
+        seed=seed,
+        started=lambda case: started(case.to_json()),
+    )
+    identified = told = ""
+    if tally.failed and tally.worst is not None:
+        identified = _identified(backend, capability, tally.worst_case, started)
+        told = identified or "no other known dialect agrees with these outputs"
+    seconds = time.perf_counter() - begin
+    return _result(capability, name, tally, seconds, identified, told)
+
+
+def replay_case(
+    backend: Any, capability: Capability, name: str, record: Mapping[str, Any]
+) -> CheckResult:
+    """Run one recorded case again."""
+    begin = time.perf_counter()
+    tally = run_all(
+        [MinimizerCase.from_json(record)],
+        lambda case, t: _run_case(backend, capability, case, t),
+        started=lambda _: None,
+    )
+    return _result(capability, name, tally, time.perf_counter() - begin, "", "")
+
+
+def _run_case(backend: Any, capability: Capability, case: MinimizerCase, tally: Tally) -> None:
+    for inputs, found in lockstep(backend, capability, case):
+        tally.add(case, found, inputs)
+
+
+def _battery(capability: Capability) -> Iterator[MinimizerCase]:
+    """Fixed cases that tell dialects apart: convex or not, fresh or with pairs."""
+    hyper = {**capability.dialect, **capability.fixed}
+    for i, (kind, history) in enumerate(
+        [("quadratic", 0), ("rosenbrock", 0), ("rosenbrock", 2), ("saddle", 1), ("logistic", 2)]
+    ):
+        yield MinimizerCase(
+            hyper=hyper,
+            problem=ProblemSpec(kind, (5,), seed=i, exponent=i % 2),
+            start=TensorSpec((5,), "normal", seed=10 + i, exponent=i % 2),
+            history=history,
+            steps=3,
+        )
+
+
+def _identified(
+    backend: Any,
+    capability: Capability,
+    failing: MinimizerCase,
+    started: Callable[[Any], None],
+) -> str:
+    """The dialects that a kernel agrees with on a failing case and on the battery."""
+    rule = FROM_FUNCTION[capability.rule]
+
+    def readings(distance: int) -> Iterator[tuple[str, Mapping[str, str]]]:
+        for changes in departures(rule, capability.dialect, distance):
+            yield f"{capability.rule} with {in_words(rule, changes)}", changes
+
+    def agrees(changes: Mapping[str, str]) -> bool:
+        started(failing.to_json())
+        tried = [failing, *_battery(capability)]
+        return _agrees(backend, capability, tried, changes)
+
+    return first_that_agrees(readings, agrees)
+
+
+def _agrees(
+    backend: Any,
+    capability: Capability,
+    tried: list[MinimizerCase],
+    changes: Mapping[str, str],
+) -> bool:
+    rule = FROM_FUNCTION[capability.rule]
+
+    def reread(hyper: Any) -> Any:
+        fields = {name: getattr(hyper, name) for name in rule.Hyper.__dataclass_fields__}
+        return rule.Hyper(**{**fields, **changes})
+
+    judged = 0
+    try:
+        for case in tried:
+            for _, found in lockstep(backend, capability, case, reread):
+                for item in found:
+                    if (u := item.judgement.utilisation) is not None:
+                        judged += 1
+                        if u > SLACK:
+                            return False
+    except (BackendFault, BackendRaised, ValueError, ArithmeticError):
+        return False
+    return judged > 0
+
+
+def _result(
+    capability: Capability, name: str, tally: Tally, seconds: float, identified: str, told: str
+) -> CheckResult:
+    verdict: Verdict
+    if tally.failed:
+        verdict = "crashed" if tally.crashed else "fail"
+    else:
+        verdict = "pass" if tally.judged else "not_judged"
+    return CheckResult(
+        id=check_id(capability, name),
+        kind=capability.kind,
+        rule=capability.rule,
+        check=name,
+        dialect=dict(capability.dialect),
+        format=capability.format,
+        variant=capability.variant,
+        contract="sampled",
+        verdict=verdict,
+        examples=tally.examples,
+        judged_fraction=tally.judged / tally.elements if tally.elements else 0.0,
+        utilisation=tally.utilisation,
+        oracle_fraction=tally.oracle_fraction,
+        histogram=tuple(int(n) for n in tally.histogram),
+        worst=_worst(tally),
+        message=_message(capability, name, tally, told) if tally.failed else "",
+        seconds=seconds,
+        identified=identified,
+    )
+
+
+def _worst(tally: Tally) -> dict[str, Any] | None:
+    if tally.worst_case is None:
+        return None
+    record: dict[str, Any] = {"case": tally.worst_case.to_json()}
+    if tally.worst is None:
+        return record
+    j = tally.worst.judgement
+    return record | {
+        "tensor": tally.worst.tensor,
+        "step": tally.worst.step,
+        "index": list(j.index or ()),
+        "got": float(j.got).hex(),
+        "oracle": float(j.oracle).hex(),
+        "got_decimal": repr(float(j.got)),
+        "oracle_decimal": repr(float(j.oracle)),
+        "error": abs(j.got - j.oracle),
+        "bound": j.bound,
+        "utilisation": j.utilisation,
+        "inputs": {name: _hex(x) for name, x in (tally.context or {}).items()},
+    }
+
+
+def _hex(x: Any) -> Any:
+    """A counter as it is, an array as a flat list of hex numbers."""
+    if isinstance(x, (int, np.integer)):
+        return int(x)
+    return [float(v).hex() for v in np.asarray(x).reshape(-1)]
+
+
+def _message(capability: Capability, name: str, tally: Tally, told: str) -> str:
+    where = ", ".join(x for x in (capability.format, capability.variant) if x)
+    worst, case = _worst(tally), tally.worst_case
+    if tally.worst is None or worst is None:
+        lines = [f"{capability.rule} ({where}): {tally.message}"]
+    else:
+        lines = [
+            f"{capability.rule} ({where}): {worst['tensor']}{worst['index']} is "
+            f"{worst['got_decimal']}, due is {worst['oracle_decimal']}",
+            f"  got {worst['got']}  oracle {worst['oracle']}",
+            f"  error {worst['error']:.4g}  bound {worst['bound']:.4g}  utilisation "
+            f"{worst['utilisation']:.4g} (passes up to {SLACK:g})",
+            f"  step {worst['step']} of a {case.problem.kind} problem of shape "
+            f"{case.problem.shape}, after {case.history} steps of the reference",
+            f"  hyperparameters: {json.dumps(dict(case.hyper))}",
+        ]
+    lines.append(f"  declared: {in_words(FROM_FUNCTION[capability.rule], capability.dialect)}")
+    if told:
+        lines.append(f"  this kernel computes: {told}")
+    if case is not None:
+        lines += [
+            "  reproduce:",
+            "    from truestep.properties.replay import case",
+            f"    case(BACKEND, {check_id(capability, name)!r}, {json.dumps(case.to_json())!r})",
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,235 @@
+"""Muon, momentum orthogonalized by a Newton-Schulz iteration (Jordan et al. 2024).
+
+Rule
+    g_t = -g when maximizing, else g, as a matrix: the first axis by all others
+    b_t = momentum b_{t-1} + g_t
+    M = g_t + momentum b_t when nesterov, else b_t
+    X = M / (|M|_F + eps)
+    ns_steps times: A = X X^T; X = ns_a X + (ns_b A + ns_c A A) X
+    p_t = p_{t-1} (1 - lr weight_decay) - lr scale X
+
+Shapes
+    p, g, b: one shape, any rank. A tensor of shape (n, ...) is an n x (rest) matrix, a 1-D one a
+    column, a 0-d one 1 x 1. t: the number of steps made.
+
+Domain
+    lr, eps, weight_decay, rms >= 0 and finite; 0 <= momentum < 1; ns_a, ns_b, ns_c finite;
+    ns_steps an integer >= 1.
+
+Choices
+    momentum_form: the authors' text adds gradients up ("sum": also Moonlight, Keras). Their code,
+    PyTorch and pytorch-optimizer average them ("ema"), with M = (1 - momentum) g_t + momentum b_t
+    when nesterov: (1 - momentum) times the same M. optax divides the average by 1 - momentum^t, and
+    when nesterov b_t by 1 - momentum^(t+1) and g_t by 1 - momentum^t ("debiased").
+    norm_guard: eps "added" to the norm (the authors, Keras, optax), or its "floor" (PyTorch,
+    pytorch-optimizer, heavyball). norm: "frobenius", or as options of optax the largest singular
+    value ("spectral"), the root of |M M^T|_F ("schatten") or row by row the root of the sums of
+    |M M^T| ("aol"); in the last two eps is a floor under the root.
+    coefficients: ns_a, ns_b, ns_c in every step ("constant"), or five triples of modded-nanogpt,
+    the last one repeated ("quintic": heavyball; optax calls it dion).
+    scale: 1 in the text ("none"). Their code and PyTorch's "original": sqrt(max(1, rows / cols))
+    ("tall"); optax keeps weights transposed: sqrt(max(1, cols / rows)) ("wide"). Moonlight, Keras
+    and "match_rms_adamw": rms sqrt(max(rows, cols)) ("rms"). timm's "rms_to_rms":
+    sqrt(rows / cols) ("ratio").
+    magnitude: "none", or X times <M, X> ("dual_norm", optax's adaptive).
+    decay: by lr without scale, before the step ("before", Moonlight); pytorch-optimizer can add it
+    to the gradient ("coupled").
+    Libraries take AdamW for tensors that are no matrices. Most iterate in bfloat16: the
+    stage newton_schulz of a declared arithmetic.
+
+Special cases
+    g = 0 from the start leaves p to the decay; with eps = 0 it is 0/0, nan. nan or inf in g makes
+    all of p nan. Empty tensors stay empty and advance t.
+
+Judged
+    p and b by the sampled contract, t exactly.
+
+Sources
+    K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024,
+    kellerjordan.github.io/posts/muon. J. Liu et al., "Muon is Scalable for LLM Training", 2025
+    (arXiv:2502.16982), section 2.2. PyTorch 2.13, optax 0.2.8, Keras 3, pytorch-optimizer 4.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from truestep.reference.stages import stage
+from truestep.reference.validation import (
+    Array,
+    require_at_least,
+    require_in,
+    require_integer,
+    require_one_of,
+)
+
+# The iteration mixes all elements of a matrix.
+ELEMENTWISE = False
+MATRICES = True
+
+DIALECTS = {
+    "coefficients": {
+        "constant": "the same coefficients in every step of the iteration",
+        "quintic": "modded-nanogpt's five triples of coefficients",
+    },
+    "decay": {
+        "before": "weight decay, multiplied by lr without scale, before the step",
+        "coupled": "weight decay added to the gradient",
+    },
+    "magnitude": {
+        "none": "orthogonalized momentum as it is",
+        "dual_norm": "orthogonalized momentum times its inner product with the momentum",
+    },
+    "momentum_form": {
+        "sum": "momentum a decaying sum of gradients",
+        "ema": "momentum an average of gradients",
+        "debiased": "momentum an average of gradients, corrected for its zero start",
+    },
+    "norm": {
+        "frobenius": "divided by the Frobenius norm",
+        "spectral": "divided by the largest singular value",
+        "schatten": "divided by the Schatten 4-norm",
+        "aol": "each row divided by the root of its sum in |M M^T|",
+    },
+    "norm_guard": {
+        "added": "eps added to the norm",
+        "floor": "eps as a floor of the norm",
+    },
+    "scale": {
+        "none": "no scale for the shape",
+        "tall": "scale sqrt(max(1, rows / cols))",
+        "wide": "scale sqrt(max(1, cols / rows))",
+        "ratio": "scale sqrt(rows / cols)",
+        "rms": "scale rms sqrt(max(rows, cols))",
+    },
+}
+
+# modded-nanogpt, of 2025; the same in optax, heavyball and pytorch-optimizer.
+QUINTIC = (
+    (4.0848, -6.8946, 2.9270),
+    (3.9505, -6.3029, 2.6377),
+    (3.7418, -5.5913, 2.3037),
+    (2.8769, -3.1427, 1.2046),
+    (2.8366, -3.0525, 1.2012),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """Hyperparameters of Muon; the defaults of the numbers are the authors'."""
+
+    lr: float = 0.02
+    momentum: float = 0.95
+    eps: float = 1e-7
+    weight_decay: float = 0.0
+    ns_a: float = 3.4445
+    ns_b: float = -4.7750
+    ns_c: float = 2.0315
+    ns_steps: int = 5
+    rms: float = 0.2
+    nesterov: bool = True
+    maximize: bool = False
+    coefficients: Literal["constant", "quintic"] = "constant"
+    decay: Literal["before", "coupled"] = "before"
+    magnitude: Literal["none", "dual_norm"] = "none"
+    momentum_form: Literal["sum", "ema", "debiased"] = "sum"
+    norm: Literal["frobenius", "spectral", "schatten", "aol"] = "frobenius"
+    norm_guard: Literal["added", "floor"] = "added"
+    scale: Literal["none", "tall", "wide", "ratio", "rms"] = "none"
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0.0, "lr", "eps", "weight_decay", "rms")
+        require_in(self, 0.0, 1.0, "momentum")
+        require_at_least(self, -np.inf, "ns_a", "ns_b", "ns_c")
+        require_integer(self, 1, "ns_steps")
+        require_one_of(self, DIALECTS)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Momentum buffer b, shaped like p, and the number t of steps made."""
+
+    t: int
+    b: Array
+
+
+def init(h: Hyper, p: Array) -> State:
+    """The state before the first step: a zero buffer shaped like p, t = 0."""
+    return State(t=0, b=np.zeros_like(p))
+
+
+def orthogonalized(h: Hyper, x: Array) -> Array:
+    """What the iteration makes of matrix x; its singular values come near 1."""
+    x = stage(x, "newton_schulz")
+    tall = x.shape[0] > x.shape[1]
+    if tall:
+        x = x.T
+    x = x / size(h, x)
+    for i in range(h.ns_steps):
+        a, b, c = h.ns_a, h.ns_b, h.ns_c
+        if h.coefficients == "quintic":
+            a, b, c = QUINTIC[min(i, len(QUINTIC) - 1)]
+        gram = x @ x.T
+        x = a * x + (b * gram + c * (gram @ gram)) @ x
+    return stage(x.T if tall else x, "")
+
+
+def size(h: Hyper, x: Array) -> Array:
+    """What the wide matrix x is divided by before the iteration: a number, or one for each row."""
+    if h.norm in ("schatten", "aol"):
+        gram = x @ x.T
+        if h.norm == "schatten":
+            return np.sqrt(np.maximum(np.sqrt(np.sum(gram * gram)), h.eps))
+        return np.sqrt(np.maximum(np.sum(np.abs(gram), axis=1, keepdims=True), h.eps))
+    if h.norm == "spectral":
+        finite = bool(np.all(np.isfinite(x)))
+        norm = np.linalg.svd(x, full_matrices=False)[1][0] if finite else np.sum(x * np.nan)
+    else:
+        norm = np.sqrt(np.sum(x * x))
+    return norm + h.eps if h.norm_guard == "added" else np.maximum(norm, h.eps)
+
+
+def shape_scale(h: Hyper, rows: int, cols: int) -> Array:
+    """The factor of the step for a matrix of this shape."""
+    if h.scale == "tall":
+        return np.sqrt(max(1, rows / cols))
+    if h.scale == "wide":
+        return np.sqrt(max(1, cols / rows))
+    if h.scale == "ratio":
+        return np.sqrt(rows / cols)
+    return h.rms * np.sqrt(max(rows, cols)) if h.scale == "rms" else 1.0
+
+
+def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
+    """One step from state s at p with gradient g: the new state and the new p."""
+    t = s.t + 1
+    if p.size == 0:
+        return State(t=t, b=s.b), p
+    if h.maximize:
+        g = -g
+    if h.decay == "coupled":
+        g = g + h.weight_decay * p
+    else:
+        p = p * (1 - h.lr * h.weight_decay)
+    new = g if h.momentum_form == "sum" else (1 - h.momentum) * g
+    b = h.momentum * s.b + new
+    if h.momentum_form == "debiased" and h.nesterov:
+        m = h.momentum * (b / (1 - h.momentum ** (t + 1))) + new / (1 - h.momentum**t)
+    elif h.momentum_form == "debiased":
+        m = b / (1 - h.momentum**t)
+    else:
+        m = new + h.momentum * b if h.nesterov else b
+    m = m.reshape(m.shape[0] if m.ndim else 1, -1)
+    x = orthogonalized(h, m)
+    if h.magnitude == "dual_norm":
+        x = np.sum(m * x) * x
+    scale = shape_scale(h, *m.shape)
+    return State(t=t, b=b), p - h.lr * scale * x.reshape(p.shape)
+
+
+def observables(h: Hyper, s: State, p: Array) -> dict[str, Array]:
+    """What the definition determines of the new state and the new p: all of both."""
+    return {"b": s.b, "p": p}
