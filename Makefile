@@ -74,6 +74,7 @@ peers: $(VENV)/.peers  ## install the third-party libraries, certify each, and r
 
 deep: $(INSTALLED)  ## the contracts' soundness at 100,000 examples each, and the most thorough level
 	$(BIN)/python -m truestep.properties.soundness > $(OUT)-soundness.jsonl
+	$(TRUESTEP) certify truestep.properties.training_soundness:FLOAT32 --level deep --out $(OUT)/deep
 	$(TRUESTEP) certify cpu --level deep --out $(OUT)/deep
 
 gpu:  ## certify the CUDA kernels on this machine's GPU and time them; needs no network

@@ -18,7 +18,8 @@ from truestep.properties.contracts import SLACK
 from truestep.properties.dialects import departures, first_that_agrees, in_words
 from truestep.properties.exploration import Tally, explore, run_all
 from truestep.properties.minimizing import lockstep
-from truestep.properties.results import CheckResult, Verdict, check_id
+from truestep.properties.records import Place, result_of
+from truestep.properties.results import CheckResult
 from truestep.properties.stepping import BackendFault, BackendRaised
 from truestep.reference.optimizers import FROM_FUNCTION
 
@@ -194,53 +195,33 @@ def _agrees(
 def _result(
     capability: Capability, name: str, tally: Tally, seconds: float, identified: str, told: str
 ) -> CheckResult:
-    verdict: Verdict
-    if tally.failed:
-        verdict = "crashed" if tally.crashed else "fail"
-    else:
-        verdict = "pass" if tally.judged else "not_judged"
-    return CheckResult(
-        id=check_id(capability, name),
-        kind=capability.kind,
-        rule=capability.rule,
-        check=name,
-        dialect=dict(capability.dialect),
-        format=capability.format,
-        variant=capability.variant,
+    declared = in_words(FROM_FUNCTION[capability.rule], capability.dialect)
+    return result_of(
+        capability,
+        name,
+        tally,
+        seconds,
         contract="sampled",
-        verdict=verdict,
-        examples=tally.examples,
-        judged_fraction=tally.judged / tally.elements if tally.elements else 0.0,
-        utilisation=tally.utilisation,
-        oracle_fraction=tally.oracle_fraction,
-        histogram=tuple(int(n) for n in tally.histogram),
-        worst=_worst(tally),
-        message=_message(capability, name, tally, told) if tally.failed else "",
-        seconds=seconds,
+        place=_place,
+        remarks=[f"declared: {declared}", *([f"this kernel computes: {told}"] if told else [])],
         identified=identified,
     )
 
 
-def _worst(tally: Tally) -> dict[str, Any] | None:
-    if tally.worst_case is None:
-        return None
-    record: dict[str, Any] = {"case": tally.worst_case.to_json()}
-    if tally.worst is None:
-        return record
-    j = tally.worst.judgement
-    return record | {
-        "tensor": tally.worst.tensor,
-        "step": tally.worst.step,
-        "index": list(j.index or ()),
-        "got": float(j.got).hex(),
-        "oracle": float(j.oracle).hex(),
-        "got_decimal": repr(float(j.got)),
-        "oracle_decimal": repr(float(j.oracle)),
-        "error": abs(j.got - j.oracle),
-        "bound": j.bound,
-        "utilisation": j.utilisation,
-        "inputs": {name: _hex(x) for name, x in (tally.context or {}).items()},
-    }
+def _place(tally: Tally) -> Place:
+    found, case = tally.worst, tally.worst_case
+    assert found is not None
+    index = list(found.judgement.index or ())
+    inputs = {name: _hex(x) for name, x in (tally.context or {}).items()}
+    return Place(
+        f"{found.tensor}{index}",
+        {"step": found.step, "index": index, "inputs": inputs},
+        (
+            f"step {found.step} of a {case.problem.kind} problem of shape {case.problem.shape}, "
+            f"after {case.history} steps of the reference",
+            f"hyperparameters: {json.dumps(dict(case.hyper))}",
+        ),
+    )
 
 
 def _hex(x: Any) -> Any:
@@ -248,31 +229,3 @@ def _hex(x: Any) -> Any:
     if isinstance(x, (int, np.integer)):
         return int(x)
     return [float(v).hex() for v in np.asarray(x).reshape(-1)]
-
-
-def _message(capability: Capability, name: str, tally: Tally, told: str) -> str:
-    where = ", ".join(x for x in (capability.format, capability.variant) if x)
-    worst, case = _worst(tally), tally.worst_case
-    if tally.worst is None or worst is None:
-        lines = [f"{capability.rule} ({where}): {tally.message}"]
-    else:
-        lines = [
-            f"{capability.rule} ({where}): {worst['tensor']}{worst['index']} is "
-            f"{worst['got_decimal']}, due is {worst['oracle_decimal']}",
-            f"  got {worst['got']}  oracle {worst['oracle']}",
-            f"  error {worst['error']:.4g}  bound {worst['bound']:.4g}  utilisation "
-            f"{worst['utilisation']:.4g} (passes up to {SLACK:g})",
-            f"  step {worst['step']} of a {case.problem.kind} problem of shape "
-            f"{case.problem.shape}, after {case.history} steps of the reference",
-            f"  hyperparameters: {json.dumps(dict(case.hyper))}",
-        ]
-    lines.append(f"  declared: {in_words(FROM_FUNCTION[capability.rule], capability.dialect)}")
-    if told:
-        lines.append(f"  this kernel computes: {told}")
-    if case is not None:
-        lines += [
-            "  reproduce:",
-            "    from truestep.properties.replay import case",
-            f"    case(BACKEND, {check_id(capability, name)!r}, {json.dumps(case.to_json())!r})",
-        ]
-    return "\n".join(lines)

@@ -26,12 +26,12 @@ from truestep.properties.cases.optimizer import (
     slots,
 )
 from truestep.properties.cases.tensors import EXTREMES, TensorSpec, explicit
-from truestep.properties.contracts import SLACK
 from truestep.properties.dialects import identify, in_words
 from truestep.properties.exploration import Tally, explore, run_all
 from truestep.properties.laws import checks as laws
 from truestep.properties.laws.laws import LAWS
-from truestep.properties.results import CheckResult, Verdict, check_id
+from truestep.properties.records import Place, law_line, result_of
+from truestep.properties.results import CheckResult, check_id
 from truestep.properties.stepping import Judged, lockstep
 from truestep.reference.optimizers import OPTIMIZERS
 
@@ -234,7 +234,7 @@ def run(
     level = thoroughness(capability, level)
     if name.startswith(laws.PREFIX):
         tally = laws.explored(backend, capability, name, level=level, seed=seed, started=started)
-        return result_of(capability, name, tally, time.perf_counter() - begin)
+        return _result(capability, name, tally, time.perf_counter() - begin)
     family = FAMILIES[name]
     tally = explore(
         family.strategy(capability).map(lambda case: fitted(case, capability)),
@@ -248,7 +248,7 @@ def run(
         identified = _identified(backend, capability, tally.worst_case, started)
         told = identified or "no other known dialect or rule agrees with these outputs"
     seconds = time.perf_counter() - begin
-    return result_of(capability, name, tally, seconds, identified=identified, told=told)
+    return _result(capability, name, tally, seconds, identified=identified, told=told)
 
 
 # What the failing capabilities of a backend compute instead: it is the kernel's, not the check's.
@@ -284,7 +284,7 @@ def replay_case(
         tally = run_all(
             [case], lambda c, t: _run_case(backend, capability, c, t), started=lambda _: None
         )
-    return result_of(capability, name, tally, time.perf_counter() - begin)
+    return _result(capability, name, tally, time.perf_counter() - begin)
 
 
 def _run_case(backend: Any, capability: Capability, case: OptimizerCase, tally: Tally) -> None:
@@ -316,7 +316,7 @@ def _battery(capability: Capability) -> list[OptimizerCase]:
     return out
 
 
-def result_of(
+def _result(
     capability: Capability,
     name: str,
     tally: Tally,
@@ -325,34 +325,21 @@ def result_of(
     identified: str = "",
     told: str = "",
 ) -> CheckResult:
-    """The record of a check from its tally.
-
-    identified: the dialect or rule that a failing kernel computes instead; told: what the message
-    says of that, "" where it was not looked for.
-    """
-    verdict: Verdict
-    if tally.failed:
-        verdict = "crashed" if tally.crashed else "fail"
-    else:
-        verdict = "pass" if tally.judged else "not_judged"
-    return CheckResult(
-        id=check_id(capability, name),
-        kind=capability.kind,
-        rule=capability.rule,
-        check=name,
-        dialect=dict(capability.dialect),
-        format=capability.format,
-        variant=capability.variant,
+    """told: what the message says of the dialect or rule that a failing kernel computes instead."""
+    rule = OPTIMIZERS[capability.rule]
+    remarks = [f"declared: {in_words(rule, capability.dialect)}"]
+    if tally.worst is not None and name.startswith(laws.PREFIX):
+        remarks.append(law_line(LAWS[name.removeprefix(laws.PREFIX)].__doc__))
+    elif tally.worst is not None and told:
+        remarks.append(f"this kernel computes: {told}")
+    return result_of(
+        capability,
+        name,
+        tally,
+        seconds,
         contract=_contract(capability, name),
-        verdict=verdict,
-        examples=tally.examples,
-        judged_fraction=tally.judged / tally.elements if tally.elements else 0.0,
-        utilisation=tally.utilisation,
-        oracle_fraction=tally.oracle_fraction,
-        histogram=tuple(int(n) for n in tally.histogram),
-        worst=_worst(tally),
-        message=_message(capability, name, tally, told) if tally.failed else "",
-        seconds=seconds,
+        place=_place,
+        remarks=remarks,
         identified=identified,
     )
 
@@ -363,29 +350,30 @@ def _contract(capability: Capability, name: str) -> str:
     return "sampled" if hasattr(OPTIMIZERS[capability.rule], "observables") else "bounded"
 
 
-def _worst(tally: Tally) -> dict[str, Any] | None:
-    if tally.worst_case is None:
-        return None
-    record: dict[str, Any] = {"case": tally.worst_case.to_json()}
-    if tally.worst is None:
-        return record
+def _place(tally: Tally) -> Place:
     found = tally.worst
-    j = found.judgement
-    return record | {
-        "tensor": found.tensor,
-        "step": found.step,
-        "group": found.group,
-        "slot": found.slot,
-        "index": list(j.index or ()),
-        "got": float(j.got).hex(),
-        "oracle": float(j.oracle).hex(),
-        "got_decimal": repr(float(j.got)),
-        "oracle_decimal": repr(float(j.oracle)),
-        "error": abs(j.got - j.oracle),
-        "bound": j.bound,
-        "utilisation": j.utilisation,
-        "inputs": _inputs(tally.context, found) if tally.context else {},
-    }
+    assert found is not None
+    group = tally.worst_case.groups[found.group]
+    slot = group.slots[found.slot]
+    index = list(found.judgement.index or ())
+    inputs = _inputs(tally.context, found) if tally.context else {}
+    entered = ", ".join(f"{name}={value}" for name, value in inputs.items())
+    return Place(
+        f"{found.tensor}{index}",
+        {
+            "step": found.step,
+            "group": found.group,
+            "slot": found.slot,
+            "index": index,
+            "inputs": inputs,
+        },
+        (
+            f"step {found.step}, group {found.group}, slot {found.slot}, "
+            f"shape {slot.param.shape}, layout {slot.param.layout}",
+            f"inputs at this element: {entered or 'none'}",
+            f"hyperparameters: {json.dumps(dict(group.hyper))}",
+        ),
+    )
 
 
 def _inputs(groups: Sequence[Group], found: Judged) -> dict[str, Any]:
@@ -404,43 +392,3 @@ def _inputs(groups: Sequence[Group], found: Judged) -> dict[str, Any]:
         else:
             out[name] = int(x)
     return out
-
-
-def _message(capability: Capability, name: str, tally: Tally, told: str) -> str:
-    rule = OPTIMIZERS[capability.rule]
-    where = ", ".join(x for x in (capability.format, capability.variant) if x)
-    lines = []
-    worst = _worst(tally)
-    if tally.worst is None or worst is None:
-        lines.append(f"{capability.rule} ({where}): {tally.message}")
-    else:
-        found, j = tally.worst, tally.worst.judgement
-        case = tally.worst_case
-        slot = case.groups[found.group].slots[found.slot]
-        lines += [
-            f"{capability.rule} ({where}): {found.tensor}{list(j.index or ())} is "
-            f"{worst['got_decimal']}, due is {worst['oracle_decimal']}",
-            f"  got {worst['got']}  oracle {worst['oracle']}",
-            f"  error {worst['error']:.4g}  bound {j.bound:.4g}  utilisation {j.utilisation:.4g}"
-            f" (passes up to {SLACK:g})",
-            f"  step {found.step}, group {found.group}, slot {found.slot}, "
-            f"shape {slot.param.shape}, layout {slot.param.layout}",
-            "  inputs at this element: "
-            + ", ".join(f"{name}={value}" for name, value in worst["inputs"].items()),
-            f"  hyperparameters: {json.dumps(dict(case.groups[found.group].hyper))}",
-        ]
-    lines.append(f"  declared: {in_words(rule, capability.dialect)}")
-    if tally.worst is not None:
-        if name.startswith(laws.PREFIX):
-            law = LAWS[name.removeprefix(laws.PREFIX)]
-            lines.append(f"  the law: {(law.__doc__ or '').strip()}")
-        elif told:
-            lines.append(f"  this kernel computes: {told}")
-    if tally.worst_case is not None:
-        lines += [
-            "  reproduce:",
-            "    from truestep.properties.replay import case",
-            f"    case(BACKEND, {check_id(capability, name)!r}, "
-            f"{json.dumps(tally.worst_case.to_json())!r})",
-        ]
-    return "\n".join(lines)

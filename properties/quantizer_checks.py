@@ -18,9 +18,10 @@ from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.cases.hypers import hypers
 from truestep.properties.cases.quantizer import QuantizerCase, values
 from truestep.properties.cases.tensors import EXTREMES, KINDS, specs
-from truestep.properties.contracts import SLACK, Judgement, agreement, membership
+from truestep.properties.contracts import Judgement, agreement, membership
 from truestep.properties.exploration import Tally, explore, run_all
-from truestep.properties.results import CheckResult, Verdict, check_id
+from truestep.properties.records import Place, law_line, result_of
+from truestep.properties.results import CheckResult
 from truestep.properties.stepping import BackendFault, Judged, backend_call
 from truestep.reference.quantizers import QUANTIZERS
 
@@ -298,82 +299,33 @@ def _run_case(subject: Subject, name: str, case: QuantizerCase, tally: Tally) ->
 
 
 def _result(capability: Capability, name: str, tally: Tally, seconds: float) -> CheckResult:
-    verdict: Verdict
-    if tally.failed:
-        verdict = "crashed" if tally.crashed else "fail"
-    else:
-        verdict = "pass" if tally.judged else "not_judged"
-    return CheckResult(
-        id=check_id(capability, name),
-        kind=capability.kind,
-        rule=capability.rule,
-        check=name,
-        dialect=dict(capability.dialect),
-        format=capability.format,
-        variant=capability.variant,
-        contract="law" if name.startswith("law:") else "admissible codes",
-        verdict=verdict,
-        examples=tally.examples,
-        judged_fraction=tally.judged / tally.elements if tally.elements else 0.0,
-        utilisation=tally.utilisation,
-        histogram=tuple(int(n) for n in tally.histogram),
-        worst=_worst(tally),
-        message=_message(capability, name, tally) if tally.failed else "",
-        seconds=seconds,
+    is_law = name.startswith("law:")
+    law = _laws(capability)[name.removeprefix("law:")] if is_law else None
+    return result_of(
+        capability,
+        name,
+        tally,
+        seconds,
+        contract="law" if is_law else "admissible codes",
+        place=_place,
+        remarks=[law_line(law.__doc__)] if law else [],
     )
 
 
-def _worst(tally: Tally) -> dict[str, Any] | None:
-    if tally.worst_case is None:
-        return None
-    record: dict[str, Any] = {"case": tally.worst_case.to_json()}
-    if tally.worst is None:
-        return record
-    j = tally.worst.judgement
-    index = j.index or ()
+def _place(tally: Tally) -> Place:
+    found = tally.worst
+    assert found is not None
+    index = found.judgement.index or ()
     entered = tally.context.x if isinstance(tally.context, Encoded) else np.zeros(0)
     inside = len(index) == entered.ndim
     inside = inside and all(i < n for i, n in zip(index, entered.shape, strict=True))
-    return record | {
-        "tensor": tally.worst.tensor,
-        "index": list(index),
-        "got": float(j.got).hex(),
-        "oracle": float(j.oracle).hex(),
-        "got_decimal": repr(float(j.got)),
-        "oracle_decimal": repr(float(j.oracle)),
-        "error": abs(j.got - j.oracle),
-        "bound": j.bound,
-        "utilisation": j.utilisation,
-        "inputs": {"x": float(entered[index]).hex()} if inside else {},
-    }
-
-
-def _message(capability: Capability, name: str, tally: Tally) -> str:
-    what = (
-        f"{capability.rule} ({', '.join(x for x in (capability.format, capability.variant) if x)})"
+    inputs = {"x": float(entered[index]).hex()} if inside else {}
+    told = ", ".join(f"{name}={value}" for name, value in inputs.items())
+    return Place(
+        f"{found.tensor}{list(index)}",
+        {"index": list(index), "inputs": inputs},
+        (
+            f"input at this element: {told or 'none'}",
+            f"hyperparameters: {json.dumps(dict(tally.worst_case.hyper))}",
+        ),
     )
-    worst = _worst(tally)
-    if worst is None or tally.worst is None:
-        lines = [f"{what}: {tally.message}"]
-    else:
-        index = list(tally.worst.judgement.index or ())
-        lines = [
-            f"{what}: {worst['tensor']}{index} is {worst['got_decimal']}, due is "
-            f"{worst['oracle_decimal']}",
-            f"  got {worst['got']}  oracle {worst['oracle']}  error {worst['error']:.4g}  bound "
-            f"{worst['bound']:.4g}  utilisation {worst['utilisation']:.4g} (passes to {SLACK:g})",
-            "  input at this element: "
-            + (", ".join(f"{k}={v}" for k, v in worst["inputs"].items()) or "none"),
-            f"  hyperparameters: {json.dumps(dict(tally.worst_case.hyper))}",
-        ]
-    if name.startswith("law:"):
-        law = _laws(capability)[name.removeprefix("law:")]
-        lines.append(f"  the law: {(law.__doc__ or '').strip()}")
-    if tally.worst_case is not None:
-        check = check_id(capability, name)
-        lines += [
-            "  reproduce:",
-            "    from truestep.properties.replay import case",
-            f"    case(BACKEND, {check!r}, {json.dumps(tally.worst_case.to_json())!r})",
-        ]
-    return "\n".join(lines)

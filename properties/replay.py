@@ -9,6 +9,7 @@ from typing import Any
 
 from truestep.fast import discovery
 from truestep.properties.plan import checks_of, replay_check
+from truestep.properties.records import named
 from truestep.properties.results import CheckResult
 
 
@@ -19,7 +20,7 @@ def case(backend: str, check: str, record: str | Mapping[str, Any]) -> CheckResu
     if check not in checks:
         raise ValueError(f"{backend} has no check {check!r}; it has {', '.join(checks) or 'none'}")
     fields = json.loads(record) if isinstance(record, str) else record
-    result = replay_check(loaded, checks[check], fields)
+    result = named(replay_check(loaded, checks[check], fields), backend)
     told = result.message or f"{result.id}: {result.verdict}, utilisation {result.utilisation}"
     sys.stdout.write(told + "\n")
     return result

@@ -25,6 +25,7 @@ from truestep.properties.plan import (
     run_check,
     unjudged,
 )
+from truestep.properties.records import named, snippet
 from truestep.properties.results import CheckResult
 
 __all__ = ["LEVELS", "BrokenBackend", "Run", "UnknownBackend", "certify", "replay"]
@@ -100,7 +101,7 @@ def replay(backend: str, entry: Mapping[str, Any]) -> CheckResult:
     worst = entry.get("worst") or {}
     if "case" not in worst:
         raise ValueError(f"check {entry['id']!r} has no recorded case")
-    return replay_check(loaded, checks[entry["id"]], worst["case"])
+    return named(replay_check(loaded, checks[entry["id"]], worst["case"]), backend)
 
 
 @dataclass(slots=True)
@@ -220,7 +221,7 @@ class _Pool:
             except (EOFError, OSError):
                 worker.process.join(5.0)
                 died = f"the process {_death(worker.process.exitcode)}"
-                ended.append((worker, _lost(worker, died), True))
+                ended.append((worker, self._lost(worker, died), True))
                 continue
             worker.seen = time.monotonic()
             if message[0] == "case":
@@ -236,16 +237,19 @@ class _Pool:
                 continue
             if time.monotonic() - worker.seen > self.patience:
                 hung = f"no answer within {self.patience:g} s; the process was stopped"
-                ended.append((worker, _lost(worker, hung), True))
+                ended.append((worker, self._lost(worker, hung), True))
         return ended
 
-
-def _lost(worker: _Worker, reason: str) -> CheckResult | None:
-    if worker.check is None:
-        return None
-    message = f"{worker.check.capability.rule} ({worker.check.capability.format}): {reason}"
-    worst = None if worker.case is None else {"case": worker.case}
-    return unjudged(worker.check, "crashed", message, worst)
+    def _lost(self, worker: _Worker, reason: str) -> CheckResult | None:
+        check = worker.check
+        if check is None:
+            return None
+        lines = [f"{check.capability.rule} ({check.capability.format}): {reason}"]
+        if worker.case is None:
+            return unjudged(check, "crashed", lines[0])
+        lines += snippet(check.id, worker.case)
+        result = unjudged(check, "crashed", "\n".join(lines), {"case": worker.case})
+        return named(result, self.arguments[0])
 
 
 def _death(code: int | None) -> str:
@@ -298,4 +302,4 @@ def _serve(pipe: Connection, spec: str, level: str, seed: int) -> None:
         except Exception as error:
             text = "".join(traceback.format_exception(error))
             result = unjudged(check, "crashed", f"the check itself failed: {text}")
-        _send(pipe, ("result", result))
+        _send(pipe, ("result", named(result, spec)))

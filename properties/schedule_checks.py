@@ -16,10 +16,11 @@ from truestep.fast.protocol import BackendUnavailable, Capability
 from truestep.properties import robbins_monro_verdicts, scheduling
 from truestep.properties.cases import schedule as cases
 from truestep.properties.cases.schedule import ScheduleCase
-from truestep.properties.contracts import SLACK, Judgement
+from truestep.properties.contracts import Judgement
 from truestep.properties.dialects import departures, first_that_agrees, in_words
 from truestep.properties.exploration import Tally, explore, run_all
-from truestep.properties.results import CheckResult, Verdict, check_id
+from truestep.properties.records import Place, law_line, result_of
+from truestep.properties.results import CheckResult
 from truestep.properties.schedule_laws import LAWS, Subject
 from truestep.properties.stepping import BackendFault, BackendRaised, Judged
 from truestep.reference.schedules import SCHEDULES
@@ -297,82 +298,28 @@ def _result(
     extra: Mapping[str, Any],
     seconds: float,
 ) -> CheckResult:
-    verdict: Verdict
-    if tally.failed:
-        verdict = "crashed" if tally.crashed else "fail"
-    else:
-        verdict = "pass" if tally.judged else "not_judged"
-    return CheckResult(
-        id=check_id(capability, name),
-        kind=capability.kind,
-        rule=capability.rule,
-        check=name,
-        dialect=dict(capability.dialect),
-        format=capability.format,
-        variant=capability.variant,
+    remarks = [f"declared: {in_words(SCHEDULES[capability.rule], capability.dialect)}"]
+    if name.startswith(PREFIX):
+        remarks.append(law_line(LAWS[name.removeprefix(PREFIX)].__doc__))
+    elif tally.worst is not None and name in FAMILIES:
+        told = identified or "no other known dialect, rule or shift agrees with these values"
+        remarks.append(f"this kernel computes: {told}")
+    return result_of(
+        capability,
+        name,
+        tally,
+        seconds,
         contract="law" if name.startswith(PREFIX) else "bounded",
-        verdict=verdict,
-        examples=tally.examples,
-        judged_fraction=tally.judged / tally.elements if tally.elements else 0.0,
-        utilisation=tally.utilisation,
-        oracle_fraction=tally.oracle_fraction,
-        histogram=tuple(int(n) for n in tally.histogram),
-        worst=_worst(tally),
-        message=_message(capability, name, tally, identified) if tally.failed else "",
-        seconds=seconds,
+        place=_place,
+        remarks=remarks,
         identified=identified,
         extra=extra,
     )
 
 
-def _worst(tally: Tally) -> dict[str, Any] | None:
-    if tally.worst_case is None:
-        return None
-    record: dict[str, Any] = {"case": tally.worst_case.to_json()}
-    if tally.worst is None:
-        return record
-    j = tally.worst.judgement
-    return record | {
-        "tensor": "lr",
-        "t": int(tally.context[(j.index or (0,))[0]]),
-        "got": float(j.got).hex(),
-        "oracle": float(j.oracle).hex(),
-        "got_decimal": repr(float(j.got)),
-        "oracle_decimal": repr(float(j.oracle)),
-        "error": abs(j.got - j.oracle),
-        "bound": j.bound,
-        "utilisation": j.utilisation,
-    }
-
-
-def _message(capability: Capability, name: str, tally: Tally, identified: str) -> str:
-    what = (
-        f"{capability.rule} ({', '.join(x for x in (capability.format, capability.variant) if x)})"
-    )
-    worst = _worst(tally)
-    if tally.worst is None or worst is None:
-        lines = [f"{what}: {tally.message}"]
-    else:
-        lines = [
-            f"{what}: the value at t = {worst['t']} is {worst['got_decimal']}, due is "
-            f"{worst['oracle_decimal']}",
-            f"  got {worst['got']}  oracle {worst['oracle']}",
-            f"  error {worst['error']:.4g}  bound {worst['bound']:.4g}  utilisation "
-            f"{worst['utilisation']:.4g} (passes up to {SLACK:g})",
-            f"  hyperparameters: {json.dumps(worst['case']['hyper'])}",
-        ]
-    lines.append(f"  declared: {in_words(SCHEDULES[capability.rule], capability.dialect)}")
-    if name.startswith(PREFIX):
-        law = LAWS[name.removeprefix(PREFIX)]
-        lines.append(f"  the law: {(law.__doc__ or '').strip()}")
-    elif tally.worst is not None and name in FAMILIES:
-        told = identified or "no other known dialect, rule or shift agrees with these values"
-        lines.append(f"  this kernel computes: {told}")
-    if tally.worst_case is not None:
-        lines += [
-            "  reproduce:",
-            "    from truestep.properties.replay import case",
-            f"    case(BACKEND, {check_id(capability, name)!r}, "
-            f"{json.dumps(tally.worst_case.to_json())!r})",
-        ]
-    return "\n".join(lines)
+def _place(tally: Tally) -> Place:
+    found = tally.worst
+    assert found is not None
+    t = int(tally.context[(found.judgement.index or (0,))[0]])
+    hyper = json.dumps(tally.worst_case.to_json()["hyper"])
+    return Place(f"the value at t = {t}", {"tensor": "lr", "t": t}, (f"hyperparameters: {hyper}",))

@@ -8,6 +8,7 @@ from typing import Any
 
 from truestep.fast.protocol import Capability
 from truestep.properties.arithmetic.formats import format_named
+from truestep.properties.records import snippet
 from truestep.properties.results import CheckResult
 from truestep.properties.theorems import THEOREMS
 from truestep.properties.theorems.theorem import backend_step, report_extra
@@ -94,8 +95,6 @@ def _message(capability: Capability, name: str, message: str, seed: int) -> str:
     return "\n".join(
         [
             f"{name.removeprefix(PREFIX)} ({where}): {message}",
-            "  reproduce:",
-            "    from truestep.properties.replay import case",
-            f"    case(BACKEND, {check_id(capability, name)!r}, {{'seed': {seed}}})",
+            *snippet(check_id(capability, name), {"seed": seed}),
         ]
     )

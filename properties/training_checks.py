@@ -19,7 +19,8 @@ from truestep.properties.contracts import SLACK
 from truestep.properties.dialects import departures, first_that_agrees, in_words
 from truestep.properties.exploration import Tally, explore, run_all
 from truestep.properties.laws import training_laws as laws
-from truestep.properties.results import CheckResult, Verdict, check_id
+from truestep.properties.records import Place, law_line, result_of
+from truestep.properties.results import CheckResult
 from truestep.properties.stepping import BackendFault, BackendRaised, Judged
 from truestep.properties.training import lockstep
 from truestep.reference.training import TRAINING
@@ -240,54 +241,38 @@ def _result(
     identified: str = "",
     told: str = "",
 ) -> CheckResult:
-    verdict: Verdict
-    if tally.failed:
-        verdict = "crashed" if tally.crashed else "fail"
-    else:
-        verdict = "pass" if tally.judged else "not_judged"
-    return CheckResult(
-        id=check_id(capability, name),
-        kind=capability.kind,
-        rule=capability.rule,
-        check=name,
-        dialect=dict(capability.dialect),
-        format=capability.format,
-        variant=capability.variant,
+    remarks = [f"declared: {in_words(TRAINING[capability.rule], capability.dialect)}"]
+    if tally.worst is not None and name.startswith(PREFIX):
+        remarks.append(law_line(laws.LAWS[name.removeprefix(PREFIX)].about))
+    elif tally.worst is not None and told:
+        remarks.append(f"this kernel computes: {told}")
+    return result_of(
+        capability,
+        name,
+        tally,
+        seconds,
         contract="law" if name.startswith(PREFIX) else "bounded",
-        verdict=verdict,
-        examples=tally.examples,
-        judged_fraction=tally.judged / tally.elements if tally.elements else 0.0,
-        utilisation=tally.utilisation,
-        oracle_fraction=tally.oracle_fraction,
-        histogram=tuple(int(n) for n in tally.histogram),
-        worst=_worst(tally),
-        message=_message(capability, name, tally, told) if tally.failed else "",
-        seconds=seconds,
+        place=_place,
+        remarks=remarks,
         identified=identified,
     )
 
 
-def _worst(tally: Tally) -> dict[str, Any] | None:
-    if tally.worst_case is None:
-        return None
-    record: dict[str, Any] = {"case": tally.worst_case.to_json()}
-    if tally.worst is None:
-        return record
-    found, j = tally.worst, tally.worst.judgement
-    return record | {
-        "tensor": found.tensor,
-        "step": found.step,
-        "slot": found.slot,
-        "index": list(j.index or ()),
-        "got": float(j.got).hex(),
-        "oracle": float(j.oracle).hex(),
-        "got_decimal": repr(float(j.got)),
-        "oracle_decimal": repr(float(j.oracle)),
-        "error": abs(j.got - j.oracle),
-        "bound": j.bound,
-        "utilisation": j.utilisation,
-        "inputs": _inputs(tally.context, found) if tally.context else {},
-    }
+def _place(tally: Tally) -> Place:
+    found = tally.worst
+    assert found is not None
+    index = list(found.judgement.index or ())
+    inputs = _inputs(tally.context, found) if tally.context else {}
+    entered = ", ".join(f"{key}={value}" for key, value in inputs.items())
+    return Place(
+        f"{found.tensor}{index}",
+        {"step": found.step, "slot": found.slot, "index": index, "inputs": inputs},
+        (
+            f"call {found.step}, tensor {found.slot} of the list",
+            f"inputs at this element: {entered or 'none'}",
+            f"hyperparameters: {json.dumps(dict(tally.worst_case.hyper))}",
+        ),
+    )
 
 
 def _inputs(inputs: Mapping[str, Any], found: Judged) -> dict[str, Any]:
@@ -306,37 +291,3 @@ def _inputs(inputs: Mapping[str, Any], found: Judged) -> dict[str, Any]:
         elif isinstance(x, (int, str)):
             out[name] = x
     return out
-
-
-def _message(capability: Capability, name: str, tally: Tally, told: str) -> str:
-    what = ", ".join(x for x in (capability.format, capability.variant) if x)
-    lines = []
-    worst = _worst(tally)
-    if tally.worst is None or worst is None:
-        lines.append(f"{capability.rule} ({what}): {tally.message}")
-    else:
-        entered = ", ".join(f"{key}={value}" for key, value in worst["inputs"].items())
-        lines += [
-            f"{capability.rule} ({what}): {worst['tensor']}{worst['index']} is "
-            f"{worst['got_decimal']}, due is {worst['oracle_decimal']}",
-            f"  got {worst['got']}  oracle {worst['oracle']}",
-            f"  error {worst['error']:.4g}  bound {worst['bound']:.4g}  utilisation "
-            f"{worst['utilisation']:.4g} (passes up to {SLACK:g})",
-            f"  call {worst['step']}, tensor {worst['slot']} of the list",
-            f"  inputs at this element: {entered or 'none'}",
-            f"  hyperparameters: {json.dumps(dict(tally.worst_case.hyper))}",
-        ]
-    lines.append(f"  declared: {in_words(TRAINING[capability.rule], capability.dialect)}")
-    if tally.worst is not None:
-        if name.startswith(PREFIX):
-            lines.append(f"  the law: {laws.LAWS[name.removeprefix(PREFIX)].about}")
-        elif told:
-            lines.append(f"  this kernel computes: {told}")
-    if tally.worst_case is not None:
-        lines += [
-            "  reproduce:",
-            "    from truestep.properties.replay import case",
-            f"    case(BACKEND, {check_id(capability, name)!r}, "
-            f"{json.dumps(tally.worst_case.to_json())!r})",
-        ]
-    return "\n".join(lines)

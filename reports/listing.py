@@ -16,14 +16,37 @@ def _table(module: str, name: str) -> Mapping[str, Any]:
 
 
 def _rules(kind: str) -> list[Entry]:
+    return _described_rules(f"truestep.reference.{kind}", kind.upper())
+
+
+def _described_rules(module: str, table: str) -> list[Entry]:
     return [
         {
             "name": name,
             "description": first_line(rule),
             "dialects": {field: dict(choices) for field, choices in _dialects(rule).items()},
         }
-        for name, rule in sorted(_table(f"truestep.reference.{kind}", kind.upper()).items())
+        for name, rule in sorted(_table(module, table).items())
     ]
+
+
+# The tables of what `truestep list optimizers` names, and what each of their steps takes.
+_OPTIMIZERS = (
+    ("optimizer", "gradient", "truestep.reference.optimizers", "OPTIMIZERS"),
+    ("optimizer", "example", "truestep.reference.optimizers", "FROM_EXAMPLE"),
+    ("minimizer", "function", "truestep.reference.optimizers", "FROM_FUNCTION"),
+    ("training", "what the training loop hands it", "truestep.reference.training", "TRAINING"),
+)
+
+
+def _optimizers() -> list[Entry]:
+    """Every rule and training-loop piece, with its kind of check and what it takes."""
+    found = [
+        entry | {"kind": kind, "takes": takes}
+        for kind, takes, module, table in _OPTIMIZERS
+        for entry in _described_rules(module, table)
+    ]
+    return sorted(found, key=lambda entry: str(entry["name"]))
 
 
 def _backends() -> list[Entry]:
@@ -78,7 +101,7 @@ def _laws() -> list[Entry]:
 
 
 TOPICS: dict[str, Callable[[], list[Entry]]] = {
-    "optimizers": lambda: _rules("optimizers"),
+    "optimizers": _optimizers,
     "schedules": _schedules,
     "quantizers": lambda: _rules("quantizers"),
     "training": lambda: _rules("training"),

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from truestep.fast.peers.eight_bit_findings import EIGHT_BIT_FINDINGS
 from truestep.fast.peers.finding import Finding
+from truestep.fast.peers.heavyball_findings import HEAVYBALL_FINDINGS
 from truestep.fast.peers.keras_findings import KERAS_FINDINGS
 from truestep.fast.peers.library_findings import LIBRARY_FINDINGS
 from truestep.fast.peers.lion_pytorch_findings import LION_PYTORCH_FINDINGS
+from truestep.fast.peers.optax_findings import OPTAX_FINDINGS
+from truestep.fast.peers.pytorch_optimizer_findings import PYTORCH_OPTIMIZER_FINDINGS
 from truestep.fast.peers.schedule_findings import SCHEDULE_FINDINGS
 from truestep.fast.peers.torch_findings import TORCH_FINDINGS
 from truestep.fast.peers.torch_fused_findings import TORCH_FUSED_FINDINGS
@@ -21,9 +24,12 @@ __all__ = ["FINDINGS", "Finding"]
 
 FINDINGS: tuple[Finding, ...] = (
     *EIGHT_BIT_FINDINGS,
+    *HEAVYBALL_FINDINGS,
     *KERAS_FINDINGS,
     *LIBRARY_FINDINGS,
     *LION_PYTORCH_FINDINGS,
+    *OPTAX_FINDINGS,
+    *PYTORCH_OPTIMIZER_FINDINGS,
     *SCHEDULE_FINDINGS,
     *TORCH_FINDINGS,
     *TORCH_FUSED_FINDINGS,

@@ -45,7 +45,7 @@ HEAVYBALL_FINDINGS: tuple[Finding, ...] = (
         versions="3.2.1",
         rule="nadam",
         title="NAdam's weight decay is taken off the finished update again and drives p from zero",
-        contradicts="decoupled_weight_decay = False: g_t + weight_decay p_{t-1} in the place of g_t",
+        contradicts="decoupled_weight_decay = False adds weight_decay p_{t-1} to g_t",
         # utils.py, _nadam_finish_weight_decay: update - p weight_decay, after it was added to g.
         reproducer=_NADAM_ZERO,
         expected="9.9\n",

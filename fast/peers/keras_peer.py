@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,13 +61,19 @@ class Backend:
         """One apply() of a fresh optimizer for each group and count."""
         row, optimizer = self._plans[capability.rule, capability.variant]
         parts, places = torch_step.parted(groups, lambda hyper, slot: _shared(slot))
-        with self._keras.device("cpu"):
+        with self._keras.device("cpu"), warnings.catch_warnings():
+            # Keras's own conversion of a variable to NumPy.
+            warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
             results = [self._part_step(row, optimizer, part) for part in parts]
         return torch_step.rejoined(results, places)
 
     def _part_step(self, row: Row, optimizer_class: Any, group: Group) -> list[Stepped]:
         torch = self._torch
-        optimizer = optimizer_class(**_arguments(row, group.hyper))
+        arguments = _arguments(row, group.hyper)
+        later = {name: arguments.pop(name) for name in row.later}
+        optimizer = optimizer_class(**arguments)
+        for name, value in later.items():
+            setattr(optimizer, name, value)
         variables = [
             self._keras.Variable(
                 torch.nn.Parameter(to_tensor(torch, slot.param), requires_grad=False)

@@ -25,7 +25,8 @@ class Row:
     optimizer: its name in keras.optimizers. state: the reference's fields and the attributes that
     list Keras's variables of them. numbers: the reference's hyperparameters and Keras's arguments,
     besides lr and weight_decay. options: further arguments. cast: the paths that cast
-    hyperparameters to the variable's type. shapes: see Capability.
+    hyperparameters to the variable's type. shapes: see Capability. later: arguments that are set
+    as attributes, because the constructor refuses a value that the update takes.
     """
 
     rule: str
@@ -38,6 +39,7 @@ class Row:
     paths: tuple[str, ...] = PATHS
     cast: tuple[str, ...] = ()
     shapes: Any = "any"
+    later: tuple[str, ...] = ()
 
 
 ROWS: tuple[Row, ...] = (
@@ -99,6 +101,8 @@ ROWS: tuple[Row, ...] = (
         # The torch backend's sign; NumPy's, JAX's and TensorFlow's sign of nan is nan.
         dialect={"nan_sign": "zero"},
         cast=("generic",),
+        # 0, with which Lion is signSGD.
+        later=("beta_1",),
     ),
     Row(
         "muon",
@@ -114,8 +118,9 @@ ROWS: tuple[Row, ...] = (
             "rms": "rms_rate",
         },
         dialect={"scale": "rms"},
-        # The 1e-7 beside the norm is no argument.
-        fixed={"eps": 1e-7},
+        # The 1e-7 beside the norm is no argument; a momentum of 0 leaves b_t = g_t but for the
+        # rounding of b + (g - b).
+        fixed={"eps": 1e-7, "momentum": 0.95},
         paths=("generic",),
         # Other tensors take Adam's step.
         shapes="matrices",

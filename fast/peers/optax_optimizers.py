@@ -14,7 +14,6 @@ import numpy as np
 
 from truestep.fast.peers.optax_rows import ROWS, WAYS, Row
 from truestep.fast.protocol import Array, Capability, Group, Slot, Stepped
-from truestep.reference.optimizers import OPTIMIZERS
 
 Tree = Any
 
@@ -24,9 +23,7 @@ REACH = 2**31 - 3
 
 def capabilities() -> tuple[Capability, ...]:
     """Every row in every way that it is run."""
-    return tuple(
-        _capability(row, way) for row in ROWS for way in row.ways if row.rule in OPTIMIZERS
-    )
+    return tuple(_capability(row, way) for row in ROWS for way in row.ways)
 
 
 def _capability(row: Row, way: str) -> Capability:

@@ -169,3 +169,180 @@ try:
 except RuntimeError as error:
     print(type(error).__name__)
 """
+
+_SM3_SCALAR = """\
+import torch
+from pytorch_optimizer import SM3
+for shape in ((1,), ()):
+    p = torch.zeros(shape)
+    optimizer = SM3([p], beta=0.5)
+    for g in (4.0, 0.0):
+        p.grad = torch.full(shape, g)
+        optimizer.step()
+    print(shape, optimizer.state[p]["accumulator_0"].item())
+"""
+
+
+def _finding(
+    rule: str, title: str, contradicts: str, reproducer: str, expected: str, actual: str, glob: str
+) -> Finding:
+    return Finding(
+        library="pytorch_optimizer",
+        versions="4.1.0",
+        rule=rule,
+        title=title,
+        contradicts=contradicts,
+        reproducer=reproducer,
+        expected=expected,
+        actual=actual,
+        check_glob=glob,
+    )
+
+
+PYTORCH_OPTIMIZER_FINDINGS: tuple[Finding, ...] = (
+    _finding(
+        "adafactor",
+        "One tensor at a time, a nan parameter scales its step by eps2; in lists by nan",
+        "alpha_t = max(eps2, RMS(p_{t-1})) rho_t, on every path",
+        # adafactor.py, get_lr: Python's max(eps2, nan) is eps2.
+        _ADAFACTOR_NAN,
+        "False [True, True]\nTrue [True, True]\n",
+        "False [True, False]\nTrue [True, True]\n",
+        "optimizer/adafactor/float32/*single/element_by_element",
+    ),
+    _finding(
+        "adan",
+        "maximize = True begins with a difference of twice the first gradient",
+        "d_1 = 0, and maximizing is minimizing with the gradient's negative",
+        # adan.py, init_group: keeps -g before step() turns g round.
+        _ADAN_MAXIMIZE,
+        "False -1.0 0.0\nTrue -1.0 0.0\n",
+        "False -1.0 0.0\nTrue -1.0 2.0\n",
+        "optimizer/adan/float32/maximizing_*/*",
+    ),
+    _finding(
+        "apollo",
+        "APOLLO steps by the projected gradient, carried back, in the place of the gradient",
+        "D_t = sqrt(scale) G_t diag(s): the step has the rank of the gradient",
+        _APOLLO_RANK,
+        "3\n",
+        "1\n",
+        "",
+    ),
+    _finding(
+        "apollo",
+        "APOLLO's scale enters twice, once as its root and once as it is",
+        "D_t = sqrt(scale) G_t diag(s)",
+        _APOLLO_SCALE,
+        "2.0\n",
+        "8.0\n",
+        "",
+    ),
+    _finding(
+        "lamb",
+        "Lamb divides lr by 1 - beta1^t after the trust ratio: the first step is ten times lr",
+        "|p_t - p_{t-1}| = lr |p_{t-1}|",
+        _LAMB,
+        "0.1\n0.1\n0.1\n",
+        "1.0\n0.526\n0.369\n",
+        "optimizer/lamb/float32/[sf][io]*/*",
+    ),
+    _finding(
+        "lomo",
+        "LOMO's norm pass raises on a gradient with nan or infinity",
+        "a gradient with nan or infinity is skipped",
+        # lomo.py, fuse_update: skips it before its norm is kept, then stacks no norms.
+        _LOMO_OVERFLOW,
+        "clipped\n",
+        "stack expects a non-empty TensorList\n",
+        "optimizer/lomo/float32/norm_fused/*",
+    ),
+    _finding(
+        "prodigy",
+        "Prodigy(weight_decouple=False) decays nothing",
+        "weight_decouple: weight decay applied to parameters instead of adding it to the gradient",
+        # prodigy.py: added to p.grad in the second loop, after the moments have taken it.
+        _PRODIGY_DECAY,
+        "0.01\n0.11\n",
+        "0.01\n0.01\n",
+        "optimizer/prodigy/float32/coupled_*/*",
+    ),
+    _finding(
+        "radam",
+        "RAdam(weight_decouple=False) decays nothing",
+        "weight_decouple: weight decay applied to parameters instead of adding it to the gradient",
+        # radam.py: apply_weight_decay is handed grad=None, and the lists are left out.
+        _RADAM_DECAY,
+        "True 0.9\nFalse 0.9\n",
+        "True 0.9\nFalse 1.0\n",
+        "optimizer/radam/float32/coupled_*/*",
+    ),
+    _finding(
+        "schedule_free_adamw",
+        "1e-15 under the root, beside eps, stops small gradients",
+        "eps: term added to denominator; d_t = g_t / (sqrt(v_t / (1 - beta2^t)) + eps)",
+        # base/optimizer.py, apply_ams_bound: exp_avg_sq_eps, with ams_bound=False too.
+        _SCHEDULE_FREE_ROOT,
+        "1.0\n",
+        "0.032\n",
+        "optimizer/schedule_free_adamw/float32/[sf][io]*/*",
+    ),
+    _finding(
+        "shampoo",
+        "Shampoo(maximize=True, momentum=0.9) takes its first step the wrong way",
+        "maximizing is minimizing with the gradient's negative",
+        # shampoo.py, init_group: the buffer is the gradient before step() turns it round.
+        _SHAMPOO_MAXIMIZE,
+        "False -1.0\nTrue -1.0\n",
+        "False -1.0\nTrue 1.0\n",
+        "optimizer/shampoo/float32/maximizing_*/*",
+    ),
+    _finding(
+        "shampoo",
+        "Shampoo's momentum averages the next gradient with a step already preconditioned",
+        "the average of equal gradients is that gradient",
+        _SHAMPOO_MOMENTUM,
+        "0.0 0.5\n0.9 0.5\n",
+        "0.0 0.5\n0.9 0.099\n",
+        "",
+    ),
+    _finding(
+        "sm3",
+        "SM3(beta) lets the maximum of a 0-d parameter fall, which it holds for others",
+        "mu_t(S) is never less than mu_{t-1}(S) with beta > 0",
+        _SM3_SCALAR,
+        "(1,) 8.0\n() 8.0\n",
+        "(1,) 8.0\n() 4.0\n",
+        "optimizer/sm3/float32/[sf][io]*/[cm]*s",
+    ),
+    _finding(
+        "swats",
+        "SWATS settles its rate by a relative tolerance, and within 1e-8 whatever eps is",
+        "|average_t / (1 - beta2^t) - gamma_t| < eps",
+        # swats.py: allclose(scaling, rtol=eps), whose atol is 1e-8.
+        _SWATS_TOLERANCE,
+        "adam\n",
+        "sgd\n",
+        "optimizer/swats/float32/*/*",
+    ),
+    _finding(
+        "swats",
+        "1e-15 under SWATS's root, beside eps, stops small gradients",
+        "d_t = -lr sqrt(1 - beta2^t) / (1 - beta1^t) m_t / (sqrt(v_t) + eps)",
+        # base/optimizer.py, apply_ams_bound: exp_avg_sq_eps, with ams_bound=False too.
+        _SWATS_ROOT,
+        "1.0\n",
+        "0.022\n",
+        "optimizer/swats/float32/*/*",
+    ),
+    _finding(
+        "swats",
+        "SWATS(foreach=False) cannot step a transposed parameter",
+        "a parameter may have any strides",
+        # swats.py: perturb.view(-1).
+        _SWATS_STRIDES,
+        "stepped\n",
+        "RuntimeError\n",
+        "optimizer/swats/float32/single/lockstep",
+    ),
+)

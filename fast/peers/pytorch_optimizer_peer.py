@@ -60,6 +60,7 @@ class Backend:
             Capability(
                 kind="optimizer",
                 rule=row.rule,
+                arithmetic=row.arithmetic,
                 dialect=row.dialect,
                 variant=row.prefix + path,
                 fixed=row.fixed,
@@ -148,7 +149,7 @@ def _stepped(
         if row.bridge:
             BRIDGES[row.bridge].enter(torch, group, state, hyper, slot)
         optimizer.state[param] = state
-    optimizer.step()
+    optimizer.step(**_estimates(torch, row, hyper, slots))
     return [
         Stepped(
             from_tensor(torch, param),
@@ -161,6 +162,13 @@ def _stepped(
         )
         for group, param, slot in zip(groups, params, slots, strict=True)
     ]
+
+
+def _estimates(torch: Any, row: Row, hyper: Any, slots: Sequence[Slot]) -> dict[str, Any]:
+    """What step() takes in a step that refreshes the Hessian; in any other it would refresh it."""
+    if not row.estimate or slots[0].state["t"] % hyper.period:
+        return {}
+    return {"hessian": [to_tensor(torch, slot.inputs["estimate"]) for slot in slots]}
 
 
 def _left(

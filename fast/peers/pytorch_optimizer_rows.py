@@ -28,7 +28,7 @@ class Row:
     leaves out. bridge: what carries the rest of the state across, by its name in
     pytorch_optimizer_states.py. first: the library's number of the first step, less one. module:
     name of the parameter of a model, for optimizers that are built of one. fused: whether the step
-    is made inside backward().
+    is made inside backward(). estimate: whether step() takes estimates of the Hessian's diagonal.
     """
 
     rule: str
@@ -48,6 +48,8 @@ class Row:
     fused: bool = False
     shapes: Literal["any", "nonempty", "matrices"] = "any"
     single: bool = False
+    arithmetic: str = "ieee_float32"
+    estimate: bool = False
 
 
 MOMENTS = {"m": "exp_avg", "v": "exp_avg_sq"}
@@ -177,6 +179,8 @@ _SHAMPOO = Row(
     dialect={"momentum_form": "fed_back", "spectrum": "as_found", "timing": "multiples"},
     # With an eps below the rounding of a factor its least eigenvalues are noise.
     fixed={"eps": 1e-2, "maximize": False},
+    # lerp takes the momentum in float32, and one minus it too.
+    arithmetic="float32_hyper",
     paths=("single",),
     bridge="shampoo",
     shapes="nonempty",
@@ -223,6 +227,15 @@ _SOAP = Row(
     paths=("single",),
     bridge="soap",
     shapes="nonempty",
+)
+_SOPHIA = Row(
+    "sophia",
+    "SophiaH",
+    {"m": "momentum", "h": "hessian_moment"},
+    {**BETAS, "limit": "p", "period": "update_period", **EPS, **DECAY},
+    # The library does not scale the Hessian.
+    fixed={"gamma": 1.0},
+    estimate=True,
 )
 _SWATS = Row(
     "swats",
@@ -432,6 +445,11 @@ ROWS: tuple[Row, ...] = (
         prefix="normalized_",
         dialect={**_SOAP.dialect, "normalization": "rms_eps"},
         options={"normalize_gradient": True},
+    ),
+    _SOPHIA,
+    replace(_SOPHIA, prefix="coupled_", dialect={"decay": "coupled"}, options=COUPLED),
+    replace(
+        _SOPHIA, prefix="unscaled_", dialect={"decay": "unscaled"}, options={"fixed_decay": True}
     ),
     Row(
         "stable_adamw",

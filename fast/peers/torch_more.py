@@ -182,7 +182,8 @@ def _sparse_adam(torch: Any, row: Row, groups: Sequence[Group]) -> list[list[Ste
     names = {"m": "exp_avg", "v": "exp_avg_sq"}
 
     def gradient(tensor: Any) -> Any:
-        return torch.sparse_coo_tensor(torch.arange(len(tensor))[None], tensor, tensor.shape)
+        rows = torch.arange(len(tensor))[None]
+        return torch.sparse_coo_tensor(rows, tensor, tensor.shape, check_invariants=True)
 
     def load(hyper: Any, slot: Slot) -> dict[str, Any]:
         tensors = {theirs: to_tensor(torch, slot.state[ours]) for ours, theirs in names.items()}

@@ -146,9 +146,9 @@ def _astray(total: Any, terms: Any, count: int, world: Any, format: Format) -> A
     """A sum whose so many roundings of partial sums erred: u / sqrt(3) times their sizes' norm.
 
     Of n terms of one size s, the partial sums' squares add up to n^2 s^2 / 2 where signs are mixed
-    and to n^3 s^2 / 3 where they are not; terms is sqrt(n) s, and total the sum itself. Sums of like
-    terms, as in a product of matrices of rank one, err alike: a second error is common to a row, a
-    third to a column.
+    and to n^3 s^2 / 3 where they are not; terms is sqrt(n) s, and total the sum itself. Sums of
+    like terms, as in a product of matrices of rank one, err alike: a second error is common to a
+    row, a third to a column.
     """
     unit = format.u / np.sqrt(3)
     size = np.hypot(np.sqrt(count / 2) * terms, np.sqrt(count / 3) * total)

@@ -17,8 +17,8 @@ from truestep.properties.arithmetic.lift import converted, lifted_hyper, state_o
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.sampled import Replicates, Sampled
 from truestep.properties.contracts import FALSE_ALARM
-from truestep.properties.laws.definitions import RULES, handed
-from truestep.reference.optimizers import OPTIMIZERS, adamw_8bit
+from truestep.properties.laws.definitions import RULES, VALUE_ALONE, handed
+from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS, adamw_8bit
 from truestep.reference.quantizers import dynamic_8bit
 
 Bounds = Mapping[str, NDArray[np.float64]]
@@ -30,13 +30,15 @@ def path_bounds(
     """The largest errors, by output, after a step with each gradient in turn from slot on.
 
     Those of the capability's arithmetic and of the float64 definition together. A gradient may be a
-    function of the parameter. Where a rule has observables, the bounds are on these.
+    function of the parameter. Where a rule has observables, the bounds are on these. A
+    rule with a line search is sampled, as those with decompositions are.
     """
     rule = RULES[capability.rule]
     kinds = (arithmetic_of(capability.arithmetic), ORACLE)
     if rule is OPTIMIZERS["adamw_8bit"]:
         return _quantized(hyper, slot, kinds)
-    one = _sampled if hasattr(rule, "observables") else _bounded
+    searches = capability.rule in FROM_FUNCTION and capability.rule not in VALUE_ALONE
+    one = _sampled if searches or hasattr(rule, "observables") else _bounded
     found = [one(capability.rule, hyper, slot, gradients, kind) for kind in kinds]
     return {name: e + found[1][name] for name, e in found[0].items()}
 
@@ -77,7 +79,8 @@ def _bounded(
         gradients,
         lambda x: Bounded.exact(x, arithmetic),
     )
-    return {k: x.e for k, x in outputs.items() if isinstance(x, Bounded)}
+    arrays = {k: x for k, x in outputs.items() if k != "t"}
+    return {k: x.e if isinstance(x, Bounded) else np.zeros(np.shape(x)) for k, x in arrays.items()}
 
 
 def _sampled(
@@ -98,8 +101,10 @@ def _sampled(
     rows = []
     for i in range(count + 1):
         values = {k: x.x[i] if isinstance(x, Sampled) else x for k, x in outputs.items()}
-        p = values.pop("p")
-        rows.append(sampling.observables(rule, hyper, values, p))
+        if hasattr(rule, "observables"):
+            p = values.pop("p")
+            values = sampling.observables(rule, hyper, values, p)
+        rows.append({k: np.asarray(x, dtype=np.float64) for k, x in values.items() if k != "t"})
     return {k: _spread(np.stack([row[k] for row in rows])) for k in rows[0]}
 
 

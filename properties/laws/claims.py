@@ -108,10 +108,10 @@ class Trial:
         return dataclasses.replace(self, hyper={**self.hyper, **known})
 
     def on(self, **tensors: Any) -> Trial:
-        """With these tensors: p, g, inputs or fields of the state."""
+        """With these tensors: p, gradient, inputs or fields of the state."""
         state = {k: tensors.get(k, x) for k, x in self.slot.state.items()}
         inputs = {k: tensors.get(k, x) for k, x in self.slot.inputs.items()}
-        slot = Slot(tensors.get("p", self.p), tensors.get("g", self.g), state, inputs)
+        slot = Slot(tensors.get("p", self.p), tensors.get("gradient", self.g), state, inputs)
         return dataclasses.replace(self, slot=slot)
 
     def fresh(self, t: int = 0, **tensors: Any) -> Trial:
@@ -141,7 +141,7 @@ class Trial:
     def opposed(self) -> Trial:
         """With the gradient, or the function that is handed over, negated."""
         inputs = {k: -x for k, x in self.slot.inputs.items() if k == "curvature"}
-        return self.on(g=-self.g, **inputs)
+        return self.on(gradient=-self.g, **inputs)
 
     def after(self, out: Outcome, **tensors: Any) -> Trial:
         """Behind the step that gave out, in copies."""
@@ -196,7 +196,7 @@ class Bench:
         at, out = trial, []
         for i, gradient in enumerate(gradients):
             g = gradient(at.p) if callable(gradient) else gradient
-            at = at.on(g=np.asarray(g).astype(at.p.dtype))
+            at = at.on(gradient=np.asarray(g).astype(at.p.dtype))
             new = stepping.call(
                 self.backend, self.capability, [Group(self.rule.Hyper(**at.hyper), [at.slot])]
             )[0][0]

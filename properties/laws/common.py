@@ -6,14 +6,15 @@ its hypotheses need, runs the kernel on it and on its image, and claims that the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from truestep.properties.laws.claims import Bench, Claim, Law, Outcome, Trial, at_most, exact
-from truestep.properties.laws.degrees import FIRST, POINT
+from truestep.properties.laws.degrees import FIRST
 from truestep.properties.laws.images import (
+    MATRICES,
     among_elements,
     behaviour,
     by_element,
@@ -25,7 +26,7 @@ from truestep.properties.laws.images import (
     scaled,
     spread,
 )
-from truestep.properties.laws.scales import ODD_INPUTS, gradient_scaled
+from truestep.properties.laws.scales import ODD_INPUTS, gradient_scaled, odd_like_p
 
 # A power of two: scaling by it is exact, so that homogeneity holds bit for bit.
 SCALE = 2.0**6
@@ -40,7 +41,7 @@ def independent_of_other_tensors(bench: Bench, trial: Trial) -> Iterator[Claim]:
     """A tensor's step is the same alone and among others, in one group and in several."""
     alone = bench.step(trial)
     kept = max(1, len(trial.p) // 2)
-    other = trial.fresh(trial.t, p=trial.p[:kept].copy(), g=trial.g[:kept].copy())
+    other = trial.fresh(trial.t, p=trial.p[:kept].copy(), gradient=trial.g[:kept].copy())
     second = trial.where(lr=trial.hyper["lr"] / 2)
     for outcome in (
         bench.step_all([other, trial])[1],
@@ -53,8 +54,12 @@ def independent_of_other_tensors(bench: Bench, trial: Trial) -> Iterator[Claim]:
 def equivariant_under_concatenation(bench: Bench, trial: Trial) -> Iterator[Claim]:
     """Stepping two tensors joined along their first axis is joining their steps."""
     cut = max(1, len(trial.p) // 3)
+    parts = (slice(None, cut), slice(cut, None))
+    if bench.capability.rule in MATRICES:
+        yield from _joined_from_rest(bench, trial, parts)
+        return
     whole = bench.step(trial)
-    for keep in (slice(None, cut), slice(cut, None)):
+    for keep in parts:
 
         def part(x: Any, axis: int, keep: slice = keep) -> Any:
             return x if axis else x[keep].copy()
@@ -62,6 +67,16 @@ def equivariant_under_concatenation(bench: Bench, trial: Trial) -> Iterator[Clai
         out = bench.step(moved(bench, trial, part))
         expected = moved_outcome(bench, trial, whole, part)
         yield from bench.agree(expected, out, bitwise=not bench.fused, names=list(expected.got))
+
+
+def _joined_from_rest(bench: Bench, trial: Trial, parts: Sequence[slice]) -> Iterator[Claim]:
+    """Of rules whose state for a tensor cannot be cut: two steps from the fresh states."""
+    gradients = [trial.g, trial.g[::-1] / 2]
+    whole = bench.run(trial.fresh(), gradients)[-1]
+    for keep in parts:
+        start = trial.fresh(p=trial.p[keep].copy())
+        out = bench.run(start, [np.ascontiguousarray(g[keep]) for g in gradients])[-1]
+        yield Claim("p", whole.p[keep], out.wide("p"), whole.bound["p"][keep] + out.bound["p"])
 
 
 def equivariant_under_permutation(bench: Bench, trial: Trial) -> Iterator[Claim]:
@@ -74,7 +89,7 @@ def equivariant_under_permutation(bench: Bench, trial: Trial) -> Iterator[Claim]
 
     out = bench.step(trial)
     names = by_element(bench, trial)
-    tensors = {"p": trial.p, "g": trial.g, **{k: trial.slot.state[k] for k in names}}
+    tensors = {"p": trial.p, "gradient": trial.g, **{k: trial.slot.state[k] for k in names}}
     tensors |= {k: x for k, x in trial.slot.inputs.items() if x.shape == trial.p.shape}
     image = bench.step(trial.on(**{k: turned(x) for k, x in tensors.items()}))
     for name in ("p", *(k for k in names if k in out.got)):
@@ -103,8 +118,8 @@ def equivariant_under_reflection(bench: Bench, trial: Trial) -> Iterator[Claim]:
         return cast(among_elements(x, size, lambda rows: rows * signs), x)
 
     names = [k for k in by_element(bench, trial) if behaviour(bench, k).odd]
-    tensors = {"p": trial.p, "g": trial.g, **{k: trial.slot.state[k] for k in names}}
-    tensors |= {k: x for k, x in trial.slot.inputs.items() if k in ODD_INPUTS}
+    tensors = {"p": trial.p, "gradient": trial.g, **{k: trial.slot.state[k] for k in names}}
+    tensors |= odd_like_p(trial)
     out = bench.step(trial)
     image = bench.step(trial.on(**{k: flipped(x) for k, x in tensors.items()}))
     for name in _judged(trial, out):
@@ -120,7 +135,7 @@ def equivariant_under_reflection(bench: Bench, trial: Trial) -> Iterator[Claim]:
 def odd(bench: Bench, trial: Trial) -> Iterator[Claim]:
     """Negating parameter, gradient and odd state negates the step."""
     names = [k for k in trial.arrays if behaviour(bench, k).odd]
-    tensors = {"p": trial.p, "g": trial.g, **{k: trial.slot.state[k] for k in names}}
+    tensors = {"p": trial.p, "gradient": trial.g, **{k: trial.slot.state[k] for k in names}}
     tensors |= {k: x for k, x in trial.slot.inputs.items() if k in ODD_INPUTS}
     out = bench.step(trial)
     image = bench.step(trial.on(**{k: -x for k, x in tensors.items()}))
@@ -152,8 +167,8 @@ def equivariant_under_rotation(bench: Bench, trial: Trial) -> Iterator[Claim]:
 
     names = by_element(bench, trial)
     start = trial.flat(1.0)
-    tensors = {"p": start.p, "g": start.g, **{k: start.slot.state[k] for k in names}}
-    tensors |= {k: x for k, x in start.slot.inputs.items() if k in ODD_INPUTS}
+    tensors = {"p": start.p, "gradient": start.g, **{k: start.slot.state[k] for k in names}}
+    tensors |= odd_like_p(start)
     start = start.on(**{k: whole(x) for k, x in tensors.items()})
     out = bench.step(start)
     image = bench.step(start.on(**{k: image_of(whole(x)) for k, x in tensors.items()}))
@@ -205,22 +220,24 @@ def linear_in_lr_when_params_are_zero(bench: Bench, trial: Trial) -> Iterator[Cl
 
 def linear_in_gradients(bench: Bench, trial: Trial) -> Iterator[Claim]:
     """Without decay and past, what g + h moves is the sum of what g and h move."""
-    start = trial.plain().flat().fresh(trial.t, p=coarse(trial.p), g=coarse(trial.g))
-    other = start.on(g=np.ascontiguousarray(start.g[::-1]) * 1)
-    both = start.on(g=cast(start.g + other.g, start.g))
+    start = trial.plain().flat().fresh(trial.t, p=coarse(trial.p), gradient=coarse(trial.g))
+    other = start.on(gradient=np.ascontiguousarray(start.g[::-1]) * 1)
+    both = start.on(gradient=cast(start.g + other.g, start.g))
     a, b, c = (bench.step(t) for t in (start, other, both))
-    for name in ("p", *(k for k in trial.arrays if behaviour(bench, k) in (FIRST, POINT))):
-        if name in a.got:
+    kept = [k for k in by_element(bench, trial) if k in a.got]
+    points = [k for k in kept if np.array_equal(start.slot.state[k], start.p)]
+    for name in ("p", *kept):
+        if name == "p" or name in points or behaviour(bench, name) is FIRST:
             left = exact(a.got[name]) + exact(b.got[name])
-            if name == "p" or behaviour(bench, name) is POINT:
-                left = left - exact(start.p)
+            if name == "p" or name in points:
+                left = left - exact(start.p).reshape(left.shape)
             bound = left.e + a.bound[name] + b.bound[name] + c.bound[name]
             yield Claim(name, left.v, c.wide(name), bound)
 
 
 def params_unchanged_when_gradients_are_zero(bench: Bench, trial: Trial) -> Iterator[Claim]:
     """From the fresh state, with no decay, zero gradients leave p bit for bit as it was."""
-    start = trial.plain().fresh(g=trial.g * 0)
+    start = trial.plain().fresh(gradient=trial.g * 0)
     start = start.on(**{k: x * 0 for k, x in start.slot.inputs.items()})
     yield Claim("p", bench.step(start).state["p"], start.p)
 
@@ -265,7 +282,7 @@ def first_step_is_at_most_lr(bench: Bench, trial: Trial) -> Iterator[Claim]:
 
 def decay_alone_is_geometric(bench: Bench, trial: Trial) -> Iterator[Claim]:
     """Zero gradients from the fresh state: the decay multiplies every element by one factor."""
-    start = trial.fresh(g=trial.g * 0)
+    start = trial.fresh(gradient=trial.g * 0)
     start = start.on(**{k: x * 0 for k, x in start.slot.inputs.items()})
     out, twice = bench.step(start), bench.step(start.fresh(p=cast(2 * start.p, start.p)))
     yield Claim("p", cast(2 * out.p, out.p), twice.p, 2 * out.bound["p"] + twice.bound["p"])
@@ -277,12 +294,13 @@ def translates_with_params(bench: Bench, trial: Trial) -> Iterator[Claim]:
     start = trial.plain().flat()
     # Integers, whose differences are exact: points of the state are shifted with the parameter.
     start = start.on(p=coarse(trial.p), **{k: coarse(trial.slot.state[k]) for k in points})
-    shifted = {k: cast(start.slot.state[k] - start.p, start.p) for k in points}
+    at = {k: start.p.reshape(start.slot.state[k].shape) for k in points}
+    shifted = {k: cast(start.slot.state[k] - at[k], start.p) for k in points}
     home = start.on(p=start.p * 0, **shifted)
     a, b = bench.step(home), bench.step(start)
     for name in _judged(trial, a):
         if name == "p" or name in points:
-            left = exact(a.got[name]) + exact(start.p)
+            left = exact(a.got[name]) + exact(at.get(name, start.p))
             yield Claim(name, left.v, b.wide(name), left.e + a.bound[name] + b.bound[name])
         else:
             bound = a.bound[name] + b.bound[name] if points else None
@@ -291,10 +309,10 @@ def translates_with_params(bench: Bench, trial: Trial) -> Iterator[Claim]:
 
 def resumes_bitwise_from_state(bench: Bench, trial: Trial) -> Iterator[Claim]:
     """Two steps are the same with the kernel put to other work between them, from copies."""
-    straight = bench.step(trial.after(bench.step(trial), g=-trial.g))
+    straight = bench.step(trial.after(bench.step(trial), gradient=-trial.g))
     half = bench.step(trial)
     bench.step(trial.fresh().where(lr=trial.hyper["lr"] / 2))
-    resumed = bench.step(trial.after(half, g=-trial.g))
+    resumed = bench.step(trial.after(half, gradient=-trial.g))
     yield from bench.agree(straight, resumed, bitwise=True)
 
 

@@ -134,7 +134,7 @@ def moved(bench: Bench, trial: Trial, move: Move) -> Trial:
     Arrays whose axes are not known stay as they are.
     """
     tensors = {"p": _along(trial.p, range(trial.p.ndim), move)}
-    tensors["g"] = _along(trial.g, range(trial.g.ndim), move)
+    tensors["gradient"] = _along(trial.g, range(trial.g.ndim), move)
     for name in trial.arrays:
         tensors[name] = _moved_state(bench, trial, name, trial.slot.state[name], move)
     for name, x in trial.slot.inputs.items():
@@ -160,8 +160,14 @@ def followed(bench: Bench, trial: Trial, out: Outcome) -> list[str]:
     known = [k for k in trial.arrays if k in out.got and out.as_is(k)]
     return [
         "p",
-        *(k for k in known if _special(bench, trial, k) or axes_of(bench, trial, k) is not None),
+        *(k for k in known if _follows(bench, trial, k)),
     ]
+
+
+def _follows(bench: Bench, trial: Trial, name: str) -> bool:
+    if _special(bench, trial, name) or name in FLAT.get(bench.capability.rule, ()):
+        return True
+    return axes_of(bench, trial, name) is not None
 
 
 def _special(bench: Bench, trial: Trial, name: str) -> bool:
@@ -185,6 +191,9 @@ def _moved_state(
             ]
             return np.concatenate(parts)
         return np.concatenate([move(part, i) for i, part in enumerate(parts)])
+    if name in FLAT.get(bench.capability.rule, ()):
+        whole = _along(x.reshape(-1, *trial.p.shape), (None, *range(trial.p.ndim)), move)
+        return whole.reshape(*x.shape[:-1], -1)
     axes = axes_of(bench, trial, name)
     return x if axes is None else _along(x, axes, move)
 

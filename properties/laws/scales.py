@@ -36,7 +36,13 @@ INPUT_DEGREES = {
     "g_previous": 1,
 }
 # Inputs that change sign with the parameter and the gradient.
-ODD_INPUTS = ("g_previous",)
+ODD_INPUTS = ("derivatives", "derivatives_after", "g_previous", "outputs", "outputs_after")
+
+
+def odd_like_p(trial: Trial) -> dict[str, Any]:
+    """Those of them with an entry for every element of the parameter."""
+    inputs = trial.slot.inputs
+    return {k: x for k, x in inputs.items() if k in ODD_INPUTS and x.shape == trial.p.shape}
 
 
 def coupled(bench: Bench, trial: Trial) -> bool:
@@ -61,4 +67,4 @@ def gradient_scaled(bench: Bench, trial: Trial, c: float) -> Trial:
         if b.degree
     }
     inputs = {k: cast(x * c ** INPUT_DEGREES.get(k, 0), x) for k, x in trial.slot.inputs.items()}
-    return trial.where(**fields).on(g=cast(trial.g * c, trial.g), **state, **inputs)
+    return trial.where(**fields).on(gradient=cast(trial.g * c, trial.g), **state, **inputs)

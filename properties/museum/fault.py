@@ -10,6 +10,7 @@ import numpy as np
 
 from truestep.fast.protocol import Capability, Group, Slot, Stepped
 from truestep.properties.museum.kernels import KERNELS, Line, run
+from truestep.reference.optimizers import FROM_FUNCTION
 
 StepOne = Callable[[Any, Slot], Stepped]
 
@@ -50,8 +51,12 @@ class MuseumBackend:
         self.memory: dict[str, Any] = {}
 
     def capabilities(self) -> Sequence[Capability]:
-        """The rule in float32, in PyTorch's form."""
-        return [Capability("optimizer", self.rule, dialect=KERNELS[self.rule].dialect)]
+        """The rule in float32, in the form that its kernel has."""
+        home = KERNELS[self.rule]
+        kind = "minimizer" if self.rule in FROM_FUNCTION else "optimizer"
+        return [
+            Capability(kind, self.rule, dialect=home.dialect, fixed=home.fixed, shapes=home.shapes)
+        ]
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
@@ -61,6 +66,19 @@ class MuseumBackend:
             if self.fault is not None and self.fault.groups is not None:
                 return self.fault.groups(self._step, groups)
             return each(self._step, groups)
+
+    def minimizer_step(
+        self,
+        capability: Capability,
+        hyper: Any,
+        param: Any,
+        state: Mapping[str, Any],
+        function: Callable[[Any], Any],
+    ) -> Stepped:
+        """One step of a rule that evaluates the function."""
+        with np.errstate(all="ignore"):
+            slot = Slot(param, np.zeros_like(param), state)
+            return run(self.kernel, hyper, slot, self.memory, function)
 
     def _step(self, h: Any, slot: Slot) -> Stepped:
         if self.fault is not None and self.fault.slot is not None:

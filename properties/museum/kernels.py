@@ -1,31 +1,17 @@
-"""Correct float32 kernels in NumPy, line by line: what the faults are planted in.
-
-A kernel is a table of lines, run in order; each line computes the name it stands under from what
-the lines before computed. x.h: hyperparameters; x.s: state before the step; x.p and x.g: parameter
-and gradient, until a line replaces them. The new_ names are the result. One rounding per operation;
-constants and functions of the counter are computed by the host in double, as the profile
-ieee_float32 declares. (A Python float that meets a float32 array is rounded to float32.)
-"""
+"""Correct float32 kernels in NumPy, line by line: what the faults are planted in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import SimpleNamespace
+import math
 from typing import Any
 
 import numpy as np
 
-from truestep.fast.protocol import Slot, Stepped
+from truestep.properties.museum.lines import Home, Kernel, Line, norm, run
+from truestep.properties.museum.matrix_kernels import MATRIX_KERNELS
+from truestep.properties.museum.memory_kernels import MEMORY_KERNELS
 
-Line = Callable[[Any], Any]
-Kernel = Mapping[str, Line]
-
-
-def norm(x: Any) -> Any:
-    """The Euclidean norm of all elements."""
-    return np.sqrt(np.sum(x * x))
-
+__all__ = ["KERNELS", "Home", "Kernel", "Line", "norm", "run"]
 
 ADAMW: Kernel = {
     "h": lambda x: x.h,
@@ -101,39 +87,117 @@ NESTEROV: Kernel = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
-    """A correct kernel, and the dialect it declares."""
+SOPHIA: Kernel = {
+    "g": lambda x: -x.g if x.h.maximize else x.g,
+    "p": lambda x: x.p * (1 - x.h.lr * x.h.weight_decay),
+    "m": lambda x: x.h.beta1 * x.s.m + (1 - x.h.beta1) * x.g,
+    "due": lambda x: x.s.t % x.h.period == 0,
+    "hessian": lambda x: x.h.beta2 * x.s.h + (1 - x.h.beta2) * x.estimate if x.due else x.s.h,
+    "denominator": lambda x: np.maximum(x.h.gamma * x.hessian, np.float32(x.h.eps)),
+    "u": lambda x: np.clip(x.m / x.denominator, -x.h.limit, x.h.limit),
+    "new_p": lambda x: x.p - x.h.lr * x.u,
+    "new_t": lambda x: x.s.t + 1,
+    "new_m": lambda x: x.m,
+    "new_h": lambda x: x.hessian,
+}
 
-    kernel: Kernel
-    dialect: Mapping[str, str]
-
-
-# By reference rule, in PyTorch's forms.
-KERNELS = {
-    "adam": Home(ADAM, {}),
-    "adamw": Home(ADAMW, {"decay": "before"}),
-    "amsgrad": Home(AMSGRAD, {"bias_correction": "both"}),
-    "lamb": Home(LAMB, {}),
-    "lion": Home(LION, {}),
-    "nesterov": Home(NESTEROV, {"form": "torch"}),
-    "sgd": Home(SGD, {}),
+LARS: Kernel = {
+    "g": lambda x: -x.g if x.h.maximize else x.g,
+    "p_norm": lambda x: norm(x.p),
+    "divisor": lambda x: norm(x.g) + x.h.weight_decay * x.p_norm + x.h.eps,
+    "trust": lambda x: (
+        x.h.trust_coefficient * x.p_norm / (x.divisor if x.divisor != 0 else np.float32(1))
+    ),
+    "update": lambda x: x.trust * (x.g + x.h.weight_decay * x.p),
+    "b": lambda x: x.h.momentum * x.s.b + x.h.lr * x.update,
+    "new_p": lambda x: x.p - x.b,
+    "new_t": lambda x: x.s.t + 1,
+    "new_b": lambda x: x.b,
 }
 
 
-def run(kernel: Kernel, h: Any, slot: Slot, memory: dict[str, Any]) -> Stepped:
-    """One step of one tensor, its results in the shapes and formats that came in.
+def nadam_momentum(x: Any, t: int) -> float:
+    """NAdam's mu at step t."""
+    return float(x.h.beta1 * (1 - 0.5 * 0.96 ** (t * x.h.momentum_decay)))
 
-    memory: what a fault keeps between calls; a correct kernel keeps nothing.
-    """
-    s = SimpleNamespace(**slot.state)
-    x = SimpleNamespace(h=h, s=s, p=slot.param, g=slot.grad, memory=memory)
-    for name, line in kernel.items():
-        setattr(x, name, line(x))
-    state = {
-        name: int(getattr(x, f"new_{name}"))
-        if isinstance(old, int)
-        else np.array(getattr(x, f"new_{name}"), dtype=old.dtype).reshape(old.shape)
-        for name, old in slot.state.items()
-    }
-    return Stepped(np.array(x.new_p, dtype=slot.param.dtype).reshape(slot.param.shape), state)
+
+NADAM: Kernel = {
+    **{name: line for name, line in ADAM.items() if name not in ("c1", "m_hat", "update", "new_p")},
+    "mu": lambda x: nadam_momentum(x, x.t),
+    "mu_next": lambda x: nadam_momentum(x, x.t + 1),
+    "mu_product": lambda x: x.s.mu_product * x.mu,
+    "from_average": lambda x: x.mu_next * x.m / (1 - x.mu_product * x.mu_next),
+    "from_gradient": lambda x: (1 - x.mu) * x.g / (1 - x.mu_product),
+    "m_hat": lambda x: x.from_average + x.from_gradient,
+    "update": lambda x: x.m_hat / x.denominator,
+    "new_p": lambda x: x.p - x.h.lr * x.update,
+    "new_mu_product": lambda x: x.mu_product,
+}
+
+
+def rectification(x: Any) -> float:
+    """RAdam's r_t, 0 where it does not rectify."""
+    rho, most = x.rho, x.rho_inf
+    if rho <= 4:
+        return 0.0
+    return math.sqrt((rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho))
+
+
+RADAM: Kernel = {
+    **{name: line for name, line in ADAM.items() if name != "new_p"},
+    "rho_inf": lambda x: 2 / (1 - x.h.beta2) - 1,
+    "rho": lambda x: x.rho_inf - 2 * x.t * x.h.beta2**x.t / (1 - x.h.beta2**x.t),
+    "r": rectification,
+    "moved": lambda x: x.r * x.update if x.r else x.m_hat,
+    "new_p": lambda x: x.p - x.h.lr * x.moved,
+}
+
+ADEMAMIX: Kernel = {
+    "g": lambda x: -x.g if x.h.maximize else x.g,
+    "t": lambda x: x.s.t + 1,
+    "alpha": lambda x: (
+        min(x.t / x.h.alpha_warmup, 1.0) * x.h.alpha if x.h.alpha_warmup else x.h.alpha
+    ),
+    "m1": lambda x: x.h.beta1 * x.s.m1 + (1 - x.h.beta1) * x.g,
+    "m2": lambda x: x.h.beta3 * x.s.m2 + (1 - x.h.beta3) * x.g,
+    "v": lambda x: x.h.beta2 * x.s.v + (1 - x.h.beta2) * (x.g * x.g),
+    "m1_hat": lambda x: x.m1 / (1 - x.h.beta1**x.t),
+    "root": lambda x: np.sqrt(x.v / (1 - x.h.beta2**x.t)) + x.h.eps,
+    "update": lambda x: (x.m1_hat + x.alpha * x.m2) / x.root,
+    "new_p": lambda x: x.p - x.h.lr * (x.update + x.h.weight_decay * x.p),
+    "new_t": lambda x: x.t,
+    "new_m1": lambda x: x.m1,
+    "new_m2": lambda x: x.m2,
+    "new_v": lambda x: x.v,
+}
+
+POLYAK_RUPPERT: Kernel = {
+    **_COUPLED,
+    "t": lambda x: x.s.t + 1,
+    "moved": lambda x: x.p - x.h.lr / x.t**x.h.power * x.g,
+    "copies": lambda x: x.t <= x.h.start + 1,
+    "count": lambda x: x.t - x.h.start,
+    "average": lambda x: x.moved if x.copies else x.s.average + (x.moved - x.s.average) / x.count,
+    "new_p": lambda x: x.moved,
+    "new_t": lambda x: x.t,
+    "new_average": lambda x: x.average,
+}
+
+# By reference rule; the oldest ones in PyTorch's forms.
+KERNELS = {
+    "adam": Home(ADAM),
+    "adamw": Home(ADAMW, {"decay": "before"}),
+    "ademamix": Home(ADEMAMIX, fixed={"beta3_warmup": 0}),
+    "amsgrad": Home(AMSGRAD, {"bias_correction": "both"}),
+    "lamb": Home(LAMB),
+    "lars": Home(LARS),
+    "lion": Home(LION),
+    "nadam": Home(NADAM),
+    "nesterov": Home(NESTEROV, {"form": "torch"}),
+    "polyak_ruppert": Home(POLYAK_RUPPERT),
+    "radam": Home(RADAM),
+    "sgd": Home(SGD),
+    "sophia": Home(SOPHIA),
+    **MATRIX_KERNELS,
+    **MEMORY_KERNELS,
+}

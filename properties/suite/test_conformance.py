@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from truestep.properties.plan import run_check
+from truestep.properties.records import named
 
 
 def test_conforms(
@@ -19,11 +20,14 @@ def test_conforms(
 ) -> None:
     """Every judged element lies within the contract that follows from the declared arithmetic."""
     backend, check = truestep_check
-    result = run_check(
-        backend,
-        check,
-        level=pytestconfig.getoption("--truestep-level"),
-        seed=pytestconfig.getoption("--truestep-seed"),
+    result = named(
+        run_check(
+            backend,
+            check,
+            level=pytestconfig.getoption("--truestep-level"),
+            seed=pytestconfig.getoption("--truestep-seed"),
+        ),
+        pytestconfig.getoption("--truestep-backend"),
     )
     record_property("truestep", json.dumps(result.to_json()))
     if result.verdict == "not_run":

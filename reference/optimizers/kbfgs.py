@@ -181,16 +181,20 @@ def moved(h: Hyper, s: State, p: Array, g: Array) -> tuple[Array, Array]:
     return m, p - h.lr * direction.reshape(p.shape)
 
 
+def share(mu: Array, curvature: Array, square: Array) -> Array:
+    """What keeps curvature >= mu square: 1 where it is so, else the weight at which it is equal."""
+    short = curvature < mu * square
+    return np.where(short, (1 - mu) * square / np.where(short, square - curvature, 1.0), 1.0)
+
+
 def damped(h: Hyper, inverse: Array, s: Array, y: Array) -> tuple[Array, Array]:
     """The pair s, y with curvature between what both dampings allow."""
     hy, mu = inverse @ y, np.sqrt(h.damping)
-    sy, yhy = s @ y, y @ hy
-    theta = np.where(sy < MU1 * yhy, (1 - MU1) * yhy / (yhy - sy), 1.0)
+    theta = share(MU1, s @ y, y @ hy)
     s = theta * s + (1 - theta) * hy
     if h.second_damping == "levenberg_marquardt":
         return s, y + mu * s
-    sy, ss = s @ y, s @ s
-    nu = np.where(sy < mu * ss, (1 - mu) * ss / (ss - sy), 1.0)
+    nu = share(mu, s @ y, s @ s)
     return s, nu * y + (1 - nu) * s
 
 
@@ -201,8 +205,8 @@ def updated(h: Hyper, inverse: Array, s: Array, y: Array, x: Array) -> Array:
     if sy <= least:
         return inverse
     hy, r = inverse @ y, 1 / sy
-    cross = (r * s).reshape(-1, 1) * hy.reshape(1, -1)
-    square = (r * s).reshape(-1, 1) * s.reshape(1, -1)
+    column = s.reshape(-1, 1)
+    cross, square = r * column * hy.reshape(1, -1), r * (column * s.reshape(1, -1))
     return inverse + (1 + r * (y @ hy)) * square - (cross + cross.T)
 
 

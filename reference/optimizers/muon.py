@@ -33,7 +33,8 @@ Choices
     sqrt(rows / cols) ("ratio").
     magnitude: "none", or X times <M, X> ("dual_norm", optax's adaptive).
     decay: by lr without scale, before the step ("before", Moonlight); pytorch-optimizer can add it
-    to the gradient ("coupled").
+    to the gradient ("coupled"); optax adds weight_decay p to scale X ("in_step"), "before" but for
+    its rounding.
     Libraries take AdamW for tensors that are no matrices. Most iterate in bfloat16: the
     stage newton_schulz of a declared arithmetic.
 
@@ -78,6 +79,7 @@ DIALECTS = {
     "decay": {
         "before": "weight decay, multiplied by lr without scale, before the step",
         "coupled": "weight decay added to the gradient",
+        "in_step": "weight decay, multiplied by lr, in one sum with the step",
     },
     "magnitude": {
         "none": "orthogonalized momentum as it is",
@@ -133,7 +135,7 @@ class Hyper:
     nesterov: bool = True
     maximize: bool = False
     coefficients: Literal["constant", "quintic"] = "constant"
-    decay: Literal["before", "coupled"] = "before"
+    decay: Literal["before", "coupled", "in_step"] = "before"
     magnitude: Literal["none", "dual_norm"] = "none"
     momentum_form: Literal["sum", "ema", "debiased"] = "sum"
     norm: Literal["frobenius", "spectral", "schatten", "aol"] = "frobenius"
@@ -212,7 +214,7 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         g = -g
     if h.decay == "coupled":
         g = g + h.weight_decay * p
-    else:
+    elif h.decay == "before":
         p = p * (1 - h.lr * h.weight_decay)
     new = g if h.momentum_form == "sum" else (1 - h.momentum) * g
     b = h.momentum * s.b + new
@@ -226,8 +228,10 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     x = orthogonalized(h, m)
     if h.magnitude == "dual_norm":
         x = np.sum(m * x) * x
-    scale = shape_scale(h, *m.shape)
-    return State(t=t, b=b), p - h.lr * scale * x.reshape(p.shape)
+    scale, x = shape_scale(h, *m.shape), x.reshape(p.shape)
+    if h.decay == "in_step":
+        return State(t=t, b=b), p - h.lr * (scale * x + h.weight_decay * p)
+    return State(t=t, b=b), p - h.lr * scale * x
 
 
 def observables(h: Hyper, s: State, p: Array) -> dict[str, Array]:

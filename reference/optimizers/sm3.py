@@ -125,7 +125,8 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         return State(t=t, m=s.m, mu=s.mu), p
     if h.maximize:
         g = -g
-    g = g + h.weight_decay * p
+    # Selected, not branched on, nor added when there is none: 0 times a nan of p would be nan.
+    g = np.where(h.weight_decay > 0, g + h.weight_decay * p, g)
     kept, new = (1.0, 1.0) if h.accumulator == "sum" else (h.beta, 1 - h.beta)
     if h.form == "second":
         nu = kept * least(s.mu, p.shape) + new * (g * g)

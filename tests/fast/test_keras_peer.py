@@ -1,6 +1,4 @@
-"""Keras's optimizers behind the protocol: both paths, the counter, groups and the backend's choice."""
-
-# ruff: noqa: E402 - the imports after the skip need torch and keras
+"""Keras's optimizers behind the protocol: both paths, counters, groups, the choice of backend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small libraries of torch optimizers behind the protocol: each is judged, inputs stay as they were."""
+"""Small libraries of torch optimizers behind the protocol: each is judged, inputs stay."""
 
 # ruff: noqa: E402 - the imports after the skip need torch
 
@@ -64,7 +64,7 @@ def _groups(capability: Capability) -> list[Group]:
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_step_keeps_places_shapes_and_inputs(library: str) -> None:
-    """Results stand where their slots stood, in their shapes and formats; inputs are not written."""
+    """Results stand where their slots stood, in their shapes and formats; inputs stay."""
     backend = _backend(library)
     capability = _first(backend)
     groups = _groups(capability)

@@ -10,6 +10,7 @@ from truestep.fast.discovery import load
 from truestep.properties import exploration, replay, runner
 from truestep.properties.cases.optimizer import OptimizerCase
 from truestep.properties.plan import checks_of, run_check
+from truestep.properties.records import named
 from truestep.properties.results import CheckResult
 
 BACKEND = "truestep.properties.museum.backends:adamw_eps_inside_root"
@@ -19,7 +20,7 @@ CHECK = "optimizer/adamw/float32/update_alone"
 def _failing(backend: str, check: str) -> CheckResult:
     loaded = load(backend)
     (found,) = [c for c in checks_of(loaded) if c.id == check]
-    return run_check(loaded, found, level="standard", seed=0)
+    return named(run_check(loaded, found, level="standard", seed=0), backend)
 
 
 @pytest.fixture(autouse=True)
@@ -44,10 +45,8 @@ def test_the_message_of_a_failure_suffices(capsys: pytest.CaptureFixture[str]) -
     ):
         assert needed in result.message
     snippet = result.message.split("reproduce:\n")[1]
-    assert "BACKEND" in snippet or BACKEND in snippet
-    scope: dict[str, Any] = {"BACKEND": BACKEND}
     code = "\n".join(line.strip() for line in snippet.splitlines())
-    exec(compile(code, "snippet", "exec"), scope)
+    exec(compile(code, "snippet", "exec"), {})
     printed = capsys.readouterr().out
     again = result.message.splitlines()[:2]
     assert printed.splitlines()[:2] == again

@@ -179,7 +179,7 @@ def test_the_message_of_a_failure_suffices(capsys: pytest.CaptureFixture[str]) -
     ):
         assert needed in result.message
     code = "\n".join(s.strip() for s in result.message.split("reproduce:\n")[1].splitlines())
-    exec(compile(code, "snippet", "exec"), {"BACKEND": spec})
+    exec(compile(code, "snippet", "exec"), {})
     assert "data_parallel (float32): averaged[" in capsys.readouterr().out
 
 
@@ -189,7 +189,7 @@ def replay_of(spec: str, check: str) -> Any:
 
     backend = load(spec)
     (found,) = [c for c in checks_of(backend) if c.id == check]
-    result = run_check(backend, found, level="standard", seed=0)
+    result = named(run_check(backend, found, level="standard", seed=0), spec)
     again = replay.case(spec, check, result.worst["case"])  # type: ignore[index]
     assert again.verdict == result.verdict
     return result

@@ -164,7 +164,7 @@ def step_within_the_cauchy_schwarz_bound(bench: Bench, trial: Trial) -> Iterator
     zero = trial.p * 0
     at = trial.plain().fresh(p=zero)
     for t in range(1, 5):
-        at = at.on(g=cast(np.sign(trial.g) * (beta2 / beta1) ** -t, zero), p=zero)
+        at = at.on(gradient=cast(np.sign(trial.g) * (beta2 / beta1) ** -t, zero), p=zero)
         out = bench.step(at)
         r = exact(beta1**2 / beta2)
         limit = (1 - beta1) / (1 - exact(beta1) ** float(t))
@@ -184,7 +184,7 @@ def step_within_the_geometric_bound(bench: Bench, trial: Trial) -> Iterator[Clai
     zero = trial.p * 0
     at = trial.plain().fresh(p=zero)
     for t in range(1, 5):
-        at = at.on(g=cast(np.sign(trial.g) * beta2**t, zero), p=zero)
+        at = at.on(gradient=cast(np.sign(trial.g) * beta2**t, zero), p=zero)
         out = bench.step(at)
         terms = sum(((exact(beta1) / beta2) ** float(j) for j in range(1, t)), exact(1.0))
         limit = trial.hyper["lr"] * (1 - beta1) / (1 - exact(beta1) ** float(t)) * terms

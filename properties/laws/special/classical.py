@@ -21,7 +21,7 @@ def first_step_is_plain_descent(bench: Bench, trial: Trial) -> Iterator[Claim]:
 def step_is_parallel_to_the_gradient(bench: Bench, trial: Trial) -> Iterator[Claim]:
     """Without decay and past, p moves along the gradient, or along the input of an example."""
     for start in (coarse(trial.p) * 0, coarse(trial.p)):
-        at = trial.plain().flat().fresh(p=start, g=coarse(trial.g))
+        at = trial.plain().flat().fresh(p=start, gradient=coarse(trial.g))
         out = bench.step(at)
         g = at.g.astype(np.float64)
         way = exact(out.p) - exact(start)
@@ -69,7 +69,7 @@ def descends_quadratics_by_the_exact_gradient(bench: Bench, trial: Trial) -> Ite
     """On f = a p^2 / 2 + b p the step is -lr / t^power (a p + b), whatever widths are used."""
     a, p, b = np.abs(coarse(trial.p)), coarse(trial.p), coarse(trial.g)
     function = bench.capability.rule in FROM_FUNCTION
-    start = trial.plain().on(p=p, g=b if function else cast(a * p + b, p), curvature=a)
+    start = trial.plain().on(p=p, gradient=b if function else cast(a * p + b, p), curvature=a)
     out = bench.step(start)
     rate = trial.hyper["lr"] / (start.t + 1) ** trial.hyper.get("power", 0.0)
     gradient = a.astype(np.float64) * p.astype(np.float64) + b.astype(np.float64)
@@ -82,7 +82,7 @@ def moves_only_on_mistakes(bench: Bench, trial: Trial) -> Iterator[Claim]:
     score = np.sum(p.astype(np.float64) * x.astype(np.float64))
     if score == 0:
         return
-    start = trial.on(p=p, g=x, response=cast(np.asarray(np.sign(score)), x))
+    start = trial.on(p=p, gradient=x, response=cast(np.asarray(np.sign(score)), x))
     yield Claim("p", bench.step(start).state["p"], p)
 
 
@@ -104,7 +104,7 @@ def correction_shrinks_the_error_by_its_power(bench: Bench, trial: Trial) -> Ite
     """
     p, x = coarse(trial.p), coarse(trial.g)
     d = coarse(trial.slot.inputs["response"].reshape(1))[0]
-    start = trial.where(eps=0.0).on(p=p, g=x, response=np.asarray(d))
+    start = trial.where(eps=0.0).on(p=p, gradient=x, response=np.asarray(d))
     power = float(np.sum(x.astype(np.float64) ** 2))
     if power == 0:
         return

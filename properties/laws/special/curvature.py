@@ -53,9 +53,9 @@ def equivariant_under_scaled_activations(bench: Bench, trial: Trial) -> Iterator
         for k, x in trial.slot.inputs.items()
         if k not in ("activations", "derivatives")
     }
-    start = trial.plain().fresh(p=p, g=g, activations=a, derivatives=d, **others)
+    start = trial.plain().fresh(p=p, gradient=g, activations=a, derivatives=d, **others)
     c = np.asarray([4.0, 0.5])
-    image = start.on(p=cast(p / c, p), g=cast(g * c, g), activations=cast(a * c, a))
+    image = start.on(p=cast(p / c, p), gradient=cast(g * c, g), activations=cast(a * c, a))
     out, scaled = bench.step(start), bench.step(image)
     bound = out.bound["p"] / c + scaled.bound["p"]
     yield Claim("p", out.wide("p") / c, scaled.wide("p"), bound)
@@ -64,7 +64,7 @@ def equivariant_under_scaled_activations(bench: Bench, trial: Trial) -> Iterator
 def never_climbs(bench: Bench, trial: Trial) -> Iterator[Claim]:
     """On a convex quadratic the new point's value is at most the old one's."""
     a, b = np.abs(coarse(trial.p)), coarse(trial.g)
-    start = trial.fresh(p=coarse(trial.p[::-1]), g=b, curvature=a)
+    start = trial.fresh(p=coarse(trial.p[::-1]), gradient=b, curvature=a)
     out = bench.step(start)
 
     def value(x: Any) -> Bounded:

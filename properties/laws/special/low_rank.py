@@ -13,7 +13,7 @@ from truestep.properties.laws.special.large_batch import way
 
 def channels_are_parallel_to_the_gradients(bench: Bench, trial: Trial) -> Iterator[Claim]:
     """From p = 0 every column of a wide matrix, or row of a tall one, moves along its gradient."""
-    start = trial.plain().on(p=trial.p * 0, g=coarse(trial.g))
+    start = trial.plain().on(p=trial.p * 0, gradient=coarse(trial.g))
     out = bench.step(start)
     axis = 0 if trial.p.shape[0] < trial.p.shape[1] else 1
     g = start.g.astype(np.float64)

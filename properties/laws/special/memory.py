@@ -43,7 +43,7 @@ def first_step_of_a_rank_one_matrix_is_flat(bench: Bench, trial: Trial) -> Itera
     """If |g| is a product of rows and columns, so is its second moment, and every element of the
     first step has one size.
     """
-    start = trial.plain().fresh(p=trial.p * 0, g=_rank_one(trial))
+    start = trial.plain().fresh(p=trial.p * 0, gradient=_rank_one(trial))
     out = bench.step(start)
     size, bound = np.abs(out.wide("p")), out.bound["p"]
     yield Claim("p", size, np.full_like(size, size[0, 0]), bound + bound[0, 0])
@@ -53,7 +53,7 @@ def first_step_of_a_rank_one_matrix_shows_its_confidence(
     bench: Bench, trial: Trial
 ) -> Iterator[Claim]:
     """Of g = a b^T every element moves by lr (1 - beta1) / (beta1 sqrt(1 - beta3)) at first."""
-    start = trial.plain().fresh(p=trial.p * 0, g=_rank_one(trial))
+    start = trial.plain().fresh(p=trial.p * 0, gradient=_rank_one(trial))
     out = bench.step(start)
     beta1 = trial.hyper["beta1"]
     beta3 = trial.hyper.get("beta3", trial.hyper.get("beta2", 0.0))
@@ -82,8 +82,10 @@ def equivariant_under_rotation_of_rows(bench: Bench, trial: Trial) -> Iterator[C
         wide = np.asarray(x, dtype=np.float64)
         return cast(2 * np.rint(4 * np.tanh(np.resize(wide, (len(x), n)))), x)
 
-    start = trial.fresh(p=whole(trial.p), g=whole(trial.g))
-    image = start.fresh(p=cast(rotated(start.p).v, start.p), g=cast(rotated(start.g).v, start.g))
+    start = trial.fresh(p=whole(trial.p), gradient=whole(trial.g))
+    image = start.fresh(
+        p=cast(rotated(start.p).v, start.p), gradient=cast(rotated(start.g).v, start.g)
+    )
     out, turned = bench.step(start), bench.step(image)
     left = rotated(out.p)
     bound = left.e + spread(out.bound["p"]) + turned.bound["p"]
@@ -123,11 +125,11 @@ def equivariant_under_concatenation_of_whole_blocks(bench: Bench, trial: Trial) 
     def part(seed: int) -> Trial:
         rng = np.random.default_rng((trial.seed, seed))
         p, g = (cast(rng.standard_normal(block) * 2.0**-seed, trial.p) for _ in range(2))
-        return trial.fresh(p=p, g=g)
+        return trial.fresh(p=p, gradient=g)
 
     first, second = part(0), part(5)
     joined = first.fresh(
-        p=np.concatenate([first.p, second.p]), g=np.concatenate([first.g, second.g])
+        p=np.concatenate([first.p, second.p]), gradient=np.concatenate([first.g, second.g])
     )
     parts: list[Outcome] = [bench.step(first), bench.step(second)]
     whole = bench.step(joined)

@@ -26,7 +26,7 @@ def point_of_the_gradient_lies_between_average_and_fast_point(
 
 def decay_divides_when_gradients_are_zero(bench: Bench, trial: Trial) -> Iterator[Claim]:
     """With g = 0 from the fresh state, p' = p / (1 + lr weight_decay)."""
-    start = trial.fresh(g=trial.g * 0)
+    start = trial.fresh(gradient=trial.g * 0)
     out = bench.step(start)
     rate = 1 + exact(trial.hyper["lr"]) * trial.hyper["weight_decay"]
     yield due("p", out, exact(start.p) / rate)

@@ -24,14 +24,14 @@ def invariant_under_any_positive_scale(bench: Bench, trial: Trial) -> Iterator[C
     start = trial.plain()
     odd = [k for k in trial.arrays if behaviour(bench, k).degree == 1]
     state = {k: cast(3 * trial.slot.state[k], trial.p) for k in odd}
-    image = start.on(g=cast(3 * trial.g, trial.g), **state)
+    image = start.on(gradient=cast(3 * trial.g, trial.g), **state)
     yield from bench.agree(bench.step(start), bench.step(image), bitwise=False, names=["p"])
 
 
 def depends_on_signs_alone(bench: Bench, trial: Trial) -> Iterator[Claim]:
     """From the fresh state, without coupled decay, only the gradient's signs enter p'."""
     start = trial.fresh() if trial.hyper.get("decay") != "coupled" else trial.plain().fresh()
-    image = start.on(g=cast(np.sign(start.g), start.g))
+    image = start.on(gradient=cast(np.sign(start.g), start.g))
     yield from bench.agree(bench.step(start), bench.step(image), bitwise=True, names=["p"])
 
 

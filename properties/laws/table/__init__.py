@@ -12,9 +12,11 @@ from truestep.properties.laws.common import COMMON
 from truestep.properties.laws.needs import need
 from truestep.properties.laws.table.adaptive import ADAPTIVE_RULES
 from truestep.properties.laws.table.classical import CLASSICAL
+from truestep.properties.laws.table.curvature import CURVATURE
 from truestep.properties.laws.table.entries import Entry, Fails, Holds, Void
 from truestep.properties.laws.table.large_batch import LARGE_BATCH
 from truestep.properties.laws.table.low_rank import LOW_RANK
+from truestep.properties.laws.table.matrix import MATRIX
 from truestep.properties.laws.table.memory import MEMORY
 from truestep.properties.laws.table.modern import MODERN
 from truestep.properties.laws.table.sign import SIGN
@@ -22,8 +24,10 @@ from truestep.properties.laws.table.sign import SIGN
 TABLE: dict[str, dict[str, Entry]] = {
     **ADAPTIVE_RULES,
     **CLASSICAL,
+    **CURVATURE,
     **LARGE_BATCH,
     **LOW_RANK,
+    **MATRIX,
     **MEMORY,
     **MODERN,
     **SIGN,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from truestep.properties.laws.table.entries import Fails, Holds
-from truestep.properties.laws.table.shared import ADAPTIVE, Row, decoupled
+from truestep.properties.laws.table.shared import ADAPTIVE, ZEROS, G, Row, decoupled
 
 _AHEAD = Fails(
     "the look-ahead part comes on top",
@@ -53,7 +53,7 @@ ADAPTIVE_RULES: dict[str, Row] = {
         "channels_are_parallel_to_the_gradients": Fails(
             "each element has a rate of its own",
             {"lr": 0.1},
-            ((0.0, 0.0), (0.0, 0.0)),
+            ZEROS,
             ((1.0, 2.0), (3.0, 1.0)),
         ),
         "constant_gradients_give_constant_steps": Holds(
@@ -78,13 +78,16 @@ ADAPTIVE_RULES: dict[str, Row] = {
         "first_step_is_plain_descent": Fails(
             "the step is divided by a size of the gradients", {"lr": 0.1}, (0.0,), (2.0,)
         ),
+        "first_step_leaves_params": Fails(
+            "the first step moves already", {"lr": 0.1}, (0.0,), (2.0,)
+        ),
         "first_step_looks_ahead": Fails(
             "the momentum is the corrected average", {"lr": 0.1}, (0.0,), (2.0,)
         ),
         "first_step_of_every_row_has_rms_lr": Fails(
             "an element without gradient does not move, and others do not make up for it",
             {"lr": 0.1},
-            ((0.0, 0.0), (0.0, 0.0)),
+            ZEROS,
             ((1.0, 0.0), (3.0, 1.0)),
         ),
         "implied_rate_projects_the_step_on_the_gradient": Fails(
@@ -92,6 +95,9 @@ ADAPTIVE_RULES: dict[str, Row] = {
         ),
         "linear_in_lr_when_params_are_zero": Holds({"decay": ("coupled", "before")}),
         "step_at_most_the_momentum_over_the_root_of_eps": Holds({"eps_placement": ("inside",)}),
+        "step_shares_its_singular_vectors_with_the_gradient": Fails(
+            "each element has a rate of its own", {"lr": 0.1}, ZEROS, G
+        ),
         "step_is_lr_or_nothing": Fails(
             "eps shortens steps", {"lr": 0.1, "eps": 1.0}, (0.0,), (2.0,)
         ),
@@ -214,8 +220,11 @@ ADAPTIVE_RULES: dict[str, Row] = {
         "rms_of_step_is_clipped": Fails(
             "the average that divides begins at zero",
             {"lr": 0.1},
-            ((0.0, 0.0), (0.0, 0.0)),
+            ZEROS,
             ((1.0, 2.0), (3.0, 4.0)),
+        ),
+        "step_at_most_lr_times_limit": Fails(
+            "the average that divides begins at zero", {"lr": 0.1}, (0.0,), (2.0,)
         ),
         "step_at_most_lr_over_the_root_of_one_minus_alpha": Holds(
             at={"centered": False, "momentum": 0.0}

@@ -10,6 +10,7 @@ from truestep.properties.laws.table.shared import (
     EVERY,
     LINEAR,
     PROPORTIONAL,
+    ZEROS,
     Row,
 )
 
@@ -67,6 +68,7 @@ CLASSICAL: dict[str, Row] = {
         "first_step_is_plain_descent": Holds(),
         "linear_in_gradients": Holds(),
         "linear_in_lr_when_params_are_zero": Holds(),
+        "never_climbs": Fails("steps may be too long", {"lr": 1.0}, (1.0,), (1.0,)),
         "params_unchanged_when_lr_is_zero": Holds(),
         "step_is_parallel_to_the_gradient": Holds(),
         "translates_with_params": Holds(),
@@ -216,7 +218,7 @@ CLASSICAL: dict[str, Row] = {
         "first_step_of_a_rank_one_matrix_is_flat": Fails(
             "the step is proportional to the gradient",
             {"lr": 0.1},
-            ((0.0, 0.0), (0.0, 0.0)),
+            ZEROS,
             ((1.0, 2.0), (2.0, 4.0)),
         ),
         "implied_rate_projects_the_step_on_the_gradient": Holds({"first_step": ("copy",)}),
@@ -231,7 +233,7 @@ CLASSICAL: dict[str, Row] = {
         "norm_of_step_grows_by_at_most_growth": Fails(
             "a large gradient makes a large step",
             {"lr": 0.1},
-            ((0.0, 0.0), (0.0, 0.0)),
+            ZEROS,
             ((1.0, 2.0), (3.0, 4.0)),
         ),
         "params_unchanged_when_lr_is_zero": Holds({"momentum_form": ("lr_outside",)}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from truestep.properties.laws.table.entries import Fails, Holds
-from truestep.properties.laws.table.shared import DECOUPLED, EVERY, Row
+from truestep.properties.laws.table.shared import DECOUPLED, EVERY, G, P, Row
 
 _WHOLE = Fails(
     "the norms are those of the whole tensor", {"lr": 0.1}, (1.0, 2.0, 3.0), (1.0, 2.0, -1.0)
@@ -35,6 +35,7 @@ LARGE_BATCH: dict[str, Row] = {
             "the step is as long as the tensor, times lr", {"lr": 0.1}, (5.0,), (1.0,)
         ),
         "homogeneous_in_gradient_and_eps": Holds({"ratio": ("norms",)}),
+        "length_of_the_step_is_adams": Fails("the trust ratio scales", {"lr": 0.1}, P, G),
         "linear_in_gradients": Fails(
             "the step is divided by a size of the gradients", {"lr": 0.1}, (1.0,), (2.0,)
         ),

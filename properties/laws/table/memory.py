@@ -9,14 +9,15 @@ from truestep.properties.laws.table.shared import (
     DIVIDED,
     EVERY,
     PROPORTIONAL,
+    ZEROS,
+    G,
+    P,
     Row,
     decoupled,
 )
 
-_P = ((1.0, 2.0), (0.5, -1.0))
-_G = ((1.0, 2.0), (5.0, 3.0))
-_FACTORED = Fails("rows and columns share their second moment", {"lr": 0.1}, _P, _G)
-_COLUMNS = Fails("rows share what is kept of the columns", {"lr": 0.1}, _P, _G)
+_FACTORED = Fails("rows and columns share their second moment", {"lr": 0.1}, P, G)
+_COLUMNS = Fails("rows share what is kept of the columns", {"lr": 0.1}, P, G)
 _SCALED_BY_PARAMS = Fails("the step is scaled by the parameter", {"lr": 0.1}, (3.0,), (1.0,))
 
 _FACTORING: Row = EVERY | {
@@ -42,7 +43,7 @@ MEMORY: dict[str, Row] = {
         "first_step_of_a_rank_one_matrix_shows_its_confidence": Fails(
             "the update is not divided by its own instability",
             {"lr": 0.1},
-            ((0.0, 0.0), (0.0, 0.0)),
+            ZEROS,
             ((1.0, 2.0), (2.0, 4.0)),
         ),
         "linear_in_lr_when_params_are_zero": Holds(
@@ -198,8 +199,8 @@ MEMORY: dict[str, Row] = {
         "equivariant_under_permutation": Fails(
             "rows and columns share what is kept",
             {"lr": 0.1},
-            _P,
-            _G,
+            P,
+            G,
             {"t": 3, "mu": (1.0, 2.0, 3.0, 4.0)},
         ),
         "equivariant_under_permuted_axes": Holds(),
@@ -213,7 +214,7 @@ MEMORY: dict[str, Row] = {
         "rows_and_columns_have_one_mean": Fails(
             "maxima are kept, not means",
             {"lr": 0.1},
-            ((0.0, 0.0), (0.0, 0.0)),
+            ZEROS,
             ((1.0, 2.0), (1.0, 3.0)),
         ),
         "scale_invariant_when_eps_is_zero": Holds(),

@@ -24,6 +24,7 @@ _DECAYED = Fails(
 _AVERAGING: Row = {
     "accumulators_never_decrease": Holds(),
     "linear_in_lr_when_params_are_zero": _WEIGHED,
+    "params_unchanged_when_gradients_are_zero": Holds({"form": ("direct",)}),
     "params_unchanged_when_lr_is_zero": _DRAWN,
     "point_of_the_gradient_lies_between_average_and_fast_point": Holds(),
     "state_independent_of_params": _DECAYED,

@@ -68,6 +68,26 @@ DECOUPLED: Row = {
 }
 
 
+# A matrix, and a gradient of it of full rank.
+P = ((1.0, 2.0), (0.5, -1.0))
+G = ((1.0, 2.0), (5.0, 3.0))
+ZEROS = ((0.0, 0.0), (0.0, 0.0))
+
+MIXED = Fails("all elements of a matrix enter each of its step", {"lr": 0.1}, P, G)
+
+# Of rules that treat a matrix as one, whatever the order of its rows and columns.
+BY_MATRIX: Row = EVERY | {
+    "equivariant_under_concatenation": MIXED,
+    "equivariant_under_permutation": MIXED,
+    "equivariant_under_permuted_axes": Holds(),
+    "equivariant_under_reflection": MIXED,
+    "equivariant_under_rotation": MIXED,
+    "linear_in_lr_when_params_are_zero": Holds(),
+    "params_unchanged_when_lr_is_zero": Holds(),
+    "translates_with_params": Holds(),
+}
+
+
 def decoupled(*decays: str) -> Row:
     """What holds in these dialects of the decay, where it does not pass through the gradient."""
     when = {"decay": decays}

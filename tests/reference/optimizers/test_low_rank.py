@@ -133,9 +133,9 @@ def test_galore_refreshes_at_its_first_step_and_after_every_gap() -> None:
 
 @pytest.mark.parametrize("module", [galore, apollo, apollo_mini])
 def test_tensors_that_are_no_matrices_take_adams_step(module: Any) -> None:
-    """Bit for bit AdamW's with decay after the step, without a scale."""
-    h = module.Hyper(lr=0.1, weight_decay=0.5, scale=7.0)
-    due = adamw.Hyper(lr=0.1, weight_decay=0.5, eps=1e-6, decay="after")
+    """Bit for bit AdamW's with decay after the step, here by 1/2, without a scale."""
+    h = module.Hyper(lr=0.125, weight_decay=4.0, scale=7.0)
+    due = adamw.Hyper(lr=0.125, weight_decay=4.0, eps=1e-6, decay="after")
     for shape in ((20,), (2, 2, 5), ()):
         gradients = [g.ravel()[: int(np.prod(shape))].reshape(shape) for g in GRADIENTS]
         p = P.ravel()[: int(np.prod(shape))].reshape(shape)
@@ -197,13 +197,27 @@ def test_apollo_mini_moves_along_the_gradient() -> None:
 
 @pytest.mark.parametrize("module", [apollo, apollo_mini])
 def test_the_limiter_bounds_the_growth_of_the_norm(module: Any) -> None:
-    """A growth of 1/2 halves every norm after the first; "none" does not."""
-    for limiter in ("growth", "none"):
-        h = module.Hyper(growth=0.5, limiter=limiter)
-        s, p = _run(module, h, P, GRADIENTS[:2])
-        new, _ = _bounded_step(module, h, s, p, GRADIENTS[2])
-        halved = _within(new.norm.v, 0.5 * s.norm, new.norm.e)
-        assert halved is (limiter == "growth")
+    """A growth of 1/2 halves every norm after the first; "none" keeps none, and moves farther."""
+    h = module.Hyper(growth=0.5)
+    s, p = _run(module, h, P, GRADIENTS[:2])
+    new, limited = _bounded_step(module, h, s, p, GRADIENTS[2])
+    assert _within(new.norm.v, 0.5 * s.norm, new.norm.e)
+    free = module.Hyper(growth=0.5, limiter="none")
+    assert _run(module, free, P, GRADIENTS[:2])[0].norm == 0
+    _, moved = module.step(free, s, p, GRADIENTS[2])
+    assert np.all(np.abs(moved - p) > np.abs(limited.v - p) + limited.e)
+
+
+@pytest.mark.parametrize("module", [apollo, apollo_mini])
+def test_the_scale_may_come_after_the_limiter(module: Any) -> None:
+    """Both placements make the same step; the norm is that of the update the limiter meets."""
+    steps = []
+    for placement in ("before", "after"):
+        h = module.Hyper(growth=0.5, scale=16.0, scale_placement=placement)
+        steps.append(_run(module, h, P, GRADIENTS[:3]))
+    (before, p), (after, q) = steps
+    np.testing.assert_array_equal(p, q)
+    assert before.norm == 4 * after.norm > 0
 
 
 def test_a_zero_gradient_freezes_apollo_torchs_form_but_not_this_one() -> None:

@@ -1,0 +1,66 @@
+"""HeavyBall behind the protocol: states cross both ways, and no input is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("heavyball", reason="HeavyBall is not installed")
+
+from truestep.fast import discovery
+from truestep.fast.peers.heavyball_peer import Backend
+from truestep.fast.protocol import Capability, Group, Slot
+from truestep.properties.cases.optimizer import GroupCase, OptimizerCase, SlotCase
+from truestep.properties.cases.tensors import TensorSpec
+from truestep.properties.stepping import lockstep
+from truestep.reference.optimizers import OPTIMIZERS, adamw
+
+BACKEND = Backend()
+CAPABILITIES = BACKEND.capabilities()
+# What departs on a plain step; a finding.
+DEPARTING = {"nadam/multi", "nadam/single"}
+
+
+def _place(capability: Capability) -> str:
+    return f"{capability.rule}/{capability.variant}"
+
+
+def _case(capability: Capability, t: int) -> OptimizerCase:
+    strong: dict[str, Any] = {"lr": 0.1, "weight_decay": 0.1, "eps": 1e-2}
+    names = set(OPTIMIZERS[capability.rule].Hyper.__dataclass_fields__)
+    chosen = {name: value for name, value in strong.items() if name in names}
+    slots = tuple(
+        SlotCase(TensorSpec(shape, seed=i), TensorSpec(shape, seed=9 + i), t, min(t, 2))
+        for i, shape in enumerate([(6, 4), (5,), ()])
+    )
+    group = GroupCase({**chosen, **capability.dialect, **capability.fixed}, slots)
+    return OptimizerCase((group,), steps=2)
+
+
+def test_the_declarations_are_valid() -> None:
+    """Discovery finds the backend by name and accepts what it declares."""
+    assert isinstance(discovery.load("heavyball"), Backend)
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES, ids=_place)
+def test_a_step_and_the_next_agree_with_the_reference(capability: Capability) -> None:
+    """From the start and from a state, all outputs stay within the contract, but for findings."""
+    passed = all(
+        found.judgement.passed
+        for t in (0, 7)
+        for _, judged in lockstep(BACKEND, capability, _case(capability, t))
+        for found in judged
+    )
+    assert passed == (_place(capability) not in DEPARTING)
+
+
+def test_counts_in_one_group_are_kept_apart() -> None:
+    """Slots of different counts advance each by one, though the library counts by group."""
+    capability = next(c for c in CAPABILITIES if c.rule == "adamw")
+    hyper = adamw.Hyper(**capability.dialect)
+    p = np.linspace(-1, 1, 6, dtype=np.float32)
+    slots = [Slot(p, p, {"t": t, "m": 0 * p, "v": 0 * p}) for t in (5, 0, 5, 2)]
+    [stepped] = BACKEND.optimizer_step(capability, [Group(hyper, slots)])
+    assert [x.state["t"] for x in stepped] == [6, 1, 6, 3]

@@ -1,0 +1,115 @@
+"""pytorch-optimizer behind the protocol: states cross both ways, and no input is written."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pytorch_optimizer", reason="pytorch-optimizer is not installed")
+
+from truestep.fast import discovery
+from truestep.fast.peers.pytorch_optimizer_peer import Backend
+from truestep.fast.peers.pytorch_optimizer_rows import ROWS
+from truestep.fast.peers.pytorch_optimizer_states import BRIDGES
+from truestep.fast.protocol import Capability, Group, Slot
+from truestep.properties.cases.optimizer import GroupCase, OptimizerCase, SlotCase
+from truestep.properties.cases.tensors import TensorSpec
+from truestep.properties.stepping import BackendRaised, lockstep
+from truestep.reference.optimizers import OPTIMIZERS
+
+BACKEND = Backend()
+CAPABILITIES = BACKEND.capabilities()
+# What departs on a plain step; each is a finding.
+DEPARTING = {
+    "adan/maximizing_foreach",
+    "adan/maximizing_single",
+    "lamb/foreach",
+    "lamb/single",
+    "prodigy/coupled_foreach",
+    "prodigy/coupled_single",
+    "radam/coupled_foreach",
+    "radam/coupled_single",
+    "shampoo/maximizing_single",
+    "swats/foreach",
+    "swats/single",
+}
+
+
+def _place(capability: Capability) -> str:
+    return f"{capability.rule}/{capability.variant}"
+
+
+def _hyper(capability: Capability) -> dict[str, Any]:
+    strong: dict[str, Any] = {"lr": 0.1, "weight_decay": 0.1, "eps": 1e-2, "momentum": 0.9}
+    rule = OPTIMIZERS[capability.rule]
+    names = set(rule.Hyper.__dataclass_fields__) - set(rule.DIALECTS)
+    chosen = {name: value for name, value in strong.items() if name in names}
+    return {**chosen, **capability.dialect, **capability.fixed}
+
+
+def _case(capability: Capability, t: int) -> OptimizerCase:
+    shapes = [(6, 4)] if capability.single else [(6, 4), (3, 7), (6, 4)]
+    slots = tuple(
+        SlotCase(
+            TensorSpec(shape, seed=i),
+            TensorSpec(shape, seed=9 + i, layout="transposed"),
+            t,
+            min(t, 2),
+        )
+        for i, shape in enumerate(shapes)
+    )
+    return OptimizerCase((GroupCase(_hyper(capability), slots),), steps=2)
+
+
+def _passes(capability: Capability) -> bool:
+    try:
+        judged = [
+            found.judgement
+            for t in (0, 7)
+            for _, step in lockstep(BACKEND, capability, _case(capability, t))
+            for found in step
+            # Bounds of orthogonality are those of a rounded basis, not of LAPACK's.
+            if found.judgement.elements and not found.tensor.startswith("orthogonality")
+        ]
+    except BackendRaised:
+        return False
+    return all(judgement.passed for judgement in judged)
+
+
+def test_the_declarations_are_valid() -> None:
+    """Discovery finds the backend by name and accepts what it declares."""
+    assert isinstance(discovery.load("pytorch_optimizer"), Backend)
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES, ids=_place)
+def test_a_step_and_the_next_agree_with_the_reference(capability: Capability) -> None:
+    """From the start and from a state, all outputs stay within the contract, but for findings."""
+    assert _passes(capability) == (_place(capability) not in DEPARTING)
+
+
+def test_every_bridge_and_every_departure_is_of_a_row() -> None:
+    """The tables name each other's entries only."""
+    assert {row.bridge for row in ROWS if row.bridge} == set(BRIDGES)
+    assert {_place(capability) for capability in CAPABILITIES} >= DEPARTING
+
+
+@pytest.mark.parametrize("capability", [c for c in CAPABILITIES if not c.single], ids=_place)
+def test_counts_in_one_group_are_kept_apart(capability: Capability) -> None:
+    """Slots of different counts advance each by one, though the library counts by group."""
+    rule = OPTIMIZERS[capability.rule]
+    hyper = rule.Hyper(**_hyper(capability))
+    p = np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4)
+    slots = []
+    for t in (5, 0, 5, 2):
+        state = rule.init(hyper, p.astype(np.float64))
+        if t:
+            state, _ = rule.step(hyper, state, p.astype(np.float64), p.astype(np.float64))
+        fields = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
+        arrays = {k: np.asarray(x, np.float32) for k, x in fields.items() if k != "t"}
+        slots.append(Slot(p, p * 2, {**arrays, "t": t}))
+    [stepped] = BACKEND.optimizer_step(capability, [Group(hyper, slots)])
+    assert [x.state["t"] for x in stepped] == [6, 1, 6, 3]
+    assert stepped[0].param.tobytes() == stepped[2].param.tobytes()
