@@ -262,7 +262,7 @@ ROWS: tuple[Row, ...] = (
         },
         _asgd,
         {"foreach": True},
-        {"start": "moved"},
+        {"before_averaging": "moved"},
     ),
     Row(
         "asgd",

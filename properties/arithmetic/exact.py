@@ -137,6 +137,7 @@ OPERATIONS: dict[np.ufunc, Callable[..., Any]] = {
     np.greater: _compared(np.greater),
     np.greater_equal: _compared(np.greater_equal),
     np.isfinite: lambda x: np.asarray(_each(mpmath.isfinite)(x), dtype=bool),
+    np.isnan: lambda x: np.asarray(_each(mpmath.isnan)(x), dtype=bool),
     np.less: _compared(np.less),
     np.less_equal: _compared(np.less_equal),
     np.log: _each(mpmath.log),

@@ -361,6 +361,7 @@ COMPARISONS = (
     np.greater,
     np.greater_equal,
     np.isfinite,
+    np.isnan,
     np.less,
     np.less_equal,
     np.not_equal,

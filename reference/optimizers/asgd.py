@@ -19,8 +19,8 @@ Choices
     lambd and weight_decay are two decays: the gradient effectively gains (lambd + weight_decay) p.
     PyTorch stores eta and mu for the next step; here both are functions of t. The mean runs over
     p_{t0+2}, p_{t0+3}, ...: with PyTorch's t0 of a million the average is p for a million steps.
-    start: until then the average is a "copy" of p; PyTorch's foreach form has it "moved" to p by
-    the whole difference, which rounds.
+    before_averaging: the average is a "copy" of p until then; PyTorch's foreach form has it "moved"
+    to p by the whole difference, which rounds.
 
 Special cases
     g = 0 shrinks p by (1 - lambd eta_t). nan in g poisons that element of p and average for ever.
@@ -51,7 +51,7 @@ from truestep.reference.validation import (
 ELEMENTWISE = True
 
 DIALECTS = {
-    "start": {
+    "before_averaging": {
         "copy": "average a copy of p before averaging begins",
         "moved": "average moved to p by the whole difference before averaging begins",
     },
@@ -68,7 +68,7 @@ class Hyper:
     t0: int = 1_000_000
     weight_decay: float = 0.0
     maximize: bool = False
-    start: Literal["copy", "moved"] = "copy"
+    before_averaging: Literal["copy", "moved"] = "copy"
 
     def __post_init__(self) -> None:
         require_at_least(self, 0.0, "lr", "lambd", "alpha", "weight_decay")
@@ -98,6 +98,6 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     eta = h.lr / (1 + h.lambd * h.lr * (t - 1)) ** h.alpha
     p = p * (1 - h.lambd * eta) - eta * g
     if t - 1 - h.t0 <= 1:
-        average = p if h.start == "copy" else s.average + (p - s.average)
+        average = p if h.before_averaging == "copy" else s.average + (p - s.average)
         return State(t=t, average=average), p
     return State(t=t, average=s.average + (p - s.average) / (t - 1 - h.t0)), p

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from truestep.fast import cuda_build
-from truestep.fast.cuda_on_cpu import KernelFault, Library, Schedule, build
+from truestep.fast.cuda_on_cpu import ORDERS, KernelFault, Library, Schedule, build, drawn_schedule
 from truestep.fast.protocol import Array, BackendUnavailable
 
 KERNELS = Path(__file__).resolve().parents[1] / "csrc_cuda"
@@ -333,3 +333,12 @@ def test_what_is_missing_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("TRUESTEP_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(BackendUnavailable, match="TRUESTEP_CACHE"):
         cuda_build.cache_folder()
+
+
+def test_a_call_without_a_schedule_draws_one_from_its_inputs() -> None:
+    """All three orders occur among a few inputs, and equal inputs meet equal schedules."""
+    inputs = [np.full(4, float(k), np.float32) for k in range(24)]
+    drawn = [drawn_schedule([x]) for x in inputs]
+    assert {schedule.order for schedule in drawn} == set(ORDERS)
+    assert drawn == [drawn_schedule([x]) for x in inputs]
+    assert len({schedule.seed for schedule in drawn}) == len(inputs)

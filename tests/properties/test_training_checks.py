@@ -16,6 +16,7 @@ from truestep.properties.contracts import SLACK
 from truestep.properties.exploration import explore
 from truestep.properties.museum.training_kernels import TrainingBackend, correct
 from truestep.properties.plan import KINDS, Check, checks_of, run_check
+from truestep.properties.records import named
 from truestep.properties.reference_backend import Backend
 from truestep.properties.results import check_id
 from truestep.properties.training import lockstep

@@ -175,7 +175,13 @@ CURVATURE: dict[str, Row] = {
             (1.0, 5.0, -1.0),
             _AVERAGED,
         ),
-        "linear_in_gradients": Holds(),
+        "linear_in_gradients": Fails(
+            "pairs are made of gradients",
+            {"lr": 0.1, "period": 1},
+            (1.0, 2.0, 3.0),
+            (1.0, 5.0, -1.0),
+            {"t": 3},
+        ),
         "linear_in_lr_when_params_are_zero": Holds(),
         "state_independent_of_params": Fails(
             "parameters are averaged", {"lr": 0.1}, (1.0, 2.0), (1.0, 5.0)
@@ -228,9 +234,9 @@ CURVATURE: dict[str, Row] = {
         "equivariant_under_concatenation": Fails(
             "one model, accepted or not, serves all elements",
             {"mu0": 1.0},
-            (1.0, 2.0, 3.0),
-            (1.0, 5.0, -1.0),
-            inputs={"curvature": (1.0, 4.0, 9.0)},
+            (0.5, 1.3, -2.2),
+            (1.1, 4.2, -0.7),
+            inputs={"curvature": (0.7, 2.3, 5.1)},
         ),
         "linear_in_gradients": Fails("the cubic term bends the step", {"mu0": 1.0}, (0.0,), (2.0,)),
         "never_climbs": Holds(),

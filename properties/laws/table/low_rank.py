@@ -63,7 +63,12 @@ LOW_RANK: dict[str, Row] = {
         "equivariant_under_concatenation": _TOGETHER,
         "equivariant_under_permutation": _TOGETHER,
         "equivariant_under_permuted_axes": Holds(),
-        "equivariant_under_reflection": _TOGETHER,
+        "equivariant_under_reflection": Fails(
+            "rows are projected together",
+            _ONE,
+            ((0.0,) * 4,) * 3,
+            ((1.0, 2.0, -1.0, 3.0), (5.0, 3.0, 0.5, -2.0), (2.0, -4.0, 1.0, 1.0)),
+        ),
         "equivariant_under_rotation": Fails(
             "Adam's step is taken coordinate by coordinate", {"lr": 0.1}, P, G
         ),
