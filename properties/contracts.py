@@ -151,7 +151,8 @@ def membership(code: NDArray[Any], low: NDArray[Any], high: NDArray[Any], codes:
     x = code.astype(np.float64)
     inside = (x >= low) & (x <= high)
     judged = ~((low == 0) & (high == codes - 1))
-    due = np.where(inside, x, np.rint((low + high) / 2))
+    # In float64: the sum of two codes of eight or sixteen bits would lose its highest bit.
+    due = np.where(inside, x, np.rint((low.astype(np.float64) + high) / 2))
     return _verdict(x, due, np.zeros(x.shape), judged, 0.0)
 
 

@@ -39,6 +39,10 @@ def identify(
 Reading = TypeVar("Reading")
 
 
+# Readings that a message names: where a hyperparameter is fixed at 0, whole families agree.
+_MOST_NAMED = 4
+
+
 def first_that_agrees(
     readings: Callable[[int], Iterable[tuple[str, Reading]]], agrees: Callable[[Reading], bool]
 ) -> str:
@@ -46,7 +50,10 @@ def first_that_agrees(
     for distance in (1, 2):
         found = [words for words, reading in readings(distance) if agrees(reading)]
         if found:
-            return " or ".join(dict.fromkeys(found))
+            words = list(dict.fromkeys(found))
+            more = len(words) - _MOST_NAMED
+            named = " or ".join(words[:_MOST_NAMED])
+            return f"{named} or {more} other forms" if more > 0 else named
     return ""
 
 

@@ -35,14 +35,15 @@ def judgements(
 ) -> Iterator[tuple[str, Judgement]]:
     """Every observable of one slot's step, judged.
 
-    Not judged where an intermediate result left the range of the format, or where rounding may turn
-    a comparison on which a Python branch depends.
+    Not judged where an intermediate result left the range of the format, where rounding may turn a
+    comparison on which a Python branch depends, and where the reference refuses the input, as
+    decompositions refuse nan.
     """
     got = observables(rule, hyper, new.state, new.param)
     try:
         kernel = observed(rule, hyper, slot, arithmetic)
         oracle = observed(rule, hyper, slot, ORACLE, _OF_ORACLE)
-    except Undecided:
+    except (Undecided, np.linalg.LinAlgError):
         for name, x in got.items():
             yield name, not_judged(x.size)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 from truestep.fast.protocol import Capability, Group, Slot, Stepped
 from truestep.properties import quantized_state, sampling
 from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import format_named
-from truestep.properties.arithmetic.lift import lifted_hyper, lifted_state
+from truestep.properties.arithmetic.lift import lifted_hyper, lifted_state, state_of
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.cases.optimizer import (
     GroupCase,
@@ -80,7 +82,8 @@ def initial(rule: Rule, capability: Capability, group: GroupCase, slot: SlotCase
         past = dataclasses.replace(slot.grad, exponent=slot.grad.exponent + slot.past)
         g = values(gradient_at(past, -2 - i), travel)
         others = {name: values(x, travel) for name, x in _inputs(rule, past, -2 - i).items()}
-        with np.errstate(all="ignore"):
+        # A decomposition of nan does not exist: such a past is none.
+        with np.errstate(all="ignore"), suppress(np.linalg.LinAlgError):
             state, _ = rule.step(hyper, state, p, g, **others)
     stored = {
         field.name: stored_field(getattr(state, field.name), field.name, arithmetic, slot)
@@ -203,7 +206,7 @@ def lockstep(
         for group in case.groups
     ]
     for step in range(case.steps):
-        results = call(backend, capability, groups)
+        results = _called(rule, backend, capability, groups)
         judged = [
             found
             for i, group in enumerate(groups)
@@ -220,6 +223,35 @@ def lockstep(
             )
             for i, group in enumerate(groups)
         ]
+
+
+def _called(
+    rule: Rule, backend: Any, capability: Capability, groups: Sequence[Group]
+) -> list[list[Stepped]]:
+    """The backend's step; Undecided where both it and the reference refuse the input.
+
+    A decomposition of a matrix with nan in it does not exist, and raises in either.
+    """
+    try:
+        return call(backend, capability, groups)
+    except BackendRaised as raised:
+        if hasattr(rule, "observables") and any(
+            _refuses(rule, group.hyper, slot) for group in groups for slot in group.slots
+        ):
+            raise Undecided("the reference refuses this input too") from raised
+        raise
+
+
+def _refuses(rule: Rule, hyper: Any, slot: Slot) -> bool:
+    wide = {name: np.asarray(x).astype(np.float64) for name, x in slot.inputs.items()}
+    state = state_of(rule.State, slot.state, lambda x: np.asarray(x).astype(np.float64))
+    p, g = (np.asarray(x).astype(np.float64) for x in (slot.param, slot.grad))
+    try:
+        with np.errstate(all="ignore"):
+            rule.step(hyper, state, p, g, **wide)
+    except np.linalg.LinAlgError:
+        return True
+    return False
 
 
 def _after(new: Stepped, gradient: NDArray[Any], inputs: dict[str, NDArray[Any]]) -> Slot:

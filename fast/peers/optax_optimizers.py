@@ -1,7 +1,7 @@
 """optax's optimizers on the CPU: a fresh transformation for every step, given the state as it was.
 
-optax_rows.py says which, in which ways, and how they round. The counter is optax's own, an int32;
-where a transformation counts nothing, t + 1 comes from here.
+optax_rows.py and optax_contrib_rows.py say which; optax_row.py in which ways, and how they round.
+The counter is optax's own, an int32; where a transformation counts nothing, t + 1 comes from here.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from truestep.fast.peers.optax_rows import ROWS, WAYS, Row
+from truestep.fast.peers.optax_contrib_rows import CONTRIB_ROWS
+from truestep.fast.peers.optax_row import WAYS, Row
+from truestep.fast.peers.optax_rows import ROWS
 from truestep.fast.protocol import Array, Capability, Group, Slot, Stepped
 
 Tree = Any
+EVERY_ROW = (*ROWS, *CONTRIB_ROWS)
 
 # The last step that optax's int32 counter takes: from there on it stands still, as documented.
 REACH = 2**31 - 3
@@ -23,7 +26,7 @@ REACH = 2**31 - 3
 
 def capabilities() -> tuple[Capability, ...]:
     """Every row in every way that it is run."""
-    return tuple(_capability(row, way) for row in ROWS for way in row.ways)
+    return tuple(_capability(row, way) for row in EVERY_ROW for way in row.ways)
 
 
 def _capability(row: Row, way: str) -> Capability:
@@ -47,7 +50,9 @@ class Optimizers:
 
     def __init__(self, jax: Any, optax: Any) -> None:
         self._jax, self._optax = jax, optax
-        self._rows = {(row.rule, row.prefix + way): (row, way) for row in ROWS for way in row.ways}
+        self._rows = {
+            (row.rule, row.prefix + way): (row, way) for row in EVERY_ROW for way in row.ways
+        }
 
     def step(self, capability: Capability, groups: Sequence[Group]) -> list[list[Stepped]]:
         """One update of every tensor; those of a group that count together are one tree."""
@@ -209,9 +214,9 @@ def _turned(name: str) -> tuple[Callable[[Array], Array], str]:
 def _arguments(row: Row, hyper: Any) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for theirs, ours in row.numbers.items():
-        if isinstance(ours, tuple):
-            out[theirs] = tuple(getattr(hyper, name) for name in ours)
-        else:
+        if isinstance(ours, str):
             number = getattr(hyper, ours)
             out[theirs] = None if theirs in row.optional and number == 0 else number
+        else:
+            out[theirs] = tuple(getattr(hyper, name) for name in ours)
     return out

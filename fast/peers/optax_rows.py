@@ -1,118 +1,19 @@
-"""The table of optax's optimizers: which reference rule each computes, in which form, how rounded.
-
-Ways to the same numbers:
-
-eager: the constructor is given Python numbers, and update runs operation by operation.
-scheduled: the learning rate is a schedule, here a constant one, evaluated at every step.
-injected: optax.inject_hyperparams; every number is a float32 array that lives in the state.
-jit: as eager, but update and apply_updates are one function compiled by jax.jit.
-
-Arithmetic: 1 - decay and other sums of hyperparameters are Python doubles, unless injected; powers
-of the step count are float32 with a float32 base; XLA flushes subnormal numbers on the CPU too, and
-computes 1 / sqrt within two ulps where optax calls rsqrt.
-
-optax has no maximize and, for most rules, no decay of its own: scale(-1.0) goes ahead of everything
-where the objective is to grow, and add_decayed_weights ahead of the constructor where `coupled`.
-"""
+"""The table of optax's own optimizers: which reference rule each computes, and in which form."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from truestep.fast.peers.optax_row import ADAM, BETAS, DECAY, EVERY_WAY, MOMENTS, RSQRT, Row
 
-from truestep.fast.protocol import Slot
-
-WAYS = {"eager": "smoke", "injected": "standard", "scheduled": "standard", "jit": "deep"}
-EVERY_WAY = tuple(WAYS)
-ARITHMETIC = {
-    "eager": "xla_eager_float32",
-    "injected": "xla_float32",
-    "jit": "xla_eager_float32",
-    "scheduled": "xla_eager_float32",
-}
-RSQRT = dict.fromkeys(WAYS, "xla_rsqrt_float32")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One of optax's constructors as an implementation of a reference rule.
-
-    constructor: its name in optax. state: the reference's fields and optax's names; a sign before
-    the name where optax keeps the opposite ("-") or the transpose ("^"). numbers: optax's
-    arguments, besides learning_rate, and the fields of Hyper that they are given, or a tuple of
-    them. optional: arguments that are None where the number is 0. options: arguments that do not
-    vary. made: makes the arguments that take more, of (optax, hyper, slots). coupled:
-    add_decayed_weights comes first. started: names of counters, with what they hold before the
-    first step. apart: one call for each tensor, as where state is shared by all tensors. ways:
-    those of WAYS it is run in. prefix: of the variants' names, where a rule has several rows.
-    level: the least at which the row is run; the rules that most users are on join first.
-    arithmetic: by way. dialect, fixed, single, shapes: as in Capability.
-    """
-
-    rule: str
-    constructor: str
-    state: Mapping[str, str] = field(default_factory=dict)
-    numbers: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
-    optional: tuple[str, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
-    made: Callable[[Any, Any, Sequence[Slot]], Mapping[str, Any]] | None = None
-    dialect: Mapping[str, str] = field(default_factory=dict)
-    fixed: Mapping[str, Any] = field(default_factory=dict)
-    coupled: bool = False
-    started: Mapping[str, int] = field(default_factory=lambda: {"count": 0})
-    apart: bool = False
-    single: bool = False
-    shapes: str = "any"
-    ways: tuple[str, ...] = ("eager", "jit")
-    prefix: str = ""
-    level: str = "smoke"
-    arithmetic: Mapping[str, str] = field(default_factory=lambda: ARITHMETIC)
-
-
-FACTORED = {"r": "v_row", "c": "v_col", "v": "v"}
-SLICES = {"m": "nu", "mu": "mu"}
-
-
-def _adam_within(optax: Any, hyper: Any, slots: Sequence[Slot]) -> dict[str, Any]:
-    return {"base_optimizer": optax.scale_by_adam(hyper.beta1, hyper.beta2, hyper.eps)}
-
-
-def _given_estimate(optax: Any, hyper: Any, slots: Sequence[Slot]) -> dict[str, Any]:
-    """In the place of an estimator of the Hessian's diagonal, one that returns what is given."""
-    import jax.numpy
-
-    estimates = [jax.numpy.asarray(slot.inputs["estimate"]) for slot in slots]
-    return {
-        "hessian_diagonal_fn": optax.GradientTransformation(
-            lambda params: optax.EmptyState(), lambda grads, state, params=None: (estimates, state)
-        )
-    }
-
-
-MOMENTS = {"m": "mu", "v": "nu"}
-BETAS = {"b1": "beta1", "b2": "beta2"}
-ADAM = {**BETAS, "eps": "eps"}
 ADAM_INSIDE = {**BETAS, "eps_root": "eps"}
-DECAY = {"weight_decay": "weight_decay"}
-MUON = {"beta": "momentum", "eps": "eps", "nesterov": "nesterov", **DECAY}
-SCHEDULE_FREE = {"z": "z", "weight_sum": "weight_sum", "lr_max": "max_lr"}
-PRODIGY = {
-    "m": "exp_avg",
-    "v": "exp_avg_sq",
-    "s": "grad_sum",
-    "p0": "params0",
-    "r": "numerator_weighted",
-    "d": "estim_lr",
-    "d_max": "estim_lr",
-}
-DISTANCE = {
-    "betas": ("beta1", "beta2"),
+FACTORED = {"r": "v_row", "c": "v_col", "v": "v"}
+RMSPROP = {
+    "decay": "alpha",
     "eps": "eps",
-    "estim_lr0": "d0",
-    "estim_lr_coef": "d_coef",
-    **DECAY,
+    "initial_scale": "initial_v",
+    "centered": "centered",
+    "momentum": "momentum",
 }
+SLICES = {"m": "nu", "mu": "mu"}
 
 ROWS: tuple[Row, ...] = (
     Row(
@@ -167,6 +68,7 @@ ROWS: tuple[Row, ...] = (
         fixed={"lr_decay": 0.0},
         coupled=True,
         arithmetic=RSQRT,
+        level="standard",
     ),
     Row("adam", "adam", MOMENTS, numbers=ADAM, coupled=True, ways=EVERY_WAY),
     Row(
@@ -186,6 +88,7 @@ ROWS: tuple[Row, ...] = (
         {"m": "mu", "u": "nu"},
         numbers=ADAM,
         coupled=True,
+        level="standard",
     ),
     Row(
         "adamax",
@@ -215,21 +118,13 @@ ROWS: tuple[Row, ...] = (
         level="standard",
     ),
     Row(
-        "ademamix",
-        "contrib.ademamix",
-        {"m1": "m1", "m2": "m2", "v": "nu"},
-        numbers={**ADAM, "b3": "beta3", "alpha": "alpha", **DECAY},
-        fixed={"alpha_warmup": 0, "beta3_warmup": 0},
-        started={"count": 0, "count_m2": 0},
-        level="standard",
-    ),
-    Row(
         "amsgrad",
         "amsgrad",
         {**MOMENTS, "v_max": "nu_max"},
         numbers=ADAM,
         dialect={"bias_correction": "both", "maximum": "debiased"},
         coupled=True,
+        level="standard",
     ),
     Row(
         "amsgrad",
@@ -240,17 +135,6 @@ ROWS: tuple[Row, ...] = (
         dialect={"eps_placement": "inside"},
         coupled=True,
         prefix="paper_",
-        level="standard",
-    ),
-    Row(
-        "galore",
-        "contrib.galore",
-        {"left": "projector", "right": "^projector", **MOMENTS},
-        numbers={"rank": "rank", "update_proj_gap": "update_gap", "scale": "scale", **DECAY},
-        made=_adam_within,
-        dialect={"decay": "before", "side": "larger"},
-        ways=("eager",),
-        shapes="matrices",
         level="standard",
     ),
     Row(
@@ -282,83 +166,6 @@ ROWS: tuple[Row, ...] = (
         ways=EVERY_WAY,
     ),
     Row(
-        "muon",
-        "contrib.muon",
-        {"b": "mu"},
-        numbers={**MUON, "ns_coeffs": ("ns_a", "ns_b", "ns_c"), "ns_steps": "ns_steps"},
-        dialect={"decay": "in_step", "momentum_form": "debiased", "scale": "wide"},
-        ways=("eager",),
-        shapes="matrices",
-        level="standard",
-    ),
-    Row(
-        "muon",
-        "contrib.muon",
-        {"b": "mu"},
-        numbers={**MUON, "consistent_rms": "rms"},
-        options={"adaptive": True, "ns_coeffs": "dion"},
-        dialect={
-            "coefficients": "quintic",
-            "magnitude": "dual_norm",
-            "decay": "in_step",
-            "momentum_form": "debiased",
-            "scale": "rms",
-        },
-        fixed={"ns_steps": 5},
-        ways=("eager",),
-        shapes="matrices",
-        prefix="dion_",
-        level="standard",
-    ),
-    Row(
-        "muon",
-        "contrib.muon",
-        {"b": "mu"},
-        numbers={**MUON, "ns_coeffs": ("ns_a", "ns_b", "ns_c"), "ns_steps": "ns_steps"},
-        options={"preconditioning": "aol"},
-        dialect={"decay": "in_step", "momentum_form": "debiased", "norm": "aol", "scale": "wide"},
-        fixed={"eps": 1e-8},
-        ways=("eager",),
-        shapes="matrices",
-        prefix="aol_",
-        level="deep",
-    ),
-    Row(
-        "muon",
-        "contrib.muon",
-        {"b": "mu"},
-        numbers={**MUON, "ns_coeffs": ("ns_a", "ns_b", "ns_c"), "ns_steps": "ns_steps"},
-        options={"preconditioning": "schatten"},
-        dialect={
-            "decay": "in_step",
-            "momentum_form": "debiased",
-            "norm": "schatten",
-            "scale": "wide",
-        },
-        fixed={"eps": 1e-8},
-        ways=("eager",),
-        shapes="matrices",
-        prefix="schatten_",
-        level="deep",
-    ),
-    Row(
-        "muon",
-        "contrib.muon",
-        {"b": "mu"},
-        numbers={**MUON, "ns_coeffs": ("ns_a", "ns_b", "ns_c"), "ns_steps": "ns_steps"},
-        options={"preconditioning": "spectral"},
-        dialect={
-            "decay": "in_step",
-            "momentum_form": "debiased",
-            "norm": "spectral",
-            "scale": "wide",
-        },
-        ways=("eager",),
-        shapes="matrices",
-        prefix="spectral_",
-        level="deep",
-    ),
-    Row(
         "nadam",
         "nadam",
         MOMENTS,
@@ -388,58 +195,19 @@ ROWS: tuple[Row, ...] = (
         coupled=True,
     ),
     Row(
-        "prodigy",
-        "contrib.prodigy",
-        PRODIGY,
-        numbers=DISTANCE,
-        dialect={
-            "bias_correction": "rate",
-            "eps_scale": "new",
-            "guard": "none",
-            "weights": "over_d0",
-        },
-        shapes="nonempty",
-        single=True,
-        apart=True,
-        level="standard",
-    ),
-    Row(
-        "prodigy",
-        "contrib.prodigy",
-        PRODIGY,
-        numbers=DISTANCE,
-        options={"safeguard_warmup": True},
-        dialect={
-            "bias_correction": "rate",
-            "eps_scale": "new",
-            "guard": "none",
-            "weights": "safeguard",
-        },
-        shapes="nonempty",
-        single=True,
-        apart=True,
-        prefix="safeguard_",
-        level="standard",
-    ),
-    Row(
         "radam",
         "radam",
         MOMENTS,
         numbers=ADAM,
         dialect={"threshold": "from_5"},
         coupled=True,
+        level="standard",
     ),
     Row(
         "rmsprop",
         "rmsprop",
         {"v": "nu", "mean": "mu", "b": "-trace"},
-        numbers={
-            "decay": "alpha",
-            "eps": "eps",
-            "initial_scale": "initial_v",
-            "centered": "centered",
-            "momentum": "momentum",
-        },
+        numbers=RMSPROP,
         optional=("momentum",),
         dialect={"eps_placement": "inside", "momentum_form": "lr_inside"},
         coupled=True,
@@ -449,55 +217,12 @@ ROWS: tuple[Row, ...] = (
         "rmsprop",
         "rmsprop",
         {"v": "nu", "mean": "mu", "b": "-trace"},
-        numbers={
-            "decay": "alpha",
-            "eps": "eps",
-            "initial_scale": "initial_v",
-            "centered": "centered",
-            "momentum": "momentum",
-        },
+        numbers=RMSPROP,
         optional=("momentum",),
         options={"bias_correction": True, "eps_in_sqrt": False},
         dialect={"bias_correction": "both", "momentum_form": "lr_inside"},
         coupled=True,
         prefix="corrected_",
-        level="standard",
-    ),
-    Row(
-        "schedule_free_adamw",
-        "contrib.schedule_free_adamw",
-        {**SCHEDULE_FREE, "v": "nu"},
-        numbers={**ADAM, "weight_lr_power": "weight_lr_power", **DECAY},
-        dialect={"bias_correction": "moment", "form": "through_x"},
-        fixed={"r": 0.0, "warmup_steps": 0},
-        started={"count": 0, "step_count": 1},
-        apart=True,
-    ),
-    Row(
-        "schedule_free_sgd",
-        "contrib.schedule_free_sgd",
-        SCHEDULE_FREE,
-        numbers={"b1": "beta", "weight_lr_power": "weight_lr_power", **DECAY},
-        dialect={"form": "through_x"},
-        fixed={"r": 0.0, "warmup_steps": 0},
-        started={"step_count": 1},
-        apart=True,
-    ),
-    Row(
-        "schedule_free_sgd",
-        "contrib.schedule_free_sgd",
-        SCHEDULE_FREE,
-        numbers={
-            "b1": "beta",
-            "warmup_steps": "warmup_steps",
-            "weight_lr_power": "weight_lr_power",
-            **DECAY,
-        },
-        dialect={"form": "through_x"},
-        fixed={"r": 0.0, "warmup_steps": 4},
-        started={"count": 0, "step_count": 1},
-        apart=True,
-        prefix="warmup_",
         level="standard",
     ),
     Row(
@@ -543,20 +268,5 @@ ROWS: tuple[Row, ...] = (
         prefix="average_",
         level="standard",
         arithmetic=RSQRT,
-    ),
-    Row(
-        "sophia",
-        "contrib.sophia",
-        {"m": "mu", "h": "nu"},
-        numbers={
-            **ADAM,
-            "gamma": "gamma",
-            "clip_threshold": "limit",
-            "update_interval": "period",
-            **DECAY,
-        },
-        made=_given_estimate,
-        dialect={"bias_correction": "first", "decay": "in_step", "refresh": "after"},
-        level="standard",
     ),
 )

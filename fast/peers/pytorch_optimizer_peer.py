@@ -33,6 +33,10 @@ PATHS: dict[str, dict[str, bool]] = {
 }
 
 
+# Arguments that hold several hyperparameters.
+TUPLES = ("betas", "ns_coeffs")
+
+
 class Backend:
     """pytorch_optimizer, rebuilt from the given state for every step."""
 
@@ -110,8 +114,8 @@ def _arguments(torch: Any, row: Row, options: Mapping[str, Any], hyper: Any) -> 
     out = {"lr": float(hyper.lr), "maximize": hyper.maximize, **options}
     for ours, theirs in row.numbers.items():
         value = getattr(hyper, ours)
-        if theirs == "betas":
-            out["betas"] = (*out.get("betas", ()), float(value))
+        if theirs in TUPLES:
+            out[theirs] = (*out.get(theirs, ()), float(value))
         else:
             out[theirs] = value
     if "momentum_dtype" in out:
@@ -135,10 +139,8 @@ def _stepped(
     slots: Sequence[Slot],
 ) -> list[Stepped]:
     params = [torch.nn.Parameter(to_tensor(torch, slot.param)) for slot in slots]
-    optimizer = optimizer_class(
-        _model(torch, row, params) if row.module else params,
-        **_arguments(torch, row, options, hyper),
-    )
+    subject = _model(torch, row, params) if row.module else [{"params": params, **row.group}]
+    optimizer = optimizer_class(subject, **_arguments(torch, row, options, hyper))
     groups = optimizer.param_groups if row.module else optimizer.param_groups * len(params)
     for group, param, slot in zip(groups, params, slots, strict=True):
         param.grad = to_tensor(torch, slot.grad)

@@ -23,12 +23,13 @@ class Row:
 
     state: the reference's fields and the library's names of tensors. numbers: the reference's
     hyperparameters and the library's arguments, besides lr and maximize; several that share an
-    argument ("betas") form a tuple. options: other constructor arguments. scalars: the reference's
-    fields and names of numbers in the parameter group. squeezed: axes of size 1 that the library
-    leaves out. bridge: what carries the rest of the state across, by its name in
-    pytorch_optimizer_states.py. first: the library's number of the first step, less one. module:
-    name of the parameter of a model, for optimizers that are built of one. fused: whether the step
-    is made inside backward(). estimate: whether step() takes estimates of the Hessian's diagonal.
+    argument ("betas") form a tuple. options: other constructor arguments. group: entries of the
+    parameter group. scalars: the reference's fields and names of numbers in the parameter group.
+    squeezed: axes of size 1 that the library leaves out. bridge: what carries the rest of the state
+    across, by its name in pytorch_optimizer_states.py. first: the library's number of the first
+    step, less one. module: name of the parameter of a model, for optimizers that are built of one.
+    fused: whether the step is made inside backward(). estimate: whether step() takes estimates of
+    the Hessian's diagonal.
     """
 
     rule: str
@@ -43,6 +44,7 @@ class Row:
     scalars: Mapping[str, str] = field(default_factory=dict)
     squeezed: Mapping[str, int] = field(default_factory=dict)
     bridge: str = ""
+    group: Mapping[str, Any] = field(default_factory=dict)
     first: int = 0
     module: str = ""
     fused: bool = False
@@ -127,6 +129,25 @@ _LOMO = Row(
     paths=("fused",),
     module="weight",
     fused=True,
+)
+_MUON = Row(
+    "muon",
+    "Muon",
+    {"b": "momentum_buffer"},
+    {
+        "momentum": "momentum",
+        "nesterov": "nesterov",
+        "ns_a": "ns_coeffs",
+        "ns_b": "ns_coeffs",
+        "ns_c": "ns_coeffs",
+        "ns_steps": "ns_steps",
+        **DECAY,
+    },
+    dialect={"momentum_form": "ema", "norm_guard": "floor", "scale": "tall"},
+    fixed={"eps": 1e-7, "rms": 0.2},
+    group={"use_muon": True},
+    shapes="matrices",
+    arithmetic="bfloat16_newton_schulz",
 )
 _PRODIGY = Row(
     "prodigy",
@@ -358,6 +379,13 @@ ROWS: tuple[Row, ...] = (
         numbers={"clip_value": "clip_grad_value"},
         prefix="value_",
         dialect={"clip": "value", "overflow": "skip"},
+    ),
+    _MUON,
+    replace(
+        _MUON,
+        prefix="adjusted_",
+        dialect={**_MUON.dialect, "scale": "rms"},
+        options={"use_adjusted_lr": True},
     ),
     Row(
         "nesterov",

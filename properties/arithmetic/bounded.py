@@ -50,10 +50,22 @@ class Bounded(np.lib.mixins.NDArrayOperatorsMixin):
 
     host: a scalar that the host computes (a hyperparameter or a function of the counter) in its own
     format; meeting an array, it is rounded to the array's format. nonnegative: no faithful kernel
-    can give a negative value, whatever e says (a sum of squares).
+    can give a negative value, whatever e says (a sum of squares). given: the elements are inputs,
+    not results.
     """
 
-    __slots__ = ("arithmetic", "e", "format", "host", "links", "mass", "nonnegative", "reach", "v")
+    __slots__ = (
+        "arithmetic",
+        "e",
+        "format",
+        "given",
+        "host",
+        "links",
+        "mass",
+        "nonnegative",
+        "reach",
+        "v",
+    )
     __array_priority__ = 1000
 
     def __init__(
@@ -68,6 +80,7 @@ class Bounded(np.lib.mixins.NDArrayOperatorsMixin):
         links: int = 0,
         nonnegative: bool = False,
         host: bool = False,
+        given: bool = False,
     ) -> None:
         self.v = v
         self.e = e
@@ -78,6 +91,7 @@ class Bounded(np.lib.mixins.NDArrayOperatorsMixin):
         self.links = links
         self.nonnegative = nonnegative
         self.host = host
+        self.given = given
 
     @classmethod
     def exact(cls, x: Any, arithmetic: Arithmetic) -> Bounded:
@@ -86,7 +100,8 @@ class Bounded(np.lib.mixins.NDArrayOperatorsMixin):
         e = np.zeros_like(v)
         if arithmetic.subnormals == "flushed":
             e = np.where(np.abs(v) < arithmetic.format.least_normal, np.abs(v), e)
-        return cls(v, e, arithmetic, arithmetic.format, nonnegative=bool(np.all(v >= 0)))
+        nonnegative = bool(np.all(v >= 0))
+        return cls(v, e, arithmetic, arithmetic.format, nonnegative=nonnegative, given=True)
 
     @classmethod
     def hyper(cls, x: float, arithmetic: Arithmetic, format: Format | None = None) -> Bounded:

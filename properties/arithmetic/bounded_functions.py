@@ -27,6 +27,7 @@ def structural(a: Bounded, move: Callable[[Any], Any]) -> Bounded:
         links=a.links,
         nonnegative=a.nonnegative,
         host=a.host,
+        given=a.given,
     )
 
 

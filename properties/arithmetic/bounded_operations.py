@@ -226,7 +226,7 @@ def divide(a: Bounded, b: Bounded) -> Bounded:
 
 def negative(a: Bounded) -> Bounded:
     """-a, exact."""
-    return _with(a, -a.v, a.e, mass=a.mass, reach=a.reach, links=a.links)
+    return _with(a, -a.v, a.e, mass=a.mass, reach=a.reach, links=a.links, given=a.given)
 
 
 def positive(a: Bounded) -> Bounded:
@@ -236,7 +236,8 @@ def positive(a: Bounded) -> Bounded:
 
 def absolute(a: Bounded) -> Bounded:
     """|a|, exact."""
-    return _with(a, np.abs(a.v), a.e, mass=a.mass, reach=a.reach, links=a.links, nonnegative=True)
+    chain = {"mass": a.mass, "reach": a.reach, "links": a.links, "given": a.given}
+    return _with(a, np.abs(a.v), a.e, nonnegative=True, **chain)
 
 
 def square(a: Bounded) -> Bounded:
@@ -340,8 +341,10 @@ def _extremum(choose: Callable[[Any, Any], Any]) -> Callable[[Bounded, Bounded],
         low, high = choose(a.v - a.e, b.v - b.e), choose(a.v + a.e, b.v + b.e)
         e = np.maximum(high - v, v - low)
         same = (np.isinf(v)) & (_certainly_infinite(a) | _certainly_infinite(b))
+        perhaps_nan = _perhaps_nan(a) | _perhaps_nan(b)
+        e = np.where(np.isfinite(v) & perhaps_nan, np.inf, e)
         either = choose is np.maximum and (a.nonnegative or b.nonnegative)
-        return finish(
+        result = finish(
             a,
             v,
             np.where(same, 0.0, e),
@@ -349,6 +352,8 @@ def _extremum(choose: Callable[[Any, Any], Any]) -> Callable[[Bounded, Bounded],
             host=a.host and b.host,
             definite=lambda: same | certainly_nan(a, b),
         )
+        result.given = not np.any(perhaps_nan)
+        return result
 
     return operation
 
@@ -358,7 +363,13 @@ def sign(a: Bounded) -> Bounded:
     v = np.sign(a.v)
     low, high = np.sign(a.v - a.e), np.sign(a.v + a.e)
     e = np.where(np.isinf(a.v) & (a.e == 0), 0.0, np.maximum(high - v, v - low))
+    e = np.where(_perhaps_nan(a), np.inf, e)
     return finish(a, v, e, host=a.host, definite=lambda: certainly_nan(a))
+
+
+def _perhaps_nan(a: Bounded) -> Any:
+    """Infinities that were computed: in another order inf - inf may have made a nan of them."""
+    return np.asarray(False) if a.given or a.nonnegative else np.isinf(a.v)
 
 
 def _comparison(

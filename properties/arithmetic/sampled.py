@@ -52,18 +52,21 @@ class Replicates:
         if not finite and all(np.all(np.isfinite(a)) for a in operands):
             self.overflows.append(name)
 
-    def rounded(self, x: Float, format: Format, ulps: float = 0.5) -> Float:
+    def rounded(self, x: Float, format: Format, ulps: float = 0.5, exact: Any = None) -> Float:
         """x with an error of up to so many ulps in all rows but the first, unless it is exact.
 
-        Exact is a number of the format on which all rows agree. Replicates keep what a format would
-        round away: the error of a rounding is uniform, not the one that this very number makes.
+        Exact is a number of the format on which all rows agree, where the mask exact, if given,
+        allows it. Replicates keep what a format would round away: the error of a rounding is
+        uniform, not the one that this very number makes.
         """
         x = np.asarray(x, dtype=np.float64)
         # Float64 cannot show what lies between its numbers: short significands are taken for exact.
         narrow = format if format.precision < FLOAT64.precision else FLOAT32
-        exact = narrow.represents(x[0]) & np.all(x == x[:1], axis=0)
+        kept = narrow.represents(x[0]) & np.all(x == x[:1], axis=0)
+        if exact is not None:
+            kept &= exact
         out = x.copy()
-        out[1:] = np.where(exact, x[1:], self._strayed(x[1:], format, ulps))
+        out[1:] = np.where(kept, x[1:], self._strayed(x[1:], format, ulps))
         return out
 
     def _strayed(self, x: Float, format: Format, ulps: float) -> Float:

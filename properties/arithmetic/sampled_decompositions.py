@@ -3,8 +3,9 @@
 Every LAPACK routine here is backward stable: what it returns is exact for A + E with |E|_2 at most
 p(n) u |A|_2 (N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., Theorems 9.3,
 10.3 and 19.4; LAPACK Users' Guide, 3rd ed., sections 4.7 to 4.9). E is drawn with independent
-normal elements of size u |A|_2, which makes |E|_2 about sqrt(n) u |A|_2. Signs of singular vectors
-and eigenvectors, which no algorithm promises, are turned to those of the value.
+normal elements of size u |A|_2, which makes |E|_2 about sqrt(n) u |A|_2. Computed vectors are
+orthonormal to p(n) u only (ibid.): they are moved by as much. Signs of singular vectors and
+eigenvectors, which no algorithm promises, are turned to those of the value.
 """
 
 from __future__ import annotations
@@ -32,6 +33,11 @@ def _rows(a: Sampled, x: Any) -> Sampled:
     return sampled.Sampled(a.world.rounded(x, a.format), a.world, a.format)
 
 
+def _vectors(a: Sampled, x: Any) -> Sampled:
+    """Orthonormal vectors as they are computed."""
+    return _rows(a, x + a.format.u * a.world.normal(x.shape[1:]))
+
+
 def _finite(a: Sampled) -> None:
     """numpy.linalg raises on nan and inf; so do we, for all rows at once."""
     if not np.all(np.isfinite(a.x)):
@@ -48,7 +54,7 @@ def eigh(_: Sampled, a: Sampled) -> tuple[Sampled, Sampled]:
     """Eigenvalues, ascending, and eigenvectors of a symmetric matrix."""
     _finite(a)
     values, vectors = np.linalg.eigh(_perturbed(a, symmetric=True))
-    return _rows(a, values), _rows(a, _turned(vectors, axis=1))
+    return _rows(a, values), _vectors(a, _turned(vectors, axis=1))
 
 
 def svd(_: Sampled, a: Sampled, full_matrices: bool = True, compute_uv: bool = True) -> Any:
@@ -60,14 +66,14 @@ def svd(_: Sampled, a: Sampled, full_matrices: bool = True, compute_uv: bool = T
     if not compute_uv:
         return _rows(a, s)
     signs = np.where(np.sum(u * u[:1], axis=1, keepdims=True) < 0, -1.0, 1.0)
-    return _rows(a, u * signs), _rows(a, s), _rows(a, vt * signs.transpose(0, 2, 1))
+    return _vectors(a, u * signs), _rows(a, s), _vectors(a, vt * signs.transpose(0, 2, 1))
 
 
 def qr(_: Sampled, a: Sampled) -> tuple[Sampled, Sampled]:
     """The thin QR factorization, with the signs of Householder's reflections."""
     _finite(a)
     q, r = np.linalg.qr(_perturbed(a))
-    return _rows(a, q), _rows(a, r)
+    return _vectors(a, q), _rows(a, r)
 
 
 def inv(_: Sampled, a: Sampled) -> Sampled:

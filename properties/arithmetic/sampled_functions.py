@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 _PANEL = 256
 # A longer sum is split into this many parts, whose additions are rounded one by one.
 _PARTS = 4
+# Integers whose sums and products every format represents.
+_SMALL = 256
 
 
 def aligned(operands: Sequence[Sampled]) -> list[Any]:
@@ -52,12 +55,14 @@ def applied(ufunc: np.ufunc, operands: Sequence[Sampled]) -> Sampled:
     rows = aligned(operands)
     x = ufunc(*_away_from_zero(ufunc, rows))
     if ufunc in ULPS and x.dtype != bool:
-        x = world.rounded(x, format, ULPS[ufunc](world.arithmetic))
+        x = world.rounded(x, format, ULPS[ufunc](world.arithmetic), _in_any_order(ufunc, rows, x))
         # Division by zero is no overflow: the definition itself gives inf or nan.
         if ufunc not in (np.divide, np.power) or np.all(rows[ufunc is np.divide] != 0):
             world.watch(ufunc.__name__, x, rows)
     if ufunc in COMPARISONS:
         x = _opened(x, *rows)
+    elif ufunc is np.square or (ufunc is np.multiply and np.array_equal(rows[0], rows[-1])):
+        x = _long_tailed(x, rows[0])
     return sampled.Sampled(x, world, format, host=host)
 
 
@@ -79,6 +84,37 @@ def _opened(outcome: Any, left: Any, right: Any) -> Any:
     return out
 
 
+def _in_any_order(ufunc: np.ufunc, rows: list[Any], x: Any) -> Any:
+    """Where a result that happens to be exact is so in every order of evaluation.
+
+    x + 0, 0 x, 2^k x, x / 2^k and small integers are; but b m + (1 - b) g may be evaluated as
+    m + (1 - b) (g - m), which rounds where the other does not.
+    """
+    if ufunc not in (np.add, np.subtract, np.multiply, np.square, np.divide):
+        return None
+    values = np.broadcast_arrays(*(row[0] for row in (*rows, x)))
+    whole = reduce(np.logical_and, [(np.abs(v) <= _SMALL) & (v == np.rint(v)) for v in values])
+    if ufunc in (np.add, np.subtract):
+        return whole | (values[0] == 0) | (values[1] == 0)
+    simple = [np.isin(np.abs(np.frexp(v)[0]), (0.0, 0.5)) for v in values[:-1]]
+    return whole | (simple[1] if ufunc is np.divide else reduce(np.logical_or, simple))
+
+
+def _long_tailed(squares: Any, x: Any) -> Any:
+    """Squares of x with replicates farther apart where x is hardly more than rounding.
+
+    The square of a normal error is not normal: where the normal law allows t sqrt(3) of its root
+    mean square, it reaches t^2.
+    """
+    close = within_reach_of_zero(x)
+    if not np.any(close):
+        return squares
+    t = float(stats.t.isf(sampled.FALSE_ALARM / 2, len(x) - 1))
+    out = squares.copy()
+    out[1:] = np.where(close, squares[1:] * (t / np.sqrt(3)), squares[1:])
+    return out
+
+
 def within_reach_of_zero(x: Any) -> Any:
     """Elements whose replicates' spread reaches zero with probability FALSE_ALARM."""
     strayed = x[1:] - x[0]
@@ -89,7 +125,10 @@ def within_reach_of_zero(x: Any) -> Any:
 
 
 def _away_from_zero(ufunc: np.ufunc, rows: list[Any]) -> list[Any]:
-    """The operands; where a pole lies within reach, replicates become nan: nothing is certain."""
+    """The operands; where a pole lies within reach nothing is certain, and half the rows are nan.
+
+    Not all of them, or it would be a nan that is due.
+    """
     if ufunc is np.divide:
         at = 1
     elif ufunc is np.log or (ufunc is np.power and np.any(rows[1][0] < 0)):
@@ -99,7 +138,7 @@ def _away_from_zero(ufunc: np.ufunc, rows: list[Any]) -> list[Any]:
     close = within_reach_of_zero(rows[at])
     if np.any(close):
         moved = np.array(rows[at])
-        moved[1:] = np.where(close, np.nan, moved[1:])
+        moved[1::2] = np.where(close, np.nan, moved[1::2])
         rows = [moved if i == at else x for i, x in enumerate(rows)]
     return rows
 

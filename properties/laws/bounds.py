@@ -13,6 +13,7 @@ from scipy import stats
 from truestep.fast.protocol import Capability, Slot
 from truestep.properties import quantized_state, sampling
 from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.lift import converted, lifted_hyper, state_of
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.sampled import Replicates, Sampled
@@ -98,6 +99,8 @@ def _sampled(
     outputs = _path(
         name, converted(hyper, lifted), slot, gradients, lambda x: Sampled.exact(x, world)
     )
+    if world.overflows:
+        raise Undecided(f"{world.overflows[0]} left the range of the format")
     rows = []
     for i in range(count + 1):
         values = {k: x.x[i] if isinstance(x, Sampled) else x for k, x in outputs.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from truestep.properties.museum import FAULTS
+from truestep.properties.museum.cast_faults import CastBackend
 from truestep.properties.museum.fault import MuseumBackend
 from truestep.properties.museum.kernels import KERNELS
 from truestep.properties.museum.quantizer_faults import QuantizerBackend
@@ -10,7 +11,10 @@ from truestep.properties.museum.schedule_faults import ScheduleBackend
 from truestep.properties.museum.training_kernels import TrainingBackend
 
 
-def __getattr__(name: str) -> MuseumBackend | QuantizerBackend | ScheduleBackend | TrainingBackend:
+Backend = CastBackend | MuseumBackend | QuantizerBackend | ScheduleBackend | TrainingBackend
+
+
+def __getattr__(name: str) -> Backend:
     if name in FAULTS:
         return FAULTS[name].backend()
     if name in KERNELS:

@@ -224,7 +224,7 @@ PRECISION = {
         "the update rounded to bfloat16 before it is applied",
         "updates computed in the gradients' format",
         check="update_alone",
-        lines={"update": lambda x: _each_bfloat16(x.m_hat / x.denominator)},
+        lines={"update": lambda x: each_bfloat16(x.m_hat / x.denominator)},
     ),
 }
 
@@ -276,7 +276,8 @@ def _ahead(x: Any) -> Any:
     return x.t + (np.arange(x.g.size) >= 64).reshape(x.g.shape)
 
 
-def _each_bfloat16(x: Any) -> Any:
+def each_bfloat16(x: Any) -> Any:
+    """Every element rounded to bfloat16."""
     return np.vectorize(bfloat16, otypes=[np.float32])(x) if x.size else x
 
 

@@ -110,7 +110,7 @@ ML_LBFGS: Kernel = {
 
 def backtracked(x: Any) -> Any:
     """The first of lr, shrink lr, ... with sufficient decrease; the last one tried if none has."""
-    a = np.float32(x.h.lr)
+    a = x.h.lr
     for _ in range(x.h.max_evaluations - 1):
         if x.f(x.p + (a * x.d).reshape(x.p.shape))[0] <= x.value + x.h.c1 * a * x.slope:
             break
@@ -134,7 +134,7 @@ LBFGS: Kernel = {
     "d": lambda x: -two_loop(x),
     "slope": lambda x: x.g @ x.d,
     "stalled": lambda x: bool(x.slope > -x.h.tolerance_change),
-    "a": lambda x: np.float32(0) if x.stalled else backtracked(x),
+    "a": lambda x: 0.0 if x.stalled else backtracked(x),
     "moved": lambda x: np.zeros_like(x.g) if x.stalled else x.a * x.d,
     "new_p": lambda x: x.p + x.moved.reshape(x.p.shape),
     "new_t": lambda x: x.s.t + 1,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
@@ -161,6 +163,29 @@ def _repeated(rng: np.random.Generator, n: int) -> Array:
     return np.resize(_draw(rng, 32), n)
 
 
+def _in_place(x: Array, scale: Array) -> Array:
+    return np.divide(x, scale, out=x, where=scale > 0)
+
+
+def _one_missing(h: Any) -> NDArray[np.float32]:
+    values = _values(h)
+    values[-1] = values[-2]
+    return values
+
+
+def _of_the_signed_map(h: Any) -> NDArray[np.float32]:
+    return _thresholds(dataclasses.replace(h, signed=True))
+
+
+def _of_another_map_for_large_blocks(h: Any) -> NDArray[np.float32]:
+    other = dataclasses.replace(h, signed=not h.signed)
+    return _thresholds(other if h.block_size > 1024 else h)
+
+
+def _in_bfloat16(x: Array, block: int) -> Array:
+    return _absmax(x, block).astype(ml_dtypes.bfloat16).astype(np.float32)
+
+
 def _dynamic(what: str, source: str, check: str = "random", **pieces: Piece) -> QuantizerFault:
     return QuantizerFault("dynamic_8bit", what, source, pieces, check)
 
@@ -170,6 +195,44 @@ def _stochastic(what: str, source: str, check: str, draw: Piece) -> QuantizerFau
 
 
 QUANTIZER: dict[str, QuantizerFault] = {
+    "bfloat16_noise_too_low": _stochastic(
+        "the noise lies four bits below where it is due: almost everything rounds down",
+        "uxlfoundation/oneDNN#2903",
+        "frequency",
+        lambda rng, n: _draw(rng, n) >> np.uint64(4),
+    ),
+    "bfloat16_nearest_overrides": _stochastic(
+        "what was rounded at random is written again, rounded to nearest",
+        "Nerogar/OneTrainer#994",
+        "frequency",
+        lambda _, n: np.full(n, 2**15, dtype=np.uint64),
+    ),
+    "dynamic_8bit_absmax_in_bfloat16": _dynamic(
+        "absmax passes through bfloat16",
+        "bitsandbytes-foundation/bitsandbytes#1971",
+        absmax=_in_bfloat16,
+    ),
+    "dynamic_8bit_another_map_for_large_blocks": _dynamic(
+        "blocks of more than 1024 are searched in the other map",
+        "bitsandbytes-foundation/bitsandbytes#1160",
+        thresholds=_of_another_map_for_large_blocks,
+    ),
+    "dynamic_8bit_input_normalised_in_place": _dynamic(
+        "the caller's tensor is divided by absmax",
+        "bitsandbytes-foundation/bitsandbytes#1587",
+        normal=_in_place,
+    ),
+    "dynamic_8bit_one_missing_from_the_map": _dynamic(
+        "the last value of the map stands in it twice, 1 does not",
+        "bitsandbytes-foundation/bitsandbytes#152",
+        "all_codes",
+        values=_one_missing,
+    ),
+    "dynamic_8bit_unsigned_in_the_signed_map": _dynamic(
+        "unsigned tensors are searched in the signed map",
+        "bitsandbytes-foundation/bitsandbytes#1541",
+        thresholds=_of_the_signed_map,
+    ),
     "bfloat16_biased_by_2_to_the_minus_9": _stochastic(
         "rounds up too often by 2^-9", "generators with too few bits", "frequency", _always_up
     ),

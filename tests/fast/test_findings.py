@@ -14,7 +14,8 @@ from truestep.fast.peers.findings import FINDINGS, Finding
 @pytest.mark.parametrize("finding", FINDINGS, ids=lambda f: f"{f.library} {f.rule}: {f.title}")
 def test_a_finding_reproduces(finding: Finding) -> None:
     """The reproducer prints what the finding says, and that is not what it should."""
-    pytest.importorskip(finding.library, reason=f"{finding.library} is not installed")
+    module = finding.library.replace("-", "_")
+    pytest.importorskip(module, reason=f"{finding.library} is not installed")
     installed = importlib.metadata.version(finding.library).partition("+")[0]
     if finding.versions.split()[0] != installed:
         pytest.skip(f"found in {finding.versions}, {installed} is installed")

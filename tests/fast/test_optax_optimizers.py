@@ -16,8 +16,9 @@ from truestep.reference.optimizers import OPTIMIZERS
 
 pytest.importorskip("optax")
 
+from truestep.fast.peers.optax_contrib_rows import CONTRIB_ROWS
 from truestep.fast.peers.optax_findings import OPTAX_FINDINGS
-from truestep.fast.peers.optax_optimizers import REACH
+from truestep.fast.peers.optax_optimizers import EVERY_ROW, REACH
 from truestep.fast.peers.optax_peer import Backend
 from truestep.fast.peers.optax_rows import ROWS
 
@@ -58,17 +59,18 @@ def test_every_row_names_a_constructor_a_rule_and_its_fields() -> None:
     """Constructors exist; dialects, fixed numbers and fields are the rule's; variants differ."""
     import optax
 
-    for row in ROWS:
+    for row in EVERY_ROW:
         assert callable(operator.attrgetter(row.constructor)(optax))
         rule = OPTIMIZERS[row.rule]
         rule.Hyper(**{**row.dialect, **row.fixed})
         fields = {field.name for field in dataclasses.fields(rule.State)}
         assert set(row.state) <= fields - {"t"}
     assert len({(c.rule, c.variant) for c in CAPABILITIES}) == len(CAPABILITIES)
-    assert [row.rule for row in ROWS] == sorted(row.rule for row in ROWS)
+    for table in (ROWS, CONTRIB_ROWS):
+        assert [row.rule for row in table] == sorted(row.rule for row in table)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.rule + "-" + row.prefix)
+@pytest.mark.parametrize("row", EVERY_ROW, ids=lambda row: row.rule + "-" + row.prefix)
 def test_every_state_array_reaches_optax_and_comes_back(row: Any) -> None:
     """A change of any one state array changes the result, and what comes back has its shape."""
     capability = named(row.rule, row.prefix + "eager")

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from truestep.properties import exploration, optimizer_checks
+from truestep.properties import exploration, minimizer_checks, optimizer_checks
 from truestep.properties.museum import FAULTS
+from truestep.properties.museum.cast_faults import CastBackend, CastFault
+from truestep.properties.museum.fault import MuseumBackend
 from truestep.properties.museum.kernels import KERNELS
 from truestep.properties.museum.power import catch, clear
 from truestep.properties.museum.quantizer_faults import (
@@ -15,12 +17,18 @@ from truestep.properties.museum.schedule_faults import ScheduleFault
 from truestep.properties.museum.training_kernels import TrainingBackend, TrainingFault
 from truestep.properties.plan import checks_of, run_check
 from truestep.properties.runner import certify
-from truestep.reference.optimizers import OPTIMIZERS
+from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS
 from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.schedules import SCHEDULES
 from truestep.reference.training import TRAINING
 
 BACKENDS = "truestep.properties.museum.backends"
+RULES = {**OPTIMIZERS, **FROM_FUNCTION}
+
+
+def is_sampled(rule: str) -> bool:
+    """Whether the rule is judged by replicates."""
+    return rule in FROM_FUNCTION or hasattr(OPTIMIZERS[rule], "observables")
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +43,7 @@ def test_every_fault_is_caught_by_the_expected_check(
 ) -> None:
     """A planted fault fails the check that is named for it, with a message that reproduces it."""
     monkeypatch.setattr(optimizer_checks, "identify", lambda *_, **__: "")
+    monkeypatch.setattr(minimizer_checks, "_identified", lambda *_: "")
     result = catch(name).result
     assert result is not None, f"{FAULTS[name].description}: every check passes"
     assert result.check == FAULTS[name].check
@@ -52,11 +61,34 @@ def test_faults_that_are_dialects_are_identified(name: str) -> None:
     assert f"this kernel computes: {result.identified}" in result.message
 
 
-@pytest.mark.parametrize("rule", KERNELS)
+@pytest.mark.parametrize("rule", [r for r in KERNELS if not is_sampled(r)])
 def test_the_correct_kernels_pass_every_check(rule: str) -> None:
     """No check raises a false alarm on the kernels that the faults are planted in."""
     for result in clear(rule, level="smoke"):
         assert result.verdict == "pass", result.message
+
+
+# Nothing is certain: at this size replicates of the roots stray too far, and no pair is due.
+UNJUDGED = {
+    "distributed_shampoo": {"large"},
+    "ml_lbfgs": {"many_tensors"},
+    "shampoo": {"large"},
+}
+# The reference has no singular vectors of nan.
+UNDEFINED = {"galore": {"special_values"}}
+
+
+@pytest.mark.parametrize("rule", [r for r in KERNELS if is_sampled(r)])
+def test_the_correct_kernels_of_sampled_rules_pass_every_family(rule: str) -> None:
+    """Nor does the sampled contract, in any family of cases."""
+    backend = MuseumBackend(rule)
+    families = [check for check in checks_of(backend) if not check.name.startswith("law:")]
+    for check in families:
+        if check.name in UNDEFINED.get(rule, ()):
+            continue
+        result = run_check(backend, check, level="smoke", seed=0)
+        due = "not_judged" if check.name in UNJUDGED.get(rule, ()) else "pass"
+        assert result.verdict == due, (check.name, result.message)
 
 
 @pytest.mark.parametrize("rule", ["bfloat16", "dynamic_8bit"])
@@ -65,6 +97,15 @@ def test_the_correct_quantizers_pass_every_check(rule: str) -> None:
     backend = QuantizerBackend(rule)
     for check in checks_of(backend):
         result = run_check(backend, check, level="standard", seed=3)
+        assert result.verdict == "pass", result.message
+
+
+@pytest.mark.parametrize("rule", ["float16", "float8_e4m3fn", "float8_e5m2"])
+def test_the_correct_casts_pass_every_check(rule: str) -> None:
+    """No check raises a false alarm on the casts that the faults are planted in."""
+    backend = CastBackend(rule)
+    for check in checks_of(backend):
+        result = run_check(backend, check, level="smoke", seed=3)
         assert result.verdict == "pass", result.message
 
 
@@ -83,6 +124,13 @@ def test_faults_are_planted_in_every_training_piece() -> None:
     assert planted == set(TRAINING)
 
 
+def test_faults_are_planted_in_every_kernel_of_the_museum() -> None:
+    """None of the correct kernels stands there for nothing."""
+    planted = {fault.rule for fault in FAULTS.values()}
+    assert set(KERNELS) <= planted
+    assert {name for name, rule in OPTIMIZERS.items() if hasattr(rule, "observables")} <= planted
+
+
 def test_faults_are_told_apart() -> None:
     """Each fault says what it is, where such a fault was found, and in which rule it is planted."""
     told = {(fault.rule, fault.description) for fault in FAULTS.values()}
@@ -96,11 +144,14 @@ def test_faults_are_told_apart() -> None:
         if isinstance(fault, TrainingFault):
             assert fault.rule in TRAINING
             continue
+        if isinstance(fault, CastFault):
+            assert fault.rule in QUANTIZERS
+            continue
         if isinstance(fault, QuantizerFault):
             assert fault.rule in QUANTIZERS
             assert set(fault.pieces) <= set(PIECES)
             continue
-        assert fault.rule in OPTIMIZERS
+        assert fault.rule in RULES
         unknown = set(fault.lines) - set(KERNELS[fault.rule].kernel)
         assert not unknown, f"{name} replaces lines that do not exist: {unknown}"
 

@@ -28,6 +28,7 @@ from truestep.properties.laws.laws import COMMON, DEGREES, LAWS, SPECIAL
 from truestep.properties.laws.needs import NEEDS
 from truestep.properties.laws.table import TABLE, Fails, Holds, Void, entries
 from truestep.properties.stepping import Judged
+from truestep.reference.optimizers import FROM_FUNCTION
 
 DEFINITIONS = Backend()
 FAILING = [
@@ -160,22 +161,25 @@ def test_tables_are_alphabetical() -> None:
 @pytest.mark.parametrize("rule", RULES)
 def test_laws_that_hold_hold_for_the_reference(rule: str) -> None:
     """No claim of a listed law leaves the definition's own bounds, in any dialect it is said of."""
-    sampled = hasattr(RULES[rule], "observables")
+    # Bounds from replicates cost as much as dozens of evaluations.
+    costly = hasattr(RULES[rule], "observables") or rule in FROM_FUNCTION
     unseen = set()
     for k, subject in enumerate(variants(rule)):
         for name in names(subject):
             turn = zlib.crc32(name.encode()) + k
-            if sampled and k and turn % 6:
+            if costly and k and turn % 6:
                 continue
             found = []
-            for i in range(turn, turn + (2 if k == 0 else 1)):
+            for i in range(turn, turn + (1 if k or costly else 2)):
                 found += judged(subject, name, i)
             for item in found:
                 u = item.judgement.utilisation
                 assert u is None or u <= SLACK, told(subject, name, item)
             if k == 0 and not any(item.judgement.judged for item in found):
                 unseen.add(name)
-    assert not unseen, f"nothing was judged of {sorted(unseen)}"
+    for name in unseen:
+        found = [item for i in range(6) for item in judged(capability(rule), name, i)]
+        assert any(item.judgement.judged for item in found), f"nothing is judged of {name}"
 
 
 @pytest.mark.parametrize(("rule", "law"), FAILING)

@@ -193,7 +193,7 @@ ADAPTIVE_RULES: dict[str, Row] = {
             {"t": 99},
         ),
         "scale_invariant_when_eps_is_zero": Holds({"unrectified": ("still",)}),
-        "step_at_most_adams": Holds(),
+        "step_at_most_adams": Holds(at={"beta2": 0.99}),
         "step_is_parallel_to_the_gradient": Holds(),
     },
     "rmsprop": ADAPTIVE

@@ -347,3 +347,15 @@ def test_storing_rounds_once_more() -> None:
     either = dataclasses.replace(arithmetic, rounding="stochastic")
     twice = (Bounded.exact(np.array([1.001]), either) * np.array([1.0])).stored("p")
     assert twice.e >= 2.0**-7
+
+
+def test_a_computed_infinity_may_be_a_nan() -> None:
+    """Limited to a finite number it is not judged; an infinity that is given is, and a square's."""
+    given = Bounded.exact(np.array([np.inf, -np.inf]), PROFILES["ieee_float32"])
+    for limited in (np.clip(given, -1.0, 1.0), np.sign(given)):
+        assert np.array_equal(limited.v, [1.0, -1.0])
+        assert not np.any(limited.e)
+    computed = 0.9 * given + 0.1 * given
+    for limited in (np.clip(computed, -1.0, 1.0), np.sign(computed)):
+        assert np.all(np.isinf(limited.e))
+    assert not np.any(np.minimum(given * given, 1.0).e)

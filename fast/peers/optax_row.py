@@ -1,0 +1,76 @@
+"""What a row of the tables of optax's optimizers says, and the ways in which rows are run.
+
+Ways to the same numbers:
+
+eager: the constructor is given Python numbers, and update runs operation by operation.
+scheduled: the learning rate is a schedule, here a constant one, evaluated at every step.
+injected: optax.inject_hyperparams; every number is a float32 array that lives in the state.
+jit: as eager, but update and apply_updates are one function compiled by jax.jit.
+
+Arithmetic: 1 - decay and other sums of hyperparameters are Python doubles, unless injected; powers
+of the step count are float32 with a float32 base; XLA flushes subnormal numbers on the CPU too, and
+computes 1 / sqrt within two ulps where optax calls rsqrt.
+
+optax has no maximize and, for most rules, no decay of its own: scale(-1.0) goes ahead of everything
+where the objective is to grow, and add_decayed_weights ahead of the constructor where `coupled`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from truestep.fast.protocol import Slot
+
+WAYS = {"eager": "smoke", "injected": "standard", "scheduled": "standard", "jit": "deep"}
+EVERY_WAY = tuple(WAYS)
+ARITHMETIC = {
+    "eager": "xla_eager_float32",
+    "injected": "xla_float32",
+    "jit": "xla_eager_float32",
+    "scheduled": "xla_eager_float32",
+}
+RSQRT = dict.fromkeys(WAYS, "xla_rsqrt_float32")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One of optax's constructors as an implementation of a reference rule.
+
+    constructor: its name in optax. state: the reference's fields and optax's names; a sign before
+    the name where optax keeps the opposite ("-") or the transpose ("^"). numbers: optax's
+    arguments, besides learning_rate, and the fields of Hyper that they are given, or a tuple of
+    them. optional: arguments that are None where the number is 0. options: arguments that do not
+    vary. made: makes the arguments that take more, of (optax, hyper, slots). coupled:
+    add_decayed_weights comes first. started: names of counters, with what they hold before the
+    first step. apart: one call for each tensor, as where state is shared by all tensors. ways:
+    those of WAYS it is run in. prefix: of the variants' names, where a rule has several rows.
+    level: the least at which the row is run; the rules that most users are on join first.
+    arithmetic: by way. dialect, fixed, single, shapes: as in Capability.
+    """
+
+    rule: str
+    constructor: str
+    state: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    optional: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    made: Callable[[Any, Any, Sequence[Slot]], Mapping[str, Any]] | None = None
+    dialect: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    coupled: bool = False
+    started: Mapping[str, int] = field(default_factory=lambda: {"count": 0})
+    apart: bool = False
+    single: bool = False
+    shapes: Literal["any", "nonempty", "matrices"] = "any"
+    ways: tuple[str, ...] = ("eager", "jit")
+    prefix: str = ""
+    level: str = "smoke"
+    arithmetic: Mapping[str, str] = field(default_factory=lambda: ARITHMETIC)
+
+
+MOMENTS = {"m": "mu", "v": "nu"}
+BETAS = {"b1": "beta1", "b2": "beta2"}
+ADAM = {**BETAS, "eps": "eps"}
+DECAY = {"weight_decay": "weight_decay"}
