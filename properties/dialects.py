@@ -74,7 +74,7 @@ def _readings(
         yield f"{capability.rule} with {in_words(rule, changes)}", (rule, changes)
     if distance == 1:
         for name, other in OPTIMIZERS.items():
-            if other is not rule and _states_alike(rule, other):
+            if other is not rule and _states_alike(rule, other) and _judged_alike(rule, other):
                 for changes in _dialects(other):
                     yield f"{name} with {in_words(other, changes)}", (other, changes)
 
@@ -88,6 +88,11 @@ def _states_alike(a: Rule, b: Rule) -> bool:
     return [f.name for f in dataclasses.fields(a.State)] == [
         f.name for f in dataclasses.fields(b.State)
     ]
+
+
+def _judged_alike(a: Rule, b: Rule) -> bool:
+    """Whether both have observables: Muon's state is SGD's, but it has a thousand dialects."""
+    return hasattr(a, "observables") == hasattr(b, "observables")
 
 
 def _default(rule: Any, field: str) -> str:

@@ -382,10 +382,10 @@ def _inputs(groups: Sequence[Group], found: Judged) -> dict[str, Any]:
     slot = group.slots[found.slot]
     index = found.judgement.index or ()
     out: dict[str, Any] = {}
-    judged = {"p": slot.param, **slot.state}.get(found.tensor)
-    if np.shape(judged) != slot.param.shape:
+    tensors: dict[str, Any] = {"p": slot.param, **slot.state}
+    if found.tensor not in tensors or np.shape(tensors[found.tensor]) != slot.param.shape:
         index = ()  # what is judged is of another shape, or not a tensor but made of several
-    for name, x in {"p": slot.param, "g": slot.grad, **slot.state, **slot.inputs}.items():
+    for name, x in {"g": slot.grad, **tensors, **slot.inputs}.items():
         if isinstance(x, np.ndarray):
             if x.shape == slot.param.shape and len(index) == x.ndim:
                 out[name] = float(x[index]).hex()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,8 @@ def soundness(name: str, examples: int, seed: int = 0) -> Record:
     """Judge so many float32 steps of a rule; every dialect value takes its turn."""
     begin = time.perf_counter()
     elements = judged = 0
-    utilisation, worst = 0.0, {}
+    utilisation = 0.0
+    worst: Mapping[str, Any] = {}
     for case in range(examples):
         for tensor, j in judgements(name, seed, case):
             elements += j.elements

@@ -1,7 +1,8 @@
 """The table of pytorch-optimizer's optimizers: which reference rule each computes, and its options.
 
 Arithmetic: every torch operation rounds to float32; functions of the step counter, which the
-library keeps in the parameter group, are Python doubles. The optimizers that it re-exports from
+library keeps in the parameter group, are Python doubles. torch's norm and dot add in a few lanes,
+one element after another. The optimizers that it re-exports from
 torch (SGD, Adam, AdamW, NAdam, RMSprop, LBFGS) are judged as torch's.
 
 Hyperparameters are fixed where the library keeps no state that the reference has (a buffer without
@@ -85,6 +86,7 @@ _ADAFACTOR = Row(
     fixed={"beta2_cap": 0.999, "lr": 1e-2},
     squeezed=SIDES,
     shapes="nonempty",
+    arithmetic="sequential_float32",
 )
 _ADAMAX = Row("adamax", "AdaMax", {"m": "exp_avg", "u": "exp_inf"}, {**BETAS, **EPS, **DECAY})
 _ADAN = Row(
@@ -110,6 +112,7 @@ _CAME = Row(
     {**BETAS3, "eps1": "eps1", "eps2": "eps2", "clip_threshold": "clip_threshold", **DECAY},
     squeezed={**SIDES, "instability_r": -1, "instability_c": -2},
     shapes="nonempty",
+    arithmetic="sequential_float32",
 )
 _LAMB = Row(
     "lamb",
@@ -118,6 +121,7 @@ _LAMB = Row(
     {**BETAS, **EPS, **DECAY},
     dialect={"bias_correction": "none", "clip": "norm_10", "guard": "one", "ratio": "eps"},
     options={"weight_decouple": False},
+    arithmetic="sequential_float32",
 )
 _LION = Row("lion", "Lion", {"m": "exp_avg"}, {**BETAS, **DECAY}, dialect=NAN_SIGN)
 _LOMO = Row(
@@ -129,6 +133,7 @@ _LOMO = Row(
     paths=("fused",),
     module="weight",
     fused=True,
+    arithmetic="sequential_float32",
 )
 _MUON = Row(
     "muon",
@@ -158,6 +163,7 @@ _PRODIGY = Row(
     first=1,
     bridge="prodigy",
     single=True,
+    arithmetic="sequential_float32",
 )
 _RADAM = Row(
     "radam",
@@ -265,6 +271,7 @@ _SWATS = Row(
     {**BETAS, **EPS},
     bridge="swats",
     single=True,
+    arithmetic="sequential_float32",
 )
 
 ROWS: tuple[Row, ...] = (
@@ -299,6 +306,7 @@ ROWS: tuple[Row, ...] = (
         module="weight",
         fused=True,
         shapes="matrices",
+        arithmetic="sequential_float32",
     ),
     Row(
         "adam_mini",
@@ -358,6 +366,7 @@ ROWS: tuple[Row, ...] = (
         fixed={"eps": 0.0, "momentum": 0.9},
         # Vectors take a step of SGD.
         shapes="matrices",
+        arithmetic="sequential_float32",
     ),
     _LION,
     replace(_LION, prefix="coupled_", dialect={**NAN_SIGN, "decay": "coupled"}, options=COUPLED),

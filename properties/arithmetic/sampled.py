@@ -66,8 +66,14 @@ class Replicates:
         if exact is not None:
             kept &= exact
         out = x.copy()
-        out[1:] = np.where(kept, x[1:], self._strayed(x[1:], format, ulps))
+        out[1:] = self.flushed(np.where(kept, x[1:], self._strayed(x[1:], format, ulps)), format)
         return out
+
+    def flushed(self, x: Float, format: Format) -> Float:
+        """x with zeros in the place of subnormal numbers, where the arithmetic flushes them."""
+        if self.arithmetic.subnormals == "kept":
+            return x
+        return np.where(np.abs(x) < format.least_normal, 0.0, x)
 
     def _strayed(self, x: Float, format: Format, ulps: float) -> Float:
         _, exponent = np.frexp(np.where(np.isfinite(x), x, 1.0))
@@ -78,8 +84,6 @@ class Replicates:
         if format.precision >= FLOAT64.precision:
             error = np.rint(1.25 * error)
         moved = np.where(np.isfinite(x), x + error * ulp, x)
-        if self.arithmetic.subnormals == "flushed":
-            moved = np.where(np.abs(moved) < format.least_normal, 0.0, moved)
         beyond = np.abs(moved) > format.largest
         return np.where(beyond, np.copysign(np.inf, moved), moved)
 
@@ -111,12 +115,14 @@ class Sampled(np.lib.mixins.NDArrayOperatorsMixin):
 
     @classmethod
     def exact(cls, x: Any, world: Replicates) -> Sampled:
-        """Tensor x, which every kernel reads as it is."""
-        value = np.asarray(x)
+        """Tensor x, which every kernel reads as it is, but for subnormals that it may flush."""
+        value, format = np.asarray(x), world.arithmetic.format
         if value.dtype != bool:
             value = value.astype(np.float64)
         rows = np.broadcast_to(value, (world.count + 1, *value.shape))
-        return cls(rows, world, world.arithmetic.format)
+        if world.arithmetic.subnormals == "flushed" and value.dtype != bool:
+            rows = np.concatenate([rows[:1], world.flushed(rows[1:], format)])
+        return cls(rows, world, format)
 
     @classmethod
     def hyper(cls, x: float, world: Replicates, format: Format | None = None) -> Sampled:

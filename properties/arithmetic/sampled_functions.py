@@ -32,14 +32,16 @@ def aligned(operands: Sequence[Sampled]) -> list[Any]:
 def meeting(operands: Sequence[Sampled]) -> tuple[Format, bool]:
     """The format in which these operands are combined, and whether the host does it."""
     arrays = [a for a in operands if not a.host]
-    return min((a.format for a in arrays or operands), key=lambda f: f.u), not arrays
+    if arrays:
+        return min((a.format for a in arrays), key=lambda f: f.u), False
+    return max((a.format for a in operands), key=lambda f: f.u), True
 
 
 def entering(a: Sampled, format: Format) -> Sampled:
     """a as an operand in that format: a host scalar is rounded to it."""
     if not a.host or a.format == format or a.x.dtype == bool:
         return a
-    return sampled.Sampled(a.world.rounded(a.x, format), a.world, format)
+    return sampled.Sampled(a.world.rounded(a.x, format), a.world, format, host=a.host)
 
 
 def applied(ufunc: np.ufunc, operands: Sequence[Sampled]) -> Sampled:
@@ -49,8 +51,7 @@ def applied(ufunc: np.ufunc, operands: Sequence[Sampled]) -> Sampled:
     if ufunc not in EXACT and ufunc not in ULPS:
         raise TypeError(f"numpy.{ufunc.__name__} is not supported on Sampled arrays")
     format, host = meeting(operands)
-    if not host:
-        operands = [entering(a, format) for a in operands]
+    operands = [entering(a, format) for a in operands]
     world = operands[0].world
     rows = aligned(operands)
     x = ufunc(*_away_from_zero(ufunc, rows))

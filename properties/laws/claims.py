@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from truestep.fast.protocol import Capability, Group, Slot
 from truestep.properties import stepping
 from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.profiles import ORACLE, arithmetic_of
 from truestep.properties.laws.bounds import Bounds, path_bounds
 from truestep.properties.laws.definitions import RULES, inputs_of
+from truestep.properties.sampling import observables
 from truestep.reference.optimizers import Rule
 
 Gradient = NDArray[Any] | Callable[[Any], Any]
@@ -216,9 +218,9 @@ class Bench:
         hyper = self.rule.Hyper(**at.hyper)
         got = {"p": param, **arrays}
         if hasattr(self.rule, "observables"):
-            from truestep.properties.sampling import observables
-
             got = observables(self.rule, hyper, state, param)
+            if "p" not in got:
+                raise Undecided("the definition leaves p open in this step")
         bounds = cache(lambda: path_bounds(self.capability, hyper, start.slot, gradients))
         return Outcome(got, {"p": param, **arrays}, bounds)
 

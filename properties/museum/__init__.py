@@ -11,9 +11,11 @@ from truestep.properties.museum.launch_faults import LAUNCH
 from truestep.properties.museum.line_faults import DECAY, EPS, MOMENTS
 from truestep.properties.museum.matrix_faults import MATRIX
 from truestep.properties.museum.memory_faults import PAIRS
+from truestep.properties.museum.minimizer_faults import MINIMIZER
 from truestep.properties.museum.norm_faults import NORM, SIGN
 from truestep.properties.museum.quantizer_faults import QUANTIZER, QuantizerFault
 from truestep.properties.museum.schedule_faults import SCHEDULE, ScheduleFault
+from truestep.properties.museum.soap_faults import SOAP
 from truestep.properties.museum.tensor_faults import GROUPS, MEMORY, MOMENTUM, TAIL
 from truestep.properties.museum.training_faults import TRAINING
 from truestep.properties.museum.training_kernels import TrainingFault
@@ -29,6 +31,7 @@ _UNSORTED: dict[str, Fault | CastFault | QuantizerFault | ScheduleFault | Traini
     **LAUNCH,
     **MATRIX,
     **MEMORY,
+    **MINIMIZER,
     **MOMENTS,
     **MOMENTUM,
     **NORM,
@@ -37,6 +40,7 @@ _UNSORTED: dict[str, Fault | CastFault | QuantizerFault | ScheduleFault | Traini
     **QUANTIZER,
     **SCHEDULE,
     **SIGN,
+    **SOAP,
     **SPECIAL,
     **TAIL,
     **TRAINING,

@@ -10,7 +10,6 @@ from truestep.properties.museum.quantizer_faults import QuantizerBackend
 from truestep.properties.museum.schedule_faults import ScheduleBackend
 from truestep.properties.museum.training_kernels import TrainingBackend
 
-
 Backend = CastBackend | MuseumBackend | QuantizerBackend | ScheduleBackend | TrainingBackend
 
 

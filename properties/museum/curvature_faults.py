@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from truestep.properties.museum.fault import Fault
-from truestep.properties.museum.matrix_kernels import balance, power
+from truestep.properties.museum.layer_kernels import balance
+from truestep.properties.museum.matrix_kernels import power
 
 GALORE = {
     "galore_bias_correction_twice": Fault(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from truestep.properties.museum.layer_kernels import LAYER_KERNELS
 from truestep.properties.museum.lines import Home, Kernel, Line, norm, run
 from truestep.properties.museum.matrix_kernels import MATRIX_KERNELS
 from truestep.properties.museum.memory_kernels import MEMORY_KERNELS
@@ -52,7 +53,7 @@ LAMB: Kernel = {
     "update": lambda x: x.m_hat / x.denominator + x.h.weight_decay * x.p,
     "p_norm": lambda x: norm(x.p),
     "update_norm": lambda x: norm(x.update),
-    "ratio": lambda x: x.p_norm / (x.update_norm if x.update_norm > 0 else 1),
+    "ratio": lambda x: x.p_norm / (1 if x.update_norm == 0 else x.update_norm),
     "new_p": lambda x: x.p - x.h.lr * (x.ratio * x.update),
 }
 
@@ -191,13 +192,14 @@ KERNELS = {
     "amsgrad": Home(AMSGRAD, {"bias_correction": "both"}),
     "lamb": Home(LAMB),
     "lars": Home(LARS),
-    "lion": Home(LION),
+    "lion": Home(LION, {"decay": "in_step"}),
     "nadam": Home(NADAM),
     "nesterov": Home(NESTEROV, {"form": "torch"}),
     "polyak_ruppert": Home(POLYAK_RUPPERT),
     "radam": Home(RADAM),
     "sgd": Home(SGD),
     "sophia": Home(SOPHIA),
+    **LAYER_KERNELS,
     **MATRIX_KERNELS,
     **MEMORY_KERNELS,
 }

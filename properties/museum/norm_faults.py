@@ -82,7 +82,7 @@ SIGN = {
         "sign",
         "decay not multiplied by lr",
         "libraries differ",
-        lines={"new_p": lambda x: x.p - (x.h.lr * x.direction + x.h.weight_decay * x.p)},
+        lines={"new_p": lambda x: x.p * (1 - x.h.weight_decay) - x.h.lr * x.direction},
         computes="lion with weight decay not multiplied by lr",
     ),
     "lion_sign_of_new_momentum": Fault(

@@ -102,14 +102,16 @@ def test_counts_in_one_group_are_kept_apart(capability: Capability) -> None:
     rule = OPTIMIZERS[capability.rule]
     hyper = rule.Hyper(**_hyper(capability))
     p = np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4)
+    inputs = {name: np.abs(p) for name in getattr(rule, "INPUTS", {})}
     slots = []
     for t in (5, 0, 5, 2):
         state = rule.init(hyper, p.astype(np.float64))
         if t:
-            state, _ = rule.step(hyper, state, p.astype(np.float64), p.astype(np.float64))
+            wide = p.astype(np.float64)
+            state, _ = rule.step(hyper, state, wide, wide, **inputs)
         fields = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
         arrays = {k: np.asarray(x, np.float32) for k, x in fields.items() if k != "t"}
-        slots.append(Slot(p, p * 2, {**arrays, "t": t}))
+        slots.append(Slot(p, p * 2, {**arrays, "t": t}, inputs))
     [stepped] = BACKEND.optimizer_step(capability, [Group(hyper, slots)])
     assert [x.state["t"] for x in stepped] == [6, 1, 6, 3]
     assert stepped[0].param.tobytes() == stepped[2].param.tobytes()
