@@ -385,7 +385,8 @@ def _inputs(groups: Sequence[Group], found: Judged) -> dict[str, Any]:
     tensors: dict[str, Any] = {"p": slot.param, **slot.state}
     if found.tensor not in tensors or np.shape(tensors[found.tensor]) != slot.param.shape:
         index = ()  # what is judged is of another shape, or not a tensor but made of several
-    for name, x in {"g": slot.grad, **tensors, **slot.inputs}.items():
+    entered = {"p": slot.param, "g": slot.grad, **slot.state, **slot.inputs}
+    for name, x in entered.items():
         if isinstance(x, np.ndarray):
             if x.shape == slot.param.shape and len(index) == x.ndim:
                 out[name] = float(x[index]).hex()

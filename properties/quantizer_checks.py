@@ -238,7 +238,7 @@ def _listed(capability: Capability, pattern: str) -> list[QuantizerCase]:
         QuantizerCase({**base, "block_size": b, "signed": s}, pattern=pattern, scale=scale)
         for b in sizes
         for s in signs
-        for scale in (0, -20, 30)
+        for scale in (0, -20, 30, -130)
         if rule.Hyper(**{**base, "block_size": b, "signed": s})
     ]
 

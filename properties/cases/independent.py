@@ -20,6 +20,9 @@ from truestep.properties.cases.tensors import KINDS, LAYOUTS, SHAPES, SPECIALS, 
 
 Item = TypeVar("Item")
 
+# Steps made when RAdam's rho has passed 4 and not yet 5, for every usual beta2.
+_RECTIFIED = 4
+
 _DECADES = tuple(float(f"{m}e{k}") for k in range(-5, 1) for m in (1, 1.3, 3, 7))
 _SMALL = tuple(float(f"{m}e{k}") for k in range(-12, -1) for m in (1, 3))
 _RATES = (0.9, 0.999, 0.99, 0.95, 0.5, 0.3, 0.9999)
@@ -108,7 +111,7 @@ def _hyper(rule: Any, given: Mapping[str, Any], rng: np.random.Generator) -> dic
 
 
 def _slot(rng: np.random.Generator, shape: tuple[int, ...]) -> SlotCase:
-    t = one_of(rng, COUNTS)
+    t = one_of(rng, (*COUNTS, _RECTIFIED))
     return SlotCase(
         param=_spec(rng, shape, ("normal", "zeros", "spread"), (-6, 1)),
         grad=_spec(rng, shape, KINDS, (-8, 3)),

@@ -16,8 +16,7 @@ from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.lift import converted, lifted_hyper, state_of
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
-from truestep.properties.arithmetic.sampled import Replicates, Sampled
-from truestep.properties.contracts import FALSE_ALARM
+from truestep.properties.arithmetic.sampled import FALSE_ALARM, Replicates, Sampled
 from truestep.properties.laws.definitions import RULES, VALUE_ALONE, handed
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS, adamw_8bit
 from truestep.reference.quantizers import dynamic_8bit

@@ -41,7 +41,8 @@ def names(capability: Capability) -> list[str]:
 def holding(capability: Capability) -> list[str]:
     """The laws that hold for a rule in a capability's dialect and that it can be asked about."""
     rule = RULES[capability.rule]
-    chosen = {name: getattr(rule.Hyper(), name) for name in rule.DIALECTS} | capability.dialect
+    chosen = {name: getattr(rule.Hyper(), name) for name in rule.DIALECTS}
+    chosen |= dict(capability.dialect)
     return [
         law
         for law, entry in entries(capability.rule).items()

@@ -233,19 +233,22 @@ class Bench:
             yield Claim(name, left.got[name], right.got[name], bound)
 
 
-def exact(x: Any) -> Bounded:
-    """x as it is, for a formula in float64 that keeps a bound on its own rounding."""
+def exact(x: Any) -> Any:
+    """x as it is, for a formula in float64 that keeps a bound on its own rounding: a Bounded.
+
+    Any, because NumPy's types know no arrays but its own.
+    """
     return Bounded.exact(np.asarray(x), ORACLE)
 
 
-def due(name: str, out: Outcome, formula: Bounded) -> Claim:
+def due(name: str, out: Outcome, formula: Any) -> Claim:
     """The claim that an output is what a formula says."""
     shape = out.got[name].shape
     v, e = np.broadcast_to(formula.v, shape), np.broadcast_to(formula.e, shape)
     return Claim(name, out.got[name], v, out.bound[name] + e)
 
 
-def at_most(name: str, size: Bounded, limit: Bounded, bound: Any = 0.0) -> Claim:
+def at_most(name: str, size: Any, limit: Any, bound: Any = 0.0) -> Claim:
     """The claim that size, known within bound beyond its own rounding, is at most limit."""
     most = np.broadcast_to(limit.v, np.shape(size.v))
     return Claim(name, np.maximum(size.v, most), most, size.e + limit.e + bound)

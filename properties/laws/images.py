@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.laws.bounds import Bounds
 from truestep.properties.laws.claims import Bench, Outcome, Trial, exact
 from truestep.properties.laws.degrees import DEGREES, NUMBER, Behaviour
@@ -42,12 +41,15 @@ def _apollo(trial: Trial, name: str) -> Axes:
     return (NEITHER, COLUMNS) if on_left else (ROWS, NEITHER)
 
 
-def _always(*axes: int | None) -> Callable[[Trial, str], Axes]:
+Follows = Callable[[Trial, str], Axes]
+
+
+def _always(*axes: int | None) -> Follows:
     return lambda trial, name: axes
 
 
-_APOLLO = {"m": _apollo, "projection": _apollo, "v": _apollo}
-_EXAMPLES = {
+_APOLLO: dict[str, Follows] = {"m": _apollo, "projection": _apollo, "v": _apollo}
+_EXAMPLES: dict[str, Follows] = {
     "activations": _always(NEITHER, COLUMNS),
     "derivatives": _always(NEITHER, ROWS),
     "derivatives_after": _always(NEITHER, ROWS),
@@ -62,7 +64,7 @@ _EXAMPLES = {
 }
 
 # The axes that tensors of state and input of a matrix follow, where shapes do not tell.
-AXES: dict[str, dict[str, Callable[[Trial, str], Axes]]] = {
+AXES: dict[str, dict[str, Follows]] = {
     "apollo": _APOLLO,
     "apollo_mini": _APOLLO,
     "galore": {"left": _galore, "m": _galore, "right": _galore, "v": _galore},
@@ -221,7 +223,7 @@ def cast(x: Any, like: Any) -> NDArray[Any]:
     return np.asarray(x).astype(np.asarray(like).dtype)
 
 
-def rotated(x: NDArray[Any]) -> Bounded:
+def rotated(x: NDArray[Any]) -> Any:
     """Every four neighbours along the last axis rotated by HADAMARD; a rest of them stays."""
     n = 4 * (x.shape[-1] // 4)
     if n == 0:

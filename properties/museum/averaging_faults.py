@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from truestep.properties.museum.fault import Fault
+from truestep.properties.museum.kernels import rectification
 
 
 def _rho_in_float32(x: Any) -> Any:
@@ -84,6 +85,14 @@ AVERAGING = {
         "the first moment is corrected in place, and so corrected again at the next step",
         "frgfm/holocron#1",
         lines={"new_m": lambda x: x.m_hat},
+    ),
+    "radam_rectified_beyond_five": Fault(
+        "radam",
+        "averaging",
+        "the step is adaptive where rho > 5, and not where rho > 4",
+        "pytorch/pytorch: torch.optim.RAdam beside the paper's Algorithm 2",
+        lines={"r": lambda x: rectification(x) if x.rho > 5 else 0.0},
+        check="combinations",
     ),
     "radam_rectification_in_float32": Fault(
         "radam",

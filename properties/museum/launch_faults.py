@@ -36,7 +36,7 @@ def _last_ahead(step: StepOne, groups: Sequence[Group]) -> list[list[Stepped]]:
 
 def _warps(x: Any) -> int:
     """Warps of 32 lanes that a tensor takes."""
-    return max(1, -(-x.g.size // 32))
+    return max(1, -(-int(x.g.size) // 32))
 
 
 def _half_the_lanes(p: Any) -> Any:

@@ -182,6 +182,12 @@ def _of_another_map_for_large_blocks(h: Any) -> NDArray[np.float32]:
     return _thresholds(other if h.block_size > 1024 else h)
 
 
+def _by_reciprocal(x: Array, scale: Array) -> Array:
+    subnormal = (scale > 0) & (scale < np.finfo(np.float32).tiny)
+    with np.errstate(all="ignore"):
+        return np.where(subnormal, x * (np.float32(1) / scale), _normal(x, scale))
+
+
 def _in_bfloat16(x: Array, block: int) -> Array:
     return _absmax(x, block).astype(ml_dtypes.bfloat16).astype(np.float32)
 
@@ -227,6 +233,12 @@ QUANTIZER: dict[str, QuantizerFault] = {
         "bitsandbytes-foundation/bitsandbytes#152",
         "all_codes",
         values=_one_missing,
+    ),
+    "dynamic_8bit_reciprocal_of_a_subnormal_scale": _dynamic(
+        "blocks are multiplied by 1 / absmax, which is infinite for a subnormal absmax",
+        "bitsandbytes-foundation/bitsandbytes: csrc/kernels.cu, kQuantizeBlockwise",
+        "all_codes",
+        normal=_by_reciprocal,
     ),
     "dynamic_8bit_unsigned_in_the_signed_map": _dynamic(
         "unsigned tensors are searched in the signed map",

@@ -47,8 +47,7 @@ Special cases
     in g makes m, v, p, factors and, when due, bases nan. Empty tensors stay empty and advance t.
 
 Judged
-    p, m, v, L_i, Q_i^T Q_i and, with D the diagonal of Q_i^T L_i Q_i, Q_i D Q_i^T, by the sampled
-    contract; t exactly.
+    p, m, v, L_i, Q_i^T Q_i and |Q_i|, element by element, by the sampled contract; t exactly.
 
 Sources
     N. Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", ICLR 2025
@@ -261,7 +260,6 @@ def observables(h: Hyper, s: State, p: Array) -> dict[str, Array]:
     bases = separated(h, s.bases, p.shape)
     for i, a in separated(h, s.factors, p.shape).items():
         q = bases[i]
-        quotients = np.sum(q * (a @ q), axis=0)
         out[f"factor_{i}"], out[f"orthogonality_{i}"] = a, q.T @ q
-        out[f"diagonal_{i}"] = (q * quotients) @ q.T
+        out[f"basis_{i}"] = np.abs(q)
     return out

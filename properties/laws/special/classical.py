@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from truestep.properties.laws.claims import Bench, Claim, Law, Trial, due, exact
-from truestep.properties.laws.definitions import FROM_FUNCTION
 from truestep.properties.laws.images import cast, coarse
+from truestep.reference.optimizers import FROM_FUNCTION
 
 
 def first_step_is_plain_descent(bench: Bench, trial: Trial) -> Iterator[Claim]:
@@ -54,13 +55,17 @@ def average_is_the_mean_of_the_points(bench: Bench, trial: Trial) -> Iterator[Cl
     yield Claim(averaged, path[-1].wide(averaged), mean.v, mean.e + bound)
 
 
+def _less(x: Any) -> Callable[[Any], Any]:
+    return lambda p: p - x
+
+
 def mean_of_the_observations_when_steps_are_one_over_t(
     bench: Bench, trial: Trial
 ) -> Iterator[Claim]:
     """With lr = 1, steps lr / t and g = p - x_t, p is the mean of x_1..x_t, wherever it began."""
     start = trial.plain().fresh()
     seen = [start.g, -2 * start.g, start.g[::-1].copy(), start.g]
-    path = bench.run(start, [lambda p, x=x: p - x for x in seen])
+    path = bench.run(start, [_less(x) for x in seen])
     total = sum((exact(x) for x in seen[1:]), exact(seen[0]))
     yield due("p", path[-1], total / float(len(seen)))
 

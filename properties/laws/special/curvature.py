@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.laws.claims import Bench, Claim, Law, Trial, at_most, due, exact
 from truestep.properties.laws.images import cast, coarse
 
@@ -48,12 +47,12 @@ def equivariant_under_scaled_activations(bench: Bench, trial: Trial) -> Iterator
         cast(np.rint(4 * rng.standard_normal(shape)), trial.p)
         for shape in ((2, 2), (2, 2), (examples, 2), (examples, 2))
     )
-    others = {
+    others: dict[str, Any] = {
         k: cast(np.resize(x, (examples, 2)), x)
         for k, x in trial.slot.inputs.items()
         if k not in ("activations", "derivatives")
     }
-    start = trial.plain().fresh(p=p, gradient=g, activations=a, derivatives=d, **others)
+    start = trial.plain().fresh(p=p, gradient=g, activations=a, derivatives=d).on(**others)
     c = np.asarray([4.0, 0.5])
     image = start.on(p=cast(p / c, p), gradient=cast(g * c, g), activations=cast(a * c, a))
     out, scaled = bench.step(start), bench.step(image)
@@ -67,7 +66,7 @@ def never_climbs(bench: Bench, trial: Trial) -> Iterator[Claim]:
     start = trial.fresh(p=coarse(trial.p[::-1]), gradient=b, curvature=a)
     out = bench.step(start)
 
-    def value(x: Any) -> Bounded:
+    def value(x: Any) -> Any:
         return np.sum(0.5 * (exact(a) * (exact(x) * exact(x))) + exact(b) * exact(x))
 
     yield at_most("p", value(out.state["p"]), value(start.p))

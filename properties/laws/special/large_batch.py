@@ -7,24 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.laws.claims import Bench, Claim, Law, Outcome, Trial, at_most, exact
 from truestep.properties.laws.degrees import DEGREES, STEP
 from truestep.properties.laws.images import cast, scaled
 from truestep.properties.laws.scales import gradient_scaled
 
 
-def norm(x: Bounded) -> Bounded:
+def norm(x: Any) -> Any:
     """The Euclidean norm over all elements."""
     return np.sqrt(np.sum(x * x))
 
 
-def way(start: Trial, out: Outcome) -> tuple[Bounded, Any]:
+def way(start: Trial, out: Outcome) -> tuple[Any, Any]:
     """The length of the step, and by how much the kernel's may differ."""
     return norm(exact(out.p) - exact(start.p)), np.sqrt(np.sum(out.bound["p"] ** 2))
 
 
-def _stretch(start: Trial) -> Bounded:
+def _stretch(start: Trial) -> Any:
     size = norm(exact(start.p))
     return start.hyper["lr"] * (start.hyper.get("trust_coefficient", 1.0) * size)
 

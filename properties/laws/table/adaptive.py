@@ -95,14 +95,14 @@ ADAPTIVE_RULES: dict[str, Row] = {
         ),
         "linear_in_lr_when_params_are_zero": Holds({"decay": ("coupled", "before")}),
         "step_at_most_the_momentum_over_the_root_of_eps": Holds({"eps_placement": ("inside",)}),
-        "step_shares_its_singular_vectors_with_the_gradient": Fails(
-            "each element has a rate of its own", {"lr": 0.1}, ZEROS, G
-        ),
         "step_is_lr_or_nothing": Fails(
             "eps shortens steps", {"lr": 0.1, "eps": 1.0}, (0.0,), (2.0,)
         ),
         "step_is_parallel_to_the_gradient": Fails(
             "each element has a rate of its own", {"lr": 0.1}, (0.0, 0.0), (1.0, 3.0)
+        ),
+        "step_shares_its_singular_vectors_with_the_gradient": Fails(
+            "each element has a rate of its own", {"lr": 0.1}, ZEROS, G
         ),
         "step_within_the_cauchy_schwarz_bound": Holds({"bias_correction": ("both",)}),
     },
@@ -223,11 +223,11 @@ ADAPTIVE_RULES: dict[str, Row] = {
             ZEROS,
             ((1.0, 2.0), (3.0, 4.0)),
         ),
-        "step_at_most_lr_times_limit": Fails(
-            "the average that divides begins at zero", {"lr": 0.1}, (0.0,), (2.0,)
-        ),
         "step_at_most_lr_over_the_root_of_one_minus_alpha": Holds(
             at={"centered": False, "momentum": 0.0}
+        ),
+        "step_at_most_lr_times_limit": Fails(
+            "the average that divides begins at zero", {"lr": 0.1}, (0.0,), (2.0,)
         ),
         "velocity_persists_when_gradients_vanish": Holds(),
     },

@@ -33,15 +33,15 @@ MATRIX: dict[str, Row] = {
                 "ridge": ("absolute", "initial"),
             }
         ),
-        "length_of_the_step_is_adams": Holds(
-            {"bias_correction": ("both",), "graft": ("adam",)}, {"momentum": 0.0, "start": 0}
-        ),
         "linear_in_gradients": _DIVIDED,
         "scale_invariant_when_eps_is_zero": Holds(
             {"exponent": ("half_order",), "graft": ("adam", "adagrad", "rmsprop", "sign")}
         ),
         "state_independent_of_params": Holds({"decay": ("before",)}),
         "state_independent_of_weight_decay": Holds({"decay": ("before",)}),
+        "step_is_no_longer_than_adams": Holds(
+            {"bias_correction": ("both",), "graft": ("adam",)}, {"momentum": 0.0, "start": 0}
+        ),
         "step_shares_its_singular_vectors_with_the_gradient": Holds(at={"start": 0}),
     },
     "muon": BY_MATRIX
