@@ -182,6 +182,19 @@ for shape in ((1,), ()):
     print(shape, optimizer.state[p]["accumulator_0"].item())
 """
 
+_NAN = """\
+import torch
+from pytorch_optimizer import {name}
+p = [torch.zeros(3, 3), torch.zeros(3, 3)]
+optimizer = {name}(p)
+p[0].grad, p[1].grad = torch.full((3, 3), float("nan")), torch.eye(3)
+try:
+    optimizer.step()
+    print("stepped")
+except RuntimeError as error:
+    print(type(error).__name__)
+"""
+
 
 def _finding(
     rule: str, title: str, contradicts: str, reproducer: str, expected: str, actual: str, glob: str
@@ -307,6 +320,15 @@ PYTORCH_OPTIMIZER_FINDINGS: tuple[Finding, ...] = (
         "",
     ),
     _finding(
+        "shampoo",
+        "A gradient with nan or infinity raises out of Shampoo's step, after others have moved",
+        "nan in g makes p nan: a tensor's gradient is its own affair",
+        _NAN.format(name="Shampoo"),
+        "stepped\n",
+        "_LinAlgError\n",
+        "optimizer/shampoo/float32/*single/[ls][op]*",
+    ),
+    _finding(
         "sm3",
         "SM3(beta) lets the maximum of a 0-d parameter fall, which it holds for others",
         "mu_t(S) is never less than mu_{t-1}(S) with beta > 0",
@@ -314,6 +336,15 @@ PYTORCH_OPTIMIZER_FINDINGS: tuple[Finding, ...] = (
         "(1,) 8.0\n() 8.0\n",
         "(1,) 8.0\n() 4.0\n",
         "optimizer/sm3/float32/[sf][io]*/[cm]*s",
+    ),
+    _finding(
+        "soap",
+        "A first gradient with nan or infinity raises out of SOAP's step",
+        "nan in g makes p nan: a tensor's gradient is its own affair",
+        _NAN.format(name="SOAP"),
+        "stepped\n",
+        "_LinAlgError\n",
+        "optimizer/soap/float32/*single/special_values",
     ),
     _finding(
         "swats",

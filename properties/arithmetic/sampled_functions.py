@@ -98,7 +98,9 @@ def _in_any_order(ufunc: np.ufunc, rows: list[Any], x: Any) -> Any:
     if ufunc in (np.add, np.subtract):
         return whole | (values[0] == 0) | (values[1] == 0)
     simple = [np.isin(np.abs(np.frexp(v)[0]), (0.0, 0.5)) for v in values[:-1]]
-    return whole | (simple[1] if ufunc is np.divide else reduce(np.logical_or, simple))
+    if ufunc is np.divide:
+        return whole | simple[1] | (values[0] == 0)
+    return whole | reduce(np.logical_or, simple)
 
 
 def _long_tailed(squares: Any, x: Any) -> Any:

@@ -90,7 +90,7 @@ AVERAGING = {
         "radam",
         "averaging",
         "the step is adaptive where rho > 5, and not where rho > 4",
-        "pytorch/pytorch: torch.optim.RAdam beside the paper's Algorithm 2",
+        "a threshold on which libraries differ",
         lines={"r": lambda x: rectification(x) if x.rho > 5 else 0.0},
         check="combinations",
     ),

@@ -236,7 +236,7 @@ QUANTIZER: dict[str, QuantizerFault] = {
     ),
     "dynamic_8bit_reciprocal_of_a_subnormal_scale": _dynamic(
         "blocks are multiplied by 1 / absmax, which is infinite for a subnormal absmax",
-        "bitsandbytes-foundation/bitsandbytes: csrc/kernels.cu, kQuantizeBlockwise",
+        "ggml-org/llama.cpp#3010",
         "all_codes",
         normal=_by_reciprocal,
     ),

@@ -28,8 +28,8 @@ Choices
     part weighs (1 - beta) / (1 - beta^t) ("in_average").
     counter: the authors' schedules begin at t = 1 ("from_one"); optax's at 0 ("from_zero").
     decay: as above, in one sum with the step ("in_step"); as a factor of p_{t-1} ("before", the
-    same but for its rounding: HeavyBall, pytorch-optimizer); bitsandbytes' CUDA kernels shrink the moved p ("after");
-    pytorch-optimizer adds it to the gradient unless told otherwise ("coupled").
+    same but for its rounding: HeavyBall, pytorch-optimizer); bitsandbytes' CUDA kernels shrink the
+    moved p ("after"); pytorch-optimizer adds it to the gradient unless told otherwise ("coupled").
     eps_placement: "outside" the root, optax's eps_root "inside" it, or as its "floor" (HeavyBall).
 
 Special cases

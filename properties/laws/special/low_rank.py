@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
-from truestep.properties.laws.claims import Bench, Claim, Law, Trial, at_most, exact
+from truestep.properties.laws.claims import Bench, Claim, Law, Outcome, Trial, at_most, exact
 from truestep.properties.laws.images import coarse
 from truestep.properties.laws.special.large_batch import way
 
@@ -39,20 +40,29 @@ def norm_of_step_grows_by_at_most_growth(bench: Bench, trial: Trial) -> Iterator
 
 def step_is_in_the_span_of_the_projectors(bench: Bench, trial: Trial) -> Iterator[Claim]:
     """The step's columns lie in the span of the left projector, its rows in that of the right."""
-    start = trial.plain().on(p=trial.p * 0)
+    start = trial.plain().fresh(p=trial.p * 0)
     out = bench.step(start)
     p, bound = out.wide("p"), out.bound["p"]
-    state = out.state
+    for name, onto, off, on_left in _projectors(start, out):
+        size = np.abs(p)
+        inside = onto @ p if on_left else p @ onto
+        slack = off @ size if on_left else size @ off
+        slack = slack + (np.abs(onto) @ bound if on_left else bound @ np.abs(onto))
+        yield Claim(f"p, {name}", inside, p, slack + bound)
+
+
+def _projectors(
+    start: Trial, out: Outcome
+) -> Iterator[tuple[str, NDArray[np.float64], NDArray[np.float64], bool]]:
+    """Matrices that project, bounds on their errors, and whether they stand on the left."""
     for name in ("left", "right"):
-        if name in state and state[name].size:
-            onto = out.wide(name)
-            inside = onto @ p if name == "left" else p @ onto
-            slack = out.bound[name] @ np.abs(p) if name == "left" else np.abs(p) @ out.bound[name]
-            slack = slack + (np.abs(onto) @ bound if name == "left" else bound @ np.abs(onto))
-            yield Claim("p", inside, p, slack + bound)
-    if "left" not in state:
-        column = p[:, :1] @ p[:1, :]
-        yield Claim("p", column, p * p[0, 0], bound)
+        if name in out.got and out.got[name].size:
+            yield name, out.wide(name), out.bound[name], name == "left"
+    if "projection" in out.got:
+        wide = start.p.shape[0] < start.p.shape[1]
+        x, inverse = out.wide("projection"), np.linalg.pinv(out.wide("projection"))
+        onto = inverse @ x if wide else x @ inverse
+        yield "projection", onto, np.zeros(onto.shape), wide
 
 
 LOW_RANK: Mapping[str, Law] = {
