@@ -204,8 +204,7 @@ _SHAMPOO = Row(
         **DECAY,
     },
     dialect={"momentum_form": "fed_back", "spectrum": "as_found", "timing": "multiples"},
-    # With an eps below the rounding of a factor its least eigenvalues are noise.
-    fixed={"eps": 1e-2, "maximize": False},
+    fixed={"maximize": False},
     # lerp takes the momentum in float32, and one minus it too.
     arithmetic="float32_hyper",
     paths=("single",),

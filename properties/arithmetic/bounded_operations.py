@@ -395,7 +395,10 @@ def _comparison(
 
 def _finite(test: Callable[[Any], Any]) -> Callable[[Bounded], Decision]:
     def operation(a: Bounded) -> Decision:
-        return Decision(np.asarray(test(a.v)), np.isinf(a.e))
+        open_ = np.isinf(a.e)
+        if test is not np.isfinite:
+            open_ = open_ | _perhaps_nan(a)
+        return Decision(np.asarray(test(a.v)), open_)
 
     return operation
 

@@ -60,11 +60,29 @@ def applied(ufunc: np.ufunc, operands: Sequence[Sampled]) -> Sampled:
         # Division by zero is no overflow: the definition itself gives inf or nan.
         if ufunc not in (np.divide, np.power) or np.all(rows[ufunc is np.divide] != 0):
             world.watch(ufunc.__name__, x, rows)
+    products = 0
+    if ufunc in (np.add, np.subtract) and world.arithmetic.contraction:
+        x = _accumulated(x, rows, operands, format)
+    elif ufunc is np.multiply and any(a.host for a in operands):
+        products = max(a.products for a in operands)
     if ufunc in COMPARISONS:
         x = _opened(x, *rows)
     elif ufunc is np.square or (ufunc is np.multiply and np.array_equal(rows[0], rows[-1])):
         x = _long_tailed(x, rows[0])
-    return sampled.Sampled(x, world, format, host=host)
+    return sampled.Sampled(x, world, format, host=host, products=products)
+
+
+def _accumulated(x: Any, rows: list[Any], operands: Sequence[Sampled], format: Format) -> Any:
+    """A sum with a matrix product, whose terms a kernel may add to the other operand one by one.
+
+    So does BLAS's gemm with beta, and every addition rounds a number of the other's size.
+    """
+    for a, other in ((operands[0], rows[1]), (operands[1], rows[0])):
+        if a.products:
+            size = format.u * np.sqrt(min(a.products, _PANEL) / 3) * np.abs(other[1:])
+            x = x.copy()
+            x[1:] += size * a.world.normal(x.shape[1:])[1:]
+    return x
 
 
 def _opened(outcome: Any, left: Any, right: Any) -> Any:
@@ -170,7 +188,7 @@ def matmul(a: Sampled, b: Sampled) -> Sampled:
     world.watch("matmul", x, [left, right])
     if a.ndim == 1:
         x = x[:, 0, ...]
-    return sampled.Sampled(x[..., 0] if b.ndim == 1 else x, world, format)
+    return sampled.Sampled(x[..., 0] if b.ndim == 1 else x, world, format, products=k)
 
 
 def _split(n: int, least: int) -> list[slice]:

@@ -15,13 +15,14 @@ from typing import Any, TypeVar
 import numpy as np
 from hypothesis import strategies as st
 
-from truestep.properties.cases.optimizer import COUNTS, GroupCase, OptimizerCase, SlotCase
+from truestep.properties.cases import optimizer
+from truestep.properties.cases.optimizer import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.cases.tensors import KINDS, LAYOUTS, SHAPES, SPECIALS, TensorSpec
 
 Item = TypeVar("Item")
 
-# Steps made when RAdam's rho has passed 4 and not yet 5, for every usual beta2.
-_RECTIFIED = 4
+# After four steps RAdam's rho has passed 4 and not yet 5, for every usual beta2.
+COUNTS = (*optimizer.COUNTS, 4)
 
 _DECADES = tuple(float(f"{m}e{k}") for k in range(-5, 1) for m in (1, 1.3, 3, 7))
 _SMALL = tuple(float(f"{m}e{k}") for k in range(-12, -1) for m in (1, 3))
@@ -111,7 +112,7 @@ def _hyper(rule: Any, given: Mapping[str, Any], rng: np.random.Generator) -> dic
 
 
 def _slot(rng: np.random.Generator, shape: tuple[int, ...]) -> SlotCase:
-    t = one_of(rng, (*COUNTS, _RECTIFIED))
+    t = one_of(rng, COUNTS)
     return SlotCase(
         param=_spec(rng, shape, ("normal", "zeros", "spread"), (-6, 1)),
         grad=_spec(rng, shape, KINDS, (-8, 3)),

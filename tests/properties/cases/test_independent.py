@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from truestep.properties.cases.independent import _case
-from truestep.properties.cases.optimizer import COUNTS, OptimizerCase
+from truestep.properties.cases.independent import COUNTS, _case
+from truestep.properties.cases.optimizer import OptimizerCase
 from truestep.properties.cases.tensors import KINDS, LAYOUTS, SHAPES
 from truestep.reference.optimizers import OPTIMIZERS
 
