@@ -177,7 +177,7 @@ def monotone(subject: Subject, hyper: Any, out: Encoded) -> Found:
 
 def odd(subject: Subject, hyper: Any, out: Encoded) -> Found:
     """Negating the input negates what is read back."""
-    image = subject.encode(hyper, -out.x)
+    image = subject.encode(hyper, np.negative(out.x, out=np.empty_like(out.x)))
     yield "decoded", agreement(-image.back, out.back, None)
 
 

@@ -90,7 +90,7 @@ ROWS: tuple[Row, ...] = (
         "Lamb",
         {"m": "_momentums", "v": "_velocities"},
         BETAS,
-        dialect={"decay": "before", "guard": "one"},
+        dialect={"decay": "before", "guard": "positive"},
         paths=("generic",),
     ),
     Row(
@@ -117,7 +117,8 @@ ROWS: tuple[Row, ...] = (
             "ns_steps": "ns_steps",
             "rms": "rms_rate",
         },
-        dialect={"scale": "rms"},
+        # p - lr wd p and not (1 - lr wd) p, which differ where lr wd is far from 0.
+        dialect={"decay": "in_step", "scale": "rms"},
         # The 1e-7 beside the norm is no argument; a momentum of 0 leaves b_t = g_t but for the
         # rounding of b + (g - b).
         fixed={"eps": 1e-7, "momentum": 0.95},

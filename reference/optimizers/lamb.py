@@ -26,7 +26,7 @@ Choices
     decay: inside the norm ("in_ratio"); Keras shrinks p by (1 - lr weight_decay) first and leaves
     the decay out of the ratio ("before").
     guard: the paper's trust is 0 for a zero p, which then never moves ("zero"); libraries set it
-    to 1 where either norm is 0 ("one").
+    to 1 where either norm is 0 ("one"), Keras where either is not positive, nan too ("positive").
     adapts: "always", or only with weight decay, as timm and apex do ("with_decay").
     ratio: of the two norms ("norms"); pytorch-optimizer adds eps to the one that divides ("eps").
     The global gradient clipping that apex and timm build in is a separate rule.
@@ -78,6 +78,7 @@ DIALECTS = {
     "guard": {
         "zero": "trust ratio 0 for a zero tensor",
         "one": "trust ratio 1 where a norm is zero",
+        "positive": "trust ratio 1 where a norm is not positive, or nan",
     },
     "ratio": {
         "norms": "trust ratio of the two norms",
@@ -100,7 +101,7 @@ class Hyper:
     bias_correction: Literal["both", "none", "after_ratio"] = "both"
     clip: Literal["none", "norm_10", "ratio_1", "ratio_0.01_10"] = "none"
     decay: Literal["in_ratio", "before"] = "in_ratio"
-    guard: Literal["zero", "one"] = "zero"
+    guard: Literal["zero", "one", "positive"] = "zero"
     ratio: Literal["norms", "eps"] = "norms"
 
     def __post_init__(self) -> None:
@@ -137,6 +138,8 @@ def trust_ratio(h: Hyper, p: Array, update: Array) -> Array:
         ratio = np.minimum(np.maximum(ratio, 0.01), 10.0)
     if h.guard == "one":
         ratio = np.where(p_norm == 0, 1.0, np.where(update_norm == 0, 1.0, ratio))
+    elif h.guard == "positive":
+        ratio = np.where(p_norm > 0, np.where(update_norm > 0, ratio, 1.0), 1.0)
     return ratio if h.adapts == "always" else np.where(h.weight_decay > 0, ratio, 1.0)
 
 
