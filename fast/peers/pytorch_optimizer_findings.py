@@ -326,7 +326,7 @@ PYTORCH_OPTIMIZER_FINDINGS: tuple[Finding, ...] = (
         _NAN.format(name="Shampoo"),
         "stepped\n",
         "_LinAlgError\n",
-        "optimizer/shampoo/float32/*single/[ls][op]*",
+        "optimizer/shampoo/float32/*single/[lsce][opl]*",
     ),
     _finding(
         "sm3",
@@ -335,7 +335,7 @@ PYTORCH_OPTIMIZER_FINDINGS: tuple[Finding, ...] = (
         _SM3_SCALAR,
         "(1,) 8.0\n() 8.0\n",
         "(1,) 8.0\n() 4.0\n",
-        "optimizer/sm3/float32/[sf][io]*/[cm]*s",
+        "optimizer/sm3/float32/[sf][io]*/[clm]*[sp]",
     ),
     _finding(
         "soap",

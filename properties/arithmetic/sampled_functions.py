@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Products that kernels of matrix multiplication add in one accumulator before they change panels.
 _PANEL = 256
+# Cosine between the terms of a sum and equal terms from which on they count as equal.
+_ALIKE = 0.999
 # A longer sum is split into this many parts, whose additions are rounded one by one.
 _PARTS = 4
 # Integers whose sums and products every format represents.
@@ -180,8 +182,9 @@ def matmul(a: Sampled, b: Sampled) -> Sampled:
         rows, columns = left[..., part], right[..., part, :]
         (a_rows, a_unit), (b_rows, b_unit) = _scaled(rows), _scaled(columns)
         size = a_unit * b_unit * np.sqrt((a_rows * a_rows) @ (b_rows * b_rows))
-        count = min(rows.shape[-1], _PANEL)
-        parts.append(_astray(rows @ columns, size, count, world, inner))
+        total, count = rows @ columns, min(rows.shape[-1], _PANEL)
+        alike = _alike(total, size, rows.shape[-1])
+        parts.append(_astray(total, size, count, world, inner, alike))
     shape = (*left.shape[:-1], right.shape[-1])
     x = added(parts, world, arithmetic, inner) if parts else np.zeros(shape)
     x = world.rounded(x, format)
@@ -202,19 +205,28 @@ def _scaled(x: Any) -> tuple[Any, float]:
     return x / unit, unit
 
 
-def _astray(total: Any, terms: Any, count: int, world: Any, format: Format) -> Any:
+def _alike(total: Any, terms: Any, n: int) -> Any:
+    """Where n terms, of which terms is the root of the sum of squares, are nearly one number."""
+    return (n > 1) & (np.abs(total) >= _ALIKE * np.sqrt(n) * terms)
+
+
+def _astray(
+    total: Any, terms: Any, count: int, world: Any, format: Format, alike: Any = False
+) -> Any:
     """A sum whose so many roundings of partial sums erred: u / sqrt(3) times their sizes' norm.
 
     Of n terms of one size s, the partial sums' squares add up to n^2 s^2 / 2 where signs are mixed
     and to n^3 s^2 / 3 where they are not; terms is sqrt(n) s, and total the sum itself. Sums of
     like terms, as in a product of matrices of rank one, err alike: a second error is common to a
-    row, a third to a column.
+    row, a third to a column. Equal terms are rounded the same way at one addition after another,
+    and their errors add up to count / 2 and not to its root.
     """
     unit = format.u / np.sqrt(3)
     size = np.hypot(np.sqrt(count / 2) * terms, np.sqrt(count / 3) * total)
     shape = total.shape[1:]
     lines = [tuple(n if i == j else 1 for j, n in enumerate(shape)) for i in range(len(shape))]
-    common = sum((world.normal(line) for line in lines), start=np.zeros(1)) * np.sqrt(count / 3)
+    common = sum((world.normal(line) for line in lines), start=np.zeros(1))
+    common = common * np.where(alike, np.maximum(count / 2, 1.0), np.sqrt(count / 3))
     out = total.copy()
     out[1:] += unit * (world.normal(shape) * size + common * total)[1:]
     return out
