@@ -65,6 +65,22 @@ torch.optim.SparseAdam([p], lr=1.0).step()
 print([i for i, x in enumerate(storage.tolist()) if x])
 """
 
+_CANCELLING = """\
+from fractions import Fraction
+import torch
+p = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+optimizer = torch.optim.SparseAdam([p], betas=(0.3, 0.999))
+g = torch.zeros(1, dtype=torch.float64)
+p.grad = torch.sparse_coo_tensor([[0]], g, (1,), check_invariants=True)
+optimizer.step()
+m = float.fromhex("-0x1.a9292effb19bap-6")
+optimizer.state[p]["exp_avg"].fill_(m)
+optimizer.step()
+due = Fraction(0.3) * Fraction(m)
+error = abs(Fraction(optimizer.state[p]["exp_avg"].item()) - due)
+print(error <= 2 * abs(due) / 2**53)
+"""
+
 
 def _counter(rule: str, optimizer: str) -> Finding:
     return Finding(
@@ -129,6 +145,18 @@ TORCH_MORE_FINDINGS: tuple[Finding, ...] = (
         expected="[4]",
         actual="[8]",
         check_glob="",
+    ),
+    Finding(
+        library="torch",
+        versions=_TORCH,
+        rule="adam",
+        title="SparseAdam's average cancels for beta1 < 0.5, where lerp changes its formula",
+        contradicts="m_t = beta1 m_{t-1} + (1 - beta1) g_t; with g = 0, one product",
+        # optim/_functional.py: m + (1 - beta1) (g - m), whose terms exceed m_t by far.
+        reproducer=_CANCELLING,
+        expected="True",
+        actual="False",
+        check_glob="optimizer/adam/*/sparse/lockstep",
     ),
     _counter("asgd", "ASGD"),
     Finding(
