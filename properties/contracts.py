@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from truestep.properties.arithmetic.bounded import Bounded
-from truestep.properties.arithmetic.sampled import FALSE_ALARM
+from truestep.properties.arithmetic.sampled import FALSE_ALARM, quantile, root_mean_square
 from truestep.properties.results import HISTOGRAM_EDGES
 
 Float = NDArray[np.float64]
@@ -86,11 +86,11 @@ def judge_sampled(got: NDArray[Any], sampled: Float, oracle: Float) -> Judgement
     x = got.astype(np.float64)
     with np.errstate(all="ignore"):
         strayed, own = sampled[1:] - value, oracle[1:] - oracle[0]
-        kernels, oracles = _root_mean_square(strayed), _root_mean_square(own)
+        kernels, oracles = root_mean_square(strayed), root_mean_square(own)
         spread = np.hypot(kernels, oracles)
         count = len(strayed)
         elements = max(1, int(np.count_nonzero(spread > 0)))
-        factor = float(stats.t.isf(FALSE_ALARM / (2 * elements), count))
+        factor = quantile(count, elements)
         scale = np.max(np.abs(value), where=np.isfinite(value), initial=0.0)
         same = np.all((sampled == value) | (np.isnan(sampled) & np.isnan(value)), axis=0)
         known = np.isfinite(value) & np.all(np.isfinite(sampled), axis=0)
@@ -108,13 +108,6 @@ def judge_sampled(got: NDArray[Any], sampled: Float, oracle: Float) -> Judgement
             bound = np.where(together, bound * (worst / whole), bound)
     oracle_fraction = float(np.max(share, where=judged & np.isfinite(share), initial=0.0))
     return _verdict(x, value, bound, judged, oracle_fraction)
-
-
-def _root_mean_square(rows: Float) -> Float:
-    """Over the rows; squares of the smallest numbers would vanish."""
-    unit = np.max(np.abs(rows), axis=0)
-    safe = np.where(unit > 0, unit, 1.0)
-    return np.asarray(unit * np.sqrt(np.mean((rows / safe) ** 2, axis=0)))
 
 
 def _whole(error: Float, spread: Float, strayed: Float) -> float:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from truestep.fast.protocol import Capability
 from truestep.properties.cases.optimizer import OptimizerCase
 from truestep.properties.contracts import SLACK
-from truestep.properties.stepping import BackendFault, BackendRaised, lockstep
+from truestep.properties.stepping import BackendFault, BackendRaised, Judged, lockstep
 from truestep.reference.optimizers import OPTIMIZERS, Rule
 
 
@@ -37,6 +37,7 @@ def identify(
 
 
 Reading = TypeVar("Reading")
+Case = TypeVar("Case")
 
 
 # Readings that a message names: where a hyperparameter is fixed at 0, whole families agree.
@@ -115,16 +116,29 @@ def _agrees(
         }
         return rule.Hyper(**{**fields, **changes})
 
-    judged = 0
-    for case in cases:
+    def judged(case: OptimizerCase) -> Iterator[tuple[Any, Sequence[Judged]]]:
         started(case)
-        try:
-            for _, found in lockstep(backend, capability, case, (rule, reread)):
+        return lockstep(backend, capability, case, (rule, reread))
+
+    return all_within(judged, cases)
+
+
+def all_within(
+    judged: Callable[[Case], Iterable[tuple[Any, Sequence[Judged]]]], cases: Iterable[Case]
+) -> bool:
+    """Whether every judgement of these cases is within the slack, and there is one at all.
+
+    judged(case): the steps of a case with their judgements. What raises agrees with nothing.
+    """
+    count = 0
+    try:
+        for case in cases:
+            for _, found in judged(case):
                 for item in found:
                     if (u := item.judgement.utilisation) is not None:
-                        judged += 1
+                        count += 1
                         if u > SLACK:
                             return False
-        except (BackendFault, BackendRaised, ValueError, ArithmeticError):
-            return False
-    return judged > 0
+    except (BackendFault, BackendRaised, ValueError, ArithmeticError):
+        return False
+    return count > 0

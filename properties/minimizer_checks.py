@@ -14,13 +14,11 @@ from hypothesis import strategies as st
 from truestep.fast.protocol import Capability
 from truestep.properties.cases.minimizer import MinimizerCase, ProblemSpec, cases
 from truestep.properties.cases.tensors import TensorSpec
-from truestep.properties.contracts import SLACK
-from truestep.properties.dialects import departures, first_that_agrees, in_words
+from truestep.properties.dialects import all_within, departures, first_that_agrees, in_words
 from truestep.properties.exploration import Tally, explore, run_all
 from truestep.properties.minimizing import lockstep
 from truestep.properties.records import Place, result_of
 from truestep.properties.results import CheckResult
-from truestep.properties.stepping import BackendFault, BackendRaised
 from truestep.reference.optimizers import FROM_FUNCTION
 
 Cases = st.SearchStrategy[MinimizerCase]
@@ -178,18 +176,7 @@ def _agrees(
         fields = {name: getattr(hyper, name) for name in rule.Hyper.__dataclass_fields__}
         return rule.Hyper(**{**fields, **changes})
 
-    judged = 0
-    try:
-        for case in tried:
-            for _, found in lockstep(backend, capability, case, reread):
-                for item in found:
-                    if (u := item.judgement.utilisation) is not None:
-                        judged += 1
-                        if u > SLACK:
-                            return False
-    except (BackendFault, BackendRaised, ValueError, ArithmeticError):
-        return False
-    return judged > 0
+    return all_within(lambda case: lockstep(backend, capability, case, reread), tried)
 
 
 def _result(

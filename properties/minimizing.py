@@ -16,18 +16,15 @@ import numpy as np
 from truestep.fast.protocol import Capability, Group, Slot, Stepped
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import Format, format_named
-from truestep.properties.arithmetic.lift import converted, state_of
+from truestep.properties.arithmetic.lift import sampled_hyper, state_of
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.sampled import Replicates, Sampled
 from truestep.properties.cases.minimizer import Function, MinimizerCase, function_of
 from truestep.properties.cases.tensors import array, values
 from truestep.properties.contracts import judge_sampled, not_judged
+from truestep.properties.sampling import replicates
 from truestep.properties.stepping import BackendFault, Judged, call
 from truestep.reference.optimizers import FROM_FUNCTION, Rule
-
-# As many as the sampled contract of rules that take gradients has.
-REPLICATES = 32
-_SEED = 20220202
 
 Reread = Callable[[Any], Any]
 
@@ -120,19 +117,15 @@ def observed(
 
     Raises Undecided where rounding may turn a comparison.
     """
-    world = Replicates(arithmetic, REPLICATES, np.random.default_rng(_SEED))
+    world = replicates(arithmetic)
     state, p = rule.step(
-        converted(hyper, lambda _, x: _host(x, world)),
+        sampled_hyper(hyper, world),
         state_of(rule.State, slot.state, lambda x: Sampled.exact(x, world)),
         Sampled.exact(slot.param, world),
         taken(rule, for_replicates(function, world, format)),
     )
     outputs = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)} | {"p": p}
     return {name: _rows(x, name, world) for name, x in outputs.items()}
-
-
-def _host(x: Any, world: Replicates) -> Any:
-    return Sampled.hyper(x, world) if isinstance(x, float) else x
 
 
 def _rows(x: Any, name: str, world: Replicates) -> Any:

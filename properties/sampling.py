@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from truestep.fast.protocol import Slot, Stepped
 from truestep.properties.arithmetic.decision import Undecided
-from truestep.properties.arithmetic.lift import converted, state_of
+from truestep.properties.arithmetic.lift import sampled_hyper, state_of
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic
 from truestep.properties.arithmetic.sampled import Replicates, Sampled
 from truestep.properties.contracts import Judgement, judge_sampled, not_judged
@@ -66,6 +66,11 @@ def _wide(x: Any) -> Rows:
     return np.asarray(x).astype(np.float64)
 
 
+def replicates(arithmetic: Arithmetic, count: int = REPLICATES) -> Replicates:
+    """Replicates that err in the same way at every call: a judgement is reproduced exactly."""
+    return Replicates(arithmetic, count, np.random.default_rng(_SEED))
+
+
 def observed(
     rule: Any, hyper: Any, slot: Slot, arithmetic: Arithmetic, count: int = REPLICATES
 ) -> dict[str, Rows]:
@@ -74,15 +79,9 @@ def observed(
     Raises Undecided where an operation overflowed, which in another order it may not, and where the
     replicates take different branches.
     """
-    world = Replicates(arithmetic, count, np.random.default_rng(_SEED))
-
-    def lifted(name: str, x: Any) -> Any:
-        if not isinstance(x, float):
-            return x
-        return Sampled.hyper(x, world, arithmetic.hyper_format(name))
-
+    world = replicates(arithmetic, count)
     state, p = rule.step(
-        converted(hyper, lifted),
+        sampled_hyper(hyper, world),
         state_of(rule.State, slot.state, lambda x: Sampled.exact(x, world)),
         Sampled.exact(slot.param, world),
         Sampled.exact(slot.grad, world),
@@ -94,12 +93,6 @@ def observed(
     stored = {name: _stored(x, name) for name, x in {**outputs, "p": p}.items()}
     rows = [_row(rule, hyper, stored, i) for i in range(count + 1)]
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-
-
-def _hyper(name: str, x: Any, world: Replicates) -> Any:
-    if not isinstance(x, float):
-        return x
-    return Sampled.hyper(x, world, world.arithmetic.hyper_format(name))
 
 
 def _stored(x: Any, name: str) -> Any:

@@ -15,13 +15,12 @@ from truestep.fast.protocol import Capability
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.cases.tensors import EXTREMES
 from truestep.properties.cases.training import Ranges, TrainingCase, cases
-from truestep.properties.contracts import SLACK
-from truestep.properties.dialects import departures, first_that_agrees, in_words
+from truestep.properties.dialects import all_within, departures, first_that_agrees, in_words
 from truestep.properties.exploration import Tally, explore, run_all
 from truestep.properties.laws import training_laws as laws
 from truestep.properties.records import Place, law_line, result_of
 from truestep.properties.results import CheckResult
-from truestep.properties.stepping import BackendFault, BackendRaised, Judged
+from truestep.properties.stepping import Judged
 from truestep.properties.training import lockstep
 from truestep.reference.training import TRAINING
 
@@ -195,7 +194,7 @@ def _identify(
 
     def agrees(changes: Mapping[str, str]) -> bool:
         started(worst.to_json())
-        return all(_agrees(backend, capability, case, changes) for case in battery)
+        return _agrees(backend, capability, battery, changes)
 
     return first_that_agrees(readings, agrees)
 
@@ -214,7 +213,10 @@ def _battery(capability: Capability) -> list[TrainingCase]:
 
 
 def _agrees(
-    backend: Any, capability: Capability, case: TrainingCase, changes: Mapping[str, str]
+    backend: Any,
+    capability: Capability,
+    tried: Sequence[TrainingCase],
+    changes: Mapping[str, str],
 ) -> bool:
     piece = TRAINING[capability.rule]
 
@@ -222,14 +224,7 @@ def _agrees(
         fields = {name: getattr(hyper, name) for name in piece.Hyper.__dataclass_fields__}
         return piece.Hyper(**{**fields, **changes})
 
-    try:
-        return all(
-            item.judgement.utilisation is None or item.judgement.utilisation <= SLACK
-            for _, found in lockstep(backend, capability, case, reread)
-            for item in found
-        )
-    except (ArithmeticError, BackendFault, BackendRaised, ValueError):
-        return False
+    return all_within(lambda case: lockstep(backend, capability, case, reread), tried)
 
 
 def _result(

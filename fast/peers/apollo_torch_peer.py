@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from truestep.fast.peers import torch_step
+from truestep.fast.peers.low_rank import is_projected, numbers
 from truestep.fast.peers.torch_arrays import from_tensor, import_torch, to_tensor
 from truestep.fast.protocol import (
     Array,
@@ -91,7 +92,7 @@ class Backend:
         """One step() of a fresh optimizer; matrices are in groups of their own."""
         row = self._rows[capability.variant]
         scale_type = SCALE_TYPE[capability.rule]
-        parts, places = torch_step.parted(groups, lambda hyper, slot: _projected(slot))
+        parts, places = torch_step.parted(groups, lambda _, slot: is_projected(slot))
         steps = torch_step.Steps(
             build=lambda entries: self._adamw(entries, **row.options),
             numbers=lambda group: _numbers(scale_type, group),
@@ -117,7 +118,7 @@ class Backend:
             loaded["step"] = state["t"]
             loaded["exp_avg"] = to_tensor(torch, state["m"])
             loaded["exp_avg_sq"] = to_tensor(torch, state["v"])
-        if _projected(slot):
+        if is_projected(slot):
             matrix = to_tensor(torch, state["projection"]).t()
             projector = self._projector.GradientProjector(
                 h.rank, update_proj_gap=h.update_gap, scale=h.scale
@@ -138,7 +139,7 @@ class Backend:
             "v": from_tensor(torch, state["exp_avg_sq"]),
             "norm": old["norm"].copy(),
         }
-        if _projected(slot):
+        if is_projected(slot):
             out["projection"] = self._turned(state["projector"].ortho_matrix)
             # With disable_nl nothing keeps the norm.
             if "scaled_grad" in state:
@@ -146,26 +147,13 @@ class Backend:
         return out
 
 
-def _projected(slot: Slot) -> bool:
-    return slot.param.ndim == 2 and slot.param.size > 0
-
-
 def _numbers(scale_type: str, group: Group) -> dict[str, Any]:
-    h = group.hyper
-    numbers = {
-        "lr": h.lr,
-        "betas": (h.beta1, h.beta2),
-        "eps": h.eps,
-        "weight_decay": h.weight_decay,
-    }
-    if not _projected(group.slots[0]):
-        return numbers
     low_rank = {
-        "rank": h.rank,
+        "rank": group.hyper.rank,
         "proj": "random",
         "scale_type": scale_type,
-        "scale": h.scale,
-        "update_proj_gap": h.update_gap,
+        "scale": group.hyper.scale,
+        "update_proj_gap": group.hyper.update_gap,
         "proj_type": "std",
     }
-    return {**numbers, **low_rank}
+    return numbers(group, low_rank)

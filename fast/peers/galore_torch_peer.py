@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from truestep.fast.peers import torch_step
+from truestep.fast.peers.low_rank import is_projected, numbers
 from truestep.fast.peers.torch_arrays import from_tensor, import_torch, to_tensor
 from truestep.fast.protocol import BackendUnavailable, Capability, Group, Slot, Stepped
 
@@ -78,7 +79,7 @@ class Backend:
     ) -> list[list[Stepped]]:
         """One step() of a fresh optimizer; matrices are in groups of their own."""
         row = self._rows[capability.variant]
-        parts, places = torch_step.parted(groups, lambda hyper, slot: _projected(slot))
+        parts, places = torch_step.parted(groups, lambda _, slot: is_projected(slot))
         steps = torch_step.Steps(
             build=lambda entries: self._adamw(entries, no_deprecation_warning=True),
             numbers=lambda group: _numbers(row, group),
@@ -96,7 +97,7 @@ class Backend:
             "exp_avg": to_tensor(torch, state["m"]),
             "exp_avg_sq": to_tensor(torch, state["v"]),
         }
-        if _projected(slot):
+        if is_projected(slot):
             projector = self._projector.GaLoreProjector(
                 h.rank, update_proj_gap=h.update_gap, scale=h.scale, proj_type=row.kind
             )
@@ -115,7 +116,7 @@ class Backend:
             "m": from_tensor(torch, state["exp_avg"]),
             "v": from_tensor(torch, state["exp_avg_sq"]),
         }
-        if _projected(slot):
+        if is_projected(slot):
             matrices = state["projector"].ortho_matrix
             matrices = list(matrices) if isinstance(matrices, list) else [matrices]
             for side in ("left", "right"):
@@ -124,24 +125,11 @@ class Backend:
         return out
 
 
-def _projected(slot: Slot) -> bool:
-    return slot.param.ndim == 2 and slot.param.size > 0
-
-
 def _numbers(row: Row, group: Group) -> dict[str, Any]:
-    h = group.hyper
-    numbers = {
-        "lr": h.lr,
-        "betas": (h.beta1, h.beta2),
-        "eps": h.eps,
-        "weight_decay": h.weight_decay,
-    }
-    if not _projected(group.slots[0]):
-        return numbers
     low_rank = {
-        "rank": h.rank,
-        "update_proj_gap": h.update_gap,
-        "scale": h.scale,
+        "rank": group.hyper.rank,
+        "update_proj_gap": group.hyper.update_gap,
+        "scale": group.hyper.scale,
         "proj_type": row.kind,
     }
-    return {**numbers, **low_rank}
+    return numbers(group, low_rank)

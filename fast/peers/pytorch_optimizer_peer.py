@@ -17,6 +17,7 @@ import numpy as np
 from truestep.fast.peers.pytorch_optimizer_rows import ROWS, Row
 from truestep.fast.peers.pytorch_optimizer_states import BRIDGES, number
 from truestep.fast.peers.torch_arrays import from_tensor, import_torch, to_tensor
+from truestep.fast.peers.torch_step import parted_by_state, rejoined
 from truestep.fast.protocol import (
     Array,
     BackendUnavailable,
@@ -89,24 +90,11 @@ class Backend:
                 ]
                 for group in groups
             ]
-        out: list[list[Stepped]] = []
-        for group in groups:
-            stepped: dict[int, Stepped] = {}
-            for members in _that_step_together(row, group.slots):
-                slots = [group.slots[j] for j in members]
-                results = _stepped(torch, row, optimizer_class, options, group.hyper, slots)
-                stepped.update(zip(members, results, strict=True))
-            out.append([stepped[j] for j in range(len(group.slots))])
-        return out
-
-
-def _that_step_together(row: Row, slots: Sequence[Slot]) -> list[list[int]]:
-    """Slots whose counter, and what else the parameter group holds, are the same."""
-    together: dict[tuple[float, ...], list[int]] = {}
-    for j, slot in enumerate(slots):
-        shared = tuple(float(slot.state[name]) for name in ("t", *row.scalars))
-        together.setdefault(shared, []).append(j)
-    return list(together.values())
+        parts, places = parted_by_state(groups, ("t", *row.scalars))
+        results = [
+            _stepped(torch, row, optimizer_class, options, part.hyper, part.slots) for part in parts
+        ]
+        return rejoined(results, places)
 
 
 def _arguments(torch: Any, row: Row, options: Mapping[str, Any], hyper: Any) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from truestep.fast.peers import (
 from truestep.fast.peers.torch_arrays import from_tensor, import_torch, to_tensor
 from truestep.fast.peers.torch_compiled import FIXED, CompiledOptimizer, has_compiler
 from truestep.fast.peers.torch_rows import ARITHMETIC, PATHS, ROWS, Row
+from truestep.fast.peers.torch_step import Places, Steps, parted, rejoined, step
 from truestep.fast.protocol import Array, Capability, Group, Slot, Stepped
 
 
@@ -98,37 +99,18 @@ class Backend:
         if more := torch_more.find(capability.rule, capability.variant):
             return more.step(self._torch, more, groups)
         row, options, optimizer_class = self._plans[capability.rule, capability.variant]
-        torch = self._torch
+        torch, on_tensor = self._torch, capability.variant.endswith("tensor_lr")
+        places = None
         if capability.variant.endswith("fused"):
             groups, places = _digestible(row, groups)
-        else:
-            places = [[(i, j) for j in range(len(group.slots))] for i, group in enumerate(groups)]
-        param_groups = []
-        for group in groups:
-            params = []
-            for slot in group.slots:
-                param = to_tensor(torch, slot.param)
-                param.grad = to_tensor(torch, slot.grad)
-                params.append(param)
-            numbers = _hyper(row, group.hyper)
-            if capability.variant.endswith("tensor_lr"):
-                numbers["lr"] = torch.tensor(numbers["lr"], dtype=torch.float32)
-            param_groups.append({"params": params, **numbers})
-        if not any(entry["params"] for entry in param_groups):
-            return [[] for _ in places]
-        optimizer = optimizer_class(param_groups, **options)
-        for entry, group in zip(param_groups, groups, strict=True):
-            for param, slot in zip(entry["params"], group.slots, strict=True):
-                optimizer.state[param] = _loaded(torch, row, group.hyper, slot)
-        optimizer.step()
-        stepped = [
-            [
-                Stepped(from_tensor(torch, param), _state(torch, row, optimizer.state[param], slot))
-                for param, slot in zip(entry["params"], group.slots, strict=True)
-            ]
-            for entry, group in zip(param_groups, groups, strict=True)
-        ]
-        return [[stepped[i][j] for i, j in group] for group in places]
+        steps = Steps(
+            build=lambda entries: optimizer_class(entries, **options),
+            numbers=lambda group: _numbers(torch, row, group.hyper, on_tensor=on_tensor),
+            load=lambda hyper, slot: _loaded(torch, row, hyper, slot),
+            read=lambda state, _, slot: _state(torch, row, state, slot),
+        )
+        stepped = step(torch, groups, steps)
+        return stepped if places is None else rejoined(stepped, places)
 
     def _compiled_step(self, rule: str, groups: Sequence[Group]) -> list[list[Stepped]]:
         if rule not in self._compiled:
@@ -144,28 +126,13 @@ class Backend:
         ]
 
 
-Places = list[list[tuple[int, int]]]
-
-
 def _digestible(row: Row, groups: Sequence[Group]) -> tuple[list[Group], Places]:
     """The same step in the form that fused kernels take, and where each slot has gone.
 
     Contiguous copies, and first steps of SGD in groups of their own.
     """
-    out: list[Group] = []
-    places: Places = []
-    for group in groups:
-        where: dict[bool, int] = {}
-        places.append([])
-        for slot in group.slots:
-            first = row.optimizer == "SGD" and slot.state["t"] == 0
-            if first not in where:
-                where[first] = len(out)
-                out.append(Group(group.hyper, []))
-            members = out[where[first]].slots
-            places[-1].append((where[first], len(members)))
-            out[where[first]] = Group(group.hyper, [*members, _dense(slot)])
-    return out, places
+    parts, places = parted(groups, lambda _, slot: row.optimizer == "SGD" and slot.state["t"] == 0)
+    return [Group(part.hyper, [_dense(slot) for slot in part.slots]) for part in parts], places
 
 
 def _dense(slot: Slot) -> Slot:
@@ -223,6 +190,13 @@ def _hyper(row: Row, hyper: Any) -> dict[str, Any]:
         "maximize": hyper.maximize,
         **numbers,
     }
+
+
+def _numbers(torch: Any, row: Row, hyper: Any, *, on_tensor: bool) -> dict[str, Any]:
+    numbers = _hyper(row, hyper)
+    if on_tensor:
+        numbers["lr"] = torch.tensor(numbers["lr"], dtype=torch.float32)
+    return numbers
 
 
 def _loaded(torch: Any, row: Row, hyper: Any, slot: Slot) -> dict[str, Any]:

@@ -88,6 +88,11 @@ def parted(
     return parts, places
 
 
+def parted_by_state(groups: Sequence[Group], names: Sequence[str]) -> tuple[list[Group], Places]:
+    """The groups parted into such whose slots agree on these numbers of their state."""
+    return parted(groups, lambda _, slot: tuple(float(slot.state[name]) for name in names))
+
+
 def rejoined(results: Sequence[Sequence[Stepped]], places: Places) -> list[list[Stepped]]:
     """The results in the nesting and order that the groups had before they were parted."""
     return [[results[i][j] for i, j in group] for group in places]

@@ -10,6 +10,7 @@ import numpy as np
 
 from truestep.properties.arithmetic.bounded import Bounded, Counter
 from truestep.properties.arithmetic.profiles import Arithmetic
+from truestep.properties.arithmetic.sampled import Replicates, Sampled
 
 Record = TypeVar("Record")
 
@@ -32,6 +33,17 @@ def lifted_hyper(hyper: Record, arithmetic: Arithmetic) -> Record:
         if not isinstance(x, float):
             return x
         return Bounded.hyper(x, arithmetic, arithmetic.hyper_format(name))
+
+    return converted(hyper, lifted)
+
+
+def sampled_hyper(hyper: Record, world: Replicates) -> Record:
+    """The hyperparameters as hosts of this arithmetic hold them, with their replicates."""
+
+    def lifted(name: str, x: Any) -> Any:
+        if not isinstance(x, float):
+            return x
+        return Sampled.hyper(x, world, world.arithmetic.hyper_format(name))
 
     return converted(hyper, lifted)
 

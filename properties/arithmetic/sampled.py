@@ -15,10 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from truestep.properties.arithmetic import sampled_functions
 from truestep.properties.arithmetic.bounded import Counter
@@ -31,6 +33,22 @@ Float = NDArray[np.float64]
 # Probability with which a kernel that errs as the replicates do is called wrong, per judged tensor:
 # a million tensors, several hundred certificates, fail once in a thousand by chance.
 FALSE_ALARM = 1e-9
+
+
+@cache
+def quantile(count: int, elements: int = 1) -> float:
+    """How many root mean squares of so many replicates an error exceeds with that probability.
+
+    Student's t, two-sided, over all of so many elements together.
+    """
+    return float(stats.t.isf(FALSE_ALARM / (2 * elements), count))
+
+
+def root_mean_square(rows: Float) -> Float:
+    """Over the rows; squares of the smallest numbers would vanish."""
+    unit = np.max(np.abs(rows), axis=0)
+    safe = np.where(unit > 0, unit, 1.0)
+    return np.asarray(unit * np.sqrt(np.mean((rows / safe) ** 2, axis=0)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 
 from truestep.properties.arithmetic import sampled, sampled_decompositions
 from truestep.properties.arithmetic.formats import Format, format_named
@@ -132,19 +131,16 @@ def _long_tailed(squares: Any, x: Any) -> Any:
     close = within_reach_of_zero(x)
     if not np.any(close):
         return squares
-    t = float(stats.t.isf(sampled.FALSE_ALARM / 2, len(x) - 1))
+    longer = sampled.quantile(len(x) - 1) / np.sqrt(3)
     out = squares.copy()
-    out[1:] = np.where(close, squares[1:] * (t / np.sqrt(3)), squares[1:])
+    out[1:] = np.where(close, squares[1:] * longer, squares[1:])
     return out
 
 
 def within_reach_of_zero(x: Any) -> Any:
     """Elements whose replicates' spread reaches zero with probability FALSE_ALARM."""
-    strayed = x[1:] - x[0]
-    unit = np.max(np.abs(strayed), axis=0)
-    spread = unit * np.sqrt(np.mean((strayed / np.where(unit > 0, unit, 1.0)) ** 2, axis=0))
-    reach = float(stats.t.isf(sampled.FALSE_ALARM / 2, len(strayed))) * spread
-    return (spread > 0) & (np.abs(x[0]) <= reach)
+    spread = sampled.root_mean_square(x[1:] - x[0])
+    return (spread > 0) & (np.abs(x[0]) <= sampled.quantile(len(x) - 1) * spread)
 
 
 def _away_from_zero(ufunc: np.ufunc, rows: list[Any]) -> list[Any]:

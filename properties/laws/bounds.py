@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from truestep.fast.protocol import Capability, Slot
 from truestep.properties import quantized_state, sampling
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
-from truestep.properties.arithmetic.lift import converted, lifted_hyper, state_of
+from truestep.properties.arithmetic.lift import lifted_hyper, sampled_hyper, state_of
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
-from truestep.properties.arithmetic.sampled import FALSE_ALARM, Replicates, Sampled
+from truestep.properties.arithmetic.sampled import Sampled, quantile
 from truestep.properties.laws.definitions import RULES, VALUE_ALONE, handed
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS, adamw_8bit
 from truestep.reference.quantizers import dynamic_8bit
@@ -86,22 +85,14 @@ def _bounded(
 def _sampled(
     name: str, hyper: Any, slot: Slot, gradients: Sequence[Any], arithmetic: Arithmetic
 ) -> dict[str, NDArray[np.float64]]:
-    count = sampling.REPLICATES
-    world = Replicates(arithmetic, count, np.random.default_rng(0))
-
-    def lifted(field: str, x: Any) -> Any:
-        if not isinstance(x, float):
-            return x
-        return Sampled.hyper(x, world, arithmetic.hyper_format(field))
-
+    world = sampling.replicates(arithmetic)
     rule = RULES[name]
-    outputs = _path(
-        name, converted(hyper, lifted), slot, gradients, lambda x: Sampled.exact(x, world)
-    )
+    lifted = sampled_hyper(hyper, world)
+    outputs = _path(name, lifted, slot, gradients, lambda x: Sampled.exact(x, world))
     if world.overflows:
         raise Undecided(f"{world.overflows[0]} left the range of the format")
     rows = []
-    for i in range(count + 1):
+    for i in range(world.count + 1):
         values = {k: x.x[i] if isinstance(x, Sampled) else x for k, x in outputs.items()}
         if hasattr(rule, "observables"):
             p = values.pop("p")
@@ -114,7 +105,7 @@ def _spread(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """What an error like the replicates' exceeds with probability FALSE_ALARM, by element."""
     with np.errstate(all="ignore"):
         strayed = rows[1:] - rows[0]
-        factor = float(stats.t.isf(FALSE_ALARM / (2 * max(1, rows[0].size)), len(strayed)))
+        factor = quantile(len(strayed), max(1, rows[0].size))
         spread = factor * np.sqrt(np.mean(strayed**2, axis=0))
         alike = np.all((rows == rows[0]) | (np.isnan(rows) & np.isnan(rows[0])), axis=0)
     return np.where(alike, 0.0, np.where(np.isfinite(spread), spread, np.inf))

@@ -1,12 +1,10 @@
-"""Muon: an independent route in 40 digits, and the laws that define it.
-
-Numbers of two routes agree where ten decimals of both print alike: for these inputs the routes
-differ by rounding alone, below 1e-13, and no decimal is lost to a carry.
-"""
+"""Muon: an independent route in 40 digits, and the laws that define it."""
 
 from __future__ import annotations
 
 import dataclasses
+import sys
+from pathlib import Path
 from typing import Any
 
 import mpmath
@@ -16,36 +14,8 @@ from mpmath import mp
 
 from truestep.reference.optimizers import muon
 
-mp.dps = 40
-RNG = np.random.default_rng(8)
-P = RNG.standard_normal((3, 4))
-GRADIENTS = RNG.standard_normal((4, 3, 4))
-SQUARE = RNG.standard_normal((4, 4, 4))
-# An orthogonal matrix exact in binary.
-HADAMARD = np.array([[1.0, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2
-
-
-def _run(h: Any, p: Any, gradients: Any) -> tuple[Any, Any]:
-    s = muon.init(h, p)
-    for g in gradients:
-        s, p = muon.step(h, s, p, np.asarray(g))
-    return s, p
-
-
-def _digits(x: Any) -> list[str]:
-    """Every element to ten decimals, zero without a sign."""
-    values = [x[i, j] for i in range(x.rows) for j in range(x.cols)] if _exact(x) else np.ravel(x)
-    printed = [f"{float(v):.10f}" for v in values]
-    return [text.lstrip("-") if float(text) == 0 else text for text in printed]
-
-
-def _exact(x: Any) -> bool:
-    return isinstance(x, mpmath.matrix)
-
-
-def _matrix(x: Any) -> Any:
-    """x in 40 digits."""
-    return mpmath.matrix(np.asarray(x).tolist())
+sys.path.insert(0, str(Path(__file__).parent))
+from forty_digits import GRADIENTS, HADAMARD, SQUARE, P, digits, matrix, run
 
 
 def _norm(x: Any) -> Any:
@@ -69,8 +39,8 @@ def test_muon_maps_the_singular_values_of_the_momentum(
     h = muon.Hyper(
         lr=0.5, eps=0.25, ns_steps=6, nesterov=False, coefficients=coefficients, norm=norm
     )  # type: ignore[arg-type]
-    _, p = _run(h, np.zeros(shape), [g])
-    u, s, v = mp.svd_r(_matrix(g))
+    _, p = run(muon, h, np.zeros(shape), [g])
+    u, s, v = mp.svd_r(matrix(g))
     size = {"frobenius": _norm(s), "spectral": max(s), "schatten": mp.sqrt(_norm(x * x for x in s))}
     by = max(size[norm], mp.sqrt(0.25)) if norm == "schatten" else size[norm] + 0.25
     out = []
@@ -79,7 +49,7 @@ def test_muon_maps_the_singular_values_of_the_momentum(
         for i in range(6):
             y = _f(y, muon.QUINTIC[min(i, 4)]) if coefficients == "quintic" else _f(y)
         out.append(-0.5 * y)
-    assert _digits(p) == _digits(u * mpmath.diag(out) * v)
+    assert digits(p) == digits(u * mpmath.diag(out) * v)
 
 
 def test_the_coefficients_bounds_and_fixed_points() -> None:
@@ -123,8 +93,8 @@ def test_the_coefficients_bounds_and_fixed_points() -> None:
 def test_muon_leaves_one_by_one_matrices_at_the_image_of_one() -> None:
     """Not at 1: an orthogonal matrix is not reproduced."""
     h = muon.Hyper(lr=1.0, eps=0.0, ns_steps=1)
-    _, p = _run(h, np.zeros((1, 1)), [[[-7.0]]])
-    assert _digits(p) == ["0.7010000000"]
+    _, p = run(muon, h, np.zeros((1, 1)), [[[-7.0]]])
+    assert digits(p) == ["0.7010000000"]
 
 
 def test_muon_follows_orthogonal_matrices_on_both_sides() -> None:
@@ -132,26 +102,26 @@ def test_muon_follows_orthogonal_matrices_on_both_sides() -> None:
     h = muon.Hyper(lr=1.0)
     o = muon.orthogonalized(h, SQUARE[0])
     turned = muon.orthogonalized(h, HADAMARD @ SQUARE[0] @ HADAMARD[::-1])
-    assert _digits(turned) == _digits(HADAMARD @ o @ HADAMARD[::-1])
-    assert _digits(muon.orthogonalized(h, SQUARE[0].T)) == _digits(o.T)
+    assert digits(turned) == digits(HADAMARD @ o @ HADAMARD[::-1])
+    assert digits(muon.orthogonalized(h, SQUARE[0].T)) == digits(o.T)
     np.testing.assert_array_equal(
         muon.orthogonalized(h, GRADIENTS[0].T), muon.orthogonalized(h, GRADIENTS[0]).T
     )
     h = muon.Hyper(norm="aol")
     o = muon.orthogonalized(h, SQUARE[0])
     order = [2, 0, 3, 1]
-    assert _digits(muon.orthogonalized(h, SQUARE[0][order])) == _digits(o[order])
-    assert _digits(muon.orthogonalized(h, HADAMARD @ SQUARE[0])) != _digits(HADAMARD @ o)
+    assert digits(muon.orthogonalized(h, SQUARE[0][order])) == digits(o[order])
+    assert digits(muon.orthogonalized(h, HADAMARD @ SQUARE[0])) != digits(HADAMARD @ o)
 
 
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_muons_sum_and_average_point_the_same_way(nesterov: bool) -> None:
     """M_ema = (1 - momentum) M_sum, and without eps the iteration does not see the factor."""
     ends = [
-        _run(muon.Hyper(eps=0.0, nesterov=nesterov, momentum_form=form), P, GRADIENTS)[1]
+        run(muon, muon.Hyper(eps=0.0, nesterov=nesterov, momentum_form=form), P, GRADIENTS)[1]
         for form in ("sum", "ema")
     ]
-    assert _digits(ends[0]) == _digits(ends[1])
+    assert digits(ends[0]) == digits(ends[1])
 
 
 @pytest.mark.parametrize("nesterov", [False, True])
@@ -170,8 +140,8 @@ def test_muons_debiased_average_of_a_constant_gradient_is_a_multiple_of_it(neste
         for t in (1, 2, 3)
     )
     o = muon.orthogonalized(h, P)
-    _, p = _run(h, np.zeros((3, 4)), [P, P, P])
-    assert _digits(p) == _digits(-total * np.sum(P * o) * o)
+    _, p = run(muon, h, np.zeros((3, 4)), [P, P, P])
+    assert digits(p) == digits(-total * np.sum(P * o) * o)
 
 
 def test_muons_scales_and_decays() -> None:
@@ -182,10 +152,12 @@ def test_muons_scales_and_decays() -> None:
         assert [muon.shape_scale(h, 4, 1), muon.shape_scale(h, 1, 4)] == list(factors)
     zero = np.zeros((3, 4))
     h = muon.Hyper(lr=0.5, weight_decay=0.5, scale="rms")
-    np.testing.assert_array_equal(_run(h, P, [zero])[1], 0.75 * P)
+    np.testing.assert_array_equal(run(muon, h, P, [zero])[1], 0.75 * P)
     coupled = dataclasses.replace(h, decay="coupled")
     bare = dataclasses.replace(h, weight_decay=0.0)
-    np.testing.assert_array_equal(_run(coupled, P, [zero])[1], _run(bare, P, [0.5 * P])[1])
+    np.testing.assert_array_equal(
+        run(muon, coupled, P, [zero])[1], run(muon, bare, P, [0.5 * P])[1]
+    )
 
 
 def test_muon_takes_the_first_axis_against_all_others() -> None:
@@ -194,7 +166,7 @@ def test_muon_takes_the_first_axis_against_all_others() -> None:
     for shape, flat in (((2, 3, 2), (2, 6)), ((12,), (12, 1)), ((), (1, 1))):
         n = int(np.prod(shape))
         parts = [x.ravel()[:n] for x in (P, GRADIENTS[0])]
-        ends = [_run(h, parts[0].reshape(x), [parts[1].reshape(x)])[1] for x in (shape, flat)]
+        ends = [run(muon, h, parts[0].reshape(x), [parts[1].reshape(x)])[1] for x in (shape, flat)]
         np.testing.assert_array_equal(ends[0], ends[1].reshape(shape))
 
 
@@ -205,12 +177,12 @@ def test_muon_ends_where_momentum_is_nan_or_zero() -> None:
             h = muon.Hyper(norm=norm)  # type: ignore[arg-type]
             g = GRADIENTS[0].copy()
             g[1, 2] = np.nan
-            s, p = _run(h, P, [g])
+            s, p = run(muon, h, P, [g])
             assert np.all(np.isnan(p)) and np.isnan(s.b).sum() == 1
-            np.testing.assert_array_equal(_run(h, P, [0 * P])[1], P)
+            np.testing.assert_array_equal(run(muon, h, P, [0 * P])[1], P)
             bare = dataclasses.replace(h, eps=0.0)
-            assert np.all(np.isnan(_run(bare, P, [0 * P])[1]))
-    s, p = _run(muon.Hyper(), np.zeros((0, 3)), [np.zeros((0, 3))])
+            assert np.all(np.isnan(run(muon, bare, P, [0 * P])[1]))
+    s, p = run(muon, muon.Hyper(), np.zeros((0, 3)), [np.zeros((0, 3))])
     assert (s.t, p.shape) == (1, (0, 3))
 
 
