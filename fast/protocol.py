@@ -30,8 +30,9 @@ class Capability:
     format: format of parameters and gradients ("float32"). arithmetic: name of a declared profile
     of ``truestep.properties.arithmetic`` ("ieee_float32"), or an Arithmetic. variant: the
     implementation, where a backend has several ("foreach"). fixed: hyperparameters that the kernel
-    cannot vary ({"eps": 0.0}). level: the least thorough level at which it is run ("smoke",
-    "standard", "deep"), for variants that are slow to start. recursive: of a schedule that computes
+    cannot vary ({"eps": 0.0}); of an optimizer, a tuple of values where it refuses others. level:
+    the least thorough level at which it is run ("smoke", "standard", "deep"), for variants that are
+    slow to start. recursive: of a schedule that computes
     every value from the last one; each is judged from the backend's own last value. reach: the last
     step that a schedule is asked for, where every step on the way has to be made, or an optimizer
     whose counter ends. For a schedule, format is that of the value, and of arithmetic only hyper

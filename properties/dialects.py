@@ -75,7 +75,7 @@ def _readings(
         yield f"{capability.rule} with {in_words(rule, changes)}", (rule, changes)
     if distance == 1:
         for name, other in OPTIMIZERS.items():
-            if other is not rule and _states_alike(rule, other) and _judged_alike(rule, other):
+            if other is not rule and _called_alike(rule, other) and _judged_alike(rule, other):
                 for changes in _dialects(other):
                     yield f"{name} with {in_words(other, changes)}", (other, changes)
 
@@ -85,10 +85,11 @@ def _dialects(rule: Rule) -> Iterator[dict[str, str]]:
         yield dict(zip(rule.DIALECTS, values, strict=True))
 
 
-def _states_alike(a: Rule, b: Rule) -> bool:
-    return [f.name for f in dataclasses.fields(a.State)] == [
-        f.name for f in dataclasses.fields(b.State)
-    ]
+def _called_alike(a: Rule, b: Rule) -> bool:
+    """Whether both have the same state, and take the same besides the gradient."""
+    states = ([f.name for f in dataclasses.fields(rule.State)] for rule in (a, b))
+    inputs = (set(getattr(rule, "INPUTS", {})) for rule in (a, b))
+    return next(states) == next(states) and next(inputs) == next(inputs)
 
 
 def _judged_alike(a: Rule, b: Rule) -> bool:

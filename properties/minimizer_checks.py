@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 
 from truestep.fast.protocol import Capability
 from truestep.properties.cases.minimizer import MinimizerCase, ProblemSpec, cases
+from truestep.properties.cases.optimizer import OptimizerCase
 from truestep.properties.cases.tensors import TensorSpec
 from truestep.properties.dialects import all_within, departures, first_that_agrees, in_words
 from truestep.properties.exploration import Tally, explore, run_all
+from truestep.properties.laws import checks as laws
+from truestep.properties.laws.laws import LAWS
 from truestep.properties.minimizing import lockstep
-from truestep.properties.records import Place, result_of
+from truestep.properties.records import Place, law_line, result_of
 from truestep.properties.results import CheckResult
 from truestep.reference.optimizers import FROM_FUNCTION
 
@@ -79,8 +82,8 @@ FAMILIES = {
 
 
 def names(capability: Capability) -> tuple[str, ...]:
-    """The checks of a minimizer: its families of cases."""
-    return tuple(FAMILIES)
+    """The checks of a minimizer: families of cases, then the laws that hold for it."""
+    return (*FAMILIES, *(laws.names(capability) if capability.level == "smoke" else ()))
 
 
 def run(
@@ -94,6 +97,9 @@ def run(
 ) -> CheckResult:
     """Run one check on one capability."""
     begin = time.perf_counter()
+    if name.startswith(laws.PREFIX):
+        tally = laws.explored(backend, capability, name, level=level, seed=seed, started=started)
+        return _result(capability, name, tally, time.perf_counter() - begin)
     family = FAMILIES[name]
     tally = explore(
         family.strategy(capability),
@@ -107,7 +113,7 @@ def run(
         identified = _identified(backend, capability, tally.worst_case, started)
         told = identified or "no other known dialect agrees with these outputs"
     seconds = time.perf_counter() - begin
-    return _result(capability, name, tally, seconds, identified, told)
+    return _result(capability, name, tally, seconds, identified=identified, told=told)
 
 
 def replay_case(
@@ -115,12 +121,15 @@ def replay_case(
 ) -> CheckResult:
     """Run one recorded case again."""
     begin = time.perf_counter()
-    tally = run_all(
-        [MinimizerCase.from_json(record)],
-        lambda case, t: _run_case(backend, capability, case, t),
-        started=lambda _: None,
-    )
-    return _result(capability, name, tally, time.perf_counter() - begin, "", "")
+    if name.startswith(laws.PREFIX):
+        tally = laws.replayed(backend, capability, name, OptimizerCase.from_json(record))
+    else:
+        tally = run_all(
+            [MinimizerCase.from_json(record)],
+            lambda case, t: _run_case(backend, capability, case, t),
+            started=lambda _: None,
+        )
+    return _result(capability, name, tally, time.perf_counter() - begin)
 
 
 def _run_case(backend: Any, capability: Capability, case: MinimizerCase, tally: Tally) -> None:
@@ -180,18 +189,44 @@ def _agrees(
 
 
 def _result(
-    capability: Capability, name: str, tally: Tally, seconds: float, identified: str, told: str
+    capability: Capability,
+    name: str,
+    tally: Tally,
+    seconds: float,
+    *,
+    identified: str = "",
+    told: str = "",
 ) -> CheckResult:
-    declared = in_words(FROM_FUNCTION[capability.rule], capability.dialect)
+    is_law = name.startswith(laws.PREFIX)
+    remarks = [f"declared: {in_words(FROM_FUNCTION[capability.rule], capability.dialect)}"]
+    if is_law and tally.worst is not None:
+        remarks.append(law_line(LAWS[name.removeprefix(laws.PREFIX)].__doc__))
+    elif told:
+        remarks.append(f"this kernel computes: {told}")
     return result_of(
         capability,
         name,
         tally,
         seconds,
-        contract="sampled",
-        place=_place,
-        remarks=[f"declared: {declared}", *([f"this kernel computes: {told}"] if told else [])],
+        contract="law" if is_law else "sampled",
+        place=_place_of_law if is_law else _place,
+        remarks=remarks,
         identified=identified,
+    )
+
+
+def _place_of_law(tally: Tally) -> Place:
+    found, case = tally.worst, tally.worst_case
+    assert found is not None
+    index = list(found.judgement.index or ())
+    group = case.groups[0]
+    return Place(
+        f"{found.tensor}{index}",
+        {"step": found.step, "index": index, "inputs": {}},
+        (
+            f"a quadratic of shape {group.slots[0].param.shape}, after {group.slots[0].t} steps",
+            f"hyperparameters: {json.dumps(dict(group.hyper))}",
+        ),
     )
 
 

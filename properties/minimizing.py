@@ -29,22 +29,34 @@ from truestep.reference.optimizers import FROM_FUNCTION, Rule
 Reread = Callable[[Any], Any]
 
 
-class _AsOptimizer:
-    """A minimizer in the form of an optimizer, whose call is verified in one place."""
+class AsOptimizer:
+    """A minimizer in the form of an optimizer, whose call is verified in one place.
 
-    def __init__(self, backend: Any, function: Callable[..., Any]) -> None:
+    function(slot): what is minimized from that slot on.
+    """
+
+    def __init__(self, backend: Any, function: Callable[[Slot], Function]) -> None:
         self.backend = backend
         self.function = function
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
     ) -> list[list[Stepped]]:
-        """The backend's step on the one tensor that there is."""
-        group, slot = groups[0], groups[0].slots[0]
-        stepped = self.backend.minimizer_step(
-            capability, group.hyper, slot.param, slot.state, self.function
-        )
-        return [[stepped]]
+        """The backend's step on one tensor after the other."""
+        format = format_named(capability.format)
+        return [
+            [
+                self.backend.minimizer_step(
+                    capability,
+                    group.hyper,
+                    slot.param,
+                    slot.state,
+                    for_backend(self.function(slot), format),
+                )
+                for slot in group.slots
+            ]
+            for group in groups
+        ]
 
 
 def initial(rule: Rule, capability: Capability, case: MinimizerCase) -> Slot:
@@ -64,13 +76,14 @@ def initial(rule: Rule, capability: Capability, case: MinimizerCase) -> Slot:
         p.astype(travel.dtype) if case.history else array(case.start, travel),
         np.zeros(np.shape(p), travel.dtype),
         {
-            name: x if isinstance(x, int) else _stored(x, arithmetic.stored(name))
+            name: x if isinstance(x, int) else stored_in(arithmetic.stored(name), x)
             for name, x in stored.items()
         },
     )
 
 
-def _stored(x: Any, where: Format) -> Any:
+def stored_in(where: Format, x: Any) -> Any:
+    """x in that format, what is beyond its range at the end of it."""
     limit = where.largest
     return np.asarray(where.round(np.clip(np.asarray(x), -limit, limit))).astype(where.dtype)
 
@@ -149,7 +162,7 @@ def lockstep(
     format = format_named(capability.format)
     hyper = rule.Hyper(**case.hyper)
     function = function_of(case.problem, format)
-    shim = _AsOptimizer(backend, for_backend(function, format))
+    shim = AsOptimizer(backend, lambda _: function)
     slot = initial(rule, capability, case)
     for step in range(case.steps):
         new = call(shim, capability, [Group(hyper, [slot])])[0][0]

@@ -23,6 +23,7 @@ TOPICS = (
     "schedules",
     "quantizers",
     "training",
+    "arithmetics",
     "backends",
     "laws",
     "theorems",

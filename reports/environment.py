@@ -12,8 +12,11 @@ from typing import Any
 # Distributions whose version can change a verdict. Looked up, never imported.
 LIBRARIES = (
     "adabelief-pytorch",
+    "adam-mini",
+    "adan-pytorch",
     "apollo-torch",
     "bitsandbytes",
+    "came-pytorch",
     "cupy-cuda12x",
     "cupy-cuda13x",
     "dadaptation",
@@ -22,6 +25,7 @@ LIBRARIES = (
     "jax",
     "keras",
     "lion-pytorch",
+    "lomo-optim",
     "ml_dtypes",
     "mpmath",
     "muon-optimizer",
@@ -37,6 +41,7 @@ LIBRARIES = (
     "timm",
     "torch",
     "torch-optimi",
+    "torch-optimizer",
     "torchao",
     "transformers",
     "triton",

@@ -25,7 +25,8 @@ def findings_for(
     found = []
     for finding in _table():
         if finding.rule in rules and _wraps(backend, spec, finding.library):
-            explained = [name for name in failing if fnmatchcase(name, finding.check_glob)]
+            globs = finding.check_glob.split()
+            explained = [name for name in failing if any(fnmatchcase(name, g) for g in globs)]
             fields = {field: str(getattr(finding, field)) for field in FIELDS}
             found.append({**fields, "checks": explained})
     return found
@@ -46,7 +47,7 @@ def _table() -> Sequence[Any]:
 def _wraps(backend: str, spec: str, library: str) -> bool:
     wanted = _key(library)
     tail = spec.rpartition(":")[0] or spec
-    candidates = [backend, spec, tail.rpartition(".")[2], re.split(r"[.:/ _-]", backend)[0]]
+    candidates = [backend, spec, tail.rpartition(".")[2], re.split(r"[.:/ -]", backend)[0]]
     return wanted in {_key(candidate) for candidate in candidates}
 
 

@@ -1,7 +1,8 @@
-"""What ``truestep list`` shows: rules, backends, laws, theorems and planted faults."""
+"""What ``truestep list`` shows: rules, arithmetics, backends, laws, theorems and planted faults."""
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
@@ -20,29 +21,71 @@ def _rules(kind: str) -> list[Entry]:
 
 
 def _described_rules(module: str, table: str) -> list[Entry]:
+    """All that an adapter's author needs of a rule: its definition, numbers, state and choices."""
     return [
         {
             "name": name,
             "description": first_line(rule),
+            "definition": inspect.getdoc(rule) or "",
             "dialects": {field: dict(choices) for field, choices in _dialects(rule).items()},
+            "hyper": {
+                f: x for f, x in _defaults(rule, "Hyper").items() if f not in _dialects(rule)
+            },
+            "state": list(_defaults(rule, "State")),
         }
         for name, rule in sorted(_table(module, table).items())
     ]
 
 
+def _defaults(rule: Any, name: str) -> dict[str, Any]:
+    """The fields of a rule's Hyper or State and their defaults, None where there is none."""
+    fields = dataclasses.fields(getattr(rule, name)) if hasattr(rule, name) else ()
+    return {f.name: None if f.default is dataclasses.MISSING else f.default for f in fields}
+
+
+def _arithmetics() -> list[Entry]:
+    """The profiles that a capability may declare, each with what it says beyond the defaults."""
+    from truestep.properties.arithmetic.profiles import PROFILES
+
+    found = []
+    for name, profile in sorted(PROFILES.items()):
+        fields = [f.name for f in dataclasses.fields(profile) if f.name != "name"]
+        described = {field: getattr(profile, field) for field in fields}
+        plain = {field: getattr(PROFILES["ieee_float32"], field) for field in fields}
+        words = [
+            f"{field} {described[field]}" for field in fields if described[field] != plain[field]
+        ]
+        found.append(
+            {
+                "name": name,
+                "description": "; ".join(words) or "float32, each operation rounded to nearest",
+                "fields": described,
+            }
+        )
+    return found
+
+
 # The tables of what `truestep list optimizers` names, and what each of their steps takes.
 _OPTIMIZERS = (
     ("optimizer", "gradient", "truestep.reference.optimizers", "OPTIMIZERS"),
-    ("optimizer", "example", "truestep.reference.optimizers", "FROM_EXAMPLE"),
     ("minimizer", "function", "truestep.reference.optimizers", "FROM_FUNCTION"),
     ("training", "what the training loop hands it", "truestep.reference.training", "TRAINING"),
 )
 
 
 def _optimizers() -> list[Entry]:
-    """Every rule and training-loop piece, with its kind of check and what it takes."""
+    """Every rule and training-loop piece, with its kind of check and what it takes.
+
+    inputs: what else it is handed, by name; LMS and the perceptron take their example's input in
+    the gradient's place.
+    """
     found = [
-        entry | {"kind": kind, "takes": takes}
+        entry
+        | {
+            "kind": kind,
+            "takes": takes,
+            "inputs": sorted(getattr(_table(module, table)[str(entry["name"])], "INPUTS", {})),
+        }
         for kind, takes, module, table in _OPTIMIZERS
         for entry in _described_rules(module, table)
     ]
@@ -105,6 +148,7 @@ TOPICS: dict[str, Callable[[], list[Entry]]] = {
     "schedules": _schedules,
     "quantizers": lambda: _rules("quantizers"),
     "training": lambda: _rules("training"),
+    "arithmetics": _arithmetics,
     "backends": _backends,
     "laws": _laws,
     "theorems": lambda: _described("truestep.properties.theorems", "THEOREMS"),

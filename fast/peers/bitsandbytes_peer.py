@@ -1,8 +1,11 @@
-"""bitsandbytes on the CPU: block-wise dynamic 8-bit quantization, and AdamW on 8-bit moments.
+"""bitsandbytes on the CPU: its optimizers, and block-wise dynamic 8-bit quantization.
 
-The functions called are those that its optimizers and its users call, of bitsandbytes.functional:
-quantize_blockwise, dequantize_blockwise and optimizer_update_8bit_blockwise ("adam", which decays
-as AdamW does). All compute in float32; absmax is inverted, then multiplied by.
+The optimizers with 32-bit state are the classes of bitsandbytes.optim: see bitsandbytes_rows.py.
+For 8 bits the functions called are those that its optimizers and its users call, of
+bitsandbytes.functional: quantize_blockwise, dequantize_blockwise and
+optimizer_update_8bit_blockwise ("adam", which decays as AdamW does): a class of bitsandbytes.optim
+keeps 8-bit state of tensors of 4096 elements and more alone. All compute in float32; absmax is
+inverted, then multiplied by.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from truestep.fast.peers import bitsandbytes_rows
 from truestep.fast.peers.torch_arrays import from_tensor, import_torch, to_tensor
 from truestep.fast.protocol import (
     Array,
@@ -37,6 +41,7 @@ class Backend:
         self._torch = import_torch()
         try:
             self._functional = importlib.import_module("bitsandbytes.functional")
+            self._optim = importlib.import_module("bitsandbytes.optim")
         except Exception as error:
             raise BackendUnavailable(f"bitsandbytes cannot be imported: {error}") from error
         # Kept alive: bitsandbytes recognises a map by its address.
@@ -44,7 +49,7 @@ class Backend:
         self._map = map_dialect(self._maps[True].double().numpy())
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """The quantizer at every block length, and AdamW in the parameter formats it takes."""
+        """The quantizer at every block length, AdamW on 8-bit moments, the table's optimizers."""
         shared = {"map": self._map, "normalise": "reciprocal", "zero_block": "first_code"}
         quantizer = Capability(
             kind="quantizer",
@@ -58,7 +63,7 @@ class Backend:
             dialect={**shared, "decay": "before"},
             fixed={"absmax_floor": 0.0, "block_size": BLOCK, "maximize": False},
         )
-        return (quantizer, optimizer)
+        return (quantizer, optimizer, *bitsandbytes_rows.capabilities())
 
     def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
         """The codes of x and the absmax of its blocks."""
@@ -82,7 +87,9 @@ class Backend:
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
     ) -> list[list[Stepped]]:
-        """One step of AdamW8bit on every slot."""
+        """One step on every slot, of an optimizer of the table or of AdamW8bit."""
+        if row := bitsandbytes_rows.find(capability.rule, capability.variant):
+            return bitsandbytes_rows.stepped(self._torch, self._optim, row, groups)
         return [[self._step(group.hyper, slot) for slot in group.slots] for group in groups]
 
     def _step(self, hyper: Any, slot: Slot) -> Stepped:

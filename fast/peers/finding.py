@@ -12,7 +12,8 @@ class Finding:
     versions: those it was seen in. rule: the reference's rule, or "" where several are concerned.
     contradicts: the line of the rule or of the library's own description that does not hold.
     reproducer: a program; actual is its standard output, expected what it should have been.
-    check_glob: ids of the checks whose failure it explains; "" where the protocol cannot reach it.
+    check_glob: ids of the checks whose failure it explains, as globs with spaces between; "" where
+    the protocol cannot reach it.
     """
 
     library: str

@@ -5,6 +5,7 @@ Each reproducer is a complete program that prints what `actual` says where the d
 
 from __future__ import annotations
 
+from truestep.fast.peers.bitsandbytes_findings import BITSANDBYTES_FINDINGS
 from truestep.fast.peers.eight_bit_findings import EIGHT_BIT_FINDINGS
 from truestep.fast.peers.finding import Finding
 from truestep.fast.peers.heavyball_findings import HEAVYBALL_FINDINGS
@@ -16,13 +17,17 @@ from truestep.fast.peers.pytorch_optimizer_findings import PYTORCH_OPTIMIZER_FIN
 from truestep.fast.peers.schedule_findings import SCHEDULE_FINDINGS
 from truestep.fast.peers.torch_findings import TORCH_FINDINGS
 from truestep.fast.peers.torch_fused_findings import TORCH_FUSED_FINDINGS
+from truestep.fast.peers.torch_library_findings import TORCH_LIBRARY_FINDINGS
 from truestep.fast.peers.torch_more_findings import TORCH_MORE_FINDINGS
+from truestep.fast.peers.torch_optimi_findings import TORCH_OPTIMI_FINDINGS
+from truestep.fast.peers.torch_optimizer_findings import TORCH_OPTIMIZER_FINDINGS
 from truestep.fast.peers.training_findings import TRAINING_FINDINGS
 from truestep.fast.peers.transformers_findings import TRANSFORMERS_FINDINGS
 
 __all__ = ["FINDINGS", "Finding"]
 
 FINDINGS: tuple[Finding, ...] = (
+    *BITSANDBYTES_FINDINGS,
     *EIGHT_BIT_FINDINGS,
     *HEAVYBALL_FINDINGS,
     *KERAS_FINDINGS,
@@ -33,7 +38,10 @@ FINDINGS: tuple[Finding, ...] = (
     *SCHEDULE_FINDINGS,
     *TORCH_FINDINGS,
     *TORCH_FUSED_FINDINGS,
+    *TORCH_LIBRARY_FINDINGS,
     *TORCH_MORE_FINDINGS,
+    *TORCH_OPTIMI_FINDINGS,
+    *TORCH_OPTIMIZER_FINDINGS,
     *TRAINING_FINDINGS,
     *TRANSFORMERS_FINDINGS,
 )

@@ -4,20 +4,26 @@ HeavyBall compiles every function with torch.compile unless heavyball.utils.comp
 which is set here for the whole process. Compiled it computes the same lines; every shape and every
 number of tensors would be compiled anew.
 
-Arithmetic: hyperparameters become float32 tensors, and so does every function of the counter.
+Muon rounds float32 to bfloat16 at random before it iterates, by one draw for each of
+heavyball.utils.dither_steps; without any, as set here, the same line rounds to the nearest. Tensors
+of float64 it iterates as they are.
+
+Arithmetic: hyperparameters become tensors of the parameters' format, and so does every function of
+the counter; a learning rate is float32 in any.
 Moments are kept as averages that are already corrected for their zero start, by a decay that moves
 with t.
 
-Left out: Muon and Scion round to bfloat16 at random before they iterate, on which no single step
-can be judged; SOAP lifts and corrects its factors, which is a rule of its own, as are PSGD, LATHER,
-ADOPT and LaProp.
+Left out: SOAP, which corrects its factors within their average, keeps the average of gradients in
+the bases, lifts a factor by 64 n roundings of the format before the QR step, puts the columns of a
+basis back in their places, and has no basis for an axis of one: it is a rule of its own, whose
+bases are others from the second step on. So are Scion, PSGD, LATHER, ADOPT and LaProp.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 
@@ -39,7 +45,8 @@ class Row:
 
     state: the reference's fields and the library's names. numbers: the reference's hyperparameters
     and the library's arguments, besides lr and weight_decay; several that share an argument
-    ("betas") form a tuple. shared: fields that are numbers of the parameter group.
+    ("betas") form a tuple. shared: fields that are numbers of the parameter group. arithmetic: by
+    format.
     """
 
     rule: str
@@ -51,6 +58,8 @@ class Row:
     options: Mapping[str, Any] = field(default_factory=dict)
     fixed: Mapping[str, Any] = field(default_factory=dict)
     shared: Mapping[str, str] = field(default_factory=dict)
+    arithmetic: Mapping[str, str] = field(default_factory=lambda: {"float32": "float32_hyper"})
+    shapes: Literal["any", "nonempty", "matrices"] = "any"
 
 
 PATHS = {"multi": {"multi_tensor": True}, "single": {"multi_tensor": False}}
@@ -61,7 +70,23 @@ MOMENTS = {"m": "exp_avg", "v": "exp_avg_sq"}
 CORRECTED = {"bias_correction": "in_average", "eps_placement": "floor"}
 # The library only minimizes.
 MINIMIZES = {"maximize": False}
+# Every rate passes through float32, whatever the parameters: a finding. This one is exact in both.
+RATE = {"float32": {}, "float64": {"lr": 2.0**-5}}
 
+_MUON = Row(
+    "muon",
+    "Muon",
+    {"b": "momentum"},
+    {"momentum": "betas", "nesterov": "nesterov"},
+    dialect={"coefficients": "quintic", "norm_guard": "floor", "scale": "tall"},
+    options={"heavyball_momentum": True},
+    fixed={**MINIMIZES, "eps": 1e-7, "ns_steps": 5},
+    arithmetic={
+        "float32": "bfloat16_newton_schulz_hyper",
+        "float64": "ieee_float64",
+    },
+    shapes="matrices",
+)
 _NADAM = Row(
     "nadam",
     "NAdam",
@@ -89,6 +114,24 @@ ROWS: tuple[Row, ...] = (
         dialect={**CORRECTED, "decay": "before"},
         fixed=MINIMIZES,
     ),
+    _MUON,
+    replace(
+        _MUON,
+        prefix="added_",
+        dialect={**_MUON.dialect, "momentum_form": "added"},
+        options={},
+        fixed={**_MUON.fixed, "nesterov": True},
+    ),
+    replace(
+        _MUON,
+        state={"b": "exp_avg"},
+        prefix="averaged_",
+        dialect={**_MUON.dialect, "momentum_form": "in_average"},
+        options={},
+        fixed={**_MUON.fixed, "nesterov": False},
+        # The corrected decay is a float32 near 1 in any format.
+        arithmetic={"float32": "bfloat16_newton_schulz_hyper"},
+    ),
     _NADAM,
     Row(
         "nadam",
@@ -115,7 +158,8 @@ ROWS: tuple[Row, ...] = (
         {"z": "z", "v": "exp_avg_sq"},
         {**BETAS, **EPS, "r": "r", "weight_lr_power": "weight_lr_power"},
         dialect=CORRECTED,
-        fixed=MINIMIZES,
+        # A warm-up begins with a rate of zero, which makes every parameter nan.
+        fixed={**MINIMIZES, "warmup_steps": 0},
         shared={"weight_sum": "weight_sum"},
     ),
     Row(
@@ -141,6 +185,7 @@ class Backend:
         except ImportError as error:
             raise BackendUnavailable(f"heavyball cannot be imported: {error}") from error
         heavyball.utils.compile_mode = None
+        heavyball.utils.dither_steps = 0
         self._plans: dict[tuple[str, str], tuple[Row, Callable[..., Any], dict[str, Any]]] = {
             (row.rule, row.prefix + path): (
                 row,
@@ -152,17 +197,21 @@ class Backend:
         }
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """Every optimizer of the table on both paths, in float32."""
+        """Every optimizer of the table on both paths; those of float32 lead."""
         return tuple(
             Capability(
                 kind="optimizer",
                 rule=row.rule,
-                arithmetic="float32_hyper",
+                format=format,
+                arithmetic=arithmetic,
                 dialect=row.dialect,
                 variant=variant,
-                fixed=row.fixed,
+                fixed={**row.fixed, **RATE[format]},
+                level="smoke" if format == "float32" else "standard",
+                shapes=row.shapes,
             )
             for (_, variant), (row, _, _) in self._plans.items()
+            for format, arithmetic in row.arithmetic.items()
         )
 
     def optimizer_step(
@@ -170,6 +219,7 @@ class Backend:
     ) -> list[list[Stepped]]:
         """One step() of a fresh optimizer for each group and count, with the state loaded."""
         row, optimizer_class, options = self._plans[capability.rule, capability.variant]
+        options = {**options, "storage_dtype": capability.format}
         parts, places = parted_by_state(groups, ("t", *row.shared))
         results = [
             _stepped(self._torch, row, optimizer_class, options, part.hyper, part.slots)

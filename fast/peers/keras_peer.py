@@ -1,5 +1,7 @@
 """Keras's optimizers on its torch backend, which steps eagerly; keras_rows.py says which and how.
 
+Its training-loop pieces are in keras_training.py.
+
 An optimizer has one set of hyperparameters and one int32 counter: each group, and each count in it,
 is an optimizer of its own. Variables are handed over in the layout that they have.
 """
@@ -10,12 +12,13 @@ import importlib
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from truestep.fast.peers import torch_step
+from truestep.fast.peers import keras_training, torch_step
 from truestep.fast.peers.keras_rows import ROWS, Row, arithmetic_of
 from truestep.fast.peers.torch_arrays import from_tensor, import_torch, to_tensor
 from truestep.fast.protocol import Array, BackendUnavailable, Capability, Group, Slot, Stepped
@@ -40,8 +43,8 @@ class Backend:
                 self._plans[row.rule, path] = row, chosen
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """Every optimizer that has a rule in the reference, by either path, in float32."""
-        return tuple(
+        """Every optimizer and piece that has a rule in the reference, in float32."""
+        optimizers = tuple(
             Capability(
                 kind="optimizer",
                 rule=row.rule,
@@ -54,6 +57,7 @@ class Backend:
             for row in ROWS
             for path in row.paths
         )
+        return (*optimizers, *keras_training.capabilities())
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
@@ -61,15 +65,28 @@ class Backend:
         """One apply() of a fresh optimizer for each group and count."""
         row, optimizer = self._plans[capability.rule, capability.variant]
         parts, places = torch_step.parted(groups, lambda hyper, slot: _shared(slot))
-        with self._keras.device("cpu"), warnings.catch_warnings():
-            # Keras's own conversion of a variable to NumPy.
-            warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        with self._at_work():
             results = [self._part_step(row, optimizer, part) for part in parts]
         return torch_step.rejoined(results, places)
 
+    def training_piece(
+        self, capability: Capability, hyper: Any, inputs: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """What clipping, accumulation or LossScaleOptimizer makes of the inputs."""
+        with self._at_work():
+            return keras_training.outputs(self._torch, self._keras, capability, hyper, inputs)
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        with self._keras.device("cpu"), warnings.catch_warnings():
+            # Keras's own conversion of a variable to NumPy.
+            warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+            yield
+
     def _part_step(self, row: Row, optimizer_class: Any, group: Group) -> list[Stepped]:
         torch = self._torch
-        arguments = _arguments(row, group.hyper)
+        t = group.slots[0].state["t"]
+        arguments = _arguments(row, group.hyper, t)
         later = {name: arguments.pop(name) for name in row.later}
         optimizer = optimizer_class(**arguments)
         for name, value in later.items():
@@ -81,7 +98,6 @@ class Backend:
             for slot in group.slots
         ]
         optimizer.build(variables)
-        t = group.slots[0].state["t"]
         optimizer.iterations.assign(t)
         if t and hasattr(optimizer, "_u_product"):
             optimizer._u_product.assign(to_tensor(torch, group.slots[0].state["mu_product"]))
@@ -132,12 +148,14 @@ def _shared(slot: Slot) -> tuple[int, float]:
     return slot.state["t"], float(slot.state.get("mu_product", 1.0))
 
 
-def _arguments(row: Row, h: Any) -> dict[str, Any]:
-    numbers = {theirs: getattr(h, ours) for ours, theirs in row.numbers.items()}
+def _arguments(row: Row, h: Any, t: int) -> dict[str, Any]:
+    # As a training loop sets a rate that falls.
+    rate = h.lr / (t + 1) ** h.power if hasattr(h, "power") else h.lr
+    numbers = ((theirs, getattr(h, ours)) for ours, theirs in row.numbers.items())
     return {
-        **numbers,
+        **{name.removeprefix("-"): -x if name.startswith("-") else x for name, x in numbers},
         **row.options,
-        "learning_rate": float(h.lr),
+        "learning_rate": float(rate),
         "weight_decay": float(h.weight_decay),
     }
 

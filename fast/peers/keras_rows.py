@@ -24,9 +24,10 @@ class Row:
 
     optimizer: its name in keras.optimizers. state: the reference's fields and the attributes that
     list Keras's variables of them. numbers: the reference's hyperparameters and Keras's arguments,
-    besides lr and weight_decay. options: further arguments. cast: the paths that cast
-    hyperparameters to the variable's type. shapes: see Capability. later: arguments that are set
-    as attributes, because the constructor refuses a value that the update takes.
+    besides lr and weight_decay; "-" before an argument that is the negative. options: further
+    arguments. cast: the paths that cast hyperparameters to the variable's type. shapes: see
+    Capability. later: arguments that are set as attributes, because the constructor refuses a value
+    that the update takes.
     """
 
     rule: str
@@ -54,10 +55,13 @@ ROWS: tuple[Row, ...] = (
         "adafactor",
         "Adafactor",
         {"r": "_r", "c": "_c", "v": "_v"},
-        {"eps1": "epsilon_1", "eps2": "epsilon_2", "clip_threshold": "clip_threshold"},
+        {
+            "eps1": "epsilon_1",
+            "eps2": "epsilon_2",
+            "clip_threshold": "clip_threshold",
+            "decay_rate": "-beta_2_decay",
+        },
         dialect={"decay": "before", "parameter_scale": "rms_after_decay"},
-        # beta_2_decay is its negative.
-        fixed={"decay_rate": 0.8},
         paths=("generic",),
     ),
     Row(
@@ -119,9 +123,9 @@ ROWS: tuple[Row, ...] = (
         },
         # p - lr wd p and not (1 - lr wd) p, which differ where lr wd is far from 0.
         dialect={"decay": "in_step", "scale": "rms"},
-        # The 1e-7 beside the norm is no argument; a momentum of 0 leaves b_t = g_t but for the
-        # rounding of b + (g - b).
-        fixed={"eps": 1e-7, "momentum": 0.95},
+        # The 1e-7 beside the norm is no argument; momentum b + g is computed as b + (g - (1 -
+        # momentum) b), which cancels where momentum is small.
+        fixed={"eps": 1e-7, "momentum": (0.95, 0.9, 0.99)},
         paths=("generic",),
         # Other tensors take Adam's step.
         shapes="matrices",
@@ -143,8 +147,19 @@ ROWS: tuple[Row, ...] = (
         {"nesterov": True},
         {"decay": "decoupled", "form": "keras"},
         # With a momentum of 0 Keras keeps no velocity.
-        {"momentum": 0.9},
+        {"momentum": (0.9, 0.5, 0.99, 0.3)},
         cast=("generic",),
+    ),
+    Row(
+        "polyak_ruppert",
+        "SGD",
+        {"average": "_model_variables_moving_average"},
+        {"ema": "ema_momentum"},
+        {"use_ema": True},
+        {"average": "weighted"},
+        # Keras averages from the first step, and its decay is decoupled.
+        {"start": 0, "weight_decay": 0.0},
+        cast=PATHS,
     ),
     Row(
         "rmsprop",

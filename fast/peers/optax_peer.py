@@ -13,7 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from truestep.fast.peers import optax_lbfgs, optax_optimizers, optax_training
+from truestep.fast.peers import (
+    optax_averaging,
+    optax_examples,
+    optax_lbfgs,
+    optax_optimizers,
+    optax_training,
+)
 from truestep.fast.protocol import Array, BackendUnavailable, Capability, Group, Stepped
 
 # A chain of restarts is built of one schedule per cycle: what may be built for one call.
@@ -137,13 +143,23 @@ class Backend:
             )
             for row in ROWS
         )
-        optimizers = (*optax_optimizers.capabilities(), *optax_lbfgs.capabilities())
-        return (*optimizers, *schedules, *optax_training.capabilities())
+        return (
+            *optax_optimizers.capabilities(),
+            *optax_averaging.capabilities(),
+            *optax_examples.capabilities(),
+            *optax_lbfgs.capabilities(),
+            *schedules,
+            *optax_training.capabilities(),
+        )
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
     ) -> list[list[Stepped]]:
         """One update, with a fresh transformation for every group."""
+        if capability.rule == "polyak_ruppert":
+            return optax_averaging.step(self._jax, self._optax, groups)
+        if capability.rule in optax_examples.ROWS:
+            return optax_examples.step(self._jax, self._optax, capability, groups)
         return self._optimizers.step(capability, groups)
 
     def training_piece(

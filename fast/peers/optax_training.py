@@ -1,4 +1,4 @@
-"""optax's training-loop pieces on the CPU: three ways of clipping, and MultiSteps.
+"""optax's training-loop pieces on the CPU: three ways of clipping, MultiSteps and apply_every.
 
 Arithmetic: called outside of jit, so that every operation is XLA's own and rounds to float32;
 subnormal numbers are flushed, and a reduction is charged as one term after another.
@@ -67,6 +67,24 @@ def _accumulated(mean: bool) -> Callable[[Any, Any, Any, Mapping[str, Any]], Out
     return call
 
 
+def _applied_every(jnp: Any, optax: Any, h: Any, inputs: Mapping[str, Any]) -> Outputs:
+    transformation = optax.apply_every(h.steps)
+    gradients = _arrays(jnp, inputs, "gradients")
+    state = transformation.init(gradients)._replace(
+        count=jnp.asarray(inputs["t"], jnp.int32), grad_acc=_arrays(jnp, inputs, "totals")
+    )
+    results, new = transformation.update(gradients, state)
+    due = int(new.count) == 0
+    return {
+        "t": int(new.count),
+        # What the next call begins with: it empties a total that was given out, by times zero.
+        "totals": [np.asarray((new.count != 0) * x) for x in new.grad_acc],
+        "weight": 0.0 if due else inputs["weight"] + inputs["examples"],
+        "due": due,
+        "results": [np.asarray(x) for x in results],
+    }
+
+
 ROWS: tuple[Row, ...] = (
     Row(
         "adaptive_gradient_clipping",
@@ -88,6 +106,7 @@ ROWS: tuple[Row, ...] = (
         "",
         lambda jnp, optax, h, inputs: _updated(jnp, optax.clip(h.max_value), inputs),
     ),
+    Row("gradient_accumulation", "apply_every", _applied_every, {"form": "sum"}),
     Row("gradient_accumulation", "mean", _accumulated(True), {"form": "running"}),
     Row("gradient_accumulation", "sum", _accumulated(False), {"form": "sum"}),
 )

@@ -43,6 +43,17 @@ for scale in (1.0, 4.0):
 print(round(steps[1] / steps[0], 4))
 """
 
+_APOLLO_DECAY = """\
+import torch
+from pytorch_optimizer import APOLLO
+for correct_bias in (False, True):
+    p = torch.ones(1)
+    optimizer = APOLLO([p], lr=0.1, weight_decay=1.0, correct_bias=correct_bias)
+    p.grad = torch.zeros(1)
+    optimizer.step()
+    print(correct_bias, round(p.item(), 4))
+"""
+
 _LAMB = """\
 import torch
 from pytorch_optimizer import Lamb
@@ -182,11 +193,30 @@ for shape in ((1,), ()):
     print(shape, optimizer.state[p]["accumulator_0"].item())
 """
 
+_FALSE_OVERFLOW = """\
+import torch
+from pytorch_optimizer import SafeFP16Optimizer
+p = torch.nn.Parameter(torch.ones(1))
+optimizer = SafeFP16Optimizer(torch.optim.SGD([p], lr=2.0**-64))
+p.grad = torch.full((1,), 2.0**79)
+optimizer.clip_main_grads(0.0)
+optimizer.step()
+print(p.item(), optimizer.loss_scale)
+"""
+
+_UNLIMITED_SCALE = """\
+import torch
+from pytorch_optimizer import DynamicLossScaler
+scaler = DynamicLossScaler(2.0**127, scale_window=1)
+scaler.update_scale(False)
+print((torch.zeros(1) * scaler.loss_scale).item())
+"""
+
 _NAN = """\
 import torch
 from pytorch_optimizer import {name}
 p = [torch.zeros(3, 3), torch.zeros(3, 3)]
-optimizer = {name}(p)
+optimizer = {name}(p{options})
 p[0].grad, p[1].grad = torch.full((3, 3), float("nan")), torch.eye(3)
 try:
     optimizer.step()
@@ -212,6 +242,31 @@ def _finding(
     )
 
 
+# Every check but the laws; those of them that look at more than a counter or zeros.
+_STEPS = ("[!l]*", "l[ao][!w]*")
+_VALUES = ("combinations", "[efsu]*", "l[ao][!w]*")
+
+
+def _checks(variant: str, *names: str) -> str:
+    """Globs of the checks of these names, of a variant written as rule/variant."""
+    rule, _, tail = variant.partition("/")
+    return " ".join(f"optimizer/{rule}/float32/{tail}/{name}" for name in names)
+
+
+# All that moves matrices, and all that decays.
+_APOLLO = {
+    "apollo": _checks("apollo/single", *_STEPS, "law:channels*"),
+    "apollo_mini": _checks("apollo_mini/single", *_STEPS, "law:[ct]*", "law:step*", "law:eq*axes"),
+}
+_SCALES = ("law:homogeneous*", "law:scale*")
+_SWATS_GLOB = " ".join(
+    (
+        _checks("swats/*", "[aefmsu]*", "combinations", "counter", "l[ao][!w]*", "law:scale*"),
+        _checks("swats/foreach", "law:becomes_adam"),
+        _checks("swats/single", "law:even*"),
+    )
+)
+
 PYTORCH_OPTIMIZER_FINDINGS: tuple[Finding, ...] = (
     _finding(
         "adafactor",
@@ -221,7 +276,7 @@ PYTORCH_OPTIMIZER_FINDINGS: tuple[Finding, ...] = (
         _ADAFACTOR_NAN,
         "False [True, True]\nTrue [True, True]\n",
         "False [True, False]\nTrue [True, True]\n",
-        "optimizer/adafactor/float32/*single/element_by_element",
+        _checks("adafactor/single", "element_by_element"),
     ),
     _finding(
         "adan",
@@ -231,25 +286,76 @@ PYTORCH_OPTIMIZER_FINDINGS: tuple[Finding, ...] = (
         _ADAN_MAXIMIZE,
         "False -1.0 0.0\nTrue -1.0 0.0\n",
         "False -1.0 0.0\nTrue -1.0 2.0\n",
-        "optimizer/adan/float32/maximizing_*/*",
+        _checks("adan/maximizing_*", *_VALUES),
+    ),
+    *(
+        _finding(
+            rule,
+            "APOLLO steps by the projected gradient, carried back, in the place of the gradient",
+            "D_t = sqrt(scale) G_t diag(s): the step has the rank of the gradient",
+            _APOLLO_RANK,
+            "3\n",
+            "1\n",
+            glob,
+        )
+        for rule, glob in _APOLLO.items()
+    ),
+    *(
+        _finding(
+            rule,
+            "APOLLO's scale enters twice, once as its root and once as it is",
+            "D_t = sqrt(scale) G_t diag(s)",
+            _APOLLO_SCALE,
+            "2.0\n",
+            "8.0\n",
+            glob,
+        )
+        for rule, glob in _APOLLO.items()
+    ),
+    *(
+        _finding(
+            rule,
+            "APOLLO's decoupled weight decay is multiplied by Adam's bias corrections",
+            "weight_decouple: apply weight decay to parameters; p_t = q_t - lr weight_decay q_t",
+            # apollo.py, step: apply_weight_decay(lr=step_size).
+            _APOLLO_DECAY,
+            "False 0.9\nTrue 0.9\n",
+            "False 0.9\nTrue 0.9684\n",
+            glob,
+        )
+        for rule, glob in _APOLLO.items()
     ),
     _finding(
-        "apollo",
-        "APOLLO steps by the projected gradient, carried back, in the place of the gradient",
-        "D_t = sqrt(scale) G_t diag(s): the step has the rank of the gradient",
-        _APOLLO_RANK,
-        "3\n",
-        "1\n",
-        "",
+        "distributed_shampoo",
+        "A gradient with nan or infinity raises out of ScalableShampoo's step with use_svd",
+        "nan in g makes p nan: a tensor's gradient is its own affair",
+        _NAN.format(
+            name="ScalableShampoo",
+            options=", use_svd=True, shape_interpretation=False, preconditioning_compute_steps=1",
+        ),
+        "stepped\n",
+        "_LinAlgError\n",
+        _checks("distributed_shampoo/*single", "special_values"),
     ),
     _finding(
-        "apollo",
-        "APOLLO's scale enters twice, once as its root and once as it is",
-        "D_t = sqrt(scale) G_t diag(s)",
-        _APOLLO_SCALE,
-        "2.0\n",
-        "8.0\n",
-        "",
+        "dynamic_loss_scaling",
+        "A finite gradient whose square overflows counts as an overflow, and its step is skipped",
+        "some element of a gradient not finite: skip the step",
+        # utils/gradient.py, get_global_gradient_norm: float().square_().
+        _FALSE_OVERFLOW,
+        "0.0 32768.0\n",
+        "1.0 16384.0\n",
+        "training/dynamic_loss_scaling/float32/full_range "
+        "training/dynamic_loss_scaling/float32/special_values",
+    ),
+    _finding(
+        "dynamic_loss_scaling",
+        "The loss scale grows beyond float32, where a loss of zero becomes nan",
+        "the loss is multiplied by scale: zero stays zero",
+        _UNLIMITED_SCALE,
+        "0.0\n",
+        "nan\n",
+        "training/dynamic_loss_scaling/float32/law:scale_stays_within_its_limits",
     ),
     _finding(
         "lamb",
@@ -258,7 +364,7 @@ PYTORCH_OPTIMIZER_FINDINGS: tuple[Finding, ...] = (
         _LAMB,
         "0.1\n0.1\n0.1\n",
         "1.0\n0.526\n0.369\n",
-        "optimizer/lamb/float32/[sf][io]*/*",
+        _checks("lamb/[sf][io]*", "[aefmsu]*", "combinations", "counter", "l[ao][!w]*"),
     ),
     _finding(
         "lomo",
@@ -268,7 +374,7 @@ PYTORCH_OPTIMIZER_FINDINGS: tuple[Finding, ...] = (
         _LOMO_OVERFLOW,
         "clipped\n",
         "stack expects a non-empty TensorList\n",
-        "optimizer/lomo/float32/norm_fused/*",
+        _checks("lomo/norm_fused", "special_values"),
     ),
     _finding(
         "prodigy",
@@ -278,7 +384,7 @@ PYTORCH_OPTIMIZER_FINDINGS: tuple[Finding, ...] = (
         _PRODIGY_DECAY,
         "0.01\n0.11\n",
         "0.01\n0.01\n",
-        "optimizer/prodigy/float32/coupled_*/*",
+        _checks("prodigy/coupled_*", *_STEPS),
     ),
     _finding(
         "radam",
@@ -288,7 +394,7 @@ PYTORCH_OPTIMIZER_FINDINGS: tuple[Finding, ...] = (
         _RADAM_DECAY,
         "True 0.9\nFalse 0.9\n",
         "True 0.9\nFalse 1.0\n",
-        "optimizer/radam/float32/coupled_*/*",
+        _checks("radam/coupled_*", *_STEPS),
     ),
     _finding(
         "schedule_free_adamw",
@@ -298,7 +404,7 @@ PYTORCH_OPTIMIZER_FINDINGS: tuple[Finding, ...] = (
         _SCHEDULE_FREE_ROOT,
         "1.0\n",
         "0.032\n",
-        "optimizer/schedule_free_adamw/float32/[sf][io]*/*",
+        _checks("schedule_free_adamw/[sf][io]*", "[efmsu]*", "co*", "l[ao][!w]*", *_SCALES),
     ),
     _finding(
         "shampoo",
@@ -308,7 +414,7 @@ PYTORCH_OPTIMIZER_FINDINGS: tuple[Finding, ...] = (
         _SHAMPOO_MAXIMIZE,
         "False -1.0\nTrue -1.0\n",
         "False -1.0\nTrue 1.0\n",
-        "optimizer/shampoo/float32/maximizing_*/*",
+        _checks("shampoo/maximizing_*", *_VALUES),
     ),
     _finding(
         "shampoo",
@@ -323,10 +429,12 @@ PYTORCH_OPTIMIZER_FINDINGS: tuple[Finding, ...] = (
         "shampoo",
         "A gradient with nan or infinity raises out of Shampoo's step, after others have moved",
         "nan in g makes p nan: a tensor's gradient is its own affair",
-        _NAN.format(name="Shampoo"),
+        _NAN.format(name="Shampoo", options=""),
         "stepped\n",
         "_LinAlgError\n",
-        "optimizer/shampoo/float32/*single/[lsce][opl]*",
+        _checks(
+            "shampoo/*single", "combinations", "counter", "element*", "lockstep", "special_values"
+        ),
     ),
     _finding(
         "sm3",
@@ -335,16 +443,17 @@ PYTORCH_OPTIMIZER_FINDINGS: tuple[Finding, ...] = (
         _SM3_SCALAR,
         "(1,) 8.0\n() 8.0\n",
         "(1,) 8.0\n() 4.0\n",
-        "optimizer/sm3/float32/[sf][io]*/[clm]*[sp]",
+        # Where a 0-d tensor is drawn.
+        _checks("sm3/[sf][io]*", "lockstep", "many_tensors"),
     ),
     _finding(
         "soap",
         "A first gradient with nan or infinity raises out of SOAP's step",
         "nan in g makes p nan: a tensor's gradient is its own affair",
-        _NAN.format(name="SOAP"),
+        _NAN.format(name="SOAP", options=""),
         "stepped\n",
         "_LinAlgError\n",
-        "optimizer/soap/float32/*single/special_values",
+        _checks("soap/*single", "special_values"),
     ),
     _finding(
         "swats",
@@ -354,7 +463,7 @@ PYTORCH_OPTIMIZER_FINDINGS: tuple[Finding, ...] = (
         _SWATS_TOLERANCE,
         "adam\n",
         "sgd\n",
-        "optimizer/swats/float32/*/*",
+        _SWATS_GLOB,
     ),
     _finding(
         "swats",
@@ -364,7 +473,7 @@ PYTORCH_OPTIMIZER_FINDINGS: tuple[Finding, ...] = (
         _SWATS_ROOT,
         "1.0\n",
         "0.022\n",
-        "optimizer/swats/float32/*/*",
+        _SWATS_GLOB,
     ),
     _finding(
         "swats",
@@ -374,6 +483,6 @@ PYTORCH_OPTIMIZER_FINDINGS: tuple[Finding, ...] = (
         _SWATS_STRIDES,
         "stepped\n",
         "RuntimeError\n",
-        "optimizer/swats/float32/single/lockstep",
+        _checks("swats/single", "law:translates*", "lockstep"),
     ),
 )

@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from truestep.fast.peers.pytorch_optimizer_rows import ROWS, Row
+from truestep.fast.peers import pytorch_optimizer_training
+from truestep.fast.peers.pytorch_optimizer_row import Row
+from truestep.fast.peers.pytorch_optimizer_rows import ROWS
 from truestep.fast.peers.pytorch_optimizer_states import BRIDGES, number
 from truestep.fast.peers.torch_arrays import from_tensor, import_torch, to_tensor
 from truestep.fast.peers.torch_step import parted_by_state, rejoined
@@ -34,6 +36,8 @@ PATHS: dict[str, dict[str, bool]] = {
 }
 
 
+# Arguments that count from 1, where our 0 means the same.
+COUNTS = ("start_preconditioning_step",)
 # Arguments that hold several hyperparameters.
 TUPLES = ("betas", "ns_coeffs")
 
@@ -49,6 +53,7 @@ class Backend:
             import pytorch_optimizer
         except ImportError as error:
             raise BackendUnavailable(f"pytorch_optimizer cannot be imported: {error}") from error
+        self._library = pytorch_optimizer
         self._plans: dict[tuple[str, str], tuple[Row, Callable[..., Any], dict[str, Any]]] = {
             (row.rule, row.prefix + path): (
                 row,
@@ -60,8 +65,8 @@ class Backend:
         }
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """Every optimizer of the table on each of its paths, in float32."""
-        return tuple(
+        """Every optimizer of the table on each of its paths, and the pieces, in float32."""
+        optimizers = tuple(
             Capability(
                 kind="optimizer",
                 rule=row.rule,
@@ -74,6 +79,15 @@ class Backend:
             )
             for row in ROWS
             for path in row.paths
+        )
+        return (*optimizers, *pytorch_optimizer_training.capabilities())
+
+    def training_piece(
+        self, capability: Capability, hyper: Any, inputs: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """What agc, or an optimizer under the loss scaler, makes of the inputs."""
+        return pytorch_optimizer_training.outputs(
+            self._torch, self._library, capability, hyper, inputs
         )
 
     def optimizer_step(
@@ -102,7 +116,11 @@ def _arguments(torch: Any, row: Row, options: Mapping[str, Any], hyper: Any) -> 
     out = {"lr": float(hyper.lr), "maximize": hyper.maximize, **options}
     for ours, theirs in row.numbers.items():
         value = getattr(hyper, ours)
-        if theirs in TUPLES:
+        if theirs in COUNTS:
+            out[theirs] = max(1, value)
+        elif theirs.startswith("-"):
+            out[theirs.removeprefix("-")] = -value
+        elif theirs in TUPLES:
             out[theirs] = (*out.get(theirs, ()), float(value))
         else:
             out[theirs] = value
@@ -130,15 +148,18 @@ def _stepped(
     subject = _model(torch, row, params) if row.module else [{"params": params, **row.group}]
     optimizer = optimizer_class(subject, **_arguments(torch, row, options, hyper))
     groups = optimizer.param_groups if row.module else optimizer.param_groups * len(params)
-    for group, param, slot in zip(groups, params, slots, strict=True):
+    for param, slot in zip(params, slots, strict=True):
         param.grad = to_tensor(torch, slot.grad)
+    if row.made:
+        optimizer.init_group(optimizer.param_groups[0])
+    for group, param, slot in zip(groups, params, slots, strict=True):
         group["step"] = slot.state["t"] + row.first
         for ours, theirs in row.scalars.items():
             group[theirs] = float(slot.state[ours])
-        state = _tensors(torch, row, slot)
+        state = optimizer.state[param]
+        state.update(_tensors(torch, row, slot))
         if row.bridge:
             BRIDGES[row.bridge].enter(torch, group, state, hyper, slot)
-        optimizer.state[param] = state
     optimizer.step(**_estimates(torch, row, hyper, slots))
     return [
         Stepped(
@@ -146,7 +167,7 @@ def _stepped(
             {
                 **_fields(torch, row, optimizer.state[param], slot),
                 **{ours: number(group[key], slot.state[ours]) for ours, key in row.scalars.items()},
-                **_left(torch, row, group, optimizer.state[param], slot),
+                **_left(torch, row, group, optimizer.state[param], hyper, slot),
                 "t": group["step"] - row.first,
             },
         )
@@ -162,9 +183,9 @@ def _estimates(torch: Any, row: Row, hyper: Any, slots: Sequence[Slot]) -> dict[
 
 
 def _left(
-    torch: Any, row: Row, group: dict[str, Any], state: dict[str, Any], slot: Slot
+    torch: Any, row: Row, group: dict[str, Any], state: dict[str, Any], hyper: Any, slot: Slot
 ) -> dict[str, Array]:
-    return BRIDGES[row.bridge].leave(torch, group, state, slot) if row.bridge else {}
+    return BRIDGES[row.bridge].leave(torch, group, state, hyper, slot) if row.bridge else {}
 
 
 def _tensors(torch: Any, row: Row, slot: Slot) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""schedulefree on the CPU: SGD, AdamW and the paper's AdamW, single-tensor and foreach.
+"""schedulefree on the CPU: SGD, AdamW, the paper's AdamW and RAdam, single-tensor and foreach.
 
 Every torch operation rounds to the parameter's format; the weights of the average, their sum and
 the largest rate are Python doubles of a whole param_group, as the counter is. Tensors that differ
@@ -19,13 +19,11 @@ from truestep.fast.protocol import BackendUnavailable, Capability, Group, Slot, 
 
 ARITHMETIC = {"bfloat16": "bfloat16", "float32": "ieee_float32", "float64": "ieee_float64"}
 PATHS = ("foreach", "single")
-# A warm-up that steps 0, 1, 2, 9 and 99 are in, and weights that grow with t.
-WARMUP = {"r": 0.5, "warmup_steps": 100, "weight_lr_power": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One of schedulefree's optimizers as an implementation of a reference rule."""
+    """One of schedulefree's optimizers, with these options, as an implementation of a rule."""
 
     rule: str
     optimizer: str
@@ -33,6 +31,7 @@ class Row:
     variant: str = ""
     dialect: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 MOMENT = {"z": "z", "v": "exp_avg_sq"}
@@ -45,23 +44,20 @@ ROWS: tuple[Row, ...] = (
         dialect={"bias_correction": "moment"},
     ),
     Row("schedule_free_adamw", "AdamWScheduleFreePaper", MOMENT, variant="paper_"),
-    Row(
-        "schedule_free_adamw",
-        "AdamWScheduleFreePaper",
-        MOMENT,
-        variant="paper_warmup_",
-        fixed=WARMUP,
-    ),
-    Row(
-        "schedule_free_adamw",
-        "AdamWScheduleFree",
-        MOMENT,
-        variant="warmup_",
-        dialect={"bias_correction": "moment"},
-        fixed=WARMUP,
+    *(
+        Row(
+            "schedule_free_adamw",
+            "RAdamScheduleFree",
+            MOMENT,
+            variant=variant,
+            dialect={"bias_correction": "moment", "rectification": rectification},
+            # It has none.
+            fixed={"warmup_steps": 0},
+            options={"silent_sgd_phase": rectification == "silent"},
+        )
+        for variant, rectification in (("radam_", "silent"), ("radam_plain_", "plain"))
     ),
     Row("schedule_free_sgd", "SGDScheduleFree", {"z": "z"}),
-    Row("schedule_free_sgd", "SGDScheduleFree", {"z": "z"}, variant="warmup_", fixed=WARMUP),
 )
 
 
@@ -83,7 +79,7 @@ class Backend:
         }
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """Every optimizer, path and format; other formats than float32 without warm-up."""
+        """Every optimizer, path and format."""
         return tuple(
             Capability(
                 kind="optimizer",
@@ -98,7 +94,6 @@ class Backend:
             for row in ROWS
             for format, arithmetic in ARITHMETIC.items()
             for path in PATHS
-            if format == "float32" or not row.fixed
         )
 
     def optimizer_step(
@@ -108,7 +103,7 @@ class Backend:
         row, optimizer, path = self._plans[capability.rule, capability.variant]
         parts, places = torch_step.parted(groups, lambda hyper, slot: _shared(slot))
         steps = torch_step.Steps(
-            build=lambda entries: optimizer(entries, foreach=path == "foreach"),
+            build=lambda entries: optimizer(entries, foreach=path == "foreach", **row.options),
             numbers=_numbers,
             load=lambda hyper, slot: self._loaded(row, slot),
             read=lambda state, hyper, slot: self._read(row, state, slot),

@@ -3,7 +3,8 @@
 adafactor: root mean squares and means are taken by torch.norm, which adds one number after another.
 asgd: the rate eta and the weight mu of a step are float32 tensors that the step before has left:
 a step on a tensor of one element is made first. muon: iterates in bfloat16 whatever the format. It
-has no counter: t + 1 comes from here. sparse: SparseAdam on sparse gradients of every row.
+has no counter: t + 1 comes from here. sparse: SparseAdam on sparse gradients of every row. lms and
+perceptron: see torch_examples.py. polyak_ruppert: see torch_averaging.py.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from truestep.fast.peers import torch_step
+from truestep.fast.peers import torch_averaging, torch_examples, torch_step
 from truestep.fast.peers.torch_arrays import from_tensor, to_tensor
 from truestep.fast.protocol import Capability, Group, Slot, Stepped
 
@@ -222,6 +223,27 @@ def _as_it_was(new: Stepped, shape: tuple[int, ...]) -> Stepped:
     return Stepped(new.param.reshape(shape), state)
 
 
+def _lms(torch: Any, row: Row, groups: Sequence[Group]) -> list[list[Stepped]]:
+    return torch_examples.stepped(torch, torch_examples.squared_error, groups)
+
+
+def _averaged(torch: Any, row: Row, groups: Sequence[Group]) -> list[list[Stepped]]:
+    return torch_averaging.stepped(torch, groups, **row.options)
+
+
+def _perceptron(torch: Any, row: Row, groups: Sequence[Group]) -> list[list[Stepped]]:
+    return torch_examples.stepped(torch, torch_examples.perceptron_loss, groups)
+
+
+_SUMMED = {"float32": "ieee_float32", "float64": "ieee_float64"}
+
+_ELEMENTS = {
+    "bfloat16": "bfloat16",
+    "float16": "float16",
+    "float32": "ieee_float32",
+    "float64": "ieee_float64",
+}
+
 _BY_NORM = {
     "bfloat16": "bfloat16",
     "float16": "float16",
@@ -276,6 +298,7 @@ ROWS: tuple[Row, ...] = (
         _asgd,
         {"foreach": False},
     ),
+    Row("lms", "mse_loss", _SUMMED, _lms, dialect={"loss": "square"}),
     *(
         Row(
             "muon",
@@ -289,5 +312,28 @@ ROWS: tuple[Row, ...] = (
             shapes="matrices",
         )
         for variant, scale in (("match_rms_adamw", "rms"), ("original", "tall"))
+    ),
+    Row(
+        "perceptron",
+        "margin_ranking_loss",
+        _SUMMED,
+        _perceptron,
+        dialect={"form": "factor"},
+    ),
+    *(
+        Row(
+            "polyak_ruppert",
+            variant,
+            _ELEMENTS,
+            _averaged,
+            {"function": function},
+            {"average": average},
+        )
+        for variant, function, average in (
+            ("ema_multi", "get_ema_multi_avg_fn", "exponential"),
+            ("ema_single", "get_ema_avg_fn", "weighted"),
+            ("swa_multi", "get_swa_multi_avg_fn", "uniform"),
+            ("swa_single", "get_swa_avg_fn", "uniform"),
+        )
     ),
 )

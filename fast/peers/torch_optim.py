@@ -56,7 +56,7 @@ class Backend:
         )
         casts = torch_casts.torch_capabilities(self._torch)
         minimizers = torch_lbfgs.capabilities()
-        others = (*torch_schedules.capabilities(), *torch_training.capabilities())
+        others = (*torch_schedules.capabilities(), *torch_training.capabilities(self._torch))
         return (*optimizers, *torch_more.capabilities(), *minimizers, *casts, *others)
 
     def minimizer_step(
@@ -87,7 +87,7 @@ class Backend:
     def training_piece(
         self, capability: Capability, hyper: Any, inputs: Mapping[str, Any]
     ) -> Mapping[str, Any]:
-        """What clip_grad_norm_, clip_grad_value_ or GradScaler makes of the inputs."""
+        """What clipping, GradScaler or the sum of backward passes makes of the inputs."""
         return torch_training.outputs(self._torch, capability, hyper, inputs)
 
     def optimizer_step(

@@ -140,8 +140,8 @@ ROWS: tuple[Row, ...] = (
         paths=(*FUSED, "compiled"),
         dialect={"form": "torch"},
         options={"nesterov": True, "momentum": 0.9},
-        # torch demands momentum > 0, which no declaration but this one excludes.
-        fixed={"momentum": 0.9},
+        # torch demands momentum > 0.
+        fixed={"momentum": (0.9, 0.5, 0.99, 0.3)},
     ),
     Row(
         "radam",

@@ -1,9 +1,11 @@
-"""PyTorch's training-loop pieces on the CPU: clipping by norm and by value, and GradScaler.
+"""PyTorch's training-loop pieces on the CPU: clipping, GradScaler, sums and means of gradients.
 
 Arithmetic: a norm is the norm of the tensors' norms, each summed in an order that depends on the
 tensor's layout and is charged as one after another; below float32, sums are float32 and what comes
 out of each function is rounded. GradScaler keeps its scale in float32, multiplies by its reciprocal
-and asks the optimizer, SGD here, for the step.
+and asks the optimizer, SGD here, for the step. Micro-batches are accumulated as every training
+script does it: the loss, or the loss divided by their number, goes backward into the same grad.
+Workers' gradients are averaged by DistributedDataParallel: see torch_parallel.py.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from truestep.fast.peers import torch_parallel
 from truestep.fast.peers.torch_arrays import from_tensor, to_tensor
 from truestep.fast.protocol import Capability
 from truestep.reference.training.dynamic_loss_scaling import MOMENTUM, RATE
@@ -113,6 +116,32 @@ def _scaled_step(**path: bool) -> Callable[[Any, Any, Mapping[str, Any]], Output
     return call
 
 
+def _backward(divided: bool) -> Callable[[Any, Any, Mapping[str, Any]], Outputs]:
+    def call(torch: Any, h: Any, inputs: Mapping[str, Any]) -> Outputs:
+        gradients = [to_tensor(torch, g) for g in inputs["gradients"]]
+        # Contiguous: autograd keeps a gradient in the layout of its parameter.
+        params = [torch.zeros(g.shape, dtype=g.dtype, requires_grad=True) for g in gradients]
+        if inputs["t"]:
+            for p, total in zip(params, inputs["totals"], strict=True):
+                p.grad = torch.zeros_like(p).copy_(to_tensor(torch, total))
+        # The loss whose gradient this is.
+        loss = sum((p * g).sum() for p, g in zip(params, gradients, strict=True))
+        (loss / h.steps if divided else loss).backward()
+        totals = _gradients(torch, params)
+        due = inputs["t"] + 1 == h.steps
+        zeros = [np.zeros_like(x) for x in totals]
+        return {
+            "t": 0 if due else inputs["t"] + 1,
+            "totals": zeros if due else totals,
+            # The loop keeps no weight: its micro-batches weigh the same.
+            "weight": 0.0 if due else inputs["weight"] + inputs["examples"],
+            "due": due,
+            "results": totals if due else zeros,
+        }
+
+    return call
+
+
 _ELEMENTS = {
     "float32": "ieee_float32",
     "float64": "ieee_float64",
@@ -141,6 +170,7 @@ ROWS: tuple[Row, ...] = (
         Row("clip_by_value", path, _clip_value(path == "foreach"), _ELEMENTS)
         for path in ("foreach", "single")
     ),
+    Row("data_parallel", "ddp", torch_parallel.averaged, _ELEMENTS, {"form": "shares"}),
     *(
         Row(
             "dynamic_loss_scaling",
@@ -155,13 +185,15 @@ ROWS: tuple[Row, ...] = (
             ("single", {"foreach": False}),
         )
     ),
+    Row("gradient_accumulation", "loss", _backward(False), _ELEMENTS, {"form": "sum"}),
+    Row("gradient_accumulation", "loss_over_k", _backward(True), _ELEMENTS, {"form": "terms"}),
 )
 
 _CALLS = {(row.rule, row.variant): row.call for row in ROWS}
 
 
-def capabilities() -> tuple[Capability, ...]:
-    """Every piece, path and format; those of float32 lead."""
+def capabilities(torch: Any) -> tuple[Capability, ...]:
+    """Every piece, path and format that torch runs here; those of float32 lead."""
     return tuple(
         Capability(
             kind="training",
@@ -176,6 +208,7 @@ def capabilities() -> tuple[Capability, ...]:
         )
         for row in ROWS
         for format, arithmetic in row.arithmetic.items()
+        if row.rule != "data_parallel" or torch_parallel.available(torch)
     )
 
 

@@ -1,5 +1,6 @@
-"""torchao on the CPU: block-wise dynamic 8-bit quantization, AdamW on 8-bit moments, and
-stochastic rounding to bfloat16.
+"""torchao on the CPU: block-wise dynamic 8-bit quantization, Adam and AdamW on 8-bit moments and,
+as its optimizers keep them of small tensors, on moments of the parameter's format; and stochastic
+rounding to bfloat16.
 
 torchao quantizes tensors of whole blocks only; tensors are extended by zeros to whole blocks, and
 then cut again, which changes neither a block's largest magnitude nor an element's step. Empty
@@ -28,6 +29,19 @@ from truestep.fast.protocol import (
 )
 from truestep.reference.quantizers import dynamic_8bit
 
+# By format of the parameters, and of the moments that are not quantized.
+ARITHMETIC = {
+    "bfloat16": "float32_hyper_bfloat16_storage",
+    "float16": "float32_hyper_float16_storage",
+    "float32": "float32_hyper",
+}
+# Rules on moments that are not quantized, by variant: what differs from the reference's defaults.
+PLAIN: tuple[tuple[str, str, Mapping[str, str]], ...] = (
+    ("adam", "eager", {}),
+    ("adamw", "eager", {"decay": "in_step"}),
+    ("amsgrad", "adamw_eager", {"bias_correction": "both", "decay": "in_step"}),
+    ("amsgrad", "eager", {"bias_correction": "both"}),
+)
 # scale_tensor clips the scale from below, in float32.
 FLOOR = float(np.float32(1e-12))
 SIGNED_ZERO = dynamic_8bit.code_of_zero(dynamic_8bit.Hyper(signed=True))
@@ -53,8 +67,33 @@ class Backend:
         self._map = map_dialect(self._maps[True].double().numpy())
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """The 8-bit quantizer and optimizer, and the stochastic cast."""
+        """The 8-bit quantizer and optimizers, the plain optimizers, and the stochastic cast."""
         shared = {"map": self._map, "ties": "upper"}
+        on_codes = (
+            Capability(
+                kind="optimizer",
+                rule="adamw_8bit",
+                arithmetic="float32_hyper",
+                dialect={**shared, "decay": decay},
+                fixed={"absmax_floor": FLOOR, "maximize": False},
+                variant=variant,
+            )
+            for variant, decay in (("adam_eager", "coupled"), ("eager", "in_step"))
+        )
+        plain = (
+            Capability(
+                kind="optimizer",
+                rule=rule,
+                format=format,
+                arithmetic=arithmetic,
+                dialect=dialect,
+                fixed={"maximize": False},
+                variant=variant,
+                level="smoke" if format == "float32" else "standard",
+            )
+            for rule, variant, dialect in PLAIN
+            for format, arithmetic in ARITHMETIC.items()
+        )
         return (
             Capability(
                 kind="quantizer",
@@ -68,14 +107,8 @@ class Backend:
                 dialect={"rounding": "stochastic"},
                 variant="stochastic",
             ),
-            Capability(
-                kind="optimizer",
-                rule="adamw_8bit",
-                arithmetic="float32_hyper",
-                dialect={**shared, "decay": "before"},
-                fixed={"absmax_floor": FLOOR, "maximize": False},
-                variant="eager",
-            ),
+            *on_codes,
+            *plain,
         )
 
     def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
@@ -113,14 +146,54 @@ class Backend:
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
     ) -> list[list[Stepped]]:
-        """One step of AdamW8bit on every slot."""
-        return [[self._step(group.hyper, slot) for slot in group.slots] for group in groups]
+        """One step of Adam8bit or AdamW8bit on every slot, its moments quantized or not."""
+        step = self._coded_step if capability.rule == "adamw_8bit" else self._plain_step
+        adamw = capability.dialect.get("decay") == "in_step"
+        return [[step(group.hyper, slot, adamw) for slot in group.slots] for group in groups]
 
-    def _step(self, hyper: Any, slot: Slot) -> Stepped:
+    def _plain_step(self, hyper: Any, slot: Slot, adamw: bool) -> Stepped:
+        torch = self._torch
+        param, grad = to_tensor(torch, slot.param), to_tensor(torch, slot.grad)
+        moments = {k: to_tensor(torch, x) for k, x in slot.state.items() if k != "t"}
+        t = self._update(hyper, slot, param, grad, moments, adamw)
+        state = {name: from_tensor(torch, moment) for name, moment in moments.items()}
+        return Stepped(from_tensor(torch, param), {**state, "t": t})
+
+    def _update(
+        self,
+        hyper: Any,
+        slot: Slot,
+        param: Any,
+        grad: Any,
+        moments: Mapping[str, Any],
+        adamw: bool,
+    ) -> int:
+        """param and moments moved by a step; the number of steps as the library counts them."""
+        torch = self._torch
+        step = torch.tensor(float(slot.state["t"] + 1))
+        with torch.no_grad():
+            self._adam.single_param_adam(
+                param,
+                grad,
+                step,
+                moments["m"],
+                moments["v"],
+                moments.get("v_max"),
+                torch.tensor(hyper.lr, dtype=torch.float32),
+                hyper.beta1,
+                hyper.beta2,
+                hyper.weight_decay,
+                hyper.eps,
+                adamw,
+                False,
+            )
+        return int(step.item())
+
+    def _coded_step(self, hyper: Any, slot: Slot, adamw: bool) -> Stepped:
         torch, size, shape = self._torch, slot.param.size, slot.param.shape
         if not size:
-            state = {name: x if name == "t" else x.copy() for name, x in slot.state.items()}
-            return Stepped(slot.param.copy(), {**state, "t": slot.state["t"] + 1})
+            kept = {name: x if name == "t" else x.copy() for name, x in slot.state.items()}
+            return Stepped(slot.param.copy(), {**kept, "t": slot.state["t"] + 1})
         block = hyper.block_size
         param = to_tensor(torch, _whole(slot.param, block))
         moments = {
@@ -133,24 +206,8 @@ class Backend:
             )
             for name, zero in (("m", SIGNED_ZERO), ("v", 0))
         }
-        step = torch.tensor(float(slot.state["t"] + 1))
-        with torch.no_grad():
-            self._adam.single_param_adam(
-                param,
-                to_tensor(torch, _whole(slot.grad, block)),
-                step,
-                moments["m"],
-                moments["v"],
-                None,
-                torch.tensor(hyper.lr, dtype=torch.float32),
-                hyper.beta1,
-                hyper.beta2,
-                hyper.weight_decay,
-                hyper.eps,
-                True,
-                False,
-            )
-        state = {"t": int(step.item())}
+        grad = to_tensor(torch, _whole(slot.grad, block))
+        state: dict[str, Any] = {"t": self._update(hyper, slot, param, grad, moments, adamw)}
         for name, moment in moments.items():
             state[f"{name}_code"] = from_tensor(torch, moment.codes)[:size].reshape(shape)
             state[f"{name}_absmax"] = from_tensor(torch, moment.scale)

@@ -97,6 +97,15 @@ PROFILES = {
         summation="tensor_core",
         input_format="bfloat16",
     ),
+    # The same with hyperparameters and functions of the counter in float32.
+    "bfloat16_newton_schulz_hyper": Arithmetic(
+        "bfloat16_newton_schulz_hyper",
+        hyper="float32",
+        counter="float32",
+        stages={"newton_schulz": "bfloat16"},
+        summation="tensor_core",
+        input_format="bfloat16",
+    ),
     "bfloat16_params": Arithmetic("bfloat16_params", storage={"p": "bfloat16"}),
     "bfloat16_storage": Arithmetic("bfloat16_storage", storage={"": "bfloat16"}),
     "capturable_float32": Arithmetic("capturable_float32", counter="float32"),
@@ -118,11 +127,29 @@ PROFILES = {
     "float16_params": Arithmetic("float16_params", storage={"p": "float16"}),
     "float16_storage": Arithmetic("float16_storage", storage={"": "float16"}),
     "float32_hyper": Arithmetic("float32_hyper", hyper="float32", counter="float32"),
+    "float32_hyper_bfloat16_storage": Arithmetic(
+        "float32_hyper_bfloat16_storage",
+        hyper="float32",
+        counter="float32",
+        storage={"": "bfloat16"},
+    ),
+    "float32_hyper_float16_storage": Arithmetic(
+        "float32_hyper_float16_storage",
+        hyper="float32",
+        counter="float32",
+        storage={"": "float16"},
+    ),
     "ieee_float32": Arithmetic("ieee_float32"),
     "ieee_float32_strict": Arithmetic("ieee_float32_strict", contraction=False),
     "ieee_float64": Arithmetic("ieee_float64", compute="float64"),
     "oracle": Arithmetic("oracle", compute="float64", contraction=False),
     # torch.norm adds n numbers in a fixed number of lanes, each one after another.
+    "sequential_bfloat16_params": Arithmetic(
+        "sequential_bfloat16_params", summation="sequential", storage={"p": "bfloat16"}
+    ),
+    "sequential_float16_params": Arithmetic(
+        "sequential_float16_params", summation="sequential", storage={"p": "float16"}
+    ),
     "sequential_float32": Arithmetic("sequential_float32", summation="sequential"),
     "sequential_float64": Arithmetic(
         "sequential_float64", compute="float64", summation="sequential"

@@ -22,18 +22,22 @@ _DECAYS = (0.9, 0.99, 0.999, 0.95, 0.8, 0.5, 0.9999, 0.3)
 # and of the order of the gradients.
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "alpha": st.sampled_from((0.99, 0.9, 0.75, 0.5)),
+    "beta": st.sampled_from((0.9, 0.999, 0.95, 0.5)),
     "beta1": st.sampled_from(_DECAYS),
     "beta2": st.sampled_from((0.999, 0.99, 0.9, 0.95, 0.9999, 0.5)),
-    "block_size": st.sampled_from((64, 256, 2048, 128)),
+    "block_size": st.sampled_from((64, 256, 2048, 128, 512, 1024, 4096)),
     "c": st.sampled_from((1.0, 0.5, 0.1)),
     "c1": st.sampled_from((1e-4, 0.1)),
     "c2": st.sampled_from((0.9, 0.5, 0.2)),
     "centered": st.booleans(),
+    "clip_threshold": st.sampled_from((1.0, 0.3, 10.0)),
     "curvature": st.sampled_from((1.0, 0.3, 4.0)),
     "dampening": st.sampled_from((0.0, 0.5, 0.1, 0.9)),
     "damping": st.sampled_from((0.3, 0.01, 1.0)),
+    "decay_rate": st.sampled_from((0.8, 1.0, 0.5)),
     "ema": st.sampled_from((0.999, 0.9)),
     "eps": st.one_of(st.just(1e-8), _decades(-12, -2), st.just(1.0)),
+    "eps2": st.sampled_from((1e-3, 1e-16, 0.1)),
     "eta1": st.sampled_from((0.1, 0.01)),
     "eta2": st.sampled_from((0.9, 0.75)),
     "gamma": st.sampled_from((0.01, 0.05, 1.0, 30.0)),
@@ -60,7 +64,9 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "ns_steps": st.sampled_from((5, 1, 3, 6)),
     "offset": st.sampled_from((0.0, 1.0, 10.0)),
     "period": st.sampled_from((1, 2, 5)),
+    "power": st.sampled_from((0.75, 1.0, 0.6, 0.0)),
     "precondition_frequency": st.sampled_from((1, 2, 10)),
+    "r": st.sampled_from((0.0, 0.5, 1.0)),
     "rho": st.sampled_from((0.9, 0.95, 0.5)),
     "rms": st.sampled_from((0.2, 1.0)),
     "shampoo_beta": st.sampled_from((0.95, 0.9, 0.5)),
@@ -76,18 +82,24 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "tolerance_change": st.sampled_from((0.0, 1e-9)),
     "tolerance_grad": st.sampled_from((0.0, 1e-7)),
     "trust_coefficient": st.sampled_from((1e-3, 0.02, 1.0)),
+    "warmup_steps": st.sampled_from((0, 3, 100)),
     "weight_decay": _decades(-3, 0),
+    "weight_lr_power": st.sampled_from((2.0, 1.0, 0.0)),
 }
 
 
 def hypers(
     rule: Any, dialect: Mapping[str, str], fixed: Mapping[str, Any]
 ) -> st.SearchStrategy[dict[str, Any]]:
-    """The fields of the rule's Hyper; those of the dialect and the fixed ones stay as given."""
+    """The fields of the rule's Hyper; those of the dialect and the fixed ones stay as given.
+
+    Where a fixed field is given as a tuple, it is one of these values.
+    """
     drawn: dict[str, st.SearchStrategy[Any]] = {}
     for field in dataclasses.fields(rule.Hyper):
         if field.name in fixed:
-            drawn[field.name] = st.just(fixed[field.name])
+            given = fixed[field.name]
+            drawn[field.name] = st.sampled_from(given if isinstance(given, tuple) else (given,))
         elif field.name in rule.DIALECTS:
             if field.name in dialect:
                 drawn[field.name] = st.just(dialect[field.name])

@@ -32,12 +32,15 @@ _RATES = (0.9, 0.999, 0.99, 0.95, 0.5, 0.3, 0.9999)
 # kernels branch on it, not where it would remove a term.
 VALUES: dict[str, tuple[Any, ...]] = {
     "alpha": (0.75, 0.99, 0.9, 0.5),
+    "beta": (0.9, 0.999, 0.95, 0.5),
     "beta1": _RATES,
     "beta2": (0.999, 0.99, 0.9, 0.95, 0.9999, 0.5, 0.3),
     "c": (1.0, 0.5, 0.1),
     "centered": (False, True),
+    "clip_threshold": (1.0, 0.3, 10.0),
     "dampening": (0.0, 0.5, 0.1, 0.9),
     "damping": (0.3, 0.01, 1.0),
+    "decay_rate": (0.8, 1.0, 0.5),
     "ema": (0.999, 0.9, 0.3),
     "eps": (1e-8, 1e-8, *_SMALL, 1.0),
     "gamma": (0.01, 0.05, 1.0, 30.0),
@@ -62,6 +65,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "period": (1, 2, 5),
     "power": (1.0, 0.75, 0.5, 0.6),
     "precondition_frequency": (1, 2, 10),
+    "r": (0.0, 0.5, 1.0),
     "rho": _RATES,
     "rms": (0.2, 1.0),
     "shampoo_beta": (0.95, 0.9, 0.5),
@@ -73,7 +77,9 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "tau": (1e4, 100.0, 10.0),
     "tau0": (0.8, 1.0, 0.3),
     "trust_coefficient": (1e-3, 0.02),
+    "warmup_steps": (0, 3, 100),
     "weight_decay": (1e-2, 0.1, 1.0, 0.3, 1e-3),
+    "weight_lr_power": (2.0, 1.0, 0.0),
 }
 
 
@@ -104,11 +110,13 @@ def _group(rule: Any, given: Mapping[str, Any], rng: np.random.Generator) -> Gro
 
 
 def _hyper(rule: Any, given: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-    return {
+    drawn = {
         field.name: one_of(rng, VALUES[field.name])
         for field in dataclasses.fields(rule.Hyper)
         if field.name in VALUES and field.name not in rule.DIALECTS
-    } | dict(given)
+    }
+    held = {name: one_of(rng, x) if isinstance(x, tuple) else x for name, x in given.items()}
+    return drawn | held
 
 
 def _slot(rng: np.random.Generator, shape: tuple[int, ...]) -> SlotCase:

@@ -15,10 +15,11 @@ from truestep.properties.cases.optimizer import GroupCase, OptimizerCase, cases,
 from truestep.properties.contracts import agreement
 from truestep.properties.exploration import Tally, explore, run_all
 from truestep.properties.laws.claims import Bench, Trial
-from truestep.properties.laws.definitions import RULES, initial, inputs_of
+from truestep.properties.laws.definitions import RULES, function_of, initial, inputs_of
 from truestep.properties.laws.laws import LAWS
 from truestep.properties.laws.needs import need
 from truestep.properties.laws.table import Fails, Holds, entries
+from truestep.properties.minimizing import AsOptimizer
 from truestep.properties.stepping import Judged
 from truestep.reference.optimizers import FROM_FUNCTION
 
@@ -54,7 +55,7 @@ def holding(capability: Capability) -> list[str]:
 
 def _askable(capability: Capability, law: str, entry: Holds) -> bool:
     asked = need(law)
-    if asked.several and capability.single:
+    if asked.several and (capability.single or capability.kind == "minimizer"):
         return False
     if asked.shapes == "vectors" and capability.shapes == "matrices":
         return False
@@ -118,6 +119,8 @@ def _run(
     backend: Any, capability: Capability, name: str, case: OptimizerCase, tally: Tally
 ) -> None:
     trial = trial_of(capability, name, case)
+    if capability.kind == "minimizer":
+        backend = AsOptimizer(backend, function_of)
     try:
         tally.add(case, judgements(Bench(backend, capability), name, trial), None)
     except Undecided:

@@ -112,7 +112,7 @@ class Trial:
     def on(self, **tensors: Any) -> Trial:
         """With these tensors: p, gradient, inputs or fields of the state."""
         state = {k: tensors.get(k, x) for k, x in self.slot.state.items()}
-        inputs = {k: tensors.get(k, x) for k, x in self.slot.inputs.items()}
+        inputs = {k: np.asarray(tensors.get(k, x)) for k, x in self.slot.inputs.items()}
         slot = Slot(tensors.get("p", self.p), tensors.get("gradient", self.g), state, inputs)
         return dataclasses.replace(self, slot=slot)
 

@@ -1,8 +1,7 @@
-"""Every rule that laws speak of, those included that take an example or a function for a gradient.
+"""Every rule that laws speak of, those included that take a function for a gradient.
 
-What such a rule is handed is made from plain arrays, so that a law can permute and scale it: the
-example (g, response), or the function curvature p^2 / 2 + g p, summed over the elements, whose
-gradient is curvature p + g.
+The function is made from plain arrays, so that a law can permute and scale it: curvature p^2 / 2 +
+g p, summed over the elements, whose gradient is curvature p + g.
 """
 
 from __future__ import annotations
@@ -17,11 +16,13 @@ from truestep.fast.protocol import Capability, Group, Slot, Stepped
 from truestep.properties import stepping
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.lift import state_of
+from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.cases.optimizer import GroupCase, SlotCase, gradient_at
 from truestep.properties.cases.tensors import values
-from truestep.reference.optimizers import FROM_EXAMPLE, FROM_FUNCTION, OPTIMIZERS, Rule
+from truestep.properties.minimizing import stored_in
+from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS, Rule
 
-RULES: dict[str, Rule] = {**OPTIMIZERS, **FROM_EXAMPLE, **FROM_FUNCTION}
+RULES: dict[str, Rule] = {**OPTIMIZERS, **FROM_FUNCTION}
 
 # Rules whose function gives the value alone; of the others it gives value and gradient.
 VALUE_ALONE = ("kiefer_wolfowitz",)
@@ -29,8 +30,6 @@ VALUE_ALONE = ("kiefer_wolfowitz",)
 
 def inputs_of(rule: str, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
     """The shapes of what the named rule takes besides g."""
-    if rule in FROM_EXAMPLE:
-        return {"response": ()}
     if rule in FROM_FUNCTION:
         return {"curvature": shape}
     return {name: of(shape) for name, of in getattr(RULES[rule], "INPUTS", {}).items()}
@@ -41,18 +40,21 @@ def handed(
 ) -> tuple[Any, dict[str, Any]]:
     """What step takes in the gradient's place, and besides it, in the arrays that lift makes."""
     lifted = {name: lift(x) for name, x in inputs.items()}
-    if rule in FROM_EXAMPLE:
-        return (lift(g), lifted["response"]), {}
     if rule not in FROM_FUNCTION:
         return lift(g), lifted
-    a, b = lifted["curvature"], lift(g)
-
-    def value(x: Any) -> Any:
-        return np.sum(0.5 * (a * (x * x)) + b * x)
-
+    function = _quadratic(lifted["curvature"], lift(g))
     if rule in VALUE_ALONE:
-        return value, {}
-    return lambda x: (value(x), a * x + b), {}
+        return lambda x: function(x)[0], {}
+    return function, {}
+
+
+def function_of(slot: Slot) -> Callable[[Any], tuple[Any, Any]]:
+    """What a rule is handed that takes the function: its value and its gradient, in float64."""
+    return _quadratic(slot.inputs["curvature"].astype(np.float64), slot.grad.astype(np.float64))
+
+
+def _quadratic(a: Any, b: Any) -> Callable[[Any], tuple[Any, Any]]:
+    return lambda x: (np.sum(0.5 * (a * (x * x)) + b * x), a * x + b)
 
 
 def initial(capability: Capability, group: GroupCase, case: SlotCase) -> Slot:
@@ -69,19 +71,22 @@ def initial(capability: Capability, group: GroupCase, case: SlotCase) -> Slot:
         g, inputs = values(gradient_at(case.grad, -2 - i), travel), _inputs(name, case, i + 1)
         with np.errstate(all="ignore"):
             state, p = rule.step(hyper, state, p, handed(name, g, inputs, np.asarray)[0])
+    arithmetic = arithmetic_of(capability.arithmetic)
     fields = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
-    stored = {k: case.t if k == "t" else np.asarray(x) for k, x in fields.items()}
-    return Slot(
-        np.asarray(p), values(gradient_at(case.grad, 0), travel), stored, _inputs(name, case, 0)
-    )
+    stored = {
+        k: case.t if k == "t" else stored_in(arithmetic.stored(k), x) for k, x in fields.items()
+    }
+    p, g = (stored_in(travel, x) for x in (p, values(gradient_at(case.grad, 0), travel)))
+    inputs = {k: stored_in(travel, x) for k, x in _inputs(name, case, 0).items()}
+    return Slot(p, g, stored, inputs)
 
 
 def _inputs(name: str, case: SlotCase, step: int) -> dict[str, Any]:
-    """A response of 1 or -1; curvatures around 1, none of them negative."""
+    """Curvatures around 1, none of them negative."""
     rng = np.random.default_rng((case.param.seed, step))
     shapes = inputs_of(name, case.param.shape)
     drawn = {k: rng.standard_normal(shape) for k, shape in shapes.items()}
-    return {k: np.sign(x) if k == "response" else np.abs(x) for k, x in drawn.items()}
+    return {k: np.abs(x) for k, x in drawn.items()}
 
 
 class Backend:

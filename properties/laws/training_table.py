@@ -72,7 +72,7 @@ TABLE: dict[str, dict[str, Entry]] = {
         ),
         "equivariant_under_order_of_tensors": Holds(),
         "homogeneous": Holds(),
-        "idempotent": Holds(),
+        "idempotent": Holds({"clips": ("unless_below",)}),
         "odd": Holds(),
         "parallel_to_the_gradient": Fails(
             "each unit has a factor of its own",
@@ -161,7 +161,9 @@ TABLE: dict[str, dict[str, Entry]] = {
         "unscaling_cancels_scaling": Holds(),
     },
     "gradient_accumulation": {
-        "a_repeated_gradient_is_the_result": Holds({"form": ("running", "terms", "weighted")}),
+        "a_repeated_gradient_is_the_result": Holds(
+            {"form": ("mean", "running", "terms", "weighted")}
+        ),
         "begins_anew_when_due": Holds(),
         "deterministic": Holds(),
         "each_tensor_as_if_alone": Holds(),

@@ -6,6 +6,7 @@ from truestep.properties.museum.averaging_faults import AVERAGING
 from truestep.properties.museum.cast_faults import CASTS, CastFault
 from truestep.properties.museum.counter_faults import COUNTER, PRECISION, SPECIAL
 from truestep.properties.museum.curvature_faults import CURVATURE
+from truestep.properties.museum.example_faults import EXAMPLE
 from truestep.properties.museum.fault import Fault
 from truestep.properties.museum.launch_faults import LAUNCH
 from truestep.properties.museum.line_faults import DECAY, EPS, MOMENTS
@@ -27,6 +28,7 @@ _UNSORTED: dict[str, Fault | CastFault | QuantizerFault | ScheduleFault | Traini
     **CURVATURE,
     **DECAY,
     **EPS,
+    **EXAMPLE,
     **GROUPS,
     **LAUNCH,
     **MATRIX,

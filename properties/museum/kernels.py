@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from truestep.properties.museum.example_kernels import EXAMPLE_KERNELS
 from truestep.properties.museum.layer_kernels import LAYER_KERNELS
 from truestep.properties.museum.lines import Home, Kernel, Line, norm, run
 from truestep.properties.museum.matrix_kernels import MATRIX_KERNELS
@@ -199,6 +200,7 @@ KERNELS = {
     "radam": Home(RADAM),
     "sgd": Home(SGD),
     "sophia": Home(SOPHIA),
+    **EXAMPLE_KERNELS,
     **LAYER_KERNELS,
     **MATRIX_KERNELS,
     **MEMORY_KERNELS,

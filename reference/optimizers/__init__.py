@@ -121,12 +121,14 @@ OPTIMIZERS: dict[str, Rule] = {
     "lamb": lamb,
     "lars": lars,
     "lion": lion,
+    "lms": lms,
     "lomo": lomo,
     "ml_lbfgs": ml_lbfgs,
     "muon": muon,
     "nadam": nadam,
     "nesterov": nesterov,
     "online_lbfgs": online_lbfgs,
+    "perceptron": perceptron,
     "polyak_ruppert": polyak_ruppert,
     "prodigy": prodigy,
     "radam": radam,
@@ -143,12 +145,6 @@ OPTIMIZERS: dict[str, Rule] = {
     "sophia": sophia,
     "stable_adamw": stable_adamw,
     "swats": swats,
-}
-
-# Rules whose step takes one example (input, response) in the place of a gradient.
-FROM_EXAMPLE: dict[str, Rule] = {
-    "lms": lms,
-    "perceptron": perceptron,
 }
 
 # Rules whose step takes the function itself in the place of a gradient.

@@ -21,7 +21,8 @@ Choices
     decay: the paper has none; PyTorch adds weight_decay p to the gradient ("coupled"). Keras, apex,
     DeepSpeed and bitsandbytes decay outside the moments even under the name Adam: "before" the
     step, or "after" it on the moved p (bitsandbytes' CUDA kernels).
-    bias_correction: apex and DeepSpeed can leave it out ("none").
+    bias_correction: apex and DeepSpeed can leave it out ("none"); optimi keeps m and v divided, as
+    averages whose new part weighs (1 - beta) / (1 - beta^t) ("in_average").
 
 Special cases
     g = 0 from the start without decay leaves m = v = 0 and p as it is; with eps = 0 it is 0/0, nan.
@@ -52,6 +53,7 @@ DIALECTS = {
     "bias_correction": {
         "both": "both moments corrected for their zero start",
         "none": "moments not corrected for their zero start",
+        "in_average": "moments kept as they are when corrected",
     },
     "decay": {
         "coupled": "weight decay added to the gradient",
@@ -77,7 +79,7 @@ class Hyper:
     eps: float = 1e-8
     weight_decay: float = 0.0
     maximize: bool = False
-    bias_correction: Literal["both", "none"] = "both"
+    bias_correction: Literal["both", "none", "in_average"] = "both"
     decay: Literal["coupled", "before", "after"] = "coupled"
     eps_placement: Literal["outside", "before_correction", "inside", "floor"] = "outside"
 
@@ -101,6 +103,12 @@ def init(h: Hyper, p: Array) -> State:
     return State(t=0, m=np.zeros_like(p), v=np.zeros_like(p))
 
 
+def in_average(beta: Array, t: int, old: Array, new: Array) -> Array:
+    """The corrected average after one more, from the corrected one before."""
+    weight = (1 - beta) / (1 - beta**t)
+    return (1 - weight) * old + weight * new
+
+
 def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     """One step from state s at p with gradient g: the new state and the new p."""
     t = s.t + 1
@@ -112,9 +120,12 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         p = p * (1 - h.lr * h.weight_decay)
     m = h.beta1 * s.m + (1 - h.beta1) * g
     v = h.beta2 * s.v + (1 - h.beta2) * (g * g)
-    corrected = h.bias_correction == "both"
+    corrected = h.bias_correction != "none"
     m_hat = m / (1 - h.beta1**t) if corrected else m
     v_hat = v / (1 - h.beta2**t) if corrected else v
+    if h.bias_correction == "in_average":
+        m_hat, v_hat = in_average(h.beta1, t, s.m, g), in_average(h.beta2, t, s.v, g * g)
+        v = v_hat * (1 - h.beta2**t)
     if h.eps_placement == "outside":
         update = m_hat / (np.sqrt(v_hat) + h.eps)
     elif h.eps_placement == "before_correction":
@@ -127,4 +138,6 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     p = p - h.lr * update
     if h.decay == "after":
         p = p * (1 - h.lr * h.weight_decay)
+    if h.bias_correction == "in_average":
+        m, v = m_hat, v_hat
     return State(t=t, m=m, v=v), p

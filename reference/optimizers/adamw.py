@@ -24,7 +24,7 @@ Choices
     alone, not by lr ("unscaled"). PyTorch and most libraries shrink p by (1 - lr weight_decay)
     first ("before"); bitsandbytes' CUDA kernels, GaLore and APOLLO shrink the moved p ("after").
     optax adds weight_decay p to the update that lr multiplies ("in_step"), "before" but for its
-    rounding.
+    rounding, as is torchao's p - lr weight_decay p.
 
 Special cases
     g = 0 from the start leaves m = v = 0 and moves p by the decay alone; with eps = 0 it is 0/0,

@@ -21,8 +21,9 @@ Domain
 
 Choices
     p moves by the moments before they are quantized again: quantization acts from the next step.
-    decay: "unscaled", the paper of AdamW; "before" in torchao and in bitsandbytes' CPU path;
-    "after" in bitsandbytes' CUDA kernels.
+    decay: "unscaled", the paper of AdamW; "before" in bitsandbytes' CPU path, "after" in its CUDA
+    kernels; torchao subtracts lr weight_decay p ("in_step"), "before" but for its rounding. Its
+    Adam8bit adds weight_decay p to the gradient ("coupled").
     block_size: 2048 in the paper, 256 in bitsandbytes and torchao.
     map, normalise, ties, zero_block, absmax_floor: as in the quantizer dynamic_8bit.
     The initial state holds the codes of zero; bitsandbytes' zeros decode to -0, the same numbers.
@@ -60,6 +61,8 @@ DIALECTS = {
         "unscaled": "weight decay not multiplied by lr",
         "before": "weight decay, multiplied by lr, before the step",
         "after": "weight decay, multiplied by lr, after the step",
+        "in_step": "weight decay, multiplied by lr, in one sum with the step",
+        "coupled": "weight decay added to the gradient",
     },
     "map": dynamic_8bit.DIALECTS["map"],
     "normalise": dynamic_8bit.DIALECTS["normalise"],
@@ -78,7 +81,7 @@ class Hyper:
     eps: float = 1e-8
     weight_decay: float = 1e-2
     maximize: bool = False
-    decay: Literal["unscaled", "before", "after"] = "unscaled"
+    decay: Literal["unscaled", "before", "after", "in_step", "coupled"] = "unscaled"
     block_size: int = 2048
     absmax_floor: float = 0.0
     map: Literal["fused", "separate"] = "fused"
@@ -136,6 +139,8 @@ def update(h: Hyper, t: int, m: Array, v: Array, p: Array, g: Array) -> tuple[Ar
     """Step t from decoded moments: the new m and v before they are encoded, and the new p."""
     if h.maximize:
         g = -g
+    if h.decay == "coupled":
+        g = g + h.weight_decay * p
     m = h.beta1 * m + (1 - h.beta1) * g
     v = h.beta2 * v + (1 - h.beta2) * (g * g)
     m_hat = m / (1 - h.beta1**t)
@@ -145,8 +150,12 @@ def update(h: Hyper, t: int, m: Array, v: Array, p: Array, g: Array) -> tuple[Ar
         p = p - (h.lr * move + h.weight_decay * p)
     elif h.decay == "before":
         p = p * (1 - h.lr * h.weight_decay) - h.lr * move
-    else:
+    elif h.decay == "after":
         p = (p - h.lr * move) * (1 - h.lr * h.weight_decay)
+    elif h.decay == "in_step":
+        p = p - h.lr * (move + h.weight_decay * p)
+    else:
+        p = p - h.lr * move
     return m, v, p
 
 

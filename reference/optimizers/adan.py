@@ -21,7 +21,9 @@ Choices
     start: the paper sets the averages to their values of the first gradient ("gradient"); libraries
     begin at zero and correct each average by 1 - beta^t ("corrected"): the first step, Adam's, is
     the same, v and the later ones are not. sail-sg/Adan and pytorch-optimizer take the first
-    difference of the gradient and itself ("repeated"): nan where it is not finite.
+    difference of the gradient and itself ("repeated"): nan where it is not finite. optimi does so
+    too, and keeps the averages corrected: their new part weighs (1 - beta) / (1 - beta^t)
+    ("in_average").
     decay: the paper's proximal form divides ("prox"); with no_prox sail-sg/Adan and timm shrink by
     lr before the step ("before"); optax adds weight_decay p to the update that lr multiplies
     ("in_step").
@@ -66,6 +68,7 @@ DIALECTS = {
         "gradient": "averages begin with the first gradient",
         "corrected": "averages begin at zero and are corrected for it",
         "repeated": "averages begin at zero and are corrected, the first gradient coming twice",
+        "in_average": "as repeated, the averages kept as they are when corrected",
     },
 }
 
@@ -83,7 +86,7 @@ class Hyper:
     maximize: bool = False
     decay: Literal["prox", "before", "in_step"] = "prox"
     eps_placement: Literal["outside", "inside"] = "outside"
-    start: Literal["gradient", "corrected", "repeated"] = "gradient"
+    start: Literal["gradient", "corrected", "repeated", "in_average"] = "gradient"
 
     def __post_init__(self) -> None:
         require_at_least(self, 0.0, "lr", "eps", "weight_decay")
@@ -108,6 +111,12 @@ def init(h: Hyper, p: Array) -> State:
     return State(t=0, m=zeros, v=zeros, n=zeros, previous=zeros)
 
 
+def in_average(beta: Array, t: int, old: Array, new: Array) -> Array:
+    """The corrected average after one more, from the corrected one before."""
+    weight = (1 - beta) / (1 - beta**t)
+    return (1 - weight) * old + weight * new
+
+
 def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     """One step from state s at p with gradient g: the new state and the new p."""
     t = s.t + 1
@@ -117,14 +126,18 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         m, v, n = g, np.zeros_like(g), g * g
     else:
         d = g - s.previous if t > 1 else np.zeros_like(g)
-        if t == 1 and h.start == "repeated":
+        if t == 1 and h.start in ("repeated", "in_average"):
             d = 0.0 * g
         ahead = g + h.beta2 * d
         m = h.beta1 * s.m + (1 - h.beta1) * g
         v = h.beta2 * s.v + (1 - h.beta2) * d
         n = h.beta3 * s.n + (1 - h.beta3) * (ahead * ahead)
     m_hat, v_hat, n_hat = m, v, n
-    if h.start != "gradient":
+    if h.start == "in_average":
+        m = m_hat = in_average(h.beta1, t, s.m, g)
+        v = v_hat = in_average(h.beta2, t, s.v, d)
+        n = n_hat = in_average(h.beta3, t, s.n, ahead * ahead)
+    elif h.start != "gradient":
         m_hat, v_hat = m / (1 - h.beta1**t), v / (1 - h.beta2**t)
         n_hat = n / (1 - h.beta3**t)
     root = np.sqrt(n_hat) + h.eps if h.eps_placement == "outside" else np.sqrt(n_hat + h.eps)

@@ -21,7 +21,8 @@ Choices
     (PyTorch, Keras, torchao), or over the "debiased" one (optax). With "raw" and correction the
     denominator can decrease: v_max stands still while 1 - beta2^t grows.
     decay: the paper has none; PyTorch's Adam adds weight_decay p to the gradient ("coupled"), its
-    AdamW and the others shrink p by (1 - lr weight_decay) first ("before").
+    AdamW and the others shrink p by (1 - lr weight_decay) first ("before"); torchao subtracts
+    lr weight_decay p ("in_step"), "before" but for its rounding.
     The paper's projection onto a feasible set is not taken.
 
 Special cases
@@ -56,6 +57,7 @@ DIALECTS = {
     "decay": {
         "coupled": "weight decay added to the gradient",
         "before": "weight decay, multiplied by lr, before the step",
+        "in_step": "weight decay, multiplied by lr, in one sum with the step",
     },
     "eps_placement": {
         "outside": "eps added to the root of the second moment",
@@ -80,7 +82,7 @@ class Hyper:
     weight_decay: float = 0.0
     maximize: bool = False
     bias_correction: Literal["none", "both"] = "none"
-    decay: Literal["coupled", "before"] = "coupled"
+    decay: Literal["coupled", "before", "in_step"] = "coupled"
     eps_placement: Literal["outside", "before_correction", "inside"] = "outside"
     maximum: Literal["raw", "debiased"] = "raw"
 
@@ -112,7 +114,7 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         g = -g
     if h.decay == "coupled":
         g = g + h.weight_decay * p
-    else:
+    elif h.decay == "before":
         p = p * (1 - h.lr * h.weight_decay)
     m = h.beta1 * s.m + (1 - h.beta1) * g
     v = h.beta2 * s.v + (1 - h.beta2) * (g * g)
@@ -131,4 +133,6 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         update = m_hat / (np.sqrt(v_hat) + eps)
     else:
         update = m_hat / np.sqrt(v_hat + h.eps)
+    if h.decay == "in_step":
+        update = update + h.weight_decay * p
     return State(t=t, m=m, v=v, v_max=v_max), p - h.lr * update

@@ -30,10 +30,13 @@ Choices
     ridge: factors start at 0, and eps is added to the eigenvalues ("absolute", Meta); they start at
     eps I, and eps times the largest eigenvalue, or times 1e-6 if that is larger, is added
     ("relative", Google); or they start at eps I and nothing is added ("initial", pytorch-optimizer
-    with use_svd). exponent: -1 / (2 k) ("half_order"), or the override -1 / k ("order").
+    with use_svd).
+    spectrum: eigenvalues below what is left of eps I raised to it ("floored"), or singular values
+    in their place, whatever their size ("as_found", pytorch-optimizer).
+    exponent: -1 / (2 k) ("half_order"), or the override -1 / k ("order").
     graft: the length is that of "adam" as above; of "rmsprop", v uncorrected; of "adagrad", v a
     sum; of "sgd", D' = m_hat; of "sign", D' = sign(m_hat) (Google's SQRT_N); or "none", with
-    D' = m_hat before the start.
+    D' = m_hat before the start. nan_sign: nan has the sign nan ("nan") or, in torch, "zero".
     timing: "from_start" as above (Meta), or "multiples" of the frequency whatever the start
     (Google).
     buffers: Meta has "one" momentum buffer. Google's steps before the start have their own, c, and
@@ -42,13 +45,13 @@ Choices
     to the gradient ("coupled").
     vectors: 1-D tensors are "preconditioned", or take D' as 0-d ones do ("grafted",
     pytorch-optimizer).
-    Google's beta1 is momentum here, with beta1 = 0, and its average of momentum is dampening =
-    momentum.
+    Google's beta1 is momentum here, with beta1 = 0 and so m = g, and its average of momentum is
+    dampening = momentum.
     Blocks, merged axes, other frequencies of statistics and lr inside momentum are left out.
 
 Special cases
     A 0-d tensor has no axes: D = m_hat. A_i has no negative eigenvalue; one below 0, or below what
-    is left of eps I, is an error of rounding and raised to it. Where nothing is left of it, as
+    is left of eps I, is an error of rounding. Where nothing is left of it, as
     averaging lets it fade ("initial"), or eps = 0, a gradient of deficient rank makes roots inf and
     p nan. g = 0 from the start gives D = 0. nan in g makes all of p, factors and roots nan. Empty
     tensors stay empty and advance t.
@@ -114,10 +117,18 @@ DIALECTS = {
         "sgd": "length of the averaged gradient",
         "sign": "length of the averaged gradient's sign",
     },
+    "nan_sign": {
+        "nan": "sign of nan is nan",
+        "zero": "sign of nan is zero",
+    },
     "ridge": {
         "absolute": "factors start at 0, eps added to their eigenvalues",
         "relative": "factors start at eps I, eps times their largest eigenvalue added",
         "initial": "factors start at eps I, nothing added",
+    },
+    "spectrum": {
+        "floored": "eigenvalues below what is left of eps raised to it",
+        "as_found": "singular values in the place of eigenvalues",
     },
     "timing": {
         "from_start": "roots taken at the start and at multiples of the frequency after it",
@@ -156,7 +167,9 @@ class Hyper:
     decay: Literal["in_direction", "before", "coupled"] = "in_direction"
     exponent: Literal["half_order", "order"] = "half_order"
     graft: Literal["adam", "adagrad", "none", "rmsprop", "sgd", "sign"] = "adam"
+    nan_sign: Literal["nan", "zero"] = "nan"
     ridge: Literal["absolute", "relative", "initial"] = "absolute"
+    spectrum: Literal["floored", "as_found"] = "floored"
     timing: Literal["from_start", "multiples"] = "from_start"
     vectors: Literal["preconditioned", "grafted"] = "preconditioned"
 
@@ -226,16 +239,23 @@ def corrected(h: Hyper, a: Array, t: int) -> Array:
     return a / (1 - h.beta2**t) if unbiased else a
 
 
-def spectrum(h: Hyper, a: Array, t: int) -> tuple[Array, Array, Array]:
-    """Eigenvalues and eigenvectors of the corrected factor, and the ridge; nan where a is."""
+def spectrum(h: Hyper, a: Array, t: int) -> tuple[Array, Array, Array, Array]:
+    """Vectors, values and vectors transposed of the corrected factor, the ridge; nan where a is."""
     if not np.all(np.isfinite(a)):
-        return a[0] * np.nan, a * np.nan, np.sum(a * np.nan)
-    values, vectors = np.linalg.eigh(corrected(h, a, t))
+        return a * np.nan, a[0] * np.nan, a * np.nan, np.sum(a * np.nan)
+    if h.spectrum == "as_found":
+        left, values, right = np.linalg.svd(corrected(h, a, t), full_matrices=False)
+        largest = values[0]
+    else:
+        values, left = np.linalg.eigh(corrected(h, a, t))
+        remains = h.eps * (h.beta2**t if h.accumulation == "average" else 1.0)
+        least = 0.0 if h.ridge == "absolute" else corrected(h, remains, t)
+        values, right = np.maximum(values, least), left.T
+        largest = values[-1]
     if h.ridge == "absolute":
-        return np.maximum(values, 0.0), vectors, h.eps
-    left = h.eps * (h.beta2**t if h.accumulation == "average" else 1.0)
-    values = np.maximum(values, corrected(h, left, t))
-    return values, vectors, h.eps * np.maximum(values[-1], 1e-6) if h.ridge == "relative" else 0.0
+        return left, values, right, h.eps
+    ridge = h.eps * np.maximum(largest, 1e-6) if h.ridge == "relative" else 0.0
+    return left, values, right, ridge
 
 
 def root_power(h: Hyper, axes: int) -> int:
@@ -253,7 +273,8 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     if h.decay == "coupled":
         g = g + h.weight_decay * p
     factors, roots = conditioned(h, s, t, g)
-    m = h.beta1 * s.m + (1 - h.beta1) * g
+    # Selected, not branched on: without an average before it, a last nan has no part in m.
+    m = np.where(h.beta1 > 0, h.beta1 * s.m + (1 - h.beta1) * g, g)
     m_hat = m / (1 - h.beta1**t) if h.bias_correction == "both" else m
     v, lender = grafted(h, s, t, g, m_hat)
     d = lender if h.vectors == "grafted" and p.ndim <= 1 else m_hat
@@ -282,16 +303,16 @@ def conditioned(h: Hyper, s: State, t: int, g: Array) -> tuple[list[Array], list
         else:
             factors[i] = h.beta2 * factors[i] + (1 - h.beta2) * gram(g, i)
         if due:
-            values, vectors, ridge = spectrum(h, factors[i], t)
-            power = -1 / root_power(h, g.ndim)
-            roots[i] = (vectors * (values + ridge) ** power) @ vectors.T
+            left, values, right, ridge = spectrum(h, factors[i], t)
+            roots[i] = (left * (values + ridge) ** (-1 / root_power(h, g.ndim))) @ right
     return factors, roots
 
 
 def grafted(h: Hyper, s: State, t: int, g: Array, m_hat: Array) -> tuple[Array, Array]:
     """The graft's second moment, and the step that lends its length."""
     if h.graft == "sign":
-        return s.v, np.sign(m_hat)
+        sign = np.sign(m_hat)
+        return s.v, np.where(np.isnan(m_hat), 0.0, sign) if h.nan_sign == "zero" else sign
     if h.graft in ("none", "sgd"):
         return s.v, m_hat
     if h.graft == "adagrad":
@@ -325,7 +346,7 @@ def observables(h: Hyper, s: State, p: Array) -> dict[str, Array]:
     for i, a in enumerate(separated(s.factors, sides)):
         out[f"factor_{i}"] = a
         if a.size:
-            product = corrected(h, a, s.t) + spectrum(h, a, s.t)[2] * np.eye(len(a))
+            product = corrected(h, a, s.t) + spectrum(h, a, s.t)[3] * np.eye(len(a))
             for _ in range(root_power(h, p.ndim)):
                 product = roots[i] @ product
             out[f"inverted_{i}"] = product

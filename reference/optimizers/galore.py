@@ -26,7 +26,12 @@ Choices
     "full"). Of a square matrix galore-torch's "std" projects the right side, so does "smaller"
     here. The moments are kept as they are when the projector changes, as in the authors' code.
     eps_placement: "outside" as in the paper; galore-torch adds it "before_correction".
-    decay: the paper has none; galore-torch shrinks the moved p ("after").
+    decay: the paper has none; galore-torch subtracts it from the moved p ("after"),
+    pytorch-optimizer multiplies the moved p by 1 - lr weight_decay ("shrunk"), which is the same
+    but for rounding and for an infinite p.
+    refresh: a projector is taken in the first step and every update_gap steps "from_first" on, at t
+    = 1, 1 + update_gap, ...; pytorch-optimizer takes it in the first step and when t is one of the
+    "multiples" of update_gap.
     galore-torch takes the decomposition in float32 also of float64 gradients.
 
 Special cases
@@ -43,7 +48,7 @@ Judged
 
 Sources
     J. Zhao et al., "GaLore: Memory-Efficient LLM Training by Gradient Low-Rank Projection", ICML
-    2024 (arXiv:2403.03507), Algorithm 2. The authors' galore-torch 1.0.
+    2024 (arXiv:2403.03507), Algorithm 2. The authors' galore-torch 1.0. pytorch-optimizer 4.1.
 """
 
 from __future__ import annotations
@@ -70,11 +75,16 @@ MATRICES = True
 DIALECTS = {
     "decay": {
         "after": "weight decay, multiplied by lr, after the step",
+        "shrunk": "parameters multiplied by 1 - lr weight_decay after the step",
         "before": "weight decay, multiplied by lr, before the step",
     },
     "eps_placement": {
         "outside": "eps added to the root of the corrected second moment",
         "before_correction": "eps added to the root before bias correction",
+    },
+    "refresh": {
+        "from_first": "projectors taken in the first step and every update_gap steps after it",
+        "multiples": "projectors taken in the first step and at multiples of update_gap",
     },
     "side": {
         "smaller": "the smaller side projected, the right one of a square",
@@ -99,8 +109,9 @@ class Hyper:
     rank: int = 128
     update_gap: int = 200
     maximize: bool = False
-    decay: Literal["after", "before"] = "after"
+    decay: Literal["after", "shrunk", "before"] = "after"
     eps_placement: Literal["outside", "before_correction"] = "outside"
+    refresh: Literal["from_first", "multiples"] = "from_first"
     side: Literal["smaller", "larger", "left", "right", "both"] = "smaller"
 
     def __post_init__(self) -> None:
@@ -155,13 +166,20 @@ def project_back(left: Array, right: Array, x: Array) -> Array:
     return x @ right if right.size else x
 
 
+def is_due(h: Hyper, t: int) -> bool:
+    """Whether step t, the first being 1, takes new projectors."""
+    if h.refresh == "from_first":
+        return (t - 1) % h.update_gap == 0
+    return t == 1 or t % h.update_gap == 0
+
+
 def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     """One step from state s at p with gradient g: the new state and the new p."""
     t = s.t + 1
     if h.maximize:
         g = -g
     left, right = s.left, s.right
-    if (left.size or right.size) and s.t % h.update_gap == 0:
+    if (left.size or right.size) and is_due(h, t):
         u, _, v_transposed = np.linalg.svd(g, full_matrices=False)
         left = u[:, : left.shape[1]] if left.size else left
         right = v_transposed[: right.shape[0]] if right.size else right
@@ -176,6 +194,8 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         d = h.scale * project_back(left, right, d)
     if h.decay == "before":
         p = p * (1 - h.lr * h.weight_decay) - h.lr * d
+    elif h.decay == "shrunk":
+        p = (p - h.lr * d) * (1 - h.lr * h.weight_decay)
     else:
         p = p - h.lr * d
         p = p - h.lr * h.weight_decay * p
@@ -185,6 +205,6 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
 def observables(h: Hyper, s: State, p: Array) -> dict[str, Array]:
     """What the definition determines of a new state and p, in which no column's sign is left."""
     found = {"left": s.left @ s.left.T, "right": s.right.T @ s.right, "v": s.v}
-    if (s.left.size or s.right.size) and s.t > 1 and (s.t - 1) % h.update_gap == 0:
+    if (s.left.size or s.right.size) and s.t > 1 and is_due(h, s.t):
         return found
     return {**found, "m": project_back(s.left, s.right, s.m), "p": p}

@@ -21,10 +21,11 @@ Choices
     versions, torch_optimizer), or "after_ratio": the ratio is taken without, then lr is multiplied
     by sqrt(1 - beta2^t) / (1 - beta1^t) (DeepSpeed's CUDA kernel).
     clip: the paper's phi is the identity in practice ("none"); |p| at most 10 ("norm_10",
-    torch_optimizer); trust at most 1 ("ratio_1", timm's trust_clip); trust in [0.01, 10]
-    ("ratio_0.01_10", DeepSpeed).
+    torch_optimizer); trust at most 1 ("ratio_1", timm's trust_clip); trust where it
+    is below 1 and else 1, for nan too ("below_1", bitsandbytes with its default max_unorm); trust
+    in [0.01, 10] ("ratio_0.01_10", DeepSpeed).
     decay: inside the norm ("in_ratio"); Keras shrinks p by (1 - lr weight_decay) first and leaves
-    the decay out of the ratio ("before").
+    the decay out of the ratio ("before"); bitsandbytes does so once |p| is taken ("after_norm").
     guard: the paper's trust is 0 for a zero p, which then never moves ("zero"); libraries set it
     to 1 where either norm is 0 ("one"), Keras where either is not positive, nan too ("positive").
     adapts: "always", or only with weight decay, as timm and apex do ("with_decay").
@@ -33,7 +34,7 @@ Choices
 
 Special cases
     g = 0 from the start with no decay leaves p as it is. nan or inf anywhere in p or g makes the
-    whole tensor nan. Empty tensors stay empty and advance t.
+    whole tensor nan, unless trust is then 1. Empty tensors stay empty and advance t.
 
 Judged
     p, m and v by the bounded contract, t exactly.
@@ -69,11 +70,13 @@ DIALECTS = {
         "none": "trust ratio not limited",
         "norm_10": "norm of p limited to 10",
         "ratio_1": "trust ratio limited to 1",
+        "below_1": "trust ratio where it is below 1, else 1",
         "ratio_0.01_10": "trust ratio limited to [0.01, 10]",
     },
     "decay": {
         "in_ratio": "weight decay inside the trust ratio's norm",
         "before": "weight decay, multiplied by lr, before the step",
+        "after_norm": "weight decay, multiplied by lr, before the step but after the norm of p",
     },
     "guard": {
         "zero": "trust ratio 0 for a zero tensor",
@@ -99,8 +102,8 @@ class Hyper:
     maximize: bool = False
     adapts: Literal["always", "with_decay"] = "always"
     bias_correction: Literal["both", "none", "after_ratio"] = "both"
-    clip: Literal["none", "norm_10", "ratio_1", "ratio_0.01_10"] = "none"
-    decay: Literal["in_ratio", "before"] = "in_ratio"
+    clip: Literal["none", "norm_10", "ratio_1", "below_1", "ratio_0.01_10"] = "none"
+    decay: Literal["in_ratio", "before", "after_norm"] = "in_ratio"
     guard: Literal["zero", "one", "positive"] = "zero"
     ratio: Literal["norms", "eps"] = "norms"
 
@@ -134,6 +137,8 @@ def trust_ratio(h: Hyper, p: Array, update: Array) -> Array:
     ratio = numerator / (divisor if h.ratio == "norms" else divisor + h.eps)
     if h.clip == "ratio_1":
         ratio = np.minimum(ratio, 1.0)
+    elif h.clip == "below_1":
+        ratio = np.where(ratio < 1, ratio, 1.0)
     elif h.clip == "ratio_0.01_10":
         ratio = np.minimum(np.maximum(ratio, 0.01), 10.0)
     if h.guard == "one":
@@ -161,4 +166,6 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     move = h.lr * trust_ratio(h, p, update) * update
     if h.bias_correction == "after_ratio":
         move = move * (np.sqrt(1 - h.beta2**t) / (1 - h.beta1**t))
+    if h.decay == "after_norm":
+        p = p * (1 - h.lr * h.weight_decay)
     return State(t=t, m=m, v=v), p - move

@@ -1,7 +1,7 @@
 """Least mean squares, the adaptive linear filter of Widrow & Hoff (1960), and its normalized form.
 
 Rule
-    (x, d) = one example: input and desired response
+    (x, d) = one example: input, in the gradient's place, and desired response
     e_t = d - <p_{t-1}, x>
     p_t = p_{t-1} + lr e_t x
 
@@ -41,6 +41,9 @@ from truestep.reference.validation import Array, require_at_least, require_one_o
 # The error sums over the whole tensor.
 ELEMENTWISE = False
 
+# What a step takes besides the input, with its shape for p of that shape.
+INPUTS = {"response": lambda shape: ()}
+
 DIALECTS = {
     "loss": {
         "half_square": "gradient of half the squared error",
@@ -79,9 +82,9 @@ def init(h: Hyper, p: Array) -> State:
     return State(t=0)
 
 
-def step(h: Hyper, s: State, p: Array, g: tuple[Array, Array]) -> tuple[State, Array]:
-    """One step from state s at p with the example g = (x, d): the new state and the new p."""
-    x, d = g
+def step(h: Hyper, s: State, p: Array, g: Array, *, response: Array) -> tuple[State, Array]:
+    """One step from state s at p with the example (g, response): the new state and the new p."""
+    x, d = g, response
     e = d - np.sum(p * x)
     move = h.lr * e * x if h.loss == "half_square" else 2 * h.lr * e * x
     if h.normalization == "power":

@@ -20,7 +20,11 @@ Choices
     momentum_form: the authors' text adds gradients up ("sum": also Moonlight, Keras). Their code,
     PyTorch and pytorch-optimizer average them ("ema"), with M = (1 - momentum) g_t + momentum b_t
     when nesterov: (1 - momentum) times the same M. optax divides the average by 1 - momentum^t, and
-    when nesterov b_t by 1 - momentum^(t+1) and g_t by 1 - momentum^t ("debiased").
+    when nesterov b_t by 1 - momentum^(t+1) and g_t by 1 - momentum^t ("debiased"). heavyball keeps
+    the divided average, whose new part weighs w = (1 - momentum) / (1 - momentum^t), and with
+    nesterov M = w g_t + (1 - w) b_t ("in_average", its nesterov=False). Its default adds the plain
+    average to the gradient, as Grokfast does, M = g_t + b_t when nesterov: g_t weighs momentum / (1
+    - momentum) times as much beside b_t as in the others ("added").
     norm_guard: eps "added" to the norm (the authors, Keras, optax), or its "floor" (PyTorch,
     pytorch-optimizer, heavyball). norm: "frobenius", or as options of optax the largest singular
     value ("spectral"), the root of |M M^T|_F ("schatten") or row by row the root of the sums of
@@ -48,7 +52,8 @@ Judged
 Sources
     K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024,
     kellerjordan.github.io/posts/muon. J. Liu et al., "Muon is Scalable for LLM Training", 2025
-    (arXiv:2502.16982), section 2.2. PyTorch 2.13, optax 0.2.8, Keras 3, pytorch-optimizer 4.1.
+    (arXiv:2502.16982), section 2.2. PyTorch 2.13, optax 0.2.8, Keras 3, pytorch-optimizer 4.1,
+    heavyball 3.2.1.
 """
 
 from __future__ import annotations
@@ -89,6 +94,8 @@ DIALECTS = {
         "sum": "momentum a decaying sum of gradients",
         "ema": "momentum an average of gradients",
         "debiased": "momentum an average of gradients, corrected for its zero start",
+        "in_average": "momentum an average of gradients, kept as it is when corrected",
+        "added": "momentum an average of gradients, added to the gradient when nesterov",
     },
     "norm": {
         "frobenius": "divided by the Frobenius norm",
@@ -137,7 +144,7 @@ class Hyper:
     coefficients: Literal["constant", "quintic"] = "constant"
     decay: Literal["before", "coupled", "in_step"] = "before"
     magnitude: Literal["none", "dual_norm"] = "none"
-    momentum_form: Literal["sum", "ema", "debiased"] = "sum"
+    momentum_form: Literal["sum", "ema", "debiased", "in_average", "added"] = "sum"
     norm: Literal["frobenius", "spectral", "schatten", "aol"] = "frobenius"
     norm_guard: Literal["added", "floor"] = "added"
     scale: Literal["none", "tall", "wide", "ratio", "rms"] = "none"
@@ -205,6 +212,23 @@ def shape_scale(h: Hyper, rows: int, cols: int) -> Array:
     return h.rms * np.sqrt(max(rows, cols)) if h.scale == "rms" else 1.0
 
 
+def with_momentum(h: Hyper, t: int, b: Array, g: Array) -> tuple[Array, Array]:
+    """The new buffer, and what is orthogonalized."""
+    kept, weight = h.momentum, 1 - h.momentum
+    if h.momentum_form == "in_average":
+        weight = (1 - h.momentum) / (1 - h.momentum**t)
+        kept = 1 - weight
+    new = g if h.momentum_form == "sum" else weight * g
+    b = kept * b + new
+    if h.momentum_form == "debiased":
+        if h.nesterov:
+            return b, h.momentum * (b / (1 - h.momentum ** (t + 1))) + new / (1 - h.momentum**t)
+        return b, b / (1 - h.momentum**t)
+    if h.momentum_form == "added":
+        new, kept = g, 1.0
+    return b, new + kept * b if h.nesterov else b
+
+
 def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     """One step from state s at p with gradient g: the new state and the new p."""
     t = s.t + 1
@@ -216,14 +240,7 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         g = g + h.weight_decay * p
     elif h.decay == "before":
         p = p * (1 - h.lr * h.weight_decay)
-    new = g if h.momentum_form == "sum" else (1 - h.momentum) * g
-    b = h.momentum * s.b + new
-    if h.momentum_form == "debiased" and h.nesterov:
-        m = h.momentum * (b / (1 - h.momentum ** (t + 1))) + new / (1 - h.momentum**t)
-    elif h.momentum_form == "debiased":
-        m = b / (1 - h.momentum**t)
-    else:
-        m = new + h.momentum * b if h.nesterov else b
+    b, m = with_momentum(h, t, s.b, g)
     m = m.reshape(m.shape[0] if m.ndim else 1, -1)
     x = orthogonalized(h, m)
     if h.magnitude == "dual_norm":

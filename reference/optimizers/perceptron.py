@@ -1,23 +1,26 @@
 """The perceptron's error-correction rule (Rosenblatt 1958).
 
 Rule
-    (x, y) = one example, y = 1 or -1
+    (x, y) = one example: input, in the gradient's place, and response y = 1 or -1
     p_t = p_{t-1} + lr y x if y <p_{t-1}, x> <= 0, else p_{t-1}
 
 Shapes
     p, x: one shape, any rank; y: 0-d. t: the number of examples seen.
 
 Domain
-    lr >= 0 and finite. y = 1 or -1 is assumed, not checked.
+    lr >= 0 and finite. y = 1 or -1 is assumed, not checked: another y scales the correction.
 
 Choices
     tie: a score of 0 counts as a mistake ("mistake"), so that p = 0 learns; implementations that
-    test for a strictly negative score never leave p = 0 ("correct").
+    test for a strictly negative score never leave p = 0 ("correct"); JAX's gradient of
+    max(0, -score) at a tie is half of that of a mistake ("half").
+    form: an example that is no mistake is passed over ("branch"); as the gradient of a loss its
+    correction is multiplied by 0 ("factor"), so that nan and inf in x reach p.
     A bias is one more element of p whose x is 1.
 
 Special cases
-    x = 0 leaves p as it is. A nan score is no mistake and leaves p as it is; an infinite x with a
-    mistake makes p infinite. Empty p scores 0 and stays empty.
+    x = 0 leaves p as it is. A nan score is no mistake, which leaves p as it is but for what form
+    says; an infinite x with a mistake makes p infinite. Empty p scores 0 and stays empty.
 
 Judged
     p by the bounded contract, where the score's sign is decided; t exactly.
@@ -41,10 +44,18 @@ from truestep.reference.validation import Array, require_at_least, require_one_o
 # The score sums over the whole tensor.
 ELEMENTWISE = False
 
+# What a step takes besides the input, with its shape for p of that shape.
+INPUTS = {"response": lambda shape: ()}
+
 DIALECTS = {
+    "form": {
+        "branch": "an example that is no mistake is passed over",
+        "factor": "the correction of an example that is no mistake is multiplied by zero",
+    },
     "tie": {
         "mistake": "a score of zero is corrected",
         "correct": "a score of zero is left alone",
+        "half": "a score of zero is corrected by half",
     },
 }
 
@@ -54,7 +65,8 @@ class Hyper:
     """The learning rate, which from p = 0 only scales p, and what a score of zero means."""
 
     lr: float = 1.0
-    tie: Literal["mistake", "correct"] = "mistake"
+    form: Literal["branch", "factor"] = "branch"
+    tie: Literal["mistake", "correct", "half"] = "mistake"
 
     def __post_init__(self) -> None:
         require_at_least(self, 0.0, "lr")
@@ -73,9 +85,13 @@ def init(h: Hyper, p: Array) -> State:
     return State(t=0)
 
 
-def step(h: Hyper, s: State, p: Array, g: tuple[Array, Array]) -> tuple[State, Array]:
-    """One step from state s at p with the example g = (x, y): the new state and the new p."""
-    x, y = g
+def step(h: Hyper, s: State, p: Array, g: Array, *, response: Array) -> tuple[State, Array]:
+    """One step from state s at p with the example (g, response): the new state and the new p."""
+    x, y = g, response
     score = y * np.sum(p * x)
-    mistake = score <= 0 if h.tie == "mistake" else score < 0
+    if h.tie == "half":
+        y = np.where(score < 0, y, y / 2)
+    mistake = score < 0 if h.tie == "correct" else score <= 0
+    if h.form == "factor":
+        return State(t=s.t + 1), p + h.lr * np.where(mistake, y, 0 * y) * x
     return State(t=s.t + 1), np.where(mistake, p + h.lr * y * x, p)

@@ -16,14 +16,15 @@ Domain
 
 Choices
     The papers average from the first step; start > 0 leaves out the transient.
-    average: the arithmetic mean ("uniform", also stochastic weight averaging), or the moving
-    average of PyTorch's swa_utils and Keras, average + (1 - ema) (p - average) after a first copy
-    ("exponential").
+    average: the arithmetic mean ("uniform", also stochastic weight averaging), or a moving average
+    after a first copy: average + (1 - ema) (p - average), PyTorch's get_ema_multi_avg_fn
+    ("exponential"), or the same but for rounding, ema average + (1 - ema) p, its get_ema_avg_fn,
+    Keras's use_ema and optax's incremental_update ("weighted").
     PyTorch's ASGD shrinks p and shifts the counters: rule asgd.
 
 Special cases
-    A constant p keeps the average equal to it. nan in g poisons that element of p and average for
-    ever. Empty tensors stay empty and advance t.
+    A constant p keeps the average equal to it, but for the rounding of the weighted sum. nan in g
+    poisons that element of p and average for ever. Empty tensors stay empty and advance t.
 
 Judged
     p and average by the bounded contract, t exactly.
@@ -54,6 +55,7 @@ DIALECTS = {
     "average": {
         "uniform": "arithmetic mean of the iterates",
         "exponential": "exponential moving average of the iterates",
+        "weighted": "exponential moving average, as a weighted sum of average and iterate",
     },
 }
 
@@ -68,7 +70,7 @@ class Hyper:
     ema: float = 0.999
     start: int = 0
     maximize: bool = False
-    average: Literal["uniform", "exponential"] = "uniform"
+    average: Literal["uniform", "exponential", "weighted"] = "uniform"
 
     def __post_init__(self) -> None:
         require_at_least(self, 0.0, "lr", "power", "weight_decay")
@@ -101,6 +103,8 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         average = p
     elif h.average == "uniform":
         average = s.average + (p - s.average) / (t - h.start)
-    else:
+    elif h.average == "exponential":
         average = s.average + (1 - h.ema) * (p - s.average)
+    else:
+        average = h.ema * s.average + (1 - h.ema) * p
     return State(t=t, average=average), p

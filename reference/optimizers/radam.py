@@ -24,6 +24,8 @@ Choices
     eps: the paper has none; eps = 0 is the paper. optax adds it to the corrected root ("outside");
     PyTorch, timm and the author's code add it before the correction ("before_correction").
     decay: the paper has none; "coupled" is PyTorch's default, "before" its decoupled_weight_decay.
+    bias_correction: of the moments ("moments"); optimi keeps m and v divided, as averages whose new
+    part weighs (1 - beta) / (1 - beta^t) ("in_average").
     unrectified: before the threshold the paper steps by the corrected "momentum"; the author's code
     and pytorch-optimizer can stand "still" until then, which leaves out the decay before the step.
 
@@ -53,6 +55,10 @@ from truestep.reference.validation import Array, require_at_least, require_in, r
 ELEMENTWISE = True
 
 DIALECTS = {
+    "bias_correction": {
+        "moments": "moments corrected for their zero start",
+        "in_average": "moments kept as they are when corrected",
+    },
     "decay": {
         "coupled": "weight decay added to the gradient",
         "before": "weight decay, multiplied by lr, before the step",
@@ -83,6 +89,7 @@ class Hyper:
     eps: float = 1e-8
     weight_decay: float = 0.0
     maximize: bool = False
+    bias_correction: Literal["moments", "in_average"] = "moments"
     decay: Literal["coupled", "before"] = "coupled"
     eps_placement: Literal["outside", "before_correction"] = "outside"
     threshold: Literal["above_4", "above_5", "from_5"] = "above_4"
@@ -108,6 +115,12 @@ def init(h: Hyper, p: Array) -> State:
     return State(t=0, m=np.zeros_like(p), v=np.zeros_like(p))
 
 
+def in_average(beta: Array, t: int, old: Array, new: Array) -> Array:
+    """The corrected average after one more, from the corrected one before."""
+    weight = (1 - beta) / (1 - beta**t)
+    return (1 - weight) * old + weight * new
+
+
 def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     """One step from state s at p with gradient g: the new state and the new p."""
     t = s.t + 1
@@ -118,7 +131,11 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     decayed = p if h.decay == "coupled" else p * (1 - h.lr * h.weight_decay)
     m = h.beta1 * s.m + (1 - h.beta1) * g
     v = h.beta2 * s.v + (1 - h.beta2) * (g * g)
-    m_hat = m / (1 - h.beta1**t)
+    m_hat, v_hat = m / (1 - h.beta1**t), v / (1 - h.beta2**t)
+    if h.bias_correction == "in_average":
+        m = m_hat = in_average(h.beta1, t, s.m, g)
+        v_hat = in_average(h.beta2, t, s.v, g * g)
+        v = v_hat * (1 - h.beta2**t)
     rho_inf = 2 / (1 - h.beta2) - 1
     rho = rho_inf - 2 * t * h.beta2**t / (1 - h.beta2**t)
     if h.threshold == "above_4":
@@ -129,9 +146,11 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     a, b = np.where(adaptive, rho, 5.0), np.where(adaptive, rho_inf, 5.0)
     r = np.sqrt((a - 4) * (a - 2) * b / ((b - 4) * (b - 2) * a))
     if h.eps_placement == "outside":
-        adapted = m_hat / (np.sqrt(v / (1 - h.beta2**t)) + h.eps)
+        adapted = m_hat / (np.sqrt(v_hat) + h.eps)
     else:
         adapted = m_hat * (np.sqrt(1 - h.beta2**t) / (np.sqrt(v) + h.eps))
+    if h.bias_correction == "in_average":
+        v = v_hat
     if h.unrectified == "still":
         return State(t=t, m=m, v=v), np.where(adaptive, decayed - h.lr * (r * adapted), p)
     return State(t=t, m=m, v=v), decayed - h.lr * np.where(adaptive, r * adapted, m_hat)

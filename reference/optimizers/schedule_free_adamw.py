@@ -29,6 +29,9 @@ Choices
     the "moment", v_t / (1 - beta2^t), and eps is added to that root. HeavyBall keeps v divided, as
     an average whose new part weighs (1 - beta2) / (1 - beta2^t) ("in_average").
     eps_placement: "outside" the root, or as its "floor" (HeavyBall).
+    rectification: none in the paper; schedulefree's RAdamScheduleFree multiplies the rate by
+    RAdam's r_t, and until rho_t > 4 by 0 ("silent"), or by 1 with g_t in the place of the quotient
+    ("plain", its silent_sgd_phase=False). rho_t and r_t are those of the rule radam.
     The paper's weights are gamma_t^2: r = 0, weight_lr_power = 2; the largest gamma so far is its
     gamma_t as long as the rate is not lowered from outside. Decay acts at y.
     c_t = 0 where all weights are zero, as for lr = 0.
@@ -78,6 +81,11 @@ DIALECTS = {
         "direct": "y moved without x",
         "through_x": "x recovered from y and z, averaged, and mixed with z",
     },
+    "rectification": {
+        "none": "rate not rectified",
+        "silent": "rate rectified as RAdam's, zero until adaptive",
+        "plain": "rate rectified as RAdam's, steps by the gradient until adaptive",
+    },
 }
 
 
@@ -97,6 +105,7 @@ class Hyper:
     bias_correction: Literal["rate", "moment", "in_average"] = "rate"
     eps_placement: Literal["outside", "floor"] = "outside"
     form: Literal["direct", "through_x"] = "direct"
+    rectification: Literal["none", "silent", "plain"] = "none"
 
     def __post_init__(self) -> None:
         require_at_least(self, 0.0, "lr", "eps", "weight_decay", "r", "weight_lr_power")
@@ -128,13 +137,23 @@ def average(h: Hyper, s: State, p: Array) -> Array:
     return (p - (1 - h.beta1) * s.z) / h.beta1
 
 
-def weighed(h: Hyper, s: State, gamma: Array) -> tuple[Array, Array, Array]:
+def weighed(h: Hyper, s: State, gamma: Array | float) -> tuple[Array, Array, Array]:
     """The weight c of the new z in the average, the new sum of weights and the largest rate."""
     lr_max = np.maximum(s.lr_max, gamma)
     w = (s.t + 1) ** h.r * lr_max**h.weight_lr_power
     weight_sum = s.weight_sum + w
     c = np.where(weight_sum == 0, 0.0, w / np.where(weight_sum == 0, 1.0, weight_sum))
     return c, weight_sum, lr_max
+
+
+def rectified(h: Hyper, t: int) -> tuple[Array, Array]:
+    """Whether RAdam's step t is adaptive, and the factor of its rate if it is."""
+    rho_inf = 2 / (1 - h.beta2) - 1
+    rho = rho_inf - 2 * t * h.beta2**t / (1 - h.beta2**t)
+    adaptive = rho > 4
+    # Before the threshold r is not used: 5 keeps its root real.
+    a, b = np.where(adaptive, rho, 5.0), np.where(adaptive, rho_inf, 5.0)
+    return adaptive, np.sqrt((a - 4) * (a - 2) * b / ((b - 4) * (b - 2) * a))
 
 
 def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
@@ -147,12 +166,17 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         new = new / (1 - h.beta2**t)
         kept = 1 - new
     v = kept * s.v + new * (g * g)
-    gamma = h.lr * min(1.0, t / h.warmup_steps) if h.warmup_steps else h.lr
+    gamma: Array | float = h.lr * min(1.0, t / h.warmup_steps) if h.warmup_steps else h.lr
     if h.bias_correction == "rate":
         gamma = gamma * np.sqrt(1 - h.beta2**t)
     root = np.sqrt(v / (1 - h.beta2**t) if h.bias_correction == "moment" else v)
     root = root + h.eps if h.eps_placement == "outside" else np.maximum(root, h.eps)
-    d = g / root + h.weight_decay * p
+    d = g / root
+    if h.rectification != "none":
+        adaptive, r = rectified(h, t)
+        gamma = gamma * np.where(adaptive, r, 0.0 if h.rectification == "silent" else 1.0)
+        d = np.where(adaptive, d, g)
+    d = d + h.weight_decay * p
     c, weight_sum, lr_max = weighed(h, s, gamma)
     z = s.z - gamma * d
     if h.form == "direct":

@@ -15,6 +15,9 @@ Choices
     the union by (n_1 g_1 + ... + n_W g_W) / (n_1 + ... + n_W) ("examples"). PyTorch's
     DistributedDataParallel divides by W whatever the sizes ("workers"), which is the definition
     above and biased for unequal shards.
+    form: the sum is divided ("sum"), or each gradient before it is sent, as in
+    DistributedDataParallel, which multiplies by the reciprocal ("shares"): small numbers then
+    underflow one by one.
     The order of the sum is the network's; a ring and a tree round differently, but every worker
     must get the same bits, or the replicas drift apart.
 
@@ -39,6 +42,10 @@ from typing import Any, Literal
 from truestep.reference.validation import Array, require_one_of
 
 DIALECTS = {
+    "form": {
+        "sum": "sum of gradients divided",
+        "shares": "gradients multiplied by their shares, then summed",
+    },
     "weights": {
         "workers": "every worker weighs the same",
         "examples": "workers weighed by their numbers of examples",
@@ -49,8 +56,9 @@ INPUTS = {"gradients": "replicas", "sizes": "counts"}
 
 @dataclass(frozen=True, slots=True)
 class Hyper:
-    """How the workers are weighed."""
+    """How the workers are weighed, and where."""
 
+    form: Literal["sum", "shares"] = "sum"
     weights: Literal["workers", "examples"] = "workers"
 
     def __post_init__(self) -> None:
@@ -63,10 +71,13 @@ def average(h: Hyper, gradients: Sequence[Array], sizes: Sequence[int]) -> Array
         raise ValueError(f"gradients must be of one worker at least, got {gradients!r}")
     if len(sizes) != len(gradients) or min(sizes) < 1:
         raise ValueError(f"sizes must be {len(gradients)} integers >= 1, got {sizes!r}")
-    if h.weights == "workers":
-        return reduce(lambda a, b: a + b, gradients) / len(gradients)
-    weighed = [n * g for n, g in zip(sizes, gradients, strict=True)]
-    return reduce(lambda a, b: a + b, weighed) / sum(sizes)
+    numbers = [1] * len(gradients) if h.weights == "workers" else sizes
+    total = sum(numbers)
+    if h.form == "shares":
+        shares = [(n / total) * g for n, g in zip(numbers, gradients, strict=True)]
+        return reduce(lambda a, b: a + b, shares)
+    weighed = [n * g for n, g in zip(numbers, gradients, strict=True)]
+    return reduce(lambda a, b: a + b, weighed) / total
 
 
 def run(h: Hyper, *, gradients: Sequence[Array], sizes: Sequence[int]) -> dict[str, Any]:

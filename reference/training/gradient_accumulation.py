@@ -16,9 +16,10 @@ Domain
 Choices
     form: "weighted" as above, right for means over unequal micro-batches. With equal n it is the
     mean of the g_k, which the others are for all n: "terms" sums g_k / K (PyTorch's idiom of
-    dividing the loss), "running" moves the mean by (g_k - mean) / k (optax's MultiSteps), "sum"
-    leaves out the division (optax's apply_every). Averaging means over unequal numbers of tokens is
-    the error of several trainers before late 2024.
+    dividing the loss), "mean" divides the sum by K when it is due (Keras), "running" moves the mean
+    by (g_k - mean) / k (optax's MultiSteps), "sum" leaves out the division (optax's apply_every).
+    Averaging means over unequal numbers of tokens is the error of several trainers before late
+    2024.
 
 Special cases
     nan or inf in one g_k poisons that element of the result, and nothing after it.
@@ -44,6 +45,7 @@ DIALECTS = {
     "form": {
         "weighted": "weighted sum divided by the sum of weights",
         "terms": "sum of gradients, each divided by their number",
+        "mean": "sum of gradients, divided by their number when due",
         "running": "running mean",
         "sum": "sum of gradients",
     },
@@ -62,7 +64,7 @@ class Hyper:
     """The number of micro-batches for one step."""
 
     steps: int = 1
-    form: Literal["weighted", "terms", "running", "sum"] = "weighted"
+    form: Literal["weighted", "terms", "mean", "running", "sum"] = "weighted"
 
     def __post_init__(self) -> None:
         require_integer(self, 1, "steps")
@@ -97,7 +99,9 @@ def step(h: Hyper, s: State, g: Array, n: float = 1.0) -> tuple[State, Array | N
     weight = s.weight + n
     if t < h.steps:
         return State(t=t, total=total, weight=weight), None
-    result = total / weight if h.form == "weighted" else total
+    result = total
+    if h.form in ("weighted", "mean"):
+        result = total / (weight if h.form == "weighted" else h.steps)
     return State(t=0, total=np.zeros_like(total), weight=np.zeros_like(weight)), result
 
 

@@ -9,7 +9,10 @@ import pytest
 
 from truestep.fast import discovery
 from truestep.fast.protocol import BackendUnavailable, Group, Slot
+from truestep.properties.cases.optimizer import GroupCase, OptimizerCase, SlotCase
+from truestep.properties.cases.tensors import TensorSpec
 from truestep.properties.quantizer_checks import Subject, judged
+from truestep.properties.stepping import lockstep
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.quantizers import QUANTIZERS
 
@@ -65,11 +68,16 @@ def test_bitsandbytes_is_a_nearest_value_within_16_bits(signed: bool) -> None:
     assert np.array_equal(stored["code"][clear], rule.encode(hyper, x)[0][clear])
 
 
-@pytest.mark.parametrize("name", ["bitsandbytes", "torchao"])
-def test_a_step_keeps_shapes_formats_and_inputs(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "variant"),
+    [("bitsandbytes", ""), ("torchao", "adam_eager"), ("torchao", "eager")],
+)
+def test_a_step_keeps_shapes_formats_and_inputs(name: str, variant: str) -> None:
     """Every shape: state of the reference's dtypes in and out, nothing written, t advanced."""
     backend = _backend(name)
-    capability = next(c for c in backend.capabilities() if c.kind == "optimizer")
+    capability = next(
+        c for c in backend.capabilities() if (c.rule, c.variant) == ("adamw_8bit", variant)
+    )
     rule = OPTIMIZERS["adamw_8bit"]
     rng = np.random.default_rng(2)
     for shape in SIZES:
@@ -102,3 +110,18 @@ def test_a_step_keeps_shapes_formats_and_inputs(name: str) -> None:
             if field != "t":
                 assert new.state[field].shape == np.shape(old)
                 assert new.state[field].dtype == np.asarray(old).dtype
+
+
+def test_torchao_on_plain_moments_agrees_with_the_reference() -> None:
+    """Every rule and format, from the start and from a state: all is within the contract."""
+    backend = _backend("torchao")
+    chosen = [c for c in backend.capabilities() if c.kind == "optimizer" and c.rule != "adamw_8bit"]
+    assert len(chosen) == 12
+    for capability in chosen:
+        fields = {"lr": 0.1, "weight_decay": 0.1, "eps": 1e-2, "beta2": 0.5}
+        hyper = {**fields, **capability.dialect, **capability.fixed}
+        for t in (0, 7):
+            slot = SlotCase(TensorSpec((30,), seed=t), TensorSpec((30,), seed=9), t, min(t, 2))
+            case = OptimizerCase((GroupCase(hyper, (slot,)),), steps=2)
+            for _, step in lockstep(backend, capability, case):
+                assert all(x.judgement.passed for x in step), (capability, t)

@@ -27,13 +27,18 @@ def _place(capability: Capability) -> str:
     return f"{capability.rule}/{capability.variant}"
 
 
+def _name(capability: Capability) -> str:
+    return f"{_place(capability)}/{capability.format}"
+
+
 def _case(capability: Capability, t: int) -> OptimizerCase:
     strong: dict[str, Any] = {"lr": 0.1, "weight_decay": 0.1, "eps": 1e-2}
     names = set(OPTIMIZERS[capability.rule].Hyper.__dataclass_fields__)
     chosen = {name: value for name, value in strong.items() if name in names}
+    shapes = [(6, 4), (3, 7), (4, 4)] if capability.shapes == "matrices" else [(6, 4), (5,), ()]
     slots = tuple(
         SlotCase(TensorSpec(shape, seed=i), TensorSpec(shape, seed=9 + i), t, min(t, 2))
-        for i, shape in enumerate([(6, 4), (5,), ()])
+        for i, shape in enumerate(shapes)
     )
     group = GroupCase({**chosen, **capability.dialect, **capability.fixed}, slots)
     return OptimizerCase((group,), steps=2)
@@ -44,7 +49,7 @@ def test_the_declarations_are_valid() -> None:
     assert isinstance(discovery.load("heavyball"), Backend)
 
 
-@pytest.mark.parametrize("capability", CAPABILITIES, ids=_place)
+@pytest.mark.parametrize("capability", CAPABILITIES, ids=_name)
 def test_a_step_and_the_next_agree_with_the_reference(capability: Capability) -> None:
     """From the start and from a state, all outputs stay within the contract, but for findings."""
     passed = all(

@@ -18,7 +18,7 @@ pytest.importorskip("optax")
 
 from truestep.fast.peers.optax_contrib_rows import CONTRIB_ROWS
 from truestep.fast.peers.optax_findings import OPTAX_FINDINGS
-from truestep.fast.peers.optax_optimizers import EVERY_ROW, REACH
+from truestep.fast.peers.optax_optimizers import EVERY_ROW, REACH, capabilities
 from truestep.fast.peers.optax_peer import Backend
 from truestep.fast.peers.optax_rows import ROWS
 
@@ -122,7 +122,7 @@ def test_the_counter_is_optax_s_own() -> None:
         slot = slot_of(capability, hyper, (2,), t)
         [[found]] = BACKEND.optimizer_step(capability, [Group(hyper, [slot])])
         assert found.state["t"] == due
-    assert all(c.reach == REACH for c in CAPABILITIES)
+    assert all(c.reach == REACH for c in capabilities())
 
 
 @pytest.mark.parametrize("way", ["injected", "scheduled"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 from typing import Any
 
 import numpy as np
@@ -11,21 +12,27 @@ import pytest
 pytest.importorskip("pytorch_optimizer", reason="pytorch-optimizer is not installed")
 
 from truestep.fast import discovery
+from truestep.fast.peers.pytorch_optimizer_findings import PYTORCH_OPTIMIZER_FINDINGS
 from truestep.fast.peers.pytorch_optimizer_peer import Backend
 from truestep.fast.peers.pytorch_optimizer_rows import ROWS
 from truestep.fast.peers.pytorch_optimizer_states import BRIDGES
 from truestep.fast.protocol import Capability, Group, Slot
+from truestep.properties import exploration, training_checks
 from truestep.properties.cases.optimizer import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.cases.tensors import TensorSpec
+from truestep.properties.plan import Check, run_check
+from truestep.properties.results import check_id
 from truestep.properties.stepping import BackendRaised, lockstep
 from truestep.reference.optimizers import OPTIMIZERS
 
 BACKEND = Backend()
-CAPABILITIES = BACKEND.capabilities()
+CAPABILITIES = [c for c in BACKEND.capabilities() if c.kind == "optimizer"]
 # What departs on a plain step; each is a finding.
 DEPARTING = {
     "adan/maximizing_foreach",
     "adan/maximizing_single",
+    "apollo/single",
+    "apollo_mini/single",
     "lamb/foreach",
     "lamb/single",
     "prodigy/coupled_foreach",
@@ -94,6 +101,22 @@ def test_every_bridge_and_every_departure_is_of_a_row() -> None:
     """The tables name each other's entries only."""
     assert {row.bridge for row in ROWS if row.bridge} == set(BRIDGES)
     assert {_place(capability) for capability in CAPABILITIES} >= DEPARTING
+
+
+def test_the_training_pieces_pass_but_for_the_findings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """agc passes everywhere; the loss scaler takes large gradients for overflows."""
+    monkeypatch.setattr(exploration, "SHRINKING", 0.0)
+    pieces = [c for c in BACKEND.capabilities() if c.kind == "training"]
+    found = {}
+    for capability in pieces:
+        for name in training_checks.names(capability):
+            check = Check(check_id(capability, name), capability, name)
+            found[check.id] = run_check(BACKEND, check, level="smoke", seed=1).verdict
+    globs = [g for f in PYTORCH_OPTIMIZER_FINDINGS for g in f.check_glob.split()]
+    failing = [x for x, verdict in found.items() if verdict != "pass"]
+    assert [x for x in failing if not any(fnmatch.fnmatchcase(x, g) for g in globs)] == []
+    assert "training/dynamic_loss_scaling/float32/full_range" in failing
+    assert {capability.rule for capability in pieces} == {x.split("/")[1] for x in found}
 
 
 @pytest.mark.parametrize("capability", [c for c in CAPABILITIES if not c.single], ids=_place)

@@ -40,6 +40,7 @@ DEPARTING = (
     "*/float64/*differentiable",
     "nadam/float64/*",
     "nesterov/*float16/fused",
+    "polyak_ruppert/float64/swa_multi",
     "sgd/*float16/fused",
 )
 
@@ -89,7 +90,8 @@ def _hyper(capability: Capability, lr: float) -> Any:
     known = {"momentum": 0.9, "dampening": 0.25, "weight_decay": 0.1, "eps": 1e-3}
     names = {field.name for field in dataclasses.fields(rule.Hyper)} - set(rule.DIALECTS)
     chosen = {name: value for name, value in known.items() if name in names}
-    return rule.Hyper(**{**chosen, "lr": lr, **capability.dialect, **capability.fixed})
+    fixed = {k: x[0] if isinstance(x, tuple) else x for k, x in capability.fixed.items()}
+    return rule.Hyper(**{**chosen, "lr": lr, **capability.dialect, **fixed})
 
 
 def test_the_backend_loads_by_name() -> None:

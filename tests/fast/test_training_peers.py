@@ -1,4 +1,4 @@
-"""Training-loop pieces of torch and optax: the checks that they pass, or fail as a finding says."""
+"""Training-loop pieces of libraries: the checks that they pass, or fail as a finding says."""
 
 from __future__ import annotations
 
@@ -7,16 +7,26 @@ from typing import Any
 
 import pytest
 
-from truestep.fast.peers import optax_training, torch_training
+from truestep.fast import discovery
+from truestep.fast.peers import keras_training, optax_training, torch_training
 from truestep.fast.peers.training_findings import TRAINING_FINDINGS
-from truestep.properties import exploration, training_checks
+from truestep.fast.protocol import BackendUnavailable, Capability
+from truestep.properties import exploration, optimizer_checks, training_checks
 from truestep.properties.plan import Check, run_check
 from truestep.properties.results import check_id
+from truestep.reference.training import TRAINING
 
 
 @pytest.fixture(autouse=True)
 def _unsimplified(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exploration, "SHRINKING", 0.0)
+
+
+def _backend(name: str) -> Any:
+    try:
+        return discovery.load(name)
+    except BackendUnavailable as reason:
+        pytest.skip(str(reason))
 
 
 def verdicts(backend: Any) -> dict[str, str]:
@@ -45,7 +55,7 @@ def unexplained(found: dict[str, str]) -> list[str]:
 
 
 def test_torch_passes_but_for_the_findings() -> None:
-    """Clipping passes everywhere; fused SGD keeps unwritten memory when first skipped."""
+    """Clipping and sums pass everywhere; fused SGD keeps unwritten memory when first skipped."""
     torch = pytest.importorskip("torch")
     from truestep.fast.peers.torch_optim import Backend
 
@@ -60,12 +70,58 @@ def test_torch_passes_but_for_the_findings() -> None:
 
 
 def test_optax_passes_but_for_the_findings() -> None:
-    """Clipping passes everywhere; MultiSteps does not recover from nan."""
+    """Clipping passes everywhere; MultiSteps and apply_every do not recover from nan."""
     pytest.importorskip("optax")
     from truestep.fast.peers.optax_peer import Backend
 
     found = verdicts(Backend())
     assert unexplained(found) == []
-    for variant in ("mean", "sum"):
+    for variant in ("apply_every", "mean", "sum"):
         assert found[f"training/gradient_accumulation/float32/{variant}/sequence"] == "fail"
     assert len({name.split("/")[1] for name in found}) == len({r.rule for r in optax_training.ROWS})
+
+
+def test_keras_passes_but_for_the_findings() -> None:
+    """The scale grows to infinity; torch's path of accumulation does not recover from nan."""
+    found = verdicts(_backend("keras"))
+    assert unexplained(found) == []
+    scale = "training/dynamic_loss_scaling/float32/law:scale_stays_within_its_limits"
+    assert found[scale] == "fail"
+    total = "training/gradient_accumulation/float32/{}/sequence"
+    assert found[total.format("parallel")] == "fail"
+    assert found[total.format("generic")] == "pass"
+    assert len({name.split("/")[1] for name in found}) == len({r.rule for r in keras_training.ROWS})
+
+
+def test_mup_passes() -> None:
+    """Rates and decays of all roles, also of widths that no memory would hold."""
+    backend = _backend("mup")
+    found = verdicts(backend)
+    assert set(found.values()) == {"pass"}
+    assert {name.split("/")[1] for name in found} == {"mup_adam", "mup_sgd"}
+    for capability in backend.capabilities():
+        piece = TRAINING[capability.rule]
+        hyper = piece.Hyper(lr=0.5, weight_decay=0.25, fan_in=1 / 3, form="package")
+        got = backend.training_piece(capability, hyper, {"role": "hidden"})
+        assert got["lr"] == 1.5
+
+
+def _averages(library: str) -> list[Capability]:
+    return [
+        capability
+        for capability in _backend(library).capabilities()
+        if capability.rule == "polyak_ruppert" and capability.format == "float32"
+    ]
+
+
+@pytest.mark.parametrize("library", ["keras", "optax", "torch"])
+def test_averages_of_iterates_are_within_their_bounds(library: str) -> None:
+    """Every function that averages: alone, and over several steps with starts in between."""
+    backend, capabilities = _backend(library), _averages(library)
+    assert capabilities
+    for capability in capabilities:
+        for check in ("lockstep", "update_alone"):
+            result = optimizer_checks.run(
+                backend, capability, check, level="smoke", seed=0, started=lambda case: None
+            )
+            assert result.verdict == "pass", result.message

@@ -87,22 +87,29 @@ def _results(backend: Any, rule: str, variant: str, names: tuple[str, ...]) -> l
     ("rule", "variant"), [(c.rule, c.variant) for c in Backend().capabilities()]
 )
 def test_the_references_lines_in_float32_pass(rule: str, variant: str) -> None:
-    """Every family judges something and nothing fails, at the least thorough level."""
+    """Every family judges something and nothing fails, at the least thorough level.
+
+    A law that is tried once may meet a comparison that rounding decides.
+    """
     backend = Backend()
     for check in checks_of(backend):
         if (check.capability.rule, check.capability.variant) == (rule, variant):
             result = run_check(backend, check, level="smoke", seed=3)
-            assert result.verdict == "pass", result.message
-            assert result.contract == "sampled"
+            if result.contract == "law":
+                assert result.verdict in ("pass", "not_judged"), result.message
+            else:
+                assert (result.verdict, result.contract) == ("pass", "sampled"), result.message
 
 
 def test_the_backend_is_accepted_and_its_checks_are_listed() -> None:
-    """discovery takes the kind, and a check stands for every family."""
+    """discovery takes the kind, and checks stand for every family and for laws."""
     backend = Backend()
     discovery.check(backend, "numpy")
     ids = {check.id for check in checks_of(backend)}
     assert "minimizer/lbfgs/float32/torch/early_steps" in ids
-    assert len(ids) == len(backend.capabilities()) * len(minimizer_checks.FAMILIES)
+    families = [id for id in ids if "law:" not in id]
+    assert len(families) == len(backend.capabilities()) * len(minimizer_checks.FAMILIES)
+    assert "minimizer/lbfgs/float32/law:never_climbs" in ids
 
 
 def _patched(name: str, replacement: Callable[..., Any], module: Any = lbfgs) -> Callable[..., Any]:

@@ -149,19 +149,20 @@ def test_finding_is_shown_and_linked_from_the_failing_check(page: str) -> None:
 def test_findings_belong_to_the_library_that_the_backend_wraps(
     monkeypatch: pytest.MonkeyPatch, fakes: Any
 ) -> None:
-    """torch's findings are not torchao's; only failing checks are explained."""
+    """torch's findings are not torchao's or torch_optimizer's; failing checks are explained."""
 
     class Finding:
         library, versions, rule, title = "torch", "2", "lion", "title"
         contradicts = reproducer = expected = actual = "text"
-        check_glob = "*/lion/*"
+        check_glob = "*/sgd/* */lion/*"
 
     monkeypatch.setattr(findings, "_table", lambda: (Finding,))
     checks = [r.to_json() for r in fakes.small()]
     for name, spec in (("torch.optim", "torch"), ("torch", "pkg.torch:Backend")):
         (found,) = findings.findings_for(name, spec, checks)
         assert found["checks"] == ["optimizer/lion/float32/lockstep"]
-    assert findings.findings_for("torchao", "truestep.fast.peers.torchao:B", checks) == []
+    for name in ("torchao", "torch_optimizer"):
+        assert findings.findings_for(name, f"truestep.fast.peers.{name}:B", checks) == []
 
 
 def test_reasons_for_not_judging_are_listed(make: Callable[..., Any]) -> None:

@@ -144,7 +144,7 @@ ADAPTIVE_RULES: dict[str, Row] = {
         "step_within_the_cauchy_schwarz_bound": Holds(),
     },
     "amsgrad": ADAPTIVE
-    | decoupled("before")
+    | decoupled("before", "in_step")
     | {
         "accumulators_never_decrease": Holds(),
         "becomes_adam": Holds(),

@@ -111,7 +111,7 @@ MEMORY: dict[str, Row] = {
         "translates_with_params": Holds(),
     },
     "adamw_8bit": EVERY
-    | DECOUPLED
+    | decoupled("unscaled", "before", "after", "in_step")
     | {
         "equivariant_under_concatenation": Fails(
             "elements of a block share its scale",
@@ -142,14 +142,18 @@ MEMORY: dict[str, Row] = {
         "first_step_is_at_most_lr": Holds(),
         "homogeneous_in_gradient_and_eps": Holds(at={"absmax_floor": 0.0}),
         "linear_in_gradients": DIVIDED,
-        "linear_in_lr_when_params_are_zero": Holds({"decay": ("unscaled", "before")}),
+        "linear_in_lr_when_params_are_zero": Holds(
+            {"decay": ("unscaled", "before", "in_step", "coupled")}
+        ),
         "odd": Fails(
             "the map of the first moment has 1, and not -1",
             {"lr": 0.1, "block_size": 64},
             (0.0, 0.0),
             (1.0, 0.5),
         ),
-        "params_unchanged_when_lr_is_zero": Holds({"decay": ("before", "after")}),
+        "params_unchanged_when_lr_is_zero": Holds(
+            {"decay": ("before", "after", "in_step", "coupled")}
+        ),
         "scale_invariant_when_eps_is_zero": Holds(at={"absmax_floor": 0.0}),
         "step_within_the_cauchy_schwarz_bound": Holds(),
         "translates_with_params": Holds(),

@@ -21,6 +21,8 @@ _DRAWN = Fails("the parameter is drawn to the fast point", {"lr": 0.1}, (0.0,), 
 _DECAYED = Fails(
     "the fast point decays", {"lr": 0.1, "weight_decay": 0.5}, (2.0,), (1.0,), _FAST_POINT
 )
+# Where every step is divided, the steps before RAdam's threshold too.
+_QUOTIENT = Holds({"rectification": ("none", "silent")})
 _AVERAGING: Row = {
     "accumulators_never_decrease": Holds(),
     "linear_in_lr_when_params_are_zero": _WEIGHED,
@@ -86,7 +88,9 @@ MODERN: dict[str, Row] = {
     | _AVERAGING
     | {
         "decay_alone_is_geometric": Holds(),
-        "first_step_is_at_most_lr": Holds(),
+        "first_step_is_at_most_lr": _QUOTIENT,
+        "homogeneous_in_gradient_and_eps": _QUOTIENT,
+        "scale_invariant_when_eps_is_zero": _QUOTIENT,
     },
     "schedule_free_sgd": LINEAR | _AVERAGING | {"first_step_is_at_most_lr": PROPORTIONAL},
     "stable_adamw": ADAPTIVE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from truestep.reference.optimizers import adamw, adamw_8bit
+from truestep.reference.optimizers import adam, adamw, adamw_8bit
 from truestep.reference.quantizers import dynamic_8bit
 
 
@@ -18,12 +18,24 @@ def problem(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def test_first_step_is_exactly_that_of_adamw() -> None:
     """The fresh state is exact, so p after one step carries no quantization error at all."""
     p, g = problem(300)
-    for decay in ("unscaled", "before", "after"):
+    for decay in ("unscaled", "before", "after", "in_step"):
         h8 = adamw_8bit.Hyper(decay=decay, block_size=64)
         h = adamw.Hyper(decay=decay)
         _, got = adamw_8bit.step(h8, adamw_8bit.init(h8, p), p, g)
         _, want = adamw.step(h, adamw.init(h, p), p, g)
         assert (got == want).all()
+
+
+def test_coupled_decay_makes_it_adam() -> None:
+    """weight_decay p enters the gradient and the moments: the first step is exactly Adam's."""
+    p, g = problem(300)
+    h8 = adamw_8bit.Hyper(decay="coupled", weight_decay=0.5, block_size=64)
+    h = adam.Hyper(weight_decay=0.5)
+    s, got = adamw_8bit.step(h8, adamw_8bit.init(h8, p), p, g)
+    after, want = adam.step(h, adam.init(h, p), p, g)
+    assert (got == want).all()
+    for signed, moment, code in ((True, after.m, s.m_code), (False, after.v, s.v_code)):
+        assert (dynamic_8bit.encode(adamw_8bit.quantizer(h8, signed), moment)[0] == code).all()
 
 
 @pytest.mark.parametrize("maximize", [False, True])

@@ -260,6 +260,16 @@ P34 = np.array([[3.0], [4.0]])  # norm 5
 G68 = np.array([[0.0], [10.0]])  # norm 10
 
 
+def test_lars_undecayed_leaves_a_tensor_without_gradient_alone() -> None:
+    """A zero gradient moves nothing with torch_optimizer's guard, and decays with the others'."""
+    guard: Any
+    for guard, kept in (("undecayed", 1.0), ("one", 0.75)):
+        h = lars.Hyper(lr=0.5, momentum=0.0, weight_decay=0.5, guard=guard)
+        np.testing.assert_array_equal(_run(lars, h, P34, [0 * P34])[1], kept * P34)
+    nan = lars.Hyper(weight_decay=0.5, guard="undecayed")
+    assert np.isnan(_run(lars, nan, P34, [P34 * np.nan])[1]).all()
+
+
 def test_lars_scales_the_step_to_the_tensors_norm() -> None:
     """trust = coefficient |p| / (|g| + weight_decay |p|), or over |g + weight_decay p|."""
     h = lars.Hyper(lr=1.0, trust_coefficient=0.5, momentum=0.0)
@@ -273,6 +283,40 @@ def test_lars_scales_the_step_to_the_tensors_norm() -> None:
         trust_coefficient=1.0, momentum=0.0, weight_decay=2.0, ratio="norm_of_sum"
     )
     np.testing.assert_array_equal(_run(lars, opposite, P34, [-P34])[1], 0 * P34)
+
+
+def test_lars_outside_scales_the_buffer_by_its_own_ratio_and_only_down() -> None:
+    """The buffer sums gradients; trust is that of its norm, 1 where it would be more or nan."""
+    fields: dict[str, Any] = {"momentum": 0.5, "momentum_form": "trust_outside"}
+    form: dict[str, Any] = {**fields, "ratio": "norm_of_sum", "clip": "below_1"}
+    h = lars.Hyper(lr=1.0, trust_coefficient=0.5, **form)
+    # Buffers of norm 10 and 15; the second meets a tensor of norm 5 again.
+    s, p = _run(lars, h, P34, [G68])
+    np.testing.assert_array_equal(p, P34 - 0.25 * G68)
+    s, p = lars.step(h, s, P34, G68)
+    np.testing.assert_array_equal(s.b, 1.5 * G68)
+    np.testing.assert_array_equal(p, P34 - 2.5 / 15 * (1.5 * G68))
+    h = lars.Hyper(lr=1.0, trust_coefficient=5.0, **form)
+    np.testing.assert_array_equal(_run(lars, h, P34, [G68])[1], P34 - G68)
+    _, p = _run(lars, h, P34, [[[np.nan], [1.0]]])
+    np.testing.assert_array_equal(p, [[np.nan], [3.0]])
+    np.testing.assert_array_equal(_run(lars, h, 0 * P34, [G68])[1], 0 * P34)
+
+
+def test_lamb_takes_a_ratio_below_one_of_the_tensor_before_or_after_its_decay() -> None:
+    """First step, eps = 0: an update of norm 2, and a tensor of norm 1, or 1/2 once decayed."""
+    p, g = np.array([1.0, 0.0, 0.0, 0.0]), np.array([1.0, 2.0, -3.0, 4.0])
+    fields: dict[str, Any] = {"lr": 0.5, "eps": 0.0, "weight_decay": 1.0, "clip": "below_1"}
+    decay: Any
+    for decay, trust in (("after_norm", 0.5), ("before", 0.25)):
+        h = lamb.Hyper(**fields, decay=decay)
+        _, moved = _run(lamb, h, p, [g])
+        np.testing.assert_array_equal(moved, 0.5 * p - 0.5 * trust * np.sign(g))
+    h = lamb.Hyper(**fields, decay="after_norm")
+    _, moved = _run(lamb, h, 4 * p, [g])
+    np.testing.assert_array_equal(moved, 2 * p - 0.5 * np.sign(g))
+    _, moved = _run(lamb, h, p, [[np.nan, 2.0, -3.0, 4.0]])
+    np.testing.assert_array_equal(moved, [np.nan, -0.5, 0.5, -0.5])
 
 
 @pytest.mark.parametrize("module", [lars, lamb])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -135,13 +135,15 @@ def test_perceptron_learns_a_tie_and_scales_with_lr() -> None:
     for lr in (1.0, 2.0):
         p, s = np.zeros(2), perceptron.State(0)
         for x, y in data:
-            s, p = perceptron.step(perceptron.Hyper(lr=lr), s, p, (x, np.float64(y)))
+            s, p = perceptron.step(perceptron.Hyper(lr=lr), s, p, x, response=np.float64(y))
         ends.append(p)
     # By hand: p = (1, 2) after a tie, (-1, 3) after another, (0, 2) after a score of -4.
     assert ends[0].tolist() == [0.0, 2.0] and s.t == 3
     np.testing.assert_array_equal(ends[1], 2 * ends[0])
     correct = perceptron.Hyper(tie="correct")
-    _, p = perceptron.step(correct, perceptron.State(0), np.zeros(2), (data[0][0], np.float64(1.0)))
+    _, p = perceptron.step(
+        correct, perceptron.State(0), np.zeros(2), data[0][0], response=np.float64(1.0)
+    )
     assert p.tolist() == [0.0, 0.0]
 
 
@@ -157,7 +159,7 @@ def test_perceptron_stays_within_novikoffs_bound() -> None:
     p, s, mistakes = np.zeros(2), perceptron.State(0), 0
     for _ in range(20):
         for x, y in zip(xs, ys, strict=True):
-            s, moved = perceptron.step(perceptron.Hyper(), s, p, (x, y))
+            s, moved = perceptron.step(perceptron.Hyper(), s, p, x, response=y)
             mistakes += not np.array_equal(moved, p)
             p = moved
     assert 0 < mistakes <= radius / margin**2
@@ -171,7 +173,7 @@ def test_lms_is_sgd_on_half_the_squared_error() -> None:
     loss: Any
     for loss, factor in (("half_square", 1), ("square", 2)):
         h = _with(lms.Hyper(loss=loss), lr=Fraction(1, 9))
-        s, moved = lms.step(h, lms.State(0), p, (x, d))
+        s, moved = lms.step(h, lms.State(0), p, x, response=d)
         assert s.t == 1
         assert list(moved) == list(p - factor * Fraction(1, 9) * g)
 
@@ -181,7 +183,7 @@ def test_normalized_lms_multiplies_the_error_by_one_minus_lr(lr: Fraction) -> No
     """In rational arithmetic with eps = 0 the step multiplies the error by 1 - lr."""
     h = _with(lms.Hyper(normalization="power"), lr=lr, eps=0)
     p, x, d = _rational("1/2", "-3"), _rational("2", "1/4"), Fraction(7, 5)
-    _, moved = lms.step(h, lms.State(0), p, (x, d))
+    _, moved = lms.step(h, lms.State(0), p, x, response=d)
     assert d - np.sum(moved * x) == (1 - lr) * (d - np.sum(p * x))
 
 
@@ -207,9 +209,12 @@ def test_polyak_ruppert_decays_through_the_gradient() -> None:
     assert p.tolist() == [1 - 0.5 * 3.25]
 
 
-def test_polyak_ruppert_exponential_average_starts_with_a_copy() -> None:
-    """First a copy, then average + (1 - ema) (p - average)."""
-    h = polyak_ruppert.Hyper(lr=1.0, power=0.0, ema=0.75, average="exponential")
+@pytest.mark.parametrize("average", ["exponential", "weighted"])
+def test_polyak_ruppert_moving_average_starts_with_a_copy(
+    average: Literal["exponential", "weighted"],
+) -> None:
+    """First a copy, then average + (1 - ema) (p - average), by either formula."""
+    h = polyak_ruppert.Hyper(lr=1.0, power=0.0, ema=0.75, average=average)
     p = np.array([0.0])
     s = polyak_ruppert.init(h, p)
     averages = []

@@ -2,8 +2,8 @@
 
 Nine steps from P0 with the gradients G, thrice; float64, eps large enough for its place to show.
 The traces were recorded with PyTorch 2.13 (default dtype float64), optax 0.2.8, timm 1.0.31,
-lion-pytorch 0.2.5 and torch_optimizer 0.3.0, and rounded to 11 decimals; references and libraries
-differed by less than 1e-13.
+lion-pytorch 0.2.5, torch-optimi 0.3.3 and torch_optimizer 0.3.0, and rounded to 11 decimals;
+references and libraries differed by less than 1e-13.
 """
 
 from __future__ import annotations
@@ -346,6 +346,80 @@ TRACES: list[tuple[str, str, dict[str, Any], str]] = [
         "signum",
         {"lr": 0.1, "momentum": 0.5},
         "0.20000000000 -1.70000000000 1.20000000000 -0.30000000000",
+    ),
+    (
+        "optimi Adam",
+        "adam",
+        {
+            "lr": 0.1,
+            "weight_decay": 0.1,
+            "eps": 0.01,
+            "bias_correction": "in_average",
+        },
+        "0.37468853850 -1.51242524107 0.71121365733 -0.21526578412",
+    ),
+    (
+        "optimi AdamW",
+        "adamw",
+        {
+            "lr": 0.1,
+            "weight_decay": 0.1,
+            "eps": 0.01,
+            "bias_correction": "in_average",
+            "decay": "before",
+        },
+        "0.37560988878 -1.51782069003 0.83601021787 -0.20733742855",
+    ),
+    (
+        "optimi RAdam",
+        "radam",
+        {
+            "lr": 0.1,
+            "weight_decay": 0.1,
+            "eps": 0.01,
+            "bias_correction": "in_average",
+            "threshold": "above_5",
+        },
+        "0.76504311985 -1.70808733471 0.73055814528 -0.35855092325",
+    ),
+    (
+        "optimi RAdam, decoupled",
+        "radam",
+        {
+            "lr": 0.1,
+            "weight_decay": 0.1,
+            "eps": 0.01,
+            "bias_correction": "in_average",
+            "decay": "before",
+            "threshold": "above_5",
+        },
+        "0.73755218462 -1.64617822549 0.70069112979 -0.34110201226",
+    ),
+    (
+        "optimi Adan",
+        "adan",
+        {
+            "lr": 0.1,
+            "weight_decay": 0.1,
+            "eps": 0.01,
+            "start": "in_average",
+        },
+        "0.64336604858 -1.72613694529 0.67566369084 -0.04631250203",
+    ),
+    (
+        "torch_optimizer LARS",
+        "lars",
+        {
+            "lr": 0.1,
+            "weight_decay": 0.1,
+            "eps": 0.01,
+            "momentum": 0.9,
+            "trust_coefficient": 0.5,
+            "adapts": "with_decay",
+            "guard": "undecayed",
+            "momentum_form": "lr_outside",
+        },
+        "0.61084865546 -1.73792092597 1.15532376050 -0.61479130137",
     ),
 ]
 

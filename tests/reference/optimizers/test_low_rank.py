@@ -119,16 +119,36 @@ def test_galore_follows_reflections_and_permutations_of_its_projected_side() -> 
     np.testing.assert_array_equal(w @ moves[0], moves[1])
 
 
-def test_galore_refreshes_at_its_first_step_and_after_every_gap() -> None:
-    """The projector is another object at t = 1, 1 + gap, ... and the same one between."""
-    h = galore.Hyper(rank=2, update_gap=2)
+@pytest.mark.parametrize(
+    ("refresh", "same"),
+    [
+        ("from_first", [False, True, True, False, True, True, False]),
+        ("multiples", [False, True, False, True, True, False, True]),
+    ],
+)
+def test_galore_takes_projectors_when_they_are_due(refresh: str, same: list[bool]) -> None:
+    """With a gap of 3 at t = 1, 4, 7 or at t = 1, 3, 6; the same object stays between."""
+    h = galore.Hyper(rank=2, update_gap=3, refresh=refresh)  # type: ignore[arg-type]
     s, p = galore.init(h, P), P
     kept = []
-    for g in (*GRADIENTS, GRADIENTS[0]):
+    for g in (*GRADIENTS, *GRADIENTS[:3]):
         new, p = galore.step(h, s, p, g)
         kept.append(new.left is s.left)
         s = new
-    assert kept == [False, True, False, True, False]
+    assert kept == same
+
+
+@pytest.mark.parametrize(
+    ("decay", "due"),
+    [("after", [0.5, np.nan]), ("shrunk", [0.5, np.inf]), ("before", [0.25, np.inf])],
+)
+def test_galores_decay_of_a_moved_or_an_infinite_parameter(decay: str, due: list[float]) -> None:
+    """A step of 1/2 from 3/2 and a decay of 1/2 in exact numbers; inf - inf is nan."""
+    h = galore.Hyper(lr=0.5, beta1=0.0, beta2=0.0, eps=0.0, weight_decay=1.0, decay=decay)  # type: ignore[arg-type]
+    s = galore.init(h, np.zeros(2))
+    with np.errstate(invalid="ignore"):
+        p = galore.step(h, s, np.array([1.5, np.inf]), np.array([4.0, 4.0]))[1]
+    np.testing.assert_array_equal(p, due)
 
 
 @pytest.mark.parametrize("module", [galore, apollo, apollo_mini])

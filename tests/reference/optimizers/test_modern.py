@@ -6,7 +6,7 @@ import dataclasses
 import math
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -129,6 +129,34 @@ def test_schedule_free_adamw_is_the_papers_three_sequences(correction: str) -> N
     assert _agree(s.z, z)
     assert _agree(y, (1 - h.beta1) * z + h.beta1 * x)
     assert _agree(schedule_free_adamw.average(lifted_hyper(h, ORACLE), s, y), x)
+
+
+@pytest.mark.parametrize("rectification", ["silent", "plain"])
+def test_schedule_free_adamw_rectified_waits_for_its_threshold(
+    rectification: Literal["silent", "plain"],
+) -> None:
+    """rho passes 4 with step 5: until then z stands still or moves by lr g; then the rate is lr r.
+
+    r_5 = sqrt((rho_5 - 4) (rho_5 - 2) rho_inf / ((rho_inf - 4) (rho_inf - 2) rho_5)), where in
+    fractions rho_inf = 1999 and rho_5 = 1999 - 10 b / (1 - b) with b = 0.999^5.
+    """
+    h = schedule_free_adamw.Hyper(
+        lr=0.5, eps=0.0, bias_correction="moment", rectification=rectification
+    )
+    p = np.array([1.0, -2.0])
+    s = schedule_free_adamw.init(h, p)
+    g = np.array([2.0, 0.5])
+    for t in range(1, 5):
+        s, p = schedule_free_adamw.step(h, s, p, g)
+        moved = 0.0 if rectification == "silent" else t * 0.5 * g
+        np.testing.assert_array_equal(s.z, np.array([1.0, -2.0]) - moved)
+    b = Fraction(999, 1000) ** 5
+    rho, limit = 1999 - 10 * b / (1 - b), 1999
+    square = (rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho)
+    rate = 0.5 * math.sqrt(square)
+    new, _ = schedule_free_adamw.step(h, s, p, g)
+    # With one gradient over and over the corrected root is its size, and the quotient its sign.
+    assert [f"{x:.9f}" for x in s.z - new.z] == [f"{rate:.9f}"] * 2
 
 
 def test_schedule_free_rules_warm_up_and_bear_a_rate_of_zero() -> None:

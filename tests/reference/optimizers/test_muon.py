@@ -144,6 +144,22 @@ def test_muons_debiased_average_of_a_constant_gradient_is_a_multiple_of_it(neste
     assert digits(p) == digits(-total * np.sum(P * o) * o)
 
 
+def test_muons_average_is_kept_corrected_or_added_to_the_gradient() -> None:
+    """Without lookahead both forms of correction point the same way; g + b in exact numbers."""
+    ends = [
+        run(muon, muon.Hyper(eps=0.0, nesterov=False, momentum_form=form), P, GRADIENTS)
+        for form in ("debiased", "in_average")
+    ]
+    assert digits(ends[0][1]) == digits(ends[1][1])
+    assert digits(ends[0][0].b / (1 - 0.95**4)) == digits(ends[1][0].b)
+    h = muon.Hyper(momentum=0.5, momentum_form="added")
+    b, m = muon.with_momentum(h, 2, np.array([3.0]), np.array([4.0]))
+    assert (b.item(), m.item()) == (3.5, 7.5)
+    plain = dataclasses.replace(h, nesterov=False)
+    b, m = muon.with_momentum(plain, 2, np.array([3.0]), np.array([4.0]))
+    assert (b.item(), m.item()) == (3.5, 3.5)
+
+
 def test_muons_scales_and_decays() -> None:
     """Each scale for 4 x 1 and 1 x 4; the decay by lr without scale, or through the gradient."""
     due = {"none": (1, 1), "tall": (2, 1), "wide": (1, 2), "ratio": (2, 0.5), "rms": (0.5, 0.5)}

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from truestep.reference import optimizers
-from truestep.reference.optimizers import FROM_EXAMPLE, FROM_FUNCTION, OPTIMIZERS, nesterov
+from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS, nesterov
 
 HEADINGS = ["Rule", "Shapes", "Domain", "Choices", "Special cases", "Judged", "Sources"]
-RULES = OPTIMIZERS | FROM_EXAMPLE | FROM_FUNCTION
+RULES = OPTIMIZERS | FROM_FUNCTION
 ALL = pytest.mark.parametrize("rule", sorted(RULES))
 TAKES_GRADIENT = pytest.mark.parametrize("rule", sorted(OPTIMIZERS))
 
@@ -41,8 +41,8 @@ def test_tables_list_every_module_of_the_folder_in_alphabetical_order() -> None:
     """A rule's file without a line in a table, or a line without a file, is named here."""
     folder = Path(next(iter(optimizers.__path__)))
     files = sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
-    assert sorted([*OPTIMIZERS, *FROM_EXAMPLE, *FROM_FUNCTION]) == files
-    for table in (OPTIMIZERS, FROM_EXAMPLE, FROM_FUNCTION):
+    assert sorted([*OPTIMIZERS, *FROM_FUNCTION]) == files
+    for table in (OPTIMIZERS, FROM_FUNCTION):
         assert list(table) == sorted(table)
     for rule, module in RULES.items():
         assert module.__name__.rpartition(".")[2] == rule  # type: ignore[attr-defined]

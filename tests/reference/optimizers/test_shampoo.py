@@ -215,13 +215,12 @@ def test_distributed_shampoos_ridges(ridge: str) -> None:
 
 
 def test_distributed_shampoo_without_its_additions_is_shampoo() -> None:
-    """Sums from eps I, no ridge, no graft, no average: bit for bit."""
+    """Sums from eps I, no ridge, no graft, no average: bit for bit, or by singular values."""
     h = distributed_shampoo.Hyper(lr=0.1, eps=1e-4, accumulation="sum", ridge="initial", **BARE)
-    ends = [
-        run(module, x, P, GRADIENTS)[1]
-        for module, x in ((distributed_shampoo, h), (shampoo, shampoo.Hyper()))
-    ]
-    np.testing.assert_array_equal(*ends)
+    due = run(shampoo, shampoo.Hyper(), P, GRADIENTS)[1]
+    np.testing.assert_array_equal(run(distributed_shampoo, h, P, GRADIENTS)[1], due)
+    found = dataclasses.replace(h, spectrum="as_found")
+    assert digits(run(distributed_shampoo, found, P, GRADIENTS)[1]) == digits(due)
 
 
 @pytest.mark.parametrize("graft", ["adam", "adagrad", "rmsprop", "sgd", "sign"])
@@ -241,6 +240,22 @@ def test_the_graft_lends_its_length(graft: str) -> None:
     after = run(distributed_shampoo, dataclasses.replace(h, start=1), 0 * P, GRADIENTS[:1])[1]
     assert digits(np.linalg.norm(after)) == digits(np.linalg.norm(first))
     assert digits(after) != digits(first)
+
+
+@pytest.mark.parametrize(("nan_sign", "due"), [("nan", np.nan), ("zero", 0.0)])
+def test_the_sign_of_nan_is_nan_or_zero(nan_sign: str, due: float) -> None:
+    """Before the start p moves by lr times the signs, of which one is of nan."""
+    h = distributed_shampoo.Hyper(lr=1.0, start=9, nan_sign=nan_sign, **{**BARE, "graft": "sign"})
+    p = run(distributed_shampoo, h, np.zeros(3), [np.array([2.0, np.nan, -3.0])])[1]
+    np.testing.assert_array_equal(p, [-1.0, -due, 1.0])
+
+
+def test_an_average_of_no_memory_forgets_nan() -> None:
+    """With beta1 = 0, m is the gradient whatever it was before."""
+    h = distributed_shampoo.Hyper(vectors="grafted", **BARE)
+    s = run(distributed_shampoo, h, np.zeros(2), [np.array([np.nan, 1.0])])[0]
+    s = distributed_shampoo.step(h, s, np.zeros(2), np.array([3.0, 4.0]))[0]
+    np.testing.assert_array_equal(s.m, [3.0, 4.0])
 
 
 def test_distributed_shampoo_before_its_start_is_adam() -> None:

@@ -42,7 +42,7 @@ def test_accumulation_of_unequal_micro_batches_needs_their_sizes() -> None:
     """Means over 3, 1, 1, 3 examples: only the weighted form gives the mean over all 8."""
     sizes = (3.0, 1.0, 1.0, 3.0)
     due = sum(n * g for n, g in zip(sizes, GRADIENTS, strict=True)) / 8
-    for form in ("weighted", "terms", "running"):
+    for form in ("weighted", "terms", "mean", "running"):
         h = gradient_accumulation.Hyper(steps=4, form=form)  # type: ignore[arg-type]
         s = gradient_accumulation.init(h, GRADIENTS[0])
         for n, g in zip(sizes, GRADIENTS, strict=True):
@@ -71,6 +71,20 @@ def test_workers_average_to_the_gradient_of_the_union() -> None:
         order = data_parallel.average(h, list(GRADIENTS[::-1]), [2, 2, 2, 2])
         np.testing.assert_array_equal(order, equal)
         np.testing.assert_array_equal(data_parallel.average(h, [GRADIENTS[0]], [1]), GRADIENTS[0])
+
+
+def test_workers_may_weigh_their_gradients_before_the_sum() -> None:
+    """Shares of 1/4, and of 3/8 and 1/8, are exact: both forms agree bit for bit."""
+    for weights in ("workers", "examples"):
+        due, got = (
+            data_parallel.average(
+                data_parallel.Hyper(weights=weights, form=form),  # type: ignore[arg-type]
+                list(GRADIENTS),
+                [3, 1, 1, 3],
+            )
+            for form in ("sum", "shares")
+        )
+        np.testing.assert_array_equal(got, due)
 
 
 def test_workers_without_gradients_or_sizes_are_refused() -> None:

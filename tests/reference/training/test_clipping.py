@@ -154,3 +154,36 @@ def test_adaptive_clipping_by_hand() -> None:
     np.testing.assert_array_equal(clipped, [[0.75, 1.0], [0.0, 0.125], [3.0, 4.0]])
     vector = adaptive_gradient_clipping.apply(h, np.array([3.0, 4.0]), np.zeros(2))
     np.testing.assert_array_equal(vector, [0.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("units", "due"),
+    [
+        ("rows", [[[0.375, 0.0], [0.5, 0.0]]]),
+        ("rows_and_taps", [[[0.75, 0.0], [1.0, 0.0]]]),
+        ("columns", [[[0.75, 0.0], [1.0, 0.0]]]),
+    ],
+)
+def test_units_of_a_convolution_over_one_axis(units: str, due: Any) -> None:
+    """One filter of two channels and two taps: weights of norm 5 in each unit, or of 2.5 in all."""
+    h = adaptive_gradient_clipping.Hyper(clipping=0.25, units=units)  # type: ignore[arg-type]
+    p = np.array([[[3.0, 0.0], [4.0, 0.0]]]) / (2 if units == "rows" else 1)
+    clipped = adaptive_gradient_clipping.apply(h, p, np.array([[[6.0, 0.0], [8.0, 0.0]]]))
+    np.testing.assert_array_equal(clipped, due)
+
+
+def test_adaptive_clipping_above_the_limit() -> None:
+    """The same as unless below it, but for nan and for a floor beyond the limit."""
+    above, unless = (
+        adaptive_gradient_clipping.Hyper(clipping=0.25, eps=0.5, floor=0.25, clips=clips)  # type: ignore[arg-type]
+        for clips in ("above", "unless_below")
+    )
+    g = np.array([0.0, 0.0625])
+    apply = adaptive_gradient_clipping.apply
+    np.testing.assert_array_equal(apply(above, np.zeros(2), g), g / 2)
+    np.testing.assert_array_equal(apply(unless, np.zeros(2), g), g)
+    np.testing.assert_array_equal(apply(above, 100 * W, W), apply(unless, 100 * W, W))
+    np.testing.assert_array_equal(apply(above, W, 4 * W), apply(unless, W, 4 * W))
+    some = np.array([np.nan, 1.0])
+    np.testing.assert_array_equal(apply(above, some, np.ones(2)), np.ones(2))
+    np.testing.assert_array_equal(apply(unless, some, np.ones(2)), [np.nan, np.nan])

@@ -1,0 +1,116 @@
+"""pytorch-optimizer's training-loop pieces on the CPU: agc, and SafeFP16Optimizer's loss scaling.
+
+Arithmetic: every torch operation rounds to float32; norms add one element after another. The loss
+scale is a Python float, and gradients are multiplied by its reciprocal. The scaler
+counts its calls: the reference's good is their number since the last overflow, within the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from truestep.fast.peers.torch_arrays import from_tensor, to_tensor
+from truestep.fast.protocol import Capability
+from truestep.reference.training.dynamic_loss_scaling import MOMENTUM, RATE
+
+Outputs = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One of the library's pieces: the rule and dialect it computes, and how it is called.
+
+    call(torch, pytorch_optimizer, hyper, inputs).
+    """
+
+    rule: str
+    call: Callable[[Any, Any, Any, Mapping[str, Any]], Outputs]
+    dialect: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _clipped(torch: Any, library: Any, h: Any, inputs: Mapping[str, Any]) -> Outputs:
+    pairs = zip(inputs["params"], inputs["gradients"], strict=True)
+    return {
+        "clipped": [
+            from_tensor(
+                torch,
+                library.agc(to_tensor(torch, p), to_tensor(torch, g), h.eps, h.clipping, h.floor),
+            )
+            for p, g in pairs
+        ]
+    }
+
+
+def _scaled_step(torch: Any, library: Any, h: Any, inputs: Mapping[str, Any]) -> Outputs:
+    params = [torch.nn.Parameter(to_tensor(torch, p)) for p in inputs["params"]]
+    sgd = torch.optim.SGD(params, lr=RATE, momentum=MOMENTUM)
+    # The scale below which it raises; the reference has no such limit.
+    optimizer = library.SafeFP16Optimizer(sgd, min_loss_scale=0.0)
+    scaler = library.DynamicLossScaler(inputs["scale"], h.growth, h.window)
+    scaler.iter, optimizer.scaler = inputs["good"], scaler
+    masters = optimizer.fp32_params
+    for p, master, g, m in zip(
+        params, masters, inputs["gradients"], inputs["moments"], strict=True
+    ):
+        p.grad = to_tensor(torch, g)
+        sgd.state[master]["momentum_buffer"] = to_tensor(torch, m)
+    optimizer.clip_main_grads(0.0)
+    optimizer.step()
+    since = scaler.iter - 1 - scaler.last_overflow_iter
+    return {
+        "t": inputs["t"] + 1,
+        "scale": float(scaler.loss_scale),
+        "good": since % h.window,
+        "patience": inputs["patience"],
+        "skipped": since == 0,
+        "params": [from_tensor(torch, p) for p in params],
+        "moments": [from_tensor(torch, sgd.state[x]["momentum_buffer"]) for x in masters],
+    }
+
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        "adaptive_gradient_clipping",
+        _clipped,
+        {"clips": "above", "units": "rows_and_taps"},
+    ),
+    Row(
+        "dynamic_loss_scaling",
+        _scaled_step,
+        # One factor grows and shrinks.
+        fixed={
+            "backoff": 0.5,
+            "growth": 2.0,
+            "hysteresis": 1,
+            "max_scale": float(np.finfo(np.float32).max),
+            "min_scale": 0.0,
+        },
+    ),
+)
+_CALLS = {row.rule: row.call for row in ROWS}
+
+
+def capabilities() -> tuple[Capability, ...]:
+    """Every piece, in float32."""
+    return tuple(
+        Capability(
+            kind="training",
+            rule=row.rule,
+            arithmetic="sequential_float32",
+            dialect=row.dialect,
+            fixed=row.fixed,
+        )
+        for row in ROWS
+    )
+
+
+def outputs(
+    torch: Any, library: Any, capability: Capability, hyper: Any, inputs: Mapping[str, Any]
+) -> Outputs:
+    """What the library gives for these inputs."""
+    return _CALLS[capability.rule](torch, library, hyper, inputs)
