@@ -119,21 +119,21 @@ class Sampled(np.lib.mixins.NDArrayOperatorsMixin):
     """A value and its replicates: x of shape (1 + count, *shape), float64 or bool.
 
     host: a scalar that the host computes in its own format; meeting an array, it is rounded to the
-    array's format. products: how many were added for each element of a matrix product that no other
-    array has met yet.
+    array's format. chain: of a matrix product that no other array has met yet, how many roundings,
+    as a root mean square, the additions of its products one by one onto another number make.
     """
 
-    __slots__ = ("format", "host", "products", "world", "x")
+    __slots__ = ("chain", "format", "host", "world", "x")
     __array_priority__ = 1000
 
     def __init__(
-        self, x: Any, world: Replicates, format: Format, *, host: bool = False, products: int = 0
+        self, x: Any, world: Replicates, format: Format, *, host: bool = False, chain: Any = None
     ) -> None:
         self.x = x
         self.world = world
         self.format = format
         self.host = host
-        self.products = products
+        self.chain = chain
 
     @classmethod
     def exact(cls, x: Any, world: Replicates) -> Sampled:

@@ -61,28 +61,32 @@ def applied(ufunc: np.ufunc, operands: Sequence[Sampled]) -> Sampled:
         # Division by zero is no overflow: the definition itself gives inf or nan.
         if ufunc not in (np.divide, np.power) or np.all(rows[ufunc is np.divide] != 0):
             world.watch(ufunc.__name__, x, rows)
-    products = 0
+    chain = None
     if ufunc in (np.add, np.subtract) and world.arithmetic.contraction:
         x = _accumulated(x, rows, operands, format)
     elif ufunc is np.multiply and any(a.host for a in operands):
-        products = max(a.products for a in operands)
+        chain = next((a.chain for a in operands if a.chain is not None), None)
     if ufunc in COMPARISONS:
         x = _opened(x, *rows)
     elif ufunc is np.square or (ufunc is np.multiply and np.array_equal(rows[0], rows[-1])):
         x = _long_tailed(x, rows[0])
-    return sampled.Sampled(x, world, format, host=host, products=products)
+    return sampled.Sampled(x, world, format, host=host, chain=chain)
 
 
 def _accumulated(x: Any, rows: list[Any], operands: Sequence[Sampled], format: Format) -> Any:
     """A sum with a matrix product, whose terms a kernel may add to the other operand one by one.
 
-    So does BLAS's gemm with beta, and every addition rounds a number of the other's size.
+    So does BLAS's gemm with beta, and every addition rounds a number of the other's size. Equal
+    products are rounded the same way at one addition after another, in one element as in the next.
     """
     for a, other in ((operands[0], rows[1]), (operands[1], rows[0])):
-        if a.products:
-            size = format.u * np.sqrt(min(a.products, _PANEL) / 3) * np.abs(other[1:])
+        if a.chain is not None:
+            ones = [1] * (x.ndim - a.chain.ndim)
+            chain = a.chain.reshape(len(x), *ones, *a.chain.shape[1:])
+            size = format.u * chain[1:] * np.abs(other[1:])
+            common = a.world.normal((1,) * (x.ndim - 1))
             x = x.copy()
-            x[1:] += size * a.world.normal(x.shape[1:])[1:]
+            x[1:] += size * (a.world.normal(x.shape[1:]) + common)[1:]
     return x
 
 
@@ -173,21 +177,26 @@ def matmul(a: Sampled, b: Sampled) -> Sampled:
         left, right = world.rounded(left, factor), world.rounded(right, factor)
     inner = accumulator(arithmetic, format)
     k = left.shape[-1]
-    parts = []
+    parts, like_terms = [], np.zeros(1, dtype=bool)
     for part in _split(k, _PANEL):
         rows, columns = left[..., part], right[..., part, :]
         (a_rows, a_unit), (b_rows, b_unit) = _scaled(rows), _scaled(columns)
         size = a_unit * b_unit * np.sqrt((a_rows * a_rows) @ (b_rows * b_rows))
         total, count = rows @ columns, min(rows.shape[-1], _PANEL)
         alike = _alike(total, size, rows.shape[-1])
+        like_terms = like_terms | alike
         parts.append(_astray(total, size, count, world, inner, alike))
     shape = (*left.shape[:-1], right.shape[-1])
     x = added(parts, world, arithmetic, inner) if parts else np.zeros(shape)
     x = world.rounded(x, format)
     world.watch("matmul", x, [left, right])
+    most = min(k, _PANEL)
+    chain = np.broadcast_to(np.where(like_terms, most, np.sqrt(most)) / np.sqrt(3), x.shape)
     if a.ndim == 1:
-        x = x[:, 0, ...]
-    return sampled.Sampled(x[..., 0] if b.ndim == 1 else x, world, format, products=k)
+        x, chain = x[:, 0, ...], chain[:, 0, ...]
+    if b.ndim == 1:
+        x, chain = x[..., 0], chain[..., 0]
+    return sampled.Sampled(x, world, format, chain=chain)
 
 
 def _split(n: int, least: int) -> list[slice]:

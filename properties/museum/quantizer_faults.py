@@ -260,6 +260,7 @@ QUANTIZER: dict[str, QuantizerFault] = {
     "dynamic_8bit_absmax_without_last": _dynamic(
         "absmax passes over a block's last element",
         "partial-block reductions",
+        "all_codes",
         absmax=_without_last,
     ),
     "dynamic_8bit_minus_one_in_the_map": _dynamic(

@@ -20,8 +20,8 @@ Domain
 Choices
     exponent: -1 / (2 k) in the paper ("half_order"); torch_optimizer (jettify) takes -1 / k
     ("order"), for which the step of a matrix is not invariant to the scale of its gradient.
-    spectrum: eigenvalues below eps raised to it ("floored"), or taken by their size, whatever it is
-    ("as_found", singular values in the place of eigenvalues: pytorch-optimizer).
+    spectrum: eigenvalues below eps raised to it ("floored"), or singular values in their place,
+    whatever their size ("as_found", torch_optimizer and pytorch-optimizer).
     statistics: every factor from the gradient ("gradient"); torch_optimizer's from what the
     preconditioners of the axes before leave of it ("preconditioned").
     momentum_form: "averaged" as above, the factors taken from the gradient itself. torch_optimizer
@@ -84,7 +84,7 @@ DIALECTS = {
     },
     "spectrum": {
         "floored": "eigenvalues below eps raised to it",
-        "as_found": "eigenvalues taken by their size",
+        "as_found": "singular values in the place of eigenvalues",
     },
     "statistics": {
         "gradient": "every factor from the gradient",
@@ -167,9 +167,10 @@ def inverse_root(h: Hyper, a: Array, power: int) -> Array:
     """a^(-1 / power) of a symmetric matrix."""
     if not np.all(np.isfinite(a)):
         return a * np.nan
-    values, vectors = np.linalg.eigh(a)
     if h.spectrum == "as_found":
-        return (vectors * np.sign(values) * np.abs(values) ** (-1 / power)) @ vectors.T
+        left, values, right = np.linalg.svd(a, full_matrices=False)
+        return (left * values ** (-1 / power)) @ right
+    values, vectors = np.linalg.eigh(a)
     return (vectors * np.maximum(values, h.eps) ** (-1 / power)) @ vectors.T
 
 

@@ -30,8 +30,8 @@ Choices
     switches like any other.
 
 Special cases
-    g = 0 from the start never switches and leaves p as it is. nan in g never switches and poisons
-    that element of m, v and p. Empty tensors stay empty and advance t.
+    g = 0 from the start never switches and leaves p as it is. nan in g poisons that element of m, v
+    and p, and the average, so that it never switches. Empty tensors stay empty and advance t.
 
 Judged
     p, m, v, b, average and sgd_lr by the bounded contract where the switch is decided; t exactly.
@@ -113,7 +113,7 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     p = np.where(adam, p + d, p - (1 - h.beta1) * s.sgd_lr * b)
 
     slope = np.sum(d * g)
-    known = np.abs(slope) > 0
+    known = slope != 0
     gamma = np.sum(d * d) / -np.where(known, slope, 1.0)
     average = np.where(known, h.beta2 * s.average + (1 - h.beta2) * gamma, s.average)
     rate = average / (1 - h.beta2**t)

@@ -79,10 +79,20 @@ def _slot(
     param, grad, past = (np.asarray(rng.standard_normal(shape)).astype(dtype) for _ in range(3))
     state = rule.init(hyper, param.astype(np.float64))
     if t:
-        state, _ = rule.step(hyper, state, param.astype(np.float64), past.astype(np.float64))
+        inputs = _inputs(rule, rng, shape, np.float64)
+        wide = (x.astype(np.float64) for x in (param, past))
+        state, _ = rule.step(hyper, state, *wide, **inputs)
     fields = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
     tensors = {name: np.asarray(x).astype(dtype) for name, x in fields.items() if name != "t"}
-    return Slot(param, grad, {**tensors, "t": t})
+    return Slot(param, grad, {**tensors, "t": t}, _inputs(rule, rng, shape, dtype))
+
+
+def _inputs(
+    rule: Any, rng: np.random.Generator, shape: tuple[int, ...], dtype: Any
+) -> dict[str, Any]:
+    """What the rule takes besides the gradient."""
+    shapes = {name: of(shape) for name, of in getattr(rule, "INPUTS", {}).items()}
+    return {k: np.asarray(rng.standard_normal(s)).astype(dtype) for k, s in shapes.items()}
 
 
 def _hyper(capability: Capability, lr: float) -> Any:
