@@ -30,15 +30,15 @@ class Capability:
     format: format of parameters and gradients ("float32"). arithmetic: name of a declared profile
     of ``truestep.properties.arithmetic`` ("ieee_float32"), or an Arithmetic. variant: the
     implementation, where a backend has several ("foreach"). fixed: hyperparameters that the kernel
-    cannot vary ({"eps": 0.0}); of an optimizer, a tuple of values where it refuses others. level:
-    the least thorough level at which it is run ("smoke", "standard", "deep"), for variants that are
-    slow to start. recursive: of a schedule that computes
-    every value from the last one; each is judged from the backend's own last value. reach: the last
-    step that a schedule is asked for, where every step on the way has to be made, or an optimizer
-    whose counter ends. For a schedule, format is that of the value, and of arithmetic only hyper
-    and counter count. shapes: the tensors that the implementation takes: "any", "nonempty" or
-    "matrices" (none of them empty). single: it takes one tensor in one group a call, as where all
-    tensors of a model share an estimate.
+    cannot vary ({"eps": 0.0}); of optimizers, minimizers and quantizers a tuple, where it takes
+    these values only. level: the least thorough level at which it is run ("smoke", "standard",
+    "deep"), for variants that are slow to start. recursive: of a schedule that computes every value
+    from the last one; each is judged from the backend's own last value. reach: the last step that a
+    schedule is asked for, where every step on the way has to be made, or an optimizer whose counter
+    ends. For a schedule, format is that of the value, and of arithmetic only hyper and counter
+    count. shapes: the tensors that the implementation takes: "any", "nonempty" or "matrices" (none
+    of them empty). single: it takes one tensor in one group a call, as where all tensors of a model
+    share an estimate.
     """
 
     kind: str

@@ -12,6 +12,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from truestep.fast.protocol import Capability
+from truestep.properties.cases.hypers import held
 from truestep.properties.cases.minimizer import MinimizerCase, ProblemSpec, cases
 from truestep.properties.cases.optimizer import OptimizerCase
 from truestep.properties.cases.tensors import TensorSpec
@@ -139,7 +140,7 @@ def _run_case(backend: Any, capability: Capability, case: MinimizerCase, tally: 
 
 def _battery(capability: Capability) -> Iterator[MinimizerCase]:
     """Fixed cases that tell dialects apart: convex or not, fresh or with pairs."""
-    hyper = {**capability.dialect, **capability.fixed}
+    hyper = {**capability.dialect, **held(capability.fixed)}
     for i, (kind, history) in enumerate(
         [("quadratic", 0), ("rosenbrock", 0), ("rosenbrock", 2), ("saddle", 1), ("logistic", 2)]
     ):

@@ -16,7 +16,7 @@ from truestep.fast.protocol import Capability, Group
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.cases.fitting import fitted
-from truestep.properties.cases.hypers import hypers
+from truestep.properties.cases.hypers import held, hypers
 from truestep.properties.cases.independent import independent_cases
 from truestep.properties.cases.optimizer import (
     GroupCase,
@@ -301,7 +301,7 @@ def _battery(capability: Capability) -> list[OptimizerCase]:
     strong: dict[str, Any] = {"lr": 0.1, "weight_decay": 1.0, "eps": 1e-3, "momentum": 0.9}
     names = set(rule.Hyper.__dataclass_fields__) - set(rule.DIALECTS)
     hyper = {k: v for k, v in strong.items() if k in names} | dict(capability.dialect)
-    hyper |= {k: x[0] if isinstance(x, tuple) else x for k, x in capability.fixed.items()}
+    hyper |= held(capability.fixed)
     out = []
     for i, (exponent, t) in enumerate([(0, 0), (-3, 0), (-3, 2), (-2, 9), (0, 3), (-4, 99)]):
         slot = SlotCase(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from truestep.fast.protocol import Capability
 from truestep.properties import rounding_statistics
 from truestep.properties.arithmetic.profiles import arithmetic_of
-from truestep.properties.cases.hypers import hypers
+from truestep.properties.cases.hypers import held, hypers, values_of
 from truestep.properties.cases.quantizer import QuantizerCase, values
 from truestep.properties.cases.tensors import EXTREMES, KINDS, specs
 from truestep.properties.contracts import Judgement, agreement, membership
@@ -227,13 +227,11 @@ def _drawn(capability: Capability, *, edges: bool = False) -> st.SearchStrategy[
 def _listed(capability: Capability, pattern: str) -> list[QuantizerCase]:
     """The cases of an exhaustive family."""
     rule = QUANTIZERS[capability.rule]
-    base = {**dict(capability.dialect), **dict(capability.fixed)}
+    base = {**dict(capability.dialect), **held(capability.fixed)}
     if not _is_block(capability):
         return [QuantizerCase(base, pattern=pattern, scale=0)]
-    sizes = (
-        [capability.fixed["block_size"]] if "block_size" in capability.fixed else [64, 256, 4096]
-    )
-    signs = [capability.fixed["signed"]] if "signed" in capability.fixed else [True, False]
+    sizes = values_of(capability.fixed.get("block_size", (64, 256, 4096)))
+    signs = values_of(capability.fixed.get("signed", (True, False)))
     return [
         QuantizerCase({**base, "block_size": b, "signed": s}, pattern=pattern, scale=scale)
         for b in sizes

@@ -51,7 +51,8 @@ class Bounded(np.lib.mixins.NDArrayOperatorsMixin):
     host: a scalar that the host computes (a hyperparameter or a function of the counter) in its own
     format; meeting an array, it is rounded to the array's format. nonnegative: no faithful kernel
     can give a negative value, whatever e says (a sum of squares). given: the elements are inputs,
-    not results.
+    not results. shrinks: of a host scalar 1 - a, where a is a product (lr weight_decay), |a|: a
+    kernel may as well subtract a x from x. Of other products of host scalars 0, else None.
     """
 
     __slots__ = (
@@ -64,6 +65,7 @@ class Bounded(np.lib.mixins.NDArrayOperatorsMixin):
         "mass",
         "nonnegative",
         "reach",
+        "shrinks",
         "v",
     )
     __array_priority__ = 1000
@@ -81,6 +83,7 @@ class Bounded(np.lib.mixins.NDArrayOperatorsMixin):
         nonnegative: bool = False,
         host: bool = False,
         given: bool = False,
+        shrinks: float | None = None,
     ) -> None:
         self.v = v
         self.e = e
@@ -92,6 +95,7 @@ class Bounded(np.lib.mixins.NDArrayOperatorsMixin):
         self.nonnegative = nonnegative
         self.host = host
         self.given = given
+        self.shrinks = shrinks
 
     @classmethod
     def exact(cls, x: Any, arithmetic: Arithmetic) -> Bounded:

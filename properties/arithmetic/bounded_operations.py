@@ -28,12 +28,13 @@ def meet(a: Bounded, b: Bounded) -> tuple[Bounded, Bounded]:
 
 def rounded(a: Bounded, target: Format) -> Bounded:
     """Scalar a in the target format: one rounding unless it is representable for certain."""
+    kept = {"nonnegative": a.nonnegative, "reach": a.reach, "shrinks": a.shrinks}
     if target.u <= a.format.u:
-        return _with(a, a.v, a.e, format=target, nonnegative=a.nonnegative, reach=a.reach)
+        return _with(a, a.v, a.e, format=target, **kept)
     exactly = (a.e == 0) & target.represents(a.v)
     e = np.where(exactly, 0.0, a.e + target.u * (np.abs(a.v) + a.e) + target.eta)
     e = np.where(np.isfinite(a.v) & ~(np.abs(a.v) + e <= target.largest), np.inf, e)
-    return _with(a, a.v, e, format=target, nonnegative=a.nonnegative, reach=a.reach)
+    return _with(a, a.v, e, format=target, **kept)
 
 
 def _with(a: Bounded, v: Float, e: Float, **changes: Any) -> Bounded:
@@ -144,7 +145,10 @@ def add(a: Bounded, b: Bounded, sign: int = 1) -> Bounded:
 
 def subtract(a: Bounded, b: Bounded) -> Bounded:
     """a - b, as the sum of a and -b."""
-    return add(a, b, -1)
+    out = add(a, b, -1)
+    if out.host and b.shrinks is not None and a.v == 1:
+        out.shrinks = abs(float(b.v))
+    return out
 
 
 def multiply(a: Bounded, b: Bounded) -> Bounded:
@@ -156,10 +160,19 @@ def multiply(a: Bounded, b: Bounded) -> Bounded:
     reach = a.reach * b.reach
     links = a.links + b.links + 1
     u = 0.0 if _power_of_two(a) or _power_of_two(b) else a.format.u
+    mass = None
+    if not (a.host and b.host) and (a.shrinks or b.shrinks):
+        factor, x = (a, b) if a.shrinks else (b, a)
+        size = np.abs(x.v) + x.e
+        # As x - a x, whose product and constant are rounded, and to which other terms may be added.
+        e = np.maximum(e, np.abs(factor.v) * x.e + 2 * a.format.u * (factor.shrinks or 0) * size)
+        mass, u = (1 + (factor.shrinks or 0)) * size, a.format.u
     e = e + u * (np.abs(v) + e)
     if not _never_shrinks(a) and not _never_shrinks(b):
         e = e + links * a.arithmetic.eta(a.format) * reach
-    zero_a, zero_b = _zero(a), _zero(b)
+    # 1 - a = 0 makes x - a x zero, but not what it is part of in another order.
+    zero_a = False if a.shrinks else _zero(a)
+    zero_b = False if b.shrinks else _zero(b)
     if zero_a is not False or zero_b is not False:
         # 0 x is 0 unless the kernel's x may be an infinity or a nan.
         zero = (zero_a & np.isfinite(b.v + b.e)) | (zero_b & np.isfinite(a.v + a.e))
@@ -170,16 +183,20 @@ def multiply(a: Bounded, b: Bounded) -> Bounded:
         other = _certainly_infinite(b) & (np.abs(a.v) > a.e)
         return one | other | certainly_nan(a, b)
 
-    return finish(
+    host = a.host and b.host
+    out = finish(
         a,
         v,
         e,
+        mass=mass,
         reach=reach,
         links=links,
         nonnegative=square or (a.nonnegative and b.nonnegative),
-        host=a.host and b.host,
+        host=host,
         definite=definite,
     )
+    out.shrinks = 0.0 if host else None
+    return out
 
 
 def _never_shrinks(a: Bounded) -> bool:

@@ -121,9 +121,11 @@ class Sampled(np.lib.mixins.NDArrayOperatorsMixin):
     host: a scalar that the host computes in its own format; meeting an array, it is rounded to the
     array's format. chain: of a matrix product that no other array has met yet, how many roundings,
     as a root mean square, the additions of its products one by one onto another number make.
+    shrinks: of a host scalar 1 - a, where a is a product (lr weight_decay), |a|: a kernel may as
+    well subtract a x from x. Of other products of host scalars 0, else None.
     """
 
-    __slots__ = ("chain", "format", "host", "world", "x")
+    __slots__ = ("chain", "format", "host", "shrinks", "world", "x")
     __array_priority__ = 1000
 
     def __init__(
@@ -134,6 +136,7 @@ class Sampled(np.lib.mixins.NDArrayOperatorsMixin):
         self.format = format
         self.host = host
         self.chain = chain
+        self.shrinks: float | None = None
 
     @classmethod
     def exact(cls, x: Any, world: Replicates) -> Sampled:

@@ -42,7 +42,9 @@ def entering(a: Sampled, format: Format) -> Sampled:
     """a as an operand in that format: a host scalar is rounded to it."""
     if not a.host or a.format == format or a.x.dtype == bool:
         return a
-    return sampled.Sampled(a.world.rounded(a.x, format), a.world, format, host=a.host)
+    out = sampled.Sampled(a.world.rounded(a.x, format), a.world, format, host=a.host)
+    out.shrinks = a.shrinks
+    return out
 
 
 def applied(ufunc: np.ufunc, operands: Sequence[Sampled]) -> Sampled:
@@ -64,13 +66,29 @@ def applied(ufunc: np.ufunc, operands: Sequence[Sampled]) -> Sampled:
     chain = None
     if ufunc in (np.add, np.subtract) and world.arithmetic.contraction:
         x = _accumulated(x, rows, operands, format)
-    elif ufunc is np.multiply and any(a.host for a in operands):
+    elif ufunc is np.multiply and not host and any(a.host for a in operands):
+        x = _distributed(x, rows, operands, format)
         chain = next((a.chain for a in operands if a.chain is not None), None)
     if ufunc in COMPARISONS:
         x = _opened(x, *rows)
     elif ufunc is np.square or (ufunc is np.multiply and np.array_equal(rows[0], rows[-1])):
         x = _long_tailed(x, rows[0])
-    return sampled.Sampled(x, world, format, host=host, chain=chain)
+    out = sampled.Sampled(x, world, format, host=host, chain=chain)
+    if host and ufunc is np.multiply:
+        out.shrinks = 0.0
+    elif host and ufunc is np.subtract and operands[1].shrinks is not None:
+        out.shrinks = float(np.abs(rows[1][0])) if np.all(rows[0] == 1) else None
+    return out
+
+
+def _distributed(x: Any, rows: list[Any], operands: Sequence[Sampled], format: Format) -> Any:
+    """A product of 1 - a and an array, which a kernel may compute as x - a x: a x is rounded."""
+    for factor, other in ((operands[0], rows[1]), (operands[1], rows[0])):
+        if factor.shrinks:
+            size = format.u * factor.shrinks * np.abs(other[1:])
+            x = x.copy()
+            x[1:] += size * factor.world.normal(x.shape[1:])[1:]
+    return x
 
 
 def _accumulated(x: Any, rows: list[Any], operands: Sequence[Sampled], format: Format) -> Any:

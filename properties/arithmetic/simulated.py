@@ -226,6 +226,10 @@ def _chained(a: Simulated, b: Simulated, kind: str, sign: int) -> Simulated:
     """a * b, a / b, a + b or a - b, unevaluated; an operand's own chain is spliced in or not."""
     world = a.world
     format, host = _meeting([a, b])
+    if kind == "product" and sign > 0 and not host:
+        for factor, x in ((a, b), (b, a)):
+            if factor.host and (share := _share(factor)) is not None and world.chance(0.3):
+                return _chained(x, _chained(share, x, "product", 1), "sum", -1)
     parts: list[tuple[Simulated, int]] = []
     for operand, s in ((a, 1), (b, sign)):
         spliced = operand.kind == kind and operand._value is None and operand.host == host
@@ -237,6 +241,15 @@ def _chained(a: Simulated, b: Simulated, kind: str, sign: int) -> Simulated:
     if host:
         _ = out.value
     return out
+
+
+def _share(factor: Simulated) -> Simulated | None:
+    """The a of a host scalar 1 - a, where it is a product: x - a x is as good as (1 - a) x."""
+    if factor.kind != "sum" or len(factor.parts) != 2:
+        return None
+    (one, plus), (share, minus) = factor.parts
+    multiplied = share.kind == "product" and all(sign > 0 for _, sign in share.parts)
+    return share if (plus, minus) == (1, -1) and one.value == 1 and multiplied else None
 
 
 def _shuffled(world: World, items: list[Any]) -> list[Any]:

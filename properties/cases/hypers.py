@@ -88,6 +88,16 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
+def values_of(given: Any) -> tuple[Any, ...]:
+    """The values that a fixed hyperparameter may have: those of a tuple, or the one that it is."""
+    return given if isinstance(given, tuple) else (given,)
+
+
+def held(fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """The fixed hyperparameters, each with the first of its values."""
+    return {name: values_of(given)[0] for name, given in fixed.items()}
+
+
 def hypers(
     rule: Any, dialect: Mapping[str, str], fixed: Mapping[str, Any]
 ) -> st.SearchStrategy[dict[str, Any]]:
@@ -98,8 +108,7 @@ def hypers(
     drawn: dict[str, st.SearchStrategy[Any]] = {}
     for field in dataclasses.fields(rule.Hyper):
         if field.name in fixed:
-            given = fixed[field.name]
-            drawn[field.name] = st.sampled_from(given if isinstance(given, tuple) else (given,))
+            drawn[field.name] = st.sampled_from(values_of(fixed[field.name]))
         elif field.name in rule.DIALECTS:
             if field.name in dialect:
                 drawn[field.name] = st.just(dialect[field.name])

@@ -16,6 +16,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from truestep.properties.cases import optimizer
+from truestep.properties.cases.hypers import values_of
 from truestep.properties.cases.optimizer import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.cases.tensors import KINDS, LAYOUTS, SHAPES, SPECIALS, TensorSpec
 
@@ -115,8 +116,7 @@ def _hyper(rule: Any, given: Mapping[str, Any], rng: np.random.Generator) -> dic
         for field in dataclasses.fields(rule.Hyper)
         if field.name in VALUES and field.name not in rule.DIALECTS
     }
-    held = {name: one_of(rng, x) if isinstance(x, tuple) else x for name, x in given.items()}
-    return drawn | held
+    return drawn | {name: one_of(rng, values_of(x)) for name, x in given.items()}
 
 
 def _slot(rng: np.random.Generator, shape: tuple[int, ...]) -> SlotCase:

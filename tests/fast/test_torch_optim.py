@@ -21,6 +21,7 @@ from truestep.fast.peers.torch_optim import Backend
 from truestep.fast.protocol import Capability, Group, Slot, numpy_dtype
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.profiles import arithmetic_of
+from truestep.properties.cases.hypers import held
 from truestep.properties.contracts import judge
 from truestep.properties.stepping import ORACLE, evaluate
 from truestep.reference.optimizers import OPTIMIZERS
@@ -100,7 +101,7 @@ def _hyper(capability: Capability, lr: float) -> Any:
     known = {"momentum": 0.9, "dampening": 0.25, "weight_decay": 0.1, "eps": 1e-3}
     names = {field.name for field in dataclasses.fields(rule.Hyper)} - set(rule.DIALECTS)
     chosen = {name: value for name, value in known.items() if name in names}
-    fixed = {k: x[0] if isinstance(x, tuple) else x for k, x in capability.fixed.items()}
+    fixed = held(capability.fixed)
     return rule.Hyper(**{**chosen, "lr": lr, **capability.dialect, **fixed})
 
 
