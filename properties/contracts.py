@@ -77,7 +77,8 @@ def judge_sampled(got: NDArray[Any], sampled: Float, oracle: Float) -> Judgement
     of the replicates' (Student's t with as many degrees of freedom as replicates, over all
     elements), and the whole tensor's root mean square over theirs (Fisher's F; its degrees of
     freedom are the replicates' effective number of independent errors, (tr C)^2 / |C|_F^2 of their
-    covariance C). An element whose replicates stray by as much as the tensor's scale, or do not
+    covariance C, at most the number of different values: equal ones a kernel rounds alike). An
+    element whose replicates stray by as much as the tensor's scale, or do not
     agree on whether it is finite, is not judged; one on which all agree exactly is due exactly.
     """
     value = sampled[0]
@@ -101,7 +102,7 @@ def judge_sampled(got: NDArray[Any], sampled: Float, oracle: Float) -> Judgement
     together = judged & (bound > 0) & np.isfinite(x)
     if np.any(together):
         error, strays = x[together] - value[together], strayed[:, together]
-        whole = _whole(error, spread[together], strays)
+        whole = _whole(error, spread[together], strays, len(np.unique(np.abs(value[together]))))
         # The tensor's own verdict is one more factor on its elements' bounds.
         worst = float(np.max(np.abs(error) / bound[together]))
         if whole > worst > 0:
@@ -110,7 +111,7 @@ def judge_sampled(got: NDArray[Any], sampled: Float, oracle: Float) -> Judgement
     return _verdict(x, value, bound, judged, oracle_fraction)
 
 
-def _whole(error: Float, spread: Float, strayed: Float) -> float:
+def _whole(error: Float, spread: Float, strayed: Float, different: int) -> float:
     """The utilisation of a tensor as a whole: its error's norm over what the replicates allow."""
     unit = float(np.max(spread))
     error, spread, strayed = error / unit, spread / unit, strayed / unit
@@ -118,7 +119,7 @@ def _whole(error: Float, spread: Float, strayed: Float) -> float:
     gram = strayed @ strayed.T
     square = float(np.mean(gram[~np.eye(count, dtype=bool)] ** 2))
     trace = float(np.mean(np.diagonal(gram))) ** 2
-    freedom = float(np.clip(trace / square, 1.0, strayed.shape[1])) if square > 0 else 1.0
+    freedom = float(np.clip(trace / square, 1.0, different)) if square > 0 else 1.0
     factor = float(np.sqrt(stats.f.isf(FALSE_ALARM, freedom, count * freedom)))
     return float(np.linalg.norm(error) / (factor * np.linalg.norm(spread)))
 

@@ -91,7 +91,7 @@ HEAVYBALL_FINDINGS: tuple[Finding, ...] = (
         expected="[0.25, 0.25]\n",
         actual="[0.0625, 0.0625]\n",
         # Where two of the tensors drawn are empty.
-        check_glob="optimizer/nadam/float32/*/many_tensors optimizer/nadam/float32/[ms]*/lockstep",
+        check_glob="optimizer/nadam/float32/*/many_tensors optimizer/nadam/float32/*/lockstep",
     ),
     Finding(
         library="heavyball",

@@ -102,7 +102,8 @@ TORCH_LIBRARY_FINDINGS: tuple[Finding, ...] = (
         reproducer=_ADALOMO_NAN,
         expected="[nan, nan, nan, nan]\n",
         actual="[0.999, 0.999, 0.999, nan]\n",
-        check_glob="optimizer/adalomo/float32/*fused/element_by_element",
+        check_glob="optimizer/adalomo/float32/*fused/element_by_element "
+        "optimizer/adalomo/float32/*fused/full_range",
     ),
     Finding(
         library="prodigyopt",

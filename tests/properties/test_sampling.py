@@ -131,13 +131,19 @@ def test_what_replicates_do_not_determine_is_not_judged() -> None:
 
 
 def test_a_common_error_counts_once() -> None:
-    """Where all elements err together the tensor is judged as one number, not as a thousand."""
+    """Where all elements err together the tensor is judged as one number, not as a thousand.
+
+    So do equal elements, whatever the replicates show: a kernel rounds them alike.
+    """
     rng = np.random.default_rng(3)
-    value = np.ones(1000)
+    value = 1 + np.arange(1000) / 1000
     common = 1e-6 * rng.standard_normal((32, 1)) * value
     sampled = np.concatenate([value[None], value + common])
     exact = np.repeat(value[None], 9, axis=0)
     got = value + 3e-6
     assert (judge_sampled(got, sampled, exact).utilisation or 9.0) < 1
-    apart = np.concatenate([value[None], value + 1e-6 * rng.standard_normal((32, 1000))])
+    errors = 1e-6 * rng.standard_normal((32, 1000))
+    apart = np.concatenate([value[None], value + errors])
     assert (judge_sampled(got, apart, exact).utilisation or 0.0) > 1
+    equal = np.concatenate([np.ones((1, 1000)), 1 + errors])
+    assert (judge_sampled(np.full(1000, 1 + 3e-6), equal, equal[[0] * 9]).utilisation or 9.0) < 1
