@@ -1,4 +1,4 @@
-"""Marks where a part of a rule begins that implementations may compute in a format of its own."""
+"""Marks where implementations may compute in a format of their own, or with another reading."""
 
 from __future__ import annotations
 
@@ -12,3 +12,11 @@ def stage(x: Array, name: str) -> Array:
     arithmetic declares for the stage: torch's Muon iterates in bfloat16, whatever it is given.
     """
     return x.staged(name) if hasattr(x, "staged") else x
+
+
+def symmetric(x: Array) -> Array:
+    """x, which is symmetric but for rounding: an implementation may as well multiply by x^T.
+
+    Plain arrays pass unchanged; half of the replicates of Monte Carlo arithmetic are transposed.
+    """
+    return x.symmetric() if hasattr(x, "symmetric") else x

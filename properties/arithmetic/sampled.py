@@ -226,6 +226,12 @@ class Sampled(np.lib.mixins.NDArrayOperatorsMixin):
             return self
         return Sampled(self.world.rounded(self.x, format), self.world, format)
 
+    def symmetric(self) -> Sampled:
+        """This matrix, half of the replicates transposed."""
+        turned = self.world.rng.random(len(self.x)) < 0.5
+        turned[0] = False
+        return self.like(np.where(turned[:, None, None], self.x.transpose(0, 2, 1), self.x))
+
     def like(self, x: Any, *, host: bool | None = None) -> Sampled:
         """Rows x in this array's world and format."""
         return Sampled(x, self.world, self.format, host=self.host if host is None else host)

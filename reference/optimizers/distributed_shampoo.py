@@ -75,6 +75,7 @@ from typing import Literal
 
 import numpy as np
 
+from truestep.reference.stages import symmetric
 from truestep.reference.validation import (
     Array,
     require_at_least,
@@ -228,9 +229,9 @@ def gram(g: Array, axis: int) -> Array:
 
 
 def along(x: Array, g: Array, axis: int) -> Array:
-    """The square matrix x times g along the axis."""
+    """The square matrix x, symmetric but for rounding, times g along the axis."""
     moved = np.moveaxis(g, axis, 0)
-    return np.moveaxis((x @ moved.reshape(len(x), -1)).reshape(moved.shape), 0, axis)
+    return np.moveaxis((symmetric(x) @ moved.reshape(len(x), -1)).reshape(moved.shape), 0, axis)
 
 
 def corrected(h: Hyper, a: Array, t: int) -> Array:

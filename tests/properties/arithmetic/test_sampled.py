@@ -11,6 +11,7 @@ from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.profiles import PROFILES, Arithmetic
 from truestep.properties.arithmetic.sampled import Replicates, Sampled
+from truestep.reference.stages import symmetric
 
 COUNT = 256
 U = format_named("float32").u
@@ -216,3 +217,18 @@ def test_what_is_not_supported_raises(attempt: Any) -> None:
     """Nothing falls back to plain float64 without its replicates."""
     with pytest.raises(TypeError):
         attempt(exact(SQUARE))
+
+
+def test_a_symmetric_matrix_may_be_read_either_way() -> None:
+    """Replicates are the matrix or its transpose, both of them; an exactly symmetric one stays."""
+    world = Replicates(PROFILES["ieee_float32"], 32, np.random.default_rng(4))
+    nearly = np.asarray([[2.0, 1.0], [1.5, 3.0]])
+    rows = symmetric(Sampled.exact(nearly, world)).x
+    turned = np.all(rows == nearly.T, axis=(1, 2))
+    assert np.all(turned | np.all(rows == nearly, axis=(1, 2)))
+    assert not turned[0] and 0 < turned.sum() < 32
+    even = (nearly + nearly.T) / 2
+    assert np.array_equal(
+        symmetric(Sampled.exact(even, world)).x, np.broadcast_to(even, (33, 2, 2))
+    )
+    assert symmetric(nearly) is nearly
