@@ -108,7 +108,8 @@ TORCH_MORE_FINDINGS: tuple[Finding, ...] = (
         reproducer=_NAN_IS_DROPPED,
         expected="[nan, nan]",
         actual="[0.9990000128746033, nan]",
-        check_glob="optimizer/adafactor/*/*/[efls]*",
+        # Where numbers of float16 overflow within a few steps, too.
+        check_glob="optimizer/adafactor/*/*/[efls]* optimizer/adafactor/float16/*/combinations",
     ),
     Finding(
         library="torch",
