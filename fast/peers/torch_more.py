@@ -3,8 +3,8 @@
 adafactor: root mean squares and means are taken by torch.norm, which adds one number after another.
 asgd: the rate eta and the weight mu of a step are float32 tensors that the step before has left:
 a step on a tensor of one element is made first. muon: iterates in bfloat16 whatever the format. It
-has no counter: t + 1 comes from here. sparse: SparseAdam on sparse gradients of every row. lms and
-perceptron: see torch_examples.py. polyak_ruppert: see torch_averaging.py.
+has no counter: t + 1 comes from here. lms, perceptron: see torch_examples.py. polyak_ruppert: see
+torch_averaging.py. sparse: see torch_sparse.py.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from truestep.fast.peers import torch_averaging, torch_examples, torch_step
+from truestep.fast.peers import torch_averaging, torch_examples, torch_sparse, torch_step
 from truestep.fast.peers.torch_arrays import from_tensor, to_tensor
 from truestep.fast.protocol import Capability, Group, Slot, Stepped
 
@@ -179,60 +179,16 @@ def _muon(torch: Any, row: Row, groups: Sequence[Group]) -> list[list[Stepped]]:
     return torch_step.step(torch, groups, steps)
 
 
-def _sparse_adam(torch: Any, row: Row, groups: Sequence[Group]) -> list[list[Stepped]]:
-    names = {"m": "exp_avg", "v": "exp_avg_sq"}
-
-    def gradient(tensor: Any) -> Any:
-        rows = torch.arange(len(tensor))[None]
-        return torch.sparse_coo_tensor(rows, tensor, tensor.shape, check_invariants=True)
-
-    def load(hyper: Any, slot: Slot) -> dict[str, Any]:
-        tensors = {theirs: to_tensor(torch, slot.state[ours]) for ours, theirs in names.items()}
-        return {**tensors, "step": slot.state["t"]} if slot.state["t"] else {}
-
-    def read(state: Mapping[str, Any], hyper: Any, slot: Slot) -> dict[str, Any]:
-        tensors = {ours: from_tensor(torch, state[theirs]) for ours, theirs in names.items()}
-        return {**tensors, "t": state["step"]}
-
-    def numbers(group: Group) -> dict[str, Any]:
-        h = group.hyper
-        return {"lr": h.lr, "betas": (h.beta1, h.beta2), "eps": h.eps, "maximize": h.maximize}
-
-    steps = torch_step.Steps(torch.optim.SparseAdam, numbers, load, read, gradient)
-    rows = [Group(group.hyper, [_rows(slot) for slot in group.slots]) for group in groups]
-    results = torch_step.step(torch, rows, steps)
-    return [
-        [_as_it_was(new, slot.param.shape) for new, slot in zip(stepped, group.slots, strict=True)]
-        for stepped, group in zip(results, groups, strict=True)
-    ]
-
-
-def _rows(slot: Slot) -> Slot:
-    """A contiguous copy in rows: a number is a row of its own, as a table's single entry is.
-
-    Where it is given a view of one element at an offset, torch writes beyond it: see
-    torch_more_findings.py.
-    """
-    shape = slot.param.shape or (1,)
-    state = {name: x if name == "t" else x.reshape(shape).copy() for name, x in slot.state.items()}
-    return Slot(slot.param.reshape(shape).copy(), slot.grad.reshape(shape).copy(), state)
-
-
-def _as_it_was(new: Stepped, shape: tuple[int, ...]) -> Stepped:
-    state = {name: x if name == "t" else x.reshape(shape) for name, x in new.state.items()}
-    return Stepped(new.param.reshape(shape), state)
-
-
-def _lms(torch: Any, row: Row, groups: Sequence[Group]) -> list[list[Stepped]]:
-    return torch_examples.stepped(torch, torch_examples.squared_error, groups)
-
-
 def _averaged(torch: Any, row: Row, groups: Sequence[Group]) -> list[list[Stepped]]:
     return torch_averaging.stepped(torch, groups, **row.options)
 
 
-def _perceptron(torch: Any, row: Row, groups: Sequence[Group]) -> list[list[Stepped]]:
-    return torch_examples.stepped(torch, torch_examples.perceptron_loss, groups)
+def _example(torch: Any, row: Row, groups: Sequence[Group]) -> list[list[Stepped]]:
+    return torch_examples.stepped(torch, row.options["loss"], groups)
+
+
+def _sparse(torch: Any, row: Row, groups: Sequence[Group]) -> list[list[Stepped]]:
+    return torch_sparse.stepped(torch, groups)
 
 
 _SUMMED = {"float32": "ieee_float32", "float64": "ieee_float64"}
@@ -269,19 +225,14 @@ ROWS: tuple[Row, ...] = (
         "adam",
         "sparse",
         {"float32": "ieee_float32", "float64": "ieee_float64"},
-        _sparse_adam,
+        _sparse,
         dialect={"decay": "before", "eps_placement": "before_correction"},
         fixed={"weight_decay": 0.0},
     ),
     Row(
         "asgd",
         "foreach",
-        {
-            "bfloat16": "bfloat16",
-            "float16": "float16",
-            "float32": "capturable_float32",
-            "float64": "ieee_float64",
-        },
+        {**_ELEMENTS, "float32": "capturable_float32"},
         _asgd,
         {"foreach": True},
         {"before_averaging": "moved"},
@@ -289,16 +240,18 @@ ROWS: tuple[Row, ...] = (
     Row(
         "asgd",
         "single",
-        {
-            "bfloat16": "bfloat16",
-            "float16": "float16",
-            "float32": "ieee_float32",
-            "float64": "ieee_float64",
-        },
+        _ELEMENTS,
         _asgd,
         {"foreach": False},
     ),
-    Row("lms", "mse_loss", _SUMMED, _lms, dialect={"loss": "square"}),
+    Row(
+        "lms",
+        "mse_loss",
+        _SUMMED,
+        _example,
+        {"loss": torch_examples.squared_error},
+        {"loss": "square"},
+    ),
     *(
         Row(
             "muon",
@@ -317,8 +270,9 @@ ROWS: tuple[Row, ...] = (
         "perceptron",
         "margin_ranking_loss",
         _SUMMED,
-        _perceptron,
-        dialect={"form": "factor"},
+        _example,
+        {"loss": torch_examples.perceptron_loss},
+        {"form": "factor"},
     ),
     *(
         Row(
