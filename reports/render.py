@@ -37,6 +37,7 @@ def html(documents: Sequence[Certificate]) -> str:
         .get_template("report.html")
         .render(
             named=named,
+            many=len(documents) > summary.FEW,
             headline=headline(documents),
             matrices=summary.matrices(found),
             rules=summary.rules(found),

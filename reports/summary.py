@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -54,7 +54,8 @@ Check = Mapping[str, Any]
 class Group:
     """The checks of one capability: one rule in one format and variant of one backend.
 
-    position: which of the certificates on the page it comes from.
+    position: which of the certificates on the page it comes from. shown_at: the anchor of what
+    stands for it on the page, where that is not its own.
     """
 
     position: int
@@ -65,6 +66,7 @@ class Group:
     variant: str
     dialect: Mapping[str, str]
     checks: Sequence[Check]
+    shown_at: str = ""
 
     @property
     def label(self) -> str:
@@ -75,7 +77,7 @@ class Group:
     def anchor(self) -> str:
         """The fragment of the page that shows this group."""
         parts = (self.backend, self.kind, self.rule, self.format, self.variant)
-        return "-".join(_fragment(part) for part in parts if part)
+        return self.shown_at or "-".join(_fragment(part) for part in parts if part)
 
     @property
     def verdict(self) -> str:
@@ -122,8 +124,9 @@ class Group:
         passed = sum(check["verdict"] == "pass" for check in self.checks)
         number = self.utilisation
         used = "" if number is None else f", utilisation {numbers.utilisation(number)}"
+        of = ", ".join(filter(None, (self.backend, self.rule, self.label)))
         return (
-            f"{self.backend}, {self.rule}, {self.label}: {WORDS[self.verdict]}{used}, "
+            f"{of}: {WORDS[self.verdict]}{used}, "
             f"{passed} of {numbers.plural(len(self.checks), 'check')} pass"
         )
 
@@ -132,7 +135,8 @@ class Group:
 class Matrix:
     """One kind's table: rules down, (backend, variant and format) across.
 
-    hidden: how many columns are left out because nothing in them was run.
+    Of many backends each has one column, of label "". hidden: how many columns are left out because
+    nothing in them was run.
     """
 
     kind: str
@@ -202,9 +206,27 @@ def groups(certificates: Sequence[Certificate]) -> list[Group]:
     )
 
 
+# Backends side by side up to which every variant and format has a column of its own.
+FEW = 4
+
+
+def _merged(found: Sequence[Group]) -> list[Group]:
+    """One group for each rule of a backend, shown at the first that decides for it."""
+    out = []
+    for _, members in groupby(found, key=lambda g: (g.kind, g.rule, g.position)):
+        all_of_it = list(members)
+        checks = [check for group in all_of_it for check in group.checks]
+        whole = replace(all_of_it[0], format="", variant="", dialect={}, checks=checks)
+        decides = next(group for group in all_of_it if group.verdict == whole.verdict)
+        out.append(replace(whole, shown_at=decides.anchor))
+    return out
+
+
 def matrices(found: Sequence[Group]) -> list[Matrix]:
     """One matrix per kind, in the order of ``KINDS``."""
     tables = []
+    if len({group.position for group in found}) > FEW:
+        found = _merged(found)
     for kind, members in groupby(found, key=lambda group: group.kind):
         by_place: dict[tuple[str, tuple[str, str]], Group] = {}
         columns: dict[tuple[str, str], None] = {}

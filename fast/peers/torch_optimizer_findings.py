@@ -151,7 +151,7 @@ TORCH_OPTIMIZER_FINDINGS: tuple[Finding, ...] = (
         _ADAFACTOR_CLIPPING,
         "[nan, nan]\n",
         "[1.3195, nan]\n",
-        "optimizer/adafactor/float32/*single/[ces]*",
+        "optimizer/adafactor/float32/*single/[cefs]*",
     ),
     _finding(
         "radam",

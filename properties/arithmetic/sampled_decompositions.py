@@ -30,7 +30,7 @@ _EASY = 8
 
 def _growth(x: Any) -> float:
     """How far the largest element of a backward error exceeds that of a small matrix."""
-    return max(1.0, max(x.shape[-2:]) / _EASY)
+    return max(1.0, float(max(x.shape[-2:])) / _EASY)
 
 
 def _perturbed(a: Sampled, *, symmetric: bool = False) -> Any:

@@ -230,6 +230,25 @@ def test_backends_keep_the_order_they_are_given_in(make: Callable[..., Any], fak
     assert table.backends == [("one", 2), ("two", 2)]
 
 
+def test_many_backends_have_one_column_each(make: Callable[..., Any], fakes: Any) -> None:
+    """Its worst verdict and largest utilisation, and a link to the variant that decides."""
+    failing = {"verdict": "fail", "variant": "fused", "utilisation": 7.0}
+    several = [fakes.result("adamw"), fakes.result("adamw", **failing)]
+    documents = [make(several, spec=f"library{i}") for i in range(summary.FEW + 1)]
+    found = summary.groups(documents)
+    (table,) = summary.matrices(found)
+    assert list(table.columns) == [(f"library{i}", "") for i in range(summary.FEW + 1)]
+    ((rule, cells),) = table.rows
+    assert rule == "adamw" and all(cell is not None for cell in cells)
+    assert {cell.verdict for cell in cells if cell} == {"fail"}
+    assert {cell.utilisation for cell in cells if cell} == {7.0}
+    decisive = {group.anchor for group in found if group.verdict == "fail"}
+    assert {cell.anchor for cell in cells if cell} == decisive
+    page = render.html(documents)
+    assert page.index('id="matrix-optimizer"') < page.index('id="verdicts"')
+    assert all(f'id="{anchor}"' in page for anchor in decisive)
+
+
 def test_schedules_and_quantizers_have_pictures() -> None:
     """Every schedule of the reference has a curve; 4- and 8-bit formats show their values."""
     from truestep.reference.schedules import SCHEDULES
