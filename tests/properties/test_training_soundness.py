@@ -33,16 +33,15 @@ FAMILIES = ("all_zero", "at_the_threshold", "full_range", "sequence", "special_v
 def test_no_faithful_evaluation_leaves_its_contract(rule: str, arithmetic: str) -> None:
     """Random associations, fused or not, in every dialect, through the checks of a backend.
 
-    A few numbers of the whole range may all leave that of float16.
+    The few numbers of one check may all leave the range of float16; of all together few do.
     """
     backend = SimulatedBackend(arithmetic, seed=6)
     judged = []
     for check in checks_of(backend):
         if check.rule == rule and check.name in FAMILIES:
             result = run_check(backend, check, level="smoke", seed=6)
-            wide = check.name == "full_range" and result.verdict == "not_judged"
-            assert result.verdict == "pass" or wide, result.message
-            judged.append(result.judged_fraction)
+            assert result.verdict in ("pass", "not_judged"), result.message
+            judged.append(result.judged_fraction or 0.0)
     assert sum(judged) > 0.25 * len(judged)
 
 
