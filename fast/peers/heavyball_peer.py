@@ -112,7 +112,7 @@ ROWS: tuple[Row, ...] = (
         {"m1": "exp_avg_fast", "m2": "exp_avg_slow", "v": "exp_avg_sq"},
         {**BETAS, "beta3": "betas", "alpha": "alpha", **EPS},
         dialect={**CORRECTED, "decay": "before"},
-        fixed=MINIMIZES,
+        fixed={**MINIMIZES, "alpha_warmup": 0, "beta3_warmup": 0},
     ),
     _MUON,
     replace(

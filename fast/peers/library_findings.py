@@ -138,20 +138,8 @@ LIBRARY_FINDINGS: tuple[Finding, ...] = (
         expected="stepped\n",
         actual="RuntimeError\n",
         # Where the shapes drawn include such a matrix.
-        check_glob=" ".join(
-            f"optimizer/galore/float32/reverse_std/{name}"
-            for name in (
-                "combinations",
-                "law:de*",
-                "law:independent*",
-                "law:odd",
-                "law:params_unchanged_when_gradients*",
-                "law:state_independent_of_params",
-                "law:step*",
-                "lockstep",
-                "many_tensors",
-            )
-        ),
+        # Where a side of a matrix is of length rank.
+        check_glob="optimizer/galore/float32/reverse_std/*",
     ),
     Finding(
         library="galore-torch",
@@ -162,7 +150,7 @@ LIBRARY_FINDINGS: tuple[Finding, ...] = (
         reproducer=_FLOAT32_SVD,
         expected="True\n",
         actual="False\n",
-        check_glob="optimizer/galore/float64/std/large",
+        check_glob="optimizer/galore/float64/std/[cflu]*",
     ),
     Finding(
         library="keras",

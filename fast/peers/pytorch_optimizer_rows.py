@@ -50,6 +50,7 @@ _ADEMAMIX = Row(
     {"m1": "exp_avg", "m2": "exp_avg_slow", "v": "exp_avg_sq"},
     {**BETAS3, "alpha": "alpha", **EPS, **DECAY},
     dialect={"decay": "coupled"},
+    fixed={"alpha_warmup": 0, "beta3_warmup": 0},
 )
 _LAMB = Row(
     "lamb",

@@ -22,15 +22,19 @@ _DECAYS = (0.9, 0.99, 0.999, 0.95, 0.8, 0.5, 0.9999, 0.3)
 # and of the order of the gradients.
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "alpha": st.sampled_from((0.99, 0.9, 0.75, 0.5)),
+    "alpha_warmup": st.sampled_from((0, 50)),
     "beta": st.sampled_from((0.9, 0.999, 0.95, 0.5)),
     "beta1": st.sampled_from(_DECAYS),
     "beta2": st.sampled_from((0.999, 0.99, 0.9, 0.95, 0.9999, 0.5)),
+    "beta3_warmup": st.sampled_from((0, 500)),
     "block_size": st.sampled_from((64, 256, 2048, 128, 512, 1024, 4096)),
     "c": st.sampled_from((1.0, 0.5, 0.1)),
     "c1": st.sampled_from((1e-4, 0.1)),
     "c2": st.sampled_from((0.9, 0.5, 0.2)),
     "centered": st.booleans(),
     "clip_threshold": st.sampled_from((1.0, 0.3, 10.0)),
+    "clip_norm": st.sampled_from((1.0, 0.1, 10.0)),
+    "clip_value": st.sampled_from((1.0, 0.1, 10.0)),
     "curvature": st.sampled_from((1.0, 0.3, 4.0)),
     "dampening": st.sampled_from((0.0, 0.5, 0.1, 0.9)),
     "damping": st.sampled_from((0.3, 0.01, 1.0)),
@@ -67,6 +71,8 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "power": st.sampled_from((0.75, 1.0, 0.6, 0.0)),
     "precondition_frequency": st.sampled_from((1, 2, 10)),
     "r": st.sampled_from((0.0, 0.5, 1.0)),
+    # Below every side, of one axis, and beyond all of them.
+    "rank": st.sampled_from((2, 1, 4, 128)),
     "rho": st.sampled_from((0.9, 0.95, 0.5)),
     "rms": st.sampled_from((0.2, 1.0)),
     "shampoo_beta": st.sampled_from((0.95, 0.9, 0.5)),
@@ -82,6 +88,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "tolerance_change": st.sampled_from((0.0, 1e-9)),
     "tolerance_grad": st.sampled_from((0.0, 1e-7)),
     "trust_coefficient": st.sampled_from((1e-3, 0.02, 1.0)),
+    "update_gap": st.sampled_from((3, 1, 2, 200)),
     "warmup_steps": st.sampled_from((0, 3, 100)),
     "weight_decay": _decades(-3, 0),
     "weight_lr_power": st.sampled_from((2.0, 1.0, 0.0)),
@@ -112,6 +119,8 @@ def hypers(
         elif field.name in rule.DIALECTS:
             if field.name in dialect:
                 drawn[field.name] = st.just(dialect[field.name])
+        elif field.name == "rank" and field.default == 1:
+            drawn[field.name] = st.just(1)  # APOLLO-Mini's rank is what it is named for
         elif field.name in FIELDS:
             drawn[field.name] = FIELDS[field.name]
         else:
