@@ -87,9 +87,12 @@ def _dialects(rule: Rule) -> Iterator[dict[str, str]]:
 
 def _called_alike(a: Rule, b: Rule) -> bool:
     """Whether both have the same state, and take the same besides the gradient."""
-    states = ([f.name for f in dataclasses.fields(rule.State)] for rule in (a, b))
-    inputs = (set(getattr(rule, "INPUTS", {})) for rule in (a, b))
-    return next(states) == next(states) and next(inputs) == next(inputs)
+
+    def taken(rule: Rule) -> tuple[list[str], set[str]]:
+        state = [f.name for f in dataclasses.fields(rule.State)]
+        return state, set(getattr(rule, "INPUTS", {}))
+
+    return taken(a) == taken(b)
 
 
 def _judged_alike(a: Rule, b: Rule) -> bool:

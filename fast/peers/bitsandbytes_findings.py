@@ -2,32 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+
 from truestep.fast.peers.finding import Finding
 
-_VERSIONS = "0.50.2 (CPU)"
-
-
-def _finding(
-    rule: str,
-    title: str,
-    contradicts: str,
-    reproducer: str,
-    expected: str,
-    actual: str,
-    check_glob: str = "",
-) -> Finding:
-    return Finding(
-        library="bitsandbytes",
-        versions=_VERSIONS,
-        rule=rule,
-        title=title,
-        contradicts=contradicts,
-        reproducer=reproducer,
-        expected=expected,
-        actual=actual,
-        check_glob=check_glob,
-    )
-
+_finding = functools.partial(Finding, "bitsandbytes", "0.50.2 (CPU)")
 
 # Through the public optimizers; the gradient changes sign, so that every option matters.
 _OPTION = """\

@@ -24,4 +24,4 @@ class Finding:
     reproducer: str
     expected: str
     actual: str
-    check_glob: str
+    check_glob: str = ""

@@ -11,31 +11,17 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from truestep.fast.peers import training_row
 from truestep.fast.peers.torch_arrays import from_tensor, to_tensor
+from truestep.fast.peers.training_row import DOUBLING, Outputs, Row
 from truestep.fast.protocol import Capability
 from truestep.reference.training.dynamic_loss_scaling import MOMENTUM, RATE
 
-Outputs = dict[str, Any]
 Call = Callable[[Any, Any, Any, Mapping[str, Any]], Outputs]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One of Keras's pieces: the rule and dialect it computes, and how it is called.
-
-    call(torch, keras, hyper, inputs).
-    """
-
-    rule: str
-    variant: str
-    call: Call
-    dialect: Mapping[str, str] = field(default_factory=dict)
-    fixed: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _variables(torch: Any, keras: Any, values: Sequence[Any]) -> list[Any]:
@@ -145,37 +131,20 @@ ROWS: tuple[Row, ...] = (
         "dynamic_loss_scaling",
         "",
         _scaled_step,
-        fixed={
-            "backoff": 0.5,
-            "growth": 2.0,
-            "hysteresis": 1,
-            "max_scale": float(np.finfo(np.float32).max),
-            "min_scale": 0.0,
-        },
+        fixed=DOUBLING,
     ),
     Row("gradient_accumulation", "generic", _accumulated("generic"), {"form": "mean"}),
     Row("gradient_accumulation", "parallel", _accumulated("parallel"), {"form": "mean"}),
 )
-_CALLS = {(row.rule, row.variant): row.call for row in ROWS}
 
 
 def capabilities() -> tuple[Capability, ...]:
     """Every piece, in float32."""
-    return tuple(
-        Capability(
-            kind="training",
-            rule=row.rule,
-            arithmetic="ieee_float32",
-            dialect=row.dialect,
-            variant=row.variant,
-            fixed=row.fixed,
-        )
-        for row in ROWS
-    )
+    return training_row.capabilities(ROWS, "ieee_float32")
 
 
 def outputs(
     torch: Any, keras: Any, capability: Capability, hyper: Any, inputs: Mapping[str, Any]
 ) -> Outputs:
     """What Keras gives for these inputs."""
-    return _CALLS[capability.rule, capability.variant](torch, keras, hyper, inputs)
+    return training_row.find(ROWS, capability).call(torch, keras, hyper, inputs)

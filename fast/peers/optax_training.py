@@ -7,28 +7,13 @@ subnormal numbers are flushed, and a reduction is charged as one term after anot
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from truestep.fast.peers import training_row
+from truestep.fast.peers.training_row import Outputs, Row
 from truestep.fast.protocol import Capability
-
-Outputs = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One of optax's pieces: the rule and dialect it computes, and how it is called.
-
-    call(jax.numpy, optax, hyper, inputs).
-    """
-
-    rule: str
-    variant: str
-    call: Callable[[Any, Any, Any, Mapping[str, Any]], Outputs]
-    dialect: Mapping[str, str] = field(default_factory=dict)
-    fixed: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _arrays(jnp: Any, inputs: Mapping[str, Any], name: str) -> list[Any]:
@@ -110,26 +95,15 @@ ROWS: tuple[Row, ...] = (
     Row("gradient_accumulation", "mean", _accumulated(True), {"form": "running"}),
     Row("gradient_accumulation", "sum", _accumulated(False), {"form": "sum"}),
 )
-_CALLS = {(row.rule, row.variant): row.call for row in ROWS}
 
 
 def capabilities() -> tuple[Capability, ...]:
     """Every piece, in float32."""
-    return tuple(
-        Capability(
-            kind="training",
-            rule=row.rule,
-            arithmetic="xla_sequential_float32",
-            dialect=row.dialect,
-            variant=row.variant,
-            fixed=row.fixed,
-        )
-        for row in ROWS
-    )
+    return training_row.capabilities(ROWS, "xla_sequential_float32")
 
 
 def outputs(
     jnp: Any, optax: Any, capability: Capability, hyper: Any, inputs: Mapping[str, Any]
 ) -> Outputs:
     """What optax gives for these inputs."""
-    return _CALLS[capability.rule, capability.variant](jnp, optax, hyper, inputs)
+    return training_row.find(ROWS, capability).call(jnp, optax, hyper, inputs)

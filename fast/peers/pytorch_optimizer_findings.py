@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from truestep.fast.peers.finding import Finding
 
 _ADAN_MAXIMIZE = """\
@@ -225,22 +227,7 @@ except RuntimeError as error:
     print(type(error).__name__)
 """
 
-
-def _finding(
-    rule: str, title: str, contradicts: str, reproducer: str, expected: str, actual: str, glob: str
-) -> Finding:
-    return Finding(
-        library="pytorch_optimizer",
-        versions="4.1.0",
-        rule=rule,
-        title=title,
-        contradicts=contradicts,
-        reproducer=reproducer,
-        expected=expected,
-        actual=actual,
-        check_glob=glob,
-    )
-
+_finding = functools.partial(Finding, "pytorch_optimizer", "4.1.0")
 
 # Every check but the laws; those of them that look at more than a counter or zeros.
 _STEPS = ("[!l]*", "l[ao][!w]*")

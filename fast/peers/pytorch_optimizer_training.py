@@ -7,30 +7,14 @@ counts its calls: the reference's good is their number since the last overflow, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
+from truestep.fast.peers import training_row
 from truestep.fast.peers.torch_arrays import from_tensor, to_tensor
+from truestep.fast.peers.training_row import DOUBLING, Outputs, Row
 from truestep.fast.protocol import Capability
 from truestep.reference.training.dynamic_loss_scaling import MOMENTUM, RATE
-
-Outputs = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One of the library's pieces: the rule and dialect it computes, and how it is called.
-
-    call(torch, pytorch_optimizer, hyper, inputs).
-    """
-
-    rule: str
-    call: Callable[[Any, Any, Any, Mapping[str, Any]], Outputs]
-    dialect: Mapping[str, str] = field(default_factory=dict)
-    fixed: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _clipped(torch: Any, library: Any, h: Any, inputs: Mapping[str, Any]) -> Outputs:
@@ -76,41 +60,27 @@ def _scaled_step(torch: Any, library: Any, h: Any, inputs: Mapping[str, Any]) ->
 ROWS: tuple[Row, ...] = (
     Row(
         "adaptive_gradient_clipping",
+        "",
         _clipped,
         {"clips": "above", "units": "rows_and_taps"},
     ),
     Row(
         "dynamic_loss_scaling",
+        "",
         _scaled_step,
         # One factor grows and shrinks.
-        fixed={
-            "backoff": 0.5,
-            "growth": 2.0,
-            "hysteresis": 1,
-            "max_scale": float(np.finfo(np.float32).max),
-            "min_scale": 0.0,
-        },
+        fixed=DOUBLING,
     ),
 )
-_CALLS = {row.rule: row.call for row in ROWS}
 
 
 def capabilities() -> tuple[Capability, ...]:
     """Every piece, in float32."""
-    return tuple(
-        Capability(
-            kind="training",
-            rule=row.rule,
-            arithmetic="sequential_float32",
-            dialect=row.dialect,
-            fixed=row.fixed,
-        )
-        for row in ROWS
-    )
+    return training_row.capabilities(ROWS, "sequential_float32")
 
 
 def outputs(
     torch: Any, library: Any, capability: Capability, hyper: Any, inputs: Mapping[str, Any]
 ) -> Outputs:
     """What the library gives for these inputs."""
-    return _CALLS[capability.rule](torch, library, hyper, inputs)
+    return training_row.find(ROWS, capability).call(torch, library, hyper, inputs)

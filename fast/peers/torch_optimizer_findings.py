@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from truestep.fast.peers.finding import Finding
 
 _ADAFACTOR_AXES = """\
@@ -115,22 +117,7 @@ for eps in (1e-12, 1.0):
     print(eps, optimizer.param_groups[0]["phase"])
 """
 
-
-def _finding(
-    rule: str, title: str, contradicts: str, reproducer: str, expected: str, actual: str, glob: str
-) -> Finding:
-    return Finding(
-        library="torch-optimizer",
-        versions="0.3.0",
-        rule=rule,
-        title=title,
-        contradicts=contradicts,
-        reproducer=reproducer,
-        expected=expected,
-        actual=actual,
-        check_glob=glob,
-    )
-
+_finding = functools.partial(Finding, "torch-optimizer", "0.3.0")
 
 TORCH_OPTIMIZER_FINDINGS: tuple[Finding, ...] = (
     _finding(

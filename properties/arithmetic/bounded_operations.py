@@ -161,12 +161,13 @@ def multiply(a: Bounded, b: Bounded) -> Bounded:
     links = a.links + b.links + 1
     u = 0.0 if _power_of_two(a) or _power_of_two(b) else a.format.u
     mass = None
-    if not (a.host and b.host) and (a.shrinks or b.shrinks):
+    share = a.shrinks or b.shrinks
+    if share and not (a.host and b.host):
         factor, x = (a, b) if a.shrinks else (b, a)
         size = np.abs(x.v) + x.e
         # As x - a x, whose product and constant are rounded, and to which other terms may be added.
-        e = np.maximum(e, np.abs(factor.v) * x.e + 2 * a.format.u * (factor.shrinks or 0) * size)
-        mass, u = (1 + (factor.shrinks or 0)) * size, a.format.u
+        e = np.maximum(e, np.abs(factor.v) * x.e + 2 * a.format.u * share * size)
+        mass, u = (1 + share) * size, a.format.u
     e = e + u * (np.abs(v) + e)
     if not _never_shrinks(a) and not _never_shrinks(b):
         e = e + links * a.arithmetic.eta(a.format) * reach
