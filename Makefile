@@ -73,8 +73,8 @@ peers: $(VENV)/.peers  ## install the third-party libraries, certify each, and r
 	$(MAKE) --no-print-directory report
 
 deep: $(INSTALLED)  ## the contracts' soundness at 100,000 examples each, and the most thorough level
-	$(BIN)/python -m truestep.properties.soundness > $(OUT)-soundness.jsonl
-	$(TRUESTEP) certify truestep.properties.training_soundness:FLOAT32 --level deep --out $(OUT)/deep
+	$(BIN)/python -m truestep.properties.soundness.bounded > $(OUT)-soundness.jsonl
+	$(TRUESTEP) certify truestep.properties.soundness.training:FLOAT32 --level deep --out $(OUT)/deep
 	$(TRUESTEP) certify cpu --level deep --out $(OUT)/deep
 
 gpu:  ## certify the CUDA kernels on this machine's GPU and time them; needs no network
@@ -94,7 +94,7 @@ sanitize: $(INSTALLED)  ## the CPU and CUDA kernels under address, undefined-beh
 	    $$(g++ -print-file-name=libubsan.so) $$(g++ -print-file-name=libstdc++.so)" \
 	    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	    OMP_NUM_THREADS=2 PYTHONMALLOC=malloc $(BIN)/pytest -p no:cacheprovider tests/fast/test_cpu*.py
-	$(BIN)/python -m truestep.fast.cuda_sanitize
+	$(BIN)/python -m truestep.fast.ours.cuda_sanitize
 
 wheel: $(ENVIRONMENT)  ## build the wheel into build/dist
 	rm -rf build/dist

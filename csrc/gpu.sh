@@ -50,7 +50,7 @@ if [ "$status" -ne 0 ]; then
 fi
 step tests "$PYTHON" -m pytest -q -p no:cacheprovider tests/fast/test_cuda_gpu.py
 step certify "$PYTHON" -m truestep.reports.cli certify cuda --out "$OUT/cuda"
-step bench "$PYTHON" -m truestep.fast.cuda_bench
+step bench "$PYTHON" -m truestep.fast.ours.cuda_bench
 cp "$OUT/bench.log" "$OUT/bench.json" 2> /dev/null
 echo "results in $OUT; not run elsewhere than here: test_cuda_gpu.py, certify cuda, cuda_bench"
 exit $status

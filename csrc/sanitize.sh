@@ -4,4 +4,4 @@
 # The compiler's checks for misaligned, null and overrunning accesses, overflow and shifts are part of
 # every build of cuda_on_cpu and need no run of their own.
 set -eu
-exec "${PYTHON:-python3}" -m truestep.fast.cuda_sanitize
+exec "${PYTHON:-python3}" -m truestep.fast.ours.cuda_sanitize

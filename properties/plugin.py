@@ -80,7 +80,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     from truestep.fast.discovery import BrokenBackend, UnknownBackend, load
     from truestep.fast.protocol import BackendUnavailable
-    from truestep.properties.plan import checks_of, matching
+    from truestep.properties.run.plan import checks_of, matching
 
     config = metafunc.config
     spec = config.getoption("--truestep-backend")

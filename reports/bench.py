@@ -11,7 +11,7 @@ from truestep.reports import environment, terminal
 
 def show(rounds: int, as_json: bool) -> int:
     """Measure and print every comparison; a contender that is missing is listed as not run."""
-    from truestep.fast import bench
+    from truestep.fast.ours import bench
 
     found: list[dict[str, Any]] = []
     for row in bench.rows(rounds):

@@ -42,7 +42,7 @@ def program(spec: str, check: Mapping[str, Any]) -> str:
         return ""
     record = json.dumps(worst["case"])
     return (
-        "from truestep.properties.replay import case\n\n"
+        "from truestep.properties.run.replay import case\n\n"
         f"case({spec!r}, {check['id']!r}, {record!r})\n"
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from truestep.properties.results import HISTOGRAM_EDGES
+from truestep.properties.judge.results import HISTOGRAM_EDGES
 from truestep.reports import numbers
 from truestep.reports.certificate import Certificate, as_float
 from truestep.reports.summary import FAILING, SYMBOLS

@@ -83,7 +83,7 @@ def _serve(pipe: Connection, spec: str) -> None:
         except EOFError:
             return
         try:
-            result = importlib.import_module("truestep.properties.runner").replay(spec, check)
+            result = importlib.import_module("truestep.properties.run.pool").replay(spec, check)
             answer: tuple[Any, str] = (plain(result.to_json()), "")
         except Exception as error:
             answer = (None, str(error) or type(error).__name__)

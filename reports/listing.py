@@ -110,7 +110,7 @@ def _described(module: str, name: str) -> list[Entry]:
 
 def _schedules() -> list[Entry]:
     """Every schedule with its noted forms and the conditions of Robbins and Monro they satisfy."""
-    from truestep.properties.robbins_monro_verdicts import REMARKS, noted
+    from truestep.properties.kinds.schedule.robbins_monro import REMARKS, noted
 
     return [
         entry
@@ -126,11 +126,11 @@ def _schedules() -> list[Entry]:
 
 # The tables of laws by the kind of rule that they speak of.
 _LAWS = (
-    ("optimizer", "truestep.properties.laws.laws", "LAWS"),
-    ("quantizer", "truestep.properties.quantizer_checks", "BLOCK_LAWS"),
-    ("quantizer", "truestep.properties.quantizer_checks", "CAST_LAWS"),
-    ("schedule", "truestep.properties.schedule_laws", "LAWS"),
-    ("training", "truestep.properties.laws.training_laws", "LAWS"),
+    ("optimizer", "truestep.properties.kinds.optimizer.laws.laws", "LAWS"),
+    ("quantizer", "truestep.properties.kinds.quantizer.families", "BLOCK_LAWS"),
+    ("quantizer", "truestep.properties.kinds.quantizer.families", "CAST_LAWS"),
+    ("schedule", "truestep.properties.kinds.schedule.laws", "LAWS"),
+    ("training", "truestep.properties.kinds.training.laws.laws", "LAWS"),
 )
 
 
@@ -151,7 +151,7 @@ TOPICS: dict[str, Callable[[], list[Entry]]] = {
     "arithmetics": _arithmetics,
     "backends": _backends,
     "laws": _laws,
-    "theorems": lambda: _described("truestep.properties.theorems", "THEOREMS"),
+    "theorems": lambda: _described("truestep.properties.kinds.theorem.theorems", "THEOREMS"),
     "museum": lambda: _described("truestep.properties.museum", "FAULTS"),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from truestep.properties import robbins_monro_verdicts
+from truestep.properties.kinds.schedule import robbins_monro as robbins_monro_verdicts
 from truestep.reports import numbers, summary
 from truestep.reports.certificate import Certificate
 from truestep.reports.counterexample import text_of

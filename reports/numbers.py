@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from truestep.properties.results import HISTOGRAM_EDGES
+from truestep.properties.judge.results import HISTOGRAM_EDGES
 
 # A check passes up to this utilisation, and its histogram ends there.
 LIMIT = HISTOGRAM_EDGES[-1]

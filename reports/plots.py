@@ -13,7 +13,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from truestep.properties.results import HISTOGRAM_EDGES
+from truestep.properties.judge.results import HISTOGRAM_EDGES
 from truestep.reports import numbers
 
 _BINS = (

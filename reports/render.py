@@ -10,8 +10,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from truestep.properties import robbins_monro_verdicts
-from truestep.properties.results import HISTOGRAM_EDGES
+from truestep.properties.judge.results import HISTOGRAM_EDGES
+from truestep.properties.kinds.schedule import robbins_monro as robbins_monro_verdicts
 from truestep.reports import counterexample, files, listing, numbers, pictures, plots, summary
 from truestep.reports.certificate import Certificate
 from truestep.reports.markdown import markdown

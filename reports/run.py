@@ -163,7 +163,7 @@ def _judge(spec: str, **options: Any) -> Any:
 
 def _runner() -> Any:
     # Late: the runner imports NumPy and the whole suite, which --help need not wait for.
-    return importlib.import_module("truestep.properties.runner")
+    return importlib.import_module("truestep.properties.run.pool")
 
 
 def _refusals() -> tuple[type[Exception], ...]:

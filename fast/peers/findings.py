@@ -5,24 +5,24 @@ Each reproducer is a complete program that prints what `actual` says where the d
 
 from __future__ import annotations
 
-from truestep.fast.peers.bitsandbytes_findings import BITSANDBYTES_FINDINGS
+from truestep.fast.peers.bitsandbytes.findings import BITSANDBYTES_FINDINGS
 from truestep.fast.peers.eight_bit_findings import EIGHT_BIT_FINDINGS
 from truestep.fast.peers.finding import Finding
-from truestep.fast.peers.heavyball_findings import HEAVYBALL_FINDINGS
-from truestep.fast.peers.keras_findings import KERAS_FINDINGS
+from truestep.fast.peers.heavyball.findings import HEAVYBALL_FINDINGS
+from truestep.fast.peers.keras.findings import KERAS_FINDINGS
 from truestep.fast.peers.library_findings import LIBRARY_FINDINGS
-from truestep.fast.peers.lion_pytorch_findings import LION_PYTORCH_FINDINGS
-from truestep.fast.peers.optax_findings import OPTAX_FINDINGS
-from truestep.fast.peers.pytorch_optimizer_findings import PYTORCH_OPTIMIZER_FINDINGS
+from truestep.fast.peers.lion_pytorch.findings import LION_PYTORCH_FINDINGS
+from truestep.fast.peers.optax.findings import OPTAX_FINDINGS
+from truestep.fast.peers.pytorch_optimizer.findings import PYTORCH_OPTIMIZER_FINDINGS
 from truestep.fast.peers.schedule_findings import SCHEDULE_FINDINGS
-from truestep.fast.peers.torch_findings import TORCH_FINDINGS
-from truestep.fast.peers.torch_fused_findings import TORCH_FUSED_FINDINGS
+from truestep.fast.peers.torch.findings import TORCH_FINDINGS
+from truestep.fast.peers.torch.fused_findings import TORCH_FUSED_FINDINGS
+from truestep.fast.peers.torch.more_findings import TORCH_MORE_FINDINGS
 from truestep.fast.peers.torch_library_findings import TORCH_LIBRARY_FINDINGS
-from truestep.fast.peers.torch_more_findings import TORCH_MORE_FINDINGS
 from truestep.fast.peers.torch_optimi_findings import TORCH_OPTIMI_FINDINGS
 from truestep.fast.peers.torch_optimizer_findings import TORCH_OPTIMIZER_FINDINGS
 from truestep.fast.peers.training_findings import TRAINING_FINDINGS
-from truestep.fast.peers.transformers_findings import TRANSFORMERS_FINDINGS
+from truestep.fast.peers.transformers.findings import TRANSFORMERS_FINDINGS
 
 __all__ = ["FINDINGS", "Finding"]
 

@@ -13,7 +13,7 @@ from truestep.fast.peers.torch_library_rows import (
     PRODIGYOPT_ROWS,
     TORCH_OPTIMIZER_ROWS,
 )
-from truestep.fast.peers.torch_optimi_rows import ROWS as TORCH_OPTIMI_ROWS
+from truestep.fast.peers.torch_optimi.rows import ROWS as TORCH_OPTIMI_ROWS
 
 
 class AdamMini(TorchLibrary):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from truestep.fast.peers.pytorch_optimizer_matrices import enter_shampoo, leave_shampoo
+from truestep.fast.peers.pytorch_optimizer.matrices import enter_shampoo, leave_shampoo
 from truestep.fast.peers.torch_arrays import from_tensor, to_tensor
 from truestep.fast.peers.torch_library_row import Bridge, Named
 from truestep.fast.protocol import Array, Slot

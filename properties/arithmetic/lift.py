@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from truestep.properties.arithmetic.bounded import Bounded, Counter
+from truestep.properties.arithmetic.bounded.bounded import Bounded, Counter
 from truestep.properties.arithmetic.profiles import Arithmetic
-from truestep.properties.arithmetic.sampled import Replicates, Sampled
+from truestep.properties.arithmetic.sampled.sampled import Replicates, Sampled
 
 Record = TypeVar("Record")
 

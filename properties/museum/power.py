@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from truestep.properties.judge.results import CheckResult
 from truestep.properties.museum import FAULTS
 from truestep.properties.museum.fault import MuseumBackend
 from truestep.properties.museum.kernels import KERNELS
-from truestep.properties.plan import Check, checks_of, run_check
-from truestep.properties.results import CheckResult
+from truestep.properties.run.plan import Check, checks_of, run_check
 
 
 @dataclass(frozen=True, slots=True)

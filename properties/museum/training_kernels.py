@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from truestep.fast.protocol import Capability
-from truestep.properties.training import lifted
+from truestep.properties.kinds.training.step import lifted
 from truestep.reference.training import TRAINING as PIECES
 
 Outputs = dict[str, Any]

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from truestep.properties.plan import run_check
-from truestep.properties.records import named
+from truestep.properties.judge.records import named
+from truestep.properties.run.plan import run_check
 
 
 def test_conforms(

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truestep.fast import _core, cpu_plans
+from truestep.fast import _core
+from truestep.fast.ours import cpu_plans
 from truestep.reference.quantizers import bfloat16, dynamic_8bit
 
 SETS = _core.instruction_sets()

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from truestep.fast import cuda_adapter
+from truestep.fast.ours import cuda_adapter
 from truestep.fast.protocol import Array, Capability, Group, Slot, numpy_dtype
 from truestep.reference.optimizers import adamw, adamw_8bit
 from truestep.reference.quantizers import QUANTIZERS

@@ -13,14 +13,14 @@ pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
 import bitsandbytes
 import torch
 
-from truestep.fast.peers import bitsandbytes_rows
-from truestep.fast.peers.bitsandbytes_peer import Backend
-from truestep.fast.peers.bitsandbytes_rows import ROWS
+from truestep.fast.peers.bitsandbytes import rows as bitsandbytes_rows
+from truestep.fast.peers.bitsandbytes.backend import Backend
+from truestep.fast.peers.bitsandbytes.rows import ROWS
 from truestep.fast.protocol import Capability, Group, Slot
 from truestep.properties.arithmetic.profiles import PROFILES
-from truestep.properties.cases.optimizer import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.cases.tensors import TensorSpec
-from truestep.properties.stepping import Judged, lockstep
+from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
+from truestep.properties.kinds.optimizer.step import Judged, lockstep
 from truestep.reference.optimizers import OPTIMIZERS
 
 BACKEND = Backend()

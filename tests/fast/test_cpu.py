@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from truestep.fast import _core, cpu_plans
-from truestep.fast.cpu import AdamW, AdamW8bit
+from truestep.fast import _core
+from truestep.fast.ours import cpu_plans
+from truestep.fast.ours.cpu import AdamW, AdamW8bit
 from truestep.reference.optimizers import adamw
 from truestep.reference.quantizers import dynamic_8bit
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truestep.fast.cpu import AdamW, Backend
+from truestep.fast.ours.cpu import AdamW, Backend
 from truestep.fast.protocol import Capability, Group, Slot
 from truestep.reference.optimizers import adamw, adamw_8bit
 
@@ -98,7 +98,7 @@ def test_8bit_groups_may_differ_in_block_size_and_map() -> None:
 FORKED = """
 import os
 import numpy as np
-from truestep.fast.cpu import AdamW
+from truestep.fast.ours.cpu import AdamW
 from truestep.reference.optimizers import adamw
 p, g, m, v = ([np.ones(200_000, np.float32)] for _ in range(4))
 plan = AdamW(p, g, m, v)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truestep.fast import _core, cpu_plans
-from truestep.fast.cpu import AdamW, AdamW8bit, Backend
+from truestep.fast import _core
+from truestep.fast.ours import cpu_plans
+from truestep.fast.ours.cpu import AdamW, AdamW8bit, Backend
 from truestep.fast.protocol import Group, Slot
 from truestep.reference.optimizers import adamw, adamw_8bit
 from truestep.reference.quantizers import dynamic_8bit

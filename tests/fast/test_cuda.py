@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from truestep.fast import cuda, cuda_bench, cuda_on_cpu
+from truestep.fast.ours import cuda, cuda_bench, cuda_on_cpu
 from truestep.fast.protocol import BackendUnavailable
 from truestep.reference.optimizers import adamw, adamw_8bit
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from truestep.fast import cuda, cuda_on_cpu
+from truestep.fast.ours import cuda, cuda_on_cpu
 from truestep.fast.protocol import BackendUnavailable
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -28,7 +28,7 @@ def gpu() -> cuda.Backend:
 def host():
     """The CPU kernels, or the CUDA kernels on the host, whichever is there."""
     try:
-        from truestep.fast.cpu import Backend
+        from truestep.fast.ours.cpu import Backend
 
         return Backend()
     except BackendUnavailable:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from truestep.fast import nvrtc
-from truestep.fast.cuda_build import CompilationError, sources
-from truestep.fast.cuda_on_cpu import ORDERS, Backend, KernelFault, Library, Schedule, build
+from truestep.fast.ours import nvrtc
+from truestep.fast.ours.cuda_build import CompilationError, sources
+from truestep.fast.ours.cuda_on_cpu import ORDERS, Backend, KernelFault, Library, Schedule, build
 from truestep.fast.protocol import BackendUnavailable
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -33,7 +33,7 @@ def library() -> Library:
 def cpu():
     """The CPU kernels; skips where they are not built."""
     try:
-        from truestep.fast.cpu import Backend as CpuBackend
+        from truestep.fast.ours.cpu import Backend as CpuBackend
     except BackendUnavailable as unavailable:
         pytest.skip(str(unavailable))
     return CpuBackend()

@@ -13,8 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from truestep.fast import cuda_build
-from truestep.fast.cuda_on_cpu import ORDERS, KernelFault, Library, Schedule, build, drawn_schedule
+from truestep.fast.ours import cuda_build
+from truestep.fast.ours.cuda_on_cpu import (
+    ORDERS,
+    KernelFault,
+    Library,
+    Schedule,
+    build,
+    drawn_schedule,
+)
 from truestep.fast.protocol import Array, BackendUnavailable
 
 KERNELS = Path(__file__).resolve().parents[1] / "csrc_cuda"

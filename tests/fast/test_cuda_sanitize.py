@@ -9,9 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from truestep.fast import cuda_adapter, cuda_build, cuda_plan
-from truestep.fast.cuda_on_cpu import Schedule
-from truestep.fast.cuda_sanitize import SANITIZERS, Recorder, Report, sanitize, use_every_kernel
+from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan
+from truestep.fast.ours.cuda_on_cpu import Schedule
+from truestep.fast.ours.cuda_sanitize import (
+    SANITIZERS,
+    Recorder,
+    Report,
+    sanitize,
+    use_every_kernel,
+)
 from truestep.fast.protocol import Array, BackendUnavailable
 from truestep.reference.quantizers import dynamic_8bit
 
@@ -117,7 +123,7 @@ def test_an_overrun_of_a_buffer_is_reported():
 
 def use_unwatched(use: Callable[[Recorder], None]) -> Callable[[Recorder], None]:
     """The same use, whose fault the guards report while it is being recorded."""
-    from truestep.fast.cuda_on_cpu import KernelFault
+    from truestep.fast.ours.cuda_on_cpu import KernelFault
 
     def recorded(device: Recorder) -> None:
         with pytest.raises(KernelFault, match="wrote to byte 20 of a buffer of 20"):

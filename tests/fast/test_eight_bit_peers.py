@@ -9,10 +9,10 @@ import pytest
 
 from truestep.fast import discovery
 from truestep.fast.protocol import BackendUnavailable, Group, Slot
-from truestep.properties.cases.optimizer import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.cases.tensors import TensorSpec
-from truestep.properties.quantizer_checks import Subject, judged
-from truestep.properties.stepping import lockstep
+from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
+from truestep.properties.kinds.optimizer.step import lockstep
+from truestep.properties.kinds.quantizer.families import Subject, judged
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.quantizers import QUANTIZERS
 

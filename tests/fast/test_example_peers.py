@@ -9,7 +9,7 @@ import pytest
 
 from truestep.fast import discovery
 from truestep.fast.protocol import BackendUnavailable, Capability, Group, Slot
-from truestep.properties.optimizer_checks import run
+from truestep.properties.kinds.optimizer.families import run
 from truestep.reference.optimizers import OPTIMIZERS
 
 RULES = ("lms", "perceptron")

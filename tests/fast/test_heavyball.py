@@ -10,11 +10,11 @@ import pytest
 pytest.importorskip("heavyball", reason="HeavyBall is not installed")
 
 from truestep.fast import discovery
-from truestep.fast.peers.heavyball_peer import Backend
+from truestep.fast.peers.heavyball.backend import Backend
 from truestep.fast.protocol import Capability, Group, Slot
-from truestep.properties.cases.optimizer import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.cases.tensors import TensorSpec
-from truestep.properties.stepping import lockstep
+from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
+from truestep.properties.kinds.optimizer.step import lockstep
 from truestep.reference.optimizers import OPTIMIZERS, adamw
 
 BACKEND = Backend()

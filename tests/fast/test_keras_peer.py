@@ -12,9 +12,9 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed")
 
 from truestep.fast import discovery
-from truestep.fast.peers.keras_rows import ROWS
+from truestep.fast.peers.keras.rows import ROWS
 from truestep.fast.protocol import BackendUnavailable, Capability, Group, Slot
-from truestep.properties.optimizer_checks import run
+from truestep.properties.kinds.optimizer.families import run
 from truestep.reference.optimizers import OPTIMIZERS
 
 

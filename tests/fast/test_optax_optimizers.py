@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from truestep.fast.protocol import Capability, Group, Slot
-from truestep.properties.plan import checks_of, run_check
+from truestep.properties.run.plan import checks_of, run_check
 from truestep.reference.optimizers import OPTIMIZERS
 
 pytest.importorskip("optax")
 
-from truestep.fast.peers.optax_contrib_rows import CONTRIB_ROWS
-from truestep.fast.peers.optax_findings import OPTAX_FINDINGS
-from truestep.fast.peers.optax_optimizers import EVERY_ROW, REACH, capabilities
-from truestep.fast.peers.optax_peer import Backend
-from truestep.fast.peers.optax_rows import ROWS
+from truestep.fast.peers.optax.backend import Backend
+from truestep.fast.peers.optax.contrib_rows import CONTRIB_ROWS
+from truestep.fast.peers.optax.findings import OPTAX_FINDINGS
+from truestep.fast.peers.optax.optimizers import EVERY_ROW, REACH, capabilities
+from truestep.fast.peers.optax.rows import ROWS
 
 BACKEND = Backend()
 CAPABILITIES = [c for c in BACKEND.capabilities() if c.kind == "optimizer"]

@@ -12,17 +12,18 @@ import pytest
 pytest.importorskip("pytorch_optimizer", reason="pytorch-optimizer is not installed")
 
 from truestep.fast import discovery
-from truestep.fast.peers.pytorch_optimizer_findings import PYTORCH_OPTIMIZER_FINDINGS
-from truestep.fast.peers.pytorch_optimizer_peer import Backend
-from truestep.fast.peers.pytorch_optimizer_rows import ROWS
-from truestep.fast.peers.pytorch_optimizer_states import BRIDGES
+from truestep.fast.peers.pytorch_optimizer.backend import Backend
+from truestep.fast.peers.pytorch_optimizer.findings import PYTORCH_OPTIMIZER_FINDINGS
+from truestep.fast.peers.pytorch_optimizer.rows import ROWS
+from truestep.fast.peers.pytorch_optimizer.states import BRIDGES
 from truestep.fast.protocol import Capability, Group, Slot
-from truestep.properties import exploration, training_checks
-from truestep.properties.cases.optimizer import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.cases.tensors import TensorSpec
-from truestep.properties.plan import Check, run_check
-from truestep.properties.results import check_id
-from truestep.properties.stepping import BackendRaised, lockstep
+from truestep.properties.judge.results import check_id
+from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
+from truestep.properties.kinds.optimizer.step import BackendRaised, lockstep
+from truestep.properties.kinds.training import families as training_checks
+from truestep.properties.run.plan import Check, run_check
+from truestep.properties.search import exploration
 from truestep.reference.optimizers import OPTIMIZERS
 
 BACKEND = Backend()

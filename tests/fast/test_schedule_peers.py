@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from truestep.fast.peers import torch_schedules
 from truestep.fast.peers.schedule_findings import SCHEDULE_FINDINGS
+from truestep.fast.peers.torch import schedules as torch_schedules
 from truestep.fast.protocol import BackendUnavailable, Capability
-from truestep.properties.plan import checks_of, matching, run_check
+from truestep.properties.run.plan import checks_of, matching, run_check
 from truestep.reference.schedules import SCHEDULES
 
 
@@ -18,7 +18,7 @@ from truestep.reference.schedules import SCHEDULES
 def torch_backend() -> Any:
     """The backend "torch"."""
     pytest.importorskip("torch")
-    from truestep.fast.peers.torch_optim import Backend
+    from truestep.fast.peers.torch.backend import Backend
 
     return Backend()
 
@@ -27,7 +27,7 @@ def torch_backend() -> Any:
 def optax_backend() -> Any:
     """The backend "optax"."""
     pytest.importorskip("optax")
-    from truestep.fast.peers.optax_peer import Backend
+    from truestep.fast.peers.optax.backend import Backend
 
     return Backend()
 

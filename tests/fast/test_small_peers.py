@@ -15,9 +15,9 @@ from scipy import stats
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from truestep.fast import discovery
-from truestep.fast.peers import torch_more
+from truestep.fast.peers.torch import more as torch_more
 from truestep.fast.protocol import BackendUnavailable, Capability, Group, Slot, numpy_dtype
-from truestep.properties.optimizer_checks import run
+from truestep.properties.kinds.optimizer.families import run
 from truestep.reference.optimizers import OPTIMIZERS
 
 LIBRARIES = ("apollo_torch", "galore_torch", "lion_pytorch", "schedulefree", "transformers")

@@ -14,7 +14,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from truestep.fast import discovery
-from truestep.fast.peers.lomo_optim_peer import ROWS as LOMO_ROWS
+from truestep.fast.peers.lomo_optim.backend import ROWS as LOMO_ROWS
 from truestep.fast.peers.torch_library_peers import (
     AdamMini,
     AdanPytorch,
@@ -24,9 +24,9 @@ from truestep.fast.peers.torch_library_peers import (
     TorchOptimizer,
 )
 from truestep.fast.protocol import BackendUnavailable, Capability, Group, Slot, numpy_dtype
-from truestep.properties.cases.optimizer import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.cases.tensors import TensorSpec
-from truestep.properties.stepping import BackendRaised, lockstep
+from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
+from truestep.properties.kinds.optimizer.step import BackendRaised, lockstep
 from truestep.reference.optimizers import OPTIMIZERS
 
 # By library: rule and variant of every row on each of its paths.

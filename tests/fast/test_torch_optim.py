@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from truestep.fast import discovery
+from truestep.fast.peers.torch.backend import Backend
 from truestep.fast.peers.torch_arrays import from_tensor, to_tensor
-from truestep.fast.peers.torch_optim import Backend
 from truestep.fast.protocol import Capability, Group, Slot, numpy_dtype
-from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.bounded.bounded import Bounded
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.cases.hypers import held
-from truestep.properties.contracts import judge
-from truestep.properties.stepping import ORACLE, evaluate
+from truestep.properties.judge.contracts import judge
+from truestep.properties.kinds.optimizer.step import ORACLE, evaluate
 from truestep.reference.optimizers import OPTIMIZERS
 
 BACKEND = Backend()

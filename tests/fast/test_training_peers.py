@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 
 from truestep.fast import discovery
-from truestep.fast.peers import keras_training, optax_training, torch_training
+from truestep.fast.peers.keras import training as keras_training
+from truestep.fast.peers.optax import training as optax_training
+from truestep.fast.peers.torch import training as torch_training
 from truestep.fast.peers.training_findings import TRAINING_FINDINGS
 from truestep.fast.protocol import BackendUnavailable, Capability
-from truestep.properties import exploration, optimizer_checks, training_checks
-from truestep.properties.plan import Check, run_check
-from truestep.properties.results import check_id
+from truestep.properties.judge.results import check_id
+from truestep.properties.kinds.optimizer import families as optimizer_checks
+from truestep.properties.kinds.training import families as training_checks
+from truestep.properties.run.plan import Check, run_check
+from truestep.properties.search import exploration
 from truestep.reference.training import TRAINING
 
 
@@ -57,7 +61,7 @@ def unexplained(found: dict[str, str]) -> list[str]:
 def test_torch_passes_but_for_the_findings() -> None:
     """Clipping and sums pass everywhere; fused SGD keeps unwritten memory when first skipped."""
     torch = pytest.importorskip("torch")
-    from truestep.fast.peers.torch_optim import Backend
+    from truestep.fast.peers.torch.backend import Backend
 
     before = torch.get_num_threads()
     found = verdicts(Backend())
@@ -72,7 +76,7 @@ def test_torch_passes_but_for_the_findings() -> None:
 def test_optax_passes_but_for_the_findings() -> None:
     """Clipping passes everywhere; MultiSteps and apply_every do not recover from nan."""
     pytest.importorskip("optax")
-    from truestep.fast.peers.optax_peer import Backend
+    from truestep.fast.peers.optax.backend import Backend
 
     found = verdicts(Backend())
     assert unexplained(found) == []

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from truestep.properties import exploration, minimizer_checks, optimizer_checks
+from truestep.properties.kinds.minimizer import families as minimizer_checks
+from truestep.properties.kinds.optimizer import families as optimizer_checks
 from truestep.properties.museum import FAULTS
 from truestep.properties.museum.cast_faults import CastBackend, CastFault
 from truestep.properties.museum.fault import MuseumBackend
@@ -15,8 +16,9 @@ from truestep.properties.museum.quantizer_faults import (
 )
 from truestep.properties.museum.schedule_faults import ScheduleFault
 from truestep.properties.museum.training_kernels import TrainingBackend, TrainingFault
-from truestep.properties.plan import checks_of, run_check
-from truestep.properties.runner import certify
+from truestep.properties.run.plan import checks_of, run_check
+from truestep.properties.run.pool import certify
+from truestep.properties.search import exploration
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS
 from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.schedules import SCHEDULES

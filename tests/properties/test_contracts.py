@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import truestep.properties
-from truestep.properties import contracts
-from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.bounded.bounded import Bounded
 from truestep.properties.arithmetic.profiles import PROFILES
-from truestep.properties.contracts import SLACK, judge
-from truestep.properties.results import HISTOGRAM_EDGES
+from truestep.properties.judge import contracts
+from truestep.properties.judge.contracts import SLACK, judge
+from truestep.properties.judge.results import HISTOGRAM_EDGES
 
 FLOAT32 = PROFILES["ieee_float32"]
 NAN, INF = math.nan, math.inf

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from truestep.properties import exploration
-from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.bounded.bounded import Bounded
 from truestep.properties.arithmetic.profiles import PROFILES
-from truestep.properties.contracts import judge
-from truestep.properties.exploration import Tally, explore, run_all
-from truestep.properties.stepping import BackendFault, BackendRaised, Judged
+from truestep.properties.judge.contracts import judge
+from truestep.properties.kinds.optimizer.step import BackendFault, BackendRaised, Judged
+from truestep.properties.search import exploration
+from truestep.properties.search.exploration import Tally, explore, run_all
 
 FLOAT32 = PROFILES["ieee_float32"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truestep.properties.laws.definitions import RULES, handed, inputs_of
+from truestep.properties.kinds.optimizer.laws.definitions import RULES, handed, inputs_of
 from truestep.reference.quantizers import dynamic_8bit
 
 STEPS = 4

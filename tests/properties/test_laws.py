@@ -11,10 +11,10 @@ import pytest
 
 from truestep.fast.protocol import Capability
 from truestep.properties.arithmetic.decision import Undecided
-from truestep.properties.cases.optimizer import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.cases.tensors import TensorSpec
-from truestep.properties.contracts import SLACK
-from truestep.properties.laws.checks import (
+from truestep.properties.judge.contracts import SLACK
+from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
+from truestep.properties.kinds.optimizer.laws.checks import (
     PREFIX,
     counterexample,
     judgements,
@@ -22,12 +22,12 @@ from truestep.properties.laws.checks import (
     shapes,
     trial_of,
 )
-from truestep.properties.laws.claims import Bench
-from truestep.properties.laws.definitions import RULES, Backend
-from truestep.properties.laws.laws import COMMON, DEGREES, LAWS, SPECIAL
-from truestep.properties.laws.needs import NEEDS
-from truestep.properties.laws.table import TABLE, Fails, Holds, Void, entries
-from truestep.properties.stepping import Judged
+from truestep.properties.kinds.optimizer.laws.claims import Bench
+from truestep.properties.kinds.optimizer.laws.definitions import RULES, Backend
+from truestep.properties.kinds.optimizer.laws.laws import COMMON, DEGREES, LAWS, SPECIAL
+from truestep.properties.kinds.optimizer.laws.needs import NEEDS
+from truestep.properties.kinds.optimizer.laws.table import TABLE, Fails, Holds, Void, entries
+from truestep.properties.kinds.optimizer.step import Judged
 from truestep.reference.optimizers import FROM_FUNCTION
 
 DEFINITIONS = Backend()

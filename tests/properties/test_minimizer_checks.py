@@ -11,15 +11,17 @@ import pytest
 
 from truestep.fast import discovery
 from truestep.fast.protocol import Capability, Stepped
-from truestep.properties import exploration, minimizer_checks, replay
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.lift import state_of
 from truestep.properties.arithmetic.profiles import PROFILES
-from truestep.properties.arithmetic.sampled import Replicates
-from truestep.properties.cases.minimizer import KINDS, MinimizerCase, ProblemSpec, function_of
+from truestep.properties.arithmetic.sampled.sampled import Replicates
 from truestep.properties.cases.tensors import TensorSpec
-from truestep.properties.minimizing import initial, lockstep, taken
-from truestep.properties.plan import checks_of, run_check
+from truestep.properties.kinds.minimizer import families as minimizer_checks
+from truestep.properties.kinds.minimizer.cases import KINDS, MinimizerCase, ProblemSpec, function_of
+from truestep.properties.kinds.minimizer.step import initial, lockstep, taken
+from truestep.properties.run import replay
+from truestep.properties.run.plan import checks_of, run_check
+from truestep.properties.search import exploration
 from truestep.reference import line_search
 from truestep.reference.optimizers import FROM_FUNCTION, lbfgs, sr1_cubic
 

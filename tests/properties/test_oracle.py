@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from truestep.fast.protocol import Slot
-from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.bounded.bounded import Bounded
 from truestep.properties.arithmetic.exact import DIGITS, Exact
 from truestep.properties.arithmetic.lift import converted, state_of
 from truestep.properties.arithmetic.profiles import PROFILES
-from truestep.properties.soundness import RULES, choices, drawn_hyper, drawn_slot
-from truestep.properties.stepping import evaluate
+from truestep.properties.kinds.optimizer.step import evaluate
+from truestep.properties.soundness.bounded import RULES, choices, drawn_hyper, drawn_slot
 from truestep.reference.optimizers import OPTIMIZERS, Rule
 
 ORACLE = PROFILES["oracle"]

@@ -6,11 +6,13 @@ import re
 import pytest
 
 from truestep.fast.discovery import load
-from truestep.properties import exploration, replay, runner
-from truestep.properties.cases.optimizer import OptimizerCase
-from truestep.properties.plan import checks_of, run_check
-from truestep.properties.records import named
-from truestep.properties.results import CheckResult
+from truestep.properties.judge.records import named
+from truestep.properties.judge.results import CheckResult
+from truestep.properties.kinds.optimizer.cases import OptimizerCase
+from truestep.properties.run import pool as runner
+from truestep.properties.run import replay
+from truestep.properties.run.plan import checks_of, run_check
+from truestep.properties.search import exploration
 
 BACKEND = "truestep.properties.museum.backends:adamw_eps_inside_root"
 CHECK = "optimizer/adamw/float32/update_alone"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from truestep.properties.robbins_monro_verdicts import NOTED, REMARKS, noted, table
-from truestep.properties.theorems.certificates import problems
+from truestep.properties.kinds.schedule.robbins_monro import NOTED, REMARKS, noted, table
+from truestep.properties.kinds.theorem.theorems.certificates import problems
 from truestep.reference.schedules import SCHEDULES
 
 VERDICTS = {

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from truestep.fast.discovery import BrokenBackend, UnknownBackend, load
-from truestep.properties import runner
-from truestep.properties.plan import checks_of, run_check
-from truestep.properties.results import CheckResult
-from truestep.properties.runner import certify
+from truestep.properties.judge.results import CheckResult
+from truestep.properties.run import pool as runner
+from truestep.properties.run.plan import checks_of, run_check
+from truestep.properties.run.pool import certify
 
 FILE = Path(__file__).with_name("misbehaving.py")
 # Longer than a case of small tensors takes on a machine that does much else, short for a test.

@@ -16,19 +16,20 @@ from hypothesis import strategies as st
 
 from truestep.fast import discovery
 from truestep.fast.protocol import BackendUnavailable, Capability
-from truestep.properties import schedule_checks, scheduling
 from truestep.properties.arithmetic.decision import Undecided, every_branch
 from truestep.properties.arithmetic.exact import DIGITS, Exact
 from truestep.properties.arithmetic.lift import converted
 from truestep.properties.arithmetic.profiles import ORACLE, PROFILES
 from truestep.properties.arithmetic.whole import Whole
-from truestep.properties.cases import schedule as cases
+from truestep.properties.judge.results import CheckResult
+from truestep.properties.kinds.schedule import cases
+from truestep.properties.kinds.schedule import families as schedule_checks
+from truestep.properties.kinds.schedule import step as scheduling
+from truestep.properties.kinds.schedule.laws import LAWS
+from truestep.properties.kinds.schedule.shapes import SHAPES
 from truestep.properties.museum.schedule_faults import SCHEDULE
-from truestep.properties.plan import checks_of, replay_check, run_check
-from truestep.properties.reference_backend import Backend as Reference
-from truestep.properties.results import CheckResult
-from truestep.properties.schedule_laws import LAWS
-from truestep.properties.schedule_shapes import SHAPES
+from truestep.properties.run.plan import checks_of, replay_check, run_check
+from truestep.properties.run.reference_backend import Backend as Reference
 from truestep.reference.schedules import SCHEDULES
 
 Value = Callable[[Any, int], float]

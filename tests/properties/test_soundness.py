@@ -9,14 +9,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from truestep.properties import sampled_soundness
-from truestep.properties import soundness as searching
-from truestep.properties.arithmetic import bounded_operations
-from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.bounded import operations as bounded_operations
+from truestep.properties.arithmetic.bounded.bounded import Bounded
 from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.arithmetic.simulated import World
-from truestep.properties.contracts import SLACK, judge
-from truestep.properties.soundness import (
+from truestep.properties.judge.contracts import SLACK, judge
+from truestep.properties.kinds.optimizer.step import ORACLE, evaluate
+from truestep.properties.soundness import bounded as searching
+from truestep.properties.soundness import sampled as sampled_soundness
+from truestep.properties.soundness.bounded import (
     ELSEWHERE,
     FIELDS,
     RULES,
@@ -26,7 +27,6 @@ from truestep.properties.soundness import (
     simulated,
     soundness,
 )
-from truestep.properties.stepping import ORACLE, evaluate
 from truestep.reference.optimizers import OPTIMIZERS
 
 ARITHMETICS = ("bfloat16", "cuda_fast_math", "float16", "float32_hyper", "ieee_float32")
@@ -119,8 +119,8 @@ def test_an_impossible_dialect_is_not_skipped_silently() -> None:
 
 
 def test_the_command_prints_one_json_line_per_combination() -> None:
-    """python -m truestep.properties.soundness: JSON on standard output, progress on the other."""
-    command = [sys.executable, "-m", "truestep.properties.soundness", "--rule", "sgd"]
+    """The command: JSON on standard output, progress on the other."""
+    command = [sys.executable, "-m", "truestep.properties.soundness.bounded", "--rule", "sgd"]
     done = subprocess.run(
         [*command, "--format", "bfloat16", "--examples", "12"], capture_output=True, text=True
     )

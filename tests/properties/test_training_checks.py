@@ -10,16 +10,18 @@ import numpy as np
 import pytest
 
 from truestep.fast.protocol import Capability
-from truestep.properties import exploration, replay, training_checks
-from truestep.properties.cases.training import FIELDS, NUMBERS, Ranges, TrainingCase, cases
-from truestep.properties.contracts import SLACK
-from truestep.properties.exploration import explore
+from truestep.properties.judge.contracts import SLACK
+from truestep.properties.judge.records import named
+from truestep.properties.judge.results import check_id
+from truestep.properties.kinds.training import families as training_checks
+from truestep.properties.kinds.training.cases import FIELDS, NUMBERS, Ranges, TrainingCase, cases
+from truestep.properties.kinds.training.step import lockstep
 from truestep.properties.museum.training_kernels import TrainingBackend, correct
-from truestep.properties.plan import KINDS, Check, checks_of, run_check
-from truestep.properties.records import named
-from truestep.properties.reference_backend import Backend
-from truestep.properties.results import check_id
-from truestep.properties.training import lockstep
+from truestep.properties.run import replay
+from truestep.properties.run.plan import KINDS, Check, checks_of, run_check
+from truestep.properties.run.reference_backend import Backend
+from truestep.properties.search import exploration
+from truestep.properties.search.exploration import explore
 from truestep.reference.training import TRAINING
 
 ALL = pytest.mark.parametrize("rule", sorted(TRAINING))

@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 
 from truestep.fast.protocol import Capability
-from truestep.properties import training
-from truestep.properties.arithmetic import bounded_operations
-from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.bounded import operations as bounded_operations
+from truestep.properties.arithmetic.bounded.bounded import Bounded
 from truestep.properties.arithmetic.exact import DIGITS, Exact
 from truestep.properties.arithmetic.lift import converted
 from truestep.properties.arithmetic.profiles import ORACLE
 from truestep.properties.arithmetic.whole import Whole
-from truestep.properties.cases.training import Ranges, TrainingCase, cases
-from truestep.properties.dialects import departures
-from truestep.properties.exploration import explore
-from truestep.properties.plan import checks_of, run_check
-from truestep.properties.training_soundness import SimulatedBackend
+from truestep.properties.kinds.training import step as training
+from truestep.properties.kinds.training.cases import Ranges, TrainingCase, cases
+from truestep.properties.run.plan import checks_of, run_check
+from truestep.properties.search.exploration import explore
+from truestep.properties.search.identification import departures
+from truestep.properties.soundness.training import SimulatedBackend
 from truestep.reference.training import TRAINING
 
 ARITHMETICS = ("bfloat16", "cuda_fast_math", "float16", "float32_hyper", "ieee_float32")

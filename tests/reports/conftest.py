@@ -37,7 +37,7 @@ def fakes() -> Any:
 def runner(monkeypatch: pytest.MonkeyPatch, fakes: Any) -> Any:
     """The fake runner, installed."""
     fake = fakes.FakeRunner()
-    monkeypatch.setitem(sys.modules, "truestep.properties.runner", fake)
+    monkeypatch.setitem(sys.modules, "truestep.properties.run.pool", fake)
     monkeypatch.setattr("truestep.reports.run.Replayer", fake.replayer)
     # Findings about real libraries must not decide tests of the mechanism.
     monkeypatch.setattr("truestep.reports.findings._table", lambda: ())

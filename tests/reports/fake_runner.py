@@ -1,4 +1,4 @@
-"""A stand-in for truestep.properties.runner: invented results of every verdict, no arithmetic."""
+"""A stand-in for truestep.properties.run.pool: invented results of every verdict, no arithmetic."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
-from truestep.properties.results import HISTOGRAM_EDGES, CheckResult
+from truestep.properties.judge.results import HISTOGRAM_EDGES, CheckResult
 
 LEVELS = ("smoke", "standard", "deep")
 

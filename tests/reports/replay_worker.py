@@ -38,5 +38,5 @@ def replay(backend: str, check: Any) -> Outcome:
 def serve(pipe: Any, spec: str) -> None:
     """The process's life, with the runner above."""
     runner: Any = types.SimpleNamespace(replay=replay)
-    sys.modules["truestep.properties.runner"] = runner
+    sys.modules["truestep.properties.run.pool"] = runner
     _serve(pipe, spec)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from truestep.properties.results import CheckResult
+from truestep.properties.judge.results import CheckResult
 from truestep.reports import certificate
 from truestep.reports.certificate import BadCertificate
 

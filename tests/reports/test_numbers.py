@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from truestep.properties.contracts import SLACK
+from truestep.properties.judge.contracts import SLACK
 from truestep.reports import numbers, plots
 
 

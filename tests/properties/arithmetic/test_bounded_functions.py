@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truestep.properties.arithmetic.bounded import Bounded
-from truestep.properties.arithmetic.bounded_functions import FUNCTIONS
+from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded.functions import FUNCTIONS
 from truestep.properties.arithmetic.profiles import PROFILES, Arithmetic
 from truestep.properties.arithmetic.simulated import Simulated, World
-from truestep.properties.contracts import judge
+from truestep.properties.judge.contracts import judge
 
 ORACLE = PROFILES["oracle"]
 SUMMATIONS = ("pairwise", "sequential", "float64", "tensor_core")

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truestep.properties.arithmetic.bounded import Bounded
-from truestep.properties.arithmetic.bounded_operations import OPERATIONS
+from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded.operations import OPERATIONS
 from truestep.properties.arithmetic.decision import Decision
 from truestep.properties.arithmetic.profiles import PROFILES, Arithmetic
-from truestep.properties.contracts import judge
+from truestep.properties.judge.contracts import judge
 
 ORACLE = PROFILES["oracle"]
 ARITHMETICS = ("bfloat16", "cuda_fast_math", "float16", "ieee_float32")

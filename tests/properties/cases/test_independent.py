@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pytest
 
-from truestep.properties.cases.independent import COUNTS, _case
-from truestep.properties.cases.optimizer import OptimizerCase
 from truestep.properties.cases.tensors import KINDS, LAYOUTS, SHAPES
+from truestep.properties.kinds.optimizer.cases import OptimizerCase
+from truestep.properties.kinds.optimizer.independent import COUNTS, _case
 from truestep.reference.optimizers import OPTIMIZERS
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from truestep.properties.theorems.certificates import problems
+from truestep.properties.kinds.theorem.theorems.certificates import problems
 from truestep.reference.robbins_monro import (
     BoundedBelow,
     EventuallyZero,

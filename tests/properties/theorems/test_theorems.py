@@ -11,8 +11,8 @@ import pytest
 from scipy import stats
 
 from truestep.fast.protocol import Capability, Group, Stepped
-from truestep.properties.theorems import THEOREMS, gaussian
-from truestep.properties.theorems.theorem import (
+from truestep.properties.kinds.theorem.theorems import THEOREMS, gaussian
+from truestep.properties.kinds.theorem.theorems.theorem import (
     Evidence,
     Step,
     Theorem,

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.bounded.bounded import Bounded
 from truestep.properties.arithmetic.lift import lifted_hyper, lifted_state
 from truestep.properties.arithmetic.profiles import PROFILES
-from truestep.properties.contracts import agreement
+from truestep.properties.judge.contracts import agreement
 from truestep.reference.optimizers import (
     adafactor,
     adagrad,

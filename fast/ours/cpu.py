@@ -1,0 +1,193 @@
+"""The C++ kernels as a backend to certify; ``truestep.fast.ours.cpu_plans`` steps them in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from truestep.fast import _core
+from truestep.fast.ours import cpu_plans
+from truestep.fast.ours.cpu_plans import AdamW, AdamW8bit
+from truestep.fast.protocol import Array, Capability, Group, Slot, Stepped, numpy_dtype
+
+__all__ = ["AdamW", "AdamW8bit", "Backend"]
+
+CAPABILITIES = (
+    Capability("optimizer", "adamw", arithmetic="ieee_float32_strict", dialect=cpu_plans.DIALECT),
+    Capability(
+        "optimizer",
+        "adamw",
+        format="bfloat16",
+        arithmetic="bfloat16_params",
+        dialect=cpu_plans.DIALECT,
+    ),
+    Capability(
+        "optimizer",
+        "adamw_8bit",
+        arithmetic="ieee_float32_strict",
+        dialect=cpu_plans.DIALECT_8BIT,
+        fixed={"absmax_floor": 0.0},
+    ),
+    Capability("quantizer", "bfloat16", arithmetic="ieee_float32_strict"),
+    Capability(
+        "quantizer",
+        "dynamic_8bit",
+        arithmetic="ieee_float32_strict",
+        fixed={"absmax_floor": 0.0},
+    ),
+)
+
+
+class Backend:
+    """TrueStep's own C++ kernels. Inputs are copied; nothing that is passed in is written."""
+
+    name = "cpu"
+
+    def capabilities(self) -> Sequence[Capability]:
+        """AdamW in float32, with bfloat16 parameters and with 8-bit moments; two quantizers."""
+        return CAPABILITIES
+
+    def optimizer_step(
+        self, capability: Capability, groups: Sequence[Group]
+    ) -> Sequence[Sequence[Stepped]]:
+        """One step on every slot of every group, all of them in one call per block size."""
+        slots = [slot for group in groups for slot in group.slots]
+        hypers = [group.hyper for group in groups for _ in group.slots]
+        stepped = iter(chosen(STEPS, capability)(capability, hypers, slots))
+        return [[next(stepped) for _ in group.slots] for group in groups]
+
+    def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
+        """The stored form of the float32 x: code, and for blocks absmax."""
+        return chosen(ENCODERS, capability)(hyper, x)
+
+    def decode(self, capability: Capability, hyper: Any, stored: Mapping[str, Array]) -> Array:
+        """The float32 numbers that stored, as encode gives it, stands for."""
+        return chosen(DECODERS, capability)(hyper, stored)
+
+
+Entry = TypeVar("Entry")
+
+
+def chosen(table: Mapping[str, Entry], capability: Capability) -> Entry:
+    """The table's entry for the capability's rule; raises if there is none."""
+    if capability.rule not in table:
+        raise ValueError(
+            f"the cpu backend offers {', '.join(sorted(table))} here; "
+            f"got {capability.kind} {capability.rule!r}"
+        )
+    return table[capability.rule]
+
+
+def copied(name: str, tensor: Array, dtype: np.dtype[Any]) -> Array:
+    """A writable C-contiguous copy; raises rather than convert."""
+    if tensor.dtype != dtype:
+        raise TypeError(f"{name} must be {dtype}, got {tensor.dtype}")
+    return np.array(tensor, order="C", copy=True)
+
+
+def copied_state(slots: Sequence[Slot], dtypes: Mapping[str, str]) -> dict[str, list[Array]]:
+    """Copies of every state array, by the field's name, in the order of the slots."""
+    return {
+        name: [copied(name, slot.state[name], np.dtype(dtype)) for slot in slots]
+        for name, dtype in dtypes.items()
+    }
+
+
+def results(
+    params: Sequence[Array], steps: Sequence[int], state: Mapping[str, Sequence[Array]]
+) -> list[Stepped]:
+    """One result per parameter."""
+    return [
+        Stepped(p, {"t": t, **{name: arrays[i] for name, arrays in state.items()}})
+        for i, (p, t) in enumerate(zip(params, steps, strict=True))
+    ]
+
+
+def adamw_step(
+    capability: Capability, hypers: Sequence[Any], slots: Sequence[Slot]
+) -> list[Stepped]:
+    """AdamW on copies, with moments in float32."""
+    dtype = numpy_dtype(capability.format)
+    params = [copied("param", slot.param, dtype) for slot in slots]
+    grads = [copied("grad", slot.grad, dtype) for slot in slots]
+    state = copied_state(slots, {"m": "float32", "v": "float32"})
+    steps = [int(slot.state["t"]) + 1 for slot in slots]
+    AdamW(params, grads, **state).step(hypers, steps)
+    return results(params, steps, state)
+
+
+def adamw_8bit_step(
+    capability: Capability, hypers: Sequence[Any], slots: Sequence[Slot]
+) -> list[Stepped]:
+    """AdamW on copies, with moments as codes: one call per block size and map."""
+    for h in hypers:
+        cpu_plans.require_offered(h, cpu_plans.QUANTIZER)
+    dtype = numpy_dtype(capability.format)
+    params = [copied("param", slot.param, dtype) for slot in slots]
+    grads = [copied("grad", slot.grad, dtype) for slot in slots]
+    names = {"m_code": "uint8", "m_absmax": "float32", "v_code": "uint8", "v_absmax": "float32"}
+    state = copied_state(slots, names)
+    steps = [int(slot.state["t"]) + 1 for slot in slots]
+    for key in dict.fromkeys((h.block_size, h.map) for h in hypers):
+        members = [i for i, h in enumerate(hypers) if (h.block_size, h.map) == key]
+        plan = AdamW8bit(
+            [params[i] for i in members],
+            [grads[i] for i in members],
+            **{name: [arrays[i] for i in members] for name, arrays in state.items()},
+            block_size=key[0],
+            kind=key[1],
+        )
+        plan.step([hypers[i] for i in members], [steps[i] for i in members])
+    return results(params, steps, state)
+
+
+STEPS: Mapping[str, Callable[..., list[Stepped]]] = {
+    "adamw": adamw_step,
+    "adamw_8bit": adamw_8bit_step,
+}
+
+
+def encode_bfloat16(h: Any, x: Array) -> dict[str, Array]:
+    """The nearest bfloat16 codes, ties to even, overflow to infinity."""
+    cpu_plans.require_offered(h, {"rounding": "nearest_even", "overflow": "infinity"})
+    flat = np.ascontiguousarray(x).reshape(-1)
+    if flat.dtype != cpu_plans.FLOAT32:
+        raise TypeError(f"x must be float32, got {x.dtype}")
+    code = np.empty(flat.size, dtype=np.uint16)
+    _core.bfloat16_encode(flat, code)
+    return {"code": code.reshape(x.shape)}
+
+
+def decode_bfloat16(h: Any, stored: Mapping[str, Array]) -> Array:
+    """The float32 numbers of uint16 codes."""
+    code = stored["code"]
+    if code.dtype != np.uint16:
+        raise TypeError(f"code must be uint16, got {code.dtype}")
+    flat = np.ascontiguousarray(code).reshape(-1)
+    x = np.empty(flat.size, dtype=np.float32)
+    _core.bfloat16_decode(flat, x)
+    return x.reshape(code.shape)
+
+
+def encode_dynamic_8bit(h: Any, x: Array) -> dict[str, Array]:
+    """Codes of the map that h names, and one absmax per block."""
+    cpu_plans.require_offered(h, cpu_plans.QUANTIZER)
+    code, absmax = cpu_plans.quantize(x, h.signed, h.block_size, h.map)
+    return {"code": code, "absmax": absmax}
+
+
+def decode_dynamic_8bit(h: Any, stored: Mapping[str, Array]) -> Array:
+    """Value times absmax, rounded to float32."""
+    return cpu_plans.dequantize(stored["code"], stored["absmax"], h.signed, h.block_size, h.map)
+
+
+ENCODERS: Mapping[str, Callable[..., dict[str, Array]]] = {
+    "bfloat16": encode_bfloat16,
+    "dynamic_8bit": encode_dynamic_8bit,
+}
+DECODERS: Mapping[str, Callable[..., Array]] = {
+    "bfloat16": decode_bfloat16,
+    "dynamic_8bit": decode_dynamic_8bit,
+}

@@ -1,0 +1,189 @@
+"""The protocol of backends on top of the CUDA kernels: the same for a GPU and for cuda_on_cpu."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from truestep.fast.ours.cuda_plan import (
+    DIALECT,
+    DIALECT_8BIT,
+    QUANTIZER,
+    Buffer,
+    Device,
+    Hyper,
+    OptimizerPlan,
+    addresses_of,
+    coded,
+    elementwise,
+    map_table,
+    require_offered,
+)
+from truestep.fast.protocol import Array, Capability, Group, Slot, Stepped, numpy_dtype
+
+CAPABILITIES = (
+    Capability("optimizer", "adamw", arithmetic="ieee_float32_strict", dialect=DIALECT),
+    Capability(
+        "optimizer", "adamw", format="bfloat16", arithmetic="bfloat16_params", dialect=DIALECT
+    ),
+    Capability(
+        "optimizer",
+        "adamw_8bit",
+        arithmetic="ieee_float32_strict",
+        dialect=DIALECT_8BIT,
+        fixed={"absmax_floor": 0.0},
+    ),
+    Capability("quantizer", "bfloat16", arithmetic="ieee_float32_strict"),
+    Capability(
+        "quantizer",
+        "dynamic_8bit",
+        arithmetic="ieee_float32_strict",
+        fixed={"absmax_floor": 0.0},
+    ),
+)
+
+
+def optimizer_step(
+    device: Device, capability: Capability, groups: Sequence[Group]
+) -> list[list[Stepped]]:
+    """One step on every slot of every group, in one launch per block size."""
+    slots = [slot for group in groups for slot in group.slots]
+    hypers = [group.hyper for group in groups for _ in group.slots]
+    stepped = iter(_chosen(STEPS, capability)(device, capability, hypers, slots))
+    return [[next(stepped) for _ in group.slots] for group in groups]
+
+
+def encode(device: Device, capability: Capability, hyper: Any, x: Array) -> dict[str, Array]:
+    """The stored form of the float32 x: code, and for blocks absmax."""
+    encoded: dict[str, Array] = _chosen(ENCODERS, capability)(device, hyper, x)
+    return encoded
+
+
+def decode(
+    device: Device, capability: Capability, hyper: Any, stored: Mapping[str, Array]
+) -> Array:
+    """The float32 numbers that stored, as encode gives it, stands for."""
+    decoded: Array = _chosen(DECODERS, capability)(device, hyper, stored)
+    return decoded
+
+
+def _chosen(table: Mapping[str, Any], capability: Capability) -> Any:
+    if capability.rule not in table:
+        raise ValueError(
+            f"the CUDA kernels offer {', '.join(sorted(table))} here; "
+            f"got {capability.kind} {capability.rule!r}"
+        )
+    return table[capability.rule]
+
+
+def _uploaded(device: Device, name: str, arrays: Iterable[Array], dtype: Any) -> list[Buffer]:
+    buffers = []
+    for array in arrays:
+        if array.dtype != dtype:
+            raise TypeError(f"{name} must be {np.dtype(dtype)}, got {array.dtype}")
+        buffers.append(device.upload(array))
+    return buffers
+
+
+def _results(
+    device: Device, columns: Mapping[str, Sequence[Buffer]], steps: Sequence[int]
+) -> list[Stepped]:
+    arrays = {name: [device.download(b) for b in column] for name, column in columns.items()}
+    params = arrays.pop("param")
+    return [
+        Stepped(p, {"t": t, **{name: column[i] for name, column in arrays.items()}})
+        for i, (p, t) in enumerate(zip(params, steps, strict=True))
+    ]
+
+
+def _adamw(
+    device: Device, capability: Capability, hypers: Sequence[Hyper], slots: Sequence[Slot]
+) -> list[Stepped]:
+    dtype = numpy_dtype(capability.format)
+    steps = [int(slot.state["t"]) + 1 for slot in slots]
+    grads = _uploaded(device, "grad", (s.grad for s in slots), dtype)
+    columns = {"param": _uploaded(device, "param", (s.param for s in slots), dtype)}
+    for name in ("m", "v"):
+        columns[name] = _uploaded(device, name, (s.state[name] for s in slots), np.float32)
+    pointers = [*map(addresses_of, (columns["param"], grads, columns["m"], columns["v"]))]
+    plan = OptimizerPlan(device, pointers, [slot.param.size for slot in slots])
+    plan.adamw(capability.format, hypers, steps)
+    return _results(device, columns, steps)
+
+
+_STATE_8BIT = {
+    "m_code": np.uint8,
+    "m_absmax": np.float32,
+    "v_code": np.uint8,
+    "v_absmax": np.float32,
+}
+
+
+def _adamw_8bit(
+    device: Device, capability: Capability, hypers: Sequence[Any], slots: Sequence[Slot]
+) -> list[Stepped]:
+    steps = [int(slot.state["t"]) + 1 for slot in slots]
+    grads = _uploaded(device, "grad", (s.grad for s in slots), np.float32)
+    columns = {"param": _uploaded(device, "param", (s.param for s in slots), np.float32)}
+    for name, dtype in _STATE_8BIT.items():
+        columns[name] = _uploaded(device, name, (s.state[name] for s in slots), dtype)
+    order = (columns["param"], grads, *(columns[name] for name in _STATE_8BIT))
+    for key in dict.fromkeys((h.block_size, h.map) for h in hypers):
+        members = [i for i, h in enumerate(hypers) if (h.block_size, h.map) == key]
+        pointers = [addresses_of(column[i] for i in members) for column in order]
+        plan = OptimizerPlan(device, pointers, [slots[i].param.size for i in members])
+        plan.adamw_8bit([hypers[i] for i in members], [steps[i] for i in members])
+    return _results(device, columns, steps)
+
+
+STEPS: Mapping[str, Callable[..., list[Stepped]]] = {"adamw": _adamw, "adamw_8bit": _adamw_8bit}
+
+
+def _encode_dynamic_8bit(device: Device, h: Any, x: Array) -> dict[str, Array]:
+    require_offered(h, QUANTIZER)
+    [source] = _uploaded(device, "x", [x], np.float32)
+    code = device.upload(np.zeros(x.shape, np.uint8))
+    absmax = device.upload(np.zeros(-(-x.size // h.block_size), np.float32))
+    zero = np.uint32(map_table(h.signed, h.map)[1])
+    kernel = "dynamic_8bit_quantize_kernel"
+    coded(device, kernel, (source, code, absmax), x.size, h, zero)
+    return {"code": device.download(code), "absmax": device.download(absmax)}
+
+
+def _decode_dynamic_8bit(device: Device, h: Any, stored: Mapping[str, Array]) -> Array:
+    shape, size = stored["code"].shape, stored["code"].size
+    blocks = -(-size // h.block_size)
+    if stored["absmax"].size != blocks:
+        raise ValueError(f"absmax must have {blocks} elements, got {stored['absmax'].size}")
+    [code] = _uploaded(device, "code", [stored["code"]], np.uint8)
+    [absmax] = _uploaded(device, "absmax", [stored["absmax"]], np.float32)
+    x = device.upload(np.zeros(shape, np.float32))
+    coded(device, "dynamic_8bit_dequantize_kernel", (x, code, absmax), size, h)
+    return device.download(x)
+
+
+def _encode_bfloat16(device: Device, h: Any, x: Array) -> dict[str, Array]:
+    require_offered(h, {"rounding": "nearest_even", "overflow": "infinity"})
+    [source] = _uploaded(device, "x", [x], np.float32)
+    code = device.upload(np.zeros(x.shape, np.uint16))
+    elementwise(device, "bfloat16_encode_kernel", source, code, x.size)
+    return {"code": device.download(code)}
+
+
+def _decode_bfloat16(device: Device, h: Any, stored: Mapping[str, Array]) -> Array:
+    [code] = _uploaded(device, "code", [stored["code"]], np.uint16)
+    x = device.upload(np.zeros(stored["code"].shape, np.float32))
+    elementwise(device, "bfloat16_decode_kernel", code, x, stored["code"].size)
+    return device.download(x)
+
+
+ENCODERS: Mapping[str, Callable[..., dict[str, Array]]] = {
+    "bfloat16": _encode_bfloat16,
+    "dynamic_8bit": _encode_dynamic_8bit,
+}
+DECODERS: Mapping[str, Callable[..., Array]] = {
+    "bfloat16": _decode_bfloat16,
+    "dynamic_8bit": _decode_dynamic_8bit,
+}

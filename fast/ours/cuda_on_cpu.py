@@ -1,0 +1,289 @@
+"""The CUDA kernels executed on the host, as a backend to certify and as a library to call.
+
+The sources of csrc/cuda run unmodified: every CUDA thread is a fiber, and the order of blocks and
+threads is a choice, so that a kernel that depends on it is found out. The host also reports what a
+GPU would let pass: barriers that not all threads reach, masks that do not name the calling lane,
+misaligned vectors, indices outside of arrays, writes outside of buffers.
+
+Compiled at first use, with g++ and NVIDIA's headers (PyPI: nvidia-cuda-runtime, nvidia-cuda-crt,
+nvidia-cuda-cccl), and cached.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan
+from truestep.fast.protocol import Array, Capability, Group, Stepped
+
+Order = Literal["ascending", "descending", "shuffled"]
+ORDERS: tuple[Order, ...] = ("ascending", "descending", "shuffled")
+
+
+class KernelFault(RuntimeError):
+    """A kernel did what CUDA does not allow; the message names kernel, block and thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """In which order blocks run, and the threads of a block wherever CUDA leaves it open.
+
+    seed: of the shuffled order; one seed is one schedule, whatever the number of workers.
+    workers: operating-system threads, each with blocks of its own.
+    """
+
+    order: Order = "shuffled"
+    seed: int = 0
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        if self.order not in ORDERS:
+            raise ValueError(f"order must be one of {', '.join(ORDERS)}; got {self.order!r}")
+        if not 0 <= self.seed < 2**64:
+            raise ValueError(f"seed must lie in [0, 2^64), got {self.seed!r}")
+        if self.workers < 1:
+            raise ValueError(f"workers must be >= 1, got {self.workers!r}")
+
+
+class _Request(ctypes.Structure):
+    _fields_ = (
+        ("kernel", ctypes.c_char_p),
+        ("grid", ctypes.c_uint32 * 3),
+        ("block", ctypes.c_uint32 * 3),
+        ("dynamic_shared", ctypes.c_int64),
+        ("order", ctypes.c_int32),
+        ("workers", ctypes.c_int32),
+        ("seed", ctypes.c_uint64),
+        ("arguments", ctypes.POINTER(ctypes.c_void_p)),
+        ("message", ctypes.c_char_p),
+        ("message_size", ctypes.c_int64),
+    )
+
+
+_MESSAGE_SIZE = 2048
+_MAX_PARAMETERS = 64
+
+
+class Library:
+    """A compiled set of kernels, callable by name."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._functions = ctypes.CDLL(str(path))
+        self._functions.cuda_on_cpu_kernel.restype = ctypes.c_char_p
+
+    def kernels(self) -> dict[str, tuple[int, ...]]:
+        """Every kernel's name with the sizes of its parameters in bytes."""
+        found: dict[str, tuple[int, ...]] = {}
+        while name := self._functions.cuda_on_cpu_kernel(len(found)):
+            sizes = (ctypes.c_int64 * _MAX_PARAMETERS)()
+            count = self._functions.cuda_on_cpu_parameters(name, sizes, _MAX_PARAMETERS)
+            found[name.decode()] = tuple(sizes[:count])
+        return found
+
+    def launch(
+        self,
+        kernel: str,
+        grid: int | tuple[int, ...],
+        block: int | tuple[int, ...],
+        arguments: Sequence[Array | np.generic],
+        *,
+        dynamic_shared: int = 0,
+        schedule: Schedule | None = None,
+    ) -> None:
+        """Run a kernel. An array stands for the address of its first element, and is written to.
+
+        Raises KernelFault with what the kernel did wrong. The process survives it, but blocks that
+        ran before have had their effect.
+        """
+        chosen = Schedule() if schedule is None else schedule
+        sizes = self.kernels().get(kernel)
+        if sizes is None:
+            raise ValueError(f"no kernel named {kernel!r}; there are {', '.join(self.kernels())}")
+        values = [_value(argument) for argument in arguments]
+        if tuple(value.nbytes for value in values) != sizes:
+            raise TypeError(
+                f"{kernel} takes arguments of {sizes} bytes, "
+                f"got {tuple(value.nbytes for value in values)}"
+            )
+        message = ctypes.create_string_buffer(_MESSAGE_SIZE)
+        pointers = (ctypes.c_void_p * max(1, len(values)))(*(v.ctypes.data for v in values))
+        request = _Request(
+            kernel=kernel.encode(),
+            grid=_dimensions(grid),
+            block=_dimensions(block),
+            dynamic_shared=dynamic_shared,
+            order=ORDERS.index(chosen.order),
+            workers=chosen.workers,
+            seed=chosen.seed,
+            arguments=pointers,
+            message=ctypes.cast(message, ctypes.c_char_p),
+            message_size=_MESSAGE_SIZE,
+        )
+        if self._functions.cuda_on_cpu_launch(ctypes.byref(request)) != 0:
+            raise KernelFault(message.value.decode(errors="replace"))
+
+    def adamw_constants(self, h: cuda_plan.Hyper, t: int) -> list[float]:
+        """The constants of step t >= 1, by the header that the kernels were compiled with."""
+        doubles = (h.lr, h.beta1, h.beta2, h.eps, h.weight_decay)
+        constants = (ctypes.c_float * 9)()
+        self._functions.truestep_adamw_constants(
+            *map(ctypes.c_double, doubles),
+            ctypes.c_int(h.maximize),
+            ctypes.c_double(t),
+            ctypes.byref(constants),
+        )
+        return list(constants)
+
+
+def _value(argument: Array | np.generic) -> Array:
+    if isinstance(argument, np.ndarray):
+        if not (argument.flags.c_contiguous and argument.flags.writeable):
+            raise ValueError("an array argument must be C-contiguous and writable")
+        return np.array(argument.__array_interface__["data"][0], dtype=np.uint64)
+    return np.array(argument)
+
+
+def _dimensions(size: int | tuple[int, ...]) -> tuple[int, ...]:
+    given = (size,) if isinstance(size, int) else tuple(size)
+    if not 1 <= len(given) <= 3 or not all(0 <= n < 2**32 for n in given):
+        raise ValueError(f"a grid or block has one to three sizes of 32 bits, got {size!r}")
+    return given + (1,) * (3 - len(given))
+
+
+def build(
+    source_dir: Path | None = None,
+    sanitizer: str = "",
+    defines: Sequence[str] = (),
+    files: Sequence[Path] = (),
+) -> Library:
+    """Compile the kernels of a source tree, or take them from the cache.
+
+    source_dir: a folder with the layout of csrc, by default csrc itself. files: other .cu
+    files to compile instead of cuda/*.cu. sanitizer: for programs; see cuda_build.host_library.
+    Raises BackendUnavailable without a compiler or NVIDIA's headers, CompilationError if rejected.
+    """
+    chosen = cuda_build.sources(source_dir, files)
+    return Library(cuda_build.host_library(chosen, sanitizer, defines))
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Buffer:
+    """A copy of an array between guards."""
+
+    frame: NDArray[np.uint8]
+    start: int
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+    @property
+    def address(self) -> int:
+        """The address of the first element."""
+        return int(self.frame.__array_interface__["data"][0]) + self.start
+
+    @property
+    def view(self) -> Array:
+        """The array itself."""
+        return np.ndarray(self.shape, self.dtype, self.frame, self.start)
+
+
+class Device:
+    """The host as a CUDA device."""
+
+    # Few, so that blocks take several chunks each in small cases too.
+    resident_blocks = 3
+
+    def __init__(self, library: Library, schedule: Schedule) -> None:
+        self.library = library
+        self.schedule = schedule
+        self._buffers: weakref.WeakSet[Buffer] = weakref.WeakSet()
+
+    def upload(self, array: Array) -> Buffer:
+        """A copy in C order that is aligned as the array is, up to 16 bytes."""
+        room = np.empty(array.nbytes + 1024, np.uint8)
+        base = int(room.__array_interface__["data"][0])
+        content, start = cuda_plan.framed(array, base)
+        frame = room[: content.size]
+        frame[...] = content
+        buffer = Buffer(frame, start, array.dtype, array.shape)
+        self._buffers.add(buffer)
+        return buffer
+
+    def download(self, buffer: Buffer) -> Array:
+        """A copy of the buffer's array."""
+        return buffer.view.copy()
+
+    def launch(
+        self,
+        kernel: str,
+        grid: int | tuple[int, ...],
+        block: int | tuple[int, ...],
+        arguments: Sequence[Buffer | np.generic],
+    ) -> None:
+        """Run a kernel and look whether it wrote beside a buffer."""
+        values = [
+            np.uint64(argument.address) if isinstance(argument, Buffer) else argument
+            for argument in arguments
+        ]
+        self.library.launch(kernel, grid, block, values, schedule=self.schedule)
+        for buffer in self._buffers:
+            nbytes = buffer.view.nbytes
+            offset = cuda_plan.overwritten_guard(buffer.frame, buffer.start, nbytes)
+            if offset is not None:
+                raise KernelFault(f"kernel {kernel} wrote to byte {offset} of a buffer of {nbytes}")
+
+    def adamw_constants(self, h: cuda_plan.Hyper, t: int) -> list[float]:
+        """The constants of step t >= 1."""
+        return self.library.adamw_constants(h, t)
+
+
+def drawn_schedule(arrays: Iterable[Array]) -> Schedule:
+    """The schedule of a call that names none: its order and seed follow from what it is given.
+
+    So a search over inputs is one over schedules, and the same inputs meet the same schedule again.
+    """
+    told = 0
+    for array in arrays:
+        told = zlib.crc32(np.asarray(array).tobytes(), told)
+    return Schedule(ORDERS[told % len(ORDERS)], seed=told)
+
+
+class Backend:
+    """TrueStep's CUDA kernels, executed on the host under one schedule, or under drawn ones."""
+
+    name = "cuda_on_cpu"
+
+    def __init__(self, schedule: Schedule | None = None, library: Library | None = None) -> None:
+        self._schedule = schedule
+        self._library = build() if library is None else library
+
+    def capabilities(self) -> Sequence[Capability]:
+        """What the CUDA kernels offer."""
+        return cuda_adapter.CAPABILITIES
+
+    def _device(self, arrays: Iterable[Array]) -> Device:
+        return Device(self._library, self._schedule or drawn_schedule(arrays))
+
+    def optimizer_step(
+        self, capability: Capability, groups: Sequence[Group]
+    ) -> Sequence[Sequence[Stepped]]:
+        """One step on copies of every slot of every group."""
+        given = (x for group in groups for slot in group.slots for x in (slot.param, slot.grad))
+        return cuda_adapter.optimizer_step(self._device(given), capability, groups)
+
+    def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
+        """The stored form of the float32 x."""
+        return cuda_adapter.encode(self._device([x]), capability, hyper, x)
+
+    def decode(self, capability: Capability, hyper: Any, stored: Mapping[str, Array]) -> Array:
+        """The float32 numbers that stored stands for."""
+        return cuda_adapter.decode(self._device(stored.values()), capability, hyper, stored)

@@ -1,0 +1,231 @@
+"""The table of optax.contrib's optimizers: which reference rule each computes, in which form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from truestep.fast.peers.optax.row import ADAM, DECAY, MOMENTS, Row
+from truestep.fast.protocol import Slot
+
+
+def _adam_within(optax: Any, hyper: Any, slots: Sequence[Slot]) -> dict[str, Any]:
+    return {"base_optimizer": optax.scale_by_adam(hyper.beta1, hyper.beta2, hyper.eps)}
+
+
+def _given_estimate(optax: Any, hyper: Any, slots: Sequence[Slot]) -> dict[str, Any]:
+    """In the place of an estimator of the Hessian's diagonal, one that returns what is given."""
+    import jax.numpy
+
+    estimates = [jax.numpy.asarray(slot.inputs["estimate"]) for slot in slots]
+    return {
+        "hessian_diagonal_fn": optax.GradientTransformation(
+            lambda params: optax.EmptyState(), lambda grads, state, params=None: (estimates, state)
+        )
+    }
+
+
+MUON = {"beta": "momentum", "eps": "eps", "nesterov": "nesterov", **DECAY}
+SCHEDULE_FREE = {"z": "z", "weight_sum": "weight_sum", "lr_max": "max_lr"}
+PRODIGY = {
+    "m": "exp_avg",
+    "v": "exp_avg_sq",
+    "s": "grad_sum",
+    "p0": "params0",
+    "r": "numerator_weighted",
+    "d": "estim_lr",
+    "d_max": "estim_lr",
+}
+DISTANCE = {
+    "betas": ("beta1", "beta2"),
+    "eps": "eps",
+    "estim_lr0": "d0",
+    "estim_lr_coef": "d_coef",
+    **DECAY,
+}
+
+CONTRIB_ROWS: tuple[Row, ...] = (
+    Row(
+        "ademamix",
+        "contrib.ademamix",
+        {"m1": "m1", "m2": "m2", "v": "nu"},
+        numbers={**ADAM, "b3": "beta3", "alpha": "alpha", **DECAY},
+        fixed={"alpha_warmup": 0, "beta3_warmup": 0},
+        started={"count": 0, "count_m2": 0},
+        level="standard",
+    ),
+    Row(
+        "galore",
+        "contrib.galore",
+        {"left": "projector", "right": "^projector", **MOMENTS},
+        numbers={"rank": "rank", "update_proj_gap": "update_gap", "scale": "scale", **DECAY},
+        made=_adam_within,
+        dialect={"decay": "before", "side": "larger"},
+        ways=("eager",),
+        shapes="matrices",
+        level="standard",
+    ),
+    Row(
+        "muon",
+        "contrib.muon",
+        {"b": "mu"},
+        numbers={**MUON, "ns_coeffs": ("ns_a", "ns_b", "ns_c"), "ns_steps": "ns_steps"},
+        dialect={"decay": "in_step", "momentum_form": "debiased", "scale": "wide"},
+        ways=("eager",),
+        shapes="matrices",
+        level="standard",
+    ),
+    Row(
+        "muon",
+        "contrib.muon",
+        {"b": "mu"},
+        numbers={**MUON, "consistent_rms": "rms"},
+        options={"adaptive": True, "ns_coeffs": "dion"},
+        dialect={
+            "coefficients": "quintic",
+            "magnitude": "dual_norm",
+            "decay": "in_step",
+            "momentum_form": "debiased",
+            "scale": "rms",
+        },
+        fixed={"ns_steps": 5},
+        ways=("eager",),
+        shapes="matrices",
+        prefix="dion_",
+        level="standard",
+    ),
+    Row(
+        "muon",
+        "contrib.muon",
+        {"b": "mu"},
+        numbers={**MUON, "ns_coeffs": ("ns_a", "ns_b", "ns_c"), "ns_steps": "ns_steps"},
+        options={"preconditioning": "aol"},
+        dialect={"decay": "in_step", "momentum_form": "debiased", "norm": "aol", "scale": "wide"},
+        fixed={"eps": 1e-8},
+        ways=("eager",),
+        shapes="matrices",
+        prefix="aol_",
+        level="deep",
+    ),
+    Row(
+        "muon",
+        "contrib.muon",
+        {"b": "mu"},
+        numbers={**MUON, "ns_coeffs": ("ns_a", "ns_b", "ns_c"), "ns_steps": "ns_steps"},
+        options={"preconditioning": "schatten"},
+        dialect={
+            "decay": "in_step",
+            "momentum_form": "debiased",
+            "norm": "schatten",
+            "scale": "wide",
+        },
+        fixed={"eps": 1e-8},
+        ways=("eager",),
+        shapes="matrices",
+        prefix="schatten_",
+        level="deep",
+    ),
+    Row(
+        "muon",
+        "contrib.muon",
+        {"b": "mu"},
+        numbers={**MUON, "ns_coeffs": ("ns_a", "ns_b", "ns_c"), "ns_steps": "ns_steps"},
+        options={"preconditioning": "spectral"},
+        dialect={
+            "decay": "in_step",
+            "momentum_form": "debiased",
+            "norm": "spectral",
+            "scale": "wide",
+        },
+        ways=("eager",),
+        shapes="matrices",
+        prefix="spectral_",
+        level="deep",
+    ),
+    Row(
+        "prodigy",
+        "contrib.prodigy",
+        PRODIGY,
+        numbers=DISTANCE,
+        dialect={
+            "bias_correction": "rate",
+            "eps_scale": "new",
+            "guard": "none",
+            "weights": "over_d0",
+        },
+        shapes="nonempty",
+        single=True,
+        apart=True,
+        level="standard",
+    ),
+    Row(
+        "prodigy",
+        "contrib.prodigy",
+        PRODIGY,
+        numbers=DISTANCE,
+        options={"safeguard_warmup": True},
+        dialect={
+            "bias_correction": "rate",
+            "eps_scale": "new",
+            "guard": "none",
+            "weights": "safeguard",
+        },
+        shapes="nonempty",
+        single=True,
+        apart=True,
+        prefix="safeguard_",
+        level="standard",
+    ),
+    Row(
+        "schedule_free_adamw",
+        "contrib.schedule_free_adamw",
+        {**SCHEDULE_FREE, "v": "nu"},
+        numbers={**ADAM, "weight_lr_power": "weight_lr_power", **DECAY},
+        dialect={"bias_correction": "moment", "form": "through_x"},
+        fixed={"r": 0.0, "warmup_steps": 0},
+        started={"count": 0, "step_count": 1},
+        apart=True,
+    ),
+    Row(
+        "schedule_free_sgd",
+        "contrib.schedule_free_sgd",
+        SCHEDULE_FREE,
+        numbers={"b1": "beta", "weight_lr_power": "weight_lr_power", **DECAY},
+        dialect={"form": "through_x"},
+        fixed={"r": 0.0, "warmup_steps": 0},
+        started={"step_count": 1},
+        apart=True,
+    ),
+    Row(
+        "schedule_free_sgd",
+        "contrib.schedule_free_sgd",
+        SCHEDULE_FREE,
+        numbers={
+            "b1": "beta",
+            "warmup_steps": "warmup_steps",
+            "weight_lr_power": "weight_lr_power",
+            **DECAY,
+        },
+        dialect={"form": "through_x"},
+        fixed={"r": 0.0, "warmup_steps": 4},
+        started={"count": 0, "step_count": 1},
+        apart=True,
+        prefix="warmup_",
+        level="standard",
+    ),
+    Row(
+        "sophia",
+        "contrib.sophia",
+        {"m": "mu", "h": "nu"},
+        numbers={
+            **ADAM,
+            "gamma": "gamma",
+            "clip_threshold": "limit",
+            "update_interval": "period",
+            **DECAY,
+        },
+        made=_given_estimate,
+        dialect={"bias_correction": "first", "decay": "in_step", "refresh": "after"},
+        level="standard",
+    ),
+)

@@ -1,0 +1,251 @@
+"""pytorch-optimizer's optimizers of matrices: Shampoos, SOAP, Muon, and low-rank projections."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from truestep.fast.peers.pytorch_optimizer.row import (
+    BETAS,
+    DECAY,
+    DECOUPLED,
+    EPS,
+    MOMENTS,
+    NAN_SIGN,
+    PATHS,
+    Row,
+)
+
+_APOLLO = Row(
+    "apollo",
+    "APOLLO",
+    MOMENTS,
+    {**BETAS, "rank": "rank", "scale": "scale", "update_gap": "update_proj_gap", **EPS, **DECAY},
+    dialect={"correction": "last", "guard": "eps", "scale_placement": "after"},
+    options={"projection_type": "std", "scale_type": "channel"},
+    # Projections are handed over, and never drawn.
+    fixed={"growth": 1.01, "rank": 4, "update_gap": 2**40},
+    # Lists are of tensors that are not projected.
+    paths=("single",),
+    bridge="apollo",
+    shapes="nonempty",
+    arithmetic="sequential_float32",
+)
+_DISTRIBUTED_SHAMPOO = Row(
+    "distributed_shampoo",
+    "ScalableShampoo",
+    {"b": "momentum"},
+    {
+        "momentum": "betas",
+        "beta2": "betas",
+        "eps": "matrix_eps",
+        "graft_eps": "diagonal_eps",
+        "precondition_frequency": "preconditioning_compute_steps",
+        "start": "start_preconditioning_step",
+        "nesterov": "nesterov",
+        **DECAY,
+    },
+    dialect={
+        "bias_correction": "none",
+        "buffers": "two",
+        "graft": "sgd",
+        "ridge": "initial",
+        "spectrum": "as_found",
+        "timing": "multiples",
+        "vectors": "grafted",
+    },
+    # Roots by decomposition, of whole axes.
+    options={"block_size": 0, "shape_interpretation": False, "use_svd": True},
+    fixed={"beta1": 0.0, "dampening": 0.0},
+    paths=("single",),
+    bridge="distributed_shampoo",
+    shapes="nonempty",
+    arithmetic="sequential_float32",
+    made=True,
+)
+_GALORE = Row(
+    "galore",
+    "GaLore",
+    MOMENTS,
+    {**BETAS, "rank": "rank", "scale": "scale", "update_gap": "update_proj_gap", **EPS, **DECAY},
+    prefix="std_",
+    dialect={
+        "decay": "shrunk",
+        "eps_placement": "before_correction",
+        "refresh": "multiples",
+        "side": "smaller",
+    },
+    options={"projection_type": "std"},
+    fixed={"rank": 2},
+    # Lists are of tensors that are not projected.
+    paths=("single",),
+    bridge="galore",
+    shapes="nonempty",
+)
+_MUON = Row(
+    "muon",
+    "Muon",
+    {"b": "momentum_buffer"},
+    {
+        "momentum": "momentum",
+        "nesterov": "nesterov",
+        "ns_a": "ns_coeffs",
+        "ns_b": "ns_coeffs",
+        "ns_c": "ns_coeffs",
+        "ns_steps": "ns_steps",
+        **DECAY,
+    },
+    dialect={"momentum_form": "ema", "norm_guard": "floor", "scale": "tall"},
+    fixed={"eps": 1e-7, "rms": 0.2},
+    group={"use_muon": True},
+    shapes="matrices",
+    arithmetic="bfloat16_newton_schulz",
+)
+_SHAMPOO = Row(
+    "shampoo",
+    "Shampoo",
+    {"m": "momentum_buffer"},
+    {
+        "momentum": "momentum",
+        "eps": "matrix_eps",
+        "precondition_frequency": "preconditioning_compute_steps",
+        **DECAY,
+    },
+    dialect={"momentum_form": "fed_back", "spectrum": "as_found", "timing": "multiples"},
+    fixed={"maximize": False},
+    # lerp takes the momentum in float32, and one minus it too.
+    arithmetic="float32_hyper",
+    paths=("single",),
+    bridge="shampoo",
+    shapes="nonempty",
+)
+_SOAP = Row(
+    "soap",
+    "SOAP",
+    MOMENTS,
+    {
+        **BETAS,
+        "shampoo_beta": "shampoo_beta",
+        "precondition_frequency": "precondition_frequency",
+        "max_dim": "max_precondition_dim",
+        **EPS,
+        **DECAY,
+    },
+    dialect={"eps_placement": "before_correction", "order": "sorted"},
+    paths=("single",),
+    bridge="soap",
+    shapes="nonempty",
+)
+
+MATRIX_ROWS: tuple[Row, ...] = (
+    _APOLLO,
+    replace(
+        _APOLLO,
+        rule="apollo_mini",
+        options={"projection_type": "std", "scale_type": "tensor"},
+        fixed={**_APOLLO.fixed, "rank": 1},
+    ),
+    _DISTRIBUTED_SHAMPOO,
+    replace(
+        _DISTRIBUTED_SHAMPOO,
+        prefix="adagrad_",
+        dialect={**_DISTRIBUTED_SHAMPOO.dialect, "graft": "adagrad"},
+        options={**_DISTRIBUTED_SHAMPOO.options, "graft_type": 2},
+    ),
+    replace(
+        _DISTRIBUTED_SHAMPOO,
+        prefix="averaged_",
+        options={**_DISTRIBUTED_SHAMPOO.options, "moving_average_for_momentum": True},
+        # (1 - beta1) weighs what is averaged.
+        fixed={"beta1": 0.0, "dampening": 0.9, "momentum": 0.9},
+    ),
+    replace(
+        _DISTRIBUTED_SHAMPOO,
+        prefix="decoupled_",
+        dialect={**_DISTRIBUTED_SHAMPOO.dialect, "decay": "before"},
+        options={**_DISTRIBUTED_SHAMPOO.options, "decoupled_weight_decay": True},
+    ),
+    replace(
+        _DISTRIBUTED_SHAMPOO,
+        prefix="order_",
+        dialect={**_DISTRIBUTED_SHAMPOO.dialect, "exponent": "order"},
+        options={**_DISTRIBUTED_SHAMPOO.options, "inverse_exponent_override": 2},
+        # The override is the number of axes of matrices alone.
+        shapes="matrices",
+    ),
+    replace(
+        _DISTRIBUTED_SHAMPOO,
+        prefix="rmsprop_",
+        dialect={**_DISTRIBUTED_SHAMPOO.dialect, "graft": "rmsprop"},
+        options={**_DISTRIBUTED_SHAMPOO.options, "graft_type": 3},
+        # Both are one argument.
+        fixed={**_DISTRIBUTED_SHAMPOO.fixed, "beta2": 0.99, "graft_beta2": 0.99},
+    ),
+    replace(
+        _DISTRIBUTED_SHAMPOO,
+        prefix="sign_",
+        dialect={**_DISTRIBUTED_SHAMPOO.dialect, **NAN_SIGN, "graft": "sign"},
+        options={**_DISTRIBUTED_SHAMPOO.options, "graft_type": 4},
+    ),
+    replace(
+        _DISTRIBUTED_SHAMPOO,
+        prefix="ungrafted_",
+        dialect={**_DISTRIBUTED_SHAMPOO.dialect, "graft": "none"},
+        options={**_DISTRIBUTED_SHAMPOO.options, "graft_type": 0},
+    ),
+    *(
+        replace(
+            _GALORE,
+            prefix=f"{kind}_",
+            dialect={**_GALORE.dialect, "side": side},
+            options={"projection_type": kind},
+        )
+        for kind, side in (
+            ("full", "both"),
+            ("left", "left"),
+            ("reverse_std", "larger"),
+            ("right", "right"),
+        )
+    ),
+    replace(_GALORE, paths=PATHS),
+    replace(_GALORE, prefix="std_full_rank_", fixed={"rank": 128}),
+    replace(_GALORE, prefix="std_often_", fixed={"rank": 2, "update_gap": 3}),
+    _MUON,
+    replace(
+        _MUON,
+        prefix="adjusted_",
+        dialect={**_MUON.dialect, "scale": "rms"},
+        options={"use_adjusted_lr": True},
+    ),
+    # Without the logits of attention, of which it would clip the weights after this step.
+    replace(
+        _MUON,
+        optimizer="MuonClip",
+        numbers={ours: theirs for ours, theirs in _MUON.numbers.items() if ours != "nesterov"},
+        prefix="clip_",
+        dialect={"norm_guard": "floor", "scale": "rms"},
+        fixed={**_MUON.fixed, "nesterov": False},
+    ),
+    replace(
+        _MUON,
+        numbers={ours: theirs for ours, theirs in _MUON.numbers.items() if theirs != "ns_coeffs"},
+        prefix="quintic_",
+        dialect={**_MUON.dialect, "coefficients": "quintic"},
+        options={"ns_coeffs": "quintic"},
+        paths=("single",),
+    ),
+    _SHAMPOO,
+    replace(
+        _SHAMPOO,
+        prefix="decoupled_",
+        dialect={**_SHAMPOO.dialect, "decay": "before"},
+        options=DECOUPLED,
+    ),
+    replace(_SHAMPOO, prefix="maximizing_", fixed={"eps": 1e-2, "maximize": True}),
+    _SOAP,
+    replace(
+        _SOAP,
+        prefix="normalized_",
+        dialect={**_SOAP.dialect, "normalization": "rms_eps"},
+        options={"normalize_gradient": True},
+    ),
+)

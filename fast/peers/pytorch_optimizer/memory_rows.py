@@ -1,0 +1,139 @@
+"""pytorch-optimizer's optimizers that save memory: factored, blocked, or fused with backward()."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from truestep.fast.peers.pytorch_optimizer.row import (
+    BETAS,
+    BETAS3,
+    COUPLED,
+    DECAY,
+    EPS,
+    FACTORED,
+    INSTABILITY,
+    SIDES,
+    Row,
+)
+
+_LIMITS = {"clip_threshold": "clip_threshold", "decay_rate": "-decay_rate"}
+_ADAFACTOR = Row(
+    "adafactor",
+    "AdaFactor",
+    FACTORED,
+    {"beta2_cap": "betas", "eps1": "eps1", "eps2": "eps2", **_LIMITS, **DECAY},
+    dialect={"decay": "step"},
+    options={"betas": (None,)},
+    # The library caps its decay by a beta2 below 1, and its relative steps by 1e-2.
+    fixed={"beta2_cap": 0.999, "lr": 1e-2},
+    squeezed=SIDES,
+    shapes="nonempty",
+    arithmetic="sequential_float32",
+)
+_CAME = Row(
+    "came",
+    "CAME",
+    {**FACTORED, "m": "exp_avg", **INSTABILITY},
+    {**BETAS3, "eps1": "eps1", "eps2": "eps2", "clip_threshold": "clip_threshold", **DECAY},
+    squeezed={**SIDES, "instability_r": -1, "instability_c": -2},
+    shapes="nonempty",
+    arithmetic="sequential_float32",
+)
+_LOMO = Row(
+    "lomo",
+    "LOMO",
+    dialect={"overflow": "skip"},
+    # The library decays nothing, and adds 1e-6 to the norm.
+    fixed={"eps": 1e-6, "weight_decay": 0.0},
+    paths=("fused",),
+    module="weight",
+    fused=True,
+    arithmetic="sequential_float32",
+)
+_SM3 = Row(
+    "sm3",
+    "SM3",
+    {"m": "momentum_buffer"},
+    {"momentum": "momentum", "beta": "beta", **EPS},
+    dialect={"accumulator": "average_held"},
+    fixed={"momentum": 0.9, "weight_decay": 0.0},
+    bridge="sm3",
+    shapes="nonempty",
+)
+
+MEMORY_ROWS: tuple[Row, ...] = (
+    _ADAFACTOR,
+    replace(
+        _ADAFACTOR,
+        state={**FACTORED, "m": "exp_avg"},
+        numbers={"beta1": "betas", **_ADAFACTOR.numbers},
+        prefix="momentum_",
+        dialect={"decay": "step", "momentum": "of_step", "step_size": "constant"},
+        options={"relative_step": False, "momentum_dtype": "float32"},
+        fixed={"beta2_cap": 0.999},
+    ),
+    replace(
+        _ADAFACTOR,
+        prefix="unscaled_",
+        dialect={"parameter_scale": "none", "step_size": "constant"},
+        options={"betas": (None,), "relative_step": False, "scale_parameter": False},
+        fixed={"beta2_cap": 0.999},
+    ),
+    Row(
+        "adalomo",
+        "AdaLOMO",
+        FACTORED,
+        {"eps1": "eps1", "eps2": "eps2", **_LIMITS, **DECAY},
+        options={"loss_scale": 0.0},
+        fixed={"maximize": False},
+        paths=("fused",),
+        squeezed=SIDES,
+        module="weight",
+        fused=True,
+        shapes="matrices",
+        arithmetic="sequential_float32",
+    ),
+    Row(
+        "adam_mini",
+        "AdamMini",
+        {"m": "m", "v": "v"},
+        {**BETAS, **EPS, **DECAY},
+        prefix="embedding_",
+        dialect={"blocks": "elements"},
+        paths=("single",),
+        module="embed",
+    ),
+    Row(
+        "adam_mini",
+        "AdamMini",
+        {"m": "m", "v": "v_mean"},
+        {**BETAS, **EPS, **DECAY},
+        dialect={"blocks": "tensor"},
+        bridge="adam_mini",
+        module="weight",
+        shapes="nonempty",
+    ),
+    _CAME,
+    replace(_CAME, prefix="coupled_", dialect={"decay": "coupled"}, options=COUPLED),
+    _LOMO,
+    replace(
+        _LOMO,
+        numbers={"clip_norm": "clip_grad_norm"},
+        prefix="norm_",
+        dialect={"clip": "norm", "overflow": "skip"},
+    ),
+    replace(
+        _LOMO,
+        numbers={"clip_value": "clip_grad_value"},
+        prefix="value_",
+        dialect={"clip": "value", "overflow": "skip"},
+    ),
+    _SM3,
+    replace(
+        _SM3,
+        numbers={"momentum": "momentum", **EPS},
+        prefix="summed_",
+        dialect={},
+        options={"beta": 0.0},
+    ),
+)

@@ -1,0 +1,283 @@
+"""The table of pytorch-optimizer's optimizers: which reference rule each computes, and its options.
+
+Arithmetic: every torch operation rounds to float32; functions of the step counter, which the
+library keeps in the parameter group, are Python doubles. torch's norm and dot add in a few lanes,
+one element after another. The optimizers that it re-exports from
+torch (SGD, Adam, AdamW, NAdam, RMSprop, LBFGS) are judged as torch's.
+
+Hyperparameters are fixed where the library keeps no state that the reference has (a buffer without
+momentum), or where it does not know them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from truestep.fast.peers.pytorch_optimizer.matrix_rows import MATRIX_ROWS
+from truestep.fast.peers.pytorch_optimizer.memory_rows import MEMORY_ROWS
+from truestep.fast.peers.pytorch_optimizer.row import (
+    BETAS,
+    BETAS3,
+    COUPLED,
+    DECAY,
+    DECOUPLED,
+    EPS,
+    MOMENTS,
+    NAN_SIGN,
+    WEIGHTS,
+    Row,
+)
+
+_ADADELTA = Row(
+    "adadelta",
+    "AdaDelta",
+    {"v": "square_avg", "u": "acc_delta"},
+    {"rho": "rho", **EPS, **DECAY},
+)
+_ADAMAX = Row("adamax", "AdaMax", {"m": "exp_avg", "u": "exp_inf"}, {**BETAS, **EPS, **DECAY})
+_ADAN = Row(
+    "adan",
+    "Adan",
+    {"m": "exp_avg", "v": "exp_avg_diff", "n": "exp_avg_sq", "previous": "previous_grad"},
+    {**BETAS3, **EPS, **DECAY},
+    dialect={"start": "repeated"},
+    fixed={"maximize": False},
+    bridge="adan",
+)
+_ADEMAMIX = Row(
+    "ademamix",
+    "AdEMAMix",
+    {"m1": "exp_avg", "m2": "exp_avg_slow", "v": "exp_avg_sq"},
+    {**BETAS3, "alpha": "alpha", **EPS, **DECAY},
+    dialect={"decay": "coupled"},
+    fixed={"alpha_warmup": 0, "beta3_warmup": 0},
+)
+_LAMB = Row(
+    "lamb",
+    "Lamb",
+    MOMENTS,
+    {**BETAS, **EPS, **DECAY},
+    dialect={"bias_correction": "none", "clip": "norm_10", "guard": "one", "ratio": "eps"},
+    options={"weight_decouple": False},
+    arithmetic="sequential_float32",
+)
+_LION = Row("lion", "Lion", {"m": "exp_avg"}, {**BETAS, **DECAY}, dialect=NAN_SIGN)
+_PRODIGY = Row(
+    "prodigy",
+    "Prodigy",
+    {**MOMENTS, "s": "s", "p0": "p0"},
+    {**BETAS, "d0": "d0", "d_coef": "d_coef", **EPS, **DECAY},
+    dialect={"eps_scale": "new", "nan_estimate": "ignored", "weights": "over_d0"},
+    first=1,
+    bridge="prodigy",
+    single=True,
+    arithmetic="sequential_float32",
+)
+_RADAM = Row(
+    "radam",
+    "RAdam",
+    MOMENTS,
+    {**BETAS, **EPS, **DECAY},
+    dialect={
+        "decay": "before",
+        "eps_placement": "before_correction",
+        "threshold": "from_5",
+        "unrectified": "still",
+    },
+)
+_SCHEDULE_FREE = Row(
+    "schedule_free_adamw",
+    "ScheduleFreeAdamW",
+    {"z": "z", "v": "exp_avg_sq"},
+    {**BETAS, **WEIGHTS, **EPS, **DECAY},
+    dialect={"bias_correction": "moment"},
+    scalars={"weight_sum": "weight_sum", "lr_max": "lr_max"},
+)
+_SGD = Row(
+    "sgd",
+    "SGDW",
+    {"b": "momentum_buffer"},
+    {"momentum": "momentum", "dampening": "dampening", **DECAY},
+    dialect={"decay": "decoupled"},
+    bridge="sgd",
+)
+_SIGNSGD = Row(
+    "signsgd",
+    "SignSGD",
+    {},
+    DECAY,
+    dialect={**NAN_SIGN, "decay": "before"},
+    options={"momentum": 0.0},
+)
+_SIGNUM = Row(
+    "signum",
+    "SignSGD",
+    {"m": "momentum_buffer"},
+    {"momentum": "momentum", **DECAY},
+    dialect={**NAN_SIGN, "decay": "before"},
+    fixed={"momentum": 0.9},
+)
+_SOPHIA = Row(
+    "sophia",
+    "SophiaH",
+    {"m": "momentum", "h": "hessian_moment"},
+    {**BETAS, "limit": "p", "period": "update_period", **EPS, **DECAY},
+    # The library does not scale the Hessian.
+    fixed={"gamma": 1.0},
+    estimate=True,
+)
+_SWATS = Row(
+    "swats",
+    "SWATS",
+    MOMENTS,
+    {**BETAS, **EPS},
+    bridge="swats",
+    single=True,
+    arithmetic="sequential_float32",
+)
+_TIGER = Row(
+    "signum",
+    "Tiger",
+    {"m": "exp_avg"},
+    {"momentum": "beta", **DECAY},
+    prefix="tiger_",
+    dialect={**NAN_SIGN, "decay": "before"},
+)
+
+ROWS: tuple[Row, ...] = (
+    *MATRIX_ROWS,
+    *MEMORY_ROWS,
+    _ADADELTA,
+    replace(_ADADELTA, prefix="decoupled_", dialect={"decay": "before"}, options=DECOUPLED),
+    _ADAMAX,
+    replace(_ADAMAX, prefix="decoupled_", dialect={"decay": "before"}, options=DECOUPLED),
+    _ADAN,
+    replace(
+        _ADAN,
+        prefix="decoupled_",
+        dialect={"start": "repeated", "decay": "before"},
+        options=DECOUPLED,
+    ),
+    replace(_ADAN, prefix="maximizing_", fixed={"maximize": True}),
+    _ADEMAMIX,
+    replace(_ADEMAMIX, prefix="decoupled_", dialect={"decay": "before"}, options=DECOUPLED),
+    replace(
+        _ADEMAMIX,
+        prefix="warmup_",
+        options={"t_alpha_beta3": 100},
+        fixed={"alpha_warmup": 100, "beta3_warmup": 100},
+    ),
+    _LAMB,
+    # AdamD's option leaves lr alone, in the place of dividing it by 1 - beta1^t.
+    replace(_LAMB, prefix="adam_debias_", options={"weight_decouple": False, "adam_debias": True}),
+    replace(
+        _LAMB,
+        prefix="decoupled_adam_debias_",
+        dialect={**_LAMB.dialect, "decay": "before"},
+        options={"adam_debias": True},
+    ),
+    Row(
+        "lars",
+        "LARS",
+        {"b": "momentum_buffer"},
+        {"momentum": "momentum", "trust_coefficient": "trust_coefficient", **DECAY},
+        dialect={"guard": "divisor", "momentum_form": "lr_outside"},
+        fixed={"eps": 0.0, "momentum": 0.9},
+        # Vectors take a step of SGD.
+        shapes="matrices",
+        arithmetic="sequential_float32",
+    ),
+    _LION,
+    replace(_LION, prefix="coupled_", dialect={**NAN_SIGN, "decay": "coupled"}, options=COUPLED),
+    replace(
+        _LION,
+        prefix="unscaled_",
+        dialect={**NAN_SIGN, "decay": "unscaled"},
+        options={"fixed_decay": True},
+    ),
+    Row(
+        "nesterov",
+        "SGDW",
+        {"u": "momentum_buffer"},
+        {"momentum": "momentum", **DECAY},
+        dialect={"decay": "decoupled", "form": "torch"},
+        options={"nesterov": True},
+        fixed={"momentum": 0.9},
+        bridge="sgd",
+    ),
+    _PRODIGY,
+    replace(
+        _PRODIGY,
+        prefix="coupled_",
+        dialect={**_PRODIGY.dialect, "decay": "coupled"},
+        options=COUPLED,
+    ),
+    replace(
+        _PRODIGY,
+        numbers={**_PRODIGY.numbers, "growth_rate": "growth_rate"},
+        prefix="limited_",
+        dialect={**_PRODIGY.dialect, "growth": "limited", "weights": "safeguard"},
+        options={"safeguard_warmup": True},
+    ),
+    replace(
+        _PRODIGY,
+        prefix="corrected_",
+        dialect={**_PRODIGY.dialect, "bias_correction": "rate"},
+        options={"bias_correction": True},
+    ),
+    _RADAM,
+    replace(
+        _RADAM,
+        prefix="coupled_",
+        dialect={**_RADAM.dialect, "decay": "coupled"},
+        options=COUPLED,
+    ),
+    replace(
+        _RADAM,
+        prefix="degenerated_",
+        dialect={**_RADAM.dialect, "unrectified": "momentum"},
+        options={"degenerated_to_sgd": True},
+    ),
+    _SCHEDULE_FREE,
+    # Where the 1e-15 that the library adds inside the root is less than a rounding.
+    replace(_SCHEDULE_FREE, prefix="large_eps_", fixed={"eps": 1.0}),
+    Row(
+        "schedule_free_sgd",
+        "ScheduleFreeSGD",
+        {"z": "z"},
+        {"beta": "momentum", **WEIGHTS, **DECAY},
+        scalars={"weight_sum": "weight_sum", "lr_max": "lr_max"},
+    ),
+    _SGD,
+    replace(_SGD, prefix="coupled_", dialect={}, options=COUPLED),
+    _SIGNSGD,
+    replace(
+        _SIGNSGD,
+        prefix="coupled_",
+        dialect={**NAN_SIGN, "decay": "coupled"},
+        options={"momentum": 0.0, **COUPLED},
+    ),
+    _SIGNUM,
+    replace(_SIGNUM, prefix="coupled_", dialect={**NAN_SIGN, "decay": "coupled"}, options=COUPLED),
+    _TIGER,
+    replace(
+        _TIGER,
+        prefix="coupled_tiger_",
+        dialect={**NAN_SIGN, "decay": "coupled"},
+        options=COUPLED,
+    ),
+    _SOPHIA,
+    replace(_SOPHIA, prefix="coupled_", dialect={"decay": "coupled"}, options=COUPLED),
+    replace(
+        _SOPHIA, prefix="unscaled_", dialect={"decay": "unscaled"}, options={"fixed_decay": True}
+    ),
+    Row(
+        "stable_adamw",
+        "StableAdamW",
+        MOMENTS,
+        {**BETAS, **EPS, **DECAY},
+        # The root mean square is held against 1.
+        fixed={"clip_threshold": 1.0},
+    ),
+    _SWATS,
+)

@@ -1,0 +1,217 @@
+"""PyTorch's training-loop pieces on the CPU: clipping, GradScaler, sums and means of gradients.
+
+Arithmetic: a norm is the norm of the tensors' norms, each summed in an order that depends on the
+tensor's layout and is charged as one after another; below float32, sums are float32 and what comes
+out of each function is rounded. GradScaler keeps its scale in float32, multiplies by its reciprocal
+and asks the optimizer, SGD here, for the step. Micro-batches are accumulated as every training
+script does it: the loss, or the loss divided by their number, goes backward into the same grad.
+Workers' gradients are averaged by DistributedDataParallel: see torch_parallel.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from truestep.fast.peers.torch import parallel as torch_parallel
+from truestep.fast.peers.torch_arrays import from_tensor, to_tensor
+from truestep.fast.protocol import Capability
+from truestep.reference.training.dynamic_loss_scaling import MOMENTUM, RATE
+
+Outputs = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One of torch's pieces: the rule and dialect it computes, and how it is called.
+
+    arithmetic: by format, what is declared. shapes: see Capability.
+    """
+
+    rule: str
+    variant: str
+    call: Callable[[Any, Any, Mapping[str, Any]], Outputs]
+    arithmetic: Mapping[str, str]
+    dialect: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    shapes: Any = "any"
+
+
+def _params(torch: Any, values: Sequence[Any], gradients: Sequence[Any]) -> list[Any]:
+    params = [to_tensor(torch, x) for x in values]
+    for p, g in zip(params, gradients, strict=True):
+        p.grad = to_tensor(torch, g)
+    return params
+
+
+def _gradients(torch: Any, params: Sequence[Any]) -> list[Any]:
+    return [from_tensor(torch, p.grad) for p in params]
+
+
+def _clip_norm(norm: float, foreach: bool) -> Callable[[Any, Any, Mapping[str, Any]], Outputs]:
+    def call(torch: Any, h: Any, inputs: Mapping[str, Any]) -> Outputs:
+        gradients = inputs["gradients"]
+        params = _params(torch, gradients, gradients)
+        total = torch.nn.utils.clip_grad_norm_(params, h.max_norm, norm, foreach=foreach)
+        return {"clipped": _gradients(torch, params), "norm": float(total)}
+
+    return call
+
+
+def _clip_value(foreach: bool) -> Callable[[Any, Any, Mapping[str, Any]], Outputs]:
+    def call(torch: Any, h: Any, inputs: Mapping[str, Any]) -> Outputs:
+        gradients = inputs["gradients"]
+        params = _params(torch, gradients, gradients)
+        torch.nn.utils.clip_grad_value_(params, h.max_value, foreach=foreach)
+        return {"clipped": _gradients(torch, params)}
+
+    return call
+
+
+def _scaled_step(**path: bool) -> Callable[[Any, Any, Mapping[str, Any]], Outputs]:
+    def call(torch: Any, h: Any, inputs: Mapping[str, Any]) -> Outputs:
+        # Fused kernels take dense tensors alone.
+        dense = {k: [x.copy() for x in inputs[k]] for k in ("params", "gradients", "moments")}
+        tensors = dense if path.get("fused") else inputs
+        params = _params(torch, tensors["params"], tensors["gradients"])
+        optimizer = torch.optim.SGD(params, lr=RATE, momentum=MOMENTUM, **path)
+        for p, m in zip(params, tensors["moments"], strict=True):
+            # Before the first step torch has no buffer.
+            if inputs["t"] > 0 or np.any(m):
+                optimizer.state[p]["momentum_buffer"] = to_tensor(torch, m)
+        scaler = torch.amp.GradScaler(
+            "cpu",
+            init_scale=inputs["scale"],
+            growth_factor=h.growth,
+            backoff_factor=h.backoff,
+            growth_interval=h.window,
+        )
+        tracker = {"_growth_tracker": inputs["good"], "scale": inputs["scale"]}
+        scaler.load_state_dict({**scaler.state_dict(), **tracker})
+        scaler.scale(torch.zeros(1))  # makes the tensors of the state
+        scaler.step(optimizer)
+        # Asked before update, which forgets it.
+        found = scaler._per_optimizer_states[id(optimizer)]["found_inf_per_device"]
+        skipped = any(bool(x.item()) for x in found.values())
+        scaler.update()
+        moments = [
+            from_tensor(torch, optimizer.state[p]["momentum_buffer"])
+            if "momentum_buffer" in optimizer.state[p]
+            else m.copy()
+            for p, m in zip(params, tensors["moments"], strict=True)
+        ]
+        return {
+            "t": inputs["t"] + 1,
+            "scale": scaler.get_scale(),
+            "good": int(scaler._get_growth_tracker()),
+            "patience": inputs["patience"],
+            "skipped": skipped,
+            "params": [from_tensor(torch, p) for p in params],
+            "moments": moments,
+        }
+
+    return call
+
+
+def _backward(divided: bool) -> Callable[[Any, Any, Mapping[str, Any]], Outputs]:
+    def call(torch: Any, h: Any, inputs: Mapping[str, Any]) -> Outputs:
+        gradients = [to_tensor(torch, g) for g in inputs["gradients"]]
+        # Contiguous: autograd keeps a gradient in the layout of its parameter.
+        params = [torch.zeros(g.shape, dtype=g.dtype, requires_grad=True) for g in gradients]
+        if inputs["t"]:
+            for p, total in zip(params, inputs["totals"], strict=True):
+                p.grad = torch.zeros_like(p).copy_(to_tensor(torch, total))
+        # The loss whose gradient this is.
+        loss = sum((p * g).sum() for p, g in zip(params, gradients, strict=True))
+        (loss / h.steps if divided else loss).backward()
+        totals = _gradients(torch, params)
+        due = inputs["t"] + 1 == h.steps
+        zeros = [np.zeros_like(x) for x in totals]
+        return {
+            "t": 0 if due else inputs["t"] + 1,
+            "totals": zeros if due else totals,
+            # The loop keeps no weight: its micro-batches weigh the same.
+            "weight": 0.0 if due else inputs["weight"] + inputs["examples"],
+            "due": due,
+            "results": totals if due else zeros,
+        }
+
+    return call
+
+
+_ELEMENTS = {
+    "float32": "ieee_float32",
+    "float64": "ieee_float64",
+    "bfloat16": "bfloat16",
+    "float16": "float16",
+}
+_SUMS = {"float32": "sequential_float32", "float64": "sequential_float64"}
+_SCALER = {"hysteresis": 1, "max_scale": float(np.finfo(np.float32).max), "min_scale": 0.0}
+
+ROWS: tuple[Row, ...] = (
+    *(
+        Row(
+            "clip_by_global_norm",
+            f"{norm}_{path}",
+            _clip_norm({"two": 2.0, "infinity": float("inf")}[norm], path == "foreach"),
+            _SUMS if norm == "two" else _ELEMENTS,
+            {"form": "shrunk", "norm": norm},
+            {"eps": 1e-6},
+            # The largest element of none is an error in torch.
+            "nonempty" if norm == "infinity" else "any",
+        )
+        for norm in ("infinity", "two")
+        for path in ("foreach", "single")
+    ),
+    *(
+        Row("clip_by_value", path, _clip_value(path == "foreach"), _ELEMENTS)
+        for path in ("foreach", "single")
+    ),
+    Row("data_parallel", "ddp", torch_parallel.averaged, _ELEMENTS, {"form": "shares"}),
+    *(
+        Row(
+            "dynamic_loss_scaling",
+            path,
+            _scaled_step(**options),
+            {"float32": "ieee_float32"},
+            fixed=_SCALER,
+        )
+        for path, options in (
+            ("foreach", {"foreach": True}),
+            ("fused", {"fused": True}),
+            ("single", {"foreach": False}),
+        )
+    ),
+    Row("gradient_accumulation", "loss", _backward(False), _ELEMENTS, {"form": "sum"}),
+    Row("gradient_accumulation", "loss_over_k", _backward(True), _ELEMENTS, {"form": "terms"}),
+)
+
+_CALLS = {(row.rule, row.variant): row.call for row in ROWS}
+
+
+def capabilities(torch: Any) -> tuple[Capability, ...]:
+    """Every piece, path and format that torch runs here; those of float32 lead."""
+    return tuple(
+        Capability(
+            kind="training",
+            rule=row.rule,
+            format=format,
+            arithmetic=arithmetic,
+            dialect=row.dialect,
+            variant=row.variant,
+            fixed=row.fixed,
+            level="smoke" if format == "float32" else "standard",
+            shapes=row.shapes,
+        )
+        for row in ROWS
+        for format, arithmetic in row.arithmetic.items()
+        if row.rule != "data_parallel" or torch_parallel.available(torch)
+    )
+
+
+def outputs(torch: Any, capability: Capability, hyper: Any, inputs: Mapping[str, Any]) -> Outputs:
+    """What torch gives for these inputs."""
+    return _CALLS[capability.rule, capability.variant](torch, hyper, inputs)

@@ -1,0 +1,192 @@
+"""The verdict on one tensor: the only place that subtracts what a kernel gave from what was due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.sampled.sampled import (
+    FALSE_ALARM,
+    quantile,
+    root_mean_square,
+)
+from truestep.properties.judge.results import HISTOGRAM_EDGES
+
+Float = NDArray[np.float64]
+
+# Largest passing utilisation. An algebraically equivalent order of evaluation may cost one more
+# rounding per operation than the written one (a product with a reciprocal instead of a quotient),
+# which doubles the bound; it is the only number between a bound and a verdict.
+SLACK = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How one tensor fared: element counts, the worst element and its numbers.
+
+    utilisation: max |got - oracle| / bound over the judged elements, None where nothing was judged.
+    oracle_fraction: largest share of a bound that is the reference's own float64 error.
+    """
+
+    elements: int
+    judged: int
+    utilisation: float | None
+    index: tuple[int, ...] | None
+    got: float
+    oracle: float
+    bound: float
+    oracle_fraction: float
+    histogram: NDArray[np.int64]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every judged element stayed within the slack; nothing judged is not a pass."""
+        return self.utilisation is not None and self.utilisation <= SLACK
+
+
+def judge(got: NDArray[Any], expected: Bounded, oracle: Bounded) -> Judgement:
+    """Judge got, of any real dtype, by the kernel's bound plus the oracle's own.
+
+    got, expected and oracle have one shape. expected: evaluation in the backend's arithmetic, after
+    storage; oracle: evaluation of the same lines with u = 2^-53. Elements of unknown bound are not
+    judged.
+    """
+    if got.shape != expected.shape:
+        raise ValueError(f"got shape {got.shape}, expected {expected.shape}")
+    v = expected.v
+    with np.errstate(all="ignore"):
+        # A nan or infinity that is due for certain stays due whatever the float64 run knows of it.
+        bound = np.where(np.isfinite(v), expected.e + oracle.e, expected.e)
+        share = np.where((bound > 0) & np.isfinite(v), oracle.e / bound, 0.0)
+    judged = ~np.isinf(bound)
+    return _verdict(got, v, bound, judged, float(np.max(share, where=judged, initial=0.0)))
+
+
+# Largest part of a tensor's scale to which errors are taken for linear in the roundings, and so for
+# normal: an inverse of what is known to a quarter errs by a third.
+_LINEAR = 0.25
+
+
+def judge_sampled(got: NDArray[Any], sampled: Float, oracle: Float) -> Judgement:
+    """Judge got by replicates, in rows 1 onwards, of the value in row 0.
+
+    sampled: rows of the reference's evaluation in the backend's arithmetic; oracle: the same in
+    float64. Two statistics, each over what it may reach with probability FALSE_ALARM if the kernel
+    errs as the replicates do, with normal errors: every element's error over the root mean square
+    of the replicates' (Student's t with as many degrees of freedom as replicates, over all
+    elements), and the whole tensor's root mean square over theirs (Fisher's F; its degrees of
+    freedom are the replicates' effective number of independent errors, (tr C)^2 / |C|_F^2 of their
+    covariance C, at most the number of different values: equal ones a kernel rounds alike). An
+    element whose replicates stray by as much as the tensor's scale, or do not
+    agree on whether it is finite, is not judged; one on which all agree exactly is due exactly.
+    """
+    value = sampled[0]
+    if got.shape != value.shape:
+        raise ValueError(f"got shape {got.shape}, expected {value.shape}")
+    x = got.astype(np.float64)
+    with np.errstate(all="ignore"):
+        strayed, own = sampled[1:] - value, oracle[1:] - oracle[0]
+        kernels, oracles = root_mean_square(strayed), root_mean_square(own)
+        spread = np.hypot(kernels, oracles)
+        count = len(strayed)
+        elements = max(1, int(np.count_nonzero(spread > 0)))
+        factor = quantile(count, elements)
+        scale = np.max(np.abs(value), where=np.isfinite(value), initial=0.0)
+        same = np.all((sampled == value) | (np.isnan(sampled) & np.isnan(value)), axis=0)
+        known = np.isfinite(value) & np.all(np.isfinite(sampled), axis=0)
+        bound = np.where(known & (factor * spread <= _LINEAR * scale), factor * spread, np.inf)
+        bound = np.where(same & ~(known & (spread > 0)), 0.0, bound)
+        share = np.where(spread > 0, oracles / spread, 0.0)
+    judged = ~np.isinf(bound)
+    together = judged & (bound > 0) & np.isfinite(x)
+    if np.any(together):
+        error, strays = x[together] - value[together], strayed[:, together]
+        whole = _whole(error, spread[together], strays, len(np.unique(np.abs(value[together]))))
+        # The tensor's own verdict is one more factor on its elements' bounds.
+        worst = float(np.max(np.abs(error) / bound[together]))
+        if whole > worst > 0:
+            bound = np.where(together, bound * (worst / whole), bound)
+    oracle_fraction = float(np.max(share, where=judged & np.isfinite(share), initial=0.0))
+    return _verdict(x, value, bound, judged, oracle_fraction)
+
+
+def _whole(error: Float, spread: Float, strayed: Float, different: int) -> float:
+    """The utilisation of a tensor as a whole: its error's norm over what the replicates allow."""
+    unit = float(np.max(spread))
+    error, spread, strayed = error / unit, spread / unit, strayed / unit
+    count = len(strayed)
+    gram = strayed @ strayed.T
+    square = float(np.mean(gram[~np.eye(count, dtype=bool)] ** 2))
+    trace = float(np.mean(np.diagonal(gram))) ** 2
+    freedom = float(np.clip(trace / square, 1.0, different)) if square > 0 else 1.0
+    factor = float(np.sqrt(stats.f.isf(FALSE_ALARM, freedom, count * freedom)))
+    return float(np.linalg.norm(error) / (factor * np.linalg.norm(spread)))
+
+
+def agreement(
+    left: NDArray[Any], right: NDArray[Any], bound: NDArray[np.float64] | None
+) -> Judgement:
+    """Judge two results that a law makes equal: within bound, or in every bit but a zero's sign."""
+    if left.shape != right.shape:
+        raise ValueError(f"left has shape {left.shape}, right {right.shape}")
+    limit = np.zeros(left.shape) if bound is None else np.broadcast_to(bound, left.shape)
+    return _verdict(left, right.astype(np.float64), limit, ~np.isinf(limit), 0.0)
+
+
+def membership(code: NDArray[Any], low: NDArray[Any], high: NDArray[Any], codes: int) -> Judgement:
+    """Judge codes by the interval of those that a faithful kernel may give.
+
+    An interval of all codes is not judged. The utilisation is 0 inside and infinite outside; got
+    and oracle are codes, the oracle the middle of the interval.
+    """
+    if code.shape != low.shape:
+        raise ValueError(f"code has shape {code.shape}, expected {low.shape}")
+    x = code.astype(np.float64)
+    inside = (x >= low) & (x <= high)
+    judged = ~((low == 0) & (high == codes - 1))
+    # In float64: the sum of two codes of eight or sixteen bits would lose its highest bit.
+    due = np.where(inside, x, np.rint((low.astype(np.float64) + high) / 2))
+    return _verdict(x, due, np.zeros(x.shape), judged, 0.0)
+
+
+def not_judged(size: int) -> Judgement:
+    """The record of a tensor of so many elements about which nothing is certain."""
+    empty = np.zeros(len(HISTOGRAM_EDGES) + 1, dtype=np.int64)
+    return Judgement(size, 0, None, None, np.nan, np.nan, np.nan, 0.0, empty)
+
+
+def _verdict(got: Any, due: Any, bound: Any, judged: Any, oracle_fraction: float) -> Judgement:
+    x, v = got.astype(np.float64), np.asarray(due)
+    with np.errstate(all="ignore"):
+        error = np.abs(x - v)
+        # An infinity that is due may come out as nan: inf - inf depends on the order of a sum.
+        same = (x == v) | (np.isnan(x) & np.isnan(v)) | (np.isinf(v) & np.isnan(x))
+        ratio = np.where(same, 0.0, np.where(bound > 0, error / bound, np.inf))
+        ratio = np.where(np.isnan(ratio), np.inf, ratio)
+    count = int(np.count_nonzero(judged))
+    if not count:
+        return not_judged(x.size)
+    ratio = np.where(judged, ratio, -1.0)
+    flat = int(np.argmax(ratio))
+    index = tuple(int(i) for i in np.unravel_index(flat, x.shape))
+    return Judgement(
+        elements=x.size,
+        judged=count,
+        utilisation=float(ratio.reshape(-1)[flat]),
+        index=index,
+        got=float(x[index]),
+        oracle=float(v[index]),
+        bound=float(bound[index]),
+        oracle_fraction=oracle_fraction,
+        histogram=_histogram(ratio[judged]),
+    )
+
+
+def _histogram(ratio: NDArray[np.float64]) -> NDArray[np.int64]:
+    bins = np.searchsorted(np.asarray(HISTOGRAM_EDGES), ratio, side="left")
+    return np.bincount(bins, minlength=len(HISTOGRAM_EDGES) + 1).astype(np.int64)

@@ -1,0 +1,142 @@
+"""The record and the message of a check, made from its tally: one form for every kind of check."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from truestep.fast.protocol import Capability
+from truestep.properties.judge.contracts import SLACK
+from truestep.properties.judge.results import CheckResult, Verdict, check_id
+from truestep.properties.search.exploration import Tally
+
+# Stands in a message for what the backend was loaded by, which a check does not know.
+_SPEC = "BACKEND"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a worst element stands, as its kind of check tells it.
+
+    words: what comes before "is ..., due is ..." ("m[3]"). record: what the certificate keeps
+    beside the numbers. lines: further lines of the message.
+    """
+
+    words: str
+    record: Mapping[str, Any] = field(default_factory=dict)
+    lines: Sequence[str] = ()
+
+
+def result_of(
+    capability: Capability,
+    name: str,
+    tally: Tally,
+    seconds: float,
+    *,
+    contract: str,
+    place: Callable[[Tally], Place],
+    remarks: Sequence[str] = (),
+    identified: str = "",
+    extra: Mapping[str, Any] | None = None,
+) -> CheckResult:
+    """The record of a check from its tally.
+
+    place(tally): of the worst element, asked for only where there is one. remarks: lines about the
+    check as a whole, which a failing one's message ends with, before the snippet that reproduces
+    it. identified: the dialect or rule that a failing kernel computes instead.
+    """
+    verdict: Verdict
+    if tally.failed:
+        verdict = "crashed" if tally.crashed else "fail"
+    else:
+        verdict = "pass" if tally.judged else "not_judged"
+    where = None if tally.worst is None or tally.worst_case is None else place(tally)
+    return CheckResult(
+        id=check_id(capability, name),
+        kind=capability.kind,
+        rule=capability.rule,
+        check=name,
+        dialect=dict(capability.dialect),
+        format=capability.format,
+        variant=capability.variant,
+        contract=contract,
+        verdict=verdict,
+        examples=tally.examples,
+        judged_fraction=tally.judged / tally.elements if tally.elements else 0.0,
+        utilisation=tally.utilisation,
+        oracle_fraction=tally.oracle_fraction,
+        histogram=tuple(int(n) for n in tally.histogram),
+        worst=_worst(tally, where),
+        message=_message(capability, name, tally, where, remarks) if tally.failed else "",
+        seconds=seconds,
+        identified=identified,
+        extra=extra or {},
+    )
+
+
+def _worst(tally: Tally, where: Place | None) -> dict[str, Any] | None:
+    if tally.worst_case is None:
+        return None
+    record: dict[str, Any] = {"case": tally.worst_case.to_json()}
+    if tally.worst is None or where is None:
+        return record
+    j = tally.worst.judgement
+    return record | {
+        "tensor": tally.worst.tensor,
+        **where.record,
+        "got": float(j.got).hex(),
+        "oracle": float(j.oracle).hex(),
+        "got_decimal": repr(float(j.got)),
+        "oracle_decimal": repr(float(j.oracle)),
+        "error": abs(j.got - j.oracle),
+        "bound": j.bound,
+        "utilisation": j.utilisation,
+    }
+
+
+def _message(
+    capability: Capability,
+    name: str,
+    tally: Tally,
+    where: Place | None,
+    remarks: Sequence[str],
+) -> str:
+    formats = ", ".join(x for x in (capability.format, capability.variant) if x)
+    subject = f"{capability.rule} ({formats})"
+    if tally.worst is None or where is None:
+        lines = [f"{subject}: {tally.message}"]
+    else:
+        j = tally.worst.judgement
+        got, due = float(j.got), float(j.oracle)
+        lines = [
+            f"{subject}: {where.words} is {got!r}, due is {due!r}",
+            f"  got {got.hex()}  oracle {due.hex()}",
+            f"  error {abs(j.got - j.oracle):.4g}  bound {j.bound:.4g}  utilisation "
+            f"{j.utilisation:.4g} (passes up to {SLACK:g})",
+            *(f"  {line}" for line in where.lines),
+        ]
+    lines += [f"  {line}" for line in remarks]
+    if tally.worst_case is not None:
+        lines += snippet(check_id(capability, name), tally.worst_case.to_json())
+    return "\n".join(lines)
+
+
+def snippet(check: str, case: Mapping[str, Any]) -> list[str]:
+    """The lines of a message that run a recorded case again."""
+    return [
+        "  reproduce:",
+        "    from truestep.properties.run.replay import case",
+        f"    case({_SPEC}, {check!r}, {json.dumps(case)!r})",
+    ]
+
+
+def named(result: CheckResult, spec: str) -> CheckResult:
+    """The result with its snippet naming what the backend was loaded by."""
+    return replace(result, message=result.message.replace(f"case({_SPEC}, ", f"case({spec!r}, "))
+
+
+def law_line(statement: str | None) -> str:
+    """The remark that states a law, given its docstring or one line of words."""
+    return f"the law: {(statement or '').strip()}"

@@ -1,0 +1,200 @@
+"""One step of a rule that evaluates the function, twice: by the backend, and by the reference.
+
+The function is the same for both, its values and gradients rounded to the capability's format. The
+reference's step is repeated in Monte Carlo arithmetic; where rounding may turn one of its
+comparisons, in a line search or of a pair's curvature, the step is undecided and not judged.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from truestep.fast.protocol import Capability, Group, Slot, Stepped
+from truestep.properties.arithmetic.decision import Undecided
+from truestep.properties.arithmetic.formats import Format, format_named
+from truestep.properties.arithmetic.lift import sampled_hyper, state_of
+from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
+from truestep.properties.arithmetic.sampled.sampled import Replicates, Sampled
+from truestep.properties.cases.tensors import array, values
+from truestep.properties.judge.contracts import judge_sampled, not_judged
+from truestep.properties.kinds.minimizer.cases import Function, MinimizerCase, function_of
+from truestep.properties.kinds.optimizer.sampling import replicates
+from truestep.properties.kinds.optimizer.step import BackendFault, Judged, call
+from truestep.reference.optimizers import FROM_FUNCTION, Rule
+
+Reread = Callable[[Any], Any]
+
+
+class AsOptimizer:
+    """A minimizer in the form of an optimizer, whose call is verified in one place.
+
+    function(slot): what is minimized from that slot on.
+    """
+
+    def __init__(self, backend: Any, function: Callable[[Slot], Function]) -> None:
+        self.backend = backend
+        self.function = function
+
+    def optimizer_step(
+        self, capability: Capability, groups: Sequence[Group]
+    ) -> list[list[Stepped]]:
+        """The backend's step on one tensor after the other."""
+        format = format_named(capability.format)
+        return [
+            [
+                self.backend.minimizer_step(
+                    capability,
+                    group.hyper,
+                    slot.param,
+                    slot.state,
+                    for_backend(self.function(slot), format),
+                )
+                for slot in group.slots
+            ]
+            for group in groups
+        ]
+
+
+def initial(rule: Rule, capability: Capability, case: MinimizerCase) -> Slot:
+    """The parameter and the state before the first judged step, as the backend stores them."""
+    arithmetic = arithmetic_of(capability.arithmetic)
+    travel = format_named(capability.format)
+    function = function_of(case.problem, travel)
+    hyper = rule.Hyper(**case.hyper)
+    p: Any = values(case.start, travel)
+    state = rule.init(hyper, p)
+    with np.errstate(all="ignore"):
+        for _ in range(case.history):
+            state, p = rule.step(hyper, state, p, taken(rule, function))
+            p = travel.round(np.asarray(p))
+    stored = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
+    return Slot(
+        p.astype(travel.dtype) if case.history else array(case.start, travel),
+        np.zeros(np.shape(p), travel.dtype),
+        {
+            name: x if isinstance(x, int) else stored_in(arithmetic.stored(name), x)
+            for name, x in stored.items()
+        },
+    )
+
+
+def stored_in(where: Format, x: Any) -> Any:
+    """x in that format, what is beyond its range at the end of it."""
+    limit = where.largest
+    return np.asarray(where.round(np.clip(np.asarray(x), -limit, limit))).astype(where.dtype)
+
+
+def for_backend(function: Function, format: Format) -> Callable[[Any], tuple[Any, Any]]:
+    """The function on arrays of the format's dtype: a scalar and an array of that dtype."""
+
+    def called(x: Any) -> tuple[Any, Any]:
+        value, gradient = function(np.asarray(x))
+        return format.dtype.type(value), gradient.astype(format.dtype)
+
+    return called
+
+
+def for_replicates(function: Function, world: Replicates, format: Format) -> Callable[..., Any]:
+    """The function on Sampled arrays, row by row; replicates are read in the format."""
+
+    def called(x: Sampled) -> tuple[Sampled, Sampled]:
+        rows = np.concatenate([x.x[:1], format.round(x.x[1:])])
+        found = [function(row) for row in rows]
+        values, gradients = (np.stack([pair[i] for pair in found]) for i in (0, 1))
+        where = world.arithmetic.format
+        return Sampled(values, world, where), Sampled(gradients, world, where)
+
+    return called
+
+
+def taken(rule: Rule, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as the rule takes it: with the gradient, or its values alone."""
+    if rule is FROM_FUNCTION["kiefer_wolfowitz"]:
+        return lambda x: function(x)[0]
+    return function
+
+
+def observed(
+    rule: Rule,
+    hyper: Any,
+    slot: Slot,
+    function: Function,
+    arithmetic: Arithmetic,
+    format: Format,
+) -> dict[str, Any]:
+    """The step's outputs by name, "p" for the parameter: rows of value and replicates, or counts.
+
+    Raises Undecided where rounding may turn a comparison.
+    """
+    world = replicates(arithmetic)
+    state, p = rule.step(
+        sampled_hyper(hyper, world),
+        state_of(rule.State, slot.state, lambda x: Sampled.exact(x, world)),
+        Sampled.exact(slot.param, world),
+        taken(rule, for_replicates(function, world, format)),
+    )
+    outputs = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)} | {"p": p}
+    return {name: _rows(x, name, world) for name, x in outputs.items()}
+
+
+def _rows(x: Any, name: str, world: Replicates) -> Any:
+    if isinstance(x, int):
+        return int(x)
+    lifted = x if isinstance(x, Sampled) else Sampled.exact(x, world)
+    return lifted.stored(name).x
+
+
+def lockstep(
+    backend: Any,
+    capability: Capability,
+    case: MinimizerCase,
+    reread: Reread = lambda hyper: hyper,
+) -> Iterator[tuple[Mapping[str, Any], list[Judged]]]:
+    """Run a case; yield each step's inputs with its judgements, from the backend's own last state.
+
+    reread: what becomes of the Hyper that the reference is given.
+    """
+    rule = FROM_FUNCTION[capability.rule]
+    format = format_named(capability.format)
+    hyper = rule.Hyper(**case.hyper)
+    function = function_of(case.problem, format)
+    shim = AsOptimizer(backend, lambda _: function)
+    slot = initial(rule, capability, case)
+    for step in range(case.steps):
+        new = call(shim, capability, [Group(hyper, [slot])])[0][0]
+        found = _judged(rule, reread(hyper), slot, new, function, capability, step)
+        yield {"p": slot.param, **slot.state}, found
+        slot = Slot(new.param, slot.grad, new.state)
+
+
+def _judged(
+    rule: Rule,
+    hyper: Any,
+    slot: Slot,
+    new: Stepped,
+    function: Function,
+    capability: Capability,
+    step: int,
+) -> list[Judged]:
+    arithmetic, format = arithmetic_of(capability.arithmetic), format_named(capability.format)
+    got = {**new.state, "p": new.param}
+    arrays = {name: x for name, x in got.items() if isinstance(x, np.ndarray)}
+    try:
+        due = observed(rule, hyper, slot, function, arithmetic, format)
+        oracle = observed(rule, hyper, slot, function, ORACLE, format)
+    except Undecided:
+        return [Judged(step, 0, 0, name, not_judged(x.size)) for name, x in arrays.items()]
+    for name, x in got.items():
+        if name not in arrays and int(x) != due[name]:
+            raise BackendFault(
+                f"{name} is {int(x)} after a step from {int(slot.state[name])}, expected "
+                f"{due[name]} (step {step})"
+            )
+    return [
+        Judged(step, 0, 0, name, judge_sampled(x, due[name], oracle[name]))
+        for name, x in arrays.items()
+    ]

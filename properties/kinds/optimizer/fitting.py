@@ -1,0 +1,67 @@
+"""Cases fitted to what a capability takes and to what a rule acts on: one place for both.
+
+Families of cases draw tensors of all shapes. A rule on matrices sees few of them among so many
+vectors, and an implementation may refuse empty tensors, or all but matrices, or several at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from truestep.fast.protocol import FARTHEST, Capability
+from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
+from truestep.reference.optimizers import OPTIMIZERS
+
+# Wide, tall, square, single rows and columns; sides around vector widths.
+MATRICES = ((3, 5), (5, 3), (8, 8), (1, 7), (7, 1), (16, 16), (17, 9), (2, 2), (1, 1), (9, 33))
+LARGE_MATRIX = (129, 65)
+_LARGE = 4096
+# A rule on matrices may keep an n x n factor of a vector of n elements.
+_LONG = 33
+# Tensors in one call of a rule that is judged by replicates: each costs dozens of evaluations.
+_MOST_SAMPLED = 12
+
+
+def fitted(case: OptimizerCase, capability: Capability) -> OptimizerCase:
+    """The case with every tensor in a shape that the capability takes, one only if it is single."""
+    rule = OPTIMIZERS[capability.rule]
+    groups = case.groups[:1] if capability.single else case.groups
+    most = 1 if capability.single else _MOST_SAMPLED if hasattr(rule, "observables") else None
+    on_matrices = getattr(rule, "MATRICES", False)
+    # A counter that ends is asked for its last step, and none is asked for one beyond it.
+    last = capability.reach - case.steps + 1 if capability.reach < FARTHEST else None
+    return replace(
+        case,
+        groups=tuple(
+            GroupCase(
+                group.hyper,
+                tuple(
+                    _fitted(slot if last is None else _counted(slot, last), capability, on_matrices)
+                    for slot in group.slots[:most]
+                ),
+            )
+            for group in groups
+        ),
+    )
+
+
+def _counted(slot: SlotCase, last: int) -> SlotCase:
+    t = min(slot.t, last)
+    return replace(slot, t=t, history=min(slot.history, t))
+
+
+def _fitted(slot: SlotCase, capability: Capability, on_matrices: bool) -> SlotCase:
+    shape = slot.param.shape
+    size, is_matrix = int(np.prod(shape)), len(shape) == 2 and 0 not in shape
+    wanted = capability.shapes == "matrices" or (on_matrices and slot.param.seed % 3 > 0)
+    if (wanted and not is_matrix) or (on_matrices and size > _LARGE):
+        shape = LARGE_MATRIX if size > _LARGE else MATRICES[slot.param.seed % len(MATRICES)]
+    elif on_matrices and len(shape) < 2 and size > _LONG:
+        shape = (size % _LONG + 1,)
+    elif capability.shapes == "nonempty" and size == 0:
+        shape = tuple(max(n, 1) for n in shape)
+    return replace(
+        slot, param=replace(slot.param, shape=shape), grad=replace(slot.grad, shape=shape)
+    )

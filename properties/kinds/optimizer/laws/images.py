@@ -1,0 +1,246 @@
+"""Images of a trial and of an outcome: axes permuted or cut, signs flipped, scales changed.
+
+A state tensor follows the parameter's axes where its shape says so: it has the parameter's shape,
+or one with some axes of size 1. AXES lists the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from truestep.properties.kinds.optimizer.laws.bounds import Bounds
+from truestep.properties.kinds.optimizer.laws.claims import Bench, Outcome, Trial, exact
+from truestep.properties.kinds.optimizer.laws.degrees import DEGREES, NUMBER, Behaviour
+
+Axes = tuple[int | None, ...]
+Move = Callable[[NDArray[Any], int], NDArray[Any]]
+
+ROWS, COLUMNS, NEITHER = 0, 1, None
+# A rotation of four coordinates that maps even integers to integers.
+HADAMARD = np.asarray([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2
+
+
+def _galore(trial: Trial, name: str) -> Axes:
+    state = trial.slot.state
+    if name in ("left", "right"):
+        return (ROWS, NEITHER) if name == "left" else (NEITHER, COLUMNS)
+    return (
+        NEITHER if state["left"].size else ROWS,
+        NEITHER if state["right"].size else COLUMNS,
+    )
+
+
+def _apollo(trial: Trial, name: str) -> Axes:
+    on_left = trial.p.shape[0] < trial.p.shape[1]
+    if name == "projection":
+        return (NEITHER, ROWS) if on_left else (COLUMNS, NEITHER)
+    return (NEITHER, COLUMNS) if on_left else (ROWS, NEITHER)
+
+
+Follows = Callable[[Trial, str], Axes]
+
+
+def _always(*axes: int | None) -> Follows:
+    return lambda trial, name: axes
+
+
+_APOLLO: dict[str, Follows] = {"m": _apollo, "projection": _apollo, "v": _apollo}
+_EXAMPLES: dict[str, Follows] = {
+    "activations": _always(NEITHER, COLUMNS),
+    "derivatives": _always(NEITHER, ROWS),
+    "derivatives_after": _always(NEITHER, ROWS),
+    "factor_a": _always(COLUMNS, COLUMNS),
+    "factor_s": _always(ROWS, ROWS),
+    "inverse_a": _always(COLUMNS, COLUMNS),
+    "inverse_g": _always(ROWS, ROWS),
+    "outputs": _always(NEITHER, ROWS),
+    "outputs_after": _always(NEITHER, ROWS),
+    "s_g": _always(ROWS),
+    "y_g": _always(ROWS),
+}
+
+# The axes that tensors of state and input of a matrix follow, where shapes do not tell.
+AXES: dict[str, dict[str, Follows]] = {
+    "apollo": _APOLLO,
+    "apollo_mini": _APOLLO,
+    "galore": {"left": _galore, "m": _galore, "right": _galore, "v": _galore},
+    "kbfgs": _EXAMPLES,
+    "kfac": _EXAMPLES,
+    # Its second moment is one of coordinates in the bases, not of rows and columns.
+    "soap": {"v": _always(NEITHER, NEITHER)},
+}
+
+# Tensors whose last axis is that of all elements of the parameter, one after another.
+FLAT: dict[str, tuple[str, ...]] = {
+    "lbfgs": ("steps", "changes", "step", "g"),
+    "ml_lbfgs": ("mean_p", "mean_g", "last_p", "last_g", "steps", "changes"),
+    "online_lbfgs": ("steps", "changes", "step", "g"),
+    "sr1_cubic": ("steps", "changes"),
+}
+
+# Tensors that hold one number for every slice across every axis, axis after axis.
+SLICES = {"sm3": ("mu",)}
+
+# Tensors that hold a square matrix for every axis, one after another; of bases the rows alone
+# follow the axis.
+MATRICES: dict[str, tuple[str, ...]] = {
+    "distributed_shampoo": ("factors", "roots"),
+    "shampoo": ("factors", "roots"),
+    "soap": ("bases", "factors"),
+}
+
+
+def behaviour(bench: Bench, name: str) -> Behaviour:
+    """How the named output answers; those that are no state tensors are numbers."""
+    return DEGREES[bench.capability.rule].get(name, NUMBER)
+
+
+def by_element(bench: Bench, trial: Trial) -> list[str]:
+    """Names of the state's arrays with an entry, or several, for every element of p."""
+    flat = FLAT.get(bench.capability.rule, ())
+    own = AXES.get(bench.capability.rule, {}) if trial.p.ndim == 2 else {}
+    shape = trial.p.shape
+    return [
+        k
+        for k in trial.arrays
+        if k in flat or (k not in own and np.shape(trial.slot.state[k]) == shape)
+    ]
+
+
+def among_elements(x: NDArray[Any], size: int, change: Callable[[Any], Any]) -> NDArray[Any]:
+    """x with its axis of all elements of the parameter passed through change, as the last one."""
+    rows = x.reshape(-1, size) if size else x.reshape(0, 0)
+    return np.ascontiguousarray(change(rows).reshape(x.shape))
+
+
+def axes_of(bench: Bench, trial: Trial, name: str) -> Axes | None:
+    """Which axis of the parameter each axis of the named array follows; None: that is not known."""
+    x, shape = {**trial.slot.state, **trial.slot.inputs}[name], trial.p.shape
+    rule = bench.capability.rule
+    if x.ndim == 0 or x.size == 0:
+        return ()
+    if name in AXES.get(rule, {}) and len(shape) == 2:
+        return AXES[rule][name](trial, name)
+    if x.ndim == len(shape) and all(n in (1, m) for n, m in zip(x.shape, shape, strict=True)):
+        return tuple(i if n == shape[i] else None for i, n in enumerate(x.shape))
+    return None
+
+
+def moved(bench: Bench, trial: Trial, move: Move) -> Trial:
+    """Every tensor passed through move(x, axis) along each axis of the parameter.
+
+    Arrays whose axes are not known stay as they are.
+    """
+    tensors = {"p": _along(trial.p, range(trial.p.ndim), move)}
+    tensors["gradient"] = _along(trial.g, range(trial.g.ndim), move)
+    for name in trial.arrays:
+        tensors[name] = _moved_state(bench, trial, name, trial.slot.state[name], move)
+    for name, x in trial.slot.inputs.items():
+        tensors[name] = _moved_state(bench, trial, name, x, move)
+    return trial.on(**tensors)
+
+
+def moved_outcome(bench: Bench, trial: Trial, out: Outcome, move: Move) -> Outcome:
+    """An outcome of the trial passed through the move, and its bounds: of p and the state."""
+
+    def of(name: str, x: NDArray[Any]) -> NDArray[Any]:
+        if name == "p":
+            return _along(x, range(x.ndim), move)
+        return _moved_state(bench, trial, name, x, move)
+
+    kept = followed(bench, trial, out)
+    got = {k: of(k, out.got[k]) for k in kept}
+    return Outcome(got, out.state, lambda: {k: of(k, out.bound[k]) for k in kept})
+
+
+def followed(bench: Bench, trial: Trial, out: Outcome) -> list[str]:
+    """Names of the outputs whose axes are known: p and arrays of the state."""
+    known = [k for k in trial.arrays if k in out.got and out.as_is(k)]
+    return [
+        "p",
+        *(k for k in known if _follows(bench, trial, k)),
+    ]
+
+
+def _follows(bench: Bench, trial: Trial, name: str) -> bool:
+    if _special(bench, trial, name) or name in FLAT.get(bench.capability.rule, ()):
+        return True
+    return axes_of(bench, trial, name) is not None
+
+
+def _special(bench: Bench, trial: Trial, name: str) -> bool:
+    """Whether a tensor holds something for every axis of a parameter that has several."""
+    rule = bench.capability.rule
+    return trial.p.ndim > 1 and (name in SLICES.get(rule, ()) or name in MATRICES.get(rule, ()))
+
+
+def _moved_state(
+    bench: Bench, trial: Trial, name: str, x: NDArray[Any], move: Move
+) -> NDArray[Any]:
+    if _special(bench, trial, name):
+        slices = name in SLICES.get(bench.capability.rule, ())
+        sizes = trial.p.shape if slices else [n * n for n in trial.p.shape]
+        parts = np.split(x, np.cumsum(sizes)[:-1])
+        if not slices:
+            squares = [part.reshape(n, n) for part, n in zip(parts, trial.p.shape, strict=True)]
+            both = name != "bases"
+            parts = [
+                _along(a, (i, i if both else None), move).reshape(-1) for i, a in enumerate(squares)
+            ]
+            return np.concatenate(parts)
+        return np.concatenate([move(part, i) for i, part in enumerate(parts)])
+    if name in FLAT.get(bench.capability.rule, ()):
+        whole = _along(x.reshape(-1, *trial.p.shape), (None, *range(trial.p.ndim)), move)
+        return whole.reshape(*x.shape[:-1], -1)
+    axes = axes_of(bench, trial, name)
+    return x if axes is None else _along(x, axes, move)
+
+
+def _along(x: NDArray[Any], axes: Sequence[int | None], move: Move) -> NDArray[Any]:
+    for i, axis in enumerate(axes):
+        if axis is not None:
+            x = np.moveaxis(move(np.moveaxis(x, i, 0), axis), 0, i)
+    return np.ascontiguousarray(x) if x.ndim else x
+
+
+def scaled(out: Outcome, factor: Mapping[str, Any]) -> Outcome:
+    """Outputs times their factors, 1 where none is given."""
+
+    def sized(name: str) -> NDArray[np.float64]:
+        return np.abs(np.asarray(factor.get(name, 1), dtype=np.float64))
+
+    got = {k: cast(x * factor[k], x) if k in factor else x for k, x in out.got.items()}
+    bounds: Callable[[], Bounds] = lambda: {k: e * sized(k) for k, e in out.bound.items()}  # noqa: E731
+    return Outcome(got, out.state, bounds)
+
+
+def cast(x: Any, like: Any) -> NDArray[Any]:
+    """x in the format of another array."""
+    return np.asarray(x).astype(np.asarray(like).dtype)
+
+
+def rotated(x: NDArray[Any]) -> Any:
+    """Every four neighbours along the last axis rotated by HADAMARD; a rest of them stays."""
+    n = 4 * (x.shape[-1] // 4)
+    if n == 0:
+        return exact(x)
+    turned = exact(x[..., :n]).reshape(-1, 4) @ exact(HADAMARD)
+    return np.concatenate([turned.reshape(x[..., :n].shape), exact(x[..., n:])], axis=-1)
+
+
+def spread(bound: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bounds on rotated numbers from bounds on the numbers."""
+    n = 4 * (bound.shape[-1] // 4)
+    turned = bound[..., :n].reshape(-1, 4) @ np.abs(HADAMARD)
+    return np.concatenate([turned.reshape(bound[..., :n].shape), bound[..., n:]], axis=-1)
+
+
+def coarse(x: Any) -> NDArray[Any]:
+    """Small integers in the numbers' place, whose sums are exact in every format."""
+    wide = np.nan_to_num(np.asarray(x, dtype=np.float64))
+    size = np.max(np.abs(wide), initial=0.0)
+    return cast(np.clip(np.rint(wide * (4 / size if size > 0 else 0.0)), -4, 4), x)

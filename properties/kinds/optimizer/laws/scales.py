@@ -1,0 +1,70 @@
+"""How hyperparameters answer to the gradient's scale: what eps and a coupled decay are added to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from truestep.properties.kinds.optimizer.laws.claims import Bench, Trial
+from truestep.properties.kinds.optimizer.laws.degrees import DEGREES
+from truestep.properties.kinds.optimizer.laws.images import cast
+
+# The power of the gradient's scale in which an eps grows that is added to it: 2 where it is added
+# to squares, inside a root. A dialect decides where the field has one, by its value.
+POWERS: dict[str, dict[str, int]] = {
+    "eps_placement": {
+        "before_correction": 1,
+        "floor": 1,
+        "in_maximum": 1,
+        "in_square": 2,
+        "inside": 2,
+        "outside": 1,
+    },
+    "floor_placement": {"inside": 2, "outside": 1},
+}
+# Of rules whose dialect does not say it.
+INSIDE = ("adadelta", "adalomo", "came", "distributed_shampoo", "shampoo", "sm3")
+
+# Rules whose only form adds the decay to the gradient.
+COUPLED = ("asgd", "heavy_ball", "lars", "polyak_ruppert", "sm3")
+
+
+# Inputs by the power of the gradient's scale in which they grow, where it is not 0.
+INPUT_DEGREES = {
+    "derivatives": 1,
+    "derivatives_after": 1,
+    "estimate": 1,
+    "g_previous": 1,
+}
+# Inputs that change sign with the parameter and the gradient.
+ODD_INPUTS = ("derivatives", "derivatives_after", "g_previous", "outputs", "outputs_after")
+
+
+def odd_like_p(trial: Trial) -> dict[str, Any]:
+    """Those of them with an entry for every element of the parameter."""
+    inputs = trial.slot.inputs
+    return {k: x for k, x in inputs.items() if k in ODD_INPUTS and x.shape == trial.p.shape}
+
+
+def coupled(bench: Bench, trial: Trial) -> bool:
+    """Whether the weight decay is added to the gradient."""
+    return trial.hyper.get("decay") == "coupled" or bench.capability.rule in COUPLED
+
+
+def gradient_scaled(bench: Bench, trial: Trial, c: float) -> Trial:
+    """g, eps, a coupled decay and the state times the powers of c in which they grow."""
+    power = 2 if bench.capability.rule in INSIDE else 1
+    for field, powers in POWERS.items():
+        power = powers.get(trial.hyper.get(field, ""), power)
+    powers_of = {"eps": power, "eps1": power, "graft_eps": 1}
+    fields: dict[str, Any] = {
+        k: trial.hyper[k] * c**n for k, n in powers_of.items() if k in trial.hyper
+    }
+    if "weight_decay" in trial.hyper and coupled(bench, trial):
+        fields["weight_decay"] = trial.hyper["weight_decay"] * c
+    state = {
+        k: cast(trial.slot.state[k] * c**b.degree, trial.slot.state[k])
+        for k, b in DEGREES[bench.capability.rule].items()
+        if b.degree
+    }
+    inputs = {k: cast(x * c ** INPUT_DEGREES.get(k, 0), x) for k, x in trial.slot.inputs.items()}
+    return trial.where(**fields).on(gradient=cast(trial.g * c, trial.g), **state, **inputs)

@@ -1,0 +1,105 @@
+"""Judging rules whose rigorous bound is vacuous: by replicates of the reference's own lines.
+
+What is judged of a step is what the rule's observables() make of the new state and parameter: the
+definition leaves the sign of a singular vector, or a basis of a subspace, to the implementation.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from truestep.fast.protocol import Slot, Stepped
+from truestep.properties.arithmetic.decision import Undecided
+from truestep.properties.arithmetic.lift import sampled_hyper, state_of
+from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic
+from truestep.properties.arithmetic.sampled.sampled import Replicates, Sampled
+from truestep.properties.judge.contracts import Judgement, judge_sampled, not_judged
+from truestep.reference.optimizers import Rule
+
+# Enough that Student's t is within a factor of two of the normal distribution's at FALSE_ALARM.
+REPLICATES = 32
+# Of the reference's own error, a small share of the kernel's, whose size alone is wanted.
+_OF_ORACLE = 8
+_SEED = 20220202
+
+Rows = NDArray[np.float64]
+
+
+def judgements(
+    rule: Rule, hyper: Any, slot: Slot, new: Stepped, arithmetic: Arithmetic
+) -> Iterator[tuple[str, Judgement]]:
+    """Every observable of one slot's step, judged.
+
+    Not judged where an intermediate result left the range of the format, where rounding may turn a
+    comparison on which a Python branch depends, and where the reference refuses the input, as
+    decompositions refuse nan.
+    """
+    got = observables(rule, hyper, new.state, new.param)
+    try:
+        kernel = observed(rule, hyper, slot, arithmetic)
+        oracle = observed(rule, hyper, slot, ORACLE, _OF_ORACLE)
+    except (Undecided, np.linalg.LinAlgError):
+        for name, x in got.items():
+            yield name, not_judged(x.size)
+        return
+    for name, x in got.items():
+        yield name, judge_sampled(x, kernel[name], oracle[name])
+
+
+def observables(rule: Any, hyper: Any, state: Any, p: Any) -> dict[str, Rows]:
+    """What the definition determines of a new state (fields by name) and parameter, in float64."""
+    wide = {
+        name: int(x) if np.ndim(x) == 0 and np.asarray(x).dtype.kind in "iu" else _wide(x)
+        for name, x in state.items()
+    }
+    with np.errstate(all="ignore"):
+        found = rule.observables(hyper, rule.State(**wide), _wide(p))
+    return {name: np.asarray(x, dtype=np.float64) for name, x in found.items()}
+
+
+def _wide(x: Any) -> Rows:
+    return np.asarray(x).astype(np.float64)
+
+
+def replicates(arithmetic: Arithmetic, count: int = REPLICATES) -> Replicates:
+    """Replicates that err in the same way at every call: a judgement is reproduced exactly."""
+    return Replicates(arithmetic, count, np.random.default_rng(_SEED))
+
+
+def observed(
+    rule: Any, hyper: Any, slot: Slot, arithmetic: Arithmetic, count: int = REPLICATES
+) -> dict[str, Rows]:
+    """The observables of the step's value, in row 0, and of its replicates.
+
+    Raises Undecided where an operation overflowed, which in another order it may not, and where the
+    replicates take different branches.
+    """
+    world = replicates(arithmetic, count)
+    state, p = rule.step(
+        sampled_hyper(hyper, world),
+        state_of(rule.State, slot.state, lambda x: Sampled.exact(x, world)),
+        Sampled.exact(slot.param, world),
+        Sampled.exact(slot.grad, world),
+        **{name: Sampled.exact(x, world) for name, x in slot.inputs.items()},
+    )
+    if world.overflows:
+        raise Undecided(f"{world.overflows[0]} left the range of the format")
+    outputs = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
+    stored = {name: _stored(x, name) for name, x in {**outputs, "p": p}.items()}
+    rows = [_row(rule, hyper, stored, i) for i in range(count + 1)]
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+def _stored(x: Any, name: str) -> Any:
+    return x.stored(name) if isinstance(x, Sampled) else x
+
+
+def _row(rule: Any, hyper: Any, stored: dict[str, Any], row: int) -> dict[str, Rows]:
+    values = {name: x.x[row] if isinstance(x, Sampled) else x for name, x in stored.items()}
+    p = values.pop("p")
+    return observables(rule, hyper, values, p)

@@ -1,0 +1,165 @@
+"""Laws of learning-rate schedules: what holds for any of them, whatever its formula.
+
+Values are compared bit for bit, or with the roundings of a faithful kernel at both steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from truestep.fast.protocol import Capability
+from truestep.properties.arithmetic.formats import format_named
+from truestep.properties.judge.contracts import Judgement, agreement
+from truestep.properties.kinds.schedule import step as scheduling
+from truestep.properties.kinds.schedule.cases import reach
+from truestep.properties.kinds.schedule.shapes import SHAPES, Phase
+from truestep.properties.kinds.schedule.step import Values
+from truestep.reference.schedules import SCHEDULES
+
+# Times at which a phase is looked at: both ends with their neighbours, and some between.
+_BETWEEN = 4
+# Powers of two: scaling by them is exact.
+_SCALES = (2.0**-3, 2.0**5)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """left and right agree within bound (None: bit for bit); steps name the elements."""
+
+    steps: Sequence[int]
+    left: Values
+    right: Values
+    bound: Values | None = None
+
+    def judged(self) -> Judgement:
+        """The judgement of the claim."""
+        return agreement(self.left, self.right, self.bound)
+
+
+class Subject:
+    """A backend's schedule with one set of hyperparameters."""
+
+    def __init__(self, backend: Any, capability: Capability, fields: dict[str, Any]) -> None:
+        self.backend, self.capability, self.fields = backend, capability, fields
+        self.module: ModuleType = SCHEDULES[capability.rule]
+        self.hyper = self.module.Hyper(**fields)
+
+    def where(self, **fields: Any) -> Subject:
+        """The same with other hyperparameters."""
+        return Subject(self.backend, self.capability, {**self.fields, **fields})
+
+    def values(self, steps: Sequence[int]) -> Values:
+        """The backend's values."""
+        return scheduling.values_of(self.backend, self.capability, self.hyper, steps)
+
+    def bounds(self, steps: Sequence[int]) -> Values:
+        """What a faithful kernel may err at these steps."""
+        found = scheduling.contract(self.module, self.capability, self.hyper, steps)
+        return np.asarray(found.e)
+
+    def defined(self, steps: Sequence[int]) -> list[int]:
+        """The steps at which the definition gives a value, ascending."""
+        most = reach(self.capability)
+        return [
+            t
+            for t in sorted(set(steps))
+            if t <= most and not scheduling.ended(self.module, self.hyper, t)
+        ]
+
+    def phases(self) -> Iterator[tuple[Phase, list[int]]]:
+        """Every phase with the steps at which it is looked at."""
+        for phase in SHAPES[self.capability.rule](self.hyper).phases:
+            last = min(phase.last, reach(self.capability))
+            inner = [phase.first + (last - phase.first) * k // _BETWEEN for k in range(1, _BETWEEN)]
+            ends = (phase.first, phase.first + 1, last - 1, last)
+            steps = [*ends, *inner, *(t + 1 for t in inner)]
+            yield phase, self.defined([t for t in steps if phase.first <= t <= last])
+
+
+Law = Callable[[Subject, Sequence[int]], Iterator[Claim]]
+
+
+def continuous_within_phases(subject: Subject, steps: Sequence[int]) -> Iterator[Claim]:
+    """No step changes the value by more than the phase's steepest slope, at its ends neither."""
+    for phase, times in subject.phases():
+        pairs = [(t, s) for t, s in pairwise(times) if s == t + 1]
+        if not pairs:
+            continue
+        a, b, bound = _pairs(subject, pairs)
+        # The slope itself was computed here, with a dozen roundings at most.
+        slope = phase.slope * (1 + 12 * format_named("float64").u)
+        yield Claim([s for _, s in pairs], b, np.clip(b, a - slope, a + slope), bound)
+
+
+def depends_on_the_step_alone(subject: Subject, steps: Sequence[int]) -> Iterator[Claim]:
+    """The value at t is the same alone and among others, and whatever was asked before."""
+    times = subject.defined(steps)
+    together = subject.values(times)
+    backwards = np.array([subject.values([t])[0] for t in reversed(times)])[::-1]
+    yield Claim(times, backwards, together)
+    yield Claim(times, subject.values(times), together)
+
+
+def monotone_within_phases(subject: Subject, steps: Sequence[int]) -> Iterator[Claim]:
+    """Rising phases never fall, falling ones never rise, constant ones keep every bit."""
+    for phase, times in subject.phases():
+        pairs = list(pairwise(times))
+        if not pairs:
+            continue
+        a, b, bound = _pairs(subject, pairs)
+        later = [s for _, s in pairs]
+        if phase.trend == "constant":
+            yield Claim(later, b, a)
+        else:
+            yield Claim(
+                later, b, (np.maximum if phase.trend == "rising" else np.minimum)(a, b), bound
+            )
+
+
+def scales_with_the_learning_rate(subject: Subject, steps: Sequence[int]) -> Iterator[Claim]:
+    """lr and min_lr times a power of two: the value times it, in every bit."""
+    rates = [name for name in ("lr", "min_lr") if name in subject.fields]
+    fixed = subject.capability.fixed
+    if any(fixed.get(name, 0.0) != 0.0 for name in rates) or "lr" in fixed:
+        return
+    times = subject.defined(steps)
+    values = subject.values(times)
+    # Below it, where a format has fewer digits, scaling rounds.
+    least = format_named(subject.capability.format).least_normal * 2.0**24
+    kept = (values == 0) | (np.abs(values) >= least)
+    for scale in _SCALES:
+        image = subject.where(**{name: subject.fields[name] * scale for name in rates})
+        chosen = [t for t, keep in zip(times, kept, strict=True) if keep]
+        yield Claim(chosen, image.values(times)[kept], values[kept] * scale)
+
+
+def stays_between_its_extremes(subject: Subject, steps: Sequence[int]) -> Iterator[Claim]:
+    """Never below the lowest value of the definition, nor above its highest; never negative."""
+    times = subject.defined(steps)
+    shape = SHAPES[subject.capability.rule](subject.hyper)
+    values = subject.values(times)
+    yield Claim(times, values, np.clip(values, shape.low, shape.high), subject.bounds(times))
+
+
+LAWS: dict[str, Law] = {
+    "continuous_within_phases": continuous_within_phases,
+    "depends_on_the_step_alone": depends_on_the_step_alone,
+    "monotone_within_phases": monotone_within_phases,
+    "scales_with_the_learning_rate": scales_with_the_learning_rate,
+    "stays_between_its_extremes": stays_between_its_extremes,
+}
+
+
+def _pairs(subject: Subject, pairs: Sequence[tuple[int, int]]) -> tuple[Values, Values, Values]:
+    """Values at the first and the second of each pair, and the roundings of both."""
+    times = sorted({t for pair in pairs for t in pair})
+    place = {t: i for i, t in enumerate(times)}
+    values, bounds = subject.values(times), subject.bounds(times)
+    first, second = ([place[pair[k]] for pair in pairs] for k in (0, 1))
+    return values[first], values[second], bounds[first] + bounds[second]

@@ -1,0 +1,117 @@
+"""SGD on quadratics with Gaussian noise: replicates, and exact two-sided tests of their moments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from truestep.properties.kinds.theorem.theorems.theorem import Array, Step
+from truestep.reference.problems import quadratic
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Replicates after t steps.
+
+    x, average: replicates x d, the iterate and the mean of all iterates so far. drift: a bound on
+    how far rounding has moved any of them from where exact arithmetic would have it.
+    """
+
+    t: int
+    x: Array
+    average: Array
+    drift: float
+
+
+def replicates(
+    q: quadratic.Problem,
+    step: Step,
+    steps: Sequence[float],
+    x0: Array,
+    count: int,
+    seed: int,
+    unit_roundoff: float,
+) -> list[Snapshot]:
+    """Snapshots at t = 1, 2, 4, ... of independent runs with the step sizes a_0, a_1, ...
+
+    One step rounds p, p', lr, g and lr g, each by at most u of itself, so it errs by at most
+    u (|p| + |p'| + 3 lr |g|) in every coordinate; earlier errors pass through I - lr H.
+    """
+    rng = np.random.default_rng(seed)
+    d = len(q.optimum)
+    x = np.tile(np.asarray(x0, np.float64), (count, 1))
+    total, drift, total_drift = np.zeros((count, d)), 0.0, 0.0
+    snapshots = []
+    for t, lr in enumerate(steps, start=1):
+        g = quadratic.noisy_gradient(q, x, rng.standard_normal((count, d)))
+        before, x = np.abs(x).max(), step(lr, x, g)
+        rounding = unit_roundoff * (before + np.abs(x).max() + 3 * lr * np.abs(g).max())
+        norm = float(np.linalg.norm(np.eye(d) - lr * q.H, 2))
+        drift = norm * drift + float(np.sqrt(d) * rounding)
+        total, total_drift = total + x, total_drift + drift
+        if t & (t - 1) == 0:
+            snapshots.append(Snapshot(t, x, total / t, total_drift / t))
+    return snapshots
+
+
+def sharper(a: tuple[float, str], b: tuple[float, str]) -> tuple[float, str]:
+    """The worse of two deviations; a nan is the worst of all."""
+    return b if np.isnan(b[0]) or b[0] > a[0] else a
+
+
+def moment_tests(d: int) -> int:
+    """How many tests `moments` makes: d means, d variances, one for each pair of coordinates."""
+    return 2 * d + d * (d - 1) // 2
+
+
+def moments(
+    x: Array, mean: Array, covariance: Array, drift: float, level: float, name: str
+) -> tuple[float, str]:
+    """The worst test of the hypothesis that the rows of x are independent N(mean, covariance).
+
+    Whitened rows have independent standard normal coordinates z: the root of n times a mean is
+    standard normal, sums of z_i^2 and of (z_i + z_j)^2 / 2 are chi-square with n degrees of
+    freedom. Each is tested on both sides at the given level. A drift of at most delta in every row
+    of z moves the first by at most sqrt(n) delta, and so the root of the others, a norm of n
+    numbers.
+    """
+    n, d = x.shape
+    root = np.linalg.cholesky(covariance)
+    with np.errstate(over="ignore", invalid="ignore"):
+        z = np.linalg.solve(root, (x - mean).T).T
+    slack = float(np.sqrt(n) * drift * np.linalg.norm(np.linalg.inv(root), 2))
+    worst = (0.0, "nothing")
+    limit = float(stats.norm.isf(level / 2)) + slack
+    for i in range(d):
+        deviation = abs(float(np.sqrt(n) * z[:, i].mean())) / limit
+        worst = sharper(worst, (deviation, f"{name}: mean of whitened coordinate {i}"))
+    low, high = (np.sqrt(f(level / 2, n)) for f in (stats.chi2.ppf, stats.chi2.isf))
+    for i in range(d):
+        for j in range(i, d):
+            y = z[:, i] if i == j else (z[:, i] + z[:, j]) / np.sqrt(2)
+            gap = float(np.linalg.norm(y) - np.sqrt(n))
+            allowed = (high - np.sqrt(n) if gap > 0 else np.sqrt(n) - low) + slack
+            worst = sharper(
+                worst, (abs(gap) / float(allowed), f"{name}: variance of coordinates {i}, {j}")
+            )
+    return worst
+
+
+def variance_band(variance: float, n: int, drift: float, level: float) -> tuple[float, float]:
+    """Between what the mean of n squares of N(0, variance) passes at this level."""
+    low, high = (np.sqrt(variance * f(level / 2, n) / n) for f in (stats.chi2.ppf, stats.chi2.isf))
+    return float(max(low - drift, 0.0)) ** 2, float(high + drift) ** 2
+
+
+def resolution(n: int, level: float) -> float:
+    """The relative error of a variance that n squares reveal with probability 0.99, about."""
+    return float((stats.norm.isf(level / 2) + stats.norm.isf(0.01)) * np.sqrt(2 / n))
+
+
+def coordinate(values: Any, index: int = 0) -> float:
+    """The mean square of one coordinate."""
+    return float(np.mean(values[:, index] ** 2))

@@ -1,0 +1,177 @@
+"""One call of a training-loop piece: by the backend, and by the reference in other arithmetics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from truestep.fast.protocol import Capability
+from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.formats import Format, format_named
+from truestep.properties.arithmetic.lift import lifted_hyper
+from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
+from truestep.properties.arithmetic.whole import Whole, counted
+from truestep.properties.cases.tensors import TensorSpec, array
+from truestep.properties.judge.contracts import agreement, judge
+from truestep.properties.kinds.optimizer.step import BackendFault, Judged, backend_call
+from truestep.properties.kinds.training.cases import TrainingCase
+from truestep.reference.training import TRAINING, Piece
+
+Inputs = Mapping[str, Any]
+Reading = Callable[[Any], Any]
+
+
+def format_of(capability: Capability, name: str) -> Format:
+    """The format of a named tensor: what the arithmetic stores it in, else the capability's."""
+    storage = arithmetic_of(capability.arithmetic).storage
+    return format_named(storage.get(name, storage.get("", capability.format)))
+
+
+def drawn(capability: Capability, call: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs that a call of a case stands for."""
+    compute = arithmetic_of(capability.arithmetic).format
+
+    def made(name: str, x: Any) -> Any:
+        if isinstance(x, TensorSpec):
+            return array(x, format_of(capability, name))
+        if isinstance(x, float):
+            return float(compute.round(np.clip(x, -compute.largest, compute.largest)))
+        return [made(name, item) for item in x] if isinstance(x, tuple) else x
+
+    return {name: made(name, x) for name, x in call.items()}
+
+
+def lifted(x: Any, tensor: Callable[[Any], Any], count: Callable[[int], Any]) -> Any:
+    """An input with its tensors and numbers passed through tensor, its integers through count."""
+    if isinstance(x, (list, tuple)):
+        return [lifted(item, tensor, count) for item in x]
+    if isinstance(x, (np.ndarray, float)):
+        return tensor(np.asarray(x))
+    if isinstance(x, (int, np.integer)) and not isinstance(x, bool):
+        return count(int(x))
+    return x
+
+
+def evaluate(piece: Piece, hyper: Any, inputs: Inputs, arithmetic: Arithmetic) -> dict[str, Any]:
+    """The reference's outputs in that arithmetic, as they are stored."""
+
+    def tensor(x: Any) -> Bounded:
+        return Bounded.exact(x, arithmetic)
+
+    def count(n: int) -> Whole:
+        return Whole(n, lambda k: counted(k, arithmetic))
+
+    given = {name: lifted(x, tensor, count) for name, x in inputs.items()}
+    with np.errstate(all="ignore"):
+        out = piece.run(lifted_hyper(hyper, arithmetic), **given)
+    return {name: _stored(name, x, arithmetic) for name, x in out.items()}
+
+
+def _stored(name: str, x: Any, arithmetic: Arithmetic) -> Any:
+    if isinstance(x, list):
+        return [_stored(name, item, arithmetic) for item in x]
+    if isinstance(x, Bounded):
+        return x.stored(name)
+    if isinstance(x, (float, np.ndarray, np.floating)):  # a constant of the reference
+        return Bounded.exact(np.asarray(x, dtype=np.float64), arithmetic).stored(name)
+    return x
+
+
+def call(backend: Any, capability: Capability, hyper: Any, inputs: Inputs) -> dict[str, Any]:
+    """The backend's outputs, their structure and its respect for inputs verified."""
+    before = _bytes(inputs)
+    result = backend_call(backend.training_piece, capability, hyper, inputs)
+    if changed := [name for name, was in _bytes(inputs).items() if was != before[name]]:
+        raise BackendFault(f"the backend wrote its input {', '.join(changed)}")
+    if not isinstance(result, Mapping):
+        raise BackendFault(f"the result must be a mapping, got {type(result).__name__}")
+    return dict(result)
+
+
+def _bytes(inputs: Inputs) -> dict[str, Any]:
+    def of(x: Any) -> Any:
+        return [of(item) for item in x] if isinstance(x, list) else np.asarray(x).tobytes()
+
+    return {name: of(x) for name, x in inputs.items()}
+
+
+def lockstep(
+    backend: Any, capability: Capability, case: TrainingCase, reading: Reading = lambda h: h
+) -> Iterator[tuple[Inputs, list[Judged]]]:
+    """Run a case; yield each call's inputs with its judgements.
+
+    Every call is judged from the backend's own last state. reading: judge by another Hyper.
+    """
+    piece = TRAINING[capability.rule]
+    hyper = piece.Hyper(**case.hyper)
+    state: dict[str, Any] = {}
+    for number, specified in enumerate(case.calls):
+        inputs = {**drawn(capability, specified), **state}
+        got = call(backend, capability, hyper, inputs)
+        yield inputs, judged(capability, reading(hyper), inputs, got, number)
+        state = {name: _next(got[name], inputs[name]) for name in got if name in inputs}
+
+
+def _next(got: Any, was: Any) -> Any:
+    """An output as the next call's input."""
+    return float(got) if isinstance(was, float) else got
+
+
+def judged(
+    capability: Capability, hyper: Any, inputs: Inputs, got: Inputs, number: int = 0
+) -> list[Judged]:
+    """Every output of a call against the reference's."""
+    piece = TRAINING[capability.rule]
+    expected = evaluate(piece, hyper, inputs, arithmetic_of(capability.arithmetic))
+    oracle = evaluate(piece, hyper, inputs, ORACLE)
+    out: list[Judged] = []
+    for name, due in expected.items():
+        if name not in got:
+            if name in getattr(piece, "OPTIONAL", ()):
+                continue
+            raise BackendFault(f"output {name!r} is missing; got {', '.join(got) or 'nothing'}")
+        format = format_of(capability, name)
+        parts = _parts(name, got[name], due)
+        truths = oracle[name] if isinstance(due, list) else [oracle[name]]
+        for slot, ((x, bound), truth) in enumerate(zip(parts, truths, strict=True)):
+            if isinstance(bound, Bounded):
+                tensor = _array(name, x, bound, format, member=isinstance(due, list))
+                judgement = judge(tensor, bound, truth)
+            else:
+                judgement = agreement(_whole(name, x, bound), np.asarray(float(bound)), None)
+            out.append(Judged(number, 0, slot, name, judgement))
+    return out
+
+
+def _parts(name: str, got: Any, due: Any) -> list[tuple[Any, Any]]:
+    if not isinstance(due, list):
+        return [(got, due)]
+    if not isinstance(got, Sequence) or len(got) != len(due):
+        told = f"{len(got)} tensors" if isinstance(got, Sequence) else type(got).__name__
+        raise BackendFault(f"{name} must be a list of {len(due)} tensors, got {told}")
+    return list(zip(got, due, strict=True))
+
+
+def _array(name: str, got: Any, due: Bounded, format: Format, *, member: bool) -> NDArray[Any]:
+    if isinstance(got, (float, np.floating)) and due.shape == () and not member:
+        return np.asarray(got, dtype=np.float64)
+    if not isinstance(got, np.ndarray):
+        raise BackendFault(f"{name} must be an ndarray, got {type(got).__name__}")
+    if got.shape != due.shape:
+        raise BackendFault(f"{name} has shape {got.shape}, expected {due.shape}")
+    if got.dtype != format.dtype and (member or got.ndim):
+        raise BackendFault(f"{name} has dtype {got.dtype}, expected {format.dtype}")
+    return got
+
+
+def _whole(name: str, got: Any, due: Any) -> NDArray[np.float64]:
+    flag = isinstance(due, (bool, np.bool_))
+    if not isinstance(got, (bool, np.bool_) if flag else (int, np.integer)) or (
+        not flag and isinstance(got, bool)
+    ):
+        word = "a bool" if flag else "an integer"
+        raise BackendFault(f"{name} must be {word}, got {got!r}")
+    return np.asarray(float(got))
