@@ -9,12 +9,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+# An array of whatever dtype a format has.
 Array = NDArray[Any]
+
+Kind = Literal["minimizer", "optimizer", "quantizer", "schedule", "training"]
+Level = Literal["smoke", "standard", "deep"]
+Shapes = Literal["any", "nonempty", "matrices"]
+Number = float | int | bool | str
+Fixed = Number | tuple[Number, ...]
+
+
+class Declared(Protocol):
+    """How a kernel rounds: an Arithmetic of ``truestep.properties.arithmetic.profiles``."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in reports."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """How a state tensor is kept as codes: a quantizer of the reference, and its hyperparameters.
+
+    A hyperparameter given as a tuple is one of these values, chosen by group.
+    """
+
+    quantizer: str
+    hyper: Mapping[str, Fixed] = field(default_factory=dict)
+
 
 # The last step that a 32-bit signed counter can take and pass.
 FARTHEST = 2**31 - 2
@@ -22,37 +50,98 @@ FARTHEST = 2**31 - 2
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """One thing a backend can do.
+    """One thing a backend can do; Capability(kind, rule, ...) is the class of that kind.
 
-    kind: "minimizer", "optimizer", "quantizer", "schedule" or "training". rule: the reference's
-    name ("adamw").
-    dialect: the choices that differ from the reference's defaults ({"decay": "before"}).
-    format: format of parameters and gradients ("float32"). arithmetic: name of a declared profile
-    of ``truestep.properties.arithmetic`` ("ieee_float32"), or an Arithmetic. variant: the
-    implementation, where a backend has several ("foreach"). fixed: hyperparameters that the kernel
-    cannot vary ({"eps": 0.0}); of optimizers, minimizers and quantizers a tuple, where it takes
-    these values only. level: the least thorough level at which it is run ("smoke", "standard",
-    "deep"), for variants that are slow to start. recursive: of a schedule that computes every value
-    from the last one; each is judged from the backend's own last value. reach: the last step that a
-    schedule is asked for, where every step on the way has to be made, or an optimizer whose counter
-    ends. For a schedule, format is that of the value, and of arithmetic only hyper and counter
-    count. shapes: the tensors that the implementation takes: "any", "nonempty" or "matrices" (none
-    of them empty). single: it takes one tensor in one group a call, as where all tensors of a model
-    share an estimate.
+    kind: what the rule is. rule: the reference's name ("adamw"). format: format of parameters and
+    gradients ("float32"); of a schedule, of the value. arithmetic: name of a declared profile of
+    ``truestep.properties.arithmetic`` ("ieee_float32"), or an Arithmetic; of a schedule only hyper
+    and counter count. dialect: the choices that differ from the reference's defaults ({"decay":
+    "before"}). variant: the implementation, where a backend has several ("foreach"). fixed:
+    hyperparameters that the kernel cannot vary ({"eps": 0.0}); of optimizers, minimizers and
+    quantizers a tuple, where it takes these values only. level: the least thorough level at which
+    it is run, for variants that are slow to start.
     """
 
-    kind: str
+    kind: Kind
     rule: str
     format: str = "float32"
-    arithmetic: Any = "ieee_float32"
+    arithmetic: str | Declared = "ieee_float32"
     dialect: Mapping[str, str] = field(default_factory=dict)
     variant: str = ""
-    fixed: Mapping[str, Any] = field(default_factory=dict)
-    level: str = "smoke"
+    fixed: Mapping[str, Fixed] = field(default_factory=dict)
+    level: Level = "smoke"
+
+    def __new__(cls, kind: str = "", *_: object, **__: object) -> Self:
+        """An instance of the class of that kind, which takes the fields of its own too."""
+        # An unknown kind stays with the base, for the check of declarations to name.
+        return object.__new__(CLASSES.get(kind, cls) if cls is Capability else cls)  # type: ignore[arg-type,return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerCapability(Capability):
+    """A rule that steps from a gradient.
+
+    shapes: the tensors that the implementation takes; "matrices" are never empty. single: it takes
+    one tensor in one group a call, as where all tensors of a model share an estimate. reach: the
+    last step that its counter takes. storage: of state tensors that are kept as codes, how ({"m":
+    Storage("dynamic_8bit", {"signed": True, "block_size": 256})}); the others are kept as the
+    arithmetic says.
+    """
+
+    kind: Kind = "optimizer"
+    rule: str = ""
+    shapes: Shapes = "any"
+    single: bool = False
+    reach: int = FARTHEST
+    storage: Mapping[str, Storage] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MinimizerCapability(Capability):
+    """A rule that evaluates the function."""
+
+    kind: Kind = "minimizer"
+    rule: str = ""
+    shapes: Shapes = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizerCapability(Capability):
+    """A number format or a block format."""
+
+    kind: Kind = "quantizer"
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleCapability(Capability):
+    """A learning-rate schedule.
+
+    recursive: it computes every value from the last one; each is judged from the backend's own last
+    value. reach: the last step that it is asked for, where every step on the way has to be made.
+    """
+
+    kind: Kind = "schedule"
+    rule: str = ""
     recursive: bool = False
     reach: int = FARTHEST
-    shapes: Literal["any", "nonempty", "matrices"] = "any"
-    single: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingCapability(Capability):
+    """A piece of the training loop."""
+
+    kind: Kind = "training"
+    rule: str = ""
+
+
+CLASSES: Mapping[str, type[Capability]] = {
+    "minimizer": MinimizerCapability,
+    "optimizer": OptimizerCapability,
+    "quantizer": QuantizerCapability,
+    "schedule": ScheduleCapability,
+    "training": TrainingCapability,
+}
 
 
 @dataclass(frozen=True, slots=True)

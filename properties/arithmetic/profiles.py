@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from truestep.fast.protocol import Declared
 from truestep.properties.arithmetic.formats import Format, format_named
 
 Summation = Literal["pairwise", "sequential", "float64", "tensor_core"]
@@ -179,7 +180,7 @@ PROFILES = {
 ORACLE = PROFILES["oracle"]
 
 
-def arithmetic_of(declared: str | Arithmetic) -> Arithmetic:
+def arithmetic_of(declared: str | Declared) -> Arithmetic:
     """The arithmetic that a capability declares, by profile name or as an object."""
     if isinstance(declared, Arithmetic):
         return declared
