@@ -13,9 +13,9 @@ from hypothesis import seed as seeded
 from hypothesis.errors import Flaky
 from hypothesis.strategies import SearchStrategy
 
-from truestep.properties.judge.contracts import SLACK
+from truestep.properties.judge.contracts import SLACK, Judged
 from truestep.properties.judge.results import HISTOGRAM_EDGES
-from truestep.properties.kinds.optimizer.step import BackendFault, BackendRaised, Judged
+from truestep.properties.kinds.optimizer.step import BackendFault, BackendRaised
 
 
 class ContractBroken(AssertionError):

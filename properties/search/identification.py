@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from truestep.fast.protocol import Capability
-from truestep.properties.judge.contracts import SLACK
+from truestep.properties.judge.contracts import SLACK, Judged
 from truestep.properties.kinds.optimizer.cases import OptimizerCase
-from truestep.properties.kinds.optimizer.step import BackendFault, BackendRaised, Judged, lockstep
+from truestep.properties.kinds.optimizer.step import BackendFault, BackendRaised, lockstep
 from truestep.reference.optimizers import OPTIMIZERS, Rule
 
 

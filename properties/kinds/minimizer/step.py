@@ -20,10 +20,10 @@ from truestep.properties.arithmetic.lift import sampled_hyper, state_of
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.sampled.sampled import Replicates, Sampled
 from truestep.properties.cases.tensors import array, values
-from truestep.properties.judge.contracts import judge_sampled, not_judged
+from truestep.properties.judge.contracts import Judged, judge_sampled, not_judged
 from truestep.properties.kinds.minimizer.cases import Function, MinimizerCase, function_of
 from truestep.properties.kinds.optimizer.sampling import replicates
-from truestep.properties.kinds.optimizer.step import BackendFault, Judged, call
+from truestep.properties.kinds.optimizer.step import BackendFault, call
 from truestep.reference.optimizers import FROM_FUNCTION, Rule
 
 Reread = Callable[[Any], Any]

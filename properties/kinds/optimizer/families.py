@@ -17,6 +17,7 @@ from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.cases.hypers import held, hypers
 from truestep.properties.cases.tensors import EXTREMES, TensorSpec, explicit
+from truestep.properties.judge.contracts import Judged
 from truestep.properties.judge.records import Place, law_line, result_of
 from truestep.properties.judge.results import CheckResult, check_id
 from truestep.properties.kinds.optimizer.cases import (
@@ -30,7 +31,7 @@ from truestep.properties.kinds.optimizer.fitting import fitted
 from truestep.properties.kinds.optimizer.independent import independent_cases
 from truestep.properties.kinds.optimizer.laws import checks as laws
 from truestep.properties.kinds.optimizer.laws.laws import LAWS
-from truestep.properties.kinds.optimizer.step import Judged, lockstep
+from truestep.properties.kinds.optimizer.step import lockstep
 from truestep.properties.search.exploration import Tally, explore, run_all
 from truestep.properties.search.identification import identify, in_words
 from truestep.reference.optimizers import OPTIMIZERS

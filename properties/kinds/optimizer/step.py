@@ -6,7 +6,6 @@ import dataclasses
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -19,7 +18,7 @@ from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.lift import lifted_hyper, lifted_state, state_of
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.cases.tensors import TensorSpec, array, laid_out, values
-from truestep.properties.judge.contracts import Judgement, judge
+from truestep.properties.judge.contracts import Judged, judge
 from truestep.properties.kinds.optimizer import quantized_state, sampling
 from truestep.properties.kinds.optimizer.cases import (
     GroupCase,
@@ -48,17 +47,6 @@ def backend_call(method: Callable[..., Any], *args: Any) -> Any:
         raise BackendRaised(
             f"the backend raised {type(error).__name__}: {error}\n{last}"
         ) from error
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One judged tensor of one step: where it stands and how it fared."""
-
-    step: int
-    group: int
-    slot: int
-    tensor: str
-    judgement: Judgement
 
 
 def hyper_of(rule: Rule, fields: Mapping[str, Any]) -> Any:

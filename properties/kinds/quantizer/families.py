@@ -16,10 +16,10 @@ from truestep.fast.protocol import Capability
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.cases.hypers import held, hypers, values_of
 from truestep.properties.cases.tensors import EXTREMES, KINDS, specs
-from truestep.properties.judge.contracts import Judgement, agreement, membership
+from truestep.properties.judge.contracts import Judged, Judgement, agreement, membership
 from truestep.properties.judge.records import Place, law_line, result_of
 from truestep.properties.judge.results import CheckResult
-from truestep.properties.kinds.optimizer.step import BackendFault, Judged, backend_call
+from truestep.properties.kinds.optimizer.step import BackendFault, backend_call
 from truestep.properties.kinds.quantizer import rounding_statistics
 from truestep.properties.kinds.quantizer.cases import QuantizerCase, values
 from truestep.properties.search.exploration import Tally, explore, run_all

@@ -13,10 +13,10 @@ import numpy as np
 from hypothesis import strategies as st
 
 from truestep.fast.protocol import BackendUnavailable, Capability
-from truestep.properties.judge.contracts import Judgement
+from truestep.properties.judge.contracts import Judged, Judgement
 from truestep.properties.judge.records import Place, law_line, result_of
 from truestep.properties.judge.results import CheckResult
-from truestep.properties.kinds.optimizer.step import BackendFault, BackendRaised, Judged
+from truestep.properties.kinds.optimizer.step import BackendFault, BackendRaised
 from truestep.properties.kinds.schedule import cases
 from truestep.properties.kinds.schedule import robbins_monro as robbins_monro_verdicts
 from truestep.properties.kinds.schedule import step as scheduling

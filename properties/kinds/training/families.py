@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from truestep.fast.protocol import Capability
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.cases.tensors import EXTREMES
+from truestep.properties.judge.contracts import Judged
 from truestep.properties.judge.records import Place, law_line, result_of
 from truestep.properties.judge.results import CheckResult
-from truestep.properties.kinds.optimizer.step import Judged
 from truestep.properties.kinds.training.cases import Ranges, TrainingCase, cases
 from truestep.properties.kinds.training.laws import laws
 from truestep.properties.kinds.training.step import lockstep
