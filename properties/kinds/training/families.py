@@ -243,7 +243,7 @@ def _result(
 ) -> CheckResult:
     remarks = [f"declared: {in_words(TRAINING[capability.rule], capability.dialect)}"]
     if tally.worst is not None and name.startswith(PREFIX):
-        remarks.append(law_line(laws.LAWS[name.removeprefix(PREFIX)].about))
+        remarks.append(law_line(laws.LAWS[name.removeprefix(PREFIX)].__doc__))
     elif tally.worst is not None and told:
         remarks.append(f"this kernel computes: {told}")
     return result_of(
