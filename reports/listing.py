@@ -127,8 +127,7 @@ def _schedules() -> list[Entry]:
 # The tables of laws by the kind of rule that they speak of.
 _LAWS = (
     ("optimizer", "truestep.properties.kinds.optimizer.laws.laws", "LAWS"),
-    ("quantizer", "truestep.properties.kinds.quantizer.families", "BLOCK_LAWS"),
-    ("quantizer", "truestep.properties.kinds.quantizer.families", "CAST_LAWS"),
+    ("quantizer", "truestep.properties.kinds.quantizer.laws", "LAWS"),
     ("schedule", "truestep.properties.kinds.schedule.laws", "LAWS"),
     ("training", "truestep.properties.kinds.training.laws.laws", "LAWS"),
 )

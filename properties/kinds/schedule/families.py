@@ -21,7 +21,7 @@ from truestep.properties.kinds.schedule import cases
 from truestep.properties.kinds.schedule import robbins_monro as robbins_monro_verdicts
 from truestep.properties.kinds.schedule import step as scheduling
 from truestep.properties.kinds.schedule.cases import ScheduleCase
-from truestep.properties.kinds.schedule.laws import LAWS, Subject
+from truestep.properties.kinds.schedule.laws import LAWS, Subject, judgements
 from truestep.properties.search.exploration import Tally, explore, run_all
 from truestep.properties.search.identification import departures, first_that_agrees, in_words
 from truestep.reference.schedules import SCHEDULES
@@ -151,20 +151,18 @@ def _run_case(
     subject = Subject(backend, capability, dict(case.hyper))
     try:
         if name.startswith(PREFIX):
-            for claim in LAWS[name.removeprefix(PREFIX)](subject, case.steps):
-                tally.add(case, [_item(claim.judged())], claim.steps)
+            law = name.removeprefix(PREFIX)
+            tally.add(case, judgements(backend, capability, law, case), None)
         else:
             if name == "past_the_end":
                 _require_the_end(subject, case)
             steps = subject.defined(case.steps)
-            tally.add(case, [_item(_judged(subject, steps, name == _DRIFT))], steps)
+            judgement = _judged(subject, steps, name == _DRIFT)
+            worst = steps[judgement.index[0]] if judgement.index else 0
+            tally.add(case, [Judged(worst, 0, 0, "lr", judgement)], None)
     except BackendUnavailable:
         # Hyperparameters that this kernel does not take: nothing of them was judged.
         tally.elements += 0 if tally.failed else len(case.steps)
-
-
-def _item(judgement: Judgement) -> Judged:
-    return Judged(0, 0, 0, "lr", judgement)
 
 
 def _judged(subject: Subject, steps: list[int], drift: bool = False) -> Judgement:
@@ -321,6 +319,6 @@ def _result(
 def _place(tally: Tally) -> Place:
     found = tally.worst
     assert found is not None
-    t = int(tally.context[(found.judgement.index or (0,))[0]])
+    t = found.step
     hyper = json.dumps(tally.worst_case.to_json()["hyper"])
     return Place(f"the value at t = {t}", {"tensor": "lr", "t": t}, (f"hyperparameters: {hyper}",))

@@ -157,7 +157,7 @@ def trial_of(capability: Capability, law: str, case: OptimizerCase) -> Trial:
 
 def claimed(bench: Bench, law: str, trial: Trial) -> list[Judged]:
     """The law's claims on a trial, judged."""
-    return judged(LAWS[law](bench, trial))
+    return list(judged(LAWS[law](bench, trial)))
 
 
 def counterexample(bench: Bench, law: str, entry: Fails) -> list[Judged]:
