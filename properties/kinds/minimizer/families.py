@@ -21,6 +21,7 @@ from truestep.properties.kinds.minimizer.step import lockstep
 from truestep.properties.kinds.optimizer.cases import OptimizerCase
 from truestep.properties.kinds.optimizer.laws import checks as laws
 from truestep.properties.kinds.optimizer.laws.laws import LAWS
+from truestep.properties.laws.claims import PREFIX
 from truestep.properties.search.exploration import Tally, explore, run_all
 from truestep.properties.search.identification import (
     all_within,
@@ -103,7 +104,7 @@ def run(
 ) -> CheckResult:
     """Run one check on one capability."""
     begin = time.perf_counter()
-    if name.startswith(laws.PREFIX):
+    if name.startswith(PREFIX):
         tally = laws.explored(backend, capability, name, level=level, seed=seed, started=started)
         return _result(capability, name, tally, time.perf_counter() - begin)
     family = FAMILIES[name]
@@ -127,7 +128,7 @@ def replay_case(
 ) -> CheckResult:
     """Run one recorded case again."""
     begin = time.perf_counter()
-    if name.startswith(laws.PREFIX):
+    if name.startswith(PREFIX):
         tally = laws.replayed(backend, capability, name, OptimizerCase.from_json(record))
     else:
         tally = run_all(
@@ -203,10 +204,10 @@ def _result(
     identified: str = "",
     told: str = "",
 ) -> CheckResult:
-    is_law = name.startswith(laws.PREFIX)
+    is_law = name.startswith(PREFIX)
     remarks = [f"declared: {in_words(FROM_FUNCTION[capability.rule], capability.dialect)}"]
     if is_law and tally.worst is not None:
-        remarks.append(law_line(LAWS[name.removeprefix(laws.PREFIX)].__doc__))
+        remarks.append(law_line(LAWS[name.removeprefix(PREFIX)].__doc__))
     elif told:
         remarks.append(f"this kernel computes: {told}")
     return result_of(

@@ -32,6 +32,7 @@ from truestep.properties.kinds.optimizer.independent import independent_cases
 from truestep.properties.kinds.optimizer.laws import checks as laws
 from truestep.properties.kinds.optimizer.laws.laws import LAWS
 from truestep.properties.kinds.optimizer.step import lockstep
+from truestep.properties.laws.claims import PREFIX
 from truestep.properties.search.exploration import Tally, explore, run_all
 from truestep.properties.search.identification import identify, in_words
 from truestep.reference.optimizers import OPTIMIZERS
@@ -233,7 +234,7 @@ def run(
     """Run one check on one capability."""
     begin = time.perf_counter()
     level = thoroughness(capability, level)
-    if name.startswith(laws.PREFIX):
+    if name.startswith(PREFIX):
         tally = laws.explored(backend, capability, name, level=level, seed=seed, started=started)
         return _result(capability, name, tally, time.perf_counter() - begin)
     family = FAMILIES[name]
@@ -279,7 +280,7 @@ def replay_case(
     """Run one recorded case again."""
     begin = time.perf_counter()
     case = OptimizerCase.from_json(record)
-    if name.startswith(laws.PREFIX):
+    if name.startswith(PREFIX):
         tally = laws.replayed(backend, capability, name, case)
     else:
         tally = run_all(
@@ -329,8 +330,8 @@ def _result(
     """told: what the message says of the dialect or rule that a failing kernel computes instead."""
     rule = OPTIMIZERS[capability.rule]
     remarks = [f"declared: {in_words(rule, capability.dialect)}"]
-    if tally.worst is not None and name.startswith(laws.PREFIX):
-        remarks.append(law_line(LAWS[name.removeprefix(laws.PREFIX)].__doc__))
+    if tally.worst is not None and name.startswith(PREFIX):
+        remarks.append(law_line(LAWS[name.removeprefix(PREFIX)].__doc__))
     elif tally.worst is not None and told:
         remarks.append(f"this kernel computes: {told}")
     return result_of(
@@ -346,7 +347,7 @@ def _result(
 
 
 def _contract(capability: Capability, name: str) -> str:
-    if name.startswith(laws.PREFIX):
+    if name.startswith(PREFIX):
         return "law"
     return "sampled" if hasattr(OPTIMIZERS[capability.rule], "observables") else "bounded"
 

@@ -126,7 +126,7 @@ def scales_with_the_learning_rate(subject: Subject, steps: Sequence[int]) -> Cla
     least = format_named(subject.capability.format).least_normal * 2.0**24
     kept = (values == 0) | (np.abs(values) >= least)
     for scale in _SCALES:
-        image = subject.where(**{name: subject.fields[name] * scale for name in rates})
+        image = subject.where(**{name: getattr(subject.hyper, name) * scale for name in rates})
         chosen = [t for t, keep in zip(times, kept, strict=True) if keep]
         yield Claim("lr", image.values(times)[kept], values[kept] * scale, None, chosen)
 

@@ -10,7 +10,7 @@ from truestep.fast.protocol import Capability
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.judge.records import snippet
 from truestep.properties.judge.results import CheckResult
-from truestep.properties.kinds.theorem.theorems import THEOREMS
+from truestep.properties.kinds.theorem.theorems.table import THEOREMS
 from truestep.properties.kinds.theorem.theorems.theorem import backend_step, report_extra
 from truestep.properties.kinds.theorem.theorems.theorem import run as run_theorem
 
@@ -81,7 +81,7 @@ def replay_case(
         verdict=result.verdict,
         examples=1,
         judged_fraction=1.0,
-        worst={"case": {"seed": seed}, "test": result.extra["worst"]},
+        worst={"case": {"seed": seed}, "test": result.evidence.worst},
         message=_message(capability, name, result.message, seed),
         seconds=time.perf_counter() - begin,
         extra=extra,

@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.protocol import Array, Group, OptimizerBackend, OptimizerCapability, Slot
+from truestep.fast.protocol import Array, Capability, Group, Slot, Stepped
 from truestep.properties.arithmetic.bounded.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.profiles import ORACLE, arithmetic_of
@@ -144,12 +144,22 @@ class Trial:
         return self.on(**{"p": out.state["p"].copy(), **copied, "t": self.t + 1, **tensors})
 
 
+class Kernel(Protocol):
+    """What laws ask of a backend: the step of an OptimizerBackend."""
+
+    def optimizer_step(
+        self, capability: Capability, groups: Sequence[Group]
+    ) -> Sequence[Sequence[Stepped]]:
+        """One step on every slot of every group."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Bench:
     """A backend's kernel under test, one capability of it."""
 
-    backend: OptimizerBackend
-    capability: OptimizerCapability
+    backend: Kernel
+    capability: Capability
 
     @property
     def rule(self) -> Rule:

@@ -102,6 +102,7 @@ def _spread(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _quantized(hyper: Hyper, slot: Slot, kinds: Sequence[Arithmetic]) -> Bounds:
     """Of codes: how many lie between those that the moment's and the scale's errors admit."""
+    assert isinstance(hyper, adamw_8bit.Hyper)
     kernel, oracle = (quantized_state.moments(hyper, slot, kind) for kind in kinds)
     out = {"p": kernel["p"].stored("p").e + oracle["p"].stored("p").e}
     for name, signed in quantized_state.MOMENTS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
 import numpy as np
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from truestep.properties.arithmetic.lift import fields_of
 from truestep.properties.judge.contracts import Judged
 from truestep.properties.kinds.minimizer.step import AsOptimizer
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, cases, slots
-from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial
+from truestep.properties.kinds.optimizer.laws.bench import Bench, Kernel, Trial
 from truestep.properties.kinds.optimizer.laws.definitions import (
     RULES,
     function_of,
@@ -139,9 +140,10 @@ def judgements(
     backend: Backend, capability: Capability, law: str, case: OptimizerCase
 ) -> list[Judged]:
     """The law's claims on a case's tensor; raises Undecided where they are open."""
+    kernel = cast(Kernel, backend)
     if isinstance(capability, MinimizerCapability):
-        backend = AsOptimizer(backend, function_of)
-    return claimed(Bench(backend, capability), law, trial_of(capability, law, case))
+        kernel = AsOptimizer(backend, function_of)
+    return claimed(Bench(kernel, capability), law, trial_of(capability, law, case))
 
 
 def trial_of(capability: Capability, law: str, case: OptimizerCase) -> Trial:
