@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from truestep.fast.protocol import Capability, Group, Slot, Stepped
-from truestep.properties.arithmetic.lift import state_of
+from truestep.properties.arithmetic.lift import plain, stepped
 from truestep.properties.kinds.training.step import lifted
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.schedules import SCHEDULES
@@ -64,17 +63,5 @@ def _plain(x: Any) -> Any:
 
 
 def _step(name: str, group: Group, slot: Slot) -> Stepped:
-    rule = OPTIMIZERS[name]
-    with np.errstate(all="ignore"):
-        state, p = rule.step(
-            group.hyper,
-            state_of(rule.State, slot.state, np.asarray),
-            slot.param,
-            slot.grad,
-            **slot.inputs,
-        )
-    fields = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
-    return Stepped(
-        np.asarray(p),
-        {k: int(x) if isinstance(x, int) else np.asarray(x) for k, x in fields.items()},
-    )
+    out = stepped(OPTIMIZERS[name], group.hyper, slot, plain())
+    return Stepped(out.pop("p"), out)

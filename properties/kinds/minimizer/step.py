@@ -7,7 +7,6 @@ comparisons, in a line search or of a pair's curvature, the step is undecided an
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 from truestep.fast.protocol import Capability, Group, Slot, Stepped
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import Format, format_named
-from truestep.properties.arithmetic.lift import sampled_hyper, state_of
+from truestep.properties.arithmetic.lift import advanced, fields_of, sampled, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.sampled.sampled import Replicates, Sampled
 from truestep.properties.cases.tensors import array, values
@@ -67,17 +66,15 @@ def initial(rule: Rule, capability: Capability, case: MinimizerCase) -> Slot:
     hyper = rule.Hyper(**case.hyper)
     p: Any = values(case.start, travel)
     state = rule.init(hyper, p)
-    with np.errstate(all="ignore"):
-        for _ in range(case.history):
-            state, p = rule.step(hyper, state, p, taken(rule, function))
-            p = travel.round(np.asarray(p))
-    stored = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
+    for _ in range(case.history):
+        state, p = advanced(rule, hyper, state, p, taken(rule, function))
+        p = travel.round(np.asarray(p))
     return Slot(
         p.astype(travel.dtype) if case.history else array(case.start, travel),
         np.zeros(np.shape(p), travel.dtype),
         {
             name: x if isinstance(x, int) else stored_in(arithmetic.stored(name), x)
-            for name, x in stored.items()
+            for name, x in fields_of(state).items()
         },
     )
 
@@ -131,13 +128,9 @@ def observed(
     Raises Undecided where rounding may turn a comparison.
     """
     world = replicates(arithmetic)
-    state, p = rule.step(
-        sampled_hyper(hyper, world),
-        state_of(rule.State, slot.state, lambda x: Sampled.exact(x, world)),
-        Sampled.exact(slot.param, world),
-        taken(rule, for_replicates(function, world, format)),
+    outputs = stepped(
+        rule, hyper, slot, sampled(world), taken(rule, for_replicates(function, world, format))
     )
-    outputs = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)} | {"p": p}
     return {name: _rows(x, name, world) for name, x in outputs.items()}
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from truestep.fast.protocol import Slot, Stepped
 from truestep.properties.arithmetic.bounded.bounded import Bounded, Counter
-from truestep.properties.arithmetic.lift import lifted_hyper
+from truestep.properties.arithmetic.lift import bounded
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic
 from truestep.properties.judge.contracts import Judgement, judge, membership
 from truestep.reference.optimizers import adamw_8bit
@@ -60,7 +60,7 @@ def moments(hyper: Any, slot: Slot, arithmetic: Arithmetic) -> dict[str, Bounded
         scales = dynamic_8bit.per_element(quantizer, absmax, slot.param.shape)
         decoded[name] = Bounded.exact(values, arithmetic) * Bounded.exact(scales, arithmetic)
     m, v, p = adamw_8bit.update(
-        lifted_hyper(hyper, arithmetic),
+        bounded(arithmetic).hyper(hyper),
         Counter(slot.state["t"]) + 1,
         decoded["m"],
         decoded["v"],

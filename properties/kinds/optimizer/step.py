@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from truestep.fast.protocol import Capability, Group, Slot, Stepped
 from truestep.properties.arithmetic.bounded.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import format_named
-from truestep.properties.arithmetic.lift import lifted_hyper, lifted_state, state_of
+from truestep.properties.arithmetic.lift import advanced, bounded, fields_of, plain, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.cases.tensors import TensorSpec, array, laid_out, values
 from truestep.properties.judge.contracts import Judgement, judge
@@ -83,12 +83,9 @@ def initial(rule: Rule, capability: Capability, group: GroupCase, slot: SlotCase
         g = values(gradient_at(past, -2 - i), travel)
         others = {name: values(x, travel) for name, x in _inputs(rule, past, -2 - i).items()}
         # A decomposition of nan does not exist: such a past is none.
-        with np.errstate(all="ignore"), suppress(np.linalg.LinAlgError):
-            state, _ = rule.step(hyper, state, p, g, **others)
-    stored = {
-        field.name: stored_field(getattr(state, field.name), field.name, arithmetic, slot)
-        for field in dataclasses.fields(state)
-    }
+        with suppress(np.linalg.LinAlgError):
+            state, _ = advanced(rule, hyper, state, p, g, others)
+    stored = {name: stored_field(x, name, arithmetic, slot) for name, x in fields_of(state).items()}
     gradient, inputs = drawn_at(rule, capability, slot.grad, 0)
     return Slot(array(slot.param, travel), gradient, stored, inputs)
 
@@ -119,24 +116,6 @@ def stored_field(value: Any, name: str, arithmetic: Arithmetic, slot: SlotCase) 
     return laid_out(x, slot.param.layout if x.ndim else "contiguous")
 
 
-def evaluate(
-    rule: Rule, hyper: Any, slot: Slot, arithmetic: Arithmetic
-) -> dict[str, Bounded | int]:
-    """The reference's step in that arithmetic: outputs by name, "p" for the parameter."""
-    state, p = rule.step(
-        lifted_hyper(hyper, arithmetic),
-        lifted_state(rule.State, slot.state, arithmetic),
-        Bounded.exact(slot.param, arithmetic),
-        Bounded.exact(slot.grad, arithmetic),
-        **{name: Bounded.exact(x, arithmetic) for name, x in slot.inputs.items()},
-    )
-    out: dict[str, Bounded | int] = {"p": p.stored("p")}
-    for field in dataclasses.fields(state):
-        value = getattr(state, field.name)
-        out[field.name] = value.stored(field.name) if isinstance(value, Bounded) else value
-    return out
-
-
 def call(backend: Any, capability: Capability, groups: Sequence[Group]) -> list[list[Stepped]]:
     """The backend's step, its structure, shapes, formats and respect for inputs verified."""
     before = [[_bytes(slot) for slot in group.slots] for group in groups]
@@ -147,12 +126,12 @@ def call(backend: Any, capability: Capability, groups: Sequence[Group]) -> list[
                 raise BackendFault(f"the backend wrote its input {changed} (group {i}, slot {j})")
     if len(result) != len(groups):
         raise BackendFault(f"got {len(result)} groups back for {len(groups)}")
-    for i, (group, stepped) in enumerate(zip(groups, result, strict=True)):
-        if len(stepped) != len(group.slots):
-            raise BackendFault(f"got {len(stepped)} slots back for {len(group.slots)} in group {i}")
-        for j, (slot, new) in enumerate(zip(group.slots, stepped, strict=True)):
+    for i, (group, made) in enumerate(zip(groups, result, strict=True)):
+        if len(made) != len(group.slots):
+            raise BackendFault(f"got {len(made)} slots back for {len(group.slots)} in group {i}")
+        for j, (slot, new) in enumerate(zip(group.slots, made, strict=True)):
             _verify(slot, new, f"group {i}, slot {j}")
-    return [list(stepped) for stepped in result]
+    return [list(made) for made in result]
 
 
 def _bytes(slot: Slot) -> dict[str, bytes]:
@@ -243,12 +222,8 @@ def _called(
 
 
 def _refuses(rule: Rule, hyper: Any, slot: Slot) -> bool:
-    wide = {name: np.asarray(x).astype(np.float64) for name, x in slot.inputs.items()}
-    state = state_of(rule.State, slot.state, lambda x: np.asarray(x).astype(np.float64))
-    p, g = (np.asarray(x).astype(np.float64) for x in (slot.param, slot.grad))
     try:
-        with np.errstate(all="ignore"):
-            rule.step(hyper, state, p, g, **wide)
+        stepped(rule, hyper, slot, plain())
     except np.linalg.LinAlgError:
         return True
     return False
@@ -282,8 +257,8 @@ def _judged(
         return out
     for members in _evaluated_together(rule, group.slots):
         joined = _joined([group.slots[j] for j in members])
-        expected = evaluate(rule, hyper, joined, arithmetic)
-        oracle = evaluate(rule, hyper, joined, ORACLE)
+        expected = stepped(rule, hyper, joined, bounded(arithmetic))
+        oracle = stepped(rule, hyper, joined, bounded(ORACLE))
         start = 0
         for j in members:
             new = results[j]
@@ -297,7 +272,7 @@ def _judged(
                         bound, truth = (x[part].reshape(got.shape) for x in (bound, truth))
                     out.append(Judged(*place, j, name, judge(got, bound, truth)))
                 else:
-                    _judge_count(int(got), cast(int, bound), (*place, j))
+                    _judge_count(int(got), bound, (*place, j))
     return out
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from truestep.fast.protocol import Capability
 from truestep.properties.arithmetic.bounded.bounded import Bounded
 from truestep.properties.arithmetic.formats import Format, format_named
-from truestep.properties.arithmetic.lift import lifted_hyper
+from truestep.properties.arithmetic.lift import bounded
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.whole import Whole, counted
 from truestep.properties.cases.tensors import TensorSpec, array
@@ -66,7 +66,7 @@ def evaluate(piece: Piece, hyper: Any, inputs: Inputs, arithmetic: Arithmetic) -
 
     given = {name: lifted(x, tensor, count) for name, x in inputs.items()}
     with np.errstate(all="ignore"):
-        out = piece.run(lifted_hyper(hyper, arithmetic), **given)
+        out = piece.run(bounded(arithmetic).hyper(hyper), **given)
     return {name: _stored(name, x, arithmetic) for name, x in out.items()}
 
 

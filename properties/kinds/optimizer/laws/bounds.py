@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from truestep.fast.protocol import Capability, Slot
 from truestep.properties.arithmetic.bounded.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
-from truestep.properties.arithmetic.lift import lifted_hyper, sampled_hyper, state_of
+from truestep.properties.arithmetic.lift import Lift, advanced, bounded, sampled
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.sampled.sampled import Sampled, quantile
 from truestep.properties.kinds.optimizer import quantized_state, sampling
@@ -43,22 +42,16 @@ def path_bounds(
 
 
 def _path(
-    name: str,
-    hyper: Any,
-    slot: Slot,
-    gradients: Sequence[Any],
-    lift: Callable[[Any], Any],
+    name: str, hyper: Any, slot: Slot, gradients: Sequence[Any], lift: Lift
 ) -> dict[str, Any]:
     """The outputs of the last step in the arrays that lift makes, each step's stored."""
-    rule = RULES[name]
-    state, p = state_of(rule.State, slot.state, lift), lift(slot.param)
+    rule, h = RULES[name], lift.hyper(hyper)
+    state, p = lift.state(rule.State, slot.state), lift.tensor(slot.param)
     outputs: dict[str, Any] = {}
     for gradient in gradients:
         g = gradient(p) if callable(gradient) else gradient
-        g, others = handed(name, g, slot.inputs, lambda x: lift(x) if _plain(x) else x)
-        state, p = rule.step(hyper, state, p, g, **others)
-        outputs = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)} | {"p": p}
-        outputs = {k: x.stored(k) if hasattr(x, "stored") else x for k, x in outputs.items()}
+        g, others = handed(name, g, slot.inputs, lambda x: lift.tensor(x) if _plain(x) else x)
+        outputs = lift.outputs(*advanced(rule, h, state, p, g, others))
         p = outputs["p"]
         state = rule.State(**{k: x for k, x in outputs.items() if k != "p"})
     return outputs
@@ -71,13 +64,7 @@ def _plain(x: Any) -> bool:
 def _bounded(
     name: str, hyper: Any, slot: Slot, gradients: Sequence[Any], arithmetic: Arithmetic
 ) -> dict[str, NDArray[np.float64]]:
-    outputs = _path(
-        name,
-        lifted_hyper(hyper, arithmetic),
-        slot,
-        gradients,
-        lambda x: Bounded.exact(x, arithmetic),
-    )
+    outputs = _path(name, hyper, slot, gradients, bounded(arithmetic))
     arrays = {k: x for k, x in outputs.items() if k != "t"}
     return {k: x.e if isinstance(x, Bounded) else np.zeros(np.shape(x)) for k, x in arrays.items()}
 
@@ -87,8 +74,7 @@ def _sampled(
 ) -> dict[str, NDArray[np.float64]]:
     world = sampling.replicates(arithmetic)
     rule = RULES[name]
-    lifted = sampled_hyper(hyper, world)
-    outputs = _path(name, lifted, slot, gradients, lambda x: Sampled.exact(x, world))
+    outputs = _path(name, hyper, slot, gradients, sampled(world))
     if world.overflows:
         raise Undecided(f"{world.overflows[0]} left the range of the format")
     rows = []

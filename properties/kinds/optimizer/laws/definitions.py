@@ -6,7 +6,6 @@ g p, summed over the elements, whose gradient is curvature p + g.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 
 from truestep.fast.protocol import Capability, Group, Slot, Stepped
 from truestep.properties.arithmetic.formats import format_named
-from truestep.properties.arithmetic.lift import state_of
+from truestep.properties.arithmetic.lift import advanced, fields_of, plain
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.cases.tensors import values
 from truestep.properties.kinds.minimizer.step import stored_in
@@ -69,12 +68,11 @@ def initial(capability: Capability, group: GroupCase, case: SlotCase) -> Slot:
     state = rule.init(hyper, p)
     for i in range(case.history):
         g, inputs = values(gradient_at(case.grad, -2 - i), travel), _inputs(name, case, i + 1)
-        with np.errstate(all="ignore"):
-            state, p = rule.step(hyper, state, p, handed(name, g, inputs, np.asarray)[0])
+        state, p = advanced(rule, hyper, state, p, handed(name, g, inputs, np.asarray)[0])
     arithmetic = arithmetic_of(capability.arithmetic)
-    fields = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
     stored = {
-        k: case.t if k == "t" else stored_in(arithmetic.stored(k), x) for k, x in fields.items()
+        k: case.t if k == "t" else stored_in(arithmetic.stored(k), x)
+        for k, x in fields_of(state).items()
     }
     p, g = (stored_in(travel, x) for x in (p, values(gradient_at(case.grad, 0), travel)))
     inputs = {k: stored_in(travel, x) for k, x in _inputs(name, case, 0).items()}
@@ -109,13 +107,8 @@ class Backend:
 
 
 def _step(name: str, group: Group, slot: Slot) -> Stepped:
-    rule = RULES[name]
-    with np.errstate(all="ignore"):
-        g, others = handed(name, slot.grad, slot.inputs, np.asarray)
-        state, p = rule.step(
-            group.hyper, state_of(rule.State, slot.state, np.asarray), slot.param, g, **others
-        )
-    fields = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
-    return Stepped(
-        np.asarray(p), {k: int(x) if k == "t" else np.asarray(x) for k, x in fields.items()}
-    )
+    rule, lift = RULES[name], plain()
+    state = lift.state(rule.State, slot.state)
+    g, others = handed(name, slot.grad, slot.inputs, np.asarray)
+    out = lift.outputs(*advanced(rule, group.hyper, state, slot.param, g, others))
+    return Stepped(out.pop("p"), out)

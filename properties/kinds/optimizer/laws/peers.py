@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from truestep.fast.protocol import Slot
 from truestep.properties.arithmetic.bounded.bounded import Bounded
-from truestep.properties.arithmetic.lift import lifted_hyper, state_of
+from truestep.properties.arithmetic.lift import bounded, fields_of, stepped
 from truestep.properties.arithmetic.profiles import ORACLE
-from truestep.properties.kinds.optimizer.laws.claims import Bench, Claim, Trial, due, exact
+from truestep.properties.kinds.optimizer.laws.claims import Bench, Claim, Trial, due
 from truestep.reference.optimizers import OPTIMIZERS
 
 
@@ -32,17 +33,11 @@ def evaluated(
     }
     hyper = rule.Hyper(**{**shared, **fields})
     fresh = rule.init(hyper, np.asarray(trial.p, dtype=np.float64))
-    state = {f.name: getattr(fresh, f.name) for f in dataclasses.fields(fresh)}
+    state = fields_of(fresh)
     state |= {mine: trial.slot.state[theirs] for mine, theirs in tensors.items()}
     state["t"] = trial.t
-    new, p = rule.step(
-        lifted_hyper(hyper, ORACLE),
-        state_of(rule.State, state, exact),
-        exact(trial.p),
-        exact(trial.g),
-    )
-    found = {"p": p, **{k: getattr(new, k) for k in tensors}}
-    return {k: x for k, x in found.items() if isinstance(x, Bounded)}
+    out = stepped(rule, hyper, Slot(trial.p, trial.g, state), bounded(ORACLE))
+    return {k: out[k] for k in ("p", *tensors) if isinstance(out[k], Bounded)}
 
 
 def as_rule(
