@@ -24,7 +24,8 @@ _MOST_NAMED = 4
 class Reading:
     """Another reading of a capability: its rule, changes of the Hyper, and a shift of the step.
 
-    words: what a message calls it. lengths: by how much an integer of the Hyper is longer.
+    words: what a message calls it. lengths: by how much an integer of the Hyper is longer. storage:
+    changes of how state is kept.
     """
 
     words: str
@@ -32,6 +33,7 @@ class Reading:
     changes: Mapping[str, str] = field(default_factory=dict)
     lengths: Mapping[str, int] = field(default_factory=dict)
     shift: int = 0
+    storage: Mapping[str, str] = field(default_factory=dict)
 
     def hyper(self, given: Hyper) -> Hyper:
         """The Hyper under this reading, of the fields that both rules have."""
@@ -42,6 +44,9 @@ class Reading:
             if f.name in names
         }
         longer = {name: known[name] + d for name, d in self.lengths.items()}
+        if self.storage:
+            kept = known["storage"].items()
+            known["storage"] = {name: dataclasses.replace(h, **self.storage) for name, h in kept}
         return self.rule.Hyper(**{**known, **longer, **self.changes})
 
 

@@ -1,0 +1,175 @@
+"""State tensors kept as codes: the plain rule between a decoding and an encoding.
+
+How a state tensor is kept is a property of the implementation, not of the rule. A capability with
+storage is judged by a rule of the plain rule's lines, whose state has codes and scales in the place
+of the tensors that are stored ("m_code", "m_absmax" for "m"), and whose Hyper says in `storage` how
+each of them is quantized.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+from hypothesis import strategies as st
+
+from truestep.fast.protocol import Array, OptimizerCapability, Storage
+from truestep.properties.arithmetic.lift import advanced, fields_of
+from truestep.properties.cases import hypers as plain_hypers
+from truestep.properties.cases.hypers import values_of
+from truestep.properties.search.identification import Reading, departures, in_words
+from truestep.reference.declared import Hyper, State
+from truestep.reference.optimizers import OPTIMIZERS
+from truestep.reference.tables import OptimizerRule, QuantizerRule
+from truestep.reference.quantizers import QUANTIZERS
+
+Fields = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRule:
+    """A rule of which some state tensors are kept as codes; kept: by which quantizer."""
+
+    plain: OptimizerRule
+    kept: Mapping[str, str]
+    Hyper: type[Hyper]
+    State: type[State]
+
+    # Elements of a block share its scale.
+    ELEMENTWISE = False
+
+    def __getattr__(self, name: str) -> object:
+        """What storage does not change."""
+        return getattr(self.plain, name)
+
+    def init(self, h: Hyper, p: Array) -> State:
+        """The state before the first step, encoded."""
+        return self.encoded(h, self.plain.init(h, p))
+
+    def step(self, h: Hyper, s: State, p: Array, g: Array, **inputs: Array) -> tuple[State, Array]:
+        """One step of the reference from the decoded state, encoded again."""
+        fields = fields_of(s)
+        tensors = {name: self.decoded(h, name, fields) for name in self.kept}
+        kept = {name: x for name, x in fields.items() if name in self.plain_state}
+        state, p = advanced(self.plain, h, self.plain.State(**kept, **tensors), p, g, inputs)
+        return self.encoded(h, state), p
+
+    @property
+    def plain_state(self) -> Mapping[str, object]:
+        """The fields of the plain rule's State."""
+        return self.plain.State.__dataclass_fields__
+
+    def quantizer(self, name: str) -> QuantizerRule:
+        """What the named tensor is quantized by."""
+        return QUANTIZERS[self.kept[name]]
+
+    def decoded(self, h: Hyper, name: str, fields: Mapping[str, Array]) -> Array:
+        """The named tensor that the stored fields stand for, in float64."""
+        code, absmax = fields[f"{name}_code"], fields[f"{name}_absmax"]
+        return self.quantizer(name).decode(h.storage[name], code, absmax)
+
+    def encoded(self, h: Hyper, state: State) -> State:
+        """The state with its stored tensors encoded."""
+        fields: Fields = {}
+        for name, x in fields_of(state).items():
+            if name in self.kept:
+                code, absmax = self.quantizer(name).encode(h.storage[name], x)
+                fields |= {f"{name}_code": code, f"{name}_absmax": absmax}
+            else:
+                fields[name] = x
+        return self.State(**fields)
+
+
+def rule_of(capability: OptimizerCapability) -> OptimizerRule | StoredRule:
+    """The rule that a capability is judged by: the reference's, or that of its storage."""
+    return with_storage(OPTIMIZERS[capability.rule], capability.storage)
+
+
+def with_storage(
+    rule: OptimizerRule, storage: Mapping[str, Storage]
+) -> OptimizerRule | StoredRule:
+    """The rule with these state tensors kept as codes; itself where there are none."""
+    if not storage:
+        return rule
+    return _stored(rule, tuple((name, how.quantizer) for name, how in sorted(storage.items())))
+
+
+@cache
+def _stored(rule: OptimizerRule, kept: tuple[tuple[str, str], ...]) -> StoredRule:
+    quantizers = dict(kept)
+
+    def validated(self: Hyper) -> None:
+        """Both records are validated as they would be alone."""
+        fields = fields_of(self)
+        given = fields.pop("storage")
+        rule.Hyper(**fields)
+        made = {
+            name: how if not isinstance(how, Mapping) else QUANTIZERS[quantizers[name]].Hyper(**how)
+            for name, how in given.items()
+        }
+        object.__setattr__(self, "storage", made)
+
+    def key(self: Hyper) -> int:
+        return hash(repr(self))
+
+    hyper = dataclasses.make_dataclass(
+        rule.Hyper.__name__,
+        [("storage", Mapping[str, Hyper], field(default_factory=dict))],
+        bases=(rule.Hyper,),
+        namespace={"__post_init__": validated, "__hash__": key},
+        frozen=True,
+    )
+    names: list[str] = []
+    for name in rule.State.__dataclass_fields__:
+        names += [f"{name}_code", f"{name}_absmax"] if name in quantizers else [name]
+    state = dataclasses.make_dataclass("State", names, bases=(State,), frozen=True)
+    return StoredRule(rule, quantizers, hyper, state)
+
+
+def hypers(capability: OptimizerCapability) -> st.SearchStrategy[Fields]:
+    """The fields of the Hyper of a capability's rule, its storage included."""
+    rule = OPTIMIZERS[capability.rule]
+    fields = plain_hypers.hypers(rule, capability.dialect, capability.fixed)
+    if not capability.storage:
+        return fields
+    return st.builds(
+        lambda known, turn: {**known, **_storage(capability, turn)}, fields, st.integers(0, 255)
+    )
+
+
+def drawn(capability: OptimizerCapability, rng: np.random.Generator) -> Fields:
+    """The same, drawn independently of one another."""
+    rule = OPTIMIZERS[capability.rule]
+    fields = plain_hypers.drawn(rule, capability.dialect, capability.fixed, rng)
+    return {**fields, **_storage(capability, int(rng.integers(256)))}
+
+
+def held_storage(capability: OptimizerCapability) -> Fields:
+    """The storage with the first of each field's values; nothing where there is none."""
+    return _storage(capability, 0)
+
+
+def _storage(capability: OptimizerCapability, turn: int) -> Fields:
+    # One turn for all tensors: fields with the same values have the same one of them.
+    made = {
+        name: {k: values_of(x)[turn % len(values_of(x))] for k, x in how.hyper.items()}
+        for name, how in capability.storage.items()
+    }
+    return {"storage": made} if made else {}
+
+
+def storage_readings(capability: OptimizerCapability) -> Iterator[Reading]:
+    """The same rule with another choice of its quantizers."""
+    for quantizer in sorted({how.quantizer for how in capability.storage.values()}):
+        module = QUANTIZERS[quantizer]
+        given = next(h for h in capability.storage.values() if h.quantizer == quantizer).hyper
+        chosen = {k: str(x) for k, x in given.items() if k in module.DIALECTS}
+        for changes in departures(module, chosen, 1):
+            yield Reading(
+                f"{capability.rule} on {quantizer} with {in_words(module, changes)}",
+                rule_of(capability),
+                storage=changes,
+            )
