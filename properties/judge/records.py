@@ -10,8 +10,6 @@ from truestep.properties.judge.contracts import SLACK
 from truestep.properties.judge.results import Check, CheckResult, Record, Verdict
 from truestep.properties.judge.tally import Tally
 
-# What the names of laws begin with.
-PREFIX = "law:"
 # Stands in a message for what the backend was loaded by, which a check does not know.
 _SPEC = "BACKEND"
 

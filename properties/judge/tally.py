@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truestep.properties.judge.calls import BackendFault, BackendRaised
-from truestep.properties.judge.contracts import SLACK, Judgement
-from truestep.properties.judge.results import HISTOGRAM_EDGES, Record
+from truestep.properties.judge.contracts import SLACK, Judged
+from truestep.properties.judge.results import HISTOGRAM_EDGES
 
 
 class Case(Protocol):
@@ -30,23 +30,13 @@ class ContractBroken(AssertionError):
 FAILURES = (ContractBroken, BackendFault, BackendRaised)
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One judged tensor of one step: where it stands and how it fared."""
-
-    step: int
-    group: int
-    slot: int
-    tensor: str
-    judgement: Judgement
-
-
 @dataclass(slots=True)
 class Tally:
     """What the cases of one check showed; counting stops at the first failure.
 
     worst, worst_case, context: the judgement of largest utilisation, its case, and what the kind
-    remembers of the step that it belongs to. extra: what the kind adds to the record.
+    remembers of the step that it belongs to. latest: what it remembers of the last one. extra: what
+    the kind adds to the record.
     """
 
     examples: int = 0
@@ -60,6 +50,7 @@ class Tally:
     worst_case: Case | None = None
     worst: Judged | None = None
     context: object = None
+    latest: object = None
     failed: bool = False
     crashed: bool = False
     message: str = ""
@@ -92,5 +83,3 @@ class Tally:
         self.crashed = isinstance(fault, BackendRaised)
         self.message = str(fault)
 
-
-__all__ = ["FAILURES", "Case", "ContractBroken", "Judged", "Record", "Tally"]

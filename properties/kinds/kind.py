@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar, get_args
+from weakref import WeakKeyDictionary
 
 from hypothesis.strategies import SearchStrategy
 
@@ -14,8 +15,9 @@ from truestep.fast.protocol import Backend, Capability, Level
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.judge.records import Place, law_line, result_of
 from truestep.properties.judge.results import Check, CheckResult, Record, check_id
-from truestep.properties.judge.tally import Case, Judged, Tally
-from truestep.properties.judge.records import PREFIX
+from truestep.properties.judge.contracts import Judged
+from truestep.properties.judge.tally import Case, Tally
+from truestep.properties.laws.claims import PREFIX
 from truestep.properties.search.exploration import Drawn, Listed, explore, run_all
 from truestep.properties.search.identification import (
     Reading,
@@ -25,15 +27,28 @@ from truestep.properties.search.identification import (
     first_that_agrees,
     in_words,
 )
-from truestep.reference.tables import RULES, Declaring
+from truestep.reference.rules import Rule
+from truestep.reference.tables import RULES
 
 LEVELS: tuple[Level, ...] = get_args(Level)
 
 Capable = TypeVar("Capable", bound=Capability)
 C = TypeVar("C", bound=Case)
+Able = TypeVar("Able", bound=Backend)
 # The steps of a case: what is remembered of each, with its judgements.
 Steps = Iterator[tuple[object, Iterable[Judged]]]
 Started = Callable[[Record], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """A case of an experiment that draws its own numbers from a seed."""
+
+    seed: int
+
+    def to_json(self) -> dict[str, object]:
+        """A dictionary that json accepts and restored reads back exactly."""
+        return {"seed": self.seed}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +60,7 @@ class Family(Generic[Capable, C]):
     examples: Mapping[Level, int]
 
 
-class Kind(ABC, Generic[Capable, C]):
+class Kind(ABC, Generic[Capable, C, Able]):
     """What the runner has to know of a kind: its checks, their cases, and how a case is judged.
 
     word: what a failing kernel may be identified as, in the message that says it was not.
@@ -67,7 +82,7 @@ class Kind(ABC, Generic[Capable, C]):
         """The case that to_json wrote."""
 
     @abstractmethod
-    def judged(self, backend: Backend, check: Check, capability: Capable, case: C) -> Steps:
+    def judged(self, backend: Able, check: Check, capability: Capable, case: C) -> Steps:
         """Run a case by the backend, and judge it step by step."""
 
     @abstractmethod
@@ -101,17 +116,22 @@ class Kind(ABC, Generic[Capable, C]):
 
     def readings(self, capability: Capable, distance: int) -> Iterator[Reading]:
         """Other readings of the rule, so many choices away."""
-        rule: Declaring = RULES[capability.kind][capability.rule]
+        rule: Rule = RULES[capability.kind][capability.rule]
         changes = departures(rule, capability.dialect, distance)
         return dialects_of(capability.rule, rule, changes)
 
-    def read(self, backend: Backend, capability: Capable, case: C, reading: Reading) -> Steps:
+    def read(self, backend: Able, capability: Capable, case: C, reading: Reading) -> Steps:
         """Run a case, and judge it as if it were of that reading."""
         raise NotImplementedError
 
-    def extra(self, backend: Backend, check: Check, capability: Capable) -> dict[str, object]:
+    def extra(
+        self, backend: Able, check: Check, capability: Capable, tally: Tally
+    ) -> dict[str, object]:
         """What a report shows beside the numbers."""
         return {}
+
+
+AnyKind = Kind[Capability, Case, Backend]
 
 
 def thoroughness(capability: Capability, level: Level) -> Level:
@@ -123,7 +143,7 @@ def thoroughness(capability: Capability, level: Level) -> Level:
 
 
 def run(
-    kind: Kind[Capability, Case],
+    kind: AnyKind,
     backend: Backend,
     check: Check,
     *,
@@ -143,19 +163,19 @@ def run(
         _judge(kind, backend, check, case, tally)
 
     if isinstance(source, Listed):
-        tally = run_all(source.cases, judge, told)
+        tally = run_all(source.made(seed), judge, told)
     else:
         examples = source.examples[thoroughness(capability, level)]
         tally = explore(source.strategy, judge, examples=examples, seed=seed, started=told)
     identified = None
     if tally.failed and tally.worst is not None and tally.worst_case and kind.reads(check):
         identified = _identified(kind, backend, capability, tally.worst_case, told)
-    tally.extra |= kind.extra(backend, check, capability)
+    tally.extra |= kind.extra(backend, check, capability, tally)
     return _result(kind, check, tally, time.perf_counter() - begin, identified)
 
 
 def replay(
-    kind: Kind[Capability, Case], backend: Backend, check: Check, record: Record
+    kind: AnyKind, backend: Backend, check: Check, record: Record
 ) -> CheckResult:
     """Run one recorded case of a check again."""
     begin = time.perf_counter()
@@ -167,23 +187,45 @@ def replay(
 
 
 def _judge(
-    kind: Kind[Capability, Case], backend: Backend, check: Check, case: Case, tally: Tally
+    kind: AnyKind, backend: Backend, check: Check, case: Case, tally: Tally
 ) -> None:
     try:
         for context, found in kind.judged(backend, check, check.capability, case):
+            tally.latest = context
             tally.add(case, found, context)
     except Undecided:
         return
 
 
+# What failing capabilities of a backend compute instead: it is the kernel's, not the check's.
+_IDENTIFIED: WeakKeyDictionary[Backend, dict[str, str]] = WeakKeyDictionary()
+
+
 def _identified(
-    kind: Kind[Capability, Case],
+    kind: AnyKind,
     backend: Backend,
     capability: Capability,
     failing: Case,
     told: Callable[[Case], None],
 ) -> str:
     """The readings that a kernel agrees with on a failing case and on the battery; "" if none."""
+    try:
+        known = _IDENTIFIED.setdefault(backend, {})
+    except TypeError:  # an object that cannot be referred to weakly, or is unhashable
+        known = {}
+    key = check_id(capability, "")
+    if key not in known:
+        known[key] = _agreeing(kind, backend, capability, failing, told)
+    return known[key]
+
+
+def _agreeing(
+    kind: AnyKind,
+    backend: Backend,
+    capability: Capability,
+    failing: Case,
+    told: Callable[[Case], None],
+) -> str:
     tried = [failing, *kind.battery(capability)]
 
     def agrees(reading: Reading) -> bool:
@@ -197,7 +239,7 @@ def _identified(
 
 
 def _result(
-    kind: Kind[Capability, Case],
+    kind: AnyKind,
     check: Check,
     tally: Tally,
     seconds: float,

@@ -32,9 +32,9 @@ class Drawn(Generic[C]):
 
 @dataclass(frozen=True, slots=True)
 class Listed(Generic[C]):
-    """Cases that are all tried, in their order."""
+    """Cases that are all tried, in their order; made(seed): they may hang on the run's seed."""
 
-    cases: Sequence[C]
+    made: Callable[[int], Sequence[C]]
 
 
 def explore(

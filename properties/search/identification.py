@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from truestep.properties.judge.calls import BackendFault, BackendRaised
 from truestep.properties.judge.contracts import SLACK
-from truestep.properties.judge.tally import Judged
+from truestep.properties.judge.contracts import Judged
 from truestep.reference.declared import Hyper
-from truestep.reference.tables import Declaring
+from truestep.reference.rules import Rule
 
 Item = TypeVar("Item")
 
@@ -29,7 +29,7 @@ class Reading:
     """
 
     words: str
-    rule: Declaring
+    rule: Rule
     changes: Mapping[str, str] = field(default_factory=dict)
     lengths: Mapping[str, int] = field(default_factory=dict)
     shift: int = 0
@@ -50,7 +50,7 @@ class Reading:
         return self.rule.Hyper(**{**known, **longer, **self.changes})
 
 
-def in_words(rule: Declaring, dialect: Mapping[str, str]) -> str:
+def in_words(rule: Rule, dialect: Mapping[str, str]) -> str:
     """The choices of a dialect in words; the reference's own form if there is none."""
     words = [rule.DIALECTS[field][value] for field, value in sorted(dialect.items())]
     return "; ".join(words) or "the reference's own form"
@@ -71,7 +71,7 @@ def first_that_agrees(
 
 
 def departures(
-    rule: Declaring, dialect: Mapping[str, str], distance: int
+    rule: Rule, dialect: Mapping[str, str], distance: int
 ) -> Iterator[dict[str, str]]:
     """The dialects that differ from this one in so many fields: what changes in them."""
     default = {f.name: f.default for f in dataclasses.fields(rule.Hyper)}
@@ -82,13 +82,13 @@ def departures(
             yield dict(zip(fields, values, strict=True))
 
 
-def dialects_of(name: str, rule: Declaring, changes: Iterable[Mapping[str, str]]) -> Iterator[Reading]:
+def dialects_of(name: str, rule: Rule, changes: Iterable[Mapping[str, str]]) -> Iterator[Reading]:
     """The rule of that name read with each of these changes."""
     for choice in changes:
         yield Reading(f"{name} with {in_words(rule, choice)}", rule, choice)
 
 
-def every_dialect(rule: Declaring) -> Iterator[dict[str, str]]:
+def every_dialect(rule: Rule) -> Iterator[dict[str, str]]:
     """All combinations of a rule's choices."""
     for values in itertools.product(*rule.DIALECTS.values()):
         yield dict(zip(rule.DIALECTS, values, strict=True))

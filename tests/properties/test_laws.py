@@ -12,7 +12,7 @@ import pytest
 from truestep.fast.protocol import Capability
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.cases.tensors import TensorSpec
-from truestep.properties.judge.contracts import SLACK
+from truestep.properties.judge.contracts import SLACK, Judged
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.laws.checks import (
     PREFIX,
@@ -27,7 +27,6 @@ from truestep.properties.kinds.optimizer.laws.definitions import RULES, Backend
 from truestep.properties.kinds.optimizer.laws.laws import COMMON, DEGREES, LAWS, SPECIAL
 from truestep.properties.kinds.optimizer.laws.needs import NEEDS
 from truestep.properties.kinds.optimizer.laws.table import TABLE, Fails, Holds, Void, entries
-from truestep.properties.kinds.optimizer.step import Judged
 from truestep.reference.optimizers import FROM_FUNCTION
 
 DEFINITIONS = Backend()

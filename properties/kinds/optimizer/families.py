@@ -70,7 +70,7 @@ def _with_every_extreme(slot: SlotCase) -> SlotCase:
 
 
 def _full_range(capability: OptimizerCapability) -> Cases:
-    if rule_of(capability).ELEMENTWISE:
+    if rule_of(capability).FACTS.elementwise:
         ranges = Slots(shapes=((33,), (64,)), kinds=("bits",), param_kinds=("bits",))
     else:
         # Sums of squares leave the range unless all numbers stay within the root of it.

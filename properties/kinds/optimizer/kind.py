@@ -12,9 +12,11 @@ from truestep.fast.protocol import Group, OptimizerBackend, OptimizerCapability
 from truestep.properties.cases.hypers import held
 from truestep.properties.cases.restored import restored
 from truestep.properties.cases.tensors import TensorSpec
-from truestep.properties.judge.records import PREFIX, Place
+from truestep.properties.judge.records import Place
+from truestep.properties.laws.claims import PREFIX
 from truestep.properties.judge.results import Check, Record
-from truestep.properties.judge.tally import Judged, Tally
+from truestep.properties.judge.contracts import Judged
+from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.kind import LEVELS, Kind, Steps
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.families import FAMILIES
@@ -22,7 +24,13 @@ from truestep.properties.kinds.optimizer.fitting import fitted
 from truestep.properties.kinds.optimizer.laws import checks as laws
 from truestep.properties.kinds.optimizer.laws.laws import LAWS
 from truestep.properties.kinds.optimizer.step import lockstep
-from truestep.properties.kinds.optimizer.storage import held_storage, rule_of, stored
+from truestep.properties.kinds.optimizer.storage import (
+    AnyRule,
+    held_storage,
+    rule_of,
+    storage_readings,
+    with_storage,
+)
 from truestep.properties.search.exploration import Drawn
 from truestep.properties.search.identification import (
     Reading,
@@ -30,7 +38,7 @@ from truestep.properties.search.identification import (
     dialects_of,
     every_dialect,
 )
-from truestep.reference.tables import OptimizerRule
+from truestep.reference.rules import Optimizer
 from truestep.reference.optimizers import OPTIMIZERS
 
 
@@ -78,7 +86,7 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
 
     def contract(self, check: Check) -> str:
         """By replicates where the definition leaves something open, else by bounds."""
-        return "sampled" if OPTIMIZERS[check.rule].OBSERVABLES else "bounded"
+        return "sampled" if OPTIMIZERS[check.rule].FACTS.observables else "bounded"
 
     def law(self, check: Check) -> str | None:
         """What a law says."""
@@ -106,13 +114,16 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
 
     def readings(self, capability: OptimizerCapability, distance: int) -> Iterator[Reading]:
         """Other dialects, and other rules that are called and judged alike."""
-        rule = OPTIMIZERS[capability.rule]
+        rule = rule_of(capability)
         changes = departures(rule, capability.dialect, distance)
         yield from dialects_of(capability.rule, rule, changes)
-        if distance == 1:
-            for name, other in OPTIMIZERS.items():
-                if other is not rule and _alike(rule, other):
-                    yield from dialects_of(name, other, every_dialect(other))
+        if distance > 1:
+            return
+        yield from storage_readings(capability)
+        for name, plain in OPTIMIZERS.items():
+            if name != capability.rule and _alike(OPTIMIZERS[capability.rule], plain):
+                other = with_storage(plain, capability.storage)
+                yield from dialects_of(name, other, every_dialect(other))
 
     def read(
         self,
@@ -122,7 +133,8 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
         reading: Reading,
     ) -> Steps:
         """Run a case, and judge it as another rule or dialect."""
-        yield from lockstep(backend, capability, case, reading)
+        rule = cast(AnyRule, reading.rule)
+        return lockstep(backend, capability, case, lambda hyper: (rule, reading.hyper(hyper)))
 
     def place(self, check: Check, tally: Tally) -> Place:
         """The step, the tensor and the element, and the numbers that entered it."""
@@ -151,14 +163,14 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
         )
 
 
-def _alike(a: OptimizerRule, b: OptimizerRule) -> bool:
+def _alike(a: Optimizer, b: Optimizer) -> bool:
     """Whether both have the same state, take the same besides the gradient, and are judged alike.
 
     By observables or not: Muon's state is SGD's, but it has a thousand dialects.
     """
     fields = [list(rule.State.__dataclass_fields__) for rule in (a, b)]
-    judged = [rule.OBSERVABLES is None for rule in (a, b)]
-    return fields[0] == fields[1] and set(a.INPUTS) == set(b.INPUTS) and judged[0] == judged[1]
+    judged = [rule.FACTS.observables is None for rule in (a, b)]
+    return fields[0] == fields[1] and set(a.FACTS.inputs) == set(b.FACTS.inputs) and judged[0] == judged[1]
 
 
 def _inputs(groups: Sequence[Group], found: Judged) -> Mapping[str, str | int]:

@@ -21,9 +21,9 @@ from truestep.properties.arithmetic.lift import advanced, fields_of
 from truestep.properties.cases import hypers as plain_hypers
 from truestep.properties.cases.hypers import values_of
 from truestep.properties.search.identification import Reading, departures, in_words
-from truestep.reference.declared import Hyper, State
+from truestep.reference.declared import NUMBER, Behaviour, Hyper, State
 from truestep.reference.optimizers import OPTIMIZERS
-from truestep.reference.tables import OptimizerRule, QuantizerRule
+from truestep.reference.rules import Facts, Optimizer, Quantizer
 from truestep.reference.quantizers import QUANTIZERS
 
 Fields = dict[str, object]
@@ -33,17 +33,20 @@ Fields = dict[str, object]
 class StoredRule:
     """A rule of which some state tensors are kept as codes; kept: by which quantizer."""
 
-    plain: OptimizerRule
+    plain: Optimizer
     kept: Mapping[str, str]
     Hyper: type[Hyper]
     State: type[State]
 
-    # Elements of a block share its scale.
-    ELEMENTWISE = False
+    @property
+    def DIALECTS(self) -> Mapping[str, Mapping[str, str]]:
+        """Those of the plain rule."""
+        return self.plain.DIALECTS
 
-    def __getattr__(self, name: str) -> object:
-        """What storage does not change."""
-        return getattr(self.plain, name)
+    @property
+    def FACTS(self) -> Facts:
+        """Those of the plain rule, but that elements of a block share its scale."""
+        return dataclasses.replace(self.plain.FACTS, elementwise=False)
 
     def init(self, h: Hyper, p: Array) -> State:
         """The state before the first step, encoded."""
@@ -62,7 +65,7 @@ class StoredRule:
         """The fields of the plain rule's State."""
         return self.plain.State.__dataclass_fields__
 
-    def quantizer(self, name: str) -> QuantizerRule:
+    def quantizer(self, name: str) -> Quantizer:
         """What the named tensor is quantized by."""
         return QUANTIZERS[self.kept[name]]
 
@@ -83,14 +86,15 @@ class StoredRule:
         return self.State(**fields)
 
 
-def rule_of(capability: OptimizerCapability) -> OptimizerRule | StoredRule:
+AnyRule = Optimizer | StoredRule
+
+
+def rule_of(capability: OptimizerCapability) -> AnyRule:
     """The rule that a capability is judged by: the reference's, or that of its storage."""
     return with_storage(OPTIMIZERS[capability.rule], capability.storage)
 
 
-def with_storage(
-    rule: OptimizerRule, storage: Mapping[str, Storage]
-) -> OptimizerRule | StoredRule:
+def with_storage(rule: Optimizer, storage: Mapping[str, Storage]) -> AnyRule:
     """The rule with these state tensors kept as codes; itself where there are none."""
     if not storage:
         return rule
@@ -98,7 +102,7 @@ def with_storage(
 
 
 @cache
-def _stored(rule: OptimizerRule, kept: tuple[tuple[str, str], ...]) -> StoredRule:
+def _stored(rule: Optimizer, kept: tuple[tuple[str, str], ...]) -> StoredRule:
     quantizers = dict(kept)
 
     def validated(self: Hyper) -> None:
@@ -116,17 +120,30 @@ def _stored(rule: OptimizerRule, kept: tuple[tuple[str, str], ...]) -> StoredRul
         return hash(repr(self))
 
     hyper = dataclasses.make_dataclass(
-        rule.Hyper.__name__,
+        "Hyper",
         [("storage", Mapping[str, Hyper], field(default_factory=dict))],
-        bases=(rule.Hyper,),
+        bases=(_Made, rule.Hyper),
         namespace={"__post_init__": validated, "__hash__": key},
         frozen=True,
     )
-    names: list[str] = []
-    for name in rule.State.__dataclass_fields__:
-        names += [f"{name}_code", f"{name}_absmax"] if name in quantizers else [name]
-    state = dataclasses.make_dataclass("State", names, bases=(State,), frozen=True)
+    behaviour: dict[str, Behaviour] = {}
+    for name, plain in rule.State.BEHAVIOUR.items():
+        if name in quantizers:
+            scale = Behaviour(plain.degree, nonnegative=True)
+            behaviour |= {f"{name}_code": NUMBER, f"{name}_absmax": scale}
+        else:
+            behaviour[name] = plain
+    state = dataclasses.make_dataclass(
+        "State", ["t", *behaviour], bases=(_Made, State), namespace={"BEHAVIOUR": behaviour}
+    )
     return StoredRule(rule, quantizers, hyper, state)
+
+
+class _Made:
+    """A record whose fields are no rule's own, and so declare nothing."""
+
+    def __init_subclass__(cls) -> None:
+        """Nothing is read off the annotations."""
 
 
 def hypers(capability: OptimizerCapability) -> st.SearchStrategy[Fields]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from truestep.fast.protocol import Capability
+from truestep.fast.protocol import ScheduleCapability
 from truestep.reference.schedules import SCHEDULES
 
 Fields = dict[str, Any]
@@ -26,19 +26,13 @@ RECURSION = 400
 class ScheduleCase:
     """Fields of the rule's Hyper that differ from its defaults, and ascending steps."""
 
-    hyper: Mapping[str, Any]
+    hyper: Mapping[str, object]
     steps: tuple[int, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """A dictionary that json accepts and from_json restores exactly."""
+    def to_json(self) -> dict[str, object]:
+        """A dictionary that json accepts and restored reads back exactly."""
         hyper = {k: list(x) if isinstance(x, tuple) else x for k, x in self.hyper.items()}
         return {"hyper": hyper, "steps": list(self.steps)}
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> ScheduleCase:
-        """The case that to_json wrote."""
-        hyper = {k: tuple(x) if isinstance(x, list) else x for k, x in record["hyper"].items()}
-        return cls(hyper, tuple(record["steps"]))
 
 
 # Short numbers that binary cannot represent, and lengths on both sides of powers of two. A field of
@@ -112,7 +106,7 @@ DEGENERATE: dict[str, tuple[Callable[[Fields], Any], ...]] = {
 
 
 @st.composite
-def _drawn(draw: st.DrawFn, capability: Capability) -> Fields:
+def _drawn(draw: st.DrawFn, capability: ScheduleCapability) -> Fields:
     module = SCHEDULES[capability.rule]
     given = {**capability.dialect, **capability.fixed}
     order = [f.name for f in dataclasses.fields(module.Hyper) if f.name not in module.DIALECTS]
@@ -129,7 +123,7 @@ def _drawn(draw: st.DrawFn, capability: Capability) -> Fields:
 
 
 @st.composite
-def _degenerate(draw: st.DrawFn, capability: Capability) -> Fields:
+def _degenerate(draw: st.DrawFn, capability: ScheduleCapability) -> Fields:
     fields = dict(draw(_drawn(capability)))
     free = [n for n in sorted(DEGENERATE) if n in fields and n not in capability.fixed]
     for name in draw(st.lists(st.sampled_from(free), min_size=1, max_size=2, unique=True)):
@@ -137,7 +131,7 @@ def _degenerate(draw: st.DrawFn, capability: Capability) -> Fields:
     return fields
 
 
-def hypers(capability: Capability, *, degenerate: bool = False) -> Hypers:
+def hypers(capability: ScheduleCapability, *, degenerate: bool = False) -> Hypers:
     """Fields of a valid Hyper in the capability's dialect, with the fixed ones as given."""
     module = SCHEDULES[capability.rule]
     made: Hypers = _degenerate(capability) if degenerate else _drawn(capability)
@@ -191,7 +185,7 @@ def around(steps: Sequence[int], *, least: int = 0, most: int = FAR) -> tuple[in
     return tuple(sorted(t for t in found if least <= t <= most))
 
 
-def reach(capability: Capability) -> int:
+def reach(capability: ScheduleCapability) -> int:
     """The last step that the capability is asked for."""
     return min(capability.reach, RECURSION if capability.recursive else FAR)
 
@@ -229,7 +223,7 @@ PICTURED: dict[str, Fields] = {
 }
 
 
-def pictured(capability: Capability) -> ScheduleCase:
+def pictured(capability: ScheduleCapability) -> ScheduleCase:
     """The capability's picture: its hyperparameters, and every step up to beyond the end."""
     module = SCHEDULES[capability.rule]
     fields = {**PICTURED[capability.rule], **capability.dialect, **capability.fixed}

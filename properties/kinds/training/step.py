@@ -15,8 +15,8 @@ from truestep.properties.arithmetic.lift import bounded
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.whole import Whole, counted
 from truestep.properties.cases.tensors import TensorSpec, array
-from truestep.properties.judge.contracts import agreement, judge
-from truestep.properties.kinds.optimizer.step import BackendFault, Judged, backend_call
+from truestep.properties.judge.contracts import Judged, agreement, judge
+from truestep.properties.kinds.optimizer.step import BackendFault, backend_call
 from truestep.properties.kinds.training.cases import TrainingCase
 from truestep.reference.training import TRAINING, Piece
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from truestep.fast.protocol import Capability, Slot
 from truestep.properties.arithmetic.decision import Undecided
-from truestep.properties.judge.contracts import agreement
+from truestep.properties.judge.contracts import Judged, agreement
 from truestep.properties.kinds.minimizer.step import AsOptimizer
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, cases, slots
 from truestep.properties.kinds.optimizer.laws.claims import Bench, Trial
@@ -24,7 +24,6 @@ from truestep.properties.kinds.optimizer.laws.definitions import (
 from truestep.properties.kinds.optimizer.laws.laws import LAWS
 from truestep.properties.kinds.optimizer.laws.needs import need
 from truestep.properties.kinds.optimizer.laws.table import Fails, Holds, entries
-from truestep.properties.kinds.optimizer.step import Judged
 from truestep.properties.search.exploration import Tally, explore, run_all
 from truestep.reference.optimizers import FROM_FUNCTION
 

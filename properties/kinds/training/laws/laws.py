@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 
 from truestep.fast.protocol import Capability
-from truestep.properties.judge.contracts import agreement
+from truestep.properties.judge.contracts import Judged, agreement
 from truestep.properties.kinds.optimizer.laws.claims import Claim
-from truestep.properties.kinds.optimizer.step import Judged
 from truestep.properties.kinds.training import step as training
 from truestep.properties.kinds.training.cases import Ranges, TrainingCase
 from truestep.properties.kinds.training.laws import statements as laws
