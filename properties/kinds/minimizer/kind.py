@@ -8,7 +8,7 @@ from typing import cast, final
 
 import numpy as np
 
-from truestep.fast.protocol import MinimizerBackend, MinimizerCapability, StateValue
+from truestep.fast.protocol import Array, MinimizerBackend, MinimizerCapability
 from truestep.properties.cases.hypers import held
 from truestep.properties.cases.restored import restored
 from truestep.properties.cases.tensors import TensorSpec
@@ -114,7 +114,7 @@ class MinimizerKind(Kind[MinimizerCapability, AnyCase, MinimizerBackend]):
             hyper = f"hyperparameters: {json.dumps(dict(group.hyper))}"
             return Place(words, record, (told, hyper))
         case = cast(MinimizerCase, case)
-        entered = cast(Mapping[str, StateValue], tally.context or {})
+        entered = cast(Mapping[str, Array | int], tally.context or {})
         inputs = {name: _hex(x) for name, x in entered.items()}
         return Place(
             words,
@@ -127,7 +127,7 @@ class MinimizerKind(Kind[MinimizerCapability, AnyCase, MinimizerBackend]):
         )
 
 
-def _hex(x: StateValue) -> int | list[str]:
+def _hex(x: Array | int) -> int | list[str]:
     """A counter as it is, an array as a flat list of hex numbers."""
     if isinstance(x, (int, np.integer)):
         return int(x)

@@ -18,7 +18,6 @@ from truestep.fast.protocol import (
     MinimizerCapability,
     OptimizerCapability,
     Slot,
-    StateValue,
     Stepped,
 )
 from truestep.properties.arithmetic.decision import Undecided
@@ -156,7 +155,7 @@ def lockstep(
     capability: MinimizerCapability,
     case: MinimizerCase,
     reread: Reread = lambda hyper: hyper,
-) -> Iterator[tuple[Mapping[str, StateValue], list[Judged]]]:
+) -> Iterator[tuple[Mapping[str, Array | int], list[Judged]]]:
     """Run a case; yield each step's inputs with its judgements, from the backend's own last state.
 
     reread: what becomes of the Hyper that the reference is given.

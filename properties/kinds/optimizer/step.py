@@ -14,7 +14,6 @@ from truestep.fast.protocol import (
     OptimizerBackend,
     OptimizerCapability,
     Slot,
-    StateValue,
     Stepped,
 )
 from truestep.properties.arithmetic.bounded.bounded import Bounded
@@ -77,7 +76,7 @@ def drawn_at(
     return array(gradient_at(spec, step), travel), others
 
 
-def kept_field(value: Array, name: str, arithmetic: Arithmetic, slot: SlotCase) -> StateValue:
+def kept_field(value: Array, name: str, arithmetic: Arithmetic, slot: SlotCase) -> Array | int:
     """A field of the reference's state as a backend keeps it; integer arrays stay as they are."""
     if isinstance(value, int):
         return slot.t
