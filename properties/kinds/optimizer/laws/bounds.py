@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,25 +10,29 @@ from numpy.typing import NDArray
 from truestep.fast.protocol import Capability, Slot
 from truestep.properties.arithmetic.bounded.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
-from truestep.properties.arithmetic.lift import Lift, advanced, bounded, sampled
+from truestep.properties.arithmetic.lift import Lift, Outputs, advanced, bounded, sampled
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.sampled.sampled import Sampled, quantile
 from truestep.properties.kinds.optimizer import quantized_state, sampling
 from truestep.properties.kinds.optimizer.laws.definitions import RULES, VALUE_ALONE, handed
+from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS, adamw_8bit
 from truestep.reference.quantizers import dynamic_8bit
+from truestep.reference.validation import Array
 
 Bounds = Mapping[str, NDArray[np.float64]]
+# A gradient, or what gives it from the parameter.
+Gradient = Array | Callable[[Array], Array]
 
 
 def path_bounds(
-    capability: Capability, hyper: Any, slot: Slot, gradients: Sequence[Any]
-) -> dict[str, NDArray[np.float64]]:
+    capability: Capability, hyper: Hyper, slot: Slot, gradients: Sequence[Gradient]
+) -> Bounds:
     """The largest errors, by output, after a step with each gradient in turn from slot on.
 
-    Those of the capability's arithmetic and of the float64 definition together. A gradient may be a
-    function of the parameter. Where a rule has observables, the bounds are on these. A
-    rule with a line search is sampled, as those with decompositions are.
+    Those of the capability's arithmetic and of the float64 definition together. Where a rule has
+    observables, the bounds are on these. A rule with a line search is sampled, as those with
+    decompositions are.
     """
     rule = RULES[capability.rule]
     kinds = (arithmetic_of(capability.arithmetic), ORACLE)
@@ -42,36 +45,36 @@ def path_bounds(
 
 
 def _path(
-    name: str, hyper: Any, slot: Slot, gradients: Sequence[Any], lift: Lift
-) -> dict[str, Any]:
+    name: str, hyper: Hyper, slot: Slot, gradients: Sequence[Gradient], lift: Lift
+) -> Outputs:
     """The outputs of the last step in the arrays that lift makes, each step's stored."""
     rule, h = RULES[name], lift.hyper(hyper)
     state, p = lift.state(rule.State, slot.state), lift.tensor(slot.param)
-    outputs: dict[str, Any] = {}
+    outputs: Outputs = {}
+
+    def enter(x: Array) -> Array:
+        return lift.tensor(x) if isinstance(x, np.ndarray) else x
+
     for gradient in gradients:
         g = gradient(p) if callable(gradient) else gradient
-        g, others = handed(name, g, slot.inputs, lambda x: lift.tensor(x) if _plain(x) else x)
+        g, others = handed(name, g, slot.inputs, enter)
         outputs = lift.outputs(*advanced(rule, h, state, p, g, others))
         p = outputs["p"]
         state = rule.State(**{k: x for k, x in outputs.items() if k != "p"})
     return outputs
 
 
-def _plain(x: Any) -> bool:
-    return isinstance(x, np.ndarray)
-
-
 def _bounded(
-    name: str, hyper: Any, slot: Slot, gradients: Sequence[Any], arithmetic: Arithmetic
-) -> dict[str, NDArray[np.float64]]:
+    name: str, hyper: Hyper, slot: Slot, gradients: Sequence[Gradient], arithmetic: Arithmetic
+) -> Bounds:
     outputs = _path(name, hyper, slot, gradients, bounded(arithmetic))
     arrays = {k: x for k, x in outputs.items() if k != "t"}
     return {k: x.e if isinstance(x, Bounded) else np.zeros(np.shape(x)) for k, x in arrays.items()}
 
 
 def _sampled(
-    name: str, hyper: Any, slot: Slot, gradients: Sequence[Any], arithmetic: Arithmetic
-) -> dict[str, NDArray[np.float64]]:
+    name: str, hyper: Hyper, slot: Slot, gradients: Sequence[Gradient], arithmetic: Arithmetic
+) -> Bounds:
     world = sampling.replicates(arithmetic)
     rule = RULES[name]
     outputs = _path(name, hyper, slot, gradients, sampled(world))
@@ -97,9 +100,7 @@ def _spread(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(alike, 0.0, np.where(np.isfinite(spread), spread, np.inf))
 
 
-def _quantized(
-    hyper: Any, slot: Slot, kinds: Sequence[Arithmetic]
-) -> dict[str, NDArray[np.float64]]:
+def _quantized(hyper: Hyper, slot: Slot, kinds: Sequence[Arithmetic]) -> Bounds:
     """Of codes: how many lie between those that the moment's and the scale's errors admit."""
     kernel, oracle = (quantized_state.moments(hyper, slot, kind) for kind in kinds)
     out = {"p": kernel["p"].stored("p").e + oracle["p"].stored("p").e}

@@ -7,7 +7,6 @@ g p, summed over the elements, whose gradient is curvature p + g.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from truestep.properties.kinds.minimizer.step import stored_in
 from truestep.properties.kinds.optimizer import step as stepping
 from truestep.properties.kinds.optimizer.cases import GroupCase, SlotCase, gradient_at
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS, Rule
+from truestep.reference.validation import Array
 
 RULES: dict[str, Rule] = {**OPTIMIZERS, **FROM_FUNCTION}
 
@@ -35,8 +35,8 @@ def inputs_of(rule: str, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
 
 
 def handed(
-    rule: str, g: Any, inputs: Mapping[str, Any], lift: Callable[[Any], Any]
-) -> tuple[Any, dict[str, Any]]:
+    rule: str, g: Array, inputs: Mapping[str, Array], lift: Callable[[Array], Array]
+) -> tuple[Array, dict[str, Array]]:
     """What step takes in the gradient's place, and besides it, in the arrays that lift makes."""
     lifted = {name: lift(x) for name, x in inputs.items()}
     if rule not in FROM_FUNCTION:
@@ -47,12 +47,12 @@ def handed(
     return function, {}
 
 
-def function_of(slot: Slot) -> Callable[[Any], tuple[Any, Any]]:
+def function_of(slot: Slot) -> Callable[[Array], tuple[Array, Array]]:
     """What a rule is handed that takes the function: its value and its gradient, in float64."""
     return _quadratic(slot.inputs["curvature"].astype(np.float64), slot.grad.astype(np.float64))
 
 
-def _quadratic(a: Any, b: Any) -> Callable[[Any], tuple[Any, Any]]:
+def _quadratic(a: Array, b: Array) -> Callable[[Array], tuple[Array, Array]]:
     return lambda x: (np.sum(0.5 * (a * (x * x)) + b * x), a * x + b)
 
 
@@ -79,7 +79,7 @@ def initial(capability: Capability, group: GroupCase, case: SlotCase) -> Slot:
     return Slot(p, g, stored, inputs)
 
 
-def _inputs(name: str, case: SlotCase, step: int) -> dict[str, Any]:
+def _inputs(name: str, case: SlotCase, step: int) -> dict[str, Array]:
     """Curvatures around 1, none of them negative."""
     rng = np.random.default_rng((case.param.seed, step))
     shapes = inputs_of(name, case.param.shape)
