@@ -63,7 +63,9 @@ class MinimizerKind(Kind[MinimizerCapability, AnyCase, MinimizerBackend]):
     ) -> Steps:
         """Every step from the backend's own last state, or a law's claims."""
         if isinstance(case, OptimizerCase):
-            yield None, laws.judgements(backend, capability, check.name, case)
+            yield None, laws.judgements(
+                backend, capability, check.name.removeprefix(PREFIX), case
+            )
         else:
             yield from lockstep(backend, capability, case)
 

@@ -80,7 +80,9 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
     ) -> Steps:
         """Every step from the backend's own last state, or a law's claims."""
         if check.name.startswith(PREFIX):
-            yield None, laws.judgements(backend, capability, check.name, case)
+            yield None, laws.judgements(
+                backend, capability, check.name.removeprefix(PREFIX), case
+            )
         else:
             yield from lockstep(backend, capability, case)
 

@@ -38,7 +38,8 @@ class TrainingKind(Kind[TrainingCapability, TrainingCase, TrainingBackend]):
     def cases(self, check: Check, capability: TrainingCapability) -> Drawn[TrainingCase]:
         """Drawn inputs of one or several calls."""
         if check.name.startswith(PREFIX):
-            return Drawn(cases(capability, laws.RANGES), laws.EXAMPLES)
+            law = check.name.removeprefix(PREFIX)
+            return Drawn(laws.strategy(capability, law), laws.EXAMPLES)
         family = FAMILIES[check.name]
         return Drawn(cases(capability, family.ranges), family.examples)
 
@@ -62,7 +63,7 @@ class TrainingKind(Kind[TrainingCapability, TrainingCase, TrainingBackend]):
 
     def law(self, check: Check) -> str | None:
         """What a law says."""
-        return laws.LAWS[check.name.removeprefix(PREFIX)].about
+        return laws.LAWS[check.name.removeprefix(PREFIX)].__doc__
 
     def battery(self, capability: TrainingCapability) -> Sequence[TrainingCase]:
         """A dozen cases of several calls, always the same."""

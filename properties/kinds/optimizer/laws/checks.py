@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from hypothesis import strategies as st
@@ -14,11 +14,17 @@ from truestep.fast.protocol import (
     OptimizerCapability,
     Slot,
 )
-from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.lift import fields_of
+from truestep.properties.cases.hypers import hypers as plain_hypers
 from truestep.properties.judge.contracts import Judged
 from truestep.properties.kinds.minimizer.step import AsOptimizer
-from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, cases, slots
+from truestep.properties.kinds.optimizer.cases import (
+    GroupCase,
+    OptimizerCase,
+    Slots,
+    cases,
+    slots,
+)
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial
 from truestep.properties.kinds.optimizer.laws.definitions import (
     RULES,
@@ -30,10 +36,10 @@ from truestep.properties.kinds.optimizer.laws.laws import LAWS
 from truestep.properties.kinds.optimizer.laws.needs import need
 from truestep.properties.kinds.optimizer.laws.table import entries
 from truestep.properties.kinds.optimizer.laws.table.shared import Fails
+from truestep.properties.kinds.optimizer.storage import hypers
 from truestep.properties.laws import entries as table
 from truestep.properties.laws.claims import PREFIX, judged
 from truestep.properties.laws.entries import Holds
-from truestep.properties.search.exploration import Tally, explore, run_all
 from truestep.reference.optimizers import FROM_FUNCTION
 from truestep.reference.validation import Array
 
@@ -86,53 +92,15 @@ def shapes(capability: Capability, law: str) -> tuple[tuple[int, ...], ...]:
 
 def strategy(capability: Capability, law: str) -> st.SearchStrategy[OptimizerCase]:
     """Cases of one tensor and one step."""
-    slot = slots(
+    ranges = Slots(
         shapes=shapes(capability, law), kinds=("normal", "spread"), param_kinds=("normal",)
     )
-    return cases(
-        RULES[capability.rule],
-        capability.dialect,
-        capability.fixed,
-        slot=slot,
-        max_groups=1,
-        max_slots=1,
-        steps=(1, 1),
+    fields = (
+        hypers(capability)
+        if isinstance(capability, OptimizerCapability)
+        else plain_hypers(RULES[capability.rule], capability.dialect, capability.fixed)
     )
-
-
-def explored(
-    backend: Backend,
-    capability: Capability,
-    name: str,
-    *,
-    level: str,
-    seed: int,
-    started: Callable[[object], None],
-) -> Tally:
-    """Search for a trial at which the law's claims are wrong."""
-    return explore(
-        strategy(capability, name.removeprefix(PREFIX)),
-        lambda case, tally: _run(backend, capability, name, case, tally),
-        examples=EXAMPLES[level],
-        seed=seed,
-        started=lambda case: started(case.to_json()),
-    )
-
-
-def replayed(backend: Backend, capability: Capability, name: str, case: OptimizerCase) -> Tally:
-    """One recorded trial again."""
-    return run_all(
-        [case], lambda c, t: _run(backend, capability, name, c, t), started=lambda _: None
-    )
-
-
-def _run(
-    backend: Backend, capability: Capability, name: str, case: OptimizerCase, tally: Tally
-) -> None:
-    try:
-        tally.add(case, judgements(backend, capability, name.removeprefix(PREFIX), case), None)
-    except Undecided:
-        return
+    return cases(fields, slots(ranges), max_groups=1, max_slots=1, steps=(1, 1))
 
 
 def judgements(
