@@ -133,6 +133,7 @@ class TrainingCapability(Capability):
 
     kind: Kind = "training"
     rule: str = ""
+    shapes: Shapes = "any"
 
 
 CLASSES: Mapping[str, type[Capability]] = {

@@ -90,14 +90,14 @@ def _called_alike(a: Rule, b: Rule) -> bool:
 
     def taken(rule: Rule) -> tuple[list[str], set[str]]:
         state = [f.name for f in dataclasses.fields(rule.State)]
-        return state, set(getattr(rule, "INPUTS", {}))
+        return state, set(rule.FACTS.inputs)
 
     return taken(a) == taken(b)
 
 
 def _judged_alike(a: Rule, b: Rule) -> bool:
     """Whether both have observables: Muon's state is SGD's, but it has a thousand dialects."""
-    return hasattr(a, "observables") == hasattr(b, "observables")
+    return (a.FACTS.observables is None) == (b.FACTS.observables is None)
 
 
 def _default(rule: Any, field: str) -> str:

@@ -96,7 +96,7 @@ def _with_every_extreme(slot: SlotCase) -> SlotCase:
 
 
 def _full_range(capability: Capability) -> Cases:
-    if OPTIMIZERS[capability.rule].ELEMENTWISE:
+    if OPTIMIZERS[capability.rule].FACTS.elementwise:
         slot = slots(shapes=((33,), (64,)), kinds=("bits",), param_kinds=("bits",))
     else:
         # Sums of squares leave the range unless all numbers stay within the root of it.
@@ -347,7 +347,7 @@ def _result(
 def _contract(capability: Capability, name: str) -> str:
     if name.startswith(laws.PREFIX):
         return "law"
-    return "sampled" if hasattr(OPTIMIZERS[capability.rule], "observables") else "bounded"
+    return "sampled" if OPTIMIZERS[capability.rule].FACTS.observables else "bounded"
 
 
 def _place(tally: Tally) -> Place:

@@ -28,8 +28,8 @@ def fitted(case: OptimizerCase, capability: Capability) -> OptimizerCase:
     """The case with every tensor in a shape that the capability takes, one only if it is single."""
     rule = OPTIMIZERS[capability.rule]
     groups = case.groups[:1] if capability.single else case.groups
-    most = 1 if capability.single else _MOST_SAMPLED if hasattr(rule, "observables") else None
-    on_matrices = getattr(rule, "MATRICES", False)
+    most = 1 if capability.single else _MOST_SAMPLED if rule.FACTS.observables else None
+    on_matrices = rule.FACTS.matrices
     # A counter that ends is asked for its last step, and none is asked for one beyond it.
     last = capability.reach - case.steps + 1 if capability.reach < FARTHEST else None
     return replace(

@@ -94,7 +94,7 @@ def initial(rule: Rule, capability: Capability, group: GroupCase, slot: SlotCase
 
 
 def _inputs(rule: Rule, spec: TensorSpec, step: int) -> dict[str, TensorSpec]:
-    shapes = getattr(rule, "INPUTS", {})
+    shapes = rule.FACTS.inputs
     return {name: input_at(spec, name, step, of(spec.shape)) for name, of in shapes.items()}
 
 
@@ -235,7 +235,7 @@ def _called(
     try:
         return call(backend, capability, groups)
     except BackendRaised as raised:
-        if hasattr(rule, "observables") and any(
+        if rule.FACTS.observables and any(
             _refuses(rule, group.hyper, slot) for group in groups for slot in group.slots
         ):
             raise Undecided("the reference refuses this input too") from raised
@@ -274,7 +274,7 @@ def _judged(
             for name, judgement in quantized_state.judgements(hyper, slot, new, arithmetic):
                 out.append(Judged(*place, j, name, judgement))
         return out
-    if hasattr(rule, "observables"):
+    if rule.FACTS.observables:
         for j, (slot, new) in enumerate(zip(group.slots, results, strict=True)):
             _judge_count(int(new.state["t"]), int(slot.state["t"]) + 1, (*place, j))
             for name, judgement in sampling.judgements(rule, hyper, slot, new, arithmetic):
@@ -312,7 +312,7 @@ def _judge_count(got: int, due: int, place: tuple[int, int, int]) -> None:
 
 def _evaluated_together(rule: Rule, slots: Sequence[Slot]) -> list[list[int]]:
     """Slots that one evaluation serves: of an elementwise rule, those of one count."""
-    if not rule.ELEMENTWISE:
+    if not rule.FACTS.elementwise:
         return [[j] for j in range(len(slots))]
     by_count: dict[int, list[int]] = {}
     for j, slot in enumerate(slots):

@@ -67,8 +67,8 @@ class Subject:
         code_type = self.rule.encode(hyper, np.zeros(1), *self._random())
         code_type = (code_type[0] if isinstance(code_type, tuple) else code_type).dtype
         _verify("code", stored.get("code"), x.shape, code_type)
-        if (block := getattr(hyper, "block_size", 0)) > 0:
-            shape = (-(-x.size // block),)
+        if self.rule.BLOCKS:
+            shape = (-(-x.size // hyper.block_size),)
             _verify("absmax", stored.get("absmax"), shape, np.dtype(np.float32))
         was = {name: a.tobytes() for name, a in stored.items()}
         back = backend_call(self.backend.decode, self.capability, hyper, stored)

@@ -248,7 +248,7 @@ def _agrees(backend: Any, capability: Capability, case: ScheduleCase, reading: _
         hyper = reading.hyper(case.hyper)
         steps = [t for t in subject.defined(case.steps) if t + reading.shift >= 0]
         read = [t + reading.shift for t in steps]
-        if capability.recursive and not hasattr(reading.module, "advance"):
+        if capability.recursive and reading.module.ADVANCE is None:
             return False
         found = scheduling.judged(reading.module, capability, hyper, read, subject.values(steps))
     except (ArithmeticError, BackendFault, BackendRaised, BackendUnavailable, ValueError):

@@ -130,7 +130,7 @@ def judged(
     out: list[Judged] = []
     for name, due in expected.items():
         if name not in got:
-            if name in getattr(piece, "OPTIONAL", ()):
+            if name in piece.OPTIONAL:
                 continue
             raise BackendFault(f"output {name!r} is missing; got {', '.join(got) or 'nothing'}")
         format = format_of(capability, name)

@@ -16,7 +16,7 @@ from truestep.properties.arithmetic.lift import lifted_hyper, sampled_hyper, sta
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.sampled.sampled import Sampled, quantile
 from truestep.properties.kinds.optimizer import quantized_state, sampling
-from truestep.properties.kinds.optimizer.laws.definitions import RULES, VALUE_ALONE, handed
+from truestep.properties.kinds.optimizer.laws.definitions import RULES, handed
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS, adamw_8bit
 from truestep.reference.quantizers import dynamic_8bit
 
@@ -36,8 +36,8 @@ def path_bounds(
     kinds = (arithmetic_of(capability.arithmetic), ORACLE)
     if rule is OPTIMIZERS["adamw_8bit"]:
         return _quantized(hyper, slot, kinds)
-    searches = capability.rule in FROM_FUNCTION and capability.rule not in VALUE_ALONE
-    one = _sampled if searches or hasattr(rule, "observables") else _bounded
+    searches = capability.rule in FROM_FUNCTION and not rule.FACTS.values_alone
+    one = _sampled if searches or rule.FACTS.observables else _bounded
     found = [one(capability.rule, hyper, slot, gradients, kind) for kind in kinds]
     return {name: e + found[1][name] for name, e in found[0].items()}
 
@@ -94,7 +94,7 @@ def _sampled(
     rows = []
     for i in range(world.count + 1):
         values = {k: x.x[i] if isinstance(x, Sampled) else x for k, x in outputs.items()}
-        if hasattr(rule, "observables"):
+        if rule.FACTS.observables:
             p = values.pop("p")
             values = sampling.observables(rule, hyper, values, p)
         rows.append({k: np.asarray(x, dtype=np.float64) for k, x in values.items() if k != "t"})

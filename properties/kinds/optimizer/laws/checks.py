@@ -73,7 +73,7 @@ def shapes(capability: Capability, law: str) -> tuple[tuple[int, ...], ...]:
     wanted: str = need(law).shapes
     if capability.rule in FROM_FUNCTION:  # each element costs evaluations of the function
         return _SHAPES["few"] if wanted == "any" else ((4,), (8,))
-    on_matrices = getattr(RULES[capability.rule], "MATRICES", False)
+    on_matrices = RULES[capability.rule].FACTS.matrices
     if wanted == "any" and (on_matrices or capability.shapes == "matrices"):
         wanted = "matrices"
     return _SHAPES[wanted]

@@ -169,7 +169,7 @@ class Bench:
 
         Kernels may fuse operations in one place only; sums over a tensor depend on its order.
         """
-        summed = not self.rule.ELEMENTWISE
+        summed = not self.rule.FACTS.elementwise
         return summed or arithmetic_of(self.capability.arithmetic).contraction
 
     def step(self, trial: Trial) -> Outcome:
@@ -217,7 +217,7 @@ class Bench:
         arrays = {k: state[k] for k in at.arrays}
         hyper = self.rule.Hyper(**at.hyper)
         got = {"p": param, **arrays}
-        if hasattr(self.rule, "observables"):
+        if self.rule.FACTS.observables:
             got = observables(self.rule, hyper, state, param)
             if "p" not in got:
                 raise Undecided("the definition leaves p open in this step")

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from truestep.properties.kinds.optimizer.laws.claims import Bench, Claim, Law, Trial, at_most, exact
-from truestep.properties.kinds.optimizer.laws.degrees import FIRST
 from truestep.properties.kinds.optimizer.laws.images import (
     behaviour,
     by_element,
@@ -33,6 +32,7 @@ from truestep.properties.kinds.optimizer.laws.symmetries import (
     scale_invariant_when_eps_is_zero,
     translates_with_params,
 )
+from truestep.reference.declared import FIRST
 
 
 def deterministic(bench: Bench, trial: Trial) -> Iterator[Claim]:
@@ -138,7 +138,7 @@ def resumes_bitwise_from_state(bench: Bench, trial: Trial) -> Iterator[Claim]:
     half = bench.step(trial)
     bench.step(trial.fresh().where(lr=trial.hyper["lr"] / 2))
     resumed = bench.step(trial.after(half, gradient=-trial.g))
-    yield from bench.agree(straight, resumed, bitwise=bench.rule.ELEMENTWISE)
+    yield from bench.agree(straight, resumed, bitwise=bench.rule.FACTS.elementwise)
 
 
 COMMON: Mapping[str, Law] = {

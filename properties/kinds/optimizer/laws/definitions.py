@@ -24,15 +24,12 @@ from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS, Rule
 
 RULES: dict[str, Rule] = {**OPTIMIZERS, **FROM_FUNCTION}
 
-# Rules whose function gives the value alone; of the others it gives value and gradient.
-VALUE_ALONE = ("kiefer_wolfowitz",)
-
 
 def inputs_of(rule: str, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
     """The shapes of what the named rule takes besides g."""
     if rule in FROM_FUNCTION:
         return {"curvature": shape}
-    return {name: of(shape) for name, of in getattr(RULES[rule], "INPUTS", {}).items()}
+    return {name: of(shape) for name, of in RULES[rule].FACTS.inputs.items()}
 
 
 def handed(
@@ -43,7 +40,7 @@ def handed(
     if rule not in FROM_FUNCTION:
         return lift(g), lifted
     function = _quadratic(lifted["curvature"], lift(g))
-    if rule in VALUE_ALONE:
+    if RULES[rule].FACTS.values_alone:
         return lambda x: function(x)[0], {}
     return function, {}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from truestep.properties.kinds.optimizer.laws.claims import Bench, Trial
-from truestep.properties.kinds.optimizer.laws.degrees import DEGREES
 from truestep.properties.kinds.optimizer.laws.images import cast
 
 # The power of the gradient's scale in which an eps grows that is added to it: 2 where it is added
@@ -63,7 +62,7 @@ def gradient_scaled(bench: Bench, trial: Trial, c: float) -> Trial:
         fields["weight_decay"] = trial.hyper["weight_decay"] * c
     state = {
         k: cast(trial.slot.state[k] * c**b.degree, trial.slot.state[k])
-        for k, b in DEGREES[bench.capability.rule].items()
+        for k, b in bench.rule.State.BEHAVIOUR.items()
         if b.degree
     }
     inputs = {k: cast(x * c ** INPUT_DEGREES.get(k, 0), x) for k, x in trial.slot.inputs.items()}

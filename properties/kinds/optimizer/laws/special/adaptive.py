@@ -15,9 +15,9 @@ from truestep.properties.kinds.optimizer.laws.claims import (
     due,
     exact,
 )
-from truestep.properties.kinds.optimizer.laws.degrees import SECOND, SIZE
 from truestep.properties.kinds.optimizer.laws.images import behaviour, cast
 from truestep.properties.kinds.optimizer.laws.peers import as_rule, evaluated
+from truestep.reference.declared import SECOND, SIZE
 from truestep.reference.optimizers import OPTIMIZERS
 
 # What never falls, by rule; of others their squares are looked at.
