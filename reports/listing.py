@@ -84,7 +84,7 @@ def _optimizers() -> list[Entry]:
         | {
             "kind": kind,
             "takes": takes,
-            "inputs": sorted(getattr(_table(module, table)[str(entry["name"])], "INPUTS", {})),
+            "inputs": sorted(_table(module, table)[str(entry["name"])].FACTS.inputs),
         }
         for kind, takes, module, table in _OPTIMIZERS
         for entry in _described_rules(module, table)

@@ -46,15 +46,29 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
+from truestep.reference import declared
+from truestep.reference.declared import (
+    Beta,
+    Count,
+    Decay,
+    Epsilon,
+    Number,
+    Rate,
+    Real,
+    Second,
+    Size,
+    Switch,
+)
 from truestep.reference.quantizers import dynamic_8bit
-from truestep.reference.validation import Array, require_at_least, require_in, require_one_of
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Blocks of elements share a scale.
-ELEMENTWISE = False
+FACTS = Facts(elementwise=False)
 
 DIALECTS = {
     "decay": {
@@ -72,39 +86,37 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of AdamW and of the quantizer; defaults as in adamw and dynamic_8bit."""
 
-    lr: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
-    weight_decay: float = 1e-2
-    maximize: bool = False
+    lr: Rate = 1e-3
+    beta1: Beta = 0.9
+    beta2: Beta = 0.999
+    eps: Epsilon = 1e-8
+    weight_decay: Decay = 1e-2
+    maximize: Switch = False
     decay: Literal["unscaled", "before", "after", "in_step", "coupled"] = "unscaled"
-    block_size: int = 2048
-    absmax_floor: float = 0.0
+    block_size: Annotated[int, Count(1, (64, 256, 2048, 128, 512, 1024, 4096))] = 2048
+    absmax_floor: Annotated[float, Real(0.0)] = 0.0
     map: Literal["fused", "separate"] = "fused"
     normalise: Literal["divide", "reciprocal"] = "divide"
     ties: Literal["lower", "upper", "even"] = "lower"
     zero_block: Literal["code_of_zero", "first_code"] = "code_of_zero"
 
     def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps", "weight_decay")
-        require_in(self, 0.0, 1.0, "beta1", "beta2")
-        require_one_of(self, DIALECTS)
+        declared.Hyper.__post_init__(self)
         quantizer(self, signed=True)
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Codes and absmax of both moments, and the number t of steps made."""
 
     t: int
-    m_code: Array
-    m_absmax: Array
-    v_code: Array
-    v_absmax: Array
+    m_code: Number
+    m_absmax: Size
+    v_code: Number
+    v_absmax: Second
 
 
 def quantizer(h: Hyper, signed: bool) -> dynamic_8bit.Hyper:

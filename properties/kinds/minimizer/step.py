@@ -119,7 +119,7 @@ def for_replicates(function: Function, world: Replicates, format: Format) -> Cal
 
 def taken(rule: Rule, function: Callable[..., Any]) -> Callable[..., Any]:
     """The function as the rule takes it: with the gradient, or its values alone."""
-    if rule is FROM_FUNCTION["kiefer_wolfowitz"]:
+    if rule.FACTS.values_alone:
         return lambda x: function(x)[0]
     return function
 

@@ -16,13 +16,13 @@ from functools import cache
 import numpy as np
 from hypothesis import strategies as st
 
-from truestep.fast.protocol import Array, OptimizerCapability, Storage
+from truestep.fast.protocol import Array, MinimizerCapability, OptimizerCapability, Storage
 from truestep.properties.arithmetic.lift import advanced, fields_of
 from truestep.properties.cases import hypers as plain_hypers
 from truestep.properties.cases.hypers import values_of
 from truestep.properties.search.identification import Reading, departures, in_words
 from truestep.reference.declared import NUMBER, Behaviour, Hyper, State
-from truestep.reference.optimizers import OPTIMIZERS
+from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS
 from truestep.reference.rules import Facts, Optimizer, Quantizer
 from truestep.reference.quantizers import QUANTIZERS
 
@@ -89,9 +89,13 @@ class StoredRule:
 AnyRule = Optimizer | StoredRule
 
 
-def rule_of(capability: OptimizerCapability) -> AnyRule:
+def rule_of(capability: OptimizerCapability | MinimizerCapability) -> AnyRule:
     """The rule that a capability is judged by: the reference's, or that of its storage."""
-    return with_storage(OPTIMIZERS[capability.rule], capability.storage)
+    if isinstance(capability, MinimizerCapability):
+        return FROM_FUNCTION[capability.rule]
+    # Laws are asked of minimizers in the form of optimizers too.
+    rule = OPTIMIZERS.get(capability.rule) or FROM_FUNCTION[capability.rule]
+    return with_storage(rule, capability.storage)
 
 
 def with_storage(rule: Optimizer, storage: Mapping[str, Storage]) -> AnyRule:

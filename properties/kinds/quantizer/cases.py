@@ -45,9 +45,8 @@ def values(case: QuantizerCase, quantizer: Quantizer, hyper: Hyper) -> NDArray[n
         x = x[np.isfinite(x)]
     else:
         x = _around(quantizer.thresholds(hyper), case.ulps)
-    block = getattr(hyper, "block_size", 0)
-    if block:
-        x = _scaled_by_one(x, block)
+    if quantizer.BLOCKS:
+        x = _scaled_by_one(x, hyper.block_size)
     with np.errstate(over="ignore"):
         return laid_out((x * 2.0**case.scale).astype(np.float32), case.tensor.layout)
 

@@ -22,11 +22,6 @@ STATISTICS = ("frequency", "independence")
 _SIZES = (1, 63, 64, 65, 127, 255, 256, 257, 300, 511, 513, 4095, 4096, 4097, 0)
 
 
-def is_block(capability: QuantizerCapability) -> bool:
-    """Whether the format scales numbers block by block."""
-    return "block_size" in QUANTIZERS[capability.rule].Hyper.__dataclass_fields__
-
-
 def is_stochastic(capability: QuantizerCapability) -> bool:
     """Whether what is judged draws its roundings."""
     return capability.dialect.get("rounding") == "stochastic"
@@ -49,7 +44,7 @@ def listed(capability: QuantizerCapability, pattern: str) -> list[QuantizerCase]
     """The cases of an exhaustive family."""
     rule = QUANTIZERS[capability.rule]
     base = {**dict(capability.dialect), **held(capability.fixed)}
-    if not is_block(capability):
+    if not rule.BLOCKS:
         return [QuantizerCase(base, pattern=pattern, scale=0)]
     sizes = values_of(capability.fixed.get("block_size", (64, 256, 4096)))
     signs = values_of(capability.fixed.get("signed", (True, False)))

@@ -21,6 +21,7 @@ from truestep.properties.kinds.quantizer.laws import BLOCK_LAWS, CAST_LAWS, EXAM
 from truestep.properties.kinds.quantizer.step import Encoded, Subject, judged
 from truestep.properties.laws.claims import PREFIX
 from truestep.properties.search.exploration import Drawn, Listed
+from truestep.reference.quantizers import QUANTIZERS
 
 AnyCase = QuantizerCase | Seeded
 
@@ -120,4 +121,4 @@ def laws_of(capability: QuantizerCapability) -> Mapping[str, Law]:
     """The laws that hold for a capability: for none that draws its roundings."""
     if families.is_stochastic(capability):
         return {}
-    return BLOCK_LAWS if families.is_block(capability) else CAST_LAWS
+    return BLOCK_LAWS if QUANTIZERS[capability.rule].BLOCKS else CAST_LAWS

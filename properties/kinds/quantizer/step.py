@@ -59,8 +59,8 @@ class Subject:
         made = self.rule.encode(hyper, np.zeros(1), *self._random())
         code_type = (made[0] if isinstance(made, tuple) else made).dtype
         require_array("code", stored.get("code"), x.shape, code_type)
-        if (block := getattr(hyper, "block_size", 0)) > 0:
-            shape = (-(-x.size // block),)
+        if self.rule.BLOCKS:
+            shape = (-(-x.size // hyper.block_size),)
             require_array("absmax", stored.get("absmax"), shape, np.dtype(np.float32))
         was = {name: a.tobytes() for name, a in stored.items()}
         back = backend_call(self.backend.decode, self.capability, hyper, stored)

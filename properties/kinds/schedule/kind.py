@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from types import ModuleType
 from typing import cast, final
 
 import numpy as np
@@ -30,6 +29,7 @@ from truestep.properties.search.identification import (
     departures,
     dialects_of,
 )
+from truestep.reference.rules import Schedule
 from truestep.reference.schedules import SCHEDULES
 
 # Judged by the closed form over whole runs: the sum of all the errors of a recursion.
@@ -120,10 +120,10 @@ class ScheduleKind(Kind[ScheduleCapability, ScheduleCase, ScheduleBackend]):
         reading: Reading,
     ) -> Steps:
         """The values at the case's steps, judged as another rule's."""
-        module = cast(ModuleType, reading.rule)
+        module = cast(Schedule, reading.rule)
         subject = Subject(backend, capability, dict(case.hyper))
         steps = [t for t in subject.defined(case.steps) if t + reading.shift >= 0]
-        if capability.recursive and not hasattr(module, "advance"):
+        if capability.recursive and module.ADVANCE is None:
             raise ValueError(f"{reading.words} is not made from the last value")
         try:
             hyper, got = reading.hyper(subject.hyper), subject.values(steps)

@@ -34,9 +34,9 @@ from truestep.properties.kinds.optimizer.laws.definitions import (
 )
 from truestep.properties.kinds.optimizer.laws.laws import LAWS
 from truestep.properties.kinds.optimizer.laws.needs import need
-from truestep.properties.kinds.optimizer.laws.table import entries
+from truestep.properties.kinds.optimizer.laws.table import entries_of
 from truestep.properties.kinds.optimizer.laws.table.shared import Fails
-from truestep.properties.kinds.optimizer.storage import hypers
+from truestep.properties.kinds.optimizer.storage import held_storage, hypers, rule_of
 from truestep.properties.laws import entries as table
 from truestep.properties.laws.claims import PREFIX, judged
 from truestep.properties.laws.entries import Holds
@@ -64,8 +64,7 @@ def names(capability: Capability) -> list[str]:
 
 def holding(capability: Capability) -> list[str]:
     """The laws that hold for a rule in a capability's dialect and that it can be asked about."""
-    rule = RULES[capability.rule]
-    found = table.holding(entries(capability.rule), rule.Hyper(), capability)
+    found = table.holding(entries_of(capability), rule_of(capability).Hyper(), capability)
     return [law for law, entry in found if _askable(capability, law, entry)]
 
 
@@ -84,7 +83,7 @@ def shapes(capability: Capability, law: str) -> tuple[tuple[int, ...], ...]:
     wanted: str = need(law).shapes
     if capability.rule in FROM_FUNCTION:  # each element costs evaluations of the function
         return _SHAPES["few"] if wanted == "any" else ((4,), (8,))
-    on_matrices = getattr(RULES[capability.rule], "MATRICES", False)
+    on_matrices = RULES[capability.rule].FACTS.matrices
     if wanted == "any" and (on_matrices or capability.shapes == "matrices"):
         wanted = "matrices"
     return _SHAPES[wanted]
@@ -116,11 +115,11 @@ def trial_of(capability: Capability, law: str, case: OptimizerCase) -> Trial:
     """The tensor before the step, at the hyperparameters at which the law holds."""
     (group,) = case.groups
     (slot,) = group.slots
-    entry = entries(capability.rule).get(law)
+    entry = entries_of(capability).get(law)
     at = entry.at if isinstance(entry, Holds) else {}
     group = GroupCase({**group.hyper, **at}, group.slots)
-    hyper = fields_of(RULES[capability.rule].Hyper(**group.hyper))
-    return Trial(capability.rule, hyper, initial(capability, group, slot), seed=slot.param.seed)
+    hyper = fields_of(rule_of(capability).Hyper(**group.hyper))
+    return Trial(capability, hyper, initial(capability, group, slot), seed=slot.param.seed)
 
 
 def claimed(bench: Bench, law: str, trial: Trial) -> list[Judged]:
@@ -131,7 +130,7 @@ def claimed(bench: Bench, law: str, trial: Trial) -> list[Judged]:
 def counterexample(bench: Bench, law: str, entry: Fails) -> list[Judged]:
     """The judgements of a law at the stored example at which it fails."""
     rule, example = bench.rule, entry.example
-    hyper = fields_of(rule.Hyper())
+    hyper = fields_of(rule.Hyper(**held_storage(bench.capability)))
     hyper |= ({"lr": 0.1} if "lr" in hyper else {}) | dict(example.hyper)
     p, g = (np.atleast_1d(np.asarray(x, dtype=np.float64)) for x in (example.p, example.g))
     state = {
@@ -143,7 +142,7 @@ def counterexample(bench: Bench, law: str, entry: Fails) -> list[Judged]:
         for name, shape in inputs_of(bench.capability.rule, p.shape).items()
     }
     slot = Slot(p, g, state, inputs)
-    return claimed(bench, law, Trial(bench.capability.rule, hyper, slot, seed=0))
+    return claimed(bench, law, Trial(bench.capability, hyper, slot, seed=0))
 
 
 def _filled(fresh: Array, x: Array) -> Array:

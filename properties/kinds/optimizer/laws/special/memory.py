@@ -119,7 +119,8 @@ def accumulators_cover_the_sum_of_squares(bench: Bench, trial: Trial) -> Claims:
 
 def equivariant_under_concatenation_of_whole_blocks(bench: Bench, trial: Trial) -> Claims:
     """Stepping two tensors of whole blocks joined is joining their steps."""
-    block = trial.hyper.get("block_size", 64)
+    kept = trial.hyper.get("storage", {})
+    block = max((how.block_size for how in kept.values()), default=64)
 
     def part(seed: int) -> Trial:
         rng = np.random.default_rng((trial.seed, seed))
