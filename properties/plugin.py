@@ -9,7 +9,6 @@ import fnmatch
 import json
 from pathlib import Path
 
-
 import pytest
 
 _RECORD = "truestep"

@@ -82,4 +82,3 @@ class Tally:
         self.failed, self.worst, self.worst_case = True, None, case
         self.crashed = isinstance(fault, BackendRaised)
         self.message = str(fault)
-

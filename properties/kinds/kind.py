@@ -13,9 +13,9 @@ from hypothesis.strategies import SearchStrategy
 
 from truestep.fast.protocol import Backend, Capability, Level
 from truestep.properties.arithmetic.decision import Undecided
+from truestep.properties.judge.contracts import Judged
 from truestep.properties.judge.records import Place, law_line, result_of
 from truestep.properties.judge.results import Check, CheckResult, Record, check_id
-from truestep.properties.judge.contracts import Judged
 from truestep.properties.judge.tally import Case, Tally
 from truestep.properties.laws.claims import PREFIX
 from truestep.properties.search.exploration import Drawn, Listed, explore, run_all
@@ -100,9 +100,7 @@ class Kind(ABC, Generic[Capable, C, Able]):
     def checks(self, capability: Capable) -> Iterator[Check]:
         """Every check of a capability."""
         for name in self.names(capability):
-            yield Check(
-                check_id(capability, name), self.name, capability.rule, name, capability
-            )
+            yield Check(check_id(capability, name), self.name, capability.rule, name, capability)
 
     # Identification: of a kind whose cases can be judged by another reading of the rule.
 
@@ -174,21 +172,15 @@ def run(
     return _result(kind, check, tally, time.perf_counter() - begin, identified)
 
 
-def replay(
-    kind: AnyKind, backend: Backend, check: Check, record: Record
-) -> CheckResult:
+def replay(kind: AnyKind, backend: Backend, check: Check, record: Record) -> CheckResult:
     """Run one recorded case of a check again."""
     begin = time.perf_counter()
     case = kind.case(check, record)
-    tally = run_all(
-        [case], lambda c, t: _judge(kind, backend, check, c, t), started=lambda _: None
-    )
+    tally = run_all([case], lambda c, t: _judge(kind, backend, check, c, t), started=lambda _: None)
     return _result(kind, check, tally, time.perf_counter() - begin, None)
 
 
-def _judge(
-    kind: AnyKind, backend: Backend, check: Check, case: Case, tally: Tally
-) -> None:
+def _judge(kind: AnyKind, backend: Backend, check: Check, case: Case, tally: Tally) -> None:
     try:
         for context, found in kind.judged(backend, check, check.capability, case):
             tally.latest = context

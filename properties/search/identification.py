@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from truestep.properties.judge.calls import BackendFault, BackendRaised
-from truestep.properties.judge.contracts import SLACK
-from truestep.properties.judge.contracts import Judged
+from truestep.properties.judge.contracts import SLACK, Judged
 from truestep.reference.declared import Hyper
 from truestep.reference.rules import Rule
 
@@ -70,9 +69,7 @@ def first_that_agrees(
     return ""
 
 
-def departures(
-    rule: Rule, dialect: Mapping[str, str], distance: int
-) -> Iterator[dict[str, str]]:
+def departures(rule: Rule, dialect: Mapping[str, str], distance: int) -> Iterator[dict[str, str]]:
     """The dialects that differ from this one in so many fields: what changes in them."""
     default = {f.name: f.default for f in dataclasses.fields(rule.Hyper)}
     current = {name: default[name] for name in rule.DIALECTS} | dict(dialect)

@@ -30,9 +30,7 @@ from truestep.properties.judge.contracts import SLACK, judge
 from truestep.reference.optimizers import OPTIMIZERS, Rule
 
 # Rules whose steps no element-wise bound covers, and what judges them instead.
-ELSEWHERE = {
-    "adamw_8bit": "quantised state is judged by the codes that are admissible",
-}
+ELSEWHERE: dict[str, str] = {}
 RULES = tuple(
     name
     for name, rule in OPTIMIZERS.items()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-
 import pytest
 
 from truestep.fast.protocol import Backend
@@ -18,7 +17,9 @@ from truestep.properties.run.plan import run_check
 
 
 def test_conforms(
-    truestep_check: tuple[Backend, Check], pytestconfig: pytest.Config, record_property: Callable[[str, object], None]
+    truestep_check: tuple[Backend, Check],
+    pytestconfig: pytest.Config,
+    record_property: Callable[[str, object], None],
 ) -> None:
     """Every judged element lies within the contract that follows from the declared arithmetic."""
     backend, check = truestep_check

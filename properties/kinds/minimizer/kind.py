@@ -63,9 +63,7 @@ class MinimizerKind(Kind[MinimizerCapability, AnyCase, MinimizerBackend]):
     ) -> Steps:
         """Every step from the backend's own last state, or a law's claims."""
         if isinstance(case, OptimizerCase):
-            yield None, laws.judgements(
-                backend, capability, check.name.removeprefix(PREFIX), case
-            )
+            yield None, laws.judgements(backend, capability, check.name.removeprefix(PREFIX), case)
         else:
             yield from lockstep(backend, capability, case)
 

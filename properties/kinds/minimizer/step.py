@@ -16,7 +16,6 @@ from truestep.fast.protocol import (
     Group,
     MinimizerBackend,
     MinimizerCapability,
-    OptimizerCapability,
     Slot,
     Stepped,
 )
@@ -26,10 +25,10 @@ from truestep.properties.arithmetic.lift import advanced, fields_of, sampled, st
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.sampled.sampled import Replicates, Sampled
 from truestep.properties.cases.tensors import array, values
+from truestep.properties.judge.calls import BackendFault
 from truestep.properties.judge.contracts import Judged, judge_sampled, not_judged
 from truestep.properties.kinds.minimizer.cases import Function, MinimizerCase, function_of
 from truestep.properties.kinds.optimizer.sampling import replicates
-from truestep.properties.judge.calls import BackendFault
 from truestep.properties.kinds.optimizer.step import call
 from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import FROM_FUNCTION, Rule

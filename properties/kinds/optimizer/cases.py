@@ -146,7 +146,9 @@ def cases(
 _INDEPENDENT = Slots(counts=(*COUNTS, 4))
 
 
-def independent_cases(hyper: Callable[[np.random.Generator], Fields]) -> st.SearchStrategy[OptimizerCase]:
+def independent_cases(
+    hyper: Callable[[np.random.Generator], Fields],
+) -> st.SearchStrategy[OptimizerCase]:
     """Cases of one or two groups of up to three tensors, each decided by a seed.
 
     hyper(rng): drawn fields of the rule's Hyper.

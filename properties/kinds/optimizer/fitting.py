@@ -37,7 +37,9 @@ def fitted(case: OptimizerCase, capability: OptimizerCapability) -> OptimizerCas
             GroupCase(
                 group.hyper,
                 tuple(
-                    _fitted(slot if last is None else _counted(slot, last), capability, facts.matrices)
+                    _fitted(
+                        slot if last is None else _counted(slot, last), capability, facts.matrices
+                    )
                     for slot in group.slots[:most]
                 ),
             )

@@ -12,10 +12,9 @@ from truestep.fast.protocol import Group, OptimizerBackend, OptimizerCapability
 from truestep.properties.cases.hypers import held
 from truestep.properties.cases.restored import restored
 from truestep.properties.cases.tensors import TensorSpec
-from truestep.properties.judge.records import Place
-from truestep.properties.laws.claims import PREFIX
-from truestep.properties.judge.results import Check, Record
 from truestep.properties.judge.contracts import Judged
+from truestep.properties.judge.records import Place
+from truestep.properties.judge.results import Check, Record
 from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.kind import LEVELS, Kind, Steps
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
@@ -31,6 +30,7 @@ from truestep.properties.kinds.optimizer.storage import (
     storage_readings,
     with_storage,
 )
+from truestep.properties.laws.claims import PREFIX
 from truestep.properties.search.exploration import Drawn
 from truestep.properties.search.identification import (
     Reading,
@@ -38,8 +38,8 @@ from truestep.properties.search.identification import (
     dialects_of,
     every_dialect,
 )
-from truestep.reference.rules import Optimizer
 from truestep.reference.optimizers import OPTIMIZERS
+from truestep.reference.rules import Optimizer
 
 
 @final
@@ -80,9 +80,7 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
     ) -> Steps:
         """Every step from the backend's own last state, or a law's claims."""
         if check.name.startswith(PREFIX):
-            yield None, laws.judgements(
-                backend, capability, check.name.removeprefix(PREFIX), case
-            )
+            yield None, laws.judgements(backend, capability, check.name.removeprefix(PREFIX), case)
         else:
             yield from lockstep(backend, capability, case)
 
@@ -172,7 +170,11 @@ def _alike(a: Optimizer, b: Optimizer) -> bool:
     """
     fields = [list(rule.State.__dataclass_fields__) for rule in (a, b)]
     judged = [rule.FACTS.observables is None for rule in (a, b)]
-    return fields[0] == fields[1] and set(a.FACTS.inputs) == set(b.FACTS.inputs) and judged[0] == judged[1]
+    return (
+        fields[0] == fields[1]
+        and set(a.FACTS.inputs) == set(b.FACTS.inputs)
+        and judged[0] == judged[1]
+    )
 
 
 def _inputs(groups: Sequence[Group], found: Judged) -> Mapping[str, str | int]:

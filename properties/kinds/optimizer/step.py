@@ -38,13 +38,20 @@ from truestep.properties.kinds.optimizer.cases import (
     gradient_at,
     input_at,
 )
-from truestep.properties.kinds.optimizer.storage import AnyRule, StoredRule, rule_of
+from truestep.properties.kinds.optimizer.storage import (
+    AnyRule,
+    StoredRule,
+    parted,
+    rule_of,
+)
 from truestep.reference.declared import Hyper
 
 Steps = Iterator[tuple[Sequence[Group], list[Judged]]]
 
 
-def initial(rule: AnyRule, capability: OptimizerCapability, group: GroupCase, slot: SlotCase) -> Slot:
+def initial(
+    rule: AnyRule, capability: OptimizerCapability, group: GroupCase, slot: SlotCase
+) -> Slot:
     """The slot before the first step of a case: parameter, first gradient, reachable state."""
     arithmetic = arithmetic_of(capability.arithmetic)
     travel = format_named(capability.format)
@@ -64,7 +71,9 @@ def initial(rule: AnyRule, capability: OptimizerCapability, group: GroupCase, sl
 
 
 def _inputs(rule: AnyRule, spec: TensorSpec, step: int) -> dict[str, TensorSpec]:
-    return {name: input_at(spec, name, step, of(spec.shape)) for name, of in rule.FACTS.inputs.items()}
+    return {
+        name: input_at(spec, name, step, of(spec.shape)) for name, of in rule.FACTS.inputs.items()
+    }
 
 
 def drawn_at(
@@ -93,7 +102,7 @@ def call(
 ) -> list[list[Stepped]]:
     """The backend's step, its structure, shapes, formats and respect for inputs verified."""
     before = [[_bytes(slot) for slot in group.slots] for group in groups]
-    result = backend_call(backend.optimizer_step, capability, groups)
+    result = backend_call(backend.optimizer_step, capability, _handed(capability, groups))
     for i, group in enumerate(groups):
         for j, slot in enumerate(group.slots):
             after = _bytes(slot)
@@ -108,6 +117,17 @@ def call(
         for j, (slot, new) in enumerate(zip(group.slots, made, strict=True)):
             _verify(slot, new, f" (group {i}, slot {j})")
     return [list(made) for made in result]
+
+
+def _handed(capability: OptimizerCapability, groups: Sequence[Group]) -> Sequence[Group]:
+    if not capability.storage:
+        return groups
+    rule = rule_of(capability)
+    parts = [parted(rule, group.hyper) for group in groups]
+    return [
+        Group(hyper, group.slots, storage)
+        for group, (hyper, storage) in zip(groups, parts, strict=True)
+    ]
 
 
 def _bytes(slot: Slot) -> dict[str, bytes]:
@@ -233,7 +253,9 @@ def _joined_judgements(
     joined = _joined([slots[j] for j in members])
     expected, oracle = (
         remembered(
-            (rule.__name__, hyper, how.name), joined, lambda how=how: stepped(rule, hyper, joined, bounded(how))
+            (rule.__name__, hyper, how.name),
+            joined,
+            lambda how=how: stepped(rule, hyper, joined, bounded(how)),
         )
         for how in (arithmetic, ORACLE)
     )

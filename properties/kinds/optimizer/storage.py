@@ -23,8 +23,8 @@ from truestep.properties.cases.hypers import values_of
 from truestep.properties.search.identification import Reading, departures, in_words
 from truestep.reference.declared import NUMBER, Behaviour, Hyper, State
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS
-from truestep.reference.rules import Facts, Optimizer, Quantizer
 from truestep.reference.quantizers import QUANTIZERS
+from truestep.reference.rules import Facts, Optimizer, Quantizer
 
 Fields = dict[str, object]
 
@@ -148,6 +148,15 @@ class _Made:
 
     def __init_subclass__(cls) -> None:
         """Nothing is read off the annotations."""
+
+
+def parted(rule: AnyRule, hyper: Hyper) -> tuple[Hyper, Mapping[str, Hyper]]:
+    """The plain rule's Hyper, and how each stored tensor is quantized: as a backend is given it."""
+    if not isinstance(rule, StoredRule):
+        return hyper, {}
+    fields = fields_of(hyper)
+    storage = fields.pop("storage")
+    return rule.plain.Hyper(**fields), storage
 
 
 def hypers(capability: OptimizerCapability) -> st.SearchStrategy[Fields]:

@@ -73,9 +73,7 @@ def moments(rule: StoredRule, hyper: Hyper, slot: Slot, arithmetic: Arithmetic) 
     state = {name: x for name, x in slot.state.items() if name in rule.plain_state}
     for name in rule.kept:
         state[name] = decoded(rule, hyper, name, slot, arithmetic)
-    return stepped(
-        rule.plain, hyper, dataclasses.replace(slot, state=state), lift
-    )
+    return stepped(rule.plain, hyper, dataclasses.replace(slot, state=state), lift)
 
 
 def decoded(

@@ -6,8 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import cast, final
 
-import numpy as np
-
 from truestep.fast.protocol import QuantizerBackend, QuantizerCapability
 from truestep.properties.cases.restored import restored
 from truestep.properties.judge.contracts import Judged
@@ -37,7 +35,9 @@ class QuantizerKind(Kind[QuantizerCapability, AnyCase, QuantizerBackend]):
         statistics = families.STATISTICS if families.is_stochastic(capability) else ()
         return (*families.NAMES, *statistics, *(PREFIX + law for law in laws_of(capability)))
 
-    def cases(self, check: Check, capability: QuantizerCapability) -> Drawn[AnyCase] | Listed[AnyCase]:
+    def cases(
+        self, check: Check, capability: QuantizerCapability
+    ) -> Drawn[AnyCase] | Listed[AnyCase]:
         """Drawn tensors, every code or threshold, or a seed."""
         if check.name in families.STATISTICS:
             return Listed(lambda seed: [Seeded(seed)])

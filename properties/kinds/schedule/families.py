@@ -17,7 +17,9 @@ Cases = st.SearchStrategy[ScheduleCase]
 
 
 def _cases(
-    capability: ScheduleCapability, steps: Callable[[Hyper, list[int]], tuple[int, ...]], **kinds: bool
+    capability: ScheduleCapability,
+    steps: Callable[[Hyper, list[int]], tuple[int, ...]],
+    **kinds: bool,
 ) -> Cases:
     module = SCHEDULES[capability.rule]
     extra = st.lists(st.one_of(st.integers(0, 70), st.integers(0, 1200)), max_size=3)

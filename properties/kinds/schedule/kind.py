@@ -51,9 +51,7 @@ class ScheduleKind(Kind[ScheduleCapability, ScheduleCase, ScheduleBackend]):
     def cases(self, check: Check, capability: ScheduleCapability) -> Drawn[ScheduleCase]:
         """Drawn hyperparameters and steps."""
         law = check.name.startswith(PREFIX)
-        family = FAMILIES[
-            "every_step" if check.name == DRIFT else "values" if law else check.name
-        ]
+        family = FAMILIES["every_step" if check.name == DRIFT else "values" if law else check.name]
         return Drawn(family.strategy(capability), EXAMPLES if law else family.examples)
 
     def case(self, check: Check, record: Record) -> ScheduleCase:
@@ -180,9 +178,7 @@ def _require_the_end(subject: Subject, case: ScheduleCase) -> None:
             )
 
 
-def _pictured(
-    backend: ScheduleBackend, capability: ScheduleCapability
-) -> dict[str, object]:
+def _pictured(backend: ScheduleBackend, capability: ScheduleCapability) -> dict[str, object]:
     """What a report shows: the values over the steps, and the conditions of Robbins and Monro."""
     case = cases.pictured(capability)
     subject = Subject(backend, capability, dict(case.hyper))

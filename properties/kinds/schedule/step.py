@@ -29,7 +29,9 @@ from truestep.reference.validation import Array
 Values = NDArray[np.float64]
 
 
-def values_of(backend: ScheduleBackend, capability: ScheduleCapability, hyper: Hyper, steps: Sequence[int]) -> Values:
+def values_of(
+    backend: ScheduleBackend, capability: ScheduleCapability, hyper: Hyper, steps: Sequence[int]
+) -> Values:
     """The backend's values at these steps, their number and kind verified.
 
     Raises BackendFault, BackendRaised, or BackendUnavailable where it takes no such
@@ -54,9 +56,7 @@ def ended(module: Schedule, hyper: Hyper, t: int) -> bool:
     return getattr(hyper, "after", "") == "raise" and t >= hyper.total_steps
 
 
-def closed(
-    module: Schedule, hyper: Hyper, steps: Sequence[int], arithmetic: Arithmetic
-) -> Bounded:
+def closed(module: Schedule, hyper: Hyper, steps: Sequence[int], arithmetic: Arithmetic) -> Bounded:
     """value(hyper, t) at these steps, with the error of a faithful kernel."""
     lifted, value = _lifted(hyper, arithmetic), _function(module, "value", arithmetic)
     number = partial(counted, arithmetic=arithmetic)
@@ -152,7 +152,9 @@ def _is_oracle(arithmetic: Arithmetic) -> bool:
     return all(getattr(arithmetic, name) == getattr(ORACLE, name) for name in fields)
 
 
-def _hull(plain: Sequence[Array], found: Sequence[Sequence[Array]], arithmetic: Arithmetic) -> Bounded:
+def _hull(
+    plain: Sequence[Array], found: Sequence[Sequence[Array]], arithmetic: Arithmetic
+) -> Bounded:
     """The float64 values, with an error that reaches every branch's interval."""
     v = np.array([float(x) for x in plain])
     with np.errstate(all="ignore"):

@@ -43,9 +43,7 @@ def drawn(capability: TrainingCapability, call: Mapping[str, object]) -> Outputs
     return {name: made(name, x) for name, x in call.items()}
 
 
-def lifted(
-    x: object, tensor: Callable[[Array], object], count: Callable[[int], object]
-) -> object:
+def lifted(x: object, tensor: Callable[[Array], object], count: Callable[[int], object]) -> object:
     """An input with its tensors and numbers passed through tensor, its integers through count."""
     if isinstance(x, (list, tuple)):
         return [lifted(item, tensor, count) for item in x]
@@ -81,7 +79,9 @@ def _stored(name: str, x: object, arithmetic: Arithmetic) -> object:
     return x
 
 
-def call(backend: TrainingBackend, capability: TrainingCapability, hyper: Hyper, inputs: Inputs) -> Outputs:
+def call(
+    backend: TrainingBackend, capability: TrainingCapability, hyper: Hyper, inputs: Inputs
+) -> Outputs:
     """The backend's outputs, their structure and its respect for inputs verified."""
     before = _bytes(inputs)
     result = backend_call(backend.training_piece, capability, hyper, inputs)
@@ -100,7 +100,10 @@ def _bytes(inputs: Inputs) -> Outputs:
 
 
 def lockstep(
-    backend: TrainingBackend, capability: TrainingCapability, case: TrainingCase, reading: Reading = lambda h: h
+    backend: TrainingBackend,
+    capability: TrainingCapability,
+    case: TrainingCase,
+    reading: Reading = lambda h: h,
 ) -> Iterator[tuple[Inputs, list[Judged]]]:
     """Run a case; yield each call's inputs with its judgements.
 

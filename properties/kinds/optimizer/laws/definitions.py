@@ -17,8 +17,8 @@ from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.cases.tensors import values
 from truestep.properties.kinds.minimizer.step import stored_in
 from truestep.properties.kinds.optimizer import step as stepping
-from truestep.properties.kinds.optimizer.storage import rule_of
 from truestep.properties.kinds.optimizer.cases import GroupCase, SlotCase, gradient_at
+from truestep.properties.kinds.optimizer.storage import rule_of
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS, Rule
 from truestep.reference.validation import Array
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from truestep.properties.kinds.optimizer.laws.table.shared import (
     ADAPTIVE,
-    BY_ELEMENT,
     DECOUPLED,
-    DIVIDED,
-    EVERY,
     PROPORTIONAL,
     SYMMETRIC,
     ZEROS,
