@@ -48,6 +48,11 @@ ELEMENTS: Mapping[str, str] = {
     "float32": "ieee_float32",
     "float64": "ieee_float64",
 }
+# Every tensor of a group in lists, and one tensor after the other.
+LISTS: Mapping[str, Mapping[str, object]] = {
+    "foreach": {"foreach": True},
+    "single": {"foreach": False},
+}
 # Names that many libraries have in common.
 BETAS = {"beta1": "betas", "beta2": "betas"}
 DECAY = {"weight_decay": "weight_decay"}
