@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from truestep.properties.arithmetic.bounded import operations as bounded_operations
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded, operations
+from truestep.properties.arithmetic.bounded import bounded as dispatch
 from truestep.properties.arithmetic.lift import bounded, simulated, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, PROFILES
 from truestep.properties.arithmetic.simulated import World
@@ -69,14 +69,14 @@ def test_listed_hyperparameters_exist() -> None:
 
 def test_a_missing_rounding_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The search has power: a model that forgets the rounding of sums is shown to be unsound."""
-    rounded = bounded_operations.add
+    rounded = operations.add
 
     def unrounded(a: Bounded, b: Bounded) -> Bounded:
         result = rounded(a, b)
         result.e = np.broadcast_to(a.e + b.e, result.shape)
         return result
 
-    monkeypatch.setitem(bounded_operations.OPERATIONS, np.add, unrounded)
+    monkeypatch.setitem(dispatch.OPERATIONS, np.add, unrounded)
     assert not soundness("adamw", "ieee_float32", 60, seed=1).sound
 
 

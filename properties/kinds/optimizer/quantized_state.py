@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from truestep.fast.protocol import Slot, Stepped
-from truestep.properties.arithmetic.bounded.bounded import Bounded, Counter
+from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.counter import Counter
 from truestep.properties.arithmetic.lift import bounded
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic
 from truestep.properties.judge.contracts import Judgement, judge, membership

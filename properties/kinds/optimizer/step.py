@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truestep.fast.protocol import Capability, Group, Slot, Stepped
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.lift import advanced, bounded, fields_of, plain, stepped

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truestep.fast.protocol import BackendUnavailable, Capability
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import every_branch
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.lift import converted

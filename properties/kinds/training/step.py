@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truestep.fast.protocol import Capability
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.formats import Format, format_named
 from truestep.properties.arithmetic.lift import bounded
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of

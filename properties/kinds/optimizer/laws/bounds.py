@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truestep.fast.protocol import Capability, Slot
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.lift import Lift, advanced, bounded, sampled
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
-from truestep.properties.arithmetic.sampled.sampled import Sampled, quantile
+from truestep.properties.arithmetic.sampled import Sampled, quantile
 from truestep.properties.kinds.optimizer import quantized_state, sampling
 from truestep.properties.kinds.optimizer.laws.definitions import RULES, VALUE_ALONE, handed
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS, adamw_8bit

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from truestep.fast.protocol import Slot
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.lift import bounded, fields_of, stepped
 from truestep.properties.arithmetic.profiles import ORACLE
 from truestep.properties.kinds.optimizer.laws.claims import Bench, Claim, Trial, due

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truestep.fast.protocol import Capability
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.profiles import ORACLE, arithmetic_of
 from truestep.properties.kinds.optimizer.laws.claims import Claim
 from truestep.properties.kinds.training import step as training

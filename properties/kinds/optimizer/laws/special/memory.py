@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.kinds.optimizer.laws.claims import (
     Bench,
     Claim,
