@@ -24,7 +24,7 @@ class Bounded(Estimate, np.lib.mixins.NDArrayOperatorsMixin):
         """The transpose."""
         return functions.structural(self, np.transpose)
 
-    def reshape(self, *shape: int | tuple[int, ...]) -> Self:
+    def reshape(self, *shape: Array) -> Self:
         """The same elements in another shape."""
         return functions.structural(
             self, lambda x: np.reshape(x, shape[0] if len(shape) == 1 else shape)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from truestep.properties.arithmetic.bounded.estimate import Carried, Estimate, Float
 from truestep.properties.arithmetic.formats import Format
+from truestep.reference.validation import Array
 
-Mask = NDArray[np.bool_] | np.bool_ | bool
+# An array of bool, or a plain bool that stands for all elements.
+Mask: TypeAlias = Array
 
 
 def meet(a: Carried, b: Carried) -> tuple[Carried, Carried]:

@@ -18,6 +18,7 @@ e = inf says that nothing is known, and the element is not judged.
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
 from typing import Self, TypeVar
 
@@ -32,6 +33,7 @@ from truestep.reference.validation import Array
 Float = NDArray[np.float64]
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Estimate:
     """Values v, error bounds e, masses and reaches, all float64 of one shape, in one arithmetic.
 
@@ -42,46 +44,24 @@ class Estimate:
     kernel may as well subtract a x from x. Of other products of host scalars 0, else None.
     """
 
-    __slots__ = (
-        "arithmetic",
-        "e",
-        "format",
-        "given",
-        "host",
-        "links",
-        "mass",
-        "nonnegative",
-        "reach",
-        "shrinks",
-        "v",
-    )
+    v: Float
+    e: Float
+    arithmetic: Arithmetic
+    format: Format
+    _: KW_ONLY
+    mass: Float = None  # type: ignore[assignment]  # |v|, unless given
+    reach: Float = None  # type: ignore[assignment]  # max(mass, 1), unless given
+    links: int = 0
+    nonnegative: bool = False
+    host: bool = False
+    given: bool = False
+    shrinks: float | None = None
 
-    def __init__(
-        self,
-        v: Float,
-        e: Float,
-        arithmetic: Arithmetic,
-        format: Format,
-        *,
-        mass: Float | None = None,
-        reach: Float | None = None,
-        links: int = 0,
-        nonnegative: bool = False,
-        host: bool = False,
-        given: bool = False,
-        shrinks: float | None = None,
-    ) -> None:
-        self.v = v
-        self.e = e
-        self.arithmetic = arithmetic
-        self.format = format
-        self.mass: Float = np.abs(v) if mass is None else mass
-        self.reach: Float = np.maximum(self.mass, 1.0) if reach is None else reach
-        self.links = links
-        self.nonnegative = nonnegative
-        self.host = host
-        self.given = given
-        self.shrinks = shrinks
+    def __post_init__(self) -> None:
+        if self.mass is None:
+            self.mass = np.abs(self.v)
+        if self.reach is None:
+            self.reach = np.maximum(self.mass, 1.0)
 
     @classmethod
     def exact(cls, x: Array, arithmetic: Arithmetic) -> Self:
@@ -97,7 +77,8 @@ class Estimate:
     @classmethod
     def hyper(cls, x: float, arithmetic: Arithmetic, format: Format | None = None) -> Self:
         """Host scalar x: exact in float64, rounded when the host keeps it in a narrower format."""
-        return _host_scalar(cls, float(x), arithmetic, format or format_named(arithmetic.hyper))
+        where = format or format_named(arithmetic.hyper)
+        return _host_scalar(cls, float(x), arithmetic, where)  # type: ignore[arg-type,no-any-return]
 
     def lift(self, x: Array) -> Self:
         """x, a number or an array, in this array's arithmetic."""

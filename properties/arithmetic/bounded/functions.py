@@ -71,8 +71,7 @@ def _full(x: Array, shape: tuple[int, ...]) -> Array:
 def total(_: Carried, a: Carried, axis: Axis = None, keepdims: bool = False) -> Carried:
     """Sum over axes: every term meets the roundings that the declared order gives it."""
     v, e, mass = (
-        np.asarray(np.add.reduce(_full(x, a.shape), axis=axis, keepdims=keepdims))
-        for x in (a.v, a.e, a.mass)
+        np.asarray(_full(x, a.shape).sum(axis=axis, keepdims=keepdims)) for x in (a.v, a.e, a.mass)
     )
     n = a.size // max(1, v.size)
     e = e + a.arithmetic.additions(n) * a.format.u * (mass + e)
@@ -115,7 +114,7 @@ def norm(like: Carried, a: Carried, axis: Axis = None, keepdims: bool = False) -
     return sqrt(squares)
 
 
-def where(like: Carried, condition: Array, a: Array, b: Array) -> Carried:
+def where(like: Carried, condition: Decision | Mask, a: Array, b: Array) -> Carried:
     """Selection; where the condition is open, any value between the two outcomes is legal."""
     a, b = meet(like.lift(a), like.lift(b))
     if not isinstance(condition, Decision):
@@ -146,7 +145,7 @@ def where(like: Carried, condition: Array, a: Array, b: Array) -> Carried:
     )
 
 
-def clip(like: Carried, a: Carried, low: Array = None, high: Array = None) -> Carried:
+def clip(like: Carried, a: Carried, low: Array | None = None, high: Array | None = None) -> Carried:
     """a limited to [low, high]."""
     if low is not None:
         a = maximum(a, like.lift(low))

@@ -29,7 +29,7 @@ def _growth(x: Float) -> float:
     return max(1.0, float(max(x.shape[-2:])) / _EASY)
 
 
-def _perturbed(a: Rows, *, symmetric: bool = False) -> Float:
+def _perturbed(a: Rows, *, symmetric: bool = False) -> Array:
     """Rows of a with every replicate moved by a backward error; nan where a is not finite."""
     size = np.linalg.norm(np.where(np.isfinite(a.x), a.x, 0.0), ord=2, axis=(1, 2))
     noise = a.world.normal(a.shape)
@@ -38,11 +38,11 @@ def _perturbed(a: Rows, *, symmetric: bool = False) -> Float:
     return a.x + noise * (_growth(a.x) * a.format.u * size)[:, None, None]
 
 
-def _rows(a: Sample, x: Float) -> Sample:
+def _rows(a: Sample, x: Array) -> Sample:
     return a.like(a.world.rounded(x, a.format), host=False)
 
 
-def _vectors(a: Sample, x: Float) -> Sample:
+def _vectors(a: Sample, x: Array) -> Sample:
     """Orthonormal vectors as they are computed."""
     return _rows(a, x + np.sqrt(_growth(x)) * a.format.u * a.world.normal(x.shape[1:]))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from truestep.properties.arithmetic.formats import Format
 from truestep.properties.arithmetic.profiles import Arithmetic
@@ -14,7 +14,7 @@ from truestep.properties.arithmetic.sampled.replicates import Float, quantile, r
 from truestep.properties.arithmetic.sampled.rows import Rows, Sample
 from truestep.reference.validation import Array
 
-Mask = NDArray[np.bool_]
+Mask: TypeAlias = Array
 
 # Integers whose sums and products every format represents.
 _SMALL = 256
@@ -67,8 +67,7 @@ def applied(ufunc: np.ufunc, *given: Sample) -> Sample:
         x = _opened(x, *rows)
     elif ufunc is np.square or (ufunc is np.multiply and np.array_equal(rows[0], rows[-1])):
         x = _long_tailed(x, rows[0])
-    out = operands[0].like(x, format, host=host)
-    out.chain = chain
+    out = operands[0].like(x, format, host=host, chain=chain)
     if host and ufunc is np.multiply:
         out.shrinks = 0.0
     elif host and ufunc is np.subtract and operands[1].shrinks is not None:
@@ -133,7 +132,8 @@ def _in_any_order(ufunc: np.ufunc, rows: list[Float], x: Float) -> Mask | None:
     whole = reduce(np.logical_and, [(np.abs(v) <= _SMALL) & (v == np.rint(v)) for v in values])
     if ufunc in (np.add, np.subtract):
         return whole | (values[0] == 0) | (values[1] == 0)
-    simple = [np.isin(np.abs(np.frexp(v)[0]), (0.0, 0.5)) for v in values[:-1]]
+    significands = [np.abs(np.frexp(v)[0]) for v in values[:-1]]
+    simple = [(m == 0.5) | (m == 0) for m in significands]
     if ufunc is np.divide:
         return whole | simple[1] | (values[0] == 0)
     return whole | reduce(np.logical_or, simple)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Self, TypeVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from truestep.properties.arithmetic.sampled.replicates import Float, Replicates
 from truestep.reference.validation import Array
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Rows:
     """A value in row 0 of x and its replicates: x of shape (1 + count, *shape), float64 or bool.
 
@@ -23,23 +25,13 @@ class Rows:
     0, else None.
     """
 
-    __slots__ = ("chain", "format", "host", "shrinks", "world", "x")
-
-    def __init__(
-        self,
-        x: Array,
-        world: Replicates,
-        format: Format,
-        *,
-        host: bool = False,
-        chain: Float | None = None,
-    ) -> None:
-        self.x = x
-        self.world = world
-        self.format = format
-        self.host = host
-        self.chain = chain
-        self.shrinks: float | None = None
+    x: Array
+    world: Replicates
+    format: Format
+    _: KW_ONLY
+    host: bool = False
+    chain: Float | None = None
+    shrinks: float | None = None
 
     @classmethod
     def exact(cls, x: Array, world: Replicates) -> Self:
@@ -61,10 +53,17 @@ class Rows:
             rows = world.rounded(rows, where)
         return cls(rows, world, where, host=True)
 
-    def like(self, x: Array, format: Format | None = None, *, host: bool | None = None) -> Self:
+    def like(
+        self,
+        x: Array,
+        format: Format | None = None,
+        *,
+        host: bool | None = None,
+        chain: Float | None = None,
+    ) -> Self:
         """Rows x in this array's world."""
         host = self.host if host is None else host
-        return type(self)(x, self.world, format or self.format, host=host)
+        return type(self)(x, self.world, format or self.format, host=host, chain=chain)
 
     def lift(self, x: Array) -> Self:
         """x, a number or an array, in this array's world."""

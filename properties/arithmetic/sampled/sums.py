@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from truestep.properties.arithmetic.formats import FORMATS, Format, format_named
 from truestep.properties.arithmetic.profiles import Arithmetic
-from truestep.properties.arithmetic.sampled.operations import meeting
+from truestep.properties.arithmetic.sampled.operations import Mask, meeting
 from truestep.properties.arithmetic.sampled.replicates import Float, Replicates
 from truestep.properties.arithmetic.sampled.rows import Rows, Sample
 
@@ -51,9 +50,7 @@ def matmul(a: Sample, b: Sample) -> Sample:
         x, chain = x[:, 0, ...], chain[:, 0, ...]
     if b.ndim == 1:
         x, chain = x[..., 0], chain[..., 0]
-    out = a.like(x, format, host=False)
-    out.chain = chain
-    return out
+    return a.like(x, format, host=False, chain=chain)
 
 
 def _split(n: int, least: int) -> list[slice]:
@@ -67,7 +64,7 @@ def _scaled(x: Float) -> tuple[Float, float]:
     return x / unit, unit
 
 
-def _alike(total: Float, terms: Float, n: int) -> NDArray[np.bool_]:
+def _alike(total: Float, terms: Float, n: int) -> Mask:
     """Where n terms, of which terms is the root of the sum of squares, are nearly one number."""
     return (n > 1) & (np.abs(total) >= _ALIKE * np.sqrt(n) * terms)
 
@@ -78,7 +75,7 @@ def _astray(
     count: int,
     world: Replicates,
     format: Format,
-    alike: NDArray[np.bool_] | bool = False,
+    alike: Mask = False,
 ) -> Float:
     """A sum whose so many roundings of partial sums erred: u / sqrt(3) times their sizes' norm.
 
