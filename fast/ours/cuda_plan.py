@@ -7,7 +7,7 @@ of csrc/cuda/plan.h.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, Protocol, TypeAlias, TypeVar
 

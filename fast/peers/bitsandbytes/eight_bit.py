@@ -28,9 +28,7 @@ def capability(dialect: Mapping[str, str]) -> OptimizerCapability:
         variant="8bit",
         fixed={"maximize": False},
         storage={
-            name: Storage(
-                "dynamic_8bit", {"signed": name == "m", "block_size": BLOCK, **dialect}
-            )
+            name: Storage("dynamic_8bit", {"signed": name == "m", "block_size": BLOCK, **dialect})
             for name in ("m", "v")
         },
     )

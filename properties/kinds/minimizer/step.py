@@ -23,7 +23,7 @@ from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import Format, format_named
 from truestep.properties.arithmetic.lift import advanced, fields_of, sampled, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
-from truestep.properties.arithmetic.sampled.sampled import Replicates, Sampled
+from truestep.properties.arithmetic.sampled import Replicates, Sampled
 from truestep.properties.cases.tensors import array, values
 from truestep.properties.judge.calls import BackendFault
 from truestep.properties.judge.contracts import Judged, judge_sampled, not_judged

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truestep.fast.protocol import Slot, Stepped
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.lift import Outputs, bounded, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic
 from truestep.properties.judge.contracts import Judgement, judge, membership
