@@ -84,7 +84,7 @@ def _optimizers() -> list[Entry]:
         | {
             "kind": kind,
             "takes": takes,
-            "inputs": sorted(getattr(_table(module, table)[str(entry["name"])], "INPUTS", {})),
+            "inputs": sorted(_table(module, table)[str(entry["name"])].FACTS.inputs),
         }
         for kind, takes, module, table in _OPTIMIZERS
         for entry in _described_rules(module, table)
@@ -127,7 +127,8 @@ def _schedules() -> list[Entry]:
 # The tables of laws by the kind of rule that they speak of.
 _LAWS = (
     ("optimizer", "truestep.properties.kinds.optimizer.laws.laws", "LAWS"),
-    ("quantizer", "truestep.properties.kinds.quantizer.laws", "LAWS"),
+    ("quantizer", "truestep.properties.kinds.quantizer.laws", "BLOCK_LAWS"),
+    ("quantizer", "truestep.properties.kinds.quantizer.laws", "CAST_LAWS"),
     ("schedule", "truestep.properties.kinds.schedule.laws", "LAWS"),
     ("training", "truestep.properties.kinds.training.laws.laws", "LAWS"),
 )

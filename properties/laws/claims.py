@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import TypeVar
@@ -37,11 +37,12 @@ Claims = Iterator[Claim]
 Law = TypeVar("Law", bound=Callable[..., Claims])
 
 
-def judged(claims: Claims) -> Iterator[Judged]:
+def judged(claims: Iterable[Claim]) -> Iterator[Judged]:
     """Every claim by the agreement of its sides, at the step of the worst element."""
+    waiting = iter(claims)
     while True:
         with np.errstate(all="ignore"):
-            claim = next(claims, None)
+            claim = next(waiting, None)
             if claim is None:
                 return
             judgement = agreement(claim.left, claim.right, claim.bound)

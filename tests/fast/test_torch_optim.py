@@ -20,7 +20,7 @@ from truestep.fast.peers.torch.backend import Backend
 from truestep.fast.peers.torch_arrays import from_tensor, to_tensor
 from truestep.fast.protocol import Capability, Group, Slot, numpy_dtype
 from truestep.properties.arithmetic import lift
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.cases.hypers import held
 from truestep.properties.judge.contracts import judge
@@ -93,7 +93,7 @@ def _inputs(
     rule: Any, rng: np.random.Generator, shape: tuple[int, ...], dtype: Any
 ) -> dict[str, Any]:
     """What the rule takes besides the gradient."""
-    shapes = {name: of(shape) for name, of in getattr(rule, "INPUTS", {}).items()}
+    shapes = {name: of(shape) for name, of in rule.FACTS.inputs.items()}
     return {k: np.asarray(rng.standard_normal(s)).astype(dtype) for k, s in shapes.items()}
 
 

@@ -24,7 +24,6 @@ from truestep.properties.kinds.optimizer.laws.checks import (
     trial_of,
 )
 from truestep.properties.kinds.optimizer.laws.definitions import RULES, Backend
-from truestep.properties.kinds.optimizer.laws.degrees import DEGREES
 from truestep.properties.kinds.optimizer.laws.laws import COMMON, LAWS, SPECIAL
 from truestep.properties.kinds.optimizer.laws.needs import NEEDS
 from truestep.properties.kinds.optimizer.laws.table import TABLE, entries
@@ -141,7 +140,7 @@ def test_every_rule_has_three_laws_and_one_of_its_family(rule: str) -> None:
 def test_degrees_name_the_state(rule: str) -> None:
     """Every array of the state has its behaviour, in the order of the state."""
     fields = [name for name in RULES[rule].State.__dataclass_fields__ if name != "t"]
-    assert list(DEGREES[rule]) == fields
+    assert list(RULES[rule].State.BEHAVIOUR) == fields
 
 
 def test_every_law_holds_somewhere_and_special_laws_fail_somewhere() -> None:
@@ -153,7 +152,6 @@ def test_every_law_holds_somewhere_and_special_laws_fail_somewhere() -> None:
 
 def test_tables_are_alphabetical() -> None:
     """Rules, laws and needs are found by eye."""
-    assert list(DEGREES) == sorted(DEGREES)
     assert list(COMMON) == sorted(COMMON)
     assert list(NEEDS) == sorted(NEEDS)
     assert set(NEEDS) <= set(LAWS)
@@ -163,7 +161,7 @@ def test_tables_are_alphabetical() -> None:
 def test_laws_that_hold_hold_for_the_reference(rule: str) -> None:
     """No claim of a listed law leaves the definition's own bounds, in any dialect it is said of."""
     # Bounds from replicates cost as much as dozens of evaluations.
-    costly = hasattr(RULES[rule], "observables") or rule in FROM_FUNCTION
+    costly = RULES[rule].FACTS.observables is not None or rule in FROM_FUNCTION
     unseen = set()
     for k, subject in enumerate(variants(rule)):
         for law in holding(subject):

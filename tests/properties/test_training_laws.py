@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from truestep.fast.protocol import TrainingCapability
+from truestep.fast.reference_backend import Backend
 from truestep.properties.judge.contracts import SLACK
 from truestep.properties.kinds.training.families import PREFIX, run
 from truestep.properties.kinds.training.laws.bench import Bench, Trial
 from truestep.properties.kinds.training.laws.laws import LAWS, OF, SETS, claimed, holding, speaks_of
 from truestep.properties.kinds.training.laws.table import DEGREES, TABLE
 from truestep.properties.laws.entries import Fails, Holds
-from truestep.properties.run.reference_backend import Backend
 from truestep.reference.training import TRAINING
 
 REFERENCE = Backend()

@@ -8,24 +8,32 @@ comparisons, in a line search or of a pair's curvature, the step is undecided an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from truestep.fast.protocol import Capability, Group, Slot, Stepped
+from truestep.fast.protocol import (
+    Array,
+    Group,
+    MinimizerBackend,
+    MinimizerCapability,
+    Slot,
+    Stepped,
+)
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import Format, format_named
 from truestep.properties.arithmetic.lift import advanced, fields_of, sampled, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
-from truestep.properties.arithmetic.sampled.sampled import Replicates, Sampled
+from truestep.properties.arithmetic.sampled import Replicates, Sampled
 from truestep.properties.cases.tensors import array, values
+from truestep.properties.judge.calls import BackendFault
 from truestep.properties.judge.contracts import Judged, judge_sampled, not_judged
 from truestep.properties.kinds.minimizer.cases import Function, MinimizerCase, function_of
 from truestep.properties.kinds.optimizer.sampling import replicates
-from truestep.properties.kinds.optimizer.step import BackendFault, call
+from truestep.properties.kinds.optimizer.step import call
+from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import FROM_FUNCTION, Rule
 
-Reread = Callable[[Any], Any]
+Reread = Callable[[Hyper], Hyper]
 
 
 class AsOptimizer:
@@ -34,7 +42,7 @@ class AsOptimizer:
     function(slot): what is minimized from that slot on.
     """
 
-    def __init__(self, backend: Any, function: Callable[[Slot], Function]) -> None:
+    def __init__(self, backend: MinimizerBackend, function: Callable[[Slot], Function]) -> None:
         self.backend = backend
         self.function = function
 
@@ -58,7 +66,7 @@ class AsOptimizer:
         ]
 
 
-def initial(rule: Rule, capability: Capability, case: MinimizerCase) -> Slot:
+def initial(rule: Rule, capability: MinimizerCapability, case: MinimizerCase) -> Slot:
     """The parameter and the state before the first judged step, as the backend stores them."""
     arithmetic = arithmetic_of(capability.arithmetic)
     travel = format_named(capability.format)
@@ -110,14 +118,14 @@ def for_replicates(function: Function, world: Replicates, format: Format) -> Cal
 
 def taken(rule: Rule, function: Callable[..., Any]) -> Callable[..., Any]:
     """The function as the rule takes it: with the gradient, or its values alone."""
-    if rule is FROM_FUNCTION["kiefer_wolfowitz"]:
+    if rule.FACTS.values_alone:
         return lambda x: function(x)[0]
     return function
 
 
 def observed(
     rule: Rule,
-    hyper: Any,
+    hyper: Hyper,
     slot: Slot,
     function: Function,
     arithmetic: Arithmetic,
@@ -142,11 +150,11 @@ def _rows(x: Any, name: str, world: Replicates) -> Any:
 
 
 def lockstep(
-    backend: Any,
-    capability: Capability,
+    backend: MinimizerBackend,
+    capability: MinimizerCapability,
     case: MinimizerCase,
     reread: Reread = lambda hyper: hyper,
-) -> Iterator[tuple[Mapping[str, Any], list[Judged]]]:
+) -> Iterator[tuple[Mapping[str, Array | int], list[Judged]]]:
     """Run a case; yield each step's inputs with its judgements, from the backend's own last state.
 
     reread: what becomes of the Hyper that the reference is given.
@@ -166,11 +174,11 @@ def lockstep(
 
 def _judged(
     rule: Rule,
-    hyper: Any,
+    hyper: Hyper,
     slot: Slot,
     new: Stepped,
     function: Function,
-    capability: Capability,
+    capability: MinimizerCapability,
     step: int,
 ) -> list[Judged]:
     arithmetic, format = arithmetic_of(capability.arithmetic), format_named(capability.format)

@@ -6,16 +6,13 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from truestep.fast.protocol import QuantizerBackend, QuantizerCapability
-from truestep.properties.judge.contracts import Judged
-from truestep.properties.kinds.quantizer.cases import QuantizerCase, values
+from truestep.fast.protocol import Level
 from truestep.properties.kinds.quantizer.step import Encoded, Subject
-from truestep.properties.laws.claims import Claim, Claims, by_name, judged
+from truestep.properties.laws.claims import Claim, Claims, by_name
 from truestep.reference.declared import Hyper
-from truestep.reference.quantizers import QUANTIZERS
 
 # Numbers of examples of a law by level.
-EXAMPLES: Mapping[str, int] = {"smoke": 2, "standard": 12, "deep": 200}
+EXAMPLES: Mapping[Level, int] = {"smoke": 2, "standard": 12, "deep": 200}
 
 Law = Callable[[Subject, Hyper, Encoded], Claims]
 
@@ -80,26 +77,3 @@ BLOCK_LAWS: dict[str, Law] = by_name(
     blocks_are_independent, codes_unchanged_when_scaled_by_a_power_of_two, idempotent
 )
 CAST_LAWS: dict[str, Law] = by_name(idempotent, monotone, odd)
-LAWS: dict[str, Law] = dict(sorted({**BLOCK_LAWS, **CAST_LAWS}.items()))
-
-
-def holding(capability: QuantizerCapability) -> list[str]:
-    """The laws that hold for a capability: none where rounding is drawn."""
-    if capability.dialect.get("rounding") == "stochastic":
-        return []
-    fields = QUANTIZERS[capability.rule].Hyper.__dataclass_fields__
-    return list(BLOCK_LAWS if "block_size" in fields else CAST_LAWS)
-
-
-def claimed(subject: Subject, law: str, hyper: Hyper, out: Encoded) -> list[Judged]:
-    """The law's claims on what was encoded, judged."""
-    return list(judged(LAWS[law](subject, hyper, out)))
-
-
-def judgements(
-    backend: QuantizerBackend, capability: QuantizerCapability, law: str, case: QuantizerCase
-) -> list[Judged]:
-    """The law's claims on the tensor of a case, judged."""
-    subject = Subject(backend, capability)
-    hyper = subject.hyper(case)
-    return claimed(subject, law, hyper, subject.encode(hyper, values(case, subject.rule, hyper)))

@@ -1,21 +1,21 @@
-"""What a quantizer stores of a tensor and reads back, verified, and judged by admissible codes."""
+"""One tensor encoded and decoded by the backend, and judged: absmax, codes, decoded values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from truestep.fast.protocol import Array, QuantizerBackend, QuantizerCapability
 from truestep.properties.arithmetic.profiles import arithmetic_of
+from truestep.properties.judge.calls import BackendFault, backend_call, require_array
 from truestep.properties.judge.contracts import Judgement, agreement, membership
-from truestep.properties.kinds.optimizer.step import BackendFault, backend_call
 from truestep.properties.kinds.quantizer.cases import QuantizerCase
 from truestep.reference.declared import Hyper
 from truestep.reference.quantizers import QUANTIZERS
+from truestep.reference.rules import Quantizer
 
 Found = Iterator[tuple[str, Judgement]]
 
@@ -42,7 +42,7 @@ class Subject:
     capability: QuantizerCapability
 
     @property
-    def rule(self) -> Any:
+    def rule(self) -> Quantizer:
         """The reference's module."""
         return QUANTIZERS[self.capability.rule]
 
@@ -56,31 +56,22 @@ class Subject:
         stored = backend_call(self.backend.encode, self.capability, hyper, x)
         if x.tobytes() != before:
             raise BackendFault("encode wrote its input")
-        code_type = self.rule.encode(hyper, np.zeros(1), *self._random())
-        code_type = (code_type[0] if isinstance(code_type, tuple) else code_type).dtype
-        _verify("code", stored.get("code"), x.shape, code_type)
-        if (block := getattr(hyper, "block_size", 0)) > 0:
-            shape = (-(-x.size // block),)
-            _verify("absmax", stored.get("absmax"), shape, np.dtype(np.float32))
+        made = self.rule.encode(hyper, np.zeros(1), *self._random())
+        code_type = (made[0] if isinstance(made, tuple) else made).dtype
+        require_array("code", stored.get("code"), x.shape, code_type)
+        if self.rule.BLOCKS:
+            shape = (-(-x.size // hyper.block_size),)
+            require_array("absmax", stored.get("absmax"), shape, np.dtype(np.float32))
         was = {name: a.tobytes() for name, a in stored.items()}
         back = backend_call(self.backend.decode, self.capability, hyper, stored)
         if was != {name: a.tobytes() for name, a in stored.items()}:
             raise BackendFault("decode wrote its input")
-        _verify("the decoded tensor", back, x.shape, np.dtype(np.float32))
+        require_array("the decoded tensor", back, x.shape, np.dtype(np.float32))
         return Encoded(x, stored, back)
 
     def _random(self) -> tuple[Array, ...]:
         stochastic = self.capability.dialect.get("rounding") == "stochastic"
         return (np.zeros(1, dtype=np.int64),) if stochastic else ()
-
-
-def _verify(what: str, got: object, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> None:
-    if not isinstance(got, np.ndarray):
-        raise BackendFault(f"{what} must be an ndarray, got {type(got).__name__}")
-    if got.shape != shape:
-        raise BackendFault(f"{what} has shape {got.shape}, expected {shape}")
-    if got.dtype != dtype:
-        raise BackendFault(f"{what} has dtype {got.dtype}, expected {dtype}")
 
 
 def judged(subject: Subject, hyper: Hyper, out: Encoded) -> Found:
@@ -106,12 +97,8 @@ def judged(subject: Subject, hyper: Hyper, out: Encoded) -> Found:
         # Which of the nans it is, is not specified.
         nans = np.isnan(truth) & np.isnan(rule.decode(hyper, low))
         low, high = np.where(nans, out.code, low), np.where(nans, out.code, high)
-        ordered_low, ordered_high = _ordered(low, high)
-        yield "code", membership(out.code, ordered_low, ordered_high, 1 << 32)
+        # In the order of integers, whatever the sign of the values.
+        least, most = np.minimum(low, high), np.maximum(low, high)
+        yield "code", membership(out.code, least, most, 1 << 32)
     with np.errstate(over="ignore"):
         yield "decoded", agreement(out.back, truth.astype(np.float32), None)
-
-
-def _ordered(a: Array, b: Array) -> tuple[Array, Array]:
-    """A pair of neighbouring codes in the order of integers, whatever the sign of their values."""
-    return np.minimum(a, b), np.maximum(a, b)

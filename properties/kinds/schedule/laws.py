@@ -11,19 +11,18 @@ from types import ModuleType
 
 import numpy as np
 
-from truestep.fast.protocol import Number, ScheduleBackend, ScheduleCapability
+from truestep.fast.protocol import Level, Number, ScheduleBackend, ScheduleCapability
 from truestep.properties.arithmetic.formats import format_named
-from truestep.properties.judge.contracts import Judged
 from truestep.properties.kinds.schedule import step as scheduling
-from truestep.properties.kinds.schedule.cases import ScheduleCase, reach
+from truestep.properties.kinds.schedule.cases import reach
 from truestep.properties.kinds.schedule.shapes import SHAPES, Phase
 from truestep.properties.kinds.schedule.step import Values
-from truestep.properties.laws.claims import Claim, Claims, by_name, judged
+from truestep.properties.laws.claims import Claim, Claims, by_name
 from truestep.reference.declared import Hyper
 from truestep.reference.schedules import SCHEDULES
 
 # Numbers of examples of a law by level.
-EXAMPLES: Mapping[str, int] = {"smoke": 1, "standard": 5, "deep": 200}
+EXAMPLES: Mapping[Level, int] = {"smoke": 1, "standard": 5, "deep": 200}
 # Times at which a phase is looked at: both ends with their neighbours, and some between.
 _BETWEEN = 4
 # Powers of two: scaling by them is exact.
@@ -155,15 +154,3 @@ LAWS: dict[str, Law] = by_name(
     scales_with_the_learning_rate,
     stays_between_its_extremes,
 )
-
-
-def holding(capability: ScheduleCapability) -> list[str]:
-    """The laws that a schedule is asked about: all of them."""
-    return list(LAWS)
-
-
-def judgements(
-    backend: ScheduleBackend, capability: ScheduleCapability, law: str, case: ScheduleCase
-) -> Iterator[Judged]:
-    """The law's claims on a case, judged one by one: any may raise BackendUnavailable."""
-    yield from judged(LAWS[law](Subject(backend, capability, case.hyper), case.steps))

@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truestep.fast.protocol import Array, Capability, Group, Slot, Stepped
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.profiles import ORACLE, arithmetic_of
 from truestep.properties.kinds.optimizer import step as stepping
 from truestep.properties.kinds.optimizer.laws.bounds import Bounds, Gradient, path_bounds
-from truestep.properties.kinds.optimizer.laws.definitions import RULES, inputs_of
+from truestep.properties.kinds.optimizer.laws.definitions import inputs_of
 from truestep.properties.kinds.optimizer.sampling import observables
+from truestep.properties.kinds.optimizer.storage import AnyRule, rule_of
 from truestep.properties.laws.claims import Claim, Claims
-from truestep.reference.optimizers import Rule
 from truestep.reference.validation import Array as Flow
 
 # Hyperparameters, and fields of a state, by name: numbers of several types.
@@ -62,15 +62,15 @@ class Outcome:
 class Trial:
     """One tensor before a step, with the fields of its Hyper; laws change copies of it."""
 
-    name: str
+    capability: Capability
     hyper: Fields
     slot: Slot
     seed: int
 
     @property
-    def rule(self) -> Rule:
-        """The reference rule."""
-        return RULES[self.name]
+    def rule(self) -> AnyRule:
+        """The rule that the capability is judged by."""
+        return rule_of(self.capability)
 
     @property
     def rng(self) -> np.random.Generator:
@@ -116,7 +116,7 @@ class Trial:
         """
         at = self.on(**tensors)
         state = at.rule.init(at.rule.Hyper(**at.hyper), np.asarray(at.p, dtype=np.float64))
-        shapes = inputs_of(at.name, at.p.shape)
+        shapes = inputs_of(at.capability.rule, at.p.shape)
         fitted = {k: np.resize(x, shapes[k]) for k, x in at.slot.inputs.items()}
         stored = {
             k: t if k == "t" else np.asarray(getattr(state, k)).astype(np.asarray(x).dtype)
@@ -162,9 +162,9 @@ class Bench:
     capability: Capability
 
     @property
-    def rule(self) -> Rule:
-        """The reference rule."""
-        return RULES[self.capability.rule]
+    def rule(self) -> AnyRule:
+        """The rule that the capability is judged by."""
+        return rule_of(self.capability)
 
     @property
     def fused(self) -> bool:
@@ -172,7 +172,7 @@ class Bench:
 
         Kernels may fuse operations in one place only; sums over a tensor depend on its order.
         """
-        summed = not self.rule.ELEMENTWISE
+        summed = not self.rule.FACTS.elementwise
         return summed or arithmetic_of(self.capability.arithmetic).contraction
 
     def step(self, trial: Trial) -> Outcome:
@@ -220,7 +220,7 @@ class Bench:
         arrays = {k: state[k] for k in at.arrays}
         hyper = self.rule.Hyper(**at.hyper)
         got = {"p": param, **arrays}
-        if hasattr(self.rule, "observables"):
+        if self.rule.FACTS.observables:
             got = observables(self.rule, hyper, state, param)
             if "p" not in got:
                 raise Undecided("the definition leaves p open in this step")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import cast
 
 import numpy as np
@@ -15,11 +15,17 @@ from truestep.fast.protocol import (
     OptimizerCapability,
     Slot,
 )
-from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.lift import fields_of
+from truestep.properties.cases.hypers import hypers as plain_hypers
 from truestep.properties.judge.contracts import Judged
 from truestep.properties.kinds.minimizer.step import AsOptimizer
-from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, cases, slots
+from truestep.properties.kinds.optimizer.cases import (
+    GroupCase,
+    OptimizerCase,
+    Slots,
+    cases,
+    slots,
+)
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Kernel, Trial
 from truestep.properties.kinds.optimizer.laws.definitions import (
     RULES,
@@ -29,12 +35,12 @@ from truestep.properties.kinds.optimizer.laws.definitions import (
 )
 from truestep.properties.kinds.optimizer.laws.laws import LAWS
 from truestep.properties.kinds.optimizer.laws.needs import need
-from truestep.properties.kinds.optimizer.laws.table import entries
+from truestep.properties.kinds.optimizer.laws.table import entries_of
 from truestep.properties.kinds.optimizer.laws.table.shared import Fails
+from truestep.properties.kinds.optimizer.storage import held_storage, hypers, rule_of
 from truestep.properties.laws import entries as table
 from truestep.properties.laws.claims import PREFIX, judged
 from truestep.properties.laws.entries import Holds
-from truestep.properties.search.exploration import Tally, explore, run_all
 from truestep.reference.optimizers import FROM_FUNCTION
 from truestep.reference.validation import Array
 
@@ -59,8 +65,7 @@ def names(capability: Capability) -> list[str]:
 
 def holding(capability: Capability) -> list[str]:
     """The laws that hold for a rule in a capability's dialect and that it can be asked about."""
-    rule = RULES[capability.rule]
-    found = table.holding(entries(capability.rule), rule.Hyper(), capability)
+    found = table.holding(entries_of(capability), rule_of(capability).Hyper(), capability)
     return [law for law, entry in found if _askable(capability, law, entry)]
 
 
@@ -79,7 +84,7 @@ def shapes(capability: Capability, law: str) -> tuple[tuple[int, ...], ...]:
     wanted: str = need(law).shapes
     if capability.rule in FROM_FUNCTION:  # each element costs evaluations of the function
         return _SHAPES["few"] if wanted == "any" else ((4,), (8,))
-    on_matrices = getattr(RULES[capability.rule], "MATRICES", False)
+    on_matrices = RULES[capability.rule].FACTS.matrices
     if wanted == "any" and (on_matrices or capability.shapes == "matrices"):
         wanted = "matrices"
     return _SHAPES[wanted]
@@ -87,53 +92,15 @@ def shapes(capability: Capability, law: str) -> tuple[tuple[int, ...], ...]:
 
 def strategy(capability: Capability, law: str) -> st.SearchStrategy[OptimizerCase]:
     """Cases of one tensor and one step."""
-    slot = slots(
+    ranges = Slots(
         shapes=shapes(capability, law), kinds=("normal", "spread"), param_kinds=("normal",)
     )
-    return cases(
-        RULES[capability.rule],
-        capability.dialect,
-        capability.fixed,
-        slot=slot,
-        max_groups=1,
-        max_slots=1,
-        steps=(1, 1),
+    fields = (
+        hypers(capability)
+        if isinstance(capability, OptimizerCapability)
+        else plain_hypers(RULES[capability.rule], capability.dialect, capability.fixed)
     )
-
-
-def explored(
-    backend: Backend,
-    capability: Capability,
-    name: str,
-    *,
-    level: str,
-    seed: int,
-    started: Callable[[object], None],
-) -> Tally:
-    """Search for a trial at which the law's claims are wrong."""
-    return explore(
-        strategy(capability, name.removeprefix(PREFIX)),
-        lambda case, tally: _run(backend, capability, name, case, tally),
-        examples=EXAMPLES[level],
-        seed=seed,
-        started=lambda case: started(case.to_json()),
-    )
-
-
-def replayed(backend: Backend, capability: Capability, name: str, case: OptimizerCase) -> Tally:
-    """One recorded trial again."""
-    return run_all(
-        [case], lambda c, t: _run(backend, capability, name, c, t), started=lambda _: None
-    )
-
-
-def _run(
-    backend: Backend, capability: Capability, name: str, case: OptimizerCase, tally: Tally
-) -> None:
-    try:
-        tally.add(case, judgements(backend, capability, name.removeprefix(PREFIX), case), None)
-    except Undecided:
-        return
+    return cases(fields, slots(ranges), max_groups=1, max_slots=1, steps=(1, 1))
 
 
 def judgements(
@@ -150,11 +117,11 @@ def trial_of(capability: Capability, law: str, case: OptimizerCase) -> Trial:
     """The tensor before the step, at the hyperparameters at which the law holds."""
     (group,) = case.groups
     (slot,) = group.slots
-    entry = entries(capability.rule).get(law)
+    entry = entries_of(capability).get(law)
     at = entry.at if isinstance(entry, Holds) else {}
     group = GroupCase({**group.hyper, **at}, group.slots)
-    hyper = fields_of(RULES[capability.rule].Hyper(**group.hyper))
-    return Trial(capability.rule, hyper, initial(capability, group, slot), seed=slot.param.seed)
+    hyper = fields_of(rule_of(capability).Hyper(**group.hyper))
+    return Trial(capability, hyper, initial(capability, group, slot), seed=slot.param.seed)
 
 
 def claimed(bench: Bench, law: str, trial: Trial) -> list[Judged]:
@@ -165,7 +132,7 @@ def claimed(bench: Bench, law: str, trial: Trial) -> list[Judged]:
 def counterexample(bench: Bench, law: str, entry: Fails) -> list[Judged]:
     """The judgements of a law at the stored example at which it fails."""
     rule, example = bench.rule, entry.example
-    hyper = fields_of(rule.Hyper())
+    hyper = fields_of(rule.Hyper(**held_storage(bench.capability)))
     hyper |= ({"lr": 0.1} if "lr" in hyper else {}) | dict(example.hyper)
     p, g = (np.atleast_1d(np.asarray(x, dtype=np.float64)) for x in (example.p, example.g))
     state = {
@@ -177,7 +144,7 @@ def counterexample(bench: Bench, law: str, entry: Fails) -> list[Judged]:
         for name, shape in inputs_of(bench.capability.rule, p.shape).items()
     }
     slot = Slot(p, g, state, inputs)
-    return claimed(bench, law, Trial(bench.capability.rule, hyper, slot, seed=0))
+    return claimed(bench, law, Trial(bench.capability, hyper, slot, seed=0))
 
 
 def _filled(fresh: Array, x: Array) -> Array:

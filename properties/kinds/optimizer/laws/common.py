@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, at_most, exact
-from truestep.properties.kinds.optimizer.laws.degrees import FIRST
 from truestep.properties.kinds.optimizer.laws.images import (
     behaviour,
     by_element,
@@ -20,6 +19,7 @@ from truestep.properties.kinds.optimizer.laws.images import (
     scaled,
 )
 from truestep.properties.laws.claims import Claim, Claims
+from truestep.reference.declared import FIRST
 
 
 def deterministic(bench: Bench, trial: Trial) -> Claims:
@@ -125,4 +125,4 @@ def resumes_bitwise_from_state(bench: Bench, trial: Trial) -> Claims:
     half = bench.step(trial)
     bench.step(trial.fresh().where(lr=trial.hyper["lr"] / 2))
     resumed = bench.step(trial.after(half, gradient=-trial.g))
-    yield from bench.agree(straight, resumed, bitwise=bench.rule.ELEMENTWISE)
+    yield from bench.agree(straight, resumed, bitwise=bench.rule.FACTS.elementwise)

@@ -18,20 +18,18 @@ from truestep.properties.cases.tensors import values
 from truestep.properties.kinds.minimizer.step import stored_in
 from truestep.properties.kinds.optimizer import step as stepping
 from truestep.properties.kinds.optimizer.cases import GroupCase, SlotCase, gradient_at
+from truestep.properties.kinds.optimizer.storage import rule_of
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS, Rule
 from truestep.reference.validation import Array
 
 RULES: dict[str, Rule] = {**OPTIMIZERS, **FROM_FUNCTION}
-
-# Rules whose function gives the value alone; of the others it gives value and gradient.
-VALUE_ALONE = ("kiefer_wolfowitz",)
 
 
 def inputs_of(rule: str, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
     """The shapes of what the named rule takes besides g."""
     if rule in FROM_FUNCTION:
         return {"curvature": shape}
-    return {name: of(shape) for name, of in getattr(RULES[rule], "INPUTS", {}).items()}
+    return {name: of(shape) for name, of in RULES[rule].FACTS.inputs.items()}
 
 
 def handed(
@@ -42,7 +40,7 @@ def handed(
     if rule not in FROM_FUNCTION:
         return lift(g), lifted
     function = _quadratic(lifted["curvature"], lift(g))
-    if rule in VALUE_ALONE:
+    if RULES[rule].FACTS.values_alone:
         return lambda x: function(x)[0], {}
     return function, {}
 
@@ -58,8 +56,7 @@ def _quadratic(a: Array, b: Array) -> Callable[[Array], tuple[Array, Array]]:
 
 def initial(capability: Capability, group: GroupCase, case: SlotCase) -> Slot:
     """The slot before the first step of a case, of any rule."""
-    name = capability.rule
-    rule = RULES[name]
+    name, rule = capability.rule, rule_of(capability)
     if name in OPTIMIZERS:
         return stepping.initial(rule, capability, group, case)
     travel = format_named(capability.format)
@@ -103,12 +100,12 @@ class Backend:
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
         """One step of the reference on every slot."""
-        return [[_step(capability.rule, group, slot) for slot in group.slots] for group in groups]
+        return [[_step(capability, group, slot) for slot in group.slots] for group in groups]
 
 
-def _step(name: str, group: Group, slot: Slot) -> Stepped:
-    rule, lift = RULES[name], plain()
+def _step(capability: Capability, group: Group, slot: Slot) -> Stepped:
+    rule, lift = rule_of(capability), plain()
     state = lift.state(rule.State, slot.state)
-    g, others = handed(name, slot.grad, slot.inputs, np.asarray)
+    g, others = handed(capability.rule, slot.grad, slot.inputs, np.asarray)
     out = lift.outputs(*advanced(rule, group.hyper, state, slot.param, g, others))
     return Stepped(out.pop("p"), out)

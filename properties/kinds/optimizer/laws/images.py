@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Outcome, Trial, exact
 from truestep.properties.kinds.optimizer.laws.bounds import Bounds
-from truestep.properties.kinds.optimizer.laws.degrees import DEGREES, NUMBER, Behaviour
+from truestep.reference.declared import NUMBER, Behaviour
 from truestep.reference.validation import Array
 
 Axes = tuple[int | None, ...]
@@ -96,7 +96,7 @@ MATRICES: dict[str, tuple[str, ...]] = {
 
 def behaviour(bench: Bench, name: str) -> Behaviour:
     """How the named output answers; those that are no state tensors are numbers."""
-    return DEGREES[bench.capability.rule].get(name, NUMBER)
+    return bench.rule.State.BEHAVIOUR.get(name, NUMBER)
 
 
 def by_element(bench: Bench, trial: Trial) -> list[str]:

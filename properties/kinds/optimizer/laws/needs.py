@@ -8,7 +8,6 @@ from typing import Literal
 
 from truestep.fast.protocol import Fixed
 from truestep.properties.kinds.optimizer.laws.definitions import RULES
-from truestep.properties.kinds.optimizer.laws.degrees import DEGREES
 
 Shapes = Literal["any", "matrices", "vectors"]
 
@@ -35,9 +34,10 @@ class Need:
         known = RULES[rule].Hyper.__dataclass_fields__
         if self.fields and not any(name in known for name in self.fields):
             return f"no {self.fields[0]}"
-        if self.state and not DEGREES[rule]:
+        if self.state and not RULES[rule].State.BEHAVIOUR:
             return "no state"
-        if self.nonnegative and not any(b.nonnegative for b in DEGREES[rule].values()):
+        behaviour = RULES[rule].State.BEHAVIOUR.values()
+        if self.nonnegative and not any(b.nonnegative for b in behaviour):
             return "no squares or sizes of gradients in the state"
         return ""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial
-from truestep.properties.kinds.optimizer.laws.degrees import DEGREES
 from truestep.properties.kinds.optimizer.laws.images import cast
 from truestep.reference.validation import Array
 
@@ -62,7 +61,7 @@ def gradient_scaled(bench: Bench, trial: Trial, c: float) -> Trial:
         fields["weight_decay"] = trial.hyper["weight_decay"] * c
     state = {
         k: cast(trial.slot.state[k] * c**b.degree, trial.slot.state[k])
-        for k, b in DEGREES[bench.capability.rule].items()
+        for k, b in bench.rule.State.BEHAVIOUR.items()
         if b.degree
     }
     inputs = {k: cast(x * c ** INPUT_DEGREES.get(k, 0), x) for k, x in trial.slot.inputs.items()}

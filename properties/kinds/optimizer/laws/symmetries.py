@@ -114,7 +114,7 @@ def odd(bench: Bench, trial: Trial) -> Claims:
     out = bench.step(trial)
     image = bench.step(trial.on(**{k: -x for k, x in tensors.items()}))
     expected = scaled(out, {"p": -1, **{k: -1 for k in names if k in out.got}})
-    elementwise = bench.rule.ELEMENTWISE
+    elementwise = bench.rule.FACTS.elementwise
     yield from bench.agree(expected, image, bitwise=elementwise, names=_judged(trial, out))
 
 
@@ -158,7 +158,7 @@ def maximizing_is_minimizing_the_negated_gradient(bench: Bench, trial: Trial) ->
     """maximize with g and not maximize with -g are the same step, weight decay included."""
     out = bench.step(trial.where(maximize=True))
     image = bench.step(trial.where(maximize=False).opposed())
-    yield from bench.agree(out, image, bitwise=bench.rule.ELEMENTWISE)
+    yield from bench.agree(out, image, bitwise=bench.rule.FACTS.elementwise)
 
 
 def homogeneous_in_gradient_and_eps(bench: Bench, trial: Trial) -> Claims:

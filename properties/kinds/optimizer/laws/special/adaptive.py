@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, at_most, due, exact
-from truestep.properties.kinds.optimizer.laws.degrees import SECOND, SIZE
 from truestep.properties.kinds.optimizer.laws.images import behaviour, cast
 from truestep.properties.kinds.optimizer.laws.peers import as_rule, evaluated
 from truestep.properties.laws.claims import Claim, Claims
+from truestep.reference.declared import SECOND, SIZE
 from truestep.reference.optimizers import OPTIMIZERS
 
 # What never falls, by rule; of others their squares are looked at.

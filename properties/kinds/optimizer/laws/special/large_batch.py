@@ -10,10 +10,10 @@ from truestep.properties.kinds.optimizer.laws.bench import (
     norm,
     way,
 )
-from truestep.properties.kinds.optimizer.laws.degrees import DEGREES, STEP
 from truestep.properties.kinds.optimizer.laws.images import cast, scaled
 from truestep.properties.kinds.optimizer.laws.scales import gradient_scaled
 from truestep.properties.laws.claims import Claim, Claims
+from truestep.reference.declared import STEP
 from truestep.reference.validation import Array
 
 
@@ -44,9 +44,7 @@ def step_scales_with_params(bench: Bench, trial: Trial) -> Claims:
     c, k = 2.0**3, 2.0**6
     start = trial.plain()
     image = gradient_scaled(bench, start, k).on(p=cast(trial.p * c, trial.p))
-    steps = [
-        name for name, b in DEGREES[bench.capability.rule].items() if b is STEP and _of_lr(trial)
-    ]
+    steps = [name for name, b in bench.rule.State.BEHAVIOUR.items() if b is STEP and _of_lr(trial)]
     state = {name: cast(trial.slot.state[name] * c, trial.p) for name in steps}
     out = bench.step(start)
     expected = scaled(out, {"p": c, **dict.fromkeys(steps, c)})

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Outcome, Trial, at_most, exact
 from truestep.properties.kinds.optimizer.laws.images import cast, rotated, spread
 from truestep.properties.laws.claims import Claim, Claims
@@ -120,7 +120,8 @@ def accumulators_cover_the_sum_of_squares(bench: Bench, trial: Trial) -> Claims:
 
 def equivariant_under_concatenation_of_whole_blocks(bench: Bench, trial: Trial) -> Claims:
     """Stepping two tensors of whole blocks joined is joining their steps."""
-    block = trial.hyper.get("block_size", 64)
+    kept = trial.hyper.get("storage", {})
+    block = max((how.block_size for how in kept.values()), default=64)
 
     def part(seed: int) -> Trial:
         rng = np.random.default_rng((trial.seed, seed))

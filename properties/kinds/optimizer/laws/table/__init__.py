@@ -7,6 +7,7 @@ family, and as failing by one outside of it.
 
 from __future__ import annotations
 
+from truestep.fast.protocol import MinimizerCapability, OptimizerCapability
 from truestep.properties.kinds.optimizer.laws.laws import COMMON
 from truestep.properties.kinds.optimizer.laws.needs import need
 from truestep.properties.kinds.optimizer.laws.table.adaptive import ADAPTIVE_RULES
@@ -19,6 +20,7 @@ from truestep.properties.kinds.optimizer.laws.table.memory import MEMORY
 from truestep.properties.kinds.optimizer.laws.table.modern import MODERN
 from truestep.properties.kinds.optimizer.laws.table.shared import Row
 from truestep.properties.kinds.optimizer.laws.table.sign import SIGN
+from truestep.properties.kinds.optimizer.laws.table.stored import STORED, SURVIVING
 from truestep.properties.laws.entries import Void
 
 TABLE: dict[str, Row] = {
@@ -32,6 +34,15 @@ TABLE: dict[str, Row] = {
     **MODERN,
     **SIGN,
 }
+
+
+def entries_of(capability: OptimizerCapability | MinimizerCapability) -> Row:
+    """The entries of a capability's rule, as far as they outlive how its state is stored."""
+    row = entries(capability.rule)
+    if isinstance(capability, MinimizerCapability) or not capability.storage:
+        return row
+    kept = {law: entry for law, entry in row.items() if law in SURVIVING}
+    return dict(sorted({**kept, **STORED}.items()))
 
 
 def entries(rule: str) -> Row:

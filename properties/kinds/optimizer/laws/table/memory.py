@@ -1,13 +1,10 @@
-"""Rules that keep less than one number for each element, or keep it in eight bits."""
+"""Rules that keep less than one number for each element, or keep it otherwise."""
 
 from __future__ import annotations
 
 from truestep.properties.kinds.optimizer.laws.table.shared import (
     ADAPTIVE,
-    BY_ELEMENT,
     DECOUPLED,
-    DIVIDED,
-    EVERY,
     PROPORTIONAL,
     SYMMETRIC,
     ZEROS,
@@ -24,13 +21,6 @@ _DECAYED = fails("the decay enters the gradient", 2, 1, weight_decay=0.5)
 _FACTORED = fails("rows and columns share their second moment", P, G)
 _SCALED = fails("the step is scaled by the parameter", 8, 1)
 _SCALED_BY_PARAMS = fails("the step is scaled by the parameter", 3, 1)
-_SHARING = fails(
-    "elements of a block share its scale",
-    (0,) * 128,
-    tuple(10.0 ** (-i / 10) for i in range(128)),
-    block_size=64,
-)
-
 _FACTORING: Row = {
     **ADAPTIVE,
     **obeys("rows_and_columns_have_one_mean"),
@@ -86,31 +76,6 @@ MEMORY: dict[str, Row] = {
         "equivariant_under_rotation_of_rows": holds(blocks="rows tensor"),
         "first_step_is_at_most_lr": holds(blocks="elements"),
         "first_step_of_every_row_has_rms_lr": holds(blocks="rows"),
-    },
-    "adamw_8bit": {
-        **EVERY,
-        **decoupled("unscaled before after in_step"),
-        **obeys(
-            "equivariant_under_concatenation_of_whole_blocks first_step_is_at_most_lr",
-            "step_within_the_cauchy_schwarz_bound translates_with_params",
-        ),
-        "equivariant_under_concatenation": fails(
-            "elements of a block share its scale", (0, 0, 0), (1, 0.1, 0.01), block_size=64
-        ),
-        "equivariant_under_permutation": _SHARING,
-        "equivariant_under_permuted_axes": _SHARING,
-        "equivariant_under_reflection": fails(
-            "the map of the first moment has 1, and not -1", (0,) * 8, (1,) * 8, block_size=64
-        ),
-        "equivariant_under_rotation": BY_ELEMENT,
-        "homogeneous_in_gradient_and_eps": holds({"absmax_floor": 0.0}),
-        "linear_in_gradients": DIVIDED,
-        "linear_in_lr_when_params_are_zero": holds(decay="unscaled before in_step coupled"),
-        "odd": fails(
-            "the map of the first moment has 1, and not -1", (0, 0), (1, 0.5), block_size=64
-        ),
-        "params_unchanged_when_lr_is_zero": holds(decay="before after in_step coupled"),
-        "scale_invariant_when_eps_is_zero": holds({"absmax_floor": 0.0}),
     },
     "came": {
         **_FACTORING,
