@@ -31,7 +31,5 @@ STORAGE: Mapping[str, Storage] = {
 def require_offered(hyper: Hyper, offered: Mapping[str, Fixed], kernels: str) -> None:
     """Raise unless every field that hyper shares with offered has the offered value."""
     for field, value in offered.items():
-        if getattr(hyper, field, value) != value:
-            raise ValueError(
-                f"{field} must be {value!r} for the {kernels} kernels, got {getattr(hyper, field)!r}"
-            )
+        if (given := getattr(hyper, field, value)) != value:
+            raise ValueError(f"{field} must be {value!r} for the {kernels} kernels, got {given!r}")

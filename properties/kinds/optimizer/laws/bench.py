@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.protocol import Array, Capability, Group, Slot, Stepped
+from truestep.fast.protocol import Array, Group, OptimizerBackend, OptimizerCapability, Slot
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.profiles import ORACLE, arithmetic_of
@@ -62,7 +62,7 @@ class Outcome:
 class Trial:
     """One tensor before a step, with the fields of its Hyper; laws change copies of it."""
 
-    capability: Capability
+    capability: OptimizerCapability
     hyper: Fields
     slot: Slot
     seed: int
@@ -144,22 +144,12 @@ class Trial:
         return self.on(**{"p": out.state["p"].copy(), **copied, "t": self.t + 1, **tensors})
 
 
-class Kernel(Protocol):
-    """What laws ask of a backend: the step of an OptimizerBackend."""
-
-    def optimizer_step(
-        self, capability: Capability, groups: Sequence[Group]
-    ) -> Sequence[Sequence[Stepped]]:
-        """One step on every slot of every group."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Bench:
     """A backend's kernel under test, one capability of it."""
 
-    backend: Kernel
-    capability: Capability
+    backend: OptimizerBackend
+    capability: OptimizerCapability
 
     @property
     def rule(self) -> AnyRule:

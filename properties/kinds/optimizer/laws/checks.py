@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from truestep.fast.protocol import (
+    Level,
     MinimizerBackend,
     MinimizerCapability,
     OptimizerBackend,
@@ -26,7 +27,7 @@ from truestep.properties.kinds.optimizer.cases import (
     cases,
     slots,
 )
-from truestep.properties.kinds.optimizer.laws.bench import Bench, Kernel, Trial
+from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial
 from truestep.properties.kinds.optimizer.laws.definitions import (
     RULES,
     function_of,
@@ -55,7 +56,7 @@ _SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
     "vectors": ((4,), (17,), (64,), (129,)),
 }
 # Numbers of examples of a law by level.
-EXAMPLES: Mapping[str, int] = {"smoke": 1, "standard": 3, "deep": 200}
+EXAMPLES: Mapping[Level, int] = {"smoke": 1, "standard": 3, "deep": 200}
 
 
 def names(capability: Capability) -> list[str]:
@@ -107,13 +108,14 @@ def judgements(
     backend: Backend, capability: Capability, law: str, case: OptimizerCase
 ) -> list[Judged]:
     """The law's claims on a case's tensor; raises Undecided where they are open."""
-    kernel = cast(Kernel, backend)
     if isinstance(capability, MinimizerCapability):
-        kernel = AsOptimizer(backend, function_of)
-    return claimed(Bench(kernel, capability), law, trial_of(capability, law, case))
+        shim = AsOptimizer(cast(MinimizerBackend, backend), capability, function_of)
+        backend, capability = shim, shim.capability
+    bench = Bench(cast(OptimizerBackend, backend), capability)
+    return claimed(bench, law, trial_of(capability, law, case))
 
 
-def trial_of(capability: Capability, law: str, case: OptimizerCase) -> Trial:
+def trial_of(capability: OptimizerCapability, law: str, case: OptimizerCase) -> Trial:
     """The tensor before the step, at the hyperparameters at which the law holds."""
     (group,) = case.groups
     (slot,) = group.slots
