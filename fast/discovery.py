@@ -193,7 +193,7 @@ def _check_capability(where: str, capability: Any) -> None:
             raise _bad(where, "dialect field", field, dialects)
         if value not in dialects[field]:
             raise _bad(where, f"dialect {field}", value, dialects[field])
-    if capability.recursive and rule.ADVANCE is None:
+    if getattr(capability, "recursive", False) and rule.ADVANCE is None:
         raise BrokenBackend(f"{where}: recursive, but the reference has no recursive form of it")
     hyper = getattr(rule, "Hyper", None)
     fields = {field.name for field in dataclasses.fields(hyper)} if hyper else set()
