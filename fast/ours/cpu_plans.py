@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from truestep.fast.protocol import Array, BackendUnavailable, numpy_dtype
-from truestep.reference.optimizers import adamw, adamw_8bit
+from truestep.fast.protocol import Array, BackendUnavailable, Fixed, Storage, numpy_dtype
+from truestep.reference.optimizers import adamw
 from truestep.reference.quantizers import dynamic_8bit
 
 try:
@@ -23,7 +23,6 @@ except ImportError as error:
     raise BackendUnavailable(f"truestep.fast._core is not built: {error}") from error
 
 DIALECT: Mapping[str, str] = {"decay": "before", "eps_placement": "outside"}
-DIALECT_8BIT: Mapping[str, str] = {"decay": "before"}
 # What the quantizer does without being asked, as fields of its Hyper; it varies map and block_size.
 QUANTIZER = {
     "absmax_floor": 0.0,
@@ -34,6 +33,15 @@ QUANTIZER = {
 }
 FLOAT32 = numpy_dtype("float32")
 UINT8 = np.dtype(np.uint8)
+# The block-wise formats that moments may be kept in; both moments have one block size and one map.
+_BLOCKS: Mapping[str, Fixed] = {
+    "block_size": dynamic_8bit.BLOCK_SIZES,
+    "map": ("fused", "separate"),
+}
+STORAGE = {
+    "m": Storage("dynamic_8bit", {"signed": True, **_BLOCKS}),
+    "v": Storage("dynamic_8bit", {"signed": False, **_BLOCKS}),
+}
 
 
 def require_offered(hyper: Any, offered: Mapping[str, Any]) -> None:
@@ -92,10 +100,7 @@ def address_tables(tensors: Mapping[str, Sequence[Array]]) -> dict[str, Any]:
     }
 
 
-AnyHyper = adamw.Hyper | adamw_8bit.Hyper
-
-
-def constants(h: AnyHyper, t: int) -> list[float]:
+def constants(h: adamw.Hyper, t: int) -> list[float]:
     """The float32 constants of step t >= 1, formed in double."""
     require_offered(h, DIALECT)
     return _core.adamw_constants(
@@ -104,7 +109,7 @@ def constants(h: AnyHyper, t: int) -> list[float]:
 
 
 def constant_table(
-    count: int, hyper: AnyHyper | Sequence[AnyHyper], t: int | Sequence[int]
+    count: int, hyper: adamw.Hyper | Sequence[adamw.Hyper], t: int | Sequence[int]
 ) -> dict[str, Any]:
     """The distinct rows of constants that count tensors need, and the row of each tensor."""
     if not isinstance(hyper, Sequence) and isinstance(t, int):
@@ -116,7 +121,7 @@ def constant_table(
         raise ValueError(
             f"hyper and t must have {count} entries, got {len(hypers)} and {len(steps)}"
         )
-    rows: dict[tuple[AnyHyper, int], int] = {}
+    rows: dict[tuple[adamw.Hyper, int], int] = {}
     index = [rows.setdefault(key, len(rows)) for key in zip(hypers, steps, strict=True)]
     table = np.array([constants(h, number) for h, number in rows], dtype=np.float32)
     return {"constants": table.reshape(-1, 9), "constant_index": np.array(index, dtype=np.int32)}
@@ -227,11 +232,11 @@ class AdamW8bit:
 
     def step(
         self,
-        hyper: AnyHyper | Sequence[AnyHyper],
+        hyper: adamw.Hyper | Sequence[adamw.Hyper],
         t: int | Sequence[int],
         threads: int = 0,
     ) -> None:
-        """As in AdamW; the block size and map are the plan's, whatever hyper says of them."""
+        """As in AdamW."""
         table = constant_table(len(self._sizes), hyper, t)
         _core.adamw_8bit(
             **self._addresses, sizes=self._sizes, **table, **self._fixed, threads=threads

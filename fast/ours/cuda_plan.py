@@ -14,8 +14,8 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.protocol import Array
-from truestep.reference.optimizers import adamw, adamw_8bit
+from truestep.fast.protocol import Array, Fixed, Storage
+from truestep.reference.declared import Hyper
 from truestep.reference.quantizers import dynamic_8bit
 
 CHUNK = 4096
@@ -24,7 +24,6 @@ ELEMENTWISE_THREADS = 256
 BLOCKWISE_THREADS = 512
 
 DIALECT: Mapping[str, str] = {"decay": "before", "eps_placement": "outside"}
-DIALECT_8BIT: Mapping[str, str] = {"decay": "before"}
 # What the quantizer does without being asked, as fields of its Hyper; it varies map and block_size.
 QUANTIZER: Mapping[str, Any] = {
     "absmax_floor": 0.0,
@@ -34,7 +33,16 @@ QUANTIZER: Mapping[str, Any] = {
     "zero_block": "code_of_zero",
 }
 
-Hyper = adamw.Hyper | adamw_8bit.Hyper
+
+# Moments may be kept as codes; both in one block size and by one map.
+_BLOCKS: Mapping[str, Fixed] = {
+    "block_size": dynamic_8bit.BLOCK_SIZES,
+    "map": ("fused", "separate"),
+}
+STORAGE: Mapping[str, Storage] = {
+    "m": Storage("dynamic_8bit", {"signed": True, **_BLOCKS}),
+    "v": Storage("dynamic_8bit", {"signed": False, **_BLOCKS}),
+}
 
 
 class Buffer(Protocol):
@@ -174,22 +182,22 @@ class OptimizerPlan:
             kernel = f"adamw_{format}_kernel"
             self._device.launch(kernel, self._count, ELEMENTWISE_THREADS, arguments)
 
-    def adamw_8bit(self, hypers: Sequence[Any], steps: Sequence[int]) -> None:
+    def adamw_8bit(
+        self, hypers: Sequence[Hyper], steps: Sequence[int], block_size: int, kind: str = "fused"
+    ) -> None:
         """One step of AdamW on codes; columns p, g, m_code, m_absmax, v_code, v_absmax.
 
-        block_size and map have to be the same for all.
+        kind: the map's, "fused" or "separate".
         """
         for h in dict.fromkeys(hypers):
-            require_offered(h, {**DIALECT_8BIT, **QUANTIZER})
-            if (h.block_size, h.map) != (hypers[0].block_size, hypers[0].map):
-                raise ValueError("all tensors of a plan must have one block_size and one map")
+            require_offered(h, DIALECT)
         if not self._count:
             return
         tensors, chunks, constants = self._tables(hypers, steps)
-        signed, m_zero = map_table(True, hypers[0].map)
-        unsigned, v_zero = map_table(False, hypers[0].map)
+        signed, m_zero = map_table(True, kind)
+        unsigned, v_zero = map_table(False, kind)
         maps = self._device.upload(np.concatenate([signed, unsigned]))
-        scalars = (np.uint32(m_zero), np.uint32(v_zero), np.int32(hypers[0].block_size))
+        scalars = (np.uint32(m_zero), np.uint32(v_zero), np.int32(block_size))
         arguments = (tensors, chunks, np.int64(self._count), constants, maps, *scalars)
         _blockwise(self._device, "adamw_8bit_kernel", self._count, arguments)
 

@@ -8,7 +8,6 @@ of evaluation that NumPy never takes, or for formats narrower than float32.
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from truestep.fast.protocol import Slot, Stepped
-from truestep.properties.arithmetic.lift import state_of
+from truestep.properties.arithmetic.lift import plain, stepped
 from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.judge.contracts import Judgement
 from truestep.properties.kinds.optimizer import sampling
@@ -33,22 +32,8 @@ Kernel = Callable[[Rule, Any, Slot], Stepped]
 
 def narrow_step(rule: Rule, hyper: Any, slot: Slot) -> Stepped:
     """One step of the reference's lines on float32 arrays."""
-
-    def narrow(x: Any) -> Any:
-        return np.asarray(x).astype(np.float32)
-
-    with np.errstate(all="ignore"):
-        state, p = rule.step(
-            hyper,
-            state_of(rule.State, slot.state, narrow),
-            narrow(slot.param),
-            narrow(slot.grad),
-            **{name: narrow(x) for name, x in slot.inputs.items()},
-        )
-    fields = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
-    return Stepped(
-        narrow(p), {k: int(x) if isinstance(x, int) else narrow(x) for k, x in fields.items()}
-    )
+    out = stepped(rule, hyper, slot, plain(np.float32))
+    return Stepped(out.pop("p"), out)
 
 
 def judgements(

@@ -20,7 +20,6 @@ OPTIMIZERS: dict[str, Optimizer] = table(
     "adam_mini",
     "adamax",
     "adamw",
-    "adamw_8bit",
     "adan",
     "ademamix",
     "amsgrad",

@@ -12,10 +12,10 @@ import pytest
 
 from truestep.properties.arithmetic.bounded import operations as bounded_operations
 from truestep.properties.arithmetic.bounded.bounded import Bounded
-from truestep.properties.arithmetic.profiles import PROFILES
+from truestep.properties.arithmetic.lift import bounded, simulated, stepped
+from truestep.properties.arithmetic.profiles import ORACLE, PROFILES
 from truestep.properties.arithmetic.simulated import World
 from truestep.properties.judge.contracts import SLACK, judge
-from truestep.properties.kinds.optimizer.step import ORACLE, evaluate
 from truestep.properties.soundness import bounded as searching
 from truestep.properties.soundness import sampled as sampled_soundness
 from truestep.properties.soundness.bounded import (
@@ -24,7 +24,6 @@ from truestep.properties.soundness.bounded import (
     choices,
     drawn_hyper,
     drawn_slot,
-    simulated,
     soundness,
 )
 from truestep.reference.declared import Hyper
@@ -84,9 +83,10 @@ def test_a_wrong_kernel_is_found_by_the_same_comparator() -> None:
     for case in range(12):
         rng = np.random.default_rng(case)
         slot = drawn_slot(rule, rule.Hyper(), arithmetic, rng)
-        bounds = [evaluate(rule, rule.Hyper(eps=1e-3), slot, a)["p"] for a in (arithmetic, ORACLE)]
+        hyper = rule.Hyper(eps=1e-3)
+        bounds = [stepped(rule, hyper, slot, bounded(a))["p"] for a in (arithmetic, ORACLE)]
         misplaced = rule.Hyper(eps=1e-3, eps_placement="inside")
-        got = simulated(rule, misplaced, slot, World(arithmetic, rng))["p"]
+        got = stepped(rule, misplaced, slot, simulated(World(arithmetic, rng)))["p"]
         worst = max(worst, judge(got, *bounds).utilisation or 0.0)  # type: ignore[arg-type]
     assert worst > SLACK
 

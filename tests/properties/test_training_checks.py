@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from truestep.fast.protocol import Capability
+from truestep.fast.reference_backend import Backend
 from truestep.properties.judge.contracts import SLACK
 from truestep.properties.judge.records import named
 from truestep.properties.judge.results import check_id
@@ -19,7 +20,6 @@ from truestep.properties.kinds.training.step import lockstep
 from truestep.properties.museum.training_kernels import TrainingBackend, correct
 from truestep.properties.run import replay
 from truestep.properties.run.plan import KINDS, Check, checks_of, run_check
-from truestep.properties.run.reference_backend import Backend
 from truestep.properties.search import exploration
 from truestep.properties.search.exploration import explore
 from truestep.reference.training import TRAINING

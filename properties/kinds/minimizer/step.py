@@ -7,26 +7,33 @@ comparisons, in a line search or of a pair's curvature, the step is undecided an
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from truestep.fast.protocol import Capability, Group, Slot, Stepped
+from truestep.fast.protocol import (
+    Array,
+    Group,
+    MinimizerBackend,
+    MinimizerCapability,
+    Slot,
+    Stepped,
+)
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import Format, format_named
-from truestep.properties.arithmetic.lift import sampled_hyper, state_of
+from truestep.properties.arithmetic.lift import advanced, fields_of, sampled, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.sampled.sampled import Replicates, Sampled
 from truestep.properties.cases.tensors import array, values
-from truestep.properties.judge.contracts import judge_sampled, not_judged
+from truestep.properties.judge.calls import BackendFault
+from truestep.properties.judge.contracts import Judged, judge_sampled, not_judged
 from truestep.properties.kinds.minimizer.cases import Function, MinimizerCase, function_of
 from truestep.properties.kinds.optimizer.sampling import replicates
-from truestep.properties.kinds.optimizer.step import BackendFault, Judged, call
+from truestep.properties.kinds.optimizer.step import call
+from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import FROM_FUNCTION, Rule
 
-Reread = Callable[[Any], Any]
+Reread = Callable[[Hyper], Hyper]
 
 
 class AsOptimizer:
@@ -35,7 +42,7 @@ class AsOptimizer:
     function(slot): what is minimized from that slot on.
     """
 
-    def __init__(self, backend: Any, function: Callable[[Slot], Function]) -> None:
+    def __init__(self, backend: MinimizerBackend, function: Callable[[Slot], Function]) -> None:
         self.backend = backend
         self.function = function
 
@@ -59,7 +66,7 @@ class AsOptimizer:
         ]
 
 
-def initial(rule: Rule, capability: Capability, case: MinimizerCase) -> Slot:
+def initial(rule: Rule, capability: MinimizerCapability, case: MinimizerCase) -> Slot:
     """The parameter and the state before the first judged step, as the backend stores them."""
     arithmetic = arithmetic_of(capability.arithmetic)
     travel = format_named(capability.format)
@@ -67,17 +74,15 @@ def initial(rule: Rule, capability: Capability, case: MinimizerCase) -> Slot:
     hyper = rule.Hyper(**case.hyper)
     p: Any = values(case.start, travel)
     state = rule.init(hyper, p)
-    with np.errstate(all="ignore"):
-        for _ in range(case.history):
-            state, p = rule.step(hyper, state, p, taken(rule, function))
-            p = travel.round(np.asarray(p))
-    stored = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
+    for _ in range(case.history):
+        state, p = advanced(rule, hyper, state, p, taken(rule, function))
+        p = travel.round(np.asarray(p))
     return Slot(
         p.astype(travel.dtype) if case.history else array(case.start, travel),
         np.zeros(np.shape(p), travel.dtype),
         {
             name: x if isinstance(x, int) else stored_in(arithmetic.stored(name), x)
-            for name, x in stored.items()
+            for name, x in fields_of(state).items()
         },
     )
 
@@ -120,7 +125,7 @@ def taken(rule: Rule, function: Callable[..., Any]) -> Callable[..., Any]:
 
 def observed(
     rule: Rule,
-    hyper: Any,
+    hyper: Hyper,
     slot: Slot,
     function: Function,
     arithmetic: Arithmetic,
@@ -131,13 +136,9 @@ def observed(
     Raises Undecided where rounding may turn a comparison.
     """
     world = replicates(arithmetic)
-    state, p = rule.step(
-        sampled_hyper(hyper, world),
-        state_of(rule.State, slot.state, lambda x: Sampled.exact(x, world)),
-        Sampled.exact(slot.param, world),
-        taken(rule, for_replicates(function, world, format)),
+    outputs = stepped(
+        rule, hyper, slot, sampled(world), taken(rule, for_replicates(function, world, format))
     )
-    outputs = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)} | {"p": p}
     return {name: _rows(x, name, world) for name, x in outputs.items()}
 
 
@@ -149,11 +150,11 @@ def _rows(x: Any, name: str, world: Replicates) -> Any:
 
 
 def lockstep(
-    backend: Any,
-    capability: Capability,
+    backend: MinimizerBackend,
+    capability: MinimizerCapability,
     case: MinimizerCase,
     reread: Reread = lambda hyper: hyper,
-) -> Iterator[tuple[Mapping[str, Any], list[Judged]]]:
+) -> Iterator[tuple[Mapping[str, Array | int], list[Judged]]]:
     """Run a case; yield each step's inputs with its judgements, from the backend's own last state.
 
     reread: what becomes of the Hyper that the reference is given.
@@ -173,11 +174,11 @@ def lockstep(
 
 def _judged(
     rule: Rule,
-    hyper: Any,
+    hyper: Hyper,
     slot: Slot,
     new: Stepped,
     function: Function,
-    capability: Capability,
+    capability: MinimizerCapability,
     step: int,
 ) -> list[Judged]:
     arithmetic, format = arithmetic_of(capability.arithmetic), format_named(capability.format)

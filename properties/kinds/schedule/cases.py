@@ -8,8 +8,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from truestep.fast.protocol import Capability
+from truestep.fast.protocol import ScheduleCapability
 from truestep.properties.cases import hypers as drawing
+from truestep.reference.declared import Hyper
 from truestep.reference.rules import Rule
 from truestep.reference.schedules import SCHEDULES
 
@@ -26,19 +27,13 @@ RECURSION = 400
 class ScheduleCase:
     """Fields of the rule's Hyper that differ from its defaults, and ascending steps."""
 
-    hyper: Mapping[str, Any]
+    hyper: Mapping[str, object]
     steps: tuple[int, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """A dictionary that json accepts and from_json restores exactly."""
+    def to_json(self) -> dict[str, object]:
+        """A dictionary that json accepts and restored reads back exactly."""
         hyper = {k: list(x) if isinstance(x, tuple) else x for k, x in self.hyper.items()}
         return {"hyper": hyper, "steps": list(self.steps)}
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> ScheduleCase:
-        """The case that to_json wrote."""
-        hyper = {k: tuple(x) if isinstance(x, list) else x for k, x in record["hyper"].items()}
-        return cls(hyper, tuple(record["steps"]))
 
 
 # At these a term vanishes, or two of them meet, whatever the range is.
@@ -49,7 +44,7 @@ MEETINGS: dict[str, Callable[[Fields], object]] = {
 }
 
 
-def hypers(capability: Capability, *, degenerate: bool = False) -> Hypers:
+def hypers(capability: ScheduleCapability, *, degenerate: bool = False) -> Hypers:
     """Fields of a valid Hyper in the capability's dialect, with the fixed ones as given.
 
     degenerate: one or two of them at an edge of their ranges, or where two terms meet.
@@ -80,7 +75,7 @@ def _valid(rule: Rule, fields: Fields) -> bool:
     return True
 
 
-def landmarks(hyper: Any) -> list[int]:
+def landmarks(hyper: Hyper) -> list[int]:
     """Steps at which the definition changes: ends of phases, restarts, milestones."""
     found = {0, *getattr(hyper, "milestones", ())}
     total = getattr(hyper, "total_steps", None)
@@ -103,12 +98,12 @@ def landmarks(hyper: Any) -> list[int]:
     return sorted(found)
 
 
-def restarts(hyper: Any, count: int) -> list[int]:
+def restarts(hyper: Hyper, count: int) -> list[int]:
     """The first steps of the cycles 1 to count."""
     return [sum(hyper.cycle_steps * hyper.growth**k for k in range(i)) for i in range(1, count + 1)]
 
 
-def end(hyper: Any) -> int:
+def end(hyper: Hyper) -> int:
     """The last landmark, and so the least step that is past the end of every phase but the last."""
     return max(landmarks(hyper)[-1], 1)
 
@@ -119,18 +114,18 @@ def around(steps: Sequence[int], *, least: int = 0, most: int = FAR) -> tuple[in
     return tuple(sorted(t for t in found if least <= t <= most))
 
 
-def reach(capability: Capability) -> int:
+def reach(capability: ScheduleCapability) -> int:
     """The last step that the capability is asked for."""
     return min(capability.reach, RECURSION if capability.recursive else FAR)
 
 
-def edges(hyper: Any, extra: Sequence[int], most: int) -> tuple[int, ...]:
+def edges(hyper: Hyper, extra: Sequence[int], most: int) -> tuple[int, ...]:
     """Every landmark with its neighbours, and some steps more, none beyond the last."""
     found = {*around(landmarks(hyper), most=most), *(t for t in extra if t <= most)}
     return tuple(sorted(found))
 
 
-def past(hyper: Any, most: int) -> tuple[int, ...]:
+def past(hyper: Hyper, most: int) -> tuple[int, ...]:
     """Steps from the end on: just past it, at its multiples, and far away."""
     last = end(hyper)
     far = (10 * last, 2**16, 2**24, FAR)
@@ -157,7 +152,7 @@ PICTURED: dict[str, Fields] = {
 }
 
 
-def pictured(capability: Capability) -> ScheduleCase:
+def pictured(capability: ScheduleCapability) -> ScheduleCase:
     """The capability's picture: its hyperparameters, and every step up to beyond the end."""
     module = SCHEDULES[capability.rule]
     fields = {**PICTURED[capability.rule], **capability.dialect, **capability.fixed}

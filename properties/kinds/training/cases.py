@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from truestep.fast.protocol import Capability
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.cases.hypers import hypers
+from truestep.properties.cases.restored import restored
 from truestep.properties.cases.tensors import KINDS, SHAPES, SPECIALS, TensorSpec, specs, values
 from truestep.reference.training import TRAINING
 
@@ -43,19 +44,10 @@ class TrainingCase:
         return cls(dict(record["hyper"]), calls)
 
 
-def _read(x: Any) -> Any:
+def _read(x: object) -> object:
     if isinstance(x, (list, tuple)):
         return tuple(_read(item) for item in x)
-    if not isinstance(x, Mapping):
-        return x
-    return TensorSpec(
-        **{
-            **x,
-            "shape": tuple(x["shape"]),
-            "specials": tuple((int(i), str(name)) for i, name in x["specials"]),
-            "elements": tuple(float(e) for e in x["elements"]),
-        }
-    )
+    return restored(TensorSpec, x) if isinstance(x, Mapping) else x
 
 
 @dataclass(frozen=True, slots=True)

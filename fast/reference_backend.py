@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from truestep.fast.protocol import Capability, Group, Slot, Stepped
-from truestep.properties.arithmetic.lift import state_of
-from truestep.properties.kinds.training.step import lifted
+from truestep.fast.protocol import (
+    Capability,
+    Group,
+    Inputs,
+    OptimizerCapability,
+    Outputs,
+    ScheduleCapability,
+    Slot,
+    Stepped,
+    TrainingCapability,
+)
+from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.schedules import SCHEDULES
 from truestep.reference.training import TRAINING
-
-_TABLES: dict[str, Mapping[str, Any]] = {
-    "optimizer": OPTIMIZERS,
-    "schedule": SCHEDULES,
-    "training": TRAINING,
-}
 
 
 class Backend:
@@ -29,9 +31,14 @@ class Backend:
 
     def capabilities(self) -> Sequence[Capability]:
         """The whole table in float64."""
+        kinds = (
+            (OptimizerCapability, OPTIMIZERS),
+            (ScheduleCapability, SCHEDULES),
+            (TrainingCapability, TRAINING),
+        )
         return [
-            Capability(kind, rule, format="float64", arithmetic="ieee_float64")
-            for kind, rules in _TABLES.items()
+            declared(rule=rule, format="float64", arithmetic="ieee_float64")
+            for declared, rules in kinds
             for rule in rules
         ]
 
@@ -42,22 +49,27 @@ class Backend:
         return [[_step(capability.rule, group, slot) for slot in group.slots] for group in groups]
 
     def schedule_values(
-        self, capability: Capability, hyper: Any, steps: Sequence[int]
+        self, capability: Capability, hyper: Hyper, steps: Sequence[int]
     ) -> Sequence[float]:
         """The reference's closed form."""
         return [float(SCHEDULES[capability.rule].value(hyper, t)) for t in steps]
 
-    def training_piece(
-        self, capability: Capability, hyper: Any, inputs: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
+    def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """The reference's outputs."""
-        given = {name: lifted(x, np.asarray, int) for name, x in inputs.items()}
+        given = {name: _lifted(x) for name, x in inputs.items()}
         with np.errstate(all="ignore"):
             out = TRAINING[capability.rule].run(hyper, **given)
         return {name: _plain(x) for name, x in out.items()}
 
 
-def _plain(x: Any) -> Any:
+def _lifted(x: object) -> object:
+    # A float64 array divides by zero as IEEE 754 says, where a Python float raises.
+    if isinstance(x, (list, tuple)):
+        return [_lifted(item) for item in x]
+    return np.asarray(x) if isinstance(x, float) else x
+
+
+def _plain(x: object) -> object:
     if isinstance(x, list):
         return [_plain(item) for item in x]
     return x if isinstance(x, (bool, int)) else np.asarray(x)
@@ -66,13 +78,8 @@ def _plain(x: Any) -> Any:
 def _step(name: str, group: Group, slot: Slot) -> Stepped:
     rule = OPTIMIZERS[name]
     with np.errstate(all="ignore"):
-        state, p = rule.step(
-            group.hyper,
-            state_of(rule.State, slot.state, np.asarray),
-            slot.param,
-            slot.grad,
-            **slot.inputs,
-        )
+        before = rule.State(**slot.state)
+        state, p = rule.step(group.hyper, before, slot.param, slot.grad, **slot.inputs)
     fields = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
     return Stepped(
         np.asarray(p),

@@ -1,9 +1,9 @@
-"""What laws speak about: steps of a kernel on one tensor, and claims that two results agree."""
+"""What laws speak about: steps of a kernel on one tensor, and claims on what they give."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -11,27 +11,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.protocol import Capability, Group, Slot
+from truestep.fast.protocol import Array, Group, OptimizerBackend, OptimizerCapability, Slot
 from truestep.properties.arithmetic.bounded.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.profiles import ORACLE, arithmetic_of
 from truestep.properties.kinds.optimizer import step as stepping
-from truestep.properties.kinds.optimizer.laws.bounds import Bounds, path_bounds
-from truestep.properties.kinds.optimizer.laws.definitions import RULES, inputs_of
+from truestep.properties.kinds.optimizer.laws.bounds import Bounds, Gradient, path_bounds
+from truestep.properties.kinds.optimizer.laws.definitions import inputs_of
 from truestep.properties.kinds.optimizer.sampling import observables
-from truestep.reference.optimizers import Rule
+from truestep.properties.kinds.optimizer.storage import AnyRule, rule_of
+from truestep.properties.laws.claims import Claim, Claims
+from truestep.reference.validation import Array as Flow
 
-Gradient = NDArray[Any] | Callable[[Any], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """left and right agree: bit for bit if bound is None, else within bound, element by element."""
-
-    tensor: str
-    left: NDArray[Any]
-    right: NDArray[Any]
-    bound: NDArray[np.float64] | None = None
+# Hyperparameters, and fields of a state, by name: numbers of several types.
+Fields = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +35,12 @@ class Outcome:
     them. state: the new state as it is. bounds: computes the bounds, which many claims never need.
     """
 
-    got: dict[str, NDArray[Any]]
-    state: dict[str, Any]
+    got: dict[str, Array]
+    state: Fields
     bounds: Callable[[], Bounds]
 
     @property
-    def p(self) -> NDArray[Any]:
+    def p(self) -> Array:
         """The new parameter."""
         return self.got["p"]
 
@@ -69,15 +62,15 @@ class Outcome:
 class Trial:
     """One tensor before a step, with the fields of its Hyper; laws change copies of it."""
 
-    name: str
-    hyper: Mapping[str, Any]
+    capability: OptimizerCapability
+    hyper: Fields
     slot: Slot
     seed: int
 
     @property
-    def rule(self) -> Rule:
-        """The reference rule."""
-        return RULES[self.name]
+    def rule(self) -> AnyRule:
+        """The rule that the capability is judged by."""
+        return rule_of(self.capability)
 
     @property
     def rng(self) -> np.random.Generator:
@@ -85,12 +78,12 @@ class Trial:
         return np.random.default_rng(self.seed)
 
     @property
-    def p(self) -> NDArray[Any]:
+    def p(self) -> Array:
         """The parameter before the step."""
         return self.slot.param
 
     @property
-    def g(self) -> NDArray[Any]:
+    def g(self) -> Array:
         """The gradient."""
         return self.slot.grad
 
@@ -104,26 +97,26 @@ class Trial:
         """Names of the state's arrays."""
         return [k for k, x in self.slot.state.items() if isinstance(x, np.ndarray)]
 
-    def where(self, **fields: Any) -> Trial:
+    def where(self, **fields: float) -> Trial:
         """With these hyperparameters, as far as the rule has them."""
         known = {k: v for k, v in fields.items() if k in self.hyper}
         return dataclasses.replace(self, hyper={**self.hyper, **known})
 
-    def on(self, **tensors: Any) -> Trial:
+    def on(self, **tensors: Flow) -> Trial:
         """With these tensors: p, gradient, inputs or fields of the state."""
         state = {k: tensors.get(k, x) for k, x in self.slot.state.items()}
         inputs = {k: np.asarray(tensors.get(k, x)) for k, x in self.slot.inputs.items()}
         slot = Slot(tensors.get("p", self.p), tensors.get("gradient", self.g), state, inputs)
         return dataclasses.replace(self, slot=slot)
 
-    def fresh(self, t: int = 0, **tensors: Any) -> Trial:
+    def fresh(self, t: int = 0, **tensors: Flow) -> Trial:
         """With these tensors, before the first step of all; t puts the counter elsewhere.
 
         Inputs are fitted to the shape of p.
         """
         at = self.on(**tensors)
         state = at.rule.init(at.rule.Hyper(**at.hyper), np.asarray(at.p, dtype=np.float64))
-        shapes = inputs_of(at.name, at.p.shape)
+        shapes = inputs_of(at.capability.rule, at.p.shape)
         fitted = {k: np.resize(x, shapes[k]) for k, x in at.slot.inputs.items()}
         stored = {
             k: t if k == "t" else np.asarray(getattr(state, k)).astype(np.asarray(x).dtype)
@@ -145,7 +138,7 @@ class Trial:
         inputs = {k: -x for k, x in self.slot.inputs.items() if k == "curvature"}
         return self.on(gradient=-self.g, **inputs)
 
-    def after(self, out: Outcome, **tensors: Any) -> Trial:
+    def after(self, out: Outcome, **tensors: Flow) -> Trial:
         """Behind the step that gave out, in copies."""
         copied = {k: x.copy() if isinstance(x, np.ndarray) else x for k, x in out.state.items()}
         return self.on(**{"p": out.state["p"].copy(), **copied, "t": self.t + 1, **tensors})
@@ -155,13 +148,13 @@ class Trial:
 class Bench:
     """A backend's kernel under test, one capability of it."""
 
-    backend: Any
-    capability: Capability
+    backend: OptimizerBackend
+    capability: OptimizerCapability
 
     @property
-    def rule(self) -> Rule:
-        """The reference rule."""
-        return RULES[self.capability.rule]
+    def rule(self) -> AnyRule:
+        """The rule that the capability is judged by."""
+        return rule_of(self.capability)
 
     @property
     def fused(self) -> bool:
@@ -209,8 +202,8 @@ class Bench:
     def _outcome(
         self,
         at: Trial,
-        param: NDArray[Any],
-        state: Mapping[str, Any],
+        param: Array,
+        state: Fields,
         start: Trial,
         gradients: Sequence[Gradient],
     ) -> Outcome:
@@ -226,32 +219,39 @@ class Bench:
 
     def agree(
         self, left: Outcome, right: Outcome, *, bitwise: bool, names: Sequence[str] | None = None
-    ) -> Iterator[Claim]:
+    ) -> Claims:
         """Claims that two outcomes are equal, bit for bit or within both their bounds."""
         for name in left.got if names is None else names:
             bound = None if bitwise else left.bound[name] + right.bound[name]
             yield Claim(name, left.got[name], right.got[name], bound)
 
 
-def exact(x: Any) -> Any:
-    """x as it is, for a formula in float64 that keeps a bound on its own rounding: a Bounded.
-
-    Any, because NumPy's types know no arrays but its own.
-    """
+def exact(x: Flow) -> Flow:
+    """x as it is, for a formula in float64 that keeps a bound on its own rounding: a Bounded."""
     return Bounded.exact(np.asarray(x), ORACLE)
 
 
-def due(name: str, out: Outcome, formula: Any) -> Claim:
+def due(name: str, out: Outcome, formula: Flow) -> Claim:
     """The claim that an output is what a formula says."""
     shape = out.got[name].shape
     v, e = np.broadcast_to(formula.v, shape), np.broadcast_to(formula.e, shape)
     return Claim(name, out.got[name], v, out.bound[name] + e)
 
 
-def at_most(name: str, size: Any, limit: Any, bound: Any = 0.0) -> Claim:
+def at_most(name: str, size: Flow, limit: Flow, bound: Flow = 0.0) -> Claim:
     """The claim that size, known within bound beyond its own rounding, is at most limit."""
     most = np.broadcast_to(limit.v, np.shape(size.v))
     return Claim(name, np.maximum(size.v, most), most, size.e + limit.e + bound)
 
 
-Law = Callable[[Bench, Trial], Iterator[Claim]]
+def norm(x: Flow) -> Flow:
+    """The Euclidean norm over all elements."""
+    return np.sqrt(np.sum(x * x))
+
+
+def way(start: Trial, out: Outcome) -> tuple[Flow, Flow]:
+    """The length of the step, and by how much the kernel's may differ."""
+    return norm(exact(out.p) - exact(start.p)), np.sqrt(np.sum(out.bound["p"] ** 2))
+
+
+Law = Callable[[Bench, Trial], Claims]
