@@ -48,6 +48,11 @@ ELEMENTS: Mapping[str, str] = {
     "float32": "ieee_float32",
     "float64": "ieee_float64",
 }
+# Every tensor of a group in lists, and one tensor after the other.
+LISTS: Mapping[str, Mapping[str, object]] = {
+    "foreach": {"foreach": True},
+    "single": {"foreach": False},
+}
 # Names that many libraries have in common.
 BETAS = {"beta1": "betas", "beta2": "betas"}
 DECAY = {"weight_decay": "weight_decay"}
@@ -212,12 +217,13 @@ class Backend:
         if not slots:
             return [[] for _ in groups]
         optimizer = self.build(row, entries)
+        row = self.named(row, optimizer)
         held = [(entry, param) for entry in optimizer.param_groups for param in entry["params"]]
         for (hyper, slot), (entry, param) in zip(slots, held, strict=True):
             if not row.fresh(hyper, slot):
-                self._load(row, hyper, slot, entry, self.state_of(optimizer, row, param))
+                self._load(row, hyper, slot, entry, self.state_of(optimizer, param))
         self.step(row, optimizer, slots)
-        states = [self.state_of(optimizer, row, param) for _, param in held]
+        states = [self.state_of(optimizer, param) for _, param in held]
         results = (
             Stepped(from_tensor(param), self._read(row, hyper, slot, entry, state))
             for (hyper, slot), (entry, param), state in zip(slots, held, states, strict=True)
@@ -239,8 +245,12 @@ class Backend:
         """The tensor that is optimized."""
         return to_tensor(array)
 
-    def state_of(self, optimizer: torch.optim.Optimizer, row: Row, param: torch.Tensor) -> Named:
-        """The library's state of a tensor, by the names that the rows use."""
+    def named(self, row: Row, optimizer: torch.optim.Optimizer) -> Row:
+        """The row with the names that this optimizer uses."""
+        return row
+
+    def state_of(self, optimizer: torch.optim.Optimizer, param: torch.Tensor) -> Named:
+        """The library's state of a tensor."""
         state: Named = optimizer.state[param]
         return state
 

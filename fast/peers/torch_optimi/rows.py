@@ -11,14 +11,10 @@ from dataclasses import replace
 
 import torch
 
-from truestep.fast.peers.torch_like import DECAY, ELEMENTS, IN_FLOAT32, MOMENTS, Bridge, Named, Row
+from truestep.fast.peers.torch_like import DECAY, ELEMENTS, IN_FLOAT32, LISTS, MOMENTS, Bridge, Named, Row
 from truestep.fast.protocol import Fixed, Slot
 from truestep.reference.declared import Hyper
 
-PATHS: Mapping[str, Mapping[str, object]] = {
-    "foreach": {"foreach": True},
-    "single": {"foreach": False},
-}
 # The step that hooks make in the backward pass, one parameter after the other.
 RELEASED: Mapping[str, Mapping[str, object]] = {"released": {"gradient_release": True}}
 
@@ -110,7 +106,7 @@ _ADAM = Row(
     MOMENTS,
     NUMBERS,
     dialect=IN_AVERAGE,
-    paths=PATHS,
+    paths=LISTS,
     shared=_BY_GROUP,
     bridge=_COUNTED,
     arithmetic=ELEMENTS,
@@ -137,7 +133,7 @@ _LION = Row(
     {"m": "exp_avg"},
     {**BETAS, **DECAY},
     dialect=NAN_SIGN,
-    paths=PATHS,
+    paths=LISTS,
     fixed=SOME_DECAY,
     counter="",
     bridge=_UNCOUNTED,
@@ -154,7 +150,7 @@ _SGD = Row(
     "SGD",
     {"b": "exp_avg"},
     {"momentum": "momentum", **DECAY},
-    paths=PATHS,
+    paths=LISTS,
     # Without dampening; with it, by the momentum.
     fixed={"dampening": 0.0},
     counter="",
