@@ -10,6 +10,7 @@ import numpy as np
 from truestep.fast import _core
 from truestep.fast.ours import cpu_plans
 from truestep.fast.ours.cpu_plans import AdamW, AdamW8bit
+from truestep.fast.ours.offered import DIALECT, QUANTIZER, STORAGE, require_offered
 from truestep.fast.protocol import (
     Array,
     Capability,
@@ -24,20 +25,20 @@ from truestep.reference.declared import Hyper
 __all__ = ["AdamW", "AdamW8bit", "Backend"]
 
 CAPABILITIES = (
-    Capability("optimizer", "adamw", arithmetic="ieee_float32_strict", dialect=cpu_plans.DIALECT),
+    Capability("optimizer", "adamw", arithmetic="ieee_float32_strict", dialect=DIALECT),
     Capability(
         "optimizer",
         "adamw",
         format="bfloat16",
         arithmetic="bfloat16_params",
-        dialect=cpu_plans.DIALECT,
+        dialect=DIALECT,
     ),
     OptimizerCapability(
         rule="adamw",
         arithmetic="ieee_float32_strict",
-        dialect=cpu_plans.DIALECT,
+        dialect=DIALECT,
         variant="8bit",
-        storage=cpu_plans.STORAGE,
+        storage=STORAGE,
     ),
     Capability("quantizer", "bfloat16", arithmetic="ieee_float32_strict"),
     Capability(
@@ -141,7 +142,7 @@ def adamw_8bit_step(
 ) -> list[Stepped]:
     """AdamW on copies, with moments as codes: one call per block size and map."""
     for how in storage:
-        cpu_plans.require_offered(how, cpu_plans.QUANTIZER)
+        require_offered(how, QUANTIZER, "cpu")
     dtype = numpy_dtype(capability.format)
     params = [copied("param", slot.param, dtype) for slot in slots]
     grads = [copied("grad", slot.grad, dtype) for slot in slots]
@@ -163,7 +164,7 @@ def adamw_8bit_step(
 
 def encode_bfloat16(h: Any, x: Array) -> dict[str, Array]:
     """The nearest bfloat16 codes, ties to even, overflow to infinity."""
-    cpu_plans.require_offered(h, {"rounding": "nearest_even", "overflow": "infinity"})
+    require_offered(h, {"rounding": "nearest_even", "overflow": "infinity"}, "cpu")
     flat = np.ascontiguousarray(x).reshape(-1)
     if flat.dtype != cpu_plans.FLOAT32:
         raise TypeError(f"x must be float32, got {x.dtype}")
@@ -185,7 +186,7 @@ def decode_bfloat16(h: Any, stored: Mapping[str, Array]) -> Array:
 
 def encode_dynamic_8bit(h: Any, x: Array) -> dict[str, Array]:
     """Codes of the map that h names, and one absmax per block."""
-    cpu_plans.require_offered(h, cpu_plans.QUANTIZER)
+    require_offered(h, QUANTIZER, "cpu")
     code, absmax = cpu_plans.quantize(x, h.signed, h.block_size, h.map)
     return {"code": code, "absmax": absmax}
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from truestep.fast.protocol import Array, BackendUnavailable, Fixed, Storage, numpy_dtype
+from truestep.fast.ours.offered import DIALECT, require_offered
+from truestep.fast.protocol import Array, BackendUnavailable, numpy_dtype
 from truestep.reference.optimizers import adamw
 from truestep.reference.quantizers import dynamic_8bit
 
@@ -22,35 +23,8 @@ try:
 except ImportError as error:
     raise BackendUnavailable(f"truestep.fast._core is not built: {error}") from error
 
-DIALECT: Mapping[str, str] = {"decay": "before", "eps_placement": "outside"}
-# What the quantizer does without being asked, as fields of its Hyper; it varies map and block_size.
-QUANTIZER = {
-    "absmax_floor": 0.0,
-    "nan": "propagate",
-    "normalise": "divide",
-    "ties": "lower",
-    "zero_block": "code_of_zero",
-}
 FLOAT32 = numpy_dtype("float32")
 UINT8 = np.dtype(np.uint8)
-# The block-wise formats that moments may be kept in; both moments have one block size and one map.
-_BLOCKS: Mapping[str, Fixed] = {
-    "block_size": dynamic_8bit.BLOCK_SIZES,
-    "map": ("fused", "separate"),
-}
-STORAGE = {
-    "m": Storage("dynamic_8bit", {"signed": True, **_BLOCKS}),
-    "v": Storage("dynamic_8bit", {"signed": False, **_BLOCKS}),
-}
-
-
-def require_offered(hyper: Any, offered: Mapping[str, Any]) -> None:
-    """Raise unless every field that hyper shares with offered has the offered value."""
-    for field, value in offered.items():
-        if getattr(hyper, field, value) != value:
-            raise ValueError(
-                f"{field} must be {value!r} for the cpu kernels, got {getattr(hyper, field)!r}"
-            )
 
 
 def checked(name: str, tensors: Sequence[Array], dtype: Any, sizes: Sequence[int]) -> list[Array]:
@@ -102,7 +76,7 @@ def address_tables(tensors: Mapping[str, Sequence[Array]]) -> dict[str, Any]:
 
 def constants(h: adamw.Hyper, t: int) -> list[float]:
     """The float32 constants of step t >= 1, formed in double."""
-    require_offered(h, DIALECT)
+    require_offered(h, DIALECT, "cpu")
     return _core.adamw_constants(
         h.lr, h.beta1, h.beta2, h.eps, h.weight_decay, h.maximize, float(t)
     )

@@ -8,9 +8,6 @@ from typing import Any
 import numpy as np
 
 from truestep.fast.ours.cuda_plan import (
-    DIALECT,
-    QUANTIZER,
-    STORAGE,
     Buffer,
     Device,
     OptimizerPlan,
@@ -18,8 +15,8 @@ from truestep.fast.ours.cuda_plan import (
     coded,
     elementwise,
     map_table,
-    require_offered,
 )
+from truestep.fast.ours.offered import DIALECT, QUANTIZER, STORAGE, require_offered
 from truestep.fast.protocol import (
     Array,
     Capability,
@@ -139,7 +136,7 @@ def _adamw_8bit(
     device: Device, hypers: Sequence[Hyper], storage: Sequence[Hyper], slots: Sequence[Slot]
 ) -> list[Stepped]:
     for how in storage:
-        require_offered(how, QUANTIZER)
+        require_offered(how, QUANTIZER, "CUDA")
     steps = [int(slot.state["t"]) + 1 for slot in slots]
     grads = _uploaded(device, "grad", (s.grad for s in slots), np.float32)
     columns = {"param": _uploaded(device, "param", (s.param for s in slots), np.float32)}
@@ -155,7 +152,7 @@ def _adamw_8bit(
 
 
 def _encode_dynamic_8bit(device: Device, h: Any, x: Array) -> dict[str, Array]:
-    require_offered(h, QUANTIZER)
+    require_offered(h, QUANTIZER, "CUDA")
     [source] = _uploaded(device, "x", [x], np.float32)
     code = device.upload(np.zeros(x.shape, np.uint8))
     absmax = device.upload(np.zeros(-(-x.size // h.block_size), np.float32))
@@ -178,7 +175,7 @@ def _decode_dynamic_8bit(device: Device, h: Any, stored: Mapping[str, Array]) ->
 
 
 def _encode_bfloat16(device: Device, h: Any, x: Array) -> dict[str, Array]:
-    require_offered(h, {"rounding": "nearest_even", "overflow": "infinity"})
+    require_offered(h, {"rounding": "nearest_even", "overflow": "infinity"}, "CUDA")
     [source] = _uploaded(device, "x", [x], np.float32)
     code = device.upload(np.zeros(x.shape, np.uint16))
     elementwise(device, "bfloat16_encode_kernel", source, code, x.size)

@@ -7,14 +7,15 @@ of csrc/cuda/plan.h.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.protocol import Array, Fixed, Storage
+from truestep.fast.ours.offered import DIALECT, require_offered
+from truestep.fast.protocol import Array
 from truestep.reference.declared import Hyper
 from truestep.reference.quantizers import dynamic_8bit
 
@@ -22,27 +23,6 @@ CHUNK = 4096
 # Threads of a block: any multiple of a warp for elementwise kernels, exactly this for block-wise.
 ELEMENTWISE_THREADS = 256
 BLOCKWISE_THREADS = 512
-
-DIALECT: Mapping[str, str] = {"decay": "before", "eps_placement": "outside"}
-# What the quantizer does without being asked, as fields of its Hyper; it varies map and block_size.
-QUANTIZER: Mapping[str, Any] = {
-    "absmax_floor": 0.0,
-    "nan": "propagate",
-    "normalise": "divide",
-    "ties": "lower",
-    "zero_block": "code_of_zero",
-}
-
-
-# Moments may be kept as codes; both in one block size and by one map.
-_BLOCKS: Mapping[str, Fixed] = {
-    "block_size": dynamic_8bit.BLOCK_SIZES,
-    "map": ("fused", "separate"),
-}
-STORAGE: Mapping[str, Storage] = {
-    "m": Storage("dynamic_8bit", {"signed": True, **_BLOCKS}),
-    "v": Storage("dynamic_8bit", {"signed": False, **_BLOCKS}),
-}
 
 
 class Buffer(Protocol):
@@ -112,15 +92,6 @@ class GenericDevice(Protocol[B]):
 Device: TypeAlias = GenericDevice[Any]
 
 
-def require_offered(hyper: Any, offered: Mapping[str, Any]) -> None:
-    """Raise unless every field that hyper shares with offered has the offered value."""
-    for field, value in offered.items():
-        if getattr(hyper, field, value) != value:
-            raise ValueError(
-                f"{field} must be {value!r} for the CUDA kernels, got {getattr(hyper, field)!r}"
-            )
-
-
 def chunk_table(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
     """One row (tensor, first element) per chunk, in the order of the tensors; none for empties."""
     counts = -(-sizes // CHUNK)
@@ -176,7 +147,7 @@ class OptimizerPlan:
     def adamw(self, format: str, hypers: Sequence[Hyper], steps: Sequence[int]) -> None:
         """One step of AdamW; columns p, g, m, v. One Hyper and one step number per tensor."""
         for h in dict.fromkeys(hypers):
-            require_offered(h, DIALECT)
+            require_offered(h, DIALECT, "CUDA")
         if self._count:
             arguments = self._tables(hypers, steps)
             kernel = f"adamw_{format}_kernel"
@@ -190,7 +161,7 @@ class OptimizerPlan:
         kind: the map's, "fused" or "separate".
         """
         for h in dict.fromkeys(hypers):
-            require_offered(h, DIALECT)
+            require_offered(h, DIALECT, "CUDA")
         if not self._count:
             return
         tensors, chunks, constants = self._tables(hypers, steps)

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from truestep.fast.protocol import Slot
-from truestep.properties.arithmetic.bounded.bounded import Bounded, Counter
+from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.counter import Counter
 from truestep.properties.arithmetic.profiles import Arithmetic
-from truestep.properties.arithmetic.sampled.sampled import Replicates, Sampled
+from truestep.properties.arithmetic.sampled import Replicates, Sampled
 from truestep.properties.arithmetic.simulated import Simulated, World
 from truestep.reference.declared import Hyper, State
 from truestep.reference.optimizers import Rule
@@ -57,7 +58,8 @@ class Lift:
 
     def outputs(self, state: State, p: Array) -> Outputs:
         """What a step gave, by name, "p" for the parameter."""
-        return {name: self.stored(name, x) for name, x in {"p": p, **fields_of(state)}.items()}
+        stored = {name: self.stored(name, x) for name, x in fields_of(state).items()}
+        return {"p": self.stored("p", p)} | stored
 
 
 def stepped(

@@ -1,4 +1,4 @@
-"""The call of a backend: whose fault an exception is, and whether what comes back is as declared."""
+"""The call of a backend: whose fault an exception is, and what has to come back."""
 
 from __future__ import annotations
 

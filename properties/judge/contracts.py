@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from truestep.properties.arithmetic.bounded.bounded import Bounded
-from truestep.properties.arithmetic.sampled.sampled import (
+from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.sampled import (
     FALSE_ALARM,
     quantile,
     root_mean_square,

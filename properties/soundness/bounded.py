@@ -10,23 +10,21 @@ simulation never takes.
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import click
 import numpy as np
+from numpy.typing import NDArray
 
 from truestep.fast.protocol import Slot
 from truestep.properties.arithmetic.formats import Format
 from truestep.properties.arithmetic.lift import advanced, bounded, fields_of, simulated, stepped
-from truestep.properties.arithmetic.profiles import ORACLE, PROFILES, Arithmetic, arithmetic_of
+from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.simulated import World
 from truestep.properties.cases.hypers import drawn
-from truestep.properties.judge.contracts import SLACK, judge
+from truestep.properties.judge.contracts import SLACK, Judgement, judge
+from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import OPTIMIZERS, Rule
 
 # Rules whose steps no element-wise bound covers, and what judges them instead.
@@ -55,7 +53,7 @@ class Record:
     utilisation: float
     judged_fraction: float
     seconds: float
-    worst: Mapping[str, Any]
+    worst: Mapping[str, object]
 
     @property
     def sound(self) -> bool:
@@ -63,45 +61,37 @@ class Record:
         return self.utilisation <= SLACK
 
 
-def soundness(rule: str, profile: str | Arithmetic, examples: int, seed: int = 0) -> Record:
-    """Judge so many simulated steps of a rule; every dialect value takes its turn."""
-    arithmetic = arithmetic_of(profile)
-    module = OPTIMIZERS[rule]
+# A judgement, and what tells where it stands.
+Found = tuple[Judgement, Mapping[str, object]]
+
+
+def recorded(rule: str, arithmetic: str, examples: int, found: Iterable[Found]) -> Record:
+    """The record of so many examples, from all their judgements."""
     begin = time.perf_counter()
-    elements = judged = tried = 0
-    worst: Mapping[str, Any] = {}
-    utilisation = 0.0
-    for case in range(-(-examples // ORDERS)):
-        for found in case_judgements(module, arithmetic, seed, case):
-            tried += found.first
-            elements += found.elements
-            judged += found.judged
-            if found.utilisation > utilisation or not worst:
-                utilisation, worst = found.utilisation, found.told | {"seed": seed, "case": case}
-    return Record(
-        rule=rule,
-        arithmetic=arithmetic.name,
-        examples=tried,
-        elements=elements,
-        utilisation=utilisation,
-        judged_fraction=judged / elements if elements else 0.0,
-        seconds=time.perf_counter() - begin,
-        worst=worst,
+    elements = judged = 0
+    utilisation, worst = 0.0, dict[str, object]()
+    for j, told in found:
+        elements += j.elements
+        judged += j.judged
+        if (j.utilisation or 0.0) > utilisation or not worst:
+            utilisation, worst = j.utilisation or 0.0, {**told, "bound": j.bound}
+    fraction = judged / elements if elements else 0.0
+    seconds = time.perf_counter() - begin
+    return Record(rule, arithmetic, examples, elements, utilisation, fraction, seconds, worst)
+
+
+def soundness(rule: str, profile: str | Arithmetic, examples: int, seed: int = 0) -> Record:
+    """Judge at least so many simulated steps of a rule; every dialect value takes its turn."""
+    arithmetic, cases = arithmetic_of(profile), -(-examples // ORDERS)
+    found = (
+        one
+        for case in range(cases)
+        for one in case_judgements(OPTIMIZERS[rule], arithmetic, seed, case)
     )
+    return recorded(rule, arithmetic.name, cases * ORDERS, found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """One judged tensor of one simulated step; first: whether it is the step's first."""
-
-    first: bool
-    elements: int
-    judged: int
-    utilisation: float
-    told: dict[str, Any]
-
-
-def case_judgements(rule: Rule, arithmetic: Arithmetic, seed: int, case: int) -> Iterator[_Found]:
+def case_judgements(rule: Rule, arithmetic: Arithmetic, seed: int, case: int) -> Iterator[Found]:
     """The judgements of one case: ORDERS simulated steps from the same drawn slot."""
     rng = np.random.default_rng((seed, case))
     hyper = drawn_hyper(rule, rng, case)
@@ -115,25 +105,28 @@ def case_judgements(rule: Rule, arithmetic: Arithmetic, seed: int, case: int) ->
             if isinstance(x, int):  # the counter
                 continue
             j = judge(x, expected[name], oracle[name])
-            told = {
-                "hyper": dataclasses.asdict(hyper),
-                "order": order,
-                "tensor": name,
-                "t": slot.state["t"],
-                "got": float(j.got).hex(),
-                "oracle": float(j.oracle).hex(),
-                "bound": j.bound,
-                "inputs": _inputs(slot, x, j.index),
-            }
-            yield _Found(name == "p", j.elements, j.judged, j.utilisation or 0.0, told)
+            yield (
+                j,
+                {
+                    "seed": seed,
+                    "case": case,
+                    "hyper": fields_of(hyper),
+                    "order": order,
+                    "tensor": name,
+                    "t": slot.state["t"],
+                    "got": float(j.got).hex(),
+                    "oracle": float(j.oracle).hex(),
+                    "inputs": _inputs(slot, np.shape(x), j.index),
+                },
+            )
 
 
-def _inputs(slot: Slot, like: Any, index: tuple[int, ...] | None) -> dict[str, str]:
+def _inputs(slot: Slot, shape: tuple[int, ...], index: tuple[int, ...] | None) -> dict[str, str]:
     tensors = {"p": slot.param, "g": slot.grad, **slot.state}
     return {
         name: float(np.asarray(x)[index if np.ndim(x) else ()]).hex()
         for name, x in tensors.items()
-        if index is not None and np.shape(x) in ((), np.shape(like))
+        if index is not None and np.shape(x) in ((), shape)
     }
 
 
@@ -154,7 +147,7 @@ def choices(rule: Rule) -> list[dict[str, str]]:
     ]
 
 
-def drawn_hyper(rule: Rule, rng: np.random.Generator, case: int) -> Any:
+def drawn_hyper(rule: Rule, rng: np.random.Generator, case: int) -> Hyper:
     """A Hyper of any values: each dialect value in turn, every other round beside random others."""
     turns = choices(rule)
     dialect: dict[str, str] = {}
@@ -165,7 +158,7 @@ def drawn_hyper(rule: Rule, rng: np.random.Generator, case: int) -> Any:
 
 def drawn_slot(
     rule: Rule,
-    hyper: Any,
+    hyper: Hyper,
     arithmetic: Arithmetic,
     rng: np.random.Generator,
     *,
@@ -191,7 +184,7 @@ def drawn_slot(
             others = drawn_inputs(rule, rng, travel, shape, low, high)
             earlier = np.where(np.isfinite(earlier), earlier, 1.0)
             state, _ = advanced(rule, hyper, before, p, earlier, others)
-    fields: dict[str, Any] = {"t": t}
+    fields: dict[str, object] = {"t": t}
     for name, x in fields_of(state).items():
         if name != "t":
             where = arithmetic.stored(name)
@@ -207,7 +200,7 @@ def drawn_inputs(
     shape: tuple[int, ...],
     low: int,
     high: int,
-) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
+) -> dict[str, NDArray[np.float64]]:
     """What the rule takes besides the gradient, at the gradient's scales."""
     shapes = rule.FACTS.inputs
     drawn = {name: drawn_tensor(rng, of(shape), low, high) for name, of in shapes.items()}
@@ -217,7 +210,7 @@ def drawn_inputs(
 
 def drawn_tensor(
     rng: np.random.Generator, shape: tuple[int, ...], low: int, high: int
-) -> np.ndarray[Any, np.dtype[np.float64]]:
+) -> NDArray[np.float64]:
     """Normal or log-uniform numbers at a scale of 10^low..10^high, some exactly zero or one."""
     x = rng.standard_normal(shape)
     if rng.random() < 0.5:
@@ -225,43 +218,3 @@ def drawn_tensor(
     x = x * 10.0 ** rng.uniform(low, high)
     x = np.where(rng.random(shape) < 0.06, 0.0, x)
     return np.where(rng.random(shape) < 0.03, 1.0, x)
-
-
-@click.command()
-@click.option("--rule", "rules", multiple=True, type=click.Choice(tuple(OPTIMIZERS)))
-@click.option(
-    "--format",
-    "profiles",
-    multiple=True,
-    type=click.Choice(tuple(PROFILES)),
-    default=("ieee_float32", "bfloat16", "float16"),
-    help="name of an arithmetic profile",
-)
-@click.option("--examples", default=100_000, show_default=True)
-@click.option("--seed", default=0, show_default=True)
-def main(rules: tuple[str, ...], profiles: tuple[str, ...], examples: int, seed: int) -> None:
-    """Search for faithful evaluations outside the contract; a JSON line per rule and format."""
-    from truestep.properties.soundness import sampled as sampled_soundness
-
-    failed = False
-    for rule, profile in itertools.product(rules or OPTIMIZERS, profiles):
-        if rule in RULES:
-            record = soundness(rule, profile, examples, seed)
-        elif rule in sampled_soundness.RULES and profile == sampled_soundness.FLOAT32.name:
-            record = sampled_soundness.soundness(rule, examples, seed)
-        else:
-            reason = ELSEWHERE.get(rule, "the sampled contract is searched in float32 alone")
-            click.echo(f"{rule} {profile}: not run: {reason}", err=True)
-            continue
-        failed |= not record.sound
-        click.echo(
-            f"{rule} {profile}: {record.examples} examples, largest utilisation "
-            f"{record.utilisation:.4g}, {record.seconds:.0f} s",
-            err=True,
-        )
-        click.echo(json.dumps(dataclasses.asdict(record)))
-    raise SystemExit(1 if failed else 0)
-
-
-if __name__ == "__main__":
-    main()

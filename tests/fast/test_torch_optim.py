@@ -20,7 +20,7 @@ from truestep.fast.peers.torch.backend import Backend
 from truestep.fast.peers.torch_arrays import from_tensor, to_tensor
 from truestep.fast.protocol import Capability, Group, Slot, numpy_dtype
 from truestep.properties.arithmetic import lift
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.cases.hypers import held
 from truestep.properties.judge.contracts import judge

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from truestep.fast.protocol import Slot
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.exact import DIGITS, Exact
 from truestep.properties.arithmetic.lift import Lift, advanced, bounded, plain, stepped
 from truestep.properties.arithmetic.profiles import PROFILES

@@ -16,7 +16,7 @@ from truestep.fast.protocol import Slot, Stepped
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.lift import sampled, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic
-from truestep.properties.arithmetic.sampled.sampled import Replicates, Sampled
+from truestep.properties.arithmetic.sampled import Replicates, Sampled
 from truestep.properties.judge.contracts import Judgement, judge_sampled, not_judged
 from truestep.reference.optimizers import Rule
 

@@ -16,7 +16,7 @@ from truestep.fast.protocol import (
     Slot,
     Stepped,
 )
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.lift import advanced, bounded, fields_of, plain, stepped

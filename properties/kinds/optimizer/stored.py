@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truestep.fast.protocol import Slot, Stepped
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.lift import Outputs, bounded, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic
 from truestep.properties.judge.contracts import Judgement, judge, membership
@@ -62,14 +62,13 @@ def _stored(
 
 
 def moments(rule: StoredRule, hyper: Hyper, slot: Slot, arithmetic: Arithmetic) -> Outputs:
-    """The outputs of the plain rule's step from the decoded state, those that are kept unencoded."""
-    lift = bounded(arithmetic)
+    """The outputs of the plain rule's step from the decoded state, before they are encoded."""
+    plain = bounded(arithmetic)
     lift = dataclasses.replace(
-        lift,
+        plain,
         tensor=lambda x: x if isinstance(x, Bounded) else Bounded.exact(x, arithmetic),
-        stored=lambda name, x: x if name in rule.kept else lift_stored(name, x),
+        stored=lambda name, x: x if name in rule.kept else plain.stored(name, x),
     )
-    lift_stored = bounded(arithmetic).stored
     state = {name: x for name, x in slot.state.items() if name in rule.plain_state}
     for name in rule.kept:
         state[name] = decoded(rule, hyper, name, slot, arithmetic)

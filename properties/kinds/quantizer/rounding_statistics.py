@@ -26,7 +26,7 @@ LAGS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 
 
 def judged(subject: Subject, name: str) -> Judgement:
-    """The verdict of "frequency" (ups are binomial, exactly) or "independence" (draws do not repeat).
+    """The verdict of "frequency" (ups are exactly binomial) or "independence" (no draw repeats).
 
     The utilisation is the logarithm of the smallest probability over that of the limit. Raises
     BackendFault below the limit.

@@ -1,4 +1,4 @@
-"""Schedules: values judged by the closed form, or each from the last one; laws; what they are for."""
+"""Schedules: values judged by the closed form, or each from the last one; and laws."""
 
 from __future__ import annotations
 
@@ -142,7 +142,11 @@ class ScheduleKind(Kind[ScheduleCapability, ScheduleCase, ScheduleBackend]):
         )
 
     def extra(
-        self, backend: ScheduleBackend, check: Check, capability: ScheduleCapability
+        self,
+        backend: ScheduleBackend,
+        check: Check,
+        capability: ScheduleCapability,
+        tally: Tally,
     ) -> dict[str, object]:
         """Of the values: the picture of a run, and the conditions of Robbins and Monro."""
         return _pictured(backend, capability) if check.name == "values" else {}

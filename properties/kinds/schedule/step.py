@@ -14,7 +14,7 @@ from truestep.fast.protocol import (
     ScheduleBackend,
     ScheduleCapability,
 )
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import every_branch
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.lift import converted

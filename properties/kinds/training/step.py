@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from truestep.fast.protocol import Array, Inputs, Outputs, TrainingBackend, TrainingCapability
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.formats import Format, format_named
 from truestep.properties.arithmetic.lift import bounded
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of

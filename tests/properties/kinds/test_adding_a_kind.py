@@ -24,7 +24,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from truestep.fast.protocol import Capability
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.profiles import ORACLE, arithmetic_of
 from truestep.properties.cases.restored import restored

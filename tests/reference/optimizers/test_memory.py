@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.lift import bounded
 from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.judge.contracts import agreement

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truestep.fast.protocol import Array, Group, OptimizerBackend, OptimizerCapability, Slot
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.profiles import ORACLE, arithmetic_of
 from truestep.properties.kinds.optimizer import step as stepping

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truestep.fast.protocol import Capability, Slot
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.lift import Lift, Outputs, advanced, bounded, sampled
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
-from truestep.properties.arithmetic.sampled.sampled import Sampled, quantile
+from truestep.properties.arithmetic.sampled import Sampled, quantile
 from truestep.properties.kinds.optimizer import sampling, stored
 from truestep.properties.kinds.optimizer.laws.definitions import RULES, handed
 from truestep.properties.kinds.optimizer.storage import StoredRule, rule_of

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 from hypothesis import strategies as st
 
 from truestep.fast.protocol import (
+    Level,
     MinimizerBackend,
     MinimizerCapability,
     OptimizerBackend,
@@ -54,7 +56,7 @@ _SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
     "vectors": ((4,), (17,), (64,), (129,)),
 }
 # Numbers of examples of a law by level.
-EXAMPLES: Mapping[str, int] = {"smoke": 1, "standard": 3, "deep": 200}
+EXAMPLES: Mapping[Level, int] = {"smoke": 1, "standard": 3, "deep": 200}
 
 
 def names(capability: Capability) -> list[str]:
@@ -107,11 +109,13 @@ def judgements(
 ) -> list[Judged]:
     """The law's claims on a case's tensor; raises Undecided where they are open."""
     if isinstance(capability, MinimizerCapability):
-        backend = AsOptimizer(backend, function_of)
-    return claimed(Bench(backend, capability), law, trial_of(capability, law, case))
+        shim = AsOptimizer(cast(MinimizerBackend, backend), capability, function_of)
+        backend, capability = shim, shim.capability
+    bench = Bench(cast(OptimizerBackend, backend), capability)
+    return claimed(bench, law, trial_of(capability, law, case))
 
 
-def trial_of(capability: Capability, law: str, case: OptimizerCase) -> Trial:
+def trial_of(capability: OptimizerCapability, law: str, case: OptimizerCase) -> Trial:
     """The tensor before the step, at the hyperparameters at which the law holds."""
     (group,) = case.groups
     (slot,) = group.slots

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from truestep.fast.protocol import Slot
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.lift import bounded, fields_of, stepped
 from truestep.properties.arithmetic.profiles import ORACLE
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, due

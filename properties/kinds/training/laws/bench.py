@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from truestep.fast.protocol import TrainingBackend, TrainingCapability
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.profiles import ORACLE, arithmetic_of
 from truestep.properties.kinds.training import step as training
 from truestep.properties.laws.claims import SCALE, Claim, Claims

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from hypothesis import strategies as st
 
-from truestep.fast.protocol import TrainingBackend, TrainingCapability
+from truestep.fast.protocol import Level, TrainingBackend, TrainingCapability
 from truestep.properties.judge.contracts import Judged
 from truestep.properties.kinds.training import step as training
 from truestep.properties.kinds.training.cases import Ranges, TrainingCase, cases
@@ -32,7 +32,7 @@ RANGES = Ranges(
     tensors=(2, 3),
 )
 # Numbers of examples of a law by level.
-EXAMPLES: Mapping[str, int] = {"smoke": 2, "standard": 8, "deep": 200}
+EXAMPLES: Mapping[Level, int] = {"smoke": 2, "standard": 8, "deep": 200}
 
 # What a piece must have for a law to say anything of it. Laws that are not listed speak of all.
 OF: dict[str, str] = {

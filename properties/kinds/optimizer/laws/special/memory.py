@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Outcome, Trial, at_most, exact
 from truestep.properties.kinds.optimizer.laws.images import cast, rotated, spread
 from truestep.properties.laws.claims import Claim, Claims
