@@ -157,7 +157,7 @@ def test_galores_decay_of_a_moved_or_an_infinite_parameter(decay: str, due: list
 @pytest.mark.parametrize(("module", "dialect"), [(galore, {}), *((apollo, x) for x in SCALINGS)])
 def test_tensors_that_are_no_matrices_take_adams_step(module: Any, dialect: Any) -> None:
     """Bit for bit AdamW's with decay after the step, here by 1/2, without a scale."""
-    h = module.Hyper(lr=0.125, weight_decay=4.0, scale=7.0, **dialect)
+    h = module.Hyper(lr=0.125, weight_decay=4.0, **{**dialect, "scale": 7.0})
     due = adamw.Hyper(lr=0.125, weight_decay=4.0, eps=1e-6, decay="after")
     for shape in ((20,), (2, 2, 5), ()):
         gradients = [g.ravel()[: int(np.prod(shape))].reshape(shape) for g in GRADIENTS]
