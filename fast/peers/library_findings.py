@@ -120,7 +120,7 @@ LIBRARY_FINDINGS: tuple[Finding, ...] = (
     Finding(
         library="apollo-torch",
         versions="1.0.3",
-        rule="apollo_mini",
+        rule="apollo",
         title="The limiter meets the uncorrected update: steps of one gradient dip to half",
         contradicts="bias correction makes the first steps of a constant gradient equal",
         reproducer=_DIP,

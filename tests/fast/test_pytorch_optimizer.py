@@ -33,7 +33,7 @@ DEPARTING = {
     "adan/maximizing_foreach",
     "adan/maximizing_single",
     "apollo/single",
-    "apollo_mini/single",
+    "apollo/mini_single",
     "lamb/foreach",
     "lamb/single",
     "prodigy/coupled_foreach",

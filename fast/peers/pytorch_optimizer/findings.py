@@ -242,8 +242,8 @@ def _checks(variant: str, *names: str) -> str:
 
 # All that moves matrices, and all that decays.
 _APOLLO = {
-    "apollo": _checks("apollo/single", *_STEPS, "law:channels*", "law:eq*axes"),
-    "apollo_mini": _checks("apollo_mini/single", *_STEPS, "law:[ct]*", "law:step*", "law:eq*axes"),
+    "plain": _checks("apollo/single", *_STEPS, "law:channels*", "law:eq*axes"),
+    "mini": _checks("apollo/mini_single", *_STEPS, "law:[ct]*", "law:step*", "law:eq*axes"),
 }
 _SCALES = ("law:homogeneous*", "law:scale*")
 _SWATS_GLOB = " ".join(
