@@ -11,7 +11,16 @@ from dataclasses import replace
 
 import torch
 
-from truestep.fast.peers.torch_like import DECAY, ELEMENTS, IN_FLOAT32, LISTS, MOMENTS, Bridge, Named, Row
+from truestep.fast.peers.torch_like import (
+    DECAY,
+    ELEMENTS,
+    IN_FLOAT32,
+    LISTS,
+    MOMENTS,
+    Bridge,
+    Named,
+    Row,
+)
 from truestep.fast.protocol import Fixed, Slot
 from truestep.reference.declared import Hyper
 
