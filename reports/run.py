@@ -20,9 +20,9 @@ from truestep.properties.run import pool
 from truestep.reports import certificate, environment, files, terminal
 from truestep.reports import page as pages
 from truestep.reports.certificate import Certificate, Record
-from truestep.reports.findings import findings_for
 from truestep.reports.isolation import CannotReplay, Replayer
 from truestep.reports.journal import Journal
+from truestep.reports.judged import document_of
 from truestep.reports.verdicts import FAILING, RUNS
 
 
@@ -43,7 +43,7 @@ class Recording:
 
     def __init__(self, spec: str, stem: str, header: Record, request: Request) -> None:
         """Open the journal; raises OSError where the folder cannot be written."""
-        self.spec, self.stem, self.header = spec, stem, dict(header)
+        self.spec, self.stem, self.header = spec, stem, header
         self.checks: list[Record] = []
         self.progress = terminal.Progress(spec, quiet=request.as_json)
         self.journal = Journal(request.out, stem, header)
@@ -162,12 +162,7 @@ def _certificate(recording: Recording, run: pool.Run) -> Certificate:
     if journal.error:
         told = journal.error.strerror
         terminal.warn(f"{journal.path}: {told}: results after it are in memory only")
-    name, spec = run.backend_name, recording.spec
-    backend = {"name": name, "spec": spec, "unavailable": run.unavailable}
-    document = certificate.build(
-        header={**recording.header, "backend": backend}, checks=recording.checks, complete=True,
-        seconds=run.seconds, findings=findings_for(name, spec, recording.checks),
-    )  # fmt: skip
+    document = document_of(recording.header, run, recording.checks)
     if violation := certificate.first_violation(document):
         raise ClickException(f"results do not follow the schema: {violation}")
     return document
