@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
-from types import ModuleType
+from collections.abc import Callable, Iterable, Mapping
 
-from truestep.fast.discovery import METHODS, available, rule_table
+from truestep.fast.discovery import available
+from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS
+from truestep.reference.rules import Rule
+from truestep.reference.tables import RULES
+from truestep.reference.training import TRAINING
 
 Entry = dict[str, object]
 
@@ -22,8 +25,8 @@ _TAKES = {
 # The tables of laws by the kind of rule that they speak of.
 _LAWS = (
     ("optimizer", "truestep.properties.kinds.optimizer.laws.laws", "LAWS"),
-    ("quantizer", "truestep.properties.kinds.quantizer.families", "BLOCK_LAWS"),
-    ("quantizer", "truestep.properties.kinds.quantizer.families", "CAST_LAWS"),
+    ("quantizer", "truestep.properties.kinds.quantizer.laws", "BLOCK_LAWS"),
+    ("quantizer", "truestep.properties.kinds.quantizer.laws", "CAST_LAWS"),
     ("schedule", "truestep.properties.kinds.schedule.laws", "LAWS"),
     ("training", "truestep.properties.kinds.training.laws.laws", "LAWS"),
 )
@@ -41,7 +44,7 @@ def _rules(kind: str) -> list[Entry]:
             # Quantizers, schedules and some training-loop pieces carry nothing between steps.
             "state": list(_defaults(vars(rule).get("State"))),
         }
-        for name, rule in sorted(rule_table(kind).items())
+        for name, rule in sorted(RULES[kind].items())
     ]
 
 
@@ -59,12 +62,16 @@ def _optimizers() -> list[Entry]:
     inputs: what else it is handed, by name; LMS and the perceptron take their example's input in
     the gradient's place.
     """
+    inputs: dict[str, Iterable[str]] = {
+        **{name: rule.FACTS.inputs for name, rule in {**OPTIMIZERS, **FROM_FUNCTION}.items()},
+        **{name: rule.INPUTS for name, rule in TRAINING.items()},
+    }
     found = [
         entry
         | {
             "kind": kind,
             "takes": takes,
-            "inputs": sorted(vars(rule_table(kind)[str(entry["name"])]).get("INPUTS", ())),
+            "inputs": sorted(inputs[str(entry["name"])]),
         }
         for kind, takes in _TAKES.items()
         for entry in _rules(kind)
@@ -142,9 +149,9 @@ def first_line(item: object) -> str:
     return (text or inspect.getdoc(item) or "").partition("\n")[0].strip()
 
 
-def reference(kind: str, name: str) -> ModuleType | None:
-    """The reference's module of a rule; None for what has none, such as a theorem."""
-    return rule_table(kind).get(name) if kind in METHODS else None
+def reference(kind: str, name: str) -> Rule | None:
+    """The reference's rule; None for what has none, such as a theorem."""
+    return RULES.get(kind, {}).get(name)
 
 
 def dialect_in_words(kind: str, name: str, dialect: Mapping[str, str]) -> list[str]:

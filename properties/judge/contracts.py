@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from truestep.properties.arithmetic.bounded.bounded import Bounded
-from truestep.properties.arithmetic.sampled.sampled import (
+from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.sampled import (
     FALSE_ALARM,
     quantile,
     root_mean_square,
@@ -47,6 +47,17 @@ class Judgement:
     def passed(self) -> bool:
         """Whether every judged element stayed within the slack; nothing judged is not a pass."""
         return self.utilisation is not None and self.utilisation <= SLACK
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One judged tensor of one step: where it stands and how it fared."""
+
+    step: int
+    group: int
+    slot: int
+    tensor: str
+    judgement: Judgement
 
 
 def judge(got: NDArray[Any], expected: Bounded, oracle: Bounded) -> Judgement:

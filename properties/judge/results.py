@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from truestep.fast.protocol import Capability
+
+# What goes into a certificate: numbers, texts, lists and mappings of them.
+Record = Mapping[str, object]
 
 Verdict = Literal["pass", "fail", "not_judged", "crashed", "not_run"]
 
@@ -43,18 +46,18 @@ class CheckResult:
     utilisation: float | None = None
     oracle_fraction: float = 0.0
     histogram: tuple[int, ...] = ()
-    worst: Mapping[str, Any] | None = None
+    worst: Record | None = None
     message: str = ""
     seconds: float = 0.0
     identified: str = ""
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Record = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """A dictionary that json.dumps accepts; infinities become the string "inf"."""
         return {key: _plain(value) for key, value in asdict(self).items()}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)
     if isinstance(value, Mapping):
@@ -66,5 +69,47 @@ def _plain(value: Any) -> Any:
 
 def check_id(capability: Capability, name: str) -> str:
     """The id of a check: kind/rule/format/variant/check without the empty parts."""
-    parts = (capability.kind, capability.rule, capability.format, capability.variant, name)
+    return joined(capability.kind, capability.rule, capability.format, capability.variant, name)
+
+
+def joined(*parts: str) -> str:
+    """The parts of an id without the empty ones."""
     return "/".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of one capability; id is unique within a run.
+
+    kind: what it is a check of, a key of the table of kinds: the capability's kind, or "theorem".
+    rule: the capability's rule, or the theorem. name: the family of cases, law or statistic.
+    """
+
+    id: str
+    kind: str
+    rule: str
+    name: str
+    capability: Capability
+
+    def result(
+        self,
+        verdict: Verdict,
+        *,
+        contract: str = "",
+        message: str = "",
+        worst: Record | None = None,
+    ) -> CheckResult:
+        """The record of the check as far as it does not depend on what was counted."""
+        return CheckResult(
+            id=self.id,
+            kind=self.kind,
+            rule=self.rule,
+            check=self.name,
+            dialect=dict(self.capability.dialect),
+            format=self.capability.format,
+            variant=self.capability.variant,
+            contract=contract,
+            verdict=verdict,
+            message=message,
+            worst=worst,
+        )

@@ -56,24 +56,31 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_in,
-    require_integer,
-    require_one_of,
+from truestep.reference import declared
+from truestep.reference.declared import (
+    Above,
+    Beta,
+    Count,
+    Decay,
+    Epsilon,
+    First,
+    Number,
+    Rate,
+    Real,
+    Second,
+    Switch,
 )
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # The projection mixes the elements of rows or columns.
-ELEMENTWISE = False
+FACTS = Facts(elementwise=False, matrices=True)
 
 # Only matrices are projected.
-MATRICES = True
 
 DIALECTS = {
     "correction": {
@@ -96,43 +103,35 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of APOLLO; the defaults of the numbers are apollo-torch's."""
 
-    lr: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-6
-    weight_decay: float = 0.0
-    scale: float = 1.0
-    growth: float = 1.01
-    rank: int = 128
-    update_gap: int = 200
-    seed: int = 0
-    maximize: bool = False
+    lr: Rate = 1e-3
+    beta1: Beta = 0.9
+    beta2: Beta = 0.999
+    eps: Epsilon = 1e-6
+    weight_decay: Decay = 0.0
+    scale: Annotated[float, Real(0.0)] = 1.0
+    growth: Above = 1.01
+    rank: Annotated[int, Count(1, (2, 1, 4, 128))] = 128
+    update_gap: Annotated[int, Count(1, (3, 1, 2, 200))] = 200
+    seed: Annotated[int, Count(0)] = 0
+    maximize: Switch = False
     correction: Literal["first", "last"] = "first"
     guard: Literal["none", "eps"] = "none"
     limiter: Literal["growth", "none"] = "growth"
     scale_placement: Literal["before", "after"] = "before"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps", "weight_decay", "scale")
-        require_above(self, 0.0, "growth")
-        require_in(self, 0.0, 1.0, "beta1", "beta2")
-        require_integer(self, 1, "rank", "update_gap")
-        require_integer(self, 0, "seed")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """The projection, moments m and v of the projected gradient, the last norm, the counter t."""
 
     t: int
-    projection: Array
-    m: Array
-    v: Array
-    norm: Array
+    projection: Number
+    m: First
+    v: Second
+    norm: Number
 
 
 def drawn(h: Hyper, shape: tuple[int, ...], refresh: int) -> Array:

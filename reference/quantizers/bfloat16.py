@@ -43,8 +43,10 @@ from typing import Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_one_of
+from truestep.reference import declared
+from truestep.reference.validation import Array
 
+BLOCKS = False
 DIALECTS = {
     "overflow": {
         "infinity": "numbers that round beyond the largest finite value become infinite",
@@ -62,14 +64,11 @@ LARGEST_CODE, INFINITY, NAN = 0x7F7F, 0x7F80, 0x7FC0
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The overflow policy and the rounding; the defaults are those of IEEE 754."""
 
     overflow: Literal["infinity", "saturate"] = "infinity"
     rounding: Literal["nearest_even", "toward_zero", "stochastic"] = "nearest_even"
-
-    def __post_init__(self) -> None:
-        require_one_of(self, DIALECTS)
 
 
 def all_values(h: Hyper) -> Array:

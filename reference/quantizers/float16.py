@@ -34,8 +34,10 @@ from typing import Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_one_of
+from truestep.reference import declared
+from truestep.reference.validation import Array
 
+BLOCKS = False
 DIALECTS = {
     "overflow": {
         "infinity": "numbers that round beyond the largest finite value become infinite",
@@ -48,13 +50,10 @@ LARGEST_CODE, INFINITY, NAN = 0x7BFF, 0x7C00, 0x7E00
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The overflow policy; the default is that of IEEE 754."""
 
     overflow: Literal["infinity", "saturate"] = "infinity"
-
-    def __post_init__(self) -> None:
-        require_one_of(self, DIALECTS)
 
 
 def all_values(h: Hyper) -> Array:

@@ -35,8 +35,10 @@ from typing import Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_one_of
+from truestep.reference import declared
+from truestep.reference.validation import Array
 
+BLOCKS = False
 DIALECTS = {
     "overflow": {
         "nan": "numbers that round beyond 448, and infinities, become nan",
@@ -49,13 +51,10 @@ LARGEST_CODE, NAN = 0x7E, 0x7F
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The overflow policy; the default is the non-saturating mode."""
 
     overflow: Literal["nan", "saturate"] = "nan"
-
-    def __post_init__(self) -> None:
-        require_one_of(self, DIALECTS)
 
 
 def all_values(h: Hyper) -> Array:

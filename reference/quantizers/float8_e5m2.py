@@ -35,8 +35,10 @@ from typing import Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_one_of
+from truestep.reference import declared
+from truestep.reference.validation import Array
 
+BLOCKS = False
 DIALECTS = {
     "overflow": {
         "infinity": "numbers that round beyond the largest finite value become infinite",
@@ -49,13 +51,10 @@ LARGEST_CODE, INFINITY, NAN = 0x7B, 0x7C, 0x7E
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The overflow policy; the default is the non-saturating mode."""
 
     overflow: Literal["infinity", "saturate"] = "infinity"
-
-    def __post_init__(self) -> None:
-        require_one_of(self, DIALECTS)
 
 
 def all_values(h: Hyper) -> Array:

@@ -49,7 +49,7 @@ def slot_of(capability: Capability, hyper: Any, shape: tuple[int, ...], t: int) 
         fields[field.name] = np.asarray(rng.uniform(0.5, 1.0, x.shape).astype(np.float32))
     inputs = {
         name: rng.standard_normal(shape_of(shape)).astype(np.float32)
-        for name, shape_of in getattr(rule, "INPUTS", {}).items()
+        for name, shape_of in rule.FACTS.inputs.items()
     }
     g = rng.standard_normal(shape).astype(np.float32)
     return Slot(p, g, {**fields, "t": t}, inputs)

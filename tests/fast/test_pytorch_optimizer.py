@@ -126,7 +126,7 @@ def test_counts_in_one_group_are_kept_apart(capability: Capability) -> None:
     rule = OPTIMIZERS[capability.rule]
     hyper = rule.Hyper(**_hyper(capability))
     p = np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4)
-    inputs = {name: np.abs(p) for name in getattr(rule, "INPUTS", {})}
+    inputs = {name: np.abs(p) for name in rule.FACTS.inputs}
     slots = []
     for t in (5, 0, 5, 2):
         state = rule.init(hyper, p.astype(np.float64))

@@ -299,8 +299,8 @@ def test_a_schedule_shows_its_values_and_its_conditions(
     make: Callable[..., Any], fakes: Any
 ) -> None:
     """The chart of backend and reference, and the certificate of the hyperparameters shown."""
+    from truestep.fast.reference_backend import Backend
     from truestep.properties.run.plan import checks_of, run_check
-    from truestep.properties.run.reference_backend import Backend
 
     check = next(c for c in checks_of(Backend()) if c.id == "schedule/cosine/float64/values")
     document = make([run_check(Backend(), check, level="smoke", seed=0)])

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from truestep.fast.protocol import Capability
+from truestep.fast.protocol import Level, ScheduleBackend, ScheduleCapability
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.judge.contracts import Judgement, agreement
 from truestep.properties.kinds.schedule import step as scheduling
@@ -45,7 +45,9 @@ class Claim:
 class Subject:
     """A backend's schedule with one set of hyperparameters."""
 
-    def __init__(self, backend: Any, capability: Capability, fields: dict[str, Any]) -> None:
+    def __init__(
+        self, backend: ScheduleBackend, capability: ScheduleCapability, fields: dict[str, Any]
+    ) -> None:
         self.backend, self.capability, self.fields = backend, capability, fields
         self.module: ModuleType = SCHEDULES[capability.rule]
         self.hyper = self.module.Hyper(**fields)
@@ -81,6 +83,9 @@ class Subject:
             steps = [*ends, *inner, *(t + 1 for t in inner)]
             yield phase, self.defined([t for t in steps if phase.first <= t <= last])
 
+
+# Numbers of examples of a law by level.
+EXAMPLES: dict[Level, int] = {"smoke": 1, "standard": 5, "deep": 200}
 
 Law = Callable[[Subject, Sequence[int]], Iterator[Claim]]
 

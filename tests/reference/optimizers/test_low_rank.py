@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truestep.properties.arithmetic.bounded.bounded import Bounded
-from truestep.properties.arithmetic.lift import lifted_hyper, lifted_state
+from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.lift import bounded
 from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.judge.contracts import agreement
 from truestep.reference.optimizers import adamw, apollo, apollo_mini, galore
@@ -39,9 +39,9 @@ def _run(module: Any, h: Any, p: Any, gradients: Any) -> tuple[Any, Any]:
 def _bounded_step(module: Any, h: Any, s: Any, p: Any, g: Any) -> tuple[Any, Any]:
     """One step in float64, with a bound on its rounding errors."""
     fields = {f.name: getattr(s, f.name) for f in dataclasses.fields(s)}
-    lifted = lifted_state(module.State, fields, ORACLE)
+    lifted = bounded(ORACLE).state(module.State, fields)
     x, y = Bounded.exact(p, ORACLE), Bounded.exact(g, ORACLE)
-    return module.step(lifted_hyper(h, ORACLE), lifted, x, y)  # type: ignore[no-any-return]
+    return module.step(bounded(ORACLE).hyper(h), lifted, x, y)  # type: ignore[no-any-return]
 
 
 def _within(left: Any, right: Any, bound: Any) -> bool:
