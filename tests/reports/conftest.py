@@ -40,7 +40,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, fakes: Any) -> Any:
     monkeypatch.setitem(sys.modules, "truestep.properties.run.pool", fake)
     monkeypatch.setattr("truestep.reports.run.Replayer", fake.replayer)
     # Findings about real libraries must not decide tests of the mechanism.
-    monkeypatch.setattr("truestep.reports.findings._table", lambda: ())
+    monkeypatch.setattr("truestep.fast.peers.findings.FINDINGS", ())
     return fake
 
 

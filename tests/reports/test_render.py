@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from truestep.fast.peers.findings import Finding
 from truestep.reports import counterexample, findings, markdown, pictures, render, summary
 
 VOID = {"meta", "link", "br", "img"}
@@ -62,7 +63,6 @@ FINDING = {
     "reproducer": "print('<script>')",
     "expected": "a",
     "actual": "b",
-    "check_glob": "*/lion/*",
     "checks": ["optimizer/lion/float32/lockstep"],
 }
 
@@ -150,13 +150,12 @@ def test_findings_belong_to_the_library_that_the_backend_wraps(
     monkeypatch: pytest.MonkeyPatch, fakes: Any
 ) -> None:
     """torch's findings are not torchao's or torch_optimizer's; failing checks are explained."""
-
-    class Finding:
-        library, versions, rule, title = "torch", "2", "lion", "title"
-        contradicts = reproducer = expected = actual = "text"
-        check_glob = "*/sgd/* */lion/*"
-
-    monkeypatch.setattr(findings, "_table", lambda: (Finding,))
+    texts = dict.fromkeys(("title", "contradicts", "expected", "actual"), "text")
+    finding = Finding(
+        library="torch", distribution="numpy", versions=">0", rule="lion", reproducer="steps.py",
+        checks=("optimizer/lion/float32/lockstep",), when=({"tensor": "p"},), **texts
+    )  # fmt: skip
+    monkeypatch.setattr("truestep.fast.peers.findings.FINDINGS", (finding,))
     checks = [r.to_json() for r in fakes.small()]
     for name, spec in (("torch.optim", "torch"), ("torch", "pkg.torch:Backend")):
         (found,) = findings.findings_for(name, spec, checks)
