@@ -21,36 +21,31 @@ variable, _, values = given["for"].partition(" in ")
 scope = {**vars(torch), **vars(builtins)}
 
 
-def evaluated(text: str) -> object:
-    """The expression's value; of several with commas between, their tuple."""
-    return eval(text, scope)
-
-
 def run(path: str) -> None:
     """One optimizer's steps, from the parameter as given."""
     torch.manual_seed(0)
-    p = evaluated(given["p"])
+    p = eval(given["p"], scope)
     p = scope["p"] = p if isinstance(p, torch.Tensor) else torch.full((1,), float(p))
     module, _, name = path.rpartition(".")
-    group = {"params": [p], **evaluated(f"dict({given['group']})")}
+    group = {"params": [p], **eval(f"dict({given['group']})", scope)}
     make = getattr(importlib.import_module(module), name)
-    optimizer = make([group], **evaluated(f"dict({options})"))
-    gradients = evaluated(f"[{given['g']}]")
+    optimizer = make([group], **eval(f"dict({options})", scope))
+    gradients = eval(f"[{given['g']}]", scope)
     for k, g in enumerate(gradients):
         scope["before"] = p.detach().clone()
         if k and given["between"]:
-            evaluated(given["between"])
+            eval(given["between"], scope)
         p.grad = g if isinstance(g, torch.Tensor) else torch.full_like(p, g)
         optimizer.step()
         scope.update(state=optimizer.state.get(p), group=optimizer.param_groups[0])
         if "every" in given or k + 1 == len(gradients):
-            shown = evaluated(given["show"])
+            shown = eval(given["show"], scope)
             print(*shown) if isinstance(shown, tuple) else print(shown)
 
 
 with torch.compiler.set_stance("force_eager"):
     for path in paths.split(","):
-        for scope[variable] in evaluated(f"[{values}]"):
+        for scope[variable] in eval(f"[{values}]", scope):
             try:
                 run(path)
             except (NameError, RuntimeError, ZeroDivisionError) as error:
