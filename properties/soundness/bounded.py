@@ -21,7 +21,7 @@ from truestep.fast.protocol import Slot
 from truestep.properties.arithmetic.formats import Format
 from truestep.properties.arithmetic.lift import advanced, bounded, fields_of, simulated, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
-from truestep.properties.arithmetic.simulated import World
+from truestep.properties.arithmetic.world import World
 from truestep.properties.judge.contracts import SLACK, Judgement, judge
 from truestep.properties.kinds.optimizer.independent import VALUES
 from truestep.reference.declared import Hyper
@@ -163,9 +163,11 @@ def drawn_hyper(rule: Rule, rng: np.random.Generator, case: int) -> Hyper:
     """The first drawn Hyper that the rule's own validation accepts."""
     for _ in range(_TRIES):
         try:
-            return rule.Hyper(**drawn_fields(rule, rng, case))
+            drawn: Hyper = rule.Hyper(**drawn_fields(rule, rng, case))
         except ValueError as refused:
             reason = refused
+        else:
+            return drawn
     raise reason
 
 

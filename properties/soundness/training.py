@@ -17,8 +17,9 @@ from truestep.fast.protocol import Capability, TrainingCapability
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.lift import simulated
 from truestep.properties.arithmetic.profiles import arithmetic_of
-from truestep.properties.arithmetic.simulated import Simulated, World
+from truestep.properties.arithmetic.simulated import Simulated
 from truestep.properties.arithmetic.whole import Whole
+from truestep.properties.arithmetic.world import World
 from truestep.properties.kinds.training.step import format_of, lifted
 from truestep.properties.search.identification import departures
 from truestep.reference.declared import Hyper

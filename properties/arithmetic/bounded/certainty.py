@@ -84,7 +84,7 @@ def finish(
         like.arithmetic,
         like.format,
         mass=size,
-        reach=reach,
+        reach=np.maximum(size, 1.0) if reach is None else reach,
         links=links,
         nonnegative=nonnegative,
         host=host,

@@ -16,6 +16,8 @@ from truestep.reference.validation import Array
 
 Axis = int | tuple[int, ...] | None
 
+Handler = Callable[..., Array]
+
 
 def structural(a: Carried, move: Callable[[Float], Float]) -> Carried:
     """a with its elements moved, copied or left out; nothing is computed."""
@@ -33,21 +35,21 @@ def structural(a: Carried, move: Callable[[Float], Float]) -> Carried:
     )
 
 
-def _moved(function: Callable[..., Array]) -> Callable[..., Array]:
+def _moved(function: Handler) -> Handler:
     def handler(_: Carried, a: Carried, *args: Array, **kwargs: Array) -> Carried:
         return structural(a, lambda x: function(x, *args, **kwargs))
 
     return handler
 
 
-def _filled(value: float) -> Callable[..., Array]:
+def _filled(value: float) -> Handler:
     def handler(_: Carried, a: Carried) -> Carried:
         return a.exact(np.full(a.shape, value), a.arithmetic)
 
     return handler
 
 
-def _joined(function: Callable[..., Array]) -> Callable[..., Array]:
+def _joined(function: Handler) -> Handler:
     def handler(like: Carried, arrays: Sequence[Array], axis: int = 0) -> Carried:
         parts = [like.lift(a) for a in arrays]
         return type(like)(
@@ -92,7 +94,7 @@ def mean(like: Carried, a: Carried, axis: Axis = None, keepdims: bool = False) -
     return divide(s, like.lift(a.size // max(1, s.size)))
 
 
-def _extremum(reduce: Callable[..., Array]) -> Callable[..., Array]:
+def _extremum(reduce: Handler) -> Handler:
     def handler(_: Carried, a: Carried, axis: Axis = None, keepdims: bool = False) -> Carried:
         v, low, high = (
             np.asarray(reduce(x, axis=axis, keepdims=keepdims)) for x in (a.v, a.v - a.e, a.v + a.e)
@@ -114,9 +116,9 @@ def norm(like: Carried, a: Carried, axis: Axis = None, keepdims: bool = False) -
     return sqrt(squares)
 
 
-def where(like: Carried, condition: Decision | Mask, a: Array, b: Array) -> Carried:
+def where(like: Carried, condition: Decision | Mask, x: Array, y: Array) -> Carried:
     """Selection; where the condition is open, any value between the two outcomes is legal."""
-    a, b = meet(like.lift(a), like.lift(b))
+    a, b = meet(like.lift(x), like.lift(y))
     if not isinstance(condition, Decision):
         chosen = np.asarray(condition, dtype=bool)
         condition = Decision(chosen, np.zeros_like(chosen))
@@ -180,7 +182,7 @@ def matmul(a: Carried, b: Carried) -> Carried:
     )
 
 
-FUNCTIONS: dict[Callable[..., Array], Callable[..., Array]] = {
+FUNCTIONS: dict[Handler, Handler] = {
     np.amax: _extremum(np.max),
     np.amin: _extremum(np.min),
     np.broadcast_to: _moved(np.broadcast_to),
