@@ -35,18 +35,8 @@ def absolute(a: Carried) -> Carried:
 
 
 def _exact(a: Carried, v: Float, *, nonnegative: bool) -> Carried:
-    return type(a)(
-        v,
-        a.e,
-        a.arithmetic,
-        a.format,
-        mass=a.mass,
-        reach=a.reach,
-        links=a.links,
-        nonnegative=nonnegative,
-        host=a.host,
-        given=a.given,
-    )
+    chain = {"mass": a.mass, "reach": a.reach, "links": a.links}
+    return a.like(v, a.e, nonnegative=nonnegative, host=a.host, given=a.given, **chain)
 
 
 def _smooth(

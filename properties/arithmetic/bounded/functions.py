@@ -21,18 +21,9 @@ Handler = Callable[..., Array]
 
 def structural(a: Carried, move: Callable[[Float], Float]) -> Carried:
     """a with its elements moved, copied or left out; nothing is computed."""
-    return type(a)(
-        np.asarray(move(a.v)),
-        np.asarray(move(a.e)),
-        a.arithmetic,
-        a.format,
-        mass=np.asarray(move(a.mass)),
-        reach=np.asarray(move(a.reach)),
-        links=a.links,
-        nonnegative=a.nonnegative,
-        host=a.host,
-        given=a.given,
-    )
+    v, e, mass, reach = (np.asarray(move(x)) for x in (a.v, a.e, a.mass, a.reach))
+    facts = {"links": a.links, "nonnegative": a.nonnegative, "host": a.host, "given": a.given}
+    return a.like(v, e, mass=mass, reach=reach, **facts)
 
 
 def _moved(function: Handler) -> Handler:
@@ -52,16 +43,12 @@ def _filled(value: float) -> Handler:
 def _joined(function: Handler) -> Handler:
     def handler(like: Carried, arrays: Sequence[Array], axis: int = 0) -> Carried:
         parts = [like.lift(a) for a in arrays]
-        return type(like)(
-            function([a.v for a in parts], axis=axis),
-            function([a.e for a in parts], axis=axis),
-            like.arithmetic,
-            like.format,
-            mass=function([a.mass for a in parts], axis=axis),
-            reach=function([a.reach for a in parts], axis=axis),
-            links=max(a.links for a in parts),
-            nonnegative=all(a.nonnegative for a in parts),
+        v, e, mass, reach = (
+            function([getattr(a, of) for a in parts], axis=axis)
+            for of in ("v", "e", "mass", "reach")
         )
+        links, nonnegative = max(a.links for a in parts), all(a.nonnegative for a in parts)
+        return like.like(v, e, mass=mass, reach=reach, links=links, nonnegative=nonnegative)
 
     return handler
 
@@ -123,10 +110,8 @@ def where(like: Carried, condition: Decision | Mask, x: Array, y: Array) -> Carr
         chosen = np.asarray(condition, dtype=bool)
         condition = Decision(chosen, np.zeros_like(chosen))
     yes = condition.yes
-    v = np.where(yes, a.v, b.v)
-    e = np.where(yes, a.e, b.e)
-    mass = np.where(yes, a.mass, b.mass)
-    reach = np.where(yes, a.reach, b.reach)
+    pairs = (a.v, b.v), (a.e, b.e), (a.mass, b.mass), (a.reach, b.reach)
+    v, e, mass, reach = (np.where(yes, *pair) for pair in pairs)
     if np.any(condition.open):
         hull = np.maximum(np.abs(a.v - v) + a.e, np.abs(b.v - v) + b.e)
         alike = (a.v == b.v) & (a.e == 0) & (b.e == 0)
@@ -134,17 +119,9 @@ def where(like: Carried, condition: Decision | Mask, x: Array, y: Array) -> Carr
         e = np.where(condition.open, hull, e)
         mass = np.where(condition.open, np.maximum(a.mass, b.mass), mass)
         reach = np.where(condition.open, np.maximum(a.reach, b.reach), reach)
-    return type(a)(
-        v,
-        e,
-        a.arithmetic,
-        a.format,
-        mass=mass,
-        reach=reach,
-        links=max(a.links, b.links),
-        nonnegative=a.nonnegative and b.nonnegative,
-        host=a.host and b.host and not np.ndim(v),
-    )
+    facts = {"links": max(a.links, b.links), "nonnegative": a.nonnegative and b.nonnegative}
+    host = a.host and b.host and not np.ndim(v)
+    return a.like(v, e, mass=mass, reach=reach, host=host, **facts)
 
 
 def clip(like: Carried, a: Carried, low: Array | None = None, high: Array | None = None) -> Carried:
