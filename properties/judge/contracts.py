@@ -49,6 +49,17 @@ class Judgement:
         return self.utilisation is not None and self.utilisation <= SLACK
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One judged tensor of one step: where it stands and how it fared."""
+
+    step: int
+    group: int
+    slot: int
+    tensor: str
+    judgement: Judgement
+
+
 def judge(got: Array, expected: Bounded, oracle: Bounded) -> Judgement:
     """Judge got, of any real dtype, by the kernel's bound plus the oracle's own.
 

@@ -22,19 +22,17 @@ from truestep.properties.arithmetic.formats import Format
 from truestep.properties.arithmetic.lift import advanced, bounded, fields_of, simulated, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.world import World
+from truestep.properties.cases.hypers import drawn
 from truestep.properties.judge.contracts import SLACK, Judgement, judge
-from truestep.properties.kinds.optimizer.independent import VALUES
 from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import OPTIMIZERS, Rule
 
 # Rules whose steps no element-wise bound covers, and what judges them instead.
-ELSEWHERE = {
-    "adamw_8bit": "quantised state is judged by the codes that are admissible",
-}
+ELSEWHERE: dict[str, str] = {}
 RULES = tuple(
     name
     for name, rule in OPTIMIZERS.items()
-    if name not in ELSEWHERE and not hasattr(rule, "observables")
+    if name not in ELSEWHERE and not rule.FACTS.observables
 )
 ELEMENTS = 32  # per tensor: enough to pay for one evaluation, few enough to vary everything else
 ORDERS = 3  # simulated kernels per case: an evaluation of the bound costs as much as two of them
@@ -132,16 +130,6 @@ def _inputs(slot: Slot, shape: tuple[int, ...], index: tuple[int, ...] | None) -
     }
 
 
-# Beside the ordinary values, those that remove a term.
-FIELDS: dict[str, tuple[object, ...]] = {
-    **VALUES,
-    "beta1": (*VALUES["beta1"], 0.0),
-    "eps": (*VALUES["eps"], 0.0),
-    "rho": (*VALUES["rho"], 0.0),
-    "weight_decay": (*VALUES["weight_decay"], 1e-4, 0.0),
-}
-# A rule that refuses so many drawn Hypers in a row has no place for one of its dialect values.
-_TRIES = 200
 COUNTS = (0, 1, 2, 3, 9, 99, 999, 12345, 2**20, 2**24 + 1)
 
 
@@ -160,29 +148,14 @@ def choices(rule: Rule) -> list[dict[str, str]]:
 
 
 def drawn_hyper(rule: Rule, rng: np.random.Generator, case: int) -> Hyper:
-    """The first drawn Hyper that the rule's own validation accepts."""
-    for _ in range(_TRIES):
-        try:
-            drawn: Hyper = rule.Hyper(**drawn_fields(rule, rng, case))
-        except ValueError as refused:
-            reason = refused
-        else:
-            return drawn
-    raise reason
-
-
-def drawn_fields(rule: Rule, rng: np.random.Generator, case: int) -> dict[str, object]:
-    """Fields of a Hyper: each dialect value in turn, in every other round beside random others."""
+    """A Hyper of any values: each dialect value in turn, every other round beside random others."""
     turns = choices(rule)
-    fields: dict[str, object] = {}
+    dialect: dict[str, str] = {}
     if (case // len(turns)) % 2:
-        fields = {name: str(rng.choice(list(values))) for name, values in rule.DIALECTS.items()}
-    fields |= turns[case % len(turns)]
-    for field in dataclasses.fields(rule.Hyper):
-        if field.name in FIELDS and field.name not in rule.DIALECTS:
-            values = FIELDS[field.name]
-            fields[field.name] = values[int(rng.integers(len(values)))]
-    return fields
+        dialect = {name: str(rng.choice(list(values))) for name, values in rule.DIALECTS.items()}
+    fields = drawn(rule, dialect | turns[case % len(turns)], {}, rng, edges=True)
+    hyper: Hyper = rule.Hyper(**fields)
+    return hyper
 
 
 def drawn_slot(
@@ -231,7 +204,7 @@ def drawn_inputs(
     high: int,
 ) -> dict[str, NDArray[np.float64]]:
     """What the rule takes besides the gradient, at the gradient's scales."""
-    shapes = getattr(rule, "INPUTS", {})
+    shapes = rule.FACTS.inputs
     drawn = {name: drawn_tensor(rng, of(shape), low, high) for name, of in shapes.items()}
     limit = travel.largest
     return {name: np.clip(travel.round(x), -limit, limit) for name, x in drawn.items()}

@@ -22,7 +22,7 @@ from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import OPTIMIZERS, Rule
 
 FLOAT32 = PROFILES["ieee_float32"]
-RULES = tuple(name for name, rule in OPTIMIZERS.items() if hasattr(rule, "observables"))
+RULES = tuple(name for name, rule in OPTIMIZERS.items() if rule.FACTS.observables)
 # Elements per tensor, a vector or a matrix of four rows.
 _ELEMENTS = (4, 12, 20, 32, 64)
 

@@ -93,7 +93,7 @@ def _inputs(
     rule: Any, rng: np.random.Generator, shape: tuple[int, ...], dtype: Any
 ) -> dict[str, Any]:
     """What the rule takes besides the gradient."""
-    shapes = {name: of(shape) for name, of in getattr(rule, "INPUTS", {}).items()}
+    shapes = {name: of(shape) for name, of in rule.FACTS.inputs.items()}
     return {k: np.asarray(rng.standard_normal(s)).astype(dtype) for k, s in shapes.items()}
 
 

@@ -57,7 +57,7 @@ def observables(rule: Any, hyper: Any, state: Any, p: Any) -> dict[str, Rows]:
         for name, x in state.items()
     }
     with np.errstate(all="ignore"):
-        found = rule.observables(hyper, rule.State(**wide), _wide(p))
+        found = rule.FACTS.observables(hyper, rule.State(**wide), _wide(p))
     return {name: np.asarray(x, dtype=np.float64) for name, x in found.items()}
 
 

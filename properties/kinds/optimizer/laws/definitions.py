@@ -7,7 +7,6 @@ g p, summed over the elements, whose gradient is curvature p + g.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -19,47 +18,45 @@ from truestep.properties.cases.tensors import values
 from truestep.properties.kinds.minimizer.step import stored_in
 from truestep.properties.kinds.optimizer import step as stepping
 from truestep.properties.kinds.optimizer.cases import GroupCase, SlotCase, gradient_at
+from truestep.properties.kinds.optimizer.storage import rule_of
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS, Rule
+from truestep.reference.validation import Array
 
 RULES: dict[str, Rule] = {**OPTIMIZERS, **FROM_FUNCTION}
-
-# Rules whose function gives the value alone; of the others it gives value and gradient.
-VALUE_ALONE = ("kiefer_wolfowitz",)
 
 
 def inputs_of(rule: str, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
     """The shapes of what the named rule takes besides g."""
     if rule in FROM_FUNCTION:
         return {"curvature": shape}
-    return {name: of(shape) for name, of in getattr(RULES[rule], "INPUTS", {}).items()}
+    return {name: of(shape) for name, of in RULES[rule].FACTS.inputs.items()}
 
 
 def handed(
-    rule: str, g: Any, inputs: Mapping[str, Any], lift: Callable[[Any], Any]
-) -> tuple[Any, dict[str, Any]]:
+    rule: str, g: Array, inputs: Mapping[str, Array], lift: Callable[[Array], Array]
+) -> tuple[Array, dict[str, Array]]:
     """What step takes in the gradient's place, and besides it, in the arrays that lift makes."""
     lifted = {name: lift(x) for name, x in inputs.items()}
     if rule not in FROM_FUNCTION:
         return lift(g), lifted
     function = _quadratic(lifted["curvature"], lift(g))
-    if rule in VALUE_ALONE:
+    if RULES[rule].FACTS.values_alone:
         return lambda x: function(x)[0], {}
     return function, {}
 
 
-def function_of(slot: Slot) -> Callable[[Any], tuple[Any, Any]]:
+def function_of(slot: Slot) -> Callable[[Array], tuple[Array, Array]]:
     """What a rule is handed that takes the function: its value and its gradient, in float64."""
     return _quadratic(slot.inputs["curvature"].astype(np.float64), slot.grad.astype(np.float64))
 
 
-def _quadratic(a: Any, b: Any) -> Callable[[Any], tuple[Any, Any]]:
+def _quadratic(a: Array, b: Array) -> Callable[[Array], tuple[Array, Array]]:
     return lambda x: (np.sum(0.5 * (a * (x * x)) + b * x), a * x + b)
 
 
 def initial(capability: Capability, group: GroupCase, case: SlotCase) -> Slot:
     """The slot before the first step of a case, of any rule."""
-    name = capability.rule
-    rule = RULES[name]
+    name, rule = capability.rule, rule_of(capability)
     if name in OPTIMIZERS:
         return stepping.initial(rule, capability, group, case)
     travel = format_named(capability.format)
@@ -79,7 +76,7 @@ def initial(capability: Capability, group: GroupCase, case: SlotCase) -> Slot:
     return Slot(p, g, stored, inputs)
 
 
-def _inputs(name: str, case: SlotCase, step: int) -> dict[str, Any]:
+def _inputs(name: str, case: SlotCase, step: int) -> dict[str, Array]:
     """Curvatures around 1, none of them negative."""
     rng = np.random.default_rng((case.param.seed, step))
     shapes = inputs_of(name, case.param.shape)
@@ -103,12 +100,12 @@ class Backend:
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
         """One step of the reference on every slot."""
-        return [[_step(capability.rule, group, slot) for slot in group.slots] for group in groups]
+        return [[_step(capability, group, slot) for slot in group.slots] for group in groups]
 
 
-def _step(name: str, group: Group, slot: Slot) -> Stepped:
-    rule, lift = RULES[name], plain()
+def _step(capability: Capability, group: Group, slot: Slot) -> Stepped:
+    rule, lift = rule_of(capability), plain()
     state = lift.state(rule.State, slot.state)
-    g, others = handed(name, slot.grad, slot.inputs, np.asarray)
+    g, others = handed(capability.rule, slot.grad, slot.inputs, np.asarray)
     out = lift.outputs(*advanced(rule, group.hyper, state, slot.param, g, others))
     return Stepped(out.pop("p"), out)
