@@ -22,7 +22,12 @@ Handler = Callable[..., Array]
 def structural(a: Carried, move: Callable[[Float], Float]) -> Carried:
     """a with its elements moved, copied or left out; nothing is computed."""
     v, e, mass, reach = (np.asarray(move(x)) for x in (a.v, a.e, a.mass, a.reach))
-    facts = {"links": a.links, "nonnegative": a.nonnegative, "host": a.host, "given": a.given}
+    facts: dict[str, Array] = {
+        "links": a.links,
+        "nonnegative": a.nonnegative,
+        "host": a.host,
+        "given": a.given,
+    }
     return a.like(v, e, mass=mass, reach=reach, **facts)
 
 
@@ -119,7 +124,10 @@ def where(like: Carried, condition: Decision | Mask, x: Array, y: Array) -> Carr
         e = np.where(condition.open, hull, e)
         mass = np.where(condition.open, np.maximum(a.mass, b.mass), mass)
         reach = np.where(condition.open, np.maximum(a.reach, b.reach), reach)
-    facts = {"links": max(a.links, b.links), "nonnegative": a.nonnegative and b.nonnegative}
+    facts: dict[str, Array] = {
+        "links": max(a.links, b.links),
+        "nonnegative": a.nonnegative and b.nonnegative,
+    }
     host = a.host and b.host and not np.ndim(v)
     return a.like(v, e, mass=mass, reach=reach, host=host, **facts)
 
