@@ -104,8 +104,10 @@ class Backend:
 
 
 def _step(capability: Capability, group: Group, slot: Slot) -> Stepped:
-    rule, lift = rule_of(capability), plain()
+    rule, lift, hyper = rule_of(capability), plain(), group.hyper
+    if group.storage:
+        hyper = rule.Hyper(**fields_of(hyper), storage=group.storage)
     state = lift.state(rule.State, slot.state)
     g, others = handed(capability.rule, slot.grad, slot.inputs, np.asarray)
-    out = lift.outputs(*advanced(rule, group.hyper, state, slot.param, g, others))
+    out = lift.outputs(*advanced(rule, hyper, state, slot.param, g, others))
     return Stepped(out.pop("p"), out)
