@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.protocol import Capability, Slot
+from truestep.fast.protocol import OptimizerCapability, Slot
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.lift import Lift, Outputs, advanced, bounded, sampled
@@ -27,7 +27,7 @@ Gradient = Array | Callable[[Array], Array]
 
 
 def path_bounds(
-    capability: Capability, hyper: Hyper, slot: Slot, gradients: Sequence[Gradient]
+    capability: OptimizerCapability, hyper: Hyper, slot: Slot, gradients: Sequence[Gradient]
 ) -> Bounds:
     """The largest errors, by output, after a step with each gradient in turn from slot on.
 
