@@ -43,7 +43,6 @@ from truestep.reference.declared import Decay, Rate, Switch
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
-# Each element is updated by itself: tensors of one count may be joined.
 FACTS = Facts(elementwise=True)
 
 DIALECTS = {
