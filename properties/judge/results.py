@@ -12,7 +12,7 @@ from truestep.fast.protocol import Capability
 # What goes into a certificate: numbers, texts, lists and mappings of them.
 Record = Mapping[str, object]
 
-Verdict = Literal["pass", "fail", "unsupported", "not_judged", "crashed", "not_run"]
+Verdict = Literal["pass", "fail", "not_judged", "crashed", "not_run"]
 
 # Upper edges of the utilisation histogram; one more bin holds everything above the last edge.
 HISTOGRAM_EDGES = (0.0, 1e-3, 1e-2, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
@@ -24,7 +24,7 @@ class CheckResult:
 
     id: "kind/rule/format/variant/check" with empty parts left out, unique within a run. check: what
     was checked ("lockstep", "counter", "law:sign_symmetric"). contract: how it was judged
-    ("bounded", "sampled", "bitwise", "exact", "statistical"). examples: Hypothesis examples tried.
+    ("bounded", "sampled", "admissible codes", "law", "statistical"). examples: Hypothesis examples tried.
     judged_fraction: judged over all elements. utilisation: max |got - oracle| / bound, None if
     nothing was judged. oracle_fraction: largest share of the bound taken by the reference's own
     rounding. histogram: element counts of utilisation per bin of HISTOGRAM_EDGES. worst: the worst
