@@ -21,6 +21,11 @@ Inputs: TypeAlias = Mapping[str, Callable[[tuple[int, ...]], tuple[int, ...]]]
 class Rule(Protocol):
     """What every module has; its docstring is the definition."""
 
+    __name__: str
+
+    def __hash__(self) -> int:
+        """Modules are keys."""
+
     @property
     def DIALECTS(self) -> Mapping[str, Mapping[str, str]]:
         """Every choice on which libraries differ: field of Hyper -> value -> what it means."""
@@ -60,16 +65,19 @@ class Optimizer(Rule, Protocol):
         """What a rule carries between steps, a frozen dataclass that begins with the counter t."""
 
     @property
-    def init(self) -> Callable[..., State]:
+    def init(self) -> Callable[..., Array]:
         """init(h, p): the state before the first step."""
 
     @property
-    def step(self) -> Callable[..., tuple[State, Array]]:
+    def step(self) -> Callable[..., tuple[Array, Array]]:
         """step(h, s, p, g): the new state and the new p; g is a function in a minimizer."""
 
 
 class Quantizer(Rule, Protocol):
     """A number format: encode, decode, and what of a float32 kernel is right."""
+
+    def __getattr__(self, name: str) -> Array:
+        """What some have: absmax by block, the statistics of stochastic rounding."""
 
     @property
     def BLOCKS(self) -> bool:
