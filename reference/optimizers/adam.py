@@ -50,7 +50,6 @@ from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
 FACTS = Facts(elementwise=True)
-
 DIALECTS = {
     "bias_correction": {
         "both": "both moments corrected for their zero start",

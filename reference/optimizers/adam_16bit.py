@@ -47,7 +47,6 @@ from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
 FACTS = Facts(elementwise=True)
-
 DIALECTS = {
     "floor_placement": {
         "inside": "eps as a floor of the corrected second moment",

@@ -53,7 +53,6 @@ from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
 FACTS = Facts(elementwise=True)
-
 DIALECTS = {
     "bias_correction": {
         "moments": "moments corrected for their zero start",

@@ -55,7 +55,6 @@ from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
 FACTS = Facts(elementwise=True)
-
 DIALECTS = {
     "decay": {
         "prox": "weight decay, multiplied by lr, divides after the step",

@@ -67,7 +67,6 @@ from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
 FACTS = Facts(elementwise=True)
-
 DIALECTS = {
     "bias_correction": {
         "moments": "fast average and second moment corrected for their zero start",

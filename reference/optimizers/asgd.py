@@ -46,7 +46,6 @@ from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
 FACTS = Facts(elementwise=True)
-
 DIALECTS = {
     "before_averaging": {
         "copy": "average a copy of p before averaging begins",

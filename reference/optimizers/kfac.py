@@ -57,8 +57,6 @@ from truestep.reference.factors import matrix_shape, of_inputs, of_outputs
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
-INPUTS = {"activations": of_inputs, "derivatives": of_outputs}
-
 DIALECTS = {
     "balance": {
         "traces": "damping shared between the factors by their mean eigenvalues",
@@ -148,4 +146,9 @@ def observables(h: Hyper, s: State, p: Array) -> dict[str, Array]:
 
 
 # The preconditioner mixes all elements of a matrix.
-FACTS = Facts(elementwise=False, inputs=INPUTS, matrices=True, observables=observables)
+FACTS = Facts(
+    elementwise=False,
+    inputs={"activations": of_inputs, "derivatives": of_outputs},
+    matrices=True,
+    observables=observables,
+)

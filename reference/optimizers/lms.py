@@ -43,7 +43,6 @@ from truestep.reference.validation import Array
 
 # The error sums over the whole tensor.
 FACTS = Facts(elementwise=False, inputs={"response": lambda shape: ()})
-
 DIALECTS = {
     "loss": {
         "half_square": "gradient of half the squared error",

@@ -48,7 +48,6 @@ from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
 FACTS = Facts(elementwise=True)
-
 DIALECTS = {
     "decay": {
         "coupled": "weight decay added to the gradient",

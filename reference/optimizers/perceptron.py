@@ -46,7 +46,6 @@ from truestep.reference.validation import Array
 
 # The score sums over the whole tensor.
 FACTS = Facts(elementwise=False, inputs={"response": lambda shape: ()})
-
 DIALECTS = {
     "form": {
         "branch": "an example that is no mistake is passed over",

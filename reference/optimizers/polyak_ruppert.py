@@ -46,7 +46,6 @@ from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
 FACTS = Facts(elementwise=True)
-
 DIALECTS = {
     "average": {
         "uniform": "arithmetic mean of the iterates",

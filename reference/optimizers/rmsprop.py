@@ -64,7 +64,6 @@ from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
 FACTS = Facts(elementwise=True)
-
 DIALECTS = {
     "bias_correction": {
         "none": "moments not corrected for their zero start",

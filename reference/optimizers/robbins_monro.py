@@ -42,7 +42,6 @@ from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
 FACTS = Facts(elementwise=True)
-
 DIALECTS: dict[str, dict[str, str]] = {}
 
 

@@ -44,7 +44,6 @@ from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
 FACTS = Facts(elementwise=True)
-
 DIALECTS = {
     "decay": {
         "in_step": "weight decay, multiplied by lr, in one sum with the step",

@@ -44,7 +44,6 @@ from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
 FACTS = Facts(elementwise=True)
-
 DIALECTS = {
     "buffer": {
         "average": "buffer is the weighted average of gradients",

@@ -67,7 +67,6 @@ from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
 FACTS = Facts(elementwise=True, inputs={"estimate": lambda shape: shape})
-
 DIALECTS = {
     "bias_correction": {
         "none": "momentum not corrected",
