@@ -186,7 +186,7 @@ def _check_capability(where: str, capability: object) -> None:
     for field in capability.fixed:
         _require(where, "fixed hyperparameter", field, _fields(rule.Hyper))
     _require(where, "shapes", getattr(capability, "shapes", "any"), get_args(Shapes))
-    if getattr(capability, "recursive", False) and rule.ADVANCE is None:
+    if getattr(capability, "recursive", False) and rule.advance is None:
         raise BrokenBackend(f"{where}: recursive, but the reference has no recursive form of it")
     if isinstance(capability, OptimizerCapability):
         for field, storage in capability.storage.items():
