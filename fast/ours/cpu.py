@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from truestep.fast import _core
 from truestep.fast.ours import cpu_plans
 from truestep.fast.ours.cpu_plans import AdamW, AdamW8bit
-from truestep.fast.protocol import Array, Capability, Group, Slot, Stepped, numpy_dtype
+from truestep.fast.protocol import Array, Capability, DType, Group, Slot, Stepped, numpy_dtype
+from truestep.reference.declared import Hyper
+from truestep.reference.optimizers import adamw, adamw_8bit
+from truestep.reference.quantizers import bfloat16, dynamic_8bit
 
 __all__ = ["AdamW", "AdamW8bit", "Backend"]
 
@@ -58,11 +61,11 @@ class Backend:
         stepped = iter(chosen(STEPS, capability)(capability, hypers, slots))
         return [[next(stepped) for _ in group.slots] for group in groups]
 
-    def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
+    def encode(self, capability: Capability, hyper: Hyper, x: Array) -> Mapping[str, Array]:
         """The stored form of the float32 x: code, and for blocks absmax."""
         return chosen(ENCODERS, capability)(hyper, x)
 
-    def decode(self, capability: Capability, hyper: Any, stored: Mapping[str, Array]) -> Array:
+    def decode(self, capability: Capability, hyper: Hyper, stored: Mapping[str, Array]) -> Array:
         """The float32 numbers that stored, as encode gives it, stands for."""
         return chosen(DECODERS, capability)(hyper, stored)
 
@@ -80,7 +83,7 @@ def chosen(table: Mapping[str, Entry], capability: Capability) -> Entry:
     return table[capability.rule]
 
 
-def copied(name: str, tensor: Array, dtype: np.dtype[Any]) -> Array:
+def copied(name: str, tensor: Array, dtype: DType) -> Array:
     """A writable C-contiguous copy; raises rather than convert."""
     if tensor.dtype != dtype:
         raise TypeError(f"{name} must be {dtype}, got {tensor.dtype}")
@@ -106,7 +109,7 @@ def results(
 
 
 def adamw_step(
-    capability: Capability, hypers: Sequence[Any], slots: Sequence[Slot]
+    capability: Capability, hypers: Sequence[adamw.Hyper], slots: Sequence[Slot]
 ) -> list[Stepped]:
     """AdamW on copies, with moments in float32."""
     dtype = numpy_dtype(capability.format)
@@ -119,7 +122,7 @@ def adamw_step(
 
 
 def adamw_8bit_step(
-    capability: Capability, hypers: Sequence[Any], slots: Sequence[Slot]
+    capability: Capability, hypers: Sequence[adamw_8bit.Hyper], slots: Sequence[Slot]
 ) -> list[Stepped]:
     """AdamW on copies, with moments as codes: one call per block size and map."""
     for h in hypers:
@@ -149,7 +152,7 @@ STEPS: Mapping[str, Callable[..., list[Stepped]]] = {
 }
 
 
-def encode_bfloat16(h: Any, x: Array) -> dict[str, Array]:
+def encode_bfloat16(h: bfloat16.Hyper, x: Array) -> dict[str, Array]:
     """The nearest bfloat16 codes, ties to even, overflow to infinity."""
     cpu_plans.require_offered(h, {"rounding": "nearest_even", "overflow": "infinity"})
     flat = np.ascontiguousarray(x).reshape(-1)
@@ -160,7 +163,7 @@ def encode_bfloat16(h: Any, x: Array) -> dict[str, Array]:
     return {"code": code.reshape(x.shape)}
 
 
-def decode_bfloat16(h: Any, stored: Mapping[str, Array]) -> Array:
+def decode_bfloat16(h: bfloat16.Hyper, stored: Mapping[str, Array]) -> Array:
     """The float32 numbers of uint16 codes."""
     code = stored["code"]
     if code.dtype != np.uint16:
@@ -171,14 +174,14 @@ def decode_bfloat16(h: Any, stored: Mapping[str, Array]) -> Array:
     return x.reshape(code.shape)
 
 
-def encode_dynamic_8bit(h: Any, x: Array) -> dict[str, Array]:
+def encode_dynamic_8bit(h: dynamic_8bit.Hyper, x: Array) -> dict[str, Array]:
     """Codes of the map that h names, and one absmax per block."""
     cpu_plans.require_offered(h, cpu_plans.QUANTIZER)
     code, absmax = cpu_plans.quantize(x, h.signed, h.block_size, h.map)
     return {"code": code, "absmax": absmax}
 
 
-def decode_dynamic_8bit(h: Any, stored: Mapping[str, Array]) -> Array:
+def decode_dynamic_8bit(h: dynamic_8bit.Hyper, stored: Mapping[str, Array]) -> Array:
     """Value times absmax, rounded to float32."""
     return cpu_plans.dequantize(stored["code"], stored["absmax"], h.signed, h.block_size, h.map)
 

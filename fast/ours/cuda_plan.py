@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.protocol import Array
+from truestep.fast.protocol import Array, Fixed
 from truestep.reference.optimizers import adamw, adamw_8bit
 from truestep.reference.quantizers import dynamic_8bit
 
@@ -26,7 +26,7 @@ BLOCKWISE_THREADS = 512
 DIALECT: Mapping[str, str] = {"decay": "before", "eps_placement": "outside"}
 DIALECT_8BIT: Mapping[str, str] = {"decay": "before"}
 # What the quantizer does without being asked, as fields of its Hyper; it varies map and block_size.
-QUANTIZER: Mapping[str, Any] = {
+QUANTIZER: Mapping[str, Fixed] = {
     "absmax_floor": 0.0,
     "nan": "propagate",
     "normalise": "divide",
@@ -104,7 +104,7 @@ class GenericDevice(Protocol[B]):
 Device: TypeAlias = GenericDevice[Any]
 
 
-def require_offered(hyper: Any, offered: Mapping[str, Any]) -> None:
+def require_offered(hyper: object, offered: Mapping[str, object]) -> None:
     """Raise unless every field that hyper shares with offered has the offered value."""
     for field, value in offered.items():
         if getattr(hyper, field, value) != value:
@@ -174,7 +174,7 @@ class OptimizerPlan:
             kernel = f"adamw_{format}_kernel"
             self._device.launch(kernel, self._count, ELEMENTWISE_THREADS, arguments)
 
-    def adamw_8bit(self, hypers: Sequence[Any], steps: Sequence[int]) -> None:
+    def adamw_8bit(self, hypers: Sequence[adamw_8bit.Hyper], steps: Sequence[int]) -> None:
         """One step of AdamW on codes; columns p, g, m_code, m_absmax, v_code, v_absmax.
 
         block_size and map have to be the same for all.
@@ -216,7 +216,12 @@ def map_table(signed: bool, kind: str) -> tuple[NDArray[np.float32], int]:
 
 
 def coded(
-    device: Device, kernel: str, arrays: Sequence[Buffer], size: int, h: Any, *zero: np.generic
+    device: Device,
+    kernel: str,
+    arrays: Sequence[Buffer],
+    size: int,
+    h: dynamic_8bit.Hyper,
+    *zero: np.generic,
 ) -> None:
     """Quantize or dequantize; arrays x, code and absmax of size elements; h a quantizer's Hyper."""
     chunks = chunk_table(np.array([size], dtype=np.int64))
