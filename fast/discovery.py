@@ -5,78 +5,49 @@ from __future__ import annotations
 import ctypes.util
 import dataclasses
 import difflib
-import importlib
 import importlib.metadata
 import importlib.util
 import inspect
+import itertools
+import pkgutil
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import get_args
 
-from truestep.fast.protocol import BackendUnavailable, Capability, numpy_dtype
+from truestep.fast import peers
+from truestep.fast.protocol import (
+    CLASSES,
+    Backend,
+    BackendUnavailable,
+    Capability,
+    Level,
+    OptimizerCapability,
+    Shapes,
+    Storage,
+    numpy_dtype,
+)
 
 ENTRY_POINT_GROUP = "truestep.backends"
+LEVELS: tuple[str, ...] = get_args(Level)
 
-# Works from a source tree too, where no entry point is registered.
-BUILTIN: dict[str, str] = {
-    "adam_mini": "truestep.fast.peers.torch_library_peers:AdamMini",
-    "adan_pytorch": "truestep.fast.peers.torch_library_peers:AdanPytorch",
-    "apollo_torch": "truestep.fast.peers.apollo_torch.backend:Backend",
-    "bitsandbytes": "truestep.fast.peers.bitsandbytes.backend:Backend",
-    "came_pytorch": "truestep.fast.peers.torch_library_peers:CamePytorch",
-    "cpu": "truestep.fast.ours.cpu:Backend",
-    "cuda": "truestep.fast.ours.cuda:Backend",
-    "cuda_on_cpu": "truestep.fast.ours.cuda_on_cpu:Backend",
-    "galore_torch": "truestep.fast.peers.galore_torch.backend:Backend",
-    "heavyball": "truestep.fast.peers.heavyball.backend:Backend",
-    "keras": "truestep.fast.peers.keras.backend:Backend",
-    "lion_pytorch": "truestep.fast.peers.lion_pytorch.backend:Backend",
-    "lomo_optim": "truestep.fast.peers.lomo_optim.backend:Backend",
-    "ml_dtypes": "truestep.fast.peers.torch.casts:MlDtypesCasts",
-    "mup": "truestep.fast.peers.mup.backend:Backend",
-    "optax": "truestep.fast.peers.optax.backend:Backend",
-    "padasip": "truestep.fast.peers.padasip.backend:Backend",
-    "prodigyopt": "truestep.fast.peers.torch_library_peers:Prodigyopt",
-    "pytorch_optimizer": "truestep.fast.peers.pytorch_optimizer.backend:Backend",
-    "reference": "truestep.properties.run.reference_backend:Backend",
-    "schedulefree": "truestep.fast.peers.schedulefree.backend:Backend",
-    "torch": "truestep.fast.peers.torch.backend:Backend",
-    "torch_optimi": "truestep.fast.peers.torch_library_peers:TorchOptimi",
-    "torch_optimizer": "truestep.fast.peers.torch_library_peers:TorchOptimizer",
-    "torchao": "truestep.fast.peers.torchao.backend:Backend",
-    "transformers": "truestep.fast.peers.transformers.backend:Backend",
+# What this repository offers besides its folders of libraries: where it is, and what it needs.
+OURS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "cpu": ("truestep.fast.ours.cpu:Backend", ("truestep.fast._core",)),
+    "cuda": ("truestep.fast.ours.cuda:Backend", ("cupy",)),
+    "cuda_on_cpu": ("truestep.fast.ours.cuda_on_cpu:Backend", ()),
+    "reference": ("truestep.fast.reference_backend:Backend", ()),
 }
 
-# Modules without which a builtin cannot run; only looked for, never imported, by available().
-REQUIRES: dict[str, tuple[str, ...]] = {
-    "adam_mini": ("torch", "adam_mini"),
-    "adan_pytorch": ("torch", "adan_pytorch"),
-    "apollo_torch": ("torch", "apollo_torch"),
-    "bitsandbytes": ("torch", "bitsandbytes"),
-    "came_pytorch": ("torch", "came_pytorch"),
-    "cpu": ("truestep.fast._core",),
-    "cuda": ("cupy",),
-    "cuda_on_cpu": (),
-    "galore_torch": ("torch", "galore_torch"),
-    "heavyball": ("torch", "heavyball"),
-    "keras": ("torch", "keras"),
-    "lion_pytorch": ("torch", "lion_pytorch"),
-    "lomo_optim": ("torch", "lomo_optim"),
-    "ml_dtypes": ("ml_dtypes",),
-    "mup": ("torch", "mup"),
-    "optax": ("jax", "optax"),
-    "padasip": ("padasip",),
-    "prodigyopt": ("torch", "prodigyopt"),
-    "pytorch_optimizer": ("torch", "pytorch_optimizer"),
-    "reference": (),
-    "schedulefree": ("torch", "schedulefree"),
-    "torch": ("torch",),
-    "torch_optimi": ("torch", "optimi"),
-    "torch_optimizer": ("torch", "torch_optimizer"),
-    "torchao": ("torch", "torchao"),
-    "transformers": ("torch", "transformers"),
+_MOVING = {
+    "adam_mini": "truestep.fast.peers.torch_library_peers:AdamMini",
+    "adan_pytorch": "truestep.fast.peers.torch_library_peers:AdanPytorch",
+    "came_pytorch": "truestep.fast.peers.torch_library_peers:CamePytorch",
+    "prodigyopt": "truestep.fast.peers.torch_library_peers:Prodigyopt",
+    "torch_optimi": "truestep.fast.peers.torch_library_peers:TorchOptimi",
+    "torch_optimizer": "truestep.fast.peers.torch_library_peers:TorchOptimizer",
 }
 
 METHODS: dict[str, tuple[str, ...]] = {
@@ -87,7 +58,13 @@ METHODS: dict[str, tuple[str, ...]] = {
     "training": ("training_piece",),
 }
 
-LEVELS = ("smoke", "standard", "deep")
+_TABLES: dict[str, tuple[str, str]] = {
+    "minimizer": ("truestep.reference.optimizers", "FROM_FUNCTION"),
+    "optimizer": ("truestep.reference.optimizers", "OPTIMIZERS"),
+    "quantizer": ("truestep.reference.quantizers", "QUANTIZERS"),
+    "schedule": ("truestep.reference.schedules", "SCHEDULES"),
+    "training": ("truestep.reference.training", "TRAINING"),
+}
 
 _TRACEBACK_LINES = 6
 
@@ -100,28 +77,49 @@ class BrokenBackend(ValueError):
     """A backend was found, but it cannot be imported or built, or what it declares is wrong."""
 
 
-def load(spec: str) -> Any:
+def builtin() -> dict[str, str]:
+    """Every backend of this repository: name to "module:Name".
+
+    A library is a folder of fast/peers: its backend.py defines Backend, and its __init__.py names
+    in REQUIRES the modules without which it cannot run. Works from a source tree too, where no
+    entry point is registered.
+    """
+    found = {name: target for name, (target, _) in OURS.items()}
+    for module in pkgutil.iter_modules(peers.__path__, f"{peers.__name__}."):
+        if module.ispkg:
+            found[module.name.rpartition(".")[2]] = f"{module.name}.backend:Backend"
+    for name, target in _MOVING.items():
+        if not Path(peers.__path__[0], name, "backend.py").exists():
+            found[name] = target
+    return found
+
+
+def load(spec: str) -> Backend:
     """The backend that spec names: an instance whose declarations have been checked.
 
-    spec: a name of BUILTIN or of the entry-point group, "package.module:Name", or "file.py:Name"
+    spec: a name of builtin() or of the entry-point group, "package.module:Name", or "file.py:Name"
     (":Name" may be left out where the module defines exactly one class with capabilities()). Name
     may be an instance, a class, or a factory; the last two are called without arguments.
-    Raises UnknownBackend, BrokenBackend, or BackendUnavailable (from the backend itself).
+    Raises UnknownBackend, BrokenBackend, or BackendUnavailable: where the backend itself says so,
+    or an adapter of fast/peers imports what is not installed.
     """
-    target = BUILTIN.get(spec) or _entry_points().get(spec) or spec
-    path, name = _split(target)
+    path, name = _split(_targets().get(spec, spec))
     if path.endswith(".py"):
         module = _import_file(spec, Path(path))
     elif name or "." in path:
         module = _import_module(spec, path)
     else:
         raise UnknownBackend(
-            f"unknown backend {spec!r}{_near(spec, _names())}; known: {', '.join(_names())}; "
-            "or give package.module:Name or file.py:Name"
+            f"unknown backend {spec!r}{_near(spec, _targets())}; known: "
+            f"{', '.join(sorted(_targets()))}; or give package.module:Name or file.py:Name"
         )
-    backend = _instance(spec, _attribute(spec, module, name))
-    check(backend, spec)
-    return backend
+    found = _attribute(spec, module, name)
+    if inspect.isclass(found) or not hasattr(found, "capabilities"):
+        if not callable(found):
+            raise BrokenBackend(f"{spec}: neither a backend, a class nor a factory: {found!r}")
+        with _blamed(spec, f"calling {found!r} raised"):
+            found = found()
+    return check(found, spec)
 
 
 def available() -> dict[str, str]:
@@ -130,23 +128,18 @@ def available() -> dict[str, str]:
     Looks for modules without importing them, so a name marked loadable can still raise
     BackendUnavailable when its library is installed but broken.
     """
-    targets = {**_entry_points(), **BUILTIN}
-    return {name: _obstacle(name, targets[name]) for name in sorted(targets)}
+    return {name: _obstacle(name, target) for name, target in sorted(_targets().items())}
 
 
-def check(backend: Any, spec: str) -> None:
-    """Raise BrokenBackend unless backend has a name, its methods and valid capabilities."""
+def check(backend: object, spec: str) -> Backend:
+    """The backend; BrokenBackend unless it has a name, its methods and valid capabilities."""
     name = getattr(backend, "name", None)
     if not isinstance(name, str) or not name:
         raise BrokenBackend(f"{spec}: name must be a non-empty string, got {name!r}")
-    if not callable(getattr(backend, "capabilities", None)):
+    if not callable(offered := getattr(backend, "capabilities", None)):
         raise BrokenBackend(f"{spec}: {type(backend).__name__} has no method capabilities()")
-    try:
-        capabilities = tuple(backend.capabilities())
-    except BackendUnavailable:
-        raise
-    except Exception as error:
-        raise _broken(spec, "capabilities() raised", error) from error
+    with _blamed(spec, "capabilities() raised"):
+        capabilities = tuple(offered())
     if not capabilities:
         raise BrokenBackend(f"{spec}: capabilities() is empty, so there is nothing to judge")
     seen: set[tuple[str, ...]] = set()
@@ -160,81 +153,84 @@ def check(backend: Any, spec: str) -> None:
                 "dialects of one rule different variants"
             )
         seen.add(key)
-    kinds = {capability.kind for capability in capabilities}
     missing = [
         f"{method} (kind {kind!r})"
-        for kind in sorted(kinds)
+        for kind in sorted({capability.kind for capability in capabilities})
         for method in METHODS[kind]
         if not callable(getattr(backend, method, None))
     ]
     if missing:
         raise BrokenBackend(f"{spec}: {type(backend).__name__} lacks {', '.join(missing)}")
+    return backend  # type: ignore[return-value]  # every member has just been looked for
 
 
-def _check_capability(where: str, capability: Any) -> None:
+def _check_capability(where: str, capability: object) -> None:
     if not isinstance(capability, Capability):
         raise BrokenBackend(f"{where}: must be a Capability, got {capability!r}")
-    if capability.kind not in METHODS:
-        raise _bad(where, "kind", capability.kind, METHODS)
-    if capability.level not in LEVELS:
-        raise _bad(where, "level", capability.level, LEVELS)
-    rules = rule_table(capability.kind)
-    if capability.rule not in rules:
-        raise _bad(where, f"{capability.kind} rule", capability.rule, rules)
-    where = f"{where} ({capability.rule})"
+    kind, name = capability.kind, capability.rule
+    _require(where, "kind", kind, METHODS)
+    if not isinstance(capability, CLASSES[kind]):
+        wanted, got = CLASSES[kind].__name__, type(capability).__name__
+        raise BrokenBackend(f"{where}: kind {kind!r} is declared by {wanted}, got a {got}")
+    _require(where, "level", capability.level, LEVELS)
+    _require(where, f"{kind} rule", name, rules := rule_table(kind))
+    where, rule = f"{where} ({name})", rules[name]
     try:
         numpy_dtype(capability.format)
     except ValueError as error:
         raise BrokenBackend(f"{where}: {error}") from None
-    rule = rules[capability.rule]
-    dialects: Mapping[str, Any] = getattr(rule, "DIALECTS", {})
+    dialects = getattr(rule, "DIALECTS", {})
     for field, value in capability.dialect.items():
-        if field not in dialects:
-            raise _bad(where, "dialect field", field, dialects)
-        if value not in dialects[field]:
-            raise _bad(where, f"dialect {field}", value, dialects[field])
-    if capability.recursive and not hasattr(rule, "advance"):
-        raise BrokenBackend(f"{where}: recursive, but the reference has no recursive form of it")
-    hyper = getattr(rule, "Hyper", None)
-    fields = {field.name for field in dataclasses.fields(hyper)} if hyper else set()
+        _require(where, "dialect field", field, dialects)
+        _require(where, f"dialect {field}", value, dialects[field])
     for field in capability.fixed:
-        if field not in fields:
-            raise _bad(where, "fixed hyperparameter", field, fields)
+        _require(where, "fixed hyperparameter", field, _fields(rule.Hyper))
+    _require(where, "shapes", getattr(capability, "shapes", "any"), get_args(Shapes))
+    if getattr(capability, "recursive", False) and rule.ADVANCE is None:
+        raise BrokenBackend(f"{where}: recursive, but the reference has no recursive form of it")
+    if isinstance(capability, OptimizerCapability):
+        for field, storage in capability.storage.items():
+            _require(where, "stored state", field, _fields(rule.State))
+            _check_storage(f"{where}: storage of {field!r}", storage)
 
 
-def rule_table(kind: str) -> Mapping[str, Any]:
+def _check_storage(where: str, storage: Storage) -> None:
+    quantizers = rule_table("quantizer")
+    _require(where, "quantizer", storage.quantizer, quantizers)
+    choices = [x if isinstance(x, tuple) else (x,) for x in storage.hyper.values()]
+    for values in itertools.product(*choices):
+        try:
+            quantizers[storage.quantizer].Hyper(**dict(zip(storage.hyper, values, strict=True)))
+        except (TypeError, ValueError) as error:
+            raise BrokenBackend(f"{where}: {storage.quantizer}: {error}") from None
+
+
+def rule_table(kind: str) -> Mapping[str, ModuleType]:
     """The reference's table of rules of a kind: name to module."""
-    if kind == "minimizer":
-        functions: Mapping[str, Any] = importlib.import_module(
-            "truestep.reference.optimizers"
-        ).FROM_FUNCTION
-        return functions
-    name = kind if kind == "training" else f"{kind}s"
-    package = importlib.import_module(f"truestep.reference.{name}")
-    table: Mapping[str, Any] = getattr(package, name.upper())
-    return table
+    package, table = _TABLES[kind]
+    found: Mapping[str, ModuleType] = getattr(importlib.import_module(package), table)
+    return found
 
 
-def _bad(
-    where: str, what: str, value: Any, allowed: Sequence[str] | Mapping[str, Any] | set[str]
-) -> BrokenBackend:
-    names = sorted(allowed)
-    listed = ", ".join(names) if names else "none"
-    return BrokenBackend(f"{where}: {what} {value!r} is not one of: {listed}{_near(value, names)}")
+def _fields(record: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(record)]
 
 
-def _near(value: Any, names: Sequence[str]) -> str:
-    close = difflib.get_close_matches(str(value), names, n=3)
+def _require(where: str, what: str, value: str, allowed: Iterable[str]) -> None:
+    if value not in (names := sorted(allowed)):
+        listed = ", ".join(names) or "none"
+        near = _near(value, names)
+        raise BrokenBackend(f"{where}: {what} {value!r} is not one of: {listed}{near}")
+
+
+def _near(value: object, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(str(value), list(names), n=3)
     return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
 
 
-def _names() -> list[str]:
-    return sorted({*BUILTIN, *_entry_points()})
-
-
-def _entry_points() -> dict[str, str]:
-    found = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
-    return {point.name: point.value for point in found}
+def _targets() -> dict[str, str]:
+    points = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
+    return {**{point.name: point.value for point in points}, **builtin()}
 
 
 def _split(target: str) -> tuple[str, str]:
@@ -245,6 +241,19 @@ def _split(target: str) -> tuple[str, str]:
     return (path, name) if path else (name, "")
 
 
+@contextmanager
+def _blamed(spec: str, what: str) -> Iterator[None]:
+    """Whatever a backend raises within is BrokenBackend, with the end of its traceback."""
+    try:
+        yield
+    except (BackendUnavailable, UnknownBackend):
+        raise
+    except (Exception, SystemExit) as error:
+        lines = "".join(traceback.format_exception(error)).strip().splitlines()
+        text = "\n".join([f"{spec}: {what}:", *lines[-_TRACEBACK_LINES:]])
+        raise BrokenBackend(text) from error
+
+
 def _import_file(spec: str, path: Path) -> ModuleType:
     if not path.is_file():
         raise UnknownBackend(f"{spec}: no such file: {path}")
@@ -252,34 +261,31 @@ def _import_file(spec: str, path: Path) -> ModuleType:
     if location is None or location.loader is None:
         raise UnknownBackend(f"{spec}: {path} cannot be read as a Python module")
     module = importlib.util.module_from_spec(location)
-    try:
+    with _blamed(spec, f"executing {path} raised"):
         location.loader.exec_module(module)
-    except BackendUnavailable:
-        raise
-    except (Exception, SystemExit) as error:
-        raise _broken(spec, f"executing {path} raised", error) from error
     return module
 
 
 def _import_module(spec: str, path: str) -> ModuleType:
-    try:
-        return importlib.import_module(path)
-    except BackendUnavailable:
-        raise
-    except ModuleNotFoundError as error:
-        # Only when path itself, or a package above it, is what was not found; a library that the
-        # adapter imports is the adapter's fault or the machine's, and keeps its traceback.
-        if error.name is None or not (path == error.name or path.startswith(f"{error.name}.")):
-            raise _broken(spec, f"importing {path} raised", error) from error
-        raise UnknownBackend(
-            f"{spec}: no module named {error.name!r}{_near(spec, _names())}; known names: "
-            f"{', '.join(_names())}"
-        ) from None
-    except (Exception, SystemExit) as error:
-        raise _broken(spec, f"importing {path} raised", error) from error
+    with _blamed(spec, f"importing {path} raised"):
+        try:
+            return importlib.import_module(path)
+        except ImportError as error:
+            absent = error.name if isinstance(error, ModuleNotFoundError) else None
+            # path itself, or a package above it; what an adapter imports is another matter.
+            if absent and f"{path}.".startswith(f"{absent}."):
+                raise UnknownBackend(
+                    f"{spec}: no module named {absent!r}{_near(spec, _targets())}; known names: "
+                    f"{', '.join(sorted(_targets()))}"
+                ) from None
+            ours = (error.name or "").startswith("truestep.")
+            if path.startswith(f"{peers.__name__}.") and not ours:
+                reason = f"{absent} is not installed" if absent else str(error)
+                raise BackendUnavailable(reason) from error
+            raise
 
 
-def _attribute(spec: str, module: ModuleType, name: str) -> Any:
+def _attribute(spec: str, module: ModuleType, name: str) -> object:
     if not name:
         candidates = [
             value
@@ -290,53 +296,37 @@ def _attribute(spec: str, module: ModuleType, name: str) -> Any:
         ]
         if len(candidates) == 1:
             return candidates[0]
-        found = ", ".join(sorted(c.__name__ for c in candidates)) or "none"
+        listed = ", ".join(sorted(c.__name__ for c in candidates)) or "none"
         raise UnknownBackend(
-            f"{spec}: give a name after a colon; classes with capabilities() in it: {found}"
+            f"{spec}: give a name after a colon; classes with capabilities() in it: {listed}"
         )
-    found_object: Any = module
+    found: object = module
     for part in name.split("."):
-        if not hasattr(found_object, part):
+        if not hasattr(found, part):
             public = [key for key in vars(module) if not key.startswith("_")]
             raise UnknownBackend(
                 f"{spec}: {module.__name__} has no attribute {name!r}{_near(name, public)}"
             )
-        found_object = getattr(found_object, part)
-    return found_object
-
-
-def _instance(spec: str, found: Any) -> Any:
-    is_instance = not inspect.isclass(found) and hasattr(found, "capabilities")
-    if is_instance:
-        return found
-    if not callable(found):
-        raise BrokenBackend(f"{spec}: neither a backend, a class nor a factory: {found!r}")
-    try:
-        return found()
-    except BackendUnavailable:
-        raise
-    except (Exception, SystemExit) as error:
-        raise _broken(spec, f"calling {found!r} raised", error) from error
-
-
-def _broken(spec: str, what: str, error: BaseException) -> BrokenBackend:
-    lines = "".join(traceback.format_exception(error)).strip().splitlines()
-    return BrokenBackend("\n".join([f"{spec}: {what}:", *lines[-_TRACEBACK_LINES:]]))
+        found = getattr(found, part)
+    return found
 
 
 def _obstacle(name: str, target: str) -> str:
     module = _split(target)[0]
-    # Above the top level find_spec imports the parent: cheap for ours, unknown for others.
-    ours = name in BUILTIN
-    for needed in (*REQUIRES.get(name, ()), module if ours else module.partition(".")[0]):
+    if name in OURS:
+        needed = (*OURS[name][1], module)
+    elif module.startswith(f"{peers.__name__}."):
+        needed = (*importlib.import_module(f"{peers.__name__}.{name}").REQUIRES, module)
+    else:
+        # Below the top level find_spec imports the parent: cheap for ours, unknown for others.
+        needed = (module.partition(".")[0],)
+    for each in needed:
         try:
-            found = importlib.util.find_spec(needed)
+            found = importlib.util.find_spec(each)
         except (ImportError, ValueError):
             found = None
         if found is None:
-            return f"{needed} is not installed"
-    if name == "cuda" and not (
-        ctypes.util.find_library("cuda") or ctypes.util.find_library("nvcuda")
-    ):
+            return f"{each} is not installed"
+    if name == "cuda" and not any(map(ctypes.util.find_library, ("cuda", "nvcuda"))):
         return "no CUDA driver (libcuda) on this machine"
     return ""

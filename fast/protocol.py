@@ -14,8 +14,18 @@ from typing import Any, Literal, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-# An array of whatever dtype a format has.
+from truestep.reference.declared import Hyper
+
+# An array of whatever dtype a format has, and that dtype.
 Array = NDArray[Any]
+DType = np.dtype[Any]
+# A rule's state by the names of its fields: arrays, and the count t as an int.
+State = Mapping[str, Any]
+# What a piece of the training loop takes and gives by name: numbers, arrays, lists of arrays.
+Inputs = Mapping[str, Any]
+Outputs = Mapping[str, Any]
+# An objective, at an array: its value, a scalar, and its gradient.
+Function = Callable[[Array], tuple[Array, Array]]
 
 Kind = Literal["minimizer", "optimizer", "quantizer", "schedule", "training"]
 Level = Literal["smoke", "standard", "deep"]
@@ -74,7 +84,7 @@ class Capability:
     def __new__(cls, kind: str = "", *_: object, **__: object) -> Self:
         """An instance of the class of that kind, which takes the fields of its own too."""
         # An unknown kind stays with the base, for the check of declarations to name.
-        return object.__new__(CLASSES.get(kind, cls) if cls is Capability else cls)  # type: ignore[arg-type,return-value]
+        return object.__new__(CLASSES.get(kind, cls) if cls is Capability else cls)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +143,7 @@ class TrainingCapability(Capability):
 
     kind: Kind = "training"
     rule: str = ""
+    shapes: Shapes = "any"
 
 
 CLASSES: Mapping[str, type[Capability]] = {
@@ -154,16 +165,21 @@ class Slot:
 
     param: Array
     grad: Array
-    state: Mapping[str, Any]
+    state: State
     inputs: Mapping[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Parameters that share hyperparameters; hyper is the reference rule's validated Hyper."""
+    """Parameters that share hyperparameters; hyper is the reference rule's validated Hyper.
 
-    hyper: Any
+    storage: of state tensors that are kept as codes, the quantizer's validated Hyper, by name. The
+    state of a slot then has "m_code" and "m_absmax" in the place of "m".
+    """
+
+    hyper: Hyper
     slots: Sequence[Slot]
+    storage: Mapping[str, Hyper] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +187,7 @@ class Stepped:
     """One parameter tensor after a step, in the shape and format it had, with its new state."""
 
     param: Array
-    state: Mapping[str, Any]
+    state: State
 
 
 class Backend(Protocol):
@@ -200,10 +216,10 @@ class MinimizerBackend(Backend, Protocol):
     def minimizer_step(
         self,
         capability: Capability,
-        hyper: Any,
+        hyper: Hyper,
         param: Array,
-        state: Mapping[str, Any],
-        function: Callable[[Array], tuple[Any, Array]],
+        state: State,
+        function: Function,
     ) -> Stepped:
         """One step on one tensor.
 
@@ -216,7 +232,7 @@ class MinimizerBackend(Backend, Protocol):
 class QuantizerBackend(Backend, Protocol):
     """A backend that offers capabilities of kind "quantizer"."""
 
-    def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
+    def encode(self, capability: Capability, hyper: Hyper, x: Array) -> Mapping[str, Array]:
         """What is stored of the float32 x.
 
         "code": unsigned integers shaped like x; of block formats also
@@ -224,7 +240,7 @@ class QuantizerBackend(Backend, Protocol):
         """
         ...
 
-    def decode(self, capability: Capability, hyper: Any, stored: Mapping[str, Array]) -> Array:
+    def decode(self, capability: Capability, hyper: Hyper, stored: Mapping[str, Array]) -> Array:
         """The float32 numbers, shaped like the codes, that stored stands for."""
         ...
 
@@ -233,7 +249,7 @@ class ScheduleBackend(Backend, Protocol):
     """A backend that offers capabilities of kind "schedule"."""
 
     def schedule_values(
-        self, capability: Capability, hyper: Any, steps: Sequence[int]
+        self, capability: Capability, hyper: Hyper, steps: Sequence[int]
     ) -> Sequence[float]:
         """The learning rate of the step after t steps made, for every t of steps.
 
@@ -246,9 +262,7 @@ class ScheduleBackend(Backend, Protocol):
 class TrainingBackend(Backend, Protocol):
     """A backend that offers capabilities of kind "training"."""
 
-    def training_piece(
-        self, capability: Capability, hyper: Any, inputs: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
+    def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """The outputs of the reference's run on these inputs, by name.
 
         inputs: by name, as the reference's INPUTS say; numbers are Python floats, counts integers.
@@ -262,7 +276,7 @@ class BackendUnavailable(RuntimeError):
     """A backend cannot run here: a library is missing, or a device. Reported as "not run"."""
 
 
-def numpy_dtype(format: str) -> np.dtype[Any]:
+def numpy_dtype(format: str) -> DType:
     """The NumPy dtype of a format's name; ml_dtypes supplies bfloat16 and the small floats."""
     if format in ("float16", "float32", "float64"):
         return np.dtype(format)
@@ -270,5 +284,5 @@ def numpy_dtype(format: str) -> np.dtype[Any]:
 
     if not hasattr(ml_dtypes, format):
         raise ValueError(f"unknown format {format!r}")
-    dtype: np.dtype[Any] = np.dtype(getattr(ml_dtypes, format))
+    dtype: DType = np.dtype(getattr(ml_dtypes, format))
     return dtype

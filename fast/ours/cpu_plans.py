@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from truestep.fast.ours.offered import DIALECT, require_offered
 from truestep.fast.protocol import Array, BackendUnavailable, numpy_dtype
-from truestep.reference.optimizers import adamw, adamw_8bit
+from truestep.reference.optimizers import adamw
 from truestep.reference.quantizers import dynamic_8bit
 
 try:
@@ -22,27 +23,8 @@ try:
 except ImportError as error:
     raise BackendUnavailable(f"truestep.fast._core is not built: {error}") from error
 
-DIALECT: Mapping[str, str] = {"decay": "before", "eps_placement": "outside"}
-DIALECT_8BIT: Mapping[str, str] = {"decay": "before"}
-# What the quantizer does without being asked, as fields of its Hyper; it varies map and block_size.
-QUANTIZER = {
-    "absmax_floor": 0.0,
-    "nan": "propagate",
-    "normalise": "divide",
-    "ties": "lower",
-    "zero_block": "code_of_zero",
-}
 FLOAT32 = numpy_dtype("float32")
 UINT8 = np.dtype(np.uint8)
-
-
-def require_offered(hyper: Any, offered: Mapping[str, Any]) -> None:
-    """Raise unless every field that hyper shares with offered has the offered value."""
-    for field, value in offered.items():
-        if getattr(hyper, field, value) != value:
-            raise ValueError(
-                f"{field} must be {value!r} for the cpu kernels, got {getattr(hyper, field)!r}"
-            )
 
 
 def checked(name: str, tensors: Sequence[Array], dtype: Any, sizes: Sequence[int]) -> list[Array]:
@@ -92,19 +74,16 @@ def address_tables(tensors: Mapping[str, Sequence[Array]]) -> dict[str, Any]:
     }
 
 
-AnyHyper = adamw.Hyper | adamw_8bit.Hyper
-
-
-def constants(h: AnyHyper, t: int) -> list[float]:
+def constants(h: adamw.Hyper, t: int) -> list[float]:
     """The float32 constants of step t >= 1, formed in double."""
-    require_offered(h, DIALECT)
+    require_offered(h, DIALECT, "cpu")
     return _core.adamw_constants(
         h.lr, h.beta1, h.beta2, h.eps, h.weight_decay, h.maximize, float(t)
     )
 
 
 def constant_table(
-    count: int, hyper: AnyHyper | Sequence[AnyHyper], t: int | Sequence[int]
+    count: int, hyper: adamw.Hyper | Sequence[adamw.Hyper], t: int | Sequence[int]
 ) -> dict[str, Any]:
     """The distinct rows of constants that count tensors need, and the row of each tensor."""
     if not isinstance(hyper, Sequence) and isinstance(t, int):
@@ -116,7 +95,7 @@ def constant_table(
         raise ValueError(
             f"hyper and t must have {count} entries, got {len(hypers)} and {len(steps)}"
         )
-    rows: dict[tuple[AnyHyper, int], int] = {}
+    rows: dict[tuple[adamw.Hyper, int], int] = {}
     index = [rows.setdefault(key, len(rows)) for key in zip(hypers, steps, strict=True)]
     table = np.array([constants(h, number) for h, number in rows], dtype=np.float32)
     return {"constants": table.reshape(-1, 9), "constant_index": np.array(index, dtype=np.int32)}
@@ -227,11 +206,11 @@ class AdamW8bit:
 
     def step(
         self,
-        hyper: AnyHyper | Sequence[AnyHyper],
+        hyper: adamw.Hyper | Sequence[adamw.Hyper],
         t: int | Sequence[int],
         threads: int = 0,
     ) -> None:
-        """As in AdamW; the block size and map are the plan's, whatever hyper says of them."""
+        """As in AdamW."""
         table = constant_table(len(self._sizes), hyper, t)
         _core.adamw_8bit(
             **self._addresses, sizes=self._sizes, **table, **self._fixed, threads=threads

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, nvrtc
-from truestep.fast.ours.cuda_plan import Hyper
 from truestep.fast.protocol import Array, BackendUnavailable, Capability, Group, Stepped
+from truestep.reference.declared import Hyper
 
 
 @cache
@@ -146,7 +146,7 @@ class AdamW(_InPlace):
 
 
 class AdamW8bit(_InPlace):
-    """AdamW in place on float32 arrays, with moments as codes; block_size is the step's Hyper's."""
+    """AdamW in place on float32 arrays, with moments as codes in blocks of block_size."""
 
     def __init__(
         self,
@@ -156,14 +156,17 @@ class AdamW8bit(_InPlace):
         m_absmax: Sequence[Any],
         v_code: Sequence[Any],
         v_absmax: Sequence[Any],
+        block_size: int = 256,
+        kind: str = "fused",
     ) -> None:
         arrays = {"params": params, "grads": grads, "m_code": m_code, "m_absmax": m_absmax}
         arrays |= {"v_code": v_code, "v_absmax": v_absmax}
         super().__init__(arrays, {n: "|u1" if n.endswith("code") else "<f4" for n in arrays})
+        self._blocks = block_size, kind
 
     def step(self, hyper: Hyper, t: int) -> None:
         """Step number t; the first is 1."""
-        self._plan.adamw_8bit([hyper] * self._count, [t] * self._count)
+        self._plan.adamw_8bit([hyper] * self._count, [t] * self._count, *self._blocks)
 
 
 class Backend:

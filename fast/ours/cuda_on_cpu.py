@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan
 from truestep.fast.protocol import Array, Capability, Group, Stepped
+from truestep.reference.declared import Hyper
 
 Order = Literal["ascending", "descending", "shuffled"]
 ORDERS: tuple[Order, ...] = ("ascending", "descending", "shuffled")
@@ -132,7 +133,7 @@ class Library:
         if self._functions.cuda_on_cpu_launch(ctypes.byref(request)) != 0:
             raise KernelFault(message.value.decode(errors="replace"))
 
-    def adamw_constants(self, h: cuda_plan.Hyper, t: int) -> list[float]:
+    def adamw_constants(self, h: Hyper, t: int) -> list[float]:
         """The constants of step t >= 1, by the header that the kernels were compiled with."""
         doubles = (h.lr, h.beta1, h.beta2, h.eps, h.weight_decay)
         constants = (ctypes.c_float * 9)()
@@ -241,7 +242,7 @@ class Device:
             if offset is not None:
                 raise KernelFault(f"kernel {kernel} wrote to byte {offset} of a buffer of {nbytes}")
 
-    def adamw_constants(self, h: cuda_plan.Hyper, t: int) -> list[float]:
+    def adamw_constants(self, h: Hyper, t: int) -> list[float]:
         """The constants of step t >= 1."""
         return self.library.adamw_constants(h, t)
 

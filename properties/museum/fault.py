@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from truestep.properties.museum.plant import TABLES, Edit, Kernel, StepGroups, StepSlot
+from truestep.properties.museum.plant import Edit, Kernel, StepGroups, StepSlot
+from truestep.reference.tables import RULES
 
 # By kind of rule, the check expected to catch a fault that names none.
 USUAL = {
@@ -59,5 +60,5 @@ def fault(
     **declared: object,
 ) -> Fault:
     """A fault by its text; tables take it with rule, kind and declarations already given."""
-    check = check or next(USUAL[of] for of, table in TABLES.items() if rule in table)
+    check = check or next(USUAL[of] for of, table in RULES.items() if rule in table)
     return Fault(rule, kind, description, source, edits, check, computes, slot, groups, declared)

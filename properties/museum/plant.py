@@ -16,13 +16,10 @@ from types import ModuleType, SimpleNamespace
 import ml_dtypes
 import numpy as np
 
-from truestep.fast.protocol import CLASSES, Capability, Group, Kind, Slot, Stepped
+from truestep.fast.protocol import CLASSES, Capability, Group, Slot, Stepped
 from truestep.properties.kinds.training.step import lifted
 from truestep.reference.declared import Hyper
-from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS
-from truestep.reference.quantizers import QUANTIZERS
-from truestep.reference.schedules import SCHEDULES
-from truestep.reference.training import TRAINING
+from truestep.reference.tables import RULES
 from truestep.reference.validation import Array
 
 # (old, new), or (function, old, new) where old stands in other functions too.
@@ -31,13 +28,6 @@ StepOne = Callable[[Hyper, Slot], Stepped]
 StepSlot = Callable[[StepOne, Hyper, Slot], Stepped]
 StepGroups = Callable[[StepOne, Sequence[Group]], list[list[Stepped]]]
 
-TABLES: Mapping[Kind, Mapping[str, object]] = {
-    "minimizer": FROM_FUNCTION,
-    "optimizer": OPTIMIZERS,
-    "quantizer": QUANTIZERS,
-    "schedule": SCHEDULES,
-    "training": TRAINING,
-}
 FLOAT64 = {"format": "float64", "arithmetic": "ieee_float64"}
 
 
@@ -140,10 +130,10 @@ class Kernel:
     ) -> None:
         self.name = f"museum {rule}"
         self.rule = rule
-        kind = next(kind for kind, table in TABLES.items() if rule in table)
+        kind = next(kind for kind, table in RULES.items() if rule in table)
         own = FLOAT64 if kind == "schedule" else {}
         self.capability = CLASSES[kind](rule=rule, **own, **declared)  # type: ignore[arg-type]
-        self.module = planted(TABLES[kind][rule], edits)  # type: ignore[arg-type]
+        self.module = planted(RULES[kind][rule], edits)  # type: ignore[arg-type]
         if kind in ("minimizer", "optimizer", "training"):
             vars(self.module)["np"] = _Host()
         self.slot, self.groups = slot, groups
@@ -179,7 +169,7 @@ class Kernel:
 
         def called(x: Array) -> Array:
             found = function(np.asarray(x, param.dtype))
-            return found[0] if self.rule == "kiefer_wolfowitz" else found
+            return found[0] if self.module.FACTS.values_alone else found
 
         with np.errstate(all="ignore"):
             new = self.module.step(hyper, self.module.State(**state), param, called)

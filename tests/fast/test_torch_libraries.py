@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,6 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from truestep.fast import discovery
-from truestep.fast.peers.lomo_optim.backend import ROWS as LOMO_ROWS
-from truestep.fast.peers.torch_library_peers import (
-    AdamMini,
-    AdanPytorch,
-    CamePytorch,
-    Prodigyopt,
-    TorchOptimi,
-    TorchOptimizer,
-)
 from truestep.fast.protocol import BackendUnavailable, Capability, Group, Slot, numpy_dtype
 from truestep.properties.cases.tensors import TensorSpec
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
@@ -31,16 +23,21 @@ from truestep.reference.optimizers import OPTIMIZERS
 
 # By library: rule and variant of every row on each of its paths.
 PLACES = {
-    library.name: [f"{row.rule}/{row.prefix}{path}" for row in library.rows for path in row.paths]
+    library: [
+        f"{row.rule}/{row.prefix}{path}"
+        for row in import_module(f"truestep.fast.peers.{library}.rows").ROWS
+        for path in row.paths
+    ]
     for library in (
-        AdamMini,
-        AdanPytorch,
-        CamePytorch,
-        Prodigyopt,
-        TorchOptimi,
-        TorchOptimizer,
+        "adam_mini",
+        "adan_pytorch",
+        "came_pytorch",
+        "lomo_optim",
+        "prodigyopt",
+        "torch_optimi",
+        "torch_optimizer",
     )
-} | {"lomo_optim": [f"{row.rule}/{row.variant}" for row in LOMO_ROWS]}
+}
 EVERY_PLACE = [(library, place) for library, places in PLACES.items() for place in places]
 
 # What departs on a plain step from the start; each is a finding.

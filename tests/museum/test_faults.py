@@ -5,14 +5,15 @@ import pytest
 from truestep.properties.kinds.minimizer import families as minimizer_checks
 from truestep.properties.kinds.optimizer import families as optimizer_checks
 from truestep.properties.museum import FAULTS
-from truestep.properties.museum.plant import TABLES, Kernel
+from truestep.properties.museum.plant import Kernel
 from truestep.properties.museum.power import catch, kernels
 from truestep.properties.run.plan import checks_of, run_check
 from truestep.properties.run.pool import certify
 from truestep.properties.search import exploration
+from truestep.reference.tables import RULES
 
 BACKENDS = "truestep.properties.museum.backends"
-RULES = [rule for table in TABLES.values() for rule in table]
+NAMES = [rule for table in RULES.values() for rule in table]
 
 
 @pytest.fixture(autouse=True)
@@ -48,12 +49,12 @@ def test_faults_that_are_dialects_are_identified(name: str) -> None:
 # Kernels on which every check is run; on the others those that catch the faults.
 THOROUGH = (
     *("adam", "adamw", "amsgrad", "lamb", "lion", "nesterov", "sgd"),
-    *TABLES["quantizer"],
-    *TABLES["training"],
+    *RULES["quantizer"],
+    *RULES["training"],
 )
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", NAMES)
 def test_the_correct_kernels_pass(rule: str) -> None:
     """The reference's own lines raise no false alarm in the checks that catch what is planted."""
     named = {fault.check for fault in FAULTS.values() if fault.rule == rule}
@@ -64,7 +65,7 @@ def test_the_correct_kernels_pass(rule: str) -> None:
                 assert result.verdict == "pass", result.message
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", NAMES)
 def test_faults_are_planted_in_every_rule(rule: str) -> None:
     """Of every kind."""
     assert any(fault.rule == rule for fault in FAULTS.values())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import truestep
-from truestep.fast.discovery import BUILTIN
+from truestep.fast.discovery import builtin
 from truestep.fast.protocol import BackendUnavailable
 
 ROOT = Path(__file__).parents[2]
@@ -114,4 +114,4 @@ def test_entry_points_can_be_loaded() -> None:
 def test_entry_points_agree_with_the_built_in_table() -> None:
     """A backend of ours is the same object, whether found by entry point or by built-in name."""
     ours = PYPROJECT["project"]["entry-points"]["truestep.backends"]
-    assert ours.items() <= BUILTIN.items()
+    assert ours.items() <= builtin().items()

@@ -1,0 +1,3 @@
+"""apollo-torch, the authors' APOLLO."""
+
+REQUIRES = ("torch", "apollo_torch")

@@ -1,0 +1,3 @@
+"""galore-torch, the authors' GaLore."""
+
+REQUIRES = ("torch", "galore_torch")

@@ -1,0 +1,3 @@
+"""heavyball, optimizers as chains of transformations."""
+
+REQUIRES = ("torch", "heavyball")

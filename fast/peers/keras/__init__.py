@@ -1,0 +1,3 @@
+"""Keras on its torch backend."""
+
+REQUIRES = ("torch", "keras")

@@ -1,0 +1,3 @@
+"""lion-pytorch, lucidrains' Lion."""
+
+REQUIRES = ("torch", "lion_pytorch")

@@ -1,0 +1,3 @@
+"""lomo-optim, the authors' LOMO and AdaLomo."""
+
+REQUIRES = ("torch", "lomo_optim")

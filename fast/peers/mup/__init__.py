@@ -1,0 +1,3 @@
+"""mup, the authors' maximal update parametrization."""
+
+REQUIRES = ("torch", "mup")

@@ -1,0 +1,3 @@
+"""optax, on JAX."""
+
+REQUIRES = ("jax", "optax")

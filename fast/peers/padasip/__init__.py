@@ -1,0 +1,3 @@
+"""padasip, adaptive filters in NumPy."""
+
+REQUIRES = ("padasip",)

@@ -1,0 +1,3 @@
+"""pytorch-optimizer, a collection of optimizers."""
+
+REQUIRES = ("torch", "pytorch_optimizer")

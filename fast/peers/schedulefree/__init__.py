@@ -1,0 +1,3 @@
+"""schedulefree, the authors' schedule-free optimizers."""
+
+REQUIRES = ("torch", "schedulefree")

@@ -1,0 +1,3 @@
+"""PyTorch itself."""
+
+REQUIRES = ("torch",)

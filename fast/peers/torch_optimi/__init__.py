@@ -1,0 +1,3 @@
+"""torch-optimi, whose module is optimi."""
+
+REQUIRES = ("torch", "optimi")

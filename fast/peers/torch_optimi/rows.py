@@ -8,21 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-from truestep.fast.peers.torch_library_row import Row
-from truestep.fast.peers.torch_library_states import OPTIMI, OPTIMI_RELEASED, OPTIMI_UNCOUNTED
+import torch
 
-PATHS: Mapping[str, Mapping[str, Any]] = {
-    "foreach": {"foreach": True},
-    "single": {"foreach": False},
-}
+from truestep.fast.peers.torch_like import (
+    DECAY,
+    ELEMENTS,
+    IN_FLOAT32,
+    LISTS,
+    MOMENTS,
+    Bridge,
+    Named,
+    Row,
+)
+from truestep.fast.protocol import Fixed, Slot
+from truestep.reference.declared import Hyper
+
 # The step that hooks make in the backward pass, one parameter after the other.
-RELEASED: Mapping[str, Mapping[str, Any]] = {"released": {"gradient_release": True}}
-FORMATS = ("bfloat16", "float16", "float32", "float64")
+RELEASED: Mapping[str, Mapping[str, object]] = {"released": {"gradient_release": True}}
 
-MOMENTS = {"m": "exp_avg", "v": "exp_avg_sq"}
-DECAY = {"weight_decay": "weight_decay"}
 BETAS = {"beta1": "beta1", "beta2": "beta2"}
 NUMBERS = {**BETAS, "eps": "eps", **DECAY}
 IN_AVERAGE = {"bias_correction": "in_average"}
@@ -34,11 +38,35 @@ SOME_DECAY = {"weight_decay": 0.3}
 REACH = 2**31 - 3
 
 
-def _halved(decay: float) -> float:
-    return 0.5 * decay
+def _uncompensated(hyper: Hyper, slot: Slot) -> Named:
+    return {"kahan_sum": False, "triton": False}
 
 
-def _decoupled_lr(row: Row, dialect: Mapping[str, str], fixed: Mapping[str, float]) -> Row:
+def _halved(hyper: Hyper, slot: Slot) -> Named:
+    return {**_uncompensated(hyper, slot), "weight_decay": 0.5 * hyper.weight_decay}
+
+
+def _enter(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    # What the first step sets up; compensated sums; StableAdamW's eps.
+    group["setup"] = True
+    dtype = getattr(torch, slot.param.dtype.name)
+    state |= {"kahan_comp": None, "eps_sq": torch.tensor(hyper.eps**2, dtype=dtype)}
+
+
+def _enter_uncounted(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    state["kahan_comp"] = None
+    if getattr(hyper, "momentum", 1.0) == 0:
+        state["exp_avg"] = None
+
+
+_COUNTED = Bridge(_uncompensated, _enter)
+# Optimizers without bias correction have no counter.
+_UNCOUNTED = Bridge(_uncompensated, _enter_uncounted)
+# By group, but by tensor where each is stepped alone.
+_BY_GROUP = {"t": "step"}
+
+
+def _decoupled_lr(row: Row, dialect: Mapping[str, str], fixed: Mapping[str, Fixed]) -> Row:
     """The row with a decay by lr over its largest value."""
     return replace(
         row,
@@ -46,8 +74,8 @@ def _decoupled_lr(row: Row, dialect: Mapping[str, str], fixed: Mapping[str, floa
         dialect={**row.dialect, **dialect},
         options={**row.options, **MAX_LR},
         fixed={**row.fixed, **fixed},
-        converted={"weight_decay": _halved},
-        formats=("float32",),
+        bridge=replace(row.bridge, entries=_halved),
+        arithmetic=IN_FLOAT32,
         level="standard",
     )
 
@@ -59,20 +87,25 @@ def _decoupled(row: Row, decay: str) -> Row:
         prefix="any_decay_",
         dialect={**row.dialect, "decay": decay},
         options={**row.options, "decouple_wd": True},
-        formats=("float32",),
+        arithmetic=IN_FLOAT32,
         level="standard",
     )
 
 
 def _any_decay(row: Row) -> Row:
     fixed = {name: x for name, x in row.fixed.items() if name != "weight_decay"}
-    return replace(row, prefix="any_decay_", fixed=fixed, formats=("float32",), level="standard")
+    return replace(row, prefix="any_decay_", fixed=fixed, arithmetic=IN_FLOAT32, level="standard")
 
 
 def _released(row: Row) -> Row:
-    bridge = OPTIMI_RELEASED if row.bridge is OPTIMI else row.bridge
     return replace(
-        row, paths=RELEASED, bridge=bridge, formats=("float32",), level="standard", plain=True
+        row,
+        paths=RELEASED,
+        arithmetic=IN_FLOAT32,
+        counter="step" if row.shared else "",
+        shared={},
+        given="vectors",
+        level="standard",
     )
 
 
@@ -82,10 +115,10 @@ _ADAM = Row(
     MOMENTS,
     NUMBERS,
     dialect=IN_AVERAGE,
-    paths=PATHS,
-    counter="",
-    bridge=OPTIMI,
-    formats=FORMATS,
+    paths=LISTS,
+    shared=_BY_GROUP,
+    bridge=_COUNTED,
+    arithmetic=ELEMENTS,
     reach=REACH,
 )
 _ADAMW = replace(
@@ -99,10 +132,9 @@ _ADAN = replace(
     _ADAM,
     rule="adan",
     optimizer="Adan",
-    state={"m": "exp_avg", "v": "exp_avg_diff", "n": "exp_avg_sq", "previous": "prev_grad"},
+    state={"m": "exp_avg", "v": "exp_avg_diff", "n": "exp_avg_sq", "previous": "-prev_grad"},
     numbers={**NUMBERS, "beta3": "beta3"},
     dialect={"start": "in_average"},
-    negated=("prev_grad",),
 )
 _LION = Row(
     "lion",
@@ -110,11 +142,11 @@ _LION = Row(
     {"m": "exp_avg"},
     {**BETAS, **DECAY},
     dialect=NAN_SIGN,
-    paths=PATHS,
+    paths=LISTS,
     fixed=SOME_DECAY,
     counter="",
-    bridge=OPTIMI_UNCOUNTED,
-    formats=FORMATS,
+    bridge=_UNCOUNTED,
+    arithmetic=ELEMENTS,
 )
 _RADAM = replace(
     _ADAM,
@@ -127,12 +159,12 @@ _SGD = Row(
     "SGD",
     {"b": "exp_avg"},
     {"momentum": "momentum", **DECAY},
-    paths=PATHS,
+    paths=LISTS,
     # Without dampening; with it, by the momentum.
     fixed={"dampening": 0.0},
     counter="",
-    bridge=OPTIMI_UNCOUNTED,
-    formats=FORMATS,
+    bridge=_UNCOUNTED,
+    arithmetic=ELEMENTS,
 )
 _DAMPENED = replace(
     _SGD,
@@ -140,7 +172,7 @@ _DAMPENED = replace(
     dialect={"first_step": "damped"},
     options={"dampening": True},
     fixed={"momentum": 0.9, "dampening": 0.9},
-    formats=("float32",),
+    arithmetic=IN_FLOAT32,
 )
 _STABLE = replace(
     _ADAM,
@@ -167,7 +199,7 @@ ROWS: tuple[Row, ...] = (
         dialect={**_ADAN.dialect, "decay": "before"},
         options={"adam_wd": True},
         fixed=SOME_DECAY,
-        formats=("float32",),
+        arithmetic=IN_FLOAT32,
         level="standard",
     ),
     _LION,

@@ -1,0 +1,3 @@
+"""transformers, Adafactor and schedules."""
+
+REQUIRES = ("torch", "transformers")

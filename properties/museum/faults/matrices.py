@@ -31,10 +31,11 @@ MATRICES: dict[str, Fault] = {
             "ratio / h.growth)\n    return d / factor, norm",
         ),
     ),
-    "apollo_scaled_by_the_other_axis": apollo(
-        "wide matrices are scaled by rows, tall ones by columns",
-        "weights of (in, out) and (out, in)",
-        ("axis = 0 if wide else 1", "axis = 1 if wide else 0"),
+    "apollo_scale_without_root": apollo(
+        "the scale multiplies the step, not its root",
+        "GaLore's line, copied",
+        ('"before":\n            d = np.sqrt(h.scale)', '"before":\n            d = h.scale'),
+        check="combinations",
     ),
     "distributed_shampoo_correction_missing": distributed(
         "factors are not corrected for their zero start",

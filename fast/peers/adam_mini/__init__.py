@@ -1,0 +1,3 @@
+"""adam-mini, the authors' Adam-mini."""
+
+REQUIRES = ("torch", "adam_mini")

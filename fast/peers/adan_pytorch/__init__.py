@@ -1,0 +1,3 @@
+"""adan-pytorch, lucidrains' Adan."""
+
+REQUIRES = ("torch", "adan_pytorch")

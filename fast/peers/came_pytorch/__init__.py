@@ -1,0 +1,3 @@
+"""came-pytorch, the authors' CAME."""
+
+REQUIRES = ("torch", "came_pytorch")

@@ -1,0 +1,32 @@
+"""The table of came-pytorch. torch's norm adds in a few lanes, one element after another."""
+
+from __future__ import annotations
+
+from truestep.fast.peers.torch_like import (
+    BETAS,
+    DECAY,
+    FACTORED,
+    INSTABILITY,
+    SEQUENTIAL,
+    SIDES,
+    Row,
+)
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        "came",
+        "CAME",
+        {**FACTORED, "m": "exp_avg", **INSTABILITY},
+        {
+            **BETAS,
+            "beta3": "betas",
+            "eps1": "eps",
+            "eps2": "eps",
+            "clip_threshold": "clip_threshold",
+            **DECAY,
+        },
+        arithmetic=SEQUENTIAL,
+        squeezed={**SIDES, "instability_r": -1, "instability_c": -2},
+        shapes="nonempty",
+    ),
+)

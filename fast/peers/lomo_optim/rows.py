@@ -1,0 +1,48 @@
+"""The table of lomo-optim. It computes in float32, whatever the parameter's format.
+
+The library adds 1e-6 to the norm; its loss scale is that of float16, which needs CUDA.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from truestep.fast.peers.torch_like import DECAY, SEQUENTIAL, SIDES, Row
+
+_ADALOMO = Row(
+    "adalomo",
+    "AdaLomo",
+    {"r": "exp_avg_sq_row", "c": "exp_avg_sq_col"},
+    {
+        "eps1": "eps",
+        "eps2": "eps",
+        "decay_rate": "-decay_rate",
+        "clip_threshold": "clip_threshold",
+        **DECAY,
+    },
+    paths={"fused": {"loss_scale": 0}},
+    arithmetic=SEQUENTIAL,
+    squeezed=SIDES,
+    shapes="matrices",
+)
+_LOMO = Row(
+    "lomo",
+    "Lomo",
+    {},
+    DECAY,
+    paths={"fused": {}},
+    fixed={"eps": 1e-6, "loss_scale": 1.0},
+    arithmetic=SEQUENTIAL,
+)
+_NORM = {"clip_norm": "clip_grad_norm"}
+_VALUE = {"clip_value": "clip_grad_value"}
+
+ROWS: tuple[Row, ...] = (
+    _ADALOMO,
+    # Where the gradient is multiplied by the loss scale of 2^10 and divided by it.
+    replace(_ADALOMO, prefix="scaled_", paths={"fused": {}}),
+    replace(_LOMO, numbers={**DECAY, **_NORM, **_VALUE}, prefix="both_", dialect={"clip": "both"}),
+    replace(_LOMO, arithmetic={"bfloat16": "bfloat16_params", **SEQUENTIAL}),
+    replace(_LOMO, numbers={**DECAY, **_NORM}, prefix="norm_", dialect={"clip": "norm"}),
+    replace(_LOMO, numbers={**DECAY, **_VALUE}, prefix="value_", dialect={"clip": "value"}),
+)

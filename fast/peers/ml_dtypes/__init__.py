@@ -1,0 +1,3 @@
+"""ml_dtypes, NumPy's types of the small formats."""
+
+REQUIRES = ("ml_dtypes",)

@@ -1,0 +1,3 @@
+"""prodigyopt, the authors' Prodigy."""
+
+REQUIRES = ("torch", "prodigyopt")

@@ -1,0 +1,3 @@
+"""jettify's torch_optimizer."""
+
+REQUIRES = ("torch", "torch_optimizer")

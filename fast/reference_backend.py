@@ -1,0 +1,87 @@
+"""The references as a backend, to run laws and theorems on the definitions themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from truestep.fast.protocol import (
+    Capability,
+    Group,
+    Inputs,
+    OptimizerCapability,
+    Outputs,
+    ScheduleCapability,
+    Slot,
+    Stepped,
+    TrainingCapability,
+)
+from truestep.reference.declared import Hyper
+from truestep.reference.optimizers import OPTIMIZERS
+from truestep.reference.schedules import SCHEDULES
+from truestep.reference.training import TRAINING
+
+
+class Backend:
+    """Every optimizer, schedule and training piece of the reference in its own form."""
+
+    name = "reference"
+
+    def capabilities(self) -> Sequence[Capability]:
+        """The whole table in float64."""
+        kinds = (
+            (OptimizerCapability, OPTIMIZERS),
+            (ScheduleCapability, SCHEDULES),
+            (TrainingCapability, TRAINING),
+        )
+        return [
+            declared(rule=rule, format="float64", arithmetic="ieee_float64")
+            for declared, rules in kinds
+            for rule in rules
+        ]
+
+    def optimizer_step(
+        self, capability: Capability, groups: Sequence[Group]
+    ) -> Sequence[Sequence[Stepped]]:
+        """One step of the reference on every slot."""
+        return [[_step(capability.rule, group, slot) for slot in group.slots] for group in groups]
+
+    def schedule_values(
+        self, capability: Capability, hyper: Hyper, steps: Sequence[int]
+    ) -> Sequence[float]:
+        """The reference's closed form."""
+        return [float(SCHEDULES[capability.rule].value(hyper, t)) for t in steps]
+
+    def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
+        """The reference's outputs."""
+        given = {name: _lifted(x) for name, x in inputs.items()}
+        with np.errstate(all="ignore"):
+            out = TRAINING[capability.rule].run(hyper, **given)
+        return {name: _plain(x) for name, x in out.items()}
+
+
+def _lifted(x: object) -> object:
+    # A float64 array divides by zero as IEEE 754 says, where a Python float raises.
+    if isinstance(x, (list, tuple)):
+        return [_lifted(item) for item in x]
+    return np.asarray(x) if isinstance(x, float) else x
+
+
+def _plain(x: object) -> object:
+    if isinstance(x, list):
+        return [_plain(item) for item in x]
+    return x if isinstance(x, (bool, int)) else np.asarray(x)
+
+
+def _step(name: str, group: Group, slot: Slot) -> Stepped:
+    rule = OPTIMIZERS[name]
+    with np.errstate(all="ignore"):
+        before = rule.State(**slot.state)
+        state, p = rule.step(group.hyper, before, slot.param, slot.grad, **slot.inputs)
+    fields = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
+    return Stepped(
+        np.asarray(p),
+        {k: int(x) if isinstance(x, int) else np.asarray(x) for k, x in fields.items()},
+    )
