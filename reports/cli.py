@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
+    from truestep.fast.protocol import Level
     from truestep.reports.certificate import Certificate
 
 LEVELS = ("smoke", "standard", "deep")
@@ -86,7 +87,7 @@ def list_command(topic: str | None, as_json: bool) -> int:
 def certify(
     backend: tuple[str, ...],
     only: str | None,
-    level: str,
+    level: Level,
     out: Path,
     seed: int,
     workers: int | None,
