@@ -6,8 +6,6 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Container
-from itertools import count
 from pathlib import Path
 
 from truestep.reports.html import html
@@ -41,12 +39,6 @@ def write_atomically(path: Path, text: str) -> None:
         with contextlib.suppress(OSError):
             os.unlink(name)
         raise
-
-
-def distinct(name: str, taken: Container[str]) -> str:
-    """The name, numbered where it is taken."""
-    numbered = (name if n == 1 else f"{name}-{n}" for n in count(1))
-    return next(candidate for candidate in numbered if candidate not in taken)
 
 
 def stem_of(spec: str) -> str:

@@ -141,7 +141,9 @@ class Page:
 
 def build(certificates: Sequence[Certificate]) -> Page:
     """The page that shows certificates side by side."""
-    names = _names(document["backend"]["name"] for document in certificates)
+    names: list[str] = []
+    for document in certificates:
+        names.append(numbers.distinct(document["backend"]["name"], names, "{} ({})"))
     named = list(zip(names, certificates, strict=True))
     checks = {name: [certificate.result(c) for c in found["checks"]] for name, found in named}
     findings = _findings(named, checks)
@@ -169,18 +171,6 @@ def build(certificates: Sequence[Certificate]) -> Page:
         step_sizes=robbins_monro.table() if schedules else (),
         many=many,
     )
-
-
-def _names(given: Iterable[str]) -> list[str]:
-    """A distinct name for each: the second "cpu" is "cpu (2)"."""
-    names: list[str] = []
-    for name in given:
-        candidate, number = name, 1
-        while candidate in names:
-            number += 1
-            candidate = f"{name} ({number})"
-        names.append(candidate)
-    return names
 
 
 def _findings(

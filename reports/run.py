@@ -17,7 +17,7 @@ from click import ClickException
 from truestep.fast.protocol import Level
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.run import pool
-from truestep.reports import certificate, environment, files, terminal
+from truestep.reports import certificate, environment, files, numbers, terminal
 from truestep.reports.certificate import Certificate, Record
 from truestep.reports.isolation import CannotReplay, Replayer
 from truestep.reports.journal import Journal
@@ -133,7 +133,7 @@ def _recordings(specs: Sequence[str], request: Request) -> Iterator[Recording]:
     """One for each backend, under a file name of its own."""
     stems: list[str] = []
     for spec in dict.fromkeys(specs):
-        stems.append(files.distinct(files.stem_of(spec), stems))
+        stems.append(numbers.distinct(files.stem_of(spec), stems, "{}-{}"))
         header = certificate.header_of(spec, request.only, request.level, request.seed)
         try:
             yield Recording(stems[-1], header, request.out)
