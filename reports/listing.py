@@ -138,7 +138,7 @@ TOPICS: dict[str, Callable[[], list[Entry]]] = {
     "arithmetics": _arithmetics,
     "backends": _backends,
     "laws": _laws,
-    "theorems": lambda: _described("truestep.properties.kinds.theorem.theorems", "THEOREMS"),
+    "theorems": lambda: _described("truestep.properties.kinds.theorem.theorems.table", "THEOREMS"),
     "museum": lambda: _described("truestep.properties.museum", "FAULTS"),
 }
 

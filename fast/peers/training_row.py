@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-from truestep.fast.protocol import Capability
-
-Outputs = dict[str, Any]
+from truestep.fast.protocol import Capability, Fixed, TrainingCapability
+from truestep.fast.protocol import Outputs as Outputs
 
 # A loss scale that doubles and halves within float32, at every overflow, down to nothing.
-DOUBLING: Mapping[str, Any] = {
+DOUBLING: Mapping[str, Fixed] = {
     "backoff": 0.5,
     "growth": 2.0,
     "hysteresis": 1,
@@ -26,21 +24,20 @@ DOUBLING: Mapping[str, Any] = {
 class Row:
     """One piece: the rule and dialect it computes, and how it is called.
 
-    call(arrays, library, hyper, inputs): arrays is the module that makes them, torch or jax.numpy.
+    call(hyper, inputs): the outputs of the reference's run, by name.
     """
 
     rule: str
     variant: str
-    call: Callable[[Any, Any, Any, Mapping[str, Any]], Outputs]
+    call: Callable[..., Outputs]
     dialect: Mapping[str, str] = field(default_factory=dict)
-    fixed: Mapping[str, Any] = field(default_factory=dict)
+    fixed: Mapping[str, Fixed] = field(default_factory=dict)
 
 
-def capabilities(rows: Sequence[Row], arithmetic: str) -> tuple[Capability, ...]:
+def capabilities(rows: Sequence[Row], arithmetic: str) -> tuple[TrainingCapability, ...]:
     """Every row, in float32."""
     return tuple(
-        Capability(
-            kind="training",
+        TrainingCapability(
             rule=row.rule,
             arithmetic=arithmetic,
             dialect=row.dialect,

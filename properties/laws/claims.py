@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import FunctionType, ModuleType
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,30 +34,39 @@ class Claim:
 
 
 Claims = Iterator[Claim]
+Law = TypeVar("Law", bound=Callable[..., Claims])
 
 
-def judged(claims: Iterable[Claim]) -> list[Judged]:
+def judged(claims: Iterable[Claim]) -> Iterator[Judged]:
     """Every claim by the agreement of its sides, at the step of the worst element."""
-    found = []
-    with np.errstate(all="ignore"):
-        for claim in claims:
+    waiting = iter(claims)
+    while True:
+        with np.errstate(all="ignore"):
+            claim = next(waiting, None)
+            if claim is None:
+                return
             judgement = agreement(claim.left, claim.right, claim.bound)
-            step = claim.steps[judgement.index[0]] if claim.steps and judgement.index else 0
-            found.append(Judged(step, 0, 0, claim.tensor, judgement))
-    return found
+        step = claim.steps[judgement.index[0]] if claim.steps and judgement.index else 0
+        yield Judged(step, 0, 0, claim.tensor, judgement)
+
+
+def by_name(*laws: Law) -> dict[str, Law]:
+    """A table of laws in alphabetical order."""
+    return {law.__name__: law for law in sorted(laws, key=lambda law: law.__name__)}
 
 
 def table(*modules: ModuleType) -> dict[str, Callable[..., Claims]]:
-    """The laws that modules state, by name in alphabetical order: all their public functions."""
-    found = {
-        name: function
-        for module in modules
-        for name, function in vars(module).items()
-        if isinstance(function, FunctionType)
-        and function.__module__ == module.__name__
-        and not name.startswith("_")
-    }
-    return dict(sorted(found.items()))
+    """All the laws that modules state, which are their public functions."""
+    return by_name(
+        *(
+            found
+            for module in modules
+            for name, found in vars(module).items()
+            if isinstance(found, FunctionType)
+            and found.__module__ == module.__name__
+            and not name.startswith("_")
+        )
+    )
 
 
 def about(law: Callable[..., Claims]) -> str:

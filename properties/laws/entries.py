@@ -21,10 +21,6 @@ class Holds:
     when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     at: Mapping[str, Number] = field(default_factory=dict)
 
-    def covers(self, dialect: Mapping[str, str]) -> bool:
-        """Whether it holds in a dialect, of which every choice is given."""
-        return all(dialect[name] in values for name, values in self.when.items())
-
 
 @dataclass(frozen=True, slots=True)
 class Fails(Generic[Example]):
@@ -58,9 +54,13 @@ def obeys(*laws: str) -> dict[str, Holds]:
 def holding(
     row: Mapping[str, Entry[Example]], own: object, capability: Capability
 ) -> Iterator[tuple[str, Holds]]:
-    """The entries that hold in a capability's dialect; own: the Hyper of the rule's own form."""
-    for law, entry in row.items():
-        if isinstance(entry, Holds):
-            chosen = {name: capability.dialect.get(name, getattr(own, name)) for name in entry.when}
-            if entry.covers(chosen):
-                yield law, entry
+    """The entries that hold in a capability's dialect, in alphabetical order.
+
+    own: the Hyper of the rule's own form.
+    """
+    for law, entry in sorted(row.items()):
+        if isinstance(entry, Holds) and all(
+            capability.dialect.get(field, getattr(own, field)) in values
+            for field, values in entry.when.items()
+        ):
+            yield law, entry

@@ -24,7 +24,6 @@ OPTIMIZERS: dict[str, Optimizer] = table(
     "ademamix",
     "amsgrad",
     "apollo",
-    "apollo_mini",
     "asgd",
     "came",
     "distributed_shampoo",

@@ -7,7 +7,7 @@ Rule
     M_t = beta1 M_{t-1} + (1 - beta1) R_t
     N_t = beta2 N_{t-1} + (1 - beta2) R_t^2
     S_t = M_t / (1 - beta1^t) / (sqrt(N_t / (1 - beta2^t)) + eps)
-    s_j = |S_t[:, j]| / |R_t[:, j]| for each column j
+    s_j = |S_t[:, j]| / |R_t[:, j]| for each column j; APOLLO-Mini: s = |S_t| / |R_t|
     D_t = sqrt(scale) G_t diag(s)
     D_t = D_t growth |D_{t-1}| / |D_t| if t > 1 and |D_t| > growth |D_{t-1}|
     q_t = p_{t-1} - lr D_t
@@ -34,6 +34,8 @@ Choices
     apollo-torch adds 1e-8 to the norms that divide ("eps"), and a zero gradient then holds |D| near
     1e-8.
     limiter: "growth" as above, as in Fira, or "none" (disable_nl), which leaves norm at 0.
+    scaling: a factor for each channel ("channel") or one for the tensor ("tensor"); APOLLO-Mini is
+    the latter with rank 1 and scale 128, so that P is of N(0, 1) and D = sqrt(128) s G.
     scale_placement: sqrt(scale) multiplies before the limiter ("before", apollo-torch's
     scale_front) or after it ("after", its default). The two are equal but for the guard, and norm
     is that of D where the limiter meets it.
@@ -99,6 +101,10 @@ DIALECTS = {
         "before": "scale applied before the limiter",
         "after": "scale applied after the limiter",
     },
+    "scaling": {
+        "channel": "every channel of the gradient scaled by its own factor",
+        "tensor": "the whole gradient scaled by one factor, as in APOLLO-Mini",
+    },
 }
 
 
@@ -121,6 +127,7 @@ class Hyper(declared.Hyper):
     guard: Literal["none", "eps"] = "none"
     limiter: Literal["growth", "none"] = "growth"
     scale_placement: Literal["before", "after"] = "before"
+    scaling: Literal["channel", "tensor"] = "channel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +165,13 @@ def init(h: Hyper, p: Array) -> State:
 
 
 def length(x: Array, axis: int | None = None) -> Array:
-    """The Euclidean norm of x, or of its columns (axis 0) or rows (axis 1)."""
+    """The Euclidean norm of x, 0-d, or of its columns (axis 0) or rows (axis 1)."""
     return np.sqrt(np.sum(x * x, axis=axis, keepdims=axis is not None))
 
 
-def scaling(h: Hyper, scaled: Array, r: Array, wide: bool) -> Array:
-    """The factor of each channel: how much longer Adam makes it in the low-rank space."""
-    axis = 0 if wide else 1
+def factor_of(h: Hyper, scaled: Array, r: Array, wide: bool) -> Array:
+    """The factor of each channel or of all: how much longer Adam makes it in the low-rank space."""
+    axis = None if h.scaling == "tensor" else 0 if wide else 1
     size = length(r, axis)
     if h.guard == "eps":
         return length(scaled, axis) / (size + 1e-8)
@@ -206,7 +213,7 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         size = h.lr * (np.sqrt(1 - h.beta2**t) / (1 - h.beta1**t))
     d, norm = scaled, s.norm
     if low_rank:
-        d = g * scaling(h, scaled, r, p.shape[0] < p.shape[1])
+        d = g * factor_of(h, scaled, r, p.shape[0] < p.shape[1])
         if h.scale_placement == "before":
             d = np.sqrt(h.scale) * d
         d, norm = limited(h, t, d, s.norm)

@@ -10,11 +10,13 @@ import pytest
 from truestep.fast.protocol import TrainingCapability
 from truestep.fast.reference_backend import Backend
 from truestep.properties.judge.contracts import SLACK
-from truestep.properties.kinds.training.families import PREFIX, run
+from truestep.properties.judge.results import Check, check_id
 from truestep.properties.kinds.training.laws.bench import Bench, Trial
 from truestep.properties.kinds.training.laws.laws import LAWS, OF, SETS, claimed, holding, speaks_of
 from truestep.properties.kinds.training.laws.table import DEGREES, TABLE
+from truestep.properties.laws.claims import PREFIX
 from truestep.properties.laws.entries import Fails, Holds
+from truestep.properties.run.plan import run_check
 from truestep.reference.training import TRAINING
 
 REFERENCE = Backend()
@@ -60,7 +62,8 @@ def test_laws_that_hold_hold_for_the_reference(rule: str, dialect: dict[str, str
     subject = capability(rule, **dialect)
     backend: Any = _InDialect()
     for name in holding(subject):
-        result = run(backend, subject, PREFIX + name, level="smoke", seed=1, started=lambda _: None)
+        check = Check(check_id(subject, PREFIX + name), subject, PREFIX + name)
+        result = run_check(backend, check, level="smoke", seed=1)
         assert result.verdict == "pass", result.message
 
 

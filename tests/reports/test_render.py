@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from truestep.fast.peers.finding import Finding
+from truestep.fast.peers.findings import Finding
 from truestep.reports import counterexample, findings, pictures, plots
 from truestep.reports import page as pages
 from truestep.reports.html import html
@@ -66,7 +66,6 @@ FINDING = {
     "reproducer": "print('<script>')",
     "expected": "a",
     "actual": "b",
-    "check_glob": "*/lion/*",
     "checks": ["optimizer/lion/float32/lockstep"],
 }
 
@@ -156,8 +155,11 @@ def test_findings_belong_to_the_library_that_the_backend_wraps(
     monkeypatch: pytest.MonkeyPatch, fakes: Any
 ) -> None:
     """torch's findings are not torchao's or torch_optimizer's; failing checks are explained."""
-    texts = dict.fromkeys(("contradicts", "reproducer", "expected", "actual"), "text")
-    finding = Finding("torch", "2", "lion", "title", **texts, check_glob="*/sgd/* */lion/*")
+    texts = dict.fromkeys(("title", "contradicts", "expected", "actual"), "text")
+    finding = Finding(
+        library="torch", distribution="numpy", versions=">0", rule="lion", reproducer="steps.py",
+        checks=("optimizer/lion/float32/lockstep",), when=({"tensor": "p"},), **texts
+    )  # fmt: skip
     monkeypatch.setattr("truestep.fast.peers.findings.FINDINGS", (finding,))
     checks = [r.to_json() for r in fakes.small()]
     for name, spec in (("torch.optim", "torch"), ("torch", "pkg.torch:Backend")):

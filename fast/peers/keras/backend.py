@@ -1,6 +1,6 @@
-"""Keras's optimizers on its torch backend, which steps eagerly; keras_rows.py says which and how.
+"""Keras's optimizers on its torch backend, which steps eagerly; rows.py says which and how.
 
-Its training-loop pieces are in keras_training.py.
+Its training-loop pieces are in training.py.
 
 An optimizer has one set of hyperparameters and one int32 counter: each group, and each count in it,
 is an optimizer of its own. Variables are handed over in the layout that they have.
@@ -8,23 +8,19 @@ is an optimizer of its own. Variables are handed over in the layout that they ha
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
-from truestep.fast.peers import torch_step
-from truestep.fast.peers.keras import training as keras_training
-from truestep.fast.peers.keras.rows import ROWS, Row, arithmetic_of
-from truestep.fast.peers.torch_arrays import from_tensor, import_torch, to_tensor
-from truestep.fast.protocol import Array, BackendUnavailable, Capability, Group, Slot, Stepped
-
-_VARIABLE = "KERAS_BACKEND"
+from truestep.fast.peers import parting
+from truestep.fast.peers.keras import training
+from truestep.fast.peers.keras.library import keras, variable
+from truestep.fast.peers.keras.rows import ROWS, Row
+from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
+from truestep.fast.protocol import Array, Capability, Group, Inputs, Outputs, Slot, State, Stepped
+from truestep.reference.declared import Hyper
 
 
 class Backend:
@@ -33,11 +29,9 @@ class Backend:
     name = "keras"
 
     def __init__(self) -> None:
-        self._torch = import_torch()
-        self._keras = import_keras()
-        self._plans: dict[tuple[str, str], tuple[Row, Any]] = {}
+        self._plans: dict[tuple[str, str], tuple[Row, type[keras.optimizers.Optimizer]]] = {}
         for row in ROWS:
-            optimizer = getattr(self._keras.optimizers, row.optimizer)
+            optimizer = getattr(keras.optimizers, row.optimizer)
             for path in row.paths:
                 # The torch backend replaces Keras's own classes, not those derived from them.
                 chosen = optimizer if path == "parallel" else type("Generic", (optimizer,), {})
@@ -45,111 +39,62 @@ class Backend:
 
     def capabilities(self) -> tuple[Capability, ...]:
         """Every optimizer and piece that has a rule in the reference, in float32."""
-        optimizers = tuple(
-            Capability(
-                kind="optimizer",
-                rule=row.rule,
-                arithmetic=arithmetic_of(row, path),
-                dialect=row.dialect,
-                variant=path,
-                fixed={"maximize": False, **row.fixed},
-                shapes=row.shapes,
-            )
-            for row in ROWS
-            for path in row.paths
-        )
-        return (*optimizers, *keras_training.capabilities())
+        optimizers = tuple(row.capability(path) for row in ROWS for path in row.paths)
+        return (*optimizers, *training.capabilities())
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
     ) -> list[list[Stepped]]:
         """One apply() of a fresh optimizer for each group and count."""
-        row, optimizer = self._plans[capability.rule, capability.variant]
-        parts, places = torch_step.parted(groups, lambda hyper, slot: _shared(slot))
-        with self._at_work():
-            results = [self._part_step(row, optimizer, part) for part in parts]
-        return torch_step.rejoined(results, places)
+        row, make = self._plans[capability.rule, capability.variant]
+        parts, places = parting.parted(groups, lambda hyper, slot: _shared(slot))
+        with _at_work():
+            results = [_stepped(row, make, part) for part in parts]
+        return parting.rejoined(results, places)
 
-    def training_piece(
-        self, capability: Capability, hyper: Any, inputs: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
+    def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """What clipping, accumulation or LossScaleOptimizer makes of the inputs."""
-        with self._at_work():
-            return keras_training.outputs(self._torch, self._keras, capability, hyper, inputs)
-
-    @contextmanager
-    def _at_work(self) -> Iterator[None]:
-        with self._keras.device("cpu"), warnings.catch_warnings():
-            # Keras's own conversion of a variable to NumPy.
-            warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
-            yield
-
-    def _part_step(self, row: Row, optimizer_class: Any, group: Group) -> list[Stepped]:
-        torch = self._torch
-        t = group.slots[0].state["t"]
-        arguments = _arguments(row, group.hyper, t)
-        later = {name: arguments.pop(name) for name in row.later}
-        optimizer = optimizer_class(**arguments)
-        for name, value in later.items():
-            setattr(optimizer, name, value)
-        variables = [
-            self._keras.Variable(
-                torch.nn.Parameter(to_tensor(torch, slot.param), requires_grad=False)
-            )
-            for slot in group.slots
-        ]
-        optimizer.build(variables)
-        optimizer.iterations.assign(t)
-        if t and hasattr(optimizer, "_u_product"):
-            optimizer._u_product.assign(to_tensor(torch, group.slots[0].state["mu_product"]))
-        if t:
-            for i, slot in enumerate(group.slots):
-                for ours, theirs in row.state.items():
-                    if (variable := _variable(optimizer, theirs, i, slot.state[ours])) is not None:
-                        tensor = to_tensor(torch, slot.state[ours])
-                        variable.assign(tensor.reshape(tuple(variable.shape)))
-        optimizer.apply([to_tensor(torch, slot.grad) for slot in group.slots])
-        return [
-            Stepped(from_tensor(torch, variable.value), self._state(row, optimizer, i, slot))
-            for i, (variable, slot) in enumerate(zip(variables, group.slots, strict=True))
-        ]
-
-    def _state(self, row: Row, optimizer: Any, i: int, slot: Slot) -> dict[str, Any]:
-        state: dict[str, Any] = {
-            name: np.array(x) for name, x in slot.state.items() if isinstance(x, np.ndarray)
-        }
-        for ours, theirs in row.state.items():
-            old = slot.state[ours]
-            if (variable := _variable(optimizer, theirs, i, old)) is not None:
-                state[ours] = from_tensor(self._torch, variable.value).reshape(old.shape)
-        if hasattr(optimizer, "_u_product"):
-            state["mu_product"] = from_tensor(self._torch, optimizer._u_product.value)
-        return {**state, "t": int(optimizer.iterations.value)}
+        with _at_work():
+            return training.outputs(capability, hyper, inputs)
 
 
-def import_keras() -> Any:
-    """The module keras on the torch backend; BackendUnavailable where it runs on another."""
-    before = os.environ.get(_VARIABLE)
-    if "keras" not in sys.modules:
-        os.environ[_VARIABLE] = "torch"
-    try:
-        keras = importlib.import_module("keras")
-    except Exception as error:
-        raise BackendUnavailable(f"keras cannot be imported: {error}") from error
-    finally:
-        os.environ.pop(_VARIABLE, None)
-        if before is not None:
-            os.environ[_VARIABLE] = before
-    if keras.backend.backend() != "torch":
-        raise BackendUnavailable(f"keras runs on {keras.backend.backend()}, not on torch")
-    return keras
+@contextmanager
+def _at_work() -> Iterator[None]:
+    with keras.device("cpu"), warnings.catch_warnings():
+        # Keras's own conversion of a variable to NumPy.
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        yield
 
 
 def _shared(slot: Slot) -> tuple[int, float]:
     return slot.state["t"], float(slot.state.get("mu_product", 1.0))
 
 
-def _arguments(row: Row, h: Any, t: int) -> dict[str, Any]:
+def _stepped(row: Row, make: type[keras.optimizers.Optimizer], group: Group) -> list[Stepped]:
+    first = group.slots[0].state
+    arguments = _arguments(row, group.hyper, first["t"])
+    later = {name: arguments.pop(name) for name in row.later}
+    optimizer = make(**arguments)
+    for name, value in later.items():
+        setattr(optimizer, name, value)
+    variables = [variable(to_tensor(slot.param)) for slot in group.slots]
+    optimizer.build(variables)
+    optimizer.iterations.assign(first["t"])
+    if first["t"]:
+        if hasattr(optimizer, "_u_product"):
+            optimizer._u_product.assign(to_tensor(first["mu_product"]))
+        for i, slot in enumerate(group.slots):
+            for ours, theirs in row.state.items():
+                if (held := _held(optimizer, theirs, i, slot.state[ours])) is not None:
+                    held.assign(to_tensor(slot.state[ours]).reshape(tuple(held.shape)))
+    optimizer.apply([to_tensor(slot.grad) for slot in group.slots])
+    return [
+        Stepped(from_tensor(moved.value), _state(row, optimizer, i, slot))
+        for i, (moved, slot) in enumerate(zip(variables, group.slots, strict=True))
+    ]
+
+
+def _arguments(row: Row, h: Hyper, t: int) -> dict[str, object]:
     # As a training loop sets a rate that falls.
     rate = h.lr / (t + 1) ** h.power if hasattr(h, "power") else h.lr
     numbers = ((theirs, getattr(h, ours)) for ours, theirs in row.numbers.items())
@@ -161,9 +106,23 @@ def _arguments(row: Row, h: Any, t: int) -> dict[str, Any]:
     }
 
 
-def _variable(optimizer: Any, name: str, i: int, old: Array) -> Any:
+def _held(
+    optimizer: keras.optimizers.Optimizer, name: str, i: int, old: Array
+) -> keras.Variable | None:
     """Keras's variable of that state, None where it keeps none or a placeholder."""
     variables = getattr(optimizer, name)
     if not variables or int(np.prod(variables[i].shape)) != old.size:
         return None
     return variables[i]
+
+
+def _state(row: Row, optimizer: keras.optimizers.Optimizer, i: int, slot: Slot) -> State:
+    """The reference's fields; what Keras does not keep stays as it was."""
+    state = {name: np.array(x) for name, x in slot.state.items() if isinstance(x, np.ndarray)}
+    for ours, theirs in row.state.items():
+        old = slot.state[ours]
+        if (held := _held(optimizer, theirs, i, old)) is not None:
+            state[ours] = from_tensor(held.value).reshape(old.shape)
+    if hasattr(optimizer, "_u_product"):
+        state["mu_product"] = from_tensor(optimizer._u_product.value)
+    return {**state, "t": int(optimizer.iterations.value)}

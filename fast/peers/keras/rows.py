@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+from truestep.fast.protocol import Fixed, OptimizerCapability, Shapes
 
 # "parallel" is what the torch backend puts in the place of an update variable by variable;
 # "generic" is that update itself, which the other backends run.
@@ -34,13 +35,24 @@ class Row:
     optimizer: str
     state: Mapping[str, str]
     numbers: Mapping[str, str] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
     dialect: Mapping[str, str] = field(default_factory=dict)
-    fixed: Mapping[str, Any] = field(default_factory=dict)
+    fixed: Mapping[str, Fixed] = field(default_factory=dict)
     paths: tuple[str, ...] = PATHS
     cast: tuple[str, ...] = ()
-    shapes: Any = "any"
+    shapes: Shapes = "any"
     later: tuple[str, ...] = ()
+
+    def capability(self, path: str) -> OptimizerCapability:
+        """What the row declares of one of its paths."""
+        return OptimizerCapability(
+            rule=self.rule,
+            arithmetic="float32_hyper" if path in self.cast else "tensor_lr_counter",
+            dialect=self.dialect,
+            variant=path,
+            fixed={"maximize": False, **self.fixed},
+            shapes=self.shapes,
+        )
 
 
 ROWS: tuple[Row, ...] = (
@@ -179,8 +191,3 @@ ROWS: tuple[Row, ...] = (
         cast=("generic",),
     ),
 )
-
-
-def arithmetic_of(row: Row, path: str) -> str:
-    """The profile that a row's path declares."""
-    return "float32_hyper" if path in row.cast else "tensor_lr_counter"

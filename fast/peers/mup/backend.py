@@ -6,32 +6,20 @@ whose widths differ. Rates and decays are Python doubles in the optimizer's para
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+import mup
+import torch
 
-from truestep.fast.peers.torch_arrays import import_torch
-from truestep.fast.protocol import BackendUnavailable, Capability
+from truestep.fast.protocol import Capability, Inputs, Outputs, TrainingCapability
+from truestep.reference.declared import Hyper
 
+# mup's optimizers by rule and variant.
+OPTIMIZERS = {
+    ("mup_adam", "adam"): mup.MuAdam,
+    ("mup_adam", "adamw"): mup.MuAdamW,
+    ("mup_sgd", ""): mup.MuSGD,
+}
 # The size of an axis that does not grow with the model.
 FINITE = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One of mup's optimizers as an implementation of a reference rule."""
-
-    rule: str
-    variant: str
-    optimizer: str
-
-
-ROWS: tuple[Row, ...] = (
-    Row("mup_adam", "adam", "MuAdam"),
-    Row("mup_adam", "adamw", "MuAdamW"),
-    Row("mup_sgd", "", "MuSGD"),
-)
 
 
 class Backend:
@@ -39,51 +27,40 @@ class Backend:
 
     name = "mup"
 
-    def __init__(self) -> None:
-        self._torch = import_torch()
-        try:
-            self._mup = importlib.import_module("mup")
-        except ImportError as error:
-            raise BackendUnavailable(f"mup cannot be imported: {error}") from error
-        self._optimizers = {(row.rule, row.variant): row.optimizer for row in ROWS}
-
-    def capabilities(self) -> tuple[Capability, ...]:
+    def capabilities(self) -> tuple[TrainingCapability, ...]:
         """Every optimizer, in Python's doubles."""
         return tuple(
-            Capability(
-                kind="training",
-                rule=row.rule,
+            TrainingCapability(
+                rule=rule,
                 format="float64",
                 arithmetic="ieee_float64",
                 dialect={"form": "package"},
-                variant=row.variant,
+                variant=variant,
             )
-            for row in ROWS
+            for rule, variant in OPTIMIZERS
         )
 
-    def training_piece(
-        self, capability: Capability, hyper: Any, inputs: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
+    def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """The rate and the decay of the layer's param_group."""
         # As integers over integers, which no division rounds.
         fan_in, base_in = float(hyper.fan_in).as_integer_ratio()
         fan_out, base_out = float(getattr(hyper, "fan_out", 1.0)).as_integer_ratio()
         base, other, layer = (
-            self._layer(_shape(inputs["role"], *widths))
+            _layer(_shape(inputs["role"], *widths))
             for widths in ((base_out, base_in), (base_out + 1, base_in + 1), (fan_out, fan_in))
         )
-        shapes = self._mup.make_base_shapes(base, other)
-        self._mup.set_base_shapes(layer, shapes, rescale_params=False)
-        make = getattr(self._mup, self._optimizers[capability.rule, capability.variant])
+        mup.set_base_shapes(layer, mup.make_base_shapes(base, other), rescale_params=False)
+        make = OPTIMIZERS[capability.rule, capability.variant]
         optimizer = make(layer.parameters(), lr=hyper.lr, weight_decay=hyper.weight_decay)
         (group,) = (group for group in optimizer.param_groups if group["params"])
         return {"lr": group["lr"], "weight_decay": group["weight_decay"]}
 
-    def _layer(self, shape: tuple[int, ...]) -> Any:
-        layer = self._torch.nn.Module()
-        # On no device, so that widths are not limited by memory.
-        layer.weight = self._torch.nn.Parameter(self._torch.zeros(shape, device="meta"))
-        return layer
+
+def _layer(shape: tuple[int, ...]) -> torch.nn.Module:
+    layer = torch.nn.Module()
+    # On no device, so that widths are not limited by memory.
+    layer.weight = torch.nn.Parameter(torch.zeros(shape, device="meta"))
+    return layer
 
 
 def _shape(role: str, fan_out: int, fan_in: int) -> tuple[int, ...]:

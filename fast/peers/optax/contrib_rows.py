@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+
+import jax.numpy as jnp
+import optax
 
 from truestep.fast.peers.optax.row import ADAM, DECAY, MOMENTS, Row
 from truestep.fast.protocol import Slot
+from truestep.reference.declared import Hyper
 
 
-def _adam_within(optax: Any, hyper: Any, slots: Sequence[Slot]) -> dict[str, Any]:
+def _adam_within(hyper: Hyper, slots: Sequence[Slot]) -> dict[str, object]:
     return {"base_optimizer": optax.scale_by_adam(hyper.beta1, hyper.beta2, hyper.eps)}
 
 
-def _given_estimate(optax: Any, hyper: Any, slots: Sequence[Slot]) -> dict[str, Any]:
+def _given_estimate(hyper: Hyper, slots: Sequence[Slot]) -> dict[str, object]:
     """In the place of an estimator of the Hessian's diagonal, one that returns what is given."""
-    import jax.numpy
-
-    estimates = [jax.numpy.asarray(slot.inputs["estimate"]) for slot in slots]
+    estimates = [jnp.asarray(slot.inputs["estimate"]) for slot in slots]
     return {
         "hessian_diagonal_fn": optax.GradientTransformation(
             lambda params: optax.EmptyState(), lambda grads, state, params=None: (estimates, state)
@@ -26,6 +27,9 @@ def _given_estimate(optax: Any, hyper: Any, slots: Sequence[Slot]) -> dict[str, 
 
 
 MUON = {"beta": "momentum", "eps": "eps", "nesterov": "nesterov", **DECAY}
+ITERATED = {**MUON, "ns_coeffs": ("ns_a", "ns_b", "ns_c"), "ns_steps": "ns_steps"}
+MUON_DIALECT = {"decay": "in_step", "momentum_form": "debiased", "scale": "wide"}
+PRODIGY_DIALECT = {"bias_correction": "rate", "eps_scale": "new", "guard": "none"}
 SCHEDULE_FREE = {"z": "z", "weight_sum": "weight_sum", "lr_max": "max_lr"}
 PRODIGY = {
     "m": "exp_avg",
@@ -69,8 +73,8 @@ CONTRIB_ROWS: tuple[Row, ...] = (
         "muon",
         "contrib.muon",
         {"b": "mu"},
-        numbers={**MUON, "ns_coeffs": ("ns_a", "ns_b", "ns_c"), "ns_steps": "ns_steps"},
-        dialect={"decay": "in_step", "momentum_form": "debiased", "scale": "wide"},
+        numbers=ITERATED,
+        dialect=MUON_DIALECT,
         ways=("eager",),
         shapes="matrices",
         level="standard",
@@ -82,10 +86,9 @@ CONTRIB_ROWS: tuple[Row, ...] = (
         numbers={**MUON, "consistent_rms": "rms"},
         options={"adaptive": True, "ns_coeffs": "dion"},
         dialect={
+            **MUON_DIALECT,
             "coefficients": "quintic",
             "magnitude": "dual_norm",
-            "decay": "in_step",
-            "momentum_form": "debiased",
             "scale": "rms",
         },
         fixed={"ns_steps": 5},
@@ -98,9 +101,9 @@ CONTRIB_ROWS: tuple[Row, ...] = (
         "muon",
         "contrib.muon",
         {"b": "mu"},
-        numbers={**MUON, "ns_coeffs": ("ns_a", "ns_b", "ns_c"), "ns_steps": "ns_steps"},
+        numbers=ITERATED,
         options={"preconditioning": "aol"},
-        dialect={"decay": "in_step", "momentum_form": "debiased", "norm": "aol", "scale": "wide"},
+        dialect={**MUON_DIALECT, "norm": "aol"},
         fixed={"eps": 1e-8},
         ways=("eager",),
         shapes="matrices",
@@ -111,14 +114,9 @@ CONTRIB_ROWS: tuple[Row, ...] = (
         "muon",
         "contrib.muon",
         {"b": "mu"},
-        numbers={**MUON, "ns_coeffs": ("ns_a", "ns_b", "ns_c"), "ns_steps": "ns_steps"},
+        numbers=ITERATED,
         options={"preconditioning": "schatten"},
-        dialect={
-            "decay": "in_step",
-            "momentum_form": "debiased",
-            "norm": "schatten",
-            "scale": "wide",
-        },
+        dialect={**MUON_DIALECT, "norm": "schatten"},
         fixed={"eps": 1e-8},
         ways=("eager",),
         shapes="matrices",
@@ -129,14 +127,9 @@ CONTRIB_ROWS: tuple[Row, ...] = (
         "muon",
         "contrib.muon",
         {"b": "mu"},
-        numbers={**MUON, "ns_coeffs": ("ns_a", "ns_b", "ns_c"), "ns_steps": "ns_steps"},
+        numbers=ITERATED,
         options={"preconditioning": "spectral"},
-        dialect={
-            "decay": "in_step",
-            "momentum_form": "debiased",
-            "norm": "spectral",
-            "scale": "wide",
-        },
+        dialect={**MUON_DIALECT, "norm": "spectral"},
         ways=("eager",),
         shapes="matrices",
         prefix="spectral_",
@@ -147,12 +140,7 @@ CONTRIB_ROWS: tuple[Row, ...] = (
         "contrib.prodigy",
         PRODIGY,
         numbers=DISTANCE,
-        dialect={
-            "bias_correction": "rate",
-            "eps_scale": "new",
-            "guard": "none",
-            "weights": "over_d0",
-        },
+        dialect={**PRODIGY_DIALECT, "weights": "over_d0"},
         shapes="nonempty",
         single=True,
         apart=True,
@@ -164,12 +152,7 @@ CONTRIB_ROWS: tuple[Row, ...] = (
         PRODIGY,
         numbers=DISTANCE,
         options={"safeguard_warmup": True},
-        dialect={
-            "bias_correction": "rate",
-            "eps_scale": "new",
-            "guard": "none",
-            "weights": "safeguard",
-        },
+        dialect={**PRODIGY_DIALECT, "weights": "safeguard"},
         shapes="nonempty",
         single=True,
         apart=True,

@@ -8,12 +8,20 @@ returned is what it computes in passing, from the pair that it keeps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
+import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 
-from truestep.fast.protocol import Array, Capability, Stepped
+from truestep.fast.protocol import (
+    Array,
+    Capability,
+    Function,
+    MinimizerCapability,
+    State,
+    Stepped,
+)
+from truestep.reference.declared import Hyper
 
 _DIALECT = {"accept": "always", "line_search": "none", "stalled": "followed"}
 
@@ -24,13 +32,11 @@ VARIANTS: dict[str, tuple[bool, dict[str, str]]] = {
 }
 
 
-def capabilities() -> tuple[Capability, ...]:
+def capabilities() -> tuple[MinimizerCapability, ...]:
     """With and without the scaling of the initial matrix."""
     return tuple(
-        Capability(
-            kind="minimizer",
+        MinimizerCapability(
             rule="lbfgs",
-            format="float32",
             arithmetic="xla_float32",
             dialect={**_DIALECT, **dialect},
             variant=variant,
@@ -41,13 +47,7 @@ def capabilities() -> tuple[Capability, ...]:
 
 
 def step(
-    jax: Any,
-    optax: Any,
-    capability: Capability,
-    hyper: Any,
-    param: Array,
-    state: Mapping[str, Any],
-    function: Callable[[Array], tuple[Any, Array]],
+    capability: Capability, hyper: Hyper, param: Array, state: State, function: Function
 ) -> Stepped:
     """One update with the state loaded."""
     scaled = VARIANTS[capability.variant][0]
@@ -57,19 +57,19 @@ def step(
         scale_init_precond=scaled,
         linesearch=None,
     )
-    numpy, t, m, shape = jax.numpy, state["t"], hyper.memory, param.shape
-    gradient = numpy.asarray(function(param)[1])
-    last = numpy.asarray(state["step"].reshape(shape))
+    t, m, shape = state["t"], hyper.memory, param.shape
+    gradient = jnp.asarray(function(param)[1])
+    last = jnp.asarray(state["step"].reshape(shape))
     # Before step t + 1 the newest pair lies at t - 2, modulo m.
     ring = (t - 2 - np.arange(m)[::-1]) % m
     fresh = transform.init(last)
     loaded = fresh[0]._replace(
-        count=numpy.asarray(t, numpy.int32),
-        params=numpy.zeros_like(last),
-        updates=numpy.asarray(state["g"].reshape(shape)),
-        diff_params_memory=_turned(numpy, state["steps"], ring, shape),
-        diff_updates_memory=_turned(numpy, state["changes"], ring, shape),
-        weights_memory=_turned(numpy, state["rho"], ring, ()),
+        count=jnp.asarray(t, jnp.int32),
+        params=jnp.zeros_like(last),
+        updates=jnp.asarray(state["g"].reshape(shape)),
+        diff_params_memory=_turned(state["steps"], ring, shape),
+        diff_updates_memory=_turned(state["changes"], ring, shape),
+        weights_memory=_turned(state["rho"], ring, ()),
     )
     update, new = transform.update(gradient, (loaded, *fresh[1:]), last)
     back = (t - 1 - np.arange(m)[::-1]) % m
@@ -79,26 +79,26 @@ def step(
     )
     one = np.ones((), dtype=rho.dtype)
     return Stepped(
-        np.array(optax.apply_updates(numpy.asarray(param), update)),
+        np.array(optax.apply_updates(jnp.asarray(param), update)),
         {
             "t": int(new[0].count),
             "steps": steps,
             "changes": changes,
             "rho": rho.reshape(-1),
-            "gamma": _gamma(numpy, steps[-1], changes[-1]) if scaled and t else one,
+            "gamma": _gamma(steps[-1], changes[-1]) if scaled and t else one,
             "step": np.array(update).reshape(-1),
             "g": np.array(new[0].updates).reshape(-1),
         },
     )
 
 
-def _turned(numpy: Any, rows: Array, ring: Array, shape: tuple[int, ...]) -> Any:
+def _turned(rows: Array, ring: Array, shape: tuple[int, ...]) -> jax.Array:
     """Our rows, the newest last, at their places in the ring."""
     out = np.zeros_like(rows)
     out[ring] = rows
-    return numpy.asarray(out.reshape(len(rows), *shape))
+    return jnp.asarray(out.reshape(len(rows), *shape))
 
 
-def _gamma(numpy: Any, s: Array, y: Array) -> Array:
-    square = numpy.vdot(y, y)
-    return np.array(numpy.where(square > 0, numpy.vdot(y, s) / square, 1.0))
+def _gamma(s: Array, y: Array) -> Array:
+    square = jnp.vdot(y, y)
+    return np.array(jnp.where(square > 0, jnp.vdot(y, s) / square, 1.0))

@@ -1,158 +1,191 @@
-"""optax's optimizers on the CPU: a fresh transformation for every step, given the state as it was.
+"""optax's optimizers on the CPU, handed the state as it was before every step.
 
-optax_rows.py and optax_contrib_rows.py say which; optax_row.py in which ways, and how they round.
-The counter is optax's own, an int32; where a transformation counts nothing, t + 1 comes from here.
+rows.py, contrib_rows.py and loss_rows.py say which; row.py in which ways, and how they round. The
+counter is optax's own, an int32; where a transformation counts nothing, t + 1 comes from here.
 """
 
 from __future__ import annotations
 
+import functools
 import operator
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 
 from truestep.fast.peers.optax.contrib_rows import CONTRIB_ROWS
-from truestep.fast.peers.optax.row import WAYS, Row
+from truestep.fast.peers.optax.loss_rows import LOSS_ROWS
+from truestep.fast.peers.optax.row import Row
 from truestep.fast.peers.optax.rows import ROWS
 from truestep.fast.protocol import Array, Capability, Group, Slot, Stepped
+from truestep.reference.declared import Hyper
 
-Tree = Any
-EVERY_ROW = (*ROWS, *CONTRIB_ROWS)
+EVERY_ROW = (*ROWS, *CONTRIB_ROWS, *LOSS_ROWS)
 
-# The last step that optax's int32 counter takes: from there on it stands still, as documented.
-REACH = 2**31 - 3
-
-
-def capabilities() -> tuple[Capability, ...]:
-    """Every row in every way that it is run."""
-    return tuple(_capability(row, way) for row in EVERY_ROW for way in row.ways)
+# The row and the way of every capability, by rule and variant.
+PLANS = {(row.rule, row.prefix + way): (row, way) for row in EVERY_ROW for way in row.ways}
 
 
-def _capability(row: Row, way: str) -> Capability:
-    return Capability(
-        kind="optimizer",
-        rule=row.rule,
-        format="float32",
-        arithmetic=row.arithmetic[way],
-        dialect=row.dialect,
-        variant=row.prefix + way,
-        fixed=row.fixed,
-        level=max(row.level, WAYS[way], key=("smoke", "standard", "deep").index),
-        shapes=row.shapes,
-        reach=REACH,
-        single=row.single,
-    )
+def step(capability: Capability, groups: Sequence[Group]) -> list[list[Stepped]]:
+    """One update of every tensor; those of a group that count together are one tree."""
+    row, way = PLANS[capability.rule, capability.variant]
+    out = []
+    for group in groups:
+        stepped: dict[int, Stepped] = {}
+        for members in _trees(row, group.slots):
+            found = _updated(row, way, group.hyper, [group.slots[j] for j in members])
+            stepped.update(zip(members, found, strict=True))
+        out.append([stepped[j] for j in range(len(group.slots))])
+    return out
 
 
-class Optimizers:
-    """The steps of optax's optimizers."""
+def _trees(row: Row, slots: Sequence[Slot]) -> list[list[int]]:
+    """The slots that one call updates: those of one count, which optax keeps once for all."""
+    if row.apart:
+        return [[j] for j in range(len(slots))]
+    by_count: dict[int, list[int]] = {}
+    for j, slot in enumerate(slots):
+        by_count.setdefault(slot.state["t"], []).append(j)
+    return list(by_count.values())
 
-    def __init__(self, jax: Any, optax: Any) -> None:
-        self._jax, self._optax = jax, optax
-        self._rows = {
-            (row.rule, row.prefix + way): (row, way) for row in EVERY_ROW for way in row.ways
-        }
 
-    def step(self, capability: Capability, groups: Sequence[Group]) -> list[list[Stepped]]:
-        """One update of every tensor; those of a group that count together are one tree."""
-        row, way = self._rows[capability.rule, capability.variant]
-        out = []
-        for group in groups:
-            stepped: dict[int, Stepped] = {}
-            for members in _trees(row, group.slots):
-                found = self._updated(row, way, group.hyper, [group.slots[j] for j in members])
-                stepped.update(zip(members, found, strict=True))
-            out.append([stepped[j] for j in range(len(group.slots))])
-        return out
+def _updated(row: Row, way: str, hyper: Hyper, slots: Sequence[Slot]) -> list[Stepped]:
+    params = [jnp.asarray(slot.param) for slot in slots]
+    if row.gradient:
+        grads = [row.gradient(p, slot) for p, slot in zip(params, slots, strict=True)]
+    else:
+        grads = [jnp.asarray(slot.grad) for slot in slots]
+    if row.made:
+        optimizer = _transformation(row, way, hyper, row.made(hyper, slots))
+        first = optimizer.init(params)
+    else:
+        shapes = tuple(p.shape for p in params)
+        optimizer, first = _begun(row.rule, row.prefix + way, hyper, shapes)
+    state = _loaded(row, first, slots)
 
-    def _updated(self, row: Row, way: str, hyper: Any, slots: Sequence[Slot]) -> list[Stepped]:
-        numpy = self._jax.numpy
-        optimizer = self._transformation(row, way, hyper, slots)
-        params = [numpy.asarray(slot.param) for slot in slots]
-        grads = [numpy.asarray(slot.grad) for slot in slots]
-        state = self._loaded(row, optimizer.init(params), slots)
+    def update(
+        grads: optax.Updates, state: optax.OptState, params: optax.Params
+    ) -> tuple[optax.Params, optax.OptState]:
+        updates, state = optimizer.update(grads, state, params)
+        return optax.apply_updates(params, updates), state
 
-        def update(grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
-            updates, state = optimizer.update(grads, state, params)
-            return self._optax.apply_updates(params, updates), state
+    params, state = (jax.jit(update) if way == "jit" else update)(grads, state, params)
+    count = _count(row, state, slots[0])
+    return [
+        Stepped(np.asarray(param), {"t": count, **_stored(row, hyper, state, slot, j, param)})
+        for j, (param, slot) in enumerate(zip(params, slots, strict=True))
+    ]
 
-        run = self._jax.jit(update) if way == "jit" else update
-        params, state = run(grads, state, params)
-        count = _count(row, state, slots[0])
-        return [
-            Stepped(np.asarray(param), {"t": count, **self._stored(row, state, slot, j)})
-            for j, (param, slot) in enumerate(zip(params, slots, strict=True))
-        ]
 
-    def _transformation(self, row: Row, way: str, hyper: Any, slots: Sequence[Slot]) -> Any:
-        """The constructor's result for these hyperparameters."""
-        optax = self._optax
-        make = operator.attrgetter(row.constructor)(optax)
-        rate: Any = float(hyper.lr)
-        if way == "scheduled":
-            rate = optax.constant_schedule(rate)
-        elif way == "injected":
-            make = optax.inject_hyperparams(make)
-        arguments = {**row.options, **_arguments(row, hyper)}
-        if row.made:
-            arguments |= row.made(optax, hyper, slots)
-        parts = [optax.scale(-1.0)] if hyper.maximize else []
-        if row.coupled:
-            parts.append(optax.add_decayed_weights(float(hyper.weight_decay)))
-        if row.constructor.startswith("scale_by"):
-            parts += [make(**arguments), optax.scale_by_learning_rate(rate)]
+@functools.lru_cache(maxsize=256)
+def _begun(
+    rule: str, variant: str, hyper: Hyper, shapes: tuple[tuple[int, ...], ...]
+) -> tuple[optax.GradientTransformation, optax.OptState]:
+    """A transformation and its first state, which a run asks for at every step of a trajectory.
+
+    Whatever of the state depends on the parameters is among what _loaded replaces.
+    """
+    row, way = PLANS[rule, variant]
+    optimizer = _transformation(row, way, hyper, {})
+    return optimizer, optimizer.init([jnp.zeros(shape, jnp.float32) for shape in shapes])
+
+
+def _transformation(
+    row: Row, way: str, hyper: Hyper, made: Mapping[str, object]
+) -> optax.GradientTransformation:
+    """The constructor's result for these hyperparameters."""
+    make = operator.attrgetter(row.constructor)(optax)
+    rate = float(hyper.lr)
+    if way == "injected":
+        make = optax.inject_hyperparams(make)
+    schedule = optax.constant_schedule(rate) if way == "scheduled" else rate
+    arguments = {"learning_rate": schedule, **row.options, **_arguments(row, hyper), **made}
+    parts = [optax.scale(-1.0)] if getattr(hyper, "maximize", False) else []
+    if row.coupled:
+        parts.append(optax.add_decayed_weights(float(hyper.weight_decay)))
+    if row.constructor.startswith("scale_by"):
+        last = optax.scale_by_learning_rate(arguments.pop("learning_rate"))
+        parts += [make(**arguments), last]
+    else:
+        parts += [make(**arguments)]
+    return optax.chain(*parts) if len(parts) > 1 else parts[0]
+
+
+def _arguments(row: Row, hyper: Hyper) -> dict[str, object]:
+    out: dict[str, object] = {}
+    for theirs, ours in row.numbers.items():
+        if isinstance(ours, str):
+            number = getattr(hyper, ours)
+            out[theirs] = None if theirs in row.optional and number == 0 else number
         else:
-            parts += [make(learning_rate=rate, **arguments)]
-        return optax.chain(*parts) if len(parts) > 1 else parts[0]
+            out[theirs] = tuple(getattr(hyper, name) for name in ours)
+    return out
 
-    def _loaded(self, row: Row, state: Tree, slots: Sequence[Slot]) -> Tree:
-        """optax's first state with the slots' own numbers in the place of its zeros."""
 
-        def changed(name: str, held: Tree) -> Tree:
-            if name in row.started:
-                count = slots[0].state["t"] + row.started[name]
-                return self._jax.numpy.asarray(count, np.int32)
-            for ours, theirs in row.state.items():
-                turn, kept = _turned(theirs)
-                if kept == name and isinstance(held, list):
-                    given = [turn(slot.state[ours]) for slot in slots]
-                    held = [self._laid_out(x, h) for x, h in zip(given, held, strict=True)]
-                elif kept == name:
-                    held = self._laid_out(turn(slots[0].state[ours]), held)
-            return held
+def _turned(name: str) -> tuple[Callable[[Array], Array], str]:
+    """How the reference's array becomes optax's, and optax's the reference's; optax's name."""
+    if name.startswith("-"):
+        return lambda x: np.asarray(-x), name[1:]
+    return (np.transpose, name[1:]) if name.startswith("^") else (np.asarray, name)
 
-        names = {*row.started, *(_turned(theirs)[1] for theirs in row.state.values())}
-        return _replaced(state, names, changed)
 
-    def _laid_out(self, x: Array, like: Tree) -> Tree:
-        """x in the arrays of which optax makes up the same state; like itself if it has no room."""
-        leaves, structure = self._jax.tree.flatten(like)
-        if sum(leaf.size for leaf in leaves) != x.size:
-            return like
-        ends = np.cumsum([leaf.size for leaf in leaves])[:-1]
-        parts = np.split(np.ravel(x), ends) if len(leaves) > 1 else [x]
-        arrays = [
-            self._jax.numpy.asarray(part.reshape(leaf.shape))
-            for part, leaf in zip(parts, leaves, strict=True)
-        ]
-        return self._jax.tree.unflatten(structure, arrays)
+def _loaded(row: Row, state: optax.OptState, slots: Sequence[Slot]) -> optax.OptState:
+    """optax's first state with the slots' own numbers in the place of its zeros."""
 
-    def _stored(self, row: Row, state: Tree, slot: Slot, j: int) -> dict[str, Array]:
-        """The reference's fields; what optax does not keep stays as it was."""
-        out = {name: x.copy() for name, x in slot.state.items() if name != "t"}
+    def changed(name: str, held: optax.OptState) -> optax.OptState:
+        if name in row.started:
+            return jnp.asarray(slots[0].state["t"] + row.started[name], jnp.int32)
         for ours, theirs in row.state.items():
-            turn, name = _turned(theirs)
-            shape = turn(out[ours]).shape
-            for held in _found(state, name):
-                leaves = self._jax.tree.leaves(held[j] if isinstance(held, list) else held)
-                if leaves and sum(leaf.size for leaf in leaves) == out[ours].size:
-                    whole = np.concatenate([np.asarray(leaf).reshape(-1) for leaf in leaves])
-                    out[ours] = turn(whole.reshape(shape))
-        return out
+            turn, kept = _turned(theirs)
+            if kept == name and isinstance(held, list):
+                given = [turn(slot.state[ours]) for slot in slots]
+                held = [_laid_out(x, h) for x, h in zip(given, held, strict=True)]
+            elif kept == name:
+                held = _laid_out(turn(slots[0].state[ours]), held)
+        return held
+
+    names = {*row.started, *(_turned(theirs)[1] for theirs in row.state.values())}
+    return _replaced(state, names, changed)
 
 
-def _replaced(state: Tree, wanted: set[str], change: Callable[[str, Tree], Tree]) -> Tree:
+def _laid_out(x: Array, like: optax.OptState) -> optax.OptState:
+    """x in the arrays of which optax makes up the same state; like itself if it has no room."""
+    leaves, structure = jax.tree.flatten(like)
+    if sum(leaf.size for leaf in leaves) != x.size:
+        return like
+    ends = np.cumsum([leaf.size for leaf in leaves])[:-1]
+    parts = np.split(np.ravel(x), ends) if len(leaves) > 1 else [x]
+    arrays = [
+        jnp.asarray(part.reshape(leaf.shape)) for part, leaf in zip(parts, leaves, strict=True)
+    ]
+    return jax.tree.unflatten(structure, arrays)
+
+
+def _stored(
+    row: Row, hyper: Hyper, state: optax.OptState, slot: Slot, j: int, param: jax.Array
+) -> dict[str, Array]:
+    """The reference's fields; what optax does not keep stays as it was."""
+    if row.beside:
+        return dict(row.beside(hyper, slot, param))
+    out = {name: x.copy() for name, x in slot.state.items() if name != "t"}
+    for ours, theirs in row.state.items():
+        turn, name = _turned(theirs)
+        shape = turn(out[ours]).shape
+        for held in _found(state, name):
+            leaves = jax.tree.leaves(held[j] if isinstance(held, list) else held)
+            if leaves and sum(leaf.size for leaf in leaves) == out[ours].size:
+                whole = np.concatenate([np.asarray(leaf).reshape(-1) for leaf in leaves])
+                out[ours] = turn(whole.reshape(shape))
+    return out
+
+
+def _replaced(
+    state: optax.OptState,
+    wanted: set[str],
+    change: Callable[[str, optax.OptState], optax.OptState],
+) -> optax.OptState:
     """The state with every field of these names changed, however deep it lies."""
     # optax's own tree_set passes over tuples within a tuple that has a field of the name.
     if isinstance(state, dict):
@@ -170,7 +203,7 @@ def _replaced(state: Tree, wanted: set[str], change: Callable[[str, Tree], Tree]
     )
 
 
-def _found(state: Tree, name: str) -> Iterator[Any]:
+def _found(state: optax.OptState, name: str) -> Iterator[optax.OptState]:
     """Every field of that name, however deep it lies."""
     if isinstance(state, dict):
         for value in state.values():
@@ -184,7 +217,7 @@ def _found(state: Tree, name: str) -> Iterator[Any]:
                 yield from _found(value, name)
 
 
-def _count(row: Row, state: Tree, slot: Slot) -> int:
+def _count(row: Row, state: optax.OptState, slot: Slot) -> int:
     """The number of steps made; a RuntimeError where optax's counters disagree."""
     found = {
         int(count) - first for name, first in row.started.items() for count in _found(state, name)
@@ -192,31 +225,3 @@ def _count(row: Row, state: Tree, slot: Slot) -> int:
     if len(found) > 1:
         raise RuntimeError(f"optax counts {sorted(found)} at once")
     return found.pop() if found else int(slot.state["t"]) + 1
-
-
-def _trees(row: Row, slots: Sequence[Slot]) -> list[list[int]]:
-    """The slots that one call updates: those of one count, which optax keeps once for all."""
-    if row.apart:
-        return [[j] for j in range(len(slots))]
-    by_count: dict[int, list[int]] = {}
-    for j, slot in enumerate(slots):
-        by_count.setdefault(slot.state["t"], []).append(j)
-    return list(by_count.values())
-
-
-def _turned(name: str) -> tuple[Callable[[Array], Array], str]:
-    """How the reference's array becomes optax's, and optax's the reference's; optax's name."""
-    if name.startswith("-"):
-        return lambda x: np.asarray(-x), name[1:]
-    return (np.transpose, name[1:]) if name.startswith("^") else (np.asarray, name)
-
-
-def _arguments(row: Row, hyper: Any) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for theirs, ours in row.numbers.items():
-        if isinstance(ours, str):
-            number = getattr(hyper, ours)
-            out[theirs] = None if theirs in row.optional and number == 0 else number
-        else:
-            out[theirs] = tuple(getattr(hyper, name) for name in ours)
-    return out

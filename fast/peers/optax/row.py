@@ -6,6 +6,7 @@ eager: the constructor is given Python numbers, and update runs operation by ope
 scheduled: the learning rate is a schedule, here a constant one, evaluated at every step.
 injected: optax.inject_hyperparams; every number is a float32 array that lives in the state.
 jit: as eager, but update and apply_updates are one function compiled by jax.jit.
+"": as eager, of a rule that is run in no other way.
 
 Arithmetic: 1 - decay and other sums of hyperparameters are Python doubles, unless injected; powers
 of the step count are float32 with a float32 base; XLA flushes subnormal numbers on the CPU too, and
@@ -19,12 +20,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
 
-from truestep.fast.protocol import Slot
+from truestep.fast.protocol import (
+    FARTHEST,
+    Array,
+    Fixed,
+    Level,
+    OptimizerCapability,
+    Shapes,
+    Slot,
+)
+from truestep.reference.declared import Hyper
 
-WAYS = {"eager": "smoke", "injected": "standard", "scheduled": "standard", "jit": "deep"}
-EVERY_WAY = tuple(WAYS)
+# Each way, and the least thorough level at which it is run.
+WAYS: Mapping[str, Level] = {
+    "": "smoke",
+    "eager": "smoke",
+    "injected": "standard",
+    "jit": "deep",
+    "scheduled": "standard",
+}
+EVERY_WAY = ("eager", "injected", "scheduled", "jit")
+LEVELS: tuple[Level, ...] = ("smoke", "standard", "deep")
 ARITHMETIC = {
     "eager": "xla_eager_float32",
     "injected": "xla_float32",
@@ -33,21 +50,26 @@ ARITHMETIC = {
 }
 RSQRT = dict.fromkeys(WAYS, "xla_rsqrt_float32")
 
+# The last step that optax's int32 counter takes: from there on it stands still, as documented.
+REACH = FARTHEST - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One of optax's constructors as an implementation of a reference rule.
 
-    constructor: its name in optax. state: the reference's fields and optax's names; a sign before
-    the name where optax keeps the opposite ("-") or the transpose ("^"). numbers: optax's
-    arguments, besides learning_rate, and the fields of Hyper that they are given, or a tuple of
-    them. optional: arguments that are None where the number is 0. options: arguments that do not
-    vary. made: makes the arguments that take more, of (optax, hyper, slots). coupled:
-    add_decayed_weights comes first. started: names of counters, with what they hold before the
-    first step. apart: one call for each tensor, as where state is shared by all tensors. ways:
-    those of WAYS it is run in. prefix: of the variants' names, where a rule has several rows.
-    level: the least at which the row is run; the rules that most users are on join first.
-    arithmetic: by way. dialect, fixed, single, shapes: as in Capability.
+    constructor: its name in optax. state: the reference's fields and optax's names, the last of
+    which is preceded by "-" where optax keeps the negative and by "^" where it keeps the transpose.
+    numbers: optax's arguments, besides learning_rate, and the fields of Hyper that they are given,
+    or a tuple of them. optional: arguments that are None where the number is 0. options: arguments
+    that do not vary. made: makes the arguments that take more, of (hyper, slots). coupled:
+    add_decayed_weights comes first. gradient: makes the gradient of (param, slot), where the slot's
+    is an example. beside: state that the user keeps by other functions of optax, of (hyper, slot,
+    new param). started: names of counters, with what they hold before the first step. apart: one
+    call for each tensor, as where state is shared by all tensors. ways: those of WAYS it is run in.
+    prefix: of the variants' names, where a rule has several rows. level: the least at which the row
+    is run; the rules that most users are on join first. arithmetic: by way. dialect, fixed, reach,
+    single, shapes: as in OptimizerCapability.
     """
 
     rule: str
@@ -55,19 +77,36 @@ class Row:
     state: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     optional: tuple[str, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
-    made: Callable[[Any, Any, Sequence[Slot]], Mapping[str, Any]] | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+    made: Callable[[Hyper, Sequence[Slot]], Mapping[str, object]] | None = None
     dialect: Mapping[str, str] = field(default_factory=dict)
-    fixed: Mapping[str, Any] = field(default_factory=dict)
+    fixed: Mapping[str, Fixed] = field(default_factory=dict)
     coupled: bool = False
+    gradient: Callable[[Array, Slot], Array] | None = None
+    beside: Callable[[Hyper, Slot, Array], Mapping[str, Array]] | None = None
     started: Mapping[str, int] = field(default_factory=lambda: {"count": 0})
     apart: bool = False
     single: bool = False
-    shapes: Literal["any", "nonempty", "matrices"] = "any"
+    shapes: Shapes = "any"
+    reach: int = REACH
     ways: tuple[str, ...] = ("eager", "jit")
     prefix: str = ""
-    level: str = "smoke"
+    level: Level = "smoke"
     arithmetic: Mapping[str, str] = field(default_factory=lambda: ARITHMETIC)
+
+    def capability(self, way: str) -> OptimizerCapability:
+        """What the row declares of one of its ways."""
+        return OptimizerCapability(
+            rule=self.rule,
+            arithmetic=self.arithmetic[way],
+            dialect=self.dialect,
+            variant=self.prefix + way,
+            fixed=self.fixed,
+            level=max(self.level, WAYS[way], key=LEVELS.index),
+            shapes=self.shapes,
+            reach=self.reach,
+            single=self.single,
+        )
 
 
 MOMENTS = {"m": "mu", "v": "nu"}

@@ -5,13 +5,13 @@ A filter's weights are a vector, so tensors travel flattened.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from padasip import filters
 
-from truestep.fast.protocol import BackendUnavailable, Capability, Group, Slot, Stepped
+from truestep.fast.protocol import Capability, Group, OptimizerCapability, Slot, Stepped
+from truestep.reference.declared import Hyper
 
 FILTERS = {"none": "FilterLMS", "power": "FilterNLMS"}
 
@@ -21,18 +21,11 @@ class Backend:
 
     name = "padasip"
 
-    def __init__(self) -> None:
-        try:
-            self._filters = importlib.import_module("padasip.filters")
-        except ImportError as error:
-            raise BackendUnavailable(f"padasip cannot be imported: {error}") from error
-
-    def capabilities(self) -> tuple[Capability, ...]:
+    def capabilities(self) -> tuple[OptimizerCapability, ...]:
         """LMS as it is and normalized."""
         return tuple(
-            Capability(
-                "optimizer",
-                "lms",
+            OptimizerCapability(
+                rule="lms",
                 format="float64",
                 arithmetic="sequential_float64",
                 dialect={"normalization": normalization},
@@ -45,13 +38,14 @@ class Backend:
         self, capability: Capability, groups: Sequence[Group]
     ) -> list[list[Stepped]]:
         """adapt() on every slot's example."""
-        return [[self._step(group.hyper, slot) for slot in group.slots] for group in groups]
+        return [[_stepped(group.hyper, slot) for slot in group.slots] for group in groups]
 
-    def _step(self, hyper: Any, slot: Slot) -> Stepped:
-        numbers = {"eps": hyper.eps} if hyper.normalization == "power" else {}
-        filter_class = getattr(self._filters, FILTERS[hyper.normalization])
-        weights = slot.param.flatten()
-        adaptive = filter_class(weights.size, mu=hyper.lr, w=weights, **numbers)
-        with np.errstate(all="ignore"):
-            adaptive.adapt(slot.inputs["response"], slot.grad.flatten())
-        return Stepped(adaptive.w.reshape(slot.param.shape), {"t": slot.state["t"] + 1})
+
+def _stepped(hyper: Hyper, slot: Slot) -> Stepped:
+    numbers = {"eps": hyper.eps} if hyper.normalization == "power" else {}
+    weights = slot.param.flatten()
+    make = getattr(filters, FILTERS[hyper.normalization])
+    adaptive = make(weights.size, mu=hyper.lr, w=weights, **numbers)
+    with np.errstate(all="ignore"):
+        adaptive.adapt(slot.inputs["response"], slot.grad.flatten())
+    return Stepped(adaptive.w.reshape(slot.param.shape), {"t": slot.state["t"] + 1})

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from truestep.fast.peers.pytorch_optimizer.row import (
+from truestep.fast.peers import torch_like
+from truestep.fast.peers.pytorch_optimizer.matrices import DISTRIBUTED_SHAMPOO, SOAP
+from truestep.fast.peers.pytorch_optimizer.projectors import APOLLO, GALORE
+from truestep.fast.peers.pytorch_optimizer.row import ALONE, DECOUPLED, NAN_SIGN, Row
+from truestep.fast.peers.torch_like import (
     BETAS,
     DECAY,
-    DECOUPLED,
     EPS,
+    LISTS,
     MOMENTS,
-    NAN_SIGN,
-    PATHS,
-    Row,
+    SEQUENTIAL,
+    Bridge,
+    begins,
 )
+from truestep.fast.peers.torch_matrices import shampoo
 
 _APOLLO = Row(
     "apollo",
@@ -25,10 +30,10 @@ _APOLLO = Row(
     # Projections are handed over, and never drawn.
     fixed={"growth": 1.01, "rank": 4, "update_gap": 2**40},
     # Lists are of tensors that are not projected.
-    paths=("single",),
-    bridge="apollo",
+    paths=ALONE,
+    bridge=APOLLO,
     shapes="nonempty",
-    arithmetic="sequential_float32",
+    arithmetic=SEQUENTIAL,
 )
 _DISTRIBUTED_SHAMPOO = Row(
     "distributed_shampoo",
@@ -40,7 +45,6 @@ _DISTRIBUTED_SHAMPOO = Row(
         "eps": "matrix_eps",
         "graft_eps": "diagonal_eps",
         "precondition_frequency": "preconditioning_compute_steps",
-        "start": "start_preconditioning_step",
         "nesterov": "nesterov",
         **DECAY,
     },
@@ -56,11 +60,10 @@ _DISTRIBUTED_SHAMPOO = Row(
     # Roots by decomposition, of whole axes.
     options={"block_size": 0, "shape_interpretation": False, "use_svd": True},
     fixed={"beta1": 0.0, "dampening": 0.0},
-    paths=("single",),
-    bridge="distributed_shampoo",
+    paths=ALONE,
+    bridge=DISTRIBUTED_SHAMPOO,
     shapes="nonempty",
-    arithmetic="sequential_float32",
-    made=True,
+    arithmetic=SEQUENTIAL,
 )
 _GALORE = Row(
     "galore",
@@ -77,8 +80,8 @@ _GALORE = Row(
     options={"projection_type": "std"},
     fixed={"rank": 2},
     # Lists are of tensors that are not projected.
-    paths=("single",),
-    bridge="galore",
+    paths=ALONE,
+    bridge=GALORE,
     shapes="nonempty",
 )
 _MUON = Row(
@@ -96,9 +99,9 @@ _MUON = Row(
     },
     dialect={"momentum_form": "ema", "norm_guard": "floor", "scale": "tall"},
     fixed={"eps": 1e-7, "rms": 0.2},
-    group={"use_muon": True},
+    bridge=Bridge(lambda hyper, slot: {"use_muon": True}),
     shapes="matrices",
-    arithmetic="bfloat16_newton_schulz",
+    arithmetic={"float32": "bfloat16_newton_schulz"},
 )
 _SHAMPOO = Row(
     "shampoo",
@@ -113,9 +116,10 @@ _SHAMPOO = Row(
     dialect={"momentum_form": "fed_back", "spectrum": "as_found", "timing": "multiples"},
     fixed={"maximize": False},
     # lerp takes the momentum in float32, and one minus it too.
-    arithmetic="float32_hyper",
-    paths=("single",),
-    bridge="shampoo",
+    arithmetic={"float32": "float32_hyper"},
+    paths=ALONE,
+    fresh=begins,
+    bridge=shampoo("pre_cond"),
     shapes="nonempty",
 )
 _SOAP = Row(
@@ -131,18 +135,20 @@ _SOAP = Row(
         **DECAY,
     },
     dialect={"eps_placement": "before_correction", "order": "sorted"},
-    paths=("single",),
-    bridge="soap",
+    paths=ALONE,
+    fresh=begins,
+    bridge=SOAP,
     shapes="nonempty",
 )
 
-MATRIX_ROWS: tuple[Row, ...] = (
+MATRIX_ROWS: tuple[torch_like.Row, ...] = (
     _APOLLO,
     replace(
         _APOLLO,
-        rule="apollo_mini",
+        prefix="mini_",
         options={"projection_type": "std", "scale_type": "tensor"},
-        fixed={**_APOLLO.fixed, "rank": 1},
+        dialect={**_APOLLO.dialect, "scaling": "tensor"},
+        fixed={**_APOLLO.fixed, "rank": 1, "scale": 128.0},
     ),
     _DISTRIBUTED_SHAMPOO,
     replace(
@@ -206,7 +212,7 @@ MATRIX_ROWS: tuple[Row, ...] = (
             ("right", "right"),
         )
     ),
-    replace(_GALORE, paths=PATHS),
+    replace(_GALORE, paths=LISTS),
     replace(_GALORE, prefix="std_full_rank_", fixed={"rank": 128}),
     replace(_GALORE, prefix="std_often_", fixed={"rank": 2, "update_gap": 3}),
     _MUON,
@@ -231,7 +237,7 @@ MATRIX_ROWS: tuple[Row, ...] = (
         prefix="quintic_",
         dialect={**_MUON.dialect, "coefficients": "quintic"},
         options={"ns_coeffs": "quintic"},
-        paths=("single",),
+        paths=ALONE,
     ),
     _SHAMPOO,
     replace(

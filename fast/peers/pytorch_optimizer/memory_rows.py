@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from truestep.fast.peers.pytorch_optimizer.row import (
+import torch
+
+from truestep.fast.peers import torch_like
+from truestep.fast.peers.pytorch_optimizer.row import ALONE, BETAS3, COUPLED, Row
+from truestep.fast.peers.pytorch_optimizer.states import ADAM_MINI, SM3
+from truestep.fast.peers.torch_like import (
     BETAS,
-    BETAS3,
-    COUPLED,
     DECAY,
     EPS,
     FACTORED,
     INSTABILITY,
+    SEQUENTIAL,
     SIDES,
-    Row,
+    Bridge,
+    Named,
 )
+from truestep.fast.protocol import Slot
+from truestep.reference.declared import Hyper
+
+# Steps that are made inside backward().
+BACKWARD: Mapping[str, Mapping[str, object]] = {"fused": {}}
+
+
+def _cap(hyper: Hyper, slot: Slot) -> Named:
+    return {"betas": (None, hyper.beta2_cap)}
+
 
 _LIMITS = {"clip_threshold": "clip_threshold", "decay_rate": "-decay_rate"}
 _ADAFACTOR = Row(
     "adafactor",
     "AdaFactor",
     FACTORED,
-    {"beta2_cap": "betas", "eps1": "eps1", "eps2": "eps2", **_LIMITS, **DECAY},
+    {"eps1": "eps1", "eps2": "eps2", **_LIMITS, **DECAY},
     dialect={"decay": "step"},
-    options={"betas": (None,)},
+    bridge=Bridge(_cap),
     # The library caps its decay by a beta2 below 1, and its relative steps by 1e-2.
     fixed={"beta2_cap": 0.999, "lr": 1e-2},
     squeezed=SIDES,
     shapes="nonempty",
-    arithmetic="sequential_float32",
+    arithmetic=SEQUENTIAL,
 )
 _CAME = Row(
     "came",
@@ -37,7 +53,7 @@ _CAME = Row(
     {**BETAS3, "eps1": "eps1", "eps2": "eps2", "clip_threshold": "clip_threshold", **DECAY},
     squeezed={**SIDES, "instability_r": -1, "instability_c": -2},
     shapes="nonempty",
-    arithmetic="sequential_float32",
+    arithmetic=SEQUENTIAL,
 )
 _LOMO = Row(
     "lomo",
@@ -45,10 +61,8 @@ _LOMO = Row(
     dialect={"overflow": "skip"},
     # The library decays nothing, and adds 1e-6 to the norm.
     fixed={"eps": 1e-6, "weight_decay": 0.0},
-    paths=("fused",),
-    module="weight",
-    fused=True,
-    arithmetic="sequential_float32",
+    paths=BACKWARD,
+    arithmetic=SEQUENTIAL,
 )
 _SM3 = Row(
     "sm3",
@@ -57,26 +71,27 @@ _SM3 = Row(
     {"momentum": "momentum", "beta": "beta", **EPS},
     dialect={"accumulator": "average_held"},
     fixed={"momentum": 0.9, "weight_decay": 0.0},
-    bridge="sm3",
+    bridge=SM3,
     shapes="nonempty",
 )
 
-MEMORY_ROWS: tuple[Row, ...] = (
+MEMORY_ROWS: tuple[torch_like.Row, ...] = (
     _ADAFACTOR,
     replace(
         _ADAFACTOR,
         state={**FACTORED, "m": "exp_avg"},
-        numbers={"beta1": "betas", **_ADAFACTOR.numbers},
+        numbers={"beta1": "betas", "beta2_cap": "betas", **_ADAFACTOR.numbers},
         prefix="momentum_",
         dialect={"decay": "step", "momentum": "of_step", "step_size": "constant"},
-        options={"relative_step": False, "momentum_dtype": "float32"},
+        options={"relative_step": False, "momentum_dtype": torch.float32},
         fixed={"beta2_cap": 0.999},
+        bridge=Bridge(),
     ),
     replace(
         _ADAFACTOR,
         prefix="unscaled_",
         dialect={"parameter_scale": "none", "step_size": "constant"},
-        options={"betas": (None,), "relative_step": False, "scale_parameter": False},
+        options={"relative_step": False, "scale_parameter": False},
         fixed={"beta2_cap": 0.999},
     ),
     Row(
@@ -86,12 +101,10 @@ MEMORY_ROWS: tuple[Row, ...] = (
         {"eps1": "eps1", "eps2": "eps2", **_LIMITS, **DECAY},
         options={"loss_scale": 0.0},
         fixed={"maximize": False},
-        paths=("fused",),
+        paths=BACKWARD,
         squeezed=SIDES,
-        module="weight",
-        fused=True,
         shapes="matrices",
-        arithmetic="sequential_float32",
+        arithmetic=SEQUENTIAL,
     ),
     Row(
         "adam_mini",
@@ -100,7 +113,7 @@ MEMORY_ROWS: tuple[Row, ...] = (
         {**BETAS, **EPS, **DECAY},
         prefix="embedding_",
         dialect={"blocks": "elements"},
-        paths=("single",),
+        paths=ALONE,
         module="embed",
     ),
     Row(
@@ -109,7 +122,7 @@ MEMORY_ROWS: tuple[Row, ...] = (
         {"m": "m", "v": "v_mean"},
         {**BETAS, **EPS, **DECAY},
         dialect={"blocks": "tensor"},
-        bridge="adam_mini",
+        bridge=ADAM_MINI,
         module="weight",
         shapes="nonempty",
     ),

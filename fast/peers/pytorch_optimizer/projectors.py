@@ -6,64 +6,60 @@ step, APOLLO also before the first, which would draw from torch's generator.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
+import torch
+from pytorch_optimizer.optimizer.utils.galore import GaLoreProjector
 
 from truestep.fast.peers.low_rank import is_projected
-from truestep.fast.peers.torch_arrays import from_tensor, to_tensor
-from truestep.fast.protocol import Array, Slot
+from truestep.fast.peers.torch_like import Bridge, Named
+from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
+from truestep.fast.protocol import Slot
+from truestep.reference.declared import Hyper
 
-Named = dict[str, Any]
 
-
-def _projector(group: Mapping[str, Any], matrix: Any) -> Any:
-    from pytorch_optimizer.optimizer.utils.galore import GaLoreProjector
-
+def _projector(group: Named, matrix: torch.Tensor | tuple[torch.Tensor, ...]) -> GaLoreProjector:
     names = ("rank", "update_proj_gap", "scale", "projection_type")
     projector = GaLoreProjector(**{name: group[name] for name in names})
     projector.ortho_matrix = matrix
     return projector
 
 
-def enter_galore(torch: Any, group: Named, state: Named, hyper: Any, slot: Slot) -> None:
+def _enter_galore(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
     """Before the first step the library has no projector."""
-    if is_projected(slot) and slot.state["t"] > 0:
-        sides = [to_tensor(torch, slot.state[side]) for side in ("left", "right")]
+    if is_projected(hyper, slot) and slot.state["t"] > 0:
+        sides = [to_tensor(slot.state[side]) for side in ("left", "right")]
         used = tuple(side for side in sides if side.numel())
         state["projector"] = _projector(group, used if len(used) > 1 else used[0])
 
 
-def leave_galore(
-    torch: Any, group: Named, state: Named, hyper: Any, slot: Slot
-) -> dict[str, Array]:
+def _leave_galore(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
     """The projectors that are used; the empty ones stay."""
-    out = {side: slot.state[side].copy() for side in ("left", "right")}
-    if is_projected(slot):
-        found = state["projector"].ortho_matrix
-        matrices = list(found) if isinstance(found, tuple) else [found]
-        for side in ("left", "right"):
-            if out[side].size:
-                out[side] = from_tensor(torch, matrices.pop(0))
-    return out
+    if not is_projected(hyper, slot):
+        return {}
+    found = state["projector"].ortho_matrix
+    sides = [side for side in ("left", "right") if slot.state[side].size]
+    matrices = found if isinstance(found, tuple) else (found,)
+    return {side: from_tensor(x) for side, x in zip(sides, matrices, strict=True)}
 
 
-def enter_apollo(torch: Any, group: Named, state: Named, hyper: Any, slot: Slot) -> None:
+def _enter_apollo(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
     """The library multiplies by the transposed projection, on either side."""
-    if is_projected(slot):
-        state["projector"] = _projector(group, to_tensor(torch, slot.state["projection"]).t())
+    if is_projected(hyper, slot):
+        state["projector"] = _projector(group, to_tensor(slot.state["projection"]).t())
         if slot.state["t"] > 0:
-            state["scaling_grad"] = to_tensor(torch, slot.state["norm"])
+            state["scaling_grad"] = to_tensor(slot.state["norm"])
 
 
-def leave_apollo(
-    torch: Any, group: Named, state: Named, hyper: Any, slot: Slot
-) -> dict[str, Array]:
+def _leave_apollo(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
     """The projection, and the norm of the last update."""
-    out = {name: slot.state[name].copy() for name in ("projection", "norm")}
-    if is_projected(slot):
-        matrix = from_tensor(torch, state["projector"].ortho_matrix)
-        out["projection"] = np.ascontiguousarray(matrix.T)
-        out["norm"] = from_tensor(torch, state["scaling_grad"])
-    return out
+    if not is_projected(hyper, slot):
+        return {}
+    matrix = from_tensor(state["projector"].ortho_matrix)
+    return {
+        "projection": np.ascontiguousarray(matrix.T),
+        "norm": from_tensor(state["scaling_grad"]),
+    }
+
+
+APOLLO = Bridge(enter=_enter_apollo, leave=_leave_apollo)
+GALORE = Bridge(enter=_enter_galore, leave=_leave_galore)

@@ -13,20 +13,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from truestep.fast.peers import torch_like
 from truestep.fast.peers.pytorch_optimizer.matrix_rows import MATRIX_ROWS
 from truestep.fast.peers.pytorch_optimizer.memory_rows import MEMORY_ROWS
 from truestep.fast.peers.pytorch_optimizer.row import (
-    BETAS,
     BETAS3,
+    BY_GROUP,
     COUPLED,
-    DECAY,
     DECOUPLED,
-    EPS,
-    MOMENTS,
     NAN_SIGN,
     WEIGHTS,
     Row,
 )
+from truestep.fast.peers.pytorch_optimizer.states import PRODIGY, SWATS
+from truestep.fast.peers.torch_like import BETAS, BUFFER, DECAY, EPS, MOMENTS, SEQUENTIAL, begins
 
 _ADADELTA = Row(
     "adadelta",
@@ -38,11 +38,11 @@ _ADAMAX = Row("adamax", "AdaMax", {"m": "exp_avg", "u": "exp_inf"}, {**BETAS, **
 _ADAN = Row(
     "adan",
     "Adan",
-    {"m": "exp_avg", "v": "exp_avg_diff", "n": "exp_avg_sq", "previous": "previous_grad"},
+    {"m": "exp_avg", "v": "exp_avg_diff", "n": "exp_avg_sq", "previous": "-previous_grad"},
     {**BETAS3, **EPS, **DECAY},
     dialect={"start": "repeated"},
     fixed={"maximize": False},
-    bridge="adan",
+    fresh=begins,
 )
 _ADEMAMIX = Row(
     "ademamix",
@@ -59,7 +59,7 @@ _LAMB = Row(
     {**BETAS, **EPS, **DECAY},
     dialect={"bias_correction": "none", "clip": "norm_10", "guard": "one", "ratio": "eps"},
     options={"weight_decouple": False},
-    arithmetic="sequential_float32",
+    arithmetic=SEQUENTIAL,
 )
 _LION = Row("lion", "Lion", {"m": "exp_avg"}, {**BETAS, **DECAY}, dialect=NAN_SIGN)
 _PRODIGY = Row(
@@ -68,10 +68,9 @@ _PRODIGY = Row(
     {**MOMENTS, "s": "s", "p0": "p0"},
     {**BETAS, "d0": "d0", "d_coef": "d_coef", **EPS, **DECAY},
     dialect={"eps_scale": "new", "nan_estimate": "ignored", "weights": "over_d0"},
-    first=1,
-    bridge="prodigy",
+    bridge=PRODIGY,
     single=True,
-    arithmetic="sequential_float32",
+    arithmetic=SEQUENTIAL,
 )
 _RADAM = Row(
     "radam",
@@ -91,7 +90,7 @@ _SCHEDULE_FREE = Row(
     {"z": "z", "v": "exp_avg_sq"},
     {**BETAS, **WEIGHTS, **EPS, **DECAY},
     dialect={"bias_correction": "moment"},
-    scalars={"weight_sum": "weight_sum", "lr_max": "lr_max"},
+    shared={**BY_GROUP, "weight_sum": "weight_sum", "lr_max": "lr_max"},
 )
 _SGD = Row(
     "sgd",
@@ -99,7 +98,8 @@ _SGD = Row(
     {"b": "momentum_buffer"},
     {"momentum": "momentum", "dampening": "dampening", **DECAY},
     dialect={"decay": "decoupled"},
-    bridge="sgd",
+    fresh=begins,
+    bridge=BUFFER,
 )
 _SIGNSGD = Row(
     "signsgd",
@@ -124,16 +124,15 @@ _SOPHIA = Row(
     {**BETAS, "limit": "p", "period": "update_period", **EPS, **DECAY},
     # The library does not scale the Hessian.
     fixed={"gamma": 1.0},
-    estimate=True,
 )
 _SWATS = Row(
     "swats",
     "SWATS",
-    MOMENTS,
+    {**MOMENTS, "b": "momentum_buffer"},
     {**BETAS, **EPS},
-    bridge="swats",
+    bridge=SWATS,
     single=True,
-    arithmetic="sequential_float32",
+    arithmetic=SEQUENTIAL,
 )
 _TIGER = Row(
     "signum",
@@ -144,7 +143,7 @@ _TIGER = Row(
     dialect={**NAN_SIGN, "decay": "before"},
 )
 
-ROWS: tuple[Row, ...] = (
+ROWS: tuple[torch_like.Row, ...] = (
     *MATRIX_ROWS,
     *MEMORY_ROWS,
     _ADADELTA,
@@ -185,7 +184,7 @@ ROWS: tuple[Row, ...] = (
         fixed={"eps": 0.0, "momentum": 0.9},
         # Vectors take a step of SGD.
         shapes="matrices",
-        arithmetic="sequential_float32",
+        arithmetic=SEQUENTIAL,
     ),
     _LION,
     replace(_LION, prefix="coupled_", dialect={**NAN_SIGN, "decay": "coupled"}, options=COUPLED),
@@ -203,7 +202,8 @@ ROWS: tuple[Row, ...] = (
         dialect={"decay": "decoupled", "form": "torch"},
         options={"nesterov": True},
         fixed={"momentum": 0.9},
-        bridge="sgd",
+        fresh=begins,
+        bridge=BUFFER,
     ),
     _PRODIGY,
     replace(
@@ -246,7 +246,7 @@ ROWS: tuple[Row, ...] = (
         "ScheduleFreeSGD",
         {"z": "z"},
         {"beta": "momentum", **WEIGHTS, **DECAY},
-        scalars={"weight_sum": "weight_sum", "lr_max": "lr_max"},
+        shared={**BY_GROUP, "weight_sum": "weight_sum", "lr_max": "lr_max"},
     ),
     _SGD,
     replace(_SGD, prefix="coupled_", dialect={}, options=COUPLED),

@@ -7,31 +7,31 @@ counts its calls: the reference's good is their number since the last overflow, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import pytorch_optimizer as library
+import torch
 
 from truestep.fast.peers import training_row
-from truestep.fast.peers.torch_arrays import from_tensor, to_tensor
-from truestep.fast.peers.training_row import DOUBLING, Outputs, Row
-from truestep.fast.protocol import Capability
+from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
+from truestep.fast.peers.training_row import DOUBLING, Row
+from truestep.fast.protocol import Capability, Inputs, Outputs
+from truestep.reference.declared import Hyper
 from truestep.reference.training.dynamic_loss_scaling import MOMENTUM, RATE
 
 
-def _clipped(torch: Any, library: Any, h: Any, inputs: Mapping[str, Any]) -> Outputs:
+def _clipped(h: Hyper, inputs: Inputs) -> Outputs:
     pairs = zip(inputs["params"], inputs["gradients"], strict=True)
     return {
         "clipped": [
             from_tensor(
-                torch,
-                library.agc(to_tensor(torch, p), to_tensor(torch, g), h.eps, h.clipping, h.floor),
+                library.agc(to_tensor(p), to_tensor(g), h.eps, h.clipping, h.floor),
             )
             for p, g in pairs
         ]
     }
 
 
-def _scaled_step(torch: Any, library: Any, h: Any, inputs: Mapping[str, Any]) -> Outputs:
-    params = [torch.nn.Parameter(to_tensor(torch, p)) for p in inputs["params"]]
+def _scaled_step(h: Hyper, inputs: Inputs) -> Outputs:
+    params = [torch.nn.Parameter(to_tensor(p)) for p in inputs["params"]]
     sgd = torch.optim.SGD(params, lr=RATE, momentum=MOMENTUM)
     # The scale below which it raises; the reference has no such limit.
     optimizer = library.SafeFP16Optimizer(sgd, min_loss_scale=0.0)
@@ -41,8 +41,8 @@ def _scaled_step(torch: Any, library: Any, h: Any, inputs: Mapping[str, Any]) ->
     for p, master, g, m in zip(
         params, masters, inputs["gradients"], inputs["moments"], strict=True
     ):
-        p.grad = to_tensor(torch, g)
-        sgd.state[master]["momentum_buffer"] = to_tensor(torch, m)
+        p.grad = to_tensor(g)
+        sgd.state[master]["momentum_buffer"] = to_tensor(m)
     optimizer.clip_main_grads(0.0)
     optimizer.step()
     since = scaler.iter - 1 - scaler.last_overflow_iter
@@ -52,8 +52,8 @@ def _scaled_step(torch: Any, library: Any, h: Any, inputs: Mapping[str, Any]) ->
         "good": since % h.window,
         "patience": inputs["patience"],
         "skipped": since == 0,
-        "params": [from_tensor(torch, p) for p in params],
-        "moments": [from_tensor(torch, sgd.state[x]["momentum_buffer"]) for x in masters],
+        "params": [from_tensor(p) for p in params],
+        "moments": [from_tensor(sgd.state[x]["momentum_buffer"]) for x in masters],
     }
 
 
@@ -79,8 +79,6 @@ def capabilities() -> tuple[Capability, ...]:
     return training_row.capabilities(ROWS, "sequential_float32")
 
 
-def outputs(
-    torch: Any, library: Any, capability: Capability, hyper: Any, inputs: Mapping[str, Any]
-) -> Outputs:
+def outputs(capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
     """What the library gives for these inputs."""
-    return training_row.find(ROWS, capability).call(torch, library, hyper, inputs)
+    return training_row.find(ROWS, capability).call(hyper, inputs)

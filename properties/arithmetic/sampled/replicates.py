@@ -62,8 +62,8 @@ class Replicates:
 
     def watch(self, name: str, x: Float, operands: Sequence[Float]) -> None:
         """Note an overflow where all operands were finite and x is not."""
-        finite = x.dtype.kind != "f" or np.all(np.isfinite(x))
-        if not finite and all(np.all(np.isfinite(a)) for a in operands):
+        finite = x.dtype.kind != "f" or np.isfinite(x).all()
+        if not finite and all(np.isfinite(a).all() for a in operands):
             self.overflows.append(name)
 
     def rounded(
@@ -78,7 +78,7 @@ class Replicates:
         x = np.asarray(x, dtype=np.float64)
         # Float64 cannot show what lies between its numbers: short significands are taken for exact.
         narrow = format if format.precision < FLOAT64.precision else FLOAT32
-        kept = narrow.represents(x[0]) & np.all(x == x[:1], axis=0)
+        kept = narrow.represents(x[0]) & (x == x[:1]).all(axis=0)
         if exact is not None:
             kept &= exact
         out = x.copy()
@@ -92,16 +92,20 @@ class Replicates:
         return np.where(np.abs(x) < format.least_normal, 0.0, x)
 
     def _strayed(self, x: Float, format: Format, ulps: float) -> Float:
-        _, exponent = np.frexp(np.where(np.isfinite(x), x, 1.0))
+        finite = np.isfinite(x)
+        whole = bool(finite.all())
+        _, exponent = np.frexp(x if whole else np.where(finite, x, 1.0))
         ulp = np.maximum(np.ldexp(1.0, exponent - format.precision), 2 * format.eta)
         error = self.rng.random(x.shape) - 0.5
         if ulps > 0.5:
             error += (2 * self.rng.random(x.shape) - 1) * (ulps - 0.5)
         if format.precision >= FLOAT64.precision:
             error = np.rint(1.25 * error)
-        moved = np.where(np.isfinite(x), x + error * ulp, x)
+        moved = x + error * ulp
+        if not whole:
+            moved = np.where(finite, moved, x)
         beyond = np.abs(moved) > format.largest
-        return np.where(beyond, np.copysign(np.inf, moved), moved)
+        return np.where(beyond, np.copysign(np.inf, moved), moved) if beyond.any() else moved
 
     def normal(self, shape: tuple[int, ...]) -> Float:
         """Standard normal numbers for every replicate, zero for the value."""

@@ -18,6 +18,7 @@ from truestep.properties.kinds.quantizer.cases import QuantizerCase, values
 from truestep.properties.kinds.quantizer.laws import BLOCK_LAWS, CAST_LAWS, EXAMPLES, Law
 from truestep.properties.kinds.quantizer.step import Encoded, Subject, judged
 from truestep.properties.laws.claims import PREFIX
+from truestep.properties.laws.claims import judged as judged_claims
 from truestep.properties.search.exploration import Drawn, Listed
 from truestep.reference.quantizers import QUANTIZERS
 
@@ -68,8 +69,10 @@ class QuantizerKind(Kind[QuantizerCapability, AnyCase, QuantizerBackend]):
         hyper = subject.hyper(case)
         out = subject.encode(hyper, values(case, subject.rule, hyper))
         law = laws_of(capability).get(check.name.removeprefix(PREFIX))
-        found = judged(subject, hyper, out) if law is None else law(subject, hyper, out)
-        yield out, [Judged(0, 0, 0, tensor, j) for tensor, j in found]
+        if law is None:
+            yield out, [Judged(0, 0, 0, name, j) for name, j in judged(subject, hyper, out)]
+        else:
+            yield out, judged_claims(law(subject, hyper, out))
 
     def contract(self, check: Check) -> str:
         """Codes by intervals, draws by exact tests."""

@@ -15,7 +15,7 @@ from truestep.properties.judge.records import Place
 from truestep.properties.judge.results import Check, Record, joined
 from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.kind import Kind, Seeded, Steps
-from truestep.properties.kinds.theorem.theorems import THEOREMS
+from truestep.properties.kinds.theorem.theorems.table import THEOREMS
 from truestep.properties.kinds.theorem.theorems.theorem import (
     TheoremResult,
     backend_step,

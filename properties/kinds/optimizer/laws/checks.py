@@ -128,7 +128,7 @@ def trial_of(capability: OptimizerCapability, law: str, case: OptimizerCase) -> 
 
 def claimed(bench: Bench, law: str, trial: Trial) -> list[Judged]:
     """The law's claims on a trial, judged."""
-    return judged(LAWS[law](bench, trial))
+    return list(judged(LAWS[law](bench, trial)))
 
 
 def counterexample(bench: Bench, law: str, entry: Fails) -> list[Judged]:

@@ -111,4 +111,4 @@ def judgements(
 
 def claimed(bench: Bench, law: str, trial: Trial) -> list[Judged]:
     """The law's claims on a trial, judged."""
-    return claims.judged(LAWS[law](bench, trial))
+    return list(claims.judged(LAWS[law](bench, trial)))

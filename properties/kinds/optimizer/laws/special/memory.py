@@ -27,7 +27,8 @@ def rows_and_columns_have_one_mean(bench: Bench, trial: Trial) -> Claims:
     start = trial.fresh(trial.t)
     out = bench.step(start)
     (r, c), (r_bound, c_bound) = _sides(start, out.got), _sides(start, out.bound)
-    left, right = np.mean(exact(r)), np.mean(exact(c))
+    means: list[Array] = [np.mean(exact(x)) for x in (r, c)]
+    left, right = means
     name = "r" if "r" in out.got else "mu"
     slack = np.mean(r_bound) + np.mean(c_bound)
     yield Claim(name, left.v, right.v, left.e + right.e + slack)

@@ -13,15 +13,20 @@ from truestep.properties.kinds.optimizer.laws.table.shared import (
     SYMMETRIC,
     ZEROS,
     G,
+    Nested,
     Row,
     decoupled,
     fails,
 )
 from truestep.properties.laws.entries import holds, obeys
 
-_PAIR = {"t": 3, "steps": ((0, 0, 0), (1, 2, -1)), "changes": ((0, 0, 0), (2, 1, -2))}
-_AVERAGED = {**_PAIR, "rho": (0, 1 / 6)}
-_KEPT = {**_AVERAGED, "step": (1, 1, 1), "g": (1, 2, 3)}
+_PAIR: dict[str, Nested] = {
+    "t": 3,
+    "steps": ((0, 0, 0), (1, 2, -1)),
+    "changes": ((0, 0, 0), (2, 1, -2)),
+}
+_AVERAGED: dict[str, Nested] = {**_PAIR, "rho": (0, 1 / 6)}
+_KEPT: dict[str, Nested] = {**_AVERAGED, "step": (1, 1, 1), "g": (1, 2, 3)}
 
 CURVATURE: dict[str, Row] = {
     "kbfgs": {

@@ -50,10 +50,7 @@ LOW_RANK: dict[str, Row] = {
         "step_is_in_the_span_of_the_projectors": fails(
             "the gradient itself is scaled, column by column", _P, _G, rank=1
         ),
-    },
-    "apollo_mini": {
-        **_PROJECTED,
-        **obeys("step_is_parallel_to_the_gradient"),
+        "step_is_parallel_to_the_gradient": holds(scaling="tensor"),
     },
     "galore": {
         **ORDINARY,

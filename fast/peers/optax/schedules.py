@@ -1,0 +1,124 @@
+"""optax's schedules, called as a training step calls them: with an int32 count.
+
+Arithmetic: their constructors compute in Python doubles; the schedule itself is float32, and so is
+a count once it meets a float (jax without x64). XLA flushes subnormal numbers to zero.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import jax.numpy as jnp
+import optax
+
+from truestep.fast.protocol import FARTHEST, BackendUnavailable, Capability, ScheduleCapability
+from truestep.reference.declared import Hyper
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One of optax's schedules as an implementation of a reference rule.
+
+    make(hyper, last): the schedule, up to the step last at least.
+    """
+
+    rule: str
+    make: Callable[[Hyper, int], optax.Schedule]
+    variant: str = ""
+    dialect: Mapping[str, str] = field(default_factory=dict)
+    reach: int = FARTHEST
+
+
+def _cosine(h: Hyper, last: int) -> optax.Schedule:
+    if h.lr == 0:
+        raise BackendUnavailable("optax takes the floor as a share of lr, and lr is 0")
+    return optax.cosine_decay_schedule(h.lr, h.total_steps, alpha=float(h.min_lr / h.lr))
+
+
+def _exponential(h: Hyper, last: int) -> optax.Schedule:
+    if h.gamma == 1 and h.min_lr > 0:
+        raise BackendUnavailable("optax takes end_value as an upper bound where decay_rate is 1")
+    return optax.exponential_decay(
+        h.lr,
+        transition_steps=h.step_size,
+        decay_rate=h.gamma,
+        staircase=h.steps == "staircase",
+        end_value=h.min_lr or None,
+    )
+
+
+def _linear(h: Hyper, last: int) -> optax.Schedule:
+    return optax.linear_schedule(h.lr * h.start_factor, h.lr * h.end_factor, h.total_steps)
+
+
+def _warmup_cosine(h: Hyper, last: int) -> optax.Schedule:
+    if h.warmup_steps == h.total_steps:
+        raise BackendUnavailable("optax demands that the cosine takes at least one step")
+    return optax.warmup_cosine_decay_schedule(
+        0.0, h.lr, h.warmup_steps, h.total_steps, end_value=h.min_lr
+    )
+
+
+def _milestones(h: Hyper, last: int) -> optax.Schedule:
+    repeats = Counter(h.milestones)
+    return optax.piecewise_constant_schedule(h.lr, {t: h.gamma**n for t, n in repeats.items()})
+
+
+def _polynomial(h: Hyper, last: int) -> optax.Schedule:
+    return optax.polynomial_schedule(h.lr, h.min_lr, h.power, h.total_steps)
+
+
+def _restarts(h: Hyper, last: int) -> optax.Schedule:
+    cycles: list[dict[str, float]] = []
+    start, length = 0, h.cycle_steps
+    while start <= last:
+        peak = max(h.lr * h.decay ** len(cycles), h.min_lr)
+        cycles.append(
+            {
+                "init_value": peak,
+                "peak_value": peak,
+                "warmup_steps": 0,
+                "decay_steps": length,
+                "end_value": h.min_lr,
+            }
+        )
+        start, length = start + length, length * h.growth
+    return optax.sgdr_schedule(cycles)
+
+
+ROWS: tuple[Row, ...] = (
+    Row("constant", lambda h, last: optax.constant_schedule(h.lr)),
+    Row("cosine", _cosine),
+    Row("exponential", _exponential),
+    Row("exponential", _exponential, "staircase", {"steps": "staircase"}),
+    Row("linear", _linear),
+    Row("linear_warmup_cosine", _warmup_cosine),
+    Row("multi_step", _milestones),
+    Row("polynomial", _polynomial),
+    # One schedule is built per cycle: what may be built for one call.
+    Row("warm_restarts", _restarts, reach=200),
+)
+_ROWS = {(row.rule, row.variant): row for row in ROWS}
+
+
+def capabilities() -> tuple[ScheduleCapability, ...]:
+    """Every schedule, in float32."""
+    return tuple(
+        ScheduleCapability(
+            rule=row.rule,
+            arithmetic="xla_float32",
+            dialect=row.dialect,
+            variant=row.variant,
+            reach=row.reach,
+        )
+        for row in ROWS
+    )
+
+
+def values(capability: Capability, hyper: Hyper, steps: Sequence[int]) -> list[float]:
+    """The schedule's value at one count after the other."""
+    row = _ROWS[capability.rule, capability.variant]
+    schedule = row.make(hyper, max(steps, default=0))
+    return [float(schedule(jnp.asarray(t, jnp.int32))) for t in steps]
