@@ -92,6 +92,6 @@ def judged(header: Record, run: pool.Run, checks: Sequence[Record]) -> Judged:
     backend = {"name": name, "spec": spec, "unavailable": run.unavailable}
     document = certificate.build(
         header={**header, "backend": backend}, checks=checks, complete=True, seconds=run.seconds,
-        findings=findings_for(name, spec, checks),
+        findings=findings_for(name, spec, checks, header["environment"]["libraries"]),
     )  # fmt: skip
     return Judged(run.results, document, build([document]))
