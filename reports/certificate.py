@@ -103,16 +103,11 @@ def header_of(spec: str, only: str | None, level: str, seed: int) -> Record:
     }
 
 
-def canonical(content: Record) -> bytes:
-    """The bytes that the SHA-256 covers."""
-    without = {key: value for key, value in content.items() if key != "sha256"}
-    text = json.dumps(without, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return text.encode("ascii")
-
-
 def checksum(content: Record) -> str:
     """SHA-256 of the canonical content, in hex."""
-    return hashlib.sha256(canonical(content)).hexdigest()
+    without = {key: value for key, value in content.items() if key != "sha256"}
+    text = json.dumps(without, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def dumps(document: object) -> str:

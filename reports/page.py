@@ -155,7 +155,7 @@ def build(certificates: Sequence[Certificate]) -> Page:
     groups.sort(
         key=lambda g: (kind_rank(g.kind), g.rule, names.index(g.backend), _column_rank(g.label))
     )
-    backends = [_backend(name, found, checks[name], groups, findings) for name, found in named]
+    backends = [_backend(name, document, groups, findings) for name, document in named]
     many = len(backends) > FEW
     schedules = any(group.kind == "schedule" and group.tally.ran for group in groups)
     return Page(
@@ -240,18 +240,16 @@ def _gaps(named: Iterable[tuple[str, CheckResult]]) -> list[Gap]:
 
 
 def _backend(
-    name: str,
-    document: Certificate,
-    checks: Sequence[CheckResult],
-    groups: Sequence[Group],
-    findings: Sequence[Finding],
+    name: str, document: Certificate, groups: Sequence[Group], findings: Sequence[Finding]
 ) -> Backend:
+    own = [group for group in groups if group.backend == name]
+    checks = sorted((check for group in own for check in group.checks), key=lambda c: c.id)
     return Backend(
         name=name,
         sentence=prose.sentence(document["backend"], checks, complete=document["complete"]),
         verdict=document["verdict"],
-        tally=verdicts.tally(checks),
-        broken=[group for group in groups if group.backend == name and group.failures],
+        tally=_sum(own),
+        broken=[group for group in own if group.failures],
         findings=[finding for finding in findings if finding.backend == name],
         gaps=_gaps((check.id, check) for check in checks),
         run={key: item for key, item in document.items() if key not in ("checks", "findings")},
