@@ -73,7 +73,7 @@ peers: $(VENV)/.peers  ## install the third-party libraries, certify each, and r
 	$(MAKE) --no-print-directory report
 
 deep: $(INSTALLED)  ## the contracts' soundness at 100,000 examples each, and the most thorough level
-	$(BIN)/python -m truestep.properties.soundness.bounded > $(OUT)-soundness.jsonl
+	$(BIN)/python -m truestep.properties.soundness > $(OUT)-soundness.jsonl
 	$(TRUESTEP) certify truestep.properties.soundness.training:FLOAT32 --level deep --out $(OUT)/deep
 	$(TRUESTEP) certify cpu --level deep --out $(OUT)/deep
 

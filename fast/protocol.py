@@ -171,10 +171,15 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Parameters that share hyperparameters; hyper is the reference rule's validated Hyper."""
+    """Parameters that share hyperparameters; hyper is the reference rule's validated Hyper.
+
+    storage: of state tensors that are kept as codes, the quantizer's validated Hyper, by name. The
+    state of a slot then has "m_code" and "m_absmax" in the place of "m".
+    """
 
     hyper: Hyper
     slots: Sequence[Slot]
+    storage: Mapping[str, Hyper] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import fnmatch
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -103,7 +102,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     )
 
 
-def _marks(ids: list[str], config: pytest.Config) -> dict[str, list[Any]]:
+def _marks(ids: list[str], config: pytest.Config) -> dict[str, list[pytest.MarkDecorator]]:
     path = config.getoption("--truestep-xfails")
     if path is None:
         return {check: [] for check in ids}
@@ -126,7 +125,7 @@ class _Recorder:
     def __init__(self, config: pytest.Config) -> None:
         path = config.getoption("--truestep-record")
         self.path = None if path is None else Path(path)
-        self.records: list[dict[str, Any]] = []
+        self.records: list[dict[str, object]] = []
         if self.path is not None:
             self.path.write_text("", encoding="utf-8")
 
@@ -141,7 +140,7 @@ class _Recorder:
                     with self.path.open("a", encoding="utf-8") as out:
                         out.write(json.dumps(record) + "\n")
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """How many checks pass, and the largest utilisation among them."""
         if not self.records:
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 # A reference runs on numpy.ndarray of float64 and, through NumPy's dispatch protocols, on the
@@ -12,8 +11,8 @@ from typing import Any, TypeAlias
 Array: TypeAlias = Any
 
 
-def _number(owner: object, field: str) -> float:
-    value = getattr(owner, field)
+def number(field: str, value: object) -> float:
+    """The field's value as a float; raise unless it is a finite real number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{field} must be a real number, got {value!r} ({type(value).__name__})")
     if not math.isfinite(value):
@@ -21,56 +20,18 @@ def _number(owner: object, field: str) -> float:
     return float(value)
 
 
-def require_at_least(owner: object, low: float, *fields: str) -> None:
-    """Raise unless low <= value for every named field."""
-    for field in fields:
-        if not (value := _number(owner, field)) >= low:
-            raise ValueError(f"{field} must be >= {low:g}, got {value!r}")
-
-
-def require_above(owner: object, low: float, *fields: str) -> None:
-    """Raise unless low < value for every named field."""
-    for field in fields:
-        if not (value := _number(owner, field)) > low:
-            raise ValueError(f"{field} must be > {low:g}, got {value!r}")
-
-
-def require_in(owner: object, low: float, high: float, *fields: str) -> None:
-    """Raise unless low <= value < high for every named field."""
-    for field in fields:
-        if not low <= (value := _number(owner, field)) < high:
-            raise ValueError(f"{field} must lie in [{low:g}, {high:g}), got {value!r}")
-
-
-def require_at_most(owner: object, high: float, *fields: str) -> None:
-    """Raise unless value <= high for every named field."""
-    for field in fields:
-        if not (value := _number(owner, field)) <= high:
-            raise ValueError(f"{field} must be <= {high:g}, got {value!r}")
+def integer(field: str, value: object, low: int) -> None:
+    """Raise unless the field's value is an integer >= low."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{field} must be an integer, got {value!r} ({type(value).__name__})")
+    if value < low:
+        raise ValueError(f"{field} must be >= {low}, got {value!r}")
 
 
 def require_ordered(owner: object, low: str, high: str) -> None:
     """Raise unless the field named low holds at most what the field named high holds."""
     if not (small := getattr(owner, low)) <= (large := getattr(owner, high)):
         raise ValueError(f"{low} must be <= {high}, got {small!r} > {large!r}")
-
-
-def require_integer(owner: object, low: int, *fields: str) -> None:
-    """Raise unless every named field is an integer >= low."""
-    for field in fields:
-        value = getattr(owner, field)
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"{field} must be an integer, got {value!r} ({type(value).__name__})")
-        if value < low:
-            raise ValueError(f"{field} must be >= {low}, got {value!r}")
-
-
-def require_one_of(owner: object, choices: Mapping[str, Iterable[str]]) -> None:
-    """Raise unless every field named in choices holds one of its listed values."""
-    for field, allowed in choices.items():
-        value = getattr(owner, field)
-        if value not in allowed:
-            raise ValueError(f"{field} must be one of {', '.join(sorted(allowed))}; got {value!r}")
 
 
 def require_step(t: int) -> int:

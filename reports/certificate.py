@@ -10,19 +10,25 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+from truestep.properties.judge.results import CheckResult
+from truestep.reports import journal, verdicts
+
 SCHEMA = "truestep-certificate/1"
 SCHEMA_FILE = Path(__file__).with_name("certificate.schema.json")
 
-VERDICTS = ("pass", "fail", "crashed", "not_judged", "unsupported", "not_run")
-EXIT_STATUS = {"pass": 0, "fail": 1, "error": 2}
+_NUMBERS = ("oracle_fraction", "utilisation")
 
+# Objects of a JSON document whose shape the schema has checked.
+Record = Mapping[str, Any]
 Certificate = dict[str, Any]
 
 
@@ -30,7 +36,7 @@ class BadCertificate(ValueError):
     """A file is not a certificate this version trusts; the message names file and value."""
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """The value as JSON can hold it: non-finite floats become "inf", "-inf" and "nan"."""
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return value
@@ -47,65 +53,44 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def verdict_of(checks: Iterable[Mapping[str, Any]], *, complete: bool) -> str:
-    """The verdict of a run: "fail" if a check failed or crashed; "pass" if one passed and the run
-    ended; else "error".
-    """
-    found = {check["verdict"] for check in checks}
-    if found & {"fail", "crashed"}:
-        return "fail"
-    return "pass" if complete and "pass" in found else "error"
-
-
-def summary_of(checks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """How many checks ended with each verdict, examples tried, and the largest utilisation."""
-    counted = Counter(check["verdict"] for check in checks)
-    largest = max(
-        (as_float(c["utilisation"]) for c in checks if c["utilisation"] is not None), default=None
-    )
-    return {
-        "checks": len(checks),
-        **{verdict: counted[verdict] for verdict in VERDICTS},
-        "examples": sum(check["examples"] for check in checks),
-        "utilisation": plain(largest),
-    }
-
-
-def as_float(value: Any) -> float:
-    """A number of a certificate, where non-finite values are strings, as a float."""
-    return float(value)
+def result(check: Record) -> CheckResult:
+    """A check of a certificate as the record it was made from."""
+    known = {name: check[name] for name in CheckResult.__dataclass_fields__ if name in check}
+    # Non-finite numbers are strings in JSON.
+    numbers = {name: float(known[name]) for name in _NUMBERS if known.get(name) is not None}
+    return CheckResult(**{**known, **numbers})
 
 
 def build(
     *,
-    header: Mapping[str, Any],
-    checks: Sequence[Mapping[str, Any]],
+    header: Record,
+    checks: Sequence[Record],
     complete: bool,
     seconds: float,
-    findings: Sequence[Mapping[str, Any]] = (),
+    findings: Sequence[Record] = (),
 ) -> Certificate:
     """The signed certificate of a run; header comes from ``header_of``."""
     checks = sorted((plain(check) for check in checks), key=lambda check: str(check["id"]))
+    counted = verdicts.tally(map(result, checks))
     content = {
         **plain(header),
         "complete": complete,
         "seconds": round(seconds, 3),
-        "verdict": verdict_of(checks, complete=complete),
-        "summary": summary_of(checks),
+        "verdict": verdicts.of_run((check["verdict"] for check in checks), complete=complete),
+        "summary": {
+            "checks": len(checks),
+            **counted.counts,
+            "examples": counted.examples,
+            "utilisation": plain(counted.utilisation),
+        },
         "checks": checks,
-        "findings": plain(list(findings)),
+        "findings": plain(findings),
     }
     return {**content, "sha256": checksum(content)}
 
 
 def header_of(
-    *,
-    spec: str,
-    only: str | None,
-    level: str,
-    seed: int,
-    suite: Mapping[str, Any],
-    environment: Mapping[str, Any],
+    *, spec: str, only: str | None, level: str, seed: int, suite: Record, environment: Record
 ) -> dict[str, Any]:
     """What is known before the first check ends."""
     return {
@@ -120,19 +105,19 @@ def header_of(
     }
 
 
-def canonical(content: Mapping[str, Any]) -> bytes:
+def canonical(content: Record) -> bytes:
     """The bytes that the SHA-256 covers."""
     without = {key: value for key, value in content.items() if key != "sha256"}
     text = json.dumps(without, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return text.encode("ascii")
 
 
-def checksum(content: Mapping[str, Any]) -> str:
+def checksum(content: Record) -> str:
     """SHA-256 of the canonical content, in hex."""
     return hashlib.sha256(canonical(content)).hexdigest()
 
 
-def dumps(document: Any) -> str:
+def dumps(document: object) -> str:
     """A document as indented ASCII JSON with a final newline."""
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
@@ -142,45 +127,60 @@ def read(path: Path) -> Certificate:
 
     Raises BadCertificate when the content cannot be trusted and OSError when it cannot be read.
     """
-    from truestep.reports import journal
-
     try:
         text = path.read_bytes().decode("utf-8")
+        document = _unfinished(text) if journal.looks_like(text) else _parsed(text)
+        if problem := _distrust(document):
+            raise ValueError(problem)
     except UnicodeDecodeError as error:
-        raise BadCertificate(
-            f"{path}: not a certificate: not UTF-8 at byte {error.start}"
-        ) from None
-    if journal.looks_like(text):
-        return journal.parse(path, text)
+        problem = f"not a certificate: not UTF-8 at byte {error.start}"
+    except ValueError as error:
+        problem = str(error)
+    else:
+        return document
+    raise BadCertificate(f"{path}: {problem}")
+
+
+def _parsed(text: str) -> Certificate:
     try:
         document = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise BadCertificate(f"{path}: not a certificate: not JSON: {error}") from None
-    return validated(path, document)
-
-
-def validated(path: Path, document: Any) -> Certificate:
-    """The document if it is a certificate of this schema and its checksum holds."""
+        raise ValueError(f"not a certificate: not JSON: {error}") from None
     if not isinstance(document, dict) or "schema" not in document:
-        raise BadCertificate(f'{path}: not a certificate: no "schema"')
-    if document["schema"] != SCHEMA:
-        raise BadCertificate(
-            f"{path}: schema is {document['schema']!r}, this version reads {SCHEMA!r}"
-        )
-    if problem := first_violation(document):
-        raise BadCertificate(f"{path}: does not follow {SCHEMA}: {problem}")
-    if (computed := checksum(document)) != document["sha256"]:
-        raise BadCertificate(
-            f"{path}: content was changed: recorded SHA-256 {document['sha256'][:16]}..., "
-            f"computed {computed[:16]}..."
-        )
+        raise ValueError('not a certificate: no "schema"')
     return document
 
 
-def first_violation(document: Any) -> str | None:
-    """The schema violation that best explains what is wrong, with its place, or None."""
-    from jsonschema.exceptions import best_match
+def _unfinished(text: str) -> Certificate:
+    header, *lines = journal.records(text)
+    try:
+        checks = [line["check"] for line in lines]
+        return build(
+            header=header["header"],
+            checks=checks,
+            complete=False,
+            seconds=sum(check.get("seconds", 0.0) for check in checks),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"a record lacks or garbles {error}") from None
 
+
+def _distrust(document: Certificate) -> str | None:
+    """Why a document is no certificate of this schema, or None."""
+    if document["schema"] != SCHEMA:
+        return f"schema is {document['schema']!r}, this version reads {SCHEMA!r}"
+    if problem := first_violation(document):
+        return f"does not follow {SCHEMA}: {problem}"
+    if (computed := checksum(document)) != document["sha256"]:
+        return (
+            f"content was changed: recorded SHA-256 {document['sha256'][:16]}..., "
+            f"computed {computed[:16]}..."
+        )
+    return None
+
+
+def first_violation(document: Record) -> str | None:
+    """The schema violation that best explains what is wrong, with its place, or None."""
     error = best_match(_validator().iter_errors(document))
     if error is None:
         return None
@@ -189,11 +189,9 @@ def first_violation(document: Any) -> str | None:
 
 
 @cache
-def _validator() -> Any:
-    from jsonschema import Draft202012Validator
-
+def _validator() -> Draft202012Validator:
     return Draft202012Validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
 
 
-def _no_constant(name: str) -> Any:
+def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")

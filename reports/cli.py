@@ -10,12 +10,12 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from truestep.reports import certificate as certificates
-from truestep.reports.certificate import Certificate
+if TYPE_CHECKING:
+    from truestep.reports.certificate import Certificate
 
 LEVELS = ("smoke", "standard", "deep")
 TOPICS = (
@@ -55,26 +55,19 @@ def commands() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def list_command(topic: str | None, as_json: bool) -> int:
     """Show what there is: rules, backends, laws, theorems, planted faults."""
-    from truestep.reports import listing, terminal
+    from truestep.reports import certificate, listing, terminal
 
-    found: dict[str, Any] = {}
-    for name in [topic] if topic else TOPICS:
-        try:
-            found[name] = listing.entries(name)
-        except (ImportError, AttributeError) as error:
-            if topic:
-                raise click.ClickException(f"{topic} cannot be listed: {error}") from error
-            click.echo(f"truestep: {name} left out: {error}", err=True)
+    found = {name: listing.TOPICS[name]() for name in ([topic] if topic else TOPICS)}
     if as_json:
         flat = [{"topic": name, **entry} for name, entries in found.items() for entry in entries]
-        click.echo(certificates.dumps(certificates.plain(flat)), nl=False)
+        click.echo(certificate.dumps(certificate.plain(flat)), nl=False)
     else:
         terminal.show_list(found)
     return 0
 
 
 @commands.command()
-@click.argument("backend")
+@click.argument("backend", nargs=-1, required=True)
 @click.option(
     "--only",
     metavar="GLOB",
@@ -91,7 +84,7 @@ def list_command(topic: str | None, as_json: bool) -> int:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the certificate and nothing else.")
 def certify(
-    backend: str,
+    backend: tuple[str, ...],
     only: str | None,
     level: str,
     out: Path,
@@ -99,12 +92,14 @@ def certify(
     workers: int | None,
     as_json: bool,
 ) -> int:
-    """Judge BACKEND: a name of `truestep list backends`, package.module:Name, or file.py:Name."""
+    """Judge each BACKEND: a name of `list backends`, package.module:Name, or file.py:Name.
+
+    Of several backends each has its certificate, and report.html shows them side by side; --json
+    prints a list of certificates.
+    """
     from truestep.reports import run
 
-    return run.certify(
-        backend, only=only, level=level, out=out, seed=seed, workers=workers, as_json=as_json
-    )
+    return run.certify(backend, run.Request(only, level, seed, workers, out, as_json))
 
 
 @commands.command()
@@ -142,10 +137,10 @@ def report(certificate: tuple[Path, ...], out: Path) -> int:
     The journal of a killed run (NAME.partial.jsonl) is accepted too. Ends with 0 once the report is
     written, whatever the verdicts in it.
     """
-    from truestep.reports.render import write_report
+    from truestep.reports import files, page
 
-    page = write_report([read(path) for path in certificate], out, "report")
-    click.echo(page)
+    shown = page.build([read(path) for path in certificate])
+    click.echo(files.write_report(shown, out, "report"))
     return 0
 
 
@@ -180,9 +175,11 @@ def _version(context: click.Context, wanted: bool) -> None:
 
 def read(path: Path) -> Certificate:
     """A certificate or journal; the error names the file and what is wrong with it."""
+    from truestep.reports import certificate
+
     try:
-        return certificates.read(path)
-    except certificates.BadCertificate as error:
+        return certificate.read(path)
+    except certificate.BadCertificate as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         raise click.ClickException(f"{path}: {error.strerror or error}") from error

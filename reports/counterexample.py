@@ -3,79 +3,114 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from truestep.properties.judge.results import CheckResult
 from truestep.reports import numbers
+from truestep.reports.certificate import Record
 
 # Numbers that get decimal and hex side by side.
 _MEASURED = ("got", "oracle", "error", "bound")
 
 # Shown elsewhere: as numbers, in the line that says where, or inside the program.
 _ELSEWHERE = (
-    *_MEASURED, "case", "got_decimal", "group", "index", "inputs", "oracle_decimal", "slot",
-    "snippet", "step", "tensor", "utilisation",
+    *_MEASURED, "case", "got_decimal", "group", "index", "inputs", "oracle_decimal", "slot", "step",
+    "tensor", "utilisation",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A known departure of the library behind a backend, as the certificate records it.
+
+    links: (id, anchor) of the failing checks on the page that it explains.
+    """
+
+    anchor: str
+    backend: str
+    record: Record
+    links: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Counterexample:
+    """A check shown in full: its message, its worst input, and a program that runs it again.
+
+    text: the message without its program, which names no backend; program does, and is "" where no
+    case was recorded. measured: (name, decimal, hex) of what was got and due, the distance, the
+    bound, and the inputs. specification: (name, text) of where the worst element is and what else
+    was recorded. findings: those that explain a failure.
+    """
+
+    check: CheckResult
+    text: str
+    program: str
+    measured: Sequence[tuple[str, str, str]]
+    specification: Sequence[tuple[str, str]]
+    findings: Sequence[Finding]
+
+    @property
+    def headline(self) -> str:
+        """The first line of the message."""
+        return self.text.partition("\n")[0]
+
+
+def of(spec: str, check: CheckResult, findings: Sequence[Finding] = ()) -> Counterexample:
+    """What a check of the backend of that spec recorded; findings: of that backend."""
+    worst = check.worst or {}
+    return Counterexample(
+        check=check,
+        text=text_of(check.message),
+        program=program(spec, check),
+        measured=_measured(worst),
+        specification=_specification(worst),
+        findings=[finding for finding in findings if check.id in finding.record["checks"]],
+    )
 
 
 def text_of(message: str) -> str:
     """A message without its program, which ``program`` gives with the backend's name."""
-    kept = []
-    for line in message.splitlines():
-        if line.strip() == "reproduce:":
-            break
-        kept.append(line)
-    return "\n".join(kept).rstrip()
+    lines = message.splitlines()
+    end = next((i for i, line in enumerate(lines) if line.strip() == "reproduce:"), len(lines))
+    return "\n".join(lines[:end]).rstrip()
 
 
-def headline(message: str) -> str:
-    """The first line of a message."""
-    return message.partition("\n")[0]
-
-
-def program(spec: str, check: Mapping[str, Any]) -> str:
+def program(spec: str, check: CheckResult) -> str:
     """A complete program that runs the recorded case again, "" where none was recorded."""
-    worst = check["worst"] or {}
-    if isinstance(worst.get("snippet"), str):
-        return str(worst["snippet"])
-    if "case" not in worst:
+    if not check.worst or "case" not in check.worst:
         return ""
-    record = json.dumps(worst["case"])
+    record = json.dumps(check.worst["case"])
     return (
         "from truestep.properties.run.replay import case\n\n"
-        f"case({spec!r}, {check['id']!r}, {record!r})\n"
+        f"case({spec!r}, {check.id!r}, {record!r})\n"
     )
 
 
-def measured(worst: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """(name, decimal, hex) of what was got and due, the distance, the bound, and the inputs."""
+def _measured(worst: Record) -> list[tuple[str, str, str]]:
     rows = [(name, *numbers.both(worst[name])) for name in _MEASURED if name in worst]
-    inputs = worst.get("inputs")
-    if isinstance(inputs, Mapping):
-        rows += [(f"input {name}", *numbers.both(value)) for name, value in inputs.items()]
-    return rows
+    inputs = worst.get("inputs", {})
+    return rows + [(f"input {name}", *numbers.both(value)) for name, value in inputs.items()]
 
 
-def specification(worst: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(name, text) of where the worst element is and what else was recorded."""
+def _specification(worst: Record) -> list[tuple[str, str]]:
     rows = []
     if "tensor" in worst:
         places = [f"{name} {worst[name]}" for name in ("step", "group", "slot") if name in worst]
-        index = "".join(f"[{', '.join(map(str, i))}]" for i in [worst.get("index") or []] if i)
+        index = f"[{', '.join(map(str, worst['index']))}]" if worst.get("index") else ""
         rows.append(("element", ", ".join([f"{worst['tensor']}{index}", *places])))
     if hyper := _hyper(worst):
         rows.append(("hyperparameters", ", ".join(f"{name} = {v}" for name, v in hyper.items())))
-    rows += [
-        (str(name), value if isinstance(value, str) else json.dumps(value))
+    return rows + [
+        (name, value if isinstance(value, str) else json.dumps(value))
         for name, value in worst.items()
         if name not in _ELSEWHERE and value not in (None, "", {}, [])
     ]
-    return rows
 
 
-def _hyper(worst: Mapping[str, Any]) -> Mapping[str, Any]:
-    try:
-        found = worst["case"]["groups"][worst.get("group", 0)]["hyper"]
-    except (KeyError, IndexError, TypeError):
-        return {}
-    return found if isinstance(found, Mapping) else {}
+def _hyper(worst: Record) -> Mapping[str, object]:
+    """The hyperparameters of the worst element's group, where the case's kind has groups."""
+    groups = worst.get("case", {}).get("groups", ())
+    at = worst.get("group", 0)
+    found: Mapping[str, object] = groups[at].get("hyper", {}) if at < len(groups) else {}
+    return found

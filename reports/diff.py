@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
-from truestep.properties.judge.results import HISTOGRAM_EDGES
-from truestep.reports import numbers
-from truestep.reports.certificate import Certificate, as_float
-from truestep.reports.summary import FAILING, SYMBOLS
+from truestep.properties.judge.results import HISTOGRAM_EDGES, CheckResult
+from truestep.reports import certificate, numbers
+from truestep.reports.certificate import Certificate
+from truestep.reports.verdicts import VERDICTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,68 +29,67 @@ class Difference:
 def difference(old: Certificate, new: Certificate) -> Difference:
     """Compare check by check; utilisation counts as moved when it left its bin of the histogram."""
     found = Difference(notes=_notes(old, new))
-    before = {check["id"]: check for check in old["checks"]}
-    after = {check["id"]: check for check in new["checks"]}
+    lines = {
+        "worse": found.worse,
+        "better": found.better,
+        "other": found.other,
+        "looser": found.looser,
+        "tighter": found.tighter,
+    }
+    before, after = _checks(old), _checks(new)
     regressed = False
-    for name in sorted(before.keys() | after.keys()):
-        if name not in after:
-            found.missing.append(f"{name}  (was {_shown(before[name])})")
-            regressed |= before[name]["verdict"] == "pass"
-        elif name not in before:
-            found.new.append(f"{name}  {_shown(after[name])}")
-            regressed |= after[name]["verdict"] in FAILING
-        else:
-            line = f"{name}  {_shown(before[name])} → {_shown(after[name])}"
-            where = _place(before[name], after[name])
+    for id in sorted(before.keys() | after.keys()):
+        if id not in after:
+            found.missing.append(f"{id}  (was {_shown(before[id])})")
+            regressed |= before[id].verdict == "pass"
+        elif id not in before:
+            found.new.append(f"{id}  {_shown(after[id])}")
+            regressed |= VERDICTS[after[id].verdict].failing
+        elif where := _place(before[id], after[id]):
+            lines[where].append(f"{id}  {_shown(before[id])} → {_shown(after[id])}")
             regressed |= where == "worse"
-            if where:
-                getattr(found, where).append(line)
-    return Difference(
-        found.worse, found.missing, found.better, found.new, found.other, found.looser,
-        found.tighter, found.notes, regressed,
-    )  # fmt: skip
+    return replace(found, regressed=regressed)
 
 
-def _place(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    was, is_now = old["verdict"], new["verdict"]
-    if was != is_now:
-        if is_now == "pass":
+def _checks(document: Certificate) -> dict[str, CheckResult]:
+    return {check["id"]: certificate.result(check) for check in document["checks"]}
+
+
+def _place(old: CheckResult, new: CheckResult) -> str:
+    if old.verdict != new.verdict:
+        if new.verdict == "pass":
             return "better"
-        if was == "pass" or (is_now in FAILING and was not in FAILING):
-            return "worse"
-        return "other"
-    one, two = _bin(old), _bin(new)
-    if one is None or two is None or one == two:
+        failing = VERDICTS[new.verdict].failing and not VERDICTS[old.verdict].failing
+        return "worse" if old.verdict == "pass" or failing else "other"
+    if old.utilisation is None or new.utilisation is None:
         return ""
-    return "looser" if two > one else "tighter"
+    one, two = (bisect_left(HISTOGRAM_EDGES, x) for x in (old.utilisation, new.utilisation))
+    return "" if one == two else "looser" if two > one else "tighter"
 
 
-def _bin(check: Mapping[str, Any]) -> int | None:
-    value = check["utilisation"]
-    return None if value is None else bisect_left(HISTOGRAM_EDGES, as_float(value))
-
-
-def _shown(check: Mapping[str, Any]) -> str:
-    text = f"{SYMBOLS[check['verdict']]} {check['verdict']}"
-    return text if check["utilisation"] is None else (
-        f"{text} {numbers.utilisation(check['utilisation'])}"
-    )  # fmt: skip
+def _shown(check: CheckResult) -> str:
+    text = f"{VERDICTS[check.verdict].symbol} {check.verdict}"
+    used = check.utilisation
+    return text if used is None else f"{text} {numbers.utilisation(used)}"
 
 
 def _notes(old: Certificate, new: Certificate) -> list[str]:
     """Differences of the runs themselves, which may explain those of the checks."""
-    pairs: list[tuple[str, Any, Any]] = [
-        ("backend", old["backend"]["name"], new["backend"]["name"]),
-        ("suite version", old["suite"]["version"], new["suite"]["version"]),
-        ("level", old["level"], new["level"]),
-        ("seed", old["seed"], new["seed"]),
-        ("only", old["only"], new["only"]),
-        ("complete", old["complete"], new["complete"]),
-        ("python", old["environment"]["python"], new["environment"]["python"]),
-        ("cpu", old["environment"]["cpu"], new["environment"]["cpu"]),
+    one, two = _run(old), _run(new)
+    names = [*one, *sorted(two.keys() - one.keys())]
+    return [
+        f"{name}: {one.get(name)} → {two.get(name)}"
+        for name in names
+        if one.get(name) != two.get(name)
     ]
-    ours, theirs = old["environment"]["libraries"], new["environment"]["libraries"]
-    pairs += [
-        (name, ours.get(name), theirs.get(name)) for name in sorted(ours.keys() | theirs.keys())
-    ]
-    return [f"{what}: {was} → {is_now}" for what, was, is_now in pairs if was != is_now]
+
+
+def _run(document: Certificate) -> dict[str, object]:
+    """What may decide a run's verdicts, by the name under which it is told."""
+    return {
+        "backend": document["backend"]["name"],
+        "suite version": document["suite"]["version"],
+        **{name: document[name] for name in ("level", "seed", "only", "complete")},
+        **{name: document["environment"][name] for name in ("python", "cpu")},
+        **document["environment"]["libraries"],
+    }

@@ -5,61 +5,31 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 # Distributions whose version can change a verdict. Looked up, never imported.
 LIBRARIES = (
-    "adabelief-pytorch",
-    "adam-mini",
-    "adan-pytorch",
-    "apollo-torch",
-    "bitsandbytes",
-    "came-pytorch",
-    "cupy-cuda12x",
-    "cupy-cuda13x",
-    "dadaptation",
-    "galore-torch",
-    "hypothesis",
-    "jax",
-    "keras",
-    "lion-pytorch",
-    "lomo-optim",
-    "ml_dtypes",
-    "mpmath",
-    "muon-optimizer",
-    "numpy",
-    "nvidia-cuda-nvrtc",
-    "optax",
-    "optimi",
-    "prodigyopt",
-    "pytorch-optimizer",
-    "schedulefree",
-    "scipy",
-    "tensorflow",
-    "timm",
-    "torch",
-    "torch-optimi",
-    "torch-optimizer",
-    "torchao",
-    "transformers",
-    "triton",
-)
+    "adabelief-pytorch", "adam-mini", "adan-pytorch", "apollo-torch", "bitsandbytes",
+    "came-pytorch", "cupy-cuda12x", "cupy-cuda13x", "dadaptation", "galore-torch", "hypothesis",
+    "jax", "keras", "lion-pytorch", "lomo-optim", "ml_dtypes", "mpmath", "muon-optimizer", "numpy",
+    "nvidia-cuda-nvrtc", "optax", "optimi", "prodigyopt", "pytorch-optimizer", "schedulefree",
+    "scipy", "tensorflow", "timm", "torch", "torch-optimi", "torch-optimizer", "torchao",
+    "transformers", "triton",
+)  # fmt: skip
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-def suite() -> dict[str, Any]:
+def suite() -> dict[str, str | None]:
     """Version of the suite, and its commit where it runs from a checkout (None elsewhere)."""
-    try:
-        version = metadata.version("truestep")
-    except metadata.PackageNotFoundError:
-        version = _version_of_source()
+    # A source tree has no metadata. Its package stands above this one, which may not import it.
+    version = _installed("truestep") or sys.modules["truestep"].__version__
     return {"version": version, "commit": _commit()}
 
 
-def environment() -> dict[str, Any]:
+def environment() -> dict[str, object]:
     """What a reader needs to judge whether another machine may give another verdict."""
     return {
         "python": platform.python_version(),
@@ -76,7 +46,7 @@ def environment() -> dict[str, Any]:
 
 def usable_cpus() -> int:
     """Processors this process may run on, which in a container is fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
+    if hasattr(os, "sched_getaffinity"):  # Linux has it; macOS has not
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
@@ -88,19 +58,13 @@ def _installed(name: str) -> str | None:
         return None
 
 
-def _version_of_source() -> str:
-    import truestep
-
-    return str(getattr(truestep, "__version__", "unknown"))
-
-
 def _cpu() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     except OSError:
-        pass
+        pass  # not Linux
     return platform.processor() or platform.machine() or "unknown"
 
 

@@ -8,6 +8,18 @@ import re
 import tempfile
 from pathlib import Path
 
+from truestep.reports.html import html
+from truestep.reports.markdown import markdown
+from truestep.reports.page import Page
+
+
+def write_report(page: Page, folder: Path, stem: str) -> Path:
+    """Write stem.html and stem.md into folder; the path of the HTML. Raises OSError."""
+    path = folder / f"{stem}.html"
+    write_atomically(path, html(page))
+    write_atomically(folder / f"{stem}.md", markdown(page))
+    return path.resolve()
+
 
 def write_atomically(path: Path, text: str) -> None:
     """Write text as UTF-8 through a temporary file beside path; raises OSError, leaves nothing."""

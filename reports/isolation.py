@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import multiprocessing
 import os
 import signal
-from collections.abc import Mapping
+from dataclasses import replace
 from multiprocessing.connection import Connection
-from types import TracebackType
-from typing import Any
+from multiprocessing.context import SpawnProcess
 
-from truestep.reports.certificate import plain
+from truestep.properties.judge.results import CheckResult
+from truestep.properties.run import pool
+from truestep.reports import certificate
+from truestep.reports.certificate import Record
 
 
 class CannotReplay(Exception):
@@ -24,74 +25,64 @@ class Replayer:
     def __init__(self, spec: str, patience: float) -> None:
         """patience: seconds after which a replay counts as hanging."""
         self._spec, self._patience = spec, patience
-        self._process: Any = None
-        self._pipe: Connection | None = None
+        self._worker: tuple[SpawnProcess, Connection] | None = None
 
     def __enter__(self) -> Replayer:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._end()
 
-    def replay(self, check: Mapping[str, Any]) -> Mapping[str, Any]:
+    def replay(self, check: Record) -> CheckResult:
         """The check as it comes out now; verdict "crashed" if the process died or hung."""
-        pipe = self._pipe or self._start()
+        self._worker = self._worker or self._started()
+        process, pipe = self._worker
         try:
-            pipe.send(dict(check))
-            if not pipe.poll(self._patience):
-                self._end()
-                return _crashed(check, f"no answer within {self._patience:g} s")
-            found, problem = pipe.recv()
+            pipe.send(check)
+            if pipe.poll(self._patience):
+                found: CheckResult | str = pipe.recv()
+                if isinstance(found, str):
+                    raise CannotReplay(found)
+                return found
+            lost = f"no answer within {self._patience:g} s"
         except (EOFError, OSError):
-            self._process.join(5.0)
-            how = _death(self._process.exitcode)
-            self._end()
-            return _crashed(check, f"the process {how}")
-        if problem:
-            raise CannotReplay(problem)
-        result: Mapping[str, Any] = found
-        return result
+            process.join(5.0)
+            lost = f"the process {_death(process.exitcode)}"
+        self._end()
+        recorded = certificate.result(check)
+        return replace(recorded, verdict="crashed", utilisation=None, message=lost)
 
-    def _start(self) -> Connection:
+    def _started(self) -> tuple[SpawnProcess, Connection]:
         context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, self._spec), daemon=True)
-        self._process.start()
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, self._spec), daemon=True)
+        process.start()
         theirs.close()
-        return self._pipe
+        return process, ours
 
     def _end(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.join()
-        if self._pipe is not None:
-            self._pipe.close()
-        self._process = self._pipe = None
+        if self._worker is not None:
+            process, pipe = self._worker
+            process.kill()
+            process.join()
+            pipe.close()
+        self._worker = None
 
 
 def _serve(pipe: Connection, spec: str) -> None:
-    """Replay what comes until the pipe closes."""
+    """Replay what comes until the pipe closes; a string says why one cannot be replayed."""
     os.dup2(2, 1)  # what a backend prints must not mix with the outcome
     while True:
         try:
             check = pipe.recv()
         except EOFError:
             return
+        answer: CheckResult | str
         try:
-            result = importlib.import_module("truestep.properties.run.pool").replay(spec, check)
-            answer: tuple[Any, str] = (plain(result.to_json()), "")
+            answer = pool.replay(spec, check)
         except Exception as error:
-            answer = (None, str(error) or type(error).__name__)
+            answer = str(error) or type(error).__name__
         pipe.send(answer)
-
-
-def _crashed(check: Mapping[str, Any], message: str) -> dict[str, Any]:
-    return {**check, "verdict": "crashed", "utilisation": None, "message": message}
 
 
 def _death(code: int | None) -> str:

@@ -12,15 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from truestep.reports import certificate
-
 MARK = "truestep-journal/1"
 
 
 class Journal:
     """Appends checks to a file of its own. After a failed write it stops, and keeps the error."""
 
-    def __init__(self, folder: Path, stem: str, header: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, stem: str, header: Mapping[str, object]) -> None:
         """Create the file; raises OSError where the folder cannot be written."""
         folder.mkdir(parents=True, exist_ok=True)
         self.path, self._file = _new_file(folder, stem)
@@ -31,7 +29,7 @@ class Journal:
             self.discard()
             raise
 
-    def append(self, check: Mapping[str, Any]) -> None:
+    def append(self, check: Mapping[str, object]) -> None:
         """Record one check. A full disk does not raise: the run goes on in memory."""
         if self.error is None:
             try:
@@ -49,8 +47,8 @@ class Journal:
         self.close()
         self.path.unlink(missing_ok=True)
 
-    def _write(self, record: Mapping[str, Any]) -> None:
-        line = json.dumps(certificate.plain(record), allow_nan=False).encode("ascii") + b"\n"
+    def _write(self, record: Mapping[str, object]) -> None:
+        line = json.dumps(record, allow_nan=False).encode("ascii") + b"\n"
         while line:
             line = line[os.write(self._file, line) :]
 
@@ -73,26 +71,17 @@ def looks_like(text: str) -> bool:
     return text.startswith('{"journal"')
 
 
-def parse(path: Path, text: str) -> certificate.Certificate:
-    """The journal as an incomplete certificate; a torn last line is left out."""
+def records(text: str) -> list[Any]:
+    """The lines of a journal, header first; a torn last line is left out. Raises ValueError."""
     lines = text.splitlines(keepends=True)
     if not lines[-1].endswith("\n"):
         lines.pop()
-    records = []
+    found = []
     for number, line in enumerate(lines, 1):
         try:
-            records.append(json.loads(line))
+            found.append(json.loads(line))
         except ValueError as error:
-            raise certificate.BadCertificate(f"{path}: line {number}: not JSON: {error}") from None
-    if not records or records[0].get("journal") != MARK or "header" not in records[0]:
-        raise certificate.BadCertificate(f"{path}: not a journal of this version ({MARK!r})")
-    try:
-        document = certificate.build(
-            header=records[0]["header"],
-            checks=[record["check"] for record in records[1:]],
-            complete=False,
-            seconds=sum(record["check"].get("seconds", 0.0) for record in records[1:]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise certificate.BadCertificate(f"{path}: a record lacks or garbles {error}") from None
-    return certificate.validated(path, document)
+            raise ValueError(f"line {number}: not JSON: {error}") from None
+    if not found or found[0].get("journal") != MARK or "header" not in found[0]:
+        raise ValueError(f"not a journal of this version ({MARK!r})")
+    return found

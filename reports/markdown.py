@@ -1,142 +1,119 @@
-"""The Markdown summary for a pull request: failures first, the tables folded away."""
+"""The page as Markdown for a pull request: failures first, the tables folded away."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from truestep.properties.kinds.schedule import robbins_monro as robbins_monro_verdicts
-from truestep.reports import numbers, summary
-from truestep.reports.certificate import Certificate
-from truestep.reports.counterexample import text_of
-from truestep.reports.summary import FAILING, SYMBOLS
+from truestep.reports import numbers
+from truestep.reports.counterexample import Counterexample
+from truestep.reports.page import Backend, Cell, Page
+from truestep.reports.verdicts import CONDITION, RUNS, VERDICTS
 
 # A comment on a pull request is read on one screen; the rest is in the HTML page.
 _MOST_FAILURES = 20
 _LONGEST_MESSAGE = 1500
 
 
-def markdown(documents: Sequence[Certificate]) -> str:
-    """All certificates as one short Markdown text."""
+def markdown(page: Page) -> str:
+    """The page as one short Markdown text."""
     lines = ["## TrueStep accuracy report", ""]
-    for name, document in zip(summary.names(documents), documents, strict=True):
-        lines += _backend(name, document)
-    return "\n".join([*lines, *_tables(documents), *_step_sizes(documents), *_legend()]) + "\n"
+    for backend in page.backends:
+        lines += _backend(backend)
+    return "\n".join([*lines, *_tables(page), *_step_sizes(page), *_legend()]) + "\n"
 
 
-def _backend(name: str, document: Certificate) -> list[str]:
-    counted = document["summary"]
-    symbol = {"pass": "✓", "fail": "✗"}.get(document["verdict"], "?")
+def _backend(backend: Backend) -> list[str]:
+    tally, run = backend.tally, backend.run
+    heads = [*(verdict.counted for verdict in VERDICTS.values()), "examples", "utilisation"]
+    cells = [*tally.counts.values(), tally.examples, numbers.utilisation(tally.utilisation)]
     lines = [
-        f"**{symbol} {_escape(summary.sentence(document))}**",
+        f"**{RUNS[backend.verdict].symbol} {_escape(backend.sentence)}**",
         "",
-        "| pass | fail | crashed | not judged | unsupported | not run | examples | utilisation |",
-        "|--:|--:|--:|--:|--:|--:|--:|--:|",
-        f"| {counted['pass']} | {counted['fail']} | {counted['crashed']} | {counted['not_judged']} "
-        f"| {counted['unsupported']} | {counted['not_run']} | {counted['examples']} "
-        f"| {numbers.utilisation(counted['utilisation'])} |",
+        f"| {' | '.join(heads)} |",
+        "|" + "--:|" * len(heads),
+        f"| {' | '.join(map(str, cells))} |",
         "",
     ]
-    failing = [check for check in document["checks"] if check["verdict"] in FAILING]
-    if failing:
+    failures = sorted(
+        (shown for group in backend.broken for shown in group.failures), key=lambda f: f.check.id
+    )
+    if failures:
         lines += ["### Failing", "", "| check | utilisation | it computes |", "|---|--:|---|"]
         lines += [
-            f"| {SYMBOLS[c['verdict']]} `{_code(c['id'])}` "
-            f"| {numbers.utilisation(c['utilisation'])} | {_escape(c.get('identified', ''))} |"
-            for c in failing[:_MOST_FAILURES]
+            f"| {VERDICTS[c.verdict].symbol} `{_code(c.id)}` "
+            f"| {numbers.utilisation(c.utilisation)} | {_escape(c.identified)} |"
+            for c in (shown.check for shown in failures[:_MOST_FAILURES])
         ]
-        if len(failing) > _MOST_FAILURES:
-            lines.append(f"| ... and {len(failing) - _MOST_FAILURES} more | | |")
+        if len(failures) > _MOST_FAILURES:
+            lines.append(f"| ... and {len(failures) - _MOST_FAILURES} more | | |")
         lines.append("")
-        groups = [group for group in summary.groups([document]) if group.failing]
-        for group in groups[:_MOST_FAILURES]:
-            lines += _failure(group.failing[0])
-    explaining = [finding for finding in document["findings"] if finding["checks"]]
-    lines += [f"- Known finding: **{_escape(finding['title'])}**" for finding in explaining]
+        for group in backend.broken[:_MOST_FAILURES]:
+            lines += _failure(group.failures[0])
+    explaining = [finding.record for finding in backend.findings if finding.record["checks"]]
+    lines += [f"- Known finding: **{_escape(record['title'])}**" for record in explaining]
     if explaining:
         lines.append("")
-    run = (
-        f"Backend `{_code(name)}`, level {document['level']}, seed {document['seed']}, suite "
-        f"{document['suite']['version']}, sha256 `{document['sha256'][:16]}`."
+    made = (
+        f"Backend `{_code(backend.name)}`, level {run['level']}, seed {run['seed']}, suite "
+        f"{run['suite']['version']}, sha256 `{run['sha256'][:16]}`."
     )
-    return [*lines, run, ""]
+    return [*lines, made, ""]
 
 
-def _failure(check: Mapping[str, Any]) -> list[str]:
-    message = text_of(check["message"]) or "no message"
+def _failure(shown: Counterexample) -> list[str]:
+    message = shown.text or "no message"
     if len(message) > _LONGEST_MESSAGE:
         message = message[:_LONGEST_MESSAGE] + "\n... (the rest is in the certificate)"
     fence = "```"
     while fence in message:
         fence += "`"
-    return [
-        f"<details><summary><code>{_html(check['id'])}</code></summary>",
-        "",
-        fence + "text",
-        message,
-        fence,
-        "",
-        f"`truestep reproduce CERTIFICATE --check {_code(check['id'])}`",
-        "",
-        "</details>",
-        "",
-    ]
+    body = [fence + "text", message, fence, ""]
+    body.append(f"`truestep reproduce CERTIFICATE --check {_code(shown.check.id)}`")
+    return _folded(f"<code>{_html(shown.check.id)}</code>", body)
 
 
-def _tables(documents: Sequence[Certificate]) -> list[str]:
+def _tables(page: Page) -> list[str]:
     lines = []
-    for table in summary.matrices(summary.groups(documents)):
-        several = len(documents) > 1
+    for table in page.matrices:
         heads = [
-            f"{backend} {label}".strip() if several else label for backend, label in table.columns
+            _escape(f"{backend} {label}".strip() if len(page.backends) > 1 else label)
+            for backend, label in table.columns
         ]
-        lines += [
-            f"<details><summary>{_html(table.title)}: {numbers.plural(len(table.rows), 'rule')}"
-            "</summary>",
-            "",
-            f"| rule | {' | '.join(map(_escape, heads))} |",
-            "|---|" + "--:|" * len(heads),
-        ]
-        for rule, cells in table.rows:
-            lines.append(f"| {_escape(rule)} | {' | '.join(map(_cell, cells))} |")
-        lines += ["", "</details>", ""]
+        rows = [f"| {_escape(rule)} | {' | '.join(map(_cell, row))} |" for rule, row in table.rows]
+        head = [f"| rule | {' | '.join(heads)} |", "|---|" + "--:|" * len(heads)]
+        title = f"{_html(table.title)}: {numbers.plural(len(rows), 'rule')}"
+        lines += _folded(title, [*head, *rows])
     return lines
 
 
-def _step_sizes(documents: Sequence[Certificate]) -> list[str]:
+def _step_sizes(page: Page) -> list[str]:
     """Which step sizes satisfy the conditions of Robbins and Monro, where a schedule ran."""
-    kinds = {group.kind for group in summary.groups(documents) if group.ran}
-    if "schedule" not in kinds:
-        return []
-    word = {True: "holds", False: "violated", None: "undecided"}
-    return [
-        "<details><summary>Step sizes and the conditions of Robbins and Monro</summary>",
-        "",
-        "| step sizes | sum a = ∞ | sum a² < ∞ | proof |",
-        "|---|---|---|---|",
-        *(
-            f"| {_escape(v.formula)} | {word[v.sum_diverges]} | {word[v.squares_converge]} "
-            f"| {_escape(f'{remark} {v.proof}')} |"
-            for v, remark in robbins_monro_verdicts.table()
-            if remark
-        ),
-        "",
-        "</details>",
-        "",
+    rows = [
+        f"| {_escape(v.formula)} | {CONDITION[v.sum_diverges]} | {CONDITION[v.squares_converge]} "
+        f"| {_escape(f'{remark} {v.proof}')} |"
+        for v, remark in page.step_sizes
+        if remark
     ]
+    head = ["| step sizes | sum a = ∞ | sum a² < ∞ | proof |", "|---|---|---|---|"]
+    title = "Step sizes and the conditions of Robbins and Monro"
+    return _folded(title, [*head, *rows]) if rows else []
 
 
-def _cell(group: summary.Group | None) -> str:
-    if group is None:
+def _folded(title: str, body: Sequence[str]) -> list[str]:
+    return [f"<details><summary>{title}</summary>", "", *body, "", "</details>", ""]
+
+
+def _cell(cell: Cell | None) -> str:
+    if cell is None:
         return ""
-    used = group.utilisation
-    return SYMBOLS[group.verdict] + ("" if used is None else f" {numbers.utilisation(used)}")
+    used, symbol = cell.tally.utilisation, VERDICTS[cell.tally.verdict].symbol
+    return symbol if used is None else f"{symbol} {numbers.utilisation(used)}"
 
 
 def _legend() -> list[str]:
     return [
         f"<sub>Utilisation is the largest |got - oracle| / bound; up to {numbers.LIMIT:g} passes. "
-        + ", ".join(f"{symbol} {summary.WORDS[verdict]}" for verdict, symbol in SYMBOLS.items())
+        + ", ".join(f"{verdict.symbol} {verdict.word}" for verdict in VERDICTS.values())
         + ".</sub>"
     ]
 

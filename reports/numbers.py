@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from truestep.properties.judge.results import HISTOGRAM_EDGES
 
@@ -11,7 +10,7 @@ from truestep.properties.judge.results import HISTOGRAM_EDGES
 LIMIT = HISTOGRAM_EDGES[-1]
 
 
-def utilisation(value: Any) -> str:
+def utilisation(value: float | str | None) -> str:
     """A short number, rounded away from 1 and from the limit rather than onto them."""
     if value is None:
         return "–"
@@ -71,27 +70,21 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def both(value: Any) -> tuple[str, str]:
+def both(value: object) -> tuple[str, str]:
     """A recorded number as (decimal, hex); hex is empty for what is no float.
 
     Accepts floats, "inf", "nan" and hex strings as float.hex writes them.
     """
-    if isinstance(value, bool) or value is None:
-        return str(value), ""
-    if isinstance(value, int):
-        return str(value), ""
     number = _float(value)
     if number is None:
         return str(value), ""
     return repr(number), number.hex() if math.isfinite(number) else ""
 
 
-def _float(value: Any) -> float | None:
-    if isinstance(value, float):
-        return value
-    if isinstance(value, str):
-        try:
-            return float.fromhex(value) if "0x" in value.lower() else float(value)
-        except (ValueError, OverflowError):
-            return None
-    return None
+def _float(value: object) -> float | None:
+    if not isinstance(value, str):
+        return value if isinstance(value, float) else None
+    try:
+        return float.fromhex(value) if "0x" in value.lower() else float(value)
+    except (ValueError, OverflowError):
+        return None

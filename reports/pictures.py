@@ -1,15 +1,17 @@
-"""A rule's own picture, drawn from the reference: a quantizer's values, a schedule's curve."""
+"""A rule's own picture, worked out from the reference: a quantizer's values, a schedule's curve."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from types import ModuleType
 
-from markupsafe import Markup
-
-from truestep.reports import listing, plots
+from truestep.reference.declared import Hyper
+from truestep.reports import listing
+from truestep.reports.certificate import Record
 
 # Points of a curve, and the least number of steps it covers.
 _POINTS = 200
@@ -19,44 +21,43 @@ _FEWEST_STEPS = 50
 _MOST_VALUES = 300
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What a picture shows: values on a number line, or a chart as ``plots.chart`` takes it."""
+
+    caption: str
+    values: Sequence[float] = ()
+    chart: Record | None = None
+
+
 @cache
-def picture(kind: str, rule: str) -> Markup | None:
+def picture(kind: str, rule: str) -> Picture | None:
     """The picture of a quantizer or schedule with its default hyperparameters, or None."""
-    if kind not in ("quantizer", "schedule"):
+    module = listing.reference(kind, rule)
+    if module is None or kind not in ("quantizer", "schedule"):
         return None
-    try:
-        module = listing.rule(kind, rule)
-        return _number_line(module) if kind == "quantizer" else _curve(rule, module)
-    except (ArithmeticError, AttributeError, ImportError, LookupError, TypeError, ValueError):
-        # A rule whose hyperparameters have no defaults, or with another interface, has no picture;
-        # that must not cost the report.
-        return None
+    return _number_line(module) if kind == "quantizer" else _curve(rule, module)
 
 
-def _number_line(module: Any) -> Markup | None:
+def _number_line(module: ModuleType) -> Picture | None:
     values = [float(value) for value in module.all_values(module.Hyper())]
-    return plots.number_line(values) if 1 < len(values) <= _MOST_VALUES else None
+    if len(values) > _MOST_VALUES:
+        return None
+    return Picture("Every value the format can represent.", values)
 
 
-def _curve(rule: str, module: Any) -> Markup | None:
+def _curve(rule: str, module: ModuleType) -> Picture:
     hyper = module.Hyper()
     horizon = _horizon(hyper)
     steps = sorted({round(i * horizon / _POINTS) for i in range(_POINTS + 1)})
     points = [(t, value) for t in steps if math.isfinite(value := _value(module, hyper, t))]
-    if len(points) < 2:
-        return None
-    line = {
-        "label": "value",
-        "x": [t for t, _ in points],
-        "y": [value for _, value in points],
-        "role": "exact",
-    }
-    return plots.chart(
-        {"label": f"{rule} over {horizon} steps", "x_label": "step", "series": [line]}
-    )
+    x, y = zip(*points, strict=True)
+    line = {"label": "value", "x": x, "y": y, "role": "exact"}
+    chart = {"label": f"{rule} over {horizon} steps", "x_label": "step", "series": [line]}
+    return Picture("The reference with its default hyperparameters.", chart=chart)
 
 
-def _value(module: Any, hyper: Any, t: int) -> float:
+def _value(module: ModuleType, hyper: Hyper, t: int) -> float:
     """The schedule's value, nan where it ends with an error."""
     try:
         return float(module.value(hyper, t))
@@ -64,9 +65,9 @@ def _value(module: Any, hyper: Any, t: int) -> float:
         return math.nan
 
 
-def _horizon(hyper: Any) -> int:
+def _horizon(hyper: Hyper) -> int:
     """Steps in which a schedule shows what it does, a little beyond its end if it has one."""
-    lengths = {f.name: getattr(hyper, f.name) for f in dataclasses.fields(hyper)}
+    lengths = dataclasses.asdict(hyper)  # type: ignore[call-overload]
     if "total_steps" in lengths:
         return int(lengths["total_steps"] * 1.1)
     if lengths.get("milestones"):

@@ -7,14 +7,15 @@ sheet, so one picture serves light and dark, and a report with hundreds of them 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 from markupsafe import Markup, escape
 
 from truestep.properties.judge.results import HISTOGRAM_EDGES
 from truestep.reports import numbers
+from truestep.reports.certificate import Record
+from truestep.reports.pictures import Picture
 
 _BINS = (
     "exactly 0",
@@ -23,14 +24,14 @@ _BINS = (
 )
 
 
-def _svg(width: float, height: float, label: str, body: str, css: str = "plot") -> Markup:
+def _svg(width: float, height: float, label: str, body: str, css: str) -> Markup:
     return Markup(
-        f'<svg class="{css}" viewBox="0 0 {width:g} {height:g}" role="img" '
+        f'<svg class="plot {css}" viewBox="0 0 {width:g} {height:g}" role="img" '
         f'aria-label="{escape(label)}">{body}</svg>'
     )
 
 
-def _text(x: float, y: float, text: str, css: str = "", anchor: str = "middle") -> str:
+def _text(x: float, y: float, text: str, css: str = "tick", anchor: str = "middle") -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{css}">{escape(text)}</text>'
     )
@@ -40,29 +41,28 @@ def histogram(counts: Sequence[int]) -> Markup:
     """Elements per bin of utilisation; heights are logarithmic, so 3 bad ones in a million show."""
     width, height, floor, top = 374.0, 132.0, 112.0, 16.0
     step = width / len(counts)
-    most = math.log1p(max(counts, default=0)) or 1.0
+    most = math.log1p(max(counts))
     parts = []
     for index, number in enumerate(counts):
-        x, tall = index * step, (floor - top) * math.log1p(number) / most
+        x = index * step
         edge = HISTOGRAM_EDGES[index] if index < len(HISTOGRAM_EDGES) else math.inf
         tone = "within" if edge <= 1 else "near" if edge <= numbers.LIMIT else "over"
         if number:
-            tall = max(tall, 2.0)
+            tall = max((floor - top) * math.log1p(number) / most, 2.0)
             title = f"utilisation {_BINS[index]}: {numbers.plural(number, 'element')}"
             parts.append(
                 f'<rect class="{tone}" x="{x + 2:.1f}" y="{floor - tall:.1f}" rx="1.5" '
                 f'width="{step - 4:.1f}" height="{tall:.1f}"><title>{title}</title></rect>'
             )
             parts.append(_text(x + step / 2, floor - tall - 4, _short(number), "count"))
-        parts.append(_text(x + step / 2, height - 6, _tick(index), "tick"))
+        parts.append(_text(x + step / 2, height - 6, _tick(index)))
     limit = step * len(HISTOGRAM_EDGES)
     parts.append(f'<line class="axis" x1="0" y1="{floor}" x2="{width}" y2="{floor}"/>')
     parts.append(f'<line class="limit" x1="{limit}" y1="4" x2="{limit}" y2="{floor + 4}"/>')
-    total = sum(counts)
-    label = f"{numbers.plural(total, 'element')} by utilisation: " + ", ".join(
+    label = f"{numbers.plural(sum(counts), 'element')} by utilisation: " + ", ".join(
         f"{_BINS[i]}: {n}" for i, n in enumerate(counts) if n
     )
-    return _svg(width, height, label, "".join(parts), "plot histogram")
+    return _svg(width, height, label, "".join(parts), "histogram")
 
 
 def _tick(index: int) -> str:
@@ -79,25 +79,24 @@ def _short(number: int) -> str:
     return str(number)
 
 
-def number_line(values: Sequence[float]) -> Markup:
+def picture(shown: Picture) -> Markup:
+    """A rule's own picture."""
+    return chart(shown.chart) if shown.chart else _number_line(shown.values)
+
+
+def _number_line(values: Sequence[float]) -> Markup:
     """Every representable value as a tick: where a format is dense and where it is coarse."""
-    finite = sorted(v for v in values if math.isfinite(v))
+    finite = sorted({v for v in values if math.isfinite(v)})
     low, high = finite[0], finite[-1]
-    width, span = 720.0, (high - low) or 1.0
-    ticks = "".join(
-        f'<line class="value" x1="{10 + 700 * (v - low) / span:.1f}" '
-        f'x2="{10 + 700 * (v - low) / span:.1f}" y1="6" y2="26"/>'
-        for v in dict.fromkeys(finite)
-    )
-    ends = _text(10, 40, f"{low:.4g}", "tick", "start") + _text(
-        710, 40, f"{high:.4g}", "tick", "end"
-    )
-    label = f"{len(set(finite))} representable values from {low:.4g} to {high:.4g}"
+    places = [10 + 700 * (v - low) / (high - low) for v in finite]
+    ticks = [f'<line class="value" x1="{x:.1f}" x2="{x:.1f}" y1="6" y2="26"/>' for x in places]
     axis = '<line class="axis" x1="10" x2="710" y1="26" y2="26"/>'
-    return _svg(width, 44, label, ticks + axis + ends, "plot wide")
+    ends = _text(10, 40, f"{low:.4g}", anchor="start") + _text(710, 40, f"{high:.4g}", anchor="end")
+    label = f"{len(finite)} representable values from {low:.4g} to {high:.4g}"
+    return _svg(720, 44, label, "".join([*ticks, axis, ends]), "wide")
 
 
-def chart(spec: Mapping[str, Any]) -> Markup:
+def chart(spec: Record) -> Markup:
     """The picture that a check asks for, nothing where its data are unusable."""
     try:
         return _chart(spec)
@@ -106,7 +105,7 @@ def chart(spec: Mapping[str, Any]) -> Markup:
         return Markup()
 
 
-def _chart(spec: Mapping[str, Any]) -> Markup:
+def _chart(spec: Record) -> Markup:
     """Lines over common axes.
 
     spec: {"label": what a screen reader says, "x_label", "y_label", "log_x", "log_y",
@@ -114,55 +113,50 @@ def _chart(spec: Mapping[str, Any]) -> Markup:
     {"label", "x", "low", "high", "role": "band"}. Points that an axis cannot show are left out.
     """
     series = [item for item in spec["series"] if len(item["x"])]
-    x_axis = _Axis(
-        [x for s in series for x in s["x"]], 52.0, 470.0, logarithmic=bool(spec.get("log_x"))
-    )
-    heights = [y for s in series for key in ("y", "low", "high") for y in s.get(key, ())]
+    widths = [x for item in series for x in item["x"]]
+    heights = [y for item in series for key in ("y", "low", "high") for y in item.get(key, ())]
+    x_axis = _Axis(widths, 52.0, 470.0, logarithmic=bool(spec.get("log_x")))
     y_axis = _Axis(heights, 196.0, 12.0, logarithmic=bool(spec.get("log_y")))
     parts = []
     for value, text in y_axis.ticks():
         y = y_axis.place(value)
         parts.append(f'<line class="grid" x1="52" x2="470" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(_text(46, y + 3.5, text, "tick", "end"))
-    for value, text in x_axis.ticks():
-        parts.append(_text(x_axis.place(value), 212, text, "tick"))
-    for item in series:
-        parts.append(_line(item, x_axis, y_axis))
+        parts.append(_text(46, y + 3.5, text, anchor="end"))
+    parts += [_text(x_axis.place(value), 212, text) for value, text in x_axis.ticks()]
+    parts += [_line(item, x_axis, y_axis) for item in series]
     parts.append('<line class="axis" x1="52" x2="470" y1="196" y2="196"/>')
-    parts.append(_text(261, 230, str(spec.get("x_label", "")), "tick"))
-    parts.append(_text(52, 8, str(spec.get("y_label", "")), "tick", "start"))
-    return _svg(480, 236, str(spec.get("label", "")), "".join(parts), "plot chart") + _legend(
-        series
+    parts.append(_text(261, 230, str(spec.get("x_label", ""))))
+    parts.append(_text(52, 8, str(spec.get("y_label", "")), anchor="start"))
+    drawn = _svg(480, 236, str(spec.get("label", "")), "".join(parts), "chart")
+    return drawn + _legend(series) if len(series) > 1 else drawn
+
+
+def _line(item: Record, x_axis: _Axis, y_axis: _Axis) -> str:
+    if "low" in item:
+        shape, points = "polygon", _points(item, "low", x_axis, y_axis)
+        points += reversed(_points(item, "high", x_axis, y_axis))
+    else:
+        shape, points = "polyline", _points(item, "y", x_axis, y_axis)
+    return (
+        f'<{shape} class="{escape(str(item.get("role", "measured")))}" points="{" ".join(points)}">'
+        f"<title>{escape(str(item.get('label', '')))}</title></{shape}>"
     )
 
 
-def _line(item: Mapping[str, Any], x_axis: _Axis, y_axis: _Axis) -> str:
-    role = escape(str(item.get("role", "measured")))
-    title = f"<title>{escape(str(item.get('label', '')))}</title>"
-    if "low" in item:
-        points = [*_points(item["x"], item["low"], x_axis, y_axis)]
-        points += reversed([*_points(item["x"], item["high"], x_axis, y_axis)])
-        return f'<polygon class="{role}" points="{" ".join(points)}">{title}</polygon>'
-    points = _points(item["x"], item["y"], x_axis, y_axis)
-    return f'<polyline class="{role}" points="{" ".join(points)}">{title}</polyline>'
-
-
-def _points(xs: Sequence[Any], ys: Sequence[Any], x_axis: _Axis, y_axis: _Axis) -> list[str]:
+def _points(item: Record, heights: str, x_axis: _Axis, y_axis: _Axis) -> list[str]:
     return [
         f"{x_axis.place(float(x)):.1f},{y_axis.place(float(y)):.1f}"
-        for x, y in zip(xs, ys, strict=True)
+        for x, y in zip(item["x"], item[heights], strict=True)
         if x_axis.shows(float(x)) and y_axis.shows(float(y))
     ]
 
 
-def _legend(series: Sequence[Mapping[str, Any]]) -> Markup:
-    if len(series) < 2:
-        return Markup()
+def _legend(series: Sequence[Record]) -> Markup:
     items = Markup("").join(
         Markup('<li><span class="key {}"></span>{}</li>').format(
-            s.get("role", "measured"), s.get("label", "")
+            item.get("role", "measured"), item.get("label", "")
         )
-        for s in series
+        for item in series
     )
     return Markup('<ul class="legend">{}</ul>').format(items)
 
@@ -171,7 +165,7 @@ class _Axis:
     """Maps values to positions, linearly or by logarithm."""
 
     def __init__(
-        self, values: Sequence[Any], start: float, end: float, *, logarithmic: bool
+        self, values: Sequence[float], start: float, end: float, *, logarithmic: bool
     ) -> None:
         self._log, self._start, self._end = logarithmic, start, end
         shown = [self._scale(float(v)) for v in values if self.shows(float(v))]

@@ -1,172 +1,219 @@
-"""Certifying and replaying from the command line: progress, journal, certificate, report."""
+"""Certifying and replaying from the command line.
+
+Results stream into a journal and onto a progress bar; each backend's become its certificate, which
+is written as soon as the backend has ended; at last all of them are shown.
+"""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
-import click
 from click import ClickException
 
-from truestep.reports import certificate as certificates
-from truestep.reports import environment, files, terminal
-from truestep.reports.certificate import EXIT_STATUS, Certificate
-from truestep.reports.findings import findings_for
+from truestep.fast.discovery import BrokenBackend, UnknownBackend
+from truestep.properties.judge.results import CheckResult
+from truestep.properties.run import pool
+from truestep.reports import certificate, environment, files, terminal
+from truestep.reports import page as pages
+from truestep.reports.certificate import Certificate, Record
 from truestep.reports.isolation import CannotReplay, Replayer
 from truestep.reports.journal import Journal
-from truestep.reports.summary import FAILING
+from truestep.reports.judged import document_of
+from truestep.reports.verdicts import FAILING, RUNS
 
 
-def certify(
-    spec: str,
-    *,
-    only: str | None,
-    level: str,
-    out: Path,
-    seed: int,
-    workers: int | None,
-    as_json: bool,
-) -> int:
-    """Judge a backend, write its certificate and report into out, show it; the exit status."""
-    header = certificates.header_of(
-        spec=spec, only=only, level=level, seed=seed,
-        suite=environment.suite(), environment=environment.environment(),
-    )  # fmt: skip
-    stem = files.stem_of(spec)
-    journal = _opened(out, stem, header)
-    checks: list[dict[str, Any]] = []
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What certify is asked beside the backends. workers: None for one per processor."""
 
-    def record(result: Any, progress: terminal.Progress) -> None:
-        check = certificates.plain(result.to_json())
-        checks.append(check)
-        journal.append(check)
-        progress.advance(result)
+    only: str | None
+    level: str
+    seed: int
+    workers: int | None
+    out: Path
+    as_json: bool
 
-    progress = terminal.Progress(spec, quiet=as_json)
-    try:
-        with progress:
-            done = _judge(
-                spec, only=only, level=level, seed=seed,
-                workers=workers or environment.usable_cpus(),
-                on_start=progress.start, on_result=lambda result: record(result, progress),
-            )  # fmt: skip
-    except BaseException as error:
-        _keep_or_discard(journal, len(checks))
-        # Before the first check starts, a ValueError is about what was asked for.
-        if isinstance(error, _refusals()) or (isinstance(error, ValueError) and not progress.total):
-            raise ClickException(str(error)) from error
-        raise
-    if not done.results and not done.unavailable:
-        journal.discard()
-        raise ClickException(
-            f"--only {only!r} matches no check of {spec}"
-            if only
-            else f"{spec}: there is nothing to judge"
-        )
+
+class Recording:
+    """One backend's results as they come: in memory, in the journal, on the progress bar."""
+
+    def __init__(self, spec: str, stem: str, header: Record, request: Request) -> None:
+        """Open the journal; raises OSError where the folder cannot be written."""
+        self.spec, self.stem, self.header = spec, stem, header
+        self.checks: list[Record] = []
+        self.progress = terminal.Progress(spec, quiet=request.as_json)
+        self.journal = Journal(request.out, stem, header)
+        self.closed = False
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        """Where no certificate was made of it, keep the journal, or remove an empty one."""
+        if self.closed:
+            return
+        self.close(keep=bool(self.checks))
+        if self.checks:
+            terminal.warn(
+                f"{len(self.checks)} results so far are kept; to see them: "
+                f"truestep report {self.journal.path}"
+            )
+
+    def add(self, result: CheckResult) -> None:
+        """One check has ended."""
+        check = certificate.plain(result.to_json())
+        self.checks.append(check)
+        self.journal.append(check)
+        self.progress.advance(result)
+
+    def close(self, *, keep: bool) -> None:
+        """End the journal."""
+        self.closed = True
+        if keep:
+            self.journal.close()
+        else:
+            self.journal.discard()
+
+
+def certify(specs: Sequence[str], request: Request) -> int:
+    """Judge backends, write what each did into the folder, show it; the exit status."""
+    documents: list[Certificate] = []
+    shown: list[pages.Page] = []
+    refused: list[str] = []
+    problems: list[str] = []
+    with ExitStack() as stack:
+        recordings = [stack.enter_context(each) for each in _recordings(specs, request)]
+        for recording, run in _runs(recordings, request):
+            if isinstance(run, str):
+                refused.append(run)
+            else:
+                documents.append(_certificate(recording, run))
+                shown.append(pages.build(documents[-1:]))
+                problems += _written(recording, documents[-1], shown[-1], request.out)
+    name = recordings[0].stem if len(recordings) == 1 else "report"
+    if len(recordings) > 1 and documents:
+        try:
+            files.write_report(pages.build(documents), request.out, name)
+        except OSError as error:
+            problems.append(_told(error, request.out))
+    if request.as_json and documents:
+        print(certificate.dumps(documents if len(recordings) > 1 else documents[0]), end="")
+    elif documents:
+        for page in shown:
+            terminal.show_page(page)
+        if not problems:
+            # Plain print: a wrapped path cannot be clicked or piped.
+            print((request.out / f"{name}.html").resolve())
+    for line in [*refused, *problems]:
+        terminal.warn(line)
+    failed = 2 if refused or problems else 0
+    return max([failed, *(RUNS[document["verdict"]].status for document in documents)])
+
+
+def _recordings(specs: Sequence[str], request: Request) -> Iterator[Recording]:
+    """One for each backend, under a file name of its own."""
+    suite, where, stems = environment.suite(), environment.environment(), set[str]()
+    for spec in dict.fromkeys(specs):
+        number, stem = 1, files.stem_of(spec)
+        while stem in stems:
+            number += 1
+            stem = f"{files.stem_of(spec)}-{number}"
+        stems.add(stem)
+        header = certificate.header_of(
+            spec=spec, only=request.only, level=request.level, seed=request.seed, suite=suite,
+            environment=where,
+        )  # fmt: skip
+        try:
+            yield Recording(spec, stem, header, request)
+        except OSError as error:
+            told = f"--out {request.out}: cannot write: {error.strerror or error}"
+            raise ClickException(told) from error
+
+
+def _runs(
+    recordings: Sequence[Recording], request: Request
+) -> Iterator[tuple[Recording, pool.Run | str]]:
+    """Each backend's run as it ends, or why there is none: the one place that calls the engine."""
+    for recording in recordings:
+        run: pool.Run | str
+        try:
+            with recording.progress as progress:
+                run = pool.certify(
+                    recording.spec, only=request.only, level=request.level, seed=request.seed,
+                    workers=request.workers or environment.usable_cpus(),
+                    on_start=progress.start, on_result=recording.add,
+                )  # fmt: skip
+        except (UnknownBackend, BrokenBackend) as error:
+            run = str(error)
+        except ValueError as error:
+            # Before the first check starts, a ValueError is about what was asked for.
+            if progress.total:
+                raise
+            run = str(error)
+        yield recording, run
+
+
+def _certificate(recording: Recording, run: pool.Run) -> Certificate:
+    journal = recording.journal
     if journal.error:
-        terminal.warn(
-            f"{journal.path}: {journal.error.strerror}: results after it are in memory only"
-        )
-    header["backend"] = {"name": done.backend_name, "spec": spec, "unavailable": done.unavailable}
-    results = [certificates.plain(result.to_json()) for result in done.results]
-    document = certificates.build(
-        header=header, checks=results, complete=True, seconds=done.seconds,
-        findings=findings_for(done.backend_name, spec, results),
-    )  # fmt: skip
-    return _finish(document, out, stem, journal, as_json=as_json)
+        told = journal.error.strerror
+        terminal.warn(f"{journal.path}: {told}: results after it are in memory only")
+    document = document_of(recording.header, run, recording.checks)
+    if violation := certificate.first_violation(document):
+        raise ClickException(f"results do not follow the schema: {violation}")
+    return document
 
 
-def _finish(document: Certificate, out: Path, stem: str, journal: Journal, *, as_json: bool) -> int:
-    """Write everything, then show it; what cannot be written is still shown."""
-    from truestep.reports.render import write_report
-
-    if violation := certificates.first_violation(document):
-        journal.close()
-        raise ClickException(
-            f"results do not follow the schema: {violation}; kept in {journal.path}"
-        )
-    problem, page = None, None
+def _written(recording: Recording, document: Certificate, page: pages.Page, out: Path) -> list[str]:
+    """Write a backend's certificate and report; a line of what could not be written."""
     try:
-        files.write_atomically(out / f"{stem}.json", certificates.dumps(document))
-        journal.discard()
-        page = write_report([document], out, stem)
+        files.write_atomically(out / f"{recording.stem}.json", certificate.dumps(document))
+        recording.close(keep=False)
+        files.write_report(page, out, recording.stem)
     except OSError as error:
-        problem = f"{error.filename or out}: {error.strerror or error}"
-    if as_json:
-        click.echo(certificates.dumps(document), nl=False)
-    else:
-        terminal.show_certificate(document, page)
-    if problem:
-        kept = f"; results are kept in {journal.path}" if journal.path.exists() else ""
-        raise ClickException(f"cannot write {problem}{kept}")
-    return EXIT_STATUS[document["verdict"]]
+        if recording.closed:
+            return [_told(error, out)]
+        recording.close(keep=True)
+        return [f"{_told(error, out)}; results are kept in {recording.journal.path}"]
+    return []
+
+
+def _told(error: OSError, out: Path) -> str:
+    return f"cannot write {error.filename or out}: {error.strerror or error}"
 
 
 def reproduce(path: Path, document: Certificate, wanted: str | None) -> int:
     """Replay what a certificate recorded: 0 if what ran passes, 1 if one fails, 2 if none ran."""
-    checks = _recorded(path, document, wanted)
     statuses = set()
-    with Replayer(document["backend"]["spec"], _runner().PATIENCE["deep"]) as replayer:
+    checks = _recorded(path, document, wanted)
+    with Replayer(document["backend"]["spec"], pool.PATIENCE["deep"]) as replayer:
         for check in checks:
+            recorded = certificate.result(check)
             try:
                 found = replayer.replay(check)
             except CannotReplay as reason:
-                terminal.show_not_replayed(check, str(reason))
+                terminal.show_not_replayed(recorded, str(reason))
                 continue
-            terminal.show_replay(check, found)
-            if found["verdict"] in (*FAILING, "pass"):
-                statuses.add(1 if found["verdict"] in FAILING else 0)
+            terminal.show_replay(recorded, found)
+            if found.verdict in (*FAILING, "pass"):
+                statuses.add(1 if found.verdict in FAILING else 0)
     return max(statuses, default=2)
 
 
-def _recorded(path: Path, document: Certificate, wanted: str | None) -> list[Mapping[str, Any]]:
-    checks: list[Mapping[str, Any]] = document["checks"]
-    if wanted is not None:
-        chosen = [c for c in checks if c["id"] == wanted] or [
-            c for c in checks if fnmatchcase(c["id"], wanted)
-        ]
-        if not chosen:
-            raise ClickException(
-                f"{path}: no check has the id {wanted!r}; it records {len(checks)} checks"
-            )
-        return chosen
-    chosen = [c for c in checks if c["worst"] is not None or c["verdict"] in FAILING]
-    if not chosen:
-        raise ClickException(f"{path}: records no worst case and no counterexample to re-run")
-    # Failures first: they are what the reader came for.
-    return sorted(chosen, key=lambda c: c["verdict"] not in FAILING)
-
-
-def _opened(out: Path, stem: str, header: Mapping[str, Any]) -> Journal:
-    try:
-        return Journal(out, stem, header)
-    except OSError as error:
-        raise ClickException(f"--out {out}: cannot write: {error.strerror or error}") from error
-
-
-def _keep_or_discard(journal: Journal, count: int) -> None:
-    if count:
-        journal.close()
-        terminal.warn(
-            f"{count} results so far are kept; to see them: truestep report {journal.path}"
-        )
+def _recorded(path: Path, document: Certificate, wanted: str | None) -> Sequence[Record]:
+    """The checks to replay, failures first: they are what the reader came for."""
+    checks: list[Record] = document["checks"]
+    if wanted is None:
+        chosen = [c for c in checks if c["worst"] is not None or c["verdict"] in FAILING]
+        missing = "records no worst case and no counterexample to re-run"
     else:
-        journal.discard()
-
-
-def _judge(spec: str, **options: Any) -> Any:
-    return _runner().certify(spec, **options)
-
-
-def _runner() -> Any:
-    # Late: the runner imports NumPy and the whole suite, which --help need not wait for.
-    return importlib.import_module("truestep.properties.run.pool")
-
-
-def _refusals() -> tuple[type[Exception], ...]:
-    from truestep.fast import discovery
-
-    return (_runner().UnknownBackend, discovery.UnknownBackend, discovery.BrokenBackend)
+        chosen = [c for c in checks if c["id"] == wanted]
+        chosen = chosen or [c for c in checks if fnmatchcase(c["id"], wanted)]
+        missing = f"no check has the id {wanted!r}; it records {len(checks)} checks"
+    if not chosen:
+        raise ClickException(f"{path}: {missing}")
+    return sorted(chosen, key=lambda c: c["verdict"] not in FAILING)

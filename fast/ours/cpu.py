@@ -10,28 +10,36 @@ import numpy as np
 from truestep.fast import _core
 from truestep.fast.ours import cpu_plans
 from truestep.fast.ours.cpu_plans import AdamW, AdamW8bit
-from truestep.fast.protocol import Array, Capability, DType, Group, Slot, Stepped, numpy_dtype
+from truestep.fast.ours.offered import DIALECT, QUANTIZER, STORAGE, require_offered
+from truestep.fast.protocol import (
+    Array,
+    Capability,
+    DType,
+    Group,
+    OptimizerCapability,
+    Slot,
+    Stepped,
+    numpy_dtype,
+)
 from truestep.reference.declared import Hyper
-from truestep.reference.optimizers import adamw, adamw_8bit
-from truestep.reference.quantizers import bfloat16, dynamic_8bit
 
 __all__ = ["AdamW", "AdamW8bit", "Backend"]
 
 CAPABILITIES = (
-    Capability("optimizer", "adamw", arithmetic="ieee_float32_strict", dialect=cpu_plans.DIALECT),
+    Capability("optimizer", "adamw", arithmetic="ieee_float32_strict", dialect=DIALECT),
     Capability(
         "optimizer",
         "adamw",
         format="bfloat16",
         arithmetic="bfloat16_params",
-        dialect=cpu_plans.DIALECT,
+        dialect=DIALECT,
     ),
-    Capability(
-        "optimizer",
-        "adamw_8bit",
+    OptimizerCapability(
+        rule="adamw",
         arithmetic="ieee_float32_strict",
-        dialect=cpu_plans.DIALECT_8BIT,
-        fixed={"absmax_floor": 0.0},
+        dialect=DIALECT,
+        variant="8bit",
+        storage=STORAGE,
     ),
     Capability("quantizer", "bfloat16", arithmetic="ieee_float32_strict"),
     Capability(
@@ -56,9 +64,15 @@ class Backend:
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
         """One step on every slot of every group, all of them in one call per block size."""
+        if capability.rule != "adamw":
+            raise ValueError(f"the cpu backend steps adamw, got {capability.rule!r}")
         slots = [slot for group in groups for slot in group.slots]
         hypers = [group.hyper for group in groups for _ in group.slots]
-        stepped = iter(chosen(STEPS, capability)(capability, hypers, slots))
+        storage = [group.storage["m"] for group in groups if group.storage for _ in group.slots]
+        if storage:
+            stepped = iter(adamw_8bit_step(capability, hypers, storage, slots))
+        else:
+            stepped = iter(adamw_step(capability, hypers, slots))
         return [[next(stepped) for _ in group.slots] for group in groups]
 
     def encode(self, capability: Capability, hyper: Hyper, x: Array) -> Mapping[str, Array]:
@@ -109,7 +123,7 @@ def results(
 
 
 def adamw_step(
-    capability: Capability, hypers: Sequence[adamw.Hyper], slots: Sequence[Slot]
+    capability: Capability, hypers: Sequence[Hyper], slots: Sequence[Slot]
 ) -> list[Stepped]:
     """AdamW on copies, with moments in float32."""
     dtype = numpy_dtype(capability.format)
@@ -122,19 +136,22 @@ def adamw_step(
 
 
 def adamw_8bit_step(
-    capability: Capability, hypers: Sequence[adamw_8bit.Hyper], slots: Sequence[Slot]
+    capability: Capability,
+    hypers: Sequence[Hyper],
+    storage: Sequence[Hyper],
+    slots: Sequence[Slot],
 ) -> list[Stepped]:
     """AdamW on copies, with moments as codes: one call per block size and map."""
-    for h in hypers:
-        cpu_plans.require_offered(h, cpu_plans.QUANTIZER)
+    for how in storage:
+        require_offered(how, QUANTIZER, "cpu")
     dtype = numpy_dtype(capability.format)
     params = [copied("param", slot.param, dtype) for slot in slots]
     grads = [copied("grad", slot.grad, dtype) for slot in slots]
     names = {"m_code": "uint8", "m_absmax": "float32", "v_code": "uint8", "v_absmax": "float32"}
     state = copied_state(slots, names)
     steps = [int(slot.state["t"]) + 1 for slot in slots]
-    for key in dict.fromkeys((h.block_size, h.map) for h in hypers):
-        members = [i for i, h in enumerate(hypers) if (h.block_size, h.map) == key]
+    for key in dict.fromkeys((how.block_size, how.map) for how in storage):
+        members = [i for i, how in enumerate(storage) if (how.block_size, how.map) == key]
         plan = AdamW8bit(
             [params[i] for i in members],
             [grads[i] for i in members],
@@ -146,15 +163,9 @@ def adamw_8bit_step(
     return results(params, steps, state)
 
 
-STEPS: Mapping[str, Callable[..., list[Stepped]]] = {
-    "adamw": adamw_step,
-    "adamw_8bit": adamw_8bit_step,
-}
-
-
-def encode_bfloat16(h: bfloat16.Hyper, x: Array) -> dict[str, Array]:
+def encode_bfloat16(h: Hyper, x: Array) -> dict[str, Array]:
     """The nearest bfloat16 codes, ties to even, overflow to infinity."""
-    cpu_plans.require_offered(h, {"rounding": "nearest_even", "overflow": "infinity"})
+    require_offered(h, {"rounding": "nearest_even", "overflow": "infinity"}, "cpu")
     flat = np.ascontiguousarray(x).reshape(-1)
     if flat.dtype != cpu_plans.FLOAT32:
         raise TypeError(f"x must be float32, got {x.dtype}")
@@ -163,7 +174,7 @@ def encode_bfloat16(h: bfloat16.Hyper, x: Array) -> dict[str, Array]:
     return {"code": code.reshape(x.shape)}
 
 
-def decode_bfloat16(h: bfloat16.Hyper, stored: Mapping[str, Array]) -> Array:
+def decode_bfloat16(h: Hyper, stored: Mapping[str, Array]) -> Array:
     """The float32 numbers of uint16 codes."""
     code = stored["code"]
     if code.dtype != np.uint16:
@@ -174,14 +185,14 @@ def decode_bfloat16(h: bfloat16.Hyper, stored: Mapping[str, Array]) -> Array:
     return x.reshape(code.shape)
 
 
-def encode_dynamic_8bit(h: dynamic_8bit.Hyper, x: Array) -> dict[str, Array]:
+def encode_dynamic_8bit(h: Hyper, x: Array) -> dict[str, Array]:
     """Codes of the map that h names, and one absmax per block."""
-    cpu_plans.require_offered(h, cpu_plans.QUANTIZER)
+    require_offered(h, QUANTIZER, "cpu")
     code, absmax = cpu_plans.quantize(x, h.signed, h.block_size, h.map)
     return {"code": code, "absmax": absmax}
 
 
-def decode_dynamic_8bit(h: dynamic_8bit.Hyper, stored: Mapping[str, Array]) -> Array:
+def decode_dynamic_8bit(h: Hyper, stored: Mapping[str, Array]) -> Array:
     """Value times absmax, rounded to float32."""
     return cpu_plans.dequantize(stored["code"], stored["absmax"], h.signed, h.block_size, h.map)
 

@@ -14,8 +14,10 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from truestep.fast.ours.offered import DIALECT, require_offered
 from truestep.fast.protocol import Array, BackendUnavailable, DType, numpy_dtype
-from truestep.reference.optimizers import adamw, adamw_8bit
+from truestep.reference.declared import Hyper
+from truestep.reference.optimizers import adamw
 from truestep.reference.quantizers import dynamic_8bit
 
 try:
@@ -23,27 +25,24 @@ try:
 except ImportError as error:
     raise BackendUnavailable(f"truestep.fast._core is not built: {error}") from error
 
-DIALECT: Mapping[str, str] = {"decay": "before", "eps_placement": "outside"}
-DIALECT_8BIT: Mapping[str, str] = {"decay": "before"}
-# What the quantizer does without being asked, as fields of its Hyper; it varies map and block_size.
-QUANTIZER = {
-    "absmax_floor": 0.0,
-    "nan": "propagate",
-    "normalise": "divide",
-    "ties": "lower",
-    "zero_block": "code_of_zero",
-}
+
+class Constants(TypedDict):
+    """The rows of constants that a call needs, and the row of each tensor."""
+
+    constants: NDArray[np.float32]
+    constant_index: NDArray[np.int32]
+
+
+class Blocks(TypedDict):
+    """How a plan keeps its moments."""
+
+    m_map: _core.DynamicMap
+    v_map: _core.DynamicMap
+    block_size: int
+
+
 FLOAT32 = numpy_dtype("float32")
 UINT8 = np.dtype(np.uint8)
-
-
-def require_offered(hyper: object, offered: Mapping[str, object]) -> None:
-    """Raise unless every field that hyper shares with offered has the offered value."""
-    for field, value in offered.items():
-        if getattr(hyper, field, value) != value:
-            raise ValueError(
-                f"{field} must be {value!r} for the cpu kernels, got {getattr(hyper, field)!r}"
-            )
 
 
 def checked(name: str, tensors: Sequence[Array], dtype: DType, sizes: Sequence[int]) -> list[Array]:
@@ -93,35 +92,15 @@ def address_tables(tensors: Mapping[str, Sequence[Array]]) -> dict[str, NDArray[
     }
 
 
-AnyHyper = adamw.Hyper | adamw_8bit.Hyper
-
-
-class Constants(TypedDict):
-    """The rows of constants that a call needs, and the row of each tensor."""
-
-    constants: NDArray[np.float32]
-    constant_index: NDArray[np.int32]
-
-
-class Blocks(TypedDict):
-    """How a plan keeps its moments."""
-
-    m_map: _core.DynamicMap
-    v_map: _core.DynamicMap
-    block_size: int
-
-
-def constants(h: AnyHyper, t: int) -> list[float]:
+def constants(h: Hyper, t: int) -> list[float]:
     """The float32 constants of step t >= 1, formed in double."""
-    require_offered(h, DIALECT)
+    require_offered(h, DIALECT, "cpu")
     return _core.adamw_constants(
         h.lr, h.beta1, h.beta2, h.eps, h.weight_decay, h.maximize, float(t)
     )
 
 
-def constant_table(
-    count: int, hyper: AnyHyper | Sequence[AnyHyper], t: int | Sequence[int]
-) -> Constants:
+def constant_table(count: int, hyper: Hyper | Sequence[Hyper], t: int | Sequence[int]) -> Constants:
     """The distinct rows of constants that count tensors need, and the row of each tensor."""
     if not isinstance(hyper, Sequence) and isinstance(t, int):
         row = np.array([constants(hyper, t)], dtype=np.float32)
@@ -132,7 +111,7 @@ def constant_table(
         raise ValueError(
             f"hyper and t must have {count} entries, got {len(hypers)} and {len(steps)}"
         )
-    rows: dict[tuple[AnyHyper, int], int] = {}
+    rows: dict[tuple[Hyper, int], int] = {}
     index = [rows.setdefault(key, len(rows)) for key in zip(hypers, steps, strict=True)]
     table = np.array([constants(h, number) for h, number in rows], dtype=np.float32)
     return {"constants": table.reshape(-1, 9), "constant_index": np.array(index, dtype=np.int32)}
@@ -178,7 +157,7 @@ class AdamW:
 
     def step(
         self,
-        hyper: adamw.Hyper | Sequence[adamw.Hyper],
+        hyper: Hyper | Sequence[Hyper],
         t: int | Sequence[int],
         threads: int = 0,
     ) -> None:
@@ -243,11 +222,11 @@ class AdamW8bit:
 
     def step(
         self,
-        hyper: AnyHyper | Sequence[AnyHyper],
+        hyper: Hyper | Sequence[Hyper],
         t: int | Sequence[int],
         threads: int = 0,
     ) -> None:
-        """As in AdamW; the block size and map are the plan's, whatever hyper says of them."""
+        """As in AdamW."""
         table = constant_table(len(self._sizes), hyper, t)
         _core.adamw_8bit(
             **self._addresses, sizes=self._sizes, **table, **self._fixed, threads=threads

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, nvrtc
-from truestep.fast.ours.cuda_plan import Hyper
 from truestep.fast.protocol import (
     Array,
     BackendUnavailable,
@@ -24,8 +23,7 @@ from truestep.fast.protocol import (
     Group,
     Stepped,
 )
-from truestep.reference import declared
-from truestep.reference.optimizers import adamw_8bit
+from truestep.reference.declared import Hyper
 
 if TYPE_CHECKING:
     from cupy import RawKernel, ndarray
@@ -164,7 +162,7 @@ class AdamW(_InPlace):
 
 
 class AdamW8bit(_InPlace):
-    """AdamW in place on float32 arrays, with moments as codes; block_size is the step's Hyper's."""
+    """AdamW in place on float32 arrays, with moments as codes in blocks of block_size."""
 
     def __init__(
         self,
@@ -174,14 +172,17 @@ class AdamW8bit(_InPlace):
         m_absmax: Sequence[ndarray],
         v_code: Sequence[ndarray],
         v_absmax: Sequence[ndarray],
+        block_size: int = 256,
+        kind: str = "fused",
     ) -> None:
         arrays = {"params": params, "grads": grads, "m_code": m_code, "m_absmax": m_absmax}
         arrays |= {"v_code": v_code, "v_absmax": v_absmax}
         super().__init__(arrays, {n: "|u1" if n.endswith("code") else "<f4" for n in arrays})
+        self._blocks = block_size, kind
 
-    def step(self, hyper: adamw_8bit.Hyper, t: int) -> None:
+    def step(self, hyper: Hyper, t: int) -> None:
         """Step number t; the first is 1."""
-        self._plan.adamw_8bit([hyper] * self._count, [t] * self._count)
+        self._plan.adamw_8bit([hyper] * self._count, [t] * self._count, *self._blocks)
 
 
 class Backend:
@@ -202,14 +203,10 @@ class Backend:
         """One step on copies of every slot of every group."""
         return cuda_adapter.optimizer_step(self._device, capability, groups)
 
-    def encode(
-        self, capability: Capability, hyper: declared.Hyper, x: Array
-    ) -> Mapping[str, Array]:
+    def encode(self, capability: Capability, hyper: Hyper, x: Array) -> Mapping[str, Array]:
         """The stored form of the float32 x."""
         return cuda_adapter.encode(self._device, capability, hyper, x)
 
-    def decode(
-        self, capability: Capability, hyper: declared.Hyper, stored: Mapping[str, Array]
-    ) -> Array:
+    def decode(self, capability: Capability, hyper: Hyper, stored: Mapping[str, Array]) -> Array:
         """The float32 numbers that stored stands for."""
         return cuda_adapter.decode(self._device, capability, hyper, stored)

@@ -9,23 +9,25 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from truestep.fast.ours.cuda_plan import (
-    DIALECT,
-    DIALECT_8BIT,
-    QUANTIZER,
     Buffer,
     Device,
-    Hyper,
     OptimizerPlan,
     addresses_of,
     coded,
     elementwise,
     map_table,
-    require_offered,
 )
-from truestep.fast.protocol import Array, Capability, Group, Slot, Stepped, numpy_dtype
-from truestep.reference import declared
-from truestep.reference.optimizers import adamw_8bit
-from truestep.reference.quantizers import bfloat16, dynamic_8bit
+from truestep.fast.ours.offered import DIALECT, QUANTIZER, STORAGE, require_offered
+from truestep.fast.protocol import (
+    Array,
+    Capability,
+    Group,
+    OptimizerCapability,
+    Slot,
+    Stepped,
+    numpy_dtype,
+)
+from truestep.reference.declared import Hyper
 
 Entry = TypeVar("Entry")
 
@@ -34,12 +36,12 @@ CAPABILITIES = (
     Capability(
         "optimizer", "adamw", format="bfloat16", arithmetic="bfloat16_params", dialect=DIALECT
     ),
-    Capability(
-        "optimizer",
-        "adamw_8bit",
+    OptimizerCapability(
+        rule="adamw",
         arithmetic="ieee_float32_strict",
-        dialect=DIALECT_8BIT,
-        fixed={"absmax_floor": 0.0},
+        dialect=DIALECT,
+        variant="8bit",
+        storage=STORAGE,
     ),
     Capability("quantizer", "bfloat16", arithmetic="ieee_float32_strict"),
     Capability(
@@ -57,19 +59,23 @@ def optimizer_step(
     """One step on every slot of every group, in one launch per block size."""
     slots = [slot for group in groups for slot in group.slots]
     hypers = [group.hyper for group in groups for _ in group.slots]
-    stepped = iter(_chosen(STEPS, capability)(device, capability, hypers, slots))
+    if capability.rule != "adamw":
+        raise ValueError(f"the CUDA kernels step adamw, got {capability.rule!r}")
+    storage = [group.storage["m"] for group in groups if group.storage for _ in group.slots]
+    if storage:
+        stepped = iter(_adamw_8bit(device, hypers, storage, slots))
+    else:
+        stepped = iter(_adamw(device, capability, hypers, slots))
     return [[next(stepped) for _ in group.slots] for group in groups]
 
 
-def encode(
-    device: Device, capability: Capability, hyper: declared.Hyper, x: Array
-) -> dict[str, Array]:
+def encode(device: Device, capability: Capability, hyper: Hyper, x: Array) -> dict[str, Array]:
     """The stored form of the float32 x: code, and for blocks absmax."""
     return _chosen(ENCODERS, capability)(device, hyper, x)
 
 
 def decode(
-    device: Device, capability: Capability, hyper: declared.Hyper, stored: Mapping[str, Array]
+    device: Device, capability: Capability, hyper: Hyper, stored: Mapping[str, Array]
 ) -> Array:
     """The float32 numbers that stored, as encode gives it, stands for."""
     return _chosen(DECODERS, capability)(device, hyper, stored)
@@ -128,30 +134,26 @@ _STATE_8BIT = {
 
 
 def _adamw_8bit(
-    device: Device,
-    capability: Capability,
-    hypers: Sequence[adamw_8bit.Hyper],
-    slots: Sequence[Slot],
+    device: Device, hypers: Sequence[Hyper], storage: Sequence[Hyper], slots: Sequence[Slot]
 ) -> list[Stepped]:
+    for how in storage:
+        require_offered(how, QUANTIZER, "CUDA")
     steps = [int(slot.state["t"]) + 1 for slot in slots]
     grads = _uploaded(device, "grad", (s.grad for s in slots), np.float32)
     columns = {"param": _uploaded(device, "param", (s.param for s in slots), np.float32)}
     for name, dtype in _STATE_8BIT.items():
         columns[name] = _uploaded(device, name, (s.state[name] for s in slots), dtype)
     order = (columns["param"], grads, *(columns[name] for name in _STATE_8BIT))
-    for key in dict.fromkeys((h.block_size, h.map) for h in hypers):
-        members = [i for i, h in enumerate(hypers) if (h.block_size, h.map) == key]
+    for key in dict.fromkeys((how.block_size, how.map) for how in storage):
+        members = [i for i, how in enumerate(storage) if (how.block_size, how.map) == key]
         pointers = [addresses_of(column[i] for i in members) for column in order]
         plan = OptimizerPlan(device, pointers, [slots[i].param.size for i in members])
-        plan.adamw_8bit([hypers[i] for i in members], [steps[i] for i in members])
+        plan.adamw_8bit([hypers[i] for i in members], [steps[i] for i in members], *key)
     return _results(device, columns, steps)
 
 
-STEPS: Mapping[str, Callable[..., list[Stepped]]] = {"adamw": _adamw, "adamw_8bit": _adamw_8bit}
-
-
-def _encode_dynamic_8bit(device: Device, h: dynamic_8bit.Hyper, x: Array) -> dict[str, Array]:
-    require_offered(h, QUANTIZER)
+def _encode_dynamic_8bit(device: Device, h: Hyper, x: Array) -> dict[str, Array]:
+    require_offered(h, QUANTIZER, "CUDA")
     [source] = _uploaded(device, "x", [x], np.float32)
     code = device.upload(np.zeros(x.shape, np.uint8))
     absmax = device.upload(np.zeros(-(-x.size // h.block_size), np.float32))
@@ -161,9 +163,7 @@ def _encode_dynamic_8bit(device: Device, h: dynamic_8bit.Hyper, x: Array) -> dic
     return {"code": device.download(code), "absmax": device.download(absmax)}
 
 
-def _decode_dynamic_8bit(
-    device: Device, h: dynamic_8bit.Hyper, stored: Mapping[str, Array]
-) -> Array:
+def _decode_dynamic_8bit(device: Device, h: Hyper, stored: Mapping[str, Array]) -> Array:
     shape, size = stored["code"].shape, stored["code"].size
     blocks = -(-size // h.block_size)
     if stored["absmax"].size != blocks:
@@ -175,15 +175,15 @@ def _decode_dynamic_8bit(
     return device.download(x)
 
 
-def _encode_bfloat16(device: Device, h: bfloat16.Hyper, x: Array) -> dict[str, Array]:
-    require_offered(h, {"rounding": "nearest_even", "overflow": "infinity"})
+def _encode_bfloat16(device: Device, h: Hyper, x: Array) -> dict[str, Array]:
+    require_offered(h, {"rounding": "nearest_even", "overflow": "infinity"}, "CUDA")
     [source] = _uploaded(device, "x", [x], np.float32)
     code = device.upload(np.zeros(x.shape, np.uint16))
     elementwise(device, "bfloat16_encode_kernel", source, code, x.size)
     return {"code": device.download(code)}
 
 
-def _decode_bfloat16(device: Device, h: bfloat16.Hyper, stored: Mapping[str, Array]) -> Array:
+def _decode_bfloat16(device: Device, h: Hyper, stored: Mapping[str, Array]) -> Array:
     [code] = _uploaded(device, "code", [stored["code"]], np.uint16)
     x = device.upload(np.zeros(stored["code"].shape, np.float32))
     elementwise(device, "bfloat16_decode_kernel", code, x, stored["code"].size)

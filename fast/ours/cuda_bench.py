@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from truestep.fast.ours import cuda
 from truestep.fast.protocol import BackendUnavailable
-from truestep.reference.optimizers import adamw, adamw_8bit
+from truestep.reference.optimizers import adamw
 
 if TYPE_CHECKING:
     from cupy import ndarray
@@ -66,7 +66,6 @@ def own(tensors: int, elements: int) -> dict[str, Callable[[], object]]:
 
     blocks = -(-elements // BLOCK_SIZE)
     h = adamw.Hyper(decay="before")
-    h8 = adamw_8bit.Hyper(decay="before", block_size=BLOCK_SIZE)
     float32 = cuda.AdamW(*(arrays("float32") for _ in range(4)))
     bfloat16 = cuda.AdamW(
         *(arrays("uint16") for _ in range(2)), *(arrays("float32") for _ in range(2))
@@ -78,11 +77,12 @@ def own(tensors: int, elements: int) -> dict[str, Callable[[], object]]:
         arrays("float32", blocks),
         arrays("uint8"),
         arrays("float32", blocks),
+        block_size=BLOCK_SIZE,
     )
     return {
         "adamw float32": lambda: float32.step(h, 10),
         "adamw bfloat16": lambda: bfloat16.step(h, 10),
-        "adamw_8bit": lambda: eight.step(h8, 10),
+        "adamw_8bit": lambda: eight.step(h, 10),
     }
 
 

@@ -133,7 +133,7 @@ class Library:
         if self._functions.cuda_on_cpu_launch(ctypes.byref(request)) != 0:
             raise KernelFault(message.value.decode(errors="replace"))
 
-    def adamw_constants(self, h: cuda_plan.Hyper, t: int) -> list[float]:
+    def adamw_constants(self, h: Hyper, t: int) -> list[float]:
         """The constants of step t >= 1, by the header that the kernels were compiled with."""
         doubles = (h.lr, h.beta1, h.beta2, h.eps, h.weight_decay)
         constants = (ctypes.c_float * 9)()
@@ -242,7 +242,7 @@ class Device:
             if offset is not None:
                 raise KernelFault(f"kernel {kernel} wrote to byte {offset} of a buffer of {nbytes}")
 
-    def adamw_constants(self, h: cuda_plan.Hyper, t: int) -> list[float]:
+    def adamw_constants(self, h: Hyper, t: int) -> list[float]:
         """The constants of step t >= 1."""
         return self.library.adamw_constants(h, t)
 

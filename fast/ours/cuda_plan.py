@@ -7,34 +7,22 @@ of csrc/cuda/plan.h.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.protocol import Array, Fixed
-from truestep.reference.optimizers import adamw, adamw_8bit
+from truestep.fast.ours.offered import DIALECT, require_offered
+from truestep.fast.protocol import Array
+from truestep.reference.declared import Hyper
 from truestep.reference.quantizers import dynamic_8bit
 
 CHUNK = 4096
 # Threads of a block: any multiple of a warp for elementwise kernels, exactly this for block-wise.
 ELEMENTWISE_THREADS = 256
 BLOCKWISE_THREADS = 512
-
-DIALECT: Mapping[str, str] = {"decay": "before", "eps_placement": "outside"}
-DIALECT_8BIT: Mapping[str, str] = {"decay": "before"}
-# What the quantizer does without being asked, as fields of its Hyper; it varies map and block_size.
-QUANTIZER: Mapping[str, Fixed] = {
-    "absmax_floor": 0.0,
-    "nan": "propagate",
-    "normalise": "divide",
-    "ties": "lower",
-    "zero_block": "code_of_zero",
-}
-
-Hyper = adamw.Hyper | adamw_8bit.Hyper
 
 
 class Buffer(Protocol):
@@ -104,15 +92,6 @@ class GenericDevice(Protocol[B]):
 Device: TypeAlias = GenericDevice[Any]
 
 
-def require_offered(hyper: object, offered: Mapping[str, object]) -> None:
-    """Raise unless every field that hyper shares with offered has the offered value."""
-    for field, value in offered.items():
-        if getattr(hyper, field, value) != value:
-            raise ValueError(
-                f"{field} must be {value!r} for the CUDA kernels, got {getattr(hyper, field)!r}"
-            )
-
-
 def chunk_table(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
     """One row (tensor, first element) per chunk, in the order of the tensors; none for empties."""
     counts = -(-sizes // CHUNK)
@@ -168,28 +147,28 @@ class OptimizerPlan:
     def adamw(self, format: str, hypers: Sequence[Hyper], steps: Sequence[int]) -> None:
         """One step of AdamW; columns p, g, m, v. One Hyper and one step number per tensor."""
         for h in dict.fromkeys(hypers):
-            require_offered(h, DIALECT)
+            require_offered(h, DIALECT, "CUDA")
         if self._count:
             arguments = self._tables(hypers, steps)
             kernel = f"adamw_{format}_kernel"
             self._device.launch(kernel, self._count, ELEMENTWISE_THREADS, arguments)
 
-    def adamw_8bit(self, hypers: Sequence[adamw_8bit.Hyper], steps: Sequence[int]) -> None:
+    def adamw_8bit(
+        self, hypers: Sequence[Hyper], steps: Sequence[int], block_size: int, kind: str = "fused"
+    ) -> None:
         """One step of AdamW on codes; columns p, g, m_code, m_absmax, v_code, v_absmax.
 
-        block_size and map have to be the same for all.
+        kind: the map's, "fused" or "separate".
         """
         for h in dict.fromkeys(hypers):
-            require_offered(h, {**DIALECT_8BIT, **QUANTIZER})
-            if (h.block_size, h.map) != (hypers[0].block_size, hypers[0].map):
-                raise ValueError("all tensors of a plan must have one block_size and one map")
+            require_offered(h, DIALECT, "CUDA")
         if not self._count:
             return
         tensors, chunks, constants = self._tables(hypers, steps)
-        signed, m_zero = map_table(True, hypers[0].map)
-        unsigned, v_zero = map_table(False, hypers[0].map)
+        signed, m_zero = map_table(True, kind)
+        unsigned, v_zero = map_table(False, kind)
         maps = self._device.upload(np.concatenate([signed, unsigned]))
-        scalars = (np.uint32(m_zero), np.uint32(v_zero), np.int32(hypers[0].block_size))
+        scalars = (np.uint32(m_zero), np.uint32(v_zero), np.int32(block_size))
         arguments = (tensors, chunks, np.int64(self._count), constants, maps, *scalars)
         _blockwise(self._device, "adamw_8bit_kernel", self._count, arguments)
 
@@ -216,12 +195,7 @@ def map_table(signed: bool, kind: str) -> tuple[NDArray[np.float32], int]:
 
 
 def coded(
-    device: Device,
-    kernel: str,
-    arrays: Sequence[Buffer],
-    size: int,
-    h: dynamic_8bit.Hyper,
-    *zero: np.generic,
+    device: Device, kernel: str, arrays: Sequence[Buffer], size: int, h: Hyper, *zero: np.generic
 ) -> None:
     """Quantize or dequantize; arrays x, code and absmax of size elements; h a quantizer's Hyper."""
     chunks = chunk_table(np.array([size], dtype=np.int64))

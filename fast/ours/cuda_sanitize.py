@@ -16,16 +16,17 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan
+from truestep.fast.ours import cuda_adapter, cuda_build
 from truestep.fast.ours.cuda_on_cpu import ORDERS, Buffer, Device, Library, Schedule, build
 from truestep.fast.protocol import Array, Group, Slot, numpy_dtype
-from truestep.reference.optimizers import adamw, adamw_8bit
+from truestep.reference.declared import Hyper
+from truestep.reference.optimizers import adamw
 from truestep.reference.quantizers import bfloat16, dynamic_8bit
 
 SANITIZERS = ("address", "thread")
@@ -103,7 +104,7 @@ class Recorder:
         self.events.append(event)
         self.device.launch(kernel, grid, block, arguments)
 
-    def adamw_constants(self, h: cuda_plan.Hyper, t: int) -> list[float]:
+    def adamw_constants(self, h: Hyper, t: int) -> list[float]:
         """As the device."""
         return self.device.adamw_constants(h, t)
 
@@ -159,8 +160,8 @@ def use_every_kernel(device: Recorder) -> None:
         return x[1:] if n == sizes[-2] else x[:n]
 
     for capability in cuda_adapter.CAPABILITIES:
-        if capability.rule == "adamw":
-            h = adamw.Hyper(decay="before")
+        h = adamw.Hyper(decay="before")
+        if capability.rule == "adamw" and not capability.variant:
             slots = [
                 Slot(
                     values(n, capability.format),
@@ -170,10 +171,15 @@ def use_every_kernel(device: Recorder) -> None:
                 for n in sizes
             ]
             cuda_adapter.optimizer_step(device, capability, [Group(h, slots)])
-        for block_size in (64, 256, 512) if capability.rule == "adamw_8bit" else ():
-            h8 = adamw_8bit.Hyper(decay="before", block_size=block_size)
-            slots = [Slot(values(n), values(n), _coded_state(h8, n)) for n in (*sizes, 4096 * 4)]
-            cuda_adapter.optimizer_step(device, capability, [Group(h8, slots)])
+        for block_size in (64, 256, 512) if capability.variant == "8bit" else ():
+            storage = {
+                name: dynamic_8bit.Hyper(signed=name == "m", block_size=block_size)
+                for name in ("m", "v")
+            }
+            slots = [
+                Slot(values(n), values(n), _coded_state(storage, n)) for n in (*sizes, 4096 * 4)
+            ]
+            cuda_adapter.optimizer_step(device, capability, [Group(h, slots, storage)])
         if capability.rule == "bfloat16":
             stored = cuda_adapter.encode(device, capability, bfloat16.Hyper(), values(sizes[-1]))
             cuda_adapter.decode(device, capability, bfloat16.Hyper(), stored)
@@ -183,15 +189,12 @@ def use_every_kernel(device: Recorder) -> None:
             cuda_adapter.decode(device, capability, hq, stored)
 
 
-def _coded_state(h: adamw_8bit.Hyper, n: int) -> dict[str, Array | int]:
-    start = adamw_8bit.init(h, np.zeros(n))
-    return {
-        "t": start.t,
-        "m_code": start.m_code,
-        "m_absmax": start.m_absmax.astype(np.float32),
-        "v_code": start.v_code,
-        "v_absmax": start.v_absmax.astype(np.float32),
-    }
+def _coded_state(storage: Mapping[str, dynamic_8bit.Hyper], n: int) -> dict[str, Array | int]:
+    state: dict[str, Array | int] = {"t": 0}
+    for name, how in storage.items():
+        code, absmax = dynamic_8bit.encode(how, np.zeros(n))
+        state |= {f"{name}_code": code, f"{name}_absmax": absmax.astype(np.float32)}
+    return state
 
 
 def main() -> int:

@@ -1,47 +1,97 @@
 """Departures of third-party libraries from their rules, found by this suite and verified.
 
-Each reproducer is a complete program that prints what `actual` says where the departure is present.
+``python -m truestep.fast.peers.findings CERTIFICATE...`` holds certificates against them: it ends
+with status 1 where a failure is explained by no finding, where a finding lists a check that there
+is none of, and where a finding explains no failure.
 """
 
 from __future__ import annotations
 
-from truestep.fast.peers.bitsandbytes.findings import BITSANDBYTES_FINDINGS
-from truestep.fast.peers.eight_bit_findings import EIGHT_BIT_FINDINGS
-from truestep.fast.peers.finding import Finding
-from truestep.fast.peers.heavyball.findings import HEAVYBALL_FINDINGS
-from truestep.fast.peers.keras.findings import KERAS_FINDINGS
-from truestep.fast.peers.library_findings import LIBRARY_FINDINGS
-from truestep.fast.peers.lion_pytorch.findings import LION_PYTORCH_FINDINGS
-from truestep.fast.peers.optax.findings import OPTAX_FINDINGS
-from truestep.fast.peers.pytorch_optimizer.findings import PYTORCH_OPTIMIZER_FINDINGS
-from truestep.fast.peers.schedule_findings import SCHEDULE_FINDINGS
-from truestep.fast.peers.torch.findings import TORCH_FINDINGS
-from truestep.fast.peers.torch.fused_findings import TORCH_FUSED_FINDINGS
-from truestep.fast.peers.torch.more_findings import TORCH_MORE_FINDINGS
-from truestep.fast.peers.torch_library_findings import TORCH_LIBRARY_FINDINGS
-from truestep.fast.peers.torch_optimi_findings import TORCH_OPTIMI_FINDINGS
-from truestep.fast.peers.torch_optimizer_findings import TORCH_OPTIMIZER_FINDINGS
-from truestep.fast.peers.training_findings import TRAINING_FINDINGS
-from truestep.fast.peers.transformers.findings import TRANSFORMERS_FINDINGS
+import importlib.metadata
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
-__all__ = ["FINDINGS", "Finding"]
+from truestep.fast.peers.finding import PEERS, Finding, load
+from truestep.fast.peers.predicate import Json
 
-FINDINGS: tuple[Finding, ...] = (
-    *BITSANDBYTES_FINDINGS,
-    *EIGHT_BIT_FINDINGS,
-    *HEAVYBALL_FINDINGS,
-    *KERAS_FINDINGS,
-    *LIBRARY_FINDINGS,
-    *LION_PYTORCH_FINDINGS,
-    *OPTAX_FINDINGS,
-    *PYTORCH_OPTIMIZER_FINDINGS,
-    *SCHEDULE_FINDINGS,
-    *TORCH_FINDINGS,
-    *TORCH_FUSED_FINDINGS,
-    *TORCH_LIBRARY_FINDINGS,
-    *TORCH_MORE_FINDINGS,
-    *TORCH_OPTIMI_FINDINGS,
-    *TORCH_OPTIMIZER_FINDINGS,
-    *TRAINING_FINDINGS,
-    *TRANSFORMERS_FINDINGS,
+__all__ = ["FINDINGS", "Finding", "audit", "explained", "findings_of"]
+
+FINDINGS: tuple[Finding, ...] = tuple(
+    finding for file in sorted(PEERS.glob("*/findings.toml")) for finding in load(file)
 )
+
+_FAILING = ("crashed", "fail")
+
+
+def findings_of(backend: str, spec: str) -> list[Finding]:
+    """The findings about the library that a backend of this name and place wraps."""
+    place = spec.partition(":")[0]
+    names = {backend, re.split(r"[.:/ ]", backend)[0], spec, place.rpartition(".")[2]}
+    wrapped = {_key(name) for name in names}
+    if place.startswith("truestep.fast.peers."):
+        wrapped.add(_key(place.split(".")[3]))
+    return [finding for finding in FINDINGS if _key(finding.library) in wrapped]
+
+
+def explained(
+    backend: str, spec: str, checks: Iterable[Json], libraries: Mapping[str, str]
+) -> list[tuple[Finding, list[str]]]:
+    """The findings about a backend's library in the version judged, with the failures of each.
+
+    libraries: versions by package, as the certificate has them; of others, the installed one's.
+    """
+    failing = [check for check in checks if check["verdict"] in _FAILING]
+    return [
+        (finding, [check["id"] for check in failing if finding.explains(check)])
+        for finding in findings_of(backend, spec)
+        if finding.concerns(_version(finding.distribution, libraries))
+    ]
+
+
+def audit(certificate: Json) -> Iterator[str]:
+    """What a certificate and the findings about its library do not agree on, a line each."""
+    name, checks = certificate["backend"]["name"], certificate["checks"]
+    spec, libraries = certificate["backend"]["spec"], certificate["environment"]["libraries"]
+    known = explained(name, spec, checks, libraries)
+    if certificate["only"] is None and certificate["level"] in ("standard", "deep"):
+        for finding in findings_of(name, spec):
+            version = _version(finding.distribution, libraries)
+            if not finding.concerns(version):
+                yield f"{finding.label}: seen in {finding.versions}, {version} was judged"
+        for finding, ids in known:
+            if lost := sorted(set(finding.checks) - {check["id"] for check in checks}):
+                yield f"{finding.label}: there is no check {', '.join(lost)}"
+            elif finding.checks and not ids:
+                yield f"{finding.label}: explains no failure"
+    found = {name for _, ids in known for name in ids}
+    for check in checks:
+        if check["verdict"] in _FAILING and check["id"] not in found:
+            told = check["message"].partition("\n")[0]
+            yield f"{name}: no finding explains {check['id']}: {told}"
+
+
+def _version(distribution: str, libraries: Mapping[str, str]) -> str | None:
+    if distribution in libraries:
+        return libraries[distribution]
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def main(paths: Iterable[str]) -> int:
+    """Audit certificates, print what does not agree, and return the exit status."""
+    lines = [f"{p}: {x}" for p in paths for x in audit(json.loads(Path(p).read_text("utf-8")))]
+    print("\n".join(lines) or "every failure is a known finding, and every finding is one")
+    return bool(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

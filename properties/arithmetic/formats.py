@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,26 +24,23 @@ class Format:
     precision: int
     emin: int
     emax: int
+    # Unit roundoff of round to nearest.
+    u: float = field(init=False, repr=False, compare=False)
+    # Underflow unit; for float64 the least subnormal, since half of it is no float64.
+    eta: float = field(init=False, repr=False, compare=False)
+    # The least positive normal number, and the largest finite one.
+    least_normal: float = field(init=False, repr=False, compare=False)
+    largest: float = field(init=False, repr=False, compare=False)
 
-    @property
-    def u(self) -> float:
-        """Unit roundoff of round to nearest."""
-        return 2.0**-self.precision
-
-    @property
-    def eta(self) -> float:
-        """Underflow unit; for float64 the least subnormal, since half of it is no float64."""
-        return max(2.0 ** (self.emin - self.precision), 5e-324)
-
-    @property
-    def least_normal(self) -> float:
-        """The least positive normal number."""
-        return 2.0**self.emin
-
-    @property
-    def largest(self) -> float:
-        """The largest finite number."""
-        return float((2 - 2.0 ** (1 - self.precision)) * 2.0**self.emax)
+    def __post_init__(self) -> None:
+        units = {
+            "u": 2.0**-self.precision,
+            "eta": max(2.0 ** (self.emin - self.precision), 5e-324),
+            "least_normal": 2.0**self.emin,
+            "largest": (2 - 2.0 ** (1 - self.precision)) * 2.0**self.emax,
+        }
+        for name, value in units.items():
+            object.__setattr__(self, name, value)
 
     @property
     def dtype(self) -> np.dtype[Any]:

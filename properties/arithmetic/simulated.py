@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erfinv
 
-from truestep.properties.arithmetic.bounded.bounded import Counter
+from truestep.properties.arithmetic.counter import Counter
 from truestep.properties.arithmetic.formats import Format, format_named
 from truestep.properties.arithmetic.profiles import Arithmetic
 

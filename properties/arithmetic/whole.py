@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from truestep.properties.arithmetic.bounded.bounded import Bounded, Counter
+from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.counter import Counter
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.profiles import Arithmetic
 

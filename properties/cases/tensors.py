@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from truestep.fast.protocol import Array
 from truestep.properties.arithmetic.formats import Format
+from truestep.properties.cases.dice import Dice, rolled
 
 # Around vector widths (4 to 16 lanes), block sizes (64, 256) and the empty and scalar edges.
 SIZES = (1, 2, 0, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 129, 255, 256, 257, 511, 513)
@@ -103,7 +106,7 @@ def _special(name: str, scale: float, value: float, format: Format) -> float:
     return named.get(name, -value)
 
 
-def laid_out(x: NDArray[Any], layout: str) -> NDArray[Any]:
+def laid_out(x: Array, layout: str) -> Array:
     """x as a view of its own memory: contiguous, off the alignment, strided or transposed."""
     if layout == "offset":
         base = np.zeros(x.size + 1, dtype=x.dtype)
@@ -119,7 +122,7 @@ def laid_out(x: NDArray[Any], layout: str) -> NDArray[Any]:
     return view
 
 
-def array(spec: TensorSpec, format: Format) -> NDArray[Any]:
+def array(spec: TensorSpec, format: Format) -> Array:
     """The array of the specification in the format's own dtype and the specified layout."""
     return laid_out(values(spec, format).astype(format.dtype), spec.layout)
 
@@ -139,20 +142,36 @@ def explicit(shape: tuple[int, ...], format: Format) -> st.SearchStrategy[Tensor
 
 
 def specs(
-    shapes: tuple[tuple[int, ...], ...] = SHAPES,
-    kinds: tuple[str, ...] = KINDS,
+    shapes: Sequence[tuple[int, ...]] = SHAPES,
+    kinds: Sequence[str] = KINDS,
     exponents: tuple[int, int] = (-6, 2),
-    specials: tuple[str, ...] = SPECIALS,
+    specials: Sequence[str] = SPECIALS,
 ) -> st.SearchStrategy[TensorSpec]:
     """Specifications of tensors; simple ones first, so that counterexamples shrink to them."""
-    special = st.tuples(st.integers(0, 600), st.sampled_from(specials))
-    overwritten = st.one_of(st.just(()), st.tuples(special), st.tuples(special, special))
-    return st.builds(
-        TensorSpec,
-        shape=st.sampled_from(shapes),
-        kind=st.sampled_from(kinds),
-        seed=st.integers(0, 2**16),
-        exponent=st.integers(*exponents),
-        specials=overwritten,
-        layout=st.sampled_from(LAYOUTS),
+    return rolled(
+        SPEC_BYTES, lambda dice: spec_of(dice, dice.one_of(shapes), kinds, exponents, specials)
+    )
+
+
+# What a specification takes of the dice.
+SPEC_BYTES = 16
+
+
+def spec_of(
+    dice: Dice,
+    shape: tuple[int, ...],
+    kinds: Sequence[str] = KINDS,
+    exponents: tuple[int, int] = (-6, 2),
+    specials: Sequence[str] = SPECIALS,
+) -> TensorSpec:
+    """A specification as the dice fall."""
+    return TensorSpec(
+        shape=shape,
+        kind=dice.one_of(kinds),
+        seed=dice.between(0, 2**16),
+        exponent=dice.between(*exponents),
+        specials=tuple(
+            (dice.between(0, 600), dice.one_of(specials)) for _ in range(dice.between(0, 2))
+        ),
+        layout=dice.one_of(LAYOUTS),
     )

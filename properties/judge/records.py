@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from truestep.fast.protocol import Capability
 from truestep.properties.judge.contracts import SLACK
-from truestep.properties.judge.results import CheckResult, Verdict, check_id
-from truestep.properties.search.exploration import Tally
+from truestep.properties.judge.results import Check, CheckResult, Record, Verdict
+from truestep.properties.judge.tally import Tally
 
 # Stands in a message for what the backend was loaded by, which a check does not know.
 _SPEC = "BACKEND"
@@ -25,13 +23,12 @@ class Place:
     """
 
     words: str
-    record: Mapping[str, Any] = field(default_factory=dict)
+    record: Record = field(default_factory=dict)
     lines: Sequence[str] = ()
 
 
 def result_of(
-    capability: Capability,
-    name: str,
+    check: Check,
     tally: Tally,
     seconds: float,
     *,
@@ -39,7 +36,6 @@ def result_of(
     place: Callable[[Tally], Place],
     remarks: Sequence[str] = (),
     identified: str = "",
-    extra: Mapping[str, Any] | None = None,
 ) -> CheckResult:
     """The record of a check from its tally.
 
@@ -53,33 +49,24 @@ def result_of(
     else:
         verdict = "pass" if tally.judged else "not_judged"
     where = None if tally.worst is None or tally.worst_case is None else place(tally)
-    return CheckResult(
-        id=check_id(capability, name),
-        kind=capability.kind,
-        rule=capability.rule,
-        check=name,
-        dialect=dict(capability.dialect),
-        format=capability.format,
-        variant=capability.variant,
-        contract=contract,
-        verdict=verdict,
+    return replace(
+        check.result(verdict, contract=contract, worst=_worst(tally, where)),
         examples=tally.examples,
         judged_fraction=tally.judged / tally.elements if tally.elements else 0.0,
         utilisation=tally.utilisation,
         oracle_fraction=tally.oracle_fraction,
         histogram=tuple(int(n) for n in tally.histogram),
-        worst=_worst(tally, where),
-        message=_message(capability, name, tally, where, remarks) if tally.failed else "",
+        message=_message(check, tally, where, remarks) if tally.failed else "",
         seconds=seconds,
         identified=identified,
-        extra=extra or {},
+        extra=tally.extra,
     )
 
 
-def _worst(tally: Tally, where: Place | None) -> dict[str, Any] | None:
+def _worst(tally: Tally, where: Place | None) -> Record | None:
     if tally.worst_case is None:
         return None
-    record: dict[str, Any] = {"case": tally.worst_case.to_json()}
+    record: dict[str, object] = {"case": tally.worst_case.to_json()}
     if tally.worst is None or where is None:
         return record
     j = tally.worst.judgement
@@ -96,15 +83,9 @@ def _worst(tally: Tally, where: Place | None) -> dict[str, Any] | None:
     }
 
 
-def _message(
-    capability: Capability,
-    name: str,
-    tally: Tally,
-    where: Place | None,
-    remarks: Sequence[str],
-) -> str:
-    formats = ", ".join(x for x in (capability.format, capability.variant) if x)
-    subject = f"{capability.rule} ({formats})"
+def _message(check: Check, tally: Tally, where: Place | None, remarks: Sequence[str]) -> str:
+    formats = ", ".join(x for x in (check.capability.format, check.capability.variant) if x)
+    subject = f"{check.rule} ({formats})"
     if tally.worst is None or where is None:
         lines = [f"{subject}: {tally.message}"]
     else:
@@ -119,11 +100,11 @@ def _message(
         ]
     lines += [f"  {line}" for line in remarks]
     if tally.worst_case is not None:
-        lines += snippet(check_id(capability, name), tally.worst_case.to_json())
+        lines += snippet(check.id, tally.worst_case.to_json())
     return "\n".join(lines)
 
 
-def snippet(check: str, case: Mapping[str, Any]) -> list[str]:
+def snippet(check: str, case: Record) -> list[str]:
     """The lines of a message that run a recorded case again."""
     return [
         "  reproduce:",

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from truestep.fast.protocol import Capability
 
-Verdict = Literal["pass", "fail", "unsupported", "not_judged", "crashed", "not_run"]
+# What goes into a certificate: numbers, texts, lists and mappings of them.
+Record = Mapping[str, object]
+
+Verdict = Literal["pass", "fail", "not_judged", "crashed", "not_run"]
 
 # Upper edges of the utilisation histogram; one more bin holds everything above the last edge.
 HISTOGRAM_EDGES = (0.0, 1e-3, 1e-2, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
@@ -21,7 +24,7 @@ class CheckResult:
 
     id: "kind/rule/format/variant/check" with empty parts left out, unique within a run. check: what
     was checked ("lockstep", "counter", "law:sign_symmetric"). contract: how it was judged
-    ("bounded", "sampled", "bitwise", "exact", "statistical"). examples: Hypothesis examples tried.
+    ("bounded", "sampled", "admissible codes", "law", "statistical"). examples: Hypothesis examples tried.
     judged_fraction: judged over all elements. utilisation: max |got - oracle| / bound, None if
     nothing was judged. oracle_fraction: largest share of the bound taken by the reference's own
     rounding. histogram: element counts of utilisation per bin of HISTOGRAM_EDGES. worst: the worst
@@ -43,18 +46,18 @@ class CheckResult:
     utilisation: float | None = None
     oracle_fraction: float = 0.0
     histogram: tuple[int, ...] = ()
-    worst: Mapping[str, Any] | None = None
+    worst: Record | None = None
     message: str = ""
     seconds: float = 0.0
     identified: str = ""
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Record = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """A dictionary that json.dumps accepts; infinities become the string "inf"."""
         return {key: _plain(value) for key, value in asdict(self).items()}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)
     if isinstance(value, Mapping):
@@ -66,5 +69,47 @@ def _plain(value: Any) -> Any:
 
 def check_id(capability: Capability, name: str) -> str:
     """The id of a check: kind/rule/format/variant/check without the empty parts."""
-    parts = (capability.kind, capability.rule, capability.format, capability.variant, name)
+    return joined(capability.kind, capability.rule, capability.format, capability.variant, name)
+
+
+def joined(*parts: str) -> str:
+    """The parts of an id without the empty ones."""
     return "/".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of one capability; id is unique within a run.
+
+    kind: what it is a check of, a key of the table of kinds: the capability's kind, or "theorem".
+    rule: the capability's rule, or the theorem. name: the family of cases, law or statistic.
+    """
+
+    id: str
+    kind: str
+    rule: str
+    name: str
+    capability: Capability
+
+    def result(
+        self,
+        verdict: Verdict,
+        *,
+        contract: str = "",
+        message: str = "",
+        worst: Record | None = None,
+    ) -> CheckResult:
+        """The record of the check as far as it does not depend on what was counted."""
+        return CheckResult(
+            id=self.id,
+            kind=self.kind,
+            rule=self.rule,
+            check=self.name,
+            dialect=dict(self.capability.dialect),
+            format=self.capability.format,
+            variant=self.capability.variant,
+            contract=contract,
+            verdict=verdict,
+            message=message,
+            worst=worst,
+        )

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
-from typing import Any
 
 from truestep.fast import discovery
 from truestep.properties.judge.records import named
-from truestep.properties.judge.results import CheckResult
+from truestep.properties.judge.results import CheckResult, Record
 from truestep.properties.run.plan import checks_of, replay_check
 
 
-def case(backend: str, check: str, record: str | Mapping[str, Any]) -> CheckResult:
+def case(backend: str, check: str, record: str | Record) -> CheckResult:
     """Run a recorded case (a mapping or JSON) of a check; print and return the outcome."""
     loaded = discovery.load(backend)
     checks = {c.id: c for c in checks_of(loaded)}
     if check not in checks:
         raise ValueError(f"{backend} has no check {check!r}; it has {', '.join(checks) or 'none'}")
-    fields = json.loads(record) if isinstance(record, str) else record
+    fields: Record = json.loads(record) if isinstance(record, str) else record
     result = named(replay_check(loaded, checks[check], fields), backend)
     told = result.message or f"{result.id}: {result.verdict}, utilisation {result.utilisation}"
     sys.stdout.write(told + "\n")

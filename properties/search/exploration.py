@@ -3,78 +3,47 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
 from hypothesis.errors import Flaky
 from hypothesis.strategies import SearchStrategy
 
-from truestep.properties.judge.contracts import SLACK
-from truestep.properties.judge.results import HISTOGRAM_EDGES
-from truestep.properties.kinds.optimizer.step import BackendFault, BackendRaised, Judged
+from truestep.fast.protocol import Level
+from truestep.properties.judge.calls import BackendFault, BackendRaised
+from truestep.properties.judge.tally import FAILURES, Case, Tally
 
+C = TypeVar("C", bound=Case)
 
-class ContractBroken(AssertionError):
-    """An element lies farther from the oracle than any faithful kernel may put it."""
-
-
-_FAILURES = (ContractBroken, BackendFault, BackendRaised)
 # Seconds that may go into simplifying a failing case; a case that is not minimal still fails.
 SHRINKING = 2.0
 
 
-@dataclass(slots=True)
-class Tally:
-    """What the cases of one check showed; counting stops at the first failure."""
+@dataclass(frozen=True, slots=True)
+class Drawn(Generic[C]):
+    """Cases that Hypothesis draws, so many of them at each level."""
 
-    examples: int = 0
-    elements: int = 0
-    judged: int = 0
-    utilisation: float | None = None
-    oracle_fraction: float = 0.0
-    histogram: Any = field(
-        default_factory=lambda: np.zeros(len(HISTOGRAM_EDGES) + 1, dtype=np.int64)
-    )
-    worst_case: Any = None
-    worst: Judged | None = None
-    context: Any = None
-    failed: bool = False
-    crashed: bool = False
-    message: str = ""
+    strategy: SearchStrategy[C]
+    examples: Mapping[Level, int]
 
-    def add(self, case: Any, found: Iterable[Judged], context: Any) -> None:
-        """Count judgements of a case; raise ContractBroken at one beyond the slack."""
-        for item in found:
-            j = item.judgement
-            if not self.failed:
-                self.elements += j.elements
-                self.judged += j.judged
-                self.histogram += j.histogram
-                self.oracle_fraction = max(self.oracle_fraction, j.oracle_fraction)
-            if j.utilisation is None:
-                continue
-            if j.utilisation > SLACK:
-                self.failed = True
-                self.utilisation = j.utilisation
-                self.worst_case, self.worst, self.context = case, item, context
-                self.crashed, self.message = False, ""
-                raise ContractBroken(f"{item.tensor}: utilisation {j.utilisation:.3g}")
-            if not self.failed and (self.utilisation is None or j.utilisation > self.utilisation):
-                self.utilisation = j.utilisation
-                self.worst_case, self.worst, self.context = case, item, context
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[C]):
+    """Cases that are all tried, in their order; made(seed): they may hang on the run's seed."""
+
+    made: Callable[[int], Sequence[C]]
 
 
 def explore(
-    strategy: SearchStrategy[Any],
-    run: Callable[[Any, Tally], None],
+    strategy: SearchStrategy[C],
+    run: Callable[[C, Tally], None],
     *,
     examples: int,
     seed: int,
-    started: Callable[[Any], None],
+    started: Callable[[C], None],
 ) -> Tally:
     """Run run(case, tally) on drawn cases until one fails; a failing case is shrunk.
 
@@ -95,7 +64,7 @@ def explore(
         print_blob=False,
     )
     @given(strategy)
-    def search(case: Any) -> None:
+    def search(case: C) -> None:
         if shrinking.ended():
             return shrinking.recall(case)
         started(case)
@@ -103,14 +72,14 @@ def explore(
             tally.examples += 1
         try:
             _guarded(case, tally, run)
-        except _FAILURES as failure:
+        except FAILURES as failure:
             shrinking.note(case, failure)
             raise
 
     shrinking = _Shrinking()
     try:
         search()
-    except _FAILURES:
+    except FAILURES:
         pass
     except Flaky:
         tally.message = f"identical calls gave different results; {tally.message}".strip()
@@ -121,10 +90,10 @@ class _Shrinking:
     """Bounds the time that goes into simplifying a failure: later candidates count as passing."""
 
     def __init__(self) -> None:
-        self.failures: list[tuple[Any, Exception]] = []
+        self.failures: list[tuple[Case, Exception]] = []
         self.since: float | None = None
 
-    def note(self, case: Any, failure: Exception) -> None:
+    def note(self, case: Case, failure: Exception) -> None:
         """Remember a failing case."""
         self.failures.append((case, failure))
         self.since = time.monotonic() if self.since is None else self.since
@@ -133,7 +102,7 @@ class _Shrinking:
         """Whether the time for simplifying is over."""
         return self.since is not None and time.monotonic() - self.since > SHRINKING
 
-    def recall(self, case: Any) -> None:
+    def recall(self, case: Case) -> None:
         """Fail again where the case failed before, without running it."""
         for known, failure in self.failures:
             if known == case:
@@ -141,9 +110,9 @@ class _Shrinking:
 
 
 def run_all(
-    cases: Sequence[Any],
-    run: Callable[[Any, Tally], None],
-    started: Callable[[Any], None],
+    cases: Sequence[C],
+    run: Callable[[C, Tally], None],
+    started: Callable[[C], None],
 ) -> Tally:
     """Run given cases in order until one fails."""
     tally = Tally()
@@ -152,16 +121,14 @@ def run_all(
         tally.examples += 1
         try:
             _guarded(case, tally, run)
-        except _FAILURES:
+        except FAILURES:
             break
     return tally
 
 
-def _guarded(case: Any, tally: Tally, run: Callable[[Any, Tally], None]) -> None:
+def _guarded(case: C, tally: Tally, run: Callable[[C, Tally], None]) -> None:
     try:
         run(case, tally)
     except (BackendFault, BackendRaised) as fault:
-        tally.failed, tally.worst, tally.worst_case = True, None, case
-        tally.crashed = isinstance(fault, BackendRaised)
-        tally.message = str(fault)
+        tally.blame(case, fault)
         raise

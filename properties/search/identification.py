@@ -1,55 +1,66 @@
-"""What a failing kernel computes instead: other dialects and rules, tried on its outputs."""
+"""What a failing kernel computes instead: other readings of its rule, tried on its outputs."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
 
-from truestep.fast.protocol import Capability
-from truestep.properties.judge.contracts import SLACK
-from truestep.properties.kinds.optimizer.cases import OptimizerCase
-from truestep.properties.kinds.optimizer.step import BackendFault, BackendRaised, Judged, lockstep
-from truestep.reference.optimizers import OPTIMIZERS, Rule
+from truestep.properties.judge.calls import BackendFault, BackendRaised
+from truestep.properties.judge.contracts import SLACK, Judged
+from truestep.reference.declared import Hyper
+from truestep.reference.rules import Rule
 
-
-def in_words(rule: Any, dialect: Mapping[str, str]) -> str:
-    """The choices of a dialect in words; the reference's own form if there is none."""
-    words = [rule.DIALECTS[field][value] for field, value in sorted(dialect.items())]
-    return "; ".join(words) or "the reference's own form"
-
-
-def identify(
-    backend: Any,
-    capability: Capability,
-    cases: Sequence[OptimizerCase],
-    started: Callable[[OptimizerCase], None] = lambda _: None,
-) -> str:
-    """Which other dialect or rule every judged element of these cases agrees with; "" if none does.
-
-    started(case) is called before each trial, as a sign of life.
-    """
-    return first_that_agrees(
-        lambda distance: _readings(capability, distance),
-        lambda reading: _agrees(backend, capability, cases, *reading, started),
-    )
-
-
-Reading = TypeVar("Reading")
-Case = TypeVar("Case")
-
+Item = TypeVar("Item")
 
 # Readings that a message names: where a hyperparameter is fixed at 0, whole families agree.
 _MOST_NAMED = 4
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Another reading of a capability: its rule, changes of the Hyper, and a shift of the step.
+
+    words: what a message calls it. lengths: by how much an integer of the Hyper is longer. storage:
+    changes of how state is kept.
+    """
+
+    words: str
+    rule: Rule
+    changes: Mapping[str, str] = field(default_factory=dict)
+    lengths: Mapping[str, int] = field(default_factory=dict)
+    shift: int = 0
+    storage: Mapping[str, str] = field(default_factory=dict)
+
+    def hyper(self, given: Hyper) -> Hyper:
+        """The Hyper under this reading, of the fields that both rules have."""
+        names = {f.name for f in dataclasses.fields(self.rule.Hyper)}
+        known = {
+            f.name: getattr(given, f.name)
+            for f in dataclasses.fields(given)  # type: ignore[arg-type]
+            if f.name in names
+        }
+        longer = {name: known[name] + d for name, d in self.lengths.items()}
+        if self.storage:
+            kept = known["storage"].items()
+            known["storage"] = {name: dataclasses.replace(h, **self.storage) for name, h in kept}
+        return self.rule.Hyper(**{**known, **longer, **self.changes})
+
+
+def in_words(rule: Rule, dialect: Mapping[str, str]) -> str:
+    """The choices of a dialect in words; the reference's own form if there is none."""
+    words = [rule.DIALECTS[field][value] for field, value in sorted(dialect.items())]
+    return "; ".join(words) or "the reference's own form"
+
+
 def first_that_agrees(
-    readings: Callable[[int], Iterable[tuple[str, Reading]]], agrees: Callable[[Reading], bool]
+    readings: Callable[[int], Iterable[Reading]], agrees: Callable[[Reading], bool]
 ) -> str:
     """The words of the readings that agree, the nearest only: one choice away, else two."""
     for distance in (1, 2):
-        found = [words for words, reading in readings(distance) if agrees(reading)]
+        found = [reading.words for reading in readings(distance) if agrees(reading)]
         if found:
             words = list(dict.fromkeys(found))
             more = len(words) - _MOST_NAMED
@@ -58,77 +69,30 @@ def first_that_agrees(
     return ""
 
 
-def departures(rule: Any, dialect: Mapping[str, str], distance: int) -> Iterator[dict[str, str]]:
+def departures(rule: Rule, dialect: Mapping[str, str], distance: int) -> Iterator[dict[str, str]]:
     """The dialects that differ from this one in so many fields: what changes in them."""
-    current = {name: _default(rule, name) for name in rule.DIALECTS} | dict(dialect)
+    default = {f.name: f.default for f in dataclasses.fields(rule.Hyper)}
+    current = {name: default[name] for name in rule.DIALECTS} | dict(dialect)
     for fields in itertools.combinations(sorted(rule.DIALECTS), distance):
         others = [[v for v in rule.DIALECTS[name] if v != current[name]] for name in fields]
         for values in itertools.product(*others):
             yield dict(zip(fields, values, strict=True))
 
 
-def _readings(
-    capability: Capability, distance: int
-) -> Iterator[tuple[str, tuple[Rule, dict[str, str]]]]:
-    rule = OPTIMIZERS[capability.rule]
-    for changes in departures(rule, capability.dialect, distance):
-        yield f"{capability.rule} with {in_words(rule, changes)}", (rule, changes)
-    if distance == 1:
-        for name, other in OPTIMIZERS.items():
-            if other is not rule and _called_alike(rule, other) and _judged_alike(rule, other):
-                for changes in _dialects(other):
-                    yield f"{name} with {in_words(other, changes)}", (other, changes)
+def dialects_of(name: str, rule: Rule, changes: Iterable[Mapping[str, str]]) -> Iterator[Reading]:
+    """The rule of that name read with each of these changes."""
+    for choice in changes:
+        yield Reading(f"{name} with {in_words(rule, choice)}", rule, choice)
 
 
-def _dialects(rule: Rule) -> Iterator[dict[str, str]]:
+def every_dialect(rule: Rule) -> Iterator[dict[str, str]]:
+    """All combinations of a rule's choices."""
     for values in itertools.product(*rule.DIALECTS.values()):
         yield dict(zip(rule.DIALECTS, values, strict=True))
 
 
-def _called_alike(a: Rule, b: Rule) -> bool:
-    """Whether both have the same state, and take the same besides the gradient."""
-
-    def taken(rule: Rule) -> tuple[list[str], set[str]]:
-        state = [f.name for f in dataclasses.fields(rule.State)]
-        return state, set(getattr(rule, "INPUTS", {}))
-
-    return taken(a) == taken(b)
-
-
-def _judged_alike(a: Rule, b: Rule) -> bool:
-    """Whether both have observables: Muon's state is SGD's, but it has a thousand dialects."""
-    return hasattr(a, "observables") == hasattr(b, "observables")
-
-
-def _default(rule: Any, field: str) -> str:
-    return str(next(f.default for f in dataclasses.fields(rule.Hyper) if f.name == field))
-
-
-def _agrees(
-    backend: Any,
-    capability: Capability,
-    cases: Sequence[OptimizerCase],
-    rule: Rule,
-    changes: Mapping[str, str],
-    started: Callable[[OptimizerCase], None],
-) -> bool:
-    names = {field.name for field in dataclasses.fields(rule.Hyper)}
-
-    def reread(hyper: Any) -> Any:
-        fields = {
-            f.name: getattr(hyper, f.name) for f in dataclasses.fields(hyper) if f.name in names
-        }
-        return rule.Hyper(**{**fields, **changes})
-
-    def judged(case: OptimizerCase) -> Iterator[tuple[Any, Sequence[Judged]]]:
-        started(case)
-        return lockstep(backend, capability, case, (rule, reread))
-
-    return all_within(judged, cases)
-
-
 def all_within(
-    judged: Callable[[Case], Iterable[tuple[Any, Sequence[Judged]]]], cases: Iterable[Case]
+    judged: Callable[[Item], Iterable[tuple[object, Iterable[Judged]]]], cases: Iterable[Item]
 ) -> bool:
     """Whether every judgement of these cases is within the slack, and there is one at all.
 

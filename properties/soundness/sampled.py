@@ -8,47 +8,31 @@ of evaluation that NumPy never takes, or for formats narrower than float32.
 
 from __future__ import annotations
 
-import dataclasses
-import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from truestep.fast.protocol import Slot, Stepped
-from truestep.properties.arithmetic.lift import state_of
+from truestep.properties.arithmetic.lift import plain, stepped
 from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.judge.contracts import Judgement
 from truestep.properties.kinds.optimizer import sampling
-from truestep.properties.soundness.bounded import Record, drawn_hyper, drawn_slot
+from truestep.properties.soundness.bounded import Record, drawn_hyper, drawn_slot, recorded
+from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import OPTIMIZERS, Rule
 
 FLOAT32 = PROFILES["ieee_float32"]
-RULES = tuple(name for name, rule in OPTIMIZERS.items() if hasattr(rule, "observables"))
+RULES = tuple(name for name, rule in OPTIMIZERS.items() if rule.FACTS.observables)
 # Elements per tensor, a vector or a matrix of four rows.
 _ELEMENTS = (4, 12, 20, 32, 64)
 
-Kernel = Callable[[Rule, Any, Slot], Stepped]
+Kernel = Callable[[Rule, Hyper, Slot], Stepped]
 
 
-def narrow_step(rule: Rule, hyper: Any, slot: Slot) -> Stepped:
+def narrow_step(rule: Rule, hyper: Hyper, slot: Slot) -> Stepped:
     """One step of the reference's lines on float32 arrays."""
-
-    def narrow(x: Any) -> Any:
-        return np.asarray(x).astype(np.float32)
-
-    with np.errstate(all="ignore"):
-        state, p = rule.step(
-            hyper,
-            state_of(rule.State, slot.state, narrow),
-            narrow(slot.param),
-            narrow(slot.grad),
-            **{name: narrow(x) for name, x in slot.inputs.items()},
-        )
-    fields = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
-    return Stepped(
-        narrow(p), {k: int(x) if isinstance(x, int) else narrow(x) for k, x in fields.items()}
-    )
+    out = stepped(rule, hyper, slot, plain(np.float32))
+    return Stepped(out.pop("p"), out)
 
 
 def judgements(
@@ -70,24 +54,9 @@ def judgements(
 
 def soundness(name: str, examples: int, seed: int = 0) -> Record:
     """Judge so many float32 steps of a rule; every dialect value takes its turn."""
-    begin = time.perf_counter()
-    elements = judged = 0
-    utilisation = 0.0
-    worst: Mapping[str, Any] = {}
-    for case in range(examples):
-        for tensor, j in judgements(name, seed, case):
-            elements += j.elements
-            judged += j.judged
-            if (j.utilisation or 0.0) > utilisation or not worst:
-                utilisation = j.utilisation or 0.0
-                worst = {"tensor": tensor, "seed": seed, "case": case, "bound": j.bound}
-    return Record(
-        rule=name,
-        arithmetic=FLOAT32.name,
-        examples=examples,
-        elements=elements,
-        utilisation=utilisation,
-        judged_fraction=judged / elements if elements else 0.0,
-        seconds=time.perf_counter() - begin,
-        worst=worst,
+    found = (
+        (j, {"tensor": tensor, "seed": seed, "case": case})
+        for case in range(examples)
+        for tensor, j in judgements(name, seed, case)
     )
+    return recorded(name, FLOAT32.name, examples, found)

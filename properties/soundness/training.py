@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from truestep.fast.protocol import Capability
+from truestep.fast.protocol import Capability, TrainingCapability
 from truestep.properties.arithmetic.formats import format_named
-from truestep.properties.arithmetic.lift import converted
+from truestep.properties.arithmetic.lift import simulated
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.arithmetic.simulated import Simulated, World
 from truestep.properties.arithmetic.whole import Whole
 from truestep.properties.kinds.training.step import format_of, lifted
 from truestep.properties.search.identification import departures
+from truestep.reference.declared import Hyper
 from truestep.reference.training import TRAINING
+from truestep.reference.validation import Array
 
 
 class SimulatedBackend:
@@ -38,14 +39,20 @@ class SimulatedBackend:
         """All pieces in the arithmetic's compute format; a variant for each dialect."""
         format = arithmetic_of(self.profile).compute
         return [
-            Capability("training", rule, format, self.profile, dialect, "_".join(dialect.values()))
+            TrainingCapability(
+                rule=rule,
+                format=format,
+                arithmetic=self.profile,
+                dialect=dialect,
+                variant="_".join(dialect.values()),
+            )
             for rule, piece in TRAINING.items()
             for dialect in ({}, *departures(piece, {}, 1))
         ]
 
     def training_piece(
-        self, capability: Capability, hyper: Any, inputs: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
+        self, capability: Capability, hyper: Hyper, inputs: Mapping[str, Array]
+    ) -> Mapping[str, Array]:
         """The outputs of one faithful evaluation, another at every different call."""
         arithmetic = arithmetic_of(capability.arithmetic)
         # Equal calls give equal results, as of any deterministic kernel.
@@ -60,12 +67,11 @@ class SimulatedBackend:
             name: lifted(x, lambda a: Simulated.of(a, world), lambda n: Whole(n, number))
             for name, x in inputs.items()
         }
-        h = converted(hyper, lambda _, x: Simulated.hyper(x, world) if isinstance(x, float) else x)
         with np.errstate(all="ignore"):
-            out = TRAINING[capability.rule].run(h, **given)
+            out = TRAINING[capability.rule].run(simulated(world).hyper(hyper), **given)
         return {name: self._stored(capability, world, name, x) for name, x in out.items()}
 
-    def _stored(self, capability: Capability, world: World, name: str, x: Any) -> Any:
+    def _stored(self, capability: Capability, world: World, name: str, x: Array) -> Array:
         if isinstance(x, list):
             return [self._stored(capability, world, name, item) for item in x]
         if isinstance(x, (bool, int)):

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
+from truestep.fast.protocol import Backend
 from truestep.properties.judge.records import named
+from truestep.properties.judge.results import Check
 from truestep.properties.run.plan import run_check
 
 
 def test_conforms(
-    truestep_check: Any, pytestconfig: pytest.Config, record_property: Callable[[str, object], None]
+    truestep_check: tuple[Backend, Check],
+    pytestconfig: pytest.Config,
+    record_property: Callable[[str, object], None],
 ) -> None:
     """Every judged element lies within the contract that follows from the declared arithmetic."""
     backend, check = truestep_check

@@ -37,10 +37,13 @@ from typing import Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_at_least, require_in, require_one_of
+from truestep.reference import declared
+from truestep.reference.declared import Beta, Decay, Epsilon, Number, Rate, Second, Switch
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Each element is updated by itself: tensors of one count may be joined.
-ELEMENTWISE = True
+FACTS = Facts(elementwise=True)
 
 DIALECTS = {
     "decay": {
@@ -51,29 +54,24 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of Adadelta; names and defaults are PyTorch's."""
 
-    lr: float = 1.0
-    rho: float = 0.9
-    eps: float = 1e-6
-    weight_decay: float = 0.0
-    maximize: bool = False
+    lr: Rate = 1.0
+    rho: Beta = 0.9
+    eps: Epsilon = 1e-6
+    weight_decay: Decay = 0.0
+    maximize: Switch = False
     decay: Literal["coupled", "before"] = "coupled"
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps", "weight_decay")
-        require_in(self, 0.0, 1.0, "rho")
-        require_one_of(self, DIALECTS)
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Mean squares v of gradients and u of steps, shaped like p, and the number t of steps made."""
 
     t: int
-    v: Array
-    u: Array
+    v: Second
+    u: Number
 
 
 def init(h: Hyper, p: Array) -> State:

@@ -52,22 +52,27 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_at_most,
-    require_in,
-    require_integer,
-    require_one_of,
+from truestep.reference import declared
+from truestep.reference.declared import (
+    Beta,
+    Count,
+    Decay,
+    Rate,
+    Real,
+    Second,
+    Step,
+    Switch,
+    Threshold,
 )
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Means run over rows, columns and the whole tensor.
-ELEMENTWISE = False
+FACTS = Facts(elementwise=False)
 
 DIALECTS = {
     "axes": {
@@ -107,19 +112,19 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of Adafactor; the defaults are the paper's, of lr its largest rho."""
 
-    lr: float = 1e-2
-    beta1: float = 0.9
-    decay_rate: float = 0.8
-    beta2_cap: float = 1.0
-    eps1: float = 1e-30
-    eps2: float = 1e-3
-    clip_threshold: float = 1.0
-    weight_decay: float = 0.0
-    min_size: int = 0
-    maximize: bool = False
+    lr: Rate = 1e-2
+    beta1: Beta = 0.9
+    decay_rate: Annotated[float, Real(0.0, usual=(0.8, 1.0, 0.5))] = 0.8
+    beta2_cap: Annotated[float, Real(0.0, 1.0)] = 1.0
+    eps1: Annotated[float, Real(0.0)] = 1e-30
+    eps2: Annotated[float, Real(0.0, usual=(1e-3, 1e-16, 0.1))] = 1e-3
+    clip_threshold: Threshold = 1.0
+    weight_decay: Decay = 0.0
+    min_size: Annotated[int, Count(0)] = 0
+    maximize: Switch = False
     axes: Literal["last", "largest", "leading"] = "last"
     clip: Literal["rms", "none"] = "rms"
     decay: Literal["before", "step", "unscaled"] = "before"
@@ -128,24 +133,16 @@ class Hyper:
     parameter_scale: Literal["rms", "rms_after_decay", "none"] = "rms"
     step_size: Literal["relative", "warmup", "constant"] = "relative"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "decay_rate", "beta2_cap", "eps1", "eps2", "weight_decay")
-        require_at_most(self, 1.0, "beta2_cap")
-        require_above(self, 0.0, "clip_threshold")
-        require_in(self, 0.0, 1.0, "beta1")
-        require_integer(self, 0, "min_size")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Averages of g^2 by row, by column or by element, the momentum m, and the counter t."""
 
     t: int
-    r: Array
-    c: Array
-    v: Array
-    m: Array
+    r: Second
+    c: Second
+    v: Second
+    m: Step
 
 
 def factored_axes(h: Hyper, shape: tuple[int, ...]) -> tuple[int, int] | None:

@@ -39,14 +39,17 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_at_least, require_one_of
+from truestep.reference import declared
+from truestep.reference.declared import Decay, Epsilon, Rate, Real, Second, Switch
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Each element is updated by itself: tensors of one count may be joined.
-ELEMENTWISE = True
+FACTS = Facts(elementwise=True)
 
 DIALECTS = {
     "decay": {
@@ -65,30 +68,26 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of AdaGrad: PyTorch's default numbers, the paper's dialects."""
 
-    lr: float = 1e-2
-    lr_decay: float = 0.0
-    weight_decay: float = 0.0
-    eps: float = 1e-10
-    initial_total: float = 0.0
-    maximize: bool = False
+    lr: Rate = 1e-2
+    lr_decay: Annotated[float, Real(0.0, usual=(0.1, 0.0, 1e-3, 0.3))] = 0.0
+    weight_decay: Decay = 0.0
+    eps: Epsilon = 1e-10
+    initial_total: Annotated[float, Real(0.0, usual=(0.0, 0.1))] = 0.0
+    maximize: Switch = False
     decay: Literal["coupled", "before"] = "coupled"
     eps_placement: Literal["outside", "inside"] = "outside"
     guard: Literal["none", "still"] = "none"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "lr_decay", "weight_decay", "eps", "initial_total")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Sum of squared gradients, shaped like p, and the number t of steps made."""
 
     t: int
-    total: Array
+    total: Second
 
 
 def init(h: Hyper, p: Array) -> State:

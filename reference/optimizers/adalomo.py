@@ -40,42 +40,42 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_above, require_at_least
+from truestep.reference import declared
+from truestep.reference.declared import Decay, Rate, Real, Second, Switch, Threshold
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Means run over rows, columns and the whole tensor.
-ELEMENTWISE = False
+FACTS = Facts(elementwise=False)
 
 DIALECTS: dict[str, dict[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of AdaLomo; the defaults are the authors' code's."""
 
-    lr: float = 1e-3
-    decay_rate: float = 0.8
-    eps1: float = 1e-30
-    eps2: float = 1e-3
-    clip_threshold: float = 1.0
-    weight_decay: float = 0.0
-    maximize: bool = False
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "decay_rate", "eps1", "eps2", "weight_decay")
-        require_above(self, 0.0, "clip_threshold")
+    lr: Rate = 1e-3
+    decay_rate: Annotated[float, Real(0.0, usual=(0.8, 1.0, 0.5))] = 0.8
+    eps1: Annotated[float, Real(0.0)] = 1e-30
+    eps2: Annotated[float, Real(0.0, usual=(1e-3, 1e-16, 0.1))] = 1e-3
+    clip_threshold: Threshold = 1.0
+    weight_decay: Decay = 0.0
+    maximize: Switch = False
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Averages of g^2 by row and by column, or by element for vectors, and the counter t."""
 
     t: int
-    r: Array
-    c: Array
-    v: Array
+    r: Second
+    c: Second
+    v: Second
 
 
 def init(h: Hyper, p: Array) -> State:

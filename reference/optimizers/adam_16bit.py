@@ -41,10 +41,13 @@ from typing import Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_at_least, require_in, require_one_of
+from truestep.reference import declared
+from truestep.reference.declared import Beta, Epsilon, First, Rate, Second, Switch
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Each element is updated by itself: tensors of one count may be joined.
-ELEMENTWISE = True
+FACTS = Facts(elementwise=True)
 
 DIALECTS = {
     "floor_placement": {
@@ -55,29 +58,24 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of Adam for 16 bits; the defaults are those of its port to Julia."""
 
-    lr: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-4
-    maximize: bool = False
+    lr: Rate = 1e-3
+    beta1: Beta = 0.9
+    beta2: Beta = 0.999
+    eps: Epsilon = 1e-4
+    maximize: Switch = False
     floor_placement: Literal["inside", "outside"] = "inside"
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps")
-        require_in(self, 0.0, 1.0, "beta1", "beta2")
-        require_one_of(self, DIALECTS)
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Moments m and v, shaped like p, and the number t of steps made."""
 
     t: int
-    m: Array
-    v: Array
+    m: First
+    v: Second
 
 
 def init(h: Hyper, p: Array) -> State:

@@ -40,20 +40,17 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import (
-    Array,
-    require_at_least,
-    require_in,
-    require_integer,
-    require_one_of,
-)
+from truestep.reference import declared
+from truestep.reference.declared import Beta, Count, Decay, Epsilon, First, Rate, Second, Switch
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Means run over blocks.
-ELEMENTWISE = False
+FACTS = Facts(elementwise=False)
 
 DIALECTS = {
     "blocks": {
@@ -66,32 +63,26 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of Adam-mini; the defaults of the numbers are the authors' code's."""
 
-    lr: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
-    weight_decay: float = 0.0
-    heads: int = 1
-    maximize: bool = False
+    lr: Rate = 1e-3
+    beta1: Beta = 0.9
+    beta2: Beta = 0.999
+    eps: Epsilon = 1e-8
+    weight_decay: Decay = 0.0
+    heads: Annotated[int, Count(1)] = 1
+    maximize: Switch = False
     blocks: Literal["rows", "heads", "tensor", "elements"] = "rows"
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps", "weight_decay")
-        require_in(self, 0.0, 1.0, "beta1", "beta2")
-        require_integer(self, 1, "heads")
-        require_one_of(self, DIALECTS)
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Momentum m shaped like p, one second moment v for each block, and the counter t."""
 
     t: int
-    m: Array
-    v: Array
+    m: First
+    v: Second
 
 
 def block_mean(h: Hyper, x: Array) -> Array:

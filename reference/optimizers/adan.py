@@ -45,14 +45,17 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_at_least, require_in, require_one_of
+from truestep.reference import declared
+from truestep.reference.declared import Beta, Decay, Epsilon, First, Rate, Real, Second, Switch
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Each element is updated by itself: tensors of one count may be joined.
-ELEMENTWISE = True
+FACTS = Facts(elementwise=True)
 
 DIALECTS = {
     "decay": {
@@ -74,35 +77,30 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of Adan; the defaults of the numbers are sail-sg/Adan's."""
 
-    lr: float = 1e-3
-    beta1: float = 0.98
-    beta2: float = 0.92
-    beta3: float = 0.99
-    eps: float = 1e-8
-    weight_decay: float = 0.0
-    maximize: bool = False
+    lr: Rate = 1e-3
+    beta1: Beta = 0.98
+    beta2: Beta = 0.92
+    beta3: Annotated[float, Real(0.0, 1.0, "high")] = 0.99
+    eps: Epsilon = 1e-8
+    weight_decay: Decay = 0.0
+    maximize: Switch = False
     decay: Literal["prox", "before", "in_step"] = "prox"
     eps_placement: Literal["outside", "inside"] = "outside"
     start: Literal["gradient", "corrected", "repeated", "in_average"] = "gradient"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps", "weight_decay")
-        require_in(self, 0.0, 1.0, "beta1", "beta2", "beta3")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Averages m, v, n and the previous gradient, shaped like p, and the counter t."""
 
     t: int
-    m: Array
-    v: Array
-    n: Array
-    previous: Array
+    m: First
+    v: First
+    n: Second
+    previous: First
 
 
 def init(h: Hyper, p: Array) -> State:

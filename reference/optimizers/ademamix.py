@@ -47,21 +47,27 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_in,
-    require_integer,
-    require_one_of,
+from truestep.reference import declared
+from truestep.reference.declared import (
+    Beta,
+    Count,
+    Decay,
+    Epsilon,
+    First,
+    Rate,
+    Real,
+    Second,
+    Switch,
 )
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Each element is updated by itself: tensors of one count may be joined.
-ELEMENTWISE = True
+FACTS = Facts(elementwise=True)
 
 DIALECTS = {
     "bias_correction": {
@@ -87,41 +93,39 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of AdEMAMix; the defaults of the numbers are optax's."""
 
-    lr: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    beta3: float = 0.9999
-    alpha: float = 5.0
-    eps: float = 1e-8
-    weight_decay: float = 0.0
-    alpha_warmup: int = 0
-    beta3_warmup: int = 0
-    maximize: bool = False
+    lr: Rate = 1e-3
+    beta1: Beta = 0.9
+    beta2: Beta = 0.999
+    beta3: Annotated[float, Real(0.0, 1.0, "high")] = 0.9999
+    alpha: Annotated[float, Real(0.0, usual=(0.99, 0.9, 0.75, 0.5))] = 5.0
+    eps: Epsilon = 1e-8
+    weight_decay: Decay = 0.0
+    alpha_warmup: Annotated[int, Count(0, (0, 50))] = 0
+    beta3_warmup: Annotated[int, Count(0, (0, 500))] = 0
+    maximize: Switch = False
     bias_correction: Literal["moments", "in_average"] = "moments"
     counter: Literal["from_one", "from_zero"] = "from_one"
     decay: Literal["in_step", "before", "after", "coupled"] = "in_step"
     eps_placement: Literal["outside", "inside", "floor"] = "outside"
 
     def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "alpha", "eps", "weight_decay")
-        require_in(self, 0.0, 1.0, "beta1", "beta2", "beta3")
-        require_integer(self, 0, "alpha_warmup", "beta3_warmup")
+        declared.Hyper.__post_init__(self)
         if self.beta3_warmup:
-            require_above(self, 0.0, "beta1", "beta3")
-        require_one_of(self, DIALECTS)
+            for field in ("beta1", "beta3"):
+                Real(0.0, open="low").check(field, getattr(self, field))
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Fast and slow averages m1 and m2, second moment v, shaped like p, and the counter t."""
 
     t: int
-    m1: Array
-    m2: Array
-    v: Array
+    m1: First
+    m2: First
+    v: Second
 
 
 def init(h: Hyper, p: Array) -> State:

@@ -7,7 +7,7 @@ Rule
     M_t = beta1 M_{t-1} + (1 - beta1) R_t
     N_t = beta2 N_{t-1} + (1 - beta2) R_t^2
     S_t = M_t / (1 - beta1^t) / (sqrt(N_t / (1 - beta2^t)) + eps)
-    s_j = |S_t[:, j]| / |R_t[:, j]| for each column j
+    s_j = |S_t[:, j]| / |R_t[:, j]| for each column j; APOLLO-Mini: s = |S_t| / |R_t|
     D_t = sqrt(scale) G_t diag(s)
     D_t = D_t growth |D_{t-1}| / |D_t| if t > 1 and |D_t| > growth |D_{t-1}|
     q_t = p_{t-1} - lr D_t
@@ -34,6 +34,8 @@ Choices
     apollo-torch adds 1e-8 to the norms that divide ("eps"), and a zero gradient then holds |D| near
     1e-8.
     limiter: "growth" as above, as in Fira, or "none" (disable_nl), which leaves norm at 0.
+    scaling: a factor for each channel ("channel") or one for the tensor ("tensor"); APOLLO-Mini is
+    the latter with rank 1 and scale 128, so that P is of N(0, 1) and D = sqrt(128) s G.
     scale_placement: sqrt(scale) multiplies before the limiter ("before", apollo-torch's
     scale_front) or after it ("after", its default). The two are equal but for the guard, and norm
     is that of D where the limiter meets it.
@@ -56,24 +58,31 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_in,
-    require_integer,
-    require_one_of,
+from truestep.reference import declared
+from truestep.reference.declared import (
+    Above,
+    Beta,
+    Count,
+    Decay,
+    Epsilon,
+    First,
+    Number,
+    Rate,
+    Real,
+    Second,
+    Switch,
 )
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # The projection mixes the elements of rows or columns.
-ELEMENTWISE = False
+FACTS = Facts(elementwise=False, matrices=True)
 
 # Only matrices are projected.
-MATRICES = True
 
 DIALECTS = {
     "correction": {
@@ -92,47 +101,44 @@ DIALECTS = {
         "before": "scale applied before the limiter",
         "after": "scale applied after the limiter",
     },
+    "scaling": {
+        "channel": "every channel of the gradient scaled by its own factor",
+        "tensor": "the whole gradient scaled by one factor, as in APOLLO-Mini",
+    },
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of APOLLO; the defaults of the numbers are apollo-torch's."""
 
-    lr: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-6
-    weight_decay: float = 0.0
-    scale: float = 1.0
-    growth: float = 1.01
-    rank: int = 128
-    update_gap: int = 200
-    seed: int = 0
-    maximize: bool = False
+    lr: Rate = 1e-3
+    beta1: Beta = 0.9
+    beta2: Beta = 0.999
+    eps: Epsilon = 1e-6
+    weight_decay: Decay = 0.0
+    scale: Annotated[float, Real(0.0)] = 1.0
+    growth: Above = 1.01
+    rank: Annotated[int, Count(1, (2, 1, 4, 128))] = 128
+    update_gap: Annotated[int, Count(1, (3, 1, 2, 200))] = 200
+    seed: Annotated[int, Count(0)] = 0
+    maximize: Switch = False
     correction: Literal["first", "last"] = "first"
     guard: Literal["none", "eps"] = "none"
     limiter: Literal["growth", "none"] = "growth"
     scale_placement: Literal["before", "after"] = "before"
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps", "weight_decay", "scale")
-        require_above(self, 0.0, "growth")
-        require_in(self, 0.0, 1.0, "beta1", "beta2")
-        require_integer(self, 1, "rank", "update_gap")
-        require_integer(self, 0, "seed")
-        require_one_of(self, DIALECTS)
+    scaling: Literal["channel", "tensor"] = "channel"
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """The projection, moments m and v of the projected gradient, the last norm, the counter t."""
 
     t: int
-    projection: Array
-    m: Array
-    v: Array
-    norm: Array
+    projection: Number
+    m: First
+    v: Second
+    norm: Number
 
 
 def drawn(h: Hyper, shape: tuple[int, ...], refresh: int) -> Array:
@@ -159,13 +165,13 @@ def init(h: Hyper, p: Array) -> State:
 
 
 def length(x: Array, axis: int | None = None) -> Array:
-    """The Euclidean norm of x, or of its columns (axis 0) or rows (axis 1)."""
+    """The Euclidean norm of x, 0-d, or of its columns (axis 0) or rows (axis 1)."""
     return np.sqrt(np.sum(x * x, axis=axis, keepdims=axis is not None))
 
 
-def scaling(h: Hyper, scaled: Array, r: Array, wide: bool) -> Array:
-    """The factor of each channel: how much longer Adam makes it in the low-rank space."""
-    axis = 0 if wide else 1
+def factor_of(h: Hyper, scaled: Array, r: Array, wide: bool) -> Array:
+    """The factor of each channel or of all: how much longer Adam makes it in the low-rank space."""
+    axis = None if h.scaling == "tensor" else 0 if wide else 1
     size = length(r, axis)
     if h.guard == "eps":
         return length(scaled, axis) / (size + 1e-8)
@@ -207,7 +213,7 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         size = h.lr * (np.sqrt(1 - h.beta2**t) / (1 - h.beta1**t))
     d, norm = scaled, s.norm
     if low_rank:
-        d = g * scaling(h, scaled, r, p.shape[0] < p.shape[1])
+        d = g * factor_of(h, scaled, r, p.shape[0] < p.shape[1])
         if h.scale_placement == "before":
             d = np.sqrt(h.scale) * d
         d, norm = limited(h, t, d, s.norm)

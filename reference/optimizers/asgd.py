@@ -38,17 +38,15 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from truestep.reference.validation import (
-    Array,
-    require_at_least,
-    require_integer,
-    require_one_of,
-)
+from truestep.reference import declared
+from truestep.reference.declared import Count, Decay, Point, Rate, Real, Switch, decades
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Each element is updated by itself: tensors of one count may be joined.
-ELEMENTWISE = True
+FACTS = Facts(elementwise=True)
 
 DIALECTS = {
     "before_averaging": {
@@ -59,29 +57,24 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of averaged SGD; names and defaults are PyTorch's."""
 
-    lr: float = 1e-2
-    lambd: float = 1e-4
-    alpha: float = 0.75
-    t0: int = 1_000_000
-    weight_decay: float = 0.0
-    maximize: bool = False
+    lr: Rate = 1e-2
+    lambd: Annotated[float, Real(0.0, usual=decades(-5, -1))] = 1e-4
+    alpha: Annotated[float, Real(0.0, usual=(0.99, 0.9, 0.75, 0.5))] = 0.75
+    t0: Annotated[int, Count(0, (1, 0, 10, 90, 1_000_000))] = 1_000_000
+    weight_decay: Decay = 0.0
+    maximize: Switch = False
     before_averaging: Literal["copy", "moved"] = "copy"
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "lambd", "alpha", "weight_decay")
-        require_integer(self, 0, "t0")
-        require_one_of(self, DIALECTS)
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """The average of the iterates, shaped like p, and the number t of steps made."""
 
     t: int
-    average: Array
+    average: Point
 
 
 def init(h: Hyper, p: Array) -> State:

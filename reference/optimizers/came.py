@@ -39,20 +39,27 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_in,
-    require_one_of,
+from truestep.reference import declared
+from truestep.reference.declared import (
+    Beta,
+    Decay,
+    Number,
+    Rate,
+    Real,
+    Second,
+    Step,
+    Switch,
+    Threshold,
 )
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Means run over rows, columns and the whole tensor.
-ELEMENTWISE = False
+FACTS = Facts(elementwise=False)
 
 DIALECTS = {
     "decay": {
@@ -63,38 +70,32 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of CAME; lr as in the authors' experiments, the rest their code's."""
 
-    lr: float = 2e-4
-    beta1: float = 0.9
-    beta2: float = 0.999
-    beta3: float = 0.9999
-    eps1: float = 1e-30
-    eps2: float = 1e-16
-    clip_threshold: float = 1.0
-    weight_decay: float = 0.0
-    maximize: bool = False
+    lr: Rate = 2e-4
+    beta1: Beta = 0.9
+    beta2: Beta = 0.999
+    beta3: Annotated[float, Real(0.0, 1.0, "high")] = 0.9999
+    eps1: Annotated[float, Real(0.0)] = 1e-30
+    eps2: Annotated[float, Real(0.0, usual=(1e-3, 1e-16, 0.1))] = 1e-16
+    clip_threshold: Threshold = 1.0
+    weight_decay: Decay = 0.0
+    maximize: Switch = False
     decay: Literal["before", "coupled"] = "before"
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps1", "eps2", "weight_decay")
-        require_above(self, 0.0, "clip_threshold")
-        require_in(self, 0.0, 1.0, "beta1", "beta2", "beta3")
-        require_one_of(self, DIALECTS)
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Momentum m, averages of g^2 (r and c, or v), of the instability, and the counter t."""
 
     t: int
-    m: Array
-    r: Array
-    c: Array
-    v: Array
-    instability_r: Array
-    instability_c: Array
+    m: Step
+    r: Second
+    c: Second
+    v: Second
+    instability_r: Number
+    instability_c: Number
 
 
 def init(h: Hyper, p: Array) -> State:

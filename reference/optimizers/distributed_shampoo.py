@@ -71,22 +71,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.stages import symmetric
-from truestep.reference.validation import (
-    Array,
-    require_at_least,
-    require_in,
-    require_integer,
-    require_one_of,
+from truestep.reference import declared
+from truestep.reference.declared import (
+    Beta,
+    Count,
+    Decay,
+    Epsilon,
+    First,
+    Momentum,
+    Rate,
+    Real,
+    Root,
+    Second,
+    Squares,
+    Step,
+    Switch,
 )
-
-# The preconditioners mix all elements of a tensor.
-ELEMENTWISE = False
-MATRICES = True
+from truestep.reference.rules import Facts
+from truestep.reference.stages import symmetric
+from truestep.reference.validation import Array
 
 DIALECTS = {
     "accumulation": {
@@ -146,22 +153,22 @@ TINY = 1e-16
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of Distributed Shampoo; the defaults are those of Meta's example for Adam."""
 
-    lr: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-12
-    weight_decay: float = 1e-2
-    momentum: float = 0.0
-    dampening: float = 0.0
-    graft_beta2: float = 0.999
-    graft_eps: float = 1e-8
-    precondition_frequency: int = 1
-    start: int = 1
-    nesterov: bool = False
-    maximize: bool = False
+    lr: Rate = 1e-3
+    beta1: Beta = 0.9
+    beta2: Beta = 0.999
+    eps: Epsilon = 1e-12
+    weight_decay: Decay = 1e-2
+    momentum: Momentum = 0.0
+    dampening: Annotated[float, Real(0.0, 1.0, "high", (0.0, 0.5, 0.1, 0.9))] = 0.0
+    graft_beta2: Beta = 0.999
+    graft_eps: Annotated[float, Real(0.0, usual=(1e-8, 1e-3, 1.0))] = 1e-8
+    precondition_frequency: Annotated[int, Count(1, (1, 2, 10))] = 1
+    start: Annotated[int, Count(0, (0, 2, 100, 5000))] = 1
+    nesterov: Switch = False
+    maximize: Switch = False
     accumulation: Literal["average", "sum"] = "average"
     bias_correction: Literal["both", "none"] = "both"
     buffers: Literal["one", "two"] = "one"
@@ -174,25 +181,18 @@ class Hyper:
     timing: Literal["from_start", "multiples"] = "from_start"
     vectors: Literal["preconditioned", "grafted"] = "preconditioned"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps", "weight_decay", "graft_eps")
-        require_in(self, 0.0, 1.0, "beta1", "beta2", "momentum", "dampening", "graft_beta2")
-        require_integer(self, 1, "precondition_frequency")
-        require_integer(self, 0, "start")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Averages m and v, momentum b and c, shaped like p, flattened factors and roots, counter t."""
 
     t: int
-    m: Array
-    v: Array
-    b: Array
-    c: Array
-    factors: Array
-    roots: Array
+    m: First
+    v: Second
+    b: Step
+    c: Step
+    factors: Squares
+    roots: Root
 
 
 def init(h: Hyper, p: Array) -> State:
@@ -352,3 +352,7 @@ def observables(h: Hyper, s: State, p: Array) -> dict[str, Array]:
                 product = roots[i] @ product
             out[f"inverted_{i}"] = product
     return out
+
+
+# The preconditioners mix all elements of a tensor.
+FACTS = Facts(elementwise=False, matrices=True, observables=observables)

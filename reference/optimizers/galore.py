@@ -54,23 +54,25 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import (
-    Array,
-    require_at_least,
-    require_in,
-    require_integer,
-    require_one_of,
+from truestep.reference import declared
+from truestep.reference.declared import (
+    Beta,
+    Count,
+    Decay,
+    Epsilon,
+    First,
+    Number,
+    Rate,
+    Real,
+    Second,
+    Switch,
 )
-
-# The projector mixes the elements of rows or columns.
-ELEMENTWISE = False
-
-# Only matrices are projected.
-MATRICES = True
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 DIALECTS = {
     "decay": {
@@ -97,39 +99,33 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of GaLore; default numbers are the paper's, eps galore-torch's."""
 
-    lr: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-6
-    weight_decay: float = 0.0
-    scale: float = 0.25
-    rank: int = 128
-    update_gap: int = 200
-    maximize: bool = False
+    lr: Rate = 1e-3
+    beta1: Beta = 0.9
+    beta2: Beta = 0.999
+    eps: Epsilon = 1e-6
+    weight_decay: Decay = 0.0
+    scale: Annotated[float, Real(0.0)] = 0.25
+    rank: Annotated[int, Count(1, (2, 1, 4, 128))] = 128
+    update_gap: Annotated[int, Count(1, (3, 1, 2, 200))] = 200
+    maximize: Switch = False
     decay: Literal["after", "shrunk", "before"] = "after"
     eps_placement: Literal["outside", "before_correction"] = "outside"
     refresh: Literal["from_first", "multiples"] = "from_first"
     side: Literal["smaller", "larger", "left", "right", "both"] = "smaller"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps", "weight_decay", "scale")
-        require_in(self, 0.0, 1.0, "beta1", "beta2")
-        require_integer(self, 1, "rank", "update_gap")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Projectors left and right, moments m and v of the projected gradient, and the counter t."""
 
     t: int
-    left: Array
-    right: Array
-    m: Array
-    v: Array
+    left: Number
+    right: Number
+    m: First
+    v: Second
 
 
 def projected_sides(h: Hyper, shape: tuple[int, ...]) -> tuple[bool, bool]:
@@ -208,3 +204,8 @@ def observables(h: Hyper, s: State, p: Array) -> dict[str, Array]:
     if (s.left.size or s.right.size) and s.t > 1 and is_due(h, s.t):
         return found
     return {**found, "m": project_back(s.left, s.right, s.m), "p": p}
+
+
+# The projector mixes the elements of rows or columns.
+# Only matrices are projected.
+FACTS = Facts(elementwise=False, matrices=True, observables=observables)

@@ -33,34 +33,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from truestep.reference.validation import Array, require_at_least, require_in
+from truestep.reference import declared
+from truestep.reference.declared import Decay, Momentum, Point, Rate, Switch
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Each element is updated by itself: tensors of one count may be joined.
-ELEMENTWISE = True
+FACTS = Facts(elementwise=True)
 
 DIALECTS: dict[str, dict[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of the heavy ball: lr as in PyTorch's SGD, momentum at its usual value."""
 
-    lr: float = 1e-3
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    maximize: bool = False
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "weight_decay")
-        require_in(self, 0.0, 1.0, "momentum")
+    lr: Rate = 1e-3
+    momentum: Momentum = 0.9
+    weight_decay: Decay = 0.0
+    maximize: Switch = False
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """The point before p, shaped like p, and the number t of steps made."""
 
     t: int
-    p_previous: Array
+    p_previous: Point
 
 
 def init(h: Hyper, p: Array) -> State:

@@ -58,22 +58,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_at_most,
-    require_in,
-    require_one_of,
+from truestep.reference import declared
+from truestep.reference.declared import (
+    Beta,
+    Decay,
+    First,
+    Inverse,
+    Momentum,
+    Number,
+    Rate,
+    Real,
+    Step,
 )
-
-# The two matrices mix all elements of a layer's weights.
-ELEMENTWISE = False
-MATRICES = True
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 
 def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -117,37 +119,30 @@ MU1, FLAT = 0.2, 1e-4
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of K-BFGS; the defaults are those of the authors' code."""
 
-    lr: float = 0.3
-    momentum: float = 0.9
-    ema: float = 0.9
-    damping: float = 0.3
-    weight_decay: float = 1e-5
+    lr: Rate = 0.3
+    momentum: Momentum = 0.9
+    ema: Beta = 0.9
+    damping: Annotated[float, Real(0.0, 1.0, "low", (0.3, 0.01, 1.0))] = 0.3
+    weight_decay: Decay = 1e-5
     decay: Literal["coupled", "before"] = "coupled"
     second_damping: Literal["powell", "levenberg_marquardt"] = "powell"
     skip: Literal["nonpositive", "flat"] = "nonpositive"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "weight_decay")
-        require_above(self, 0.0, "damping")
-        require_at_most(self, 1.0, "damping")
-        require_in(self, 0.0, 1.0, "momentum", "ema")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Average gradient, second moment and changes, both inverse matrices, and the counter t."""
 
     t: int
-    m: Array
-    factor_a: Array
-    inverse_a: Array
-    inverse_g: Array
-    s_g: Array
-    y_g: Array
+    m: First
+    factor_a: Number
+    inverse_a: Number
+    inverse_g: Inverse
+    s_g: Step
+    y_g: First
 
 
 def init(h: Hyper, p: Array) -> State:
@@ -243,3 +238,7 @@ def observables(h: Hyper, s: State, p: Array) -> dict[str, Array]:
     """What the definition determines of the new state and the new p: all of both."""
     matrices = {"factor_a": s.factor_a, "inverse_a": s.inverse_a, "inverse_g": s.inverse_g}
     return {"m": s.m, **matrices, "s_g": s.s_g, "y_g": s.y_g, "p": p}
+
+
+# The two matrices mix all elements of a layer's weights.
+FACTS = Facts(elementwise=False, inputs=INPUTS, matrices=True, observables=observables)

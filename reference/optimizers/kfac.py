@@ -48,15 +48,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_at_least, require_in, require_one_of
-
-# The preconditioner mixes all elements of a matrix.
-ELEMENTWISE = False
-MATRICES = True
+from truestep.reference import declared
+from truestep.reference.declared import Beta, Decay, Number, Rate, Real, Squares
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 
 def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -86,29 +85,24 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of K-FAC: ema is the paper's, lr and damping are Goldfarb et al.'s."""
 
-    lr: float = 0.3
-    damping: float = 0.3
-    ema: float = 0.95
-    weight_decay: float = 0.0
+    lr: Rate = 0.3
+    damping: Annotated[float, Real(0.0, usual=(0.3, 0.01, 1.0))] = 0.3
+    ema: Beta = 0.95
+    weight_decay: Decay = 0.0
     balance: Literal["traces", "one"] = "traces"
     decay: Literal["damped", "coupled", "before"] = "damped"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "damping", "weight_decay")
-        require_in(self, 0.0, 1.0, "ema")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Average second moments of the layer's inputs and of its derivatives, and the counter t."""
 
     t: int
-    factor_a: Array
-    factor_s: Array
+    factor_a: Number
+    factor_s: Squares
 
 
 def init(h: Hyper, p: Array) -> State:
@@ -163,3 +157,7 @@ def step(
 def observables(h: Hyper, s: State, p: Array) -> dict[str, Array]:
     """What the definition determines of the new state and the new p: all of both."""
     return {"factor_a": s.factor_a, "factor_s": s.factor_s, "p": p}
+
+
+# The preconditioner mixes all elements of a matrix.
+FACTS = Facts(elementwise=False, inputs=INPUTS, matrices=True, observables=observables)

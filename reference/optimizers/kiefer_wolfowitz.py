@@ -36,34 +36,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_above, require_at_least
+from truestep.reference import declared
+from truestep.reference.declared import Above, Real, Switch, decades
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # The function sees the whole tensor.
-ELEMENTWISE = False
+FACTS = Facts(elementwise=False, values_alone=True)
 
 DIALECTS: dict[str, dict[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The sequences lr / t^power of steps and width / t^width_power of half widths."""
 
-    lr: float = 1.0
-    power: float = 1.0
-    width: float = 1.0
-    width_power: float = 1 / 3
-    maximize: bool = False
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "power", "width_power")
-        require_above(self, 0.0, "width")
+    lr: Annotated[float, Real(0.0, usual=decades(-5, 0), edges=(0.0,))] = 1.0
+    power: Annotated[float, Real(0.0, usual=(1.0, 0.75, 0.6, 0.5, 0.0))] = 1.0
+    width: Above = 1.0
+    width_power: Annotated[float, Real(0.0)] = 1 / 3
+    maximize: Switch = False
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """The number t of steps made."""
 
     t: int

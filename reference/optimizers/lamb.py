@@ -51,10 +51,13 @@ from typing import Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_at_least, require_in, require_one_of
+from truestep.reference import declared
+from truestep.reference.declared import Beta, Decay, Epsilon, First, Rate, Second, Switch
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # The norms run over the whole tensor.
-ELEMENTWISE = False
+FACTS = Facts(elementwise=False)
 
 DIALECTS = {
     "adapts": {
@@ -91,15 +94,15 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of LAMB; the defaults of the numbers are the authors' code's."""
 
-    lr: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-6
-    weight_decay: float = 1e-2
-    maximize: bool = False
+    lr: Rate = 1e-3
+    beta1: Beta = 0.9
+    beta2: Beta = 0.999
+    eps: Epsilon = 1e-6
+    weight_decay: Decay = 1e-2
+    maximize: Switch = False
     adapts: Literal["always", "with_decay"] = "always"
     bias_correction: Literal["both", "none", "after_ratio"] = "both"
     clip: Literal["none", "norm_10", "ratio_1", "below_1", "ratio_0.01_10"] = "none"
@@ -107,19 +110,14 @@ class Hyper:
     guard: Literal["zero", "one", "positive"] = "zero"
     ratio: Literal["norms", "eps"] = "norms"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps", "weight_decay")
-        require_in(self, 0.0, 1.0, "beta1", "beta2")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Moments m and v, shaped like p, and the number t of steps made."""
 
     t: int
-    m: Array
-    v: Array
+    m: First
+    v: Second
 
 
 def init(h: Hyper, p: Array) -> State:

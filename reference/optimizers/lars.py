@@ -44,14 +44,17 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_at_least, require_in, require_one_of
+from truestep.reference import declared
+from truestep.reference.declared import Decay, Epsilon, Momentum, Rate, Real, Step, Switch
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # The norms run over the whole tensor.
-ELEMENTWISE = False
+FACTS = Facts(elementwise=False)
 
 DIALECTS = {
     "adapts": {
@@ -81,33 +84,28 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of LARS; trust_coefficient and momentum are the paper's."""
 
-    lr: float = 1.0
-    momentum: float = 0.9
-    trust_coefficient: float = 1e-3
-    weight_decay: float = 0.0
-    eps: float = 0.0
-    maximize: bool = False
+    lr: Rate = 1.0
+    momentum: Momentum = 0.9
+    trust_coefficient: Annotated[float, Real(0.0, usual=(1e-3, 0.02, 1.0))] = 1e-3
+    weight_decay: Decay = 0.0
+    eps: Epsilon = 0.0
+    maximize: Switch = False
     adapts: Literal["always", "with_decay"] = "always"
     clip: Literal["none", "below_1"] = "none"
     guard: Literal["zero", "one", "divisor", "undecayed"] = "zero"
     momentum_form: Literal["lr_inside", "lr_outside", "trust_outside"] = "lr_inside"
     ratio: Literal["sum_of_norms", "norm_of_sum"] = "sum_of_norms"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "trust_coefficient", "weight_decay", "eps")
-        require_in(self, 0.0, 1.0, "momentum")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Momentum buffer b, shaped like p, and the number t of steps made."""
 
     t: int
-    b: Array
+    b: Step
 
 
 def init(h: Hyper, p: Array) -> State:

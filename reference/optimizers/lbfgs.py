@@ -48,22 +48,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference import line_search
-from truestep.reference.validation import (
-    Array,
-    require_at_least,
-    require_in,
-    require_integer,
-    require_one_of,
-    require_ordered,
-)
+from truestep.reference import declared, line_search
+from truestep.reference.declared import Count, First, Inverse, Real, Step, decades
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array, require_ordered
 
 # Scalar products run over the whole tensor.
-ELEMENTWISE = False
+FACTS = Facts(elementwise=False)
 
 DIALECTS = {
     "accept": {
@@ -97,17 +92,17 @@ Function = Callable[[Array], tuple[Array, Array]]
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of L-BFGS: Nocedal & Wright's constants, PyTorch's limit of evaluations."""
 
-    lr: float = 1.0
-    memory: int = 10
-    c1: float = 1e-4
-    c2: float = 0.9
-    shrink: float = 0.5
-    max_evaluations: int = 25
-    tolerance_grad: float = 0.0
-    tolerance_change: float = 0.0
+    lr: Annotated[float, Real(0.0, usual=decades(-5, 0), edges=(0.0,))] = 1.0
+    memory: Annotated[int, Count(1, (3, 10, 1, 2))] = 10
+    c1: Annotated[float, Real(0.0, 1.0, "high", (1e-4, 0.1))] = 1e-4
+    c2: Annotated[float, Real(0.0, 1.0, "high", (0.9, 0.5, 0.2))] = 0.9
+    shrink: Annotated[float, Real(0.0, 1.0, "high", (0.5, 0.8, 0.1))] = 0.5
+    max_evaluations: Annotated[int, Count(1, (25, 4))] = 25
+    tolerance_grad: Annotated[float, Real(0.0, usual=(0.0, 1e-7))] = 0.0
+    tolerance_change: Annotated[float, Real(0.0, usual=(0.0, 1e-9))] = 0.0
     accept: Literal["positive", "curvature", "always"] = "positive"
     first_step: Literal["unit", "l1", "l2"] = "unit"
     gamma: Literal["latest", "one"] = "latest"
@@ -117,24 +112,21 @@ class Hyper:
     stalled: Literal["zero", "recorded", "followed"] = "zero"
 
     def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "tolerance_grad", "tolerance_change")
-        require_in(self, 0.0, 1.0, "c1", "c2", "shrink")
+        declared.Hyper.__post_init__(self)
         require_ordered(self, "c1", "c2")
-        require_integer(self, 1, "memory", "max_evaluations")
-        require_one_of(self, DIALECTS)
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Pairs, their rho and gamma; the last step and the gradient before it; the counter t."""
 
     t: int
-    steps: Array
-    changes: Array
-    rho: Array
-    gamma: Array
-    step: Array
-    g: Array
+    steps: Step
+    changes: First
+    rho: Inverse
+    gamma: Inverse
+    step: Step
+    g: First
 
 
 def init(h: Hyper, p: Array) -> State:

@@ -42,10 +42,13 @@ from typing import Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_at_least, require_in, require_one_of
+from truestep.reference import declared
+from truestep.reference.declared import Beta, Decay, First, Rate, Switch
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Each element is updated by itself: tensors of one count may be joined.
-ELEMENTWISE = True
+FACTS = Facts(elementwise=True)
 
 DIALECTS = {
     "decay": {
@@ -62,29 +65,24 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of Lion; the defaults are those of the authors' code."""
 
-    lr: float = 1e-4
-    beta1: float = 0.9
-    beta2: float = 0.99
-    weight_decay: float = 0.0
-    maximize: bool = False
+    lr: Rate = 1e-4
+    beta1: Beta = 0.9
+    beta2: Beta = 0.99
+    weight_decay: Decay = 0.0
+    maximize: Switch = False
     decay: Literal["before", "coupled", "unscaled", "in_step"] = "before"
     nan_sign: Literal["nan", "zero"] = "nan"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "weight_decay")
-        require_in(self, 0.0, 1.0, "beta1", "beta2")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Momentum m, shaped like p, and the number t of steps made."""
 
     t: int
-    m: Array
+    m: First
 
 
 def init(h: Hyper, p: Array) -> State:

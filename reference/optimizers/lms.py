@@ -36,13 +36,16 @@ from typing import Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_at_least, require_one_of
-
-# The error sums over the whole tensor.
-ELEMENTWISE = False
+from truestep.reference import declared
+from truestep.reference.declared import Epsilon, Rate
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # What a step takes besides the input, with its shape for p of that shape.
 INPUTS = {"response": lambda shape: ()}
+
+# The error sums over the whole tensor.
+FACTS = Facts(elementwise=False, inputs=INPUTS)
 
 DIALECTS = {
     "loss": {
@@ -57,21 +60,17 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Learning rate, and the eps of the normalized form."""
 
-    lr: float = 1e-2
-    eps: float = 1e-8
+    lr: Rate = 1e-2
+    eps: Epsilon = 1e-8
     loss: Literal["half_square", "square"] = "half_square"
     normalization: Literal["none", "power"] = "none"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """The number t of examples seen."""
 
     t: int

@@ -42,14 +42,17 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_above, require_at_least, require_one_of
+from truestep.reference import declared
+from truestep.reference.declared import Above, Decay, Epsilon, Rate, Real, Switch
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # The norm runs over the whole tensor.
-ELEMENTWISE = False
+FACTS = Facts(elementwise=False)
 
 DIALECTS = {
     "clip": {
@@ -66,27 +69,22 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of LOMO; lr and eps as in the authors' code."""
 
-    lr: float = 1e-3
-    weight_decay: float = 0.0
-    clip_norm: float = 1.0
-    clip_value: float = 1.0
-    eps: float = 1e-6
-    loss_scale: float = 1.0
-    maximize: bool = False
+    lr: Rate = 1e-3
+    weight_decay: Decay = 0.0
+    clip_norm: Annotated[float, Real(0.0, open="low", usual=(1.0, 0.1, 10.0))] = 1.0
+    clip_value: Annotated[float, Real(0.0, open="low", usual=(1.0, 0.1, 10.0))] = 1.0
+    eps: Epsilon = 1e-6
+    loss_scale: Above = 1.0
+    maximize: Switch = False
     clip: Literal["none", "value", "norm", "both"] = "none"
     overflow: Literal["none", "skip"] = "none"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "weight_decay", "eps")
-        require_above(self, 0.0, "clip_norm", "clip_value", "loss_scale")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Only the number t of steps made."""
 
     t: int

@@ -46,22 +46,14 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_at_most,
-    require_in,
-    require_integer,
-    require_one_of,
-)
-
-# Scalar products run over the whole tensor.
-ELEMENTWISE = False
+from truestep.reference import declared
+from truestep.reference.declared import Count, First, Inverse, Momentum, Point, Rate, Real, Step
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 DIALECTS = {
     "gamma": {
@@ -76,41 +68,32 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of mL-BFGS; the defaults of the numbers are near the authors' code."""
 
-    lr: float = 0.1
-    momentum: float = 0.9
-    sigma_low: float = 0.01
-    sigma_high: float = 1.5
-    tau0: float = 0.8
-    period: int = 100
-    memory: int = 10
+    lr: Rate = 0.1
+    momentum: Momentum = 0.9
+    sigma_low: Annotated[float, Real(0.0, 1.0, "both", (0.01, 0.5))] = 0.01
+    sigma_high: Annotated[float, Real(1.0, open="low", usual=(1.5, 10.0, 1.1))] = 1.5
+    tau0: Annotated[float, Real(0.0, 1.0, "low", (0.8, 1.0, 0.3))] = 0.8
+    period: Annotated[int, Count(1, (1, 2, 5))] = 100
+    memory: Annotated[int, Count(1, (3, 10, 1, 2))] = 10
     gamma: Literal["latest", "one"] = "latest"
     start: Literal["first", "zero"] = "first"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr")
-        require_above(self, 0.0, "sigma_low", "tau0")
-        require_above(self, 1.0, "sigma_high")
-        require_at_most(self, 1.0, "tau0")
-        require_in(self, 0.0, 1.0, "momentum", "sigma_low")
-        require_integer(self, 1, "period", "memory")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Averages, what they were at the last pair, the pairs and their rho, and the counter t."""
 
     t: int
-    mean_p: Array
-    mean_g: Array
-    last_p: Array
-    last_g: Array
-    steps: Array
-    changes: Array
-    rho: Array
+    mean_p: Point
+    mean_g: First
+    last_p: Point
+    last_g: First
+    steps: Step
+    changes: First
+    rho: Inverse
 
 
 def init(h: Hyper, p: Array) -> State:
@@ -178,3 +161,7 @@ def observables(h: Hyper, s: State, p: Array) -> dict[str, Array]:
     """p and the whole state: the definition determines all of it."""
     means = {"mean_p": s.mean_p, "mean_g": s.mean_g, "last_p": s.last_p, "last_g": s.last_g}
     return {"p": p, **means, "steps": s.steps, "changes": s.changes, "rho": s.rho}
+
+
+# Scalar products run over the whole tensor.
+FACTS = Facts(elementwise=False, observables=observables)

@@ -59,22 +59,15 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
+from truestep.reference import declared
+from truestep.reference.declared import Count, Decay, Epsilon, First, Momentum, Rate, Real, Switch
+from truestep.reference.rules import Facts
 from truestep.reference.stages import stage
-from truestep.reference.validation import (
-    Array,
-    require_at_least,
-    require_in,
-    require_integer,
-    require_one_of,
-)
-
-# The iteration mixes all elements of a matrix.
-ELEMENTWISE = False
-MATRICES = True
+from truestep.reference.validation import Array
 
 DIALECTS = {
     "coefficients": {
@@ -127,20 +120,20 @@ QUINTIC = (
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of Muon; the defaults of the numbers are the authors'."""
 
-    lr: float = 0.02
-    momentum: float = 0.95
-    eps: float = 1e-7
-    weight_decay: float = 0.0
-    ns_a: float = 3.4445
-    ns_b: float = -4.7750
-    ns_c: float = 2.0315
-    ns_steps: int = 5
-    rms: float = 0.2
-    nesterov: bool = True
-    maximize: bool = False
+    lr: Rate = 0.02
+    momentum: Momentum = 0.95
+    eps: Epsilon = 1e-7
+    weight_decay: Decay = 0.0
+    ns_a: Annotated[float, Real(-np.inf, usual=(3.4445, 3.25, 3.0))] = 3.4445
+    ns_b: Annotated[float, Real(-np.inf, usual=(-4.775, -5.0))] = -4.7750
+    ns_c: Annotated[float, Real(-np.inf, usual=(2.0315, 1.9375))] = 2.0315
+    ns_steps: Annotated[int, Count(1, (5, 1, 3, 6))] = 5
+    rms: Annotated[float, Real(0.0, usual=(0.2, 1.0))] = 0.2
+    nesterov: Switch = True
+    maximize: Switch = False
     coefficients: Literal["constant", "quintic"] = "constant"
     decay: Literal["before", "coupled", "in_step"] = "before"
     magnitude: Literal["none", "dual_norm"] = "none"
@@ -149,20 +142,13 @@ class Hyper:
     norm_guard: Literal["added", "floor"] = "added"
     scale: Literal["none", "tall", "wide", "ratio", "rms"] = "none"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps", "weight_decay", "rms")
-        require_in(self, 0.0, 1.0, "momentum")
-        require_at_least(self, -np.inf, "ns_a", "ns_b", "ns_c")
-        require_integer(self, 1, "ns_steps")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Momentum buffer b, shaped like p, and the number t of steps made."""
 
     t: int
-    b: Array
+    b: First
 
 
 def init(h: Hyper, p: Array) -> State:
@@ -254,3 +240,7 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
 def observables(h: Hyper, s: State, p: Array) -> dict[str, Array]:
     """What the definition determines of the new state and the new p: all of both."""
     return {"b": s.b, "p": p}
+
+
+# The iteration mixes all elements of a matrix.
+FACTS = Facts(elementwise=False, matrices=True, observables=observables)

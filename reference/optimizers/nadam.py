@@ -45,14 +45,27 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_at_least, require_in, require_one_of
+from truestep.reference import declared
+from truestep.reference.declared import (
+    Beta,
+    Decay,
+    Epsilon,
+    First,
+    Number,
+    Rate,
+    Real,
+    Second,
+    Switch,
+)
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # The product of momenta is one number per tensor.
-ELEMENTWISE = False
+FACTS = Facts(elementwise=False)
 
 DIALECTS = {
     "bias_correction": {
@@ -78,35 +91,30 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of NAdam; names and defaults are PyTorch's."""
 
-    lr: float = 2e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
-    weight_decay: float = 0.0
-    momentum_decay: float = 4e-3
-    maximize: bool = False
+    lr: Rate = 2e-3
+    beta1: Beta = 0.9
+    beta2: Beta = 0.999
+    eps: Epsilon = 1e-8
+    weight_decay: Decay = 0.0
+    momentum_decay: Annotated[float, Real(0.0, usual=(4e-3, 1.0, 0.1, 0.3))] = 4e-3
+    maximize: Switch = False
     bias_correction: Literal["moment", "in_average"] = "moment"
     decay: Literal["coupled", "before", "in_step"] = "coupled"
     eps_placement: Literal["outside", "inside", "floor"] = "outside"
     form: Literal["scheduled", "constant", "one_correction"] = "scheduled"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps", "weight_decay", "momentum_decay")
-        require_in(self, 0.0, 1.0, "beta1", "beta2")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Moments m and v, shaped like p, the product of momenta, and the number t of steps made."""
 
     t: int
-    m: Array
-    v: Array
-    mu_product: Array
+    m: First
+    v: Second
+    mu_product: Number
 
 
 def init(h: Hyper, p: Array) -> State:

@@ -42,10 +42,13 @@ from typing import Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_at_least, require_in, require_one_of
+from truestep.reference import declared
+from truestep.reference.declared import Decay, First, Momentum, Rate, Switch
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Each element is updated by itself: tensors of one count may be joined.
-ELEMENTWISE = True
+FACTS = Facts(elementwise=True)
 
 DIALECTS = {
     "decay": {
@@ -61,28 +64,23 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of Nesterov's method: lr as in PyTorch, momentum at its usual value."""
 
-    lr: float = 1e-3
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    maximize: bool = False
+    lr: Rate = 1e-3
+    momentum: Momentum = 0.9
+    weight_decay: Decay = 0.0
+    maximize: Switch = False
     decay: Literal["coupled", "decoupled"] = "coupled"
     form: Literal["lookahead", "torch", "keras"] = "lookahead"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "weight_decay")
-        require_in(self, 0.0, 1.0, "momentum")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Velocity u, shaped like p, and the number t of steps made."""
 
     t: int
-    u: Array
+    u: First
 
 
 def init(h: Hyper, p: Array) -> State:

@@ -45,21 +45,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_at_most,
-    require_integer,
-    require_one_of,
-)
-
-# Scalar products run over the whole tensor.
-ELEMENTWISE = False
+from truestep.reference import declared
+from truestep.reference.declared import Count, Epsilon, First, Inverse, Rate, Real, Step, decades
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 INPUTS: dict[str, Callable[[tuple[int, ...]], tuple[int, ...]]] = {
     "g_previous": lambda shape: shape,
@@ -82,37 +75,30 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of online L-BFGS; the paper tunes lr and tau to the problem."""
 
-    lr: float = 0.1
-    tau: float = 1e4
-    lambd: float = 0.0
-    c: float = 1.0
-    eps: float = 1e-10
-    memory: int = 10
+    lr: Rate = 0.1
+    tau: Annotated[float, Real(0.0, open="low", usual=(1e4, 100.0, 10.0))] = 1e4
+    lambd: Annotated[float, Real(0.0, usual=decades(-5, -1))] = 0.0
+    c: Annotated[float, Real(0.0, 1.0, "low", (1.0, 0.5, 0.1))] = 1.0
+    eps: Epsilon = 1e-10
+    memory: Annotated[int, Count(1, (3, 10, 1, 2))] = 10
     accept: Literal["always", "positive"] = "always"
     gamma: Literal["mean", "latest"] = "mean"
     rank_one: Literal["scaled", "unscaled"] = "scaled"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "lambd", "eps")
-        require_above(self, 0.0, "tau", "c")
-        require_at_most(self, 1.0, "c")
-        require_integer(self, 1, "memory")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Pairs and their rho; the last step and the gradient before it; the counter t."""
 
     t: int
-    steps: Array
-    changes: Array
-    rho: Array
-    step: Array
-    g: Array
+    steps: Step
+    changes: First
+    rho: Inverse
+    step: Step
+    g: First
 
 
 def init(h: Hyper, p: Array) -> State:
@@ -164,3 +150,7 @@ def observables(h: Hyper, s: State, p: Array) -> dict[str, Array]:
     """p and the whole state: the definition determines all of it."""
     state = {"steps": s.steps, "changes": s.changes, "rho": s.rho, "step": s.step, "g": s.g}
     return {"p": p, **state}
+
+
+# Scalar products run over the whole tensor.
+FACTS = Facts(elementwise=False, inputs=INPUTS, observables=observables)

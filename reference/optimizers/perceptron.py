@@ -39,13 +39,16 @@ from typing import Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_at_least, require_one_of
-
-# The score sums over the whole tensor.
-ELEMENTWISE = False
+from truestep.reference import declared
+from truestep.reference.declared import Rate
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # What a step takes besides the input, with its shape for p of that shape.
 INPUTS = {"response": lambda shape: ()}
+
+# The score sums over the whole tensor.
+FACTS = Facts(elementwise=False, inputs=INPUTS)
 
 DIALECTS = {
     "form": {
@@ -61,20 +64,16 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The learning rate, which from p = 0 only scales p, and what a score of zero means."""
 
-    lr: float = 1.0
+    lr: Rate = 1.0
     form: Literal["branch", "factor"] = "branch"
     tie: Literal["mistake", "correct", "half"] = "mistake"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """The number t of examples seen."""
 
     t: int

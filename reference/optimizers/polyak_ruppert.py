@@ -38,18 +38,15 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from truestep.reference.validation import (
-    Array,
-    require_at_least,
-    require_in,
-    require_integer,
-    require_one_of,
-)
+from truestep.reference import declared
+from truestep.reference.declared import Beta, Count, Decay, Point, Rate, Real, Switch
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Each element is updated by itself: tensors of one count may be joined.
-ELEMENTWISE = True
+FACTS = Facts(elementwise=True)
 
 DIALECTS = {
     "average": {
@@ -61,30 +58,24 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The steps lr / t^power, where averaging starts, and the rate of the moving average."""
 
-    lr: float = 1e-2
-    power: float = 0.75
-    weight_decay: float = 0.0
-    ema: float = 0.999
-    start: int = 0
-    maximize: bool = False
+    lr: Rate = 1e-2
+    power: Annotated[float, Real(0.0, usual=(1.0, 0.75, 0.6, 0.5, 0.0))] = 0.75
+    weight_decay: Decay = 0.0
+    ema: Beta = 0.999
+    start: Annotated[int, Count(0, (0, 2, 100, 5000))] = 0
+    maximize: Switch = False
     average: Literal["uniform", "exponential", "weighted"] = "uniform"
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "power", "weight_decay")
-        require_in(self, 0.0, 1.0, "ema")
-        require_integer(self, 0, "start")
-        require_one_of(self, DIALECTS)
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """The average of the iterates, shaped like p, and the number t of steps made."""
 
     t: int
-    average: Array
+    average: Point
 
 
 def init(h: Hyper, p: Array) -> State:

@@ -54,16 +54,25 @@ from typing import Literal
 
 import numpy as np
 
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_in,
-    require_one_of,
+from truestep.reference import declared
+from truestep.reference.declared import (
+    Above,
+    Beta,
+    Curvature,
+    Decay,
+    Epsilon,
+    First,
+    Number,
+    Point,
+    Rate,
+    Second,
+    Switch,
 )
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # One estimate of the distance serves all elements.
-ELEMENTWISE = False
+FACTS = Facts(elementwise=False)
 
 DIALECTS = {
     "bias_correction": {
@@ -99,18 +108,18 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of Prodigy; the defaults of the numbers are prodigyopt's."""
 
-    lr: float = 1.0
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
-    weight_decay: float = 0.0
-    d0: float = 1e-6
-    d_coef: float = 1.0
-    growth_rate: float = 1.02
-    maximize: bool = False
+    lr: Rate = 1.0
+    beta1: Beta = 0.9
+    beta2: Beta = 0.999
+    eps: Epsilon = 1e-8
+    weight_decay: Decay = 0.0
+    d0: Above = 1e-6
+    d_coef: Above = 1.0
+    growth_rate: Above = 1.02
+    maximize: Switch = False
     bias_correction: Literal["none", "rate"] = "none"
     decay: Literal["before", "coupled"] = "before"
     eps_scale: Literal["old", "new"] = "old"
@@ -119,25 +128,19 @@ class Hyper:
     nan_estimate: Literal["taken", "ignored"] = "taken"
     weights: Literal["averaged", "over_d0", "safeguard"] = "averaged"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps", "weight_decay")
-        require_above(self, 0.0, "d0", "d_coef", "growth_rate")
-        require_in(self, 0.0, 1.0, "beta1", "beta2")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Moments m and v, sum s, start p0, sum r, estimates d and d_max, and the counter t."""
 
     t: int
-    m: Array
-    v: Array
-    s: Array
-    p0: Array
-    r: Array
-    d: Array
-    d_max: Array
+    m: First
+    v: Second
+    s: First
+    p0: Point
+    r: Curvature
+    d: Number
+    d_max: Number
 
 
 def init(h: Hyper, p: Array) -> State:

@@ -44,14 +44,27 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_at_least, require_in, require_one_of
+from truestep.reference import declared
+from truestep.reference.declared import (
+    Decay,
+    Epsilon,
+    First,
+    Momentum,
+    Rate,
+    Real,
+    Second,
+    Step,
+    Switch,
+)
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Each element is updated by itself: tensors of one count may be joined.
-ELEMENTWISE = True
+FACTS = Facts(elementwise=True)
 
 DIALECTS = {
     "bias_correction": {
@@ -76,36 +89,31 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of RMSProp; names and defaults are PyTorch's."""
 
-    lr: float = 1e-2
-    alpha: float = 0.99
-    eps: float = 1e-8
-    weight_decay: float = 0.0
-    momentum: float = 0.0
-    initial_v: float = 0.0
-    centered: bool = False
-    maximize: bool = False
+    lr: Rate = 1e-2
+    alpha: Annotated[float, Real(0.0, 1.0, "high", (0.99, 0.9, 0.75, 0.5))] = 0.99
+    eps: Epsilon = 1e-8
+    weight_decay: Decay = 0.0
+    momentum: Momentum = 0.0
+    initial_v: Annotated[float, Real(0.0, usual=(0.0, 1.0))] = 0.0
+    centered: Switch = False
+    maximize: Switch = False
     bias_correction: Literal["none", "both", "in_average"] = "none"
     decay: Literal["coupled", "before"] = "coupled"
     eps_placement: Literal["outside", "inside", "floor"] = "outside"
     momentum_form: Literal["lr_outside", "lr_inside"] = "lr_outside"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps", "weight_decay", "initial_v")
-        require_in(self, 0.0, 1.0, "alpha", "momentum")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Second moment v, mean and buffer b, shaped like p, and the number t of steps made."""
 
     t: int
-    v: Array
-    mean: Array
-    b: Array
+    v: Second
+    mean: First
+    b: Step
 
 
 def init(h: Hyper, p: Array) -> State:

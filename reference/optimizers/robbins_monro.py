@@ -34,31 +34,31 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
-from truestep.reference.validation import Array, require_at_least
+from truestep.reference import declared
+from truestep.reference.declared import Rate, Real
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Each element is updated by itself: tensors of one count may be joined.
-ELEMENTWISE = True
+FACTS = Facts(elementwise=True)
 
 DIALECTS: dict[str, dict[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The step sequence lr / (t + offset)^power and the level whose crossing is sought."""
 
-    lr: float = 1.0
-    offset: float = 0.0
-    power: float = 1.0
-    target: float = 0.0
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "offset", "power")
-        require_at_least(self, -math.inf, "target")
+    lr: Rate = 1.0
+    offset: Annotated[float, Real(0.0, usual=(0.0, 1.0, 10.0, 3.0, 0.7))] = 0.0
+    power: Annotated[float, Real(0.0, usual=(1.0, 0.75, 0.6, 0.5, 0.0))] = 1.0
+    target: Annotated[float, Real(-math.inf, usual=(0.0, 0.3, -7.0))] = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """The number t of steps made."""
 
     t: int

@@ -51,21 +51,28 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_in,
-    require_integer,
-    require_one_of,
+from truestep.reference import declared
+from truestep.reference.declared import (
+    Beta,
+    Count,
+    Decay,
+    Epsilon,
+    Number,
+    Point,
+    Rate,
+    Real,
+    Second,
+    Switch,
 )
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Each element is updated by itself, but weight_sum and lr_max are one for a whole tensor.
-ELEMENTWISE = False
+FACTS = Facts(elementwise=False)
 
 DIALECTS = {
     "bias_correction": {
@@ -90,40 +97,35 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of Schedule-Free AdamW; the defaults of the numbers are schedulefree's."""
 
-    lr: float = 2.5e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
-    weight_decay: float = 0.0
-    r: float = 0.0
-    weight_lr_power: float = 2.0
-    warmup_steps: int = 0
-    maximize: bool = False
+    lr: Rate = 2.5e-3
+    beta1: Annotated[
+        float, Real(0.0, 1.0, "both", (0.9, 0.99, 0.999, 0.95, 0.8, 0.5, 0.9999, 0.3))
+    ] = 0.9
+    beta2: Beta = 0.999
+    eps: Epsilon = 1e-8
+    weight_decay: Decay = 0.0
+    r: Annotated[float, Real(0.0, usual=(0.0, 0.5, 1.0))] = 0.0
+    weight_lr_power: Annotated[float, Real(0.0, usual=(2.0, 1.0, 0.0))] = 2.0
+    warmup_steps: Annotated[int, Count(0, (0, 3, 100))] = 0
+    maximize: Switch = False
     bias_correction: Literal["rate", "moment", "in_average"] = "rate"
     eps_placement: Literal["outside", "floor"] = "outside"
     form: Literal["direct", "through_x"] = "direct"
     rectification: Literal["none", "silent", "plain"] = "none"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps", "weight_decay", "r", "weight_lr_power")
-        require_above(self, 0.0, "beta1")
-        require_in(self, 0.0, 1.0, "beta1", "beta2")
-        require_integer(self, 0, "warmup_steps")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """The sequence z, the second moment v, the sum of weights, the largest rate, the counter t."""
 
     t: int
-    z: Array
-    v: Array
-    weight_sum: Array
-    lr_max: Array
+    z: Point
+    v: Second
+    weight_sum: Number
+    lr_max: Number
 
 
 def init(h: Hyper, p: Array) -> State:

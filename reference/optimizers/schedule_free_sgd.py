@@ -43,21 +43,17 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_in,
-    require_integer,
-    require_one_of,
-)
+from truestep.reference import declared
+from truestep.reference.declared import Count, Decay, Number, Point, Rate, Real, Switch
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Each element is updated by itself, but weight_sum and lr_max are one for a whole tensor.
-ELEMENTWISE = False
+FACTS = Facts(elementwise=False)
 
 DIALECTS = {
     "form": {
@@ -68,34 +64,27 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of Schedule-Free SGD; names and defaults are schedulefree's."""
 
-    lr: float = 1.0
-    beta: float = 0.9
-    weight_decay: float = 0.0
-    r: float = 0.0
-    weight_lr_power: float = 2.0
-    warmup_steps: int = 0
-    maximize: bool = False
+    lr: Rate = 1.0
+    beta: Annotated[float, Real(0.0, 1.0, "both", (0.9, 0.999, 0.95, 0.5))] = 0.9
+    weight_decay: Decay = 0.0
+    r: Annotated[float, Real(0.0, usual=(0.0, 0.5, 1.0))] = 0.0
+    weight_lr_power: Annotated[float, Real(0.0, usual=(2.0, 1.0, 0.0))] = 2.0
+    warmup_steps: Annotated[int, Count(0, (0, 3, 100))] = 0
+    maximize: Switch = False
     form: Literal["direct", "through_x"] = "direct"
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "weight_decay", "r", "weight_lr_power")
-        require_above(self, 0.0, "beta")
-        require_in(self, 0.0, 1.0, "beta")
-        require_integer(self, 0, "warmup_steps")
-        require_one_of(self, DIALECTS)
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """The sequence z, the sum of weights, the largest rate so far, and the counter t."""
 
     t: int
-    z: Array
-    weight_sum: Array
-    lr_max: Array
+    z: Point
+    weight_sum: Number
+    lr_max: Number
 
 
 def init(h: Hyper, p: Array) -> State:

@@ -40,14 +40,17 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_at_least, require_in, require_one_of
+from truestep.reference import declared
+from truestep.reference.declared import Decay, First, Momentum, Rate, Real, Switch
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Each element is updated by itself: tensors of one count may be joined.
-ELEMENTWISE = True
+FACTS = Facts(elementwise=True)
 
 DIALECTS = {
     "decay": {
@@ -66,30 +69,25 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of SGD; the defaults are PyTorch's."""
 
-    lr: float = 1e-3
-    momentum: float = 0.0
-    dampening: float = 0.0
-    weight_decay: float = 0.0
-    maximize: bool = False
+    lr: Rate = 1e-3
+    momentum: Momentum = 0.0
+    dampening: Annotated[float, Real(0.0, 1.0, "high", (0.0, 0.5, 0.1, 0.9))] = 0.0
+    weight_decay: Decay = 0.0
+    maximize: Switch = False
     decay: Literal["coupled", "decoupled"] = "coupled"
     first_step: Literal["copy", "damped"] = "copy"
     momentum_form: Literal["lr_outside", "lr_inside"] = "lr_outside"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "weight_decay")
-        require_in(self, 0.0, 1.0, "momentum", "dampening")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Momentum buffer b, shaped like p, and the number t of steps made."""
 
     t: int
-    b: Array
+    b: First
 
 
 def init(h: Hyper, p: Array) -> State:

@@ -52,22 +52,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.stages import symmetric
-from truestep.reference.validation import (
-    Array,
-    require_at_least,
-    require_in,
-    require_integer,
-    require_one_of,
+from truestep.reference import declared
+from truestep.reference.declared import (
+    Count,
+    Decay,
+    Epsilon,
+    First,
+    Momentum,
+    Rate,
+    Root,
+    Squares,
+    Switch,
 )
-
-# The preconditioners mix all elements of a tensor.
-ELEMENTWISE = False
-MATRICES = True
+from truestep.reference.rules import Facts
+from truestep.reference.stages import symmetric
+from truestep.reference.validation import Array
 
 DIALECTS = {
     "decay": {
@@ -99,15 +102,15 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of Shampoo; the defaults of the numbers are torch_optimizer's."""
 
-    lr: float = 0.1
-    momentum: float = 0.0
-    eps: float = 1e-4
-    weight_decay: float = 0.0
-    precondition_frequency: int = 1
-    maximize: bool = False
+    lr: Rate = 0.1
+    momentum: Momentum = 0.0
+    eps: Epsilon = 1e-4
+    weight_decay: Decay = 0.0
+    precondition_frequency: Annotated[int, Count(1, (1, 2, 10))] = 1
+    maximize: Switch = False
     decay: Literal["coupled", "before", "unscaled"] = "coupled"
     exponent: Literal["half_order", "order"] = "half_order"
     momentum_form: Literal["averaged", "fed_back"] = "averaged"
@@ -115,21 +118,15 @@ class Hyper:
     statistics: Literal["gradient", "preconditioned"] = "gradient"
     timing: Literal["first", "multiples"] = "first"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps", "weight_decay")
-        require_in(self, 0.0, 1.0, "momentum")
-        require_integer(self, 1, "precondition_frequency")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Average m, shaped like p, flattened factors and their roots, and the counter t."""
 
     t: int
-    m: Array
-    factors: Array
-    roots: Array
+    m: First
+    factors: Squares
+    roots: Root
 
 
 def init(h: Hyper, p: Array) -> State:
@@ -218,3 +215,7 @@ def observables(h: Hyper, s: State, p: Array) -> dict[str, Array]:
             product = roots[i] @ product
         out[f"factor_{i}"], out[f"inverted_{i}"] = a, product
     return out
+
+
+# The preconditioners mix all elements of a tensor.
+FACTS = Facts(elementwise=False, matrices=True, observables=observables)

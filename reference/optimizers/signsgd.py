@@ -38,10 +38,13 @@ from typing import Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_at_least, require_one_of
+from truestep.reference import declared
+from truestep.reference.declared import Decay, Rate, Switch
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Each element is updated by itself: tensors of one count may be joined.
-ELEMENTWISE = True
+FACTS = Facts(elementwise=True)
 
 DIALECTS = {
     "decay": {
@@ -57,22 +60,18 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Learning rate and weight decay."""
 
-    lr: float = 1e-4
-    weight_decay: float = 0.0
-    maximize: bool = False
+    lr: Rate = 1e-4
+    weight_decay: Decay = 0.0
+    maximize: Switch = False
     decay: Literal["in_step", "before", "coupled"] = "in_step"
     nan_sign: Literal["nan", "zero"] = "nan"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "weight_decay")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """The number t of steps made."""
 
     t: int

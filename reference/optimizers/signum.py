@@ -38,10 +38,13 @@ from typing import Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_at_least, require_in, require_one_of
+from truestep.reference import declared
+from truestep.reference.declared import Decay, First, Momentum, Rate, Switch
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Each element is updated by itself: tensors of one count may be joined.
-ELEMENTWISE = True
+FACTS = Facts(elementwise=True)
 
 DIALECTS = {
     "buffer": {
@@ -61,29 +64,24 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Learning rate, momentum and weight decay."""
 
-    lr: float = 1e-4
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    maximize: bool = False
+    lr: Rate = 1e-4
+    momentum: Momentum = 0.9
+    weight_decay: Decay = 0.0
+    maximize: Switch = False
     buffer: Literal["average", "sum"] = "average"
     decay: Literal["in_step", "before", "coupled"] = "in_step"
     nan_sign: Literal["nan", "zero"] = "nan"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "weight_decay")
-        require_in(self, 0.0, 1.0, "momentum")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Averaged gradient m, shaped like p, and the number t of steps made."""
 
     t: int
-    m: Array
+    m: First
 
 
 def init(h: Hyper, p: Array) -> State:

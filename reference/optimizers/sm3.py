@@ -44,10 +44,13 @@ from typing import Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_at_least, require_in, require_one_of
+from truestep.reference import declared
+from truestep.reference.declared import Beta, Decay, Epsilon, Momentum, Rate, Second, Step, Switch
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # Minima and maxima run over slices of the tensor.
-ELEMENTWISE = False
+FACTS = Facts(elementwise=False)
 
 DIALECTS = {
     "accumulator": {
@@ -63,31 +66,26 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of SM3; lr and momentum as in the authors' experiments."""
 
-    lr: float = 0.1
-    momentum: float = 0.9
-    beta: float = 0.999
-    eps: float = 0.0
-    weight_decay: float = 0.0
-    maximize: bool = False
+    lr: Rate = 0.1
+    momentum: Momentum = 0.9
+    beta: Beta = 0.999
+    eps: Epsilon = 0.0
+    weight_decay: Decay = 0.0
+    maximize: Switch = False
     accumulator: Literal["sum", "average", "average_held"] = "sum"
     form: Literal["second", "first"] = "second"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps", "weight_decay")
-        require_in(self, 0.0, 1.0, "momentum", "beta")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Momentum m shaped like p, the accumulators mu of all slices, and the counter t."""
 
     t: int
-    m: Array
-    mu: Array
+    m: Step
+    mu: Second
 
 
 def slices_maxima(x: Array) -> Array:

@@ -58,21 +58,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import (
-    Array,
-    require_at_least,
-    require_in,
-    require_integer,
-    require_one_of,
+from truestep.reference import declared
+from truestep.reference.declared import (
+    Beta,
+    Count,
+    Decay,
+    Epsilon,
+    First,
+    Number,
+    Rate,
+    Second,
+    Squares,
+    Switch,
 )
-
-# The bases mix all elements of a tensor.
-ELEMENTWISE = False
-MATRICES = True
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 DIALECTS = {
     "bias_correction": {
@@ -107,18 +111,18 @@ TINY = 1e-30
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of SOAP; the defaults of the numbers are the authors'."""
 
-    lr: float = 3e-3
-    beta1: float = 0.95
-    beta2: float = 0.95
-    shampoo_beta: float = 0.95
-    eps: float = 1e-8
-    weight_decay: float = 1e-2
-    precondition_frequency: int = 10
-    max_dim: int = 10000
-    maximize: bool = False
+    lr: Rate = 3e-3
+    beta1: Beta = 0.95
+    beta2: Beta = 0.95
+    shampoo_beta: Beta = 0.95
+    eps: Epsilon = 1e-8
+    weight_decay: Decay = 1e-2
+    precondition_frequency: Annotated[int, Count(1, (1, 2, 10))] = 10
+    max_dim: Annotated[int, Count(1)] = 10000
+    maximize: Switch = False
     bias_correction: Literal["both", "none"] = "both"
     decay: Literal["after", "before"] = "after"
     eps_placement: Literal["outside", "before_correction"] = "outside"
@@ -126,22 +130,16 @@ class Hyper:
     order: Literal["kept", "sorted"] = "kept"
     vectors: Literal["plain", "rotated"] = "plain"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps", "weight_decay")
-        require_in(self, 0.0, 1.0, "beta1", "beta2", "shampoo_beta")
-        require_integer(self, 1, "precondition_frequency", "max_dim")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Moments m and v, shaped like p, flattened factors and their bases, and the counter t."""
 
     t: int
-    m: Array
-    v: Array
-    factors: Array
-    bases: Array
+    m: First
+    v: Second
+    factors: Squares
+    bases: Number
 
 
 def init(h: Hyper, p: Array) -> State:
@@ -263,3 +261,7 @@ def observables(h: Hyper, s: State, p: Array) -> dict[str, Array]:
         out[f"factor_{i}"], out[f"orthogonality_{i}"] = a, q.T @ q
         out[f"basis_{i}"] = np.abs(q)
     return out
+
+
+# The bases mix all elements of a tensor.
+FACTS = Facts(elementwise=False, matrices=True, observables=observables)

@@ -47,24 +47,30 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_in,
-    require_integer,
-    require_one_of,
+from truestep.reference import declared
+from truestep.reference.declared import (
+    Beta,
+    Count,
+    Curvature,
+    Decay,
+    Epsilon,
+    First,
+    Rate,
+    Real,
+    Switch,
 )
-
-# Each element is updated by itself: tensors of one count may be joined.
-ELEMENTWISE = True
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # What a step takes besides the gradient, with its shape for p of that shape.
 INPUTS = {"estimate": lambda shape: shape}
+
+# Each element is updated by itself: tensors of one count may be joined.
+FACTS = Facts(elementwise=True, inputs=INPUTS)
 
 DIALECTS = {
     "bias_correction": {
@@ -89,38 +95,31 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of Sophia-H, the paper's; lr and weight_decay are the authors' code's."""
 
-    lr: float = 1e-4
-    beta1: float = 0.96
-    beta2: float = 0.99
-    eps: float = 1e-12
-    gamma: float = 0.01
-    limit: float = 1.0
-    weight_decay: float = 0.1
-    period: int = 10
-    maximize: bool = False
+    lr: Rate = 1e-4
+    beta1: Beta = 0.96
+    beta2: Beta = 0.99
+    eps: Epsilon = 1e-12
+    gamma: Annotated[float, Real(0.0, usual=(0.01, 0.05, 1.0, 30.0))] = 0.01
+    limit: Annotated[float, Real(0.0, open="low", usual=(1.0, 0.04, 30.0))] = 1.0
+    weight_decay: Decay = 0.1
+    period: Annotated[int, Count(1, (1, 2, 5))] = 10
+    maximize: Switch = False
     bias_correction: Literal["none", "first"] = "none"
     decay: Literal["before", "coupled", "in_step", "unscaled"] = "before"
     denominator: Literal["floor", "added"] = "floor"
     refresh: Literal["before", "after"] = "before"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps", "gamma", "weight_decay")
-        require_above(self, 0.0, "limit")
-        require_in(self, 0.0, 1.0, "beta1", "beta2")
-        require_integer(self, 1, "period")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Momentum m and average Hessian diagonal h, shaped like p, and the number t of steps made."""
 
     t: int
-    m: Array
-    h: Array
+    m: First
+    h: Curvature
 
 
 def init(h: Hyper, p: Array) -> State:

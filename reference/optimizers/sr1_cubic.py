@@ -51,22 +51,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_in,
-    require_integer,
-    require_one_of,
-    require_ordered,
-)
+from truestep.reference import declared
+from truestep.reference.declared import Count, Curvature, First, Number, Real, Step
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array, require_ordered
 
 # Scalar products run over the whole tensor.
-ELEMENTWISE = False
+FACTS = Facts(elementwise=False)
 
 DIALECTS = {
     "pairs": {
@@ -79,38 +74,34 @@ Function = Callable[[Array], tuple[Array, Array]]
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters: Cartis, Gould & Toint's constants, Nocedal & Wright's skip rule."""
 
-    mu0: float = 1.0
-    curvature: float = 1.0
-    eta1: float = 0.1
-    eta2: float = 0.9
-    gamma1: float = 2.0
-    gamma2: float = 2.0
-    skip: float = 1e-8
-    memory: int = 10
+    mu0: Annotated[float, Real(0.0, open="low", usual=(1.0, 0.1, 10.0))] = 1.0
+    curvature: Annotated[float, Real(0.0, open="low", usual=(1.0, 0.3, 4.0))] = 1.0
+    eta1: Annotated[float, Real(0.0, 1.0, "both", (0.1, 0.01))] = 0.1
+    eta2: Annotated[float, Real(0.0, 1.0, "high", (0.9, 0.75))] = 0.9
+    gamma1: Annotated[float, Real(1.0, usual=(2.0, 1.5))] = 2.0
+    gamma2: Annotated[float, Real(1.0, usual=(2.0, 3.0))] = 2.0
+    skip: Annotated[float, Real(0.0, 1.0, "both", (1e-8, 1e-3))] = 1e-8
+    memory: Annotated[int, Count(1, (3, 10, 1, 2))] = 10
     pairs: Literal["accepted", "every"] = "accepted"
 
     def __post_init__(self) -> None:
-        require_above(self, 0.0, "mu0", "curvature", "eta1", "skip")
-        require_in(self, 0.0, 1.0, "eta1", "eta2", "skip")
-        require_at_least(self, 1.0, "gamma1", "gamma2")
+        declared.Hyper.__post_init__(self)
         require_ordered(self, "eta1", "eta2")
         require_ordered(self, "gamma1", "gamma2")
-        require_integer(self, 1, "memory")
-        require_one_of(self, DIALECTS)
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Pairs, which of them there are, the weight mu of the cubic term, and the counter t."""
 
     t: int
-    steps: Array
-    changes: Array
-    kept: Array
-    mu: Array
+    steps: Step
+    changes: First
+    kept: Number
+    mu: Curvature
 
 
 def init(h: Hyper, p: Array) -> State:

@@ -43,16 +43,13 @@ from typing import Literal
 
 import numpy as np
 
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_in,
-    require_one_of,
-)
+from truestep.reference import declared
+from truestep.reference.declared import Beta, Decay, Epsilon, First, Rate, Second, Switch, Threshold
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # The root mean square runs over the whole tensor.
-ELEMENTWISE = False
+FACTS = Facts(elementwise=False)
 
 DIALECTS = {
     "decay": {
@@ -67,33 +64,27 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of StableAdamW; the defaults of the numbers are optimi's."""
 
-    lr: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.99
-    eps: float = 1e-6
-    weight_decay: float = 1e-2
-    clip_threshold: float = 1.0
-    maximize: bool = False
+    lr: Rate = 1e-3
+    beta1: Beta = 0.9
+    beta2: Beta = 0.99
+    eps: Epsilon = 1e-6
+    weight_decay: Decay = 1e-2
+    clip_threshold: Threshold = 1.0
+    maximize: Switch = False
     decay: Literal["clipped", "lr"] = "clipped"
     rms: Literal["floor", "denominator"] = "floor"
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps", "weight_decay")
-        require_above(self, 0.0, "clip_threshold")
-        require_in(self, 0.0, 1.0, "beta1", "beta2")
-        require_one_of(self, DIALECTS)
-
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Corrected moments m and v, shaped like p, and the number t of steps made."""
 
     t: int
-    m: Array
-    v: Array
+    m: First
+    v: Second
 
 
 def init(h: Hyper, p: Array) -> State:

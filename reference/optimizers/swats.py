@@ -48,10 +48,13 @@ from typing import Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_at_least, require_in, require_one_of
+from truestep.reference import declared
+from truestep.reference.declared import Beta, Epsilon, First, Inverse, Number, Rate, Second, Switch
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
 
 # The switch is one for the whole tensor.
-ELEMENTWISE = False
+FACTS = Facts(elementwise=False)
 
 DIALECTS = {
     "eps_placement": {
@@ -62,33 +65,28 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Hyperparameters of SWATS; the defaults are the paper's."""
 
-    lr: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-9
-    maximize: bool = False
+    lr: Rate = 1e-3
+    beta1: Beta = 0.9
+    beta2: Beta = 0.999
+    eps: Epsilon = 1e-9
+    maximize: Switch = False
     eps_placement: Literal["before_correction", "outside"] = "before_correction"
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "eps")
-        require_in(self, 0.0, 1.0, "beta1", "beta2")
-        require_one_of(self, DIALECTS)
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(declared.State):
     """Moments m, v and buffer b like p; average, sgd_lr and switched (0 or 1) 0-d; steps made t."""
 
     t: int
-    m: Array
-    v: Array
-    b: Array
-    average: Array
-    sgd_lr: Array
-    switched: Array
+    m: First
+    v: Second
+    b: First
+    average: Inverse
+    sgd_lr: Inverse
+    switched: Number
 
 
 def init(h: Hyper, p: Array) -> State:

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from truestep.reference.declared import Count
 from truestep.reference.problems.constants import Constants
-from truestep.reference.validation import Array, require_integer
+from truestep.reference.validation import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Problem:
     d: int
 
     def __post_init__(self) -> None:
-        require_integer(self, 1, "d")
+        Count(1).check("d", self.d)
 
 
 def value(q: Problem, x: Array) -> Array:

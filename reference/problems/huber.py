@@ -20,8 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from truestep.reference.declared import Real
 from truestep.reference.problems.constants import Constants
-from truestep.reference.validation import Array, require_above
+from truestep.reference.validation import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class Problem:
     r: float
 
     def __post_init__(self) -> None:
-        require_above(self, 0.0, "L", "r")
+        for field in ("L", "r"):
+            Real(0.0, open="low").check(field, getattr(self, field))
 
 
 def value(q: Problem, x: Array) -> Array:

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from truestep.reference.declared import Real
 from truestep.reference.problems.constants import Constants
-from truestep.reference.validation import Array, require_above
+from truestep.reference.validation import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Problem:
     l2: float
 
     def __post_init__(self) -> None:
-        require_above(self, 0.0, "l2")
+        Real(0.0, open="low").check("l2", self.l2)
         if not np.all(np.abs(self.y) == 1):
             raise ValueError(f"y must hold -1 and 1 only, got {np.unique(self.y)!r}")
 

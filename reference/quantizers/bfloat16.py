@@ -43,8 +43,11 @@ from typing import Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_one_of
+from truestep.reference import declared
+from truestep.reference.small_float import SmallFloat
+from truestep.reference.validation import Array
 
+BLOCKS = False
 DIALECTS = {
     "overflow": {
         "infinity": "numbers that round beyond the largest finite value become infinite",
@@ -57,62 +60,32 @@ DIALECTS = {
     },
 }
 
-SIGNIFICAND_BITS, MIN_EXPONENT, BIAS = 7, -126, 127
-LARGEST_CODE, INFINITY, NAN = 0x7F7F, 0x7F80, 0x7FC0
+FORMAT = SmallFloat(np.uint16, fraction_bits=7, min_exponent=-126, largest=0x7F7F, nan=0x7FC0)
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The overflow policy and the rounding; the defaults are those of IEEE 754."""
 
     overflow: Literal["infinity", "saturate"] = "infinity"
     rounding: Literal["nearest_even", "toward_zero", "stochastic"] = "nearest_even"
 
-    def __post_init__(self) -> None:
-        require_one_of(self, DIALECTS)
 
-
-def all_values(h: Hyper) -> Array:
-    """The 65536 values in the order of their codes."""
-    return _decode(np.arange(65536))
-
-
-def thresholds(h: Hyper) -> Array:
-    """The midpoints between neighbouring finite values, ascending, zero counted once."""
-    positive = _decode(np.arange(LARGEST_CODE + 1))
-    values = np.concatenate([-positive[:0:-1], positive])
-    return values[:-1] / 2 + values[1:] / 2
+all_values, decode, thresholds = FORMAT.all_values, FORMAT.decode, FORMAT.thresholds
 
 
 def encode(h: Hyper, x: Array, random: Array | None = None) -> Array:
     """The codes of x; stochastic rounding takes random integers in [0, 2^16) from the caller."""
-    cut_off, code = _toward_zero(x)
     if h.rounding == "nearest_even":
-        code = np.where((cut_off > 0.5) | ((cut_off == 0.5) & (code % 2 == 1)), code + 1, code)
-    elif h.rounding == "stochastic":
-        if random is None:
-            raise ValueError("stochastic rounding needs random integers in [0, 2^16), got None")
-        code = np.where(random < cut_off * 2**16, code + 1, code)
-    return _finish(h, x, code)
-
-
-def _toward_zero(x: Array) -> tuple[Array, Array]:
-    """What truncating |x| cuts off, in units of the spacing, and the code that it leaves."""
-    finite = np.where(np.isfinite(x), np.abs(x), 0.0)
-    exponent = np.where(finite > 0, np.frexp(finite)[1] - 1, MIN_EXPONENT)
-    exponent = np.maximum(exponent, MIN_EXPONENT)
-    scaled = np.ldexp(finite, SIGNIFICAND_BITS - exponent)
-    k = np.floor(scaled)
-    return scaled - k, k.astype(np.int64) + (exponent - MIN_EXPONENT) * 2**SIGNIFICAND_BITS
-
-
-def _finish(h: Hyper, x: Array, code: Array) -> Array:
-    """The magnitude's code with overflow, sign and nan attended to."""
+        return FORMAT.encode(h, x)
+    cut_off, code = FORMAT.truncated(x)
     if h.rounding == "toward_zero":
-        code = np.minimum(code, LARGEST_CODE)
-    beyond = np.isinf(x) | (code > LARGEST_CODE)
-    code = np.where(beyond, INFINITY if h.overflow == "infinity" else LARGEST_CODE, code)
-    return np.where(np.isnan(x), NAN, code | np.where(np.signbit(x), 0x8000, 0)).astype(np.uint16)
+        code = np.minimum(code, FORMAT.largest)
+    elif random is None:
+        raise ValueError("stochastic rounding needs random integers in [0, 2^16), got None")
+    else:
+        code = np.where(random < cut_off * 2**16, code + 1, code)
+    return FORMAT.finished(h, x, code)
 
 
 def probability_up(x: Array) -> Array:
@@ -120,23 +93,8 @@ def probability_up(x: Array) -> Array:
 
     Exact: a multiple of 2^-16 for a float32 x. An x that is a bfloat16 value has 0, nan too.
     """
-    away, _ = _toward_zero(x)
+    away, _ = FORMAT.truncated(x)
     return np.where(np.signbit(x) & (away > 0), 1 - away, away)
-
-
-def decode(h: Hyper, code: Array) -> Array:
-    """The value of every code."""
-    return _decode(code)
-
-
-def _decode(code: Array) -> Array:
-    magnitude = np.asarray(code).astype(np.int64) & 0x7FFF
-    field, fraction = magnitude >> SIGNIFICAND_BITS, magnitude & (2**SIGNIFICAND_BITS - 1)
-    k = np.where(field > 0, fraction + 2**SIGNIFICAND_BITS, fraction)
-    value = np.ldexp(k.astype(np.float64), np.maximum(field, 1) - BIAS - SIGNIFICAND_BITS)
-    value = np.where(magnitude == INFINITY, np.inf, value)
-    value = np.where(magnitude > INFINITY, np.nan, value)
-    return np.where(np.asarray(code) & 0x8000, -value, value)
 
 
 def admissible(h: Hyper, x: Array) -> tuple[Array, Array]:
@@ -144,7 +102,7 @@ def admissible(h: Hyper, x: Array) -> tuple[Array, Array]:
     if h.rounding != "stochastic":
         code = encode(h, x)
         return code, code
-    away, code = _toward_zero(x)
-    toward, beyond = _finish(h, x, code), _finish(h, x, np.where(away > 0, code + 1, code))
+    away, code = FORMAT.truncated(x)
+    toward, beyond = (FORMAT.finished(h, x, c) for c in (code, np.where(away > 0, code + 1, code)))
     negative = np.signbit(x)
     return np.where(negative, beyond, toward), np.where(negative, toward, beyond)

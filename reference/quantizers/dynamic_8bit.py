@@ -50,14 +50,17 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_at_least, require_integer, require_one_of
+from truestep.reference import declared
+from truestep.reference.declared import Count, Real, Switch
+from truestep.reference.validation import Array
 
 BLOCK_SIZES = (64, 128, 256, 512, 1024, 2048, 4096)
 
+BLOCKS = True
 DIALECTS = {
     "map": {
         "fused": "map points rounded once, as by a fused multiply-add",
@@ -84,12 +87,12 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Which map, how long a block, and the libraries' choices; defaults are the paper's."""
 
-    signed: bool = True
-    block_size: int = 2048
-    absmax_floor: float = 0.0
+    signed: Switch = True
+    block_size: Annotated[int, Count(1, (64, 256, 2048, 128, 512, 1024, 4096))] = 2048
+    absmax_floor: Annotated[float, Real(0.0)] = 0.0
     map: Literal["fused", "separate"] = "fused"
     nan: Literal["propagate", "ignore"] = "propagate"
     normalise: Literal["divide", "reciprocal"] = "divide"
@@ -97,11 +100,9 @@ class Hyper:
     zero_block: Literal["code_of_zero", "first_code"] = "code_of_zero"
 
     def __post_init__(self) -> None:
-        require_integer(self, 1, "block_size")
+        declared.Hyper.__post_init__(self)
         if self.block_size not in BLOCK_SIZES:
             raise ValueError(f"block_size must be one of {BLOCK_SIZES}, got {self.block_size!r}")
-        require_at_least(self, 0.0, "absmax_floor")
-        require_one_of(self, DIALECTS)
 
 
 def all_values(h: Hyper) -> Array:

@@ -35,8 +35,10 @@ from typing import Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_one_of
+from truestep.reference import declared
+from truestep.reference.small_float import SmallFloat
 
+BLOCKS = False
 DIALECTS = {
     "overflow": {
         "infinity": "numbers that round beyond the largest finite value become infinite",
@@ -44,61 +46,15 @@ DIALECTS = {
     },
 }
 
-SIGNIFICAND_BITS, MIN_EXPONENT, BIAS = 2, -14, 15
-LARGEST_CODE, INFINITY, NAN = 0x7B, 0x7C, 0x7E
+FORMAT = SmallFloat(np.uint8, fraction_bits=2, min_exponent=-14, largest=0x7B, nan=0x7E)
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The overflow policy; the default is the non-saturating mode."""
 
     overflow: Literal["infinity", "saturate"] = "infinity"
 
-    def __post_init__(self) -> None:
-        require_one_of(self, DIALECTS)
 
-
-def all_values(h: Hyper) -> Array:
-    """The 256 values in the order of their codes."""
-    return _decode(np.arange(256))
-
-
-def thresholds(h: Hyper) -> Array:
-    """The midpoints between neighbouring finite values, ascending, zero counted once."""
-    positive = _decode(np.arange(LARGEST_CODE + 1))
-    values = np.concatenate([-positive[:0:-1], positive])
-    return values[:-1] / 2 + values[1:] / 2
-
-
-def encode(h: Hyper, x: Array) -> Array:
-    """The code of the float8_e5m2 value nearest to each x."""
-    sign = np.where(np.signbit(x), 0x80, 0)
-    finite = np.where(np.isfinite(x), np.abs(x), 0.0)
-    exponent = np.where(finite > 0, np.frexp(finite)[1] - 1, MIN_EXPONENT)
-    exponent = np.maximum(exponent, MIN_EXPONENT)
-    k = np.rint(np.ldexp(finite, SIGNIFICAND_BITS - exponent)).astype(np.int64)
-    code = k + (exponent - MIN_EXPONENT) * 2**SIGNIFICAND_BITS
-    beyond = np.isinf(x) | (code > LARGEST_CODE)
-    code = np.where(beyond, INFINITY if h.overflow == "infinity" else LARGEST_CODE, code) | sign
-    return np.where(np.isnan(x), NAN, code).astype(np.uint8)
-
-
-def decode(h: Hyper, code: Array) -> Array:
-    """The value of every code."""
-    return _decode(code)
-
-
-def _decode(code: Array) -> Array:
-    magnitude = np.asarray(code).astype(np.int64) & 0x7F
-    field, fraction = magnitude >> SIGNIFICAND_BITS, magnitude & (2**SIGNIFICAND_BITS - 1)
-    k = np.where(field > 0, fraction + 2**SIGNIFICAND_BITS, fraction)
-    value = np.ldexp(k.astype(np.float64), np.maximum(field, 1) - BIAS - SIGNIFICAND_BITS)
-    value = np.where(magnitude == INFINITY, np.inf, value)
-    value = np.where(magnitude > INFINITY, np.nan, value)
-    return np.where(np.asarray(code) & 0x80, -value, value)
-
-
-def admissible(h: Hyper, x: Array) -> tuple[Array, Array]:
-    """The lowest and the highest code a faithful kernel may give: the one of `encode`, twice."""
-    code = encode(h, x)
-    return code, code
+admissible, encode = FORMAT.admissible, FORMAT.encode
+all_values, decode, thresholds = FORMAT.all_values, FORMAT.decode, FORMAT.thresholds

@@ -27,20 +27,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from truestep.reference import declared
+from truestep.reference.declared import Peak
 from truestep.reference.robbins_monro import Certificate, held_at
-from truestep.reference.validation import Array, require_at_least, require_step
+from truestep.reference.validation import Array, require_step
 
 DIALECTS: dict[str, dict[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The learning rate."""
 
-    lr: float = 1e-3
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr")
+    lr: Peak = 1e-3
 
 
 def value(h: Hyper, t: int) -> Array:
@@ -57,3 +56,6 @@ def advance(h: Hyper, t: int, lr: Array) -> Array:
 def certificate(h: Hyper) -> Certificate:
     """Why the step sizes satisfy or violate the conditions of Robbins and Monro."""
     return held_at(h.lr, 0)
+
+
+ADVANCE = advance

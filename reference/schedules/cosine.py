@@ -33,15 +33,10 @@ from typing import Literal
 
 import numpy as np
 
+from truestep.reference import declared
+from truestep.reference.declared import Floor, Length, Peak
 from truestep.reference.robbins_monro import BoundedBelow, Certificate, held_at
-from truestep.reference.validation import (
-    Array,
-    require_at_least,
-    require_integer,
-    require_one_of,
-    require_ordered,
-    require_step,
-)
+from truestep.reference.validation import Array, require_ordered, require_step
 
 PI = np.pi
 
@@ -54,19 +49,17 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """First and last value, and the steps between them."""
 
-    lr: float = 1e-3
-    min_lr: float = 0.0
-    total_steps: int = 1000
+    lr: Peak = 1e-3
+    min_lr: Floor = 0.0
+    total_steps: Length = 1000
     after: Literal["hold", "bounce"] = "hold"
 
     def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "min_lr")
+        declared.Hyper.__post_init__(self)
         require_ordered(self, "min_lr", "lr")
-        require_integer(self, 1, "total_steps")
-        require_one_of(self, DIALECTS)
 
 
 def value(h: Hyper, t: int) -> Array:
@@ -91,3 +84,6 @@ def certificate(h: Hyper) -> Certificate:
     if h.after == "hold" or h.lr == 0:
         return held_at(h.min_lr, h.total_steps)
     return BoundedBelow(h.lr / 2, start=0, period=2 * h.total_steps)
+
+
+ADVANCE = advance

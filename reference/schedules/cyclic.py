@@ -34,20 +34,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Annotated, Literal
 
+from truestep.reference import declared
+from truestep.reference.declared import Count, Floor, Peak, Real
 from truestep.reference.robbins_monro import BoundedBelow, Certificate, Geometric, held_at
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_at_most,
-    require_integer,
-    require_one_of,
-    require_ordered,
-    require_step,
-)
+from truestep.reference.validation import Array, require_ordered, require_step
 
+ADVANCE = None
 DIALECTS = {
     "mode": {
         "triangular": "every triangle of the same height",
@@ -62,24 +56,20 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Lowest and highest value, the legs of a triangle, and how its height changes."""
 
-    lr: float = 1e-2
-    min_lr: float = 1e-3
-    steps_up: int = 2000
-    steps_down: int = 2000
-    gamma: float = 1.0
+    lr: Peak = 1e-2
+    min_lr: Floor = 1e-3
+    steps_up: Annotated[int, Count(1, tuple(range(1, 41)), (1,))] = 2000
+    steps_down: Annotated[int, Count(1, tuple(range(1, 41)), (1,))] = 2000
+    gamma: Annotated[float, Real(0.0, 1.0, "low", (0.9, 0.5, 0.1, 0.97), (1.0,))] = 1.0
     mode: Literal["triangular", "triangular2", "exp_range"] = "triangular"
     place: Literal["integer", "fraction"] = "integer"
 
     def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "min_lr")
+        declared.Hyper.__post_init__(self)
         require_ordered(self, "min_lr", "lr")
-        require_integer(self, 1, "steps_up", "steps_down")
-        require_above(self, 0.0, "gamma")
-        require_at_most(self, 1.0, "gamma")
-        require_one_of(self, DIALECTS)
 
 
 def value(h: Hyper, t: int) -> Array:

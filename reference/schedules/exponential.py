@@ -29,21 +29,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
+from truestep.reference import declared
+from truestep.reference.declared import Count, Floor, Peak, Real
 from truestep.reference.robbins_monro import Certificate, Geometric, held_at
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_at_most,
-    require_integer,
-    require_one_of,
-    require_ordered,
-    require_step,
-)
+from truestep.reference.validation import Array, require_ordered, require_step
 
 DIALECTS = {
     "steps": {
@@ -54,22 +47,18 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """First value, the factor, the number of steps it takes, and a floor."""
 
-    lr: float = 1e-3
-    gamma: float = 0.9
-    step_size: int = 1
-    min_lr: float = 0.0
+    lr: Peak = 1e-3
+    gamma: Annotated[float, Real(0.0, 1.0, "low", (0.9, 0.5, 0.1, 0.97), (1.0,))] = 0.9
+    step_size: Annotated[int, Count(1, tuple(range(1, 31)), (1,))] = 1
+    min_lr: Floor = 0.0
     steps: Literal["continuous", "staircase"] = "continuous"
 
     def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "min_lr")
+        declared.Hyper.__post_init__(self)
         require_ordered(self, "min_lr", "lr")
-        require_above(self, 0.0, "gamma")
-        require_at_most(self, 1.0, "gamma")
-        require_integer(self, 1, "step_size")
-        require_one_of(self, DIALECTS)
 
 
 def value(h: Hyper, t: int) -> Array:
@@ -93,3 +82,6 @@ def certificate(h: Hyper) -> Certificate:
     if h.gamma == 1:
         return held_at(h.lr, 0)
     return Geometric((1 + Fraction(h.gamma)) / 2, period=h.step_size)
+
+
+ADVANCE = advance

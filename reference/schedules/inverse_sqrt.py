@@ -30,19 +30,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
+from truestep.reference import declared
+from truestep.reference.declared import Count, Peak
 from truestep.reference.robbins_monro import Certificate, EventuallyZero, PowerLaw
-from truestep.reference.validation import (
-    Array,
-    require_at_least,
-    require_integer,
-    require_one_of,
-    require_step,
-)
+from truestep.reference.validation import Array, require_step
 
+ADVANCE = None
 DIALECTS = {
     "count": {
         "from_zero": "the first step has s = 0",
@@ -52,17 +49,12 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The peak, the steps that lead to it, and how steps are counted."""
 
-    lr: float = 5e-4
-    warmup_steps: int = 4000
+    lr: Peak = 5e-4
+    warmup_steps: Annotated[int, Count(1, tuple(range(1, 51)), (1,))] = 4000
     count: Literal["from_zero", "from_one"] = "from_zero"
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr")
-        require_integer(self, 1, "warmup_steps")
-        require_one_of(self, DIALECTS)
 
 
 def value(h: Hyper, t: int) -> Array:

@@ -27,18 +27,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Annotated, Literal
 
+from truestep.reference import declared
+from truestep.reference.declared import Count, Peak, Real
 from truestep.reference.robbins_monro import Certificate, EventuallyZero, PowerLaw
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_integer,
-    require_one_of,
-    require_step,
-)
+from truestep.reference.validation import Array, require_step
 
+ADVANCE = None
 DIALECTS = {
     "steps": {
         "continuous": "shrinks a little every step",
@@ -48,19 +44,13 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """First value, and how fast the denominator grows."""
 
-    lr: float = 1e-2
-    decay_rate: float = 1.0
-    decay_steps: int = 1
+    lr: Peak = 1e-2
+    decay_rate: Annotated[float, Real(0.0, open="low", usual=(0.1, 0.5, 1.0, 3.0))] = 1.0
+    decay_steps: Annotated[int, Count(1, tuple(range(1, 41)), (1,))] = 1
     steps: Literal["continuous", "staircase"] = "continuous"
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr")
-        require_above(self, 0.0, "decay_rate")
-        require_integer(self, 1, "decay_steps")
-        require_one_of(self, DIALECTS)
 
 
 def value(h: Hyper, t: int) -> Array:

@@ -27,25 +27,24 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from truestep.reference import declared
+from truestep.reference.declared import Length, Peak, Real
 from truestep.reference.robbins_monro import Certificate, held_at
-from truestep.reference.validation import Array, require_at_least, require_integer, require_step
+from truestep.reference.validation import Array, require_step
 
 DIALECTS: dict[str, dict[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The learning rate, its factors at both ends, and the steps between them."""
 
-    lr: float = 1e-3
-    start_factor: float = 1.0
-    end_factor: float = 0.0
-    total_steps: int = 1000
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "start_factor", "end_factor")
-        require_integer(self, 1, "total_steps")
+    lr: Peak = 1e-3
+    start_factor: Annotated[float, Real(0.0, usual=(1 / 3, 0.1, 0.25))] = 1.0
+    end_factor: Annotated[float, Real(0.0, usual=(0.7, 0.1, 1.0, 0.0))] = 0.0
+    total_steps: Length = 1000
 
 
 def value(h: Hyper, t: int) -> Array:
@@ -66,3 +65,6 @@ def advance(h: Hyper, t: int, lr: Array) -> Array:
 def certificate(h: Hyper) -> Certificate:
     """Why the step sizes satisfy or violate the conditions of Robbins and Monro."""
     return held_at(h.lr * h.end_factor, h.total_steps)
+
+
+ADVANCE = advance

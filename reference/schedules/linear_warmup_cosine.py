@@ -35,22 +35,18 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
+from truestep.reference import declared
+from truestep.reference.declared import Count, Floor, Length, Peak
 from truestep.reference.robbins_monro import BoundedBelow, Certificate, held_at
-from truestep.reference.validation import (
-    Array,
-    require_at_least,
-    require_integer,
-    require_one_of,
-    require_ordered,
-    require_step,
-)
+from truestep.reference.validation import Array, require_ordered, require_step
 
 PI = np.pi
 
+ADVANCE = None
 DIALECTS = {
     "warmup": {
         "from_zero": "t / warmup_steps",
@@ -69,24 +65,21 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Peak and last value, the length of the warm-up and of the whole, the warm-up included."""
 
-    lr: float = 1e-3
-    min_lr: float = 0.0
-    warmup_steps: int = 100
-    total_steps: int = 1000
+    lr: Peak = 1e-3
+    min_lr: Floor = 0.0
+    warmup_steps: Annotated[int, Count(0, tuple(range(1, 129)), (0, 1))] = 100
+    total_steps: Length = 1000
     warmup: Literal["from_zero", "from_one", "interior"] = "from_zero"
     cosine: Literal["restarted", "running"] = "restarted"
     after: Literal["hold", "bounce"] = "hold"
 
     def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "min_lr")
+        declared.Hyper.__post_init__(self)
         require_ordered(self, "min_lr", "lr")
-        require_integer(self, 0, "warmup_steps")
-        require_integer(self, 1, "total_steps")
         require_ordered(self, "warmup_steps", "total_steps")
-        require_one_of(self, DIALECTS)
 
 
 def value(h: Hyper, t: int) -> Array:

@@ -26,17 +26,12 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from truestep.reference import declared
+from truestep.reference.declared import Ascending, Counts, Peak, Real
 from truestep.reference.robbins_monro import Certificate, held_at
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_at_most,
-    require_one_of,
-    require_step,
-)
+from truestep.reference.validation import Array, require_step
 
 DIALECTS = {
     "boundary": {
@@ -48,23 +43,15 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """First value, the factor, and when it is applied."""
 
-    lr: float = 0.1
-    gamma: float = 0.1
-    milestones: tuple[int, ...] = (30, 60, 90)
+    lr: Peak = 0.1
+    gamma: Annotated[float, Real(0.0, 1.0, "low", (0.9, 0.5, 0.1, 0.97), (1.0,))] = 0.1
+    milestones: Annotated[
+        tuple[int, ...], Counts(Ascending((0, 5, 17, *range(1, 61))), ((), (0,), (5, 5, 5)))
+    ] = (30, 60, 90)
     boundary: Literal["at", "after", "before"] = "at"
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr")
-        require_above(self, 0.0, "gamma")
-        require_at_most(self, 1.0, "gamma")
-        for milestone in self.milestones:
-            require_step(milestone)
-        if list(self.milestones) != sorted(self.milestones):
-            raise ValueError(f"milestones must be ascending, got {self.milestones!r}")
-        require_one_of(self, DIALECTS)
 
 
 def value(h: Hyper, t: int) -> Array:
@@ -83,3 +70,6 @@ def advance(h: Hyper, t: int, lr: Array) -> Array:
 def certificate(h: Hyper) -> Certificate:
     """Why the step sizes satisfy or violate the conditions of Robbins and Monro."""
     return held_at(h.lr * h.gamma ** len(h.milestones), max(h.milestones, default=0) + 1)
+
+
+ADVANCE = advance

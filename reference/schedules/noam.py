@@ -27,26 +27,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Annotated
 
 import numpy as np
 
+from truestep.reference import declared
+from truestep.reference.declared import Count, Peak
 from truestep.reference.robbins_monro import Certificate, EventuallyZero, PowerLaw
-from truestep.reference.validation import Array, require_at_least, require_integer, require_step
+from truestep.reference.validation import Array, require_step
 
+ADVANCE = None
 DIALECTS: dict[str, dict[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """A factor, the width of the model and the length of the warm-up; the paper's values."""
 
-    lr: float = 1.0
-    d_model: int = 512
-    warmup_steps: int = 4000
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr")
-        require_integer(self, 1, "d_model", "warmup_steps")
+    lr: Peak = 1.0
+    d_model: Annotated[int, Count(1, (64, 512, 768))] = 512
+    warmup_steps: Annotated[int, Count(1, tuple(range(1, 51)), (1,))] = 4000
 
 
 def value(h: Hyper, t: int) -> Array:

@@ -35,22 +35,18 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
+from truestep.reference import declared
+from truestep.reference.declared import Length, Peak, Real
 from truestep.reference.robbins_monro import Certificate, Undecided, held_at
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_integer,
-    require_one_of,
-    require_step,
-)
+from truestep.reference.validation import Array, require_step
 
 PI = np.pi
 
+ADVANCE = None
 DIALECTS = {
     "phases": {
         "two": "up, then down to the last value",
@@ -68,23 +64,20 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The peak, the number of steps, where the peak is, and what first and last are of it."""
 
-    lr: float = 1e-2
-    total_steps: int = 1000
-    pct_start: float = 0.3
-    div_factor: float = 25.0
-    final_div_factor: float = 1e4
+    lr: Peak = 1e-2
+    total_steps: Length = 1000
+    pct_start: Annotated[float, Real(0.0, open="low", usual=(0.3, 0.25, 0.1, 0.45))] = 0.3
+    div_factor: Annotated[float, Real(0.0, open="low", usual=(10.0, 25.0, 3.0))] = 25.0
+    final_div_factor: Annotated[float, Real(0.0, open="low", usual=(1e4, 100.0, 7.0))] = 1e4
     phases: Literal["two", "three"] = "two"
     anneal: Literal["cos", "linear"] = "cos"
     after: Literal["raise", "hold"] = "raise"
 
     def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr")
-        require_above(self, 0.0, "pct_start", "div_factor", "final_div_factor")
-        require_integer(self, 1, "total_steps")
-        require_one_of(self, DIALECTS)
+        declared.Hyper.__post_init__(self)
         k = self.pct_start * self.total_steps - 1
         end = k if self.phases == "two" else 2 * k
         if not 0 < k <= end < self.total_steps - 1:

@@ -28,18 +28,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Annotated, Literal
 
+from truestep.reference import declared
+from truestep.reference.declared import Floor, Length, Peak, Real
 from truestep.reference.robbins_monro import Certificate, PowerLaw, held_at
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_integer,
-    require_one_of,
-    require_ordered,
-    require_step,
-)
+from truestep.reference.validation import Array, require_ordered, require_step
 
 DIALECTS = {
     "after": {
@@ -50,21 +44,20 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """First and last value, the steps between them, and the power."""
 
-    lr: float = 1e-3
-    min_lr: float = 0.0
-    total_steps: int = 1000
-    power: float = 1.0
+    lr: Peak = 1e-3
+    min_lr: Floor = 0.0
+    total_steps: Length = 1000
+    power: Annotated[
+        float, Real(0.0, open="low", usual=(0.5, 0.9, 1.0, 2.0, 3.0), edges=(1.0,))
+    ] = 1.0
     after: Literal["hold", "cycle"] = "hold"
 
     def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "min_lr")
+        declared.Hyper.__post_init__(self)
         require_ordered(self, "min_lr", "lr")
-        require_integer(self, 1, "total_steps")
-        require_above(self, 0.0, "power")
-        require_one_of(self, DIALECTS)
 
 
 def value(h: Hyper, t: int) -> Array:
@@ -96,3 +89,6 @@ def certificate(h: Hyper) -> Certificate:
     # At t = k T + 1 the weight is (1 - 1/T) / (k + 1), nowhere more than T / t.
     high, p = 2 * h.lr * T**h.power, Fraction(h.power)
     return PowerLaw(p, high / 4 ** (1 + h.power), high, start=T + 1, period=T)
+
+
+ADVANCE = advance

@@ -28,24 +28,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Annotated
 
+from truestep.reference import declared
+from truestep.reference.declared import Peak, Real
 from truestep.reference.robbins_monro import Certificate, EventuallyZero, PowerLaw
-from truestep.reference.validation import Array, require_above, require_at_least, require_step
+from truestep.reference.validation import Array, require_step
 
+ADVANCE = None
 DIALECTS: dict[str, dict[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The factor, the shift of time, and the power."""
 
-    lr: float = 1.0
-    shift: float = 1.0
-    power: float = 1.0
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr")
-        require_above(self, 0.0, "shift", "power")
+    lr: Peak = 1.0
+    shift: Annotated[float, Real(0.0, open="low", usual=(1.0, 10.0, 0.5, 3.7))] = 1.0
+    power: Annotated[
+        float, Real(0.0, open="low", usual=(0.5, 0.9, 1.0, 2.0, 3.0), edges=(1.0,))
+    ] = 1.0
 
 
 def value(h: Hyper, t: int) -> Array:

@@ -32,41 +32,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Annotated
 
 import numpy as np
 
+from truestep.reference import declared
+from truestep.reference.declared import Count, Floor, Peak, Real
 from truestep.reference.robbins_monro import Certificate, GeometricCycles, held_at
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_at_most,
-    require_integer,
-    require_ordered,
-    require_step,
-)
+from truestep.reference.validation import Array, require_ordered, require_step
 
 PI = np.pi
 
+ADVANCE = None
 DIALECTS: dict[str, dict[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """First peak, floor, and the length of the first cycle with its growth and the peak's decay."""
 
-    lr: float = 1e-3
-    min_lr: float = 0.0
-    cycle_steps: int = 10
-    growth: int = 2
-    decay: float = 1.0
+    lr: Peak = 1e-3
+    min_lr: Floor = 0.0
+    cycle_steps: Annotated[int, Count(1, tuple(range(2, 21)), (1,))] = 10
+    growth: Annotated[int, Count(1, (1, 2, 3), (1,))] = 2
+    decay: Annotated[float, Real(0.0, 1.0, "low", (0.5, 0.7, 0.9), (1.0,))] = 1.0
 
     def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "min_lr")
+        declared.Hyper.__post_init__(self)
         require_ordered(self, "min_lr", "lr")
-        require_integer(self, 1, "cycle_steps", "growth")
-        require_above(self, 0.0, "decay")
-        require_at_most(self, 1.0, "decay")
 
 
 def cycle(h: Hyper, t: int) -> tuple[int, int, int]:

@@ -31,22 +31,18 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
+from truestep.reference import declared
+from truestep.reference.declared import Count, Floor, Length, Peak
 from truestep.reference.robbins_monro import Certificate, held_at
-from truestep.reference.validation import (
-    Array,
-    require_at_least,
-    require_integer,
-    require_one_of,
-    require_ordered,
-    require_step,
-)
+from truestep.reference.validation import Array, require_ordered, require_step
 
 PI = np.pi
 
+ADVANCE = None
 DIALECTS = {
     "shape": {
         "linear": "a straight line down",
@@ -57,26 +53,23 @@ DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """Peak and last value, the lengths of warm-up, decay and the whole, and the decay's shape."""
 
-    lr: float = 1e-3
-    min_lr: float = 0.0
-    warmup_steps: int = 100
-    decay_steps: int = 200
-    total_steps: int = 1000
+    lr: Peak = 1e-3
+    min_lr: Floor = 0.0
+    warmup_steps: Annotated[int, Count(0, tuple(range(1, 129)), (0, 1))] = 100
+    decay_steps: Annotated[int, Count(0, tuple(range(1, 129)), (0,))] = 200
+    total_steps: Length = 1000
     shape: Literal["linear", "one_minus_sqrt", "cosine"] = "linear"
 
     def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "min_lr")
+        declared.Hyper.__post_init__(self)
         require_ordered(self, "min_lr", "lr")
-        require_integer(self, 0, "warmup_steps", "decay_steps")
-        require_integer(self, 1, "total_steps")
         if (used := self.warmup_steps + self.decay_steps) > self.total_steps:
             raise ValueError(
                 f"warmup_steps + decay_steps must be <= {self.total_steps}, got {used}"
             )
-        require_one_of(self, DIALECTS)
 
 
 def value(h: Hyper, t: int) -> Array:

@@ -18,63 +18,21 @@ input's name is state: it is what the next call is given.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from truestep.reference.rules import Piece, table
 
-from truestep.reference.training import (
-    adaptive_gradient_clipping,
-    adaptive_loss_scaling,
-    clip_by_global_norm,
-    clip_by_value,
-    data_parallel,
-    dynamic_loss_scaling,
-    gradient_accumulation,
-    gradient_noise_scale,
-    linear_scaling,
-    mup_adam,
-    mup_sgd,
-    stale_gradients,
+TRAINING: dict[str, Piece] = table(
+    __name__,
+    Piece,
+    "adaptive_gradient_clipping",
+    "adaptive_loss_scaling",
+    "clip_by_global_norm",
+    "clip_by_value",
+    "data_parallel",
+    "dynamic_loss_scaling",
+    "gradient_accumulation",
+    "gradient_noise_scale",
+    "linear_scaling",
+    "mup_adam",
+    "mup_sgd",
+    "stale_gradients",
 )
-
-
-class Piece(Protocol):
-    """What every module has; its functions are its own, and its docstring is a rule's."""
-
-    @property
-    def DIALECTS(self) -> dict[str, dict[str, str]]:
-        """Every choice on which libraries differ: field of Hyper -> value -> what it means."""
-        ...
-
-    @property
-    def INPUTS(self) -> dict[str, str]:
-        """Every input of run, and what it is."""
-        ...
-
-    @property
-    def Hyper(self) -> type[Any]:
-        """The validated hyperparameters, a frozen dataclass with a default for every field."""
-        ...
-
-    @property
-    def run(self) -> Callable[..., dict[str, Any]]:
-        """From a Hyper and the inputs by name to the outputs by name.
-
-        A backend may omit those of OPTIONAL, where a module has it.
-        """
-        ...
-
-
-TRAINING: dict[str, Piece] = {
-    "adaptive_gradient_clipping": adaptive_gradient_clipping,
-    "adaptive_loss_scaling": adaptive_loss_scaling,
-    "clip_by_global_norm": clip_by_global_norm,
-    "clip_by_value": clip_by_value,
-    "data_parallel": data_parallel,
-    "dynamic_loss_scaling": dynamic_loss_scaling,
-    "gradient_accumulation": gradient_accumulation,
-    "gradient_noise_scale": gradient_noise_scale,
-    "linear_scaling": linear_scaling,
-    "mup_adam": mup_adam,
-    "mup_sgd": mup_sgd,
-    "stale_gradients": stale_gradients,
-}

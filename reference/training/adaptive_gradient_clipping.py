@@ -42,16 +42,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_one_of,
-)
+from truestep.reference import declared
+from truestep.reference.declared import Real
+from truestep.reference.validation import Array
 
 DIALECTS = {
     "clips": {
@@ -66,22 +63,18 @@ DIALECTS = {
     },
 }
 INPUTS = {"gradients": "tensors", "params": "tensors"}
+OPTIONAL = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The largest ratio, the least norm of weights that it is taken of, the floor of |G|."""
 
-    clipping: float = 0.01
-    eps: float = 1e-3
-    floor: float = 0.0
+    clipping: Annotated[float, Real(0.0, open="low", usual=(0.01, 0.1, 1.0, 0.3))] = 0.01
+    eps: Annotated[float, Real(0.0, usual=(1e-3, 1e-6, 0.1), edges=(0.0,))] = 1e-3
+    floor: Annotated[float, Real(0.0, usual=(0.0, 1e-6, 0.01))] = 0.0
     clips: Literal["unless_below", "above"] = "unless_below"
     units: Literal["rows", "rows_and_taps", "columns", "columns_and_heads"] = "rows"
-
-    def __post_init__(self) -> None:
-        require_above(self, 0.0, "clipping")
-        require_at_least(self, 0.0, "eps", "floor")
-        require_one_of(self, DIALECTS)
 
 
 def unit_norm(h: Hyper, x: Array) -> Array:
@@ -109,6 +102,6 @@ def apply(h: Hyper, p: Array, g: Array) -> Array:
     return np.where(within, g, g * (limit / safe))
 
 
-def run(h: Hyper, *, params: Sequence[Array], gradients: Sequence[Array]) -> dict[str, Any]:
+def run(h: Hyper, *, params: Sequence[Array], gradients: Sequence[Array]) -> dict[str, Array]:
     """The clipped gradients of all tensors, each by itself."""
     return {"clipped": [apply(h, p, g) for p, g in zip(params, gradients, strict=True)]}

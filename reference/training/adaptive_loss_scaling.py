@@ -43,13 +43,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 from scipy.special import erfinv
 
+from truestep.reference import declared
+from truestep.reference.declared import Above, Real
 from truestep.reference.training.dynamic_loss_scaling import RATE, chosen, finite
-from truestep.reference.validation import Array, require_above, require_in
+from truestep.reference.validation import Array
 
 DIALECTS: dict[str, dict[str, str]] = {}
 INPUTS = {
@@ -59,20 +61,17 @@ INPUTS = {
     "scales_above": "numbers",
     "weight": "tensor",
 }
+OPTIONAL = ()
 POWERS = 2.0 ** np.arange(128)
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The tolerated share of underflow, and the range of the format: float16's by default."""
 
-    tolerance: float = 1e-3
-    least: float = 2.0**-24
-    greatest: float = 65504.0
-
-    def __post_init__(self) -> None:
-        require_above(self, 0.0, "tolerance", "least", "greatest")
-        require_in(self, 0.0, 1.0, "tolerance")
+    tolerance: Annotated[float, Real(0.0, 1.0, "both", (1e-3, 1e-2, 0.3))] = 1e-3
+    least: Above = 2.0**-24
+    greatest: Above = 65504.0
 
 
 def layer_scale(h: Hyper, delta: Array, w: Array, fan_in: int) -> Array:
@@ -89,7 +88,7 @@ def layer_scale(h: Hyper, delta: Array, w: Array, fan_in: int) -> Array:
     return np.max(np.where(scale >= POWERS, POWERS, np.ones_like(scale)))
 
 
-def unscale(g: Array, scales_above: Sequence[Any]) -> Array:
+def unscale(g: Array, scales_above: Sequence[Array]) -> Array:
     """The weight gradient of the loss itself, below layers of these scales."""
     return g / math.prod(scales_above)
 
@@ -101,8 +100,8 @@ def run(
     weight: Array,
     gradient: Array,
     fan_in: int,
-    scales_above: Sequence[Any],
-) -> dict[str, Any]:
+    scales_above: Sequence[Array],
+) -> dict[str, Array]:
     """A layer's part of a backward pass: its scale, and its step or no step."""
     was_finite = finite([delta, gradient])
     stepped = weight - RATE * unscale(gradient, scales_above)

@@ -39,16 +39,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_one_of,
-)
+from truestep.reference import declared
+from truestep.reference.declared import Real, decades
+from truestep.reference.validation import Array
 
 DIALECTS = {
     "form": {
@@ -67,18 +64,13 @@ OPTIONAL = ("norm",)
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """max_norm, the largest norm that is let through; eps is PyTorch's."""
 
-    max_norm: float = 1.0
-    eps: float = 1e-6
+    max_norm: Annotated[float, Real(0.0, open="low", usual=decades(-3, 1))] = 1.0
+    eps: Annotated[float, Real(0.0, usual=(1e-3, 1e-6, 0.1), edges=(0.0,))] = 1e-6
     form: Literal["threshold", "divided", "shrunk", "reciprocal"] = "threshold"
     norm: Literal["two", "infinity"] = "two"
-
-    def __post_init__(self) -> None:
-        require_above(self, 0.0, "max_norm")
-        require_at_least(self, 0.0, "eps")
-        require_one_of(self, DIALECTS)
 
 
 def global_norm(h: Hyper, gradients: Sequence[Array]) -> Array:
@@ -107,6 +99,6 @@ def apply(h: Hyper, gradients: Sequence[Array]) -> list[Array]:
     return [g * factor for g in gradients]
 
 
-def run(h: Hyper, *, gradients: Sequence[Array]) -> dict[str, Any]:
+def run(h: Hyper, *, gradients: Sequence[Array]) -> dict[str, Array]:
     """The clipped gradients, and the norm that they had."""
     return {"clipped": apply(h, gradients), "norm": global_norm(h, gradients)}

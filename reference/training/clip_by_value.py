@@ -27,24 +27,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_above
+from truestep.reference import declared
+from truestep.reference.declared import Real, decades
+from truestep.reference.validation import Array
 
 DIALECTS: dict[str, dict[str, str]] = {}
 INPUTS = {"gradients": "tensors"}
+OPTIONAL = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """max_value, the largest size of an element that is let through."""
 
-    max_value: float = 1.0
-
-    def __post_init__(self) -> None:
-        require_above(self, 0.0, "max_value")
+    max_value: Annotated[float, Real(0.0, open="low", usual=decades(-3, 1))] = 1.0
 
 
 def apply(h: Hyper, g: Array) -> Array:
@@ -52,6 +52,6 @@ def apply(h: Hyper, g: Array) -> Array:
     return np.minimum(np.maximum(g, -h.max_value), h.max_value)
 
 
-def run(h: Hyper, *, gradients: Sequence[Array]) -> dict[str, Any]:
+def run(h: Hyper, *, gradients: Sequence[Array]) -> dict[str, Array]:
     """The clipped gradients."""
     return {"clipped": [apply(h, g) for g in gradients]}

@@ -37,9 +37,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, Literal
+from typing import Literal
 
-from truestep.reference.validation import Array, require_one_of
+from truestep.reference import declared
+from truestep.reference.validation import Array
 
 DIALECTS = {
     "form": {
@@ -52,17 +53,15 @@ DIALECTS = {
     },
 }
 INPUTS = {"gradients": "replicas", "sizes": "counts"}
+OPTIONAL = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """How the workers are weighed, and where."""
 
     form: Literal["sum", "shares"] = "sum"
     weights: Literal["workers", "examples"] = "workers"
-
-    def __post_init__(self) -> None:
-        require_one_of(self, DIALECTS)
 
 
 def average(h: Hyper, gradients: Sequence[Array], sizes: Sequence[int]) -> Array:
@@ -80,6 +79,6 @@ def average(h: Hyper, gradients: Sequence[Array], sizes: Sequence[int]) -> Array
     return reduce(lambda a, b: a + b, weighed) / total
 
 
-def run(h: Hyper, *, gradients: Sequence[Array], sizes: Sequence[int]) -> dict[str, Any]:
+def run(h: Hyper, *, gradients: Sequence[Array], sizes: Sequence[int]) -> dict[str, Array]:
     """What every worker gets: the same for all."""
     return {"averaged": [average(h, gradients, sizes)] * len(gradients)}

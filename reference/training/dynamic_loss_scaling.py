@@ -43,20 +43,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import (
-    Array,
-    require_above,
-    require_at_least,
-    require_at_most,
-    require_in,
-    require_integer,
-    require_one_of,
-    require_ordered,
-)
+from truestep.reference import declared
+from truestep.reference.declared import Above, Count, Real
+from truestep.reference.validation import Array, require_ordered
 
 DIALECTS = {
     "restored": {
@@ -73,32 +66,28 @@ INPUTS = {
     "scale": "number",
     "t": "count",
 }
+OPTIONAL = ()
 # Powers of two, with which the optimizer rounds as little as can be.
 RATE, MOMENTUM = 0.125, 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The scale's start, factors, window and limits; PyTorch's defaults."""
 
-    initial: float = 65536.0
-    growth: float = 2.0
-    backoff: float = 0.5
-    window: int = 2000
-    hysteresis: int = 1
-    min_scale: float = 2.0**-126
-    max_scale: float = 2.0**127
+    initial: Above = 65536.0
+    growth: Annotated[float, Real(1.0, open="low", usual=(2.0, 4.0))] = 2.0
+    backoff: Annotated[float, Real(0.0, 1.0, "both", (0.5, 0.25, 0.125))] = 0.5
+    window: Annotated[int, Count(1, (1, 2, 3, 2000))] = 2000
+    hysteresis: Annotated[int, Count(1, (1, 2, 3))] = 1
+    min_scale: Annotated[float, Real(0.0, usual=(1.0, 2.0**-20))] = 2.0**-126
+    max_scale: Annotated[float, Real(0.0, open="low", usual=(2.0**24, 2.0**127))] = 2.0**127
     restored: Literal["at_growth", "at_once"] = "at_growth"
 
     def __post_init__(self) -> None:
-        require_above(self, 0.0, "initial", "backoff", "max_scale")
-        require_at_least(self, 0.0, "min_scale")
-        require_above(self, 1.0, "growth")
-        require_in(self, 0.0, 1.0, "backoff")
-        require_integer(self, 1, "window", "hysteresis")
+        declared.Hyper.__post_init__(self)
+        Real(0.0, self.max_scale).check("initial", self.initial)
         require_ordered(self, "min_scale", "max_scale")
-        require_at_most(self, self.max_scale, "initial")
-        require_one_of(self, DIALECTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +116,7 @@ def unscale(s: State, g: Array) -> Array:
     return g / s.scale
 
 
-def chosen(was_finite: bool, old: Any, new: Any) -> Any:
+def chosen(was_finite: bool, old: Array, new: Array) -> Array:
     """The outcome of a step, or what was before it where it is skipped."""
     return new if was_finite else old
 
@@ -158,7 +147,7 @@ def run(
     params: Sequence[Array],
     moments: Sequence[Array],
     gradients: Sequence[Array],
-) -> dict[str, Any]:
+) -> dict[str, Array]:
     """A backward pass with scaled gradients, and the optimizer's step or no step after it."""
     s = State(t=t, scale=scale, good=good, patience=patience)
     was_finite = finite(gradients)

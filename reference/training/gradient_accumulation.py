@@ -35,11 +35,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import Array, require_integer, require_one_of
+from truestep.reference import declared
+from truestep.reference.declared import Count
+from truestep.reference.validation import Array
 
 DIALECTS = {
     "form": {
@@ -57,18 +59,15 @@ INPUTS = {
     "totals": "tensors",
     "weight": "number",
 }
+OPTIONAL = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The number of micro-batches for one step."""
 
-    steps: int = 1
+    steps: Annotated[int, Count(1, (1, 2, 3, 4, 7))] = 1
     form: Literal["weighted", "terms", "mean", "running", "sum"] = "weighted"
-
-    def __post_init__(self) -> None:
-        require_integer(self, 1, "steps")
-        require_one_of(self, DIALECTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,7 @@ def run(
     weight: Array,
     gradients: Sequence[Array],
     examples: Array,
-) -> dict[str, Any]:
+) -> dict[str, Array]:
     """A micro-batch of all tensors."""
     out = [
         step(h, State(t=t, total=total, weight=weight), g, examples)

@@ -36,16 +36,13 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import (
-    Array,
-    require_in,
-    require_integer,
-    require_one_of,
-)
+from truestep.reference import declared
+from truestep.reference.declared import Count, Real
+from truestep.reference.validation import Array
 
 DIALECTS = {
     "form": {
@@ -61,22 +58,21 @@ INPUTS = {
     "small_square": "number",
     "t": "count",
 }
+OPTIONAL = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The two batch sizes and the rate of the averages."""
 
-    small: int = 1
-    big: int = 2
-    ema: float = 0.99
+    small: Annotated[int, Count(1, (1, 2, 32, 7))] = 1
+    big: Annotated[int, Count(2, (64, 96, 4096, 1000))] = 2
+    ema: Annotated[float, Real(0.0, 1.0, "high", (0.99, 0.9, 0.5, 0.0))] = 0.99
     form: Literal["ratio_of_averages", "average_of_ratios"] = "ratio_of_averages"
 
     def __post_init__(self) -> None:
-        require_integer(self, 1, "small")
-        require_integer(self, self.small + 1, "big")
-        require_in(self, 0.0, 1.0, "ema")
-        require_one_of(self, DIALECTS)
+        declared.Hyper.__post_init__(self)
+        Count(self.small + 1).check("big", self.big)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +121,7 @@ def noise_scale(h: Hyper, state: State) -> Array:
 
 def run(
     h: Hyper, *, t: int, g2: Array, s: Array, ratio: Array, small_square: Array, big_square: Array
-) -> dict[str, Any]:
+) -> dict[str, Array]:
     """One more measurement, and the noise scale after it."""
     new = step(h, State(t=t, g2=g2, s=s, ratio=ratio), small_square, big_square)
     return {

@@ -33,17 +33,13 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference.validation import (
-    Array,
-    require_at_least,
-    require_integer,
-    require_one_of,
-    require_step,
-)
+from truestep.reference import declared
+from truestep.reference.declared import Count, Real, decades
+from truestep.reference.validation import Array, require_step
 
 DIALECTS = {
     "rule": {
@@ -52,22 +48,17 @@ DIALECTS = {
     },
 }
 INPUTS = {"batch": "count", "t": "count"}
+OPTIONAL = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The rate that is right at base_batch, and the length of the warm-up in steps."""
 
-    lr: float = 0.1
-    base_batch: int = 256
-    warmup_steps: int = 0
+    lr: Annotated[float, Real(0.0, usual=decades(-3, 1), edges=(0.0,))] = 0.1
+    base_batch: Annotated[int, Count(1, (256, 32, 1, 100))] = 256
+    warmup_steps: Annotated[int, Count(0, (0, 1, 5, 1000))] = 0
     rule: Literal["linear", "square_root"] = "linear"
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr")
-        require_integer(self, 1, "base_batch")
-        require_integer(self, 0, "warmup_steps")
-        require_one_of(self, DIALECTS)
 
 
 def value(h: Hyper, batch: int, t: int) -> Array:
@@ -85,6 +76,6 @@ def momentum_correction(lr_before: float, lr_now: float) -> float:
     return lr_now / lr_before
 
 
-def run(h: Hyper, *, batch: int, t: int) -> dict[str, Any]:
+def run(h: Hyper, *, batch: int, t: int) -> dict[str, Array]:
     """The rate of step t with that batch."""
     return {"lr": value(h, batch, t)}

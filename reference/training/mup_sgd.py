@@ -33,9 +33,10 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from truestep.reference.validation import require_above, require_at_least, require_one_of
+from truestep.reference import declared
+from truestep.reference.declared import Real, decades
 
 DIALECTS = {
     "form": {
@@ -44,24 +45,20 @@ DIALECTS = {
     },
 }
 INPUTS = {"role": "choice"}
+OPTIONAL = ()
 
 Role = Literal["input", "hidden", "output", "bias"]
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The base model's rate and decay, and the widths over the base model's."""
 
-    lr: float = 0.1
-    weight_decay: float = 0.0
-    fan_in: float = 1.0
-    fan_out: float = 1.0
+    lr: Annotated[float, Real(0.0, usual=decades(-3, 1), edges=(0.0,))] = 0.1
+    weight_decay: Annotated[float, Real(0.0, usual=decades(-3, 1), edges=(0.0,))] = 0.0
+    fan_in: Annotated[float, Real(0.0, open="low", usual=(4.0, 0.5, 3.0, 1.0, 7.5))] = 1.0
+    fan_out: Annotated[float, Real(0.0, open="low", usual=(2.0, 0.25, 5.0, 1.0, 1.5))] = 1.0
     form: Literal["table_3", "package"] = "table_3"
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "weight_decay")
-        require_above(self, 0.0, "fan_in", "fan_out")
-        require_one_of(self, DIALECTS)
 
 
 def factor(h: Hyper, role: Role) -> float:
@@ -79,7 +76,7 @@ def rates(h: Hyper, role: Role) -> tuple[float, float]:
     return h.lr * f, h.weight_decay / f if h.form == "package" else h.weight_decay
 
 
-def run(h: Hyper, *, role: Role) -> dict[str, Any]:
+def run(h: Hyper, *, role: Role) -> dict[str, float]:
     """The rate and the weight decay of a layer of that role."""
     lr, weight_decay = rates(h, role)
     return {"lr": lr, "weight_decay": weight_decay}

@@ -34,14 +34,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from truestep.reference.validation import (
-    Array,
-    require_at_least,
-    require_one_of,
-    require_step,
-)
+from truestep.reference import declared
+from truestep.reference.declared import Real, decades
+from truestep.reference.validation import Array, require_step
 
 DIALECTS = {
     "gradient": {
@@ -54,20 +51,17 @@ DIALECTS = {
     },
 }
 INPUTS = {"gradients": "tensors", "params": "tensors", "tau": "count", "then": "tensors"}
+OPTIONAL = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Hyper:
+class Hyper(declared.Hyper):
     """The rate of fresh gradients, and the strength of the compensation (that paper's lambda)."""
 
-    lr: float = 0.1
-    compensation: float = 0.04
+    lr: Annotated[float, Real(0.0, usual=decades(-3, 1), edges=(0.0,))] = 0.1
+    compensation: Annotated[float, Real(0.0, usual=(0.04, 1.0, 0.0, 2.0))] = 0.04
     gradient: Literal["stale", "compensated"] = "stale"
     rate: Literal["inverse", "constant"] = "inverse"
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 0.0, "lr", "compensation")
-        require_one_of(self, DIALECTS)
 
 
 def step(h: Hyper, p: Array, then: Array, g: Array, tau: int) -> Array:
@@ -86,7 +80,7 @@ def run(
     then: Sequence[Array],
     gradients: Sequence[Array],
     tau: int,
-) -> dict[str, Any]:
+) -> dict[str, Array]:
     """The step of all tensors."""
     tensors = zip(params, then, gradients, strict=True)
     return {"params": [step(h, p, old, g, tau) for p, old, g in tensors]}

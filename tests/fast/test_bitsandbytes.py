@@ -18,8 +18,9 @@ from truestep.fast.peers.bitsandbytes.rows import ROWS
 from truestep.fast.protocol import Capability, Group, Slot
 from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.cases.tensors import TensorSpec
+from truestep.properties.judge.contracts import Judged
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
-from truestep.properties.kinds.optimizer.step import Judged, lockstep
+from truestep.properties.kinds.optimizer.step import lockstep
 from truestep.reference.optimizers import OPTIMIZERS
 
 BACKEND = Backend()

@@ -12,7 +12,7 @@ from truestep.fast.protocol import BackendUnavailable, Group, Slot
 from truestep.properties.cases.tensors import TensorSpec
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.step import lockstep
-from truestep.properties.kinds.quantizer.families import Subject, judged
+from truestep.properties.kinds.quantizer.step import Subject, judged
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.quantizers import QUANTIZERS
 

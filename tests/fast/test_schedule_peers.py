@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import fnmatch
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
-from truestep.fast.peers.schedule_findings import SCHEDULE_FINDINGS
+from truestep.fast.peers.findings import FINDINGS
 from truestep.fast.peers.torch import schedules as torch_schedules
 from truestep.fast.protocol import BackendUnavailable, Capability
+from truestep.properties.judge.results import CheckResult
 from truestep.properties.run.plan import checks_of, matching, run_check
 from truestep.reference.schedules import SCHEDULES
 
@@ -32,34 +34,30 @@ def optax_backend() -> Any:
     return Backend()
 
 
-def verdicts(backend: Any, names: str) -> dict[str, str]:
-    """The smoke verdicts of a backend's schedule checks whose names match."""
+def results(backend: Any, names: str) -> dict[str, CheckResult]:
+    """The smoke results of a backend's schedule checks whose names match."""
     chosen = [
         c for c in matching(checks_of(backend), "schedule/*") if fnmatch.fnmatch(c.name, names)
     ]
-    return {c.id: run_check(backend, c, level="smoke", seed=0).verdict for c in chosen}
+    return {c.id: run_check(backend, c, level="smoke", seed=0) for c in chosen}
 
 
-def unexplained(found: dict[str, str]) -> list[str]:
+def unexplained(found: Iterable[CheckResult]) -> list[str]:
     """Checks that do not pass and that no finding explains."""
-    known = [finding.check_glob for finding in SCHEDULE_FINDINGS]
-    return [
-        name
-        for name, verdict in found.items()
-        if verdict != "pass" and not any(fnmatch.fnmatchcase(name, glob) for glob in known)
-    ]
+    checks = [result.to_json() for result in found if result.verdict != "pass"]
+    return [c["id"] for c in checks if not any(finding.explains(c) for finding in FINDINGS)]
 
 
 def test_torch_values_pass_but_for_the_findings(torch_backend: Any) -> None:
     """Every scheduler's values, its whole runs and its end."""
-    found = verdicts(torch_backend, "[cepv]*")
-    assert unexplained(found) == []
-    assert found["schedule/one_cycle/float64/two_linear/past_the_end"] == "fail"
+    found = results(torch_backend, "[cepv]*")
+    assert unexplained(found.values()) == []
+    assert found["schedule/one_cycle/float64/two_linear/past_the_end"].verdict == "fail"
 
 
 def test_optax_values_pass_but_for_the_findings(optax_backend: Any) -> None:
     """Every schedule's values in float32, and its end."""
-    assert unexplained(verdicts(optax_backend, "[pv]*")) == []
+    assert unexplained(results(optax_backend, "[pv]*").values()) == []
 
 
 def test_a_torch_scheduler_steps_as_a_training_loop_does(torch_backend: Any) -> None:
@@ -76,7 +74,7 @@ def test_every_torch_row_names_a_scheduler_and_a_rule(torch_backend: Any) -> Non
 
     for row in torch_schedules.ROWS:
         assert hasattr(torch.optim.lr_scheduler, row.scheduler)
-        assert not row.recursive or hasattr(SCHEDULES[row.rule], "advance")
+        assert not row.recursive or SCHEDULES[row.rule].ADVANCE
     declared = [c for c in torch_backend.capabilities() if c.kind == "schedule"]
     assert len(declared) == len(torch_schedules.ROWS)
 

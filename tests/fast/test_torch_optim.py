@@ -19,11 +19,12 @@ from truestep.fast import discovery
 from truestep.fast.peers.torch.backend import Backend
 from truestep.fast.peers.torch_arrays import from_tensor, to_tensor
 from truestep.fast.protocol import Capability, Group, Slot, numpy_dtype
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic import lift
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.cases.hypers import held
 from truestep.properties.judge.contracts import judge
-from truestep.properties.kinds.optimizer.step import ORACLE, evaluate
+from truestep.properties.kinds.optimizer.step import ORACLE
 from truestep.reference.optimizers import OPTIMIZERS
 
 BACKEND = Backend()
@@ -92,7 +93,7 @@ def _inputs(
     rule: Any, rng: np.random.Generator, shape: tuple[int, ...], dtype: Any
 ) -> dict[str, Any]:
     """What the rule takes besides the gradient."""
-    shapes = {name: of(shape) for name, of in getattr(rule, "INPUTS", {}).items()}
+    shapes = {name: of(shape) for name, of in rule.FACTS.inputs.items()}
     return {k: np.asarray(rng.standard_normal(s)).astype(dtype) for k, s in shapes.items()}
 
 
@@ -163,8 +164,8 @@ def test_groups_keep_their_hyperparameters_and_inputs_stay(capability: Capabilit
                 assert new.param.shape == slot.param.shape
                 assert new.param.dtype == slot.param.dtype
                 assert new.state["t"] == t + 1
-                bound = evaluate(rule, group.hyper, slot, arithmetic)
-                oracle = evaluate(rule, group.hyper, slot, ORACLE)
+                bound = lift.stepped(rule, group.hyper, slot, lift.bounded(arithmetic))
+                oracle = lift.stepped(rule, group.hyper, slot, lift.bounded(ORACLE))
                 for name, expected in bound.items():
                     got = new.param if name == "p" else new.state[name]
                     truth = oracle[name]

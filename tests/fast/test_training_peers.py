@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import fnmatch
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from truestep.fast import discovery
+from truestep.fast.peers.findings import FINDINGS
 from truestep.fast.peers.keras import training as keras_training
 from truestep.fast.peers.optax import training as optax_training
 from truestep.fast.peers.torch import training as torch_training
-from truestep.fast.peers.training_findings import TRAINING_FINDINGS
 from truestep.fast.protocol import BackendUnavailable, Capability
-from truestep.properties.judge.results import check_id
+from truestep.properties.judge.results import CheckResult, check_id
 from truestep.properties.kinds.optimizer import families as optimizer_checks
 from truestep.properties.kinds.training import families as training_checks
 from truestep.properties.run.plan import Check, run_check
@@ -33,29 +33,25 @@ def _backend(name: str) -> Any:
         pytest.skip(str(reason))
 
 
-def verdicts(backend: Any) -> dict[str, str]:
-    """The smoke verdicts of a backend's training checks."""
+def results(backend: Any) -> dict[str, CheckResult]:
+    """The smoke results of a backend's training checks."""
     return {
         check_id(capability, name): run_check(
             backend,
             Check(check_id(capability, name), capability, name),
             level="smoke",
             seed=1,
-        ).verdict
+        )
         for capability in backend.capabilities()
         if capability.kind == "training" and capability.level == "smoke"
         for name in training_checks.names(capability)
     }
 
 
-def unexplained(found: dict[str, str]) -> list[str]:
+def unexplained(found: Iterable[CheckResult]) -> list[str]:
     """Checks that do not pass and that no finding explains."""
-    known = [finding.check_glob for finding in TRAINING_FINDINGS]
-    return [
-        name
-        for name, verdict in found.items()
-        if verdict != "pass" and not any(fnmatch.fnmatchcase(name, glob) for glob in known)
-    ]
+    checks = [result.to_json() for result in found if result.verdict != "pass"]
+    return [c["id"] for c in checks if not any(finding.explains(c) for finding in FINDINGS)]
 
 
 def test_torch_passes_but_for_the_findings() -> None:
@@ -64,12 +60,13 @@ def test_torch_passes_but_for_the_findings() -> None:
     from truestep.fast.peers.torch.backend import Backend
 
     before = torch.get_num_threads()
-    found = verdicts(Backend())
+    found = results(Backend())
     torch.set_num_threads(before)
-    assert unexplained(found) == []
+    assert unexplained(found.values()) == []
     skipped = "training/dynamic_loss_scaling/float32/{}/law:a_skipped_step_changes_no_bit"
-    assert found[skipped.format("fused")] == "fail"
-    assert found[skipped.format("single")] == found[skipped.format("foreach")] == "pass"
+    assert found[skipped.format("fused")].verdict == "fail"
+    for variant in ("single", "foreach"):
+        assert found[skipped.format(variant)].verdict == "pass"
     assert len({name.split("/")[1] for name in found}) == len({r.rule for r in torch_training.ROWS})
 
 
@@ -78,30 +75,30 @@ def test_optax_passes_but_for_the_findings() -> None:
     pytest.importorskip("optax")
     from truestep.fast.peers.optax.backend import Backend
 
-    found = verdicts(Backend())
-    assert unexplained(found) == []
+    found = results(Backend())
+    assert unexplained(found.values()) == []
     for variant in ("apply_every", "mean", "sum"):
-        assert found[f"training/gradient_accumulation/float32/{variant}/sequence"] == "fail"
+        assert found[f"training/gradient_accumulation/float32/{variant}/sequence"].verdict == "fail"
     assert len({name.split("/")[1] for name in found}) == len({r.rule for r in optax_training.ROWS})
 
 
 def test_keras_passes_but_for_the_findings() -> None:
     """The scale grows to infinity; torch's path of accumulation does not recover from nan."""
-    found = verdicts(_backend("keras"))
-    assert unexplained(found) == []
+    found = results(_backend("keras"))
+    assert unexplained(found.values()) == []
     scale = "training/dynamic_loss_scaling/float32/law:scale_stays_within_its_limits"
-    assert found[scale] == "fail"
+    assert found[scale].verdict == "fail"
     total = "training/gradient_accumulation/float32/{}/sequence"
-    assert found[total.format("parallel")] == "fail"
-    assert found[total.format("generic")] == "pass"
+    assert found[total.format("parallel")].verdict == "fail"
+    assert found[total.format("generic")].verdict == "pass"
     assert len({name.split("/")[1] for name in found}) == len({r.rule for r in keras_training.ROWS})
 
 
 def test_mup_passes() -> None:
     """Rates and decays of all roles, also of widths that no memory would hold."""
     backend = _backend("mup")
-    found = verdicts(backend)
-    assert set(found.values()) == {"pass"}
+    found = results(backend)
+    assert {result.verdict for result in found.values()} == {"pass"}
     assert {name.split("/")[1] for name in found} == {"mup_adam", "mup_sgd"}
     for capability in backend.capabilities():
         piece = TRAINING[capability.rule]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import truestep.properties
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.judge import contracts
 from truestep.properties.judge.contracts import SLACK, judge

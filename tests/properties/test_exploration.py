@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.profiles import PROFILES
-from truestep.properties.judge.contracts import judge
-from truestep.properties.kinds.optimizer.step import BackendFault, BackendRaised, Judged
+from truestep.properties.judge.contracts import Judged, judge
+from truestep.properties.kinds.optimizer.step import BackendFault, BackendRaised
 from truestep.properties.search import exploration
 from truestep.properties.search.exploration import Tally, explore, run_all
 

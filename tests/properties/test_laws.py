@@ -9,25 +9,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truestep.fast.protocol import Capability
+from truestep.fast.protocol import OptimizerCapability
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.cases.tensors import TensorSpec
-from truestep.properties.judge.contracts import SLACK
+from truestep.properties.judge.contracts import SLACK, Judged
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
+from truestep.properties.kinds.optimizer.laws.bench import Bench
 from truestep.properties.kinds.optimizer.laws.checks import (
-    PREFIX,
+    claimed,
     counterexample,
-    judgements,
+    holding,
     names,
     shapes,
     trial_of,
 )
-from truestep.properties.kinds.optimizer.laws.claims import Bench
 from truestep.properties.kinds.optimizer.laws.definitions import RULES, Backend
-from truestep.properties.kinds.optimizer.laws.laws import COMMON, DEGREES, LAWS, SPECIAL
+from truestep.properties.kinds.optimizer.laws.laws import COMMON, LAWS, SPECIAL
 from truestep.properties.kinds.optimizer.laws.needs import NEEDS
-from truestep.properties.kinds.optimizer.laws.table import TABLE, Fails, Holds, Void, entries
-from truestep.properties.kinds.optimizer.step import Judged
+from truestep.properties.kinds.optimizer.laws.table import TABLE, entries
+from truestep.properties.laws.entries import Fails, Holds, Void
 from truestep.reference.optimizers import FROM_FUNCTION
 
 DEFINITIONS = Backend()
@@ -63,12 +63,12 @@ VALUES: dict[str, tuple[Any, Any, Any]] = {
 COUNTS = (0, 2, 99, 9, 1, 12345)
 
 
-def capability(rule: str, **dialect: str) -> Capability:
+def capability(rule: str, **dialect: str) -> OptimizerCapability:
     """The definition of a rule in a dialect; its arithmetic fuses nothing."""
-    return Capability("optimizer", rule, format="float64", arithmetic="oracle", dialect=dialect)
+    return OptimizerCapability(rule=rule, format="float64", arithmetic="oracle", dialect=dialect)
 
 
-def variants(rule: str) -> Iterator[Capability]:
+def variants(rule: str) -> Iterator[OptimizerCapability]:
     """A rule in its own form and with each other choice alone."""
     yield capability(rule)
     own = RULES[rule].Hyper()
@@ -78,7 +78,7 @@ def variants(rule: str) -> Iterator[Capability]:
                 yield capability(rule, **{field: choice})
 
 
-def case(subject: Capability, law: str, i: int) -> OptimizerCase:
+def case(subject: OptimizerCapability, law: str, i: int) -> OptimizerCase:
     """The i-th of the cases that cover scales, counts, histories and hyperparameters."""
     own = RULES[subject.rule]
     fields = [f for f in own.Hyper.__dataclass_fields__ if f in VALUES and f not in own.DIALECTS]
@@ -101,20 +101,20 @@ def case(subject: Capability, law: str, i: int) -> OptimizerCase:
     return OptimizerCase((GroupCase(hyper, (slot,)),), 1)
 
 
-def judged(subject: Capability, name: str, i: int) -> list[Judged]:
+def judged(subject: OptimizerCapability, law: str, i: int) -> list[Judged]:
     """A law's claims on a case; none where the case leaves a decision open."""
-    trial = trial_of(subject, name, case(subject, name.removeprefix(PREFIX), i))
+    trial = trial_of(subject, law, case(subject, law, i))
     try:
-        return judgements(Bench(DEFINITIONS, subject), name, trial)
+        return claimed(Bench(DEFINITIONS, subject), law, trial)
     except Undecided:
         return []
 
 
-def told(subject: Capability, name: str, found: Judged) -> str:
+def told(subject: OptimizerCapability, law: str, found: Judged) -> str:
     """Where a claim is wrong."""
     j = found.judgement
     return (
-        f"{subject.rule} {dict(subject.dialect)} {name}: {found.tensor}{list(j.index or ())} is "
+        f"{subject.rule} {dict(subject.dialect)} {law}: {found.tensor}{list(j.index or ())} is "
         f"{j.got!r}, due is {j.oracle!r}, bound {j.bound:.3g}, utilisation {j.utilisation:.3g}"
     )
 
@@ -140,7 +140,7 @@ def test_every_rule_has_three_laws_and_one_of_its_family(rule: str) -> None:
 def test_degrees_name_the_state(rule: str) -> None:
     """Every array of the state has its behaviour, in the order of the state."""
     fields = [name for name in RULES[rule].State.__dataclass_fields__ if name != "t"]
-    assert list(DEGREES[rule]) == fields
+    assert list(RULES[rule].State.BEHAVIOUR) == fields
 
 
 def test_every_law_holds_somewhere_and_special_laws_fail_somewhere() -> None:
@@ -152,7 +152,6 @@ def test_every_law_holds_somewhere_and_special_laws_fail_somewhere() -> None:
 
 def test_tables_are_alphabetical() -> None:
     """Rules, laws and needs are found by eye."""
-    assert list(DEGREES) == sorted(DEGREES)
     assert list(COMMON) == sorted(COMMON)
     assert list(NEEDS) == sorted(NEEDS)
     assert set(NEEDS) <= set(LAWS)
@@ -162,24 +161,24 @@ def test_tables_are_alphabetical() -> None:
 def test_laws_that_hold_hold_for_the_reference(rule: str) -> None:
     """No claim of a listed law leaves the definition's own bounds, in any dialect it is said of."""
     # Bounds from replicates cost as much as dozens of evaluations.
-    costly = hasattr(RULES[rule], "observables") or rule in FROM_FUNCTION
+    costly = RULES[rule].FACTS.observables is not None or rule in FROM_FUNCTION
     unseen = set()
     for k, subject in enumerate(variants(rule)):
-        for name in names(subject):
-            turn = zlib.crc32(name.encode()) + k
+        for law in holding(subject):
+            turn = zlib.crc32(f"law:{law}".encode()) + k
             if costly and k and turn % 6:
                 continue
             found = []
             for i in range(turn, turn + (1 if k or costly else 2)):
-                found += judged(subject, name, i)
+                found += judged(subject, law, i)
             for item in found:
                 u = item.judgement.utilisation
-                assert u is None or u <= SLACK, told(subject, name, item)
+                assert u is None or u <= SLACK, told(subject, law, item)
             if k == 0 and not any(item.judgement.judged for item in found):
-                unseen.add(name)
-    for name in unseen:
-        found = [item for i in range(6) for item in judged(capability(rule), name, i)]
-        assert any(item.judgement.judged for item in found), f"nothing is judged of {name}"
+                unseen.add(law)
+    for law in unseen:
+        found = [item for i in range(6) for item in judged(capability(rule), law, i)]
+        assert any(item.judgement.judged for item in found), f"nothing is judged of {law}"
 
 
 @pytest.mark.parametrize(("rule", "law"), FAILING)
@@ -199,11 +198,11 @@ def test_dialects_restrict_laws() -> None:
 
 def test_fixed_hyperparameters_restrict_laws() -> None:
     """A kernel that cannot vary what a law varies is not asked about it."""
-    fixed = Capability("optimizer", "adam", fixed={"eps": 1e-8, "lr": 0.1})
+    fixed = OptimizerCapability(rule="adam", fixed={"eps": 1e-8, "lr": 0.1})
     assert "law:homogeneous_in_gradient_and_eps" not in names(fixed)
     assert "law:params_unchanged_when_lr_is_zero" not in names(fixed)
     assert "law:odd" in names(fixed)
-    single = Capability("optimizer", "adam", single=True)
+    single = OptimizerCapability(rule="adam", single=True)
     assert "law:independent_of_other_tensors" not in names(single)
 
 

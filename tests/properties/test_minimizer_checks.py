@@ -14,7 +14,7 @@ from truestep.fast.protocol import Capability, Stepped
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.lift import state_of
 from truestep.properties.arithmetic.profiles import PROFILES
-from truestep.properties.arithmetic.sampled.sampled import Replicates
+from truestep.properties.arithmetic.sampled import Replicates
 from truestep.properties.cases.tensors import TensorSpec
 from truestep.properties.kinds.minimizer import families as minimizer_checks
 from truestep.properties.kinds.minimizer.cases import KINDS, MinimizerCase, ProblemSpec, function_of

@@ -10,38 +10,30 @@ import numpy as np
 import pytest
 
 from truestep.fast.protocol import Slot
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.exact import DIGITS, Exact
-from truestep.properties.arithmetic.lift import converted, state_of
+from truestep.properties.arithmetic.lift import Lift, advanced, bounded, plain, stepped
 from truestep.properties.arithmetic.profiles import PROFILES
-from truestep.properties.kinds.optimizer.step import evaluate
 from truestep.properties.soundness.bounded import RULES, choices, drawn_hyper, drawn_slot
 from truestep.reference.optimizers import OPTIMIZERS, Rule
 
 ORACLE = PROFILES["oracle"]
+EXACT = Lift(Exact.of, lambda _, x: Exact.of(x), lambda _, x: x)
 STEPS = 2
 RANGES = ((-8, 3), (-3, 2))
 
 
 def _exact_step(rule: Rule, hyper: Any, slot: Slot) -> dict[str, Any]:
     """The outputs of one step to fifty digits, by name."""
-    state, p = rule.step(
-        converted(hyper, lambda _, x: Exact.of(x) if isinstance(x, float) else x),
-        state_of(rule.State, slot.state, Exact.of),
-        Exact.of(slot.param),
-        Exact.of(slot.grad),
-        **{name: Exact.of(x) for name, x in slot.inputs.items()},
-    )
-    out = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
-    return {"p": p, **{name: x for name, x in out.items() if isinstance(x, Exact)}}
+    out = stepped(rule, hyper, slot, EXACT)
+    return {name: x for name, x in out.items() if isinstance(x, Exact)}
 
 
 def _float64_step(rule: Rule, hyper: Any, slot: Slot) -> tuple[Any, dict[str, Any]]:
     """The reference as users call it: the new state, and its outputs by name."""
-    old = state_of(rule.State, slot.state, np.asarray)
-    state, p = rule.step(hyper, old, slot.param, slot.grad, **slot.inputs)
-    out = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
-    return state, {"p": p, **out}
+    old = plain().state(rule.State, slot.state)
+    state, p = advanced(rule, hyper, old, slot.param, slot.grad, slot.inputs)
+    return state, plain().outputs(state, p)
 
 
 def _errors(got: Any, exact: Exact) -> Any:
@@ -64,13 +56,13 @@ def test_the_reference_lies_within_its_own_bound_of_the_exact_result(name: str) 
             hyper = drawn_hyper(rule, rng, case)
             slot = drawn_slot(rule, hyper, ORACLE, rng, elements=8, ranges=RANGES)
             for step in range(STEPS):
-                bounds = evaluate(rule, hyper, slot, ORACLE)
+                bounds = stepped(rule, hyper, slot, bounded(ORACLE))
                 exact = _exact_step(rule, hyper, slot)
-                state, plain = _float64_step(rule, hyper, slot)
+                state, floats = _float64_step(rule, hyper, slot)
                 for tensor, truth in exact.items():
                     bound = bounds[tensor]
                     assert isinstance(bound, Bounded)
-                    for got in (plain[tensor], bound.v):
+                    for got in (floats[tensor], bound.v):
                         known = np.isfinite(bound.e) & np.isfinite(bound.v)
                         error = np.where(known, _errors(np.where(known, got, 0.0), truth), 0.0)
                         wrong = error > bound.e
@@ -84,6 +76,6 @@ def test_the_reference_lies_within_its_own_bound_of_the_exact_result(name: str) 
                     judged += int(np.count_nonzero(known))
                 fields = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
                 inputs = {name: np.roll(x, 1) for name, x in slot.inputs.items()}
-                slot = Slot(plain["p"], np.roll(slot.grad, 1), fields, inputs)
+                slot = Slot(floats["p"], np.roll(slot.grad, 1), fields, inputs)
     assert judged > 0.9 * elements
     assert closest > 0.05

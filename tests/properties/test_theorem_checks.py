@@ -13,7 +13,7 @@ import pytest
 from truestep.fast.protocol import Capability, Group, Stepped
 from truestep.fast.reference_backend import Backend as Reference
 from truestep.properties.kinds.theorem import families as theorem_checks
-from truestep.properties.kinds.theorem.theorems import THEOREMS
+from truestep.properties.kinds.theorem.theorems.table import THEOREMS
 from truestep.properties.run import plan
 from truestep.properties.run.plan import Check, checks_of, matching, replay_check, run_check
 

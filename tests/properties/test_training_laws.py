@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truestep.fast.protocol import Capability
+from truestep.fast.protocol import TrainingCapability
 from truestep.fast.reference_backend import Backend
 from truestep.properties.judge.contracts import SLACK
-from truestep.properties.kinds.training.families import PREFIX, run
-from truestep.properties.kinds.training.laws import laws as training_laws
+from truestep.properties.judge.results import Check, check_id
 from truestep.properties.kinds.training.laws.bench import Bench, Trial
-from truestep.properties.kinds.training.laws.laws import LAWS, claimed, holding, speaks_of
-from truestep.properties.kinds.training.laws.table import DEGREES, TABLE, Fails, Holds
+from truestep.properties.kinds.training.laws.laws import LAWS, OF, SETS, claimed, holding, speaks_of
+from truestep.properties.kinds.training.laws.table import DEGREES, TABLE
+from truestep.properties.laws.claims import PREFIX
+from truestep.properties.laws.entries import Fails, Holds
+from truestep.properties.run.plan import run_check
 from truestep.reference.training import TRAINING
 
 REFERENCE = Backend()
@@ -29,17 +31,17 @@ RESTRICTED = [
 ]
 
 
-def capability(rule: str, **dialect: str) -> Capability:
+def capability(rule: str, **dialect: str) -> TrainingCapability:
     """The reference of a piece in a dialect."""
-    return Capability(
-        "training", rule, format="float64", arithmetic="ieee_float64", dialect=dialect
+    return TrainingCapability(
+        rule=rule, format="float64", arithmetic="ieee_float64", dialect=dialect
     )
 
 
 @pytest.mark.parametrize("rule", TRAINING)
 def test_every_law_that_says_anything_of_a_piece_has_its_entry(rule: str) -> None:
     """A law that is not listed is a law that nobody thought about."""
-    assert set(TABLE[rule]) == {name for name, law in LAWS.items() if speaks_of(law, rule)}
+    assert set(TABLE[rule]) == {law for law in LAWS if speaks_of(law, rule)}
     piece = TRAINING[rule]
     inputs = set(DEGREES[rule]) & {*piece.INPUTS, *piece.Hyper.__dataclass_fields__}
     assert inputs, "homogeneous in nothing"
@@ -60,7 +62,8 @@ def test_laws_that_hold_hold_for_the_reference(rule: str, dialect: dict[str, str
     subject = capability(rule, **dialect)
     backend: Any = _InDialect()
     for name in holding(subject):
-        result = run(backend, subject, PREFIX + name, level="smoke", seed=1, started=lambda _: None)
+        check = Check(check_id(subject, PREFIX + name), subject, PREFIX + name)
+        result = run_check(backend, check, level="smoke", seed=1)
         assert result.verdict == "pass", result.message
 
 
@@ -83,21 +86,21 @@ def test_stored_counterexamples_break_their_law(rule: str, law: str) -> None:
     words = piece.INPUTS
     inputs = {
         name: [np.asarray(item) for item in x] if words[name] in ("tensors", "replicas") else x
-        for name, x in entry.inputs.items()
+        for name, x in entry.example.inputs.items()
     }
     inputs = {k: list(x) if isinstance(x, tuple) else x for k, x in inputs.items()}
     hyper = {f: getattr(piece.Hyper(), f) for f in piece.Hyper.__dataclass_fields__}
-    with np.errstate(all="ignore"):
-        trial = Trial({**hyper, **entry.hyper}, inputs)
-        judged = claimed(Bench(REFERENCE, capability(rule)), law, trial)
+    trial = Trial({**hyper, **entry.example.hyper}, inputs)
+    judged = claimed(Bench(REFERENCE, capability(rule)), law, trial)
     assert max(item.judgement.utilisation or 0.0 for item in judged) > SLACK
 
 
 def test_dialects_and_fixed_hyperparameters_restrict_laws() -> None:
     """PyTorch's eps shrinks twice what is clipped twice; and it cannot be scaled."""
     assert "idempotent" in holding(capability("clip_by_global_norm"))
-    shrunk = Capability(
-        "training", "clip_by_global_norm", dialect={"form": "shrunk"}, fixed={"eps": 1e-6}
+    shrunk = TrainingCapability(
+        rule="clip_by_global_norm", dialect={"form": "shrunk"}, fixed={"eps": 1e-6}
     )
     assert not {"idempotent", "homogeneous"} & set(holding(shrunk))
-    assert set(training_laws.LAWS) == {law for entries in TABLE.values() for law in entries}
+    assert set(LAWS) == {law for entries in TABLE.values() for law in entries}
+    assert set(OF) | set(SETS) <= set(LAWS)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from truestep.fast.protocol import Capability
-from truestep.properties.arithmetic.bounded import operations as bounded_operations
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded, operations
+from truestep.properties.arithmetic.bounded import bounded as dispatch
 from truestep.properties.arithmetic.exact import DIGITS, Exact
 from truestep.properties.arithmetic.lift import converted
 from truestep.properties.arithmetic.profiles import ORACLE
@@ -47,14 +47,14 @@ def test_no_faithful_evaluation_leaves_its_contract(rule: str, arithmetic: str) 
 
 def test_a_missing_rounding_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The search has power: a model that forgets the rounding of products is unsound."""
-    rounded = bounded_operations.multiply
+    rounded = operations.multiply
 
     def unrounded(a: Any, b: Any) -> Any:
         result = rounded(a, b)
         result.e = np.broadcast_to(0.01 * result.e, result.shape)
         return result
 
-    monkeypatch.setitem(bounded_operations.OPERATIONS, np.multiply, unrounded)
+    monkeypatch.setitem(dispatch.OPERATIONS, np.multiply, unrounded)
     backend = SimulatedBackend("ieee_float32")
     found = {
         check.rule: run_check(backend, check, level="standard", seed=1).verdict

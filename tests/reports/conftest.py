@@ -1,4 +1,4 @@
-"""A fake runner in place of the real one, and certificates made from its results."""
+"""Invented runs in place of the engine's, and certificates made from their results."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def fakes() -> Any:
 
 @pytest.fixture
 def runner(monkeypatch: pytest.MonkeyPatch, fakes: Any) -> Any:
-    """The fake runner, installed."""
+    """The invented runs, in place of the engine's at the two sites that call it."""
     fake = fakes.FakeRunner()
-    monkeypatch.setitem(sys.modules, "truestep.properties.run.pool", fake)
+    monkeypatch.setattr("truestep.properties.run.pool.certify", fake.certify)
     monkeypatch.setattr("truestep.reports.run.Replayer", fake.replayer)
     # Findings about real libraries must not decide tests of the mechanism.
-    monkeypatch.setattr("truestep.reports.findings._table", lambda: ())
+    monkeypatch.setattr("truestep.fast.peers.findings.FINDINGS", ())
     return fake
 
 

@@ -1,17 +1,17 @@
-"""A stand-in for truestep.properties.run.pool: invented results of every verdict, no arithmetic."""
+"""Invented results of every verdict, and runs that consist of them, without any arithmetic."""
 
 from __future__ import annotations
 
 import contextlib
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Any, ClassVar
+from typing import Any
 
+from truestep.fast.discovery import UnknownBackend
 from truestep.properties.judge.results import HISTOGRAM_EDGES, CheckResult
-
-LEVELS = ("smoke", "standard", "deep")
+from truestep.properties.run.pool import Run
 
 WORST = {
     "case": {
@@ -34,20 +34,6 @@ WORST = {
     "error": 1.3877787807814457e-17,
     "bound": 2.1e-17,
 }
-
-
-class UnknownBackend(ValueError):
-    """No such backend."""
-
-
-@dataclass
-class Run:
-    """What certify returns."""
-
-    results: list[CheckResult]
-    backend_name: str
-    unavailable: str | None
-    seconds: float
 
 
 def result(
@@ -98,7 +84,6 @@ def small() -> list[CheckResult]:
         result("lion", verdict="fail", identified="weight decay, multiplied by lr, after the step"),
         result("muon", verdict="crashed", message="worker died: SIGSEGV"),
         result("sgd", verdict="not_judged", message="every bound is vacuous"),
-        result("adan", verdict="unsupported", message="not offered by this backend"),
         result("lamb", verdict="not_run", message="needs a GPU"),
     ]
 
@@ -109,11 +94,7 @@ def passing() -> list[CheckResult]:
 
 
 class FakeRunner:
-    """Installed in place of the module; attributes steer what happens."""
-
-    LEVELS = LEVELS
-    PATIENCE: ClassVar = {"deep": 1.0}
-    UnknownBackend = UnknownBackend
+    """Stands in for the engine; attributes steer what happens."""
 
     def __init__(self) -> None:
         self.results = small()
@@ -139,11 +120,13 @@ class FakeRunner:
         chosen = [r for r in self.results if only is None or fnmatchcase(r.rule, only)]
         if self.unavailable:
             chosen = []
+        elif not chosen:
+            raise ValueError(f"no check of {backend} matches {only!r}; one is 'a/b'")
         on_start(len(chosen))
         for item in chosen:
             on_result(item)
         self.before_end()
-        return Run(chosen, backend, self.unavailable, 1.5)
+        return Run(backend, chosen, self.unavailable, 1.5)
 
     @contextlib.contextmanager
     def replayer(self, spec: str, patience: float) -> Iterator[FakeRunner]:
@@ -151,10 +134,10 @@ class FakeRunner:
         self.spec = spec
         yield self
 
-    def replay(self, check: Mapping[str, Any]) -> Mapping[str, Any]:
+    def replay(self, check: Mapping[str, Any]) -> CheckResult:
         """The recorded outcome again."""
         self.replayed.append((self.spec, check))
-        return next(r.to_json() for r in self.results if r.id == check["id"])
+        return next(r for r in self.results if r.id == check["id"])
 
 
 RULES = (
@@ -178,7 +161,7 @@ def large(seed: int, *, faults: bool) -> Iterator[CheckResult]:
             if not variant or draw.random() < 0.6:
                 yield from _column(draw, rule, format, variant, faults=faults)
     for rule in ("float8_e4m3fn", "nf4", "dynamic_8bit"):
-        yield bitwise(rule, kind="quantizer", check="encode", contract="exact")
+        yield bitwise(rule, kind="quantizer", check="encode", contract="law")
         yield result(rule, kind="quantizer", check="decode", utilisation=draw.random())
     for rule in ("cosine", "wsd"):
         yield result(rule, kind="schedule", check="value", utilisation=draw.random())
@@ -187,7 +170,7 @@ def large(seed: int, *, faults: bool) -> Iterator[CheckResult]:
 
 def bitwise(rule: str, **fields: Any) -> CheckResult:
     """A result without utilisation."""
-    plain = {"contract": "bitwise", "utilisation": None, "histogram": (), "worst": None}
+    plain = {"contract": "law", "utilisation": None, "histogram": (), "worst": None}
     return result(rule, **{**plain, **fields})
 
 
@@ -201,7 +184,7 @@ def _column(
         yield result(rule, **place, verdict="not_judged", message="every bound is vacuous")
         return
     if (rule, format) == ("lars", "bfloat16"):
-        yield result(rule, **place, verdict="unsupported", message="not offered by this backend")
+        yield result(rule, **place, verdict="not_run", message="runs at level 'deep' and above")
         return
     if faults and (rule, variant) == ("lion", ""):
         yield result(
@@ -218,7 +201,7 @@ def _column(
         )
     else:
         yield result(rule, **place, utilisation=draw.random() * 0.9)
-    yield bitwise(rule, **place, check="counter", contract="exact")
+    yield bitwise(rule, **place, check="counter", contract="law")
     for law in LAWS:
         yield bitwise(rule, **place, check=f"law:{law}")
 

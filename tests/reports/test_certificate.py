@@ -5,14 +5,14 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from truestep.properties.judge.results import CheckResult
-from truestep.reports import certificate
+from truestep.properties.judge.results import CheckResult, Verdict
+from truestep.reports import certificate, verdicts
 from truestep.reports.certificate import BadCertificate
 
 
@@ -52,23 +52,30 @@ def test_schema_violation_names_its_place(
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "complete", "expected"),
+    ("found", "complete", "expected"),
     [
         (["pass", "pass"], True, "pass"),
-        (["pass", "unsupported", "not_run", "not_judged"], True, "pass"),
+        (["pass", "not_run", "not_judged"], True, "pass"),
         (["pass", "fail"], True, "fail"),
         (["pass", "crashed"], True, "fail"),
-        (["unsupported", "not_run"], True, "error"),
+        (["not_run"], True, "error"),
         (["not_judged"], True, "error"),
         ([], True, "error"),
         (["pass"], False, "error"),
         (["pass", "fail"], False, "fail"),
     ],
 )
-def test_verdict_of_a_run(verdicts: list[str], complete: bool, expected: str) -> None:
+def test_verdict_of_a_run(found: list[str], complete: bool, expected: str) -> None:
     """Failing beats all; what was not judged or not run never makes a pass."""
-    checks = [{"verdict": verdict} for verdict in verdicts]
-    assert certificate.verdict_of(checks, complete=complete) == expected
+    assert verdicts.of_run(found, complete=complete) == expected
+
+
+def test_verdicts_are_those_that_checks_end_with() -> None:
+    """The table of verdicts, the records of checks and the schema name the same ones."""
+    schema = json.loads(certificate.SCHEMA_FILE.read_text())
+    allowed = schema["$defs"]["check"]["properties"]["verdict"]["enum"]
+    assert sorted(verdicts.VERDICTS) == sorted(get_args(Verdict)) == sorted(allowed)
+    assert sorted(verdicts.RUNS) == sorted(schema["properties"]["verdict"]["enum"])
 
 
 def test_certificate_survives_writing_and_reading(save: Callable[..., Path]) -> None:
@@ -175,4 +182,4 @@ def test_summary_counts_and_takes_the_largest_utilisation(
     results = [fakes.result("a"), fakes.result("b", verdict="fail", utilisation=math.inf)]
     summary = make(results)["summary"]
     assert summary["utilisation"] == "inf" and summary["examples"] == 400
-    assert summary["checks"] == sum(summary[v] for v in certificate.VERDICTS) == 2
+    assert summary["checks"] == sum(summary[v] for v in verdicts.VERDICTS) == 2

@@ -44,7 +44,7 @@ def test_failing_check_gives_status_1_and_its_message(truestep: Call, runner: An
     assert "! optimizer/muon/float32/lockstep" in out and "worker died: SIGSEGV" in out
 
 
-@pytest.mark.parametrize("verdict", ["unsupported", "not_run", "not_judged"])
+@pytest.mark.parametrize("verdict", ["not_run", "not_judged"])
 def test_nothing_judged_gives_status_2(
     truestep: Call, runner: Any, fakes: Any, verdict: str
 ) -> None:
@@ -61,6 +61,57 @@ def test_unavailable_backend_is_recorded_with_its_reason(truestep: Call, runner:
     assert status == 2 and "torch was not run: torch is not installed." in out
     document = read(Path("truestep-report/torch.json"))
     assert document["verdict"] == "error" and document["checks"] == []
+
+
+def test_several_backends_have_a_certificate_each_and_one_summary(
+    truestep: Call, runner: Any, fakes: Any
+) -> None:
+    """Both are shown, each with its files; the last line is the page of all side by side."""
+    runner.results = fakes.passing()
+    status, out, _ = truestep("certify", "cpu", "torch", "cpu", "--out", "o")
+    assert status == 0 and out.count("computes all 3 rules") == 2
+    assert Path(out.splitlines()[-1]) == Path("o/report.html").resolve()
+    files = {f"{name}{end}" for name in ("cpu", "report", "torch") for end in (".html", ".md")}
+    assert {p.name for p in Path("o").iterdir()} == files | {"cpu.json", "torch.json"}
+    assert "All 2 backends compute what they offer" in Path("o/report.html").read_text()
+    assert read(Path("o/torch.json"))["backend"]["spec"] == "torch"
+
+
+def test_several_backends_as_json_are_a_list(truestep: Call, runner: Any) -> None:
+    """One document, whose members equal the files; files of one name do not overwrite another."""
+    status, out, err = truestep("certify", "a/x.py:B", "b/x.py:B", "--json", "--out", "o")
+    documents = json.loads(out)
+    assert status == 1 and err == ""
+    assert [d["backend"]["spec"] for d in documents] == ["a/x.py:B", "b/x.py:B"]
+    assert documents == [read(Path("o/x-B.json")), read(Path("o/x-B-2.json"))]
+
+
+def test_a_backend_that_cannot_run_costs_the_status_and_no_other_backend(
+    truestep: Call, runner: Any, fakes: Any
+) -> None:
+    """2 if any could not run; the others are judged, written and shown."""
+    runner.results = fakes.passing()
+    status, out, err = truestep("certify", "nonsense", "cpu", "--json", "--out", "o")
+    assert status == 2 and "'nonsense'" in one_line(err) and len(json.loads(out)) == 1
+    assert sorted(p.name for p in Path("o").glob("*.json*")) == ["cpu.json"]
+
+
+def test_an_interrupt_keeps_what_the_backend_before_had_finished(
+    truestep: Call, runner: Any
+) -> None:
+    """The first backend's certificate stands, the second's results are kept, no more is begun."""
+    ended = []
+
+    def interrupt() -> None:
+        ended.append(1)
+        if len(ended) == 2:
+            raise KeyboardInterrupt
+
+    runner.before_end = interrupt
+    status, _, err = truestep("certify", "cpu", "torch", "optax", "--out", "o")
+    assert status == 2 and "truestep report o/torch.partial.jsonl" in err
+    names = {p.name for p in Path("o").iterdir()}
+    assert names == {"cpu.html", "cpu.json", "cpu.md", "torch.partial.jsonl"}
 
 
 @pytest.mark.parametrize("results", ["small", "passing"])
@@ -80,7 +131,7 @@ def test_json_prints_the_certificate_and_nothing_else(
     ("arguments", "shown"),
     [
         (["certify", "nonsense"], "'nonsense'"),
-        (["certify", "cpu", "--only", "zzz*"], "'zzz*' matches no check"),
+        (["certify", "cpu", "--only", "zzz*"], "no check of cpu matches 'zzz*'"),
         (["certify", "cpu", "--level", "extreme"], "'extreme'"),
         (["certify", "cpu", "--seed", "-1"], "-1"),
         (["certify", "cpu", "-n", "0"], "0"),

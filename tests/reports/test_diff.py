@@ -15,10 +15,10 @@ from truestep.reports.diff import difference
     [
         ({}, {"verdict": "fail"}, "worse", True),
         ({}, {"verdict": "crashed"}, "worse", True),
-        ({}, {"verdict": "unsupported"}, "worse", True),
+        ({}, {"verdict": "not_judged"}, "worse", True),
         ({"verdict": "not_run"}, {"verdict": "fail"}, "worse", True),
         ({"verdict": "fail"}, {}, "better", False),
-        ({"verdict": "fail"}, {"verdict": "unsupported"}, "other", False),
+        ({"verdict": "fail"}, {"verdict": "not_judged"}, "other", False),
         ({"verdict": "fail"}, {"verdict": "crashed"}, "other", False),
         ({"utilisation": 0.6}, {"utilisation": 0.9}, "looser", False),
         ({"utilisation": 0.9}, {"utilisation": 0.2}, "tighter", False),

@@ -1,42 +1,59 @@
 from __future__ import annotations
 
-import importlib
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from truestep.reports import isolation
+from truestep.fast import discovery
+from truestep.properties.run.plan import checks_of, run_check
+from truestep.reports import certificate
 from truestep.reports.isolation import CannotReplay, Replayer
 
-CHECK = {"id": "a/b", "verdict": "pass", "utilisation": 0.5, "message": ""}
+# Variants of SGD that are lost, each in its own way, once the step counter passes 2^24.
+SPEC = f"{Path(__file__).parents[1] / 'properties' / 'misbehaving.py'}:Backend"
+
+
+@pytest.fixture(scope="module")
+def recorded() -> dict[str, Any]:
+    """The check of each variant that meets its misbehaviour, as a certificate records it."""
+    backend, cases = discovery.load(SPEC), []
+    checks = {
+        c.capability.variant: c for c in checks_of(backend) if c.name == "counter_beyond_float32"
+    }
+    done = run_check(backend, checks["raises"], level="smoke", seed=0, started=cases.append)
+    entry = json.loads(certificate.dumps(certificate.plain(done.to_json())))
+    return {
+        variant: {**entry, "id": check.id, "worst": {"case": cases[0]}}
+        for variant, check in checks.items()
+    }
 
 
 @pytest.fixture
-def replayer(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A replayer of backend "cpu" whose process has the runner of replay_worker."""
-    # A spawned process gets this process's sys.path, and there finds the module by its name.
-    monkeypatch.syspath_prepend(Path(__file__).parent)
-    worker = importlib.import_module("replay_worker")
-    monkeypatch.setattr(isolation, "_serve", worker.serve)
-    with Replayer("cpu", patience=30.0) as made:
+def replayer() -> Iterator[Replayer]:
+    """A replayer whose process loads the backend from its file."""
+    with Replayer(SPEC, patience=60.0) as made:
         yield made
 
 
-def test_lost_process_is_reported_and_replaced(replayer: Any) -> None:
+def test_lost_process_is_reported_and_replaced(
+    replayer: Replayer, recorded: dict[str, Any]
+) -> None:
     """A crash is that check's outcome; the next check is replayed as if nothing had happened."""
-    assert replayer.replay(CHECK)["message"] == "cpu"
-    died = replayer.replay({**CHECK, "id": "die"})
-    assert died["verdict"] == "crashed" and died["message"] == "the process died of SIGABRT"
-    left = replayer.replay({**CHECK, "id": "leave"})
-    assert left["message"] == "the process exited with status 7" and left["utilisation"] is None
-    with pytest.raises(CannotReplay, match="cpu has no such check"):
-        replayer.replay({**CHECK, "id": "refuse"})
+    assert replayer.replay(recorded["prints"]).verdict == "pass"
+    died = replayer.replay(recorded["segfault"])
+    assert died.verdict == "crashed" and died.message == "the process died of SIGSEGV"
+    left = replayer.replay(recorded["exit"])
+    assert left.message == "the process exited with status 7" and left.utilisation is None
+    with pytest.raises(CannotReplay, match=r"misbehaving\.py:Backend has no check 'a/b'"):
+        replayer.replay({**recorded["prints"], "id": "a/b"})
 
 
-def test_hanging_replay_is_stopped(replayer: Any) -> None:
+def test_hanging_replay_is_stopped(replayer: Replayer, recorded: dict[str, Any]) -> None:
     """After the patience the process is killed and the check counts as crashed."""
-    replayer.replay(CHECK)
+    replayer.replay(recorded["prints"])
     replayer._patience = 0.2
-    found = replayer.replay({**CHECK, "id": "hang"})
-    assert found["verdict"] == "crashed" and "no answer within 0.2 s" in found["message"]
+    found = replayer.replay(recorded["hang"])
+    assert found.verdict == "crashed" and "no answer within 0.2 s" in found.message

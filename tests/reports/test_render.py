@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
-from truestep.reports import counterexample, findings, markdown, pictures, render, summary
+from truestep.fast.peers.findings import Finding
+from truestep.reports import counterexample, findings, pictures, plots
+from truestep.reports import page as pages
+from truestep.reports.html import html
+from truestep.reports.markdown import markdown
 
 VOID = {"meta", "link", "br", "img"}
 
@@ -62,7 +66,6 @@ FINDING = {
     "reproducer": "print('<script>')",
     "expected": "a",
     "actual": "b",
-    "check_glob": "*/lion/*",
     "checks": ["optimizer/lion/float32/lockstep"],
 }
 
@@ -77,7 +80,7 @@ def results(fakes: Any) -> list[Any]:
 def page(make: Callable[..., Any], results: list[Any]) -> str:
     """Two backends side by side, one with a finding."""
     documents = [make(results, spec="cpu"), make(results, spec="torch", findings=[FINDING])]
-    return render.html(documents)
+    return html(pages.build(documents))
 
 
 @pytest.fixture(scope="module")
@@ -116,22 +119,24 @@ def test_text_from_outside_is_escaped(make: Callable[..., Any], fakes: Any) -> N
     evil = "</pre><script>alert(1)</script>|`x`"
     results = [fakes.result(rule=evil, verdict="fail", message=evil, identified=evil, variant=evil)]
     document = make(results, spec=evil, findings=[{**FINDING, "title": evil}])
-    text = render.html([document])
+    built = pages.build([document])
+    text = html(built)
     Page(text)
     assert text.count("<script>") == 1 and "alert(1)" in text
-    outside_code = re.sub(r"(?s)```+text.*?```+|`[^`\n]*`", "", markdown.markdown([document]))
+    outside_code = re.sub(r"(?s)```+text.*?```+|`[^`\n]*`", "", markdown(built))
     assert "alert" in outside_code and "<script>" not in outside_code
 
 
-def test_failure_shows_numbers_in_hex_and_a_program(page: str) -> None:
+def test_failure_shows_numbers_in_hex_and_a_program(page: str, fakes: Any) -> None:
     """got, oracle and bound in decimal and hex, and a snippet that Python accepts."""
     assert "0x1.999999999999ap-4" in page and "0.10000000000000003" in page
     assert "p[3, 17], step 0, group 0, slot 0" in page and "lr = 0.001" in page
     recorded = {"it's": 'a "quote"\n', "x": [1e-300, "nan"]}
-    code = counterexample.program("my.pkg:B", {"id": "a/b", "worst": {"case": recorded}})
+    check = fakes.result(id="a/b", worst={"case": recorded})
+    code = counterexample.program("my.pkg:B", check)
     call = ast.parse(code).body[-1].value  # type: ignore[attr-defined]
-    backend, check, record = (ast.literal_eval(argument) for argument in call.args)
-    assert (backend, check, json.loads(record)) == ("my.pkg:B", "a/b", recorded)
+    backend, id, record = (ast.literal_eval(argument) for argument in call.args)
+    assert (backend, id, json.loads(record)) == ("my.pkg:B", "a/b", recorded)
 
 
 def test_program_in_a_message_is_shown_once_and_with_the_backends_name(page: str) -> None:
@@ -150,13 +155,12 @@ def test_findings_belong_to_the_library_that_the_backend_wraps(
     monkeypatch: pytest.MonkeyPatch, fakes: Any
 ) -> None:
     """torch's findings are not torchao's or torch_optimizer's; failing checks are explained."""
-
-    class Finding:
-        library, versions, rule, title = "torch", "2", "lion", "title"
-        contradicts = reproducer = expected = actual = "text"
-        check_glob = "*/sgd/* */lion/*"
-
-    monkeypatch.setattr(findings, "_table", lambda: (Finding,))
+    texts = dict.fromkeys(("title", "contradicts", "expected", "actual"), "text")
+    finding = Finding(
+        library="torch", distribution="numpy", versions=">0", rule="lion", reproducer="steps.py",
+        checks=("optimizer/lion/float32/lockstep",), when=({"tensor": "p"},), **texts
+    )  # fmt: skip
+    monkeypatch.setattr("truestep.fast.peers.findings.FINDINGS", (finding,))
     checks = [r.to_json() for r in fakes.small()]
     for name, spec in (("torch.optim", "torch"), ("torch", "pkg.torch:Backend")):
         (found,) = findings.findings_for(name, spec, checks)
@@ -166,9 +170,9 @@ def test_findings_belong_to_the_library_that_the_backend_wraps(
 
 
 def test_reasons_for_not_judging_are_listed(make: Callable[..., Any]) -> None:
-    """Unsupported, not run and not judged each show with their reason."""
-    text = render.html([make()])
-    for reason in ("every bound is vacuous", "not offered by this backend", "needs a GPU"):
+    """Not run and not judged each show with their reason."""
+    text = html(pages.build([make()]))
+    for reason in ("every bound is vacuous", "needs a GPU"):
         assert reason in text
 
 
@@ -178,10 +182,11 @@ def test_certificates_of_odd_runs_render(make: Callable[..., Any], fakes: Any) -
     empty["backend"] = {"name": "gone", "spec": "gone", "unavailable": "no device"}
     odd = make([fakes.result(kind="novel", worst=None, histogram=(), utilisation=float("inf"))])
     for documents in ([empty], [odd], [empty, odd, odd]):
-        Page(render.html(documents))
-        assert markdown.markdown(documents).endswith("\n")
-    assert "gone was not run: no device." in render.html([empty])
-    assert summary.names([odd, odd]) == ["cpu", "cpu (2)"]
+        built = pages.build(documents)
+        Page(html(built))
+        assert markdown(built).endswith("\n")
+    assert "gone was not run: no device." in html(pages.build([empty]))
+    assert [backend.name for backend in pages.build([odd, odd]).backends] == ["cpu", "cpu (2)"]
 
 
 @pytest.mark.parametrize(
@@ -195,12 +200,12 @@ def test_certificates_of_odd_runs_render(make: Callable[..., Any], fakes: Any) -
 def test_verdict_in_words(make: Callable[..., Any], fakes: Any, count: int, words: str) -> None:
     """Names a few rules and counts the rest."""
     results = [fakes.result(f"r{i}", verdict="fail") for i in range(count)]
-    assert words in summary.sentence(make(results))
+    assert words in pages.build([make(results)]).headline
 
 
 def test_markdown_puts_failures_first(make: Callable[..., Any], results: list[Any]) -> None:
     """Failures stand before the folded tables; tables have as many cells as heads."""
-    text = markdown.markdown([make(results)])
+    text = markdown(pages.build([make(results)]))
     assert 0 < text.index("### Failing") < text.index("<details><summary>Optimizers")
     for block in re.findall(r"(?m)(?:^\|.*\n)+", text):
         widths = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
@@ -220,7 +225,7 @@ def test_backends_keep_the_order_they_are_given_in(make: Callable[..., Any], fak
     """Columns of one backend stay together, plain float32 first, whatever the rules are called."""
     one = make([fakes.result("zeta"), fakes.result("zeta", variant="fused")], spec="one")
     two = make([fakes.result("alpha", format="bfloat16"), fakes.result("alpha")], spec="two")
-    (table,) = summary.matrices(summary.groups([one, two]))
+    (table,) = pages.build([one, two]).matrices
     assert list(table.columns) == [
         ("one", "float32"),
         ("one", "fused float32"),
@@ -234,17 +239,18 @@ def test_many_backends_have_one_column_each(make: Callable[..., Any], fakes: Any
     """Its worst verdict and largest utilisation, and a link to the variant that decides."""
     failing = {"verdict": "fail", "variant": "fused", "utilisation": 7.0}
     several = [fakes.result("adamw"), fakes.result("adamw", **failing)]
-    documents = [make(several, spec=f"library{i}") for i in range(summary.FEW + 1)]
-    found = summary.groups(documents)
-    (table,) = summary.matrices(found)
-    assert list(table.columns) == [(f"library{i}", "") for i in range(summary.FEW + 1)]
+    documents = [make(several, spec=f"library{i}") for i in range(pages.FEW + 1)]
+    built = pages.build(documents)
+    (table,) = built.matrices
+    assert list(table.columns) == [(f"library{i}", "") for i in range(pages.FEW + 1)]
     ((rule, cells),) = table.rows
     assert rule == "adamw" and all(cell is not None for cell in cells)
-    assert {cell.verdict for cell in cells if cell} == {"fail"}
-    assert {cell.utilisation for cell in cells if cell} == {7.0}
-    decisive = {group.anchor for group in found if group.verdict == "fail"}
+    assert {cell.tally.verdict for cell in cells if cell} == {"fail"}
+    assert {cell.tally.utilisation for cell in cells if cell} == {7.0}
+    groups = [group for rule in built.rules for group in rule.groups]
+    decisive = {group.anchor for group in groups if group.tally.verdict == "fail"}
     assert {cell.anchor for cell in cells if cell} == decisive
-    page = render.html(documents)
+    page = html(built)
     assert page.index('id="matrix-optimizer"') < page.index('id="verdicts"')
     assert all(f'id="{anchor}"' in page for anchor in decisive)
 
@@ -255,7 +261,7 @@ def test_schedules_and_quantizers_have_pictures() -> None:
 
     assert [name for name in SCHEDULES if pictures.picture("schedule", name) is None] == []
     picture = pictures.picture("quantizer", "dynamic_8bit")
-    assert picture is not None and "256 representable values from" in picture
+    assert picture is not None and "256 representable values from" in plots.picture(picture)
     assert pictures.picture("quantizer", "no such rule") is None
     assert pictures.picture("optimizer", "adamw") is None
 
@@ -267,10 +273,10 @@ def test_columns_without_any_run_are_counted_instead_of_shown(
     missed = {"verdict": "not_run", "message": "runs at level 'deep' and above"}
     ran = make([fakes.result("adamw"), fakes.result("adamw", variant="slow", **missed)], spec="one")
     idle = make([fakes.result("adamw", variant="slow", **missed)], spec="two")
-    (table,) = summary.matrices(summary.groups([ran, idle]))
+    (table,) = pages.build([ran, idle]).matrices
     assert list(table.columns) == [("one", "float32"), ("two", "slow float32")]
     assert table.hidden == 1
-    text = render.html([ran, idle])
+    text = html(pages.build([ran, idle]))
     assert "1 more column not shown" in text and "runs at level &#39;deep&#39; and above" in text
 
 
@@ -278,16 +284,17 @@ def test_schedules_bring_the_conditions_of_robbins_and_monro(
     make: Callable[..., Any], fakes: Any
 ) -> None:
     """Where a schedule ran, page and Markdown say with proof which step sizes satisfy what."""
-    schedule = make([fakes.result("cosine", kind="schedule", check="values")])
-    for text in (render.html([schedule]), markdown.markdown([schedule])):
+    schedule = pages.build([make([fakes.result("cosine", kind="schedule", check="values")])])
+    for text in (html(schedule), markdown(schedule)):
         assert "It violates (ii): the squares" in text
         assert "Satisfies both." in text
         assert "the policy past its end does" in text
     unrelated = make([fakes.result("adamw")])
     missed = make([fakes.result("cosine", kind="schedule", verdict="not_run")])
     for document in (unrelated, missed):
-        assert "Robbins and Monro" not in render.html([document])
-        assert "Robbins and Monro" not in markdown.markdown([document])
+        built = pages.build([document])
+        assert "Robbins and Monro" not in html(built)
+        assert "Robbins and Monro" not in markdown(built)
 
 
 def test_a_schedule_shows_its_values_and_its_conditions(
@@ -299,7 +306,7 @@ def test_a_schedule_shows_its_values_and_its_conditions(
 
     check = next(c for c in checks_of(Backend()) if c.id == "schedule/cosine/float64/values")
     document = make([run_check(Backend(), check, level="smoke", seed=0)])
-    text = render.html([document])
+    text = html(pages.build([document]))
     assert "min_lr = 0.0001, total_steps = 50" in text
     assert "From t = 50 on every step has a_t" in text
     assert "the reference&#39;s lie under them" in text

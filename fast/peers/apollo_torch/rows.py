@@ -26,11 +26,13 @@ from truestep.fast.peers.torch_like import (
     never,
 )
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
-from truestep.fast.protocol import Array, Slot
+from truestep.fast.protocol import Array, Fixed, Slot
 from truestep.reference.declared import Hyper
 
 # A number of steps between refreshes that no counter of 32 bits reaches.
 NEVER = 2**40
+# What makes a mini of it.
+MINI: Mapping[str, Fixed] = {"rank": 1, "scale": 128.0}
 
 
 def turned(matrix: torch.Tensor) -> Array:
@@ -79,18 +81,18 @@ def _leave(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
     return out
 
 
-def _rows(rule: str, rank: int, scale_type: str) -> tuple[Row, ...]:
+def _rows(prefix: str, scale_type: str, fixed: Mapping[str, Fixed]) -> tuple[Row, ...]:
     def row(
         variant: str, dialect: Mapping[str, str], arithmetic: Mapping[str, str] = SEQUENTIAL
     ) -> Row:
         return Row(
-            rule,
+            "apollo",
             "AdamW",
             MOMENTS,
             {**BETAS, **EPS, **DECAY},
-            dialect={"correction": "last", "guard": "eps", **dialect},
-            fixed={"rank": rank, "update_gap": NEVER},
-            paths={variant: {} if variant == "default" else {variant: True}},
+            dialect={"correction": "last", "guard": "eps", "scaling": scale_type, **dialect},
+            fixed={"update_gap": NEVER, **fixed},
+            paths={prefix + variant: {} if variant == "default" else {variant: True}},
             arithmetic=arithmetic,
             key=is_projected,
             fresh=never,
@@ -109,6 +111,6 @@ def _rows(rule: str, rank: int, scale_type: str) -> tuple[Row, ...]:
 
 
 ROWS: tuple[Row, ...] = (
-    *_rows("apollo", 4, "channel"),
-    *_rows("apollo_mini", 1, "tensor"),
+    *_rows("", "channel", {"rank": 4}),
+    *_rows("mini_", "tensor", MINI),
 )

@@ -65,7 +65,7 @@ class Backend(torch_like.Backend):
         self, capability: Capability, groups: Sequence[Group]
     ) -> list[list[Stepped]]:
         """One step on every slot, of an optimizer of the table or of AdamW8bit."""
-        if capability.rule != eight_bit.RULE:
+        if not any(group.storage for group in groups):
             return super().optimizer_step(capability, groups)
         return [
             [eight_bit.stepped(self._maps, group.hyper, slot) for slot in group.slots]

@@ -13,20 +13,24 @@ import torch
 from bitsandbytes import functional
 
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
-from truestep.fast.protocol import Array, OptimizerCapability, Slot, Stepped
+from truestep.fast.protocol import Array, OptimizerCapability, Slot, Stepped, Storage
 from truestep.reference.declared import Hyper
 
-RULE = "adamw_8bit"
 # The optimizer's block length, in _optimizer_update_8bit_blockwise_cpu.
 BLOCK = 256
 
 
 def capability(dialect: Mapping[str, str]) -> OptimizerCapability:
-    """The rule in the dialect that the library's maps and its quantizer have."""
+    """AdamW with moments in the dialect that the library's maps and its quantizer have."""
     return OptimizerCapability(
-        rule=RULE,
-        dialect={**dialect, "decay": "before"},
-        fixed={"absmax_floor": 0.0, "block_size": BLOCK, "maximize": False},
+        rule="adamw",
+        dialect={"decay": "before"},
+        variant="8bit",
+        fixed={"maximize": False},
+        storage={
+            name: Storage("dynamic_8bit", {"signed": name == "m", "block_size": BLOCK, **dialect})
+            for name in ("m", "v")
+        },
     )
 
 

@@ -145,9 +145,10 @@ MATRIX_ROWS: tuple[torch_like.Row, ...] = (
     _APOLLO,
     replace(
         _APOLLO,
-        rule="apollo_mini",
+        prefix="mini_",
         options={"projection_type": "std", "scale_type": "tensor"},
-        fixed={**_APOLLO.fixed, "rank": 1},
+        dialect={**_APOLLO.dialect, "scaling": "tensor"},
+        fixed={**_APOLLO.fixed, "rank": 1, "scale": 128.0},
     ),
     _DISTRIBUTED_SHAMPOO,
     replace(

@@ -85,9 +85,10 @@ class Backend:
         """One step of Adam or AdamW on every slot, its moments quantized or not."""
         adamw = capability.dialect.get("decay") == "in_step"
 
-        def step(hyper: Hyper, slot: Slot) -> Stepped:
-            if capability.rule == eight_bit.RULE:
-                return eight_bit.stepped(self._maps, hyper, slot, adamw=adamw)
-            return adam.stepped(hyper, slot, adamw=adamw)
+        def step(group: Group, slot: Slot) -> Stepped:
+            if group.storage:
+                block = group.storage["m"].block_size
+                return eight_bit.stepped(self._maps, group.hyper, slot, block, adamw=adamw)
+            return adam.stepped(group.hyper, slot, adamw=adamw)
 
-        return [[step(group.hyper, slot) for slot in group.slots] for group in groups]
+        return [[step(group, slot) for slot in group.slots] for group in groups]

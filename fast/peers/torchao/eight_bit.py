@@ -15,33 +15,39 @@ from torchao.optim.subclass_8bit import OptimState8bit
 
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.peers.torchao.adam import updated
-from truestep.fast.protocol import Array, OptimizerCapability, Slot, Stepped
+from truestep.fast.protocol import Array, OptimizerCapability, Slot, Stepped, Storage
 from truestep.reference.declared import Hyper
 from truestep.reference.quantizers import dynamic_8bit
 
-RULE = "adamw_8bit"
 # scale_tensor clips the scale from below, in float32.
 FLOOR = float(np.float32(1e-12))
 SIGNED_ZERO = dynamic_8bit.code_of_zero(dynamic_8bit.Hyper(signed=True))
 
 
 def capabilities(dialect: Mapping[str, str]) -> tuple[OptimizerCapability, ...]:
-    """The rule with either decay, in the dialect that the library's quantizer has."""
+    """Both rules, with moments in the dialect that the library's quantizer has."""
+    blocks = {"block_size": dynamic_8bit.BLOCK_SIZES, "absmax_floor": FLOOR, **dialect}
     return tuple(
         OptimizerCapability(
-            rule=RULE,
+            rule=rule,
             arithmetic="float32_hyper",
-            dialect={**dialect, "decay": decay},
-            fixed={"absmax_floor": FLOOR, "maximize": False},
-            variant=variant,
+            dialect=own,
+            fixed={"maximize": False},
+            variant="8bit_eager",
+            storage={
+                name: Storage("dynamic_8bit", {"signed": name == "m", **blocks})
+                for name in ("m", "v")
+            },
         )
-        for variant, decay in (("adam_eager", "coupled"), ("eager", "in_step"))
+        for rule, own in (("adam", {}), ("adamw", {"decay": "in_step"}))
     )
 
 
-def stepped(maps: Mapping[bool, torch.Tensor], hyper: Hyper, slot: Slot, *, adamw: bool) -> Stepped:
+def stepped(
+    maps: Mapping[bool, torch.Tensor], hyper: Hyper, slot: Slot, block: int, *, adamw: bool
+) -> Stepped:
     """One step on whole blocks; maps: the library's, signed and unsigned."""
-    size, shape, block = slot.param.size, slot.param.shape, hyper.block_size
+    size, shape = slot.param.size, slot.param.shape
     if not size:
         kept = {name: x if name == "t" else x.copy() for name, x in slot.state.items()}
         return Stepped(slot.param.copy(), {**kept, "t": slot.state["t"] + 1})

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from truestep.properties.arithmetic.bounded import bounded
-from truestep.properties.arithmetic.bounded import operations as bounded_operations
+from truestep.properties.arithmetic.bounded.certainty import Mask, certainly_nan, finish, meet
+from truestep.properties.arithmetic.bounded.elementary import maximum, minimum
+from truestep.properties.arithmetic.bounded.estimate import Carried, Float
+from truestep.properties.arithmetic.bounded.operations import divide, multiply, sqrt
 from truestep.properties.arithmetic.decision import Decision
-from truestep.properties.arithmetic.formats import format_named
+from truestep.properties.arithmetic.formats import FORMATS, format_named
+from truestep.reference.validation import Array
 
-if TYPE_CHECKING:
-    from truestep.properties.arithmetic.bounded.bounded import Bounded
+Axis = int | tuple[int, ...] | None
 
 
-def structural(a: Bounded, move: Callable[[Any], Any]) -> Bounded:
+def structural(a: Carried, move: Callable[[Float], Float]) -> Carried:
     """a with its elements moved, copied or left out; nothing is computed."""
-    return bounded.Bounded(
+    return type(a)(
         np.asarray(move(a.v)),
         np.asarray(move(a.e)),
         a.arithmetic,
@@ -32,24 +33,24 @@ def structural(a: Bounded, move: Callable[[Any], Any]) -> Bounded:
     )
 
 
-def _moved(function: Callable[..., Any]) -> Callable[..., Any]:
-    def handler(_: Bounded, a: Bounded, *args: Any, **kwargs: Any) -> Bounded:
+def _moved(function: Callable[..., Array]) -> Callable[..., Array]:
+    def handler(_: Carried, a: Carried, *args: Array, **kwargs: Array) -> Carried:
         return structural(a, lambda x: function(x, *args, **kwargs))
 
     return handler
 
 
-def _filled(value: float) -> Callable[..., Any]:
-    def handler(_: Bounded, a: Bounded) -> Bounded:
-        return bounded.Bounded.exact(np.full(a.shape, value), a.arithmetic)
+def _filled(value: float) -> Callable[..., Array]:
+    def handler(_: Carried, a: Carried) -> Carried:
+        return a.exact(np.full(a.shape, value), a.arithmetic)
 
     return handler
 
 
-def _joined(function: Callable[..., Any]) -> Callable[..., Any]:
-    def handler(like: Bounded, arrays: Any, axis: int = 0) -> Bounded:
-        parts = [like._lift(a) for a in arrays]
-        return bounded.Bounded(
+def _joined(function: Callable[..., Array]) -> Callable[..., Array]:
+    def handler(like: Carried, arrays: Sequence[Array], axis: int = 0) -> Carried:
+        parts = [like.lift(a) for a in arrays]
+        return type(like)(
             function([a.v for a in parts], axis=axis),
             function([a.e for a in parts], axis=axis),
             like.arithmetic,
@@ -63,65 +64,59 @@ def _joined(function: Callable[..., Any]) -> Callable[..., Any]:
     return handler
 
 
-def _full(x: Any, shape: tuple[int, ...]) -> Any:
+def _full(x: Array, shape: tuple[int, ...]) -> Array:
     return x if np.shape(x) == shape else np.broadcast_to(x, shape)
 
 
-def total(_: Bounded, a: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
+def total(_: Carried, a: Carried, axis: Axis = None, keepdims: bool = False) -> Carried:
     """Sum over axes: every term meets the roundings that the declared order gives it."""
-    v = np.sum(a.v, axis=axis, keepdims=keepdims)
+    v, e, mass = (
+        np.asarray(_full(x, a.shape).sum(axis=axis, keepdims=keepdims)) for x in (a.v, a.e, a.mass)
+    )
     n = a.size // max(1, v.size)
-    e = np.sum(_full(a.e, a.shape), axis=axis, keepdims=keepdims)
-    mass = np.sum(_full(a.mass, a.shape), axis=axis, keepdims=keepdims)
     e = e + a.arithmetic.additions(n) * a.format.u * (mass + e)
     if a.arithmetic.summation == "float64":
-        e = e + n * format_named("float64").u * (mass + e)
-    poisoned = np.any(bounded_operations.certainly_nan(a), axis=axis, keepdims=keepdims)
-    return bounded_operations.finish(
-        a,
-        np.asarray(v),
-        np.asarray(e),
-        mass=np.asarray(mass),
-        nonnegative=a.nonnegative,
-        host=a.host,
-        definite=lambda: poisoned | (np.isinf(v) & np.isfinite(e)),
-    )
+        e = e + n * FORMATS["float64"].u * (mass + e)
+
+    def definite() -> Mask:
+        poisoned = np.any(certainly_nan(a), axis=axis, keepdims=keepdims)
+        return poisoned | (np.isinf(v) & np.isfinite(e))
+
+    host, e = a.host, np.asarray(e)
+    return finish(a, v, e, mass=mass, nonnegative=a.nonnegative, host=host, definite=definite)
 
 
-def mean(like: Bounded, a: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
+def mean(like: Carried, a: Carried, axis: Axis = None, keepdims: bool = False) -> Carried:
     """Sum over axes divided by the number of terms."""
     s = total(like, a, axis, keepdims)
-    return bounded_operations.divide(s, like._lift(a.size // max(1, s.size)))
+    return divide(s, like.lift(a.size // max(1, s.size)))
 
 
-def _extremum(reduce: Callable[..., Any]) -> Callable[..., Any]:
-    def handler(_: Bounded, a: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
-        v = reduce(a.v, axis=axis, keepdims=keepdims)
-        low = reduce(a.v - a.e, axis=axis, keepdims=keepdims)
-        high = reduce(a.v + a.e, axis=axis, keepdims=keepdims)
-        poisoned = np.any(bounded_operations.certainly_nan(a), axis=axis, keepdims=keepdims)
-        e = np.where(np.isinf(v) & (low == high), 0.0, np.maximum(high - v, v - low))
-        return bounded_operations.finish(
-            a,
-            np.asarray(v),
-            np.asarray(e),
-            nonnegative=a.nonnegative,
-            host=a.host,
-            definite=lambda: poisoned | (np.isinf(v) & (low == high)),
+def _extremum(reduce: Callable[..., Array]) -> Callable[..., Array]:
+    def handler(_: Carried, a: Carried, axis: Axis = None, keepdims: bool = False) -> Carried:
+        v, low, high = (
+            np.asarray(reduce(x, axis=axis, keepdims=keepdims)) for x in (a.v, a.v - a.e, a.v + a.e)
         )
+        same = np.isinf(v) & (low == high)
+        e = np.where(same, 0.0, np.maximum(high - v, v - low))
+
+        def definite() -> Mask:
+            return same | np.any(certainly_nan(a), axis=axis, keepdims=keepdims)
+
+        return finish(a, v, e, nonnegative=a.nonnegative, host=a.host, definite=definite)
 
     return handler
 
 
-def norm(like: Bounded, a: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
+def norm(like: Carried, a: Carried, axis: Axis = None, keepdims: bool = False) -> Carried:
     """Euclidean (Frobenius) norm: the root of the sum of squares."""
-    squares = total(like, bounded_operations.multiply(a, a), axis, keepdims)
-    return bounded_operations.sqrt(squares)
+    squares = total(like, multiply(a, a), axis, keepdims)
+    return sqrt(squares)
 
 
-def where(like: Bounded, condition: Any, a: Any, b: Any) -> Bounded:
+def where(like: Carried, condition: Decision | Mask, a: Array, b: Array) -> Carried:
     """Selection; where the condition is open, any value between the two outcomes is legal."""
-    a, b = bounded_operations.meet(like._lift(a), like._lift(b))
+    a, b = meet(like.lift(a), like.lift(b))
     if not isinstance(condition, Decision):
         chosen = np.asarray(condition, dtype=bool)
         condition = Decision(chosen, np.zeros_like(chosen))
@@ -137,7 +132,7 @@ def where(like: Bounded, condition: Any, a: Any, b: Any) -> Bounded:
         e = np.where(condition.open, hull, e)
         mass = np.where(condition.open, np.maximum(a.mass, b.mass), mass)
         reach = np.where(condition.open, np.maximum(a.reach, b.reach), reach)
-    return bounded.Bounded(
+    return type(a)(
         v,
         e,
         a.arithmetic,
@@ -150,19 +145,16 @@ def where(like: Bounded, condition: Any, a: Any, b: Any) -> Bounded:
     )
 
 
-def clip(like: Bounded, a: Bounded, low: Any = None, high: Any = None) -> Bounded:
+def clip(like: Carried, a: Carried, low: Array | None = None, high: Array | None = None) -> Carried:
     """a limited to [low, high]."""
-    out: Any = a
     if low is not None:
-        out = bounded_operations.OPERATIONS[np.maximum](out, like._lift(low))
-    if high is not None:
-        out = bounded_operations.OPERATIONS[np.minimum](out, like._lift(high))
-    return out  # type: ignore[no-any-return]
+        a = maximum(a, like.lift(low))
+    return a if high is None else minimum(a, like.lift(high))
 
 
-def matmul(a: Bounded, b: Bounded) -> Bounded:
+def matmul(a: Carried, b: Carried) -> Carried:
     """Matrix product: k products and their sum per element, in the declared order."""
-    a, b = bounded_operations.meet(a, b)
+    a, b = meet(a, b)
     size_a, size_b = np.abs(a.v), np.abs(b.v)
     error_a, error_b = _full(a.e, a.shape), _full(b.e, b.shape)
     if a.arithmetic.summation == "tensor_core":
@@ -175,9 +167,9 @@ def matmul(a: Bounded, b: Bounded) -> Bounded:
     e = size_a @ error_b + error_a @ size_b + error_a @ error_b
     e = e + (1 + a.arithmetic.additions(k)) * a.format.u * mass
     if a.arithmetic.summation == "float64":
-        e = e + k * format_named("float64").u * mass
+        e = e + k * FORMATS["float64"].u * mass
     e = e + k * a.arithmetic.eta(a.format) * (mass > 0)
-    return bounded_operations.finish(
+    return finish(
         a,
         v,
         e,
@@ -188,7 +180,7 @@ def matmul(a: Bounded, b: Bounded) -> Bounded:
     )
 
 
-FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
+FUNCTIONS: dict[Callable[..., Array], Callable[..., Array]] = {
     np.amax: _extremum(np.max),
     np.amin: _extremum(np.min),
     np.broadcast_to: _moved(np.broadcast_to),

@@ -16,7 +16,7 @@ from truestep.properties.cases.tensors import TensorSpec
 from truestep.reference.problems import logistic, quadratic
 
 Float = NDArray[np.float64]
-Function = Callable[[Float], tuple[Any, Float]]
+Function = Callable[[Float], tuple[Float, Float]]
 
 PROBLEMS = ("quadratic", "logistic", "rosenbrock", "saddle")
 RATES = (1.0, 0.3, 0.1, 3.0, 0.01)
@@ -46,29 +46,15 @@ class MinimizerCase:
     history: steps that the reference makes first, so that the memory is filled.
     """
 
-    hyper: Mapping[str, Any]
+    hyper: Mapping[str, object]
     problem: ProblemSpec
     start: TensorSpec
     history: int = 0
     steps: int = 3
 
-    def to_json(self) -> dict[str, Any]:
-        """A dictionary that json accepts and from_json restores exactly."""
+    def to_json(self) -> dict[str, object]:
+        """A dictionary that json accepts and restored reads back exactly."""
         return asdict(self)
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> MinimizerCase:
-        """The case that to_json wrote."""
-        problem = ProblemSpec(**{**record["problem"], "shape": tuple(record["problem"]["shape"])})
-        start = TensorSpec(
-            **{
-                **record["start"],
-                "shape": tuple(record["start"]["shape"]),
-                "specials": tuple(tuple(item) for item in record["start"]["specials"]),
-                "elements": tuple(record["start"]["elements"]),
-            }
-        )
-        return cls(dict(record["hyper"]), problem, start, record["history"], record["steps"])
 
 
 def function_of(spec: ProblemSpec, format: Format) -> Function:
@@ -79,7 +65,7 @@ def function_of(spec: ProblemSpec, format: Format) -> Function:
     exact, scale = KINDS[spec.kind](spec), 10.0**spec.exponent
     shape = spec.shape
 
-    def rounded(x: Float) -> tuple[Any, Float]:
+    def rounded(x: Float) -> tuple[Float, Float]:
         with np.errstate(all="ignore"):
             value, gradient = exact(np.asarray(x, dtype=np.float64).reshape(-1))
             return (
@@ -112,7 +98,7 @@ def _logistic(spec: ProblemSpec) -> Function:
 
 
 def _rosenbrock(spec: ProblemSpec) -> Function:
-    def function(x: Float) -> tuple[Any, Float]:
+    def function(x: Float) -> tuple[Float, Float]:
         a, b = 1 - x[:-1], x[1:] - x[:-1] * x[:-1]
         value = np.sum(a * a + 10 * b * b) + x[-1:].sum() ** 2 / 100
         gradient = np.concatenate([-2 * a - 40 * b * x[:-1], x[-1:] / 50])

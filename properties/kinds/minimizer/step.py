@@ -7,37 +7,61 @@ comparisons, in a line search or of a pair's curvature, the step is undecided an
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import fields
 
 import numpy as np
 
-from truestep.fast.protocol import Capability, Group, Slot, Stepped
+from truestep.fast.protocol import (
+    Array,
+    Capability,
+    Group,
+    MinimizerBackend,
+    MinimizerCapability,
+    OptimizerCapability,
+    Slot,
+    Stepped,
+)
+from truestep.fast.protocol import Function as ToBackend
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import Format, format_named
-from truestep.properties.arithmetic.lift import sampled_hyper, state_of
+from truestep.properties.arithmetic.lift import advanced, fields_of, sampled, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
-from truestep.properties.arithmetic.sampled.sampled import Replicates, Sampled
+from truestep.properties.arithmetic.sampled import Replicates, Sampled
 from truestep.properties.cases.tensors import array, values
-from truestep.properties.judge.contracts import judge_sampled, not_judged
+from truestep.properties.judge.calls import BackendFault
+from truestep.properties.judge.contracts import Judged, judge_sampled, not_judged
 from truestep.properties.kinds.minimizer.cases import Function, MinimizerCase, function_of
 from truestep.properties.kinds.optimizer.sampling import replicates
-from truestep.properties.kinds.optimizer.step import BackendFault, Judged, call
-from truestep.reference.optimizers import FROM_FUNCTION, Rule
+from truestep.properties.kinds.optimizer.step import call
+from truestep.reference.declared import Hyper
+from truestep.reference.optimizers import FROM_FUNCTION
+from truestep.reference.rules import Optimizer
+from truestep.reference.validation import Array as Flow
 
-Reread = Callable[[Any], Any]
+Reread = Callable[[Hyper], Hyper]
 
 
 class AsOptimizer:
     """A minimizer in the form of an optimizer, whose call is verified in one place.
 
-    function(slot): what is minimized from that slot on.
+    function(slot): what is minimized from that slot on. capability: the optimizer's.
     """
 
-    def __init__(self, backend: Any, function: Callable[[Slot], Function]) -> None:
-        self.backend = backend
-        self.function = function
+    def __init__(
+        self,
+        backend: MinimizerBackend,
+        capability: MinimizerCapability,
+        function: Callable[[Slot], Function],
+    ) -> None:
+        self.backend, self.own, self.function = backend, capability, function
+        self.name = backend.name
+        shared = {f.name: getattr(capability, f.name) for f in fields(capability)}
+        self.capability = OptimizerCapability(**{**shared, "kind": "optimizer"})
+
+    def capabilities(self) -> Sequence[Capability]:
+        """The one."""
+        return [self.capability]
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
@@ -47,7 +71,7 @@ class AsOptimizer:
         return [
             [
                 self.backend.minimizer_step(
-                    capability,
+                    self.own,
                     group.hyper,
                     slot.param,
                     slot.state,
@@ -59,46 +83,44 @@ class AsOptimizer:
         ]
 
 
-def initial(rule: Rule, capability: Capability, case: MinimizerCase) -> Slot:
+def initial(rule: Optimizer, capability: MinimizerCapability, case: MinimizerCase) -> Slot:
     """The parameter and the state before the first judged step, as the backend stores them."""
     arithmetic = arithmetic_of(capability.arithmetic)
     travel = format_named(capability.format)
     function = function_of(case.problem, travel)
     hyper = rule.Hyper(**case.hyper)
-    p: Any = values(case.start, travel)
+    p = values(case.start, travel)
     state = rule.init(hyper, p)
-    with np.errstate(all="ignore"):
-        for _ in range(case.history):
-            state, p = rule.step(hyper, state, p, taken(rule, function))
-            p = travel.round(np.asarray(p))
-    stored = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
+    for _ in range(case.history):
+        state, p = advanced(rule, hyper, state, p, taken(rule, function))
+        p = travel.round(np.asarray(p))
     return Slot(
         p.astype(travel.dtype) if case.history else array(case.start, travel),
         np.zeros(np.shape(p), travel.dtype),
         {
             name: x if isinstance(x, int) else stored_in(arithmetic.stored(name), x)
-            for name, x in stored.items()
+            for name, x in fields_of(state).items()
         },
     )
 
 
-def stored_in(where: Format, x: Any) -> Any:
+def stored_in(where: Format, x: Array) -> Array:
     """x in that format, what is beyond its range at the end of it."""
     limit = where.largest
     return np.asarray(where.round(np.clip(np.asarray(x), -limit, limit))).astype(where.dtype)
 
 
-def for_backend(function: Function, format: Format) -> Callable[[Any], tuple[Any, Any]]:
+def for_backend(function: Function, format: Format) -> ToBackend:
     """The function on arrays of the format's dtype: a scalar and an array of that dtype."""
 
-    def called(x: Any) -> tuple[Any, Any]:
+    def called(x: Array) -> tuple[Array, Array]:
         value, gradient = function(np.asarray(x))
         return format.dtype.type(value), gradient.astype(format.dtype)
 
     return called
 
 
-def for_replicates(function: Function, world: Replicates, format: Format) -> Callable[..., Any]:
+def for_replicates(function: Function, world: Replicates, format: Format) -> Callable[..., Flow]:
     """The function on Sampled arrays, row by row; replicates are read in the format."""
 
     def called(x: Sampled) -> tuple[Sampled, Sampled]:
@@ -111,37 +133,33 @@ def for_replicates(function: Function, world: Replicates, format: Format) -> Cal
     return called
 
 
-def taken(rule: Rule, function: Callable[..., Any]) -> Callable[..., Any]:
+def taken(rule: Optimizer, function: Callable[..., Flow]) -> Callable[..., Flow]:
     """The function as the rule takes it: with the gradient, or its values alone."""
-    if rule is FROM_FUNCTION["kiefer_wolfowitz"]:
+    if rule.FACTS.values_alone:
         return lambda x: function(x)[0]
     return function
 
 
 def observed(
-    rule: Rule,
-    hyper: Any,
+    rule: Optimizer,
+    hyper: Hyper,
     slot: Slot,
     function: Function,
     arithmetic: Arithmetic,
     format: Format,
-) -> dict[str, Any]:
+) -> dict[str, Flow]:
     """The step's outputs by name, "p" for the parameter: rows of value and replicates, or counts.
 
     Raises Undecided where rounding may turn a comparison.
     """
     world = replicates(arithmetic)
-    state, p = rule.step(
-        sampled_hyper(hyper, world),
-        state_of(rule.State, slot.state, lambda x: Sampled.exact(x, world)),
-        Sampled.exact(slot.param, world),
-        taken(rule, for_replicates(function, world, format)),
+    outputs = stepped(
+        rule, hyper, slot, sampled(world), taken(rule, for_replicates(function, world, format))
     )
-    outputs = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)} | {"p": p}
     return {name: _rows(x, name, world) for name, x in outputs.items()}
 
 
-def _rows(x: Any, name: str, world: Replicates) -> Any:
+def _rows(x: Flow, name: str, world: Replicates) -> Flow:
     if isinstance(x, int):
         return int(x)
     lifted = x if isinstance(x, Sampled) else Sampled.exact(x, world)
@@ -149,11 +167,11 @@ def _rows(x: Any, name: str, world: Replicates) -> Any:
 
 
 def lockstep(
-    backend: Any,
-    capability: Capability,
+    backend: MinimizerBackend,
+    capability: MinimizerCapability,
     case: MinimizerCase,
     reread: Reread = lambda hyper: hyper,
-) -> Iterator[tuple[Mapping[str, Any], list[Judged]]]:
+) -> Iterator[tuple[Mapping[str, Array | int], list[Judged]]]:
     """Run a case; yield each step's inputs with its judgements, from the backend's own last state.
 
     reread: what becomes of the Hyper that the reference is given.
@@ -162,22 +180,22 @@ def lockstep(
     format = format_named(capability.format)
     hyper = rule.Hyper(**case.hyper)
     function = function_of(case.problem, format)
-    shim = AsOptimizer(backend, lambda _: function)
+    shim = AsOptimizer(backend, capability, lambda _: function)
     slot = initial(rule, capability, case)
     for step in range(case.steps):
-        new = call(shim, capability, [Group(hyper, [slot])])[0][0]
+        new = call(shim, shim.capability, [Group(hyper, [slot])])[0][0]
         found = _judged(rule, reread(hyper), slot, new, function, capability, step)
         yield {"p": slot.param, **slot.state}, found
         slot = Slot(new.param, slot.grad, new.state)
 
 
 def _judged(
-    rule: Rule,
-    hyper: Any,
+    rule: Optimizer,
+    hyper: Hyper,
     slot: Slot,
     new: Stepped,
     function: Function,
-    capability: Capability,
+    capability: MinimizerCapability,
     step: int,
 ) -> list[Judged]:
     arithmetic, format = arithmetic_of(capability.arithmetic), format_named(capability.format)

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
-from truestep.properties.cases.hypers import hypers
-from truestep.properties.cases.tensors import KINDS, SHAPES, SPECIALS, TensorSpec, specs
-from truestep.reference.optimizers import Rule
+from truestep.properties.cases.dice import Dice, independent, rolled
+from truestep.properties.cases.tensors import (
+    KINDS,
+    SHAPES,
+    SPEC_BYTES,
+    SPECIALS,
+    TensorSpec,
+    spec_of,
+)
+
+Fields = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,7 @@ class SlotCase:
 class GroupCase:
     """Parameters that share hyperparameters, given as fields of the rule's Hyper."""
 
-    hyper: Mapping[str, Any]
+    hyper: Mapping[str, object]
     slots: tuple[SlotCase, ...]
 
 
@@ -45,31 +53,9 @@ class OptimizerCase:
     groups: tuple[GroupCase, ...]
     steps: int = 3
 
-    def to_json(self) -> dict[str, Any]:
-        """A dictionary that json accepts and from_json restores exactly."""
+    def to_json(self) -> dict[str, object]:
+        """A dictionary that json accepts and restored reads back exactly."""
         return asdict(self)
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> OptimizerCase:
-        """The case that to_json wrote."""
-        groups = tuple(
-            GroupCase(
-                hyper=dict(group["hyper"]),
-                slots=tuple(
-                    SlotCase(**{**s, "param": _spec(s["param"]), "grad": _spec(s["grad"])})
-                    for s in group["slots"]
-                ),
-            )
-            for group in record["groups"]
-        )
-        return cls(groups=groups, steps=record["steps"])
-
-
-def _spec(record: Mapping[str, Any]) -> TensorSpec:
-    shape = tuple(record["shape"])
-    specials = tuple((int(i), str(name)) for i, name in record["specials"])
-    elements = tuple(float(x) for x in record["elements"])
-    return TensorSpec(**{**record, "shape": shape, "specials": specials, "elements": elements})
 
 
 def gradient_at(spec: TensorSpec, step: int) -> TensorSpec:
@@ -88,42 +74,46 @@ def input_at(spec: TensorSpec, name: str, step: int, shape: tuple[int, ...]) -> 
 
 
 COUNTS = (0, 1, 2, 9, 99, 999, 12345)
+PARAMS = ("normal", "zeros", "spread")
+# What a slot takes of the dice.
+SLOT_BYTES = 2 * SPEC_BYTES + 4
 
 
-def slots(
-    counts: tuple[int, ...] = COUNTS,
-    shapes: tuple[tuple[int, ...], ...] = SHAPES,
-    kinds: tuple[str, ...] = KINDS,
-    grads: tuple[int, int] = (-8, 3),
-    params: tuple[int, int] = (-6, 1),
-    param_kinds: tuple[str, ...] = ("normal", "zeros", "spread"),
-    specials: tuple[str, ...] = SPECIALS,
-) -> st.SearchStrategy[SlotCase]:
-    """Parameters with states; those far smaller than their updates show the updates undimmed."""
-    return st.builds(
-        _slot,
-        shape=st.sampled_from(shapes),
-        param=specs(((),), param_kinds, params, specials),
-        grad=specs(((),), kinds, grads, specials),
-        t=st.sampled_from(counts),
-        history=st.integers(1, 4),
-        past=st.sampled_from((0, 0, 2, -2, 4)),
-    )
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """From what a parameter and its state are drawn.
+
+    Parameters far smaller than their updates show the updates undimmed. grads, params: exponents of
+    ten.
+    """
+
+    counts: Sequence[int] = COUNTS
+    shapes: Sequence[tuple[int, ...]] = SHAPES
+    kinds: Sequence[str] = KINDS
+    grads: tuple[int, int] = (-8, 3)
+    params: tuple[int, int] = (-6, 1)
+    param_kinds: Sequence[str] = PARAMS
+    specials: Sequence[str] = SPECIALS
+
+    def drawn(self, dice: Dice, shape: tuple[int, ...] | None = None) -> SlotCase:
+        """A slot as the dice fall, of that shape if one is given."""
+        shape = dice.one_of(self.shapes) if shape is None else shape
+        t = dice.one_of(self.counts)
+        return SlotCase(
+            param=spec_of(dice, shape, self.param_kinds, self.params, self.specials),
+            grad=spec_of(dice, shape, self.kinds, self.grads, self.specials),
+            t=t,
+            history=min(t, dice.between(1, 4)),
+            past=dice.one_of((0, 0, 2, -2, 4)),
+        )
 
 
-def _slot(
-    shape: tuple[int, ...], param: TensorSpec, grad: TensorSpec, t: int, history: int, past: int
-) -> SlotCase:
-    return SlotCase(
-        param=replace(param, shape=shape),
-        grad=replace(grad, shape=shape),
-        t=t,
-        history=min(t, history),
-        past=past,
-    )
+def slots(ranges: Slots = Slots()) -> st.SearchStrategy[SlotCase]:
+    """Parameters with states."""
+    return rolled(SLOT_BYTES, ranges.drawn)
 
 
-def _mostly_of_one_count(drawn: list[SlotCase]) -> tuple[SlotCase, ...]:
+def _mostly_of_one_count(drawn: Sequence[SlotCase]) -> tuple[SlotCase, ...]:
     """Two groups in three count their steps together, as training does."""
     first = drawn[0]
     if first.grad.seed % 3:
@@ -132,25 +122,47 @@ def _mostly_of_one_count(drawn: list[SlotCase]) -> tuple[SlotCase, ...]:
 
 
 def cases(
-    rule: Rule,
-    dialect: Mapping[str, str],
-    fixed: Mapping[str, Any],
+    hyper: st.SearchStrategy[Fields],
+    slot: st.SearchStrategy[SlotCase],
     *,
-    slot: st.SearchStrategy[SlotCase] | None = None,
     max_groups: int = 2,
     max_slots: int = 3,
     steps: tuple[int, int] = (1, 3),
 ) -> st.SearchStrategy[OptimizerCase]:
-    """Cases of a rule: one or more groups, each with its own hyperparameters."""
+    """Cases of one or more groups, each with its own hyperparameters."""
     group = st.builds(
         GroupCase,
-        hyper=hypers(rule, dialect, fixed),
-        slots=st.lists(slots() if slot is None else slot, min_size=1, max_size=max_slots).map(
-            _mostly_of_one_count
-        ),
+        hyper=hyper,
+        slots=st.lists(slot, min_size=1, max_size=max_slots).map(_mostly_of_one_count),
     )
     return st.builds(
         OptimizerCase,
         groups=st.lists(group, min_size=1, max_size=max_groups).map(tuple),
         steps=st.integers(*steps),
     )
+
+
+# After four steps RAdam's rho has passed 4 and not yet 5, for every usual beta2.
+_INDEPENDENT = Slots(counts=(*COUNTS, 4))
+
+
+def independent_cases(
+    hyper: Callable[[np.random.Generator], Fields],
+) -> st.SearchStrategy[OptimizerCase]:
+    """Cases of one or two groups of up to three tensors, each decided by a seed.
+
+    hyper(rng): drawn fields of the rule's Hyper.
+    """
+
+    def group(dice: Dice) -> GroupCase:
+        fields = hyper(np.random.default_rng(dice.number(4)))
+        # Tensors of one shape, in a third of the groups, show what is taken from a neighbour.
+        alike = dice.one_of(SHAPES) if dice.number() < 85 else None
+        count = dice.between(1, 3)
+        return GroupCase(fields, tuple(_INDEPENDENT.drawn(dice, alike) for _ in range(count)))
+
+    def case(dice: Dice) -> OptimizerCase:
+        groups = tuple(group(dice) for _ in range(dice.between(1, 2)))
+        return OptimizerCase(groups=groups, steps=dice.between(1, 2))
+
+    return independent(8 * SLOT_BYTES, case)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from truestep.fast.protocol import FARTHEST, Capability
+from truestep.fast.protocol import FARTHEST, OptimizerCapability
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.reference.optimizers import OPTIMIZERS
 
@@ -24,12 +24,11 @@ _LONG = 33
 _MOST_SAMPLED = 12
 
 
-def fitted(case: OptimizerCase, capability: Capability) -> OptimizerCase:
+def fitted(case: OptimizerCase, capability: OptimizerCapability) -> OptimizerCase:
     """The case with every tensor in a shape that the capability takes, one only if it is single."""
-    rule = OPTIMIZERS[capability.rule]
+    facts = OPTIMIZERS[capability.rule].FACTS
     groups = case.groups[:1] if capability.single else case.groups
-    most = 1 if capability.single else _MOST_SAMPLED if hasattr(rule, "observables") else None
-    on_matrices = getattr(rule, "MATRICES", False)
+    most = 1 if capability.single else _MOST_SAMPLED if facts.observables else None
     # A counter that ends is asked for its last step, and none is asked for one beyond it.
     last = capability.reach - case.steps + 1 if capability.reach < FARTHEST else None
     return replace(
@@ -38,7 +37,9 @@ def fitted(case: OptimizerCase, capability: Capability) -> OptimizerCase:
             GroupCase(
                 group.hyper,
                 tuple(
-                    _fitted(slot if last is None else _counted(slot, last), capability, on_matrices)
+                    _fitted(
+                        slot if last is None else _counted(slot, last), capability, facts.matrices
+                    )
                     for slot in group.slots[:most]
                 ),
             )
@@ -52,7 +53,7 @@ def _counted(slot: SlotCase, last: int) -> SlotCase:
     return replace(slot, t=t, history=min(slot.history, t))
 
 
-def _fitted(slot: SlotCase, capability: Capability, on_matrices: bool) -> SlotCase:
+def _fitted(slot: SlotCase, capability: OptimizerCapability, on_matrices: bool) -> SlotCase:
     shape = slot.param.shape
     size, is_matrix = int(np.prod(shape)), len(shape) == 2 and 0 not in shape
     wanted = capability.shapes == "matrices" or (on_matrices and slot.param.seed % 3 > 0)

@@ -6,7 +6,6 @@ definition leaves the sign of a singular vector, or a basis of a subspace, to th
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,9 +14,9 @@ from numpy.typing import NDArray
 
 from truestep.fast.protocol import Slot, Stepped
 from truestep.properties.arithmetic.decision import Undecided
-from truestep.properties.arithmetic.lift import sampled_hyper, state_of
+from truestep.properties.arithmetic.lift import sampled, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic
-from truestep.properties.arithmetic.sampled.sampled import Replicates, Sampled
+from truestep.properties.arithmetic.sampled import Replicates, Sampled
 from truestep.properties.judge.contracts import Judgement, judge_sampled, not_judged
 from truestep.reference.optimizers import Rule
 
@@ -58,7 +57,7 @@ def observables(rule: Any, hyper: Any, state: Any, p: Any) -> dict[str, Rows]:
         for name, x in state.items()
     }
     with np.errstate(all="ignore"):
-        found = rule.observables(hyper, rule.State(**wide), _wide(p))
+        found = rule.FACTS.observables(hyper, rule.State(**wide), _wide(p))
     return {name: np.asarray(x, dtype=np.float64) for name, x in found.items()}
 
 
@@ -80,23 +79,11 @@ def observed(
     replicates take different branches.
     """
     world = replicates(arithmetic, count)
-    state, p = rule.step(
-        sampled_hyper(hyper, world),
-        state_of(rule.State, slot.state, lambda x: Sampled.exact(x, world)),
-        Sampled.exact(slot.param, world),
-        Sampled.exact(slot.grad, world),
-        **{name: Sampled.exact(x, world) for name, x in slot.inputs.items()},
-    )
+    outputs = stepped(rule, hyper, slot, sampled(world))
     if world.overflows:
         raise Undecided(f"{world.overflows[0]} left the range of the format")
-    outputs = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
-    stored = {name: _stored(x, name) for name, x in {**outputs, "p": p}.items()}
-    rows = [_row(rule, hyper, stored, i) for i in range(count + 1)]
+    rows = [_row(rule, hyper, outputs, i) for i in range(count + 1)]
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-
-
-def _stored(x: Any, name: str) -> Any:
-    return x.stored(name) if isinstance(x, Sampled) else x
 
 
 def _row(rule: Any, hyper: Any, stored: dict[str, Any], row: int) -> dict[str, Rows]:

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from truestep.fast.protocol import Capability, Group, Slot, Stepped
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.fast.protocol import (
+    Array,
+    Group,
+    OptimizerBackend,
+    OptimizerCapability,
+    Slot,
+    Stepped,
+)
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import format_named
-from truestep.properties.arithmetic.lift import lifted_hyper, lifted_state, state_of
+from truestep.properties.arithmetic.lift import advanced, bounded, fields_of, plain, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.cases.tensors import TensorSpec, array, laid_out, values
-from truestep.properties.judge.contracts import Judgement, judge
-from truestep.properties.kinds.optimizer import quantized_state, sampling
+from truestep.properties.judge.calls import (
+    BackendFault,
+    BackendRaised,
+    backend_call,
+    require_array,
+)
+from truestep.properties.judge.contracts import Judged, Judgement, judge
+from truestep.properties.judge.remembered import remembered
+from truestep.properties.kinds.optimizer import sampling, stored
 from truestep.properties.kinds.optimizer.cases import (
     GroupCase,
     OptimizerCase,
@@ -28,54 +38,24 @@ from truestep.properties.kinds.optimizer.cases import (
     gradient_at,
     input_at,
 )
-from truestep.reference.optimizers import OPTIMIZERS, Rule
+from truestep.properties.kinds.optimizer.storage import (
+    AnyRule,
+    StoredRule,
+    parted,
+    rule_of,
+)
+from truestep.reference.declared import Hyper
+
+Steps = Iterator[tuple[Sequence[Group], list[Judged]]]
 
 
-class BackendFault(AssertionError):
-    """A backend broke the protocol: a wrong shape, dtype or counter, or a written input."""
-
-
-class BackendRaised(Exception):
-    """The backend raised an exception; the text holds its type, message and last lines."""
-
-
-def backend_call(method: Callable[..., Any], *args: Any) -> Any:
-    """Call the backend; its exceptions become BackendRaised, so that ours are not blamed on it."""
-    try:
-        return method(*args)
-    except Exception as error:
-        last = "".join(traceback.format_exception(error)[-3:]).rstrip()
-        raise BackendRaised(
-            f"the backend raised {type(error).__name__}: {error}\n{last}"
-        ) from error
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One judged tensor of one step: where it stands and how it fared."""
-
-    step: int
-    group: int
-    slot: int
-    tensor: str
-    judgement: Judgement
-
-
-def hyper_of(rule: Rule, fields: Mapping[str, Any]) -> Any:
-    """The rule's Hyper with these fields."""
-    return rule.Hyper(**fields)
-
-
-def param_format(capability: Capability) -> str:
-    """Name of the format in which parameters and gradients travel."""
-    return capability.format
-
-
-def initial(rule: Rule, capability: Capability, group: GroupCase, slot: SlotCase) -> Slot:
+def initial(
+    rule: AnyRule, capability: OptimizerCapability, group: GroupCase, slot: SlotCase
+) -> Slot:
     """The slot before the first step of a case: parameter, first gradient, reachable state."""
     arithmetic = arithmetic_of(capability.arithmetic)
-    travel = format_named(param_format(capability))
-    hyper = hyper_of(rule, group.hyper)
+    travel = format_named(capability.format)
+    hyper = rule.Hyper(**group.hyper)
     p = values(slot.param, travel)
     state = rule.init(hyper, p)
     for i in range(slot.history):
@@ -83,31 +63,29 @@ def initial(rule: Rule, capability: Capability, group: GroupCase, slot: SlotCase
         g = values(gradient_at(past, -2 - i), travel)
         others = {name: values(x, travel) for name, x in _inputs(rule, past, -2 - i).items()}
         # A decomposition of nan does not exist: such a past is none.
-        with np.errstate(all="ignore"), suppress(np.linalg.LinAlgError):
-            state, _ = rule.step(hyper, state, p, g, **others)
-    stored = {
-        field.name: stored_field(getattr(state, field.name), field.name, arithmetic, slot)
-        for field in dataclasses.fields(state)
-    }
+        with suppress(np.linalg.LinAlgError):
+            state, _ = advanced(rule, hyper, state, p, g, others)
+    kept = {name: kept_field(x, name, arithmetic, slot) for name, x in fields_of(state).items()}
     gradient, inputs = drawn_at(rule, capability, slot.grad, 0)
-    return Slot(array(slot.param, travel), gradient, stored, inputs)
+    return Slot(array(slot.param, travel), gradient, kept, inputs)
 
 
-def _inputs(rule: Rule, spec: TensorSpec, step: int) -> dict[str, TensorSpec]:
-    shapes = getattr(rule, "INPUTS", {})
-    return {name: input_at(spec, name, step, of(spec.shape)) for name, of in shapes.items()}
+def _inputs(rule: AnyRule, spec: TensorSpec, step: int) -> dict[str, TensorSpec]:
+    return {
+        name: input_at(spec, name, step, of(spec.shape)) for name, of in rule.FACTS.inputs.items()
+    }
 
 
 def drawn_at(
-    rule: Rule, capability: Capability, spec: TensorSpec, step: int
-) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
+    rule: AnyRule, capability: OptimizerCapability, spec: TensorSpec, step: int
+) -> tuple[Array, dict[str, Array]]:
     """The gradient of that step, and what the rule takes besides it."""
-    travel = format_named(param_format(capability))
+    travel = format_named(capability.format)
     others = {name: array(x, travel) for name, x in _inputs(rule, spec, step).items()}
     return array(gradient_at(spec, step), travel), others
 
 
-def stored_field(value: Any, name: str, arithmetic: Arithmetic, slot: SlotCase) -> Any:
+def kept_field(value: Array, name: str, arithmetic: Arithmetic, slot: SlotCase) -> Array | int:
     """A field of the reference's state as a backend keeps it; integer arrays stay as they are."""
     if isinstance(value, int):
         return slot.t
@@ -119,40 +97,37 @@ def stored_field(value: Any, name: str, arithmetic: Arithmetic, slot: SlotCase) 
     return laid_out(x, slot.param.layout if x.ndim else "contiguous")
 
 
-def evaluate(
-    rule: Rule, hyper: Any, slot: Slot, arithmetic: Arithmetic
-) -> dict[str, Bounded | int]:
-    """The reference's step in that arithmetic: outputs by name, "p" for the parameter."""
-    state, p = rule.step(
-        lifted_hyper(hyper, arithmetic),
-        lifted_state(rule.State, slot.state, arithmetic),
-        Bounded.exact(slot.param, arithmetic),
-        Bounded.exact(slot.grad, arithmetic),
-        **{name: Bounded.exact(x, arithmetic) for name, x in slot.inputs.items()},
-    )
-    out: dict[str, Bounded | int] = {"p": p.stored("p")}
-    for field in dataclasses.fields(state):
-        value = getattr(state, field.name)
-        out[field.name] = value.stored(field.name) if isinstance(value, Bounded) else value
-    return out
-
-
-def call(backend: Any, capability: Capability, groups: Sequence[Group]) -> list[list[Stepped]]:
+def call(
+    backend: OptimizerBackend, capability: OptimizerCapability, groups: Sequence[Group]
+) -> list[list[Stepped]]:
     """The backend's step, its structure, shapes, formats and respect for inputs verified."""
     before = [[_bytes(slot) for slot in group.slots] for group in groups]
-    result = backend_call(backend.optimizer_step, capability, groups)
+    result = backend_call(backend.optimizer_step, capability, _handed(capability, groups))
     for i, group in enumerate(groups):
         for j, slot in enumerate(group.slots):
-            if changed := _changed(before[i][j], _bytes(slot)):
-                raise BackendFault(f"the backend wrote its input {changed} (group {i}, slot {j})")
+            after = _bytes(slot)
+            if changed := [name for name, was in before[i][j].items() if was != after.get(name)]:
+                told = ", ".join(changed)
+                raise BackendFault(f"the backend wrote its input {told} (group {i}, slot {j})")
     if len(result) != len(groups):
         raise BackendFault(f"got {len(result)} groups back for {len(groups)}")
-    for i, (group, stepped) in enumerate(zip(groups, result, strict=True)):
-        if len(stepped) != len(group.slots):
-            raise BackendFault(f"got {len(stepped)} slots back for {len(group.slots)} in group {i}")
-        for j, (slot, new) in enumerate(zip(group.slots, stepped, strict=True)):
-            _verify(slot, new, f"group {i}, slot {j}")
-    return [list(stepped) for stepped in result]
+    for i, (group, made) in enumerate(zip(groups, result, strict=True)):
+        if len(made) != len(group.slots):
+            raise BackendFault(f"got {len(made)} slots back for {len(group.slots)} in group {i}")
+        for j, (slot, new) in enumerate(zip(group.slots, made, strict=True)):
+            _verify(slot, new, f" (group {i}, slot {j})")
+    return [list(made) for made in result]
+
+
+def _handed(capability: OptimizerCapability, groups: Sequence[Group]) -> Sequence[Group]:
+    if not capability.storage:
+        return groups
+    rule = rule_of(capability)
+    parts = [parted(rule, group.hyper) for group in groups]
+    return [
+        Group(hyper, group.slots, storage)
+        for group, (hyper, storage) in zip(groups, parts, strict=True)
+    ]
 
 
 def _bytes(slot: Slot) -> dict[str, bytes]:
@@ -160,58 +135,45 @@ def _bytes(slot: Slot) -> dict[str, bytes]:
     return {name: np.asarray(x).tobytes() for name, x in tensors.items()}
 
 
-def _changed(before: dict[str, bytes], after: dict[str, bytes]) -> str:
-    return ", ".join(name for name in before if before[name] != after.get(name))
-
-
 def _verify(slot: Slot, new: Stepped, place: str) -> None:
-    pairs = [("param", slot.param, new.param)]
+    require_array("param", new.param, slot.param.shape, slot.param.dtype, place)
     for name, old in slot.state.items():
         if name not in new.state:
-            raise BackendFault(f"state {name!r} is missing from the result ({place})")
-        pairs.append((name, old, new.state[name]))
-    for name, old, got in pairs:
-        if isinstance(old, (int, np.integer)):
-            if isinstance(got, bool) or not isinstance(got, (int, np.integer)):
-                raise BackendFault(f"{name} must be an integer, got {got!r} ({place})")
-            continue
-        if not isinstance(got, np.ndarray):
-            raise BackendFault(f"{name} must be an ndarray, got {type(got).__name__} ({place})")
-        if got.shape != old.shape:
-            raise BackendFault(f"{name} has shape {got.shape}, expected {old.shape} ({place})")
-        if got.dtype != old.dtype:
-            raise BackendFault(f"{name} has dtype {got.dtype}, expected {old.dtype} ({place})")
-
-
-Reading = tuple[Rule, Callable[[Any], Any]]
+            raise BackendFault(f"state {name!r} is missing from the result{place}")
+        got = new.state[name]
+        if not isinstance(old, (int, np.integer)):
+            require_array(name, got, old.shape, old.dtype, place)
+        elif isinstance(got, bool) or not isinstance(got, (int, np.integer)):
+            raise BackendFault(f"{name} must be an integer, got {got!r}{place}")
 
 
 def lockstep(
-    backend: Any, capability: Capability, case: OptimizerCase, reading: Reading | None = None
-) -> Iterator[tuple[Sequence[Group], list[Judged]]]:
+    backend: OptimizerBackend,
+    capability: OptimizerCapability,
+    case: OptimizerCase,
+    reading: Callable[[Hyper], tuple[AnyRule, Hyper]] | None = None,
+) -> Steps:
     """Run a case; yield each step's input groups with its judgements.
 
     Every step is judged from the backend's own previous state, so that the contract stays one step
-    tight over any number of steps. reading: judge as another rule or dialect, given by the rule and
-    by what becomes of a Hyper.
+    tight over any number of steps. reading: the rule and the Hyper to judge by, if they are others.
     """
-    rule = OPTIMIZERS[capability.rule]
-    reading = reading or (rule, lambda hyper: hyper)
+    rule = rule_of(capability)
+    judge_as = reading or (lambda hyper: (rule, hyper))
     arithmetic = arithmetic_of(capability.arithmetic)
     groups = [
         Group(
-            hyper_of(rule, group.hyper),
+            rule.Hyper(**group.hyper),
             [initial(rule, capability, group, slot) for slot in group.slots],
         )
         for group in case.groups
     ]
     for step in range(case.steps):
         results = _called(rule, backend, capability, groups)
-        judged = [
-            found
-            for i, group in enumerate(groups)
-            for found in _judged(reading, group, results[i], arithmetic, (step, i))
-        ]
+        judged = []
+        for i, group in enumerate(groups):
+            as_read = judge_as(group.hyper)
+            judged += _judged(*as_read, group.slots, results[i], arithmetic, (step, i))
         yield groups, judged
         groups = [
             Group(
@@ -226,7 +188,10 @@ def lockstep(
 
 
 def _called(
-    rule: Rule, backend: Any, capability: Capability, groups: Sequence[Group]
+    rule: AnyRule,
+    backend: OptimizerBackend,
+    capability: OptimizerCapability,
+    groups: Sequence[Group],
 ) -> list[list[Stepped]]:
     """The backend's step; Undecided where both it and the reference refuse the input.
 
@@ -235,70 +200,77 @@ def _called(
     try:
         return call(backend, capability, groups)
     except BackendRaised as raised:
-        if hasattr(rule, "observables") and any(
+        if rule.FACTS.observables and any(
             _refuses(rule, group.hyper, slot) for group in groups for slot in group.slots
         ):
             raise Undecided("the reference refuses this input too") from raised
         raise
 
 
-def _refuses(rule: Rule, hyper: Any, slot: Slot) -> bool:
-    wide = {name: np.asarray(x).astype(np.float64) for name, x in slot.inputs.items()}
-    state = state_of(rule.State, slot.state, lambda x: np.asarray(x).astype(np.float64))
-    p, g = (np.asarray(x).astype(np.float64) for x in (slot.param, slot.grad))
+def _refuses(rule: AnyRule, hyper: Hyper, slot: Slot) -> bool:
     try:
-        with np.errstate(all="ignore"):
-            rule.step(hyper, state, p, g, **wide)
+        stepped(rule, hyper, slot, plain())
     except np.linalg.LinAlgError:
         return True
     return False
 
 
-def _after(new: Stepped, gradient: NDArray[Any], inputs: dict[str, NDArray[Any]]) -> Slot:
+def _after(new: Stepped, gradient: Array, inputs: dict[str, Array]) -> Slot:
     return Slot(new.param, gradient, new.state, inputs)
 
 
 def _judged(
-    reading: Reading,
-    group: Group,
+    rule: AnyRule,
+    hyper: Hyper,
+    slots: Sequence[Slot],
     results: Sequence[Stepped],
     arithmetic: Arithmetic,
     place: tuple[int, int],
 ) -> list[Judged]:
-    rule, reread = reading
-    hyper = reread(group.hyper)
+    alone = stored if isinstance(rule, StoredRule) else sampling if rule.FACTS.observables else None
     out: list[Judged] = []
-    if rule is OPTIMIZERS["adamw_8bit"]:
-        for j, (slot, new) in enumerate(zip(group.slots, results, strict=True)):
-            _judge_count(int(new.state["t"]), int(slot.state["t"]) + 1, (*place, j))
-            for name, judgement in quantized_state.judgements(hyper, slot, new, arithmetic):
+    for j, (slot, new) in enumerate(zip(slots, results, strict=True)):
+        _judge_count(int(new.state["t"]), int(slot.state["t"]) + 1, (*place, j))
+        if alone is not None:
+            for name, judgement in alone.judgements(rule, hyper, slot, new, arithmetic):
                 out.append(Judged(*place, j, name, judgement))
-        return out
-    if hasattr(rule, "observables"):
-        for j, (slot, new) in enumerate(zip(group.slots, results, strict=True)):
-            _judge_count(int(new.state["t"]), int(slot.state["t"]) + 1, (*place, j))
-            for name, judgement in sampling.judgements(rule, hyper, slot, new, arithmetic):
-                out.append(Judged(*place, j, name, judgement))
-        return out
-    for members in _evaluated_together(rule, group.slots):
-        joined = _joined([group.slots[j] for j in members])
-        expected = evaluate(rule, hyper, joined, arithmetic)
-        oracle = evaluate(rule, hyper, joined, ORACLE)
-        start = 0
-        for j in members:
-            new = results[j]
-            part = slice(start, start + new.param.size) if len(members) > 1 else None
-            start += new.param.size
-            for name, bound in expected.items():
-                got = new.param if name == "p" else new.state[name]
-                truth = oracle[name]
-                if isinstance(bound, Bounded) and isinstance(truth, Bounded):
-                    if part is not None:
-                        bound, truth = (x[part].reshape(got.shape) for x in (bound, truth))
-                    out.append(Judged(*place, j, name, judge(got, bound, truth)))
-                else:
-                    _judge_count(int(got), cast(int, bound), (*place, j))
+    if alone is None:
+        for members in _evaluated_together(rule, slots):
+            found = _joined_judgements(rule, hyper, slots, results, arithmetic, members)
+            out += [Judged(*place, j, name, judgement) for j, name, judgement in found]
     return out
+
+
+def _joined_judgements(
+    rule: AnyRule,
+    hyper: Hyper,
+    slots: Sequence[Slot],
+    results: Sequence[Stepped],
+    arithmetic: Arithmetic,
+    members: Sequence[int],
+) -> Iterator[tuple[int, str, Judgement]]:
+    """The judgements of slots that one evaluation serves."""
+    joined = _joined([slots[j] for j in members])
+    expected, oracle = (
+        remembered(
+            (rule.__name__, hyper, how.name),
+            joined,
+            lambda how=how: stepped(rule, hyper, joined, bounded(how)),
+        )
+        for how in (arithmetic, ORACLE)
+    )
+    start = 0
+    for j in members:
+        new = results[j]
+        part = slice(start, start + new.param.size) if len(members) > 1 else None
+        start += new.param.size
+        for name, due in expected.items():
+            if not isinstance(due, Bounded):
+                continue
+            truth, got = oracle[name], np.asarray(new.param if name == "p" else new.state[name])
+            if part is not None:
+                due, truth = (x[part].reshape(got.shape) for x in (due, truth))
+            yield j, name, judge(got, due, truth)
 
 
 def _judge_count(got: int, due: int, place: tuple[int, int, int]) -> None:
@@ -310,9 +282,9 @@ def _judge_count(got: int, due: int, place: tuple[int, int, int]) -> None:
         )
 
 
-def _evaluated_together(rule: Rule, slots: Sequence[Slot]) -> list[list[int]]:
+def _evaluated_together(rule: AnyRule, slots: Sequence[Slot]) -> list[list[int]]:
     """Slots that one evaluation serves: of an elementwise rule, those of one count."""
-    if not rule.ELEMENTWISE:
+    if not rule.FACTS.elementwise:
         return [[j] for j in range(len(slots))]
     by_count: dict[int, list[int]] = {}
     for j, slot in enumerate(slots):
@@ -324,12 +296,13 @@ def _joined(slots: Sequence[Slot]) -> Slot:
     if len(slots) == 1:
         return slots[0]
 
-    def flat(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    def flat(arrays: Sequence[Array]) -> Array:
         return np.concatenate([x.reshape(-1) for x in arrays])
 
+    first = slots[0]
     state = {
         name: flat([slot.state[name] for slot in slots]) if isinstance(x, np.ndarray) else x
-        for name, x in slots[0].state.items()
+        for name, x in first.state.items()
     }
-    inputs = {name: flat([slot.inputs[name] for slot in slots]) for name in slots[0].inputs}
+    inputs = {name: flat([slot.inputs[name] for slot in slots]) for name in first.inputs}
     return Slot(flat([s.param for s in slots]), flat([s.grad for s in slots]), state, inputs)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.cases.tensors import TensorSpec, array, laid_out
+from truestep.reference.declared import Hyper
+from truestep.reference.rules import Quantizer
 
 FLOAT32 = format_named("float32")
 
@@ -24,27 +25,18 @@ class QuantizerCase:
     2^scale; "codes", every value of the format times 2^scale.
     """
 
-    hyper: Mapping[str, Any]
+    hyper: Mapping[str, object]
     tensor: TensorSpec = field(default_factory=lambda: TensorSpec((0,)))
     pattern: str = "tensor"
     scale: int = 0
     ulps: int = 2
 
-    def to_json(self) -> dict[str, Any]:
-        """A dictionary that json accepts and from_json restores exactly."""
+    def to_json(self) -> dict[str, object]:
+        """A dictionary that json accepts and restored reads back exactly."""
         return asdict(self)
 
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> QuantizerCase:
-        """The case that to_json wrote."""
-        spec = dict(record["tensor"])
-        spec["shape"] = tuple(spec["shape"])
-        spec["specials"] = tuple((int(i), str(n)) for i, n in spec["specials"])
-        spec["elements"] = tuple(float(x) for x in spec["elements"])
-        return cls(**{**record, "tensor": TensorSpec(**spec)})
 
-
-def values(case: QuantizerCase, quantizer: Any, hyper: Any) -> NDArray[np.float32]:
+def values(case: QuantizerCase, quantizer: Quantizer, hyper: Hyper) -> NDArray[np.float32]:
     """The float32 tensor of a case."""
     if case.pattern == "tensor":
         return array(case.tensor, FLOAT32)
@@ -53,9 +45,8 @@ def values(case: QuantizerCase, quantizer: Any, hyper: Any) -> NDArray[np.float3
         x = x[np.isfinite(x)]
     else:
         x = _around(quantizer.thresholds(hyper), case.ulps)
-    block = getattr(hyper, "block_size", 0)
-    if block:
-        x = _scaled_by_one(x, block)
+    if quantizer.BLOCKS:
+        x = _scaled_by_one(x, hyper.block_size)
     with np.errstate(over="ignore"):
         return laid_out((x * 2.0**case.scale).astype(np.float32), case.tensor.layout)
 

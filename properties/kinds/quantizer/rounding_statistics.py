@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-import time
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
-from truestep.properties.judge.results import CheckResult, Verdict, check_id
+from truestep.properties.judge.calls import BackendFault
+from truestep.properties.judge.contracts import Judgement, not_judged
+from truestep.properties.kinds.quantizer.step import Subject
+from truestep.reference.declared import Hyper
 
 # The probability that a faithful kernel fails one check: small beside a million runs. It is shared
 # among the tests of the check (Bonferroni).
@@ -22,39 +25,24 @@ PARTS = (1, 2**8, 2**13, 2**15, 2**16 - 2**13, 2**16 - 1)
 LAGS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 
 
-def run(subject: Any, name: str, seed: int) -> CheckResult:
-    """Run "frequency" (ups are binomial, exactly) or "independence" (draws do not repeat)."""
-    begin = time.perf_counter()
+def judged(subject: Subject, name: str) -> Judgement:
+    """The verdict of "frequency" (ups are exactly binomial) or "independence" (no draw repeats).
+
+    The utilisation is the logarithm of the smallest probability over that of the limit. Raises
+    BackendFault below the limit.
+    """
     hyper = subject.rule.Hyper(**subject.capability.dialect)
     test = _frequency if name == "frequency" else _independence
-    p_values = test(subject, hyper, seed)
+    p_values = test(subject, hyper)
     limit = FALSE_ALARM / len(p_values)
-    worst = min(p_values, key=lambda item: item[1])
-    verdict: Verdict = "pass" if worst[1] > limit else "fail"
-    message = ""
-    if verdict == "fail":
-        message = (
-            f"{subject.capability.rule}: {worst[0]}; probability {worst[1]:.3g} under the exact "
-            f"law, fails below {limit:.3g} (false-alarm probability of the check {FALSE_ALARM:g})"
+    told, p_value = min(p_values, key=lambda item: item[1])
+    if p_value <= limit:
+        raise BackendFault(
+            f"{told}; probability {p_value:.3g} under the exact law, fails below {limit:.3g} "
+            f"(false-alarm probability of the check {FALSE_ALARM:g})"
         )
-    capability = subject.capability
-    return CheckResult(
-        id=check_id(capability, name),
-        kind=capability.kind,
-        rule=capability.rule,
-        check=name,
-        dialect=dict(capability.dialect),
-        format=capability.format,
-        variant=capability.variant,
-        contract="statistical",
-        verdict=verdict,
-        examples=len(p_values),
-        judged_fraction=1.0,
-        utilisation=math.log(max(worst[1], 1e-300)) / math.log(limit),
-        message=message,
-        seconds=time.perf_counter() - begin,
-        extra={"false_alarm_probability": FALSE_ALARM, "smallest_p_value": worst[1]},
-    )
+    utilisation = math.log(max(p_value, 1e-300)) / math.log(limit)
+    return replace(not_judged(len(p_values)), judged=len(p_values), utilisation=utilisation)
 
 
 def _number(part: int, sign: int) -> np.float32:
@@ -62,13 +50,13 @@ def _number(part: int, sign: int) -> np.float32:
     return np.float32(sign * (1 + part * 2.0**-23))
 
 
-def _ups(subject: Any, hyper: Any, x: np.float32, n: int) -> Any:
+def _ups(subject: Subject, hyper: Hyper, x: np.float32, n: int) -> NDArray[np.bool_]:
     """Which of n equal elements went to the upper of their two values."""
     out = subject.encode(hyper, np.full(n, x, dtype=np.float32))
     return out.back > x
 
 
-def _frequency(subject: Any, hyper: Any, seed: int) -> list[tuple[str, float]]:
+def _frequency(subject: Subject, hyper: Hyper) -> list[tuple[str, float]]:
     found = []
     for part in PARTS:
         for sign in (1, -1):
@@ -82,7 +70,7 @@ def _frequency(subject: Any, hyper: Any, seed: int) -> list[tuple[str, float]]:
     return found
 
 
-def _independence(subject: Any, hyper: Any, seed: int) -> list[tuple[str, float]]:
+def _independence(subject: Subject, hyper: Hyper) -> list[tuple[str, float]]:
     x, n = _number(2**15, 1), 2**16
     first, second = (_ups(subject, hyper, x, n) for _ in range(2))
     pairs = [("of two calls", first, second)]

@@ -5,52 +5,44 @@ Values are compared bit for bit, or with the roundings of a faithful kernel at b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
-from truestep.fast.protocol import Capability
+from truestep.fast.protocol import Level, Number, ScheduleBackend, ScheduleCapability
 from truestep.properties.arithmetic.formats import format_named
-from truestep.properties.judge.contracts import Judgement, agreement
 from truestep.properties.kinds.schedule import step as scheduling
 from truestep.properties.kinds.schedule.cases import reach
 from truestep.properties.kinds.schedule.shapes import SHAPES, Phase
 from truestep.properties.kinds.schedule.step import Values
+from truestep.properties.laws.claims import Claim, Claims, by_name
+from truestep.reference.declared import Hyper
 from truestep.reference.schedules import SCHEDULES
 
+# Numbers of examples of a law by level.
+EXAMPLES: Mapping[Level, int] = {"smoke": 1, "standard": 5, "deep": 200}
 # Times at which a phase is looked at: both ends with their neighbours, and some between.
 _BETWEEN = 4
 # Powers of two: scaling by them is exact.
 _SCALES = (2.0**-3, 2.0**5)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """left and right agree within bound (None: bit for bit); steps name the elements."""
-
-    steps: Sequence[int]
-    left: Values
-    right: Values
-    bound: Values | None = None
-
-    def judged(self) -> Judgement:
-        """The judgement of the claim."""
-        return agreement(self.left, self.right, self.bound)
-
-
 class Subject:
     """A backend's schedule with one set of hyperparameters."""
 
-    def __init__(self, backend: Any, capability: Capability, fields: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        backend: ScheduleBackend,
+        capability: ScheduleCapability,
+        fields: Mapping[str, Number],
+    ) -> None:
         self.backend, self.capability, self.fields = backend, capability, fields
         self.module: ModuleType = SCHEDULES[capability.rule]
-        self.hyper = self.module.Hyper(**fields)
+        self.hyper: Hyper = self.module.Hyper(**fields)
 
-    def where(self, **fields: Any) -> Subject:
+    def where(self, **fields: Number) -> Subject:
         """The same with other hyperparameters."""
         return Subject(self.backend, self.capability, {**self.fields, **fields})
 
@@ -82,10 +74,10 @@ class Subject:
             yield phase, self.defined([t for t in steps if phase.first <= t <= last])
 
 
-Law = Callable[[Subject, Sequence[int]], Iterator[Claim]]
+Law = Callable[[Subject, Sequence[int]], Claims]
 
 
-def continuous_within_phases(subject: Subject, steps: Sequence[int]) -> Iterator[Claim]:
+def continuous_within_phases(subject: Subject, steps: Sequence[int]) -> Claims:
     """No step changes the value by more than the phase's steepest slope, at its ends neither."""
     for phase, times in subject.phases():
         pairs = [(t, s) for t, s in pairwise(times) if s == t + 1]
@@ -94,19 +86,19 @@ def continuous_within_phases(subject: Subject, steps: Sequence[int]) -> Iterator
         a, b, bound = _pairs(subject, pairs)
         # The slope itself was computed here, with a dozen roundings at most.
         slope = phase.slope * (1 + 12 * format_named("float64").u)
-        yield Claim([s for _, s in pairs], b, np.clip(b, a - slope, a + slope), bound)
+        yield Claim("lr", b, np.clip(b, a - slope, a + slope), bound, [s for _, s in pairs])
 
 
-def depends_on_the_step_alone(subject: Subject, steps: Sequence[int]) -> Iterator[Claim]:
+def depends_on_the_step_alone(subject: Subject, steps: Sequence[int]) -> Claims:
     """The value at t is the same alone and among others, and whatever was asked before."""
     times = subject.defined(steps)
     together = subject.values(times)
     backwards = np.array([subject.values([t])[0] for t in reversed(times)])[::-1]
-    yield Claim(times, backwards, together)
-    yield Claim(times, subject.values(times), together)
+    yield Claim("lr", backwards, together, None, times)
+    yield Claim("lr", subject.values(times), together, None, times)
 
 
-def monotone_within_phases(subject: Subject, steps: Sequence[int]) -> Iterator[Claim]:
+def monotone_within_phases(subject: Subject, steps: Sequence[int]) -> Claims:
     """Rising phases never fall, falling ones never rise, constant ones keep every bit."""
     for phase, times in subject.phases():
         pairs = list(pairwise(times))
@@ -115,14 +107,13 @@ def monotone_within_phases(subject: Subject, steps: Sequence[int]) -> Iterator[C
         a, b, bound = _pairs(subject, pairs)
         later = [s for _, s in pairs]
         if phase.trend == "constant":
-            yield Claim(later, b, a)
+            yield Claim("lr", b, a, None, later)
         else:
-            yield Claim(
-                later, b, (np.maximum if phase.trend == "rising" else np.minimum)(a, b), bound
-            )
+            limit = (np.maximum if phase.trend == "rising" else np.minimum)(a, b)
+            yield Claim("lr", b, limit, bound, later)
 
 
-def scales_with_the_learning_rate(subject: Subject, steps: Sequence[int]) -> Iterator[Claim]:
+def scales_with_the_learning_rate(subject: Subject, steps: Sequence[int]) -> Claims:
     """lr and min_lr times a power of two: the value times it, in every bit."""
     rates = [name for name in ("lr", "min_lr") if name in subject.fields]
     fixed = subject.capability.fixed
@@ -134,26 +125,17 @@ def scales_with_the_learning_rate(subject: Subject, steps: Sequence[int]) -> Ite
     least = format_named(subject.capability.format).least_normal * 2.0**24
     kept = (values == 0) | (np.abs(values) >= least)
     for scale in _SCALES:
-        image = subject.where(**{name: subject.fields[name] * scale for name in rates})
+        image = subject.where(**{name: getattr(subject.hyper, name) * scale for name in rates})
         chosen = [t for t, keep in zip(times, kept, strict=True) if keep]
-        yield Claim(chosen, image.values(times)[kept], values[kept] * scale)
+        yield Claim("lr", image.values(times)[kept], values[kept] * scale, None, chosen)
 
 
-def stays_between_its_extremes(subject: Subject, steps: Sequence[int]) -> Iterator[Claim]:
+def stays_between_its_extremes(subject: Subject, steps: Sequence[int]) -> Claims:
     """Never below the lowest value of the definition, nor above its highest; never negative."""
     times = subject.defined(steps)
     shape = SHAPES[subject.capability.rule](subject.hyper)
     values = subject.values(times)
-    yield Claim(times, values, np.clip(values, shape.low, shape.high), subject.bounds(times))
-
-
-LAWS: dict[str, Law] = {
-    "continuous_within_phases": continuous_within_phases,
-    "depends_on_the_step_alone": depends_on_the_step_alone,
-    "monotone_within_phases": monotone_within_phases,
-    "scales_with_the_learning_rate": scales_with_the_learning_rate,
-    "stays_between_its_extremes": stays_between_its_extremes,
-}
+    yield Claim("lr", values, np.clip(values, shape.low, shape.high), subject.bounds(times), times)
 
 
 def _pairs(subject: Subject, pairs: Sequence[tuple[int, int]]) -> tuple[Values, Values, Values]:
@@ -163,3 +145,12 @@ def _pairs(subject: Subject, pairs: Sequence[tuple[int, int]]) -> tuple[Values, 
     values, bounds = subject.values(times), subject.bounds(times)
     first, second = ([place[pair[k]] for pair in pairs] for k in (0, 1))
     return values[first], values[second], bounds[first] + bounds[second]
+
+
+LAWS: dict[str, Law] = by_name(
+    continuous_within_phases,
+    depends_on_the_step_alone,
+    monotone_within_phases,
+    scales_with_the_learning_rate,
+    stays_between_its_extremes,
+)

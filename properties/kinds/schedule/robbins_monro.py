@@ -8,8 +8,9 @@ what it does past it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from truestep.fast.protocol import Number
+from truestep.reference.declared import Hyper
 from truestep.reference.robbins_monro import satisfies_both
 from truestep.reference.schedules import SCHEDULES
 
@@ -31,12 +32,12 @@ class Verdict:
     both: bool | None
     proof: str
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """A dictionary that json accepts."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
-def verdict(rule: str, hyper: Any, formula: str = "") -> Verdict:
+def verdict(rule: str, hyper: Hyper, formula: str = "") -> Verdict:
     """The verdict on a schedule with these hyperparameters."""
     certificate = SCHEDULES[rule].certificate(hyper)
     return Verdict(
@@ -51,7 +52,7 @@ def verdict(rule: str, hyper: Any, formula: str = "") -> Verdict:
 
 # What a reader should know of every rule: its own form, and the choices that decide differently.
 # Numbers are small, so that the constants of the proofs stay readable; no verdict depends on them.
-NOTED: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
+NOTED: dict[str, tuple[tuple[str, dict[str, Number]], ...]] = {
     "constant": (("a_t = c, a constant", {"lr": 0.1}),),
     "cosine": (
         ("cosine, then held at 0", {"lr": 0.1}),

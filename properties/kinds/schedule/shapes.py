@@ -10,9 +10,10 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 from truestep.properties.kinds.schedule.cases import FAR, restarts
+from truestep.reference.declared import Hyper
 
 Trend = Literal["constant", "falling", "rising"]
 
@@ -44,7 +45,7 @@ def _level(first: int) -> Phase:
     return Phase(first, FAR, "constant", 0.0)
 
 
-def _constant(h: Any) -> Shape:
+def _constant(h: Hyper) -> Shape:
     return Shape(h.lr, h.lr, (_level(0),))
 
 
@@ -53,13 +54,13 @@ def _half_cosine(height: float, steps: int) -> float:
     return height * math.pi / (2 * steps)
 
 
-def _cosine(h: Any) -> Shape:
+def _cosine(h: Hyper) -> Shape:
     T, slope = h.total_steps, _half_cosine(h.lr - h.min_lr, h.total_steps)
     after = _level(T) if h.after == "hold" else Phase(T, 2 * T, "rising", slope)
     return Shape(h.min_lr, h.lr, (Phase(0, T, "falling", slope), after))
 
 
-def _cyclic(h: Any) -> Shape:
+def _cyclic(h: Hyper) -> Shape:
     period, height, phases = h.steps_up + h.steps_down, h.lr - h.min_lr, []
     # On the way up the triangle rises and its factor falls, so that no trend is certain.
     shrinking = -math.log(h.gamma) if h.mode == "exp_range" else 0.0
@@ -78,7 +79,7 @@ def _stairs(length: int, count: int = 3) -> Iterator[Phase]:
         yield Phase(k * length, (k + 1) * length - 1, "constant", 0.0)
 
 
-def _exponential(h: Any) -> Shape:
+def _exponential(h: Hyper) -> Shape:
     if h.steps == "continuous":
         slope = -h.lr * math.expm1(math.log(h.gamma) / h.step_size)
         return Shape(h.min_lr, h.lr, (Phase(0, FAR, "falling", slope),))
@@ -86,7 +87,7 @@ def _exponential(h: Any) -> Shape:
     return Shape(h.min_lr, h.lr, (*_stairs(h.step_size), down))
 
 
-def _inverse_sqrt(h: Any) -> Shape:
+def _inverse_sqrt(h: Hyper) -> Shape:
     W = h.warmup_steps
     peak = W - (h.count == "from_one")
     up, down = h.lr / W, h.lr / (2 * W)
@@ -94,7 +95,7 @@ def _inverse_sqrt(h: Any) -> Shape:
     return Shape(0.0, h.lr, phases)
 
 
-def _inverse_time(h: Any) -> Shape:
+def _inverse_time(h: Hyper) -> Shape:
     if h.steps == "continuous":
         slope = h.lr * h.decay_rate / h.decay_steps
         return Shape(0.0, h.lr, (Phase(0, FAR, "falling", slope),))
@@ -102,13 +103,13 @@ def _inverse_time(h: Any) -> Shape:
     return Shape(0.0, h.lr, (*_stairs(h.decay_steps), down))
 
 
-def _linear(h: Any) -> Shape:
+def _linear(h: Hyper) -> Shape:
     a, b, T = h.lr * h.start_factor, h.lr * h.end_factor, h.total_steps
     line = Phase(0, T, "rising" if b >= a else "falling", abs(b - a) / T)
     return Shape(min(a, b), max(a, b), (line, _level(T)))
 
 
-def _linear_warmup_cosine(h: Any) -> Shape:
+def _linear_warmup_cosine(h: Hyper) -> Shape:
     W, T = h.warmup_steps, h.total_steps
     start = W if h.cosine == "restarted" else 0
     length = T - start
@@ -126,7 +127,7 @@ def _linear_warmup_cosine(h: Any) -> Shape:
     return Shape(low, h.lr, tuple(phases))
 
 
-def _multi_step(h: Any) -> Shape:
+def _multi_step(h: Hyper) -> Shape:
     late = {"at": 0, "after": 1, "before": -1}[h.boundary]
     jumps = sorted({max(0, milestone + late) for milestone in h.milestones})
     between = zip([0, *jumps], [*(t - 1 for t in jumps), FAR], strict=True)
@@ -136,14 +137,14 @@ def _multi_step(h: Any) -> Shape:
     return Shape(0.0, h.lr, (*level, down))
 
 
-def _noam(h: Any) -> Shape:
+def _noam(h: Hyper) -> Shape:
     W, scale = h.warmup_steps, h.lr * h.d_model**-0.5
     climb = scale * W**-1.5
     phases = (Phase(0, W - 1, "rising", climb), Phase(W - 1, FAR, "falling", climb / 2))
     return Shape(0.0, scale * W**-0.5, phases)
 
 
-def _one_cycle(h: Any) -> Shape:
+def _one_cycle(h: Hyper) -> Shape:
     first, end = h.lr / h.div_factor, h.total_steps - 1
     last = first / h.final_div_factor
     knots = [0.0, h.pct_start * h.total_steps - 1, float(end)]
@@ -166,7 +167,7 @@ def _one_cycle(h: Any) -> Shape:
     return Shape(min(first, last), max(h.lr, first), tuple(phases))
 
 
-def _polynomial(h: Any) -> Shape:
+def _polynomial(h: Hyper) -> Shape:
     T, height = h.total_steps, h.lr - h.min_lr
     # Steepest at the first step for a power >= 1, at the last for one below.
     slope = height * (h.power / T if h.power >= 1 else T**-h.power)
@@ -174,12 +175,12 @@ def _polynomial(h: Any) -> Shape:
     return Shape(h.min_lr, h.lr, (Phase(0, T, "falling", slope), *after))
 
 
-def _power(h: Any) -> Shape:
+def _power(h: Hyper) -> Shape:
     high = h.lr / h.shift**h.power
     return Shape(0.0, high, (Phase(0, FAR, "falling", high * h.power / h.shift),))
 
 
-def _warm_restarts(h: Any) -> Shape:
+def _warm_restarts(h: Hyper) -> Shape:
     phases, starts = [], [0, *restarts(h, 4)]
     for i, (first, following) in enumerate(pairwise(starts)):
         height = max(h.lr * h.decay**i, h.min_lr) - h.min_lr
@@ -188,7 +189,7 @@ def _warm_restarts(h: Any) -> Shape:
     return Shape(h.min_lr, h.lr, tuple(phases))
 
 
-def _warmup_stable_decay(h: Any) -> Shape:
+def _warmup_stable_decay(h: Hyper) -> Shape:
     W, D, T, height = h.warmup_steps, h.decay_steps, h.total_steps, h.lr - h.min_lr
     phases = [Phase(0, W, "rising", h.lr / W)] if W and (D or W < T) else []
     # Without a decay the last stable step is the one before the end.
@@ -199,7 +200,7 @@ def _warmup_stable_decay(h: Any) -> Shape:
     return Shape(0.0 if W else h.min_lr, h.lr, (*phases, _level(T)))
 
 
-SHAPES: dict[str, Callable[[Any], Shape]] = {
+SHAPES: dict[str, Callable[[Hyper], Shape]] = {
     "constant": _constant,
     "cosine": _cosine,
     "cyclic": _cyclic,

@@ -5,25 +5,33 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.protocol import BackendUnavailable, Capability
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.fast.protocol import (
+    BackendUnavailable,
+    ScheduleBackend,
+    ScheduleCapability,
+)
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import every_branch
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.lift import converted
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.whole import Whole, counted
+from truestep.properties.judge.calls import BackendFault, BackendRaised, backend_call
 from truestep.properties.judge.contracts import Judgement, judge
-from truestep.properties.kinds.optimizer.step import BackendFault, BackendRaised, backend_call
+from truestep.reference.declared import Hyper
+from truestep.reference.rules import Schedule
+from truestep.reference.validation import Array
 
 Values = NDArray[np.float64]
 
 
-def values_of(backend: Any, capability: Capability, hyper: Any, steps: Sequence[int]) -> Values:
+def values_of(
+    backend: ScheduleBackend, capability: ScheduleCapability, hyper: Hyper, steps: Sequence[int]
+) -> Values:
     """The backend's values at these steps, their number and kind verified.
 
     Raises BackendFault, BackendRaised, or BackendUnavailable where it takes no such
@@ -43,27 +51,25 @@ def values_of(backend: Any, capability: Capability, hyper: Any, steps: Sequence[
     return np.array([float(x) for x in got])
 
 
-def ended(module: Any, hyper: Any, t: int) -> bool:
+def ended(module: Schedule, hyper: Hyper, t: int) -> bool:
     """Whether the definition gives no value at t: past the end of a schedule that raises there."""
     return getattr(hyper, "after", "") == "raise" and t >= hyper.total_steps
 
 
-def closed(
-    module: types.ModuleType, hyper: Any, steps: Sequence[int], arithmetic: Arithmetic
-) -> Bounded:
+def closed(module: Schedule, hyper: Hyper, steps: Sequence[int], arithmetic: Arithmetic) -> Bounded:
     """value(hyper, t) at these steps, with the error of a faithful kernel."""
     lifted, value = _lifted(hyper, arithmetic), _function(module, "value", arithmetic)
     number = partial(counted, arithmetic=arithmetic)
 
-    def branches(t: int) -> list[Any]:
+    def branches(t: int) -> list[Array]:
         return every_branch(lambda: value(lifted, Whole(t, number)))
 
     return _hull([module.value(hyper, t) for t in steps], [branches(t) for t in steps], arithmetic)
 
 
 def advanced(
-    module: types.ModuleType,
-    hyper: Any,
+    module: Schedule,
+    hyper: Hyper,
     steps: Sequence[int],
     last: Sequence[float],
     arithmetic: Arithmetic,
@@ -85,13 +91,13 @@ def advanced(
 
 
 def unrolled(
-    module: types.ModuleType, hyper: Any, steps: Sequence[int], arithmetic: Arithmetic
+    module: Schedule, hyper: Hyper, steps: Sequence[int], arithmetic: Arithmetic
 ) -> Bounded:
     """The closed form, with the error of a kernel that makes every value from the last one."""
     lifted, advance = _lifted(hyper, arithmetic), _function(module, "advance", arithmetic)
     number = partial(counted, arithmetic=arithmetic)
     wanted, errors = set(steps), {}
-    lr: Any = closed(module, hyper, [0], arithmetic)[0]
+    lr: Array = closed(module, hyper, [0], arithmetic)[0]
     lr.host = True
     for t in range(max(steps, default=0) + 1):
         if t in wanted:
@@ -103,7 +109,7 @@ def unrolled(
 
 
 def contract(
-    module: types.ModuleType, capability: Capability, hyper: Any, steps: Sequence[int]
+    module: Schedule, capability: ScheduleCapability, hyper: Hyper, steps: Sequence[int]
 ) -> Bounded:
     """The values due at these steps of a run, with all the error a faithful kernel may make."""
     made, oracle = _both(module, capability, hyper, steps)
@@ -111,9 +117,9 @@ def contract(
 
 
 def judged(
-    module: types.ModuleType,
-    capability: Capability,
-    hyper: Any,
+    module: Schedule,
+    capability: ScheduleCapability,
+    hyper: Hyper,
     steps: Sequence[int],
     got: Values,
     last: Values | None = None,
@@ -129,7 +135,7 @@ def judged(
 
 
 def _both(
-    module: types.ModuleType, capability: Capability, hyper: Any, steps: Sequence[int]
+    module: Schedule, capability: ScheduleCapability, hyper: Hyper, steps: Sequence[int]
 ) -> tuple[Bounded, Bounded]:
     """The values with the error of the kernel, and with that of the reference."""
     arithmetic = arithmetic_of(capability.arithmetic)
@@ -146,7 +152,9 @@ def _is_oracle(arithmetic: Arithmetic) -> bool:
     return all(getattr(arithmetic, name) == getattr(ORACLE, name) for name in fields)
 
 
-def _hull(plain: Sequence[Any], found: Sequence[Sequence[Any]], arithmetic: Arithmetic) -> Bounded:
+def _hull(
+    plain: Sequence[Array], found: Sequence[Sequence[Array]], arithmetic: Arithmetic
+) -> Bounded:
     """The float64 values, with an error that reaches every branch's interval."""
     v = np.array([float(x) for x in plain])
     with np.errstate(all="ignore"):
@@ -159,10 +167,10 @@ def _hull(plain: Sequence[Any], found: Sequence[Sequence[Any]], arithmetic: Arit
     return Bounded(v, np.where(np.isnan(e), np.inf, e), arithmetic, format_named(arithmetic.hyper))
 
 
-def _lifted(hyper: Any, arithmetic: Arithmetic) -> Any:
+def _lifted(hyper: Hyper, arithmetic: Arithmetic) -> Hyper:
     number = partial(counted, arithmetic=arithmetic)
 
-    def convert(_: str, x: Any) -> Any:
+    def convert(_: str, x: Array) -> Array:
         if isinstance(x, float):
             return Bounded.hyper(x, arithmetic)
         return Whole(x, number) if isinstance(x, int) else x
@@ -171,7 +179,7 @@ def _lifted(hyper: Any, arithmetic: Arithmetic) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _function(module: types.ModuleType, name: str, arithmetic: Arithmetic) -> Callable[..., Any]:
+def _function(module: Schedule, name: str, arithmetic: Arithmetic) -> Callable[..., Array]:
     """The module's function, with its constant PI known only as well as the arithmetic holds it."""
     rounded = Bounded.hyper(np.pi, arithmetic)
     # sin(pi + d) = -d to first order: what the float64 pi lacks.
@@ -179,7 +187,7 @@ def _function(module: types.ModuleType, name: str, arithmetic: Arithmetic) -> Ca
     return over(module, name, Bounded(rounded.v, e, arithmetic, rounded.format, host=True))
 
 
-def over(module: types.ModuleType, name: str, pi: Any) -> Callable[..., Any]:
+def over(module: Schedule, name: str, pi: Array) -> Callable[..., Array]:
     """The module's function, over a namespace in which PI is the given number."""
     namespace = {**vars(module), "PI": pi}
     for key, item in vars(module).items():
@@ -187,5 +195,5 @@ def over(module: types.ModuleType, name: str, pi: Any) -> Callable[..., Any]:
             namespace[key] = types.FunctionType(
                 item.__code__, namespace, key, item.__defaults__, item.__closure__
             )
-    found: Callable[..., Any] = namespace[name]
+    found: Callable[..., Array] = namespace[name]
     return found

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from truestep.fast.protocol import Capability
 from truestep.properties.arithmetic.formats import format_named
+from truestep.properties.cases.hypers import hypers
+from truestep.properties.cases.restored import restored
 from truestep.properties.cases.tensors import KINDS, SHAPES, SPECIALS, TensorSpec, specs, values
 from truestep.reference.training import TRAINING
 
@@ -42,19 +44,10 @@ class TrainingCase:
         return cls(dict(record["hyper"]), calls)
 
 
-def _read(x: Any) -> Any:
+def _read(x: object) -> object:
     if isinstance(x, (list, tuple)):
         return tuple(_read(item) for item in x)
-    if not isinstance(x, Mapping):
-        return x
-    return TensorSpec(
-        **{
-            **x,
-            "shape": tuple(x["shape"]),
-            "specials": tuple((int(i), str(name)) for i, name in x["specials"]),
-            "elements": tuple(float(e) for e in x["elements"]),
-        }
-    )
+    return restored(TensorSpec, x) if isinstance(x, Mapping) else x
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,51 +76,6 @@ def _powers(low: int, high: int) -> st.SearchStrategy[float]:
 _UNITS = st.builds(
     lambda m, k: float(f"{m}e{k}"), st.sampled_from((1.0, 1.3, 2.0, 3.0, 7.0)), st.integers(-3, 1)
 )
-# By name of field, for every piece; the thresholds of clipping are set by the gradients drawn.
-FIELDS: dict[str, st.SearchStrategy[Any]] = {
-    "backoff": st.sampled_from((0.5, 0.25, 0.125)),
-    "base_batch": st.sampled_from((256, 32, 1, 100)),
-    "big": st.sampled_from((64, 96, 4096, 1000)),
-    "clipping": st.sampled_from((0.01, 0.1, 1.0, 0.3)),
-    "compensation": st.sampled_from((0.04, 1.0, 0.0, 2.0)),
-    "ema": st.sampled_from((0.99, 0.9, 0.5, 0.0)),
-    "eps": st.sampled_from((1e-3, 1e-6, 0.1)),
-    "fan_in": st.sampled_from((4.0, 0.5, 3.0, 1.0, 7.5)),
-    "fan_out": st.sampled_from((2.0, 0.25, 5.0, 1.0, 1.5)),
-    "floor": st.sampled_from((0.0, 1e-6, 0.01)),
-    "greatest": st.just(65504.0),
-    "growth": st.sampled_from((2.0, 4.0)),
-    "hysteresis": st.sampled_from((1, 2, 3)),
-    "initial": st.just(65536.0),
-    "least": st.just(2.0**-24),
-    "lr": _UNITS,
-    "max_norm": _UNITS,
-    "max_scale": st.sampled_from((2.0**24, 2.0**127)),
-    "max_value": _UNITS,
-    "min_scale": st.sampled_from((1.0, 2.0**-20)),
-    "small": st.sampled_from((1, 2, 32, 7)),
-    "steps": st.sampled_from((1, 2, 3, 4, 7)),
-    "tolerance": st.sampled_from((1e-3, 1e-2, 0.3)),
-    "warmup_steps": st.sampled_from((0, 1, 5, 1000)),
-    "weight_decay": _UNITS,
-    "window": st.sampled_from((1, 2, 3, 2000)),
-}
-
-
-def hypers(capability: Capability) -> st.SearchStrategy[dict[str, Any]]:
-    """The fields of the piece's Hyper; those of the dialect and the fixed ones stay as given."""
-    drawn: dict[str, st.SearchStrategy[Any]] = {}
-    module = TRAINING[capability.rule]
-    for entry in dataclasses.fields(module.Hyper):
-        name = entry.name
-        given = {**capability.fixed, **capability.dialect}
-        if name in given:
-            drawn[name] = st.just(given[name])
-        elif name not in module.DIALECTS:
-            drawn[name] = FIELDS[name]
-    return st.fixed_dictionaries(drawn)
-
-
 # Numbers and counts by name of input; those that depend on the Hyper are set in _consistent.
 NUMBERS: dict[str, st.SearchStrategy[Any]] = {
     "batch": st.sampled_from((1, 32, 256, 1000, 8192)),
@@ -153,8 +101,9 @@ _OVERFLOWS = ("inf", "nan", "negative_inf")
 
 def cases(capability: Capability, ranges: Ranges) -> st.SearchStrategy[TrainingCase]:
     """Cases of a piece."""
-    fields = hypers(capability)
-    names = TRAINING[capability.rule].INPUTS
+    piece = TRAINING[capability.rule]
+    words = piece.INPUTS.items()
+    fields = hypers(piece, capability.dialect, capability.fixed)
     shape = st.sampled_from(_shapes(capability, ranges))
 
     @st.composite
@@ -162,10 +111,7 @@ def cases(capability: Capability, ranges: Ranges) -> st.SearchStrategy[TrainingC
         hyper = draw(fields)
         shapes = tuple(draw(shape) for _ in range(draw(st.integers(*ranges.tensors))))
         calls = tuple(
-            _consistent(
-                {name: _input(draw, name, word, shapes, ranges) for name, word in names.items()},
-                hyper,
-            )
+            _consistent({k: _input(draw, k, word, shapes, ranges) for k, word in words}, hyper)
             for _ in range(draw(st.integers(*ranges.calls)))
         )
         if ranges.exact:

@@ -1,36 +1,14 @@
-"""The checks of a training-loop piece: families of cases, each call judged, and their messages."""
+"""The families of a training piece's cases: what each varies, and how many examples it tries."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-from hypothesis import strategies as st
-
-from truestep.fast.protocol import Capability
-from truestep.properties.arithmetic.decision import Undecided
+from truestep.fast.protocol import Level, TrainingCapability
 from truestep.properties.cases.tensors import EXTREMES
-from truestep.properties.judge.records import Place, law_line, result_of
-from truestep.properties.judge.results import CheckResult
-from truestep.properties.kinds.optimizer.step import Judged
-from truestep.properties.kinds.training.cases import Ranges, TrainingCase, cases
-from truestep.properties.kinds.training.laws import laws
-from truestep.properties.kinds.training.step import lockstep
-from truestep.properties.search.exploration import Tally, explore, run_all
-from truestep.properties.search.identification import (
-    all_within,
-    departures,
-    first_that_agrees,
-    in_words,
-)
+from truestep.properties.kinds.training.cases import Ranges
 from truestep.reference.training import TRAINING
-
-PREFIX = "law:"
-LEVELS = ("smoke", "standard", "deep")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +20,26 @@ class Family:
 
     about: str
     ranges: Ranges
-    examples: Mapping[str, int]
+    examples: Mapping[Level, int]
     inputs: tuple[str, ...] = ()
+
+    def speaks_of(self, capability: TrainingCapability) -> bool:
+        """Whether the piece has what the family varies."""
+        piece = TRAINING[capability.rule]
+        if self.inputs == ("clipped",):
+            return any(name in piece.Hyper.__dataclass_fields__ for name in _CLIPPING)
+        return not self.inputs or any(name in piece.INPUTS for name in self.inputs)
 
 
 _TENSORS = ("gradient", "gradients")
 _LISTS = ("gradients",)
 _STATE = ("moments", "g2", "totals", "weight", "then")
+_CLIPPING = ("max_norm", "max_value", "clipping")
 _SMALL = ((3,), (2, 3), (), (9,))
 _MANY = (*((n,) for n in range(1, 20)), (0,), (), (3, 5))
 
 # Numbers of examples: what fits the time of each level on two cores, not part of any contract.
-FAMILIES = {
+FAMILIES: dict[str, Family] = {
     "all_zero": Family(
         "zero gradients",
         Ranges(kinds=("zeros",), specials=("zero",)),
@@ -107,187 +93,3 @@ FAMILIES = {
         {"smoke": 10, "standard": 80, "deep": 2000},
     ),
 }
-_LAW_EXAMPLES = {"smoke": 2, "standard": 8, "deep": 200}
-_CLIPPING = ("max_norm", "max_value", "clipping")
-
-
-def _speaks_of(family: Family, capability: Capability) -> bool:
-    piece = TRAINING[capability.rule]
-    if family.inputs == ("clipped",):
-        return any(name in piece.Hyper.__dataclass_fields__ for name in _CLIPPING)
-    return not family.inputs or any(name in piece.INPUTS for name in family.inputs)
-
-
-def names(capability: Capability) -> tuple[str, ...]:
-    """The checks of a piece: families of cases, then the laws that hold for it."""
-    families = tuple(name for name, family in FAMILIES.items() if _speaks_of(family, capability))
-    leading = capability.level == LEVELS[0]
-    return (*families, *((PREFIX + law for law in laws.holding(capability)) if leading else ()))
-
-
-def strategy(capability: Capability, name: str) -> st.SearchStrategy[TrainingCase]:
-    """The cases of a family, or those that laws start from."""
-    ranges = laws.RANGES if name.startswith(PREFIX) else FAMILIES[name].ranges
-    return cases(capability, ranges)
-
-
-def run(
-    backend: Any,
-    capability: Capability,
-    name: str,
-    *,
-    level: str,
-    seed: int,
-    started: Callable[[Any], None],
-) -> CheckResult:
-    """Run one check on one capability."""
-    begin = time.perf_counter()
-    level = LEVELS[max(0, LEVELS.index(level) - LEVELS.index(capability.level))]
-    examples = _LAW_EXAMPLES if name.startswith(PREFIX) else FAMILIES[name].examples
-    tally = explore(
-        strategy(capability, name),
-        lambda case, t: _run_case(backend, capability, name, case, t),
-        examples=examples[level],
-        seed=seed,
-        started=lambda case: started(case.to_json()),
-    )
-    identified = told = ""
-    if tally.failed and tally.worst is not None and name in FAMILIES:
-        identified = _identify(backend, capability, tally.worst_case, started)
-        told = identified or "no other known dialect agrees with these outputs"
-    seconds = time.perf_counter() - begin
-    return _result(capability, name, tally, seconds, identified=identified, told=told)
-
-
-def replay_case(
-    backend: Any, capability: Capability, name: str, record: Mapping[str, Any]
-) -> CheckResult:
-    """Run one recorded case again."""
-    begin = time.perf_counter()
-    tally = run_all(
-        [TrainingCase.from_json(record)],
-        lambda case, t: _run_case(backend, capability, name, case, t),
-        started=lambda _: None,
-    )
-    return _result(capability, name, tally, time.perf_counter() - begin)
-
-
-def _run_case(
-    backend: Any, capability: Capability, name: str, case: TrainingCase, tally: Tally
-) -> None:
-    try:
-        if name.startswith(PREFIX):
-            law = name.removeprefix(PREFIX)
-            tally.add(case, laws.judgements(backend, capability, law, case), None)
-            return
-        for inputs, found in lockstep(backend, capability, case):
-            tally.add(case, found, inputs)
-    except Undecided:
-        return
-
-
-def _identify(
-    backend: Any, capability: Capability, worst: TrainingCase, started: Callable[[Any], None]
-) -> str:
-    """Which other dialect all outputs of the failing case and of a battery agree with."""
-    piece = TRAINING[capability.rule]
-    battery = [worst, *_battery(capability)]
-
-    def readings(distance: int) -> Iterator[tuple[str, Mapping[str, str]]]:
-        for changes in departures(piece, capability.dialect, distance):
-            yield f"{capability.rule} with {in_words(piece, changes)}", changes
-
-    def agrees(changes: Mapping[str, str]) -> bool:
-        started(worst.to_json())
-        return _agrees(backend, capability, battery, changes)
-
-    return first_that_agrees(readings, agrees)
-
-
-def _battery(capability: Capability) -> list[TrainingCase]:
-    """Fixed cases that tell dialects apart."""
-    found: list[TrainingCase] = []
-    explore(
-        cases(capability, Ranges(calls=(2, 4), tensors=(2, 3))),
-        lambda case, _: found.append(case),
-        examples=12,
-        seed=1,
-        started=lambda _: None,
-    )
-    return found
-
-
-def _agrees(
-    backend: Any,
-    capability: Capability,
-    tried: Sequence[TrainingCase],
-    changes: Mapping[str, str],
-) -> bool:
-    piece = TRAINING[capability.rule]
-
-    def reread(hyper: Any) -> Any:
-        fields = {name: getattr(hyper, name) for name in piece.Hyper.__dataclass_fields__}
-        return piece.Hyper(**{**fields, **changes})
-
-    return all_within(lambda case: lockstep(backend, capability, case, reread), tried)
-
-
-def _result(
-    capability: Capability,
-    name: str,
-    tally: Tally,
-    seconds: float,
-    *,
-    identified: str = "",
-    told: str = "",
-) -> CheckResult:
-    remarks = [f"declared: {in_words(TRAINING[capability.rule], capability.dialect)}"]
-    if tally.worst is not None and name.startswith(PREFIX):
-        remarks.append(law_line(laws.LAWS[name.removeprefix(PREFIX)].about))
-    elif tally.worst is not None and told:
-        remarks.append(f"this kernel computes: {told}")
-    return result_of(
-        capability,
-        name,
-        tally,
-        seconds,
-        contract="law" if name.startswith(PREFIX) else "bounded",
-        place=_place,
-        remarks=remarks,
-        identified=identified,
-    )
-
-
-def _place(tally: Tally) -> Place:
-    found = tally.worst
-    assert found is not None
-    index = list(found.judgement.index or ())
-    inputs = _inputs(tally.context, found) if tally.context else {}
-    entered = ", ".join(f"{key}={value}" for key, value in inputs.items())
-    return Place(
-        f"{found.tensor}{index}",
-        {"step": found.step, "slot": found.slot, "index": index, "inputs": inputs},
-        (
-            f"call {found.step}, tensor {found.slot} of the list",
-            f"inputs at this element: {entered or 'none'}",
-            f"hyperparameters: {json.dumps(dict(tally.worst_case.hyper))}",
-        ),
-    )
-
-
-def _inputs(inputs: Mapping[str, Any], found: Judged) -> dict[str, Any]:
-    """The numbers that entered the worst element: scalars, and tensors at its place."""
-    out: dict[str, Any] = {}
-    index = found.judgement.index or ()
-    for name, x in inputs.items():
-        if isinstance(x, Sequence) and not isinstance(x, str) and found.slot < len(x):
-            x = x[found.slot]
-        if isinstance(x, np.ndarray):
-            inside = len(index) == x.ndim
-            if inside and all(i < n for i, n in zip(index, x.shape, strict=True)):
-                out[name] = float(x[index]).hex()
-        elif isinstance(x, float):
-            out[name] = x.hex()
-        elif isinstance(x, (int, str)):
-            out[name] = x
-    return out

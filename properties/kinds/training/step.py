@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from truestep.fast.protocol import Capability
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.fast.protocol import Array, Inputs, Outputs, TrainingBackend, TrainingCapability
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.formats import Format, format_named
-from truestep.properties.arithmetic.lift import lifted_hyper
+from truestep.properties.arithmetic.lift import bounded
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.whole import Whole, counted
 from truestep.properties.cases.tensors import TensorSpec, array
-from truestep.properties.judge.contracts import agreement, judge
-from truestep.properties.kinds.optimizer.step import BackendFault, Judged, backend_call
+from truestep.properties.judge.calls import BackendFault, backend_call, require_array
+from truestep.properties.judge.contracts import Judged, agreement, judge
 from truestep.properties.kinds.training.cases import TrainingCase
-from truestep.reference.training import TRAINING, Piece
+from truestep.reference.declared import Hyper
+from truestep.reference.rules import Piece
+from truestep.reference.training import TRAINING
 
-Inputs = Mapping[str, Any]
-Reading = Callable[[Any], Any]
+Reading = Callable[[Hyper], Hyper]
 
 
-def format_of(capability: Capability, name: str) -> Format:
+def format_of(capability: TrainingCapability, name: str) -> Format:
     """The format of a named tensor: what the arithmetic stores it in, else the capability's."""
     storage = arithmetic_of(capability.arithmetic).storage
     return format_named(storage.get(name, storage.get("", capability.format)))
 
 
-def drawn(capability: Capability, call: Mapping[str, Any]) -> dict[str, Any]:
+def drawn(capability: TrainingCapability, call: Mapping[str, object]) -> Outputs:
     """The inputs that a call of a case stands for."""
     compute = arithmetic_of(capability.arithmetic).format
 
-    def made(name: str, x: Any) -> Any:
+    def made(name: str, x: object) -> object:
         if isinstance(x, TensorSpec):
             return array(x, format_of(capability, name))
         if isinstance(x, float):
@@ -44,7 +43,7 @@ def drawn(capability: Capability, call: Mapping[str, Any]) -> dict[str, Any]:
     return {name: made(name, x) for name, x in call.items()}
 
 
-def lifted(x: Any, tensor: Callable[[Any], Any], count: Callable[[int], Any]) -> Any:
+def lifted(x: object, tensor: Callable[[Array], object], count: Callable[[int], object]) -> object:
     """An input with its tensors and numbers passed through tensor, its integers through count."""
     if isinstance(x, (list, tuple)):
         return [lifted(item, tensor, count) for item in x]
@@ -55,10 +54,10 @@ def lifted(x: Any, tensor: Callable[[Any], Any], count: Callable[[int], Any]) ->
     return x
 
 
-def evaluate(piece: Piece, hyper: Any, inputs: Inputs, arithmetic: Arithmetic) -> dict[str, Any]:
+def evaluate(piece: Piece, hyper: Hyper, inputs: Inputs, arithmetic: Arithmetic) -> Outputs:
     """The reference's outputs in that arithmetic, as they are stored."""
 
-    def tensor(x: Any) -> Bounded:
+    def tensor(x: Array) -> Bounded:
         return Bounded.exact(x, arithmetic)
 
     def count(n: int) -> Whole:
@@ -66,11 +65,11 @@ def evaluate(piece: Piece, hyper: Any, inputs: Inputs, arithmetic: Arithmetic) -
 
     given = {name: lifted(x, tensor, count) for name, x in inputs.items()}
     with np.errstate(all="ignore"):
-        out = piece.run(lifted_hyper(hyper, arithmetic), **given)
+        out = piece.run(bounded(arithmetic).hyper(hyper), **given)
     return {name: _stored(name, x, arithmetic) for name, x in out.items()}
 
 
-def _stored(name: str, x: Any, arithmetic: Arithmetic) -> Any:
+def _stored(name: str, x: object, arithmetic: Arithmetic) -> object:
     if isinstance(x, list):
         return [_stored(name, item, arithmetic) for item in x]
     if isinstance(x, Bounded):
@@ -80,7 +79,9 @@ def _stored(name: str, x: Any, arithmetic: Arithmetic) -> Any:
     return x
 
 
-def call(backend: Any, capability: Capability, hyper: Any, inputs: Inputs) -> dict[str, Any]:
+def call(
+    backend: TrainingBackend, capability: TrainingCapability, hyper: Hyper, inputs: Inputs
+) -> Outputs:
     """The backend's outputs, their structure and its respect for inputs verified."""
     before = _bytes(inputs)
     result = backend_call(backend.training_piece, capability, hyper, inputs)
@@ -91,15 +92,18 @@ def call(backend: Any, capability: Capability, hyper: Any, inputs: Inputs) -> di
     return dict(result)
 
 
-def _bytes(inputs: Inputs) -> dict[str, Any]:
-    def of(x: Any) -> Any:
+def _bytes(inputs: Inputs) -> Outputs:
+    def of(x: object) -> object:
         return [of(item) for item in x] if isinstance(x, list) else np.asarray(x).tobytes()
 
     return {name: of(x) for name, x in inputs.items()}
 
 
 def lockstep(
-    backend: Any, capability: Capability, case: TrainingCase, reading: Reading = lambda h: h
+    backend: TrainingBackend,
+    capability: TrainingCapability,
+    case: TrainingCase,
+    reading: Reading = lambda h: h,
 ) -> Iterator[tuple[Inputs, list[Judged]]]:
     """Run a case; yield each call's inputs with its judgements.
 
@@ -107,7 +111,7 @@ def lockstep(
     """
     piece = TRAINING[capability.rule]
     hyper = piece.Hyper(**case.hyper)
-    state: dict[str, Any] = {}
+    state: Outputs = {}
     for number, specified in enumerate(case.calls):
         inputs = {**drawn(capability, specified), **state}
         got = call(backend, capability, hyper, inputs)
@@ -115,13 +119,13 @@ def lockstep(
         state = {name: _next(got[name], inputs[name]) for name in got if name in inputs}
 
 
-def _next(got: Any, was: Any) -> Any:
+def _next(got: Array, was: object) -> object:
     """An output as the next call's input."""
     return float(got) if isinstance(was, float) else got
 
 
 def judged(
-    capability: Capability, hyper: Any, inputs: Inputs, got: Inputs, number: int = 0
+    capability: TrainingCapability, hyper: Hyper, inputs: Inputs, got: Inputs, number: int = 0
 ) -> list[Judged]:
     """Every output of a call against the reference's."""
     piece = TRAINING[capability.rule]
@@ -130,7 +134,7 @@ def judged(
     out: list[Judged] = []
     for name, due in expected.items():
         if name not in got:
-            if name in getattr(piece, "OPTIONAL", ()):
+            if name in piece.OPTIONAL:
                 continue
             raise BackendFault(f"output {name!r} is missing; got {', '.join(got) or 'nothing'}")
         format = format_of(capability, name)
@@ -146,7 +150,7 @@ def judged(
     return out
 
 
-def _parts(name: str, got: Any, due: Any) -> list[tuple[Any, Any]]:
+def _parts(name: str, got: object, due: object) -> list[tuple[object, object]]:
     if not isinstance(due, list):
         return [(got, due)]
     if not isinstance(got, Sequence) or len(got) != len(due):
@@ -155,19 +159,14 @@ def _parts(name: str, got: Any, due: Any) -> list[tuple[Any, Any]]:
     return list(zip(got, due, strict=True))
 
 
-def _array(name: str, got: Any, due: Bounded, format: Format, *, member: bool) -> NDArray[Any]:
-    if isinstance(got, (float, np.floating)) and due.shape == () and not member:
-        return np.asarray(got, dtype=np.float64)
-    if not isinstance(got, np.ndarray):
-        raise BackendFault(f"{name} must be an ndarray, got {type(got).__name__}")
-    if got.shape != due.shape:
-        raise BackendFault(f"{name} has shape {got.shape}, expected {due.shape}")
-    if got.dtype != format.dtype and (member or got.ndim):
-        raise BackendFault(f"{name} has dtype {got.dtype}, expected {format.dtype}")
-    return got
+def _array(name: str, got: object, due: Bounded, format: Format, *, member: bool) -> Array:
+    number = isinstance(got, (float, np.floating)) and due.shape == () and not member
+    if number or (isinstance(got, np.ndarray) and got.shape == () == due.shape and not member):
+        return np.asarray(got)
+    return require_array(name, got, due.shape, format.dtype)
 
 
-def _whole(name: str, got: Any, due: Any) -> NDArray[np.float64]:
+def _whole(name: str, got: object, due: object) -> Array:
     flag = isinstance(due, (bool, np.bool_))
     if not isinstance(got, (bool, np.bool_) if flag else (int, np.integer)) or (
         not flag and isinstance(got, bool)

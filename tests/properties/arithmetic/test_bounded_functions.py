@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.bounded.functions import FUNCTIONS
 from truestep.properties.arithmetic.profiles import PROFILES, Arithmetic
 from truestep.properties.arithmetic.simulated import Simulated, World

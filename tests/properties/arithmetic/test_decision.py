@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import Decision, Undecided, every_branch
 from truestep.properties.arithmetic.profiles import PROFILES
 

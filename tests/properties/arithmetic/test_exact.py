@@ -119,9 +119,8 @@ def test_unsupported_functions_are_named() -> None:
 
 def test_both_tables_offer_what_the_error_carrying_arrays_do() -> None:
     """A reference that runs on Bounded runs on Exact: no operation is missing here."""
-    from truestep.properties.arithmetic.bounded import functions as bounded_functions
-    from truestep.properties.arithmetic.bounded import operations as bounded_operations
+    from truestep.properties.arithmetic.bounded import bounded, functions
 
     alike = {np.fabs, np.isinf, np.isnan}  # asked of bounds only
-    assert set(bounded_operations.OPERATIONS) - alike <= set(OPERATIONS)
-    assert set(bounded_functions.FUNCTIONS) <= set(FUNCTIONS)
+    assert set(bounded.OPERATIONS) - alike <= set(OPERATIONS)
+    assert set(functions.FUNCTIONS) <= set(FUNCTIONS)

@@ -10,7 +10,7 @@ import pytest
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.profiles import PROFILES, Arithmetic
-from truestep.properties.arithmetic.sampled.sampled import Replicates, Sampled
+from truestep.properties.arithmetic.sampled import Replicates, Sampled
 from truestep.reference.stages import symmetric
 
 COUNT = 256

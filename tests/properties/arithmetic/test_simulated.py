@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truestep.properties.arithmetic.bounded.bounded import Counter
+from truestep.properties.arithmetic.counter import Counter
 from truestep.properties.arithmetic.profiles import PROFILES, Arithmetic
 from truestep.properties.arithmetic.simulated import Simulated, World
 

@@ -13,7 +13,7 @@ from truestep.reference.optimizers import OPTIMIZERS
 
 
 def _cases(rule: str, count: int) -> list[OptimizerCase]:
-    return [_case(OPTIMIZERS[rule], {}, np.random.default_rng(seed)) for seed in range(count)]
+    return [_case(OPTIMIZERS[rule], {}, {}, np.random.default_rng(seed)) for seed in range(count)]
 
 
 def test_a_seed_is_one_case_for_ever() -> None:
@@ -49,8 +49,8 @@ def test_every_rule_accepts_the_drawn_hyperparameters(rule: str) -> None:
 
 def test_the_dialect_and_fixed_fields_are_kept() -> None:
     """Fields that a capability gives are not drawn."""
-    given = {"decay": "decoupled", "momentum": 0.25}
+    dialect, fixed = {"decay": "decoupled"}, {"momentum": 0.25}
     for seed in range(20):
-        case = _case(OPTIMIZERS["sgd"], given, np.random.default_rng(seed))
+        case = _case(OPTIMIZERS["sgd"], dialect, fixed, np.random.default_rng(seed))
         for group in case.groups:
-            assert given.items() <= dict(group.hyper).items()
+            assert {**dialect, **fixed}.items() <= dict(group.hyper).items()

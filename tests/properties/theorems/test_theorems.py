@@ -11,7 +11,8 @@ import pytest
 from scipy import stats
 
 from truestep.fast.protocol import Capability, Group, Stepped
-from truestep.properties.kinds.theorem.theorems import THEOREMS, gaussian
+from truestep.properties.kinds.theorem.theorems import gaussian
+from truestep.properties.kinds.theorem.theorems.table import THEOREMS
 from truestep.properties.kinds.theorem.theorems.theorem import (
     Evidence,
     Step,
@@ -42,13 +43,12 @@ def test_correct_steps_pass_and_controls_fail(name: str, step: Step, u: float, s
     """The reference and a float32 kernel pass; the control deviates at least twice as allowed."""
     result = run(THEOREMS[name], step, seed, u)
     assert result.verdict == "pass", result.message
-    assert 0 < result.statistic <= 1
-    assert not result.control_statistic <= 2
-    lengths = {len(result.extra[key]) for key in ("x", "measured", "expected", "low", "high")}
-    assert lengths == {len(result.extra["control"])}
-    for low, value, high in zip(
-        *(result.extra[k] for k in ("low", "measured", "high")), strict=True
-    ):
+    assert 0 < result.evidence.statistic <= 1
+    assert not result.control.statistic <= 2
+    found = result.evidence
+    lengths = {len(x) for x in (found.x, found.measured, found.expected, found.low, found.high)}
+    assert lengths == {len(result.control.measured)}
+    for low, value, high in zip(found.low, found.measured, found.high, strict=True):
         assert low <= value <= high
 
 
@@ -132,7 +132,7 @@ def test_failure_message_says_what_deviates() -> None:
     assert result.verdict == "fail"
     assert "Cov x_{t+1}" in result.message
     assert "seed 5" in result.message
-    assert f"{result.statistic:.4g} times" in result.message
+    assert f"{result.evidence.statistic:.4g} times" in result.message
 
 
 def test_a_control_that_passes_fails_the_theorem() -> None:

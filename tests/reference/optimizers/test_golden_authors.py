@@ -766,8 +766,9 @@ TRACES: list[tuple[str, str, dict[str, Any], str, str]] = [
     ),
     (
         "apollo-torch tensor",
-        "apollo_mini",
+        "apollo",
         {
+            "scaling": "tensor",
             "lr": 0.1,
             "eps": 0.01,
             "weight_decay": 0.1,
@@ -786,8 +787,9 @@ TRACES: list[tuple[str, str, dict[str, Any], str, str]] = [
     ),
     (
         "apollo-torch tensor",
-        "apollo_mini",
+        "apollo",
         {
+            "scaling": "tensor",
             "lr": 0.1,
             "eps": 0.01,
             "weight_decay": 0.1,
@@ -806,8 +808,9 @@ TRACES: list[tuple[str, str, dict[str, Any], str, str]] = [
     ),
     (
         "apollo-torch tensor no limiter",
-        "apollo_mini",
+        "apollo",
         {
+            "scaling": "tensor",
             "lr": 0.1,
             "eps": 0.01,
             "weight_decay": 0.1,
@@ -826,8 +829,9 @@ TRACES: list[tuple[str, str, dict[str, Any], str, str]] = [
     ),
     (
         "apollo-torch tensor no limiter",
-        "apollo_mini",
+        "apollo",
         {
+            "scaling": "tensor",
             "lr": 0.1,
             "eps": 0.01,
             "weight_decay": 0.1,

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truestep.properties.arithmetic.bounded.bounded import Bounded
-from truestep.properties.arithmetic.lift import lifted_hyper, lifted_state
+from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.lift import bounded
 from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.judge.contracts import agreement
-from truestep.reference.optimizers import adamw, apollo, apollo_mini, galore
+from truestep.reference.optimizers import adamw, apollo, galore
 
 ORACLE = PROFILES["oracle"]
 RNG = np.random.default_rng(6)
@@ -27,6 +27,9 @@ INTEGERS = np.array(
 SIGNED_PERMUTATION = np.array([[0.0, 0.0, 8.0, 0.0], [0.0, -4.0, 0.0, 0.0], [2.0, 0.0, 0.0, 0.0]])
 # Adam without memory: the sign of what it is given, since adding this eps rounds to nothing.
 SIGN: dict[str, Any] = {"lr": 1.0, "beta1": 0.0, "beta2": 0.0, "eps": 2.0**-60}
+# APOLLO, and APOLLO-Mini.
+MINI: Any = {"scaling": "tensor", "rank": 1, "scale": 128.0}
+SCALINGS: list[Any] = [{}, MINI]
 
 
 def _run(module: Any, h: Any, p: Any, gradients: Any) -> tuple[Any, Any]:
@@ -39,9 +42,9 @@ def _run(module: Any, h: Any, p: Any, gradients: Any) -> tuple[Any, Any]:
 def _bounded_step(module: Any, h: Any, s: Any, p: Any, g: Any) -> tuple[Any, Any]:
     """One step in float64, with a bound on its rounding errors."""
     fields = {f.name: getattr(s, f.name) for f in dataclasses.fields(s)}
-    lifted = lifted_state(module.State, fields, ORACLE)
+    lifted = bounded(ORACLE).state(module.State, fields)
     x, y = Bounded.exact(p, ORACLE), Bounded.exact(g, ORACLE)
-    return module.step(lifted_hyper(h, ORACLE), lifted, x, y)  # type: ignore[no-any-return]
+    return module.step(bounded(ORACLE).hyper(h), lifted, x, y)  # type: ignore[no-any-return]
 
 
 def _within(left: Any, right: Any, bound: Any) -> bool:
@@ -151,10 +154,10 @@ def test_galores_decay_of_a_moved_or_an_infinite_parameter(decay: str, due: list
     np.testing.assert_array_equal(p, due)
 
 
-@pytest.mark.parametrize("module", [galore, apollo, apollo_mini])
-def test_tensors_that_are_no_matrices_take_adams_step(module: Any) -> None:
+@pytest.mark.parametrize(("module", "dialect"), [(galore, {}), *((apollo, x) for x in SCALINGS)])
+def test_tensors_that_are_no_matrices_take_adams_step(module: Any, dialect: Any) -> None:
     """Bit for bit AdamW's with decay after the step, here by 1/2, without a scale."""
-    h = module.Hyper(lr=0.125, weight_decay=4.0, scale=7.0)
+    h = module.Hyper(lr=0.125, weight_decay=4.0, **{**dialect, "scale": 7.0})
     due = adamw.Hyper(lr=0.125, weight_decay=4.0, eps=1e-6, decay="after")
     for shape in ((20,), (2, 2, 5), ()):
         gradients = [g.ravel()[: int(np.prod(shape))].reshape(shape) for g in GRADIENTS]
@@ -208,33 +211,33 @@ def test_apollos_first_step_is_scaled_by_the_projected_norm_of_each_channel(rank
 
 def test_apollo_mini_moves_along_the_gradient() -> None:
     """One factor for the whole tensor: Delta_i g_j = Delta_j g_i, within its bound."""
-    h = apollo_mini.Hyper(lr=0.5, seed=3)
-    _, x = _bounded_step(apollo_mini, h, apollo_mini.init(h, P), np.zeros((4, 5)), INTEGERS)
+    h = apollo.Hyper(lr=0.5, seed=3, **MINI)
+    _, x = _bounded_step(apollo, h, apollo.init(h, P), np.zeros((4, 5)), INTEGERS)
     g, first = Bounded.exact(INTEGERS, ORACLE), x[0, 0]
     left, right = x * INTEGERS[0, 0], g * first
     assert _within(left.v, right.v, left.e + right.e)
 
 
-@pytest.mark.parametrize("module", [apollo, apollo_mini])
-def test_the_limiter_bounds_the_growth_of_the_norm(module: Any) -> None:
+@pytest.mark.parametrize("form", SCALINGS)
+def test_the_limiter_bounds_the_growth_of_the_norm(form: Any) -> None:
     """A growth of 1/2 halves every norm after the first; "none" keeps none, and moves farther."""
-    h = module.Hyper(growth=0.5)
-    s, p = _run(module, h, P, GRADIENTS[:2])
-    new, limited = _bounded_step(module, h, s, p, GRADIENTS[2])
+    h = apollo.Hyper(growth=0.5, **form)
+    s, p = _run(apollo, h, P, GRADIENTS[:2])
+    new, limited = _bounded_step(apollo, h, s, p, GRADIENTS[2])
     assert _within(new.norm.v, 0.5 * s.norm, new.norm.e)
-    free = module.Hyper(growth=0.5, limiter="none")
-    assert _run(module, free, P, GRADIENTS[:2])[0].norm == 0
-    _, moved = module.step(free, s, p, GRADIENTS[2])
+    free = apollo.Hyper(growth=0.5, limiter="none", **form)
+    assert _run(apollo, free, P, GRADIENTS[:2])[0].norm == 0
+    _, moved = apollo.step(free, s, p, GRADIENTS[2])
     assert np.all(np.abs(moved - p) > np.abs(limited.v - p) + limited.e)
 
 
-@pytest.mark.parametrize("module", [apollo, apollo_mini])
-def test_the_scale_may_come_after_the_limiter(module: Any) -> None:
+@pytest.mark.parametrize("form", SCALINGS)
+def test_the_scale_may_come_after_the_limiter(form: Any) -> None:
     """Both placements make the same step; the norm is that of the update the limiter meets."""
     steps = []
     for placement in ("before", "after"):
-        h = module.Hyper(growth=0.5, scale=16.0, scale_placement=placement)
-        steps.append(_run(module, h, P, GRADIENTS[:3]))
+        h = apollo.Hyper(growth=0.5, scale_placement=placement, **{**form, "scale": 16.0})
+        steps.append(_run(apollo, h, P, GRADIENTS[:3]))
     (before, p), (after, q) = steps
     np.testing.assert_array_equal(p, q)
     assert before.norm == 4 * after.norm > 0

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truestep.properties.arithmetic.bounded.bounded import Bounded
-from truestep.properties.arithmetic.lift import lifted_hyper, lifted_state
+from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.lift import bounded
 from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.judge.contracts import agreement
 from truestep.reference.optimizers import (
@@ -52,7 +52,7 @@ def _bounded(module: Any, h: Any, p: Any, gradients: Any) -> tuple[Any, Any]:
     """The same steps in float64, with a bound on their rounding errors."""
     state = module.init(h, p)
     fields = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
-    s, lifted = lifted_state(module.State, fields, ORACLE), lifted_hyper(h, ORACLE)
+    s, lifted = bounded(ORACLE).state(module.State, fields), bounded(ORACLE).hyper(h)
     x = Bounded.exact(p, ORACLE)
     for g in gradients:
         s, x = module.step(lifted, s, x, Bounded.exact(g, ORACLE))

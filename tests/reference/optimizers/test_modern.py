@@ -11,8 +11,8 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from truestep.properties.arithmetic.bounded.bounded import Bounded
-from truestep.properties.arithmetic.lift import lifted_hyper, lifted_state
+from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.lift import bounded
 from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.judge.contracts import agreement
 from truestep.reference.optimizers import (
@@ -45,7 +45,7 @@ def _bounded(module: Any, h: Any, p: Any, gradients: Any) -> tuple[Any, Any]:
     """The same steps in float64, with a bound on their rounding errors."""
     state = module.init(h, p)
     fields = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
-    s, lifted = lifted_state(module.State, fields, ORACLE), lifted_hyper(h, ORACLE)
+    s, lifted = bounded(ORACLE).state(module.State, fields), bounded(ORACLE).hyper(h)
     x = Bounded.exact(p, ORACLE)
     for g in gradients:
         s, x = module.step(lifted, s, x, Bounded.exact(g, ORACLE))
@@ -128,7 +128,7 @@ def test_schedule_free_adamw_is_the_papers_three_sequences(correction: str) -> N
         x = (1 - weight / total) * x + weight / total * z
     assert _agree(s.z, z)
     assert _agree(y, (1 - h.beta1) * z + h.beta1 * x)
-    assert _agree(schedule_free_adamw.average(lifted_hyper(h, ORACLE), s, y), x)
+    assert _agree(schedule_free_adamw.average(bounded(ORACLE).hyper(h), s, y), x)
 
 
 @pytest.mark.parametrize("rectification", ["silent", "plain"])
@@ -370,9 +370,9 @@ def test_stable_adamw_divides_lr_by_the_size_of_a_surprise() -> None:
 
 def _bounded_step(h: Any, s: Any, p: Any, g: Any) -> tuple[Any, Any]:
     fields = {f.name: getattr(s, f.name) for f in dataclasses.fields(s)}
-    lifted = lifted_state(stable_adamw.State, fields, ORACLE)
+    lifted = bounded(ORACLE).state(stable_adamw.State, fields)
     x, y = Bounded.exact(p, ORACLE), Bounded.exact(g, ORACLE)
-    return stable_adamw.step(lifted_hyper(h, ORACLE), lifted, x, y)
+    return stable_adamw.step(bounded(ORACLE).hyper(h), lifted, x, y)
 
 
 def test_adam_for_16_bits_is_adam_above_its_floor_and_bounded_below() -> None:

@@ -134,7 +134,7 @@ def test_steps_write_no_input_and_keep_shapes(rule: str, shape: tuple[int, ...])
         s = module.init(h, p)
         for t in range(1, 4):
             g = rng.standard_normal(shape)
-            named = getattr(module, "INPUTS", {}).items()
+            named = module.FACTS.inputs.items()
             others = {name: rng.standard_normal(of(shape)) for name, of in named}
             state = dataclasses.astuple(s)[1:]
             inputs = [np.asarray(x) for x in (p, g, *others.values(), *state)]
@@ -163,7 +163,7 @@ def test_maximizing_is_minimizing_the_negated_gradient(rule: str) -> None:
         a, b = (module.init(up, p), p), (module.init(down, p), p)
         for _ in range(3):
             g = rng.standard_normal(7)
-            named = getattr(module, "INPUTS", {}).items()
+            named = module.FACTS.inputs.items()
             others = {name: rng.standard_normal(of((7,))) for name, of in named}
             a, b = module.step(up, *a, g, **others), module.step(down, *b, -g, **others)
             np.testing.assert_array_equal(a[1], b[1])

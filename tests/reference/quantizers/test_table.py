@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_dialects_are_the_literal_fields(name: str) -> None:
     """DIALECTS names each Literal field with exactly its values; others are refused by name."""
     module = QUANTIZERS[name]
     hints = get_type_hints(module.Hyper)
-    literal = {field: set(get_args(hint)) for field, hint in hints.items() if get_args(hint)}
+    literal = {f: set(get_args(hint)) for f, hint in hints.items() if get_origin(hint) is Literal}
     assert literal == {field: set(choices) for field, choices in module.DIALECTS.items()}
     for field in literal:
         with pytest.raises(ValueError, match=f"{field} must be one of"):

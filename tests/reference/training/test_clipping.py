@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truestep.properties.arithmetic.bounded.bounded import Bounded
-from truestep.properties.arithmetic.lift import lifted_hyper
+from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.lift import bounded
 from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.judge.contracts import agreement
 from truestep.reference.training import (
@@ -69,7 +69,7 @@ def test_norm_clipping_commutes_with_scaling_rotation_and_order() -> None:
         again = clip_by_global_norm.apply(scaled, [2.0**40 * g for g in GRADIENTS])
         np.testing.assert_array_equal(2.0**40 * _flat(clipped), _flat(again))
     quarter = np.array([[0.0, -1.0], [1.0, 0.0]])
-    h = lifted_hyper(_hyper(2.0), ORACLE)
+    h = bounded(ORACLE).hyper(_hyper(2.0))
     g = Bounded.exact(GRADIENTS[0], ORACLE)
     turned = Bounded.exact(quarter @ GRADIENTS[0], ORACLE)
     (x,), (y,) = clip_by_global_norm.apply(h, [g]), clip_by_global_norm.apply(h, [turned])

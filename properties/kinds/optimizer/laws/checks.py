@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 from hypothesis import strategies as st
 
-from truestep.fast.protocol import Capability, Slot
-from truestep.properties.arithmetic.decision import Undecided
-from truestep.properties.judge.contracts import agreement
+from truestep.fast.protocol import (
+    Level,
+    MinimizerBackend,
+    MinimizerCapability,
+    OptimizerBackend,
+    OptimizerCapability,
+    Slot,
+)
+from truestep.properties.arithmetic.lift import fields_of
+from truestep.properties.cases.hypers import hypers as plain_hypers
+from truestep.properties.judge.contracts import Judged
 from truestep.properties.kinds.minimizer.step import AsOptimizer
-from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, cases, slots
-from truestep.properties.kinds.optimizer.laws.claims import Bench, Trial
+from truestep.properties.kinds.optimizer.cases import (
+    GroupCase,
+    OptimizerCase,
+    Slots,
+    cases,
+    slots,
+)
+from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial
 from truestep.properties.kinds.optimizer.laws.definitions import (
     RULES,
     function_of,
@@ -23,12 +36,18 @@ from truestep.properties.kinds.optimizer.laws.definitions import (
 )
 from truestep.properties.kinds.optimizer.laws.laws import LAWS
 from truestep.properties.kinds.optimizer.laws.needs import need
-from truestep.properties.kinds.optimizer.laws.table import Fails, Holds, entries
-from truestep.properties.kinds.optimizer.step import Judged
-from truestep.properties.search.exploration import Tally, explore, run_all
+from truestep.properties.kinds.optimizer.laws.table import entries_of
+from truestep.properties.kinds.optimizer.laws.table.shared import Fails
+from truestep.properties.kinds.optimizer.storage import held_storage, hypers, rule_of
+from truestep.properties.laws import entries as table
+from truestep.properties.laws.claims import PREFIX, judged
+from truestep.properties.laws.entries import Holds
 from truestep.reference.optimizers import FROM_FUNCTION
+from truestep.reference.validation import Array
 
-PREFIX = "law:"
+Backend = OptimizerBackend | MinimizerBackend
+Capability = OptimizerCapability | MinimizerCapability
+
 # Shapes that laws can cut, permute and rotate: tails of vectors and whole ones.
 _SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
     "any": ((4,), (17,), (3, 5), (64,), (129,)),
@@ -36,7 +55,8 @@ _SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
     "matrices": ((3, 5), (5, 3), (4, 4), (8, 12), (2, 9)),
     "vectors": ((4,), (17,), (64,), (129,)),
 }
-_EXAMPLES = {"smoke": 1, "standard": 3, "deep": 200}
+# Numbers of examples of a law by level.
+EXAMPLES: Mapping[Level, int] = {"smoke": 1, "standard": 3, "deep": 200}
 
 
 def names(capability: Capability) -> list[str]:
@@ -46,21 +66,13 @@ def names(capability: Capability) -> list[str]:
 
 def holding(capability: Capability) -> list[str]:
     """The laws that hold for a rule in a capability's dialect and that it can be asked about."""
-    rule = RULES[capability.rule]
-    chosen = {name: getattr(rule.Hyper(), name) for name in rule.DIALECTS}
-    chosen |= dict(capability.dialect)
-    return [
-        law
-        for law, entry in entries(capability.rule).items()
-        if isinstance(entry, Holds)
-        and all(chosen[name] in values for name, values in entry.when.items())
-        and _askable(capability, law, entry)
-    ]
+    found = table.holding(entries_of(capability), rule_of(capability).Hyper(), capability)
+    return [law for law, entry in found if _askable(capability, law, entry)]
 
 
 def _askable(capability: Capability, law: str, entry: Holds) -> bool:
     asked = need(law)
-    if asked.several and (capability.single or capability.kind == "minimizer"):
+    if asked.several and (isinstance(capability, MinimizerCapability) or capability.single):
         return False
     if asked.shapes == "vectors" and capability.shapes == "matrices":
         return False
@@ -73,7 +85,7 @@ def shapes(capability: Capability, law: str) -> tuple[tuple[int, ...], ...]:
     wanted: str = need(law).shapes
     if capability.rule in FROM_FUNCTION:  # each element costs evaluations of the function
         return _SHAPES["few"] if wanted == "any" else ((4,), (8,))
-    on_matrices = getattr(RULES[capability.rule], "MATRICES", False)
+    on_matrices = RULES[capability.rule].FACTS.matrices
     if wanted == "any" and (on_matrices or capability.shapes == "matrices"):
         wanted = "matrices"
     return _SHAPES[wanted]
@@ -81,95 +93,65 @@ def shapes(capability: Capability, law: str) -> tuple[tuple[int, ...], ...]:
 
 def strategy(capability: Capability, law: str) -> st.SearchStrategy[OptimizerCase]:
     """Cases of one tensor and one step."""
-    return cases(
-        RULES[capability.rule],
-        capability.dialect,
-        capability.fixed,
-        slot=slots(
-            shapes=shapes(capability, law), kinds=("normal", "spread"), param_kinds=("normal",)
-        ),
-        max_groups=1,
-        max_slots=1,
-        steps=(1, 1),
+    ranges = Slots(
+        shapes=shapes(capability, law), kinds=("normal", "spread"), param_kinds=("normal",)
     )
-
-
-def explored(
-    backend: Any,
-    capability: Capability,
-    name: str,
-    *,
-    level: str,
-    seed: int,
-    started: Callable[[Any], None],
-) -> Tally:
-    """Search for a trial at which the law's claims are wrong."""
-    return explore(
-        strategy(capability, name.removeprefix(PREFIX)),
-        lambda case, tally: _run(backend, capability, name, case, tally),
-        examples=_EXAMPLES[level],
-        seed=seed,
-        started=lambda case: started(case.to_json()),
+    fields = (
+        hypers(capability)
+        if isinstance(capability, OptimizerCapability)
+        else plain_hypers(RULES[capability.rule], capability.dialect, capability.fixed)
     )
+    return cases(fields, slots(ranges), max_groups=1, max_slots=1, steps=(1, 1))
 
 
-def replayed(backend: Any, capability: Capability, name: str, case: OptimizerCase) -> Tally:
-    """One recorded trial again."""
-    return run_all(
-        [case], lambda c, t: _run(backend, capability, name, c, t), started=lambda _: None
-    )
+def judgements(
+    backend: Backend, capability: Capability, law: str, case: OptimizerCase
+) -> list[Judged]:
+    """The law's claims on a case's tensor; raises Undecided where they are open."""
+    if isinstance(capability, MinimizerCapability):
+        shim = AsOptimizer(cast(MinimizerBackend, backend), capability, function_of)
+        backend, capability = shim, shim.capability
+    bench = Bench(cast(OptimizerBackend, backend), capability)
+    return claimed(bench, law, trial_of(capability, law, case))
 
 
-def _run(
-    backend: Any, capability: Capability, name: str, case: OptimizerCase, tally: Tally
-) -> None:
-    trial = trial_of(capability, name, case)
-    if capability.kind == "minimizer":
-        backend = AsOptimizer(backend, function_of)
-    try:
-        tally.add(case, judgements(Bench(backend, capability), name, trial), None)
-    except Undecided:
-        return
-
-
-def trial_of(capability: Capability, name: str, case: OptimizerCase) -> Trial:
+def trial_of(capability: OptimizerCapability, law: str, case: OptimizerCase) -> Trial:
     """The tensor before the step, at the hyperparameters at which the law holds."""
-    group, slot = case.groups[0], case.groups[0].slots[0]
-    entry = entries(capability.rule).get(name.removeprefix(PREFIX))
+    (group,) = case.groups
+    (slot,) = group.slots
+    entry = entries_of(capability).get(law)
     at = entry.at if isinstance(entry, Holds) else {}
     group = GroupCase({**group.hyper, **at}, group.slots)
-    before = initial(capability, group, slot)
-    hyper = RULES[capability.rule].Hyper(**group.hyper)
-    fields = {f.name: getattr(hyper, f.name) for f in dataclasses.fields(hyper)}
-    return Trial(capability.rule, fields, before, seed=slot.param.seed)
+    hyper = fields_of(rule_of(capability).Hyper(**group.hyper))
+    return Trial(capability, hyper, initial(capability, group, slot), seed=slot.param.seed)
 
 
-def judgements(bench: Bench, name: str, trial: Trial) -> list[Judged]:
+def claimed(bench: Bench, law: str, trial: Trial) -> list[Judged]:
     """The law's claims on a trial, judged."""
-    law = LAWS[name.removeprefix(PREFIX)]
-    with np.errstate(all="ignore"):
-        return [
-            Judged(0, 0, 0, claim.tensor, agreement(claim.left, claim.right, claim.bound))
-            for claim in law(bench, trial)
-        ]
+    return list(judged(LAWS[law](bench, trial)))
 
 
-def counterexample(bench: Bench, name: str, entry: Fails) -> list[Judged]:
-    """The judgements of a law at the stored trial at which it fails."""
-    rule = bench.rule
-    hyper = {f: getattr(rule.Hyper(), f) for f in rule.Hyper.__dataclass_fields__} | dict(
-        entry.hyper
-    )
-    p = np.asarray(entry.p, dtype=np.float64)
-    fresh = rule.init(rule.Hyper(**hyper), p)
-    state: dict[str, Any] = {
-        f: entry.state.get(f, getattr(fresh, f)) for f in rule.State.__dataclass_fields__
+def counterexample(bench: Bench, law: str, entry: Fails) -> list[Judged]:
+    """The judgements of a law at the stored example at which it fails."""
+    rule, example = bench.rule, entry.example
+    hyper = fields_of(rule.Hyper(**held_storage(bench.capability)))
+    hyper |= ({"lr": 0.1} if "lr" in hyper else {}) | dict(example.hyper)
+    p, g = (np.atleast_1d(np.asarray(x, dtype=np.float64)) for x in (example.p, example.g))
+    state = {
+        name: _filled(x, example.state.get(name, x))
+        for name, x in fields_of(rule.init(rule.Hyper(**hyper), p)).items()
     }
-    arrays = {
-        k: x if k == "t" else np.asarray(x, dtype=np.asarray(getattr(fresh, k)).dtype)
-        for k, x in state.items()
+    inputs = {
+        name: np.asarray(example.inputs.get(name, np.zeros(shape)), dtype=np.float64)
+        for name, shape in inputs_of(bench.capability.rule, p.shape).items()
     }
-    shapes: Mapping[str, tuple[int, ...]] = inputs_of(bench.capability.rule, p.shape)
-    inputs = {k: np.asarray(entry.inputs.get(k, np.zeros(s)), float) for k, s in shapes.items()}
-    slot = Slot(p, np.asarray(entry.g, dtype=np.float64), arrays, inputs)
-    return judgements(bench, name, Trial(bench.capability.rule, hyper, slot, seed=0))
+    slot = Slot(p, g, state, inputs)
+    return claimed(bench, law, Trial(bench.capability, hyper, slot, seed=0))
+
+
+def _filled(fresh: Array, x: Array) -> Array:
+    """x as a field of a state: a counter as it is, else in the fresh field's shape and format."""
+    if isinstance(fresh, int):
+        return x
+    like = np.asarray(fresh)
+    return np.broadcast_to(x, like.shape).astype(like.dtype)

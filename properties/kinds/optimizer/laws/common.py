@@ -8,12 +8,9 @@ bit of other rules holds within the bounds of those that sum.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
 import numpy as np
 
-from truestep.properties.kinds.optimizer.laws.claims import Bench, Claim, Law, Trial, at_most, exact
-from truestep.properties.kinds.optimizer.laws.degrees import FIRST
+from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, at_most, exact
 from truestep.properties.kinds.optimizer.laws.images import (
     behaviour,
     by_element,
@@ -21,26 +18,16 @@ from truestep.properties.kinds.optimizer.laws.images import (
     coarse,
     scaled,
 )
-from truestep.properties.kinds.optimizer.laws.symmetries import (
-    equivariant_under_concatenation,
-    equivariant_under_permutation,
-    equivariant_under_permuted_axes,
-    equivariant_under_reflection,
-    equivariant_under_rotation,
-    homogeneous_in_gradient_and_eps,
-    maximizing_is_minimizing_the_negated_gradient,
-    odd,
-    scale_invariant_when_eps_is_zero,
-    translates_with_params,
-)
+from truestep.properties.laws.claims import Claim, Claims
+from truestep.reference.declared import FIRST
 
 
-def deterministic(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def deterministic(bench: Bench, trial: Trial) -> Claims:
     """The same call twice gives the same bits."""
     yield from bench.agree(bench.step(trial), bench.step(trial), bitwise=True)
 
 
-def independent_of_other_tensors(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def independent_of_other_tensors(bench: Bench, trial: Trial) -> Claims:
     """A tensor's step is the same alone and among others, in one group and in several."""
     alone = bench.step(trial)
     kept = max(1, len(trial.p) // 2)
@@ -54,7 +41,7 @@ def independent_of_other_tensors(bench: Bench, trial: Trial) -> Iterator[Claim]:
         yield from bench.agree(alone, outcome, bitwise=not bench.fused)
 
 
-def linear_in_lr_when_params_are_zero(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def linear_in_lr_when_params_are_zero(bench: Bench, trial: Trial) -> Claims:
     """From p = 0, doubling lr doubles the step exactly."""
     start = trial.on(p=trial.p * 0)
     out = bench.step(start)
@@ -62,7 +49,7 @@ def linear_in_lr_when_params_are_zero(bench: Bench, trial: Trial) -> Iterator[Cl
     yield from bench.agree(scaled(out, {"p": 2}), image, bitwise=False, names=["p"])
 
 
-def linear_in_gradients(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def linear_in_gradients(bench: Bench, trial: Trial) -> Claims:
     """Without decay and past, what g + h moves is the sum of what g and h move."""
     start = trial.plain().flat().fresh(trial.t, p=coarse(trial.p), gradient=coarse(trial.g))
     other = start.on(gradient=np.ascontiguousarray(start.g[::-1]) * 1)
@@ -79,27 +66,27 @@ def linear_in_gradients(bench: Bench, trial: Trial) -> Iterator[Claim]:
             yield Claim(name, left.v, c.wide(name), bound)
 
 
-def params_unchanged_when_gradients_are_zero(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def params_unchanged_when_gradients_are_zero(bench: Bench, trial: Trial) -> Claims:
     """From the fresh state, with no decay, zero gradients leave p bit for bit as it was."""
     start = trial.plain().fresh(gradient=trial.g * 0)
     start = start.on(**{k: x * 0 for k, x in start.slot.inputs.items()})
     yield Claim("p", bench.step(start).state["p"], start.p)
 
 
-def params_unchanged_when_lr_is_zero(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def params_unchanged_when_lr_is_zero(bench: Bench, trial: Trial) -> Claims:
     """lr = 0 leaves p bit for bit as it was, whatever the gradient and the decay."""
     start = trial.where(lr=0.0)
     yield Claim("p", bench.step(start).state["p"], start.p)
 
 
-def state_independent_of_params(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def state_independent_of_params(bench: Bench, trial: Trial) -> Claims:
     """The new state does not depend on the parameter: the decay is decoupled."""
     a, b = bench.step(trial), bench.step(trial.on(p=cast(1 - trial.p, trial.p)))
     for name in trial.arrays:
         yield Claim(name, a.state[name], b.state[name])
 
 
-def state_independent_of_weight_decay(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def state_independent_of_weight_decay(bench: Bench, trial: Trial) -> Claims:
     """The new state does not depend on the weight decay."""
     other = trial.where(weight_decay=trial.hyper["weight_decay"] / 2)
     a, b = bench.step(trial), bench.step(other)
@@ -107,7 +94,7 @@ def state_independent_of_weight_decay(bench: Bench, trial: Trial) -> Iterator[Cl
         yield Claim(name, a.state[name], b.state[name])
 
 
-def even_state_is_nonnegative(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def even_state_is_nonnegative(bench: Bench, trial: Trial) -> Claims:
     """Squares and magnitudes of gradients are never negative."""
     out = bench.step(trial)
     for name in trial.arrays:
@@ -116,7 +103,7 @@ def even_state_is_nonnegative(bench: Bench, trial: Trial) -> Iterator[Claim]:
             yield Claim(name, np.minimum(x, 0), x * 0)
 
 
-def first_step_is_at_most_lr(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def first_step_is_at_most_lr(bench: Bench, trial: Trial) -> Claims:
     """From the fresh state no element moves by more than lr, from p = 0 or from elsewhere."""
     limit = exact(np.full(trial.p.shape, trial.hyper["lr"]))
     for p in (trial.p * 0, trial.p):
@@ -124,7 +111,7 @@ def first_step_is_at_most_lr(bench: Bench, trial: Trial) -> Iterator[Claim]:
         yield at_most("p", np.abs(exact(out.p) - exact(p)), limit, out.bound["p"])
 
 
-def decay_alone_is_geometric(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def decay_alone_is_geometric(bench: Bench, trial: Trial) -> Claims:
     """Zero gradients from the fresh state: the decay multiplies every element by one factor."""
     start = trial.fresh(gradient=trial.g * 0)
     start = start.on(**{k: x * 0 for k, x in start.slot.inputs.items()})
@@ -132,36 +119,10 @@ def decay_alone_is_geometric(bench: Bench, trial: Trial) -> Iterator[Claim]:
     yield Claim("p", cast(2 * out.p, out.p), twice.p, 2 * out.bound["p"] + twice.bound["p"])
 
 
-def resumes_bitwise_from_state(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def resumes_bitwise_from_state(bench: Bench, trial: Trial) -> Claims:
     """Two steps are the same with the kernel put to other work between them, from copies."""
     straight = bench.step(trial.after(bench.step(trial), gradient=-trial.g))
     half = bench.step(trial)
     bench.step(trial.fresh().where(lr=trial.hyper["lr"] / 2))
     resumed = bench.step(trial.after(half, gradient=-trial.g))
-    yield from bench.agree(straight, resumed, bitwise=bench.rule.ELEMENTWISE)
-
-
-COMMON: Mapping[str, Law] = {
-    "decay_alone_is_geometric": decay_alone_is_geometric,
-    "deterministic": deterministic,
-    "equivariant_under_concatenation": equivariant_under_concatenation,
-    "equivariant_under_permutation": equivariant_under_permutation,
-    "equivariant_under_permuted_axes": equivariant_under_permuted_axes,
-    "equivariant_under_reflection": equivariant_under_reflection,
-    "equivariant_under_rotation": equivariant_under_rotation,
-    "even_state_is_nonnegative": even_state_is_nonnegative,
-    "first_step_is_at_most_lr": first_step_is_at_most_lr,
-    "homogeneous_in_gradient_and_eps": homogeneous_in_gradient_and_eps,
-    "independent_of_other_tensors": independent_of_other_tensors,
-    "linear_in_gradients": linear_in_gradients,
-    "linear_in_lr_when_params_are_zero": linear_in_lr_when_params_are_zero,
-    "maximizing_is_minimizing_the_negated_gradient": maximizing_is_minimizing_the_negated_gradient,
-    "odd": odd,
-    "params_unchanged_when_gradients_are_zero": params_unchanged_when_gradients_are_zero,
-    "params_unchanged_when_lr_is_zero": params_unchanged_when_lr_is_zero,
-    "resumes_bitwise_from_state": resumes_bitwise_from_state,
-    "scale_invariant_when_eps_is_zero": scale_invariant_when_eps_is_zero,
-    "state_independent_of_params": state_independent_of_params,
-    "state_independent_of_weight_decay": state_independent_of_weight_decay,
-    "translates_with_params": translates_with_params,
-}
+    yield from bench.agree(straight, resumed, bitwise=bench.rule.FACTS.elementwise)

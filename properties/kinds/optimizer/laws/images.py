@@ -7,17 +7,17 @@ or one with some axes of size 1. AXES lists the others.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from truestep.properties.kinds.optimizer.laws.bench import Bench, Outcome, Trial, exact
 from truestep.properties.kinds.optimizer.laws.bounds import Bounds
-from truestep.properties.kinds.optimizer.laws.claims import Bench, Outcome, Trial, exact
-from truestep.properties.kinds.optimizer.laws.degrees import DEGREES, NUMBER, Behaviour
+from truestep.reference.declared import NUMBER, Behaviour
+from truestep.reference.validation import Array
 
 Axes = tuple[int | None, ...]
-Move = Callable[[NDArray[Any], int], NDArray[Any]]
+Move = Callable[[Array, int], Array]
 
 ROWS, COLUMNS, NEITHER = 0, 1, None
 # A rotation of four coordinates that maps even integers to integers.
@@ -66,7 +66,6 @@ _EXAMPLES: dict[str, Follows] = {
 # The axes that tensors of state and input of a matrix follow, where shapes do not tell.
 AXES: dict[str, dict[str, Follows]] = {
     "apollo": _APOLLO,
-    "apollo_mini": _APOLLO,
     "galore": {"left": _galore, "m": _galore, "right": _galore, "v": _galore},
     "kbfgs": _EXAMPLES,
     "kfac": _EXAMPLES,
@@ -96,7 +95,7 @@ MATRICES: dict[str, tuple[str, ...]] = {
 
 def behaviour(bench: Bench, name: str) -> Behaviour:
     """How the named output answers; those that are no state tensors are numbers."""
-    return DEGREES[bench.capability.rule].get(name, NUMBER)
+    return bench.rule.State.BEHAVIOUR.get(name, NUMBER)
 
 
 def by_element(bench: Bench, trial: Trial) -> list[str]:
@@ -111,7 +110,7 @@ def by_element(bench: Bench, trial: Trial) -> list[str]:
     ]
 
 
-def among_elements(x: NDArray[Any], size: int, change: Callable[[Any], Any]) -> NDArray[Any]:
+def among_elements(x: Array, size: int, change: Callable[[Array], Array]) -> Array:
     """x with its axis of all elements of the parameter passed through change, as the last one."""
     rows = x.reshape(-1, size) if size else x.reshape(0, 0)
     return np.ascontiguousarray(change(rows).reshape(x.shape))
@@ -147,7 +146,7 @@ def moved(bench: Bench, trial: Trial, move: Move) -> Trial:
 def moved_outcome(bench: Bench, trial: Trial, out: Outcome, move: Move) -> Outcome:
     """An outcome of the trial passed through the move, and its bounds: of p and the state."""
 
-    def of(name: str, x: NDArray[Any]) -> NDArray[Any]:
+    def of(name: str, x: Array) -> Array:
         if name == "p":
             return _along(x, range(x.ndim), move)
         return _moved_state(bench, trial, name, x, move)
@@ -178,9 +177,7 @@ def _special(bench: Bench, trial: Trial, name: str) -> bool:
     return trial.p.ndim > 1 and (name in SLICES.get(rule, ()) or name in MATRICES.get(rule, ()))
 
 
-def _moved_state(
-    bench: Bench, trial: Trial, name: str, x: NDArray[Any], move: Move
-) -> NDArray[Any]:
+def _moved_state(bench: Bench, trial: Trial, name: str, x: Array, move: Move) -> Array:
     if _special(bench, trial, name):
         slices = name in SLICES.get(bench.capability.rule, ())
         sizes = trial.p.shape if slices else [n * n for n in trial.p.shape]
@@ -200,14 +197,14 @@ def _moved_state(
     return x if axes is None else _along(x, axes, move)
 
 
-def _along(x: NDArray[Any], axes: Sequence[int | None], move: Move) -> NDArray[Any]:
+def _along(x: Array, axes: Sequence[int | None], move: Move) -> Array:
     for i, axis in enumerate(axes):
         if axis is not None:
             x = np.moveaxis(move(np.moveaxis(x, i, 0), axis), 0, i)
     return np.ascontiguousarray(x) if x.ndim else x
 
 
-def scaled(out: Outcome, factor: Mapping[str, Any]) -> Outcome:
+def scaled(out: Outcome, factor: Mapping[str, Array]) -> Outcome:
     """Outputs times their factors, 1 where none is given."""
 
     def sized(name: str) -> NDArray[np.float64]:
@@ -218,12 +215,12 @@ def scaled(out: Outcome, factor: Mapping[str, Any]) -> Outcome:
     return Outcome(got, out.state, bounds)
 
 
-def cast(x: Any, like: Any) -> NDArray[Any]:
+def cast(x: Array, like: Array) -> Array:
     """x in the format of another array."""
     return np.asarray(x).astype(np.asarray(like).dtype)
 
 
-def rotated(x: NDArray[Any]) -> Any:
+def rotated(x: Array) -> Array:
     """Every four neighbours along the last axis rotated by HADAMARD; a rest of them stays."""
     n = 4 * (x.shape[-1] // 4)
     if n == 0:
@@ -239,7 +236,7 @@ def spread(bound: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([turned.reshape(bound[..., :n].shape), bound[..., n:]], axis=-1)
 
 
-def coarse(x: Any) -> NDArray[Any]:
+def coarse(x: Array) -> Array:
     """Small integers in the numbers' place, whose sums are exact in every format."""
     wide = np.nan_to_num(np.asarray(x, dtype=np.float64))
     size = np.max(np.abs(wide), initial=0.0)

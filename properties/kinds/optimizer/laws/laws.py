@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from truestep.properties.kinds.optimizer.laws.claims import Law
-from truestep.properties.kinds.optimizer.laws.common import COMMON
-from truestep.properties.kinds.optimizer.laws.degrees import DEGREES
-from truestep.properties.kinds.optimizer.laws.special import SPECIAL
+from truestep.properties.kinds.optimizer.laws import common, symmetries
+from truestep.properties.kinds.optimizer.laws.bench import Law
+from truestep.properties.kinds.optimizer.laws.special import (
+    adaptive,
+    classical,
+    curvature,
+    large_batch,
+    low_rank,
+    matrix,
+    memory,
+    modern,
+    sign,
+)
+from truestep.properties.laws.claims import table
 
+COMMON: dict[str, Law] = table(common, symmetries)
+SPECIAL: dict[str, Law] = table(
+    adaptive, classical, curvature, large_batch, low_rank, matrix, memory, modern, sign
+)
 LAWS: dict[str, Law] = dict(sorted({**COMMON, **SPECIAL}.items()))
-
-__all__ = ["COMMON", "DEGREES", "LAWS", "SPECIAL"]

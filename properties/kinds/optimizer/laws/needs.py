@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
+from truestep.fast.protocol import Fixed
 from truestep.properties.kinds.optimizer.laws.definitions import RULES
-from truestep.properties.kinds.optimizer.laws.degrees import DEGREES
 
 Shapes = Literal["any", "matrices", "vectors"]
 
@@ -25,7 +25,7 @@ class Need:
     fields: tuple[str, ...] = ()
     state: bool = False
     nonnegative: bool = False
-    sets: Mapping[str, Any] = field(default_factory=dict)
+    sets: Mapping[str, Fixed | None] = field(default_factory=dict)
     shapes: Shapes = "any"
     several: bool = False
 
@@ -34,13 +34,14 @@ class Need:
         known = RULES[rule].Hyper.__dataclass_fields__
         if self.fields and not any(name in known for name in self.fields):
             return f"no {self.fields[0]}"
-        if self.state and not DEGREES[rule]:
+        if self.state and not RULES[rule].State.BEHAVIOUR:
             return "no state"
-        if self.nonnegative and not any(b.nonnegative for b in DEGREES[rule].values()):
+        behaviour = RULES[rule].State.BEHAVIOUR.values()
+        if self.nonnegative and not any(b.nonnegative for b in behaviour):
             return "no squares or sizes of gradients in the state"
         return ""
 
-    def allowed(self, fixed: Mapping[str, Any]) -> bool:
+    def allowed(self, fixed: Mapping[str, Fixed]) -> bool:
         """Whether the law can be tried where these hyperparameters cannot be varied."""
         return all(
             name not in fixed or (value is not None and fixed[name] == value)
@@ -50,8 +51,8 @@ class Need:
 
 _NOTHING = Need()
 # What Trial.plain() sets.
-_PLAIN = {"lambd": 0.0, "maximize": False, "weight_decay": 0.0}
-_EPS = {"eps": None, "eps1": None, "weight_decay": None}
+_PLAIN: dict[str, Fixed | None] = {"lambd": 0.0, "maximize": False, "weight_decay": 0.0}
+_EPS: dict[str, Fixed | None] = {"eps": None, "eps1": None, "weight_decay": None}
 
 # Of laws that are not listed nothing is needed.
 NEEDS: dict[str, Need] = {

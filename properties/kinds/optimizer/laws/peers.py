@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
-from truestep.properties.arithmetic.bounded.bounded import Bounded
-from truestep.properties.arithmetic.lift import lifted_hyper, state_of
+from truestep.fast.protocol import Slot
+from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.lift import bounded, fields_of, stepped
 from truestep.properties.arithmetic.profiles import ORACLE
-from truestep.properties.kinds.optimizer.laws.claims import Bench, Claim, Trial, due, exact
+from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, due
+from truestep.properties.laws.claims import Claims
 from truestep.reference.optimizers import OPTIMIZERS
 
 
 def evaluated(
-    other: str, trial: Trial, tensors: Mapping[str, str], **fields: Any
+    other: str, trial: Trial, tensors: Mapping[str, str], **fields: object
 ) -> dict[str, Bounded]:
     """The other rule's step from a trial, with bounds on its rounding in float64.
 
@@ -24,30 +24,22 @@ def evaluated(
     Hyperparameters and dialects carry over where both rules have them; fields are set beside.
     """
     rule = OPTIMIZERS[other]
-    known = {f.name for f in dataclasses.fields(rule.Hyper)}
     shared = {
         k: x
         for k, x in trial.hyper.items()
-        if k in known and (k not in rule.DIALECTS or x in rule.DIALECTS[k])
+        if k in rule.Hyper.__dataclass_fields__ and x in rule.DIALECTS.get(k, (x,))
     }
     hyper = rule.Hyper(**{**shared, **fields})
-    fresh = rule.init(hyper, np.asarray(trial.p, dtype=np.float64))
-    state = {f.name: getattr(fresh, f.name) for f in dataclasses.fields(fresh)}
+    state = fields_of(rule.init(hyper, np.asarray(trial.p, dtype=np.float64)))
     state |= {mine: trial.slot.state[theirs] for mine, theirs in tensors.items()}
     state["t"] = trial.t
-    new, p = rule.step(
-        lifted_hyper(hyper, ORACLE),
-        state_of(rule.State, state, exact),
-        exact(trial.p),
-        exact(trial.g),
-    )
-    found = {"p": p, **{k: getattr(new, k) for k in tensors}}
-    return {k: x for k, x in found.items() if isinstance(x, Bounded)}
+    out = stepped(rule, hyper, Slot(trial.p, trial.g, state), bounded(ORACLE))
+    return {k: out[k] for k in ("p", *tensors) if isinstance(out[k], Bounded)}
 
 
 def as_rule(
-    bench: Bench, trial: Trial, other: str, tensors: Mapping[str, str], **fields: Any
-) -> Iterator[Claim]:
+    bench: Bench, trial: Trial, other: str, tensors: Mapping[str, str], **fields: object
+) -> Claims:
     """Claims that a step is the other rule's, in p and in the tensors."""
     out = bench.step(trial)
     for name, formula in evaluated(other, trial, tensors, **fields).items():

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from truestep.properties.kinds.optimizer.laws.claims import Bench, Trial
-from truestep.properties.kinds.optimizer.laws.degrees import DEGREES
+from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial
 from truestep.properties.kinds.optimizer.laws.images import cast
+from truestep.reference.validation import Array
 
 # The power of the gradient's scale in which an eps grows that is added to it: 2 where it is added
 # to squares, inside a root. A dialect decides where the field has one, by its value.
@@ -39,7 +37,7 @@ INPUT_DEGREES = {
 ODD_INPUTS = ("derivatives", "derivatives_after", "g_previous", "outputs", "outputs_after")
 
 
-def odd_like_p(trial: Trial) -> dict[str, Any]:
+def odd_like_p(trial: Trial) -> dict[str, Array]:
     """Those of them with an entry for every element of the parameter."""
     inputs = trial.slot.inputs
     return {k: x for k, x in inputs.items() if k in ODD_INPUTS and x.shape == trial.p.shape}
@@ -56,14 +54,14 @@ def gradient_scaled(bench: Bench, trial: Trial, c: float) -> Trial:
     for field, powers in POWERS.items():
         power = powers.get(trial.hyper.get(field, ""), power)
     powers_of = {"eps": power, "eps1": power, "graft_eps": 1}
-    fields: dict[str, Any] = {
+    fields: dict[str, Array] = {
         k: trial.hyper[k] * c**n for k, n in powers_of.items() if k in trial.hyper
     }
     if "weight_decay" in trial.hyper and coupled(bench, trial):
         fields["weight_decay"] = trial.hyper["weight_decay"] * c
     state = {
         k: cast(trial.slot.state[k] * c**b.degree, trial.slot.state[k])
-        for k, b in DEGREES[bench.capability.rule].items()
+        for k, b in bench.rule.State.BEHAVIOUR.items()
         if b.degree
     }
     inputs = {k: cast(x * c ** INPUT_DEGREES.get(k, 0), x) for k, x in trial.slot.inputs.items()}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from truestep.properties.kinds.optimizer.laws.claims import Bench, Claim, Outcome, Trial, exact
+from truestep.properties.kinds.optimizer.laws.bench import Bench, Outcome, Trial, exact
 from truestep.properties.kinds.optimizer.laws.images import (
     MATRICES,
     among_elements,
@@ -22,12 +21,11 @@ from truestep.properties.kinds.optimizer.laws.images import (
     spread,
 )
 from truestep.properties.kinds.optimizer.laws.scales import ODD_INPUTS, gradient_scaled, odd_like_p
+from truestep.properties.laws.claims import SCALE, Claim, Claims
+from truestep.reference.validation import Array
 
-# A power of two: scaling by it is exact, so that homogeneity holds bit for bit.
-SCALE = 2.0**6
 
-
-def equivariant_under_concatenation(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def equivariant_under_concatenation(bench: Bench, trial: Trial) -> Claims:
     """Stepping two tensors joined along their first axis is joining their steps."""
     cut = max(1, len(trial.p) // 3)
     parts = (slice(None, cut), slice(cut, None))
@@ -37,7 +35,7 @@ def equivariant_under_concatenation(bench: Bench, trial: Trial) -> Iterator[Clai
     whole = bench.step(trial)
     for keep in parts:
 
-        def part(x: Any, axis: int, keep: slice = keep) -> Any:
+        def part(x: Array, axis: int, keep: slice = keep) -> Array:
             return x if axis else x[keep].copy()
 
         out = bench.step(moved(bench, trial, part))
@@ -45,7 +43,7 @@ def equivariant_under_concatenation(bench: Bench, trial: Trial) -> Iterator[Clai
         yield from bench.agree(expected, out, bitwise=not bench.fused, names=list(expected.got))
 
 
-def _joined_from_rest(bench: Bench, trial: Trial, parts: Sequence[slice]) -> Iterator[Claim]:
+def _joined_from_rest(bench: Bench, trial: Trial, parts: Sequence[slice]) -> Claims:
     """Of rules whose state for a tensor cannot be cut: two steps from the fresh states."""
     gradients = [trial.g, trial.g[::-1] / 2]
     whole = bench.run(trial.fresh(), gradients)[-1]
@@ -55,12 +53,12 @@ def _joined_from_rest(bench: Bench, trial: Trial, parts: Sequence[slice]) -> Ite
         yield Claim("p", whole.p[keep], out.wide("p"), whole.bound["p"][keep] + out.bound["p"])
 
 
-def equivariant_under_permutation(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def equivariant_under_permutation(bench: Bench, trial: Trial) -> Claims:
     """Permuting the elements permutes the step."""
     size = trial.p.size
     order = trial.rng.permutation(size)
 
-    def turned(x: Any) -> Any:
+    def turned(x: Array) -> Array:
         return among_elements(x, size, lambda rows: rows[:, order])
 
     out = bench.step(trial)
@@ -73,11 +71,11 @@ def equivariant_under_permutation(bench: Bench, trial: Trial) -> Iterator[Claim]
         yield Claim(name, turned(out.got[name]), image.got[name], bound)
 
 
-def equivariant_under_permuted_axes(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def equivariant_under_permuted_axes(bench: Bench, trial: Trial) -> Claims:
     """Permuting the rows, and by another order the columns, permutes those of the step."""
     orders = [trial.rng.permutation(n) for n in trial.p.shape]
 
-    def turned(x: Any, axis: int) -> Any:
+    def turned(x: Array, axis: int) -> Array:
         return x[orders[axis]]
 
     out, image = bench.step(trial), bench.step(moved(bench, trial, turned))
@@ -85,12 +83,12 @@ def equivariant_under_permuted_axes(bench: Bench, trial: Trial) -> Iterator[Clai
     yield from bench.agree(expected, image, bitwise=not bench.fused, names=list(expected.got))
 
 
-def equivariant_under_reflection(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def equivariant_under_reflection(bench: Bench, trial: Trial) -> Claims:
     """Flipping signs of single elements flips those of the step."""
     size = trial.p.size
     signs = trial.rng.choice([-1, 1], size=size)
 
-    def flipped(x: Any) -> Any:
+    def flipped(x: Array) -> Array:
         return cast(among_elements(x, size, lambda rows: rows * signs), x)
 
     names = [k for k in by_element(bench, trial) if behaviour(bench, k).odd]
@@ -108,7 +106,7 @@ def equivariant_under_reflection(bench: Bench, trial: Trial) -> Iterator[Claim]:
         yield Claim(name, left, image.got[name], bound)
 
 
-def odd(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def odd(bench: Bench, trial: Trial) -> Claims:
     """Negating parameter, gradient and odd state negates the step."""
     names = [k for k in trial.arrays if behaviour(bench, k).odd]
     tensors = {"p": trial.p, "gradient": trial.g, **{k: trial.slot.state[k] for k in names}}
@@ -116,7 +114,7 @@ def odd(bench: Bench, trial: Trial) -> Iterator[Claim]:
     out = bench.step(trial)
     image = bench.step(trial.on(**{k: -x for k, x in tensors.items()}))
     expected = scaled(out, {"p": -1, **{k: -1 for k in names if k in out.got}})
-    elementwise = bench.rule.ELEMENTWISE
+    elementwise = bench.rule.FACTS.elementwise
     yield from bench.agree(expected, image, bitwise=elementwise, names=_judged(trial, out))
 
 
@@ -125,18 +123,18 @@ def _judged(trial: Trial, out: Outcome) -> list[str]:
     return ["p", *(k for k in trial.arrays if k in out.got and out.as_is(k))]
 
 
-def equivariant_under_rotation(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def equivariant_under_rotation(bench: Bench, trial: Trial) -> Claims:
     """Rotating parameter, gradient and state rotates the step (Hadamard's matrix, exact here)."""
     size = trial.p.size
     order = trial.rng.permutation(size)
 
-    def whole(x: Any) -> Any:
+    def whole(x: Array) -> Array:
         return cast(2 * coarse(x), x)
 
-    def turned(x: Any) -> Any:
+    def turned(x: Array) -> Array:
         return rotated(x.reshape(-1, size)[:, order])
 
-    def image_of(x: Any) -> Any:
+    def image_of(x: Array) -> Array:
         back = np.empty((x.size // size, size))
         back[:, order] = turned(x).v
         return cast(back.reshape(x.shape), x)
@@ -156,25 +154,25 @@ def equivariant_under_rotation(bench: Bench, trial: Trial) -> Iterator[Claim]:
         yield Claim(name, left.v, right, left.e + off + other)
 
 
-def maximizing_is_minimizing_the_negated_gradient(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def maximizing_is_minimizing_the_negated_gradient(bench: Bench, trial: Trial) -> Claims:
     """maximize with g and not maximize with -g are the same step, weight decay included."""
     out = bench.step(trial.where(maximize=True))
     image = bench.step(trial.where(maximize=False).opposed())
-    yield from bench.agree(out, image, bitwise=bench.rule.ELEMENTWISE)
+    yield from bench.agree(out, image, bitwise=bench.rule.FACTS.elementwise)
 
 
-def homogeneous_in_gradient_and_eps(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def homogeneous_in_gradient_and_eps(bench: Bench, trial: Trial) -> Claims:
     """Scaling g, eps, a coupled decay, and the state by its degrees leaves p' as it was."""
     yield from _scaled_alike(bench, trial, gradient_scaled(bench, trial, SCALE))
 
 
-def scale_invariant_when_eps_is_zero(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def scale_invariant_when_eps_is_zero(bench: Bench, trial: Trial) -> Claims:
     """Without eps and coupled decay, scaling g and its state leaves p' as it was."""
     bare = trial.where(eps=0.0, eps1=0.0)
     yield from _scaled_alike(bench, bare, gradient_scaled(bench, bare, SCALE))
 
 
-def _scaled_alike(bench: Bench, trial: Trial, image: Trial) -> Iterator[Claim]:
+def _scaled_alike(bench: Bench, trial: Trial, image: Trial) -> Claims:
     out = bench.step(trial)
     factor = {k: SCALE ** behaviour(bench, k).degree for k in trial.arrays}
     judged = _judged(trial, out)
@@ -186,7 +184,7 @@ def _scaled_alike(bench: Bench, trial: Trial, image: Trial) -> Iterator[Claim]:
     )
 
 
-def translates_with_params(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def translates_with_params(bench: Bench, trial: Trial) -> Claims:
     """Without decay, the step does not depend on where the parameter is."""
     points = [k for k in trial.arrays if behaviour(bench, k).moves]
     start = trial.plain().flat()

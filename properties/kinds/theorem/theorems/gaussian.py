@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from truestep.properties.kinds.theorem.theorems.theorem import Array, Step
+from truestep.properties.kinds.theorem.theorems.theorem import Step
 from truestep.reference.problems import quadratic
+from truestep.reference.validation import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,6 @@ def resolution(n: int, level: float) -> float:
     return float((stats.norm.isf(level / 2) + stats.norm.isf(0.01)) * np.sqrt(2 / n))
 
 
-def coordinate(values: Any, index: int = 0) -> float:
+def coordinate(values: Array, index: int = 0) -> float:
     """The mean square of one coordinate."""
     return float(np.mean(values[:, index] ** 2))

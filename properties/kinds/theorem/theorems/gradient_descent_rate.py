@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from truestep.properties.kinds.theorem.theorems.gaussian import sharper
-from truestep.properties.kinds.theorem.theorems.theorem import Array, Evidence, Step, Theorem
+from truestep.properties.kinds.theorem.theorems.theorem import Evidence, Step, Theorem
 from truestep.reference.problems import huber, quadratic
+from truestep.reference.validation import Array
 
 SPECTRUM = (0.5, 1.0, 8.0)
 STEPS, HUBER_STEPS, HUBER_L, HUBER_DISTANCE = 128, 20, 4.0, 2.0
@@ -25,7 +26,7 @@ def experiment(step: Step, seed: int, unit_roundoff: float) -> Evidence:
     # Equal weight on the slowest and the fastest mode: there the bound on the norm is an equality.
     c0 = np.array([1.0, 0.5, 1.0])
     x, drift, worst = U @ c0, 0.0, (0.0, "nothing")
-    times, measured, expected, bands = [], [], [], []
+    points = []
     for t in range(1, STEPS + 1):
         g = quadratic.gradient(q, x)
         before, x = np.abs(x).max(), step(lr, x, g)
@@ -40,20 +41,9 @@ def experiment(step: Step, seed: int, unit_roundoff: float) -> Evidence:
         worst = sharper(worst, (float(deviation), f"t = {t}: modes (1 - a lambda)^t"))
         if t & (t - 1) == 0:
             distance = float(np.linalg.norm(exact))
-            times.append(t)
-            measured.append(float(np.linalg.norm(x)))
-            expected.append(distance)
-            bands.append((max(distance - drift - own, 0.0), distance + drift + own))
-    worst = sharper(worst, _worst_case(step, unit_roundoff))
-    return Evidence(
-        statistic=worst[0],
-        worst=worst[1],
-        x=times,
-        measured=measured,
-        expected=expected,
-        low=[low for low, _ in bands],
-        high=[high for _, high in bands],
-    )
+            band = max(distance - drift - own, 0.0), distance + drift + own
+            points.append((t, float(np.linalg.norm(x)), distance, band))
+    return Evidence.of(sharper(worst, _worst_case(step, unit_roundoff)), points)
 
 
 def _worst_case(step: Step, unit_roundoff: float) -> tuple[float, str]:

@@ -7,13 +7,13 @@ import numpy as np
 from truestep.properties.kinds.theorem.theorems import gaussian
 from truestep.properties.kinds.theorem.theorems.theorem import (
     FALSE_ALARM_PROBABILITY,
-    Array,
     Evidence,
     Step,
     Theorem,
 )
 from truestep.reference.problems import quadratic
 from truestep.reference.schedules import power
+from truestep.reference.validation import Array
 
 SPECTRUM, NOISE, OPTIMUM = (1.0, 4.0), (1.0, 3.0), (1.0, -2.0)
 SCHEDULE = power.Hyper(lr=0.4, shift=1.0, power=0.7)
@@ -27,27 +27,17 @@ def experiment(step: Step, seed: int, unit_roundoff: float) -> Evidence:
     exact = {m.t: m for m in quadratic.moments(q, q.optimum, steps)}
     runs = gaussian.replicates(q, step, steps, q.optimum, REPLICATES, seed, unit_roundoff)
     level = FALSE_ALARM_PROBABILITY / (len(runs) * gaussian.moment_tests(2))
-    worst, measured, expected, bands = (0.0, "nothing"), [], [], []
+    worst, points = (0.0, "nothing"), []
     for run in runs:
         C = exact[run.t].average_covariance
         worst = gaussian.sharper(
             worst,
             gaussian.moments(run.average, q.optimum, C, run.drift, level, f"t = {run.t}"),
         )
-        measured.append(run.t * gaussian.coordinate(run.average - q.optimum))
-        expected.append(run.t * float(C[0, 0]))
+        measured = run.t * gaussian.coordinate(run.average - q.optimum)
         low, high = gaussian.variance_band(float(C[0, 0]), REPLICATES, run.drift, level)
-        bands.append((run.t * low, run.t * high))
-    return Evidence(
-        statistic=worst[0],
-        worst=worst[1],
-        x=[run.t for run in runs],
-        measured=measured,
-        expected=expected,
-        low=[low for low, _ in bands],
-        high=[high for _, high in bands],
-        resolution=gaussian.resolution(REPLICATES, level),
-    )
+        points.append((run.t, measured, run.t * float(C[0, 0]), (run.t * low, run.t * high)))
+    return Evidence.of(worst, points, gaussian.resolution(REPLICATES, level))
 
 
 def sabotage(step: Step) -> Step:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -11,19 +10,20 @@ from scipy import stats
 from truestep.properties.kinds.theorem.theorems import gaussian
 from truestep.properties.kinds.theorem.theorems.theorem import (
     FALSE_ALARM_PROBABILITY,
-    Array,
     Evidence,
     Step,
     Theorem,
 )
+from truestep.reference.declared import Hyper
 from truestep.reference.problems import quadratic
 from truestep.reference.schedules import constant, exponential, power
+from truestep.reference.validation import Array
 
 START, STEPS, REPLICATES = 5.0, 256, 4_000
 HARMONIC = power.Hyper(lr=2.0, shift=10.0, power=1.0)
 
 # What the schedule satisfies decides where x^2 goes: to 0, to a distance never covered, to a floor.
-SCHEDULES: dict[str, tuple[ModuleType, Any]] = {
+SCHEDULES: dict[str, tuple[ModuleType, Hyper]] = {
     "both conditions": (power, HARMONIC),
     "sum a_t finite": (exponential, exponential.Hyper(lr=0.2, gamma=0.9)),
     "sum a_t^2 infinite": (constant, constant.Hyper(lr=0.2)),
@@ -37,8 +37,7 @@ def experiment(step: Step, seed: int, unit_roundoff: float) -> Evidence:
     snapshots = STEPS.bit_length()
     tests = len(SCHEDULES) * snapshots * gaussian.moment_tests(1) + 1
     level = FALSE_ALARM_PROBABILITY / tests
-    worst = (0.0, "nothing")
-    times, measured, expected, bands = [], [], [], []
+    worst, points = (0.0, "nothing"), []
     for offset, (name, (module, h)) in enumerate(SCHEDULES.items()):
         steps = [float(module.value(h, t)) for t in range(STEPS)]
         exact = {m.t: m for m in quadratic.moments(q, x0, steps)}
@@ -52,21 +51,11 @@ def experiment(step: Step, seed: int, unit_roundoff: float) -> Evidence:
             if h is HARMONIC:
                 bias, variance = float(m.mean[0]), float(m.covariance[0, 0])
                 low, high = gaussian.variance_band(variance, REPLICATES, run.drift, level)
-                times.append(run.t)
-                measured.append(bias**2 + gaussian.coordinate(run.x - bias))
-                expected.append(bias**2 + variance)
-                bands.append((bias**2 + low, bias**2 + high))
+                measured = bias**2 + gaussian.coordinate(run.x - bias)
+                band = bias**2 + low, bias**2 + high
+                points.append((run.t, measured, bias**2 + variance, band))
     worst = gaussian.sharper(worst, _kicks(step, seed + len(SCHEDULES), level))
-    return Evidence(
-        statistic=worst[0],
-        worst=worst[1],
-        x=times,
-        measured=measured,
-        expected=expected,
-        low=[low for low, _ in bands],
-        high=[high for _, high in bands],
-        resolution=gaussian.resolution(REPLICATES, level),
-    )
+    return Evidence.of(worst, points, gaussian.resolution(REPLICATES, level))
 
 
 def _kicks(step: Step, seed: int, level: float) -> tuple[float, str]:

@@ -7,12 +7,12 @@ import numpy as np
 from truestep.properties.kinds.theorem.theorems import gaussian
 from truestep.properties.kinds.theorem.theorems.theorem import (
     FALSE_ALARM_PROBABILITY,
-    Array,
     Evidence,
     Step,
     Theorem,
 )
 from truestep.reference.problems import quadratic
+from truestep.reference.validation import Array
 
 SPECTRUM, NOISE, OPTIMUM = (0.25, 1.0, 4.0), (0.5, 1.0, 2.0), (1.0, -2.0, 0.5)
 LR, STEPS, REPLICATES = 0.2, 64, 10_000
@@ -25,7 +25,7 @@ def experiment(step: Step, seed: int, unit_roundoff: float) -> Evidence:
     exact = {m.t: m for m in quadratic.moments(q, x0, steps)}
     runs = gaussian.replicates(q, step, steps, x0, REPLICATES, seed, unit_roundoff)
     level = FALSE_ALARM_PROBABILITY / (len(runs) * gaussian.moment_tests(3))
-    worst, measured, expected, bands = (0.0, "nothing"), [], [], []
+    worst, points = (0.0, "nothing"), []
     for run in runs:
         m = exact[run.t]
         centre = q.optimum + m.mean
@@ -33,19 +33,10 @@ def experiment(step: Step, seed: int, unit_roundoff: float) -> Evidence:
             worst,
             gaussian.moments(run.x, centre, m.covariance, run.drift, level, f"t = {run.t}"),
         )
-        measured.append(gaussian.coordinate(run.x - centre))
-        expected.append(float(m.covariance[0, 0]))
-        bands.append(gaussian.variance_band(expected[-1], REPLICATES, run.drift, level))
-    return Evidence(
-        statistic=worst[0],
-        worst=worst[1],
-        x=[run.t for run in runs],
-        measured=measured,
-        expected=expected,
-        low=[low for low, _ in bands],
-        high=[high for _, high in bands],
-        resolution=gaussian.resolution(REPLICATES, level),
-    )
+        expected = float(m.covariance[0, 0])
+        band = gaussian.variance_band(expected, REPLICATES, run.drift, level)
+        points.append((run.t, gaussian.coordinate(run.x - centre), expected, band))
+    return Evidence.of(worst, points, gaussian.resolution(REPLICATES, level))
 
 
 def sabotage(step: Step) -> Step:

@@ -10,16 +10,15 @@ fails.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
-from truestep.fast.protocol import Capability, Group, OptimizerBackend, Slot, numpy_dtype
+from truestep.fast.protocol import Group, OptimizerBackend, OptimizerCapability, Slot, numpy_dtype
 from truestep.reference.optimizers import sgd
-
-Array = Any
+from truestep.reference.validation import Array
 
 # Chance that a correct step fails one theorem. Four theorems on ten backends, a thousand times a
 # year, then raise one false alarm in twenty-five years.
@@ -52,6 +51,18 @@ class Evidence:
     high: Sequence[float]
     resolution: float = 0.0
 
+    @classmethod
+    def of(
+        cls,
+        worst: tuple[float, str],
+        points: Iterable[tuple[float, float, float, tuple[float, float]]],
+        resolution: float = 0.0,
+    ) -> Evidence:
+        """From the worst test and, at every time, what was measured, expected, and the band."""
+        x, measured, expected, bands = zip(*points, strict=True)
+        low, high = zip(*bands, strict=True)
+        return cls(*worst, x, measured, expected, low, high, resolution)
+
 
 Experiment = Callable[[Step, int, float], Evidence]
 
@@ -83,15 +94,16 @@ class Theorem:
 
 @dataclass(frozen=True, slots=True)
 class TheoremResult:
-    """A theorem's verdict on one step, and the data of its chart (extra)."""
+    """What the experiment measured on one step and on its sabotage; message: what is wrong."""
 
-    name: str
-    verdict: Literal["pass", "fail"]
-    statistic: float
-    control_statistic: float
-    false_alarm_probability: float
+    evidence: Evidence
+    control: Evidence
     message: str
-    extra: Mapping[str, Any]
+
+    @property
+    def verdict(self) -> Literal["pass", "fail"]:
+        """The theorem's verdict on the step."""
+        return "fail" if self.message else "pass"
 
 
 def run(theorem: Theorem, step: Step, seed: int, unit_roundoff: float = 2.0**-53) -> TheoremResult:
@@ -100,6 +112,7 @@ def run(theorem: Theorem, step: Step, seed: int, unit_roundoff: float = 2.0**-53
     # A control that diverges overflows on its way; that is its failure, not an error.
     with np.errstate(over="ignore", invalid="ignore"):
         control = theorem.experiment(theorem.sabotage(step), seed, unit_roundoff)
+    message = ""
     if not evidence.statistic <= 1:
         message = (
             f"{theorem.statement} Violated: {evidence.worst} deviates {evidence.statistic:.4g} "
@@ -107,58 +120,34 @@ def run(theorem: Theorem, step: Step, seed: int, unit_roundoff: float = 2.0**-53
         )
     elif control.statistic <= 1:
         message = f"The negative control passed ({theorem.control}): the experiment shows nothing."
-    else:
-        message = ""
-    return TheoremResult(
-        name=theorem.name,
-        verdict="fail" if message else "pass",
-        statistic=evidence.statistic,
-        control_statistic=control.statistic,
-        false_alarm_probability=theorem.false_alarm_probability,
-        message=message,
-        extra={
-            "x": list(evidence.x),
-            "measured": list(evidence.measured),
-            "expected": list(evidence.expected),
-            "low": list(evidence.low),
-            "high": list(evidence.high),
-            "control": list(control.measured),
-            "worst": evidence.worst,
-            "resolution": evidence.resolution,
-        },
-    )
+    return TheoremResult(evidence, control, message)
 
 
-def report_extra(theorem: Theorem, result: TheoremResult) -> dict[str, Any]:
+def report_extra(theorem: Theorem, result: TheoremResult) -> dict[str, object]:
     """The result as reports draw it: the statement and a log-log chart with its control."""
-    x, lines = result.extra["x"], result.extra
+    evidence, x = result.evidence, list(result.evidence.x)
+    lines = [
+        {"label": "theorem", "role": "exact", "y": evidence.expected},
+        {"label": "measured", "role": "measured", "y": evidence.measured},
+        {"label": "negative control", "role": "control", "y": result.control.measured},
+    ]
+    band = {"label": "allowed", "role": "band", "low": evidence.low, "high": evidence.high}
     return {
         "statement": theorem.statement,
         "source": theorem.source,
         "constants": dict(theorem.constants),
         "false_alarm": theorem.false_alarm_probability,
         "control": theorem.control,
-        "statistic": result.statistic,
-        "control_statistic": result.control_statistic,
-        "resolution": lines["resolution"],
+        "statistic": evidence.statistic,
+        "control_statistic": result.control.statistic,
+        "resolution": evidence.resolution,
         "chart": {
             "label": theorem.name,
             "x_label": theorem.axes[0],
             "y_label": theorem.axes[1],
             "log_x": True,
             "log_y": True,
-            "series": [
-                {
-                    "label": "allowed",
-                    "role": "band",
-                    "x": x,
-                    "low": lines["low"],
-                    "high": lines["high"],
-                },
-                {"label": "theorem", "role": "exact", "x": x, "y": lines["expected"]},
-                {"label": "measured", "role": "measured", "x": x, "y": lines["measured"]},
-                {"label": "negative control", "role": "control", "x": x, "y": lines["control"]},
-            ],
+            "series": [{**line, "x": x} for line in (band, *lines)],
         },
     }
 
@@ -169,13 +158,12 @@ def reference_step(lr: float, p: Array, g: Array) -> Array:
     return sgd.step(h, sgd.init(h, p), p, g)[1]
 
 
-def backend_step(backend: OptimizerBackend, capability: Capability) -> Step:
+def backend_step(backend: OptimizerBackend, capability: OptimizerCapability) -> Step:
     """A backend's plain SGD, in the format of the capability."""
     dtype = numpy_dtype(capability.format)
 
     def step(lr: float, p: Array, g: Array) -> Array:
-        choices: dict[str, Any] = {**capability.dialect, **capability.fixed}
-        h = sgd.Hyper(**{"lr": lr, **choices})
+        h = sgd.Hyper(**{"lr": lr, **capability.dialect, **capability.fixed})
         param = np.ascontiguousarray(p, dtype)
         slot = Slot(param, np.ascontiguousarray(g, dtype), {"t": 0, "b": np.zeros_like(param)})
         ((stepped,),) = backend.optimizer_step(capability, [Group(h, [slot])])

@@ -2,51 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from truestep.fast.protocol import Capability
-from truestep.properties.arithmetic.bounded.bounded import Bounded
+from truestep.fast.protocol import TrainingBackend, TrainingCapability
+from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.profiles import ORACLE, arithmetic_of
-from truestep.properties.kinds.optimizer.laws.claims import Claim
 from truestep.properties.kinds.training import step as training
+from truestep.properties.laws.claims import SCALE, Claim, Claims
 from truestep.reference.training import TRAINING
+from truestep.reference.validation import Array
 
-# A power of two: scaling by it is exact.
-SCALE = 2.0**6
-
-Inputs = Mapping[str, Any]
-Arrays = list[NDArray[Any]]
+Fields = Mapping[str, Array]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """One call's outputs by name, as lists of arrays, and the bounds on their errors."""
 
-    got: dict[str, Arrays]
-    bound: dict[str, Arrays]
+    got: dict[str, list[Array]]
+    bound: dict[str, list[Array]]
+
+    def each(self, change: Callable[[list[Array]], list[Array]]) -> Outcome:
+        """With every list changed alike, bounds included."""
+        both = ({k: change(x) for k, x in part.items()} for part in (self.got, self.bound))
+        return Outcome(*both)
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     """Fields of a Hyper and the inputs of one call; laws change copies of it."""
 
-    hyper: Mapping[str, Any]
-    inputs: Inputs
+    hyper: Fields
+    inputs: Fields
 
-    def where(self, **fields: Any) -> Trial:
-        """With these hyperparameters."""
-        return Trial({**self.hyper, **fields}, self.inputs)
+    def where(self, **fields: Array) -> Trial:
+        """With these hyperparameters, as far as the piece has them."""
+        known = {k: x for k, x in fields.items() if k in self.hyper}
+        return Trial({**self.hyper, **known}, self.inputs)
 
-    def on(self, **inputs: Any) -> Trial:
+    def on(self, **inputs: Array) -> Trial:
         """With these inputs."""
         return Trial(self.hyper, {**self.inputs, **inputs})
 
-    def each(self, change: Callable[[list[Any]], list[Any]]) -> Trial:
+    def each(self, change: Callable[[list[Array]], list[Array]]) -> Trial:
         """With every list changed alike."""
         return self.on(**{k: change(x) for k, x in self.inputs.items() if isinstance(x, list)})
 
@@ -55,8 +56,8 @@ class Trial:
 class Bench:
     """A backend's piece under test."""
 
-    backend: Any
-    capability: Capability
+    backend: TrainingBackend
+    capability: TrainingCapability
 
     @property
     def rule(self) -> str:
@@ -78,12 +79,12 @@ class Bench:
         return out
 
 
-def listed(x: Any) -> list[Any]:
+def listed(x: Array) -> list[Array]:
     """A list as it is, anything else as the list of it."""
     return list(x) if isinstance(x, (list, tuple)) else [x]
 
 
-def _error(x: Any) -> NDArray[np.float64]:
+def _error(x: Array) -> Array:
     return np.asarray(x.e) if isinstance(x, Bounded) else np.zeros(())
 
 
@@ -94,7 +95,7 @@ def agree(
     *,
     degrees: Mapping[str, int] | None = None,
     bitwise: bool = False,
-) -> Iterator[Claim]:
+) -> Claims:
     """Claims that right's outputs are left's times SCALE^degree, within both bounds."""
     for name in names or left.got:
         factor = SCALE ** (degrees or {}).get(name, 0)
@@ -105,12 +106,12 @@ def agree(
             yield Claim(name, np.asarray(factor * a.astype(np.float64)), b, bound)
 
 
-def bits(x: Any) -> NDArray[np.uint8]:
+def bits(x: Array) -> Array:
     """The bytes of a tensor."""
     return np.frombuffer(np.asarray(x).tobytes(), dtype=np.uint8)
 
 
-def one(name: str, got: Any, due: Any, bound: Any = None) -> Claim:
+def one(name: str, got: Array, due: Array, bound: Array = None) -> Claim:
     """The claim that two tensors or numbers agree, in every bit or within a bound."""
     left, right = np.asarray(got), np.asarray(due)
     return Claim(name, left, right, None if bound is None else np.broadcast_to(bound, left.shape))

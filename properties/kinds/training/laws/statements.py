@@ -6,14 +6,10 @@ A law's name says the conclusion, then after "when" the hypotheses; its docstrin
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
-from truestep.properties.kinds.optimizer.laws.claims import Claim
 from truestep.properties.kinds.training.laws.bench import (
-    SCALE,
     Bench,
     Outcome,
     Trial,
@@ -23,46 +19,45 @@ from truestep.properties.kinds.training.laws.bench import (
     one,
 )
 from truestep.properties.kinds.training.laws.table import DEGREES, LIMITS
+from truestep.properties.laws.claims import SCALE, Claims
 from truestep.reference.training import TRAINING
+from truestep.reference.validation import Array
 
 
-def deterministic(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def deterministic(bench: Bench, trial: Trial) -> Claims:
     """The same call twice gives the same bits."""
     yield from agree(bench.run(trial), bench.run(trial), bitwise=True)
 
 
-def equivariant_under_order_of_tensors(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def equivariant_under_order_of_tensors(bench: Bench, trial: Trial) -> Claims:
     """Reversing the lists reverses the results."""
     out, image = bench.run(trial), bench.run(trial.each(lambda x: x[::-1]))
-    back = Outcome(*({k: x[::-1] for k, x in part.items()} for part in (image.got, image.bound)))
-    yield from agree(out, back)
+    yield from agree(out, image.each(lambda x: x[::-1]))
 
 
-def each_tensor_as_if_alone(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def each_tensor_as_if_alone(bench: Bench, trial: Trial) -> Claims:
     """The first tensor's results do not depend on the others."""
     out, image = bench.run(trial), bench.run(trial.each(lambda x: x[:1]))
-    first = Outcome(*({k: x[:1] for k, x in part.items()} for part in (out.got, out.bound)))
-    yield from agree(first, image)
+    yield from agree(out.each(lambda x: x[:1]), image)
 
 
-def equivariant_under_concatenation(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def equivariant_under_concatenation(bench: Bench, trial: Trial) -> Claims:
     """All tensors joined to one give the results joined."""
 
-    def joined(x: list[Any]) -> list[Any]:
+    def joined(x: list[Array]) -> list[Array]:
         return [np.concatenate([np.reshape(a, -1) for a in x])]
 
     lists = [k for k, x in trial.inputs.items() if isinstance(x, list)]
     out, image = bench.run(trial), bench.run(trial.each(joined))
     outputs = [k for k, x in out.got.items() if len(x) == len(trial.inputs[lists[0]])]
-    whole = Outcome(*({k: joined(part[k]) for k in outputs} for part in (out.got, out.bound)))
-    yield from agree(whole, image, outputs)
+    yield from agree(out.each(joined), image, outputs)
 
 
-def homogeneous(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def homogeneous(bench: Bench, trial: Trial) -> Claims:
     """Scaling inputs and hyperparameters by their degrees scales the outputs by theirs."""
     degrees = DEGREES[bench.rule]
 
-    def scaled(name: str, x: Any) -> Any:
+    def scaled(name: str, x: Array) -> Array:
         if not degrees.get(name) or (isinstance(x, int) and not isinstance(x, float)):
             return x
         factor = SCALE ** degrees[name]
@@ -74,7 +69,7 @@ def homogeneous(bench: Bench, trial: Trial) -> Iterator[Claim]:
     yield from agree(bench.run(trial), bench.run(image), degrees=degrees)
 
 
-def odd(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def odd(bench: Bench, trial: Trial) -> Claims:
     """Negating all tensors negates the results."""
     tensors = [k for k, w in TRAINING[bench.rule].INPUTS.items() if w in ("tensors", "replicas")]
     out = bench.run(trial)
@@ -88,14 +83,14 @@ def odd(bench: Bench, trial: Trial) -> Iterator[Claim]:
             yield one(name, sign * a.astype(np.float64), b, e + f)
 
 
-def idempotent(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def idempotent(bench: Bench, trial: Trial) -> Claims:
     """Clipping what was clipped changes nothing."""
     once = bench.run(trial)
     again = bench.run(trial.on(gradients=once.got["clipped"]))
     yield from agree(once, again, ["clipped"])
 
 
-def parallel_to_the_gradient(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def parallel_to_the_gradient(bench: Bench, trial: Trial) -> Claims:
     """All elements of all tensors are shortened by one factor."""
     out = bench.run(trial)
     g, c, e = (
@@ -106,7 +101,7 @@ def parallel_to_the_gradient(bench: Bench, trial: Trial) -> Iterator[Claim]:
     yield one("clipped", c * g[at], g * c[at], e * np.abs(g[at]) + np.abs(g) * e[at])
 
 
-def small_elements_kept_beside_large_ones(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def small_elements_kept_beside_large_ones(bench: Bench, trial: Trial) -> Claims:
     """What lies within the limit by itself stays as it is, whatever stands beside it."""
     limit = trial.hyper[LIMITS[bench.rule]]
     for g, c in zip(trial.inputs["gradients"], bench.run(trial).got["clipped"], strict=True):
@@ -114,14 +109,14 @@ def small_elements_kept_beside_large_ones(bench: Bench, trial: Trial) -> Iterato
         yield one("clipped", np.where(small, c, 0), np.where(small, g, 0))
 
 
-def unchanged_when_params_grow_as_the_limit_falls(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def unchanged_when_params_grow_as_the_limit_falls(bench: Bench, trial: Trial) -> Claims:
     """Only the product of the limit and the size of the parameters matters."""
     params = [(4 * x).astype(x.dtype) for x in trial.inputs["params"]]
     fields = {"clipping": trial.hyper["clipping"] / 4, "eps": 4 * trial.hyper["eps"]}
     yield from agree(bench.run(trial), bench.run(trial.where(**fields).on(params=params)))
 
 
-def norm_at_most_the_limit(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def norm_at_most_the_limit(bench: Bench, trial: Trial) -> Claims:
     """The norm of all that is left does not exceed the limit."""
     out = bench.run(trial)
     limit = trial.hyper["max_norm"]
@@ -135,14 +130,14 @@ def norm_at_most_the_limit(bench: Bench, trial: Trial) -> Iterator[Claim]:
     yield one("norm", max(norm, limit), limit, error + (2 + x.size) * 2.0**-53 * norm)
 
 
-def replicas_get_the_same_bits(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def replicas_get_the_same_bits(bench: Bench, trial: Trial) -> Claims:
     """All workers get one and the same gradient."""
     first, *others = bench.run(trial).got["averaged"]
     for other in others:
         yield one("averaged", bits(other), bits(first))
 
 
-def mean_of_equal_gradients_is_the_gradient(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def mean_of_equal_gradients_is_the_gradient(bench: Bench, trial: Trial) -> Claims:
     """Workers that agree get what they gave."""
     g = trial.inputs["gradients"]
     out = bench.run(trial.on(gradients=[g[0]] * len(g)))
@@ -150,7 +145,7 @@ def mean_of_equal_gradients_is_the_gradient(bench: Bench, trial: Trial) -> Itera
         yield one("averaged", x, g[0], e)
 
 
-def a_skipped_step_changes_no_bit(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def a_skipped_step_changes_no_bit(bench: Bench, trial: Trial) -> Claims:
     """With an infinity among the gradients parameters and moments stay, bit for bit."""
     name = "gradients" if "gradients" in trial.inputs else "delta"
     x = trial.inputs[name]
@@ -164,7 +159,7 @@ def a_skipped_step_changes_no_bit(bench: Bench, trial: Trial) -> Iterator[Claim]
             yield one(kept, bits(a), bits(b))
 
 
-def unscaling_cancels_scaling(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def unscaling_cancels_scaling(bench: Bench, trial: Trial) -> Claims:
     """A loss scaled 16 times more gives the same step."""
     scale = min(trial.inputs["scale"], trial.hyper["max_scale"] / 16)
     near = trial.on(scale=scale)
@@ -173,7 +168,7 @@ def unscaling_cancels_scaling(bench: Bench, trial: Trial) -> Iterator[Claim]:
     yield from agree(bench.run(near), image, ["params", "moments", "skipped", "good"])
 
 
-def scale_stays_within_its_limits(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def scale_stays_within_its_limits(bench: Bench, trial: Trial) -> Claims:
     """It neither grows beyond max_scale nor falls below min_scale."""
     top = 2.0 ** math.floor(math.log2(trial.hyper["max_scale"]))
     (high,) = bench.run(trial.on(scale=top, good=trial.hyper["window"] - 1)).got["scale"]
@@ -185,13 +180,13 @@ def scale_stays_within_its_limits(bench: Bench, trial: Trial) -> Iterator[Claim]
     yield one("scale", least, max(float(least), trial.hyper["min_scale"]))
 
 
-def scale_is_a_power_of_two(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def scale_is_a_power_of_two(bench: Bench, trial: Trial) -> Claims:
     """Scaling by it rounds nothing."""
     (scale,) = bench.run(trial).got["scale"]
     yield one("scale", np.frexp(float(scale))[0], 0.5)
 
 
-def scale_halves_when_the_error_doubles(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def scale_halves_when_the_error_doubles(bench: Bench, trial: Trial) -> Claims:
     """As long as the scale is more than 1 and the error far from overflow."""
     delta = trial.inputs["delta"]
     small = (delta * 2.0**-30).astype(delta.dtype)
@@ -201,7 +196,7 @@ def scale_halves_when_the_error_doubles(bench: Bench, trial: Trial) -> Iterator[
     yield one("scale", half, max(float(scale) / 2, 1.0))
 
 
-def scales_above_cancel(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def scales_above_cancel(bench: Bench, trial: Trial) -> Claims:
     """A gradient scaled 16 times more by one more layer gives the same step."""
     gradient = trial.inputs["gradient"]
     above = [*trial.inputs["scales_above"], 16.0]
@@ -209,7 +204,7 @@ def scales_above_cancel(bench: Bench, trial: Trial) -> Iterator[Claim]:
     yield from agree(bench.run(trial), bench.run(image), ["weight"])
 
 
-def _accumulated(bench: Bench, trial: Trial, gradients: list[list[Any]]) -> list[Outcome]:
+def _accumulated(bench: Bench, trial: Trial, gradients: list[list[Array]]) -> list[Outcome]:
     """The calls of one accumulation, each from the state that the one before left."""
     state = {"totals": [np.zeros_like(g) for g in gradients[0]], "t": 0, "weight": 0.0}
     outcomes = []
@@ -224,7 +219,7 @@ def _accumulated(bench: Bench, trial: Trial, gradients: list[list[Any]]) -> list
     return outcomes
 
 
-def begins_anew_when_due(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def begins_anew_when_due(bench: Bench, trial: Trial) -> Claims:
     """The last micro-batch is due and leaves an empty state; the ones before give zero."""
     steps = trial.hyper["steps"]
     outcomes = _accumulated(bench, trial, [trial.inputs["gradients"]] * steps)
@@ -235,7 +230,7 @@ def begins_anew_when_due(bench: Bench, trial: Trial) -> Iterator[Claim]:
             yield one("totals", x, np.zeros_like(x))
 
 
-def a_repeated_gradient_is_the_result(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def a_repeated_gradient_is_the_result(bench: Bench, trial: Trial) -> Claims:
     """Equal micro-batches give what each of them gave."""
     outcomes = _accumulated(bench, trial, [trial.inputs["gradients"]] * trial.hyper["steps"])
     for i, g in enumerate(trial.inputs["gradients"]):
@@ -243,7 +238,7 @@ def a_repeated_gradient_is_the_result(bench: Bench, trial: Trial) -> Iterator[Cl
         yield one("results", outcomes[-1].got["results"][i], g, error)
 
 
-def no_noise_when_the_squares_agree(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def no_noise_when_the_squares_agree(bench: Bench, trial: Trial) -> Claims:
     """Gradients that do not depend on the batch have none."""
     square = trial.inputs["small_square"]
     fresh = trial.on(t=0, g2=0.0, s=0.0, ratio=0.0, big_square=square)
@@ -252,7 +247,7 @@ def no_noise_when_the_squares_agree(bench: Bench, trial: Trial) -> Iterator[Clai
         yield one(name, out.got[name][0], 0.0, out.bound[name][0])
 
 
-def averages_of_a_constant_stay(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def averages_of_a_constant_stay(bench: Bench, trial: Trial) -> Claims:
     """Averages that equal the estimates do not move."""
     zero = trial.on(t=1, g2=0.0, s=0.0, ratio=0.0)
     share = 1 - trial.hyper["ema"]
@@ -265,13 +260,13 @@ def averages_of_a_constant_stay(bench: Bench, trial: Trial) -> Iterator[Claim]:
         yield one(name, second.got[name][0], state[name], error + second.bound[name][0])
 
 
-def rate_is_lr_at_the_base_batch(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def rate_is_lr_at_the_base_batch(bench: Bench, trial: Trial) -> Claims:
     """At every step, warm-up or not."""
     out = bench.run(trial.on(batch=trial.hyper["base_batch"]))
     yield one("lr", out.got["lr"][0], trial.hyper["lr"], out.bound["lr"][0])
 
 
-def rate_depends_on_the_ratio_of_batches_alone(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def rate_depends_on_the_ratio_of_batches_alone(bench: Bench, trial: Trial) -> Claims:
     """Both batches doubled leave it."""
     image = trial.where(base_batch=2 * trial.hyper["base_batch"])
     image = image.on(batch=2 * trial.inputs["batch"])
@@ -279,18 +274,22 @@ def rate_depends_on_the_ratio_of_batches_alone(bench: Bench, trial: Trial) -> It
 
 
 def _role(bench: Bench, trial: Trial, role: str, **fields: float) -> Outcome:
-    known = {k: x for k, x in fields.items() if k in trial.hyper}
-    return bench.run(trial.where(**known).on(role=role))
+    return bench.run(trial.where(**fields).on(role=role))
 
 
-def base_model_when_widths_are_one(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def _keeps_its_rate(bench: Bench, trial: Trial, role: str) -> Claims:
+    out = _role(bench, trial, role)
+    yield one("lr", out.got["lr"][0], trial.hyper["lr"], out.bound["lr"][0])
+
+
+def base_model_when_widths_are_one(bench: Bench, trial: Trial) -> Claims:
     """Rate and decay are the base model's for every role."""
     out = _role(bench, trial, trial.inputs["role"], fan_in=1.0, fan_out=1.0)
     for name in ("lr", "weight_decay"):
         yield one(name, out.got[name][0], trial.hyper[name], out.bound[name][0])
 
 
-def rate_times_decay_is_kept(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def rate_times_decay_is_kept(bench: Bench, trial: Trial) -> Claims:
     """Their product does not depend on the widths."""
     out = bench.run(trial)
     lr, decay = (float(out.got[k][0]) for k in ("lr", "weight_decay"))
@@ -299,19 +298,17 @@ def rate_times_decay_is_kept(bench: Bench, trial: Trial) -> Iterator[Claim]:
     yield one("lr", lr * decay, due, error + 2.0**-52 * due)
 
 
-def input_rate_is_the_base_models(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def input_rate_is_the_base_models(bench: Bench, trial: Trial) -> Claims:
     """Whatever the widths."""
-    out = _role(bench, trial, "input")
-    yield one("lr", out.got["lr"][0], trial.hyper["lr"], out.bound["lr"][0])
+    yield from _keeps_its_rate(bench, trial, "input")
 
 
-def hidden_rate_is_the_base_models(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def hidden_rate_is_the_base_models(bench: Bench, trial: Trial) -> Claims:
     """Whatever the widths."""
-    out = _role(bench, trial, "hidden")
-    yield one("lr", out.got["lr"][0], trial.hyper["lr"], out.bound["lr"][0])
+    yield from _keeps_its_rate(bench, trial, "hidden")
 
 
-def output_rate_halves_as_fan_in_doubles(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def output_rate_halves_as_fan_in_doubles(bench: Bench, trial: Trial) -> Claims:
     """The rate of the last layer is inverse in its input width."""
     narrow = _role(bench, trial, "output")
     wide = _role(bench, trial, "output", fan_in=2 * trial.hyper["fan_in"])
@@ -319,12 +316,12 @@ def output_rate_halves_as_fan_in_doubles(bench: Bench, trial: Trial) -> Iterator
     yield one("lr", 2 * float(wide.got["lr"][0]), float(narrow.got["lr"][0]), error)
 
 
-def fresh_gradients_make_a_plain_step(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def fresh_gradients_make_a_plain_step(bench: Bench, trial: Trial) -> Claims:
     """A staleness of 0 is one of 1."""
     yield from agree(bench.run(trial.on(tau=0)), bench.run(trial.on(tau=1)), bitwise=True)
 
 
-def step_is_inverse_in_the_staleness(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def step_is_inverse_in_the_staleness(bench: Bench, trial: Trial) -> Claims:
     """From zero parameters, four times as stale is a quarter of the way."""
     zero = [np.zeros_like(p) for p in trial.inputs["params"]]
     near, far = (bench.run(trial.on(params=zero, tau=tau)) for tau in (1, 4))

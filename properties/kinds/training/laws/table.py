@@ -1,33 +1,25 @@
-"""Which training-loop piece obeys which law, for every law that says anything of it.
-
-Holds(field=values): the law holds in these dialects; Fails: it does not, in the piece's own form
-and at the stored counterexample, which the tests run again.
-"""
+"""Which training-loop piece obeys which law, for every law that says anything of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+
+from truestep.fast.protocol import Number
+from truestep.properties.kinds.training.laws.bench import Trial
+from truestep.properties.laws import entries
+from truestep.properties.laws.entries import holds, obeys
+from truestep.reference.validation import Array
+
+Row = entries.Row[Trial]
 
 
-@dataclass(frozen=True, slots=True)
-class Holds:
-    """The law holds, in the listed dialects where there is a restriction."""
+def fails(why: str, inputs: Mapping[str, Array], **hyper: Number) -> entries.Fails[Trial]:
+    """The law does not hold in the piece's own form: why, and a call at which its claims are wrong.
 
-    when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    inputs: lists of tensors as tuples of tuples. hyper: what differs from the defaults.
+    """
+    return entries.Fails(why, Trial(hyper, inputs))
 
-
-@dataclass(frozen=True, slots=True)
-class Fails:
-    """The law does not hold: why, and a call at which its claims are wrong."""
-
-    why: str
-    hyper: Mapping[str, Any]
-    inputs: Mapping[str, Any]
-
-
-Entry = Holds | Fails
 
 # The limit of each piece that clips, and the pieces that skip steps.
 LIMITS = {
@@ -60,88 +52,74 @@ DEGREES: dict[str, Mapping[str, int]] = {
 }
 
 _TWO = ((3.0, 4.0), (0.5, 0.0))
+_UNITS = {"params": ((3.0, 4.0), (0.0, 1.0)), "gradients": ((1.0, 0.0), (0.0, 8.0))}
 
-TABLE: dict[str, dict[str, Entry]] = {
+TABLE: dict[str, Row] = {
     "adaptive_gradient_clipping": {
-        "deterministic": Holds(),
-        "each_tensor_as_if_alone": Holds(),
-        "equivariant_under_concatenation": Fails(
-            "each tensor is a unit of its own",
-            {"clipping": 1.0},
-            {"params": ((3.0, 4.0), (0.0, 1.0)), "gradients": ((1.0, 0.0), (0.0, 8.0))},
+        **obeys(
+            "deterministic each_tensor_as_if_alone equivariant_under_order_of_tensors homogeneous",
+            "odd unchanged_when_params_grow_as_the_limit_falls",
         ),
-        "equivariant_under_order_of_tensors": Holds(),
-        "homogeneous": Holds(),
-        "idempotent": Holds({"clips": ("unless_below",)}),
-        "odd": Holds(),
-        "parallel_to_the_gradient": Fails(
-            "each unit has a factor of its own",
-            {"clipping": 1.0},
-            {"params": ((3.0, 4.0), (0.0, 1.0)), "gradients": ((1.0, 0.0), (0.0, 8.0))},
+        "equivariant_under_concatenation": fails(
+            "each tensor is a unit of its own", _UNITS, clipping=1.0
         ),
-        "small_elements_kept_beside_large_ones": Fails(
+        "idempotent": holds(clips="unless_below"),
+        "parallel_to_the_gradient": fails(
+            "each unit has a factor of its own", _UNITS, clipping=1.0
+        ),
+        "small_elements_kept_beside_large_ones": fails(
             "a unit is shortened as a whole",
-            {"clipping": 1.0},
             {"params": ((1.0, 0.0),), "gradients": ((0.5, 8.0),)},
+            clipping=1.0,
         ),
-        "unchanged_when_params_grow_as_the_limit_falls": Holds(),
     },
     "adaptive_loss_scaling": {
-        "a_skipped_step_changes_no_bit": Holds(),
-        "deterministic": Holds(),
-        "homogeneous": Holds(),
-        "scale_halves_when_the_error_doubles": Holds(),
-        "scale_is_a_power_of_two": Holds(),
-        "scales_above_cancel": Holds(),
+        **obeys(
+            "a_skipped_step_changes_no_bit deterministic homogeneous",
+            "scale_halves_when_the_error_doubles scale_is_a_power_of_two scales_above_cancel",
+        ),
     },
     "clip_by_global_norm": {
-        "deterministic": Holds(),
-        "each_tensor_as_if_alone": Fails(
-            "the norm is that of all tensors", {"max_norm": 1.0}, {"gradients": ((0.5,), (4.0,))}
+        **obeys(
+            "deterministic equivariant_under_concatenation equivariant_under_order_of_tensors",
+            "homogeneous norm_at_most_the_limit odd parallel_to_the_gradient",
         ),
-        "equivariant_under_concatenation": Holds(),
-        "equivariant_under_order_of_tensors": Holds(),
-        "homogeneous": Holds(),
-        "idempotent": Holds({"form": ("divided", "reciprocal", "threshold")}),
-        "norm_at_most_the_limit": Holds(),
-        "odd": Holds(),
-        "parallel_to_the_gradient": Holds(),
-        "small_elements_kept_beside_large_ones": Fails(
-            "all elements are shortened", {"max_norm": 1.0}, {"gradients": _TWO}
+        "each_tensor_as_if_alone": fails(
+            "the norm is that of all tensors", {"gradients": ((0.5,), (4.0,))}, max_norm=1.0
+        ),
+        "idempotent": holds(form="divided reciprocal threshold"),
+        "small_elements_kept_beside_large_ones": fails(
+            "all elements are shortened", {"gradients": _TWO}, max_norm=1.0
         ),
     },
     "clip_by_value": {
-        "deterministic": Holds(),
-        "each_tensor_as_if_alone": Holds(),
-        "equivariant_under_concatenation": Holds(),
-        "equivariant_under_order_of_tensors": Holds(),
-        "homogeneous": Holds(),
-        "idempotent": Holds(),
-        "odd": Holds(),
-        "parallel_to_the_gradient": Fails(
-            "only the large elements are shortened", {"max_value": 1.0}, {"gradients": _TWO}
+        **obeys(
+            "deterministic each_tensor_as_if_alone equivariant_under_concatenation",
+            "equivariant_under_order_of_tensors homogeneous idempotent odd",
+            "small_elements_kept_beside_large_ones",
         ),
-        "small_elements_kept_beside_large_ones": Holds(),
+        "parallel_to_the_gradient": fails(
+            "only the large elements are shortened", {"gradients": _TWO}, max_value=1.0
+        ),
     },
     "data_parallel": {
-        "deterministic": Holds(),
-        "each_tensor_as_if_alone": Fails(
+        **obeys(
+            "deterministic equivariant_under_order_of_tensors homogeneous",
+            "mean_of_equal_gradients_is_the_gradient odd replicas_get_the_same_bits",
+        ),
+        "each_tensor_as_if_alone": fails(
             "a worker's gradient is averaged with the others'",
-            {},
             {"gradients": ((1.0,), (3.0,)), "sizes": (1, 1)},
         ),
-        "equivariant_under_order_of_tensors": Holds(),
-        "homogeneous": Holds(),
-        "mean_of_equal_gradients_is_the_gradient": Holds(),
-        "odd": Holds(),
-        "replicas_get_the_same_bits": Holds(),
     },
     "dynamic_loss_scaling": {
-        "a_skipped_step_changes_no_bit": Holds(),
-        "deterministic": Holds(),
-        "each_tensor_as_if_alone": Fails(
+        **obeys(
+            "a_skipped_step_changes_no_bit deterministic equivariant_under_concatenation",
+            "equivariant_under_order_of_tensors homogeneous odd scale_is_a_power_of_two",
+            "scale_stays_within_its_limits unscaling_cancels_scaling",
+        ),
+        "each_tensor_as_if_alone": fails(
             "an overflow anywhere skips the step everywhere",
-            {},
             {
                 "gradients": ((1.0,), (float("inf"),)),
                 "moments": ((0.0,), (0.0,)),
@@ -152,68 +130,53 @@ TABLE: dict[str, dict[str, Entry]] = {
                 "t": 0,
             },
         ),
-        "equivariant_under_concatenation": Holds(),
-        "equivariant_under_order_of_tensors": Holds(),
-        "homogeneous": Holds(),
-        "odd": Holds(),
-        "scale_is_a_power_of_two": Holds(),
-        "scale_stays_within_its_limits": Holds(),
-        "unscaling_cancels_scaling": Holds(),
     },
     "gradient_accumulation": {
-        "a_repeated_gradient_is_the_result": Holds(
-            {"form": ("mean", "running", "terms", "weighted")}
+        **obeys(
+            "begins_anew_when_due deterministic each_tensor_as_if_alone",
+            "equivariant_under_concatenation equivariant_under_order_of_tensors homogeneous odd",
         ),
-        "begins_anew_when_due": Holds(),
-        "deterministic": Holds(),
-        "each_tensor_as_if_alone": Holds(),
-        "equivariant_under_concatenation": Holds(),
-        "equivariant_under_order_of_tensors": Holds(),
-        "homogeneous": Holds(),
-        "odd": Holds(),
+        "a_repeated_gradient_is_the_result": holds(form="mean running terms weighted"),
     },
     "gradient_noise_scale": {
-        "averages_of_a_constant_stay": Holds(),
-        "deterministic": Holds(),
-        "homogeneous": Holds(),
-        "no_noise_when_the_squares_agree": Holds(),
+        **obeys(
+            "averages_of_a_constant_stay deterministic homogeneous",
+            "no_noise_when_the_squares_agree",
+        ),
     },
     "linear_scaling": {
-        "deterministic": Holds(),
-        "homogeneous": Holds(),
-        "rate_depends_on_the_ratio_of_batches_alone": Holds(),
-        "rate_is_lr_at_the_base_batch": Holds(),
+        **obeys(
+            "deterministic homogeneous rate_depends_on_the_ratio_of_batches_alone",
+            "rate_is_lr_at_the_base_batch",
+        ),
     },
     "mup_adam": {
-        "base_model_when_widths_are_one": Holds(),
-        "deterministic": Holds(),
-        "hidden_rate_is_the_base_models": Fails(
-            "it falls with the width", {"fan_in": 4.0}, {"role": "hidden"}
+        **obeys(
+            "base_model_when_widths_are_one deterministic homogeneous",
+            "input_rate_is_the_base_models",
         ),
-        "homogeneous": Holds(),
-        "input_rate_is_the_base_models": Holds(),
-        "output_rate_halves_as_fan_in_doubles": Holds({"form": ("table_3",)}),
-        "rate_times_decay_is_kept": Holds({"form": ("package",)}),
+        "hidden_rate_is_the_base_models": fails(
+            "it falls with the width", {"role": "hidden"}, fan_in=4.0
+        ),
+        "output_rate_halves_as_fan_in_doubles": holds(form="table_3"),
+        "rate_times_decay_is_kept": holds(form="package"),
     },
     "mup_sgd": {
-        "base_model_when_widths_are_one": Holds(),
-        "deterministic": Holds(),
-        "hidden_rate_is_the_base_models": Holds({"form": ("table_3",)}),
-        "homogeneous": Holds(),
-        "input_rate_is_the_base_models": Fails(
-            "it grows with the width", {"fan_out": 4.0}, {"role": "input"}
+        **obeys(
+            "base_model_when_widths_are_one deterministic homogeneous",
         ),
-        "output_rate_halves_as_fan_in_doubles": Holds({"form": ("table_3",)}),
-        "rate_times_decay_is_kept": Holds({"form": ("package",)}),
+        "hidden_rate_is_the_base_models": holds(form="table_3"),
+        "input_rate_is_the_base_models": fails(
+            "it grows with the width", {"role": "input"}, fan_out=4.0
+        ),
+        "output_rate_halves_as_fan_in_doubles": holds(form="table_3"),
+        "rate_times_decay_is_kept": holds(form="package"),
     },
     "stale_gradients": {
-        "deterministic": Holds(),
-        "each_tensor_as_if_alone": Holds(),
-        "equivariant_under_concatenation": Holds(),
-        "equivariant_under_order_of_tensors": Holds(),
-        "fresh_gradients_make_a_plain_step": Holds(),
-        "homogeneous": Holds(),
-        "odd": Holds(),
-        "step_is_inverse_in_the_staleness": Holds({"rate": ("inverse",), "gradient": ("stale",)}),
+        **obeys(
+            "deterministic each_tensor_as_if_alone equivariant_under_concatenation",
+            "equivariant_under_order_of_tensors fresh_gradients_make_a_plain_step homogeneous odd",
+        ),
+        "step_is_inverse_in_the_staleness": holds(rate="inverse", gradient="stale"),
     },
 }

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
 import numpy as np
 
-from truestep.properties.kinds.optimizer.laws.claims import (
-    Bench,
-    Claim,
-    Law,
-    Trial,
-    at_most,
-    due,
-    exact,
-)
-from truestep.properties.kinds.optimizer.laws.degrees import SECOND, SIZE
+from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, at_most, due, exact
 from truestep.properties.kinds.optimizer.laws.images import behaviour, cast
 from truestep.properties.kinds.optimizer.laws.peers import as_rule, evaluated
+from truestep.properties.laws.claims import Claim, Claims
+from truestep.reference.declared import SECOND, SIZE
 from truestep.reference.optimizers import OPTIMIZERS
 
 # What never falls, by rule; of others their squares are looked at.
@@ -31,7 +22,7 @@ GROWING = {
 }
 
 
-def accumulators_never_decrease(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def accumulators_never_decrease(bench: Bench, trial: Trial) -> Claims:
     """A stored sum or maximum is at least what it was."""
     squares = [k for k in trial.arrays if behaviour(bench, k) is SECOND]
     out = bench.step(trial)
@@ -40,14 +31,14 @@ def accumulators_never_decrease(bench: Bench, trial: Trial) -> Iterator[Claim]:
         yield Claim(name, np.maximum(new, old), new)
 
 
-def becomes_adam(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def becomes_adam(bench: Bench, trial: Trial) -> Claims:
     """Where the rule does without what it adds, it is Adam, from Adam's moments."""
     start = trial.plain()
     still = {k: start.slot.state[k] * 0 for k in ("switched", "v_max") if k in start.arrays}
     yield from as_rule(bench, start.on(**still), "adam", {"m": "m", "v": "v"})
 
 
-def becomes_adamw(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def becomes_adamw(bench: Bench, trial: Trial) -> Claims:
     """Where the rule does without what it adds, it is AdamW, from AdamW's moments."""
     moments = {"m": "m1" if "m1" in trial.arrays else "m", "v": "v"}
     decay = trial.hyper.get("decay")
@@ -55,14 +46,14 @@ def becomes_adamw(bench: Bench, trial: Trial) -> Iterator[Claim]:
     yield from as_rule(bench, trial, "adamw", moments, decay=decay)
 
 
-def becomes_rmsprop(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def becomes_rmsprop(bench: Bench, trial: Trial) -> Claims:
     """Without an average of gradients and corrections, it is RMSProp with alpha = beta2."""
     start = trial.where(beta1=0.0)
     alpha = trial.hyper.get("beta2", trial.hyper.get("alpha", trial.hyper.get("rho", 0.0)))
     yield from as_rule(bench, start, "rmsprop", {"v": "v"}, alpha=alpha)
 
 
-def constant_gradients_give_constant_steps(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def constant_gradients_give_constant_steps(bench: Bench, trial: Trial) -> Claims:
     """From the fresh state one gradient again and again moves p by lr g / (|g| + eps) each time."""
     start = trial.plain().fresh(p=trial.p * 0)
     path = bench.run(start, [start.g] * 3)
@@ -72,7 +63,7 @@ def constant_gradients_give_constant_steps(bench: Bench, trial: Trial) -> Iterat
         yield due("p", out, -float(i + 1) * step)
 
 
-def denominator_covers_the_gradient(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def denominator_covers_the_gradient(bench: Bench, trial: Trial) -> Claims:
     """What a step is divided by, or its square, is never below the gradient's."""
     out = bench.step(trial.plain())
     for name in trial.arrays:
@@ -82,7 +73,7 @@ def denominator_covers_the_gradient(bench: Bench, trial: Trial) -> Iterator[Clai
             yield at_most(name, needed, exact(out.got[name]), out.bound[name])
 
 
-def first_step_is_measured_by_eps(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def first_step_is_measured_by_eps(bench: Bench, trial: Trial) -> Claims:
     """From the fresh state the step is lr sqrt(eps) g / sqrt((1 - rho) g^2 + eps)."""
     start = trial.plain().fresh(p=trial.p * 0)
     g, eps = exact(start.g), trial.hyper["eps"]
@@ -91,7 +82,7 @@ def first_step_is_measured_by_eps(bench: Bench, trial: Trial) -> Iterator[Claim]
     yield due("p", bench.step(start), -trial.hyper["lr"] * step)
 
 
-def first_step_looks_ahead(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def first_step_looks_ahead(bench: Bench, trial: Trial) -> Claims:
     """The first step is lr g / (|g| + eps) times 1 + what the momentum adds for the next step."""
     beta1, psi = trial.hyper["beta1"], trial.hyper.get("momentum_decay", 0.0)
     start = trial.plain().fresh(p=trial.p * 0)
@@ -106,7 +97,7 @@ def first_step_looks_ahead(bench: Bench, trial: Trial) -> Iterator[Claim]:
     yield due("p", bench.step(start), -trial.hyper["lr"] * step)
 
 
-def order_of_gradients_leaves_the_accumulator(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def order_of_gradients_leaves_the_accumulator(bench: Bench, trial: Trial) -> Claims:
     """Squares are summed: the order in which gradients came does not show."""
     start = trial.plain()
     g, h = start.g, cast(start.g[::-1].copy() / 2, start.g)
@@ -117,7 +108,7 @@ def order_of_gradients_leaves_the_accumulator(bench: Bench, trial: Trial) -> Ite
             yield Claim(name, one.got[name], other.got[name], bound)
 
 
-def squares_over_roots_telescope(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def squares_over_roots_telescope(bench: Bench, trial: Trial) -> Claims:
     """The sum of |g| times the way moved is at most 2 lr sqrt(sum g^2), element by element."""
     start = trial.plain().fresh(p=trial.p * 0)
     gradients = [start.g, start.g / 2, -start.g, start.g]
@@ -132,7 +123,7 @@ def squares_over_roots_telescope(bench: Bench, trial: Trial) -> Iterator[Claim]:
     yield at_most("p", way, 2 * trial.hyper["lr"] * np.sqrt(squares), slack)
 
 
-def step_at_most_adams(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def step_at_most_adams(bench: Bench, trial: Trial) -> Claims:
     """From the same moments, once the count is past 9, no element moves farther than Adam's."""
     start = trial.plain().on(p=trial.p * 0, t=max(trial.t, 9))
     out = bench.step(start)
@@ -140,7 +131,7 @@ def step_at_most_adams(bench: Bench, trial: Trial) -> Iterator[Claim]:
     yield at_most("p", np.abs(exact(out.p)), np.abs(adam), out.bound["p"])
 
 
-def step_at_most_lr_over_the_root_of_one_minus_alpha(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def step_at_most_lr_over_the_root_of_one_minus_alpha(bench: Bench, trial: Trial) -> Claims:
     """One gradient is at most 1 / sqrt(1 - alpha) of its average's root: so is the step, in lr."""
     start = trial.plain().on(p=trial.p * 0)
     out = bench.step(start)
@@ -148,7 +139,7 @@ def step_at_most_lr_over_the_root_of_one_minus_alpha(bench: Bench, trial: Trial)
     yield at_most("p", np.abs(exact(out.p)), limit, out.bound["p"])
 
 
-def step_at_most_the_momentum_over_the_root_of_eps(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def step_at_most_the_momentum_over_the_root_of_eps(bench: Bench, trial: Trial) -> Claims:
     """|p' - p| <= lr |m'| / (1 - beta1^t) / sqrt(eps): eps stands inside the root."""
     start = trial.plain().on(p=trial.p * 0)
     out = bench.step(start)
@@ -159,7 +150,7 @@ def step_at_most_the_momentum_over_the_root_of_eps(bench: Bench, trial: Trial) -
     yield at_most("p", np.abs(exact(out.p)), limit, slack)
 
 
-def step_within_the_cauchy_schwarz_bound(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def step_within_the_cauchy_schwarz_bound(bench: Bench, trial: Trial) -> Claims:
     """From the fresh state no element moves by more than lr B_t, attained by growing gradients.
 
     B_t = (1 - beta1) / (1 - beta1^t) sqrt((1 - beta2^t) / (1 - beta2) (1 - r^t) / (1 - r)) with
@@ -182,7 +173,7 @@ def step_within_the_cauchy_schwarz_bound(bench: Bench, trial: Trial) -> Iterator
         at = at.after(out)
 
 
-def step_within_the_geometric_bound(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def step_within_the_geometric_bound(bench: Bench, trial: Trial) -> Claims:
     """From the fresh state no element moves by more than lr G_t, attained by falling gradients.
 
     G_t = (1 - beta1) / (1 - beta1^t) times the sum of (beta1 / beta2)^j over j < t; the gradients
@@ -198,26 +189,3 @@ def step_within_the_geometric_bound(bench: Bench, trial: Trial) -> Iterator[Clai
         limit = trial.hyper["lr"] * (1 - beta1) / (1 - exact(beta1) ** float(t)) * terms
         yield at_most("p", np.abs(exact(out.p)), limit, out.bound["p"])
         at = at.after(out)
-
-
-ADAPTIVE: Mapping[str, Law] = {
-    "accumulators_never_decrease": accumulators_never_decrease,
-    "becomes_adam": becomes_adam,
-    "becomes_adamw": becomes_adamw,
-    "becomes_rmsprop": becomes_rmsprop,
-    "constant_gradients_give_constant_steps": constant_gradients_give_constant_steps,
-    "denominator_covers_the_gradient": denominator_covers_the_gradient,
-    "first_step_is_measured_by_eps": first_step_is_measured_by_eps,
-    "first_step_looks_ahead": first_step_looks_ahead,
-    "order_of_gradients_leaves_the_accumulator": order_of_gradients_leaves_the_accumulator,
-    "squares_over_roots_telescope": squares_over_roots_telescope,
-    "step_at_most_adams": step_at_most_adams,
-    "step_at_most_lr_over_the_root_of_one_minus_alpha": (
-        step_at_most_lr_over_the_root_of_one_minus_alpha
-    ),
-    "step_at_most_the_momentum_over_the_root_of_eps": (
-        step_at_most_the_momentum_over_the_root_of_eps
-    ),
-    "step_within_the_cauchy_schwarz_bound": step_within_the_cauchy_schwarz_bound,
-    "step_within_the_geometric_bound": step_within_the_geometric_bound,
-}

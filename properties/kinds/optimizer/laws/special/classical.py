@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
-from truestep.properties.kinds.optimizer.laws.claims import Bench, Claim, Law, Trial, due, exact
+from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, due, exact
 from truestep.properties.kinds.optimizer.laws.images import cast, coarse
+from truestep.properties.laws.claims import Claim, Claims
 from truestep.reference.optimizers import FROM_FUNCTION
+from truestep.reference.validation import Array
 
 
-def first_step_is_plain_descent(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def first_step_is_plain_descent(bench: Bench, trial: Trial) -> Claims:
     """From the fresh state, without decay, p' = p - lr g."""
     start = trial.plain().flat().fresh()
     out = bench.step(start)
     yield due("p", out, exact(start.p) - trial.hyper["lr"] * exact(start.g))
 
 
-def step_is_parallel_to_the_gradient(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def step_is_parallel_to_the_gradient(bench: Bench, trial: Trial) -> Claims:
     """Without decay and past, p moves along the gradient, or along the input of an example."""
     for start in (coarse(trial.p) * 0, coarse(trial.p)):
         at = trial.plain().flat().fresh(p=start, gradient=coarse(trial.g))
@@ -32,7 +33,7 @@ def step_is_parallel_to_the_gradient(bench: Bench, trial: Trial) -> Iterator[Cla
         yield Claim("p", left.v, right.v, left.e + right.e + bound)
 
 
-def velocity_persists_when_gradients_vanish(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def velocity_persists_when_gradients_vanish(bench: Bench, trial: Trial) -> Claims:
     """Without decay, a step with g = 0 repeats the step before it, times momentum."""
     start = trial.plain().fresh(trial.t, p=trial.p * 0)
     first, second = bench.run(start, [trial.g, trial.g * 0])
@@ -43,7 +44,7 @@ def velocity_persists_when_gradients_vanish(bench: Bench, trial: Trial) -> Itera
     yield Claim("p", left.v, right.v, left.e + right.e + bound)
 
 
-def average_is_the_mean_of_the_points(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def average_is_the_mean_of_the_points(bench: Bench, trial: Trial) -> Claims:
     """What the rule keeps as its average is the mean of the points, from the first averaged on."""
     start = trial.fresh()
     path = bench.run(start, [start.g, -start.g, start.g / 2, start.g])
@@ -55,13 +56,11 @@ def average_is_the_mean_of_the_points(bench: Bench, trial: Trial) -> Iterator[Cl
     yield Claim(averaged, path[-1].wide(averaged), mean.v, mean.e + bound)
 
 
-def _less(x: Any) -> Callable[[Any], Any]:
+def _less(x: Array) -> Callable[[Array], Array]:
     return lambda p: p - x
 
 
-def mean_of_the_observations_when_steps_are_one_over_t(
-    bench: Bench, trial: Trial
-) -> Iterator[Claim]:
+def mean_of_the_observations_when_steps_are_one_over_t(bench: Bench, trial: Trial) -> Claims:
     """With lr = 1, steps lr / t and g = p - x_t, p is the mean of x_1..x_t, wherever it began."""
     start = trial.plain().fresh()
     seen = [start.g, -2 * start.g, start.g[::-1].copy(), start.g]
@@ -70,7 +69,7 @@ def mean_of_the_observations_when_steps_are_one_over_t(
     yield due("p", path[-1], total / float(len(seen)))
 
 
-def descends_quadratics_by_the_exact_gradient(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def descends_quadratics_by_the_exact_gradient(bench: Bench, trial: Trial) -> Claims:
     """On f = a p^2 / 2 + b p the step is -lr / t^power (a p + b), whatever widths are used."""
     a, p, b = np.abs(coarse(trial.p)), coarse(trial.p), coarse(trial.g)
     function = bench.capability.rule in FROM_FUNCTION
@@ -81,7 +80,7 @@ def descends_quadratics_by_the_exact_gradient(bench: Bench, trial: Trial) -> Ite
     yield due("p", out, exact(p) - rate * exact(gradient))
 
 
-def moves_only_on_mistakes(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def moves_only_on_mistakes(bench: Bench, trial: Trial) -> Claims:
     """An example on whose right side p stands, by response times <p, x>, leaves p as it is."""
     p, x = coarse(trial.p), coarse(trial.g)
     score = np.sum(p.astype(np.float64) * x.astype(np.float64))
@@ -91,7 +90,7 @@ def moves_only_on_mistakes(bench: Bench, trial: Trial) -> Iterator[Claim]:
     yield Claim("p", bench.step(start).state["p"], p)
 
 
-def path_from_zero_scales_with_lr(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def path_from_zero_scales_with_lr(bench: Bench, trial: Trial) -> Claims:
     """From p = 0 on, doubling lr doubles p bit for bit, since what counts as a mistake stays."""
     rate = float(np.float32(trial.hyper["lr"]))
     examples = [trial.g, -trial.g, trial.g[::-1].copy()]
@@ -102,7 +101,7 @@ def path_from_zero_scales_with_lr(bench: Bench, trial: Trial) -> Iterator[Claim]
         yield Claim("p", cast(2 * a.p, a.p), b.p)
 
 
-def correction_shrinks_the_error_by_its_power(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def correction_shrinks_the_error_by_its_power(bench: Bench, trial: Trial) -> Claims:
     """The error on the example just seen is 1 - lr |x|^2 times what it was, or 1 - lr if divided.
 
     Twice the lr where the step descends the square itself.
@@ -122,18 +121,3 @@ def correction_shrinks_the_error_by_its_power(bench: Bench, trial: Trial) -> Ite
     right = (1 - rate) * before
     slack = np.sum(out.bound["p"] * np.abs(x.astype(np.float64)))
     yield Claim("p", error.v, right.v, error.e + right.e + slack)
-
-
-CLASSICAL: Mapping[str, Law] = {
-    "average_is_the_mean_of_the_points": average_is_the_mean_of_the_points,
-    "correction_shrinks_the_error_by_its_power": correction_shrinks_the_error_by_its_power,
-    "descends_quadratics_by_the_exact_gradient": descends_quadratics_by_the_exact_gradient,
-    "first_step_is_plain_descent": first_step_is_plain_descent,
-    "mean_of_the_observations_when_steps_are_one_over_t": (
-        mean_of_the_observations_when_steps_are_one_over_t
-    ),
-    "moves_only_on_mistakes": moves_only_on_mistakes,
-    "path_from_zero_scales_with_lr": path_from_zero_scales_with_lr,
-    "step_is_parallel_to_the_gradient": step_is_parallel_to_the_gradient,
-    "velocity_persists_when_gradients_vanish": velocity_persists_when_gradients_vanish,
-}

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.properties.kinds.optimizer.laws.claims import (
+from truestep.properties.kinds.optimizer.laws.bench import (
     Bench,
-    Claim,
-    Law,
     Outcome,
     Trial,
     at_most,
     exact,
+    way,
 )
 from truestep.properties.kinds.optimizer.laws.images import coarse
-from truestep.properties.kinds.optimizer.laws.special.large_batch import way
+from truestep.properties.laws.claims import Claim, Claims
 
 
-def channels_are_parallel_to_the_gradients(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def channels_are_parallel_to_the_gradients(bench: Bench, trial: Trial) -> Claims:
     """From p = 0 every column of a wide matrix, or row of a tall one, moves along its gradient."""
     start = trial.plain().on(p=trial.p * 0, gradient=coarse(trial.g))
     out = bench.step(start)
@@ -36,7 +35,7 @@ def channels_are_parallel_to_the_gradients(bench: Bench, trial: Trial) -> Iterat
     yield Claim("p", left.v, right.v, left.e + right.e + slack)
 
 
-def norm_of_step_grows_by_at_most_growth(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def norm_of_step_grows_by_at_most_growth(bench: Bench, trial: Trial) -> Claims:
     """A gradient a hundred times as large makes a step at most growth times as long."""
     start = trial.plain().fresh(p=trial.p * 0)
     first, second = bench.run(start, [start.g, 100 * start.g[::-1]])
@@ -46,7 +45,7 @@ def norm_of_step_grows_by_at_most_growth(bench: Bench, trial: Trial) -> Iterator
     yield at_most("p", grown, growth * length, more + (1 + growth) * slack)
 
 
-def step_is_in_the_span_of_the_projectors(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def step_is_in_the_span_of_the_projectors(bench: Bench, trial: Trial) -> Claims:
     """The step's columns lie in the span of the left projector, its rows in that of the right."""
     start = trial.plain().fresh(p=trial.p * 0)
     out = bench.step(start)
@@ -71,10 +70,3 @@ def _projectors(
         x, inverse = out.wide("projection"), np.linalg.pinv(out.wide("projection"))
         onto = inverse @ x if wide else x @ inverse
         yield "projection", onto, np.zeros(onto.shape), wide
-
-
-LOW_RANK: Mapping[str, Law] = {
-    "channels_are_parallel_to_the_gradients": channels_are_parallel_to_the_gradients,
-    "norm_of_step_grows_by_at_most_growth": norm_of_step_grows_by_at_most_growth,
-    "step_is_in_the_span_of_the_projectors": step_is_in_the_span_of_the_projectors,
-}

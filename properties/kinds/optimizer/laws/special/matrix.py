@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
 import numpy as np
 
-from truestep.properties.kinds.optimizer.laws.claims import Bench, Claim, Law, Trial, at_most, exact
+from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, at_most, exact, norm, way
 from truestep.properties.kinds.optimizer.laws.images import behaviour, coarse
 from truestep.properties.kinds.optimizer.laws.peers import evaluated
-from truestep.properties.kinds.optimizer.laws.special.large_batch import norm, way
+from truestep.properties.laws.claims import Claim, Claims
+from truestep.reference.validation import Array
 
 
-def step_shares_its_singular_vectors_with_the_gradient(
-    bench: Bench, trial: Trial
-) -> Iterator[Claim]:
+def step_shares_its_singular_vectors_with_the_gradient(bench: Bench, trial: Trial) -> Claims:
     """Without decay and past, both (p' - p) g^T and g^T (p' - p) are symmetric matrices."""
     start = trial.plain().fresh(p=trial.p * 0, gradient=coarse(trial.g))
     out = bench.step(start)
@@ -28,7 +24,7 @@ def step_shares_its_singular_vectors_with_the_gradient(
         yield Claim("p", product.v, product.v.T, product.e + product.e.T + off + off.T)
 
 
-def step_is_no_longer_than_adams(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def step_is_no_longer_than_adams(bench: Bench, trial: Trial) -> Claims:
     """Without decay the step has at most the norm of Adam's from the same moments.
 
     It has that norm but for what keeps a norm of zero from dividing.
@@ -42,13 +38,13 @@ def step_is_no_longer_than_adams(bench: Bench, trial: Trial) -> Iterator[Claim]:
     yield at_most("p", length, norm(adam - exact(start.p)), slack)
 
 
-def first_step_leaves_params(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def first_step_leaves_params(bench: Bench, trial: Trial) -> Claims:
     """The first step only makes the bases: p stays bit for bit."""
     start = trial.fresh()
     yield Claim("p", bench.step(start).state["p"], start.p)
 
 
-def bases_are_orthonormal(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def bases_are_orthonormal(bench: Bench, trial: Trial) -> Claims:
     """What the first step makes: projectors that are idempotent, and bases orthonormal."""
     out = bench.step(trial.fresh())
     for name in ("orthogonality_0", "orthogonality_1"):
@@ -64,26 +60,15 @@ def bases_are_orthonormal(bench: Bench, trial: Trial) -> Iterator[Claim]:
             yield Claim(name, twice.v, onto.v, bound)
 
 
-def _onto(x: Any, name: str) -> Any:
+def _onto(x: Array, name: str) -> Array:
     """What projects: the judged P P^T itself, or that of a plain matrix."""
     return exact(x).T @ exact(x) if name == "projection" else exact(x)
 
 
-def matrices_of_the_state_are_symmetric(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def matrices_of_the_state_are_symmetric(bench: Bench, trial: Trial) -> Claims:
     """Second moments of a layer's sides, and inverse matrices, are symmetric."""
     out = bench.step(trial)
     for name in trial.arrays:
         x = out.got[name]
         if not behaviour(bench, name).odd and x.ndim == 2 and len(x) == x.shape[1]:
             yield Claim(name, x, x.T, out.bound[name] + out.bound[name].T)
-
-
-MATRIX: Mapping[str, Law] = {
-    "bases_are_orthonormal": bases_are_orthonormal,
-    "first_step_leaves_params": first_step_leaves_params,
-    "matrices_of_the_state_are_symmetric": matrices_of_the_state_are_symmetric,
-    "step_is_no_longer_than_adams": step_is_no_longer_than_adams,
-    "step_shares_its_singular_vectors_with_the_gradient": (
-        step_shares_its_singular_vectors_with_the_gradient
-    ),
-}

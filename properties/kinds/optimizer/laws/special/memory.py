@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
-from truestep.properties.arithmetic.bounded.bounded import Bounded
-from truestep.properties.kinds.optimizer.laws.claims import (
-    Bench,
-    Claim,
-    Law,
-    Outcome,
-    Trial,
-    at_most,
-    exact,
-)
+from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.kinds.optimizer.laws.bench import Bench, Outcome, Trial, at_most, exact
 from truestep.properties.kinds.optimizer.laws.images import cast, rotated, spread
+from truestep.properties.laws.claims import Claim, Claims
 from truestep.reference.optimizers import sm3
+from truestep.reference.validation import Array
 
 
-def sides(trial: Trial, x: Mapping[str, Any]) -> tuple[Any, Any]:
+def _sides(trial: Trial, x: Mapping[str, Array]) -> tuple[Array, Array]:
     """What is kept of the rows and of the columns of a matrix."""
     if "r" in x:
         return x["r"], x["c"]
@@ -29,25 +22,26 @@ def sides(trial: Trial, x: Mapping[str, Any]) -> tuple[Any, Any]:
     return x["mu"][:rows], x["mu"][rows:]
 
 
-def rows_and_columns_have_one_mean(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def rows_and_columns_have_one_mean(bench: Bench, trial: Trial) -> Claims:
     """The factors of a matrix's second moment have the same mean: that of the squares."""
     start = trial.fresh(trial.t)
     out = bench.step(start)
-    (r, c), (r_bound, c_bound) = sides(start, out.got), sides(start, out.bound)
-    left, right = np.mean(exact(r)), np.mean(exact(c))
+    (r, c), (r_bound, c_bound) = _sides(start, out.got), _sides(start, out.bound)
+    means: list[Array] = [np.mean(exact(x)) for x in (r, c)]
+    left, right = means
     name = "r" if "r" in out.got else "mu"
     slack = np.mean(r_bound) + np.mean(c_bound)
     yield Claim(name, left.v, right.v, left.e + right.e + slack)
 
 
-def _rank_one(trial: Trial) -> Any:
+def _rank_one(trial: Trial) -> Array:
     """A matrix a b^T of signed powers of two, in the place of the gradient."""
     rng = trial.rng
     a, b = (rng.choice([-1, 1], n) * 2.0 ** rng.integers(-3, 4, n) for n in trial.p.shape)
     return cast(np.outer(a, b), trial.p)
 
 
-def first_step_of_a_rank_one_matrix_is_flat(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def first_step_of_a_rank_one_matrix_is_flat(bench: Bench, trial: Trial) -> Claims:
     """If |g| is a product of rows and columns, so is its second moment, and every element of the
     first step has one size.
     """
@@ -57,9 +51,7 @@ def first_step_of_a_rank_one_matrix_is_flat(bench: Bench, trial: Trial) -> Itera
     yield Claim("p", size, np.full_like(size, size[0, 0]), bound + bound[0, 0])
 
 
-def first_step_of_a_rank_one_matrix_shows_its_confidence(
-    bench: Bench, trial: Trial
-) -> Iterator[Claim]:
+def first_step_of_a_rank_one_matrix_shows_its_confidence(bench: Bench, trial: Trial) -> Claims:
     """Of g = a b^T every element moves by lr (1 - beta1) / (beta1 sqrt(1 - beta3)) at first."""
     start = trial.plain().fresh(p=trial.p * 0, gradient=_rank_one(trial))
     out = bench.step(start)
@@ -72,7 +64,7 @@ def first_step_of_a_rank_one_matrix_shows_its_confidence(
     )
 
 
-def rms_of_step_is_clipped(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def rms_of_step_is_clipped(bench: Bench, trial: Trial) -> Claims:
     """From p = 0 the step's root mean square is at most lr, eps2 and clip_threshold multiplied."""
     start = trial.plain().on(p=trial.p * 0)
     out = bench.step(start)
@@ -82,11 +74,11 @@ def rms_of_step_is_clipped(bench: Bench, trial: Trial) -> Iterator[Claim]:
     yield at_most("p", size, limit, np.sqrt(np.mean(out.bound["p"] ** 2)))
 
 
-def equivariant_under_rotation_of_rows(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def equivariant_under_rotation_of_rows(bench: Bench, trial: Trial) -> Claims:
     """Multiplying a matrix by an orthogonal one from the right does so with the step."""
     n = 4 * max(1, trial.p.shape[1] // 4)
 
-    def whole(x: Any) -> Any:
+    def whole(x: Array) -> Array:
         wide = np.asarray(x, dtype=np.float64)
         return cast(2 * np.rint(4 * np.tanh(np.resize(wide, (len(x), n)))), x)
 
@@ -100,7 +92,7 @@ def equivariant_under_rotation_of_rows(bench: Bench, trial: Trial) -> Iterator[C
     yield Claim("p", left.v, turned.wide("p"), bound)
 
 
-def first_step_of_every_row_has_rms_lr(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def first_step_of_every_row_has_rms_lr(bench: Bench, trial: Trial) -> Claims:
     """The root mean square of a row's first step is lr s / (s + eps), s that of its gradient."""
     start = trial.plain().fresh(p=trial.p * 0)
     out = bench.step(start)
@@ -111,7 +103,7 @@ def first_step_of_every_row_has_rms_lr(bench: Bench, trial: Trial) -> Iterator[C
     yield Claim("p", moved.v, expected.v, moved.e + expected.e + slack)
 
 
-def accumulators_cover_the_sum_of_squares(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def accumulators_cover_the_sum_of_squares(bench: Bench, trial: Trial) -> Claims:
     """What is kept for an element is at least the sum of all its squared gradients."""
     start = trial.plain().fresh()
     gradients = [start.g, start.g / 2, start.g[::-1].copy()]
@@ -119,16 +111,17 @@ def accumulators_cover_the_sum_of_squares(bench: Bench, trial: Trial) -> Iterato
     total = sum((exact(g) * exact(g) for g in gradients[1:]), exact(start.g) * exact(start.g))
     name = next(k for k in ("mu", "total", "v") if k in out.got)
 
-    def cover(x: Any) -> Any:
+    def cover(x: Array) -> Array:
         return sm3.least(x, start.p.shape) if name == "mu" else x
 
     covered: Bounded = exact(cover(out.got[name]))
     yield at_most(name, total, covered, cover(out.bound[name]))
 
 
-def equivariant_under_concatenation_of_whole_blocks(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def equivariant_under_concatenation_of_whole_blocks(bench: Bench, trial: Trial) -> Claims:
     """Stepping two tensors of whole blocks joined is joining their steps."""
-    block = trial.hyper.get("block_size", 64)
+    kept = trial.hyper.get("storage", {})
+    block = max((how.block_size for how in kept.values()), default=64)
 
     def part(seed: int) -> Trial:
         rng = np.random.default_rng((trial.seed, seed))
@@ -145,19 +138,3 @@ def equivariant_under_concatenation_of_whole_blocks(bench: Bench, trial: Trial) 
         left = np.concatenate([x.got[name] for x in parts])
         bound = np.concatenate([x.bound[name] for x in parts]) + whole.bound[name]
         yield Claim(name, left, whole.got[name], bound if bench.fused else None)
-
-
-MEMORY: Mapping[str, Law] = {
-    "accumulators_cover_the_sum_of_squares": accumulators_cover_the_sum_of_squares,
-    "equivariant_under_concatenation_of_whole_blocks": (
-        equivariant_under_concatenation_of_whole_blocks
-    ),
-    "equivariant_under_rotation_of_rows": equivariant_under_rotation_of_rows,
-    "first_step_of_a_rank_one_matrix_is_flat": first_step_of_a_rank_one_matrix_is_flat,
-    "first_step_of_a_rank_one_matrix_shows_its_confidence": (
-        first_step_of_a_rank_one_matrix_shows_its_confidence
-    ),
-    "first_step_of_every_row_has_rms_lr": first_step_of_every_row_has_rms_lr,
-    "rms_of_step_is_clipped": rms_of_step_is_clipped,
-    "rows_and_columns_have_one_mean": rows_and_columns_have_one_mean,
-}

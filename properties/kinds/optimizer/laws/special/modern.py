@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
 import numpy as np
 
-from truestep.properties.kinds.optimizer.laws.claims import (
-    Bench,
-    Claim,
-    Law,
-    Trial,
-    at_most,
-    due,
-    exact,
-)
+from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, at_most, due, exact
+from truestep.properties.laws.claims import Claim, Claims
 
 
-def point_of_the_gradient_lies_between_average_and_fast_point(
-    bench: Bench, trial: Trial
-) -> Iterator[Claim]:
+def point_of_the_gradient_lies_between_average_and_fast_point(bench: Bench, trial: Trial) -> Claims:
     """p = beta mean(z_1..z_t) + (1 - beta) z_t with equal weights, where z is the fast point."""
     start = trial.where(r=0.0, weight_lr_power=0.0).fresh()
     path = bench.run(start, [start.g, -start.g, start.g / 2, start.g])
@@ -32,7 +21,7 @@ def point_of_the_gradient_lies_between_average_and_fast_point(
     yield Claim("p", last.wide("p"), formula.v, formula.e + last.bound["p"] + slack)
 
 
-def decay_divides_when_gradients_are_zero(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def decay_divides_when_gradients_are_zero(bench: Bench, trial: Trial) -> Claims:
     """With g = 0 from the fresh state, p' = p / (1 + lr weight_decay)."""
     start = trial.fresh(gradient=trial.g * 0)
     out = bench.step(start)
@@ -40,7 +29,7 @@ def decay_divides_when_gradients_are_zero(bench: Bench, trial: Trial) -> Iterato
     yield due("p", out, exact(start.p) / rate)
 
 
-def implied_rate_projects_the_step_on_the_gradient(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def implied_rate_projects_the_step_on_the_gradient(bench: Bench, trial: Trial) -> Claims:
     """The first step d and the descent -rate g have the same component along d.
 
     rate: the average of the implied rates, freed from its start, or lr where there is none.
@@ -59,7 +48,7 @@ def implied_rate_projects_the_step_on_the_gradient(bench: Bench, trial: Trial) -
     yield Claim("p", square.v, along.v, square.e + along.e + slack)
 
 
-def step_at_most_lr_times_the_ratio_of_the_moments(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def step_at_most_lr_times_the_ratio_of_the_moments(bench: Bench, trial: Trial) -> Claims:
     """|p' - p| <= lr |m'| / (sqrt(v') + eps), with the new moments as they are."""
     start = trial.plain().on(p=trial.p * 0)
     out = bench.step(start)
@@ -69,25 +58,8 @@ def step_at_most_lr_times_the_ratio_of_the_moments(bench: Bench, trial: Trial) -
     yield at_most("p", np.abs(exact(out.p)), limit, 2 * out.bound["p"])
 
 
-def differences_vanish_when_gradients_are_constant(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def differences_vanish_when_gradients_are_constant(bench: Bench, trial: Trial) -> Claims:
     """From the fresh state one gradient again and again leaves v, of differences, at zero."""
     start = trial.plain().fresh()
     out = bench.run(start, [start.g, start.g])[-1]
     yield Claim("v", out.state["v"], out.state["v"] * 0)
-
-
-MODERN: Mapping[str, Law] = {
-    "decay_divides_when_gradients_are_zero": decay_divides_when_gradients_are_zero,
-    "differences_vanish_when_gradients_are_constant": (
-        differences_vanish_when_gradients_are_constant
-    ),
-    "implied_rate_projects_the_step_on_the_gradient": (
-        implied_rate_projects_the_step_on_the_gradient
-    ),
-    "point_of_the_gradient_lies_between_average_and_fast_point": (
-        point_of_the_gradient_lies_between_average_and_fast_point
-    ),
-    "step_at_most_lr_times_the_ratio_of_the_moments": (
-        step_at_most_lr_times_the_ratio_of_the_moments
-    ),
-}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
 import numpy as np
 
-from truestep.properties.kinds.optimizer.laws.claims import Bench, Claim, Law, Trial
+from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial
 from truestep.properties.kinds.optimizer.laws.images import behaviour, cast
 from truestep.properties.kinds.optimizer.laws.peers import as_rule
+from truestep.properties.laws.claims import Claim, Claims
 
 
-def step_is_lr_or_nothing(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def step_is_lr_or_nothing(bench: Bench, trial: Trial) -> Claims:
     """From p = 0 every element moves by lr exactly, or not at all."""
     start = trial.on(p=trial.p * 0)
     out = bench.step(start)
@@ -19,7 +18,7 @@ def step_is_lr_or_nothing(bench: Bench, trial: Trial) -> Iterator[Claim]:
     yield Claim("p", size, np.where(size < lr / 2, 0.0, lr), out.bound["p"])
 
 
-def invariant_under_any_positive_scale(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def invariant_under_any_positive_scale(bench: Bench, trial: Trial) -> Claims:
     """Without coupled decay, gradients and their averages three times as large change no p'."""
     start = trial.plain()
     odd = [k for k in trial.arrays if behaviour(bench, k).degree == 1]
@@ -28,21 +27,13 @@ def invariant_under_any_positive_scale(bench: Bench, trial: Trial) -> Iterator[C
     yield from bench.agree(bench.step(start), bench.step(image), bitwise=False, names=["p"])
 
 
-def depends_on_signs_alone(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def depends_on_signs_alone(bench: Bench, trial: Trial) -> Claims:
     """From the fresh state, without coupled decay, only the gradient's signs enter p'."""
     start = trial.fresh() if trial.hyper.get("decay") != "coupled" else trial.plain().fresh()
     image = start.on(gradient=cast(np.sign(start.g), start.g))
     yield from bench.agree(bench.step(start), bench.step(image), bitwise=True, names=["p"])
 
 
-def becomes_signsgd(bench: Bench, trial: Trial) -> Iterator[Claim]:
+def becomes_signsgd(bench: Bench, trial: Trial) -> Claims:
     """Without memory of gradients it is signSGD."""
     yield from as_rule(bench, trial.where(beta1=0.0, momentum=0.0), "signsgd", {})
-
-
-SIGN: Mapping[str, Law] = {
-    "becomes_signsgd": becomes_signsgd,
-    "depends_on_signs_alone": depends_on_signs_alone,
-    "invariant_under_any_positive_scale": invariant_under_any_positive_scale,
-    "step_is_lr_or_nothing": step_is_lr_or_nothing,
-}

@@ -1,27 +1,29 @@
 """Which rule obeys which law: read each family's file from top to bottom.
 
-Holds(field=values): the law holds in these dialects; Fails: it does not, in the dialects given and
-at the stored counterexample, which the tests run again; Void: the rule has nothing the law speaks
-of, which follows from the law's needs unless it is written down. Every rule has an entry for every
-common law. A special law is listed by the rules of its family, and as failing by one outside of it.
+Void, that the rule has nothing the law speaks of, follows from the law's needs unless it is written
+down. Every rule has an entry for every common law. A special law is listed by the rules of its
+family, and as failing by one outside of it.
 """
 
 from __future__ import annotations
 
-from truestep.properties.kinds.optimizer.laws.common import COMMON
+from truestep.fast.protocol import MinimizerCapability, OptimizerCapability
+from truestep.properties.kinds.optimizer.laws.laws import COMMON
 from truestep.properties.kinds.optimizer.laws.needs import need
 from truestep.properties.kinds.optimizer.laws.table.adaptive import ADAPTIVE_RULES
 from truestep.properties.kinds.optimizer.laws.table.classical import CLASSICAL
 from truestep.properties.kinds.optimizer.laws.table.curvature import CURVATURE
-from truestep.properties.kinds.optimizer.laws.table.entries import Entry, Fails, Holds, Void
 from truestep.properties.kinds.optimizer.laws.table.large_batch import LARGE_BATCH
 from truestep.properties.kinds.optimizer.laws.table.low_rank import LOW_RANK
 from truestep.properties.kinds.optimizer.laws.table.matrix import MATRIX
 from truestep.properties.kinds.optimizer.laws.table.memory import MEMORY
 from truestep.properties.kinds.optimizer.laws.table.modern import MODERN
+from truestep.properties.kinds.optimizer.laws.table.shared import Row
 from truestep.properties.kinds.optimizer.laws.table.sign import SIGN
+from truestep.properties.kinds.optimizer.laws.table.stored import STORED, SURVIVING
+from truestep.properties.laws.entries import Void
 
-TABLE: dict[str, dict[str, Entry]] = {
+TABLE: dict[str, Row] = {
     **ADAPTIVE_RULES,
     **CLASSICAL,
     **CURVATURE,
@@ -34,11 +36,17 @@ TABLE: dict[str, dict[str, Entry]] = {
 }
 
 
-def entries(rule: str) -> dict[str, Entry]:
+def entries_of(capability: OptimizerCapability | MinimizerCapability) -> Row:
+    """The entries of a capability's rule, as far as they outlive how its state is stored."""
+    row = entries(capability.rule)
+    if isinstance(capability, MinimizerCapability) or not capability.storage:
+        return row
+    kept = {law: entry for law, entry in row.items() if law in SURVIVING}
+    return dict(sorted({**kept, **STORED}.items()))
+
+
+def entries(rule: str) -> Row:
     """The entries of a rule by law, in alphabetical order; what it has nothing for is void."""
     row = TABLE.get(rule, {})
     void = {law: why for law in {*COMMON, *row} if (why := need(law).void(rule))}
     return dict(sorted({**row, **{law: Void(why) for law, why in void.items()}}.items()))
-
-
-__all__ = ["TABLE", "Entry", "Fails", "Holds", "Void", "entries"]

@@ -2,293 +2,177 @@
 
 from __future__ import annotations
 
-from truestep.properties.kinds.optimizer.laws.table.entries import Fails, Holds
 from truestep.properties.kinds.optimizer.laws.table.shared import (
-    BY_ELEMENT,
-    DIVIDED,
-    ELEMENTWISE,
-    EVERY,
+    ADAPTIVE,
+    ALONG,
     LINEAR,
     PROPORTIONAL,
     ZEROS,
     Row,
+    decoupled,
+    fails,
 )
+from truestep.properties.laws.entries import holds, obeys
 
-_TWO_EXAMPLES = Fails(
-    "the error is that of all elements together",
-    {"lr": 0.1},
-    (1.0, 2.0, 3.0),
-    (1.0, 1.0, 1.0),
-    inputs={"response": 1.0},
+_AVERAGE = {"t": 3, "average": 1}
+_AVERAGED = fails("the average is one of parameters", 2, 1, _AVERAGE)
+_DECAYED_POINT = fails("the average is one of decayed parameters", 2, 1, _AVERAGE, weight_decay=0.5)
+_NOT_AVERAGED = fails("nothing is averaged", 1, 1)
+_ONE = {"response": 1}
+_SCALE_OF_ITS_OWN = fails("the error has a scale of its own", 0, 1, inputs=_ONE)
+_SWITCHED = fails(
+    "after the switch the rate is the implied one", 0, 1, {"t": 3, "sgd_lr": 0.5, "switched": 1}
 )
-_AVERAGED = Fails(
-    "the average is one of parameters", {"lr": 0.1}, (2.0,), (1.0,), {"t": 3, "average": (1.0,)}
-)
-_DECAYED_POINT = Fails(
-    "the average is one of decayed parameters",
-    {"lr": 0.1, "weight_decay": 0.5},
-    (2.0,),
-    (1.0,),
-    {"t": 3, "average": (1.0,)},
+_TWO_EXAMPLES = fails(
+    "the error is that of all elements together", (1, 2, 3), (1, 1, 1), inputs=_ONE
 )
 
 CLASSICAL: dict[str, Row] = {
-    "asgd": LINEAR
-    | {
-        "average_is_the_mean_of_the_points": Holds(at={"t0": 0}),
-        "first_step_is_plain_descent": Holds(),
-        "linear_in_lr_when_params_are_zero": Holds(at={"lambd": 0.0}),
+    "asgd": {
+        **LINEAR,
+        **obeys("first_step_is_plain_descent"),
+        "average_is_the_mean_of_the_points": holds({"t0": 0}),
+        "linear_in_lr_when_params_are_zero": holds({"lambd": 0.0}),
         "state_independent_of_params": _AVERAGED,
         "state_independent_of_weight_decay": _DECAYED_POINT,
     },
-    "heavy_ball": LINEAR
-    | {
-        "first_step_is_plain_descent": Holds(),
-        "linear_in_lr_when_params_are_zero": Fails(
-            "the last way is kept, and lr is in it",
-            {"lr": 0.1},
-            (0.0,),
-            (1.0,),
-            {"t": 3, "p_previous": (1.0,)},
+    "heavy_ball": {
+        **LINEAR,
+        **obeys(
+            "first_step_is_plain_descent state_independent_of_weight_decay",
+            "velocity_persists_when_gradients_vanish",
         ),
-        "params_unchanged_when_lr_is_zero": Fails(
-            "the ball rolls on", {"lr": 0.1}, (0.0,), (1.0,), {"t": 3, "p_previous": (1.0,)}
+        "linear_in_lr_when_params_are_zero": fails(
+            "the last way is kept, and lr is in it", 0, 1, {"t": 3, "p_previous": 1}
         ),
-        "state_independent_of_params": Fails(
-            "the state is the last parameter", {"lr": 0.1}, (0.0,), (1.0,)
+        "params_unchanged_when_lr_is_zero": fails(
+            "the ball rolls on", 0, 1, {"t": 3, "p_previous": 1}
         ),
-        "state_independent_of_weight_decay": Holds(),
-        "velocity_persists_when_gradients_vanish": Holds(),
+        "state_independent_of_params": fails("the state is the last parameter", 0, 1),
     },
-    "kiefer_wolfowitz": ELEMENTWISE
-    | {
-        "descends_quadratics_by_the_exact_gradient": Holds(),
-        "equivariant_under_rotation": Holds(),
-        "first_step_is_at_most_lr": PROPORTIONAL,
-        "first_step_is_plain_descent": Holds(),
-        "linear_in_gradients": Holds(),
-        "linear_in_lr_when_params_are_zero": Holds(),
-        "never_climbs": Fails("steps may be too long", {"lr": 1.0}, (1.0,), (1.0,)),
-        "params_unchanged_when_lr_is_zero": Holds(),
-        "step_is_parallel_to_the_gradient": Holds(),
-        "translates_with_params": Holds(),
+    "kiefer_wolfowitz": {
+        **LINEAR,
+        **obeys("descends_quadratics_by_the_exact_gradient first_step_is_plain_descent"),
+        "never_climbs": fails("steps may be too long", 1, 1, lr=1.0),
     },
-    "lms": EVERY
-    | {
-        "correction_shrinks_the_error_by_its_power": Holds(),
+    "lms": {
+        **ALONG,
+        **obeys("correction_shrinks_the_error_by_its_power"),
         "equivariant_under_concatenation": _TWO_EXAMPLES,
-        "equivariant_under_permutation": Holds(),
-        "equivariant_under_permuted_axes": Holds(),
-        "equivariant_under_reflection": Holds(),
-        "equivariant_under_rotation": Holds(),
-        "first_step_is_at_most_lr": Fails(
-            "the step is proportional to the error",
-            {"lr": 0.1},
-            (0.0,),
-            (1.0,),
-            inputs={"response": 5.0},
+        "first_step_is_at_most_lr": fails(
+            "the step is proportional to the error", 0, 1, inputs={"response": 5}
         ),
-        "homogeneous_in_gradient_and_eps": Fails(
-            "the error has a scale of its own",
-            {"lr": 0.1},
-            (0.0,),
-            (1.0,),
-            inputs={"response": 1.0},
+        "homogeneous_in_gradient_and_eps": _SCALE_OF_ITS_OWN,
+        "linear_in_gradients": fails(
+            "the input enters the error and the step", (1, 2), (1, 3), inputs=_ONE
         ),
-        "linear_in_gradients": Fails(
-            "the input enters the error and the step",
-            {"lr": 0.1},
-            (1.0, 2.0),
-            (1.0, 3.0),
-            inputs={"response": 1.0},
+        "moves_only_on_mistakes": fails(
+            "every error is corrected, whatever its side", (1, 2), (1, 3), inputs=_ONE
         ),
-        "linear_in_lr_when_params_are_zero": Holds(),
-        "moves_only_on_mistakes": Fails(
-            "every error is corrected, whatever its side",
-            {"lr": 0.1},
-            (1.0, 2.0),
-            (1.0, 3.0),
-            inputs={"response": 1.0},
+        "path_from_zero_scales_with_lr": fails(
+            "the error shrinks by lr", (1, 2), (1, 3), inputs=_ONE
         ),
-        "params_unchanged_when_lr_is_zero": Holds(),
-        "path_from_zero_scales_with_lr": Fails(
-            "the error shrinks by lr",
-            {"lr": 0.1},
-            (1.0, 2.0),
-            (1.0, 3.0),
-            inputs={"response": 1.0},
-        ),
-        "scale_invariant_when_eps_is_zero": Fails(
-            "the error has a scale of its own",
-            {"lr": 0.1},
-            (0.0,),
-            (1.0,),
-            inputs={"response": 1.0},
-        ),
-        "step_is_parallel_to_the_gradient": Holds(),
-        "translates_with_params": Fails(
-            "the error depends on the parameter",
-            {"lr": 0.1},
-            (1.0,),
-            (1.0,),
-            inputs={"response": 1.0},
-        ),
+        "scale_invariant_when_eps_is_zero": _SCALE_OF_ITS_OWN,
+        "translates_with_params": fails("the error depends on the parameter", 1, 1, inputs=_ONE),
     },
-    "nesterov": LINEAR
-    | {
-        "first_step_is_plain_descent": Holds({"form": ("lookahead",)}),
-        "linear_in_lr_when_params_are_zero": Holds({"form": ("torch",)}),
-        "params_unchanged_when_lr_is_zero": Holds({"form": ("torch",)}),
-        "state_independent_of_params": Holds({"decay": ("decoupled",)}),
-        "state_independent_of_weight_decay": Holds({"decay": ("decoupled",)}),
-        "velocity_persists_when_gradients_vanish": Holds({"form": ("lookahead",)}),
+    "nesterov": {
+        **LINEAR,
+        "first_step_is_plain_descent": holds(form="lookahead"),
+        "linear_in_lr_when_params_are_zero": holds(form="torch"),
+        "params_unchanged_when_lr_is_zero": holds(form="torch"),
+        "state_independent_of_params": holds(decay="decoupled"),
+        "state_independent_of_weight_decay": holds(decay="decoupled"),
+        "velocity_persists_when_gradients_vanish": holds(form="lookahead"),
     },
-    "perceptron": EVERY
-    | {
-        "correction_shrinks_the_error_by_its_power": Fails(
+    "perceptron": {
+        **ALONG,
+        **obeys("moves_only_on_mistakes path_from_zero_scales_with_lr"),
+        "correction_shrinks_the_error_by_its_power": fails(
             "a correction does not look at the size of the error",
-            {"lr": 0.5},
-            (-1.0, -2.0),
-            (1.0, 3.0),
-            inputs={"response": 1.0},
+            (-1, -2),
+            (1, 3),
+            inputs=_ONE,
+            lr=0.5,
         ),
-        "equivariant_under_concatenation": Fails(
+        "equivariant_under_concatenation": fails(
             "the score is that of all elements together",
-            {"lr": 0.1},
-            (1.0, -2.0, -3.0),
-            (1.0, 1.0, 1.0),
-            inputs={"response": 1.0},
+            (1, -2, -3),
+            (1, 1, 1),
+            inputs=_ONE,
         ),
-        "equivariant_under_permutation": Holds(),
-        "equivariant_under_permuted_axes": Holds(),
-        "equivariant_under_reflection": Holds(),
-        "equivariant_under_rotation": Holds(),
-        "first_step_is_at_most_lr": Fails(
-            "a correction is as long as the input",
-            {"lr": 0.1},
-            (-1.0,),
-            (5.0,),
-            inputs={"response": 1.0},
+        "first_step_is_at_most_lr": fails(
+            "a correction is as long as the input", -1, 5, inputs=_ONE
         ),
-        "linear_in_gradients": Fails(
+        "linear_in_gradients": fails(
             "each example is a mistake or not by itself",
-            {"lr": 0.1},
-            (4.0, -1.0, -2.0),
-            (4.0, 1.0, 0.0),
-            inputs={"response": 1.0},
+            (4, -1, -2),
+            (4, 1, 0),
+            inputs=_ONE,
         ),
-        "linear_in_lr_when_params_are_zero": Holds(),
-        "moves_only_on_mistakes": Holds(),
-        "params_unchanged_when_lr_is_zero": Holds(),
-        "path_from_zero_scales_with_lr": Holds(),
-        "step_is_parallel_to_the_gradient": Holds(),
-        "translates_with_params": Fails(
-            "the score depends on the parameter",
-            {"lr": 0.1},
-            (1.0,),
-            (1.0,),
-            inputs={"response": 1.0},
-        ),
+        "translates_with_params": fails("the score depends on the parameter", 1, 1, inputs=_ONE),
     },
-    "polyak_ruppert": LINEAR
-    | {
-        "average_is_the_mean_of_the_points": Holds({"average": ("uniform",)}, {"start": 0}),
-        "descends_quadratics_by_the_exact_gradient": Holds(),
-        "first_step_is_plain_descent": Holds(),
-        "mean_of_the_observations_when_steps_are_one_over_t": Holds(at={"lr": 1.0, "power": 1.0}),
+    "polyak_ruppert": {
+        **LINEAR,
+        **obeys("descends_quadratics_by_the_exact_gradient first_step_is_plain_descent"),
+        "average_is_the_mean_of_the_points": holds({"start": 0}, average="uniform"),
+        "mean_of_the_observations_when_steps_are_one_over_t": holds({"lr": 1.0, "power": 1.0}),
         "state_independent_of_params": _AVERAGED,
         "state_independent_of_weight_decay": _DECAYED_POINT,
     },
-    "robbins_monro": LINEAR
-    | {
-        "descends_quadratics_by_the_exact_gradient": Holds(at={"offset": 0.0}),
-        "first_step_is_plain_descent": Holds(at={"offset": 0.0}),
-        "mean_of_the_observations_when_steps_are_one_over_t": Holds(
-            at={"lr": 1.0, "offset": 0.0, "power": 1.0}
+    "robbins_monro": {
+        **LINEAR,
+        "descends_quadratics_by_the_exact_gradient": holds({"offset": 0.0}),
+        "first_step_is_plain_descent": holds({"offset": 0.0}),
+        "mean_of_the_observations_when_steps_are_one_over_t": holds(
+            {"lr": 1.0, "offset": 0.0, "power": 1.0}
         ),
     },
-    "sgd": LINEAR
-    | {
-        "average_is_the_mean_of_the_points": Fails(
-            "nothing is averaged", {"lr": 0.1}, (1.0,), (1.0,)
-        ),
+    "sgd": {
+        **LINEAR,
+        **decoupled("decoupled"),
+        **obeys("decay_alone_is_geometric velocity_persists_when_gradients_vanish"),
+        "average_is_the_mean_of_the_points": _NOT_AVERAGED,
         "becomes_signsgd": PROPORTIONAL,
         "depends_on_signs_alone": PROPORTIONAL,
-        "first_step_is_plain_descent": Holds({"first_step": ("copy",)}),
-        "first_step_of_a_rank_one_matrix_is_flat": Fails(
-            "the step is proportional to the gradient",
-            {"lr": 0.1},
-            ZEROS,
-            ((1.0, 2.0), (2.0, 4.0)),
+        "first_step_is_plain_descent": holds(first_step="copy"),
+        "first_step_of_a_rank_one_matrix_is_flat": fails(
+            "the step is proportional to the gradient", ZEROS, ((1, 2), (2, 4))
         ),
-        "implied_rate_projects_the_step_on_the_gradient": Holds({"first_step": ("copy",)}),
+        "implied_rate_projects_the_step_on_the_gradient": holds(first_step="copy"),
         "invariant_under_any_positive_scale": PROPORTIONAL,
-        "linear_in_lr_when_params_are_zero": Holds({"momentum_form": ("lr_outside",)}),
-        "mean_of_the_observations_when_steps_are_one_over_t": Fails(
-            "all steps have one rate", {"lr": 1.0}, (1.0,), (2.0,)
+        "linear_in_lr_when_params_are_zero": holds(momentum_form="lr_outside"),
+        "mean_of_the_observations_when_steps_are_one_over_t": fails(
+            "all steps have one rate", 1, 2, lr=1.0
         ),
-        "norm_of_step_at_most_lr_times_norm_of_params": Fails(
-            "the parameter's norm does not enter", {"lr": 0.1}, (1.0,), (3.0,)
+        "norm_of_step_at_most_lr_times_norm_of_params": fails(
+            "the parameter's norm does not enter", 1, 3
         ),
-        "norm_of_step_grows_by_at_most_growth": Fails(
-            "a large gradient makes a large step",
-            {"lr": 0.1},
-            ZEROS,
-            ((1.0, 2.0), (3.0, 4.0)),
+        "norm_of_step_grows_by_at_most_growth": fails(
+            "a large gradient makes a large step", ZEROS, ((1, 2), (3, 4))
         ),
-        "params_unchanged_when_lr_is_zero": Holds({"momentum_form": ("lr_outside",)}),
-        "point_of_the_gradient_lies_between_average_and_fast_point": Fails(
-            "nothing is averaged", {"lr": 0.1}, (1.0,), (1.0,)
-        ),
+        "params_unchanged_when_lr_is_zero": holds(momentum_form="lr_outside"),
+        "point_of_the_gradient_lies_between_average_and_fast_point": _NOT_AVERAGED,
         "squares_over_roots_telescope": PROPORTIONAL,
-        "state_independent_of_params": Holds({"decay": ("decoupled",)}),
-        "state_independent_of_weight_decay": Holds({"decay": ("decoupled",)}),
         "step_at_most_lr_over_the_root_of_one_minus_alpha": PROPORTIONAL,
-        "step_scales_with_params": Fails(
-            "the parameter's size does not enter", {"lr": 0.1}, (1.0,), (3.0,)
-        ),
-        "velocity_persists_when_gradients_vanish": Holds(),
+        "step_scales_with_params": fails("the parameter's size does not enter", 1, 3),
     },
-    "swats": EVERY
-    | {
-        "becomes_adam": Holds(),
-        "equivariant_under_concatenation": Fails(
-            "the implied rate is one for the whole tensor",
-            {"lr": 0.1},
-            (0.0, 0.0, 0.0),
-            (1.0, 2.0, 3.0),
+    "swats": {
+        **ADAPTIVE,
+        **obeys(
+            "becomes_adam implied_rate_projects_the_step_on_the_gradient",
+            "state_independent_of_params step_within_the_cauchy_schwarz_bound",
         ),
-        "equivariant_under_permutation": Holds(),
-        "equivariant_under_permuted_axes": Holds(),
-        "equivariant_under_reflection": Holds(),
-        "equivariant_under_rotation": BY_ELEMENT,
-        "first_step_is_at_most_lr": Holds(),
-        "homogeneous_in_gradient_and_eps": Fails(
+        "equivariant_under_concatenation": fails(
+            "the implied rate is one for the whole tensor", (0, 0, 0), (1, 2, 3)
+        ),
+        "homogeneous_in_gradient_and_eps": fails(
             "eps is also what two rates may differ by, which fall as gradients grow",
-            {"lr": 0.1, "eps": 0.01},
-            (1.0,),
-            (2.0,),
-            {"t": 3, "m": (1.0,), "v": (4.0,), "average": 1e-4},
+            1,
+            2,
+            {"t": 3, "m": 1, "v": 4, "average": 0.0001},
+            eps=0.01,
         ),
-        "implied_rate_projects_the_step_on_the_gradient": Holds(),
-        "linear_in_gradients": DIVIDED,
-        "linear_in_lr_when_params_are_zero": Fails(
-            "after the switch the rate is the implied one",
-            {"lr": 0.1},
-            (0.0,),
-            (1.0,),
-            {"t": 3, "sgd_lr": 0.5, "switched": 1.0},
-        ),
-        "params_unchanged_when_lr_is_zero": Fails(
-            "after the switch the rate is the implied one",
-            {"lr": 0.1},
-            (0.0,),
-            (1.0,),
-            {"t": 3, "sgd_lr": 0.5, "switched": 1.0},
-        ),
-        "scale_invariant_when_eps_is_zero": Holds(),
-        "state_independent_of_params": Holds(),
-        "step_within_the_cauchy_schwarz_bound": Holds(),
-        "translates_with_params": Holds(),
+        "linear_in_lr_when_params_are_zero": _SWITCHED,
+        "params_unchanged_when_lr_is_zero": _SWITCHED,
     },
 }

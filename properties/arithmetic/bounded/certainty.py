@@ -1,0 +1,130 @@
+"""What is certain of an operand and of a result: where operands meet, and what leaves the range.
+
+Most operands are host scalars or small arrays, so the time goes into calls and not into elements:
+scalars are asked as numbers, and nothing is masked where no element needs it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+
+from truestep.properties.arithmetic.bounded.estimate import Carried, Estimate, Float
+from truestep.properties.arithmetic.formats import Format
+from truestep.reference.validation import Array
+
+# An array of bool, or a plain bool that stands for all elements.
+Mask: TypeAlias = Array
+
+
+def meet(a: Carried, b: Carried) -> tuple[Carried, Carried]:
+    """Both operands in the operation's format: the array's, or of two scalars the coarser."""
+    if a.format is b.format and a.host == b.host:
+        return a, b
+    if a.host != b.host:
+        return (rounded(a, b.format), b) if a.host else (a, rounded(b, a.format))
+    target = a.format if a.format.u >= b.format.u else b.format
+    return rounded(a, target), rounded(b, target)
+
+
+def rounded(a: Carried, target: Format) -> Carried:
+    """a in the target format: one rounding unless it is representable for certain."""
+    return type(a)(
+        a.v,
+        a.e if target.u <= a.format.u else _after_rounding(a, target),
+        a.arithmetic,
+        target,
+        reach=a.reach,
+        nonnegative=a.nonnegative,
+        host=a.host,
+        shrinks=a.shrinks,
+    )
+
+
+def _after_rounding(a: Estimate, target: Format) -> Float:
+    if a.v.ndim == 0:
+        v, error = float(a.v), float(a.e)
+        if error != 0 or not target.represents(a.v):
+            error = error + target.u * (abs(v) + error) + target.eta
+        return np.asarray(
+            math.inf if abs(v) < math.inf and abs(v) + error > target.largest else error
+        )
+    exactly = (a.e == 0) & target.represents(a.v)
+    e = np.where(exactly, 0.0, a.e + target.u * (np.abs(a.v) + a.e) + target.eta)
+    return np.where(np.isfinite(a.v) & ~(np.abs(a.v) + e <= target.largest), np.inf, e)
+
+
+def finish(
+    like: Carried,
+    v: Float,
+    e: Float,
+    *,
+    mass: Float | None = None,
+    reach: Float | None = None,
+    links: int = 0,
+    nonnegative: bool = False,
+    host: bool,
+    definite: Callable[[], Mask],
+) -> Carried:
+    """The result with its range checked: e = inf where a kernel may overflow or nothing is known.
+
+    definite(): where a non-finite v is what every faithful kernel gives; asked only out of range.
+    """
+    size = np.abs(v) if mass is None else mass
+    far = size + e if reach is None else np.maximum(size + e, reach)
+    if not top(far) <= like.format.largest:
+        e = np.where(far <= like.format.largest, e, np.inf)
+        e = np.where(~np.isfinite(v) & definite(), 0.0, e)
+    return type(like)(
+        v,
+        e,
+        like.arithmetic,
+        like.format,
+        mass=size,
+        reach=reach,
+        links=links,
+        nonnegative=nonnegative,
+        host=host,
+    )
+
+
+def top(sizes: Float) -> float:
+    """The largest of these sizes, nan where one is nan."""
+    return sizes if sizes.ndim == 0 else np.maximum.reduce(sizes, axis=None, initial=0.0)  # type: ignore[return-value]
+
+
+def certainly_nan(*operands: Carried) -> Mask:
+    """Where an operand is nan for certain, so that the result is."""
+    out: Mask = False
+    for a in operands:
+        out = out | (np.isnan(a.v) & (a.e == 0))
+    return out
+
+
+def certainly_infinite(a: Carried) -> Mask:
+    """Where a is an infinity for certain."""
+    return np.isinf(a.v) & (a.e == 0)
+
+
+def zero(a: Carried) -> Mask:
+    """Where a is zero for certain; plain False, which is cheap, if nowhere."""
+    some = bool(a.v) if a.v.ndim == 0 else a.v.all()
+    return False if some else (a.v == 0) & (a.e == 0)
+
+
+def power_of_two(a: Carried) -> bool:
+    """Whether a is a scalar +-2^k for certain: scaling by it does not round."""
+    return a.v.ndim == 0 and a.e == 0 and abs(math.frexp(a.v)[0]) == 0.5
+
+
+def underflow(a: Carried, ulps: float) -> float:
+    """What an operation accurate to so many ulps may lose at the bottom of a's format."""
+    return a.arithmetic.eta(a.format) + (2 * ulps - 1) * a.format.eta
+
+
+def perhaps_nan(a: Carried) -> Mask:
+    """Infinities that were computed: in another order inf - inf may have made a nan of them."""
+    return False if a.given or a.nonnegative else np.isinf(a.v)

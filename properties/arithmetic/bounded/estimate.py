@@ -1,0 +1,137 @@
+"""What a Bounded array holds, and how a number enters it.
+
+Running error analysis (Wilkinson; N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd
+ed., section 3.3): each operation propagates the errors of its operands and adds its own rounding.
+Beside value v and error e an element carries three facts that make the bound hold for every
+association of the written formula, not only for the textbook's:
+
+mass    sum of |terms| of the additive chain that v ends: a sum of n terms in any order errs by
+        at most u times the mass per addition, even where the textbook's order cancels exactly.
+reach   product of max(1, |factor|) over the multiplicative chain: a partial product that
+        underflows by eta is later multiplied by at most reach; one beyond the largest number
+        overflows.
+links   number of operations in that multiplicative chain, each of which may underflow once.
+
+Non-finite values: v = nan or inf with e = 0 says that a faithful kernel must give nan or that inf;
+e = inf says that nothing is known, and the element is not judged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from functools import lru_cache
+from typing import Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from truestep.properties.arithmetic.counter import Counter
+from truestep.properties.arithmetic.formats import FORMATS, Format, format_named
+from truestep.properties.arithmetic.profiles import Arithmetic
+from truestep.reference.validation import Array
+
+Float = NDArray[np.float64]
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Estimate:
+    """Values v, error bounds e, masses and reaches, all float64 of one shape, in one arithmetic.
+
+    host: a scalar that the host computes (a hyperparameter or a function of the counter) in its own
+    format; meeting an array, it is rounded to the array's format. nonnegative: no faithful kernel
+    can give a negative value, whatever e says (a sum of squares). given: the elements are inputs,
+    not results. shrinks: of a host scalar 1 - a, where a is a product (lr weight_decay), |a|: a
+    kernel may as well subtract a x from x. Of other products of host scalars 0, else None.
+    """
+
+    v: Float
+    e: Float
+    arithmetic: Arithmetic
+    format: Format
+    _: KW_ONLY
+    mass: Float = None  # type: ignore[assignment]  # |v|, unless given
+    reach: Float = None  # type: ignore[assignment]  # max(mass, 1), unless given
+    links: int = 0
+    nonnegative: bool = False
+    host: bool = False
+    given: bool = False
+    shrinks: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.mass is None:
+            self.mass = np.abs(self.v)
+        if self.reach is None:
+            self.reach = np.maximum(self.mass, 1.0)
+
+    @classmethod
+    def exact(cls, x: Array, arithmetic: Arithmetic) -> Self:
+        """Tensor x, which the kernel reads as it is; flushed inputs may be read as zero."""
+        v = np.asarray(x).astype(np.float64)
+        e = np.zeros_like(v)
+        if arithmetic.subnormals == "flushed":
+            size = np.abs(v)
+            e = np.where(size < arithmetic.format.least_normal, size, e)
+        nonnegative = bool((v >= 0).all())
+        return cls(v, e, arithmetic, arithmetic.format, nonnegative=nonnegative, given=True)
+
+    @classmethod
+    def hyper(cls, x: float, arithmetic: Arithmetic, format: Format | None = None) -> Self:
+        """Host scalar x: exact in float64, rounded when the host keeps it in a narrower format."""
+        where = format or format_named(arithmetic.hyper)
+        return _host_scalar(cls, float(x), arithmetic, where)  # type: ignore[arg-type,no-any-return]
+
+    def lift(self, x: Array) -> Self:
+        """x, a number or an array, in this array's arithmetic."""
+        if isinstance(x, type(self)):
+            return x
+        if isinstance(x, Counter):
+            return self.hyper(int(x), self.arithmetic, format_named(self.arithmetic.counter))
+        if isinstance(x, (int, float, np.integer, np.floating)):
+            return self.hyper(float(x), self.arithmetic, FORMATS["float64"])
+        if isinstance(x, np.ndarray) and x.dtype != object:
+            return self.exact(x, self.arithmetic)
+        raise TypeError(f"cannot mix a Bounded array with {type(x).__name__}")
+
+    def stored(self, tensor: str) -> Self:
+        """What is left of this output after it is stored as the named tensor."""
+        where = self.arithmetic.stored(tensor)
+        if where.name == self.format.name:
+            return self
+        u = where.u * (2 if self.arithmetic.rounding == "stochastic" else 1)
+        with np.errstate(all="ignore"):
+            added = u * (np.abs(self.v) + self.e) + self.arithmetic.eta(where)
+            kept = (self.e == 0) & (where.represents(self.v) | ~np.isfinite(self.v))
+            e = np.where(kept, self.e, self.e + added)
+            e = np.where(np.isfinite(self.v) & ~(np.abs(self.v) + e <= where.largest), np.inf, e)
+        return type(self)(self.v, e, self.arithmetic, where, nonnegative=self.nonnegative)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array."""
+        return self.v.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.v.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.v.size
+
+    def __len__(self) -> int:
+        return len(self.v)
+
+    def __repr__(self) -> str:
+        return f"Bounded({self.v!r}, e={self.e!r}, {self.format.name})"
+
+
+Carried = TypeVar("Carried", bound=Estimate)
+
+
+@lru_cache(maxsize=4096)
+def _host_scalar(cls: type[Carried], x: float, arithmetic: Arithmetic, format: Format) -> Carried:
+    v = np.asarray(x, dtype=np.float64)
+    e = np.where(format.represents(v), 0.0, format.u * np.abs(v) + format.eta)
+    return cls(v, e, arithmetic, format, nonnegative=bool(v - e >= 0), host=True)

@@ -1,0 +1,38 @@
+"""Cases read back from the records that dataclasses.asdict, and then json, made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from functools import cache
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+def restored(kind: type[T], record: object) -> T:
+    """The instance of a dataclass that a record stands for; lists become tuples."""
+    made: T = _restored(kind, record)
+    return made
+
+
+def _restored(kind: Any, x: Any) -> Any:
+    if is_dataclass(kind):
+        if not isinstance(x, Mapping):
+            raise ValueError(f"a record of {kind} must be a mapping, got {x!r}")
+        hints = _hints(kind)
+        return kind(**{name: _restored(hints[name], item) for name, item in x.items()})  # type: ignore[operator]
+    if get_origin(kind) is tuple:
+        first, *others = get_args(kind)
+        kinds = [first] * len(x) if others == [...] else [first, *others]
+        return tuple(_restored(k, item) for k, item in zip(kinds, x, strict=True))
+    if kind in (int, float, str):
+        return kind(x)
+    if isinstance(x, Mapping):
+        return {key: _restored(object, item) for key, item in x.items()}
+    return tuple(_restored(object, item) for item in x) if isinstance(x, list) else x
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)

@@ -1,0 +1,256 @@
+"""One kind of capability, and the one way in which any check of any kind is run and run again."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar, get_args
+from weakref import WeakKeyDictionary
+
+from hypothesis.strategies import SearchStrategy
+
+from truestep.fast.protocol import Backend, Capability, Level
+from truestep.properties.arithmetic.decision import Undecided
+from truestep.properties.judge.contracts import Judged
+from truestep.properties.judge.records import Place, law_line, result_of
+from truestep.properties.judge.results import Check, CheckResult, Record, check_id
+from truestep.properties.judge.tally import Case, Tally
+from truestep.properties.laws.claims import PREFIX
+from truestep.properties.search.exploration import Drawn, Listed, explore, run_all
+from truestep.properties.search.identification import (
+    Reading,
+    all_within,
+    departures,
+    dialects_of,
+    first_that_agrees,
+    in_words,
+)
+from truestep.reference.rules import Rule
+from truestep.reference.tables import RULES
+
+LEVELS: tuple[Level, ...] = get_args(Level)
+
+Capable = TypeVar("Capable", bound=Capability)
+C = TypeVar("C", bound=Case)
+Able = TypeVar("Able", bound=Backend)
+# The steps of a case: what is remembered of each, with its judgements.
+Steps = Iterator[tuple[object, Iterable[Judged]]]
+Started = Callable[[Record], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """A case of an experiment that draws its own numbers from a seed."""
+
+    seed: int
+
+    def to_json(self) -> dict[str, object]:
+        """A dictionary that json accepts and restored reads back exactly."""
+        return {"seed": self.seed}
+
+
+@dataclass(frozen=True, slots=True)
+class Family(Generic[Capable, C]):
+    """A named family of cases: what it varies, and how many examples each level tries."""
+
+    about: str
+    strategy: Callable[[Capable], SearchStrategy[C]]
+    examples: Mapping[Level, int]
+
+
+class Kind(ABC, Generic[Capable, C, Able]):
+    """What the runner has to know of a kind: its checks, their cases, and how a case is judged.
+
+    word: what a failing kernel may be identified as, in the message that says it was not.
+    """
+
+    name: ClassVar[str]
+    word: ClassVar[str] = "dialect"
+
+    @abstractmethod
+    def names(self, capability: Capable) -> Sequence[str]:
+        """The checks of a capability: families of cases, then the laws that hold for it."""
+
+    @abstractmethod
+    def cases(self, check: Check, capability: Capable) -> Drawn[C] | Listed[C]:
+        """The cases of a check."""
+
+    @abstractmethod
+    def case(self, check: Check, record: Record) -> C:
+        """The case that to_json wrote."""
+
+    @abstractmethod
+    def judged(self, backend: Able, check: Check, capability: Capable, case: C) -> Steps:
+        """Run a case by the backend, and judge it step by step."""
+
+    @abstractmethod
+    def place(self, check: Check, tally: Tally) -> Place:
+        """Where the worst element stands."""
+
+    def contract(self, check: Check) -> str:
+        """How a check that is no law judges."""
+        return "bounded"
+
+    def law(self, check: Check) -> str | None:
+        """What a law says."""
+        raise ValueError(f"the kind {self.name} has no law {check.name!r}")
+
+    def checks(self, capability: Capable) -> Iterator[Check]:
+        """Every check of a capability."""
+        for name in self.names(capability):
+            yield Check(check_id(capability, name), self.name, capability.rule, name, capability)
+
+    # Identification: of a kind whose cases can be judged by another reading of the rule.
+
+    def reads(self, check: Check) -> bool:
+        """Whether a failure of this check is worth the search for what the kernel computes."""
+        return not check.name.startswith(PREFIX)
+
+    def battery(self, capability: Capable) -> Sequence[C]:
+        """Fixed cases that tell readings apart, beside the failing one."""
+        return ()
+
+    def readings(self, capability: Capable, distance: int) -> Iterator[Reading]:
+        """Other readings of the rule, so many choices away."""
+        rule: Rule = RULES[capability.kind][capability.rule]
+        changes = departures(rule, capability.dialect, distance)
+        return dialects_of(capability.rule, rule, changes)
+
+    def read(self, backend: Able, capability: Capable, case: C, reading: Reading) -> Steps:
+        """Run a case, and judge it as if it were of that reading."""
+        raise NotImplementedError
+
+    def extra(
+        self, backend: Able, check: Check, capability: Capable, tally: Tally
+    ) -> dict[str, object]:
+        """What a report shows beside the numbers."""
+        return {}
+
+
+AnyKind = Kind[Capability, Case, Backend]
+
+
+def thoroughness(capability: Capability, level: Level) -> Level:
+    """The level at which a capability is run when the run's level is this one.
+
+    An implementation that only joins at a higher level starts there with that level's few examples.
+    """
+    return LEVELS[max(0, LEVELS.index(level) - LEVELS.index(capability.level))]
+
+
+def run(
+    kind: AnyKind,
+    backend: Backend,
+    check: Check,
+    *,
+    level: Level,
+    seed: int,
+    started: Started,
+) -> CheckResult:
+    """Search the cases of a check for one that the backend fails."""
+    begin = time.perf_counter()
+    capability = check.capability
+    source = kind.cases(check, capability)
+
+    def told(case: Case) -> None:
+        started(case.to_json())
+
+    def judge(case: Case, tally: Tally) -> None:
+        _judge(kind, backend, check, case, tally)
+
+    if isinstance(source, Listed):
+        tally = run_all(source.made(seed), judge, told)
+    else:
+        examples = source.examples[thoroughness(capability, level)]
+        tally = explore(source.strategy, judge, examples=examples, seed=seed, started=told)
+    identified = None
+    if tally.failed and tally.worst is not None and tally.worst_case and kind.reads(check):
+        identified = _identified(kind, backend, capability, tally.worst_case, told)
+    tally.extra |= kind.extra(backend, check, capability, tally)
+    return _result(kind, check, tally, time.perf_counter() - begin, identified)
+
+
+def replay(kind: AnyKind, backend: Backend, check: Check, record: Record) -> CheckResult:
+    """Run one recorded case of a check again."""
+    begin = time.perf_counter()
+    case = kind.case(check, record)
+    tally = run_all([case], lambda c, t: _judge(kind, backend, check, c, t), started=lambda _: None)
+    return _result(kind, check, tally, time.perf_counter() - begin, None)
+
+
+def _judge(kind: AnyKind, backend: Backend, check: Check, case: Case, tally: Tally) -> None:
+    try:
+        for context, found in kind.judged(backend, check, check.capability, case):
+            tally.latest = context
+            tally.add(case, found, context)
+    except Undecided:
+        return
+
+
+# What failing capabilities of a backend compute instead: it is the kernel's, not the check's.
+_IDENTIFIED: WeakKeyDictionary[Backend, dict[str, str]] = WeakKeyDictionary()
+
+
+def _identified(
+    kind: AnyKind,
+    backend: Backend,
+    capability: Capability,
+    failing: Case,
+    told: Callable[[Case], None],
+) -> str:
+    """The readings that a kernel agrees with on a failing case and on the battery; "" if none."""
+    try:
+        known = _IDENTIFIED.setdefault(backend, {})
+    except TypeError:  # an object that cannot be referred to weakly, or is unhashable
+        known = {}
+    key = check_id(capability, "")
+    if key not in known:
+        known[key] = _agreeing(kind, backend, capability, failing, told)
+    return known[key]
+
+
+def _agreeing(
+    kind: AnyKind,
+    backend: Backend,
+    capability: Capability,
+    failing: Case,
+    told: Callable[[Case], None],
+) -> str:
+    tried = [failing, *kind.battery(capability)]
+
+    def agrees(reading: Reading) -> bool:
+        def judged(case: Case) -> Steps:
+            told(case)  # a sign of life
+            return kind.read(backend, capability, case, reading)
+
+        return all_within(judged, tried)
+
+    return first_that_agrees(lambda distance: kind.readings(capability, distance), agrees)
+
+
+def _result(
+    kind: AnyKind,
+    check: Check,
+    tally: Tally,
+    seconds: float,
+    identified: str | None,
+) -> CheckResult:
+    is_law = check.name.startswith(PREFIX)
+    rule = RULES.get(check.kind, {}).get(check.rule)
+    remarks = [f"declared: {in_words(rule, check.capability.dialect)}"] if rule else []
+    if is_law:
+        remarks.append(law_line(kind.law(check)))
+    elif identified is not None:
+        none = f"no other known {kind.word} agrees with these outputs"
+        remarks.append(f"this kernel computes: {identified or none}")
+    return result_of(
+        check,
+        tally,
+        seconds,
+        contract="law" if is_law else kind.contract(check),
+        place=lambda found: kind.place(check, found),
+        remarks=remarks,
+        identified=identified or "",
+    )

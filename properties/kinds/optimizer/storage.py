@@ -1,0 +1,205 @@
+"""State tensors kept as codes: the plain rule between a decoding and an encoding.
+
+How a state tensor is kept is a property of the implementation, not of the rule. A capability with
+storage is judged by a rule of the plain rule's lines, whose state has codes and scales in the place
+of the tensors that are stored ("m_code", "m_absmax" for "m"), and whose Hyper says in `storage` how
+each of them is quantized.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+from hypothesis import strategies as st
+
+from truestep.fast.protocol import Array, MinimizerCapability, OptimizerCapability, Storage
+from truestep.properties.arithmetic.lift import advanced, fields_of
+from truestep.properties.cases import hypers as plain_hypers
+from truestep.properties.cases.hypers import values_of
+from truestep.properties.search.identification import Reading, departures, in_words
+from truestep.reference.declared import NUMBER, Behaviour, Hyper, State
+from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS
+from truestep.reference.quantizers import QUANTIZERS
+from truestep.reference.rules import Facts, Optimizer, Quantizer
+
+Fields = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRule:
+    """A rule of which some state tensors are kept as codes; kept: by which quantizer."""
+
+    plain: Optimizer
+    kept: Mapping[str, str]
+    Hyper: type[Hyper]
+    State: type[State]
+
+    @property
+    def DIALECTS(self) -> Mapping[str, Mapping[str, str]]:
+        """Those of the plain rule."""
+        return self.plain.DIALECTS
+
+    @property
+    def FACTS(self) -> Facts:
+        """Those of the plain rule, but that elements of a block share its scale."""
+        return dataclasses.replace(self.plain.FACTS, elementwise=False)
+
+    def init(self, h: Hyper, p: Array) -> State:
+        """The state before the first step, encoded."""
+        return self.encoded(h, self.plain.init(h, p))
+
+    def step(self, h: Hyper, s: State, p: Array, g: Array, **inputs: Array) -> tuple[State, Array]:
+        """One step of the reference from the decoded state, encoded again."""
+        fields = fields_of(s)
+        tensors = {name: self.decoded(h, name, fields) for name in self.kept}
+        kept = {name: x for name, x in fields.items() if name in self.plain_state}
+        state, p = advanced(self.plain, h, self.plain.State(**kept, **tensors), p, g, inputs)
+        return self.encoded(h, state), p
+
+    @property
+    def plain_state(self) -> Mapping[str, object]:
+        """The fields of the plain rule's State."""
+        return self.plain.State.__dataclass_fields__
+
+    def quantizer(self, name: str) -> Quantizer:
+        """What the named tensor is quantized by."""
+        return QUANTIZERS[self.kept[name]]
+
+    def decoded(self, h: Hyper, name: str, fields: Mapping[str, Array]) -> Array:
+        """The named tensor that the stored fields stand for, in float64."""
+        code, absmax = fields[f"{name}_code"], fields[f"{name}_absmax"]
+        return self.quantizer(name).decode(h.storage[name], code, absmax)
+
+    def encoded(self, h: Hyper, state: State) -> State:
+        """The state with its stored tensors encoded."""
+        fields: Fields = {}
+        for name, x in fields_of(state).items():
+            if name in self.kept:
+                code, absmax = self.quantizer(name).encode(h.storage[name], x)
+                fields |= {f"{name}_code": code, f"{name}_absmax": absmax}
+            else:
+                fields[name] = x
+        return self.State(**fields)
+
+
+AnyRule = Optimizer | StoredRule
+
+
+def rule_of(capability: OptimizerCapability | MinimizerCapability) -> AnyRule:
+    """The rule that a capability is judged by: the reference's, or that of its storage."""
+    if isinstance(capability, MinimizerCapability):
+        return FROM_FUNCTION[capability.rule]
+    # Laws are asked of minimizers in the form of optimizers too.
+    rule = OPTIMIZERS.get(capability.rule) or FROM_FUNCTION[capability.rule]
+    return with_storage(rule, capability.storage)
+
+
+def with_storage(rule: Optimizer, storage: Mapping[str, Storage]) -> AnyRule:
+    """The rule with these state tensors kept as codes; itself where there are none."""
+    if not storage:
+        return rule
+    return _stored(rule, tuple((name, how.quantizer) for name, how in sorted(storage.items())))
+
+
+@cache
+def _stored(rule: Optimizer, kept: tuple[tuple[str, str], ...]) -> StoredRule:
+    quantizers = dict(kept)
+
+    def validated(self: Hyper) -> None:
+        """Both records are validated as they would be alone."""
+        fields = fields_of(self)
+        given = fields.pop("storage")
+        rule.Hyper(**fields)
+        made = {
+            name: how if not isinstance(how, Mapping) else QUANTIZERS[quantizers[name]].Hyper(**how)
+            for name, how in given.items()
+        }
+        object.__setattr__(self, "storage", made)
+
+    def key(self: Hyper) -> int:
+        return hash(repr(self))
+
+    hyper = dataclasses.make_dataclass(
+        "Hyper",
+        [("storage", Mapping[str, Hyper], field(default_factory=dict))],
+        bases=(_Made, rule.Hyper),
+        namespace={"__post_init__": validated, "__hash__": key},
+        frozen=True,
+    )
+    behaviour: dict[str, Behaviour] = {}
+    for name, plain in rule.State.BEHAVIOUR.items():
+        if name in quantizers:
+            scale = Behaviour(plain.degree, nonnegative=True)
+            behaviour |= {f"{name}_code": NUMBER, f"{name}_absmax": scale}
+        else:
+            behaviour[name] = plain
+    state = dataclasses.make_dataclass(
+        "State", ["t", *behaviour], bases=(_Made, State), namespace={"BEHAVIOUR": behaviour}
+    )
+    return StoredRule(rule, quantizers, hyper, state)
+
+
+class _Made:
+    """A record whose fields are no rule's own, and so declare nothing."""
+
+    def __init_subclass__(cls) -> None:
+        """Nothing is read off the annotations."""
+
+
+def parted(rule: AnyRule, hyper: Hyper) -> tuple[Hyper, Mapping[str, Hyper]]:
+    """The plain rule's Hyper, and how each stored tensor is quantized: as a backend is given it."""
+    if not isinstance(rule, StoredRule):
+        return hyper, {}
+    fields = fields_of(hyper)
+    storage = fields.pop("storage")
+    return rule.plain.Hyper(**fields), storage
+
+
+def hypers(capability: OptimizerCapability) -> st.SearchStrategy[Fields]:
+    """The fields of the Hyper of a capability's rule, its storage included."""
+    rule = OPTIMIZERS[capability.rule]
+    fields = plain_hypers.hypers(rule, capability.dialect, capability.fixed)
+    if not capability.storage:
+        return fields
+    return st.builds(
+        lambda known, turn: {**known, **_storage(capability, turn)}, fields, st.integers(0, 255)
+    )
+
+
+def drawn(capability: OptimizerCapability, rng: np.random.Generator) -> Fields:
+    """The same, drawn independently of one another."""
+    rule = OPTIMIZERS[capability.rule]
+    fields = plain_hypers.drawn(rule, capability.dialect, capability.fixed, rng)
+    return {**fields, **_storage(capability, int(rng.integers(256)))}
+
+
+def held_storage(capability: OptimizerCapability) -> Fields:
+    """The storage with the first of each field's values; nothing where there is none."""
+    return _storage(capability, 0)
+
+
+def _storage(capability: OptimizerCapability, turn: int) -> Fields:
+    # One turn for all tensors: fields with the same values have the same one of them.
+    made = {
+        name: {k: values_of(x)[turn % len(values_of(x))] for k, x in how.hyper.items()}
+        for name, how in capability.storage.items()
+    }
+    return {"storage": made} if made else {}
+
+
+def storage_readings(capability: OptimizerCapability) -> Iterator[Reading]:
+    """The same rule with another choice of its quantizers."""
+    for quantizer in sorted({how.quantizer for how in capability.storage.values()}):
+        module = QUANTIZERS[quantizer]
+        given = next(h for h in capability.storage.values() if h.quantizer == quantizer).hyper
+        chosen = {k: str(x) for k, x in given.items() if k in module.DIALECTS}
+        for changes in departures(module, chosen, 1):
+            yield Reading(
+                f"{capability.rule} on {quantizer} with {in_words(module, changes)}",
+                rule_of(capability),
+                storage=changes,
+            )

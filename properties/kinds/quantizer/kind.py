@@ -1,0 +1,127 @@
+"""Quantizers: admissible codes, decoded values bit for bit, laws, and stochastic rounding."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import cast, final
+
+from truestep.fast.protocol import QuantizerBackend, QuantizerCapability
+from truestep.properties.cases.restored import restored
+from truestep.properties.judge.contracts import Judged
+from truestep.properties.judge.records import Place
+from truestep.properties.judge.results import Check, Record
+from truestep.properties.judge.tally import Tally
+from truestep.properties.kinds.kind import Kind, Seeded, Steps
+from truestep.properties.kinds.quantizer import families, rounding_statistics
+from truestep.properties.kinds.quantizer.cases import QuantizerCase, values
+from truestep.properties.kinds.quantizer.laws import BLOCK_LAWS, CAST_LAWS, EXAMPLES, Law
+from truestep.properties.kinds.quantizer.step import Encoded, Subject, judged
+from truestep.properties.laws.claims import PREFIX
+from truestep.properties.laws.claims import judged as judged_claims
+from truestep.properties.search.exploration import Drawn, Listed
+from truestep.reference.quantizers import QUANTIZERS
+
+AnyCase = QuantizerCase | Seeded
+
+
+@final
+class QuantizerKind(Kind[QuantizerCapability, AnyCase, QuantizerBackend]):
+    """Tensors encoded and decoded, and the statistics of what draws its roundings."""
+
+    name = "quantizer"
+
+    def names(self, capability: QuantizerCapability) -> Sequence[str]:
+        """Families, the statistics of stochastic rounding, and laws."""
+        statistics = families.STATISTICS if families.is_stochastic(capability) else ()
+        return (*families.NAMES, *statistics, *(PREFIX + law for law in laws_of(capability)))
+
+    def cases(
+        self, check: Check, capability: QuantizerCapability
+    ) -> Drawn[AnyCase] | Listed[AnyCase]:
+        """Drawn tensors, every code or threshold, or a seed."""
+        if check.name in families.STATISTICS:
+            return Listed(lambda seed: [Seeded(seed)])
+        if check.name in families.LISTED:
+            pattern = families.LISTED[check.name]
+            return Listed(lambda _: families.listed(capability, pattern))
+        strategy = families.drawn(capability, edges=check.name == "edges")
+        return Drawn(strategy, EXAMPLES if check.name.startswith(PREFIX) else families.EXAMPLES)
+
+    def case(self, check: Check, record: Record) -> AnyCase:
+        """The case that to_json wrote."""
+        seeded = check.name in families.STATISTICS
+        return restored(Seeded, record) if seeded else restored(QuantizerCase, record)
+
+    def judged(
+        self,
+        backend: QuantizerBackend,
+        check: Check,
+        capability: QuantizerCapability,
+        case: AnyCase,
+    ) -> Steps:
+        """What a tensor was encoded and decoded to, a law's claims, or a statistic."""
+        subject = Subject(backend, capability)
+        if isinstance(case, Seeded):
+            judgement = rounding_statistics.judged(subject, check.name)
+            yield judgement, [Judged(0, 0, 0, "draws", judgement)]
+            return
+        hyper = subject.hyper(case)
+        out = subject.encode(hyper, values(case, subject.rule, hyper))
+        law = laws_of(capability).get(check.name.removeprefix(PREFIX))
+        if law is None:
+            yield out, [Judged(0, 0, 0, name, j) for name, j in judged(subject, hyper, out)]
+        else:
+            yield out, judged_claims(law(subject, hyper, out))
+
+    def contract(self, check: Check) -> str:
+        """Codes by intervals, draws by exact tests."""
+        return "statistical" if check.name in families.STATISTICS else "admissible codes"
+
+    def law(self, check: Check) -> str | None:
+        """What a law says."""
+        capability = cast(QuantizerCapability, check.capability)
+        return laws_of(capability)[check.name.removeprefix(PREFIX)].__doc__
+
+    def reads(self, check: Check) -> bool:
+        """Never: codes are judged by the dialect that is declared."""
+        return False
+
+    def place(self, check: Check, tally: Tally) -> Place:
+        """The element, and the number that entered it."""
+        found, case = tally.worst, tally.worst_case
+        assert found is not None
+        if isinstance(case, Seeded):
+            return Place(found.tensor)
+        index, out = found.judgement.index or (), cast(Encoded, tally.context)
+        inside = len(index) == out.x.ndim
+        inside = inside and all(i < n for i, n in zip(index, out.x.shape, strict=True))
+        inputs = {"x": float(out.x[index]).hex()} if inside else {}
+        told = ", ".join(f"{name}={value}" for name, value in inputs.items())
+        return Place(
+            f"{found.tensor}{list(index)}",
+            {"index": list(index), "inputs": inputs},
+            (
+                f"input at this element: {told or 'none'}",
+                f"hyperparameters: {json.dumps(dict(cast(QuantizerCase, case).hyper))}",
+            ),
+        )
+
+    def extra(
+        self,
+        backend: QuantizerBackend,
+        check: Check,
+        capability: QuantizerCapability,
+        tally: Tally,
+    ) -> dict[str, object]:
+        """Of a statistic: its probability of a false alarm."""
+        if check.name not in families.STATISTICS:
+            return {}
+        return {"false_alarm_probability": rounding_statistics.FALSE_ALARM}
+
+
+def laws_of(capability: QuantizerCapability) -> Mapping[str, Law]:
+    """The laws that hold for a capability: for none that draws its roundings."""
+    if families.is_stochastic(capability):
+        return {}
+    return BLOCK_LAWS if QUANTIZERS[capability.rule].BLOCKS else CAST_LAWS

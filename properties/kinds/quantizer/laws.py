@@ -1,0 +1,79 @@
+"""Laws of quantizers: of formats with a scale for every block, and of casts to small floats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from truestep.fast.protocol import Level
+from truestep.properties.kinds.quantizer.step import Encoded, Subject
+from truestep.properties.laws.claims import Claim, Claims, by_name
+from truestep.reference.declared import Hyper
+
+# Numbers of examples of a law by level.
+EXAMPLES: Mapping[Level, int] = {"smoke": 2, "standard": 12, "deep": 200}
+
+Law = Callable[[Subject, Hyper, Encoded], Claims]
+
+
+def idempotent(subject: Subject, hyper: Hyper, out: Encoded) -> Claims:
+    """Encoding what was decoded gives the codes again, where a block's extreme is representable."""
+    again = subject.encode(hyper, out.back)
+    keep = np.isfinite(out.back)
+    if "absmax" in out.stored:
+        same = out.stored["absmax"] == again.stored["absmax"]
+        keep = keep & subject.rule.per_element(hyper, same, out.x.shape)
+        # A subnormal product is not exact, and a tiny value may then round to another code.
+        keep = keep & ((np.abs(out.back) >= 2.0**-126) | (out.back == 0))
+    left = np.where(keep, again.code, 0)
+    yield Claim("code", left, np.where(keep, out.code, 0))
+
+
+def blocks_are_independent(subject: Subject, hyper: Hyper, out: Encoded) -> Claims:
+    """Whatever follows a block, its codes and its absmax stay the same."""
+    block = hyper.block_size
+    flat = out.x.reshape(-1)
+    head = flat[: block * (flat.size // block)]
+    other = np.concatenate([head, np.full(block // 2 + 3, 1e4, dtype=np.float32)])
+    image = subject.encode(hyper, other)
+    n = head.size
+    yield Claim("code", image.code[:n], out.code.reshape(-1)[:n])
+    k = n // block
+    yield Claim("absmax", image.stored["absmax"][:k], out.stored["absmax"][:k])
+
+
+def codes_unchanged_when_scaled_by_a_power_of_two(
+    subject: Subject, hyper: Hyper, out: Encoded
+) -> Claims:
+    """Doubling a block doubles its absmax and leaves its codes, barring over- and underflow."""
+    x = out.x
+    sizes = np.abs(x[np.isfinite(x) & (x != 0)])
+    if not np.all(np.isfinite(x)) or np.any(sizes < 2.0**-100) or np.any(sizes > 2.0**100):
+        return
+    floor = hyper.absmax_floor
+    if floor > 0 and np.any(subject.rule.block_absmax(hyper, x.astype(np.float64)) <= floor):
+        return  # a floor does not scale
+    image = subject.encode(hyper, 4 * x)
+    yield Claim("code", image.code, out.code)
+    yield Claim("absmax", image.stored["absmax"], 4 * out.stored["absmax"])
+
+
+def monotone(subject: Subject, hyper: Hyper, out: Encoded) -> Claims:
+    """Ascending numbers decode to ascending values."""
+    x = np.sort(out.x[np.isfinite(out.x)].reshape(-1))
+    back = subject.encode(hyper, x).back
+    kept = back[~np.isnan(back)]
+    yield Claim("decoded", np.maximum.accumulate(kept), kept)
+
+
+def odd(subject: Subject, hyper: Hyper, out: Encoded) -> Claims:
+    """Negating the input negates what is read back."""
+    image = subject.encode(hyper, np.negative(out.x, out=np.empty_like(out.x)))
+    yield Claim("decoded", -image.back, out.back)
+
+
+BLOCK_LAWS: dict[str, Law] = by_name(
+    blocks_are_independent, codes_unchanged_when_scaled_by_a_power_of_two, idempotent
+)
+CAST_LAWS: dict[str, Law] = by_name(idempotent, monotone, odd)

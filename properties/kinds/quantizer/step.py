@@ -1,0 +1,104 @@
+"""One tensor encoded and decoded by the backend, and judged: absmax, codes, decoded values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from truestep.fast.protocol import Array, QuantizerBackend, QuantizerCapability
+from truestep.properties.arithmetic.profiles import arithmetic_of
+from truestep.properties.judge.calls import BackendFault, backend_call, require_array
+from truestep.properties.judge.contracts import Judgement, agreement, membership
+from truestep.properties.kinds.quantizer.cases import QuantizerCase
+from truestep.reference.declared import Hyper
+from truestep.reference.quantizers import QUANTIZERS
+from truestep.reference.rules import Quantizer
+
+Found = Iterator[tuple[str, Judgement]]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A tensor, what the backend stored of it, and what the backend reads back."""
+
+    x: NDArray[np.float32]
+    stored: Mapping[str, Array]
+    back: NDArray[np.float32]
+
+    @property
+    def code(self) -> Array:
+        """The codes."""
+        return self.stored["code"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A backend's quantizer under test."""
+
+    backend: QuantizerBackend
+    capability: QuantizerCapability
+
+    @property
+    def rule(self) -> Quantizer:
+        """The reference's module."""
+        return QUANTIZERS[self.capability.rule]
+
+    def hyper(self, case: QuantizerCase) -> Hyper:
+        """The validated hyperparameters of a case."""
+        return self.rule.Hyper(**case.hyper)
+
+    def encode(self, hyper: Hyper, x: NDArray[np.float32]) -> Encoded:
+        """Encode and decode by the backend, with structure and respect for inputs verified."""
+        before = x.tobytes()
+        stored = backend_call(self.backend.encode, self.capability, hyper, x)
+        if x.tobytes() != before:
+            raise BackendFault("encode wrote its input")
+        made = self.rule.encode(hyper, np.zeros(1), *self._random())
+        code_type = (made[0] if isinstance(made, tuple) else made).dtype
+        require_array("code", stored.get("code"), x.shape, code_type)
+        if self.rule.BLOCKS:
+            shape = (-(-x.size // hyper.block_size),)
+            require_array("absmax", stored.get("absmax"), shape, np.dtype(np.float32))
+        was = {name: a.tobytes() for name, a in stored.items()}
+        back = backend_call(self.backend.decode, self.capability, hyper, stored)
+        if was != {name: a.tobytes() for name, a in stored.items()}:
+            raise BackendFault("decode wrote its input")
+        require_array("the decoded tensor", back, x.shape, np.dtype(np.float32))
+        return Encoded(x, stored, back)
+
+    def _random(self) -> tuple[Array, ...]:
+        stochastic = self.capability.dialect.get("rounding") == "stochastic"
+        return (np.zeros(1, dtype=np.int64),) if stochastic else ()
+
+
+def judged(subject: Subject, hyper: Hyper, out: Encoded) -> Found:
+    """absmax exactly, codes by their admissible interval, decoded values bit for bit."""
+    rule, x = subject.rule, out.x.astype(np.float64)
+    if "absmax" in out.stored:
+        due = rule.block_absmax(hyper, x)
+        yield "absmax", agreement(out.stored["absmax"], due.astype(np.float32), None)
+        absmax = out.stored["absmax"].astype(np.float64)
+        arithmetic = arithmetic_of(subject.capability.arithmetic)
+        low, high = rule.admissible(
+            hyper,
+            x,
+            absmax,
+            division_ulps=arithmetic.ulps_division,
+            flush_subnormals=arithmetic.subnormals == "flushed",
+        )
+        yield "code", membership(out.code, low, high, 256)
+        truth = rule.decode(hyper, out.code, absmax)
+    else:
+        low, high = rule.admissible(hyper, x)
+        truth = rule.decode(hyper, out.code)
+        # Which of the nans it is, is not specified.
+        nans = np.isnan(truth) & np.isnan(rule.decode(hyper, low))
+        low, high = np.where(nans, out.code, low), np.where(nans, out.code, high)
+        # In the order of integers, whatever the sign of the values.
+        least, most = np.minimum(low, high), np.maximum(low, high)
+        yield "code", membership(out.code, least, most, 1 << 32)
+    with np.errstate(over="ignore"):
+        yield "decoded", agreement(out.back, truth.astype(np.float32), None)

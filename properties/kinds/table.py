@@ -1,0 +1,24 @@
+"""Every kind of check, by name."""
+
+from __future__ import annotations
+
+from truestep.properties.kinds.kind import AnyKind
+from truestep.properties.kinds.minimizer.kind import MinimizerKind
+from truestep.properties.kinds.optimizer.kind import OptimizerKind
+from truestep.properties.kinds.quantizer.kind import QuantizerKind
+from truestep.properties.kinds.schedule.kind import ScheduleKind
+from truestep.properties.kinds.theorem.kind import TheoremKind
+from truestep.properties.kinds.training.kind import TrainingKind
+
+KINDS: dict[str, AnyKind] = {
+    kind.name: kind
+    for kind in (
+        MinimizerKind(),
+        OptimizerKind(),
+        QuantizerKind(),
+        ScheduleKind(),
+        # Not a kind of capability: theorems are run on optimizers.
+        TheoremKind(),
+        TrainingKind(),
+    )
+}

@@ -1,0 +1,160 @@
+"""What a rule's module offers, by kind, and how a table of them is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Protocol, TypeAlias
+
+from truestep.reference.declared import Hyper, State
+from truestep.reference.robbins_monro import Certificate
+from truestep.reference.validation import Array
+
+# Names that a protocol's own members would shadow.
+Hypers: TypeAlias = type[Hyper]
+States: TypeAlias = type[State]
+# What a step takes besides the gradient: by name, the shape for a parameter of that shape.
+Inputs: TypeAlias = Mapping[str, Callable[[tuple[int, ...]], tuple[int, ...]]]
+
+
+class Rule(Protocol):
+    """What every module has; its docstring is the definition."""
+
+    @property
+    def DIALECTS(self) -> Mapping[str, Mapping[str, str]]:
+        """Every choice on which libraries differ: field of Hyper -> value -> what it means."""
+        ...
+
+    @property
+    def Hyper(self) -> Hypers:
+        """The validated hyperparameters, a frozen dataclass with a default for every field."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What holds of an optimizer as a whole.
+
+    elementwise: each element is updated by itself, so that tensors of one count may be joined.
+    inputs: what a step takes besides the gradient, by name. matrices: the rule is of matrices, and
+    at most defined for other tensors. observables(h, s, p): what of a result the definition
+    determines; None: everything. A rule that has them is judged by replicates. values_alone: of
+    those that take a function, it gives its value and not its gradient.
+    """
+
+    elementwise: bool
+    inputs: Inputs = field(default_factory=dict)
+    matrices: bool = False
+    observables: Callable[..., dict[str, Array]] | None = None
+    values_alone: bool = False
+
+
+class Optimizer(Rule, Protocol):
+    """From a gradient, or the function itself, to the next point."""
+
+    @property
+    def FACTS(self) -> Facts:
+        """What holds of the whole rule."""
+        ...
+
+    @property
+    def State(self) -> States:
+        """What a rule carries between steps, a frozen dataclass that begins with the counter t."""
+        ...
+
+    @property
+    def init(self) -> Callable[..., State]:
+        """init(h, p): the state before the first step."""
+        ...
+
+    @property
+    def step(self) -> Callable[..., tuple[State, Array]]:
+        """step(h, s, p, g): the new state and the new p; g is a function in a minimizer."""
+        ...
+
+
+class Quantizer(Rule, Protocol):
+    """A number format: encode, decode, and what of a float32 kernel is right."""
+
+    @property
+    def BLOCKS(self) -> bool:
+        """Whether the elements of a block share an absmax, which decode takes too."""
+        ...
+
+    @property
+    def admissible(self) -> Callable[..., tuple[Array, Array]]:
+        """admissible(h, x): the lowest and the highest code of each element."""
+        ...
+
+    @property
+    def all_values(self) -> Callable[..., Array]:
+        """all_values(h): in the order of their codes."""
+        ...
+
+    @property
+    def decode(self) -> Callable[..., Array]:
+        """decode(h, code): the values."""
+        ...
+
+    @property
+    def encode(self) -> Callable[..., Array]:
+        """encode(h, x): the codes, and in blocks every absmax."""
+        ...
+
+    @property
+    def thresholds(self) -> Callable[..., Array]:
+        """thresholds(h): the midpoints between neighbouring values."""
+        ...
+
+
+class Schedule(Rule, Protocol):
+    """A learning rate as a function of the number of steps made."""
+
+    @property
+    def ADVANCE(self) -> Callable[..., Array] | None:
+        """advance(h, t, lr): the next value from the last one, where libraries compute it so."""
+        ...
+
+    @property
+    def certificate(self) -> Callable[..., Certificate]:
+        """certificate(h): a proof about the sums of Robbins and Monro."""
+        ...
+
+    @property
+    def value(self) -> Callable[..., Array]:
+        """value(h, t): the learning rate of the step after t."""
+        ...
+
+
+class Piece(Rule, Protocol):
+    """A piece of a training loop; its other functions are its own."""
+
+    @property
+    def INPUTS(self) -> Mapping[str, str]:
+        """Every input of run, and what it is."""
+        ...
+
+    @property
+    def OPTIONAL(self) -> tuple[str, ...]:
+        """The outputs of run that a backend may omit."""
+        ...
+
+    @property
+    def run(self) -> Callable[..., dict[str, Array]]:
+        """From a Hyper and the inputs by name to the outputs by name."""
+        ...
+
+
+def table(package: str, kind: type, *names: str) -> dict[str, Array]:
+    """The modules of a package by name; raise where one lacks what its kind has."""
+    modules = {name: import_module(f"{package}.{name}") for name in names}
+    wanted = [name for base in kind.__mro__ for name in vars(base) if not name.startswith("_")]
+    for module in modules.values():
+        if lacking := [name for name in wanted if not hasattr(module, name)]:
+            raise TypeError(f"{module.__name__} declares no {', '.join(lacking)}")
+        choices = {field: tuple(values) for field, values in module.DIALECTS.items()}
+        for name in {*choices, *module.Hyper.CHOICES}:
+            if set(choices.get(name, ())) != set(module.Hyper.CHOICES.get(name, ())):
+                raise TypeError(f"{module.__name__}: DIALECTS and Hyper.{name} do not agree")
+    return modules

@@ -1,0 +1,60 @@
+"""The page as one self-contained HTML document, which loads nothing."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from truestep.properties.kinds.schedule.robbins_monro import CONDITIONS
+from truestep.reports import numbers, plots
+from truestep.reports import page as pages
+from truestep.reports.page import Page
+from truestep.reports.verdicts import CONDITION, RUNS, VERDICTS
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+def html(page: Page) -> str:
+    """The page as HTML."""
+    return _templates().get_template("report.html").render(page=page)
+
+
+@cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        count=numbers.count,
+        duration=numbers.duration,
+        percent=numbers.percent,
+        plural=numbers.plural,
+        utilisation=numbers.utilisation,
+    )
+    environment.globals.update(
+        chart=plots.chart,
+        condition=CONDITION,
+        conditions=CONDITIONS,
+        histogram=plots.histogram,
+        limit=f"{numbers.LIMIT:g}",
+        picture=plots.picture,
+        runs=RUNS,
+        script=Markup((TEMPLATES / "script.js").read_text(encoding="utf-8")),
+        share=share,
+        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
+        title=pages.title,
+        verdicts=VERDICTS,
+    )
+    return environment
+
+
+def share(utilisation: float) -> float:
+    """How full a cell's gauge is: the share of the limit, in percent; empty for nan."""
+    return round(100 * min(1.0, max(0.0, utilisation / numbers.LIMIT)), 1)

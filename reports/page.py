@@ -1,0 +1,334 @@
+"""The page: all that a report shows, worked out once from certificates.
+
+HTML, Markdown and the terminal are functions of it alone; none of them reads a certificate, and
+none has a notion of its own of what fails, how much was used, or what comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from truestep.properties.judge.results import HISTOGRAM_EDGES, CheckResult
+from truestep.properties.kinds.schedule import robbins_monro
+from truestep.reports import certificate, counterexample, listing, numbers, prose, verdicts
+from truestep.reports.certificate import Certificate, Record
+from truestep.reports.counterexample import Counterexample, Finding
+from truestep.reports.pictures import Picture, picture
+from truestep.reports.verdicts import FAILING, VERDICTS, Tally
+
+# Order of the kinds on the page, with their headings; other kinds follow under their own name.
+KINDS = {
+    "optimizer": "Optimizers",
+    "minimizer": "Rules that evaluate the function",
+    "quantizer": "Quantizers",
+    "schedule": "Schedules",
+    "training": "Training loops",
+    "theorem": "Theorems",
+}
+
+# Backends side by side up to which every variant and format has a column of its own.
+FEW = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Checks without a verdict that share a reason."""
+
+    verdict: str
+    reason: str
+    names: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The checks of one capability: one rule in one format and variant of one backend.
+
+    label: variant and format ("fused float32"). anchor: the fragment of the page that shows it.
+    dialect: in words, empty for the paper's form. failures: those with numbers to show first.
+    worst: the passing check that used most of its bound. histogram: judged elements by utilisation,
+    empty where none was counted.
+    """
+
+    backend: str
+    kind: str
+    rule: str
+    label: str
+    anchor: str
+    dialect: Sequence[str]
+    checks: Sequence[CheckResult]
+    tally: Tally
+    failures: Sequence[Counterexample]
+    worst: Counterexample | None
+    gaps: Sequence[Gap]
+    histogram: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule's groups over all backends."""
+
+    kind: str
+    name: str
+    groups: Sequence[Group]
+    tally: Tally
+    picture: Picture | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of the matrix. anchor: the group that decides it. description: for screen readers."""
+
+    tally: Tally
+    anchor: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """One kind's table: rules down, (backend, variant and format) across.
+
+    Of many backends each has one column, of label "". hidden: how many columns are left out because
+    nothing in them was run.
+    """
+
+    kind: str
+    title: str
+    columns: Sequence[tuple[str, str]]
+    rows: Sequence[tuple[str, Sequence[Cell | None]]]
+    hidden: int
+
+    @property
+    def backends(self) -> list[tuple[str, int]]:
+        """Each backend with the number of columns it spans."""
+        return [(name, len(list(found))) for name, found in groupby(c[0] for c in self.columns)]
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One certificate: its verdict in plain words, and where it comes from.
+
+    name: distinct on the page. broken: groups with a failure. run: the certificate's other members.
+    """
+
+    name: str
+    sentence: str
+    verdict: str
+    tally: Tally
+    broken: Sequence[Group]
+    findings: Sequence[Finding]
+    gaps: Sequence[Gap]
+    run: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """All that a report shows.
+
+    step_sizes: which of them satisfy the conditions of Robbins and Monro, each with a remark; empty
+    where no schedule ran. many: whether there are too many backends for columns per variant.
+    """
+
+    headline: str
+    backends: Sequence[Backend]
+    matrices: Sequence[Matrix]
+    rules: Sequence[Rule]
+    findings: Sequence[Finding]
+    step_sizes: Sequence[tuple[robbins_monro.Verdict, str]]
+    many: bool
+
+
+def build(certificates: Sequence[Certificate]) -> Page:
+    """The page that shows certificates side by side."""
+    names = _names(document["backend"]["name"] for document in certificates)
+    named = list(zip(names, certificates, strict=True))
+    checks = {name: [certificate.result(c) for c in found["checks"]] for name, found in named}
+    findings = _findings(named, checks)
+    groups = [
+        group
+        for name, document in named
+        for group in _groups(name, document["backend"]["spec"], checks[name], findings)
+    ]
+    groups.sort(
+        key=lambda g: (kind_rank(g.kind), g.rule, names.index(g.backend), _column_rank(g.label))
+    )
+    backends = [_backend(name, found, checks[name], groups, findings) for name, found in named]
+    many = len(backends) > FEW
+    schedules = any(group.kind == "schedule" and group.tally.ran for group in groups)
+    return Page(
+        headline=prose.headline([(b.sentence, b.verdict == "pass") for b in backends]),
+        backends=backends,
+        matrices=_matrices(groups, names, many=many),
+        rules=[
+            Rule(kind, name, members, _sum(members), picture(kind, name))
+            for (kind, name), found in groupby(groups, key=lambda g: (g.kind, g.rule))
+            for members in [list(found)]
+        ],
+        findings=findings,
+        step_sizes=robbins_monro.table() if schedules else (),
+        many=many,
+    )
+
+
+def _names(given: Iterable[str]) -> list[str]:
+    """A distinct name for each: the second "cpu" is "cpu (2)"."""
+    names: list[str] = []
+    for name in given:
+        candidate, number = name, 1
+        while candidate in names:
+            number += 1
+            candidate = f"{name} ({number})"
+        names.append(candidate)
+    return names
+
+
+def _findings(
+    named: Sequence[tuple[str, Certificate]], checks: Mapping[str, Sequence[CheckResult]]
+) -> list[Finding]:
+    shown = []
+    for name, document in named:
+        anchors = {check.id: _anchor(name, check) for check in checks[name]}
+        for record in document["findings"]:
+            links = [(id, anchors[id]) for id in record["checks"] if id in anchors]
+            shown.append((name, record, links))
+    # What fails on this page comes first.
+    shown.sort(key=lambda item: not item[2])
+    return [Finding(f"finding-{number}", *item) for number, item in enumerate(shown)]
+
+
+def _groups(
+    name: str, spec: str, checks: Sequence[CheckResult], findings: Sequence[Finding]
+) -> list[Group]:
+    members: dict[tuple[str, ...], list[CheckResult]] = {}
+    for check in checks:
+        place = (check.kind, check.rule, check.format, check.variant)
+        members.setdefault(place, []).append(check)
+    own = [finding for finding in findings if finding.backend == name]
+    return [_group(name, spec, found, own) for found in members.values()]
+
+
+def _group(
+    backend: str, spec: str, checks: Sequence[CheckResult], findings: Sequence[Finding]
+) -> Group:
+    first = checks[0]
+    failing = [check for check in checks if check.verdict in FAILING]
+    failing.sort(key=lambda check: (check.utilisation is None, not check.worst))
+    used = [
+        (check.utilisation, check)
+        for check in checks
+        if check.verdict not in FAILING and check.worst and check.utilisation is not None
+    ]
+    worst = max(used, key=lambda pair: pair[0], default=None)
+    counted = [c.histogram for c in checks if len(c.histogram) == len(HISTOGRAM_EDGES) + 1]
+    histogram = [sum(column) for column in zip(*counted, strict=True)]
+    return Group(
+        backend=backend,
+        kind=first.kind,
+        rule=first.rule,
+        label=" ".join(filter(None, (first.variant, first.format))),
+        anchor=_anchor(backend, first),
+        dialect=listing.dialect_in_words(first.kind, first.rule, first.dialect),
+        checks=checks,
+        tally=verdicts.tally(checks),
+        failures=[counterexample.of(spec, check, findings) for check in failing],
+        worst=counterexample.of(spec, worst[1]) if worst else None,
+        gaps=_gaps((check.check, check) for check in checks),
+        histogram=histogram if any(histogram) else [],
+    )
+
+
+def _gaps(named: Iterable[tuple[str, CheckResult]]) -> list[Gap]:
+    """What is open, by verdict and reason, the most frequent first."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, check in named:
+        if check.verdict not in ("pass", *FAILING):
+            reason = check.message.partition("\n")[0] or "no reason recorded"
+            found.setdefault((check.verdict, reason), []).append(name)
+    ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [Gap(verdict, reason, names) for (verdict, reason), names in ordered]
+
+
+def _backend(
+    name: str,
+    document: Certificate,
+    checks: Sequence[CheckResult],
+    groups: Sequence[Group],
+    findings: Sequence[Finding],
+) -> Backend:
+    return Backend(
+        name=name,
+        sentence=prose.sentence(document["backend"], checks, complete=document["complete"]),
+        verdict=document["verdict"],
+        tally=verdicts.tally(checks),
+        broken=[group for group in groups if group.backend == name and group.failures],
+        findings=[finding for finding in findings if finding.backend == name],
+        gaps=_gaps((check.id, check) for check in checks),
+        run={key: item for key, item in document.items() if key not in ("checks", "findings")},
+    )
+
+
+def _matrices(groups: Sequence[Group], names: Sequence[str], *, many: bool) -> list[Matrix]:
+    """One matrix per kind, in the order of ``KINDS``."""
+    tables = []
+    for kind, of_kind in groupby(groups, key=lambda group: group.kind):
+        members: dict[tuple[str, tuple[str, str]], list[Group]] = {}
+        for group in of_kind:
+            place = (group.rule, (group.backend, "" if many else group.label))
+            members.setdefault(place, []).append(group)
+        cells = {place: _cell(place[1][1], found) for place, found in members.items()}
+        # Groups come sorted by rule first; the columns of one backend must stay together.
+        across = sorted(
+            {column for _, column in cells}, key=lambda c: (names.index(c[0]), _column_rank(c[1]))
+        )
+        ran = {column for (_, column), cell in cells.items() if cell.tally.ran}
+        backends = {backend for backend, _ in ran}
+        # A library may have dozens of variants that a level leaves out; the page lists them below.
+        shown = [column for column in across if column in ran or column[0] not in backends]
+        rules = dict.fromkeys(rule for rule, _ in cells)
+        rows = [(rule, [cells.get((rule, column)) for column in shown]) for rule in rules]
+        tables.append(Matrix(kind, title(kind), shown, rows, len(across) - len(shown)))
+    return tables
+
+
+def _cell(label: str, groups: Sequence[Group]) -> Cell:
+    """One cell for the groups of one place, which leads to the first that decides for it."""
+    whole, first = _sum(groups), groups[0]
+    used = whole.utilisation
+    return Cell(
+        tally=whole,
+        anchor=next(g.anchor for g in groups if g.tally.verdict == whole.verdict),
+        description=(
+            f"{', '.join(filter(None, (first.backend, first.rule, label)))}: "
+            f"{VERDICTS[whole.verdict].word}"
+            f"{'' if used is None else f', utilisation {numbers.utilisation(used)}'}, "
+            f"{whole.passed} of {numbers.plural(whole.checks, 'check')} pass"
+        ),
+    )
+
+
+def _sum(groups: Sequence[Group]) -> Tally:
+    return verdicts.tally(check for group in groups for check in group.checks)
+
+
+def title(kind: str) -> str:
+    """The heading of a kind."""
+    return KINDS.get(kind, kind.capitalize())
+
+
+def kind_rank(kind: str) -> tuple[int, str]:
+    """Where a kind stands on the page."""
+    return (list(KINDS).index(kind) if kind in KINDS else len(KINDS), kind)
+
+
+def _column_rank(label: str) -> tuple[bool, bool, str]:
+    # float32 and the plain variant first: that is what most readers look for.
+    return (not label.endswith("float32"), " " in label, label)
+
+
+def _anchor(backend: str, check: CheckResult) -> str:
+    """The fragment of the page's address that shows the check's group."""
+    parts = (backend, check.kind, check.rule, check.format, check.variant)
+    return "-".join(
+        "".join(c if c.isalnum() or c in "._" else "-" for c in part) for part in parts if part
+    )

@@ -1,0 +1,61 @@
+"""Verdicts in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from truestep.properties.judge.results import CheckResult
+from truestep.reports import numbers, verdicts
+from truestep.reports.certificate import Record
+
+
+def sentence(backend: Record, checks: Sequence[CheckResult], *, complete: bool) -> str:
+    """The verdict on a backend, one sentence or two."""
+    name, counted = backend["name"], verdicts.tally(checks).counts
+    if reason := backend["unavailable"]:
+        return f"{name} was not run: {reason}."
+    failed, crashed, passing = (
+        sorted({check.rule for check in checks if check.verdict == verdict})
+        for verdict in ("fail", "crashed", "pass")
+    )
+    total = counted["fail"] + counted["crashed"] + counted["pass"]
+    of_all = f"of {numbers.plural(total, 'check')}"
+    number = numbers.count(counted["crashed"])
+    if failed:
+        text = (
+            f"{name} does not compute {_listed(failed)} as defined: "
+            f"{numbers.count(counted['fail'])} {of_all} "
+            f"{'fails' if counted['fail'] == 1 else 'fail'}"
+            f"{f', {number} crashed' if crashed else ''}."
+        )
+    elif crashed:
+        text = f"{name} crashed on {_listed(crashed)}, in {number} {of_all}."
+    elif not passing:
+        text = f"Nothing of {name} was judged, so nothing is known about it."
+    elif complete:
+        what = f"all {len(passing)} rules" if len(passing) > 1 else passing[0]
+        text = f"{name} computes {what} to the accuracy its arithmetic allows."
+    else:
+        text = f"{numbers.plural(total, 'check')} of {name} passed and none failed."
+    if complete:
+        return text
+    return f"{text} The run was stopped before its end: this is not a certificate of the whole."
+
+
+def headline(backends: Sequence[tuple[str, bool]]) -> str:
+    """The verdict on backends, each given as its sentence and whether it passes."""
+    if len(backends) == 1:
+        return backends[0][0]
+    passing = sum(passes for _, passes in backends)
+    if passing == len(backends):
+        return f"All {passing} backends compute what they offer as defined."
+    if not passing:
+        return f"None of {len(backends)} backends passes."
+    return f"{passing} of {len(backends)} backends {'passes' if passing == 1 else 'pass'}."
+
+
+def _listed(items: Sequence[str], most: int = 3) -> str:
+    """Names in prose: "a", "a and b", "a, b and c", "a, b, c and 4 other rules"."""
+    if len(items) > most + 1:
+        return f"{', '.join(items[:most])} and {len(items) - most} other rules"
+    return " and ".join(filter(None, (", ".join(items[:-1]), items[-1])))

@@ -1,0 +1,118 @@
+"""What a verdict means: the one table that every count, rendering and exit status reads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from truestep.properties.judge.results import CheckResult
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How the verdict of a check is told, and what it does to its neighbours.
+
+    word: of one check ("fails"). counted: behind a number ("3 fail"). symbol: a shape, so that
+    colour carries nothing alone. tone: its class in the page's style sheet. style: its style in the
+    terminal. rank: the least among several checks decides for all of them. failing: whether it
+    fails the run. ran: whether the check was run.
+    """
+
+    word: str
+    counted: str
+    symbol: str
+    tone: str
+    style: str
+    rank: int
+    failing: bool = False
+    ran: bool = True
+
+
+# In the order in which they are listed. One failure fails its group; what could not be judged or
+# run changes nothing for its neighbours.
+VERDICTS = {
+    "pass": Verdict("passes", "pass", "✓", "good", "green", rank=2),
+    "fail": Verdict("fails", "fail", "✗", "bad", "bold red", rank=1, failing=True),
+    "crashed": Verdict("crashed", "crashed", "!", "bad", "bold red", rank=0, failing=True),
+    "not_judged": Verdict("not judged", "not judged", "?", "warn", "yellow", rank=3),
+    "not_run": Verdict("not run", "not run", "○", "mute", "dim", rank=4, ran=False),
+}
+
+FAILING = tuple(name for name, verdict in VERDICTS.items() if verdict.failing)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the verdict of a whole run is told, and the exit status that it gives."""
+
+    status: int
+    symbol: str
+    tone: str
+    style: str
+
+
+RUNS = {
+    "pass": Outcome(0, "✓", "good", "bold green"),
+    "fail": Outcome(1, "✗", "bad", "bold red"),
+    "error": Outcome(2, "?", "warn", "bold yellow"),
+}
+
+# The verdict on a condition that a proof decides.
+CONDITION = {True: "holds", False: "violated", None: "undecided"}
+
+
+def of_run(verdicts: Iterable[str], *, complete: bool) -> str:
+    """A run's verdict: "fail" if a check failed or crashed; "pass" if one passed and it ended."""
+    found = set(verdicts)
+    if found & set(FAILING):
+        return "fail"
+    return "pass" if complete and "pass" in found else "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What several checks come to: how many ended how, examples tried, and the largest utilisation.
+
+    judged: the smallest fraction that was judged where a check passed or failed. The last two are
+    None where no check has one.
+    """
+
+    counts: Mapping[str, int]
+    examples: int
+    utilisation: float | None
+    judged: float | None
+
+    @property
+    def checks(self) -> int:
+        """How many checks there are."""
+        return sum(self.counts.values())
+
+    @property
+    def passed(self) -> int:
+        """How many of them pass."""
+        return self.counts["pass"]
+
+    @property
+    def verdict(self) -> str:
+        """The verdict that decides for all of them."""
+        return min((v for v in VERDICTS if self.counts[v]), key=lambda v: VERDICTS[v].rank)
+
+    @property
+    def ran(self) -> bool:
+        """Whether any of them was run."""
+        return VERDICTS[self.verdict].ran
+
+
+def tally(checks: Iterable[CheckResult]) -> Tally:
+    """Count checks."""
+    found = list(checks)
+    counted = Counter[str](check.verdict for check in found)
+    used = [check.utilisation for check in found if check.utilisation is not None]
+    judged = [check.judged_fraction for check in found if check.verdict in ("pass", "fail")]
+    return Tally(
+        counts={verdict: counted[verdict] for verdict in VERDICTS},
+        examples=sum(check.examples for check in found),
+        utilisation=max(used, default=None),
+        judged=min(judged, default=None),
+    )
