@@ -30,10 +30,6 @@ stable_adamw = partial(fault, "stable_adamw", "norm")
 swats = partial(fault, "swats", "moment")
 
 ADAPTIVE: dict[str, Fault] = {
-    "adadelta_average_of_the_scaled_step": adadelta(
-        "the average of steps holds lr [Adafactor with beta1 > 0: lr inside the momentum]",
-        ("(delta * delta)", "np.square(h.lr * delta)"),
-    ),
     "adadelta_eps_outside_the_roots": adadelta(
         "eps added to both roots, not inside of them [kozistr/pytorch_optimizer#397]",
         (
@@ -52,22 +48,9 @@ ADAPTIVE: dict[str, Fault] = {
         "[a maximum forgotten]",
         ("np.maximum(rms(u) / h.clip_threshold, 1.0)", "(rms(u) / h.clip_threshold)"),
     ),
-    "adagrad_eps_inside_and_outside": fault(
-        "adagrad",
-        "eps",
-        "eps added inside the root and again outside of it [kozistr/pytorch_optimizer#397]",
-        ("(np.sqrt(total) + h.eps)", "(np.sqrt(total + h.eps) + h.eps)"),
-        check="update_alone",
-    ),
     "adagrad_rate_counts_from_one": adagrad(
         "lr decays before the first step [counters from 0 and from 1]",
         ("(t - 1) * h.lr_decay", "t * h.lr_decay"),
-    ),
-    "adalomo_mean_of_the_rows_alone": fault(
-        "adalomo",
-        "moment",
-        "the rows' means are not divided by their own mean [a normalisation forgotten]",
-        ("r / np.mean(r, axis=-2, keepdims=True) * c", "r * c"),
     ),
     "adalomo_not_clipped": fault(
         "adalomo",
@@ -98,10 +81,6 @@ ADAPTIVE: dict[str, Fault] = {
             "h.beta2 * np.maximum(s.u, np.abs(g) + h.eps)",
         ),
     ),
-    "adan_difference_reversed": adan(
-        "the change of the gradient has the wrong sign [arguments in another order]",
-        ("g - s.previous", "s.previous - g"),
-    ),
     "adan_previous_gradient_not_stored": adan(
         "the difference is that from the first gradient [state not written back]",
         ("previous=g", "previous=s.previous"),
@@ -118,11 +97,6 @@ ADAPTIVE: dict[str, Fault] = {
         "the instability is that of the average before this step "
         "[state read before it was written]",
         ("(u - m) * (u - m)", "(u - s.m) * (u - s.m)"),
-    ),
-    "came_instability_divides_itself": came(
-        "columns of the instability are averaged with the second moment's beta "
-        "[a hyperparameter read from its neighbour]",
-        ("averaged(h.beta3,", "averaged(h.beta2,"),
     ),
     "lamb_norm_in_float16": lamb(
         "squares are summed in float16, where they overflow beyond a norm of 256 "
@@ -186,10 +160,6 @@ ADAPTIVE: dict[str, Fault] = {
         "[arguments in another order]",
         ("(s.p0 - p)", "(p - s.p0)"),
     ),
-    "prodigy_gradient_not_scaled": prodigy(
-        "the first moment averages g, not d g [a factor forgotten]",
-        ("(1 - h.beta1) * (d * g)", "(1 - h.beta1) * g"),
-    ),
     "radam_corrections_stored": radam(
         "the first moment is corrected in place, and so corrected again at the next step "
         "[frgfm/holocron#1]",
@@ -215,10 +185,6 @@ ADAPTIVE: dict[str, Fault] = {
     "rmsprop_divides_by_previous": rmsprop(
         "the average before this step divides [state read before it was written]",
         ("if corrected else v\n", "if corrected else s.v\n"),
-    ),
-    "rmsprop_momentum_ignored": rmsprop(
-        "the buffer is kept, but does not move p [a flag without effect]",
-        ("np.where(h.momentum > 0, b, scaled)", "scaled"),
     ),
     "sm3_largest_cover": sm3(
         "the largest of the slices' accumulators divides, not the least "
@@ -262,10 +228,6 @@ ADAPTIVE: dict[str, Fault] = {
     "stable_adamw_correction_missing": stable_adamw(
         "the average weighs the first gradient by 1 - beta1 [half of a bias correction]",
         ("new1 = (1 - h.beta1) / (1 - h.beta1**t)", "new1 = 1 - h.beta1"),
-    ),
-    "stable_adamw_mean_square": stable_adamw(
-        "the rate is divided by the mean square, not by its root [a root forgotten]",
-        ("np.sqrt(np.mean(ratio))", "np.mean(ratio)"),
     ),
     "swats_rate_not_corrected": swats(
         "the step that SGD takes over is not corrected for its zero start "

@@ -122,10 +122,6 @@ MOMENTUM: dict[str, Fault] = {
         "the number of points averaged is one too large [pytorch/vision#4544]",
         ("/ (t - h.start)", "/ (t - h.start + 1)"),
     ),
-    "robbins_monro_count_ahead": robbins_monro(
-        "the first step is as short as the second should be [counters from 0 and from 1]",
-        ("(h.offset + t)", "(h.offset + t + 1)"),
-    ),
     "robbins_monro_target_ignored": robbins_monro(
         "the root is that of the response, not of its distance from the target "
         "[an argument without effect]",
@@ -140,10 +136,6 @@ MOMENTUM: dict[str, Fault] = {
         "the average takes up z after the step, which is counted twice "
         "[state written before it was read]",
         ("c * s.z", "c * z"),
-    ),
-    "schedule_free_sgd_weights_not_stored": schedule_free_sgd(
-        "the sum of weights does not grow [state not written back]",
-        ("weight_sum=weight_sum", "weight_sum=s.weight_sum"),
     ),
     "sgd_dampened_first_step": sgd(
         "the first gradient is dampened [pytorch/pytorch: dampening at the first step]",
@@ -183,12 +175,5 @@ MOMENTUM: dict[str, Fault] = {
         "sign",
         "the sign is that of the gradient, not of its average [a variable mixed up]",
         ("np.sign(m)", "np.sign(g)"),
-    ),
-    "signum_sign_of_zero_is_one": fault(
-        "signum",
-        "sign",
-        "zero counts as positive [signs taken from a comparison or from the sign bit]",
-        ("np.sign(m)", "np.where(m >= 0, np.float32(1), np.float32(-1))"),
-        check="all_zero",
     ),
 }

@@ -77,10 +77,6 @@ SCHEDULES: dict[str, Fault] = {
         "the way down takes as long as the way up [an argument without effect]",
         ("(period - s) / h.steps_down", "(period - s) / h.steps_up"),
     ),
-    "cyclic_starts_at_the_top": cyclic(
-        "begins with the highest rate [triangles counted from their peaks]",
-        ("divmod(t, period)", "divmod(t + h.steps_up, period)"),
-    ),
     "exponential_absolute_floor": exponential(
         "never falls below 1e-8 [a constant against division by zero]",
         ("h.gamma**exponent, h.min_lr", "h.gamma**exponent, max(h.min_lr, 1e-8)"),
