@@ -1,8 +1,11 @@
-"""Adan, AdEMAMix, Prodigy, Schedule-Free and StableAdamW."""
+"""Adan, Prodigy, Schedule-Free and others: what no other rule does, and which laws they obey."""
 
 from __future__ import annotations
 
-from truestep.properties.kinds.optimizer.laws.table.shared import (
+import numpy as np
+
+from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, due, exact
+from truestep.properties.kinds.optimizer.laws.rows import (
     ADAPTIVE,
     DECOUPLED,
     LINEAR,
@@ -10,7 +13,56 @@ from truestep.properties.kinds.optimizer.laws.table.shared import (
     decoupled,
     fails,
 )
+from truestep.properties.laws.claims import Claim, Claims
 from truestep.properties.laws.entries import Void, holds, obeys
+
+
+def point_of_the_gradient_lies_between_average_and_fast_point(bench: Bench, trial: Trial) -> Claims:
+    """p = beta mean(z_1..z_t) + (1 - beta) z_t with equal weights, where z is the fast point."""
+    start = trial.where(r=0.0, weight_lr_power=0.0).fresh()
+    path = bench.run(start, [start.g, -start.g, start.g / 2, start.g])
+    fast = "z" if "z" in start.arrays else "p"
+    beta = trial.hyper.get("beta", trial.hyper.get("beta1", 0.5))
+    mean = sum((exact(x.got[fast]) for x in path[1:]), exact(path[0].got[fast]))
+    formula = beta * (mean / float(len(path))) + (1 - beta) * exact(path[-1].got[fast])
+    slack = sum(x.bound[fast] for x in path)
+    last = path[-1]
+    yield Claim("p", last.wide("p"), formula.v, formula.e + last.bound["p"] + slack)
+
+
+def decay_divides_when_gradients_are_zero(bench: Bench, trial: Trial) -> Claims:
+    """With g = 0 from the fresh state, p' = p / (1 + lr weight_decay)."""
+    start = trial.fresh(gradient=trial.g * 0)
+    out = bench.step(start)
+    rate = 1 + exact(trial.hyper["lr"]) * trial.hyper["weight_decay"]
+    yield due("p", out, exact(start.p) / rate)
+
+
+def implied_rate_projects_the_step_on_the_gradient(bench: Bench, trial: Trial) -> Claims:
+    """The first step d and the descent -rate g have the same component along d.
+
+    rate: the average of the implied rates, freed from its start, or lr where there is none.
+    """
+    start = trial.plain().fresh(p=trial.p * 0)
+    out = bench.step(start)
+    d, g = exact(out.p), exact(start.g)
+    rate, off = exact(trial.hyper["lr"]), np.zeros(())
+    if out.got.get("average", out.p).ndim == 0:
+        kept = 1 - exact(trial.hyper["beta2"])
+        rate, off = exact(out.got["average"]) / kept, out.bound["average"] / kept.v
+    square, along = np.sum(d * d), -rate * np.sum(d * g)
+    size = np.abs(out.wide("p")) * out.bound["p"] + out.bound["p"] ** 2
+    slack = 2 * np.sum(size) + np.abs(rate.v) * np.sum(out.bound["p"] * np.abs(start.g))
+    slack = slack + off * np.abs(np.sum(d.v * start.g.astype(np.float64)))
+    yield Claim("p", square.v, along.v, square.e + along.e + slack)
+
+
+def differences_vanish_when_gradients_are_constant(bench: Bench, trial: Trial) -> Claims:
+    """From the fresh state one gradient again and again leaves v, of differences, at zero."""
+    start = trial.plain().fresh()
+    out = bench.run(start, [start.g, start.g])[-1]
+    yield Claim("v", out.state["v"], out.state["v"] * 0)
+
 
 _FAST_POINT = {"t": 3, "z": 3, "weight_sum": 1, "lr_max": 1}
 _DECAYED = fails("the fast point decays", 2, 1, _FAST_POINT, weight_decay=0.5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from truestep.properties.kinds.optimizer.laws.table.shared import Row, fails
+from truestep.properties.kinds.optimizer.laws.rows import Row, fails
 from truestep.properties.laws.entries import obeys
 
 # Laws that hold of a stored state where they hold of the plain one.

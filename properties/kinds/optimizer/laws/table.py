@@ -8,19 +8,19 @@ family, and as failing by one outside of it.
 from __future__ import annotations
 
 from truestep.fast.protocol import MinimizerCapability, OptimizerCapability
+from truestep.properties.kinds.optimizer.laws.families.adaptive import ADAPTIVE_RULES
+from truestep.properties.kinds.optimizer.laws.families.classical import CLASSICAL
+from truestep.properties.kinds.optimizer.laws.families.curvature import CURVATURE
+from truestep.properties.kinds.optimizer.laws.families.large_batch import LARGE_BATCH
+from truestep.properties.kinds.optimizer.laws.families.low_rank import LOW_RANK
+from truestep.properties.kinds.optimizer.laws.families.matrix import MATRIX
+from truestep.properties.kinds.optimizer.laws.families.memory import MEMORY
+from truestep.properties.kinds.optimizer.laws.families.modern import MODERN
+from truestep.properties.kinds.optimizer.laws.families.sign import SIGN
+from truestep.properties.kinds.optimizer.laws.families.stored import STORED, SURVIVING
 from truestep.properties.kinds.optimizer.laws.laws import COMMON
 from truestep.properties.kinds.optimizer.laws.needs import need
-from truestep.properties.kinds.optimizer.laws.table.adaptive import ADAPTIVE_RULES
-from truestep.properties.kinds.optimizer.laws.table.classical import CLASSICAL
-from truestep.properties.kinds.optimizer.laws.table.curvature import CURVATURE
-from truestep.properties.kinds.optimizer.laws.table.large_batch import LARGE_BATCH
-from truestep.properties.kinds.optimizer.laws.table.low_rank import LOW_RANK
-from truestep.properties.kinds.optimizer.laws.table.matrix import MATRIX
-from truestep.properties.kinds.optimizer.laws.table.memory import MEMORY
-from truestep.properties.kinds.optimizer.laws.table.modern import MODERN
-from truestep.properties.kinds.optimizer.laws.table.shared import Row
-from truestep.properties.kinds.optimizer.laws.table.sign import SIGN
-from truestep.properties.kinds.optimizer.laws.table.stored import STORED, SURVIVING
+from truestep.properties.kinds.optimizer.laws.rows import Row
 from truestep.properties.laws.entries import Void
 
 TABLE: dict[str, Row] = {
