@@ -14,16 +14,6 @@ from truestep.properties.museum.faults.quantizers import QUANTIZERS
 from truestep.properties.museum.faults.schedules import SCHEDULES
 from truestep.properties.museum.faults.training import TRAINING
 
-_UNSORTED: dict[str, Fault] = {
-    **ADAMW,
-    **ADAMW_NUMBERS,
-    **ADAPTIVE,
-    **LAUNCHES,
-    **MATRICES,
-    **MOMENTUM,
-    **PAIRS,
-    **QUANTIZERS,
-    **SCHEDULES,
-    **TRAINING,
-}
+_OPTIMIZERS = ADAMW | ADAMW_NUMBERS | ADAPTIVE | LAUNCHES | MATRICES | MOMENTUM | PAIRS
+_UNSORTED: dict[str, Fault] = _OPTIMIZERS | QUANTIZERS | SCHEDULES | TRAINING
 FAULTS = dict(sorted(_UNSORTED.items()))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from truestep.properties.museum.plant import Edit, Kernel, StepGroups, StepSlot
+from truestep.properties.museum.plant import Edit, Kernel, StaleEdit, StepGroups, StepSlot
 from truestep.reference.tables import RULES
 
 # By kind of rule, the check expected to catch a fault that names none.
 USUAL = {
-    "minimizer": "lockstep",
+    "minimizer": "early_steps",
     "optimizer": "lockstep",
     "quantizer": "random",
     "schedule": "values",
@@ -22,15 +22,14 @@ USUAL = {
 class Fault:
     """A small mutation of a rule's lines, or of how a kernel of these lines is called.
 
-    kind: class of the fault. source: where such a fault was found. edits, slot, groups, declared:
-    those of `Kernel`. check: the check expected to catch it, which is run first. computes: the
-    dialect or rule that it must be identified as, "" where it is none.
+    kind: class of the fault. about: what is wrong [where such a fault was found]. edits, slot,
+    groups, declared: those of `Kernel`. check: the check expected to catch it, which is run first.
+    computes: the dialect or rule that it must be identified as, "" where it is none.
     """
 
     rule: str
     kind: str
-    description: str
-    source: str
+    about: str
     edits: tuple[Edit, ...]
     check: str
     computes: str
@@ -38,9 +37,24 @@ class Fault:
     groups: StepGroups | None
     declared: Mapping[str, object]
 
+    @property
+    def description(self) -> str:
+        """What is wrong."""
+        return self.about.rpartition(" [")[0]
+
+    @property
+    def source(self) -> str:
+        """Where such a fault was found."""
+        return self.about.rpartition(" [")[2].removesuffix("]")
+
     def backend(self) -> Kernel:
         """A backend that computes with the fault."""
-        return Kernel(self.rule, self.edits, slot=self.slot, groups=self.groups, **self.declared)
+        try:
+            return Kernel(
+                self.rule, self.edits, slot=self.slot, groups=self.groups, **self.declared
+            )
+        except StaleEdit as stale:
+            raise StaleEdit(f"{self.rule}, {self.about}: {stale}") from None
 
     def without(self) -> Kernel:
         """The correct kernel that the fault is planted in."""
@@ -50,8 +64,7 @@ class Fault:
 def fault(
     rule: str,
     kind: str,
-    description: str,
-    source: str,
+    about: str,
     *edits: Edit,
     check: str = "",
     computes: str = "",
@@ -61,4 +74,4 @@ def fault(
 ) -> Fault:
     """A fault by its text; tables take it with rule, kind and declarations already given."""
     check = check or next(USUAL[of] for of, table in RULES.items() if rule in table)
-    return Fault(rule, kind, description, source, edits, check, computes, slot, groups, declared)
+    return Fault(rule, kind, about, edits, check, computes, slot, groups, declared)

@@ -28,6 +28,7 @@ StepOne = Callable[[Hyper, Slot], Stepped]
 StepSlot = Callable[[StepOne, Hyper, Slot], Stepped]
 StepGroups = Callable[[StepOne, Sequence[Group]], list[list[Stepped]]]
 
+DOCUMENTED = (ast.ClassDef, ast.FunctionDef, ast.Module)
 FLOAT64 = {"format": "float64", "arithmetic": "ieee_float64"}
 
 
@@ -62,9 +63,7 @@ def _code(module: ModuleType) -> str:
     source = inspect.getsource(module)
     lines = source.splitlines(keepends=True)
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(
-            node
-        ):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node):
             text = node.body[0]
             first, last = text.lineno - 1, (text.end_lineno or text.lineno) - 1
             lines[first] = " " * text.col_offset + '""\n'

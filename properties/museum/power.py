@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from truestep.fast.protocol import Level
@@ -33,9 +32,5 @@ def catch(name: str, *, level: Level = "standard", seed: int = 0) -> Caught:
 
 def kernels(rule: str) -> list[Kernel]:
     """The correct kernels of a rule in which faults are planted, one for each declaration."""
-    found = {str(kernel.capabilities()): kernel for kernel in _unplanted(rule)}
-    return list(found.values())
-
-
-def _unplanted(rule: str) -> Iterator[Kernel]:
-    return (fault.without() for fault in FAULTS.values() if fault.rule == rule)
+    found = [fault.without() for fault in FAULTS.values() if fault.rule == rule]
+    return list({str(kernel.capability): kernel for kernel in found}.values())

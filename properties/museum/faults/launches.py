@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from truestep.fast.protocol import Group, Slot, Stepped
 from truestep.properties.museum.fault import Fault, fault
 from truestep.properties.museum.faults.adamw import BEFORE, STEP
-from truestep.properties.museum.plant import StepOne, each
+from truestep.properties.museum.plant import StepOne, StepSlot, each
 from truestep.reference.declared import Hyper
 from truestep.reference.validation import Array
 
@@ -49,20 +49,9 @@ def _untouched(slot: Slot, new: Stepped) -> Stepped:
     return Stepped(slot.param.copy(), {**slot.state, "t": new.state["t"]})
 
 
-def _no_0d(step: StepOne, h: Hyper, slot: Slot) -> Stepped:
-    return _kept(slot, step(h, slot), slice(slot.param.ndim and slot.param.size, None))
-
-
-def _from_int16(step: StepOne, h: Hyper, slot: Slot) -> Stepped:
-    return _kept(slot, step(h, slot), slice(32767, None))
-
-
-def _full_vectors(step: StepOne, h: Hyper, slot: Slot) -> Stepped:
-    return _kept(slot, step(h, slot), slice(slot.param.size // 4 * 4, None))
-
-
-def _full_blocks(step: StepOne, h: Hyper, slot: Slot) -> Stepped:
-    return _kept(slot, step(h, slot), slice(slot.param.size // 64 * 64, None))
+def _updates(n: Callable[[Slot], int]) -> StepSlot:
+    """A kernel that updates the first n elements of a tensor."""
+    return lambda step, h, slot: _kept(slot, step(h, slot), slice(n(slot), None))
 
 
 def _stale_block(step: StepOne, h: Hyper, slot: Slot) -> Stepped:
@@ -166,143 +155,127 @@ LAUNCHES: dict[str, Fault] = {
     "adam_gradient_decayed_in_place": fault(
         "adam",
         "alias",
-        "the decay is added to the caller's gradient",
-        "pytorch/pytorch#12107",
+        "the decay is added to the caller's gradient [pytorch/pytorch#12107]",
         slot=_decayed_in_place,
     ),
     "adamw_0d_tensors_skipped": tail(
-        "parameters without axes are not updated",
-        "loops over the first axis",
+        "parameters without axes are not updated [loops over the first axis]",
         check="many_tensors",
-        slot=_no_0d,
+        slot=_updates(lambda slot: slot.param.ndim and slot.param.size),
     ),
     "adamw_beyond_int16_skipped": tail(
-        "elements beyond the index 32767 are not updated: the size is a 16-bit integer",
-        "NVIDIA/TransformerEngine#2918, in 16 bits for 32",
+        "elements beyond the index 32767 are not updated: the size is a 16-bit integer "
+        "[NVIDIA/TransformerEngine#2918, in 16 bits for 32]",
         check="large",
-        slot=_from_int16,
+        slot=_updates(lambda _: 32767),
     ),
     "adamw_corrections_of_first_call": grouped(
-        "corrections are frozen at the first call",
-        "tracel-ai/burn#5779",
+        "corrections are frozen at the first call [tracel-ai/burn#5779]",
         (T, 't = memory.setdefault("t", s.t + 1)'),
         ("State(t=t", "State(t=s.t + 1"),
     ),
     "adamw_count_of_group_shared": grouped(
-        "the count in use advances with every tensor of a group",
-        "deepspeedai/DeepSpeed#1823",
+        "the count in use advances with every tensor of a group [deepspeedai/DeepSpeed#1823]",
         groups=_shared_count,
     ),
     "adamw_decay_by_lr_of_first_call": launch(
-        "the decay goes on with the lr of the first call, the update with its own",
-        "kozistr/pytorch_optimizer#170",
+        "the decay goes on with the lr of the first call, the update with its own "
+        "[kozistr/pytorch_optimizer#170]",
         (STEP, 'p * (1 - memory.setdefault("lr", h.lr) * h.weight_decay) - h.lr * update'),
     ),
     "adamw_decay_of_previous_tensor": grouped(
-        "the decay reads the parameter of the tensor before",
-        "mlverse/torch#821",
+        "the decay reads the parameter of the tensor before [mlverse/torch#821]",
         check="combinations",
         groups=_decay_of_previous,
     ),
     "adamw_decayed_at_the_start": launch(
-        "a step without a gradient, made to allocate the state, has decayed p",
-        "deepspeedai/DeepSpeed#5151",
+        "a step without a gradient, made to allocate the state, has decayed p "
+        "[deepspeedai/DeepSpeed#5151]",
         (STEP, "p * (1 - h.lr * h.weight_decay) ** (2 if t == 1 else 1) - h.lr * update"),
         check="combinations",
     ),
     "adamw_hyperparameters_of_first_call": grouped(
-        "hyperparameters are frozen at the first call",
-        "pytorch/pytorch#76368",
+        "hyperparameters are frozen at the first call [pytorch/pytorch#76368]",
         (T, 'h, t = memory.setdefault("h", h), s.t + 1'),
     ),
     "adamw_hyperparameters_of_first_group": grouped(
-        "the second group gets the hyperparameters of the first",
-        "NVIDIA/Megatron-LM#4705",
+        "the second group gets the hyperparameters of the first [NVIDIA/Megatron-LM#4705]",
         groups=_first_hyper,
     ),
     "adamw_last_tensor_a_step_ahead": launch(
-        "the counter is raised before the last tensor of a group",
-        "OverLordGoldDragon/keras-adamw#39",
+        "the counter is raised before the last tensor of a group "
+        "[OverLordGoldDragon/keras-adamw#39]",
         groups=_last_ahead,
     ),
     "adamw_last_three_not_updated": tail(
-        "up to three elements after the last full vector of four are not updated",
-        "a vector loop without its tail",
-        slot=_full_vectors,
+        "up to three elements after the last full vector of four are not updated "
+        "[a vector loop without its tail]",
+        slot=_updates(lambda slot: slot.param.size // 4 * 4),
     ),
     "adamw_launch_lost_before_empty_tensor": tail(
-        "an empty last tensor loses the pending launch",
-        "pytorch/pytorch#100701",
+        "an empty last tensor loses the pending launch [pytorch/pytorch#100701]",
         check="many_tensors",
         groups=_lost_launch,
     ),
     "adamw_offset_in_wrong_units": launch(
-        "elements beyond the first 64 are read from half their offset",
-        "deepspeedai/DeepSpeed#1318",
+        "elements beyond the first 64 are read from half their offset [deepspeedai/DeepSpeed#1318]",
         slot=_half_offset,
     ),
     "adamw_parameter_in_bfloat16": launch(
-        "p passes through bfloat16, where small updates are lost",
-        "pytorch/ao#1124",
+        "p passes through bfloat16, where small updates are lost [pytorch/ao#1124]",
         (STEP, f"bfloat16({STEP})"),
     ),
     "adamw_partial_block_not_updated": tail(
-        "elements after the last full block of 64 are not updated",
-        "bitsandbytes-foundation/bitsandbytes#1884",
-        slot=_full_blocks,
+        "elements after the last full block of 64 are not updated "
+        "[bitsandbytes-foundation/bitsandbytes#1884]",
+        slot=_updates(lambda slot: slot.param.size // 64 * 64),
     ),
     "adamw_partial_block_stale": tail(
-        "the last, partial block of 64 is a copy of the elements before it",
-        "bitsandbytes-foundation/bitsandbytes#565",
+        "the last, partial block of 64 is a copy of the elements before it "
+        "[bitsandbytes-foundation/bitsandbytes#565]",
         slot=_stale_block,
     ),
     "adamw_powers_by_every_warp": launch(
-        "every warp of 32 multiplies beta^t once more",
-        "PaddlePaddle/Paddle#38518",
+        "every warp of 32 multiplies beta^t once more [PaddlePaddle/Paddle#38518]",
         (T, "t = s.t + max(1, -(-g.size // 32))"),
         ("State(t=t", "State(t=s.t + 1"),
     ),
     "adamw_results_share_memory": alias(
-        "results of tensors of one shape share one buffer",
-        "pytorch/pytorch#96313",
+        "results of tensors of one shape share one buffer [pytorch/pytorch#96313]",
         groups=_one_buffer,
     ),
     "adamw_state_written_in_place": alias(
-        "the caller's m is overwritten", "pytorch/pytorch#196083", slot=_written_in_place
+        "the caller's m is overwritten [pytorch/pytorch#196083]", slot=_written_in_place
     ),
     "adamw_strides_ignored": fault(
         "adamw",
         "layout",
-        "the gradient is read as if it were contiguous",
-        "bitsandbytes-foundation/bitsandbytes#1185",
+        "the gradient is read as if it were contiguous [bitsandbytes-foundation/bitsandbytes#1185]",
         dialect=BEFORE,
         slot=_memory_order,
     ),
     "adamw_tensors_beyond_64_skipped": tail(
-        "tensors beyond the 64 that fit one launch are forgotten",
-        "NVIDIA/TransformerEngine#3202",
+        "tensors beyond the 64 that fit one launch are forgotten [NVIDIA/TransformerEngine#3202]",
         check="many_tensors",
         groups=_first_chunk,
     ),
     "lamb_corrections_ignored": lamb(
-        "moments are not corrected, whatever the flag says",
-        "bitsandbytes-foundation/bitsandbytes#2088",
+        "moments are not corrected, whatever the flag says "
+        "[bitsandbytes-foundation/bitsandbytes#2088]",
         ('h.bias_correction == "both"', "False"),
     ),
     "lamb_norm_after_empty_tensor": lamb(
-        "the tensor after an empty one has the norm of the one before",
-        "pytorch/pytorch#140066",
+        "the tensor after an empty one has the norm of the one before [pytorch/pytorch#140066]",
         (NORM, AFTER_EMPTY),
         check="many_tensors",
     ),
     "lamb_norm_of_half_the_lanes": lamb(
-        "of 64 lanes the reduction adds 32",
-        "bitsandbytes-foundation/bitsandbytes#1885",
+        "of 64 lanes the reduction adds 32 [bitsandbytes-foundation/bitsandbytes#1885]",
         (NORM, "p_norm = np.sqrt(np.sum(np.square(p.reshape(-1)[np.arange(p.size) % 64 < 32])))"),
     ),
     "lamb_norm_overwritten": lamb(
-        "tensors of more than one warp read the second norm in the place of the first",
-        "NVIDIA/apex#1798",
+        "tensors of more than one warp read the second norm in the place of the first "
+        "[NVIDIA/apex#1798]",
         ("else p_norm\n", "else update_norm if p.size > 32 else p_norm\n"),
     ),
 }
