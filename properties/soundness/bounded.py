@@ -21,7 +21,7 @@ from truestep.fast.protocol import Slot
 from truestep.properties.arithmetic.formats import Format
 from truestep.properties.arithmetic.lift import advanced, bounded, fields_of, simulated, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
-from truestep.properties.arithmetic.simulated import World
+from truestep.properties.arithmetic.world import World
 from truestep.properties.cases.hypers import drawn
 from truestep.properties.judge.contracts import SLACK, Judgement, judge
 from truestep.reference.declared import Hyper
@@ -135,7 +135,8 @@ COUNTS = (0, 1, 2, 3, 9, 99, 999, 12345, 2**20, 2**24 + 1)
 
 def choices(rule: Rule) -> list[dict[str, str]]:
     """Every dialect value one at a time: the default form, then each alternative of each field."""
-    default = {f.name: f.default for f in dataclasses.fields(rule.Hyper)}
+    # A Hyper is a dataclass, which its base does not say.
+    default = {f.name: f.default for f in dataclasses.fields(rule.Hyper)}  # type: ignore[arg-type]
     return [
         {},
         *(
@@ -153,7 +154,9 @@ def drawn_hyper(rule: Rule, rng: np.random.Generator, case: int) -> Hyper:
     dialect: dict[str, str] = {}
     if (case // len(turns)) % 2:
         dialect = {name: str(rng.choice(list(values))) for name, values in rule.DIALECTS.items()}
-    return rule.Hyper(**drawn(rule, dialect | turns[case % len(turns)], {}, rng, edges=True))
+    fields = drawn(rule, dialect | turns[case % len(turns)], {}, rng, edges=True)
+    hyper: Hyper = rule.Hyper(**fields)
+    return hyper
 
 
 def drawn_slot(
