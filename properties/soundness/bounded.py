@@ -136,7 +136,7 @@ COUNTS = (0, 1, 2, 3, 9, 99, 999, 12345, 2**20, 2**24 + 1)
 def choices(rule: Rule) -> list[dict[str, str]]:
     """Every dialect value one at a time: the default form, then each alternative of each field."""
     # A Hyper is a dataclass, which its base does not say.
-    default = {f.name: f.default for f in dataclasses.fields(rule.Hyper)}  # type: ignore[arg-type]
+    default = {f.name: f.default for f in dataclasses.fields(rule.Hyper)}
     return [
         {},
         *(
