@@ -41,15 +41,6 @@ OURS: dict[str, tuple[str, tuple[str, ...]]] = {
     "reference": ("truestep.fast.reference_backend:Backend", ()),
 }
 
-_MOVING = {
-    "adam_mini": "truestep.fast.peers.torch_library_peers:AdamMini",
-    "adan_pytorch": "truestep.fast.peers.torch_library_peers:AdanPytorch",
-    "came_pytorch": "truestep.fast.peers.torch_library_peers:CamePytorch",
-    "prodigyopt": "truestep.fast.peers.torch_library_peers:Prodigyopt",
-    "torch_optimi": "truestep.fast.peers.torch_library_peers:TorchOptimi",
-    "torch_optimizer": "truestep.fast.peers.torch_library_peers:TorchOptimizer",
-}
-
 METHODS: dict[str, tuple[str, ...]] = {
     "minimizer": ("minimizer_step",),
     "optimizer": ("optimizer_step",),
@@ -84,14 +75,11 @@ def builtin() -> dict[str, str]:
     in REQUIRES the modules without which it cannot run. Works from a source tree too, where no
     entry point is registered.
     """
-    found = {name: target for name, (target, _) in OURS.items()}
-    for module in pkgutil.iter_modules(peers.__path__, f"{peers.__name__}."):
-        if module.ispkg:
-            found[module.name.rpartition(".")[2]] = f"{module.name}.backend:Backend"
-    for name, target in _MOVING.items():
-        if not Path(peers.__path__[0], name, "backend.py").exists():
-            found[name] = target
-    return found
+    libraries = (module.name for module in pkgutil.iter_modules(peers.__path__) if module.ispkg)
+    return {
+        **{name: target for name, (target, _) in OURS.items()},
+        **{name: f"{peers.__name__}.{name}.backend:Backend" for name in libraries},
+    }
 
 
 def load(spec: str) -> Backend:
@@ -186,7 +174,7 @@ def _check_capability(where: str, capability: object) -> None:
     for field in capability.fixed:
         _require(where, "fixed hyperparameter", field, _fields(rule.Hyper))
     _require(where, "shapes", getattr(capability, "shapes", "any"), get_args(Shapes))
-    if getattr(capability, "recursive", False) and rule.ADVANCE is None:
+    if getattr(capability, "recursive", False) and rule.advance is None:
         raise BrokenBackend(f"{where}: recursive, but the reference has no recursive form of it")
     if isinstance(capability, OptimizerCapability):
         for field, storage in capability.storage.items():
@@ -316,7 +304,7 @@ def _obstacle(name: str, target: str) -> str:
     if name in OURS:
         needed = (*OURS[name][1], module)
     elif module.startswith(f"{peers.__name__}."):
-        needed = (*importlib.import_module(f"{peers.__name__}.{name}").REQUIRES, module)
+        needed = (*importlib.import_module(module.rpartition(".")[0]).REQUIRES, module)
     else:
         # Below the top level find_spec imports the parent: cheap for ours, unknown for others.
         needed = (module.partition(".")[0],)

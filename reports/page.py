@@ -141,7 +141,9 @@ class Page:
 
 def build(certificates: Sequence[Certificate]) -> Page:
     """The page that shows certificates side by side."""
-    names = _names(document["backend"]["name"] for document in certificates)
+    names: list[str] = []
+    for document in certificates:
+        names.append(numbers.distinct(document["backend"]["name"], names, "{} ({})"))
     named = list(zip(names, certificates, strict=True))
     checks = {name: [certificate.result(c) for c in found["checks"]] for name, found in named}
     findings = _findings(named, checks)
@@ -153,7 +155,7 @@ def build(certificates: Sequence[Certificate]) -> Page:
     groups.sort(
         key=lambda g: (kind_rank(g.kind), g.rule, names.index(g.backend), _column_rank(g.label))
     )
-    backends = [_backend(name, found, checks[name], groups, findings) for name, found in named]
+    backends = [_backend(name, document, groups, findings) for name, document in named]
     many = len(backends) > FEW
     schedules = any(group.kind == "schedule" and group.tally.ran for group in groups)
     return Page(
@@ -169,18 +171,6 @@ def build(certificates: Sequence[Certificate]) -> Page:
         step_sizes=robbins_monro.table() if schedules else (),
         many=many,
     )
-
-
-def _names(given: Iterable[str]) -> list[str]:
-    """A distinct name for each: the second "cpu" is "cpu (2)"."""
-    names: list[str] = []
-    for name in given:
-        candidate, number = name, 1
-        while candidate in names:
-            number += 1
-            candidate = f"{name} ({number})"
-        names.append(candidate)
-    return names
 
 
 def _findings(
@@ -250,18 +240,16 @@ def _gaps(named: Iterable[tuple[str, CheckResult]]) -> list[Gap]:
 
 
 def _backend(
-    name: str,
-    document: Certificate,
-    checks: Sequence[CheckResult],
-    groups: Sequence[Group],
-    findings: Sequence[Finding],
+    name: str, document: Certificate, groups: Sequence[Group], findings: Sequence[Finding]
 ) -> Backend:
+    own = [group for group in groups if group.backend == name]
+    checks = sorted((check for group in own for check in group.checks), key=lambda c: c.id)
     return Backend(
         name=name,
         sentence=prose.sentence(document["backend"], checks, complete=document["complete"]),
         verdict=document["verdict"],
-        tally=verdicts.tally(checks),
-        broken=[group for group in groups if group.backend == name and group.failures],
+        tally=_sum(own),
+        broken=[group for group in own if group.failures],
         findings=[finding for finding in findings if finding.backend == name],
         gaps=_gaps((check.id, check) for check in checks),
         run={key: item for key, item in document.items() if key not in ("checks", "findings")},

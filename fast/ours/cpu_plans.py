@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from truestep.fast.ours.offered import DIALECT, require_offered
-from truestep.fast.protocol import Array, BackendUnavailable, numpy_dtype
+from truestep.fast.protocol import Array, BackendUnavailable, DType, numpy_dtype
 from truestep.reference.optimizers import adamw
 from truestep.reference.quantizers import dynamic_8bit
 
@@ -27,7 +28,7 @@ FLOAT32 = numpy_dtype("float32")
 UINT8 = np.dtype(np.uint8)
 
 
-def checked(name: str, tensors: Sequence[Array], dtype: Any, sizes: Sequence[int]) -> list[Array]:
+def checked(name: str, tensors: Sequence[Array], dtype: DType, sizes: Sequence[int]) -> list[Array]:
     """The tensors as a list, once each is a C-contiguous, aligned array of that dtype and size."""
     if len(tensors) != len(sizes):
         raise ValueError(f"{name} must hold {len(sizes)} tensors, got {len(tensors)}")
@@ -65,13 +66,28 @@ def address_of(tensor: Array) -> int:
     return int(tensor.__array_interface__["data"][0])
 
 
-def address_tables(tensors: Mapping[str, Sequence[Array]]) -> dict[str, Any]:
+def address_tables(tensors: Mapping[str, Sequence[Array]]) -> dict[str, NDArray[np.int64]]:
     """The addresses of the first elements, by name; the caller keeps the tensors alive."""
     require_disjoint(tensors)
     return {
         name: np.array([address_of(tensor) for tensor in group], dtype=np.int64)
         for name, group in tensors.items()
     }
+
+
+class Constants(TypedDict):
+    """The rows of constants that a call needs, and the row of each tensor."""
+
+    constants: NDArray[np.float32]
+    constant_index: NDArray[np.int32]
+
+
+class Blocks(TypedDict):
+    """How a plan keeps its moments."""
+
+    m_map: _core.DynamicMap
+    v_map: _core.DynamicMap
+    block_size: int
 
 
 def constants(h: adamw.Hyper, t: int) -> list[float]:
@@ -84,7 +100,7 @@ def constants(h: adamw.Hyper, t: int) -> list[float]:
 
 def constant_table(
     count: int, hyper: adamw.Hyper | Sequence[adamw.Hyper], t: int | Sequence[int]
-) -> dict[str, Any]:
+) -> Constants:
     """The distinct rows of constants that count tensors need, and the row of each tensor."""
     if not isinstance(hyper, Sequence) and isinstance(t, int):
         row = np.array([constants(hyper, t)], dtype=np.float32)
@@ -198,7 +214,7 @@ class AdamW8bit:
         }
         self._addresses = address_tables(self._tensors)
         self._sizes = np.array(sizes, dtype=np.int64)
-        self._fixed: dict[str, Any] = {
+        self._fixed: Blocks = {
             "m_map": dynamic_map(True, kind),
             "v_map": dynamic_map(False, kind),
             "block_size": block_size,

@@ -95,6 +95,8 @@ def _case(check: Json) -> Json:
 
 
 def _counts(check: Json) -> list[object]:
+    if found := re.search(r"after a step from (\d+)", check["message"]):
+        return [int(found[1])]
     step = _worst(check).get("step") or 0
     return [slot["t"] + step for slot in _slots(check) if "t" in slot]
 

@@ -79,11 +79,8 @@ from truestep.reference.declared import (
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
-# The projection mixes the elements of rows or columns.
+# The projection mixes the elements of rows or columns; only matrices are projected.
 FACTS = Facts(elementwise=False, matrices=True)
-
-# Only matrices are projected.
-
 DIALECTS = {
     "correction": {
         "first": "moments corrected for their zero start before everything else",

@@ -29,7 +29,8 @@ from truestep.reference.rules import Facts, Optimizer, Quantizer
 Fields = dict[str, object]
 
 
-@dataclass(frozen=True, slots=True)
+# One instance for each rule and storage: compared by identity, and a key of caches.
+@dataclass(frozen=True, slots=True, eq=False)
 class StoredRule:
     """A rule of which some state tensors are kept as codes; kept: by which quantizer."""
 

@@ -163,7 +163,8 @@ def backend_step(backend: OptimizerBackend, capability: OptimizerCapability) -> 
     dtype = numpy_dtype(capability.format)
 
     def step(lr: float, p: Array, g: Array) -> Array:
-        h = sgd.Hyper(**{"lr": lr, **capability.dialect, **capability.fixed})
+        fields: dict[str, Array] = {"lr": lr, **capability.dialect, **capability.fixed}
+        h = sgd.Hyper(**fields)
         param = np.ascontiguousarray(p, dtype)
         slot = Slot(param, np.ascontiguousarray(g, dtype), {"t": 0, "b": np.zeros_like(param)})
         ((stepped,),) = backend.optimizer_step(capability, [Group(h, [slot])])
