@@ -128,11 +128,16 @@ def _power(a: Array, b: Array) -> Array:
     return np.frompyfunc(lambda x, y: mpmath.power(x, y), 2, 1)(a, b)
 
 
+def _quotient(a: Array, b: Array) -> Array:
+    """a / b; over zero as IEEE 754 divides, where mpmath raises."""
+    return np.frompyfunc(lambda x, y: x / y if y else x * mpmath.inf, 2, 1)(a, b)
+
+
 OPERATIONS: dict[np.ufunc, Handler] = {
     np.absolute: np.absolute,
     np.add: np.add,
     np.cos: _each(mpmath.cos),
-    np.divide: np.divide,
+    np.divide: _quotient,
     np.equal: _compared(np.equal),
     np.exp: _each(mpmath.exp),
     np.greater: _compared(np.greater),

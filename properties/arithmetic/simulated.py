@@ -6,6 +6,8 @@ a reciprocal or not, and a product that meets a sum fused or not. Every result i
 kernel may give, so every result must lie within the bound that Bounded derives: this is how the
 bounds' soundness is tested. Values are float64 numbers of the narrow format; formats wider than
 float32 are not simulated, since products of their numbers are not exact in float64.
+
+Over 300 lines, because expressions, what evaluates them and what builds new ones need one another.
 """
 
 from __future__ import annotations

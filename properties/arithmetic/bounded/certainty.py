@@ -71,15 +71,14 @@ def finish(
     if not top(far) <= like.format.largest:
         e = np.where(far <= like.format.largest, e, np.inf)
         e = np.where(~np.isfinite(v) & definite(), 0.0, e)
-    facts: dict[str, Array] = {"links": links, "nonnegative": nonnegative, "host": host}
-    return like.like(
-        v, e, mass=size, reach=np.maximum(size, 1.0) if reach is None else reach, **facts
-    )
+    reach = np.maximum(size, 1.0) if reach is None else reach
+    facts: dict[str, Array] = {"mass": size, "reach": reach, "links": links}
+    return like.like(v, e, nonnegative=nonnegative, host=host, **facts)
 
 
 def top(sizes: Float) -> float:
     """The largest of these sizes, nan where one is nan."""
-    return sizes if sizes.ndim == 0 else np.maximum.reduce(sizes, axis=None, initial=0.0)  # type: ignore[return-value]
+    return float(sizes if sizes.ndim == 0 else np.maximum.reduce(sizes, axis=None, initial=0.0))
 
 
 def certainly_nan(*operands: Carried) -> Mask:
