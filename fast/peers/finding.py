@@ -16,7 +16,6 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from packaging.specifiers import SpecifierSet
 
@@ -90,7 +89,7 @@ def load(file: Path) -> Iterator[Finding]:
             raise ValueError(f"{file}: {entry.get('title')!r}: {error!r}") from error
 
 
-def _filled(value: Any, row: Mapping[str, Any]) -> Any:
+def _filled(value: object, row: Json) -> object:
     """The value with each ``$name`` of the row filled in, in lists and tables too."""
     if isinstance(value, str) and value.startswith("$") and value[1:] in row:
         return row[value[1:]]
@@ -103,30 +102,30 @@ def _filled(value: Any, row: Mapping[str, Any]) -> Any:
     return value
 
 
-def _finding(entry: dict[str, Any], sets: Mapping[str, list[str]]) -> Finding:
+def _finding(entry: dict[str, object], sets: Mapping[str, list[str]]) -> Finding:
     if unknown := entry.keys() - {field.name for field in fields(Finding)}:
         raise ValueError(f"unknown: {sorted(unknown)}")
-    listed = entry.pop("checks", [])
-    if bool(listed) is not ("when" in entry):
-        raise ValueError("checks and when belong together")
-    ids = [name for item in listed for name in _expanded(item, entry["rule"], sets)]
+    listed, when = entry.pop("checks", []), entry.pop("when", None)
+    if not isinstance(listed, list) or bool(listed) is (when is None):
+        raise ValueError("checks, a list, and when belong together")
+    ids = [name for item in listed for name in _expanded(item, str(entry["rule"]), sets)]
     if len(set(ids)) < len(ids) or any(set("*?[") & set(name) for name in ids):
         raise ValueError("checks are listed twice, or have a wildcard")
-    when = validated(entry.pop("when")) if listed else ()
     texts = {key: str(value).strip() for key, value in entry.items()}
     SpecifierSet(texts["versions"])
-    return Finding(**texts, checks=tuple(ids), when=when)
+    return Finding(**texts, checks=tuple(ids), when=validated(when) if listed else ())
 
 
-def _expanded(item: Any, rule: str, sets: Mapping[str, list[str]]) -> Iterator[str]:
+def _expanded(item: object, rule: str, sets: Mapping[str, list[str]]) -> Iterator[str]:
     """The ids that an item of ``checks`` stands for."""
     if isinstance(item, str):
         yield item
         return
-    table = {"kind": "optimizer", "rules": [rule], "variants": [""], **item}
+    table = {"kind": "optimizer", "rules": [rule], "variants": [""]}
+    table |= item if isinstance(item, dict) else {"": item}
     if table.keys() != {"kind", "rules", "formats", "variants", "checks"}:
-        raise ValueError(f"checks has a table of {sorted(item)}")
+        raise ValueError(f"checks has {item!r}")
     listed = [table[key] for key in ("rules", "formats", "variants", "checks")]
     known = [sets[names] if isinstance(names, str) else names for names in listed]
-    for parts in itertools.product([table["kind"]], *known):
+    for parts in itertools.product([str(table["kind"])], *known):
         yield "/".join(part for part in parts if part)

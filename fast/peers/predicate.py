@@ -64,34 +64,25 @@ def _number(value: object) -> float | None:
         return None
 
 
-def _hypers(check: Json) -> list[Json]:
-    worst, case = _worst(check), _case(check)
-    groups = case.get("groups", [case])
-    chosen = groups if worst.get("group") is None else [groups[worst["group"]]]
-    return [group["hyper"] for group in chosen if "hyper" in group]
-
-
-def _slots(check: Json) -> list[Json]:
-    worst = _worst(check)
-    groups = _case(check).get("groups", [])
-    if worst.get("group") is None or worst.get("slot") is None:
-        return [slot for group in groups for slot in group["slots"]]
-    return [groups[worst["group"]]["slots"][worst["slot"]]]
-
-
-def _tensors(check: Json) -> list[Json]:
-    return [
-        value for slot in _slots(check) for value in slot.values() if isinstance(value, Mapping)
-    ]
-
-
 def _worst(check: Json) -> Json:
     return check.get("worst") or {}
 
 
-def _case(check: Json) -> Json:
-    case: Json = _worst(check).get("case") or {}
-    return case
+def _groups(check: Json) -> list[Json]:
+    worst = _worst(check)
+    case = worst.get("case") or {}
+    groups: list[Json] = case.get("groups", [case])
+    return groups if worst.get("group") is None else [groups[worst["group"]]]
+
+
+def _slots(check: Json) -> list[Json]:
+    slot = _worst(check).get("slot")
+    listed = [group.get("slots", []) for group in _groups(check)]
+    return [x for slots in listed for k, x in enumerate(slots) if slot in (None, k)]
+
+
+def _tensors(check: Json) -> list[Json]:
+    return [x for slot in _slots(check) for x in slot.values() if isinstance(x, Mapping)]
 
 
 def _counts(check: Json) -> list[object]:
@@ -124,7 +115,7 @@ CONDITIONS: dict[str, Callable[[Any, Json], bool]] = {
     "crashed": lambda names, c: passes(names, _raised(c)),
     "elements": lambda test, c: any(passes(test, math.prod(x["shape"])) for x in _tensors(c)),
     "got": lambda test, c: passes(test, _worst(c).get("got")),
-    "hyper": lambda tests, c: any(_all_pass(tests, h) for h in _hypers(c)),
+    "hyper": lambda tests, c: any(_all_pass(tests, g.get("hyper", {})) for g in _groups(c)),
     "identified": lambda pattern, c: re.search(pattern, c["identified"]) is not None,
     "inputs": lambda tests, c: _all_pass(tests, _worst(c).get("inputs") or {}),
     "layout": lambda names, c: any(passes(names, x["layout"]) for x in _tensors(c)),
