@@ -63,7 +63,7 @@ def _value(schedule: Schedule, hyper: Hyper, t: int) -> float:
 
 def _horizon(hyper: Hyper) -> int:
     """Steps in which a schedule shows what it does, a little beyond its end if it has one."""
-    lengths = dataclasses.asdict(hyper)  # type: ignore[call-overload]
+    lengths = dataclasses.asdict(hyper)
     if "total_steps" in lengths:
         return int(lengths["total_steps"] * 1.1)
     if lengths.get("milestones"):

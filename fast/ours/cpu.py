@@ -22,7 +22,6 @@ from truestep.fast.protocol import (
     numpy_dtype,
 )
 from truestep.reference.declared import Hyper
-from truestep.reference.optimizers import adamw
 from truestep.reference.quantizers import bfloat16, dynamic_8bit
 
 __all__ = ["AdamW", "AdamW8bit", "Backend"]
@@ -125,7 +124,7 @@ def results(
 
 
 def adamw_step(
-    capability: Capability, hypers: Sequence[adamw.Hyper], slots: Sequence[Slot]
+    capability: Capability, hypers: Sequence[Hyper], slots: Sequence[Slot]
 ) -> list[Stepped]:
     """AdamW on copies, with moments in float32."""
     dtype = numpy_dtype(capability.format)
@@ -139,7 +138,7 @@ def adamw_step(
 
 def adamw_8bit_step(
     capability: Capability,
-    hypers: Sequence[adamw.Hyper],
+    hypers: Sequence[Hyper],
     storage: Sequence[Hyper],
     slots: Sequence[Slot],
 ) -> list[Stepped]:

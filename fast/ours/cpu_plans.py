@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from truestep.fast.ours.offered import DIALECT, require_offered
 from truestep.fast.protocol import Array, BackendUnavailable, DType, numpy_dtype
+from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import adamw
 from truestep.reference.quantizers import dynamic_8bit
 
@@ -90,7 +91,7 @@ class Blocks(TypedDict):
     block_size: int
 
 
-def constants(h: adamw.Hyper, t: int) -> list[float]:
+def constants(h: Hyper, t: int) -> list[float]:
     """The float32 constants of step t >= 1, formed in double."""
     require_offered(h, DIALECT, "cpu")
     return _core.adamw_constants(
@@ -98,9 +99,7 @@ def constants(h: adamw.Hyper, t: int) -> list[float]:
     )
 
 
-def constant_table(
-    count: int, hyper: adamw.Hyper | Sequence[adamw.Hyper], t: int | Sequence[int]
-) -> Constants:
+def constant_table(count: int, hyper: Hyper | Sequence[Hyper], t: int | Sequence[int]) -> Constants:
     """The distinct rows of constants that count tensors need, and the row of each tensor."""
     if not isinstance(hyper, Sequence) and isinstance(t, int):
         row = np.array([constants(hyper, t)], dtype=np.float32)
@@ -111,7 +110,7 @@ def constant_table(
         raise ValueError(
             f"hyper and t must have {count} entries, got {len(hypers)} and {len(steps)}"
         )
-    rows: dict[tuple[adamw.Hyper, int], int] = {}
+    rows: dict[tuple[Hyper, int], int] = {}
     index = [rows.setdefault(key, len(rows)) for key in zip(hypers, steps, strict=True)]
     table = np.array([constants(h, number) for h, number in rows], dtype=np.float32)
     return {"constants": table.reshape(-1, 9), "constant_index": np.array(index, dtype=np.int32)}
@@ -157,7 +156,7 @@ class AdamW:
 
     def step(
         self,
-        hyper: adamw.Hyper | Sequence[adamw.Hyper],
+        hyper: Hyper | Sequence[Hyper],
         t: int | Sequence[int],
         threads: int = 0,
     ) -> None:
@@ -222,7 +221,7 @@ class AdamW8bit:
 
     def step(
         self,
-        hyper: adamw.Hyper | Sequence[adamw.Hyper],
+        hyper: Hyper | Sequence[Hyper],
         t: int | Sequence[int],
         threads: int = 0,
     ) -> None:

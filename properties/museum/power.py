@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from truestep.fast.protocol import Level
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.museum import FAULTS
 from truestep.properties.museum.plant import Kernel
@@ -19,7 +20,7 @@ class Caught:
     result: CheckResult | None
 
 
-def catch(name: str, *, level: str = "standard", seed: int = 0) -> Caught:
+def catch(name: str, *, level: Level = "standard", seed: int = 0) -> Caught:
     """Run the checks on a planted fault, the expected one first, until one fails."""
     fault = FAULTS[name]
     backend = fault.backend()

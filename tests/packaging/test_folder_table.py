@@ -113,7 +113,7 @@ def test_entry_points_can_be_loaded() -> None:
         except BackendUnavailable:
             assert (entry.group, entry.name != "cpu") == ("truestep.backends", True)
         except ModuleNotFoundError as missing:
-            assert (entry.group, entry.name) == ("truestep.backends", missing.name)
+            assert (entry.group, entry.name) == ("truestep.backends", missing.name)  # noqa: PT017
 
 
 def test_entry_points_agree_with_the_built_in_table() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import pytorch_optimizer
 import torch
@@ -35,7 +36,7 @@ class Backend(torch_like.Backend):
 
     name, library = "pytorch_optimizer", pytorch_optimizer
     rows = tuple(replace(row, numbers={"maximize": "maximize", **row.numbers}) for row in ROWS)
-    fixed: Mapping[str, Fixed] = {}
+    fixed: ClassVar[Mapping[str, Fixed]] = {}
 
     def capabilities(self) -> tuple[Capability, ...]:
         """Every optimizer of the table on each of its paths, and the pieces, in float32."""

@@ -113,7 +113,8 @@ class Backend(torch_like.Backend):
         # Copies, of which a view, and not the caller's array, is what torch updates.
         tensors = {name: x if name == "t" else x.flatten() for name, x in slot.state.items()}
         flat = Slot(slot.param.flatten(), slot.grad.flatten(), tensors)
-        param, state = to_tensor(flat.param), {}
+        param = to_tensor(flat.param)
+        state: dict[str, object] = {}
         if not row.fresh(hyper, flat):
             self.load(row, hyper, flat, {}, state)
         self._compiled[row.rule](param, to_tensor(flat.grad), state, numbers(row, hyper))

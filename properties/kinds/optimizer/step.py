@@ -40,18 +40,18 @@ from truestep.properties.kinds.optimizer.cases import (
     input_at,
 )
 from truestep.properties.kinds.optimizer.storage import (
-    AnyRule,
     StoredRule,
     parted,
     rule_of,
 )
 from truestep.reference.declared import Hyper
+from truestep.reference.rules import Optimizer
 
 Steps = Iterator[tuple[Sequence[Group], list[Judged]]]
 
 
 def initial(
-    rule: AnyRule, capability: OptimizerCapability, group: GroupCase, slot: SlotCase
+    rule: Optimizer, capability: OptimizerCapability, group: GroupCase, slot: SlotCase
 ) -> Slot:
     """The slot before the first step of a case: parameter, first gradient, reachable state."""
     arithmetic = arithmetic_of(capability.arithmetic)
@@ -68,7 +68,7 @@ def initial(
 
 @lru_cache(maxsize=1024)
 def _reached(
-    rule: AnyRule, hyper: Hyper, slot: SlotCase, travel: Format, arithmetic: Arithmetic
+    rule: Optimizer, hyper: Hyper, slot: SlotCase, travel: Format, arithmetic: Arithmetic
 ) -> tuple[Array, dict[str, Array | int]]:
     """The parameter, and a state that the reference reaches there, as a backend keeps them."""
     p = values(slot.param, travel)
@@ -84,14 +84,14 @@ def _reached(
     return p.astype(travel.dtype), kept
 
 
-def _inputs(rule: AnyRule, spec: TensorSpec, step: int) -> dict[str, TensorSpec]:
+def _inputs(rule: Optimizer, spec: TensorSpec, step: int) -> dict[str, TensorSpec]:
     return {
         name: input_at(spec, name, step, of(spec.shape)) for name, of in rule.FACTS.inputs.items()
     }
 
 
 def drawn_at(
-    rule: AnyRule, capability: OptimizerCapability, spec: TensorSpec, step: int
+    rule: Optimizer, capability: OptimizerCapability, spec: TensorSpec, step: int
 ) -> tuple[Array, dict[str, Array]]:
     """The gradient of that step, and what the rule takes besides it."""
     travel = format_named(capability.format)
@@ -164,7 +164,7 @@ def lockstep(
     backend: OptimizerBackend,
     capability: OptimizerCapability,
     case: OptimizerCase,
-    reading: Callable[[Hyper], tuple[AnyRule, Hyper]] | None = None,
+    reading: Callable[[Hyper], tuple[Optimizer, Hyper]] | None = None,
 ) -> Steps:
     """Run a case; yield each step's input groups with its judgements.
 
@@ -201,7 +201,7 @@ def lockstep(
 
 
 def _called(
-    rule: AnyRule,
+    rule: Optimizer,
     backend: OptimizerBackend,
     capability: OptimizerCapability,
     groups: Sequence[Group],
@@ -220,7 +220,7 @@ def _called(
         raise
 
 
-def _refuses(rule: AnyRule, hyper: Hyper, slot: Slot) -> bool:
+def _refuses(rule: Optimizer, hyper: Hyper, slot: Slot) -> bool:
     try:
         stepped(rule, hyper, slot, plain())
     except np.linalg.LinAlgError:
@@ -233,7 +233,7 @@ def _after(new: Stepped, gradient: Array, inputs: dict[str, Array]) -> Slot:
 
 
 def _judged(
-    rule: AnyRule,
+    rule: Optimizer,
     hyper: Hyper,
     slots: Sequence[Slot],
     results: Sequence[Stepped],
@@ -255,7 +255,7 @@ def _judged(
 
 
 def _joined_judgements(
-    rule: AnyRule,
+    rule: Optimizer,
     hyper: Hyper,
     slots: Sequence[Slot],
     results: Sequence[Stepped],
@@ -295,7 +295,7 @@ def _judge_count(got: int, due: int, place: tuple[int, int, int]) -> None:
         )
 
 
-def _evaluated_together(rule: AnyRule, slots: Sequence[Slot]) -> list[list[int]]:
+def _evaluated_together(rule: Optimizer, slots: Sequence[Slot]) -> list[list[int]]:
     """Slots that one evaluation serves: of an elementwise rule, those of one count."""
     if not rule.FACTS.elementwise:
         return [[j] for j in range(len(slots))]

@@ -19,8 +19,9 @@ from truestep.properties.kinds.optimizer import step as stepping
 from truestep.properties.kinds.optimizer.laws.bounds import Bounds, Gradient, path_bounds
 from truestep.properties.kinds.optimizer.laws.definitions import inputs_of
 from truestep.properties.kinds.optimizer.sampling import observables
-from truestep.properties.kinds.optimizer.storage import AnyRule, rule_of
+from truestep.properties.kinds.optimizer.storage import rule_of
 from truestep.properties.laws.claims import Claim, Claims
+from truestep.reference.rules import Optimizer
 from truestep.reference.validation import Array as Flow
 
 # Hyperparameters, and fields of a state, by name: numbers of several types.
@@ -68,7 +69,7 @@ class Trial:
     seed: int
 
     @property
-    def rule(self) -> AnyRule:
+    def rule(self) -> Optimizer:
         """The rule that the capability is judged by."""
         return rule_of(self.capability)
 
@@ -152,7 +153,7 @@ class Bench:
     capability: OptimizerCapability
 
     @property
-    def rule(self) -> AnyRule:
+    def rule(self) -> Optimizer:
         """The rule that the capability is judged by."""
         return rule_of(self.capability)
 
