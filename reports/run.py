@@ -115,10 +115,7 @@ def certify(specs: Sequence[str], request: Request) -> int:
     found = [ended[spec] for spec in recordings if spec in ended]
     stem = "report" if len(recordings) > 1 else next(iter(recordings.values())).stem
     if len(recordings) > 1 and found:
-        try:
-            files.write_report(build([each.certificate for each in found]), request.out, stem)
-        except OSError as error:
-            problems.append(_told(error, request.out))
+        problems += _side_by_side(found, request.out, stem)
     _show(found, request, alone=len(recordings) == 1)
     if found and not (problems or request.as_json):
         # Plain print: a wrapped path cannot be clicked or piped.
@@ -140,6 +137,15 @@ def _recordings(specs: Sequence[str], request: Request) -> Iterator[Recording]:
         except OSError as error:
             told = f"--out {request.out}: cannot write: {error.strerror or error}"
             raise ClickException(told) from error
+
+
+def _side_by_side(found: Sequence[Judged], out: Path, stem: str) -> list[str]:
+    """Write the report of all; a line if it cannot be written."""
+    try:
+        files.write_report(build([each.certificate for each in found]), out, stem)
+    except OSError as error:
+        return [_told(error, out)]
+    return []
 
 
 def _show(found: Sequence[Judged], request: Request, *, alone: bool) -> None:

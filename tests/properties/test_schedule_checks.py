@@ -24,10 +24,10 @@ from truestep.properties.arithmetic.profiles import ORACLE, PROFILES
 from truestep.properties.arithmetic.whole import Whole
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.kinds.schedule import cases
-from truestep.properties.kinds.schedule import families as schedule_checks
 from truestep.properties.kinds.schedule import step as scheduling
 from truestep.properties.kinds.schedule.laws import LAWS
 from truestep.properties.kinds.schedule.shapes import SHAPES
+from truestep.properties.kinds.table import KINDS
 from truestep.properties.museum import FAULTS
 from truestep.properties.run.plan import checks_of, replay_check, run_check
 from truestep.reference.schedules import SCHEDULES
@@ -411,9 +411,8 @@ def test_every_law_says_what_holds() -> None:
     """A failing law is explained by its docstring."""
     assert all((law.__doc__ or "").strip().endswith(".") for law in LAWS.values())
     assert list(LAWS) == sorted(LAWS)
-    assert [f"law:{name}" for name in LAWS] == [
-        n for n in schedule_checks.names(Capability("schedule", "power")) if n.startswith("law:")
-    ]
+    names = KINDS["schedule"].names(Capability("schedule", "power"))
+    assert [f"law:{name}" for name in LAWS] == [n for n in names if n.startswith("law:")]
 
 
 def test_a_report_gets_the_values_and_the_conditions() -> None:

@@ -13,7 +13,6 @@ from truestep.fast import reference_backend
 from truestep.properties.cases.hypers import drawn
 from truestep.properties.kinds.optimizer.laws import definitions
 from truestep.properties.kinds.optimizer.laws.table import TABLE
-from truestep.properties.kinds.optimizer.laws.table.shared import ELEMENTWISE
 from truestep.properties.laws.entries import obeys
 from truestep.properties.run.plan import checks_of, run_check
 from truestep.reference import optimizers, tables
@@ -96,7 +95,7 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Optimizer:
     rule = _module(tmp_path, monkeypatch, RULE)
     for rules in (OPTIMIZERS, definitions.RULES):
         monkeypatch.setitem(rules, "leaky", rule)
-    monkeypatch.setitem(TABLE, "leaky", {**ELEMENTWISE, **obeys("linear_in_gradients")})
+    monkeypatch.setitem(TABLE, "leaky", obeys("deterministic linear_in_gradients odd"))
     return rule
 
 

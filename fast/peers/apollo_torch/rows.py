@@ -81,7 +81,7 @@ def _leave(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
     return out
 
 
-def _rows(prefix: str, scale_type: str, fixed: Mapping[str, Fixed]) -> tuple[Row, ...]:
+def _rows(prefix: str, form: Mapping[str, str], fixed: Mapping[str, Fixed]) -> tuple[Row, ...]:
     def row(
         variant: str, dialect: Mapping[str, str], arithmetic: Mapping[str, str] = SEQUENTIAL
     ) -> Row:
@@ -90,13 +90,13 @@ def _rows(prefix: str, scale_type: str, fixed: Mapping[str, Fixed]) -> tuple[Row
             "AdamW",
             MOMENTS,
             {**BETAS, **EPS, **DECAY},
-            dialect={"correction": "last", "guard": "eps", "scaling": scale_type, **dialect},
+            dialect={"correction": "last", "guard": "eps", **form, **dialect},
             fixed={"update_gap": NEVER, **fixed},
             paths={prefix + variant: {} if variant == "default" else {variant: True}},
             arithmetic=arithmetic,
             key=is_projected,
             fresh=never,
-            bridge=_bridge(scale_type),
+            bridge=_bridge(form.get("scaling", "channel")),
         )
 
     return (
@@ -111,6 +111,6 @@ def _rows(prefix: str, scale_type: str, fixed: Mapping[str, Fixed]) -> tuple[Row
 
 
 ROWS: tuple[Row, ...] = (
-    *_rows("", "channel", {"rank": 4}),
-    *_rows("mini_", "tensor", MINI),
+    *_rows("", {}, {"rank": 4}),
+    *_rows("mini_", {"scaling": "tensor"}, MINI),
 )

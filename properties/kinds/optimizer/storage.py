@@ -35,11 +35,16 @@ Fields = dict[str, object]
 class StoredRule:
     """A rule of which some state tensors are kept as codes; kept: by which quantizer."""
 
-    __name__: str
+    title: str
     plain: Optimizer
     kept: Mapping[str, str]
     Hyper: Hypers
     State: States
+
+    @property
+    def __name__(self) -> str:
+        """What it is called."""
+        return self.title
 
     @property
     def DIALECTS(self) -> Mapping[str, Mapping[str, str]]:

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from truestep.properties.kinds.optimizer.laws import rows
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, at_most, due, exact
 from truestep.properties.kinds.optimizer.laws.images import behaviour, cast
 from truestep.properties.kinds.optimizer.laws.peers import as_rule
-from truestep.properties.kinds.optimizer.laws.rows import (
-    ADAPTIVE,
-    BY_ELEMENT,
-    ELEMENTWISE,
-    ZEROS,
-    G,
-    Row,
-    decoupled,
-    fails,
-)
+from truestep.properties.kinds.optimizer.laws.rows import ZEROS, G, Row, fails
 from truestep.properties.laws.claims import Claim, Claims
 from truestep.properties.laws.entries import holds, obeys
 from truestep.reference.declared import SECOND, SIZE
@@ -126,8 +118,8 @@ _LOOKS_AHEAD = fails("the look-ahead part comes on top", 0, 2)
 
 ADAPTIVE_RULES: dict[str, Row] = {
     "adadelta": {
-        **ADAPTIVE,
-        **decoupled("before"),
+        **rows.ADAPTIVE,
+        **rows.decoupled("before"),
         **obeys("first_step_is_measured_by_eps"),
         "first_step_is_at_most_lr": fails(
             "the first step is as long as the root of eps lets it", 0, 3, lr=1.0, eps=1.0
@@ -141,8 +133,8 @@ ADAPTIVE_RULES: dict[str, Row] = {
         ),
     },
     "adagrad": {
-        **ADAPTIVE,
-        **decoupled("before"),
+        **rows.ADAPTIVE,
+        **rows.decoupled("before"),
         **obeys(
             "accumulators_cover_the_sum_of_squares accumulators_never_decrease",
             "denominator_covers_the_gradient order_of_gradients_leaves_the_accumulator",
@@ -151,8 +143,8 @@ ADAPTIVE_RULES: dict[str, Row] = {
         "constant_gradients_give_constant_steps": fails("steps shrink as squares add up", 0, 2),
     },
     "adam": {
-        **ADAPTIVE,
-        **decoupled("before after"),
+        **rows.ADAPTIVE,
+        **rows.decoupled("before after"),
         "becomes_adamw": holds(bias_correction="both", decay="before after"),
         "becomes_rmsprop": holds(decay="coupled before", eps_placement="outside inside floor"),
         "channels_are_parallel_to_the_gradients": fails(
@@ -199,21 +191,21 @@ ADAPTIVE_RULES: dict[str, Row] = {
         "step_within_the_cauchy_schwarz_bound": holds(bias_correction="both"),
     },
     "adam_16bit": {
-        **ADAPTIVE,
+        **rows.ADAPTIVE,
         **obeys("state_independent_of_params step_within_the_cauchy_schwarz_bound"),
         "step_at_most_the_momentum_over_the_root_of_eps": holds(floor_placement="inside"),
     },
     "adamax": {
-        **ADAPTIVE,
-        **decoupled("before in_step"),
+        **rows.ADAPTIVE,
+        **rows.decoupled("before in_step"),
         **obeys(
             "constant_gradients_give_constant_steps denominator_covers_the_gradient",
             "step_within_the_geometric_bound",
         ),
     },
     "adamw": {
-        **ADAPTIVE,
-        **decoupled("unscaled before after in_step"),
+        **rows.ADAPTIVE,
+        **rows.decoupled("unscaled before after in_step"),
         **obeys("step_within_the_cauchy_schwarz_bound"),
         "becomes_adam": holds(bias_correction="moments"),
         "constant_gradients_give_constant_steps": holds(eps_placement="outside"),
@@ -230,8 +222,8 @@ ADAPTIVE_RULES: dict[str, Row] = {
         ),
     },
     "amsgrad": {
-        **ADAPTIVE,
-        **decoupled("before in_step"),
+        **rows.ADAPTIVE,
+        **rows.decoupled("before in_step"),
         **obeys("accumulators_never_decrease becomes_adam step_at_most_adams"),
         "becomes_rmsprop": fails(
             "the largest second moment divides, not the last", 0, 1, {"t": 3, "v": 1, "v_max": 9}
@@ -243,8 +235,8 @@ ADAPTIVE_RULES: dict[str, Row] = {
         "step_within_the_cauchy_schwarz_bound": holds(bias_correction="both"),
     },
     "nadam": {
-        **ADAPTIVE,
-        **decoupled("before in_step"),
+        **rows.ADAPTIVE,
+        **rows.decoupled("before in_step"),
         "first_step_is_at_most_lr": _LOOKS_AHEAD,
         "first_step_looks_ahead": holds(eps_placement="outside"),
         "step_at_most_adams": _AHEAD,
@@ -253,10 +245,10 @@ ADAPTIVE_RULES: dict[str, Row] = {
         "step_within_the_geometric_bound": _LOOKS_AHEAD,
     },
     "radam": {
-        **ELEMENTWISE,
-        **decoupled("before"),
+        **rows.ELEMENTWISE,
+        **rows.decoupled("before"),
         **obeys("decay_alone_is_geometric step_is_parallel_to_the_gradient"),
-        "equivariant_under_rotation": BY_ELEMENT,
+        "equivariant_under_rotation": rows.BY_ELEMENT,
         "first_step_is_at_most_lr": holds(unrectified="still"),
         "first_step_is_plain_descent": holds(unrectified="momentum"),
         "homogeneous_in_gradient_and_eps": holds(unrectified="still"),
@@ -267,8 +259,8 @@ ADAPTIVE_RULES: dict[str, Row] = {
         "step_at_most_adams": holds({"beta2": 0.99}),
     },
     "rmsprop": {
-        **ADAPTIVE,
-        **decoupled("before"),
+        **rows.ADAPTIVE,
+        **rows.decoupled("before"),
         **obeys("velocity_persists_when_gradients_vanish"),
         "accumulators_cover_the_sum_of_squares": fails("an average forgets", 0, 2),
         "accumulators_never_decrease": fails("an average forgets", 0, 1, {"t": 3, "v": 9}),

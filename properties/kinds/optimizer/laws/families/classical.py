@@ -6,18 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from truestep.properties.kinds.optimizer.laws import rows
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, due, exact
 from truestep.properties.kinds.optimizer.laws.images import cast, coarse
-from truestep.properties.kinds.optimizer.laws.rows import (
-    ADAPTIVE,
-    ALONG,
-    LINEAR,
-    PROPORTIONAL,
-    ZEROS,
-    Row,
-    decoupled,
-    fails,
-)
+from truestep.properties.kinds.optimizer.laws.rows import ZEROS, Row, fails
 from truestep.properties.laws.claims import Claim, Claims
 from truestep.properties.laws.entries import holds, obeys
 from truestep.reference.optimizers import FROM_FUNCTION
@@ -149,7 +141,7 @@ _TWO_EXAMPLES = fails(
 
 CLASSICAL: dict[str, Row] = {
     "asgd": {
-        **LINEAR,
+        **rows.LINEAR,
         **obeys("first_step_is_plain_descent"),
         "average_is_the_mean_of_the_points": holds({"t0": 0}),
         "linear_in_lr_when_params_are_zero": holds({"lambd": 0.0}),
@@ -157,7 +149,7 @@ CLASSICAL: dict[str, Row] = {
         "state_independent_of_weight_decay": _DECAYED_POINT,
     },
     "heavy_ball": {
-        **LINEAR,
+        **rows.LINEAR,
         **obeys(
             "first_step_is_plain_descent state_independent_of_weight_decay",
             "velocity_persists_when_gradients_vanish",
@@ -171,12 +163,12 @@ CLASSICAL: dict[str, Row] = {
         "state_independent_of_params": fails("the state is the last parameter", 0, 1),
     },
     "kiefer_wolfowitz": {
-        **LINEAR,
+        **rows.LINEAR,
         **obeys("descends_quadratics_by_the_exact_gradient first_step_is_plain_descent"),
         "never_climbs": fails("steps may be too long", 1, 1, lr=1.0),
     },
     "lms": {
-        **ALONG,
+        **rows.ALONG,
         **obeys("correction_shrinks_the_error_by_its_power"),
         "equivariant_under_concatenation": _TWO_EXAMPLES,
         "first_step_is_at_most_lr": fails(
@@ -196,7 +188,7 @@ CLASSICAL: dict[str, Row] = {
         "translates_with_params": fails("the error depends on the parameter", 1, 1, inputs=_ONE),
     },
     "nesterov": {
-        **LINEAR,
+        **rows.LINEAR,
         "first_step_is_plain_descent": holds(form="lookahead"),
         "linear_in_lr_when_params_are_zero": holds(form="torch"),
         "params_unchanged_when_lr_is_zero": holds(form="torch"),
@@ -205,7 +197,7 @@ CLASSICAL: dict[str, Row] = {
         "velocity_persists_when_gradients_vanish": holds(form="lookahead"),
     },
     "perceptron": {
-        **ALONG,
+        **rows.ALONG,
         **obeys("moves_only_on_mistakes path_from_zero_scales_with_lr"),
         "correction_shrinks_the_error_by_its_power": fails(
             "a correction does not look at the size of the error",
@@ -232,7 +224,7 @@ CLASSICAL: dict[str, Row] = {
         "translates_with_params": fails("the score depends on the parameter", 1, 1, inputs=_ONE),
     },
     "polyak_ruppert": {
-        **LINEAR,
+        **rows.LINEAR,
         **obeys("descends_quadratics_by_the_exact_gradient first_step_is_plain_descent"),
         "average_is_the_mean_of_the_points": holds({"start": 0}, average="uniform"),
         "mean_of_the_observations_when_steps_are_one_over_t": holds({"lr": 1.0, "power": 1.0}),
@@ -240,7 +232,7 @@ CLASSICAL: dict[str, Row] = {
         "state_independent_of_weight_decay": _DECAYED_POINT,
     },
     "robbins_monro": {
-        **LINEAR,
+        **rows.LINEAR,
         "descends_quadratics_by_the_exact_gradient": holds({"offset": 0.0}),
         "first_step_is_plain_descent": holds({"offset": 0.0}),
         "mean_of_the_observations_when_steps_are_one_over_t": holds(
@@ -248,18 +240,18 @@ CLASSICAL: dict[str, Row] = {
         ),
     },
     "sgd": {
-        **LINEAR,
-        **decoupled("decoupled"),
+        **rows.LINEAR,
+        **rows.decoupled("decoupled"),
         **obeys("decay_alone_is_geometric velocity_persists_when_gradients_vanish"),
         "average_is_the_mean_of_the_points": _NOT_AVERAGED,
-        "becomes_signsgd": PROPORTIONAL,
-        "depends_on_signs_alone": PROPORTIONAL,
+        "becomes_signsgd": rows.PROPORTIONAL,
+        "depends_on_signs_alone": rows.PROPORTIONAL,
         "first_step_is_plain_descent": holds(first_step="copy"),
         "first_step_of_a_rank_one_matrix_is_flat": fails(
             "the step is proportional to the gradient", ZEROS, ((1, 2), (2, 4))
         ),
         "implied_rate_projects_the_step_on_the_gradient": holds(first_step="copy"),
-        "invariant_under_any_positive_scale": PROPORTIONAL,
+        "invariant_under_any_positive_scale": rows.PROPORTIONAL,
         "linear_in_lr_when_params_are_zero": holds(momentum_form="lr_outside"),
         "mean_of_the_observations_when_steps_are_one_over_t": fails(
             "all steps have one rate", 1, 2, lr=1.0
@@ -272,12 +264,12 @@ CLASSICAL: dict[str, Row] = {
         ),
         "params_unchanged_when_lr_is_zero": holds(momentum_form="lr_outside"),
         "point_of_the_gradient_lies_between_average_and_fast_point": _NOT_AVERAGED,
-        "squares_over_roots_telescope": PROPORTIONAL,
-        "step_at_most_lr_over_the_root_of_one_minus_alpha": PROPORTIONAL,
+        "squares_over_roots_telescope": rows.PROPORTIONAL,
+        "step_at_most_lr_over_the_root_of_one_minus_alpha": rows.PROPORTIONAL,
         "step_scales_with_params": fails("the parameter's size does not enter", 1, 3),
     },
     "swats": {
-        **ADAPTIVE,
+        **rows.ADAPTIVE,
         **obeys(
             "becomes_adam implied_rate_projects_the_step_on_the_gradient",
             "state_independent_of_params step_within_the_cauchy_schwarz_bound",

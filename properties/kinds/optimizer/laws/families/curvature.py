@@ -4,24 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from truestep.properties.kinds.optimizer.laws import rows
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, at_most, due, exact
 from truestep.properties.kinds.optimizer.laws.images import cast, coarse
-from truestep.properties.kinds.optimizer.laws.rows import (
-    ADAPTIVE,
-    ALONG,
-    DECOUPLED,
-    EVERY,
-    LINEAR,
-    MIXING,
-    ORDINARY,
-    SYMMETRIC,
-    ZEROS,
-    G,
-    Nested,
-    Row,
-    decoupled,
-    fails,
-)
+from truestep.properties.kinds.optimizer.laws.rows import ZEROS, G, Nested, Row, fails
 from truestep.properties.laws.claims import Claim, Claims
 from truestep.properties.laws.entries import holds, obeys
 from truestep.reference.validation import Array
@@ -102,14 +88,14 @@ _KEPT: dict[str, Nested] = {**_AVERAGED, "step": (1, 1, 1), "g": (1, 2, 3)}
 
 CURVATURE: dict[str, Row] = {
     "kbfgs": {
-        **ORDINARY,
-        **decoupled("before"),
+        **rows.ORDINARY,
+        **rows.decoupled("before"),
         **obeys(
             "decay_alone_is_geometric first_step_is_descent_over_the_root_of_damping",
             "linear_in_gradients matrices_of_the_state_are_symmetric",
         ),
         **dict.fromkeys(
-            MIXING,
+            rows.MIXING,
             fails("rows share their curvature", ZEROS, G, {"t": 3, "inverse_g": ((2, 1), (1, 2))}),
         ),
         "equivariant_under_scaled_activations": fails(
@@ -120,11 +106,11 @@ CURVATURE: dict[str, Row] = {
         ),
     },
     "kfac": {
-        **ORDINARY,
-        **DECOUPLED,
+        **rows.ORDINARY,
+        **rows.DECOUPLED,
         **obeys("linear_in_gradients matrices_of_the_state_are_symmetric"),
         **dict.fromkeys(
-            MIXING,
+            rows.MIXING,
             fails(
                 "rows share their curvature",
                 ZEROS,
@@ -145,7 +131,7 @@ CURVATURE: dict[str, Row] = {
         ),
     },
     "lbfgs": {
-        **EVERY,
+        **rows.EVERY,
         **obeys(
             "equivariant_under_permutation equivariant_under_permuted_axes",
             "equivariant_under_reflection weights_of_pairs_are_inverse_curvatures",
@@ -178,7 +164,7 @@ CURVATURE: dict[str, Row] = {
         "translates_with_params": holds(line_search="strong_wolfe backtracking none"),
     },
     "ml_lbfgs": {
-        **LINEAR,
+        **rows.LINEAR,
         **obeys("weights_of_pairs_are_inverse_curvatures"),
         "equivariant_under_concatenation": fails(
             "scalar products run over all elements", (1, 2, 3), (1, 5, -1), _AVERAGED, memory=2
@@ -189,7 +175,7 @@ CURVATURE: dict[str, Row] = {
         "state_independent_of_params": fails("parameters are averaged", (1, 2), (1, 5)),
     },
     "online_lbfgs": {
-        **ALONG,
+        **rows.ALONG,
         **obeys("state_independent_of_params weights_of_pairs_are_inverse_curvatures"),
         "equivariant_under_concatenation": fails(
             "scalar products run over all elements",
@@ -211,14 +197,14 @@ CURVATURE: dict[str, Row] = {
         ),
     },
     "sophia": {
-        **ADAPTIVE,
-        **decoupled("before in_step unscaled"),
+        **rows.ADAPTIVE,
+        **rows.decoupled("before in_step unscaled"),
         **obeys("inputs_are_read_only_when_due step_at_most_lr_times_limit"),
         "first_step_is_at_most_lr": holds({"limit": 1.0}),
         "params_unchanged_when_lr_is_zero": holds(decay="before coupled in_step"),
     },
     "sr1_cubic": {
-        **SYMMETRIC,
+        **rows.SYMMETRIC,
         **obeys("equivariant_under_rotation never_climbs step_is_parallel_to_the_gradient"),
         "equivariant_under_concatenation": fails(
             "one model, accepted or not, serves all elements",

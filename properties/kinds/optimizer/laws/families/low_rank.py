@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from truestep.properties.kinds.optimizer.laws import rows
 from truestep.properties.kinds.optimizer.laws.bench import (
     Bench,
     Outcome,
@@ -16,17 +17,7 @@ from truestep.properties.kinds.optimizer.laws.bench import (
     way,
 )
 from truestep.properties.kinds.optimizer.laws.images import coarse
-from truestep.properties.kinds.optimizer.laws.rows import (
-    BY_ELEMENT,
-    DECOUPLED,
-    MIXING,
-    ORDINARY,
-    ZEROS,
-    G,
-    P,
-    Row,
-    fails,
-)
+from truestep.properties.kinds.optimizer.laws.rows import ZEROS, G, P, Row, fails
 from truestep.properties.laws.claims import Claim, Claims
 from truestep.properties.laws.entries import holds, obeys
 
@@ -90,11 +81,11 @@ _TOGETHER = fails("rows are projected together", _P, _G, rank=1)
 _DIVIDED = fails("the step is divided by a size of the gradients", _P, _G, rank=1)
 
 _PROJECTED: Row = {
-    **ORDINARY,
-    **DECOUPLED,
-    **dict.fromkeys(MIXING, _TOGETHER),
+    **rows.ORDINARY,
+    **rows.DECOUPLED,
+    **dict.fromkeys(rows.MIXING, _TOGETHER),
     **obeys("channels_are_parallel_to_the_gradients"),
-    "equivariant_under_rotation": BY_ELEMENT,
+    "equivariant_under_rotation": rows.BY_ELEMENT,
     "first_step_is_at_most_lr": fails(
         "the gradient is scaled, not its elements", _P, ((9, 2, -1), (5, 3, 0.5)), rank=1
     ),
@@ -122,8 +113,8 @@ LOW_RANK: dict[str, Row] = {
         "step_is_parallel_to_the_gradient": holds(scaling="tensor"),
     },
     "galore": {
-        **ORDINARY,
-        **DECOUPLED,
+        **rows.ORDINARY,
+        **rows.DECOUPLED,
         **obeys(
             "bases_are_orthonormal homogeneous_in_gradient_and_eps",
             "scale_invariant_when_eps_is_zero step_is_in_the_span_of_the_projectors",

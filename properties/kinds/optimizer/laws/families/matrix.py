@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from truestep.properties.kinds.optimizer.laws import rows
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, at_most, exact, norm, way
 from truestep.properties.kinds.optimizer.laws.images import behaviour, coarse
 from truestep.properties.kinds.optimizer.laws.peers import evaluated
-from truestep.properties.kinds.optimizer.laws.rows import (
-    BY_MATRIX,
-    DECOUPLED,
-    MIXED,
-    ORDINARY,
-    ZEROS,
-    G,
-    P,
-    Row,
-    decoupled,
-    fails,
-)
+from truestep.properties.kinds.optimizer.laws.rows import ZEROS, G, P, Row, fails
 from truestep.properties.laws.claims import Claim, Claims
 from truestep.properties.laws.entries import holds, obeys
 from truestep.reference.validation import Array
@@ -97,7 +87,7 @@ _TURNED = fails(
 
 MATRIX: dict[str, Row] = {
     "distributed_shampoo": {
-        **BY_MATRIX,
+        **rows.BY_MATRIX,
         "decay_alone_is_geometric": holds(decay="in_direction before"),
         "equivariant_under_rotation_of_rows": holds({"start": 0}, graft="none sgd"),
         "first_step_is_at_most_lr": fails(
@@ -118,8 +108,8 @@ MATRIX: dict[str, Row] = {
         "step_shares_its_singular_vectors_with_the_gradient": holds({"start": 0}),
     },
     "muon": {
-        **BY_MATRIX,
-        **decoupled("before"),
+        **rows.BY_MATRIX,
+        **rows.decoupled("before"),
         "equivariant_under_rotation_of_rows": holds(norm="frobenius spectral schatten"),
         "first_step_is_at_most_lr": fails(
             "singular values come near 1, from above too", ((0,),), ((1,),), ns_steps=4
@@ -132,8 +122,8 @@ MATRIX: dict[str, Row] = {
         ),
     },
     "shampoo": {
-        **BY_MATRIX,
-        **decoupled("before unscaled"),
+        **rows.BY_MATRIX,
+        **rows.decoupled("before unscaled"),
         **obeys(
             "equivariant_under_rotation_of_rows",
             "step_shares_its_singular_vectors_with_the_gradient",
@@ -149,13 +139,13 @@ MATRIX: dict[str, Row] = {
         ),
     },
     "soap": {
-        **ORDINARY,
-        **DECOUPLED,
+        **rows.ORDINARY,
+        **rows.DECOUPLED,
         **obeys(
             "bases_are_orthonormal first_step_is_at_most_lr first_step_leaves_params",
             "scale_invariant_when_eps_is_zero",
         ),
-        "equivariant_under_concatenation": MIXED,
+        "equivariant_under_concatenation": rows.MIXED,
         "equivariant_under_permutation": _TURNED,
         "equivariant_under_reflection": _TURNED,
         "equivariant_under_rotation": fails(

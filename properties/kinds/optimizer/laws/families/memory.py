@@ -7,20 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.kinds.optimizer.laws import rows
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Outcome, Trial, at_most, exact
 from truestep.properties.kinds.optimizer.laws.images import cast, rotated, spread
-from truestep.properties.kinds.optimizer.laws.rows import (
-    ADAPTIVE,
-    DECOUPLED,
-    PROPORTIONAL,
-    SYMMETRIC,
-    ZEROS,
-    G,
-    P,
-    Row,
-    decoupled,
-    fails,
-)
+from truestep.properties.kinds.optimizer.laws.rows import ZEROS, G, P, Row, fails
 from truestep.properties.laws.claims import Claim, Claims
 from truestep.properties.laws.entries import holds, obeys
 from truestep.reference.optimizers import sm3
@@ -149,7 +139,7 @@ _FACTORED = fails("rows and columns share their second moment", P, G)
 _SCALED = fails("the step is scaled by the parameter", 8, 1)
 _SCALED_BY_PARAMS = fails("the step is scaled by the parameter", 3, 1)
 _FACTORING: Row = {
-    **ADAPTIVE,
+    **rows.ADAPTIVE,
     **obeys("rows_and_columns_have_one_mean"),
     "equivariant_under_concatenation": _COLUMNS,
     "equivariant_under_permutation": _FACTORED,
@@ -193,8 +183,8 @@ MEMORY: dict[str, Row] = {
         "translates_with_params": _SCALED_BY_PARAMS,
     },
     "adam_mini": {
-        **ADAPTIVE,
-        **DECOUPLED,
+        **rows.ADAPTIVE,
+        **rows.DECOUPLED,
         "becomes_adamw": holds(blocks="elements"),
         "equivariant_under_concatenation": holds(blocks="rows elements"),
         "equivariant_under_permutation": holds(blocks="tensor elements"),
@@ -206,7 +196,7 @@ MEMORY: dict[str, Row] = {
     },
     "came": {
         **_FACTORING,
-        **decoupled("before"),
+        **rows.decoupled("before"),
         "first_step_is_at_most_lr": fails(
             "an average that begins at zero divides", ((0,),), ((1,),)
         ),
@@ -214,15 +204,15 @@ MEMORY: dict[str, Row] = {
         "first_step_of_a_rank_one_matrix_shows_its_confidence": holds({"eps2": 0.0}),
     },
     "lomo": {
-        **SYMMETRIC,
-        **DECOUPLED,
+        **rows.SYMMETRIC,
+        **rows.DECOUPLED,
         "equivariant_under_concatenation": holds(clip="none value"),
         "equivariant_under_rotation": holds(clip="none norm"),
         "first_step_is_at_most_lr": holds(clip="value norm both"),
         "first_step_is_plain_descent": holds(clip="none"),
-        "homogeneous_in_gradient_and_eps": PROPORTIONAL,
+        "homogeneous_in_gradient_and_eps": rows.PROPORTIONAL,
         "linear_in_gradients": holds(clip="none"),
-        "scale_invariant_when_eps_is_zero": PROPORTIONAL,
+        "scale_invariant_when_eps_is_zero": rows.PROPORTIONAL,
         "step_is_parallel_to_the_gradient": holds(clip="none norm"),
     },
     "sm3": {

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from truestep.properties.kinds.optimizer.laws import rows
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, due, exact
-from truestep.properties.kinds.optimizer.laws.rows import (
-    ADAPTIVE,
-    DECOUPLED,
-    LINEAR,
-    Row,
-    decoupled,
-    fails,
-)
+from truestep.properties.kinds.optimizer.laws.rows import Row, fails
 from truestep.properties.laws.claims import Claim, Claims
 from truestep.properties.laws.entries import Void, holds, obeys
 
@@ -83,22 +77,22 @@ _AVERAGING: Row = {
 
 MODERN: dict[str, Row] = {
     "adan": {
-        **ADAPTIVE,
-        **DECOUPLED,
+        **rows.ADAPTIVE,
+        **rows.DECOUPLED,
         **obeys("differences_vanish_when_gradients_are_constant"),
         "constant_gradients_give_constant_steps": holds(eps_placement="outside"),
         "decay_divides_when_gradients_are_zero": holds(decay="prox"),
         "linear_in_lr_when_params_are_zero": holds(decay="before in_step"),
     },
     "ademamix": {
-        **ADAPTIVE,
-        **decoupled("in_step before after"),
+        **rows.ADAPTIVE,
+        **rows.decoupled("in_step before after"),
         "becomes_adamw": holds({"alpha": 0.0}, decay="in_step before after"),
         "first_step_is_at_most_lr": fails("the slow average comes on top", 0, 2, beta3=0.9),
         "linear_in_lr_when_params_are_zero": holds(decay="in_step before coupled"),
     },
     "prodigy": {
-        **ADAPTIVE,
+        **rows.ADAPTIVE,
         "accumulators_never_decrease": holds(growth="unlimited"),
         "decay_alone_is_geometric": holds(decay="before", guard="skip"),
         "equivariant_under_concatenation": fails(
@@ -119,7 +113,7 @@ MODERN: dict[str, Row] = {
         "state_independent_of_weight_decay": holds(decay="before"),
     },
     "schedule_free_adamw": {
-        **ADAPTIVE,
+        **rows.ADAPTIVE,
         **_AVERAGING,
         **obeys("decay_alone_is_geometric"),
         "first_step_is_at_most_lr": holds(rectification="none silent"),
@@ -127,12 +121,12 @@ MODERN: dict[str, Row] = {
         "scale_invariant_when_eps_is_zero": holds(rectification="none silent"),
     },
     "schedule_free_sgd": {
-        **LINEAR,
+        **rows.LINEAR,
         **_AVERAGING,
     },
     "stable_adamw": {
-        **ADAPTIVE,
-        **DECOUPLED,
+        **rows.ADAPTIVE,
+        **rows.DECOUPLED,
         **obeys(
             "constant_gradients_give_constant_steps",
             "step_at_most_lr_times_the_ratio_of_the_moments step_within_the_cauchy_schwarz_bound",
