@@ -101,16 +101,11 @@ def _rows(prefix: str, scale_type: str, fixed: Mapping[str, Fixed]) -> tuple[Row
 
     return (
         row(
-            "default",
-            {"scale_placement": "after"},
-            {**SEQUENTIAL, "float64": "sequential_float64"},
+            "default", {"scale_placement": "after"}, {**SEQUENTIAL, "float64": "sequential_float64"}
         ),
         row("disable_nl", {"limiter": "none", "scale_placement": "after"}),
         row("scale_front", {"scale_placement": "before"}),
     )
 
 
-ROWS: tuple[Row, ...] = (
-    *_rows("", "channel", {"rank": 4}),
-    *_rows("mini_", "tensor", MINI),
-)
+ROWS: tuple[Row, ...] = (*_rows("", "channel", {"rank": 4}), *_rows("mini_", "tensor", MINI))
