@@ -101,16 +101,18 @@ def _rows(prefix: str, form: Mapping[str, str], fixed: Mapping[str, Fixed]) -> t
 
     return (
         row(
-            "default",
-            {"scale_placement": "after"},
-            {**SEQUENTIAL, "float64": "sequential_float64"},
+            "default", {"scale_placement": "after"}, {**SEQUENTIAL, "float64": "sequential_float64"}
         ),
         row("disable_nl", {"limiter": "none", "scale_placement": "after"}),
         row("scale_front", {"scale_placement": "before"}),
     )
 
 
+<<<<<<< HEAD
 ROWS: tuple[Row, ...] = (
     *_rows("", {}, {"rank": 4}),
     *_rows("mini_", {"scaling": "tensor"}, MINI),
 )
+=======
+ROWS: tuple[Row, ...] = (*_rows("", "channel", {"rank": 4}), *_rows("mini_", "tensor", MINI))
+>>>>>>> h-peers
