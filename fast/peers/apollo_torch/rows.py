@@ -108,11 +108,7 @@ def _rows(prefix: str, form: Mapping[str, str], fixed: Mapping[str, Fixed]) -> t
     )
 
 
-<<<<<<< HEAD
 ROWS: tuple[Row, ...] = (
     *_rows("", {}, {"rank": 4}),
     *_rows("mini_", {"scaling": "tensor"}, MINI),
 )
-=======
-ROWS: tuple[Row, ...] = (*_rows("", "channel", {"rank": 4}), *_rows("mini_", "tensor", MINI))
->>>>>>> h-peers
