@@ -11,7 +11,7 @@ import inspect
 import itertools
 import pkgutil
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +29,8 @@ from truestep.fast.protocol import (
     Storage,
     numpy_dtype,
 )
+from truestep.reference.optimizers import OPTIMIZERS
+from truestep.reference.tables import RULES
 
 ENTRY_POINT_GROUP = "truestep.backends"
 LEVELS: tuple[str, ...] = get_args(Level)
@@ -47,14 +49,6 @@ METHODS: dict[str, tuple[str, ...]] = {
     "quantizer": ("encode", "decode"),
     "schedule": ("schedule_values",),
     "training": ("training_piece",),
-}
-
-_TABLES: dict[str, tuple[str, str]] = {
-    "minimizer": ("truestep.reference.optimizers", "FROM_FUNCTION"),
-    "optimizer": ("truestep.reference.optimizers", "OPTIMIZERS"),
-    "quantizer": ("truestep.reference.quantizers", "QUANTIZERS"),
-    "schedule": ("truestep.reference.schedules", "SCHEDULES"),
-    "training": ("truestep.reference.training", "TRAINING"),
 }
 
 _TRACEBACK_LINES = 6
@@ -161,16 +155,15 @@ def _check_capability(where: str, capability: object) -> None:
         wanted, got = CLASSES[kind].__name__, type(capability).__name__
         raise BrokenBackend(f"{where}: kind {kind!r} is declared by {wanted}, got a {got}")
     _require(where, "level", capability.level, LEVELS)
-    _require(where, f"{kind} rule", name, rules := rule_table(kind))
+    _require(where, f"{kind} rule", name, rules := RULES[kind])
     where, rule = f"{where} ({name})", rules[name]
     try:
         numpy_dtype(capability.format)
     except ValueError as error:
         raise BrokenBackend(f"{where}: {error}") from None
-    dialects = getattr(rule, "DIALECTS", {})
     for field, value in capability.dialect.items():
-        _require(where, "dialect field", field, dialects)
-        _require(where, f"dialect {field}", value, dialects[field])
+        _require(where, "dialect field", field, rule.DIALECTS)
+        _require(where, f"dialect {field}", value, rule.DIALECTS[field])
     for field in capability.fixed:
         _require(where, "fixed hyperparameter", field, _fields(rule.Hyper))
     _require(where, "shapes", getattr(capability, "shapes", "any"), get_args(Shapes))
@@ -178,12 +171,12 @@ def _check_capability(where: str, capability: object) -> None:
         raise BrokenBackend(f"{where}: recursive, but the reference has no recursive form of it")
     if isinstance(capability, OptimizerCapability):
         for field, storage in capability.storage.items():
-            _require(where, "stored state", field, _fields(rule.State))
+            _require(where, "stored state", field, _fields(OPTIMIZERS[name].State))
             _check_storage(f"{where}: storage of {field!r}", storage)
 
 
 def _check_storage(where: str, storage: Storage) -> None:
-    quantizers = rule_table("quantizer")
+    quantizers = RULES["quantizer"]
     _require(where, "quantizer", storage.quantizer, quantizers)
     choices = [x if isinstance(x, tuple) else (x,) for x in storage.hyper.values()]
     for values in itertools.product(*choices):
@@ -191,13 +184,6 @@ def _check_storage(where: str, storage: Storage) -> None:
             quantizers[storage.quantizer].Hyper(**dict(zip(storage.hyper, values, strict=True)))
         except (TypeError, ValueError) as error:
             raise BrokenBackend(f"{where}: {storage.quantizer}: {error}") from None
-
-
-def rule_table(kind: str) -> Mapping[str, ModuleType]:
-    """The reference's table of rules of a kind: name to module."""
-    package, table = _TABLES[kind]
-    found: Mapping[str, ModuleType] = getattr(importlib.import_module(package), table)
-    return found
 
 
 def _fields(record: type) -> list[str]:

@@ -25,7 +25,9 @@ Inputs: TypeAlias = Mapping[str, Callable[[tuple[int, ...]], tuple[int, ...]]]
 class Rule(Protocol):
     """What every module has; its docstring is the definition."""
 
-    __name__: str
+    @property
+    def __name__(self) -> str:
+        """The module's."""
 
     def __hash__(self) -> int:
         """Modules are keys."""

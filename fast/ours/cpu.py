@@ -22,7 +22,6 @@ from truestep.fast.protocol import (
     numpy_dtype,
 )
 from truestep.reference.declared import Hyper
-from truestep.reference.quantizers import bfloat16, dynamic_8bit
 
 __all__ = ["AdamW", "AdamW8bit", "Backend"]
 
@@ -164,7 +163,7 @@ def adamw_8bit_step(
     return results(params, steps, state)
 
 
-def encode_bfloat16(h: bfloat16.Hyper, x: Array) -> dict[str, Array]:
+def encode_bfloat16(h: Hyper, x: Array) -> dict[str, Array]:
     """The nearest bfloat16 codes, ties to even, overflow to infinity."""
     require_offered(h, {"rounding": "nearest_even", "overflow": "infinity"}, "cpu")
     flat = np.ascontiguousarray(x).reshape(-1)
@@ -175,7 +174,7 @@ def encode_bfloat16(h: bfloat16.Hyper, x: Array) -> dict[str, Array]:
     return {"code": code.reshape(x.shape)}
 
 
-def decode_bfloat16(h: bfloat16.Hyper, stored: Mapping[str, Array]) -> Array:
+def decode_bfloat16(h: Hyper, stored: Mapping[str, Array]) -> Array:
     """The float32 numbers of uint16 codes."""
     code = stored["code"]
     if code.dtype != np.uint16:
@@ -186,14 +185,14 @@ def decode_bfloat16(h: bfloat16.Hyper, stored: Mapping[str, Array]) -> Array:
     return x.reshape(code.shape)
 
 
-def encode_dynamic_8bit(h: dynamic_8bit.Hyper, x: Array) -> dict[str, Array]:
+def encode_dynamic_8bit(h: Hyper, x: Array) -> dict[str, Array]:
     """Codes of the map that h names, and one absmax per block."""
     require_offered(h, QUANTIZER, "cpu")
     code, absmax = cpu_plans.quantize(x, h.signed, h.block_size, h.map)
     return {"code": code, "absmax": absmax}
 
 
-def decode_dynamic_8bit(h: dynamic_8bit.Hyper, stored: Mapping[str, Array]) -> Array:
+def decode_dynamic_8bit(h: Hyper, stored: Mapping[str, Array]) -> Array:
     """Value times absmax, rounded to float32."""
     return cpu_plans.dequantize(stored["code"], stored["absmax"], h.signed, h.block_size, h.map)
 

@@ -25,6 +25,22 @@ try:
 except ImportError as error:
     raise BackendUnavailable(f"truestep.fast._core is not built: {error}") from error
 
+
+class Constants(TypedDict):
+    """The rows of constants that a call needs, and the row of each tensor."""
+
+    constants: NDArray[np.float32]
+    constant_index: NDArray[np.int32]
+
+
+class Blocks(TypedDict):
+    """How a plan keeps its moments."""
+
+    m_map: _core.DynamicMap
+    v_map: _core.DynamicMap
+    block_size: int
+
+
 FLOAT32 = numpy_dtype("float32")
 UINT8 = np.dtype(np.uint8)
 
@@ -74,21 +90,6 @@ def address_tables(tensors: Mapping[str, Sequence[Array]]) -> dict[str, NDArray[
         name: np.array([address_of(tensor) for tensor in group], dtype=np.int64)
         for name, group in tensors.items()
     }
-
-
-class Constants(TypedDict):
-    """The rows of constants that a call needs, and the row of each tensor."""
-
-    constants: NDArray[np.float32]
-    constant_index: NDArray[np.int32]
-
-
-class Blocks(TypedDict):
-    """How a plan keeps its moments."""
-
-    m_map: _core.DynamicMap
-    v_map: _core.DynamicMap
-    block_size: int
 
 
 def constants(h: Hyper, t: int) -> list[float]:

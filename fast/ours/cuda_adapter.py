@@ -28,7 +28,6 @@ from truestep.fast.protocol import (
     numpy_dtype,
 )
 from truestep.reference.declared import Hyper
-from truestep.reference.quantizers import bfloat16, dynamic_8bit
 
 Entry = TypeVar("Entry")
 
@@ -153,7 +152,7 @@ def _adamw_8bit(
     return _results(device, columns, steps)
 
 
-def _encode_dynamic_8bit(device: Device, h: dynamic_8bit.Hyper, x: Array) -> dict[str, Array]:
+def _encode_dynamic_8bit(device: Device, h: Hyper, x: Array) -> dict[str, Array]:
     require_offered(h, QUANTIZER, "CUDA")
     [source] = _uploaded(device, "x", [x], np.float32)
     code = device.upload(np.zeros(x.shape, np.uint8))
@@ -164,9 +163,7 @@ def _encode_dynamic_8bit(device: Device, h: dynamic_8bit.Hyper, x: Array) -> dic
     return {"code": device.download(code), "absmax": device.download(absmax)}
 
 
-def _decode_dynamic_8bit(
-    device: Device, h: dynamic_8bit.Hyper, stored: Mapping[str, Array]
-) -> Array:
+def _decode_dynamic_8bit(device: Device, h: Hyper, stored: Mapping[str, Array]) -> Array:
     shape, size = stored["code"].shape, stored["code"].size
     blocks = -(-size // h.block_size)
     if stored["absmax"].size != blocks:
@@ -178,7 +175,7 @@ def _decode_dynamic_8bit(
     return device.download(x)
 
 
-def _encode_bfloat16(device: Device, h: bfloat16.Hyper, x: Array) -> dict[str, Array]:
+def _encode_bfloat16(device: Device, h: Hyper, x: Array) -> dict[str, Array]:
     require_offered(h, {"rounding": "nearest_even", "overflow": "infinity"}, "CUDA")
     [source] = _uploaded(device, "x", [x], np.float32)
     code = device.upload(np.zeros(x.shape, np.uint16))
@@ -186,7 +183,7 @@ def _encode_bfloat16(device: Device, h: bfloat16.Hyper, x: Array) -> dict[str, A
     return {"code": device.download(code)}
 
 
-def _decode_bfloat16(device: Device, h: bfloat16.Hyper, stored: Mapping[str, Array]) -> Array:
+def _decode_bfloat16(device: Device, h: Hyper, stored: Mapping[str, Array]) -> Array:
     [code] = _uploaded(device, "code", [stored["code"]], np.uint16)
     x = device.upload(np.zeros(stored["code"].shape, np.float32))
     elementwise(device, "bfloat16_decode_kernel", code, x, stored["code"].size)

@@ -1,6 +1,6 @@
 """PyTorch on the CPU: its optimizers, schedulers, casts, and pieces of the training loop.
 
-rows.py says which optimizer computes which rule, on which path, and how it rounds.
+rows.py says which optimizer computes which rule, and paths.py how it rounds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from truestep.fast.peers.torch import (
     training,
 )
 from truestep.fast.peers.torch.rows import ROWS
-from truestep.fast.peers.torch_like import Row, numbers
+from truestep.fast.peers.torch_like import Named, Row, numbers
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.protocol import (
     Array,
@@ -104,7 +104,7 @@ class Backend(torch_like.Backend):
 
     def count(self, t: int) -> torch.Tensor:
         """The number of steps made as torch keeps it."""
-        return torch.tensor(float(t), dtype=torch.float32)
+        return torch.scalar_tensor(t, dtype=torch.float32)
 
     def _flat(self, row: Row, hyper: Hyper, slot: Slot) -> Stepped:
         """A compiled step, of one graph for tensors of every shape."""
@@ -114,7 +114,7 @@ class Backend(torch_like.Backend):
         tensors = {name: x if name == "t" else x.flatten() for name, x in slot.state.items()}
         flat = Slot(slot.param.flatten(), slot.grad.flatten(), tensors)
         param = to_tensor(flat.param)
-        state: dict[str, object] = {}
+        state: Named = {}
         if not row.fresh(hyper, flat):
             self.load(row, hyper, flat, {}, state)
         self._compiled[row.rule](param, to_tensor(flat.grad), state, numbers(row, hyper))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -31,16 +31,20 @@ Fields = dict[str, object]
 
 
 # One instance for each rule and storage: compared by identity, and a key of caches.
+@dataclass(slots=True, eq=False)
 class StoredRule:
     """A rule of which some state tensors are kept as codes; kept: by which quantizer."""
 
-    def __init__(
-        self, name: str, plain: Optimizer, kept: Mapping[str, str], hyper: Hypers, state: States
-    ) -> None:
-        # No dataclass: for a field of this name it takes the class's own name as the default.
-        self.__name__ = name
-        self.plain, self.kept = plain, kept
-        self.Hyper, self.State = hyper, state
+    title: str
+    plain: Optimizer
+    kept: Mapping[str, str]
+    Hyper: Hypers
+    State: States
+
+    @property
+    def __name__(self) -> str:
+        """What it is called."""
+        return self.title
 
     @property
     def DIALECTS(self) -> Mapping[str, Mapping[str, str]]:
