@@ -45,7 +45,8 @@ def run(path: str) -> None:
 
 with torch.compiler.set_stance("force_eager"):
     for path in paths.split(","):
-        for scope[variable] in eval(f"[{values}]", scope):
+        for value in eval(f"[{values}]", scope):
+            scope[variable] = value
             try:
                 run(path)
             except (NameError, RuntimeError, ZeroDivisionError) as error:
