@@ -11,7 +11,7 @@ import inspect
 import itertools
 import pkgutil
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -25,10 +25,14 @@ from truestep.fast.protocol import (
     Capability,
     Level,
     OptimizerCapability,
+    ScheduleCapability,
     Shapes,
     Storage,
     numpy_dtype,
 )
+from truestep.reference.optimizers import OPTIMIZERS
+from truestep.reference.schedules import SCHEDULES
+from truestep.reference.tables import RULES
 
 ENTRY_POINT_GROUP = "truestep.backends"
 LEVELS: tuple[str, ...] = get_args(Level)
@@ -41,29 +45,12 @@ OURS: dict[str, tuple[str, tuple[str, ...]]] = {
     "reference": ("truestep.fast.reference_backend:Backend", ()),
 }
 
-_MOVING = {
-    "adam_mini": "truestep.fast.peers.torch_library_peers:AdamMini",
-    "adan_pytorch": "truestep.fast.peers.torch_library_peers:AdanPytorch",
-    "came_pytorch": "truestep.fast.peers.torch_library_peers:CamePytorch",
-    "prodigyopt": "truestep.fast.peers.torch_library_peers:Prodigyopt",
-    "torch_optimi": "truestep.fast.peers.torch_library_peers:TorchOptimi",
-    "torch_optimizer": "truestep.fast.peers.torch_library_peers:TorchOptimizer",
-}
-
 METHODS: dict[str, tuple[str, ...]] = {
     "minimizer": ("minimizer_step",),
     "optimizer": ("optimizer_step",),
     "quantizer": ("encode", "decode"),
     "schedule": ("schedule_values",),
     "training": ("training_piece",),
-}
-
-_TABLES: dict[str, tuple[str, str]] = {
-    "minimizer": ("truestep.reference.optimizers", "FROM_FUNCTION"),
-    "optimizer": ("truestep.reference.optimizers", "OPTIMIZERS"),
-    "quantizer": ("truestep.reference.quantizers", "QUANTIZERS"),
-    "schedule": ("truestep.reference.schedules", "SCHEDULES"),
-    "training": ("truestep.reference.training", "TRAINING"),
 }
 
 _TRACEBACK_LINES = 6
@@ -84,14 +71,11 @@ def builtin() -> dict[str, str]:
     in REQUIRES the modules without which it cannot run. Works from a source tree too, where no
     entry point is registered.
     """
-    found = {name: target for name, (target, _) in OURS.items()}
-    for module in pkgutil.iter_modules(peers.__path__, f"{peers.__name__}."):
-        if module.ispkg:
-            found[module.name.rpartition(".")[2]] = f"{module.name}.backend:Backend"
-    for name, target in _MOVING.items():
-        if not Path(peers.__path__[0], name, "backend.py").exists():
-            found[name] = target
-    return found
+    libraries = (module.name for module in pkgutil.iter_modules(peers.__path__) if module.ispkg)
+    return {
+        **{name: target for name, (target, _) in OURS.items()},
+        **{name: f"{peers.__name__}.{name}.backend:Backend" for name in libraries},
+    }
 
 
 def load(spec: str) -> Backend:
@@ -173,29 +157,29 @@ def _check_capability(where: str, capability: object) -> None:
         wanted, got = CLASSES[kind].__name__, type(capability).__name__
         raise BrokenBackend(f"{where}: kind {kind!r} is declared by {wanted}, got a {got}")
     _require(where, "level", capability.level, LEVELS)
-    _require(where, f"{kind} rule", name, rules := rule_table(kind))
+    _require(where, f"{kind} rule", name, rules := RULES[kind])
     where, rule = f"{where} ({name})", rules[name]
     try:
         numpy_dtype(capability.format)
     except ValueError as error:
         raise BrokenBackend(f"{where}: {error}") from None
-    dialects = getattr(rule, "DIALECTS", {})
     for field, value in capability.dialect.items():
-        _require(where, "dialect field", field, dialects)
-        _require(where, f"dialect {field}", value, dialects[field])
+        _require(where, "dialect field", field, rule.DIALECTS)
+        _require(where, f"dialect {field}", value, rule.DIALECTS[field])
     for field in capability.fixed:
         _require(where, "fixed hyperparameter", field, _fields(rule.Hyper))
     _require(where, "shapes", getattr(capability, "shapes", "any"), get_args(Shapes))
-    if getattr(capability, "recursive", False) and rule.ADVANCE is None:
+    recursive = isinstance(capability, ScheduleCapability) and capability.recursive
+    if recursive and SCHEDULES[capability.rule].advance is None:
         raise BrokenBackend(f"{where}: recursive, but the reference has no recursive form of it")
     if isinstance(capability, OptimizerCapability):
         for field, storage in capability.storage.items():
-            _require(where, "stored state", field, _fields(rule.State))
+            _require(where, "stored state", field, _fields(OPTIMIZERS[name].State))
             _check_storage(f"{where}: storage of {field!r}", storage)
 
 
 def _check_storage(where: str, storage: Storage) -> None:
-    quantizers = rule_table("quantizer")
+    quantizers = RULES["quantizer"]
     _require(where, "quantizer", storage.quantizer, quantizers)
     choices = [x if isinstance(x, tuple) else (x,) for x in storage.hyper.values()]
     for values in itertools.product(*choices):
@@ -203,13 +187,6 @@ def _check_storage(where: str, storage: Storage) -> None:
             quantizers[storage.quantizer].Hyper(**dict(zip(storage.hyper, values, strict=True)))
         except (TypeError, ValueError) as error:
             raise BrokenBackend(f"{where}: {storage.quantizer}: {error}") from None
-
-
-def rule_table(kind: str) -> Mapping[str, ModuleType]:
-    """The reference's table of rules of a kind: name to module."""
-    package, table = _TABLES[kind]
-    found: Mapping[str, ModuleType] = getattr(importlib.import_module(package), table)
-    return found
 
 
 def _fields(record: type) -> list[str]:
@@ -316,7 +293,7 @@ def _obstacle(name: str, target: str) -> str:
     if name in OURS:
         needed = (*OURS[name][1], module)
     elif module.startswith(f"{peers.__name__}."):
-        needed = (*importlib.import_module(f"{peers.__name__}.{name}").REQUIRES, module)
+        needed = (*importlib.import_module(module.rpartition(".")[0]).REQUIRES, module)
     else:
         # Below the top level find_spec imports the parent: cheap for ours, unknown for others.
         needed = (module.partition(".")[0],)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -145,10 +146,14 @@ class _Recorder:
         if not self.records:
             return
         passed = [r for r in self.records if r["verdict"] == "pass"]
-        worst = max(passed, key=lambda r: float(r["utilisation"] or 0.0), default=None)
+        worst = max(passed, key=_utilisation, default=None)
         terminalreporter.section("TrueStep")
         terminalreporter.line(f"{len(passed)} of {len(self.records)} checks pass")
         if worst is not None and worst["utilisation"] is not None:
             terminalreporter.line(
-                f"largest utilisation among them {float(worst['utilisation']):.3f} ({worst['id']})"
+                f"largest utilisation among them {_utilisation(worst):.3f} ({worst['id']})"
             )
+
+
+def _utilisation(record: Mapping[str, object]) -> float:
+    return float(str(record["utilisation"] or 0.0))

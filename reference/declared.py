@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import Field, dataclass
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -224,9 +224,10 @@ class Hyper:
     def __init_subclass__(cls) -> None:
         hints = _own(cls)
         dialects = {f: get_args(hint) for f, hint in hints.items() if get_origin(hint) is Literal}
+        ranges: tuple[type[Range], ...] = (Real, Count, Flag, Counts)
         cls.CHOICES = dialects
         cls.RANGES = {
-            field: _declared(cls, field, hint, (Real, Count, Flag, Counts))
+            field: _declared(cls, field, hint, ranges)
             for field, hint in hints.items()
             if field not in dialects
         }
@@ -240,6 +241,7 @@ class Hyper:
                 raise ValueError(f"{field} must be one of {listed}; got {value!r}")
 
     if TYPE_CHECKING:
+        __dataclass_fields__: ClassVar[dict[str, Field[Array]]]
 
         def __init__(self, *args: object, **fields: object) -> None: ...
 
@@ -263,6 +265,7 @@ class State:
         }
 
     if TYPE_CHECKING:
+        __dataclass_fields__: ClassVar[dict[str, Field[Array]]]
 
         def __init__(self, *args: object, **fields: object) -> None: ...
 

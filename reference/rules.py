@@ -1,4 +1,8 @@
-"""What a rule's module offers, by kind, and how a table of them is made."""
+"""What a rule's module offers, by kind, and how a table of them is made.
+
+A file of a rule has more than 120 lines where libraries differ on much (each choice is told, typed
+and computed) or where its step is an algorithm of its own: decompositions, line searches, factors.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +26,19 @@ class Rule(Protocol):
     """What every module has; its docstring is the definition."""
 
     @property
+    def __name__(self) -> str:
+        """The module's."""
+
+    def __hash__(self) -> int:
+        """Modules are keys."""
+
+    @property
     def DIALECTS(self) -> Mapping[str, Mapping[str, str]]:
         """Every choice on which libraries differ: field of Hyper -> value -> what it means."""
-        ...
 
     @property
     def Hyper(self) -> Hypers:
         """The validated hyperparameters, a frozen dataclass with a default for every field."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,75 +65,65 @@ class Optimizer(Rule, Protocol):
     @property
     def FACTS(self) -> Facts:
         """What holds of the whole rule."""
-        ...
 
     @property
     def State(self) -> States:
         """What a rule carries between steps, a frozen dataclass that begins with the counter t."""
-        ...
 
     @property
-    def init(self) -> Callable[..., State]:
+    def init(self) -> Callable[..., Array]:
         """init(h, p): the state before the first step."""
-        ...
 
     @property
-    def step(self) -> Callable[..., tuple[State, Array]]:
+    def step(self) -> Callable[..., tuple[Array, Array]]:
         """step(h, s, p, g): the new state and the new p; g is a function in a minimizer."""
-        ...
 
 
 class Quantizer(Rule, Protocol):
     """A number format: encode, decode, and what of a float32 kernel is right."""
 
+    def __getattr__(self, name: str) -> Array:
+        """What some have: absmax by block, the statistics of stochastic rounding."""
+
     @property
     def BLOCKS(self) -> bool:
         """Whether the elements of a block share an absmax, which decode takes too."""
-        ...
 
     @property
     def admissible(self) -> Callable[..., tuple[Array, Array]]:
         """admissible(h, x): the lowest and the highest code of each element."""
-        ...
 
     @property
     def all_values(self) -> Callable[..., Array]:
         """all_values(h): in the order of their codes."""
-        ...
 
     @property
     def decode(self) -> Callable[..., Array]:
         """decode(h, code): the values."""
-        ...
 
     @property
     def encode(self) -> Callable[..., Array]:
         """encode(h, x): the codes, and in blocks every absmax."""
-        ...
 
     @property
     def thresholds(self) -> Callable[..., Array]:
         """thresholds(h): the midpoints between neighbouring values."""
-        ...
 
 
 class Schedule(Rule, Protocol):
     """A learning rate as a function of the number of steps made."""
 
     @property
-    def ADVANCE(self) -> Callable[..., Array] | None:
+    def advance(self) -> Callable[..., Array] | None:
         """advance(h, t, lr): the next value from the last one, where libraries compute it so."""
-        ...
 
     @property
     def certificate(self) -> Callable[..., Certificate]:
         """certificate(h): a proof about the sums of Robbins and Monro."""
-        ...
 
     @property
     def value(self) -> Callable[..., Array]:
         """value(h, t): the learning rate of the step after t."""
-        ...
 
 
 class Piece(Rule, Protocol):
@@ -133,17 +132,14 @@ class Piece(Rule, Protocol):
     @property
     def INPUTS(self) -> Mapping[str, str]:
         """Every input of run, and what it is."""
-        ...
 
     @property
     def OPTIONAL(self) -> tuple[str, ...]:
         """The outputs of run that a backend may omit."""
-        ...
 
     @property
     def run(self) -> Callable[..., dict[str, Array]]:
         """From a Hyper and the inputs by name to the outputs by name."""
-        ...
 
 
 def table(package: str, kind: type, *names: str) -> dict[str, Array]:

@@ -20,7 +20,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from truestep.properties.judge.results import CheckResult
-from truestep.reports import journal, verdicts
+from truestep.reports import environment, journal, verdicts
 
 SCHEMA = "truestep-certificate/1"
 SCHEMA_FILE = Path(__file__).with_name("certificate.schema.json")
@@ -89,15 +89,13 @@ def build(
     return {**content, "sha256": checksum(content)}
 
 
-def header_of(
-    *, spec: str, only: str | None, level: str, seed: int, suite: Record, environment: Record
-) -> dict[str, Any]:
-    """What is known before the first check ends."""
+def header_of(spec: str, only: str | None, level: str, seed: int) -> Record:
+    """What is known before the first check ends, here and now."""
     return {
         "schema": SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "suite": dict(suite),
-        "environment": dict(environment),
+        "suite": environment.suite(),
+        "environment": environment.environment(),
         "backend": {"name": spec, "spec": spec, "unavailable": None},
         "only": only,
         "level": level,
@@ -105,16 +103,11 @@ def header_of(
     }
 
 
-def canonical(content: Record) -> bytes:
-    """The bytes that the SHA-256 covers."""
-    without = {key: value for key, value in content.items() if key != "sha256"}
-    text = json.dumps(without, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return text.encode("ascii")
-
-
 def checksum(content: Record) -> str:
     """SHA-256 of the canonical content, in hex."""
-    return hashlib.sha256(canonical(content)).hexdigest()
+    without = {key: value for key, value in content.items() if key != "sha256"}
+    text = json.dumps(without, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def dumps(document: object) -> str:

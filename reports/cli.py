@@ -15,23 +15,21 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
+    from truestep.fast.protocol import Level
     from truestep.reports.certificate import Certificate
 
 LEVELS = ("smoke", "standard", "deep")
 TOPICS = (
-    "optimizers",
-    "schedules",
-    "quantizers",
-    "training",
-    "arithmetics",
-    "backends",
-    "laws",
-    "theorems",
-    "museum",
-)
+    "optimizers", "schedules", "quantizers", "training", "arithmetics", "backends", "laws",
+    "theorems", "museum",
+)  # fmt: skip
 
 _CERTIFICATE = click.Path(path_type=Path)
-_FOLDER = click.Path(path_type=Path, file_okay=False)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document alone.")
+_OUT = click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("truestep-report"),
+    show_default=True, help="Folder for certificates and reports.",
+)  # fmt: skip
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,7 +50,7 @@ def commands() -> None:
 
 @commands.command("list")
 @click.argument("topic", type=click.Choice(TOPICS), required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@_JSON
 def list_command(topic: str | None, as_json: bool) -> int:
     """Show what there is: rules, backends, laws, theorems, planted faults."""
     from truestep.reports import certificate, listing, terminal
@@ -68,30 +66,16 @@ def list_command(topic: str | None, as_json: bool) -> int:
 
 @commands.command()
 @click.argument("backend", nargs=-1, required=True)
-@click.option(
-    "--only",
-    metavar="GLOB",
-    help="Run only checks whose id matches; a plain word matches anywhere in it.",
-)
+@click.option("--only", metavar="GLOB", help="Only checks whose id matches or has this word.")
 @click.option("--level", type=click.Choice(LEVELS), default="standard", show_default=True)
-@click.option(
-    "--out", type=_FOLDER, default=Path("truestep-report"), show_default=True,
-    help="Folder for the certificate and the report.",
-)  # fmt: skip
+@_OUT
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option(
-    "-n", "workers", type=click.IntRange(min=1), help="Worker processes.  [default: one per CPU]"
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the certificate and nothing else.")
+@click.option("-n", "workers", type=click.IntRange(min=1), help="Processes; one per CPU if absent.")
+@_JSON
 def certify(
-    backend: tuple[str, ...],
-    only: str | None,
-    level: str,
-    out: Path,
-    seed: int,
-    workers: int | None,
-    as_json: bool,
-) -> int:
+    backend: tuple[str, ...], only: str | None, level: Level, out: Path, seed: int,
+    workers: int | None, as_json: bool,
+) -> int:  # fmt: skip
     """Judge each BACKEND: a name of `list backends`, package.module:Name, or file.py:Name.
 
     Of several backends each has its certificate, and report.html shows them side by side; --json
@@ -127,10 +111,7 @@ def diff(old: Path, new: Path) -> int:
 
 @commands.command()
 @click.argument("certificate", type=_CERTIFICATE, nargs=-1, required=True)
-@click.option(
-    "--out", type=_FOLDER, default=Path("truestep-report"), show_default=True,
-    help="Folder for report.html and report.md.",
-)  # fmt: skip
+@_OUT
 def report(certificate: tuple[Path, ...], out: Path) -> int:
     """Render certificates side by side as HTML and Markdown.
 
@@ -146,7 +127,7 @@ def report(certificate: tuple[Path, ...], out: Path) -> int:
 
 @commands.command()
 @click.option("--only", metavar="GLOB", help="Only faults whose name matches.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@_JSON
 def power(only: str | None, as_json: bool) -> int:
     """Plant the museum's faults, show what catches each. Ends with 1 if one escapes."""
     from truestep.reports.power import show
@@ -156,7 +137,7 @@ def power(only: str | None, as_json: bool) -> int:
 
 @commands.command()
 @click.option("--rounds", type=click.IntRange(min=1), default=9, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@_JSON
 def bench(rounds: int, as_json: bool) -> int:
     """Time our kernels against memory traffic alone and the installed libraries, as ratios."""
     from truestep.reports.bench import show
@@ -188,11 +169,7 @@ def read(path: Path) -> Certificate:
 def run_command(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; every error becomes a line on standard error."""
     try:
-        status = commands.main(
-            args=None if arguments is None else list(arguments),
-            prog_name="truestep",
-            standalone_mode=False,
-        )
+        status = commands.main(arguments, prog_name="truestep", standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()

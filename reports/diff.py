@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, field, replace
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from truestep.properties.judge.results import HISTOGRAM_EDGES, CheckResult
 from truestep.reports import certificate, numbers
@@ -15,40 +17,33 @@ from truestep.reports.verdicts import VERDICTS
 class Difference:
     """Lines per heading. regressed: a check stopped passing, started failing, or vanished."""
 
-    worse: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    better: list[str] = field(default_factory=list)
-    new: list[str] = field(default_factory=list)
-    other: list[str] = field(default_factory=list)
-    looser: list[str] = field(default_factory=list)
-    tighter: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    worse: Sequence[str] = ()
+    missing: Sequence[str] = ()
+    better: Sequence[str] = ()
+    new: Sequence[str] = ()
+    other: Sequence[str] = ()
+    looser: Sequence[str] = ()
+    tighter: Sequence[str] = ()
+    notes: Sequence[str] = ()
     regressed: bool = False
 
 
 def difference(old: Certificate, new: Certificate) -> Difference:
     """Compare check by check; utilisation counts as moved when it left its bin of the histogram."""
-    found = Difference(notes=_notes(old, new))
-    lines = {
-        "worse": found.worse,
-        "better": found.better,
-        "other": found.other,
-        "looser": found.looser,
-        "tighter": found.tighter,
-    }
+    lines: dict[str, list[str]] = defaultdict(list)
     before, after = _checks(old), _checks(new)
     regressed = False
     for id in sorted(before.keys() | after.keys()):
         if id not in after:
-            found.missing.append(f"{id}  (was {_shown(before[id])})")
+            lines["missing"].append(f"{id}  (was {_shown(before[id])})")
             regressed |= before[id].verdict == "pass"
         elif id not in before:
-            found.new.append(f"{id}  {_shown(after[id])}")
+            lines["new"].append(f"{id}  {_shown(after[id])}")
             regressed |= VERDICTS[after[id].verdict].failing
         elif where := _place(before[id], after[id]):
             lines[where].append(f"{id}  {_shown(before[id])} → {_shown(after[id])}")
             regressed |= where == "worse"
-    return replace(found, regressed=regressed)
+    return Difference(**lines, notes=_notes(old, new), regressed=regressed)
 
 
 def _checks(document: Certificate) -> dict[str, CheckResult]:

@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -22,6 +23,7 @@ LIBRARIES = (
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
+@cache
 def suite() -> dict[str, str | None]:
     """Version of the suite, and its commit where it runs from a checkout (None elsewhere)."""
     # A source tree has no metadata. Its package stands above this one, which may not import it.
@@ -29,6 +31,7 @@ def suite() -> dict[str, str | None]:
     return {"version": version, "commit": _commit()}
 
 
+@cache
 def environment() -> dict[str, object]:
     """What a reader needs to judge whether another machine may give another verdict."""
     return {

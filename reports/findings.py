@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from truestep.fast.peers.findings import explained
 from truestep.reports.certificate import Record
@@ -10,8 +10,13 @@ from truestep.reports.certificate import Record
 FIELDS = ("library", "versions", "rule", "title", "contradicts", "expected", "actual", "note")
 
 
-def findings_for(backend: str, spec: str, checks: Sequence[Record]) -> list[Record]:
-    """Findings about the run's rules and the backend's library, with the checks each explains."""
+def findings_for(
+    backend: str, spec: str, checks: Sequence[Record], libraries: Mapping[str, str]
+) -> list[Record]:
+    """Findings about the run's rules and the backend's library, with the checks each explains.
+
+    libraries: the versions that were judged.
+    """
     rules = {"", *(check["rule"] for check in checks)}
     return [
         {
@@ -19,6 +24,6 @@ def findings_for(backend: str, spec: str, checks: Sequence[Record]) -> list[Reco
             "reproducer": finding.command,
             "checks": ids,
         }
-        for finding, ids in explained(backend, spec, checks, {})
+        for finding, ids in explained(backend, spec, checks, libraries)
         if finding.rule in rules
     ]

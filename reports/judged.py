@@ -1,8 +1,7 @@
-"""Judging a backend from Python: what ``truestep.certify`` is."""
+"""Judging a backend from Python: what ``truestep.certify`` is, and what the command line writes."""
 
 from __future__ import annotations
 
-import inspect
 import os
 import time
 from collections.abc import Sequence
@@ -10,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from truestep.fast import discovery
-from truestep.fast.protocol import BackendUnavailable
+from truestep.fast.protocol import Backend, BackendUnavailable, Level
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.run import plan, pool
-from truestep.reports import certificate, environment, files
+from truestep.reports import certificate, files
 from truestep.reports.certificate import Certificate, Record
 from truestep.reports.findings import findings_for
 from truestep.reports.page import Page, build
@@ -44,10 +43,10 @@ class Judged:
 
 
 def certify(
-    backend: object,
+    backend: str | os.PathLike[str] | Backend | type[Backend],
     *,
     only: str | None = None,
-    level: str = "standard",
+    level: Level = "standard",
     seed: int = 0,
     workers: int = 0,
 ) -> Judged:
@@ -62,20 +61,20 @@ def certify(
         spec = str(backend)
         run = pool.certify(spec, only=only, level=level, seed=seed, workers=workers)
     else:
-        made = backend if inspect.isclass(backend) else type(backend)
-        spec = f"{made.__module__}:{made.__qualname__}"
+        kind = backend if isinstance(backend, type) else type(backend)
+        spec = f"{kind.__module__}:{kind.__qualname__}"
         run = _here(backend, spec, only, level, seed)
-    where = {"suite": environment.suite(), "environment": environment.environment()}
-    header = certificate.header_of(spec=spec, only=only, level=level, seed=seed, **where)
-    document = document_of(header, run, [result.to_json() for result in run.results])
-    return Judged(run.results, document, build([document]))
+    checks = [certificate.plain(result.to_json()) for result in run.results]
+    return judged(certificate.header_of(spec, only, level, seed), run, checks)
 
 
-def _here(backend: object, spec: str, only: str | None, level: str, seed: int) -> pool.Run:
+def _here(
+    backend: Backend | type[Backend], spec: str, only: str | None, level: Level, seed: int
+) -> pool.Run:
     """A run in this process."""
     begin = time.perf_counter()
     try:
-        made = backend() if inspect.isclass(backend) else backend
+        made = backend() if isinstance(backend, type) else backend
     except BackendUnavailable as reason:
         return pool.Run(spec, unavailable=str(reason))
     discovery.check(made, spec)
@@ -87,14 +86,12 @@ def _here(backend: object, spec: str, only: str | None, level: str, seed: int) -
     return pool.Run(made.name, results, seconds=time.perf_counter() - begin)
 
 
-def document_of(header: Record, run: pool.Run, checks: Sequence[Record]) -> Certificate:
-    """The certificate of a run that has ended; checks: its results."""
-    spec = header["backend"]["spec"]
-    backend = {"name": run.backend_name, "spec": spec, "unavailable": run.unavailable}
-    return certificate.build(
-        header={**header, "backend": backend},
-        checks=checks,
-        complete=True,
-        seconds=run.seconds,
-        findings=findings_for(run.backend_name, spec, checks),
-    )
+def judged(header: Record, run: pool.Run, checks: Sequence[Record]) -> Judged:
+    """What a run that has ended found; checks: its results as JSON can hold them."""
+    spec, name = header["backend"]["spec"], run.backend_name
+    backend = {"name": name, "spec": spec, "unavailable": run.unavailable}
+    document = certificate.build(
+        header={**header, "backend": backend}, checks=checks, complete=True, seconds=run.seconds,
+        findings=findings_for(name, spec, checks, header["environment"]["libraries"]),
+    )  # fmt: skip
+    return Judged(run.results, document, build([document]))

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 
 from truestep.fast.discovery import available
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS
-from truestep.reference.rules import Rule
 from truestep.reference.tables import RULES
 from truestep.reference.training import TRAINING
 
@@ -83,7 +82,7 @@ def _arithmetics() -> list[Entry]:
     """The profiles that a capability may declare, each with what it says beyond the defaults."""
     from truestep.properties.arithmetic.profiles import PROFILES
 
-    found = []
+    found: list[Entry] = []
     plain = dataclasses.asdict(PROFILES["ieee_float32"])
     for name, profile in sorted(PROFILES.items()):
         fields = {f: value for f, value in dataclasses.asdict(profile).items() if f != "name"}
@@ -149,14 +148,9 @@ def first_line(item: object) -> str:
     return (text or inspect.getdoc(item) or "").partition("\n")[0].strip()
 
 
-def reference(kind: str, name: str) -> Rule | None:
-    """The reference's rule; None for what has none, such as a theorem."""
-    return RULES.get(kind, {}).get(name)
-
-
 def dialect_in_words(kind: str, name: str, dialect: Mapping[str, str]) -> list[str]:
     """What each choice of a dialect means; one that the reference does not describe shows as is."""
-    rule = reference(kind, name)
+    rule = RULES.get(kind, {}).get(name)  # theorems have none
     known: Mapping[str, Mapping[str, str]] = rule.DIALECTS if rule else {}
     return [
         known.get(field, {}).get(value) or f"{field}: {value}"

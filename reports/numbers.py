@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Container
 
 from truestep.properties.judge.results import HISTOGRAM_EDGES
 
@@ -56,6 +58,12 @@ def count(number: int) -> str:
 def plural(number: int, noun: str) -> str:
     """A count with its noun: "1 check", "2 checks"."""
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def distinct(name: str, taken: Container[str], form: str) -> str:
+    """The name, numbered as in "{} ({})" where it is taken."""
+    numbered = (name if n == 1 else form.format(name, n) for n in itertools.count(1))
+    return next(candidate for candidate in numbered if candidate not in taken)
 
 
 def duration(seconds: float) -> str:

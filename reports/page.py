@@ -6,17 +6,18 @@ none has a notion of its own of what fails, how much was used, or what comes fir
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from truestep.properties.judge.results import HISTOGRAM_EDGES, CheckResult
+from truestep.properties.judge.results import CheckResult
 from truestep.properties.kinds.schedule import robbins_monro
-from truestep.reports import certificate, counterexample, listing, numbers, prose, verdicts
+from truestep.reports import certificate, numbers, prose, verdicts
 from truestep.reports.certificate import Certificate, Record
-from truestep.reports.counterexample import Counterexample, Finding
+from truestep.reports.counterexample import Finding
+from truestep.reports.groups import Gap, Group, anchor, gaps, groups_of
 from truestep.reports.pictures import Picture, picture
-from truestep.reports.verdicts import FAILING, VERDICTS, Tally
+from truestep.reports.verdicts import VERDICTS, Tally
 
 # Order of the kinds on the page, with their headings; other kinds follow under their own name.
 KINDS = {
@@ -30,39 +31,6 @@ KINDS = {
 
 # Backends side by side up to which every variant and format has a column of its own.
 FEW = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Checks without a verdict that share a reason."""
-
-    verdict: str
-    reason: str
-    names: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The checks of one capability: one rule in one format and variant of one backend.
-
-    label: variant and format ("fused float32"). anchor: the fragment of the page that shows it.
-    dialect: in words, empty for the paper's form. failures: those with numbers to show first.
-    worst: the passing check that used most of its bound. histogram: judged elements by utilisation,
-    empty where none was counted.
-    """
-
-    backend: str
-    kind: str
-    rule: str
-    label: str
-    anchor: str
-    dialect: Sequence[str]
-    checks: Sequence[CheckResult]
-    tally: Tally
-    failures: Sequence[Counterexample]
-    worst: Counterexample | None
-    gaps: Sequence[Gap]
-    histogram: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,19 +109,21 @@ class Page:
 
 def build(certificates: Sequence[Certificate]) -> Page:
     """The page that shows certificates side by side."""
-    names = _names(document["backend"]["name"] for document in certificates)
+    names: list[str] = []
+    for document in certificates:
+        names.append(numbers.distinct(document["backend"]["name"], names, "{} ({})"))
     named = list(zip(names, certificates, strict=True))
     checks = {name: [certificate.result(c) for c in found["checks"]] for name, found in named}
     findings = _findings(named, checks)
     groups = [
         group
         for name, document in named
-        for group in _groups(name, document["backend"]["spec"], checks[name], findings)
+        for group in groups_of(name, document["backend"]["spec"], checks[name], findings)
     ]
     groups.sort(
         key=lambda g: (kind_rank(g.kind), g.rule, names.index(g.backend), _column_rank(g.label))
     )
-    backends = [_backend(name, found, checks[name], groups, findings) for name, found in named]
+    backends = [_backend(name, document, groups, findings) for name, document in named]
     many = len(backends) > FEW
     schedules = any(group.kind == "schedule" and group.tally.ran for group in groups)
     return Page(
@@ -171,24 +141,12 @@ def build(certificates: Sequence[Certificate]) -> Page:
     )
 
 
-def _names(given: Iterable[str]) -> list[str]:
-    """A distinct name for each: the second "cpu" is "cpu (2)"."""
-    names: list[str] = []
-    for name in given:
-        candidate, number = name, 1
-        while candidate in names:
-            number += 1
-            candidate = f"{name} ({number})"
-        names.append(candidate)
-    return names
-
-
 def _findings(
     named: Sequence[tuple[str, Certificate]], checks: Mapping[str, Sequence[CheckResult]]
 ) -> list[Finding]:
     shown = []
     for name, document in named:
-        anchors = {check.id: _anchor(name, check) for check in checks[name]}
+        anchors = {check.id: anchor(name, check) for check in checks[name]}
         for record in document["findings"]:
             links = [(id, anchors[id]) for id in record["checks"] if id in anchors]
             shown.append((name, record, links))
@@ -197,73 +155,19 @@ def _findings(
     return [Finding(f"finding-{number}", *item) for number, item in enumerate(shown)]
 
 
-def _groups(
-    name: str, spec: str, checks: Sequence[CheckResult], findings: Sequence[Finding]
-) -> list[Group]:
-    members: dict[tuple[str, ...], list[CheckResult]] = {}
-    for check in checks:
-        place = (check.kind, check.rule, check.format, check.variant)
-        members.setdefault(place, []).append(check)
-    own = [finding for finding in findings if finding.backend == name]
-    return [_group(name, spec, found, own) for found in members.values()]
-
-
-def _group(
-    backend: str, spec: str, checks: Sequence[CheckResult], findings: Sequence[Finding]
-) -> Group:
-    first = checks[0]
-    failing = [check for check in checks if check.verdict in FAILING]
-    failing.sort(key=lambda check: (check.utilisation is None, not check.worst))
-    used = [
-        (check.utilisation, check)
-        for check in checks
-        if check.verdict not in FAILING and check.worst and check.utilisation is not None
-    ]
-    worst = max(used, key=lambda pair: pair[0], default=None)
-    counted = [c.histogram for c in checks if len(c.histogram) == len(HISTOGRAM_EDGES) + 1]
-    histogram = [sum(column) for column in zip(*counted, strict=True)]
-    return Group(
-        backend=backend,
-        kind=first.kind,
-        rule=first.rule,
-        label=" ".join(filter(None, (first.variant, first.format))),
-        anchor=_anchor(backend, first),
-        dialect=listing.dialect_in_words(first.kind, first.rule, first.dialect),
-        checks=checks,
-        tally=verdicts.tally(checks),
-        failures=[counterexample.of(spec, check, findings) for check in failing],
-        worst=counterexample.of(spec, worst[1]) if worst else None,
-        gaps=_gaps((check.check, check) for check in checks),
-        histogram=histogram if any(histogram) else [],
-    )
-
-
-def _gaps(named: Iterable[tuple[str, CheckResult]]) -> list[Gap]:
-    """What is open, by verdict and reason, the most frequent first."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for name, check in named:
-        if check.verdict not in ("pass", *FAILING):
-            reason = check.message.partition("\n")[0] or "no reason recorded"
-            found.setdefault((check.verdict, reason), []).append(name)
-    ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
-    return [Gap(verdict, reason, names) for (verdict, reason), names in ordered]
-
-
 def _backend(
-    name: str,
-    document: Certificate,
-    checks: Sequence[CheckResult],
-    groups: Sequence[Group],
-    findings: Sequence[Finding],
+    name: str, document: Certificate, groups: Sequence[Group], findings: Sequence[Finding]
 ) -> Backend:
+    own = [group for group in groups if group.backend == name]
+    checks = sorted((check for group in own for check in group.checks), key=lambda c: c.id)
     return Backend(
         name=name,
         sentence=prose.sentence(document["backend"], checks, complete=document["complete"]),
         verdict=document["verdict"],
-        tally=verdicts.tally(checks),
-        broken=[group for group in groups if group.backend == name and group.failures],
+        tally=_sum(own),
+        broken=[group for group in own if group.failures],
         findings=[finding for finding in findings if finding.backend == name],
-        gaps=_gaps((check.id, check) for check in checks),
+        gaps=gaps((check.id, check) for check in checks),
         run={key: item for key, item in document.items() if key not in ("checks", "findings")},
     )
 
@@ -324,11 +228,3 @@ def kind_rank(kind: str) -> tuple[int, str]:
 def _column_rank(label: str) -> tuple[bool, bool, str]:
     # float32 and the plain variant first: that is what most readers look for.
     return (not label.endswith("float32"), " " in label, label)
-
-
-def _anchor(backend: str, check: CheckResult) -> str:
-    """The fragment of the page's address that shows the check's group."""
-    parts = (backend, check.kind, check.rule, check.format, check.variant)
-    return "-".join(
-        "".join(c if c.isalnum() or c in "._" else "-" for c in part) for part in parts if part
-    )

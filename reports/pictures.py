@@ -7,10 +7,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from types import ModuleType
 
 from truestep.reference.declared import Hyper
-from truestep.reports import listing
+from truestep.reference.quantizers import QUANTIZERS
+from truestep.reference.rules import Schedule
+from truestep.reference.schedules import SCHEDULES
 from truestep.reports.certificate import Record
 
 # Points of a curve, and the least number of steps it covers.
@@ -33,41 +34,36 @@ class Picture:
 @cache
 def picture(kind: str, rule: str) -> Picture | None:
     """The picture of a quantizer or schedule with its default hyperparameters, or None."""
-    module = listing.reference(kind, rule)
-    if module is None or kind not in ("quantizer", "schedule"):
-        return None
-    return _number_line(module) if kind == "quantizer" else _curve(rule, module)
+    if kind == "quantizer" and rule in QUANTIZERS:
+        format = QUANTIZERS[rule]
+        values = [float(value) for value in format.all_values(format.Hyper())]
+        few = len(values) <= _MOST_VALUES
+        return Picture("Every value the format can represent.", values) if few else None
+    return _curve(rule, SCHEDULES[rule]) if kind == "schedule" and rule in SCHEDULES else None
 
 
-def _number_line(module: ModuleType) -> Picture | None:
-    values = [float(value) for value in module.all_values(module.Hyper())]
-    if len(values) > _MOST_VALUES:
-        return None
-    return Picture("Every value the format can represent.", values)
-
-
-def _curve(rule: str, module: ModuleType) -> Picture:
-    hyper = module.Hyper()
+def _curve(rule: str, schedule: Schedule) -> Picture:
+    hyper = schedule.Hyper()
     horizon = _horizon(hyper)
     steps = sorted({round(i * horizon / _POINTS) for i in range(_POINTS + 1)})
-    points = [(t, value) for t in steps if math.isfinite(value := _value(module, hyper, t))]
+    points = [(t, value) for t in steps if math.isfinite(value := _value(schedule, hyper, t))]
     x, y = zip(*points, strict=True)
     line = {"label": "value", "x": x, "y": y, "role": "exact"}
     chart = {"label": f"{rule} over {horizon} steps", "x_label": "step", "series": [line]}
     return Picture("The reference with its default hyperparameters.", chart=chart)
 
 
-def _value(module: ModuleType, hyper: Hyper, t: int) -> float:
+def _value(schedule: Schedule, hyper: Hyper, t: int) -> float:
     """The schedule's value, nan where it ends with an error."""
     try:
-        return float(module.value(hyper, t))
+        return float(schedule.value(hyper, t))
     except ValueError:
         return math.nan
 
 
 def _horizon(hyper: Hyper) -> int:
     """Steps in which a schedule shows what it does, a little beyond its end if it has one."""
-    lengths = dataclasses.asdict(hyper)  # type: ignore[call-overload]
+    lengths = dataclasses.asdict(hyper)
     if "total_steps" in lengths:
         return int(lengths["total_steps"] * 1.1)
     if lengths.get("milestones"):

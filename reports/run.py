@@ -1,6 +1,6 @@
 """Certifying and replaying from the command line.
 
-Results stream into a journal and onto a progress bar; each backend's become its certificate, which
+Results stream into journals and onto a progress bar; each backend's become its certificate, which
 is written as soon as the backend has ended; at last all of them are shown.
 """
 
@@ -14,15 +14,15 @@ from pathlib import Path
 
 from click import ClickException
 
-from truestep.fast.discovery import BrokenBackend, UnknownBackend
+from truestep.fast.protocol import Level
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.run import pool
-from truestep.reports import certificate, environment, files, terminal
-from truestep.reports import page as pages
+from truestep.reports import certificate, environment, files, numbers, terminal
 from truestep.reports.certificate import Certificate, Record
 from truestep.reports.isolation import CannotReplay, Replayer
 from truestep.reports.journal import Journal
-from truestep.reports.judged import document_of
+from truestep.reports.judged import Judged, judged
+from truestep.reports.page import build
 from truestep.reports.verdicts import FAILING, RUNS
 
 
@@ -31,7 +31,7 @@ class Request:
     """What certify is asked beside the backends. workers: None for one per processor."""
 
     only: str | None
-    level: str
+    level: Level
     seed: int
     workers: int | None
     out: Path
@@ -39,147 +39,122 @@ class Request:
 
 
 class Recording:
-    """One backend's results as they come: in memory, in the journal, on the progress bar."""
+    """One backend's results as they come, in memory and in its journal, until it has ended."""
 
-    def __init__(self, spec: str, stem: str, header: Record, request: Request) -> None:
+    def __init__(self, stem: str, header: Record, out: Path) -> None:
         """Open the journal; raises OSError where the folder cannot be written."""
-        self.spec, self.stem, self.header = spec, stem, header
+        self.stem, self.header, self.ended = stem, header, False
         self.checks: list[Record] = []
-        self.progress = terminal.Progress(spec, quiet=request.as_json)
-        self.journal = Journal(request.out, stem, header)
-        self.closed = False
+        self.journal = Journal(out, stem, header)
 
     def __enter__(self) -> Recording:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        """Where no certificate was made of it, keep the journal, or remove an empty one."""
-        if self.closed:
-            return
-        self.close(keep=bool(self.checks))
-        if self.checks:
+        """Keep the journal of a backend that has not ended, and say so."""
+        if self.checks and not self.ended:
+            self.journal.close()
             terminal.warn(
                 f"{len(self.checks)} results so far are kept; to see them: "
                 f"truestep report {self.journal.path}"
             )
+        elif not self.ended:
+            self.journal.discard()
 
     def add(self, result: CheckResult) -> None:
         """One check has ended."""
         check = certificate.plain(result.to_json())
         self.checks.append(check)
         self.journal.append(check)
-        self.progress.advance(result)
 
-    def close(self, *, keep: bool) -> None:
-        """End the journal."""
-        self.closed = True
-        if keep:
+    def end(self, run: pool.Run, out: Path) -> tuple[Judged, str]:
+        """What the backend's run found, written; and what could not be written, in words."""
+        if error := self.journal.error:
+            told = f"{self.journal.path}: {error.strerror}"
+            terminal.warn(f"{told}: results after it are in memory only")
+        found = judged(self.header, run, self.checks)
+        if violation := certificate.first_violation(found.certificate):
+            raise ClickException(f"results do not follow the schema: {violation}")
+        self.ended = True
+        try:
+            found.write(out, self.stem)
+        except OSError as error:
             self.journal.close()
-        else:
-            self.journal.discard()
+            return found, f"{_told(error, out)}; results are kept in {self.journal.path}"
+        self.journal.discard()
+        return found, ""
 
 
 def certify(specs: Sequence[str], request: Request) -> int:
-    """Judge backends, write what each did into the folder, show it; the exit status."""
-    documents: list[Certificate] = []
-    shown: list[pages.Page] = []
-    refused: list[str] = []
+    """Judge backends, write what was found of each, show it; the exit status."""
+    ended: dict[str, Judged] = {}
     problems: list[str] = []
+    progress = terminal.Progress(specs, quiet=request.as_json)
     with ExitStack() as stack:
-        recordings = [stack.enter_context(each) for each in _recordings(specs, request)]
-        for recording, run in _runs(recordings, request):
-            if isinstance(run, str):
-                refused.append(run)
-            else:
-                documents.append(_certificate(recording, run))
-                shown.append(pages.build(documents[-1:]))
-                problems += _written(recording, documents[-1], shown[-1], request.out)
-    name = recordings[0].stem if len(recordings) == 1 else "report"
-    if len(recordings) > 1 and documents:
-        try:
-            files.write_report(pages.build(documents), request.out, name)
-        except OSError as error:
-            problems.append(_told(error, request.out))
-    if request.as_json and documents:
-        print(certificate.dumps(documents if len(recordings) > 1 else documents[0]), end="")
-    elif documents:
-        for page in shown:
-            terminal.show_page(page)
-        if not problems:
-            # Plain print: a wrapped path cannot be clicked or piped.
-            print((request.out / f"{name}.html").resolve())
-    for line in [*refused, *problems]:
+        recordings = {
+            recording.header["backend"]["spec"]: stack.enter_context(recording)
+            for recording in _recordings(specs, request)
+        }
+        stack.enter_context(progress)
+
+        def advance(spec: str, result: CheckResult) -> None:
+            recordings[spec].add(result)
+            progress.advance(result)
+
+        def end(spec: str, run: pool.Run) -> None:
+            problem = str(run.error or "")
+            if run.error is None:
+                ended[spec], problem = recordings[spec].end(run, request.out)
+            problems.extend(filter(None, [problem]))
+
+        pool.certify_all(
+            list(recordings), only=request.only, level=request.level, seed=request.seed,
+            workers=request.workers or environment.usable_cpus(),
+            on_start=progress.start, on_result=advance, on_end=end,
+        )  # fmt: skip
+    found = [ended[spec] for spec in recordings if spec in ended]
+    stem = "report" if len(recordings) > 1 else next(iter(recordings.values())).stem
+    if len(recordings) > 1 and found:
+        problems += _side_by_side(found, request.out, stem)
+    _show(found, request, alone=len(recordings) == 1)
+    if found and not (problems or request.as_json):
+        # Plain print: a wrapped path cannot be clicked or piped.
+        print((request.out / f"{stem}.html").resolve())
+    for line in problems:
         terminal.warn(line)
-    failed = 2 if refused or problems else 0
-    return max([failed, *(RUNS[document["verdict"]].status for document in documents)])
+    statuses = [RUNS[each.certificate["verdict"]].status for each in found]
+    return max([2 if problems else 0, *statuses])
 
 
 def _recordings(specs: Sequence[str], request: Request) -> Iterator[Recording]:
     """One for each backend, under a file name of its own."""
-    suite, where, stems = environment.suite(), environment.environment(), set[str]()
+    stems: list[str] = []
     for spec in dict.fromkeys(specs):
-        number, stem = 1, files.stem_of(spec)
-        while stem in stems:
-            number += 1
-            stem = f"{files.stem_of(spec)}-{number}"
-        stems.add(stem)
-        header = certificate.header_of(
-            spec=spec, only=request.only, level=request.level, seed=request.seed, suite=suite,
-            environment=where,
-        )  # fmt: skip
+        stems.append(numbers.distinct(files.stem_of(spec), stems, "{}-{}"))
+        header = certificate.header_of(spec, request.only, request.level, request.seed)
         try:
-            yield Recording(spec, stem, header, request)
+            yield Recording(stems[-1], header, request.out)
         except OSError as error:
             told = f"--out {request.out}: cannot write: {error.strerror or error}"
             raise ClickException(told) from error
 
 
-def _runs(
-    recordings: Sequence[Recording], request: Request
-) -> Iterator[tuple[Recording, pool.Run | str]]:
-    """Each backend's run as it ends, or why there is none: the one place that calls the engine."""
-    for recording in recordings:
-        run: pool.Run | str
-        try:
-            with recording.progress as progress:
-                run = pool.certify(
-                    recording.spec, only=request.only, level=request.level, seed=request.seed,
-                    workers=request.workers or environment.usable_cpus(),
-                    on_start=progress.start, on_result=recording.add,
-                )  # fmt: skip
-        except (UnknownBackend, BrokenBackend) as error:
-            run = str(error)
-        except ValueError as error:
-            # Before the first check starts, a ValueError is about what was asked for.
-            if progress.total:
-                raise
-            run = str(error)
-        yield recording, run
-
-
-def _certificate(recording: Recording, run: pool.Run) -> Certificate:
-    journal = recording.journal
-    if journal.error:
-        told = journal.error.strerror
-        terminal.warn(f"{journal.path}: {told}: results after it are in memory only")
-    document = document_of(recording.header, run, recording.checks)
-    if violation := certificate.first_violation(document):
-        raise ClickException(f"results do not follow the schema: {violation}")
-    return document
-
-
-def _written(recording: Recording, document: Certificate, page: pages.Page, out: Path) -> list[str]:
-    """Write a backend's certificate and report; a line of what could not be written."""
+def _side_by_side(found: Sequence[Judged], out: Path, stem: str) -> list[str]:
+    """Write the report of all; a line if it cannot be written."""
     try:
-        files.write_atomically(out / f"{recording.stem}.json", certificate.dumps(document))
-        recording.close(keep=False)
-        files.write_report(page, out, recording.stem)
+        files.write_report(build([each.certificate for each in found]), out, stem)
     except OSError as error:
-        if recording.closed:
-            return [_told(error, out)]
-        recording.close(keep=True)
-        return [f"{_told(error, out)}; results are kept in {recording.journal.path}"]
+        return [_told(error, out)]
     return []
+
+
+def _show(found: Sequence[Judged], request: Request, *, alone: bool) -> None:
+    if request.as_json and found:
+        documents = [each.certificate for each in found]
+        print(certificate.dumps(documents[0] if alone else documents), end="")
+    elif not request.as_json:
+        for each in found:
+            terminal.show_page(each.page)
 
 
 def _told(error: OSError, out: Path) -> str:

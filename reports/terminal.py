@@ -35,10 +35,11 @@ def warn(message: str) -> None:
 class Progress:
     """A bar on an interactive standard error; elsewhere a line per tenth, or nothing when quiet."""
 
-    def __init__(self, title: str, *, quiet: bool) -> None:
+    def __init__(self, backends: Sequence[str], *, quiet: bool) -> None:
         console = Console(stderr=True, highlight=False)
         self._lines = not console.is_terminal and not quiet
-        self._title, self.total, self._done, self._bad = title, 0, 0, 0
+        self._title = backends[0] if len(backends) == 1 else f"{len(backends)} backends"
+        self._total, self._done, self._bad = 0, 0, 0
         self._bar = bars.Progress(
             bars.SpinnerColumn(),
             bars.TextColumn("[bold]{task.description}"),
@@ -51,7 +52,7 @@ class Progress:
             transient=True,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task(title, total=None, bad="", now="")
+        self._task = self._bar.add_task(self._title, total=None, bad="", now="")
 
     def __enter__(self) -> Progress:
         self._bar.start()
@@ -60,12 +61,12 @@ class Progress:
     def __exit__(self, *raised: object) -> None:
         self._bar.stop()
 
-    def start(self, total: int) -> None:
-        """The number of checks is known."""
-        self.total = total
-        self._bar.update(self._task, total=total)
-        if self._lines and total:
-            warn(f"{self._title}: {numbers.plural(total, 'check')}")
+    def start(self, backend: str, checks: int) -> None:
+        """The number of a backend's checks is known."""
+        self._total += checks
+        self._bar.update(self._task, total=self._total)
+        if self._lines:
+            warn(f"{backend}: {numbers.plural(checks, 'check')}")
 
     def advance(self, result: CheckResult) -> None:
         """One check has ended."""
@@ -73,8 +74,8 @@ class Progress:
         self._bad += result.verdict in FAILING
         bad = f"[red]{self._bad} failing" if self._bad else ""
         self._bar.update(self._task, advance=1, bad=bad, now=result.id)
-        if self._lines and self._done * 10 // self.total > (self._done - 1) * 10 // self.total:
-            warn(f"{self._title}: {self._done} of {self.total}, {self._bad} failing")
+        if self._lines and self._done * 10 // self._total > (self._done - 1) * 10 // self._total:
+            warn(f"{self._title}: {self._done} of {self._total}, {self._bad} failing")
 
 
 def show_page(page: Page) -> None:

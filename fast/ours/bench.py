@@ -18,12 +18,13 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from truestep.fast import _core
 from truestep.fast.ours.cpu_plans import AdamW, AdamW8bit
+from truestep.fast.protocol import Array
 from truestep.reference.optimizers import adamw
 
 HYPER = adamw.Hyper(decay="before")
@@ -60,7 +61,7 @@ class NotMeasured:
 Contender = Callable[[], object]
 
 
-def normals(sizes: list[int], seed: int) -> list[Any]:
+def normals(sizes: list[int], seed: int) -> list[NDArray[np.float32]]:
     """Float32 tensors of normal numbers."""
     rng = np.random.default_rng(seed)
     return [rng.standard_normal(size, dtype=np.float32) for size in sizes]
@@ -94,7 +95,7 @@ def contenders_8bit(sizes: list[int]) -> Iterator[tuple[str, Callable[[], Conten
     """Our 8-bit step, its memory traffic, and the CPU paths of bitsandbytes and torchao."""
 
     def plan() -> AdamW8bit:
-        def zeros(counts: list[int], dtype: type) -> list[Any]:
+        def zeros(counts: list[int], dtype: type) -> list[Array]:
             return [np.zeros(count, dtype) for count in counts]
 
         blocks = [-(-size // BLOCK_SIZE) for size in sizes]
@@ -118,7 +119,7 @@ def contenders_8bit(sizes: list[int]) -> Iterator[tuple[str, Callable[[], Conten
     yield "torchao", lambda: torch_step("torchao.optim", "AdamW8bit", sizes)
 
 
-def torch_step(module: str, name: str, sizes: list[int], **options: Any) -> Contender:
+def torch_step(module: str, name: str, sizes: list[int], **options: bool) -> Contender:
     """The step of a torch.optim.Optimizer over parameters that hold their gradients."""
     torch = importlib.import_module("torch")
     params = [torch.from_numpy(x).requires_grad_() for x in normals(sizes, 0)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from truestep.fast.ours.offered import DIALECT, QUANTIZER, STORAGE, require_offe
 from truestep.fast.protocol import (
     Array,
     Capability,
+    DType,
     Group,
     OptimizerCapability,
     Slot,
@@ -74,11 +75,11 @@ class Backend:
             stepped = iter(adamw_step(capability, hypers, slots))
         return [[next(stepped) for _ in group.slots] for group in groups]
 
-    def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
+    def encode(self, capability: Capability, hyper: Hyper, x: Array) -> Mapping[str, Array]:
         """The stored form of the float32 x: code, and for blocks absmax."""
         return chosen(ENCODERS, capability)(hyper, x)
 
-    def decode(self, capability: Capability, hyper: Any, stored: Mapping[str, Array]) -> Array:
+    def decode(self, capability: Capability, hyper: Hyper, stored: Mapping[str, Array]) -> Array:
         """The float32 numbers that stored, as encode gives it, stands for."""
         return chosen(DECODERS, capability)(hyper, stored)
 
@@ -96,7 +97,7 @@ def chosen(table: Mapping[str, Entry], capability: Capability) -> Entry:
     return table[capability.rule]
 
 
-def copied(name: str, tensor: Array, dtype: np.dtype[Any]) -> Array:
+def copied(name: str, tensor: Array, dtype: DType) -> Array:
     """A writable C-contiguous copy; raises rather than convert."""
     if tensor.dtype != dtype:
         raise TypeError(f"{name} must be {dtype}, got {tensor.dtype}")
@@ -122,7 +123,7 @@ def results(
 
 
 def adamw_step(
-    capability: Capability, hypers: Sequence[Any], slots: Sequence[Slot]
+    capability: Capability, hypers: Sequence[Hyper], slots: Sequence[Slot]
 ) -> list[Stepped]:
     """AdamW on copies, with moments in float32."""
     dtype = numpy_dtype(capability.format)
@@ -162,7 +163,7 @@ def adamw_8bit_step(
     return results(params, steps, state)
 
 
-def encode_bfloat16(h: Any, x: Array) -> dict[str, Array]:
+def encode_bfloat16(h: Hyper, x: Array) -> dict[str, Array]:
     """The nearest bfloat16 codes, ties to even, overflow to infinity."""
     require_offered(h, {"rounding": "nearest_even", "overflow": "infinity"}, "cpu")
     flat = np.ascontiguousarray(x).reshape(-1)
@@ -173,7 +174,7 @@ def encode_bfloat16(h: Any, x: Array) -> dict[str, Array]:
     return {"code": code.reshape(x.shape)}
 
 
-def decode_bfloat16(h: Any, stored: Mapping[str, Array]) -> Array:
+def decode_bfloat16(h: Hyper, stored: Mapping[str, Array]) -> Array:
     """The float32 numbers of uint16 codes."""
     code = stored["code"]
     if code.dtype != np.uint16:
@@ -184,14 +185,14 @@ def decode_bfloat16(h: Any, stored: Mapping[str, Array]) -> Array:
     return x.reshape(code.shape)
 
 
-def encode_dynamic_8bit(h: Any, x: Array) -> dict[str, Array]:
+def encode_dynamic_8bit(h: Hyper, x: Array) -> dict[str, Array]:
     """Codes of the map that h names, and one absmax per block."""
     require_offered(h, QUANTIZER, "cpu")
     code, absmax = cpu_plans.quantize(x, h.signed, h.block_size, h.map)
     return {"code": code, "absmax": absmax}
 
 
-def decode_dynamic_8bit(h: Any, stored: Mapping[str, Array]) -> Array:
+def decode_dynamic_8bit(h: Hyper, stored: Mapping[str, Array]) -> Array:
     """Value times absmax, rounded to float32."""
     return cpu_plans.dequantize(stored["code"], stored["absmax"], h.signed, h.block_size, h.map)
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from truestep.fast.ours.offered import DIALECT, require_offered
-from truestep.fast.protocol import Array, BackendUnavailable, numpy_dtype
+from truestep.fast.protocol import Array, BackendUnavailable, DType, numpy_dtype
+from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import adamw
 from truestep.reference.quantizers import dynamic_8bit
 
@@ -23,11 +25,27 @@ try:
 except ImportError as error:
     raise BackendUnavailable(f"truestep.fast._core is not built: {error}") from error
 
+
+class Constants(TypedDict):
+    """The rows of constants that a call needs, and the row of each tensor."""
+
+    constants: NDArray[np.float32]
+    constant_index: NDArray[np.int32]
+
+
+class Blocks(TypedDict):
+    """How a plan keeps its moments."""
+
+    m_map: _core.DynamicMap
+    v_map: _core.DynamicMap
+    block_size: int
+
+
 FLOAT32 = numpy_dtype("float32")
 UINT8 = np.dtype(np.uint8)
 
 
-def checked(name: str, tensors: Sequence[Array], dtype: Any, sizes: Sequence[int]) -> list[Array]:
+def checked(name: str, tensors: Sequence[Array], dtype: DType, sizes: Sequence[int]) -> list[Array]:
     """The tensors as a list, once each is a C-contiguous, aligned array of that dtype and size."""
     if len(tensors) != len(sizes):
         raise ValueError(f"{name} must hold {len(sizes)} tensors, got {len(tensors)}")
@@ -65,7 +83,7 @@ def address_of(tensor: Array) -> int:
     return int(tensor.__array_interface__["data"][0])
 
 
-def address_tables(tensors: Mapping[str, Sequence[Array]]) -> dict[str, Any]:
+def address_tables(tensors: Mapping[str, Sequence[Array]]) -> dict[str, NDArray[np.int64]]:
     """The addresses of the first elements, by name; the caller keeps the tensors alive."""
     require_disjoint(tensors)
     return {
@@ -74,7 +92,7 @@ def address_tables(tensors: Mapping[str, Sequence[Array]]) -> dict[str, Any]:
     }
 
 
-def constants(h: adamw.Hyper, t: int) -> list[float]:
+def constants(h: Hyper, t: int) -> list[float]:
     """The float32 constants of step t >= 1, formed in double."""
     require_offered(h, DIALECT, "cpu")
     return _core.adamw_constants(
@@ -82,9 +100,7 @@ def constants(h: adamw.Hyper, t: int) -> list[float]:
     )
 
 
-def constant_table(
-    count: int, hyper: adamw.Hyper | Sequence[adamw.Hyper], t: int | Sequence[int]
-) -> dict[str, Any]:
+def constant_table(count: int, hyper: Hyper | Sequence[Hyper], t: int | Sequence[int]) -> Constants:
     """The distinct rows of constants that count tensors need, and the row of each tensor."""
     if not isinstance(hyper, Sequence) and isinstance(t, int):
         row = np.array([constants(hyper, t)], dtype=np.float32)
@@ -95,7 +111,7 @@ def constant_table(
         raise ValueError(
             f"hyper and t must have {count} entries, got {len(hypers)} and {len(steps)}"
         )
-    rows: dict[tuple[adamw.Hyper, int], int] = {}
+    rows: dict[tuple[Hyper, int], int] = {}
     index = [rows.setdefault(key, len(rows)) for key in zip(hypers, steps, strict=True)]
     table = np.array([constants(h, number) for h, number in rows], dtype=np.float32)
     return {"constants": table.reshape(-1, 9), "constant_index": np.array(index, dtype=np.int32)}
@@ -141,7 +157,7 @@ class AdamW:
 
     def step(
         self,
-        hyper: adamw.Hyper | Sequence[adamw.Hyper],
+        hyper: Hyper | Sequence[Hyper],
         t: int | Sequence[int],
         threads: int = 0,
     ) -> None:
@@ -198,7 +214,7 @@ class AdamW8bit:
         }
         self._addresses = address_tables(self._tensors)
         self._sizes = np.array(sizes, dtype=np.int64)
-        self._fixed: dict[str, Any] = {
+        self._fixed: Blocks = {
             "m_map": dynamic_map(True, kind),
             "v_map": dynamic_map(False, kind),
             "block_size": block_size,
@@ -206,7 +222,7 @@ class AdamW8bit:
 
     def step(
         self,
-        hyper: adamw.Hyper | Sequence[adamw.Hyper],
+        hyper: Hyper | Sequence[Hyper],
         t: int | Sequence[int],
         threads: int = 0,
     ) -> None:

@@ -9,17 +9,28 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, nvrtc
-from truestep.fast.protocol import Array, BackendUnavailable, Capability, Group, Stepped
+from truestep.fast.protocol import (
+    Array,
+    BackendUnavailable,
+    Capability,
+    DType,
+    Group,
+    Stepped,
+)
 from truestep.reference.declared import Hyper
+
+if TYPE_CHECKING:
+    from cupy import RawKernel, ndarray
 
 
 @cache
-def cupy() -> Any:
+def cupy() -> ModuleType:
     """CuPy, once it has found a GPU. Raises BackendUnavailable with what is missing."""
     try:
         import cupy as module
@@ -33,16 +44,17 @@ def cupy() -> Any:
         raise BackendUnavailable(f"no CUDA device ({error}): CUDA kernels not run") from error
     if count == 0:
         raise BackendUnavailable("no CUDA device: CUDA kernels not run")
-    return module
+    found: ModuleType = module
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Buffer:
     """A copy of a host array, between guards, in the GPU's memory."""
 
-    frame: Any
+    frame: ndarray
     start: int
-    dtype: np.dtype[Any]
+    dtype: DType
     shape: tuple[int, ...]
 
     @property
@@ -62,7 +74,7 @@ class Device:
         for path in sorted([*chosen.root.glob("*/*.h"), *chosen.files]):
             content.update(path.read_bytes())
         options = (*nvrtc.options(chosen), f"-DTRUESTEP_SOURCES={int(content.hexdigest()[:7], 16)}")
-        self._kernels: dict[str, Any] = {}
+        self._kernels: dict[str, RawKernel] = {}
         for path in chosen.files:
             module = self._cupy.RawModule(
                 code=path.read_text(encoding="utf-8"), options=options, backend="nvrtc"
@@ -107,7 +119,7 @@ class Device:
 class _InPlace:
     """Device arrays that a plan steps in place; each offers __cuda_array_interface__."""
 
-    def __init__(self, arrays: Mapping[str, Sequence[Any]], dtypes: Mapping[str, str]) -> None:
+    def __init__(self, arrays: Mapping[str, Sequence[ndarray]], dtypes: Mapping[str, str]) -> None:
         columns = []
         for name, dtype in dtypes.items():
             for i, array in enumerate(arrays[name]):
@@ -132,7 +144,11 @@ class AdamW(_InPlace):
     """
 
     def __init__(
-        self, params: Sequence[Any], grads: Sequence[Any], m: Sequence[Any], v: Sequence[Any]
+        self,
+        params: Sequence[ndarray],
+        grads: Sequence[ndarray],
+        m: Sequence[ndarray],
+        v: Sequence[ndarray],
     ) -> None:
         arrays = {"params": params, "grads": grads, "m": m, "v": v}
         kind = params[0].__cuda_array_interface__["typestr"] if params else "<f4"
@@ -150,12 +166,12 @@ class AdamW8bit(_InPlace):
 
     def __init__(
         self,
-        params: Sequence[Any],
-        grads: Sequence[Any],
-        m_code: Sequence[Any],
-        m_absmax: Sequence[Any],
-        v_code: Sequence[Any],
-        v_absmax: Sequence[Any],
+        params: Sequence[ndarray],
+        grads: Sequence[ndarray],
+        m_code: Sequence[ndarray],
+        m_absmax: Sequence[ndarray],
+        v_code: Sequence[ndarray],
+        v_absmax: Sequence[ndarray],
         block_size: int = 256,
         kind: str = "fused",
     ) -> None:
@@ -187,10 +203,10 @@ class Backend:
         """One step on copies of every slot of every group."""
         return cuda_adapter.optimizer_step(self._device, capability, groups)
 
-    def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
+    def encode(self, capability: Capability, hyper: Hyper, x: Array) -> Mapping[str, Array]:
         """The stored form of the float32 x."""
         return cuda_adapter.encode(self._device, capability, hyper, x)
 
-    def decode(self, capability: Capability, hyper: Any, stored: Mapping[str, Array]) -> Array:
+    def decode(self, capability: Capability, hyper: Hyper, stored: Mapping[str, Array]) -> Array:
         """The float32 numbers that stored stands for."""
         return cuda_adapter.decode(self._device, capability, hyper, stored)

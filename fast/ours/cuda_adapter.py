@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from truestep.fast.ours.cuda_plan import (
     Buffer,
@@ -27,6 +28,8 @@ from truestep.fast.protocol import (
     numpy_dtype,
 )
 from truestep.reference.declared import Hyper
+
+Entry = TypeVar("Entry")
 
 CAPABILITIES = (
     Capability("optimizer", "adamw", arithmetic="ieee_float32_strict", dialect=DIALECT),
@@ -66,21 +69,19 @@ def optimizer_step(
     return [[next(stepped) for _ in group.slots] for group in groups]
 
 
-def encode(device: Device, capability: Capability, hyper: Any, x: Array) -> dict[str, Array]:
+def encode(device: Device, capability: Capability, hyper: Hyper, x: Array) -> dict[str, Array]:
     """The stored form of the float32 x: code, and for blocks absmax."""
-    encoded: dict[str, Array] = _chosen(ENCODERS, capability)(device, hyper, x)
-    return encoded
+    return _chosen(ENCODERS, capability)(device, hyper, x)
 
 
 def decode(
-    device: Device, capability: Capability, hyper: Any, stored: Mapping[str, Array]
+    device: Device, capability: Capability, hyper: Hyper, stored: Mapping[str, Array]
 ) -> Array:
     """The float32 numbers that stored, as encode gives it, stands for."""
-    decoded: Array = _chosen(DECODERS, capability)(device, hyper, stored)
-    return decoded
+    return _chosen(DECODERS, capability)(device, hyper, stored)
 
 
-def _chosen(table: Mapping[str, Any], capability: Capability) -> Any:
+def _chosen(table: Mapping[str, Entry], capability: Capability) -> Entry:
     if capability.rule not in table:
         raise ValueError(
             f"the CUDA kernels offer {', '.join(sorted(table))} here; "
@@ -89,7 +90,7 @@ def _chosen(table: Mapping[str, Any], capability: Capability) -> Any:
     return table[capability.rule]
 
 
-def _uploaded(device: Device, name: str, arrays: Iterable[Array], dtype: Any) -> list[Buffer]:
+def _uploaded(device: Device, name: str, arrays: Iterable[Array], dtype: DTypeLike) -> list[Buffer]:
     buffers = []
     for array in arrays:
         if array.dtype != dtype:
@@ -151,7 +152,7 @@ def _adamw_8bit(
     return _results(device, columns, steps)
 
 
-def _encode_dynamic_8bit(device: Device, h: Any, x: Array) -> dict[str, Array]:
+def _encode_dynamic_8bit(device: Device, h: Hyper, x: Array) -> dict[str, Array]:
     require_offered(h, QUANTIZER, "CUDA")
     [source] = _uploaded(device, "x", [x], np.float32)
     code = device.upload(np.zeros(x.shape, np.uint8))
@@ -162,7 +163,7 @@ def _encode_dynamic_8bit(device: Device, h: Any, x: Array) -> dict[str, Array]:
     return {"code": device.download(code), "absmax": device.download(absmax)}
 
 
-def _decode_dynamic_8bit(device: Device, h: Any, stored: Mapping[str, Array]) -> Array:
+def _decode_dynamic_8bit(device: Device, h: Hyper, stored: Mapping[str, Array]) -> Array:
     shape, size = stored["code"].shape, stored["code"].size
     blocks = -(-size // h.block_size)
     if stored["absmax"].size != blocks:
@@ -174,7 +175,7 @@ def _decode_dynamic_8bit(device: Device, h: Any, stored: Mapping[str, Array]) ->
     return device.download(x)
 
 
-def _encode_bfloat16(device: Device, h: Any, x: Array) -> dict[str, Array]:
+def _encode_bfloat16(device: Device, h: Hyper, x: Array) -> dict[str, Array]:
     require_offered(h, {"rounding": "nearest_even", "overflow": "infinity"}, "CUDA")
     [source] = _uploaded(device, "x", [x], np.float32)
     code = device.upload(np.zeros(x.shape, np.uint16))
@@ -182,7 +183,7 @@ def _encode_bfloat16(device: Device, h: Any, x: Array) -> dict[str, Array]:
     return {"code": device.download(code)}
 
 
-def _decode_bfloat16(device: Device, h: Any, stored: Mapping[str, Array]) -> Array:
+def _decode_bfloat16(device: Device, h: Hyper, stored: Mapping[str, Array]) -> Array:
     [code] = _uploaded(device, "code", [stored["code"]], np.uint16)
     x = device.upload(np.zeros(stored["code"].shape, np.float32))
     elementwise(device, "bfloat16_decode_kernel", code, x, stored["code"].size)

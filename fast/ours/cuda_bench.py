@@ -12,11 +12,14 @@ import json
 import statistics
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from truestep.fast.ours import cuda
 from truestep.fast.protocol import BackendUnavailable
 from truestep.reference.optimizers import adamw
+
+if TYPE_CHECKING:
+    from cupy import ndarray
 
 REPEATS = 20
 ELEMENTS = 2**26
@@ -58,7 +61,7 @@ def own(tensors: int, elements: int) -> dict[str, Callable[[], object]]:
     """One call per rule, on tensors of that many elements each."""
     cupy = cuda.cupy()
 
-    def arrays(dtype: str, size: int = elements) -> list[Any]:
+    def arrays(dtype: str, size: int = elements) -> list[ndarray]:
         return [cupy.full(size, 1, dtype) for _ in range(tensors)]
 
     blocks = -(-elements // BLOCK_SIZE)
@@ -91,7 +94,7 @@ def peers(tensors: int, elements: int) -> dict[str, Callable[[], object]]:
     except ImportError:
         return found
 
-    def parameters() -> list[Any]:
+    def parameters() -> list[torch.Tensor]:
         made = [torch.ones(elements, device="cuda", requires_grad=True) for _ in range(tensors)]
         for p in made:
             p.grad = torch.ones_like(p)

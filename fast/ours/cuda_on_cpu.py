@@ -17,13 +17,13 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan
-from truestep.fast.protocol import Array, Capability, Group, Stepped
+from truestep.fast.protocol import Array, Capability, DType, Group, Stepped
 from truestep.reference.declared import Hyper
 
 Order = Literal["ascending", "descending", "shuffled"]
@@ -183,7 +183,7 @@ class Buffer:
 
     frame: NDArray[np.uint8]
     start: int
-    dtype: np.dtype[Any]
+    dtype: DType
     shape: tuple[int, ...]
 
     @property
@@ -281,10 +281,10 @@ class Backend:
         given = (x for group in groups for slot in group.slots for x in (slot.param, slot.grad))
         return cuda_adapter.optimizer_step(self._device(given), capability, groups)
 
-    def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
+    def encode(self, capability: Capability, hyper: Hyper, x: Array) -> Mapping[str, Array]:
         """The stored form of the float32 x."""
         return cuda_adapter.encode(self._device([x]), capability, hyper, x)
 
-    def decode(self, capability: Capability, hyper: Any, stored: Mapping[str, Array]) -> Array:
+    def decode(self, capability: Capability, hyper: Hyper, stored: Mapping[str, Array]) -> Array:
         """The float32 numbers that stored stands for."""
         return cuda_adapter.decode(self._device(stored.values()), capability, hyper, stored)

@@ -195,7 +195,7 @@ def map_table(signed: bool, kind: str) -> tuple[NDArray[np.float32], int]:
 
 
 def coded(
-    device: Device, kernel: str, arrays: Sequence[Buffer], size: int, h: Any, *zero: np.generic
+    device: Device, kernel: str, arrays: Sequence[Buffer], size: int, h: Hyper, *zero: np.generic
 ) -> None:
     """Quantize or dequantize; arrays x, code and absmax of size elements; h a quantizer's Hyper."""
     chunks = chunk_table(np.array([size], dtype=np.int64))

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan
+from truestep.fast.ours import cuda_adapter, cuda_build
 from truestep.fast.ours.cuda_on_cpu import ORDERS, Buffer, Device, Library, Schedule, build
 from truestep.fast.protocol import Array, Group, Slot, numpy_dtype
 from truestep.reference.declared import Hyper
@@ -104,7 +104,7 @@ class Recorder:
         self.events.append(event)
         self.device.launch(kernel, grid, block, arguments)
 
-    def adamw_constants(self, h: cuda_plan.Hyper, t: int) -> list[float]:
+    def adamw_constants(self, h: Hyper, t: int) -> list[float]:
         """As the device."""
         return self.device.adamw_constants(h, t)
 
@@ -189,7 +189,7 @@ def use_every_kernel(device: Recorder) -> None:
             cuda_adapter.decode(device, capability, hq, stored)
 
 
-def _coded_state(storage: Mapping[str, Hyper], n: int) -> dict[str, Array | int]:
+def _coded_state(storage: Mapping[str, dynamic_8bit.Hyper], n: int) -> dict[str, Array | int]:
     state: dict[str, Array | int] = {"t": 0}
     for name, how in storage.items():
         code, absmax = dynamic_8bit.encode(how, np.zeros(n))

@@ -147,6 +147,26 @@ class Row:
     shapes: Shapes = "any"
     single: bool = False
 
+    def but(
+        self,
+        prefix: str,
+        dialect: Mapping[str, str] | None = None,
+        options: Mapping[str, object] | None = None,
+        *,
+        fixed: Mapping[str, Fixed] | None = None,
+    ) -> Row:
+        """A row of another prefix, with these choices and arguments besides its own.
+
+        fixed: in the place of its own.
+        """
+        return replace(
+            self,
+            prefix=prefix,
+            dialect={**self.dialect, **(dialect or {})},
+            options={**self.options, **(options or {})},
+            fixed=self.fixed if fixed is None else fixed,
+        )
+
 
 class Backend:
     """A library's optimizers, rebuilt from the given state for every step."""
@@ -221,11 +241,11 @@ class Backend:
         held = [(entry, param) for entry in optimizer.param_groups for param in entry["params"]]
         for (hyper, slot), (entry, param) in zip(slots, held, strict=True):
             if not row.fresh(hyper, slot):
-                self._load(row, hyper, slot, entry, self.state_of(optimizer, param))
+                self.load(row, hyper, slot, entry, self.state_of(optimizer, param))
         self.step(row, optimizer, slots)
         states = [self.state_of(optimizer, param) for _, param in held]
         results = (
-            Stepped(from_tensor(param), self._read(row, hyper, slot, entry, state))
+            Stepped(from_tensor(param), self.read(row, hyper, slot, entry, state))
             for (hyper, slot), (entry, param), state in zip(slots, held, states, strict=True)
         )
         return [[next(results) for _ in group.slots] for group in groups]
@@ -267,7 +287,8 @@ class Backend:
         entries = row.bridge.entries(group.hyper, group.slots[0]) if group.slots else {}
         return {"params": params, **numbers(row, group.hyper), **entries}
 
-    def _load(self, row: Row, hyper: Hyper, slot: Slot, entry: Named, state: Named) -> None:
+    def load(self, row: Row, hyper: Hyper, slot: Slot, entry: Named, state: Named) -> None:
+        """The reference's state into the library's, of a tensor and of its group."""
         t = slot.state["t"]
         if row.counter and "t" not in row.shared:
             state[row.counter] = self.count(t)
@@ -276,7 +297,8 @@ class Backend:
             entry[theirs] = self.count(t) if ours == "t" else float(slot.state[ours])
         row.bridge.enter(hyper, slot, entry, state)
 
-    def _read(self, row: Row, hyper: Hyper, slot: Slot, entry: Named, state: Named) -> Named:
+    def read(self, row: Row, hyper: Hyper, slot: Slot, entry: Named, state: Named) -> Named:
+        """The reference's state, from the library's after the step."""
         out = left(row, slot, state)
         if "t" not in row.shared:
             out["t"] = int(state[row.counter]) if row.counter else slot.state["t"] + 1

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import mpmath
 import numpy as np
 from scipy.special import erfinv
+
+from truestep.reference.validation import Array
+
+Handler = Callable[..., Array]
 
 DIGITS = 60  # ten more than the 50 that are claimed, for the roundings of mpmath itself
 
@@ -18,11 +21,11 @@ class Exact(np.lib.mixins.NDArrayOperatorsMixin):
     __slots__ = ("x",)
     __array_priority__ = 1000
 
-    def __init__(self, x: Any) -> None:
+    def __init__(self, x: Array) -> None:
         self.x = np.asarray(x, dtype=object)
 
     @classmethod
-    def of(cls, x: Any) -> Exact:
+    def of(cls, x: Array) -> Exact:
         """Every float64 of x as the mpf of the same value."""
         values = np.asarray(x, dtype=np.float64)
         out = np.empty(values.shape, dtype=object)
@@ -50,11 +53,11 @@ class Exact(np.lib.mixins.NDArrayOperatorsMixin):
         """The transpose."""
         return Exact(self.x.T)
 
-    def reshape(self, *shape: Any) -> Exact:
+    def reshape(self, *shape: Array) -> Exact:
         """The same elements in another shape."""
         return Exact(self.x.reshape(*shape))
 
-    def __getitem__(self, index: Any) -> Exact:
+    def __getitem__(self, index: Array) -> Exact:
         return Exact(self.x[index])
 
     def __len__(self) -> int:
@@ -63,22 +66,20 @@ class Exact(np.lib.mixins.NDArrayOperatorsMixin):
     def __bool__(self) -> bool:
         return bool(self.x)
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Array, **kwargs: Array) -> Array:
         operation = OPERATIONS.get(ufunc)
         if operation is None or method != "__call__" or kwargs:
             raise TypeError(f"numpy.{ufunc.__name__} is not supported on Exact arrays")
-        return _wrapped(operation(*(_bare(x) for x in inputs)))
+        return _wrapped(operation(*(_bare(x) for x in args)))
 
-    def __array_function__(
-        self, function: Callable[..., Any], _: Any, args: Any, kwargs: dict[str, Any]
-    ) -> Any:
+    def __array_function__(self, function: Handler, _: object, args: Array, kwargs: Array) -> Array:
         handler = FUNCTIONS.get(function)
         if handler is None:
             raise TypeError(f"numpy.{function.__name__} is not supported on Exact arrays")
         return _wrapped(handler(*_bare(args), **kwargs))
 
 
-def _bare(x: Any) -> Any:
+def _bare(x: Array) -> Array:
     """x without wrappers, floats and ints as mpf of the same value."""
     if isinstance(x, Exact):
         return x.x
@@ -93,7 +94,7 @@ def _bare(x: Any) -> Any:
     return x
 
 
-def _wrapped(x: Any) -> Any:
+def _wrapped(x: Array) -> Array:
     if isinstance(x, np.ndarray) and x.dtype == bool:
         return x
     if isinstance(x, (bool, np.bool_)):
@@ -101,37 +102,42 @@ def _wrapped(x: Any) -> Any:
     return Exact(x)
 
 
-def _each(function: Callable[..., Any]) -> Callable[..., Any]:
+def _each(function: Handler) -> Handler:
     vectorized = np.frompyfunc(function, 1, 1)
     return lambda x: np.asarray(vectorized(x), dtype=object)
 
 
-def _compared(ufunc: np.ufunc) -> Callable[..., Any]:
+def _compared(ufunc: np.ufunc) -> Handler:
     return lambda a, b: np.asarray(ufunc(a, b), dtype=bool)
 
 
-def _norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def _norm(x: Array, axis: Array = None, keepdims: bool = False) -> Array:
     return _each(mpmath.sqrt)(np.sum(x * x, axis=axis, keepdims=keepdims))
 
 
-def _mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def _mean(x: Array, axis: Array = None, keepdims: bool = False) -> Array:
     s = np.sum(x, axis=axis, keepdims=keepdims)
     return s / mpmath.mpf(x.size // max(1, np.size(s)))
 
 
-def _filled(value: int) -> Callable[..., Any]:
+def _filled(value: int) -> Handler:
     return lambda x: Exact.of(np.full(np.shape(x), float(value))).x
 
 
-def _power(a: Any, b: Any) -> Any:
+def _power(a: Array, b: Array) -> Array:
     return np.frompyfunc(lambda x, y: mpmath.power(x, y), 2, 1)(a, b)
 
 
-OPERATIONS: dict[np.ufunc, Callable[..., Any]] = {
+def _quotient(a: Array, b: Array) -> Array:
+    """a / b; over zero as IEEE 754 divides, where mpmath raises."""
+    return np.frompyfunc(lambda x, y: x / y if y else x * mpmath.inf, 2, 1)(a, b)
+
+
+OPERATIONS: dict[np.ufunc, Handler] = {
     np.absolute: np.absolute,
     np.add: np.add,
     np.cos: _each(mpmath.cos),
-    np.divide: np.divide,
+    np.divide: _quotient,
     np.equal: _compared(np.equal),
     np.exp: _each(mpmath.exp),
     np.greater: _compared(np.greater),
@@ -158,7 +164,7 @@ OPERATIONS: dict[np.ufunc, Callable[..., Any]] = {
     erfinv: _each(mpmath.erfinv),
 }
 
-FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
+FUNCTIONS: dict[Handler, Handler] = {
     np.amax: np.max,
     np.amin: np.min,
     np.broadcast_to: np.broadcast_to,

@@ -16,7 +16,8 @@ from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.counter import Counter
 from truestep.properties.arithmetic.profiles import Arithmetic
 from truestep.properties.arithmetic.sampled import Replicates, Sampled
-from truestep.properties.arithmetic.simulated import Simulated, World
+from truestep.properties.arithmetic.simulated import Simulated
+from truestep.properties.arithmetic.world import World
 from truestep.reference.declared import Hyper, State
 from truestep.reference.optimizers import Rule
 from truestep.reference.validation import Array

@@ -89,17 +89,17 @@ class Arithmetic:
 
 
 # A reader's table of the profiles that backends name. The oracle's own arithmetic is "oracle".
-PROFILES = {
-    "bfloat16": Arithmetic("bfloat16", compute="bfloat16"),
+_PROFILES = (
+    Arithmetic("bfloat16", compute="bfloat16"),
     # Muon's iteration in bfloat16, accumulated in float32, for parameters in float32.
-    "bfloat16_newton_schulz": Arithmetic(
+    Arithmetic(
         "bfloat16_newton_schulz",
         stages={"newton_schulz": "bfloat16"},
         summation="tensor_core",
         input_format="bfloat16",
     ),
     # The same with hyperparameters and functions of the counter in float32.
-    "bfloat16_newton_schulz_hyper": Arithmetic(
+    Arithmetic(
         "bfloat16_newton_schulz_hyper",
         hyper="float32",
         counter="float32",
@@ -107,16 +107,14 @@ PROFILES = {
         summation="tensor_core",
         input_format="bfloat16",
     ),
-    "bfloat16_params": Arithmetic("bfloat16_params", storage={"p": "bfloat16"}),
-    "bfloat16_storage": Arithmetic("bfloat16_storage", storage={"": "bfloat16"}),
-    "capturable_float32": Arithmetic("capturable_float32", counter="float32"),
-    "capturable_float64": Arithmetic(
-        "capturable_float64", compute="float64", counter="float32", ulps_power=2.0
-    ),
+    Arithmetic("bfloat16_params", storage={"p": "bfloat16"}),
+    Arithmetic("bfloat16_storage", storage={"": "bfloat16"}),
+    Arithmetic("capturable_float32", counter="float32"),
+    Arithmetic("capturable_float64", compute="float64", counter="float32", ulps_power=2.0),
     # CUDA C++ Programming Guide, "Mathematical Functions": IEEE division, sqrt; powf 4 ulps.
-    "cuda_default": Arithmetic("cuda_default", ulps_power=4.0, ulps_function=2.0),
+    Arithmetic("cuda_default", ulps_power=4.0, ulps_function=2.0),
     # -use_fast_math: division within 2 ulps, sqrt within 2^-23 relative (1 ulp), flush to zero.
-    "cuda_fast_math": Arithmetic(
+    Arithmetic(
         "cuda_fast_math",
         subnormals="flushed",
         ulps_division=2.0,
@@ -124,56 +122,42 @@ PROFILES = {
         ulps_power=8.0,
         ulps_function=4.0,
     ),
-    "float16": Arithmetic("float16", compute="float16"),
-    "float16_params": Arithmetic("float16_params", storage={"p": "float16"}),
-    "float16_storage": Arithmetic("float16_storage", storage={"": "float16"}),
-    "float32_hyper": Arithmetic("float32_hyper", hyper="float32", counter="float32"),
-    "float32_hyper_bfloat16_storage": Arithmetic(
+    Arithmetic("float16", compute="float16"),
+    Arithmetic("float16_params", storage={"p": "float16"}),
+    Arithmetic("float16_storage", storage={"": "float16"}),
+    Arithmetic("float32_hyper", hyper="float32", counter="float32"),
+    Arithmetic(
         "float32_hyper_bfloat16_storage",
         hyper="float32",
         counter="float32",
         storage={"": "bfloat16"},
     ),
-    "float32_hyper_float16_storage": Arithmetic(
-        "float32_hyper_float16_storage",
-        hyper="float32",
-        counter="float32",
-        storage={"": "float16"},
+    Arithmetic(
+        "float32_hyper_float16_storage", hyper="float32", counter="float32", storage={"": "float16"}
     ),
-    "ieee_float32": Arithmetic("ieee_float32"),
-    "ieee_float32_strict": Arithmetic("ieee_float32_strict", contraction=False),
-    "ieee_float64": Arithmetic("ieee_float64", compute="float64"),
-    "oracle": Arithmetic("oracle", compute="float64", contraction=False),
+    Arithmetic("ieee_float32"),
+    Arithmetic("ieee_float32_strict", contraction=False),
+    Arithmetic("ieee_float64", compute="float64"),
+    Arithmetic("oracle", compute="float64", contraction=False),
     # torch.norm adds n numbers in a fixed number of lanes, each one after another.
-    "sequential_bfloat16_params": Arithmetic(
-        "sequential_bfloat16_params", summation="sequential", storage={"p": "bfloat16"}
-    ),
-    "sequential_float16_params": Arithmetic(
-        "sequential_float16_params", summation="sequential", storage={"p": "float16"}
-    ),
-    "sequential_float32": Arithmetic("sequential_float32", summation="sequential"),
-    "sequential_float64": Arithmetic(
-        "sequential_float64", compute="float64", summation="sequential"
-    ),
-    "tensor_lr": Arithmetic("tensor_lr", tensors={"lr": "float32"}),
+    Arithmetic("sequential_bfloat16_params", summation="sequential", storage={"p": "bfloat16"}),
+    Arithmetic("sequential_float16_params", summation="sequential", storage={"p": "float16"}),
+    Arithmetic("sequential_float32", summation="sequential"),
+    Arithmetic("sequential_float64", compute="float64", summation="sequential"),
+    Arithmetic("tensor_lr", tensors={"lr": "float32"}),
     # An lr and a counter in float32 beside Python's doubles.
-    "tensor_lr_counter": Arithmetic(
-        "tensor_lr_counter", counter="float32", tensors={"lr": "float32"}
-    ),
+    Arithmetic("tensor_lr_counter", counter="float32", tensors={"lr": "float32"}),
     # jax without jit: constants are Python's, functions of a counter float32; XLA flushes.
-    "xla_eager_float32": Arithmetic("xla_eager_float32", counter="float32", subnormals="flushed"),
+    Arithmetic("xla_eager_float32", counter="float32", subnormals="flushed"),
     # XLA runs its threads with subnormals flushed; scalars of a traced function are float32 too.
-    "xla_float32": Arithmetic(
-        "xla_float32", hyper="float32", counter="float32", subnormals="flushed"
-    ),
+    Arithmetic("xla_float32", hyper="float32", counter="float32", subnormals="flushed"),
     # As xla_eager_float32, where 1 / sqrt is XLA's rsqrt: one Newton step, within two ulps.
-    "xla_rsqrt_float32": Arithmetic(
-        "xla_rsqrt_float32", counter="float32", subnormals="flushed", ulps_sqrt=2.0
-    ),
-    "xla_sequential_float32": Arithmetic(
+    Arithmetic("xla_rsqrt_float32", counter="float32", subnormals="flushed", ulps_sqrt=2.0),
+    Arithmetic(
         "xla_sequential_float32", counter="float32", subnormals="flushed", summation="sequential"
     ),
-}
+)
+PROFILES = {arithmetic.name: arithmetic for arithmetic in _PROFILES}
 
 
 # The reference's own arithmetic, whose error is added to every contract.

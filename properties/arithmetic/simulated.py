@@ -6,60 +6,24 @@ a reciprocal or not, and a product that meets a sum fused or not. Every result i
 kernel may give, so every result must lie within the bound that Bounded derives: this is how the
 bounds' soundness is tested. Values are float64 numbers of the narrow format; formats wider than
 float32 are not simulated, since products of their numbers are not exact in float64.
+
+Over 300 lines, because expressions, what evaluates them and what builds new ones need one another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import erfinv
 
 from truestep.properties.arithmetic.counter import Counter
 from truestep.properties.arithmetic.formats import Format, format_named
 from truestep.properties.arithmetic.profiles import Arithmetic
+from truestep.properties.arithmetic.world import Axis, Float, World
+from truestep.reference.validation import Array
 
-Float = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """Where a simulation takes place: the declared arithmetic and the source of every choice."""
-
-    arithmetic: Arithmetic
-    rng: np.random.Generator
-
-    def chance(self, p: float) -> bool:
-        """True with probability p."""
-        return bool(self.rng.random() < p)
-
-    def round(self, x: Any, format: Format) -> Float:
-        """x stored in the format; subnormals become zero where the arithmetic flushes them."""
-        out = format.round(np.asarray(x, dtype=np.float64))
-        if self.arithmetic.subnormals == "flushed":
-            out = np.where(np.abs(out) < format.least_normal, 0.0, out)
-        return out
-
-    def inexact(self, x: Any, format: Format, ulps: float) -> Float:
-        """x stored by an operation that errs by up to so many ulps, 0.5 for rounding alone."""
-        if ulps > 0.5:
-            size = np.abs(np.asarray(x, dtype=np.float64))
-            ulp = np.exp2(np.floor(np.log2(np.maximum(size, format.least_normal)))) * 2 * format.u
-            error = (ulps - 0.5) * self.rng.uniform(-1, 1, np.shape(x)) * ulp
-            # Zero and one come out as they are; within one ulp, so does what the format holds.
-            held = (size == 0) | (size == 1) | ~np.isfinite(size)
-            held = held | (format.represents(x) & (ulps <= 1))
-            x = np.where(held, x, x + error)
-        return self.round(x, format)
-
-    def divide(self, x: Any, y: Any, format: Format) -> Float:
-        """x / y as accurate as the arithmetic's division."""
-        exact = (np.abs(np.frexp(y)[0]) == 0.5) | (np.asarray(x) == 0)
-        ulps = 0.5 if np.all(exact) else self.arithmetic.ulps_division
-        return self.inexact(x / y, format, ulps)
+Handler = Callable[..., Array]
 
 
 class Simulated(np.lib.mixins.NDArrayOperatorsMixin):
@@ -91,7 +55,7 @@ class Simulated(np.lib.mixins.NDArrayOperatorsMixin):
         )
 
     @classmethod
-    def of(cls, x: Any, world: World) -> Simulated:
+    def of(cls, x: Array, world: World) -> Simulated:
         """Tensor x of numbers of the compute format."""
         format = world.arithmetic.format
         return cls(world, format, world.round(x, format))
@@ -117,11 +81,11 @@ class Simulated(np.lib.mixins.NDArrayOperatorsMixin):
         """The transpose."""
         return self._like(self.value.T)
 
-    def reshape(self, *shape: Any) -> Simulated:
+    def reshape(self, *shape: Array) -> Simulated:
         """The same elements in another shape."""
         return self._like(self.value.reshape(*shape))
 
-    def __getitem__(self, index: Any) -> Simulated:
+    def __getitem__(self, index: Array) -> Simulated:
         return self._like(np.asarray(self.value[index]))
 
     def __len__(self) -> int:
@@ -138,10 +102,10 @@ class Simulated(np.lib.mixins.NDArrayOperatorsMixin):
                 self._value = _product(self) if self.kind == "product" else _sum(self)
         return self._value
 
-    def _like(self, value: Any) -> Simulated:
+    def _like(self, value: Array) -> Simulated:
         return Simulated(self.world, self.format, np.asarray(value), host=self.host)
 
-    def _lift(self, x: Any) -> Simulated:
+    def _lift(self, x: Array) -> Simulated:
         if isinstance(x, Simulated):
             return x
         if isinstance(x, Counter):
@@ -151,10 +115,10 @@ class Simulated(np.lib.mixins.NDArrayOperatorsMixin):
             return Simulated(self.world, format_named("float64"), np.asarray(float(x)), host=True)
         return Simulated.of(x, self.world)
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Array, **kwargs: Array) -> Array:
         if method != "__call__" or kwargs:
             raise TypeError(f"numpy.{ufunc.__name__} is not supported on Simulated arrays")
-        operands = [self._lift(x) for x in inputs]
+        operands = [self._lift(x) for x in args]
         chain = CHAINS.get(ufunc)
         if chain is not None:
             return _chained(operands[0], operands[1], *chain)
@@ -166,7 +130,8 @@ class Simulated(np.lib.mixins.NDArrayOperatorsMixin):
             return ufunc(*(a.value for a in operands))
         if ufunc is np.matmul:
             with np.errstate(all="ignore"):
-                return _matmul(*operands)
+                a, b = operands
+                return a._like(self.world.matmul(a.value, b.value, a.format))
         if ufunc not in ROUNDED:
             raise TypeError(f"numpy.{ufunc.__name__} is not supported on Simulated arrays")
         format, host = _meeting(operands)
@@ -175,9 +140,7 @@ class Simulated(np.lib.mixins.NDArrayOperatorsMixin):
             ulps = _ulps(ufunc, self.world.arithmetic)
             return Simulated(self.world, format, self.world.inexact(x, format, ulps), host=host)
 
-    def __array_function__(
-        self, function: Callable[..., Any], _: Any, args: Any, kwargs: dict[str, Any]
-    ) -> Any:
+    def __array_function__(self, function: Handler, _: object, args: Array, kwargs: Array) -> Array:
         with np.errstate(all="ignore"):
             if function in REDUCED:
                 return _reduced(function, *args, **kwargs)
@@ -189,7 +152,7 @@ class Simulated(np.lib.mixins.NDArrayOperatorsMixin):
                 return self._array(function([self._lift(x).value for x in args[0]], **kwargs))
         raise TypeError(f"numpy.{function.__name__} is not supported on Simulated arrays")
 
-    def _array(self, x: Any) -> Simulated:
+    def _array(self, x: Array) -> Simulated:
         return Simulated.of(x, self.world)
 
 
@@ -205,7 +168,7 @@ def _entering(a: Simulated, format: Format) -> Float:
     return a.world.round(a.value, format) if a.host else a.value
 
 
-def _selected(function: Callable[..., Any], first: Any, others: list[Simulated]) -> Simulated:
+def _selected(function: Handler, first: Array, others: list[Simulated]) -> Simulated:
     """where(condition, a, b) or clip(a, low, high): only host scalars that enter are rounded."""
     operands = [first, *others] if function is np.clip else others
     format, host = _meeting(operands)
@@ -252,10 +215,6 @@ def _share(factor: Simulated) -> Simulated | None:
     return share if (plus, minus) == (1, -1) and one.value == 1 and multiplied else None
 
 
-def _shuffled(world: World, items: list[Any]) -> list[Any]:
-    return [items[i] for i in world.rng.permutation(len(items))]
-
-
 def _factors(node: Simulated) -> list[tuple[Float, int]]:
     """Factors in the node's format, in random order; the host's may be folded into one constant."""
     world, format = node.world, node.format
@@ -278,7 +237,7 @@ def _factors(node: Simulated) -> list[tuple[Float, int]]:
             out.append((world.divide(1.0, p.value, format), 1))
         else:
             out.append((_entering(p, format), s))
-    out = _shuffled(world, out)
+    out = world.shuffled(out)
     lead = next(i for i, (_, s) in enumerate(out) if s > 0)
     return [out[lead], *out[:lead], *out[lead + 1 :]]
 
@@ -297,7 +256,7 @@ def _product(node: Simulated) -> Float:
 
 def _sum(node: Simulated) -> Float:
     world, format = node.world, node.format
-    terms = _shuffled(world, list(node.parts))
+    terms = world.shuffled(list(node.parts))
     fusable = world.arithmetic.contraction and not node.host and world.chance(0.5)
     total: Float | None = None
     for part, s in terms:
@@ -320,47 +279,12 @@ def _sum(node: Simulated) -> Float:
 
 
 def _reduced(
-    function: Callable[..., Any], a: Simulated, axis: Any = None, keepdims: bool = False
+    function: Handler, a: Simulated, axis: Axis = None, keepdims: bool = False
 ) -> Simulated:
-    """A reduction; sums and means add in random order, one after another or in pairs."""
-    world, format = a.world, a.format
     if function not in (np.sum, np.mean):
         return a._like(function(a.value, axis=axis, keepdims=keepdims))
-    axes = tuple(range(a.ndim)) if axis is None else tuple(np.atleast_1d(axis) % max(a.ndim, 1))
-    kept = [i for i in range(a.ndim) if i not in axes]
-    rows = np.transpose(a.value, (*axes, *kept)).reshape(-1, *(a.shape[i] for i in kept))
-    n = len(rows)
-    rows = rows[world.rng.permutation(n)]
-    if world.arithmetic.summation == "sequential":
-        total = np.zeros(rows.shape[1:]) if n == 0 else rows[0]
-        for row in rows[1:]:
-            total = world.round(total + row, format)
-    elif world.arithmetic.summation == "float64":
-        total = world.round(np.sum(rows, axis=0), format)
-    else:
-        total = np.zeros(rows.shape[1:]) if n == 0 else None
-        while len(rows) > 1:
-            odd = rows[len(rows) - len(rows) % 2 :]
-            rows = world.round(rows[0 : len(rows) - len(odd) : 2] + rows[1 : len(rows) : 2], format)
-            rows = np.concatenate([rows, odd])
-        total = rows[0] if total is None else total
-    if function is np.mean:
-        total = world.divide(total, np.asarray(float(n)), format)
-    shape = [1 if i in axes else a.shape[i] for i in range(a.ndim)]
-    return a._like(np.reshape(total, shape) if keepdims else total)
-
-
-def _matmul(a: Simulated, b: Simulated) -> Simulated:
-    """A matrix product that adds its k products in random order, fused or not."""
-    world, format = a.world, a.format
-    x, y = a.value, b.value
-    total = np.zeros((*x.shape[:-1], *y.shape[1:]))
-    fused = world.arithmetic.contraction and world.chance(0.5)
-    for k in world.rng.permutation(x.shape[-1]):
-        product = np.multiply.outer(x[..., k], y[k]) if y.ndim > 1 else x[..., k] * y[k]
-        product = product if fused else world.round(product, format)
-        total = world.round(total + product, format)
-    return a._like(total)
+    mean = function is np.mean
+    return a._like(a.world.total(a.value, a.format, axis, keepdims=keepdims, mean=mean))
 
 
 CHAINS: dict[np.ufunc, tuple[str, int]] = {

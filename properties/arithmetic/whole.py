@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,9 @@ from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.counter import Counter
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.profiles import Arithmetic
+from truestep.reference.validation import Array
+
+Operation = Callable[[Array, Array], Array]
 
 
 def counted(x: int, arithmetic: Arithmetic) -> Bounded:
@@ -23,6 +25,17 @@ def counted(x: int, arithmetic: Arithmetic) -> Bounded:
     return Bounded(v, e, arithmetic, where, nonnegative=x >= 0, host=True)
 
 
+def _integers(operation: Operation) -> tuple[Operation, Operation]:
+    """An operation exact among integers, and the same with its operands exchanged."""
+
+    def met(self: Whole, a: Array, b: Array) -> Array:
+        if isinstance(a, int) and isinstance(b, int):
+            return Whole(operation(int(a), int(b)), self.number)
+        return self.rounded(operation, a, b)
+
+    return lambda self, other: met(self, self, other), lambda self, other: met(self, other, self)
+
+
 class Whole(Counter):
     """A step count or a length of a schedule.
 
@@ -32,70 +45,42 @@ class Whole(Counter):
     number(int).
     """
 
-    number: Callable[[int], Any]
+    number: Callable[[int], Array]
 
-    def __new__(cls, x: int, number: Callable[[int], Any]) -> Whole:
+    def __new__(cls, x: int, number: Callable[[int], Array]) -> Whole:
         """x as an integer whose quotients are made of such numbers."""
         made = super().__new__(cls, x)
         made.number = number
         return made
 
+    __add__, __radd__ = _integers(operator.add)
+    __floordiv__, __rfloordiv__ = _integers(operator.floordiv)
+    __mod__, __rmod__ = _integers(operator.mod)
+    __mul__, __rmul__ = _integers(operator.mul)
+    __sub__, __rsub__ = _integers(operator.sub)
+
     def __neg__(self) -> Whole:
         return Whole(-int(self), self.number)
 
-    def __add__(self, other: Any) -> Any:
-        return self._met(operator.add, self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return self._met(operator.add, other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return self._met(operator.sub, self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self._met(operator.sub, other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return self._met(operator.mul, self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return self._met(operator.mul, other, self)
-
-    def __floordiv__(self, other: Any) -> Any:
-        return self._met(operator.floordiv, self, other)
-
-    def __rfloordiv__(self, other: Any) -> Any:
-        return self._met(operator.floordiv, other, self)
-
-    def __mod__(self, other: Any) -> Any:
-        return self._met(operator.mod, self, other)
-
-    def __rmod__(self, other: Any) -> Any:
-        return self._met(operator.mod, other, self)
-
-    def __divmod__(self, other: Any) -> Any:
+    def __divmod__(self, other: Array) -> Array:
         return self // other, self % other
 
-    def __truediv__(self, other: Any) -> Any:
+    def __truediv__(self, other: Array) -> Array:
         return self._quotient(self, other)
 
-    def __rtruediv__(self, other: Any) -> Any:
+    def __rtruediv__(self, other: Array) -> Array:
         return self._quotient(other, self)
 
-    def __pow__(self, other: Any, _: Any = None) -> Any:
-        return self._rounded(operator.pow, self, other)
+    def __pow__(self, other: Array, _: object = None) -> Array:
+        return self.rounded(operator.pow, self, other)
 
-    def _met(self, operation: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
-        if isinstance(a, int) and isinstance(b, int):
-            return Whole(operation(int(a), int(b)), self.number)
-        return self._rounded(operation, a, b)
-
-    def _quotient(self, a: Any, b: Any) -> Any:
+    def _quotient(self, a: Array, b: Array) -> Array:
         if isinstance(a, int) and isinstance(b, int) and int(b) and int(a) % int(b) == 0:
             return self.number(int(a) // int(b))
-        return self._rounded(operator.truediv, a, b)
+        return self.rounded(operator.truediv, a, b)
 
-    def _rounded(self, operation: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
+    def rounded(self, operation: Operation, a: Array, b: Array) -> Array:
+        """The operation on numbers of an arithmetic."""
         if not all(isinstance(x, (int, float)) or hasattr(x, "__array_ufunc__") for x in (a, b)):
             return NotImplemented
         return operation(*(self.number(int(x)) if isinstance(x, int) else x for x in (a, b)))

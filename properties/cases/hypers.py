@@ -84,13 +84,18 @@ def _choices(
     return [*known, *sorted(free, key=lambda choice: choice[3])]
 
 
+def scaled(value: object, fields: Mapping[str, object], of: str) -> object:
+    """A declared value, which of a range that is "of" a field counts in units of that field."""
+    return value * fields[of] if of else value  # type: ignore[operator]
+
+
 def _chosen(choices: Choices, at: NDArray[np.float64]) -> dict[str, object]:
     """Of every field the value at that part of its list."""
     found: dict[str, object] = {}
     for (name, usual, more, of), x in zip(choices, at.tolist(), strict=True):
         k = int(x * (len(usual) + len(more)))
         value = usual[k] if k < len(usual) else more[k - len(usual)]
-        found[name] = value * found[of] if of else value  # type: ignore[operator]
+        found[name] = scaled(value, found, of)
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import is_dataclass
 from functools import cache
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ def _restored(kind: Any, x: Any) -> Any:
     if is_dataclass(kind):
         if not isinstance(x, Mapping):
             raise ValueError(f"a record of {kind} must be a mapping, got {x!r}")
-        hints = _hints(kind)
+        hints = _hints(cast(type, kind))
         return kind(**{name: _restored(hints[name], item) for name, item in x.items()})  # type: ignore[operator]
     if get_origin(kind) is tuple:
         first, *others = get_args(kind)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtri
 
+from truestep.fast.protocol import Array
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.sampled import (
     FALSE_ALARM,
@@ -60,7 +60,7 @@ class Judged:
     judgement: Judgement
 
 
-def judge(got: NDArray[Any], expected: Bounded, oracle: Bounded) -> Judgement:
+def judge(got: Array, expected: Bounded, oracle: Bounded) -> Judgement:
     """Judge got, of any real dtype, by the kernel's bound plus the oracle's own.
 
     got, expected and oracle have one shape. expected: evaluation in the backend's arithmetic, after
@@ -83,7 +83,7 @@ def judge(got: NDArray[Any], expected: Bounded, oracle: Bounded) -> Judgement:
 _LINEAR = 0.25
 
 
-def judge_sampled(got: NDArray[Any], sampled: Float, oracle: Float) -> Judgement:
+def judge_sampled(got: Array, sampled: Float, oracle: Float) -> Judgement:
     """Judge got by replicates, in rows 1 onwards, of the value in row 0.
 
     sampled: rows of the reference's evaluation in the backend's arithmetic; oracle: the same in
@@ -140,9 +140,7 @@ def _whole(error: Float, spread: Float, strayed: Float, different: int) -> float
     return float(np.linalg.norm(error) / (factor * np.linalg.norm(spread)))
 
 
-def agreement(
-    left: NDArray[Any], right: NDArray[Any], bound: NDArray[np.float64] | None
-) -> Judgement:
+def agreement(left: Array, right: Array, bound: NDArray[np.float64] | None) -> Judgement:
     """Judge two results that a law makes equal: within bound, or in every bit but a zero's sign."""
     if left.shape != right.shape:
         raise ValueError(f"left has shape {left.shape}, right {right.shape}")
@@ -150,7 +148,7 @@ def agreement(
     return _verdict(left, right.astype(np.float64), limit, ~np.isinf(limit), 0.0)
 
 
-def membership(code: NDArray[Any], low: NDArray[Any], high: NDArray[Any], codes: int) -> Judgement:
+def membership(code: Array, low: Array, high: Array, codes: int) -> Judgement:
     """Judge codes by the interval of those that a faithful kernel may give.
 
     An interval of all codes is not judged. The utilisation is 0 inside and infinite outside; got
@@ -172,7 +170,9 @@ def not_judged(size: int) -> Judgement:
     return Judgement(size, 0, None, None, np.nan, np.nan, np.nan, 0.0, empty)
 
 
-def _verdict(got: Any, due: Any, bound: Any, judged: Any, oracle_fraction: float) -> Judgement:
+def _verdict(
+    got: Array, due: Float, bound: Float, judged: NDArray[np.bool_], oracle_fraction: float
+) -> Judgement:
     x, v = got.astype(np.float64), np.asarray(due)
     with np.errstate(all="ignore"):
         error = np.abs(x - v)

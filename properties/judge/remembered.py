@@ -24,19 +24,20 @@ _KEPT: OrderedDict[tuple[Hashable, bytes], tuple[int, object]] = OrderedDict()
 _size = 0
 
 
-def remembered(key: Hashable, slot: Slot, make: Callable[[], T]) -> T:
+def remembered(key: Hashable, slot: Slot, make: Callable[[], T], weight: int = 1) -> T:
     """What make gives for this slot, made once as long as it is remembered.
 
-    key: all that the result depends on besides the numbers in the slot.
+    key: all that the result depends on besides the numbers in the slot. weight: how many times as
+    large as one evaluation the result is.
     """
     global _size
     full = key, _digest(slot)
     if full in _KEPT:
         _KEPT.move_to_end(full)
         return _KEPT[full][1]  # type: ignore[return-value]
-    made = make()
-    _KEPT[full] = slot.param.size, made
-    _size += slot.param.size
+    made, size = make(), slot.param.size * weight
+    _KEPT[full] = size, made
+    _size += size
     while _size > _ROOM or len(_KEPT) > _MOST:
         _size -= _KEPT.popitem(last=False)[1][0]
     return made

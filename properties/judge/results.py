@@ -24,7 +24,7 @@ class CheckResult:
 
     id: "kind/rule/format/variant/check" with empty parts left out, unique within a run. check: what
     was checked ("lockstep", "counter", "law:sign_symmetric"). contract: how it was judged
-    ("bounded", "sampled", "admissible codes", "law", "statistical"). examples: Hypothesis examples tried.
+    ("bounded", "sampled", "admissible codes", "law", "statistical"). examples: cases tried.
     judged_fraction: judged over all elements. utilisation: max |got - oracle| / bound, None if
     nothing was judged. oracle_fraction: largest share of the bound taken by the reference's own
     rounding. histogram: element counts of utilisation per bin of HISTOGRAM_EDGES. worst: the worst

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Generic, TypeVar, get_args
 from weakref import WeakKeyDictionary
 
@@ -37,7 +38,7 @@ C = TypeVar("C", bound=Case)
 Able = TypeVar("Able", bound=Backend)
 # The steps of a case: what is remembered of each, with its judgements.
 Steps = Iterator[tuple[object, Iterable[Judged]]]
-Started = Callable[[Record], None]
+Started = Callable[[Case], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,24 +153,55 @@ def run(
     """Search the cases of a check for one that the backend fails."""
     begin = time.perf_counter()
     capability = check.capability
-    source = kind.cases(check, capability)
-
-    def told(case: Case) -> None:
-        started(case.to_json())
 
     def judge(case: Case, tally: Tally) -> None:
         _judge(kind, backend, check, case, tally)
 
-    if isinstance(source, Listed):
-        tally = run_all(source.made(seed), judge, told)
-    else:
-        examples = source.examples[thoroughness(capability, level)]
-        tally = explore(source.strategy, judge, examples=examples, seed=seed, started=told)
+    tally = _searched(kind, check, thoroughness(capability, level), seed, judge, started)
     identified = None
     if tally.failed and tally.worst is not None and tally.worst_case and kind.reads(check):
-        identified = _identified(kind, backend, capability, tally.worst_case, told)
+        identified = _identified(kind, backend, capability, tally.worst_case, started)
     tally.extra |= kind.extra(backend, check, capability, tally)
     return _result(kind, check, tally, time.perf_counter() - begin, identified)
+
+
+# Cases that Hypothesis drew for an implementation that passed them all, for the next ones of the
+# same declaration: drawing them again would give the same, at twice the cost of judging them.
+_DRAWN: OrderedDict[str, Sequence[Case]] = OrderedDict()
+_MOST_DRAWN = 64
+
+
+def _searched(
+    kind: AnyKind,
+    check: Check,
+    level: Level,
+    seed: int,
+    judge: Callable[[Case, Tally], None],
+    started: Started,
+) -> Tally:
+    source = kind.cases(check, check.capability)
+    if isinstance(source, Listed):
+        return run_all(source.made(seed), judge, started)
+    examples = source.examples[level]
+    alike = replace(check.capability, variant="", level=LEVELS[0])
+    key = f"{kind.name} {check.name} {seed} {examples} {alike}"
+    if known := _DRAWN.get(key):
+        tally = run_all(known, judge, started)
+        if not tally.failed:
+            return tally
+        # The same search again, so that the failure is simplified.
+    drawn: list[Case] = []
+
+    def noted(case: Case) -> None:
+        drawn.append(case)
+        started(case)
+
+    tally = explore(source.strategy, judge, examples=examples, seed=seed, started=noted)
+    if not tally.failed:
+        _DRAWN[key] = drawn
+        while len(_DRAWN) > _MOST_DRAWN:
+            _DRAWN.popitem(last=False)
+    return tally
 
 
 def replay(kind: AnyKind, backend: Backend, check: Check, record: Record) -> CheckResult:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from truestep.properties.kinds.kind import AnyKind
 from truestep.properties.kinds.minimizer.kind import MinimizerKind
 from truestep.properties.kinds.optimizer.kind import OptimizerKind
@@ -11,7 +13,8 @@ from truestep.properties.kinds.theorem.kind import TheoremKind
 from truestep.properties.kinds.training.kind import TrainingKind
 
 KINDS: dict[str, AnyKind] = {
-    kind.name: kind
+    # A kind takes capabilities, cases and backends of its own only; the runner gives it no others.
+    kind.name: cast(AnyKind, kind)
     for kind in (
         MinimizerKind(),
         OptimizerKind(),

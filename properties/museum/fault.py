@@ -1,94 +1,77 @@
-"""A planted fault, and the backend that computes with it."""
+"""A planted fault: data, from which its backend is made."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-import numpy as np
+from truestep.properties.museum.plant import Edit, Kernel, StaleEdit, StepGroups, StepSlot
+from truestep.reference.tables import RULES
 
-from truestep.fast.protocol import Capability, Group, Slot, Stepped
-from truestep.properties.museum.kernels import KERNELS, Line, run
-from truestep.reference.optimizers import FROM_FUNCTION
-
-StepOne = Callable[[Any, Slot], Stepped]
+# By kind of rule, the check expected to catch a fault that names none.
+USUAL = {
+    "minimizer": "early_steps",
+    "optimizer": "lockstep",
+    "quantizer": "random",
+    "schedule": "values",
+    "training": "values",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A small mutation of a correct kernel.
+    """A small mutation of a rule's lines, or of how a kernel of these lines is called.
 
-    kind: class of the fault. source: where such a fault was found. check: the check expected to
-    catch it, which is run first. lines: replaced lines of the rule's kernel. slot: replaces the
-    step of one tensor, given the kernel's. groups: replaces the whole call, given the step of one
-    tensor. computes: the dialect or rule that it must be identified as, "" where it is none.
+    kind: class of the fault. about: what is wrong [where such a fault was found]. edits, slot,
+    groups, declared: those of `Kernel`. check: the check expected to catch it, which is run first.
+    computes: the dialect or rule that it must be identified as, "" where it is none.
     """
 
     rule: str
     kind: str
-    description: str
-    source: str
-    check: str = "lockstep"
-    lines: Mapping[str, Line] = field(default_factory=dict)
-    slot: Callable[[StepOne, Any, Slot], Stepped] | None = None
-    groups: Callable[[StepOne, Sequence[Group]], list[list[Stepped]]] | None = None
-    computes: str = ""
+    about: str
+    edits: tuple[Edit, ...]
+    check: str
+    computes: str
+    slot: StepSlot | None
+    groups: StepGroups | None
+    declared: Mapping[str, object]
 
-    def backend(self) -> MuseumBackend:
+    @property
+    def description(self) -> str:
+        """What is wrong."""
+        return self.about.rpartition(" [")[0]
+
+    @property
+    def source(self) -> str:
+        """Where such a fault was found."""
+        return self.about.rpartition(" [")[2].removesuffix("]")
+
+    def backend(self) -> Kernel:
         """A backend that computes with the fault."""
-        return MuseumBackend(self.rule, self)
+        try:
+            return Kernel(
+                self.rule, self.edits, slot=self.slot, groups=self.groups, **self.declared
+            )
+        except StaleEdit as stale:
+            raise StaleEdit(f"{self.rule}, {self.about}: {stale}") from None
+
+    def without(self) -> Kernel:
+        """The correct kernel that the fault is planted in."""
+        return Kernel(self.rule, (), slot=None, groups=None, **self.declared)
 
 
-class MuseumBackend:
-    """The float32 kernel of one rule, with a fault or, without one, correct."""
-
-    def __init__(self, rule: str, fault: Fault | None = None) -> None:
-        self.name = f"museum {rule}"
-        self.rule = rule
-        self.fault = fault
-        self.kernel = {**KERNELS[rule].kernel, **(fault.lines if fault else {})}
-        self.memory: dict[str, Any] = {}
-
-    def capabilities(self) -> Sequence[Capability]:
-        """The rule in float32, in the form that its kernel has."""
-        home = KERNELS[self.rule]
-        kind = "minimizer" if self.rule in FROM_FUNCTION else "optimizer"
-        return [
-            Capability(kind, self.rule, dialect=home.dialect, fixed=home.fixed, shapes=home.shapes)
-        ]
-
-    def optimizer_step(
-        self, capability: Capability, groups: Sequence[Group]
-    ) -> Sequence[Sequence[Stepped]]:
-        """One step on every slot."""
-        with np.errstate(all="ignore"):
-            if self.fault is not None and self.fault.groups is not None:
-                return self.fault.groups(self._step, groups)
-            return each(self._step, groups)
-
-    def minimizer_step(
-        self,
-        capability: Capability,
-        hyper: Any,
-        param: Any,
-        state: Mapping[str, Any],
-        function: Callable[[Any], Any],
-    ) -> Stepped:
-        """One step of a rule that evaluates the function."""
-        with np.errstate(all="ignore"):
-            slot = Slot(param, np.zeros_like(param), state)
-            return run(self.kernel, hyper, slot, self.memory, function)
-
-    def _step(self, h: Any, slot: Slot) -> Stepped:
-        if self.fault is not None and self.fault.slot is not None:
-            return self.fault.slot(self._plain, h, slot)
-        return self._plain(h, slot)
-
-    def _plain(self, h: Any, slot: Slot) -> Stepped:
-        return run(self.kernel, h, slot, self.memory)
-
-
-def each(step: StepOne, groups: Sequence[Group]) -> list[list[Stepped]]:
-    """The step applied to every slot of every group."""
-    return [[step(group.hyper, slot) for slot in group.slots] for group in groups]
+def fault(
+    rule: str,
+    kind: str,
+    about: str,
+    *edits: Edit,
+    check: str = "",
+    computes: str = "",
+    slot: StepSlot | None = None,
+    groups: StepGroups | None = None,
+    **declared: object,
+) -> Fault:
+    """A fault by its text; tables take it with rule, kind and declarations already given."""
+    check = check or next(USUAL[of] for of, table in RULES.items() if rule in table)
+    return Fault(rule, kind, about, edits, check, computes, slot, groups, declared)

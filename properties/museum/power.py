@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
+from truestep.fast.protocol import Level
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.museum import FAULTS
-from truestep.properties.museum.fault import MuseumBackend
-from truestep.properties.museum.kernels import KERNELS
-from truestep.properties.run.plan import Check, checks_of, run_check
+from truestep.properties.museum.plant import Kernel
+from truestep.properties.run.plan import checks_of, run_check
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,28 +19,18 @@ class Caught:
     result: CheckResult | None
 
 
-def catch(name: str, *, level: str = "standard", seed: int = 0) -> Caught:
+def catch(name: str, *, level: Level = "standard", seed: int = 0) -> Caught:
     """Run the checks on a planted fault, the expected one first, until one fails."""
     fault = FAULTS[name]
     backend = fault.backend()
-    for check in _ordered(backend, fault.check):
+    for check in sorted(checks_of(backend), key=lambda check: check.name != fault.check):
         result = run_check(backend, check, level=level, seed=seed)
         if result.verdict in ("fail", "crashed"):
             return Caught(name, result)
     return Caught(name, None)
 
 
-def clear(rule: str, *, level: str = "standard", seed: int = 0) -> Iterator[CheckResult]:
-    """The results of every check on the correct kernel of a rule: none may fail."""
-    backend = MuseumBackend(rule)
-    for check in checks_of(backend):
-        yield run_check(backend, check, level=level, seed=seed)
-
-
-def rules() -> tuple[str, ...]:
-    """The rules that faults are planted in."""
-    return tuple(KERNELS)
-
-
-def _ordered(backend: Any, first: str) -> list[Check]:
-    return sorted(checks_of(backend), key=lambda check: check.name != first)
+def kernels(rule: str) -> list[Kernel]:
+    """The correct kernels of a rule in which faults are planted, one for each declaration."""
+    found = [fault.without() for fault in FAULTS.values() if fault.rule == rule]
+    return list({str(kernel.capability): kernel for kernel in found}.values())

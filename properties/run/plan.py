@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Sequence
 from truestep.fast.protocol import Backend, Level
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.judge.results import Check, CheckResult, Record
+from truestep.properties.judge.tally import Case
 from truestep.properties.kinds import kind as kinds
 from truestep.properties.kinds.kind import LEVELS
 from truestep.properties.kinds.table import KINDS
@@ -46,9 +47,9 @@ def run_check(
     *,
     level: Level,
     seed: int,
-    started: Callable[[Record], None] = lambda _: None,
+    started: Callable[[Case], None] = lambda _: None,
 ) -> CheckResult:
-    """Run one check; started(case) is called with each case's record before it runs."""
+    """Run one check; started(case) is called with each case before it runs."""
     if LEVELS.index(check.capability.level) > LEVELS.index(level):
         least = check.capability.level
         return check.result("not_run", message=f"runs at level {least!r} and above")

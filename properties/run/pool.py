@@ -18,6 +18,7 @@ from truestep.fast.discovery import BrokenBackend, UnknownBackend
 from truestep.fast.protocol import BackendUnavailable, Level
 from truestep.properties.judge.records import named, snippet
 from truestep.properties.judge.results import Check, CheckResult, Record
+from truestep.properties.judge.tally import Case
 from truestep.properties.run.plan import (
     LEVELS,
     alike,
@@ -182,7 +183,7 @@ class _Worker:
     pipe: Connection
     group: deque[Check] = field(default_factory=deque)
     check: Check | None = None
-    case: Record | None = None
+    case: Case | None = None
     seen: float = 0.0
     ready: bool = False
 
@@ -347,12 +348,13 @@ class _Pool:
         return heard
 
 
-def _crashed(check: Check, spec: str, case: Record | None, reason: str) -> CheckResult:
+def _crashed(check: Check, spec: str, case: Case | None, reason: str) -> CheckResult:
     line = f"{check.capability.rule} ({check.capability.format}): {reason}"
     if case is None:
         return check.result("crashed", message=line)
-    message = "\n".join([line, *snippet(check.id, case)])
-    return named(check.result("crashed", message=message, worst={"case": case}), spec)
+    record = case.to_json()
+    message = "\n".join([line, *snippet(check.id, record)])
+    return named(check.result("crashed", message=message, worst={"case": record}), spec)
 
 
 def _death(code: int | None) -> str:

@@ -38,9 +38,7 @@ class Reading:
         """The Hyper under this reading, of the fields that both rules have."""
         names = {f.name for f in dataclasses.fields(self.rule.Hyper)}
         known = {
-            f.name: getattr(given, f.name)
-            for f in dataclasses.fields(given)  # type: ignore[arg-type]
-            if f.name in names
+            f.name: getattr(given, f.name) for f in dataclasses.fields(given) if f.name in names
         }
         longer = {name: known[name] + d for name, d in self.lengths.items()}
         if self.storage:

@@ -13,12 +13,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from truestep.fast.protocol import Capability, TrainingCapability
+from truestep.fast.protocol import TrainingCapability
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.lift import simulated
 from truestep.properties.arithmetic.profiles import arithmetic_of
-from truestep.properties.arithmetic.simulated import Simulated, World
+from truestep.properties.arithmetic.simulated import Simulated
 from truestep.properties.arithmetic.whole import Whole
+from truestep.properties.arithmetic.world import World
 from truestep.properties.kinds.training.step import format_of, lifted
 from truestep.properties.search.identification import departures
 from truestep.reference.declared import Hyper
@@ -35,7 +36,7 @@ class SimulatedBackend:
         self.profile = profile
         self.seed = seed
 
-    def capabilities(self) -> Sequence[Capability]:
+    def capabilities(self) -> Sequence[TrainingCapability]:
         """All pieces in the arithmetic's compute format; a variant for each dialect."""
         format = arithmetic_of(self.profile).compute
         return [
@@ -51,7 +52,7 @@ class SimulatedBackend:
         ]
 
     def training_piece(
-        self, capability: Capability, hyper: Hyper, inputs: Mapping[str, Array]
+        self, capability: TrainingCapability, hyper: Hyper, inputs: Mapping[str, Array]
     ) -> Mapping[str, Array]:
         """The outputs of one faithful evaluation, another at every different call."""
         arithmetic = arithmetic_of(capability.arithmetic)
@@ -71,7 +72,7 @@ class SimulatedBackend:
             out = TRAINING[capability.rule].run(simulated(world).hyper(hyper), **given)
         return {name: self._stored(capability, world, name, x) for name, x in out.items()}
 
-    def _stored(self, capability: Capability, world: World, name: str, x: Array) -> Array:
+    def _stored(self, capability: TrainingCapability, world: World, name: str, x: Array) -> Array:
         if isinstance(x, list):
             return [self._stored(capability, world, name, item) for item in x]
         if isinstance(x, (bool, int)):

@@ -1,7 +1,5 @@
 """The tables of optimizer rules: the name of a rule to the module that defines it."""
 
-from __future__ import annotations
-
 from typing import TypeAlias
 
 from truestep.reference.rules import Optimizer, table

@@ -42,9 +42,7 @@ from truestep.reference.declared import Beta, Decay, Epsilon, Number, Rate, Seco
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
-# Each element is updated by itself: tensors of one count may be joined.
 FACTS = Facts(elementwise=True)
-
 DIALECTS = {
     "decay": {
         "coupled": "weight decay added to the gradient",

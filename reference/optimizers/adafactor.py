@@ -73,7 +73,6 @@ from truestep.reference.validation import Array
 
 # Means run over rows, columns and the whole tensor.
 FACTS = Facts(elementwise=False)
-
 DIALECTS = {
     "axes": {
         "last": "the last two axes factored",

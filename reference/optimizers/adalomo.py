@@ -51,7 +51,6 @@ from truestep.reference.validation import Array
 
 # Means run over rows, columns and the whole tensor.
 FACTS = Facts(elementwise=False)
-
 DIALECTS: dict[str, dict[str, str]] = {}
 
 

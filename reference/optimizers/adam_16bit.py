@@ -46,9 +46,7 @@ from truestep.reference.declared import Beta, Epsilon, First, Rate, Second, Swit
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
-# Each element is updated by itself: tensors of one count may be joined.
 FACTS = Facts(elementwise=True)
-
 DIALECTS = {
     "floor_placement": {
         "inside": "eps as a floor of the corrected second moment",

@@ -51,7 +51,6 @@ from truestep.reference.validation import Array
 
 # Means run over blocks.
 FACTS = Facts(elementwise=False)
-
 DIALECTS = {
     "blocks": {
         "rows": "one second moment for each row",

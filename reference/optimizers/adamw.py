@@ -52,9 +52,7 @@ from truestep.reference.declared import Beta, Decay, Epsilon, First, Rate, Secon
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
-# Each element is updated by itself: tensors of one count may be joined.
 FACTS = Facts(elementwise=True)
-
 DIALECTS = {
     "bias_correction": {
         "moments": "moments corrected for their zero start",

@@ -54,9 +54,7 @@ from truestep.reference.declared import Beta, Decay, Epsilon, First, Rate, Real,
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
-# Each element is updated by itself: tensors of one count may be joined.
 FACTS = Facts(elementwise=True)
-
 DIALECTS = {
     "decay": {
         "prox": "weight decay, multiplied by lr, divides after the step",

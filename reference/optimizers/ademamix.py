@@ -66,9 +66,7 @@ from truestep.reference.declared import (
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
-# Each element is updated by itself: tensors of one count may be joined.
 FACTS = Facts(elementwise=True)
-
 DIALECTS = {
     "bias_correction": {
         "moments": "fast average and second moment corrected for their zero start",

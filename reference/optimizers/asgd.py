@@ -45,9 +45,7 @@ from truestep.reference.declared import Count, Decay, Point, Rate, Real, Switch,
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
-# Each element is updated by itself: tensors of one count may be joined.
 FACTS = Facts(elementwise=True)
-
 DIALECTS = {
     "before_averaging": {
         "copy": "average a copy of p before averaging begins",

@@ -60,7 +60,6 @@ from truestep.reference.validation import Array
 
 # Means run over rows, columns and the whole tensor.
 FACTS = Facts(elementwise=False)
-
 DIALECTS = {
     "decay": {
         "before": "weight decay, multiplied by lr, before the step",

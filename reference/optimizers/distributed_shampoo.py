@@ -69,7 +69,6 @@ Sources
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -91,6 +90,7 @@ from truestep.reference.declared import (
     Step,
     Switch,
 )
+from truestep.reference.factors import along, gram, joined, separated
 from truestep.reference.rules import Facts
 from truestep.reference.stages import symmetric
 from truestep.reference.validation import Array
@@ -208,32 +208,6 @@ def preconditioned(h: Hyper, shape: tuple[int, ...]) -> tuple[int, ...]:
     return () if len(shape) == 1 and h.vectors == "grafted" else shape
 
 
-def joined(matrices: Sequence[Array]) -> Array:
-    """The matrices' elements, one after another."""
-    return np.concatenate([x.reshape(-1) for x in matrices]) if matrices else np.zeros(0)
-
-
-def separated(flat: Array, sides: Sequence[int]) -> list[Array]:
-    """The square matrices with these sides whose elements are joined in flat."""
-    out, start = [], 0
-    for n in sides:
-        out.append(flat[start : start + n * n].reshape(n, n))
-        start += n * n
-    return out
-
-
-def gram(g: Array, axis: int) -> Array:
-    """G G^T, where G is g unfolded along the axis: its rows are the slices across it."""
-    unfolded = np.moveaxis(g, axis, 0).reshape(g.shape[axis], -1)
-    return unfolded @ unfolded.T
-
-
-def along(x: Array, g: Array, axis: int) -> Array:
-    """The square matrix x, symmetric but for rounding, times g along the axis."""
-    moved = np.moveaxis(g, axis, 0)
-    return np.moveaxis((symmetric(x) @ moved.reshape(len(x), -1)).reshape(moved.shape), 0, axis)
-
-
 def corrected(h: Hyper, a: Array, t: int) -> Array:
     """The factor whose root is taken, without the ridge."""
     unbiased = h.bias_correction == "both" and h.accumulation == "average"
@@ -280,7 +254,7 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     v, lender = grafted(h, s, t, g, m_hat)
     d = lender if h.vectors == "grafted" and p.ndim <= 1 else m_hat
     for i, x in enumerate(roots):
-        d = along(x, d, i)
+        d = along(symmetric(x), d, i)
     if h.graft != "none":
         d = d * (np.sqrt(np.sum(lender * lender)) / (np.sqrt(np.sum(d * d)) + TINY))
     if h.decay == "in_direction":

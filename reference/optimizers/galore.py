@@ -206,6 +206,5 @@ def observables(h: Hyper, s: State, p: Array) -> dict[str, Array]:
     return {**found, "m": project_back(s.left, s.right, s.m), "p": p}
 
 
-# The projector mixes the elements of rows or columns.
-# Only matrices are projected.
+# The projector mixes the elements of rows or columns; only matrices are projected.
 FACTS = Facts(elementwise=False, matrices=True, observables=observables)

@@ -38,9 +38,7 @@ from truestep.reference.declared import Decay, Momentum, Point, Rate, Switch
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
-# Each element is updated by itself: tensors of one count may be joined.
 FACTS = Facts(elementwise=True)
-
 DIALECTS: dict[str, dict[str, str]] = {}
 
 

@@ -57,7 +57,6 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import prod
 from typing import Annotated, Literal
 
 import numpy as np
@@ -74,25 +73,12 @@ from truestep.reference.declared import (
     Real,
     Step,
 )
+from truestep.reference.factors import matrix_shape, of_inputs, of_outputs
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
-
-def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Outputs and inputs of a layer whose weights have that shape."""
-    return (shape[0] if shape else 1), prod(shape[1:])
-
-
-def of_outputs(shape: tuple[int, ...]) -> tuple[int, int]:
-    """The shape of what every example has at the layer's outputs."""
-    return EXAMPLES, matrix_shape(shape)[0]
-
-
-# What a step takes besides the gradient, with its shape for p of that shape; any number of
-# examples will do.
-EXAMPLES = 8
 INPUTS = {
-    "activations": lambda shape: (EXAMPLES, matrix_shape(shape)[1]),
+    "activations": of_inputs,
     "outputs": of_outputs,
     "outputs_after": of_outputs,
     "derivatives": of_outputs,

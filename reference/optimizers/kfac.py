@@ -47,29 +47,15 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 from typing import Annotated, Literal
 
 import numpy as np
 
 from truestep.reference import declared
 from truestep.reference.declared import Beta, Decay, Number, Rate, Real, Squares
+from truestep.reference.factors import matrix_shape, of_inputs, of_outputs
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
-
-
-def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Outputs and inputs of a layer whose weights have that shape."""
-    return (shape[0] if shape else 1), prod(shape[1:])
-
-
-# What a step takes besides the gradient, with its shape for p of that shape; any number of
-# examples will do.
-EXAMPLES = 8
-INPUTS = {
-    "activations": lambda shape: (EXAMPLES, matrix_shape(shape)[1]),
-    "derivatives": lambda shape: (EXAMPLES, matrix_shape(shape)[0]),
-}
 
 DIALECTS = {
     "balance": {
@@ -160,4 +146,9 @@ def observables(h: Hyper, s: State, p: Array) -> dict[str, Array]:
 
 
 # The preconditioner mixes all elements of a matrix.
-FACTS = Facts(elementwise=False, inputs=INPUTS, matrices=True, observables=observables)
+FACTS = Facts(
+    elementwise=False,
+    inputs={"activations": of_inputs, "derivatives": of_outputs},
+    matrices=True,
+    observables=observables,
+)

@@ -58,7 +58,6 @@ from truestep.reference.validation import Array
 
 # The norms run over the whole tensor.
 FACTS = Facts(elementwise=False)
-
 DIALECTS = {
     "adapts": {
         "always": "trust ratio applied to every tensor",

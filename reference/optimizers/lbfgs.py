@@ -53,13 +53,12 @@ from typing import Annotated, Literal
 import numpy as np
 
 from truestep.reference import declared, line_search
-from truestep.reference.declared import Count, First, Inverse, Real, Step, decades
+from truestep.reference.declared import Count, First, Inverse, Real, Step
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array, require_ordered
 
 # Scalar products run over the whole tensor.
 FACTS = Facts(elementwise=False)
-
 DIALECTS = {
     "accept": {
         "positive": "pairs of positive curvature kept",
@@ -95,7 +94,8 @@ Function = Callable[[Array], tuple[Array, Array]]
 class Hyper(declared.Hyper):
     """Hyperparameters of L-BFGS: Nocedal & Wright's constants, PyTorch's limit of evaluations."""
 
-    lr: Annotated[float, Real(0.0, usual=decades(-5, 0), edges=(0.0,))] = 1.0
+    # With smaller rates the function's change drowns in its rounding.
+    lr: Annotated[float, Real(0.0, usual=(1.0, 0.3, 0.1, 3.0, 0.01), edges=(0.0,))] = 1.0
     memory: Annotated[int, Count(1, (3, 10, 1, 2))] = 10
     c1: Annotated[float, Real(0.0, 1.0, "high", (1e-4, 0.1))] = 1e-4
     c2: Annotated[float, Real(0.0, 1.0, "high", (0.9, 0.5, 0.2))] = 0.9

@@ -47,9 +47,7 @@ from truestep.reference.declared import Beta, Decay, First, Rate, Switch
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
-# Each element is updated by itself: tensors of one count may be joined.
 FACTS = Facts(elementwise=True)
-
 DIALECTS = {
     "decay": {
         "before": "weight decay, multiplied by lr, before the step",

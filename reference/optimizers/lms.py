@@ -41,12 +41,8 @@ from truestep.reference.declared import Epsilon, Rate
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
-# What a step takes besides the input, with its shape for p of that shape.
-INPUTS = {"response": lambda shape: ()}
-
 # The error sums over the whole tensor.
-FACTS = Facts(elementwise=False, inputs=INPUTS)
-
+FACTS = Facts(elementwise=False, inputs={"response": lambda shape: ()})
 DIALECTS = {
     "loss": {
         "half_square": "gradient of half the squared error",

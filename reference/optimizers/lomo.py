@@ -53,7 +53,6 @@ from truestep.reference.validation import Array
 
 # The norm runs over the whole tensor.
 FACTS = Facts(elementwise=False)
-
 DIALECTS = {
     "clip": {
         "none": "gradient not clipped",

@@ -66,7 +66,6 @@ from truestep.reference.validation import Array
 
 # The product of momenta is one number per tensor.
 FACTS = Facts(elementwise=False)
-
 DIALECTS = {
     "bias_correction": {
         "moment": "second moment corrected for its zero start",

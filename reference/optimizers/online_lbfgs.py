@@ -43,7 +43,6 @@ Sources
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -53,10 +52,6 @@ from truestep.reference import declared
 from truestep.reference.declared import Count, Epsilon, First, Inverse, Rate, Real, Step, decades
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
-
-INPUTS: dict[str, Callable[[tuple[int, ...]], tuple[int, ...]]] = {
-    "g_previous": lambda shape: shape,
-}
 
 DIALECTS = {
     "accept": {
@@ -153,4 +148,6 @@ def observables(h: Hyper, s: State, p: Array) -> dict[str, Array]:
 
 
 # Scalar products run over the whole tensor.
-FACTS = Facts(elementwise=False, inputs=INPUTS, observables=observables)
+FACTS = Facts(
+    elementwise=False, inputs={"g_previous": lambda shape: shape}, observables=observables
+)

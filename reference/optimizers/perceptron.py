@@ -44,12 +44,8 @@ from truestep.reference.declared import Rate
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
-# What a step takes besides the input, with its shape for p of that shape.
-INPUTS = {"response": lambda shape: ()}
-
 # The score sums over the whole tensor.
-FACTS = Facts(elementwise=False, inputs=INPUTS)
-
+FACTS = Facts(elementwise=False, inputs={"response": lambda shape: ()})
 DIALECTS = {
     "form": {
         "branch": "an example that is no mistake is passed over",

@@ -45,9 +45,7 @@ from truestep.reference.declared import Beta, Count, Decay, Point, Rate, Real, S
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
-# Each element is updated by itself: tensors of one count may be joined.
 FACTS = Facts(elementwise=True)
-
 DIALECTS = {
     "average": {
         "uniform": "arithmetic mean of the iterates",

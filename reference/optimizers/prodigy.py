@@ -73,7 +73,6 @@ from truestep.reference.validation import Array
 
 # One estimate of the distance serves all elements.
 FACTS = Facts(elementwise=False)
-
 DIALECTS = {
     "bias_correction": {
         "none": "moments not corrected for their zero start",

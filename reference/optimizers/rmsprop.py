@@ -63,9 +63,7 @@ from truestep.reference.declared import (
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
-# Each element is updated by itself: tensors of one count may be joined.
 FACTS = Facts(elementwise=True)
-
 DIALECTS = {
     "bias_correction": {
         "none": "moments not corrected for their zero start",

@@ -73,7 +73,6 @@ from truestep.reference.validation import Array
 
 # Each element is updated by itself, but weight_sum and lr_max are one for a whole tensor.
 FACTS = Facts(elementwise=False)
-
 DIALECTS = {
     "bias_correction": {
         "rate": "correction of the second moment multiplies lr, in the averaging weights too",

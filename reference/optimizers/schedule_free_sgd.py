@@ -54,7 +54,6 @@ from truestep.reference.validation import Array
 
 # Each element is updated by itself, but weight_sum and lr_max are one for a whole tensor.
 FACTS = Facts(elementwise=False)
-
 DIALECTS = {
     "form": {
         "direct": "y moved without x",

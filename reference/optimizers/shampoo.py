@@ -50,7 +50,6 @@ Sources
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -68,6 +67,7 @@ from truestep.reference.declared import (
     Squares,
     Switch,
 )
+from truestep.reference.factors import along, gram, joined, separated
 from truestep.reference.rules import Facts
 from truestep.reference.stages import symmetric
 from truestep.reference.validation import Array
@@ -135,32 +135,6 @@ def init(h: Hyper, p: Array) -> State:
     return State(t=0, m=np.zeros_like(p), factors=factors, roots=np.zeros_like(factors))
 
 
-def joined(matrices: Sequence[Array]) -> Array:
-    """The matrices' elements, one after another."""
-    return np.concatenate([x.reshape(-1) for x in matrices]) if matrices else np.zeros(0)
-
-
-def separated(flat: Array, sides: Sequence[int]) -> list[Array]:
-    """The square matrices with these sides whose elements are joined in flat."""
-    out, start = [], 0
-    for n in sides:
-        out.append(flat[start : start + n * n].reshape(n, n))
-        start += n * n
-    return out
-
-
-def gram(g: Array, axis: int) -> Array:
-    """G G^T, where G is g unfolded along the axis: its rows are the slices across it."""
-    unfolded = np.moveaxis(g, axis, 0).reshape(g.shape[axis], -1)
-    return unfolded @ unfolded.T
-
-
-def along(x: Array, g: Array, axis: int) -> Array:
-    """The square matrix x, symmetric but for rounding, times g along the axis."""
-    moved = np.moveaxis(g, axis, 0)
-    return np.moveaxis((symmetric(x) @ moved.reshape(len(x), -1)).reshape(moved.shape), 0, axis)
-
-
 def inverse_root(h: Hyper, a: Array, power: int) -> Array:
     """a^(-1 / power) of a symmetric matrix."""
     if not np.all(np.isfinite(a)):
@@ -198,9 +172,9 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         factors[i] = factors[i] + gram(g, i)
         if due:
             roots[i] = inverse_root(h, factors[i], root_power(h, p.ndim))
-        x = along(roots[i], x, i)
+        x = along(symmetric(roots[i]), x, i)
         if h.statistics == "preconditioned":
-            g = along(roots[i], g, i)
+            g = along(symmetric(roots[i]), g, i)
     m = x if h.momentum_form == "fed_back" else m
     return State(t, m, joined(factors), joined(roots)), p - h.lr * x
 

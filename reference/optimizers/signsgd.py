@@ -43,9 +43,7 @@ from truestep.reference.declared import Decay, Rate, Switch
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
-# Each element is updated by itself: tensors of one count may be joined.
 FACTS = Facts(elementwise=True)
-
 DIALECTS = {
     "decay": {
         "in_step": "weight decay, multiplied by lr, in one sum with the step",

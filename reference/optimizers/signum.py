@@ -43,9 +43,7 @@ from truestep.reference.declared import Decay, First, Momentum, Rate, Switch
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
-# Each element is updated by itself: tensors of one count may be joined.
 FACTS = Facts(elementwise=True)
-
 DIALECTS = {
     "buffer": {
         "average": "buffer is the weighted average of gradients",

@@ -51,7 +51,6 @@ from truestep.reference.validation import Array
 
 # Minima and maxima run over slices of the tensor.
 FACTS = Facts(elementwise=False)
-
 DIALECTS = {
     "accumulator": {
         "sum": "squares summed",

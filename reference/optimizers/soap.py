@@ -56,7 +56,6 @@ Sources
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -75,6 +74,7 @@ from truestep.reference.declared import (
     Squares,
     Switch,
 )
+from truestep.reference.factors import along, gram, joined, separated
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
@@ -156,30 +156,10 @@ def rotated_axes(h: Hyper, shape: tuple[int, ...]) -> list[int]:
     return [i for i, n in enumerate(shape) if n <= h.max_dim]
 
 
-def joined(matrices: Sequence[Array]) -> Array:
-    """The matrices' elements, one after another."""
-    return np.concatenate([x.reshape(-1) for x in matrices]) if matrices else np.zeros(0)
-
-
-def separated(h: Hyper, flat: Array, shape: tuple[int, ...]) -> dict[int, Array]:
+def by_axis(h: Hyper, flat: Array, shape: tuple[int, ...]) -> dict[int, Array]:
     """The square matrices whose elements are joined in flat, by their axis."""
-    out, start = {}, 0
-    for i in rotated_axes(h, shape):
-        out[i] = flat[start : start + shape[i] ** 2].reshape(shape[i], shape[i])
-        start += shape[i] ** 2
-    return out
-
-
-def gram(g: Array, axis: int) -> Array:
-    """G G^T, where G is g unfolded along the axis: its rows are the slices across it."""
-    unfolded = np.moveaxis(g, axis, 0).reshape(g.shape[axis], -1)
-    return unfolded @ unfolded.T
-
-
-def along(x: Array, g: Array, axis: int) -> Array:
-    """The square matrix x times g along the axis."""
-    moved = np.moveaxis(g, axis, 0)
-    return np.moveaxis((x @ moved.reshape(len(x), -1)).reshape(moved.shape), 0, axis)
+    axes = rotated_axes(h, shape)
+    return dict(zip(axes, separated(flat, [shape[i] for i in axes]), strict=True))
 
 
 def rotated(bases: dict[int, Array], g: Array) -> Array:
@@ -227,7 +207,7 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         return State(t, s.m, s.v, s.factors, s.bases), p
     if h.maximize:
         g = -g
-    factors, bases = separated(h, s.factors, p.shape), separated(h, s.bases, p.shape)
+    factors, bases = by_axis(h, s.factors, p.shape), by_axis(h, s.bases, p.shape)
     m, v = s.m, s.v
     if t > 1:
         m = h.beta1 * m + (1 - h.beta1) * g
@@ -255,8 +235,8 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
 def observables(h: Hyper, s: State, p: Array) -> dict[str, Array]:
     """p, moments and factors, and of the bases what signs of columns leave as it is."""
     out = {"m": s.m, "v": s.v, "p": p}
-    bases = separated(h, s.bases, p.shape)
-    for i, a in separated(h, s.factors, p.shape).items():
+    bases = by_axis(h, s.bases, p.shape)
+    for i, a in by_axis(h, s.factors, p.shape).items():
         q = bases[i]
         out[f"factor_{i}"], out[f"orthogonality_{i}"] = a, q.T @ q
         out[f"basis_{i}"] = np.abs(q)

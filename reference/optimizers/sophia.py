@@ -66,12 +66,7 @@ from truestep.reference.declared import (
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
-# What a step takes besides the gradient, with its shape for p of that shape.
-INPUTS = {"estimate": lambda shape: shape}
-
-# Each element is updated by itself: tensors of one count may be joined.
-FACTS = Facts(elementwise=True, inputs=INPUTS)
-
+FACTS = Facts(elementwise=True, inputs={"estimate": lambda shape: shape})
 DIALECTS = {
     "bias_correction": {
         "none": "momentum not corrected",

@@ -62,7 +62,6 @@ from truestep.reference.validation import Array, require_ordered
 
 # Scalar products run over the whole tensor.
 FACTS = Facts(elementwise=False)
-
 DIALECTS = {
     "pairs": {
         "accepted": "pairs of accepted steps alone",

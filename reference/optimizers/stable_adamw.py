@@ -50,7 +50,6 @@ from truestep.reference.validation import Array
 
 # The root mean square runs over the whole tensor.
 FACTS = Facts(elementwise=False)
-
 DIALECTS = {
     "decay": {
         "clipped": "weight decay, multiplied by the clipped rate, before the step",

@@ -55,7 +55,6 @@ from truestep.reference.validation import Array
 
 # The switch is one for the whole tensor.
 FACTS = Facts(elementwise=False)
-
 DIALECTS = {
     "eps_placement": {
         "before_correction": "eps added to the root before bias correction",

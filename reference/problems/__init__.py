@@ -3,17 +3,9 @@
 Every module holds Problem, value, gradient and constants.
 """
 
-from __future__ import annotations
-
 from types import ModuleType
 
-from truestep.reference.problems import (
-    absolute_value,
-    huber,
-    least_squares,
-    logistic,
-    quadratic,
-)
+from truestep.reference.problems import absolute_value, huber, least_squares, logistic, quadratic
 
 PROBLEMS: dict[str, ModuleType] = {
     "absolute_value": absolute_value,

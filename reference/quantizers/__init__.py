@@ -1,7 +1,5 @@
 """Number formats and quantizers: float64 references of encode and decode."""
 
-from __future__ import annotations
-
 from truestep.reference.rules import Quantizer, table
 
 QUANTIZERS: dict[str, Quantizer] = table(

@@ -1,7 +1,5 @@
 """Learning-rate schedules: pure functions of the number of steps made."""
 
-from __future__ import annotations
-
 from truestep.reference.rules import Schedule, table
 
 SCHEDULES: dict[str, Schedule] = table(

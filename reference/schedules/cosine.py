@@ -84,6 +84,3 @@ def certificate(h: Hyper) -> Certificate:
     if h.after == "hold" or h.lr == 0:
         return held_at(h.min_lr, h.total_steps)
     return BoundedBelow(h.lr / 2, start=0, period=2 * h.total_steps)
-
-
-ADVANCE = advance

@@ -41,7 +41,7 @@ from truestep.reference.declared import Count, Floor, Peak, Real
 from truestep.reference.robbins_monro import BoundedBelow, Certificate, Geometric, held_at
 from truestep.reference.validation import Array, require_ordered, require_step
 
-ADVANCE = None
+advance = None
 DIALECTS = {
     "mode": {
         "triangular": "every triangle of the same height",

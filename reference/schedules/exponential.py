@@ -82,6 +82,3 @@ def certificate(h: Hyper) -> Certificate:
     if h.gamma == 1:
         return held_at(h.lr, 0)
     return Geometric((1 + Fraction(h.gamma)) / 2, period=h.step_size)
-
-
-ADVANCE = advance

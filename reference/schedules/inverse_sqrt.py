@@ -39,7 +39,7 @@ from truestep.reference.declared import Count, Peak
 from truestep.reference.robbins_monro import Certificate, EventuallyZero, PowerLaw
 from truestep.reference.validation import Array, require_step
 
-ADVANCE = None
+advance = None
 DIALECTS = {
     "count": {
         "from_zero": "the first step has s = 0",

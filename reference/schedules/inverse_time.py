@@ -34,7 +34,7 @@ from truestep.reference.declared import Count, Peak, Real
 from truestep.reference.robbins_monro import Certificate, EventuallyZero, PowerLaw
 from truestep.reference.validation import Array, require_step
 
-ADVANCE = None
+advance = None
 DIALECTS = {
     "steps": {
         "continuous": "shrinks a little every step",

@@ -65,6 +65,3 @@ def advance(h: Hyper, t: int, lr: Array) -> Array:
 def certificate(h: Hyper) -> Certificate:
     """Why the step sizes satisfy or violate the conditions of Robbins and Monro."""
     return held_at(h.lr * h.end_factor, h.total_steps)
-
-
-ADVANCE = advance

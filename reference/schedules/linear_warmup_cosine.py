@@ -46,7 +46,7 @@ from truestep.reference.validation import Array, require_ordered, require_step
 
 PI = np.pi
 
-ADVANCE = None
+advance = None
 DIALECTS = {
     "warmup": {
         "from_zero": "t / warmup_steps",

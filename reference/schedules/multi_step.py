@@ -70,6 +70,3 @@ def advance(h: Hyper, t: int, lr: Array) -> Array:
 def certificate(h: Hyper) -> Certificate:
     """Why the step sizes satisfy or violate the conditions of Robbins and Monro."""
     return held_at(h.lr * h.gamma ** len(h.milestones), max(h.milestones, default=0) + 1)
-
-
-ADVANCE = advance

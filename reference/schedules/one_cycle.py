@@ -46,7 +46,7 @@ from truestep.reference.validation import Array, require_step
 
 PI = np.pi
 
-ADVANCE = None
+advance = None
 DIALECTS = {
     "phases": {
         "two": "up, then down to the last value",

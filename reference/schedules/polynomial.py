@@ -89,6 +89,3 @@ def certificate(h: Hyper) -> Certificate:
     # At t = k T + 1 the weight is (1 - 1/T) / (k + 1), nowhere more than T / t.
     high, p = 2 * h.lr * T**h.power, Fraction(h.power)
     return PowerLaw(p, high / 4 ** (1 + h.power), high, start=T + 1, period=T)
-
-
-ADVANCE = advance

@@ -35,7 +35,7 @@ from truestep.reference.declared import Peak, Real
 from truestep.reference.robbins_monro import Certificate, EventuallyZero, PowerLaw
 from truestep.reference.validation import Array, require_step
 
-ADVANCE = None
+advance = None
 DIALECTS: dict[str, dict[str, str]] = {}
 
 

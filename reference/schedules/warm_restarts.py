@@ -43,7 +43,7 @@ from truestep.reference.validation import Array, require_ordered, require_step
 
 PI = np.pi
 
-ADVANCE = None
+advance = None
 DIALECTS: dict[str, dict[str, str]] = {}
 
 

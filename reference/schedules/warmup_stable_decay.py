@@ -42,7 +42,7 @@ from truestep.reference.validation import Array, require_ordered, require_step
 
 PI = np.pi
 
-ADVANCE = None
+advance = None
 DIALECTS = {
     "shape": {
         "linear": "a straight line down",

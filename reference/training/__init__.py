@@ -16,8 +16,6 @@ Outputs are tensors, lists of tensors, 0-d numbers, integers and flags. An outpu
 input's name is state: it is what the next call is given.
 """
 
-from __future__ import annotations
-
 from truestep.reference.rules import Piece, table
 
 TRAINING: dict[str, Piece] = table(

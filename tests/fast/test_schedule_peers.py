@@ -74,7 +74,7 @@ def test_every_torch_row_names_a_scheduler_and_a_rule(torch_backend: Any) -> Non
 
     for row in torch_schedules.ROWS:
         assert hasattr(torch.optim.lr_scheduler, row.scheduler)
-        assert not row.recursive or SCHEDULES[row.rule].ADVANCE
+        assert not row.recursive or SCHEDULES[row.rule].advance
     declared = [c for c in torch_backend.capabilities() if c.kind == "schedule"]
     assert len(declared) == len(torch_schedules.ROWS)
 

@@ -15,7 +15,6 @@ from scipy import stats
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from truestep.fast import discovery
-from truestep.fast.peers.torch import more as torch_more
 from truestep.fast.protocol import BackendUnavailable, Capability, Group, Slot, numpy_dtype
 from truestep.properties.kinds.optimizer.families import run
 from truestep.reference.optimizers import OPTIMIZERS
@@ -119,12 +118,3 @@ def test_sparse_adam_leaves_rows_alone_that_have_no_gradient() -> None:
     assert not state["exp_avg"][[0, 2]].any()
     assert not state["exp_avg_sq"][[0, 2]].any()
     assert (p[[1, 3]] != before[[1, 3]]).all()
-
-
-def test_every_row_of_the_further_torch_optimizers_is_found() -> None:
-    """Each capability leads to its own row, and an unknown one to none."""
-    for capability in torch_more.capabilities():
-        row = torch_more.find(capability.rule, capability.variant)
-        assert row is not None
-        assert (row.rule, row.variant) == (capability.rule, capability.variant)
-    assert torch_more.find("adam", "single") is None

@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from truestep.fast import discovery
 from truestep.fast.peers.torch.backend import Backend
-from truestep.fast.peers.torch_arrays import from_tensor, to_tensor
+from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.protocol import Capability, Group, Slot, numpy_dtype
 from truestep.properties.arithmetic import lift
 from truestep.properties.arithmetic.bounded import Bounded
@@ -117,12 +117,12 @@ def test_arrays_cross_with_their_values_strides_and_bits(format: str) -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((3, 4)).astype(numpy_dtype(format))
     for array in _layouts(x):
-        tensor = to_tensor(torch, array)
-        assert not np.shares_memory(from_tensor(torch, tensor), array)
-        assert from_tensor(torch, tensor).tobytes() == array.tobytes()
-        assert from_tensor(torch, tensor).dtype == array.dtype
+        tensor = to_tensor(array)
+        assert not np.shares_memory(from_tensor(tensor), array)
+        assert from_tensor(tensor).tobytes() == array.tobytes()
+        assert from_tensor(tensor).dtype == array.dtype
         if min(array.strides) > 0:
-            assert from_tensor(torch, tensor).strides == array.strides
+            assert from_tensor(tensor).strides == array.strides
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (2, 0, 3)])
@@ -130,7 +130,7 @@ def test_scalars_and_empty_arrays_cross(shape: tuple[int, ...]) -> None:
     """Shape and dtype are kept where there is nothing, or one element, to copy."""
     for format in FORMATS:
         array = np.ones(shape, numpy_dtype(format))
-        back = from_tensor(torch, to_tensor(torch, array))
+        back = from_tensor(to_tensor(array))
         assert back.shape == shape
         assert back.dtype == array.dtype
         assert back.tobytes() == array.tobytes()
@@ -138,7 +138,7 @@ def test_scalars_and_empty_arrays_cross(shape: tuple[int, ...]) -> None:
 
 def test_overlapping_elements_are_separated() -> None:
     """A broadcast array could not be updated in place: it arrives as one of its own."""
-    tensor = to_tensor(torch, np.broadcast_to(np.float32(2.0), (3, 2)))
+    tensor = to_tensor(np.broadcast_to(np.float32(2.0), (3, 2)))
     tensor[0, 0] = 5.0
     assert tensor.tolist() == [[5.0, 2.0], [2.0, 2.0], [2.0, 2.0]]
 
@@ -189,7 +189,7 @@ def test_state_that_comes_back_goes_in_again() -> None:
     rng = np.random.default_rng(2)
     hyper = _hyper(capability, 0.1)
     slot = _slot(capability, rng, hyper, (6,), 0)
-    param = to_tensor(torch, slot.param)
+    param = to_tensor(slot.param)
     live = torch.optim.AdamW(
         [param],
         lr=0.1,
@@ -199,14 +199,12 @@ def test_state_that_comes_back_goes_in_again() -> None:
         foreach=False,
     )
     for _ in range(2):
-        param.grad = to_tensor(torch, slot.grad)
+        param.grad = to_tensor(slot.grad)
         live.step()
         [[stepped]] = BACKEND.optimizer_step(capability, [Group(hyper, [slot])])
         slot = Slot(stepped.param, slot.grad, stepped.state)
-    assert slot.param.tobytes() == from_tensor(torch, param).tobytes()
-    assert (
-        slot.state["v"].tobytes() == from_tensor(torch, live.state[param]["exp_avg_sq"]).tobytes()
-    )
+    assert slot.param.tobytes() == from_tensor(param).tobytes()
+    assert slot.state["v"].tobytes() == from_tensor(live.state[param]["exp_avg_sq"]).tobytes()
     assert slot.state["t"] == 2
 
 

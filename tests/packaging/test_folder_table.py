@@ -59,7 +59,10 @@ def test_every_folder_with_python_files_is_a_package() -> None:
     lacking = {
         str(path.parent.relative_to(ROOT))
         for path in _own_files(".py")
-        if not path.is_relative_to(ROOT / "tests") and not (path.parent / "__init__.py").exists()
+        if not path.is_relative_to(ROOT / "tests")
+        and not (path.parent / "__init__.py").exists()
+        # Programs that show a finding, each run on its own and imported by nothing.
+        and path.parent.name != "reproducers"
     }
     assert lacking == set()
 
@@ -109,6 +112,9 @@ def test_entry_points_can_be_loaded() -> None:
             assert entry.load() is not None
         except BackendUnavailable:
             assert (entry.group, entry.name != "cpu") == ("truestep.backends", True)
+        except ModuleNotFoundError as missing:
+            if (entry.group, entry.name) != ("truestep.backends", missing.name):
+                raise
 
 
 def test_entry_points_agree_with_the_built_in_table() -> None:

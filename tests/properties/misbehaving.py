@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from truestep.fast.protocol import Capability, Group, Stepped
-from truestep.properties.museum.fault import MuseumBackend
+from truestep.properties.museum.plant import Kernel
 
 Results = list[list[Stepped]]
 TRIGGER = 2**24 - 2
@@ -89,7 +89,7 @@ class Backend:
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
-        results = [list(row) for row in MuseumBackend("sgd").optimizer_step(capability, groups)]
+        results = [list(row) for row in Kernel("sgd").optimizer_step(capability, groups)]
         if max(int(slot.state["t"]) for group in groups for slot in group.slots) >= TRIGGER:
             return MISBEHAVIOUR[capability.variant](groups, results)
         return results
@@ -109,7 +109,7 @@ class Stale:
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
-        results = [list(row) for row in MuseumBackend("sgd").optimizer_step(capability, groups)]
+        results = [list(row) for row in Kernel("sgd").optimizer_step(capability, groups)]
         for group, row in zip(groups, results, strict=True):
             for slot, new in zip(group.slots, row, strict=True):
                 new.param[np.isnan(slot.grad)] = self.before

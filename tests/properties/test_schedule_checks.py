@@ -24,11 +24,11 @@ from truestep.properties.arithmetic.profiles import ORACLE, PROFILES
 from truestep.properties.arithmetic.whole import Whole
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.kinds.schedule import cases
-from truestep.properties.kinds.schedule import families as schedule_checks
 from truestep.properties.kinds.schedule import step as scheduling
 from truestep.properties.kinds.schedule.laws import LAWS
 from truestep.properties.kinds.schedule.shapes import SHAPES
-from truestep.properties.museum.schedule_faults import SCHEDULE
+from truestep.properties.kinds.table import KINDS
+from truestep.properties.museum import FAULTS
 from truestep.properties.run.plan import checks_of, replay_check, run_check
 from truestep.reference.schedules import SCHEDULES
 
@@ -108,7 +108,7 @@ def test_a_fault_is_caught_by_the_law_it_breaks(rule: str, value: Value, check: 
 
 def test_a_failure_can_be_replayed() -> None:
     """The recorded case fails again, at the same step, and passes on the reference."""
-    backend = SCHEDULE["cosine_horizon_one_longer"].backend()
+    backend = FAULTS["cosine_horizon_one_longer"].backend()
     check = next(c for c in checks_of(backend) if c.name == "values")
     worst = run_check(backend, check, level="standard", seed=0).worst
     assert worst is not None
@@ -411,9 +411,8 @@ def test_every_law_says_what_holds() -> None:
     """A failing law is explained by its docstring."""
     assert all((law.__doc__ or "").strip().endswith(".") for law in LAWS.values())
     assert list(LAWS) == sorted(LAWS)
-    assert [f"law:{name}" for name in LAWS] == [
-        n for n in schedule_checks.names(Capability("schedule", "power")) if n.startswith("law:")
-    ]
+    names = KINDS["schedule"].names(Capability("schedule", "power"))
+    assert [f"law:{name}" for name in LAWS] == [n for n in names if n.startswith("law:")]
 
 
 def test_a_report_gets_the_values_and_the_conditions() -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from truestep.fast.protocol import Capability, Group, Stepped
 from truestep.fast.reference_backend import Backend as Reference
-from truestep.properties.kinds.theorem import families as theorem_checks
+from truestep.properties.kinds.table import KINDS
+from truestep.properties.kinds.theorem.kind import applicable
 from truestep.properties.kinds.theorem.theorems.table import THEOREMS
-from truestep.properties.run import plan
 from truestep.properties.run.plan import Check, checks_of, matching, replay_check, run_check
 
 SGD = Capability("optimizer", "sgd", format="float64", arithmetic="ieee_float64")
@@ -93,7 +93,7 @@ def test_a_wrong_step_violates_a_theorem(spoilt: Spoilt) -> None:
 
 def test_a_theorem_whose_control_passes_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """A control that does not fail shows that the experiment shows nothing."""
-    theorem = dataclasses.replace(THEOREMS["sgd_moments"], sabotage=lambda step: step)
+    theorem = dataclasses.replace(THEOREMS["sgd_moments"], sabotage=lambda lr: lr)
     monkeypatch.setitem(THEOREMS, "sgd_moments", theorem)
     check = next(c for c in theorems(Reference()) if c.rule == "sgd_moments")
     result = run_check(Reference(), check, level="smoke", seed=0)
@@ -131,16 +131,15 @@ def test_one_variant_in_each_format_is_run() -> None:
         for variant in ("single", "foreach", "fused")
     ]
     others = [Capability("optimizer", "adamw"), Capability("schedule", "cosine")]
-    chosen = theorem_checks.applicable([*others, *several])
+    chosen = applicable([*others, *several])
     assert [(c.format, c.variant) for c in chosen] == [("float32", "single"), ("float64", "single")]
-    assert theorem_checks.applicable(others) == []
-    assert theorem_checks.check_id(chosen[0], "theorem:sgd_moments") == (
-        "theorem/sgd_moments/float32/single"
-    )
+    assert applicable(others) == []
+    ids = [check.id for check in KINDS["theorem"].checks(chosen[0])]
+    assert "theorem/sgd_moments/float32/single" in ids
 
 
 def test_a_theorem_that_did_not_run_is_filed_as_one() -> None:
     """The record of a crash names the theorem, not the optimizer."""
     check = theorems(Reference())[0]
-    record = plan.unjudged(check, "crashed", "the process died")
+    record = check.result("crashed", message="the process died")
     assert (record.kind, record.rule) == ("theorem", "gradient_descent_rate")

@@ -17,7 +17,7 @@ from truestep.properties.judge.results import check_id
 from truestep.properties.kinds.training import families as training_checks
 from truestep.properties.kinds.training.cases import NUMBERS, Ranges, TrainingCase, cases
 from truestep.properties.kinds.training.step import lockstep
-from truestep.properties.museum.training_kernels import TrainingBackend, correct
+from truestep.properties.museum.plant import Kernel
 from truestep.properties.run import replay
 from truestep.properties.run.plan import KINDS, Check, checks_of, run_check
 from truestep.properties.search import exploration
@@ -97,14 +97,14 @@ def test_a_sequence_is_judged_from_the_backends_own_state() -> None:
     """What a call gives under an input's name is what the next call is given."""
     (case,) = drawn("dynamic_loss_scaling", 1, Ranges(calls=(3, 3)))
     given: list[Mapping[str, Any]] = []
-    backend = TrainingBackend("dynamic_loss_scaling")
+    backend = Kernel("dynamic_loss_scaling")
     for inputs, judged in lockstep(backend, backend.capabilities()[0], case):
         given.append(inputs)
         assert max(item.judgement.utilisation or 0.0 for item in judged) <= SLACK
     assert [inputs["t"] for inputs in given] == [case.calls[0]["t"] + k for k in range(3)]
 
 
-class Spoilt(TrainingBackend):
+class Spoilt(Kernel):
     """A clipping kernel whose result is changed by a function."""
 
     def __init__(self, change: Any) -> None:
@@ -149,13 +149,10 @@ def test_a_broken_protocol_is_told(change: Any, told: str) -> None:
 @pytest.mark.parametrize("wrong", [1, 1.0, None])
 def test_a_flag_must_be_a_bool(wrong: Any) -> None:
     """An integer in the place of a flag breaks the protocol."""
-    run = correct("dynamic_loss_scaling")
-    backend = TrainingBackend(
-        "dynamic_loss_scaling", lambda h, **inputs: {**run(h, **inputs), "skipped": wrong}
-    )
+    backend = Kernel("dynamic_loss_scaling")
     backend.training_piece = (  # type: ignore[method-assign]
         lambda capability, hyper, inputs: {
-            **TrainingBackend("dynamic_loss_scaling").training_piece(capability, hyper, inputs),
+            **Kernel("dynamic_loss_scaling").training_piece(capability, hyper, inputs),
             "skipped": wrong,
         }
     )

@@ -10,7 +10,7 @@ import pytest
 from truestep.fast.protocol import TrainingCapability
 from truestep.fast.reference_backend import Backend
 from truestep.properties.judge.contracts import SLACK
-from truestep.properties.judge.results import Check, check_id
+from truestep.properties.kinds.table import KINDS
 from truestep.properties.kinds.training.laws.bench import Bench, Trial
 from truestep.properties.kinds.training.laws.laws import LAWS, OF, SETS, claimed, holding, speaks_of
 from truestep.properties.kinds.training.laws.table import DEGREES, TABLE
@@ -61,8 +61,9 @@ def test_laws_that_hold_hold_for_the_reference(rule: str, dialect: dict[str, str
     """No claim of a listed law leaves the reference's own bounds, in the dialects listed."""
     subject = capability(rule, **dialect)
     backend: Any = _InDialect()
-    for name in holding(subject):
-        check = Check(check_id(subject, PREFIX + name), subject, PREFIX + name)
+    checks = [c for c in KINDS["training"].checks(subject) if c.name.startswith(PREFIX)]
+    assert [c.name.removeprefix(PREFIX) for c in checks] == holding(subject)
+    for check in checks:
         result = run_check(backend, check, level="smoke", seed=1)
         assert result.verdict == "pass", result.message
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from truestep.reports import certificate, environment
+from truestep.reports import certificate
 from truestep.reports.cli import run_command
 
 
@@ -37,7 +37,7 @@ def fakes() -> Any:
 def runner(monkeypatch: pytest.MonkeyPatch, fakes: Any) -> Any:
     """The invented runs, in place of the engine's at the two sites that call it."""
     fake = fakes.FakeRunner()
-    monkeypatch.setattr("truestep.properties.run.pool.certify", fake.certify)
+    monkeypatch.setattr("truestep.properties.run.pool.certify_all", fake.certify_all)
     monkeypatch.setattr("truestep.reports.run.Replayer", fake.replayer)
     # Findings about real libraries must not decide tests of the mechanism.
     monkeypatch.setattr("truestep.fast.peers.findings.FINDINGS", ())
@@ -51,14 +51,7 @@ def make(fakes: Any) -> Callable[..., dict[str, Any]]:
     def build(
         results: Any = None, *, spec: str = "cpu", seed: int = 0, **fields: Any
     ) -> dict[str, Any]:
-        header = certificate.header_of(
-            spec=spec,
-            only=None,
-            level="smoke",
-            seed=seed,
-            suite={"version": "0", "commit": None},
-            environment=environment.environment(),
-        )
+        header = certificate.header_of(spec, None, "smoke", seed)
         checks = [r.to_json() for r in (fakes.small() if results is None else results)]
         return certificate.build(
             header=header, checks=checks, **{"complete": True, "seconds": 1.0, **fields}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -103,30 +103,35 @@ class FakeRunner:
         self.spec = ""
         self.replayed: list[tuple[str, Mapping[str, Any]]] = []
 
-    def certify(
+    def certify_all(
         self,
-        backend: str,
+        backends: Sequence[str],
         *,
         only: str | None,
         level: str,
         seed: int,
         workers: int,
-        on_start: Callable[[int], None],
-        on_result: Callable[[CheckResult], None],
-    ) -> Run:
-        """Stream the results, then return them."""
-        if backend == "nonsense":
-            raise UnknownBackend(f"unknown backend {backend!r}; known: cpu, torch")
-        chosen = [r for r in self.results if only is None or fnmatchcase(r.rule, only)]
-        if self.unavailable:
-            chosen = []
-        elif not chosen:
-            raise ValueError(f"no check of {backend} matches {only!r}; one is 'a/b'")
-        on_start(len(chosen))
-        for item in chosen:
-            on_result(item)
-        self.before_end()
-        return Run(backend, chosen, self.unavailable, 1.5)
+        on_start: Callable[[str, int], None],
+        on_result: Callable[[str, CheckResult], None],
+        on_end: Callable[[str, Run], None],
+    ) -> None:
+        """Stream the results of each backend."""
+        for backend in backends:
+            if backend == "nonsense":
+                known = f"unknown backend {backend!r}; known: cpu, torch"
+                on_end(backend, Run(backend, error=UnknownBackend(known)))
+                continue
+            run = Run(backend, unavailable=self.unavailable, seconds=1.5)
+            chosen = [r for r in self.results if only is None or fnmatchcase(r.rule, only)]
+            if not chosen:
+                run.error = ValueError(f"no check of {backend} matches {only!r}; one is 'a/b'")
+            elif not self.unavailable:
+                run.results = chosen
+                on_start(backend, len(chosen))
+                for item in chosen:
+                    on_result(backend, item)
+                self.before_end()
+            on_end(backend, run)
 
     @contextlib.contextmanager
     def replayer(self, spec: str, patience: float) -> Iterator[FakeRunner]:

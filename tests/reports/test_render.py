@@ -163,10 +163,10 @@ def test_findings_belong_to_the_library_that_the_backend_wraps(
     monkeypatch.setattr("truestep.fast.peers.findings.FINDINGS", (finding,))
     checks = [r.to_json() for r in fakes.small()]
     for name, spec in (("torch.optim", "torch"), ("torch", "pkg.torch:Backend")):
-        (found,) = findings.findings_for(name, spec, checks)
+        (found,) = findings.findings_for(name, spec, checks, {})
         assert found["checks"] == ["optimizer/lion/float32/lockstep"]
     for name in ("torchao", "torch_optimizer"):
-        assert findings.findings_for(name, f"truestep.fast.peers.{name}:B", checks) == []
+        assert findings.findings_for(name, f"truestep.fast.peers.{name}:B", checks, {}) == []
 
 
 def test_reasons_for_not_judging_are_listed(make: Callable[..., Any]) -> None:

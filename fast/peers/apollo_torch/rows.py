@@ -81,7 +81,7 @@ def _leave(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
     return out
 
 
-def _rows(prefix: str, scale_type: str, fixed: Mapping[str, Fixed]) -> tuple[Row, ...]:
+def _rows(prefix: str, form: Mapping[str, str], fixed: Mapping[str, Fixed]) -> tuple[Row, ...]:
     def row(
         variant: str, dialect: Mapping[str, str], arithmetic: Mapping[str, str] = SEQUENTIAL
     ) -> Row:
@@ -90,20 +90,18 @@ def _rows(prefix: str, scale_type: str, fixed: Mapping[str, Fixed]) -> tuple[Row
             "AdamW",
             MOMENTS,
             {**BETAS, **EPS, **DECAY},
-            dialect={"correction": "last", "guard": "eps", "scaling": scale_type, **dialect},
+            dialect={"correction": "last", "guard": "eps", **form, **dialect},
             fixed={"update_gap": NEVER, **fixed},
             paths={prefix + variant: {} if variant == "default" else {variant: True}},
             arithmetic=arithmetic,
             key=is_projected,
             fresh=never,
-            bridge=_bridge(scale_type),
+            bridge=_bridge(form.get("scaling", "channel")),
         )
 
     return (
         row(
-            "default",
-            {"scale_placement": "after"},
-            {**SEQUENTIAL, "float64": "sequential_float64"},
+            "default", {"scale_placement": "after"}, {**SEQUENTIAL, "float64": "sequential_float64"}
         ),
         row("disable_nl", {"limiter": "none", "scale_placement": "after"}),
         row("scale_front", {"scale_placement": "before"}),
@@ -111,6 +109,6 @@ def _rows(prefix: str, scale_type: str, fixed: Mapping[str, Fixed]) -> tuple[Row
 
 
 ROWS: tuple[Row, ...] = (
-    *_rows("", "channel", {"rank": 4}),
-    *_rows("mini_", "tensor", MINI),
+    *_rows("", {}, {"rank": 4}),
+    *_rows("mini_", {"scaling": "tensor"}, MINI),
 )

@@ -15,7 +15,7 @@ _before = os.environ.get(_VARIABLE)
 if "keras" not in sys.modules:
     os.environ[_VARIABLE] = "torch"
 try:
-    import keras
+    import keras as keras
 except Exception as error:
     raise BackendUnavailable(f"keras cannot be imported: {error}") from error
 finally:

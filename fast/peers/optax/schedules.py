@@ -62,7 +62,7 @@ def _warmup_cosine(h: Hyper, last: int) -> optax.Schedule:
 
 
 def _milestones(h: Hyper, last: int) -> optax.Schedule:
-    repeats = Counter(h.milestones)
+    repeats: Counter[int] = Counter(h.milestones)
     return optax.piecewise_constant_schedule(h.lr, {t: h.gamma**n for t, n in repeats.items()})
 
 

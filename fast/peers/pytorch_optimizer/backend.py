@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import pytorch_optimizer
 import torch
@@ -17,16 +18,7 @@ from truestep.fast.peers.pytorch_optimizer import training
 from truestep.fast.peers.pytorch_optimizer.rows import ROWS
 from truestep.fast.peers.torch_like import Named, Row
 from truestep.fast.peers.torch_tensors import to_tensor
-from truestep.fast.protocol import (
-    Array,
-    Capability,
-    Fixed,
-    Group,
-    Inputs,
-    Outputs,
-    Slot,
-    Stepped,
-)
+from truestep.fast.protocol import Array, Capability, Fixed, Group, Inputs, Outputs, Slot, Stepped
 from truestep.reference.declared import Hyper
 
 
@@ -35,7 +27,7 @@ class Backend(torch_like.Backend):
 
     name, library = "pytorch_optimizer", pytorch_optimizer
     rows = tuple(replace(row, numbers={"maximize": "maximize", **row.numbers}) for row in ROWS)
-    fixed: Mapping[str, Fixed] = {}
+    fixed: ClassVar[Mapping[str, Fixed]] = {}
 
     def capabilities(self) -> tuple[Capability, ...]:
         """Every optimizer of the table on each of its paths, and the pieces, in float32."""

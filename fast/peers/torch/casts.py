@@ -1,61 +1,39 @@
-"""Plain casts from float32 to the small formats and back, by torch and by ml_dtypes."""
+"""torch's plain casts from float32 to the small formats and back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
+import torch
 
-from truestep.fast.peers.torch_arrays import from_tensor, to_tensor
-from truestep.fast.protocol import Array, Capability, numpy_dtype
+from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
+from truestep.fast.protocol import Array, Capability, QuantizerCapability, numpy_dtype
 
 FORMATS = ("bfloat16", "float16", "float8_e4m3fn", "float8_e5m2")
 
 
-def _capabilities(e4m3fn_overflow: str) -> tuple[Capability, ...]:
+def capabilities() -> tuple[QuantizerCapability, ...]:
+    """One cast per format; whether float8_e4m3fn saturates depends on the release: asked."""
+    beyond = torch.tensor(1e6).to(torch.float8_e4m3fn)
     # The only format without an infinity: what lies beyond its range is a choice.
-    overflow = {"float8_e4m3fn": {"overflow": e4m3fn_overflow}}
+    overflow = {"float8_e4m3fn": "nan" if beyond.float().isnan() else "saturate"}
     return tuple(
-        Capability(kind="quantizer", rule=format, dialect=overflow.get(format, {}))
+        QuantizerCapability(
+            rule=format, dialect={"overflow": overflow[format]} if format in overflow else {}
+        )
         for format in FORMATS
     )
 
 
-def torch_capabilities(torch: Any) -> tuple[Capability, ...]:
-    """One cast per format; whether float8_e4m3fn saturates depends on the release: asked."""
-    beyond = torch.tensor(1e6).to(torch.float8_e4m3fn)
-    return _capabilities("nan" if beyond.float().isnan() else "saturate")
-
-
-def torch_encode(torch: Any, capability: Capability, x: Array) -> Mapping[str, Array]:
+def encode(capability: Capability, x: Array) -> Mapping[str, Array]:
     """The bits of x after Tensor.to(dtype)."""
-    cast = to_tensor(torch, x).to(getattr(torch, capability.rule))
+    cast = to_tensor(x).to(getattr(torch, capability.rule))
     unsigned = np.dtype(f"uint{8 * cast.element_size()}")
-    return {"code": from_tensor(torch, cast).view(unsigned)}
+    return {"code": from_tensor(cast).view(unsigned)}
 
 
-def torch_decode(torch: Any, capability: Capability, stored: Mapping[str, Array]) -> Array:
+def decode(capability: Capability, stored: Mapping[str, Array]) -> Array:
     """The float32 values of the bits."""
     bits = stored["code"].view(numpy_dtype(capability.rule))
-    return from_tensor(torch, to_tensor(torch, bits).to(torch.float32))
-
-
-class MlDtypesCasts:
-    """ndarray.astype with the types of ml_dtypes; float16 is NumPy's own."""
-
-    name = "ml_dtypes"
-
-    def capabilities(self) -> tuple[Capability, ...]:
-        """One cast per format."""
-        return _capabilities("nan")
-
-    def encode(self, capability: Capability, hyper: Any, x: Array) -> Mapping[str, Array]:
-        """The bits of x after the cast."""
-        with np.errstate(all="ignore"):
-            cast = x.astype(numpy_dtype(capability.rule))
-        return {"code": cast.view(np.dtype(f"uint{8 * cast.itemsize}"))}
-
-    def decode(self, capability: Capability, hyper: Any, stored: Mapping[str, Array]) -> Array:
-        """The float32 values of the bits."""
-        return stored["code"].view(numpy_dtype(capability.rule)).astype(np.float32)
+    return from_tensor(to_tensor(bits).to(torch.float32))

@@ -8,13 +8,18 @@ the counter are float32: compiled code keeps the counter a tensor, where eager c
 
 from __future__ import annotations
 
-import importlib
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from typing import Any
 
-FIXED: dict[str, dict[str, Any]] = {
+import torch
+from torch.optim.adam import adam
+from torch.optim.sgd import sgd
+
+from truestep.fast.peers.torch_like import Named, Row
+from truestep.fast.protocol import Fixed
+
+FIXED: dict[str, dict[str, Fixed]] = {
     "adam": {
         "lr": 0.01,
         "beta1": 0.9,
@@ -24,13 +29,7 @@ FIXED: dict[str, dict[str, Any]] = {
         "maximize": False,
     },
     "nesterov": {"lr": 0.01, "momentum": 0.9, "weight_decay": 0.05, "maximize": False},
-    "sgd": {
-        "lr": 0.01,
-        "momentum": 0.9,
-        "dampening": 0.5,
-        "weight_decay": 0.05,
-        "maximize": False,
-    },
+    "sgd": {"lr": 0.01, "momentum": 0.9, "dampening": 0.5, "weight_decay": 0.05, "maximize": False},
 }
 FIXED["adamw"] = FIXED["amsgrad"] = FIXED["adam"]
 
@@ -43,34 +42,33 @@ def has_compiler() -> bool:
     return shutil.which(os.environ.get("CXX", "g++")) is not None
 
 
-class CompiledOptimizer:
-    """One of torch.optim's "Adam", "AdamW", "SGD" with its constructor's options, compiled."""
+# step(param, grad, state, hyper) in place, on flat, contiguous tensors; state has torch's names.
+Step = Callable[[torch.Tensor, torch.Tensor, Named, Named], None]
 
-    def __init__(self, torch: Any, optimizer: str, options: Mapping[str, Any]) -> None:
-        self._torch = torch
-        function = _sgd(options) if optimizer == "SGD" else _adam(optimizer, options)
-        # fullgraph: an error, and not a silent return to eager code, where tracing stops.
-        self._function = torch.compile(function, dynamic=True, fullgraph=True)
 
-    def step(self, param: Any, grad: Any, state: dict[str, Any], hyper: Mapping[str, Any]) -> None:
-        """One step on flat, contiguous tensors, in place; state has torch's names.
+def compiled(row: Row) -> Step:
+    """The step of one of torch.optim's Adam, AdamW and SGD with the row's options.
 
-        Raises torch._dynamo.exc.FailOnRecompileLimitHit rather than running uncompiled.
-        """
-        torch = self._torch
+    It raises torch._dynamo.exc.FailOnRecompileLimitHit rather than running uncompiled.
+    """
+    plain = _sgd(row.options) if row.optimizer == "SGD" else _adam(row.optimizer, row.options)
+    # fullgraph: an error, and not a silent return to eager code, where tracing stops.
+    function = torch.compile(plain, dynamic=True, fullgraph=True)
+
+    def step(param: torch.Tensor, grad: torch.Tensor, state: Named, hyper: Named) -> None:
         limit = torch._dynamo.config.patch(
             fail_on_recompile_limit_hit=True, recompile_limit=_GRAPHS
         )
         with limit, torch.no_grad():
-            self._function(param, grad, state, dict(hyper))
+            function(param, grad, state, dict(hyper))
+
+    return step
 
 
-def _adam(optimizer: str, options: Mapping[str, Any]) -> Callable[..., None]:
-    # By its full name: the package torch.optim hides its modules behind the classes.
-    adam = importlib.import_module("torch.optim.adam").adam
+def _adam(optimizer: str, options: Mapping[str, object]) -> Step:
     amsgrad = bool(options.get("amsgrad"))
 
-    def step(param: Any, grad: Any, state: dict[str, Any], hyper: dict[str, Any]) -> None:
+    def step(param: torch.Tensor, grad: torch.Tensor, state: Named, hyper: Named) -> None:
         beta1, beta2 = hyper.pop("betas")
         adam(
             [param],
@@ -91,11 +89,10 @@ def _adam(optimizer: str, options: Mapping[str, Any]) -> Callable[..., None]:
     return step
 
 
-def _sgd(options: Mapping[str, Any]) -> Callable[..., None]:
-    sgd = importlib.import_module("torch.optim.sgd").sgd
+def _sgd(options: Mapping[str, object]) -> Step:
     nesterov = bool(options.get("nesterov"))
 
-    def step(param: Any, grad: Any, state: dict[str, Any], hyper: dict[str, Any]) -> None:
+    def step(param: torch.Tensor, grad: torch.Tensor, state: Named, hyper: Named) -> None:
         buffers = [state.get("momentum_buffer")]
         dampening = hyper.pop("dampening", 0.0)
         sgd(

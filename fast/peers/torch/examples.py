@@ -6,36 +6,29 @@ makes it the perceptron, whose ties clamp_min lets through.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import torch
+from torch.nn.functional import margin_ranking_loss, mse_loss
 
-from truestep.fast.peers.torch_arrays import from_tensor, to_tensor
+from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.protocol import Group, Slot, Stepped
-
-# loss(torch, score, response)
-Loss = Callable[[Any, Any, Any], Any]
+from truestep.reference.declared import Hyper
 
 
-def squared_error(torch: Any, score: Any, response: Any) -> Any:
-    """(response - score)^2."""
-    return torch.nn.functional.mse_loss(score, response, reduction="sum")
-
-
-def perceptron_loss(torch: Any, score: Any, response: Any) -> Any:
-    """max(0, -response score)."""
-    ranking: Any = torch.nn.functional.margin_ranking_loss
-    return ranking(score, torch.zeros_like(score), response, margin=0.0, reduction="sum")
-
-
-def stepped(torch: Any, loss: Loss, groups: Sequence[Group]) -> list[list[Stepped]]:
+def stepped(loss: str, group: Group) -> list[Stepped]:
     """One step of torch.optim.SGD on every slot's example."""
-    return [[_step(torch, loss, group.hyper, slot) for slot in group.slots] for group in groups]
+    return [_step(loss, group.hyper, slot) for slot in group.slots]
 
 
-def _step(torch: Any, loss: Loss, hyper: Any, slot: Slot) -> Stepped:
-    param = to_tensor(torch, slot.param).requires_grad_()
+def _step(loss: str, hyper: Hyper, slot: Slot) -> Stepped:
+    param = to_tensor(slot.param).requires_grad_()
     optimizer = torch.optim.SGD([param], lr=float(hyper.lr))
-    score = (param * to_tensor(torch, slot.grad)).sum()
-    loss(torch, score, to_tensor(torch, slot.inputs["response"])).backward()
+    score = (param * to_tensor(slot.grad)).sum()
+    response = to_tensor(slot.inputs["response"])
+    if loss == "mse_loss":
+        value = mse_loss(score, response, reduction="sum")
+    else:
+        zero = torch.zeros_like(score)
+        value = margin_ranking_loss(score, zero, response, margin=0.0, reduction="sum")
+    value.backward()
     optimizer.step()
-    return Stepped(from_tensor(torch, param.detach()), {"t": slot.state["t"] + 1})
+    return Stepped(from_tensor(param.detach()), {"t": slot.state["t"] + 1})

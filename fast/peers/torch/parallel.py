@@ -9,35 +9,38 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import resource
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TypeVar
 
-from truestep.fast.peers.torch_arrays import from_tensor, to_tensor
-from truestep.fast.protocol import BackendUnavailable
+import torch
+from torch import distributed
 
+from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
+from truestep.fast.protocol import BackendUnavailable, Inputs, Outputs
+from truestep.reference.declared import Hyper
+
+T = TypeVar("T")
 # What a worker waits for the others; a group of 70 is built in a second.
 PATIENCE = dt.timedelta(seconds=30)
 # Open files of a process besides those of gloo.
 FILES = 512
 
 
-def available(torch: Any) -> bool:
+def available() -> bool:
     """Whether this torch was built with gloo."""
-    distributed = torch.distributed
     return bool(distributed.is_available() and distributed.is_gloo_available())
 
 
-def averaged(torch: Any, hyper: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+def averaged(hyper: Hyper, inputs: Inputs) -> Outputs:
     """Each worker's gradient after a backward pass of its own loss."""
     # In the layout that autograd gives to gradients of contiguous parameters.
     gradients = [
-        to_tensor(torch, g).clone(memory_format=torch.contiguous_format)
-        for g in inputs["gradients"]
+        to_tensor(g).clone(memory_format=torch.contiguous_format) for g in inputs["gradients"]
     ]
-    groups = _groups(torch, len(gradients))
+    groups = _groups(len(gradients))
 
-    def worker(group: Any, gradient: Any) -> Any:
+    def worker(group: distributed.ProcessGroup, gradient: torch.Tensor) -> torch.Tensor:
         model = torch.nn.Module()
         model.weight = torch.nn.Parameter(torch.zeros_like(gradient))
         # The loss whose gradient this is.
@@ -53,24 +56,23 @@ def averaged(torch: Any, hyper: Any, inputs: Mapping[str, Any]) -> dict[str, Any
         # A connection that one of them has given up is of no further use.
         _groups.cache_clear()
         raise
-    return {"averaged": [from_tensor(torch, x) for x in averages]}
+    return {"averaged": [from_tensor(x) for x in averages]}
 
 
-def _at_once(call: Callable[..., Any], *arguments: Any) -> list[Any]:
+def _at_once(call: Callable[..., T], *arguments: Sequence[object]) -> list[T]:
     with ThreadPoolExecutor(len(arguments[0])) as threads:
         return list(threads.map(call, *arguments))
 
 
 @functools.cache
-def _groups(torch: Any, size: int) -> list[Any]:
+def _groups(size: int) -> list[distributed.ProcessGroup]:
     """A process group for each of the workers, all in one."""
     # Everyone is connected with everyone, and listens.
     _allow_files(FILES + size * (size + 4))
-    distributed = torch.distributed
     store = distributed.HashStore()
     gloo = distributed.ProcessGroup.BackendType.GLOO
 
-    def joined(rank: int) -> Any:
+    def joined(rank: int) -> distributed.ProcessGroup:
         options = distributed.ProcessGroupGloo._Options()
         device = distributed.ProcessGroupGloo.create_device(hostname="127.0.0.1")
         options._devices, options._timeout = [device], PATIENCE

@@ -1,177 +1,145 @@
-"""The table of torch's optimizers: which reference rule each computes, on which paths, how rounded.
+"""The table of torch's optimizers: which reference rule each computes, on which of its paths.
 
-Arithmetic, from torch/optim/*.py and the behaviour of torch's CPU kernels:
-
-single, foreach: every torch operation rounds to the parameter's format, so bfloat16 computes in
-bfloat16. Functions of the step counter are Python doubles.
-fused: one kernel computes in float32 (float64 for float64) and rounds once as it stores; the new
-moments enter the update before they are rounded. It is handed contiguous copies, and first steps
-of SGD in groups of their own; "fused_as_given" is handed what the caller has, as the others are.
-differentiable: as single, with the formula of capturable=True (which refuses the CPU): functions of
-the counter are float32 tensors, whatever the format. For float64 that is a departure, not an
-arithmetic one may declare: see findings.py.
-tensor_lr: as single, with lr a 0-d float32 tensor, and so what it is combined with.
-compiled: see torch_compiled.py.
+The counter is a float32 tensor. SGD has none, and no buffer before its first step or without
+momentum. The others are handed the state before the first step too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import replace
 
-PATHS: dict[str, dict[str, bool]] = {
-    "single": {"foreach": False},
-    "foreach": {"foreach": True},
-    "fused": {"foreach": False, "fused": True},
-    "fused_as_given": {"foreach": False, "fused": True},
-    "differentiable": {"foreach": False, "differentiable": True},
-    "tensor_lr": {"foreach": False},
-}
-EVERY_PATH = (*PATHS, "compiled")
+import torch
 
-ARITHMETIC: dict[str, dict[str, str]] = {
-    "bfloat16": {
-        "single": "bfloat16",
-        "foreach": "bfloat16",
-        "fused": "bfloat16_storage",
-        "differentiable": "bfloat16",
-    },
-    "float16": {
-        "single": "float16",
-        "foreach": "float16",
-        "fused": "float16_storage",
-        "differentiable": "float16",
-    },
-    "float32": {
-        "single": "ieee_float32",
-        "foreach": "ieee_float32",
-        "fused": "ieee_float32",
-        "fused_as_given": "ieee_float32",
-        "differentiable": "capturable_float32",
-        "tensor_lr": "tensor_lr",
-        "compiled": "capturable_float32",
-    },
-    "float64": {
-        "single": "ieee_float64",
-        "foreach": "ieee_float64",
-        "fused": "ieee_float64",
-        "differentiable": "ieee_float64",
-    },
-}
+from truestep.fast.peers.torch.other_rows import OTHER_ROWS
+from truestep.fast.peers.torch.paths import FUSED, PATHS, on_paths
+from truestep.fast.peers.torch_like import (
+    BETAS,
+    BUFFER,
+    DECAY,
+    EPS,
+    LISTS,
+    MOMENTS,
+    Bridge,
+    Named,
+    Row,
+    never,
+    number,
+)
+from truestep.fast.protocol import Slot
+from truestep.reference.declared import Hyper
+
+COMMON = {**DECAY, "maximize": "maximize"}
+ADAM = {**BETAS, **EPS, **COMMON}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One of torch's optimizers as an implementation of a reference rule.
-
-    optimizer: its name in torch.optim. state: the reference's fields and torch's names. numbers:
-    the reference's hyperparameters that torch has under the same name, besides lr, weight_decay,
-    maximize, betas and eps. paths: those of PATHS it has. prefix: of the variants' names, where two
-    optimizers implement one rule. options: constructor arguments. scalars: state that torch keeps
-    in 0-d float32 tensors. fixed: hyperparameters that cannot be varied.
-    """
-
-    rule: str
-    optimizer: str
-    state: Mapping[str, str]
-    numbers: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ("single", "foreach")
-    prefix: str = ""
-    dialect: Mapping[str, str] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
-    scalars: tuple[str, ...] = ()
-    fixed: Mapping[str, Any] = field(default_factory=dict)
+def _enter_product(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    # In float32 whatever the format.
+    state["mu_product"] = torch.tensor(float(slot.state["mu_product"]), dtype=torch.float32)
 
 
-MOMENTS = {"m": "exp_avg", "v": "exp_avg_sq"}
-FUSED = ("single", "foreach", "fused", "fused_as_given")
+def _leave_product(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
+    return {"mu_product": number(state["mu_product"], slot.state["mu_product"])}
 
+
+_ADAM = Row("adam", "Adam", MOMENTS, ADAM, fresh=never)
+_ADAMW = replace(_ADAM, rule="adamw", optimizer="AdamW", dialect={"decay": "before"})
+_AMSGRAD = replace(
+    _ADAM,
+    rule="amsgrad",
+    state={**MOMENTS, "v_max": "max_exp_avg_sq"},
+    dialect={"bias_correction": "both"},
+    options={"amsgrad": True},
+)
+_NADAM = replace(
+    _ADAM,
+    rule="nadam",
+    optimizer="NAdam",
+    numbers={**ADAM, "momentum_decay": "momentum_decay"},
+    bridge=Bridge(enter=_enter_product, leave=_leave_product),
+)
+_RADAM = replace(
+    _ADAM,
+    rule="radam",
+    optimizer="RAdam",
+    dialect={"eps_placement": "before_correction", "threshold": "above_5"},
+)
+_SGD = Row(
+    "sgd",
+    "SGD",
+    {"b": "momentum_buffer"},
+    {"momentum": "momentum", "dampening": "dampening", **COMMON},
+    counter="",
+    bridge=BUFFER,
+)
 ROWS: tuple[Row, ...] = (
-    Row(
-        "adadelta",
-        "Adadelta",
-        {"v": "square_avg", "u": "acc_delta"},
-        numbers=("rho",),
+    *OTHER_ROWS,
+    *on_paths(
+        Row(
+            "adadelta",
+            "Adadelta",
+            {"v": "square_avg", "u": "acc_delta"},
+            {"rho": "rho", **EPS, **COMMON},
+            fresh=never,
+        ),
+        *LISTS,
     ),
-    Row("adagrad", "Adagrad", {"total": "sum"}, numbers=("lr_decay",), paths=FUSED),
-    Row("adam", "Adam", MOMENTS, paths=EVERY_PATH),
-    Row("adamax", "Adamax", {"m": "exp_avg", "u": "exp_inf"}),
-    Row("adamw", "AdamW", MOMENTS, paths=EVERY_PATH, dialect={"decay": "before"}),
-    Row(
-        "amsgrad",
-        "Adam",
-        {**MOMENTS, "v_max": "max_exp_avg_sq"},
-        paths=EVERY_PATH,
-        dialect={"bias_correction": "both"},
-        options={"amsgrad": True},
+    *on_paths(
+        Row(
+            "adagrad",
+            "Adagrad",
+            {"total": "sum"},
+            {"lr_decay": "lr_decay", **EPS, **COMMON},
+            fresh=never,
+        ),
+        *FUSED,
     ),
-    Row(
-        "amsgrad",
-        "AdamW",
-        {**MOMENTS, "v_max": "max_exp_avg_sq"},
-        paths=tuple(PATHS),
-        prefix="adamw_",
-        dialect={"bias_correction": "both", "decay": "before"},
-        options={"amsgrad": True},
+    *on_paths(_ADAM, *PATHS),
+    *on_paths(
+        replace(_ADAM, rule="adamax", optimizer="Adamax", state={"m": "exp_avg", "u": "exp_inf"}),
+        *LISTS,
     ),
-    Row(
-        "nadam",
-        "NAdam",
-        {**MOMENTS, "mu_product": "mu_product"},
-        numbers=("momentum_decay",),
-        scalars=("mu_product",),
+    *on_paths(_ADAMW, *PATHS),
+    *on_paths(_AMSGRAD, *PATHS),
+    *on_paths(
+        replace(
+            _AMSGRAD,
+            optimizer="AdamW",
+            prefix="adamw_",
+            dialect={"bias_correction": "both", "decay": "before"},
+        ),
+        *(path for path in PATHS if path != "compiled"),
     ),
-    Row(
-        "nadam",
-        "NAdam",
-        {**MOMENTS, "mu_product": "mu_product"},
-        numbers=("momentum_decay",),
-        prefix="decoupled_",
-        dialect={"decay": "before"},
-        options={"decoupled_weight_decay": True},
-        scalars=("mu_product",),
+    *on_paths(_NADAM, *LISTS),
+    *on_paths(
+        _NADAM.but("decoupled_", {"decay": "before"}, {"decoupled_weight_decay": True}), *LISTS
     ),
-    Row(
-        "nesterov",
-        "SGD",
-        {"u": "momentum_buffer"},
-        numbers=("momentum",),
-        paths=(*FUSED, "compiled"),
-        dialect={"form": "torch"},
-        options={"nesterov": True, "momentum": 0.9},
-        # torch demands momentum > 0.
-        fixed={"momentum": (0.9, 0.5, 0.99, 0.3)},
+    *on_paths(
+        replace(
+            _SGD,
+            rule="nesterov",
+            state={"u": "momentum_buffer"},
+            numbers={"momentum": "momentum", **COMMON},
+            dialect={"form": "torch"},
+            options={"nesterov": True, "momentum": 0.9},
+            # torch demands momentum > 0.
+            fixed={"momentum": (0.9, 0.5, 0.99, 0.3)},
+        ),
+        *FUSED,
+        "compiled",
     ),
-    Row(
-        "radam",
-        "RAdam",
-        MOMENTS,
-        dialect={"eps_placement": "before_correction", "threshold": "above_5"},
+    *on_paths(_RADAM, *LISTS),
+    *on_paths(
+        _RADAM.but("decoupled_", {"decay": "before"}, {"decoupled_weight_decay": True}), *LISTS
     ),
-    Row(
-        "radam",
-        "RAdam",
-        MOMENTS,
-        prefix="decoupled_",
-        dialect={
-            "decay": "before",
-            "eps_placement": "before_correction",
-            "threshold": "above_5",
-        },
-        options={"decoupled_weight_decay": True},
+    *on_paths(
+        Row(
+            "rmsprop",
+            "RMSprop",
+            {"v": "square_avg", "mean": "grad_avg", "b": "momentum_buffer"},
+            {"alpha": "alpha", "momentum": "momentum", "centered": "centered", **EPS, **COMMON},
+            fresh=never,
+        ),
+        *LISTS,
     ),
-    Row(
-        "rmsprop",
-        "RMSprop",
-        {"v": "square_avg", "mean": "grad_avg", "b": "momentum_buffer"},
-        numbers=("alpha", "momentum", "centered"),
-    ),
-    Row(
-        "sgd",
-        "SGD",
-        {"b": "momentum_buffer"},
-        numbers=("momentum", "dampening"),
-        paths=(*FUSED, "tensor_lr", "compiled"),
-    ),
+    *on_paths(_SGD, *FUSED, "tensor_lr", "compiled"),
 )

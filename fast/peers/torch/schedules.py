@@ -13,9 +13,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from truestep.fast.protocol import FARTHEST, BackendUnavailable, Capability
+import torch
+
+from truestep.fast.protocol import (
+    FARTHEST,
+    BackendUnavailable,
+    Capability,
+    Fixed,
+    ScheduleCapability,
+)
+from truestep.reference.declared import Hyper
 
 # A step of a scheduler takes 10 microseconds: what every value on the way may cost.
 REACH = 1500
@@ -31,15 +39,15 @@ class ScheduleRow:
 
     rule: str
     scheduler: str
-    options: Callable[[Any], Mapping[str, Any]]
+    options: Callable[[Hyper], Mapping[str, object]]
     variant: str = ""
     dialect: Mapping[str, str] = field(default_factory=dict)
-    fixed: Mapping[str, Any] = field(default_factory=dict)
+    fixed: Mapping[str, Fixed] = field(default_factory=dict)
     recursive: bool = False
     jumps: bool = False
 
 
-def _linear(h: Any) -> dict[str, Any]:
+def _linear(h: Hyper) -> dict[str, object]:
     if not h.start_factor > 0 or h.start_factor > 1 or not 0 <= h.end_factor <= 1:
         raise BackendUnavailable(
             "torch's LinearLR demands 0 < start_factor <= 1 and 0 <= end_factor <= 1, got "
@@ -52,7 +60,7 @@ def _linear(h: Any) -> dict[str, Any]:
     }
 
 
-def _one_cycle(h: Any) -> dict[str, Any]:
+def _one_cycle(h: Hyper) -> dict[str, object]:
     return {
         "max_lr": h.lr,
         "total_steps": h.total_steps,
@@ -65,7 +73,7 @@ def _one_cycle(h: Any) -> dict[str, Any]:
     }
 
 
-def _cyclic(h: Any) -> dict[str, Any]:
+def _cyclic(h: Hyper) -> dict[str, object]:
     return {
         "base_lr": h.min_lr,
         "max_lr": h.lr,
@@ -77,7 +85,7 @@ def _cyclic(h: Any) -> dict[str, Any]:
     }
 
 
-def _restarts(h: Any) -> dict[str, Any]:
+def _restarts(h: Hyper) -> dict[str, object]:
     return {"T_0": h.cycle_steps, "T_mult": h.growth, "eta_min": h.min_lr}
 
 
@@ -91,11 +99,7 @@ ROWS: tuple[ScheduleRow, ...] = (
     ),
     *(
         ScheduleRow(
-            "cyclic",
-            "CyclicLR",
-            _cyclic,
-            variant=mode,
-            dialect={"mode": mode, "place": "fraction"},
+            "cyclic", "CyclicLR", _cyclic, variant=mode, dialect={"mode": mode, "place": "fraction"}
         )
         for mode in ("triangular", "triangular2", "exp_range")
     ),
@@ -152,12 +156,11 @@ ROWS: tuple[ScheduleRow, ...] = (
 )
 
 
-def capabilities() -> tuple[Capability, ...]:
+def capabilities() -> tuple[ScheduleCapability, ...]:
     """Every scheduler that has a rule in the reference."""
     return tuple(
-        Capability(
-            "schedule",
-            row.rule,
+        ScheduleCapability(
+            rule=row.rule,
             format="float64",
             arithmetic="ieee_float64",
             dialect=row.dialect,
@@ -170,7 +173,7 @@ def capabilities() -> tuple[Capability, ...]:
     )
 
 
-def values(torch: Any, capability: Capability, hyper: Any, steps: Sequence[int]) -> list[float]:
+def values(capability: Capability, hyper: Hyper, steps: Sequence[int]) -> list[float]:
     """The rate of the optimizer's only group after t calls of step(), for every t of steps."""
     row = next(r for r in ROWS if (r.rule, r.variant) == (capability.rule, capability.variant))
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=hyper.lr)

@@ -5,23 +5,33 @@ tensor's layout and is charged as one after another; below float32, sums are flo
 out of each function is rounded. GradScaler keeps its scale in float32, multiplies by its reciprocal
 and asks the optimizer, SGD here, for the step. Micro-batches are accumulated as every training
 script does it: the loss, or the loss divided by their number, goes backward into the same grad.
-Workers' gradients are averaged by DistributedDataParallel: see torch_parallel.py.
+Workers' gradients are averaged by DistributedDataParallel: see parallel.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
+import torch
 
-from truestep.fast.peers.torch import parallel as torch_parallel
-from truestep.fast.peers.torch_arrays import from_tensor, to_tensor
-from truestep.fast.protocol import Capability
+from truestep.fast.peers.torch import parallel
+from truestep.fast.peers.torch_like import ELEMENTS
+from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
+from truestep.fast.protocol import (
+    Array,
+    Capability,
+    Fixed,
+    Inputs,
+    Outputs,
+    Shapes,
+    TrainingCapability,
+)
+from truestep.reference.declared import Hyper
 from truestep.reference.training.dynamic_loss_scaling import MOMENTUM, RATE
 
-Outputs = dict[str, Any]
+Call = Callable[[Hyper, Inputs], Outputs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,55 +43,55 @@ class Row:
 
     rule: str
     variant: str
-    call: Callable[[Any, Any, Mapping[str, Any]], Outputs]
+    call: Call
     arithmetic: Mapping[str, str]
     dialect: Mapping[str, str] = field(default_factory=dict)
-    fixed: Mapping[str, Any] = field(default_factory=dict)
-    shapes: Any = "any"
+    fixed: Mapping[str, Fixed] = field(default_factory=dict)
+    shapes: Shapes = "any"
 
 
-def _params(torch: Any, values: Sequence[Any], gradients: Sequence[Any]) -> list[Any]:
-    params = [to_tensor(torch, x) for x in values]
+def _params(values: Sequence[Array], gradients: Sequence[Array]) -> list[torch.Tensor]:
+    params = [to_tensor(x) for x in values]
     for p, g in zip(params, gradients, strict=True):
-        p.grad = to_tensor(torch, g)
+        p.grad = to_tensor(g)
     return params
 
 
-def _gradients(torch: Any, params: Sequence[Any]) -> list[Any]:
-    return [from_tensor(torch, p.grad) for p in params]
+def _gradients(params: Sequence[torch.Tensor]) -> list[Array]:
+    return [from_tensor(p.grad) for p in params]
 
 
-def _clip_norm(norm: float, foreach: bool) -> Callable[[Any, Any, Mapping[str, Any]], Outputs]:
-    def call(torch: Any, h: Any, inputs: Mapping[str, Any]) -> Outputs:
+def _clip_norm(norm: float, foreach: bool) -> Call:
+    def call(h: Hyper, inputs: Inputs) -> Outputs:
         gradients = inputs["gradients"]
-        params = _params(torch, gradients, gradients)
+        params = _params(gradients, gradients)
         total = torch.nn.utils.clip_grad_norm_(params, h.max_norm, norm, foreach=foreach)
-        return {"clipped": _gradients(torch, params), "norm": float(total)}
+        return {"clipped": _gradients(params), "norm": float(total)}
 
     return call
 
 
-def _clip_value(foreach: bool) -> Callable[[Any, Any, Mapping[str, Any]], Outputs]:
-    def call(torch: Any, h: Any, inputs: Mapping[str, Any]) -> Outputs:
+def _clip_value(foreach: bool) -> Call:
+    def call(h: Hyper, inputs: Inputs) -> Outputs:
         gradients = inputs["gradients"]
-        params = _params(torch, gradients, gradients)
+        params = _params(gradients, gradients)
         torch.nn.utils.clip_grad_value_(params, h.max_value, foreach=foreach)
-        return {"clipped": _gradients(torch, params)}
+        return {"clipped": _gradients(params)}
 
     return call
 
 
-def _scaled_step(**path: bool) -> Callable[[Any, Any, Mapping[str, Any]], Outputs]:
-    def call(torch: Any, h: Any, inputs: Mapping[str, Any]) -> Outputs:
+def _scaled_step(**path: bool) -> Call:
+    def call(h: Hyper, inputs: Inputs) -> Outputs:
         # Fused kernels take dense tensors alone.
         dense = {k: [x.copy() for x in inputs[k]] for k in ("params", "gradients", "moments")}
         tensors = dense if path.get("fused") else inputs
-        params = _params(torch, tensors["params"], tensors["gradients"])
+        params = _params(tensors["params"], tensors["gradients"])
         optimizer = torch.optim.SGD(params, lr=RATE, momentum=MOMENTUM, **path)
         for p, m in zip(params, tensors["moments"], strict=True):
             # Before the first step torch has no buffer.
             if inputs["t"] > 0 or np.any(m):
-                optimizer.state[p]["momentum_buffer"] = to_tensor(torch, m)
+                optimizer.state[p]["momentum_buffer"] = to_tensor(m)
         scaler = torch.amp.GradScaler(
             "cpu",
             init_scale=inputs["scale"],
@@ -98,7 +108,7 @@ def _scaled_step(**path: bool) -> Callable[[Any, Any, Mapping[str, Any]], Output
         skipped = any(bool(x.item()) for x in found.values())
         scaler.update()
         moments = [
-            from_tensor(torch, optimizer.state[p]["momentum_buffer"])
+            from_tensor(optimizer.state[p]["momentum_buffer"])
             if "momentum_buffer" in optimizer.state[p]
             else m.copy()
             for p, m in zip(params, tensors["moments"], strict=True)
@@ -109,25 +119,25 @@ def _scaled_step(**path: bool) -> Callable[[Any, Any, Mapping[str, Any]], Output
             "good": int(scaler._get_growth_tracker()),
             "patience": inputs["patience"],
             "skipped": skipped,
-            "params": [from_tensor(torch, p) for p in params],
+            "params": [from_tensor(p) for p in params],
             "moments": moments,
         }
 
     return call
 
 
-def _backward(divided: bool) -> Callable[[Any, Any, Mapping[str, Any]], Outputs]:
-    def call(torch: Any, h: Any, inputs: Mapping[str, Any]) -> Outputs:
-        gradients = [to_tensor(torch, g) for g in inputs["gradients"]]
+def _backward(divided: bool) -> Call:
+    def call(h: Hyper, inputs: Inputs) -> Outputs:
+        gradients = [to_tensor(g) for g in inputs["gradients"]]
         # Contiguous: autograd keeps a gradient in the layout of its parameter.
         params = [torch.zeros(g.shape, dtype=g.dtype, requires_grad=True) for g in gradients]
         if inputs["t"]:
             for p, total in zip(params, inputs["totals"], strict=True):
-                p.grad = torch.zeros_like(p).copy_(to_tensor(torch, total))
+                p.grad = torch.zeros_like(p).copy_(to_tensor(total))
         # The loss whose gradient this is.
         loss = sum((p * g).sum() for p, g in zip(params, gradients, strict=True))
         (loss / h.steps if divided else loss).backward()
-        totals = _gradients(torch, params)
+        totals = _gradients(params)
         due = inputs["t"] + 1 == h.steps
         zeros = [np.zeros_like(x) for x in totals]
         return {
@@ -142,12 +152,6 @@ def _backward(divided: bool) -> Callable[[Any, Any, Mapping[str, Any]], Outputs]
     return call
 
 
-_ELEMENTS = {
-    "float32": "ieee_float32",
-    "float64": "ieee_float64",
-    "bfloat16": "bfloat16",
-    "float16": "float16",
-}
 _SUMS = {"float32": "sequential_float32", "float64": "sequential_float64"}
 _SCALER = {"hysteresis": 1, "max_scale": float(np.finfo(np.float32).max), "min_scale": 0.0}
 
@@ -157,7 +161,7 @@ ROWS: tuple[Row, ...] = (
             "clip_by_global_norm",
             f"{norm}_{path}",
             _clip_norm({"two": 2.0, "infinity": float("inf")}[norm], path == "foreach"),
-            _SUMS if norm == "two" else _ELEMENTS,
+            _SUMS if norm == "two" else ELEMENTS,
             {"form": "shrunk", "norm": norm},
             {"eps": 1e-6},
             # The largest element of none is an error in torch.
@@ -167,10 +171,10 @@ ROWS: tuple[Row, ...] = (
         for path in ("foreach", "single")
     ),
     *(
-        Row("clip_by_value", path, _clip_value(path == "foreach"), _ELEMENTS)
+        Row("clip_by_value", path, _clip_value(path == "foreach"), ELEMENTS)
         for path in ("foreach", "single")
     ),
-    Row("data_parallel", "ddp", torch_parallel.averaged, _ELEMENTS, {"form": "shares"}),
+    Row("data_parallel", "ddp", parallel.averaged, ELEMENTS, {"form": "shares"}),
     *(
         Row(
             "dynamic_loss_scaling",
@@ -185,18 +189,17 @@ ROWS: tuple[Row, ...] = (
             ("single", {"foreach": False}),
         )
     ),
-    Row("gradient_accumulation", "loss", _backward(False), _ELEMENTS, {"form": "sum"}),
-    Row("gradient_accumulation", "loss_over_k", _backward(True), _ELEMENTS, {"form": "terms"}),
+    Row("gradient_accumulation", "loss", _backward(False), ELEMENTS, {"form": "sum"}),
+    Row("gradient_accumulation", "loss_over_k", _backward(True), ELEMENTS, {"form": "terms"}),
 )
 
 _CALLS = {(row.rule, row.variant): row.call for row in ROWS}
 
 
-def capabilities(torch: Any) -> tuple[Capability, ...]:
+def capabilities() -> tuple[TrainingCapability, ...]:
     """Every piece, path and format that torch runs here; those of float32 lead."""
     return tuple(
-        Capability(
-            kind="training",
+        TrainingCapability(
             rule=row.rule,
             format=format,
             arithmetic=arithmetic,
@@ -208,10 +211,10 @@ def capabilities(torch: Any) -> tuple[Capability, ...]:
         )
         for row in ROWS
         for format, arithmetic in row.arithmetic.items()
-        if row.rule != "data_parallel" or torch_parallel.available(torch)
+        if row.rule != "data_parallel" or parallel.available()
     )
 
 
-def outputs(torch: Any, capability: Capability, hyper: Any, inputs: Mapping[str, Any]) -> Outputs:
+def outputs(capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
     """What torch gives for these inputs."""
-    return _CALLS[capability.rule, capability.variant](torch, hyper, inputs)
+    return _CALLS[capability.rule, capability.variant](hyper, inputs)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Never, Self
 
 import numpy as np
 from scipy.special import erfinv
 
-from truestep.properties.arithmetic.bounded import elementary, functions, operations
+import truestep.properties.arithmetic.bounded.elementary as elementary
+import truestep.properties.arithmetic.bounded.functions as functions
+import truestep.properties.arithmetic.bounded.operations as operations
 from truestep.properties.arithmetic.bounded.estimate import Estimate
+from truestep.properties.arithmetic.bounded.functions import Handler
 from truestep.reference.validation import Array
 
 
@@ -44,24 +46,16 @@ class Bounded(Estimate, np.lib.mixins.NDArrayOperatorsMixin):
     def __array__(self, *_: object, **__: object) -> Never:
         raise TypeError("a Bounded array does not become an ndarray: its error bound would be lost")
 
-    def __array_ufunc__(
-        self, ufunc: np.ufunc, method: str, *inputs: Array, **kwargs: Array
-    ) -> Array:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Array, **kwargs: Array) -> Array:
         operation = OPERATIONS.get(ufunc)
         if operation is None or method != "__call__" or kwargs:
             called = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
             with_ = f" with {', '.join(kwargs)}" if kwargs else ""
             raise TypeError(f"numpy.{called}{with_} is not supported on Bounded arrays")
         with np.errstate(all="ignore"):
-            return operation(*(self.lift(x) for x in inputs))
+            return operation(*(self.lift(x) for x in args))
 
-    def __array_function__(
-        self,
-        function: Callable[..., Array],
-        _: object,
-        args: tuple[Array, ...],
-        kwargs: Mapping[str, Array],
-    ) -> Array:
+    def __array_function__(self, function: Handler, _: object, args: Array, kwargs: Array) -> Array:
         handler = functions.FUNCTIONS.get(function)
         if handler is None:
             raise TypeError(f"numpy.{function.__name__} is not supported on Bounded arrays")
@@ -69,7 +63,7 @@ class Bounded(Estimate, np.lib.mixins.NDArrayOperatorsMixin):
             return handler(self, *args, **kwargs)
 
 
-OPERATIONS: dict[np.ufunc, Callable[..., Array]] = {
+OPERATIONS: dict[np.ufunc, Handler] = {
     np.absolute: elementary.absolute,
     np.add: operations.add,
     np.cos: elementary.cos,

@@ -32,16 +32,9 @@ def meet(a: Carried, b: Carried) -> tuple[Carried, Carried]:
 
 def rounded(a: Carried, target: Format) -> Carried:
     """a in the target format: one rounding unless it is representable for certain."""
-    return type(a)(
-        a.v,
-        a.e if target.u <= a.format.u else _after_rounding(a, target),
-        a.arithmetic,
-        target,
-        reach=a.reach,
-        nonnegative=a.nonnegative,
-        host=a.host,
-        shrinks=a.shrinks,
-    )
+    e = a.e if target.u <= a.format.u else _after_rounding(a, target)
+    facts: dict[str, Array] = {"nonnegative": a.nonnegative, "host": a.host, "shrinks": a.shrinks}
+    return a.like(a.v, e, target, reach=a.reach, **facts)
 
 
 def _after_rounding(a: Estimate, target: Format) -> Float:
@@ -78,22 +71,14 @@ def finish(
     if not top(far) <= like.format.largest:
         e = np.where(far <= like.format.largest, e, np.inf)
         e = np.where(~np.isfinite(v) & definite(), 0.0, e)
-    return type(like)(
-        v,
-        e,
-        like.arithmetic,
-        like.format,
-        mass=size,
-        reach=reach,
-        links=links,
-        nonnegative=nonnegative,
-        host=host,
-    )
+    reach = np.maximum(size, 1.0) if reach is None else reach
+    facts: dict[str, Array] = {"mass": size, "reach": reach, "links": links}
+    return like.like(v, e, nonnegative=nonnegative, host=host, **facts)
 
 
 def top(sizes: Float) -> float:
     """The largest of these sizes, nan where one is nan."""
-    return sizes if sizes.ndim == 0 else np.maximum.reduce(sizes, axis=None, initial=0.0)  # type: ignore[return-value]
+    return float(sizes if sizes.ndim == 0 else np.maximum.reduce(sizes, axis=None, initial=0.0))
 
 
 def certainly_nan(*operands: Carried) -> Mask:

@@ -17,6 +17,7 @@ from truestep.properties.arithmetic.bounded.certainty import (
 )
 from truestep.properties.arithmetic.bounded.estimate import Carried, Float
 from truestep.properties.arithmetic.decision import Decision
+from truestep.reference.validation import Array
 
 
 def negative(a: Carried) -> Carried:
@@ -35,18 +36,8 @@ def absolute(a: Carried) -> Carried:
 
 
 def _exact(a: Carried, v: Float, *, nonnegative: bool) -> Carried:
-    return type(a)(
-        v,
-        a.e,
-        a.arithmetic,
-        a.format,
-        mass=a.mass,
-        reach=a.reach,
-        links=a.links,
-        nonnegative=nonnegative,
-        host=a.host,
-        given=a.given,
-    )
+    chain: dict[str, Array] = {"mass": a.mass, "reach": a.reach, "links": a.links}
+    return a.like(v, a.e, nonnegative=nonnegative, host=a.host, given=a.given, **chain)
 
 
 def _smooth(

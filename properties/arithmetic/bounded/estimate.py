@@ -80,6 +80,10 @@ class Estimate:
         where = format or format_named(arithmetic.hyper)
         return _host_scalar(cls, float(x), arithmetic, where)  # type: ignore[arg-type,no-any-return]
 
+    def like(self, v: Float, e: Float, format: Format | None = None, **facts: Array) -> Self:
+        """Other numbers in this array's arithmetic, with facts of their own."""
+        return type(self)(v, e, self.arithmetic, format or self.format, **facts)
+
     def lift(self, x: Array) -> Self:
         """x, a number or an array, in this array's arithmetic."""
         if isinstance(x, type(self)):
@@ -103,7 +107,7 @@ class Estimate:
             kept = (self.e == 0) & (where.represents(self.v) | ~np.isfinite(self.v))
             e = np.where(kept, self.e, self.e + added)
             e = np.where(np.isfinite(self.v) & ~(np.abs(self.v) + e <= where.largest), np.inf, e)
-        return type(self)(self.v, e, self.arithmetic, where, nonnegative=self.nonnegative)
+        return self.like(self.v, e, where, nonnegative=self.nonnegative)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -16,50 +16,44 @@ from truestep.reference.validation import Array
 
 Axis = int | tuple[int, ...] | None
 
+Handler = Callable[..., Array]
+
 
 def structural(a: Carried, move: Callable[[Float], Float]) -> Carried:
     """a with its elements moved, copied or left out; nothing is computed."""
-    return type(a)(
-        np.asarray(move(a.v)),
-        np.asarray(move(a.e)),
-        a.arithmetic,
-        a.format,
-        mass=np.asarray(move(a.mass)),
-        reach=np.asarray(move(a.reach)),
-        links=a.links,
-        nonnegative=a.nonnegative,
-        host=a.host,
-        given=a.given,
-    )
+    v, e, mass, reach = (np.asarray(move(x)) for x in (a.v, a.e, a.mass, a.reach))
+    facts: dict[str, Array] = {
+        "links": a.links,
+        "nonnegative": a.nonnegative,
+        "host": a.host,
+        "given": a.given,
+    }
+    return a.like(v, e, mass=mass, reach=reach, **facts)
 
 
-def _moved(function: Callable[..., Array]) -> Callable[..., Array]:
+def _moved(function: Handler) -> Handler:
     def handler(_: Carried, a: Carried, *args: Array, **kwargs: Array) -> Carried:
         return structural(a, lambda x: function(x, *args, **kwargs))
 
     return handler
 
 
-def _filled(value: float) -> Callable[..., Array]:
+def _filled(value: float) -> Handler:
     def handler(_: Carried, a: Carried) -> Carried:
         return a.exact(np.full(a.shape, value), a.arithmetic)
 
     return handler
 
 
-def _joined(function: Callable[..., Array]) -> Callable[..., Array]:
+def _joined(function: Handler) -> Handler:
     def handler(like: Carried, arrays: Sequence[Array], axis: int = 0) -> Carried:
         parts = [like.lift(a) for a in arrays]
-        return type(like)(
-            function([a.v for a in parts], axis=axis),
-            function([a.e for a in parts], axis=axis),
-            like.arithmetic,
-            like.format,
-            mass=function([a.mass for a in parts], axis=axis),
-            reach=function([a.reach for a in parts], axis=axis),
-            links=max(a.links for a in parts),
-            nonnegative=all(a.nonnegative for a in parts),
+        v, e, mass, reach = (
+            function([getattr(a, of) for a in parts], axis=axis)
+            for of in ("v", "e", "mass", "reach")
         )
+        links, nonnegative = max(a.links for a in parts), all(a.nonnegative for a in parts)
+        return like.like(v, e, mass=mass, reach=reach, links=links, nonnegative=nonnegative)
 
     return handler
 
@@ -92,7 +86,7 @@ def mean(like: Carried, a: Carried, axis: Axis = None, keepdims: bool = False) -
     return divide(s, like.lift(a.size // max(1, s.size)))
 
 
-def _extremum(reduce: Callable[..., Array]) -> Callable[..., Array]:
+def _extremum(reduce: Handler) -> Handler:
     def handler(_: Carried, a: Carried, axis: Axis = None, keepdims: bool = False) -> Carried:
         v, low, high = (
             np.asarray(reduce(x, axis=axis, keepdims=keepdims)) for x in (a.v, a.v - a.e, a.v + a.e)
@@ -114,17 +108,15 @@ def norm(like: Carried, a: Carried, axis: Axis = None, keepdims: bool = False) -
     return sqrt(squares)
 
 
-def where(like: Carried, condition: Decision | Mask, a: Array, b: Array) -> Carried:
+def where(like: Carried, condition: Decision | Mask, x: Array, y: Array) -> Carried:
     """Selection; where the condition is open, any value between the two outcomes is legal."""
-    a, b = meet(like.lift(a), like.lift(b))
+    a, b = meet(like.lift(x), like.lift(y))
     if not isinstance(condition, Decision):
         chosen = np.asarray(condition, dtype=bool)
         condition = Decision(chosen, np.zeros_like(chosen))
     yes = condition.yes
-    v = np.where(yes, a.v, b.v)
-    e = np.where(yes, a.e, b.e)
-    mass = np.where(yes, a.mass, b.mass)
-    reach = np.where(yes, a.reach, b.reach)
+    pairs = (a.v, b.v), (a.e, b.e), (a.mass, b.mass), (a.reach, b.reach)
+    v, e, mass, reach = (np.where(yes, *pair) for pair in pairs)
     if np.any(condition.open):
         hull = np.maximum(np.abs(a.v - v) + a.e, np.abs(b.v - v) + b.e)
         alike = (a.v == b.v) & (a.e == 0) & (b.e == 0)
@@ -132,17 +124,12 @@ def where(like: Carried, condition: Decision | Mask, a: Array, b: Array) -> Carr
         e = np.where(condition.open, hull, e)
         mass = np.where(condition.open, np.maximum(a.mass, b.mass), mass)
         reach = np.where(condition.open, np.maximum(a.reach, b.reach), reach)
-    return type(a)(
-        v,
-        e,
-        a.arithmetic,
-        a.format,
-        mass=mass,
-        reach=reach,
-        links=max(a.links, b.links),
-        nonnegative=a.nonnegative and b.nonnegative,
-        host=a.host and b.host and not np.ndim(v),
-    )
+    facts: dict[str, Array] = {
+        "links": max(a.links, b.links),
+        "nonnegative": a.nonnegative and b.nonnegative,
+    }
+    host = a.host and b.host and not np.ndim(v)
+    return a.like(v, e, mass=mass, reach=reach, host=host, **facts)
 
 
 def clip(like: Carried, a: Carried, low: Array | None = None, high: Array | None = None) -> Carried:
@@ -180,7 +167,7 @@ def matmul(a: Carried, b: Carried) -> Carried:
     )
 
 
-FUNCTIONS: dict[Callable[..., Array], Callable[..., Array]] = {
+FUNCTIONS: dict[Handler, Handler] = {
     np.amax: _extremum(np.max),
     np.amin: _extremum(np.min),
     np.broadcast_to: _moved(np.broadcast_to),

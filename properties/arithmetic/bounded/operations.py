@@ -15,7 +15,8 @@ from truestep.properties.arithmetic.bounded.certainty import (
     underflow,
     zero,
 )
-from truestep.properties.arithmetic.bounded.estimate import Carried
+from truestep.properties.arithmetic.bounded.estimate import Carried, Estimate, Float
+from truestep.reference.validation import Array
 
 
 def add(a: Carried, b: Carried, sign: int = 1) -> Carried:
@@ -66,14 +67,10 @@ def multiply(a: Carried, b: Carried) -> Carried:
     two_a, two_b = power_of_two(a), power_of_two(b)
     u = 0.0 if two_a or two_b else a.format.u
     mass = size
-    share = a.shrinks or b.shrinks
     host = a.host and b.host
-    if share and not host:
-        factor, x = (a, b) if a.shrinks else (b, a)
-        far = np.abs(x.v) + x.e
-        # As x - a x, whose product and constant are rounded, and to which other terms may be added.
-        e = np.maximum(e, np.abs(factor.v) * x.e + 2 * a.format.u * share * far)
-        mass, u = (1 + share) * far, a.format.u
+    if (a.shrinks or b.shrinks) and not host:
+        apart, mass = _taken_apart(*((a, b) if a.shrinks else (b, a)))
+        e, u = np.maximum(e, apart), a.format.u
     e = e + u * (size + e)
     # Multiplying by +-2^k with k >= 0 cannot underflow.
     if not (two_a and size_a >= 1) and not (two_b and size_b >= 1):
@@ -91,19 +88,20 @@ def multiply(a: Carried, b: Carried) -> Carried:
         other = certainly_infinite(b) & (size_a > a.e)
         return one | other | certainly_nan(a, b)
 
-    out = finish(
-        a,
-        v,
-        e,
-        mass=mass,
-        reach=reach,
-        links=links,
-        nonnegative=square or (a.nonnegative and b.nonnegative),
-        host=host,
-        definite=definite,
-    )
+    facts: dict[str, Array] = {"mass": mass, "reach": reach, "links": links}
+    nonnegative = square or (a.nonnegative and b.nonnegative)
+    out = finish(a, v, e, nonnegative=nonnegative, host=host, definite=definite, **facts)
     out.shrinks = 0.0 if host else None
     return out
+
+
+def _taken_apart(factor: Estimate, x: Estimate) -> tuple[Float, Float]:
+    """Error and mass of (1 - a) x as x - a x, to which other terms may be added.
+
+    Its product and its constant are rounded.
+    """
+    share, far = factor.shrinks or 0.0, np.abs(x.v) + x.e
+    return np.abs(factor.v) * x.e + 2 * x.format.u * share * far, (1 + share) * far
 
 
 def divide(a: Carried, b: Carried) -> Carried:
@@ -133,17 +131,9 @@ def divide(a: Carried, b: Carried) -> Carried:
         infinite = certainly_infinite(a) & clear & np.isfinite(b.v)
         return by_zero | infinite | certainly_nan(a, b)
 
-    return finish(
-        a,
-        v,
-        e,
-        mass=size,
-        reach=reach,
-        links=links,
-        nonnegative=a.nonnegative and b.nonnegative,
-        host=a.host and b.host,
-        definite=definite,
-    )
+    facts: dict[str, Array] = {"mass": size, "reach": reach, "links": links}
+    nonnegative, host = a.nonnegative and b.nonnegative, a.host and b.host
+    return finish(a, v, e, nonnegative=nonnegative, host=host, definite=definite, **facts)
 
 
 def square(a: Carried) -> Carried:
@@ -192,12 +182,6 @@ def power(a: Carried, b: Carried) -> Carried:
     u = 2 * a.arithmetic.ulps_power * a.format.u
     rounding = u * (size + e) + underflow(a, a.arithmetic.ulps_power)
     e = np.where(plain, 0.0, np.where(first, a.e, e + rounding))
-    return finish(
-        a,
-        v,
-        e,
-        mass=size,
-        nonnegative=a.nonnegative,
-        host=a.host and b.host,
-        definite=lambda: certainly_nan(a, b),
-    )
+    facts: dict[str, Array] = {"mass": size, "nonnegative": a.nonnegative}
+    host = a.host and b.host
+    return finish(a, v, e, host=host, definite=lambda: certainly_nan(a, b), **facts)

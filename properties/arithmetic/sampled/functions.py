@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from truestep.properties.arithmetic.sampled import decompositions
+import truestep.properties.arithmetic.sampled.decompositions as decompositions
 from truestep.properties.arithmetic.sampled.operations import aligned, applied, entering, meeting
 from truestep.properties.arithmetic.sampled.rows import Rows, Sample
 from truestep.properties.arithmetic.sampled.sums import Axis, axes_of, matmul, total
 from truestep.reference.validation import Array
 
 Order = int | str | None
+
+Handler = Callable[..., Array]
 
 
 def _mean(like: Sample, a: Sample, axis: Axis = None, keepdims: bool = False) -> Sample:
@@ -30,7 +32,7 @@ def _norm(
     return applied(np.sqrt, total(like, applied(np.multiply, a, a), axis, keepdims))
 
 
-def _picked(function: Callable[..., Array]) -> Callable[..., Array]:
+def _picked(function: Handler) -> Handler:
     def handler(_: Sample, a: Sample, axis: Axis = None, keepdims: bool = False) -> Sample:
         return a.like(function(a.x, axis=axes_of(a, axis), keepdims=keepdims), host=False)
 
@@ -50,7 +52,7 @@ def _clip(like: Sample, a: Array, low: Array, high: Array) -> Sample:
     return applied(np.minimum, applied(np.maximum, like.lift(a), like.lift(low)), like.lift(high))
 
 
-def _joined(function: Callable[..., Array]) -> Callable[..., Array]:
+def _joined(function: Handler) -> Handler:
     def handler(like: Sample, arrays: Sequence[Array], axis: int = 0) -> Sample:
         parts = [like.lift(a) for a in arrays]
         at = axis + 1 if axis >= 0 else axis
@@ -59,7 +61,7 @@ def _joined(function: Callable[..., Array]) -> Callable[..., Array]:
     return handler
 
 
-def _moved(function: Callable[..., Array]) -> Callable[..., Array]:
+def _moved(function: Handler) -> Handler:
     """A function that only moves elements, or sets some to zero, in all rows alike."""
 
     def handler(_: Sample, a: Sample, *args: Array, **kwargs: Array) -> Sample:
@@ -77,7 +79,7 @@ def _moved(function: Callable[..., Array]) -> Callable[..., Array]:
     return handler
 
 
-def _filled(value: float) -> Callable[..., Array]:
+def _filled(value: float) -> Handler:
     return lambda _, a: a.exact(np.full(a.shape, value), a.world)
 
 
@@ -106,11 +108,11 @@ def _argsort(_: Sample, a: Sample, axis: int = -1) -> Sample:
     return a.like(order.astype(np.float64))
 
 
-def _truth(function: Callable[..., Array]) -> Callable[..., Array]:
+def _truth(function: Handler) -> Handler:
     return lambda _, a, axis=None: a.like(function(a.x, axis=axes_of(a, axis)))
 
 
-FUNCTIONS: dict[Callable[..., Array], Callable[..., Array]] = {
+FUNCTIONS: dict[Handler, Handler] = {
     np.all: _truth(np.all),
     np.any: _truth(np.any),
     np.argsort: _argsort,

@@ -128,7 +128,7 @@ def _in_any_order(ufunc: np.ufunc, rows: list[Float], x: Float) -> Mask | None:
     """
     if ufunc not in (np.add, np.subtract, np.multiply, np.square, np.divide):
         return None
-    values = np.broadcast_arrays(*(row[0] for row in (*rows, x)))
+    values = [row[0] for row in (*rows, x)]
     whole = reduce(np.logical_and, [(np.abs(v) <= _SMALL) & (v == np.rint(v)) for v in values])
     if ufunc in (np.add, np.subtract):
         return whole | (values[0] == 0) | (values[1] == 0)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Never, Self
 
 import numpy as np
 
 from truestep.properties.arithmetic.decision import Undecided
-from truestep.properties.arithmetic.sampled.functions import FUNCTIONS
+from truestep.properties.arithmetic.sampled.functions import FUNCTIONS, Handler
 from truestep.properties.arithmetic.sampled.operations import applied
 from truestep.properties.arithmetic.sampled.rows import Rows
 from truestep.properties.arithmetic.sampled.sums import matmul
@@ -54,22 +54,14 @@ class Sampled(Rows, np.lib.mixins.NDArrayOperatorsMixin):
     def __array__(self, *_: object, **__: object) -> Never:
         raise TypeError("a Sampled array does not become an ndarray: its replicates would be lost")
 
-    def __array_ufunc__(
-        self, ufunc: np.ufunc, method: str, *inputs: Array, **kwargs: Array
-    ) -> Self:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Array, **kwargs: Array) -> Self:
         if method != "__call__" or kwargs:
             raise TypeError(f"numpy.{ufunc.__name__} is not supported on Sampled arrays")
-        operands = [self.lift(x) for x in inputs]
+        operands = [self.lift(x) for x in args]
         with np.errstate(all="ignore"):
             return matmul(*operands) if ufunc is np.matmul else applied(ufunc, *operands)
 
-    def __array_function__(
-        self,
-        function: Callable[..., Array],
-        _: object,
-        args: tuple[Array, ...],
-        kwargs: Mapping[str, Array],
-    ) -> Array:
+    def __array_function__(self, function: Handler, _: object, args: Array, kwargs: Array) -> Array:
         handler = FUNCTIONS.get(function)
         if handler is None:
             raise TypeError(f"numpy.{function.__name__} is not supported on Sampled arrays")

@@ -19,7 +19,6 @@ Float = NDArray[np.float64]
 Function = Callable[[Float], tuple[Float, Float]]
 
 PROBLEMS = ("quadratic", "logistic", "rosenbrock", "saddle")
-RATES = (1.0, 0.3, 0.1, 3.0, 0.01)
 SHAPES = ((2,), (5,), (1,), (3, 4), (17,), ())
 
 
@@ -152,17 +151,11 @@ def cases(
         seed=st.integers(0, 2**16),
         exponent=st.integers(*scales),
     )
-    # With the small rates of rules without line search a function's change drowns in its rounding.
-    drawn = {"lr": st.sampled_from(RATES), "memory": st.sampled_from(memories)}
-    drawn = {name: values for name, values in drawn.items() if name not in fixed}
-    fields = st.builds(
-        lambda known, more: {**known, **{k: v for k, v in more.items() if k in known}},
-        hypers(rule, dialect, fixed),
-        st.fixed_dictionaries(drawn),
-    )
+    if "memory" in rule.Hyper.RANGES:
+        fixed = {"memory": memories, **fixed}
     return st.builds(
         MinimizerCase,
-        hyper=fields,
+        hyper=hypers(rule, dialect, fixed),
         problem=problem,
         start=start,
         history=st.integers(*histories),

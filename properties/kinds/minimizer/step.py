@@ -115,7 +115,8 @@ def for_backend(function: Function, format: Format) -> ToBackend:
 
     def called(x: Array) -> tuple[Array, Array]:
         value, gradient = function(np.asarray(x))
-        return format.dtype.type(value), gradient.astype(format.dtype)
+        # A scalar of that type, not a 0-d array.
+        return format.dtype.type(value), gradient.astype(format.dtype)  # type: ignore[return-value]
 
     return called
 

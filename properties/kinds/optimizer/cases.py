@@ -143,7 +143,7 @@ def cases(
 
 
 # After four steps RAdam's rho has passed 4 and not yet 5, for every usual beta2.
-_INDEPENDENT = Slots(counts=(*COUNTS, 4))
+INDEPENDENT = Slots(counts=(*COUNTS, 4))
 
 
 def independent_cases(
@@ -159,7 +159,7 @@ def independent_cases(
         # Tensors of one shape, in a third of the groups, show what is taken from a neighbour.
         alike = dice.one_of(SHAPES) if dice.number() < 85 else None
         count = dice.between(1, 3)
-        return GroupCase(fields, tuple(_INDEPENDENT.drawn(dice, alike) for _ in range(count)))
+        return GroupCase(fields, tuple(INDEPENDENT.drawn(dice, alike) for _ in range(count)))
 
     def case(dice: Dice) -> OptimizerCase:
         groups = tuple(group(dice) for _ in range(dice.between(1, 2)))

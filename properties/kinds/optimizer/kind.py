@@ -24,7 +24,6 @@ from truestep.properties.kinds.optimizer.laws import checks as laws
 from truestep.properties.kinds.optimizer.laws.laws import LAWS
 from truestep.properties.kinds.optimizer.step import lockstep
 from truestep.properties.kinds.optimizer.storage import (
-    AnyRule,
     held_storage,
     rule_of,
     storage_readings,
@@ -133,7 +132,7 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
         reading: Reading,
     ) -> Steps:
         """Run a case, and judge it as another rule or dialect."""
-        rule = cast(AnyRule, reading.rule)
+        rule = cast(Optimizer, reading.rule)
         return lockstep(backend, capability, case, lambda hyper: (rule, reading.hyper(hyper)))
 
     def place(self, check: Check, tally: Tally) -> Place:

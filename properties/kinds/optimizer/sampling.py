@@ -18,6 +18,7 @@ from truestep.properties.arithmetic.lift import sampled, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic
 from truestep.properties.arithmetic.sampled import Replicates, Sampled
 from truestep.properties.judge.contracts import Judgement, judge_sampled, not_judged
+from truestep.properties.judge.remembered import remembered
 from truestep.reference.optimizers import Rule
 
 # Enough that Student's t is within a factor of two of the normal distribution's at FALSE_ALARM.
@@ -40,8 +41,15 @@ def judgements(
     """
     got = observables(rule, hyper, new.state, new.param)
     try:
-        kernel = observed(rule, hyper, slot, arithmetic)
-        oracle = observed(rule, hyper, slot, ORACLE, _OF_ORACLE)
+        kernel, oracle = remembered(
+            ("sampled", rule.Hyper.__module__, hyper, arithmetic.name),
+            slot,
+            lambda: (
+                observed(rule, hyper, slot, arithmetic),
+                observed(rule, hyper, slot, ORACLE, _OF_ORACLE),
+            ),
+            weight=REPLICATES,
+        )
     except (Undecided, np.linalg.LinAlgError):
         for name, x in got.items():
             yield name, not_judged(x.size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from truestep.fast.protocol import (
 )
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
-from truestep.properties.arithmetic.formats import format_named
+from truestep.properties.arithmetic.formats import Format, format_named
 from truestep.properties.arithmetic.lift import advanced, bounded, fields_of, plain, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.cases.tensors import TensorSpec, array, laid_out, values
@@ -39,23 +40,37 @@ from truestep.properties.kinds.optimizer.cases import (
     input_at,
 )
 from truestep.properties.kinds.optimizer.storage import (
-    AnyRule,
     StoredRule,
     parted,
     rule_of,
 )
 from truestep.reference.declared import Hyper
+from truestep.reference.rules import Optimizer
 
 Steps = Iterator[tuple[Sequence[Group], list[Judged]]]
 
 
 def initial(
-    rule: AnyRule, capability: OptimizerCapability, group: GroupCase, slot: SlotCase
+    rule: Optimizer, capability: OptimizerCapability, group: GroupCase, slot: SlotCase
 ) -> Slot:
     """The slot before the first step of a case: parameter, first gradient, reachable state."""
     arithmetic = arithmetic_of(capability.arithmetic)
     travel = format_named(capability.format)
-    hyper = rule.Hyper(**group.hyper)
+    p, state = _reached(rule, rule.Hyper(**group.hyper), slot, travel, arithmetic)
+    layout = slot.param.layout
+    kept = {
+        name: x if isinstance(x, int) else laid_out(x, layout if x.ndim else "contiguous")
+        for name, x in state.items()
+    }
+    gradient, inputs = drawn_at(rule, capability, slot.grad, 0)
+    return Slot(laid_out(p, layout), gradient, kept, inputs)
+
+
+@lru_cache(maxsize=1024)
+def _reached(
+    rule: Optimizer, hyper: Hyper, slot: SlotCase, travel: Format, arithmetic: Arithmetic
+) -> tuple[Array, dict[str, Array | int]]:
+    """The parameter, and a state that the reference reaches there, as a backend keeps them."""
     p = values(slot.param, travel)
     state = rule.init(hyper, p)
     for i in range(slot.history):
@@ -65,19 +80,18 @@ def initial(
         # A decomposition of nan does not exist: such a past is none.
         with suppress(np.linalg.LinAlgError):
             state, _ = advanced(rule, hyper, state, p, g, others)
-    kept = {name: kept_field(x, name, arithmetic, slot) for name, x in fields_of(state).items()}
-    gradient, inputs = drawn_at(rule, capability, slot.grad, 0)
-    return Slot(array(slot.param, travel), gradient, kept, inputs)
+    kept = {name: kept_field(x, name, arithmetic, slot.t) for name, x in fields_of(state).items()}
+    return p.astype(travel.dtype), kept
 
 
-def _inputs(rule: AnyRule, spec: TensorSpec, step: int) -> dict[str, TensorSpec]:
+def _inputs(rule: Optimizer, spec: TensorSpec, step: int) -> dict[str, TensorSpec]:
     return {
         name: input_at(spec, name, step, of(spec.shape)) for name, of in rule.FACTS.inputs.items()
     }
 
 
 def drawn_at(
-    rule: AnyRule, capability: OptimizerCapability, spec: TensorSpec, step: int
+    rule: Optimizer, capability: OptimizerCapability, spec: TensorSpec, step: int
 ) -> tuple[Array, dict[str, Array]]:
     """The gradient of that step, and what the rule takes besides it."""
     travel = format_named(capability.format)
@@ -85,16 +99,15 @@ def drawn_at(
     return array(gradient_at(spec, step), travel), others
 
 
-def kept_field(value: Array, name: str, arithmetic: Arithmetic, slot: SlotCase) -> Array | int:
+def kept_field(value: Array, name: str, arithmetic: Arithmetic, t: int) -> Array | int:
     """A field of the reference's state as a backend keeps it; integer arrays stay as they are."""
     if isinstance(value, int):
-        return slot.t
+        return t
     if np.asarray(value).dtype.kind in "ui":
         return np.array(value)
     where = arithmetic.stored(name)
     limit = where.largest
-    x = where.round(np.clip(np.asarray(value), -limit, limit)).astype(where.dtype)
-    return laid_out(x, slot.param.layout if x.ndim else "contiguous")
+    return where.round(np.clip(np.asarray(value), -limit, limit)).astype(where.dtype)
 
 
 def call(
@@ -151,7 +164,7 @@ def lockstep(
     backend: OptimizerBackend,
     capability: OptimizerCapability,
     case: OptimizerCase,
-    reading: Callable[[Hyper], tuple[AnyRule, Hyper]] | None = None,
+    reading: Callable[[Hyper], tuple[Optimizer, Hyper]] | None = None,
 ) -> Steps:
     """Run a case; yield each step's input groups with its judgements.
 
@@ -188,7 +201,7 @@ def lockstep(
 
 
 def _called(
-    rule: AnyRule,
+    rule: Optimizer,
     backend: OptimizerBackend,
     capability: OptimizerCapability,
     groups: Sequence[Group],
@@ -207,7 +220,7 @@ def _called(
         raise
 
 
-def _refuses(rule: AnyRule, hyper: Hyper, slot: Slot) -> bool:
+def _refuses(rule: Optimizer, hyper: Hyper, slot: Slot) -> bool:
     try:
         stepped(rule, hyper, slot, plain())
     except np.linalg.LinAlgError:
@@ -220,7 +233,7 @@ def _after(new: Stepped, gradient: Array, inputs: dict[str, Array]) -> Slot:
 
 
 def _judged(
-    rule: AnyRule,
+    rule: Optimizer,
     hyper: Hyper,
     slots: Sequence[Slot],
     results: Sequence[Stepped],
@@ -242,7 +255,7 @@ def _judged(
 
 
 def _joined_judgements(
-    rule: AnyRule,
+    rule: Optimizer,
     hyper: Hyper,
     slots: Sequence[Slot],
     results: Sequence[Stepped],
@@ -251,13 +264,13 @@ def _joined_judgements(
 ) -> Iterator[tuple[int, str, Judgement]]:
     """The judgements of slots that one evaluation serves."""
     joined = _joined([slots[j] for j in members])
-    expected, oracle = (
-        remembered(
-            (rule.__name__, hyper, how.name),
-            joined,
-            lambda how=how: stepped(rule, hyper, joined, bounded(how)),
-        )
-        for how in (arithmetic, ORACLE)
+    expected, oracle = remembered(
+        ("bounded", rule.Hyper.__module__, hyper, arithmetic.name),
+        joined,
+        lambda: (
+            stepped(rule, hyper, joined, bounded(arithmetic)),
+            stepped(rule, hyper, joined, bounded(ORACLE)),
+        ),
     )
     start = 0
     for j in members:
@@ -282,7 +295,7 @@ def _judge_count(got: int, due: int, place: tuple[int, int, int]) -> None:
         )
 
 
-def _evaluated_together(rule: AnyRule, slots: Sequence[Slot]) -> list[list[int]]:
+def _evaluated_together(rule: Optimizer, slots: Sequence[Slot]) -> list[list[int]]:
     """Slots that one evaluation serves: of an elementwise rule, those of one count."""
     if not rule.FACTS.elementwise:
         return [[j] for j in range(len(slots))]

@@ -21,22 +21,30 @@ from truestep.properties.arithmetic.lift import advanced, fields_of
 from truestep.properties.cases import hypers as plain_hypers
 from truestep.properties.cases.hypers import values_of
 from truestep.properties.search.identification import Reading, departures, in_words
+from truestep.reference import declared
 from truestep.reference.declared import NUMBER, Behaviour, Hyper, State
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS
 from truestep.reference.quantizers import QUANTIZERS
-from truestep.reference.rules import Facts, Optimizer, Quantizer
+from truestep.reference.rules import Facts, Hypers, Optimizer, Quantizer, States
 
 Fields = dict[str, object]
 
 
-@dataclass(frozen=True, slots=True)
+# One instance for each rule and storage: compared by identity, and a key of caches.
+@dataclass(frozen=True, slots=True, eq=False)
 class StoredRule:
     """A rule of which some state tensors are kept as codes; kept: by which quantizer."""
 
+    title: str
     plain: Optimizer
     kept: Mapping[str, str]
-    Hyper: type[Hyper]
-    State: type[State]
+    Hyper: Hypers
+    State: States
+
+    @property
+    def __name__(self) -> str:
+        """What it is called."""
+        return self.title
 
     @property
     def DIALECTS(self) -> Mapping[str, Mapping[str, str]]:
@@ -48,11 +56,13 @@ class StoredRule:
         """Those of the plain rule, but that elements of a block share its scale."""
         return dataclasses.replace(self.plain.FACTS, elementwise=False)
 
-    def init(self, h: Hyper, p: Array) -> State:
+    def init(self, h: declared.Hyper, p: Array) -> declared.State:
         """The state before the first step, encoded."""
         return self.encoded(h, self.plain.init(h, p))
 
-    def step(self, h: Hyper, s: State, p: Array, g: Array, **inputs: Array) -> tuple[State, Array]:
+    def step(
+        self, h: declared.Hyper, s: declared.State, p: Array, g: Array, **inputs: Array
+    ) -> tuple[declared.State, Array]:
         """One step of the reference from the decoded state, encoded again."""
         fields = fields_of(s)
         tensors = {name: self.decoded(h, name, fields) for name in self.kept}
@@ -61,20 +71,21 @@ class StoredRule:
         return self.encoded(h, state), p
 
     @property
-    def plain_state(self) -> Mapping[str, object]:
+    def plain_state(self) -> list[str]:
         """The fields of the plain rule's State."""
-        return self.plain.State.__dataclass_fields__
+        return [field.name for field in dataclasses.fields(self.plain.State)]
 
     def quantizer(self, name: str) -> Quantizer:
         """What the named tensor is quantized by."""
         return QUANTIZERS[self.kept[name]]
 
-    def decoded(self, h: Hyper, name: str, fields: Mapping[str, Array]) -> Array:
+    def decoded(self, h: declared.Hyper, name: str, fields: Mapping[str, Array]) -> Array:
         """The named tensor that the stored fields stand for, in float64."""
         code, absmax = fields[f"{name}_code"], fields[f"{name}_absmax"]
-        return self.quantizer(name).decode(h.storage[name], code, absmax)
+        numbers: Array = self.quantizer(name).decode(h.storage[name], code, absmax)
+        return numbers
 
-    def encoded(self, h: Hyper, state: State) -> State:
+    def encoded(self, h: declared.Hyper, state: declared.State) -> declared.State:
         """The state with its stored tensors encoded."""
         fields: Fields = {}
         for name, x in fields_of(state).items():
@@ -86,10 +97,7 @@ class StoredRule:
         return self.State(**fields)
 
 
-AnyRule = Optimizer | StoredRule
-
-
-def rule_of(capability: OptimizerCapability | MinimizerCapability) -> AnyRule:
+def rule_of(capability: OptimizerCapability | MinimizerCapability) -> Optimizer:
     """The rule that a capability is judged by: the reference's, or that of its storage."""
     if isinstance(capability, MinimizerCapability):
         return FROM_FUNCTION[capability.rule]
@@ -98,7 +106,7 @@ def rule_of(capability: OptimizerCapability | MinimizerCapability) -> AnyRule:
     return with_storage(rule, capability.storage)
 
 
-def with_storage(rule: Optimizer, storage: Mapping[str, Storage]) -> AnyRule:
+def with_storage(rule: Optimizer, storage: Mapping[str, Storage]) -> Optimizer:
     """The rule with these state tensors kept as codes; itself where there are none."""
     if not storage:
         return rule
@@ -140,7 +148,8 @@ def _stored(rule: Optimizer, kept: tuple[tuple[str, str], ...]) -> StoredRule:
     state = dataclasses.make_dataclass(
         "State", ["t", *behaviour], bases=(_Made, State), namespace={"BEHAVIOUR": behaviour}
     )
-    return StoredRule(rule, quantizers, hyper, state)
+    name = f"{rule.__name__} with {', '.join(quantizers)} stored"
+    return StoredRule(name, rule, quantizers, hyper, state)
 
 
 class _Made:
@@ -150,7 +159,7 @@ class _Made:
         """Nothing is read off the annotations."""
 
 
-def parted(rule: AnyRule, hyper: Hyper) -> tuple[Hyper, Mapping[str, Hyper]]:
+def parted(rule: Optimizer, hyper: Hyper) -> tuple[Hyper, Mapping[str, Hyper]]:
     """The plain rule's Hyper, and how each stored tensor is quantized: as a backend is given it."""
     if not isinstance(rule, StoredRule):
         return hyper, {}

@@ -83,9 +83,9 @@ def decoded(
     code = np.asarray(slot.state[f"{name}_code"])
     absmax = np.asarray(slot.state[f"{name}_absmax"]).astype(np.float64)
     scales = quantizer.per_element(how, absmax, code.shape)
-    return Bounded.exact(quantizer.all_values(how)[code], arithmetic) * Bounded.exact(
-        scales, arithmetic
-    )
+    numbers = Bounded.exact(quantizer.all_values(how)[code], arithmetic)
+    read: Bounded = numbers * Bounded.exact(scales, arithmetic)
+    return read
 
 
 def block_absmax(how: Hyper, x: Bounded) -> Bounded:

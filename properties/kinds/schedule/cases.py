@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from truestep.fast.protocol import ScheduleCapability
+from truestep.fast.protocol import Number, ScheduleCapability
 from truestep.properties.cases import hypers as drawing
 from truestep.reference.declared import Hyper
 from truestep.reference.rules import Rule
@@ -27,7 +27,7 @@ RECURSION = 400
 class ScheduleCase:
     """Fields of the rule's Hyper that differ from its defaults, and ascending steps."""
 
-    hyper: Mapping[str, object]
+    hyper: Mapping[str, Number]
     steps: tuple[int, ...]
 
     def to_json(self) -> dict[str, object]:
@@ -59,7 +59,7 @@ def hypers(capability: ScheduleCapability, *, degenerate: bool = False) -> Hyper
         fields = dict(draw(made))
         for name in draw(st.lists(st.sampled_from(free), min_size=1, max_size=2, unique=True)):
             of = rule.Hyper.RANGES[name].of
-            values = [x * fields[of] if of else x for x in edges.get(name, ())]
+            values: list[object] = [drawing.scaled(x, fields, of) for x in edges.get(name, ())]
             values += [MEETINGS[name](fields)] if name in MEETINGS else []
             fields[name] = draw(st.sampled_from(values))
         return fields

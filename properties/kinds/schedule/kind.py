@@ -121,7 +121,7 @@ class ScheduleKind(Kind[ScheduleCapability, ScheduleCase, ScheduleBackend]):
         module = cast(Schedule, reading.rule)
         subject = Subject(backend, capability, dict(case.hyper))
         steps = [t for t in subject.defined(case.steps) if t + reading.shift >= 0]
-        if capability.recursive and module.ADVANCE is None:
+        if capability.recursive and module.advance is None:
             raise ValueError(f"{reading.words} is not made from the last value")
         try:
             hyper, got = reading.hyper(subject.hyper), subject.values(steps)

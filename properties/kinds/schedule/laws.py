@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from types import ModuleType
 
 import numpy as np
 
@@ -39,7 +38,7 @@ class Subject:
         fields: Mapping[str, Number],
     ) -> None:
         self.backend, self.capability, self.fields = backend, capability, fields
-        self.module: ModuleType = SCHEDULES[capability.rule]
+        self.module = SCHEDULES[capability.rule]
         self.hyper: Hyper = self.module.Hyper(**fields)
 
     def where(self, **fields: Number) -> Subject:

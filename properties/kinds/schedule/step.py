@@ -85,6 +85,7 @@ def advanced(
             found.append([first[0]])
         else:
             given = Bounded.hyper(float(lr), arithmetic)
+            assert module.advance is not None
             plain.append(float(module.advance(hyper, t - 1, float(lr))))
             found.append([advance(lifted, Whole(t - 1, number), given)])
     return _hull(plain, found, arithmetic)

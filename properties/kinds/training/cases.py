@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from truestep.fast.protocol import Capability
+from truestep.fast.protocol import TrainingCapability
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.cases.hypers import hypers
 from truestep.properties.cases.restored import restored
@@ -99,7 +99,7 @@ NUMBERS: dict[str, st.SearchStrategy[Any]] = {
 _OVERFLOWS = ("inf", "nan", "negative_inf")
 
 
-def cases(capability: Capability, ranges: Ranges) -> st.SearchStrategy[TrainingCase]:
+def cases(capability: TrainingCapability, ranges: Ranges) -> st.SearchStrategy[TrainingCase]:
     """Cases of a piece."""
     piece = TRAINING[capability.rule]
     words = piece.INPUTS.items()
@@ -127,7 +127,7 @@ def _specs(ranges: Ranges) -> st.SearchStrategy[TensorSpec]:
     return specs(((),), ranges.kinds, ranges.exponents, ranges.specials)
 
 
-def _shapes(capability: Capability, ranges: Ranges) -> tuple[tuple[int, ...], ...]:
+def _shapes(capability: TrainingCapability, ranges: Ranges) -> tuple[tuple[int, ...], ...]:
     if capability.shapes == "any":
         return ranges.shapes
     least = 2 if capability.shapes == "matrices" else 0
@@ -188,7 +188,7 @@ _FACTORS = (0.5, 0.9, 2.0, 1.0, 0.999, 1e-3, 10.0, 0.03)
 
 
 def _reaching(
-    draw: Draw, capability: Capability, hyper: dict[str, Any], call: Mapping[str, Any]
+    draw: Draw, capability: TrainingCapability, hyper: dict[str, Any], call: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The fields with thresholds of the size of what they are held against."""
     for name in ("max_norm", "max_value"):
@@ -207,7 +207,7 @@ _WHOLE = ((3, 4), (2, 3, 6), (1, 4, 8), (1, 1, 1, 1), (-5, 12), (2, -10, 11), (0
 
 @st.composite
 def _at_the_threshold(
-    draw: Draw, capability: Capability, hyper: dict[str, Any], call: Mapping[str, Any]
+    draw: Draw, capability: TrainingCapability, hyper: dict[str, Any], call: Mapping[str, Any]
 ) -> TrainingCase:
     """Gradients of a norm that every kernel gets exactly, and a limit at it or beside it."""
     vector, scale = draw(st.sampled_from(_WHOLE)), 2.0 ** draw(st.integers(-10, 3))

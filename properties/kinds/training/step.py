@@ -145,7 +145,9 @@ def judged(
                 tensor = _array(name, x, bound, format, member=isinstance(due, list))
                 judgement = judge(tensor, bound, truth)
             else:
-                judgement = agreement(_whole(name, x, bound), np.asarray(float(bound)), None)
+                judgement = agreement(
+                    _whole(name, x, bound), np.asarray(bound, dtype=np.float64), None
+                )
             out.append(Judged(number, 0, slot, name, judgement))
     return out
 

@@ -10,7 +10,8 @@ import pytest
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.bounded.functions import FUNCTIONS
 from truestep.properties.arithmetic.profiles import PROFILES, Arithmetic
-from truestep.properties.arithmetic.simulated import Simulated, World
+from truestep.properties.arithmetic.simulated import Simulated
+from truestep.properties.arithmetic.world import World
 from truestep.properties.judge.contracts import judge
 
 ORACLE = PROFILES["oracle"]

@@ -232,3 +232,30 @@ def test_a_symmetric_matrix_may_be_read_either_way() -> None:
         symmetric(Sampled.exact(even, world)).x, np.broadcast_to(even, (33, 2, 2))
     )
     assert symmetric(nearly) is nearly
+
+
+MOVES: dict[str, Any] = {
+    "broadcast_to": lambda x: np.broadcast_to(x, (2, 4, 6)),
+    "diag": lambda x: np.diag(x.reshape(-1)),
+    "diagonal": np.diagonal,
+    "moveaxis": lambda x: np.moveaxis(x, 0, -1),
+    "ravel": lambda x: np.ravel(np.transpose(x)),
+    "repeat": lambda x: np.repeat(x, 2, axis=1),
+    "roll": lambda x: np.roll(x, 1, axis=0),
+    "transposed_transpose": lambda x: np.transpose(np.transpose(x)),
+    "tril": np.tril,
+    "triu": lambda x: np.triu(x, 1),
+}
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_rows_are_moved_together_as_each_is_alone(name: str) -> None:
+    """Element by element, minus zeros too, and in the same layout: it decides the order of sums."""
+    rows = np.asarray(RNG.standard_normal((9, 4, 6)))
+    rows[:, 1, 2] = -0.0
+    moved = MOVES[name](Sampled(rows, world(count=8), format_named("float32"))).x
+    alone = np.stack([MOVES[name](row) for row in rows])
+    assert moved.shape == alone.shape
+    assert moved.tobytes() == alone.tobytes()
+    long = [i for i, n in enumerate(moved.shape) if n > 1]
+    assert [moved.strides[i] for i in long] == [alone.strides[i] for i in long]

@@ -8,7 +8,8 @@ import pytest
 
 from truestep.properties.arithmetic.counter import Counter
 from truestep.properties.arithmetic.profiles import PROFILES, Arithmetic
-from truestep.properties.arithmetic.simulated import Simulated, World
+from truestep.properties.arithmetic.simulated import Simulated
+from truestep.properties.arithmetic.world import World
 
 NARROW = ("bfloat16", "float16", "ieee_float32")
 

@@ -141,7 +141,7 @@ def test_a_control_that_passes_fails_the_theorem() -> None:
     def blind(step: Step, seed: int, u: float) -> Evidence:
         return Evidence(0.5, "nothing in particular", [1], [1.0], [1.0], [0.0], [2.0])
 
-    theorem = Theorem("blind", "s", "s", {}, blind, lambda s: s, "none", 0.0, ("t", "y"))
+    theorem = Theorem("blind", "s", "s", {}, blind, lambda lr: lr, "none", 0.0, ("t", "y"))
     result = run(theorem, reference_step, 0)
     assert result.verdict == "fail"
     assert "shows nothing" in result.message

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.protocol import Array, Group, OptimizerBackend, OptimizerCapability, Slot
+from truestep.fast.protocol import (
+    Array,
+    Group,
+    OptimizerBackend,
+    OptimizerCapability,
+    Slot,
+    Stepped,
+)
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.profiles import ORACLE, arithmetic_of
@@ -19,8 +26,9 @@ from truestep.properties.kinds.optimizer import step as stepping
 from truestep.properties.kinds.optimizer.laws.bounds import Bounds, Gradient, path_bounds
 from truestep.properties.kinds.optimizer.laws.definitions import inputs_of
 from truestep.properties.kinds.optimizer.sampling import observables
-from truestep.properties.kinds.optimizer.storage import AnyRule, rule_of
+from truestep.properties.kinds.optimizer.storage import rule_of
 from truestep.properties.laws.claims import Claim, Claims
+from truestep.reference.rules import Optimizer
 from truestep.reference.validation import Array as Flow
 
 # Hyperparameters, and fields of a state, by name: numbers of several types.
@@ -68,7 +76,7 @@ class Trial:
     seed: int
 
     @property
-    def rule(self) -> AnyRule:
+    def rule(self) -> Optimizer:
         """The rule that the capability is judged by."""
         return rule_of(self.capability)
 
@@ -152,7 +160,7 @@ class Bench:
     capability: OptimizerCapability
 
     @property
-    def rule(self) -> AnyRule:
+    def rule(self) -> Optimizer:
         """The rule that the capability is judged by."""
         return rule_of(self.capability)
 
@@ -178,10 +186,7 @@ class Bench:
             groups = [Group(self.rule.Hyper(**t.hyper), [t.slot]) for t in trials]
         stepped = stepping.call(self.backend, self.capability, groups)
         flat = [item for group in stepped for item in group]
-        return [
-            self._outcome(trial, new.param, new.state, trial, [trial.g])
-            for trial, new in zip(trials, flat, strict=True)
-        ]
+        return [self._outcome(t, x, t, [t.g]) for t, x in zip(trials, flat, strict=True)]
 
     def run(self, trial: Trial, gradients: Sequence[Gradient]) -> list[Outcome]:
         """Consecutive steps, whose bounds are those on the whole way from the first.
@@ -192,30 +197,24 @@ class Bench:
         for i, gradient in enumerate(gradients):
             g = gradient(at.p) if callable(gradient) else gradient
             at = at.on(gradient=np.asarray(g).astype(at.p.dtype))
-            new = stepping.call(
-                self.backend, self.capability, [Group(self.rule.Hyper(**at.hyper), [at.slot])]
-            )[0][0]
-            out.append(self._outcome(at, new.param, new.state, trial, gradients[: i + 1]))
+            group = Group(self.rule.Hyper(**at.hyper), [at.slot])
+            ((new,),) = stepping.call(self.backend, self.capability, [group])
+            out.append(self._outcome(at, new, trial, gradients[: i + 1]))
             at = at.after(out[-1])
         return out
 
     def _outcome(
-        self,
-        at: Trial,
-        param: Array,
-        state: Fields,
-        start: Trial,
-        gradients: Sequence[Gradient],
+        self, at: Trial, new: Stepped, start: Trial, gradients: Sequence[Gradient]
     ) -> Outcome:
-        arrays = {k: state[k] for k in at.arrays}
         hyper = self.rule.Hyper(**at.hyper)
-        got = {"p": param, **arrays}
+        state = {"p": new.param, **{k: new.state[k] for k in at.arrays}}
+        got = state
         if self.rule.FACTS.observables:
-            got = observables(self.rule, hyper, state, param)
+            got = observables(self.rule, hyper, new.state, new.param)
             if "p" not in got:
                 raise Undecided("the definition leaves p open in this step")
         bounds = cache(lambda: path_bounds(self.capability, hyper, start.slot, gradients))
-        return Outcome(got, {"p": param, **arrays}, bounds)
+        return Outcome(got, state, bounds)
 
     def agree(
         self, left: Outcome, right: Outcome, *, bitwise: bool, names: Sequence[str] | None = None

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.protocol import Capability, Slot
+from truestep.fast.protocol import OptimizerCapability, Slot
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.lift import Lift, Outputs, advanced, bounded, sampled
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.sampled import Sampled, quantile
+from truestep.properties.judge.remembered import remembered
 from truestep.properties.kinds.optimizer import sampling, stored
 from truestep.properties.kinds.optimizer.laws.definitions import RULES, handed
 from truestep.properties.kinds.optimizer.storage import StoredRule, rule_of
@@ -26,7 +27,7 @@ Gradient = Array | Callable[[Array], Array]
 
 
 def path_bounds(
-    capability: Capability, hyper: Hyper, slot: Slot, gradients: Sequence[Gradient]
+    capability: OptimizerCapability, hyper: Hyper, slot: Slot, gradients: Sequence[Gradient]
 ) -> Bounds:
     """The largest errors, by output, after a step with each gradient in turn from slot on.
 
@@ -40,8 +41,15 @@ def path_bounds(
         return _stored(rule, hyper, slot, kinds)
     searches = capability.rule in FROM_FUNCTION and not rule.FACTS.values_alone
     one = _sampled if searches or rule.FACTS.observables else _bounded
-    found = [one(capability.rule, hyper, slot, gradients, kind) for kind in kinds]
-    return {name: e + found[1][name] for name, e in found[0].items()}
+
+    def made() -> Bounds:
+        found = [one(capability.rule, hyper, slot, gradients, kind) for kind in kinds]
+        return {name: e + found[1][name] for name, e in found[0].items()}
+
+    arrays = [g.tobytes() for g in gradients if isinstance(g, np.ndarray)]
+    if len(arrays) < len(gradients):  # functions of the parameter, which no key tells apart
+        return made()
+    return remembered(("path", capability.rule, hyper, kinds[0].name, *arrays), slot, made)
 
 
 def _path(

@@ -36,8 +36,8 @@ from truestep.properties.kinds.optimizer.laws.definitions import (
 )
 from truestep.properties.kinds.optimizer.laws.laws import LAWS
 from truestep.properties.kinds.optimizer.laws.needs import need
+from truestep.properties.kinds.optimizer.laws.rows import Fails
 from truestep.properties.kinds.optimizer.laws.table import entries_of
-from truestep.properties.kinds.optimizer.laws.table.shared import Fails
 from truestep.properties.kinds.optimizer.storage import held_storage, hypers, rule_of
 from truestep.properties.laws import entries as table
 from truestep.properties.laws.claims import PREFIX, judged

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from truestep.fast.protocol import Capability, Group, Slot, Stepped
+from truestep.fast.protocol import Group, OptimizerCapability, Slot, Stepped
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.lift import advanced, fields_of, plain
 from truestep.properties.arithmetic.profiles import arithmetic_of
@@ -54,7 +54,7 @@ def _quadratic(a: Array, b: Array) -> Callable[[Array], tuple[Array, Array]]:
     return lambda x: (np.sum(0.5 * (a * (x * x)) + b * x), a * x + b)
 
 
-def initial(capability: Capability, group: GroupCase, case: SlotCase) -> Slot:
+def initial(capability: OptimizerCapability, group: GroupCase, case: SlotCase) -> Slot:
     """The slot before the first step of a case, of any rule."""
     name, rule = capability.rule, rule_of(capability)
     if name in OPTIMIZERS:
@@ -89,23 +89,25 @@ class Backend:
 
     name = "definitions"
 
-    def capabilities(self) -> Sequence[Capability]:
+    def capabilities(self) -> Sequence[OptimizerCapability]:
         """One of each rule."""
         return [
-            Capability("optimizer", rule, format="float64", arithmetic="ieee_float64")
+            OptimizerCapability(rule=rule, format="float64", arithmetic="ieee_float64")
             for rule in RULES
         ]
 
     def optimizer_step(
-        self, capability: Capability, groups: Sequence[Group]
+        self, capability: OptimizerCapability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
         """One step of the reference on every slot."""
         return [[_step(capability, group, slot) for slot in group.slots] for group in groups]
 
 
-def _step(capability: Capability, group: Group, slot: Slot) -> Stepped:
-    rule, lift = rule_of(capability), plain()
+def _step(capability: OptimizerCapability, group: Group, slot: Slot) -> Stepped:
+    rule, lift, hyper = rule_of(capability), plain(), group.hyper
+    if group.storage:
+        hyper = rule.Hyper(**fields_of(hyper), storage=group.storage)
     state = lift.state(rule.State, slot.state)
     g, others = handed(capability.rule, slot.grad, slot.inputs, np.asarray)
-    out = lift.outputs(*advanced(rule, group.hyper, state, slot.param, g, others))
+    out = lift.outputs(*advanced(rule, hyper, state, slot.param, g, others))
     return Stepped(out.pop("p"), out)

@@ -134,35 +134,20 @@ def moved(bench: Bench, trial: Trial, move: Move) -> Trial:
 
     Arrays whose axes are not known stay as they are.
     """
-    tensors = {"p": _along(trial.p, range(trial.p.ndim), move)}
-    tensors["gradient"] = _along(trial.g, range(trial.g.ndim), move)
-    for name in trial.arrays:
-        tensors[name] = _moved_state(bench, trial, name, trial.slot.state[name], move)
-    for name, x in trial.slot.inputs.items():
-        tensors[name] = _moved_state(bench, trial, name, x, move)
-    return trial.on(**tensors)
+    state = {k: trial.slot.state[k] for k in trial.arrays}
+    tensors = {"p": trial.p, "gradient": trial.g, **state, **trial.slot.inputs}
+    return trial.on(**{k: _image(bench, trial, k, x, move) for k, x in tensors.items()})
 
 
 def moved_outcome(bench: Bench, trial: Trial, out: Outcome, move: Move) -> Outcome:
-    """An outcome of the trial passed through the move, and its bounds: of p and the state."""
-
-    def of(name: str, x: Array) -> Array:
-        if name == "p":
-            return _along(x, range(x.ndim), move)
-        return _moved_state(bench, trial, name, x, move)
-
-    kept = followed(bench, trial, out)
-    got = {k: of(k, out.got[k]) for k in kept}
-    return Outcome(got, out.state, lambda: {k: of(k, out.bound[k]) for k in kept})
-
-
-def followed(bench: Bench, trial: Trial, out: Outcome) -> list[str]:
-    """Names of the outputs whose axes are known: p and arrays of the state."""
+    """An outcome passed through the move, and its bounds: of p and the state of known axes."""
     known = [k for k in trial.arrays if k in out.got and out.as_is(k)]
-    return [
-        "p",
-        *(k for k in known if _follows(bench, trial, k)),
-    ]
+    kept = ["p", *(k for k in known if _follows(bench, trial, k))]
+
+    def images(tensors: Mapping[str, Array]) -> dict[str, Array]:
+        return {k: _image(bench, trial, k, tensors[k], move) for k in kept}
+
+    return Outcome(images(out.got), out.state, lambda: images(out.bound))
 
 
 def _follows(bench: Bench, trial: Trial, name: str) -> bool:
@@ -177,7 +162,9 @@ def _special(bench: Bench, trial: Trial, name: str) -> bool:
     return trial.p.ndim > 1 and (name in SLICES.get(rule, ()) or name in MATRICES.get(rule, ()))
 
 
-def _moved_state(bench: Bench, trial: Trial, name: str, x: Array, move: Move) -> Array:
+def _image(bench: Bench, trial: Trial, name: str, x: Array, move: Move) -> Array:
+    if name in ("p", "gradient"):
+        return _along(x, range(x.ndim), move)
     if _special(bench, trial, name):
         slices = name in SLICES.get(bench.capability.rule, ())
         sizes = trial.p.shape if slices else [n * n for n in trial.p.shape]
@@ -185,10 +172,8 @@ def _moved_state(bench: Bench, trial: Trial, name: str, x: Array, move: Move) ->
         if not slices:
             squares = [part.reshape(n, n) for part, n in zip(parts, trial.p.shape, strict=True)]
             both = name != "bases"
-            parts = [
-                _along(a, (i, i if both else None), move).reshape(-1) for i, a in enumerate(squares)
-            ]
-            return np.concatenate(parts)
+            parts = [_along(a, (i, i if both else None), move) for i, a in enumerate(squares)]
+            return np.concatenate([part.reshape(-1) for part in parts])
         return np.concatenate([move(part, i) for i, part in enumerate(parts)])
     if name in FLAT.get(bench.capability.rule, ()):
         whole = _along(x.reshape(-1, *trial.p.shape), (None, *range(trial.p.ndim)), move)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from truestep.properties.kinds.optimizer.laws import common, symmetries
 from truestep.properties.kinds.optimizer.laws.bench import Law
-from truestep.properties.kinds.optimizer.laws.special import (
+from truestep.properties.kinds.optimizer.laws.families import (
     adaptive,
     classical,
     curvature,
@@ -14,11 +14,12 @@ from truestep.properties.kinds.optimizer.laws.special import (
     memory,
     modern,
     sign,
+    step_bounds,
 )
 from truestep.properties.laws.claims import table
 
 COMMON: dict[str, Law] = table(common, symmetries)
 SPECIAL: dict[str, Law] = table(
-    adaptive, classical, curvature, large_batch, low_rank, matrix, memory, modern, sign
+    adaptive, classical, curvature, large_batch, low_rank, matrix, memory, modern, sign, step_bounds
 )
 LAWS: dict[str, Law] = dict(sorted({**COMMON, **SPECIAL}.items()))

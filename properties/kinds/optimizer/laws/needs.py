@@ -54,72 +54,67 @@ _NOTHING = Need()
 _PLAIN: dict[str, Fixed | None] = {"lambd": 0.0, "maximize": False, "weight_decay": 0.0}
 _EPS: dict[str, Fixed | None] = {"eps": None, "eps1": None, "weight_decay": None}
 
+
+def _alike(need: Need, *laws: str) -> dict[str, Need]:
+    """Laws with one need, their names as words."""
+    return {law: need for words in laws for law in words.split()}
+
+
 # Of laws that are not listed nothing is needed.
 NEEDS: dict[str, Need] = {
+    **_alike(
+        Need(sets=_PLAIN),
+        "becomes_adam constant_gradients_give_constant_steps denominator_covers_the_gradient",
+        "descends_quadratics_by_the_exact_gradient differences_vanish_when_gradients_are_constant",
+        "first_step_is_descent_over_the_root_of_damping first_step_is_measured_by_eps",
+        "first_step_is_plain_descent first_step_looks_ahead",
+        "implied_rate_projects_the_step_on_the_gradient invariant_under_any_positive_scale",
+        "linear_in_gradients mean_of_the_observations_when_steps_are_one_over_t",
+        "order_of_gradients_leaves_the_accumulator params_unchanged_when_gradients_are_zero",
+        "squares_over_roots_telescope step_at_most_adams",
+        "step_at_most_lr_over_the_root_of_one_minus_alpha step_at_most_lr_times_limit",
+        "step_at_most_lr_times_the_ratio_of_the_moments",
+        "step_at_most_the_momentum_over_the_root_of_eps step_is_parallel_to_the_gradient",
+        "step_within_the_cauchy_schwarz_bound step_within_the_geometric_bound",
+        "translates_with_params velocity_persists_when_gradients_vanish",
+    ),
+    **_alike(
+        Need(sets=_PLAIN, shapes="matrices"),
+        "channels_are_parallel_to_the_gradients equivariant_under_scaled_activations",
+        "first_step_of_a_rank_one_matrix_is_flat",
+        "first_step_of_a_rank_one_matrix_shows_its_confidence first_step_of_every_row_has_rms_lr",
+        "norm_of_step_grows_by_at_most_growth rms_of_step_is_clipped",
+        "step_is_in_the_span_of_the_projectors step_is_no_longer_than_adams",
+        "step_shares_its_singular_vectors_with_the_gradient",
+    ),
     "bases_are_orthonormal": Need(shapes="matrices"),
-    "becomes_adam": Need(sets=_PLAIN),
     "becomes_rmsprop": Need(sets={"beta1": 0.0}),
     "becomes_signsgd": Need(sets={"beta1": 0.0, "momentum": 0.0}),
-    "channels_are_parallel_to_the_gradients": Need(sets=_PLAIN, shapes="matrices"),
-    "constant_gradients_give_constant_steps": Need(sets=_PLAIN),
     "correction_shrinks_the_error_by_its_power": Need(sets={"eps": 0.0}),
     "decay_alone_is_geometric": Need(fields=("weight_decay",)),
-    "denominator_covers_the_gradient": Need(sets=_PLAIN),
-    "descends_quadratics_by_the_exact_gradient": Need(sets=_PLAIN),
-    "differences_vanish_when_gradients_are_constant": Need(sets=_PLAIN),
     "equivariant_under_rotation_of_rows": Need(shapes="matrices"),
-    "equivariant_under_scaled_activations": Need(sets=_PLAIN, shapes="matrices"),
     "even_state_is_nonnegative": Need(nonnegative=True),
     "first_step_is_at_most_lr": Need(fields=("lr",), sets=_PLAIN),
-    "first_step_is_descent_over_the_root_of_damping": Need(sets=_PLAIN),
-    "first_step_is_measured_by_eps": Need(sets=_PLAIN),
-    "first_step_is_plain_descent": Need(sets=_PLAIN),
-    "first_step_looks_ahead": Need(sets=_PLAIN),
-    "first_step_of_a_rank_one_matrix_is_flat": Need(sets=_PLAIN, shapes="matrices"),
-    "first_step_of_a_rank_one_matrix_shows_its_confidence": Need(sets=_PLAIN, shapes="matrices"),
-    "first_step_of_every_row_has_rms_lr": Need(sets=_PLAIN, shapes="matrices"),
     "homogeneous_in_gradient_and_eps": Need(fields=("eps", "eps1"), sets=_EPS),
-    "implied_rate_projects_the_step_on_the_gradient": Need(sets=_PLAIN),
     "independent_of_other_tensors": Need(fields=("lr",), sets={"lr": None}, several=True),
-    "invariant_under_any_positive_scale": Need(sets=_PLAIN),
-    "linear_in_gradients": Need(sets=_PLAIN),
     "linear_in_lr_when_params_are_zero": Need(fields=("lr",), sets={"lr": None}),
     "matrices_of_the_state_are_symmetric": Need(state=True, shapes="matrices"),
     "maximizing_is_minimizing_the_negated_gradient": Need(
         fields=("maximize",), sets={"maximize": None}
     ),
-    "mean_of_the_observations_when_steps_are_one_over_t": Need(sets=_PLAIN),
-    "norm_of_step_grows_by_at_most_growth": Need(sets=_PLAIN, shapes="matrices"),
-    "order_of_gradients_leaves_the_accumulator": Need(sets=_PLAIN),
-    "params_unchanged_when_gradients_are_zero": Need(sets=_PLAIN),
     "params_unchanged_when_lr_is_zero": Need(fields=("lr",), sets={"lr": 0.0}),
     "path_from_zero_scales_with_lr": Need(sets={"lr": None}),
     "point_of_the_gradient_lies_between_average_and_fast_point": Need(
         sets={"r": 0.0, "weight_lr_power": 0.0}
     ),
     "resumes_bitwise_from_state": Need(fields=("lr",), sets={"lr": None}),
-    "rms_of_step_is_clipped": Need(sets=_PLAIN, shapes="matrices"),
     "rows_and_columns_have_one_mean": Need(shapes="matrices"),
     "scale_invariant_when_eps_is_zero": Need(fields=("eps", "eps1"), sets=_EPS | {"eps": 0.0}),
-    "squares_over_roots_telescope": Need(sets=_PLAIN),
     "state_independent_of_params": Need(state=True),
     "state_independent_of_weight_decay": Need(
         fields=("weight_decay",), state=True, sets={"weight_decay": None}
     ),
-    "step_at_most_adams": Need(sets=_PLAIN),
-    "step_at_most_lr_over_the_root_of_one_minus_alpha": Need(sets=_PLAIN),
-    "step_at_most_lr_times_limit": Need(sets=_PLAIN),
-    "step_at_most_lr_times_the_ratio_of_the_moments": Need(sets=_PLAIN),
-    "step_at_most_the_momentum_over_the_root_of_eps": Need(sets=_PLAIN),
-    "step_is_in_the_span_of_the_projectors": Need(sets=_PLAIN, shapes="matrices"),
-    "step_is_no_longer_than_adams": Need(sets=_PLAIN, shapes="matrices"),
-    "step_is_parallel_to_the_gradient": Need(sets=_PLAIN),
     "step_scales_with_params": Need(sets=_PLAIN | {"eps": None, "eps1": None}),
-    "step_shares_its_singular_vectors_with_the_gradient": Need(sets=_PLAIN, shapes="matrices"),
-    "step_within_the_cauchy_schwarz_bound": Need(sets=_PLAIN),
-    "step_within_the_geometric_bound": Need(sets=_PLAIN),
-    "translates_with_params": Need(sets=_PLAIN),
-    "velocity_persists_when_gradients_vanish": Need(sets=_PLAIN),
 }
 
 

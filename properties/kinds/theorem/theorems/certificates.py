@@ -53,54 +53,54 @@ def problems(certificate: Certificate, schedule: Schedule) -> list[str]:
 
 def _conclusions(certificate: Certificate) -> tuple[bool, bool] | None:
     """(sum diverges, sum of squares converges), drawn from the constants alone."""
-    if isinstance(certificate, EventuallyZero):
-        return False, True
-    if isinstance(certificate, BoundedBelow):
-        return (True, False) if certificate.low > 0 and certificate.period >= 1 else None
-    if isinstance(certificate, Geometric):
-        return (False, True) if 0 <= certificate.ratio < 1 and certificate.period >= 1 else None
-    if isinstance(certificate, PowerLaw):
-        law = certificate
-        if not (0 < law.low <= law.high and law.p > 0 and law.period >= 1):
-            return None
-        if not law.start + law.shift > 0:
-            return None
-        # Cauchy condensation: blocks [2^k, 2^(k+1)) sum to about 2^(k (1 - p)) and 2^(k (1 - 2p)).
-        return 1 - law.p >= 0, 1 - 2 * law.p < 0
-    if isinstance(certificate, GeometricCycles):
-        cycles = certificate
-        if not (cycles.length >= 1 and cycles.growth >= 1 and cycles.peak > 0):
-            return None
-        if not 0 < cycles.decay <= 1:
-            return None
-        steps, size = Fraction(cycles.growth), Fraction(cycles.decay)
-        return not steps * size < 1, steps * size * size < 1
+    match certificate:
+        case EventuallyZero():
+            return False, True
+        case BoundedBelow(low=low, period=period) if low > 0 and period >= 1:
+            return True, False
+        case Geometric(ratio=ratio, period=period) if 0 <= ratio < 1 and period >= 1:
+            return False, True
+        case PowerLaw() as c if (
+            0 < c.low <= c.high and c.p > 0 and c.period >= 1 and c.start + c.shift > 0
+        ):
+            # Cauchy condensation: blocks [2^k, 2^(k+1)) sum to about 2^(k (1 - p)), 2^(k (1 - 2p)).
+            return 1 - c.p >= 0, 1 - 2 * c.p < 0
+        case GeometricCycles() as c if (
+            c.length >= 1 and c.growth >= 1 and c.peak > 0 and 0 < c.decay <= 1
+        ):
+            steps, size = Fraction(c.growth), Fraction(c.decay)
+            return not steps * size < 1, steps * size * size < 1
     return None
 
 
 def _premises(certificate: Certificate, schedule: Schedule) -> Iterator[str]:
     """Every sampled time at which the claimed inequality is violated."""
-    if isinstance(certificate, EventuallyZero):
-        for t in _times(certificate.start):
-            if (a := schedule(t)) != 0:
-                yield f"a_{t} = {a!r} is not 0"
-    elif isinstance(certificate, BoundedBelow):
-        for t in _times(certificate.start, certificate.period):
-            if not (a := schedule(t)) >= certificate.low:
-                yield f"a_{t} = {a!r} is less than {certificate.low!r}"
-    elif isinstance(certificate, Geometric):
-        for t in _times(certificate.start):
-            now, later = schedule(t), schedule(t + certificate.period)
-            if now >= SMALLEST_WITH_ALL_DIGITS:
-                limit = certificate.ratio * Fraction(now)
-                if not 0 <= Fraction(later) <= limit:
-                    yield f"a_{t + certificate.period} = {later!r} exceeds {float(limit)!r}"
-            elif not 0 <= later <= now:
-                yield f"a_{t + certificate.period} = {later!r} exceeds a_{t} = {now!r}"
-    elif isinstance(certificate, PowerLaw):
-        yield from _power_law(certificate, schedule)
-    elif isinstance(certificate, GeometricCycles):
-        yield from _cycles(certificate, schedule)
+    match certificate:
+        case EventuallyZero(start=start):
+            for t in _times(start):
+                if (a := schedule(t)) != 0:
+                    yield f"a_{t} = {a!r} is not 0"
+        case BoundedBelow(low=low, start=start, period=period):
+            for t in _times(start, period):
+                if not (a := schedule(t)) >= low:
+                    yield f"a_{t} = {a!r} is less than {low!r}"
+        case Geometric():
+            yield from _geometric(certificate, schedule)
+        case PowerLaw():
+            yield from _power_law(certificate, schedule)
+        case GeometricCycles():
+            yield from _cycles(certificate, schedule)
+
+
+def _geometric(c: Geometric, schedule: Schedule) -> Iterator[str]:
+    for t in _times(c.start):
+        now, later = schedule(t), schedule(t + c.period)
+        if now >= SMALLEST_WITH_ALL_DIGITS:
+            limit = c.ratio * Fraction(now)
+            if not 0 <= Fraction(later) <= limit:
+                yield f"a_{t + c.period} = {later!r} exceeds {float(limit)!r}"
+        elif not 0 <= later <= now:
+            yield f"a_{t + c.period} = {later!r} exceeds a_{t} = {now!r}"
 
 
 def _power_law(c: PowerLaw, schedule: Schedule) -> Iterator[str]:

@@ -7,7 +7,6 @@ import numpy as np
 from truestep.properties.kinds.theorem.theorems.gaussian import sharper
 from truestep.properties.kinds.theorem.theorems.theorem import Evidence, Step, Theorem
 from truestep.reference.problems import huber, quadratic
-from truestep.reference.validation import Array
 
 SPECTRUM = (0.5, 1.0, 8.0)
 STEPS, HUBER_STEPS, HUBER_L, HUBER_DISTANCE = 128, 20, 4.0, 2.0
@@ -59,15 +58,6 @@ def _worst_case(step: Step, unit_roundoff: float) -> tuple[float, str]:
     return float(abs(huber.value(f, x)[0] - want) / allowed), "worst case L D^2 / (4 k + 2)"
 
 
-def sabotage(step: Step) -> Step:
-    """Steps 10 % longer, beyond the stability limit 2 / L."""
-
-    def unstable(lr: float, p: Array, g: Array) -> Array:
-        return step(1.1 * lr, p, g)
-
-    return unstable
-
-
 GRADIENT_DESCENT_RATE = Theorem(
     name="gradient_descent_rate",
     statement=(
@@ -81,7 +71,7 @@ GRADIENT_DESCENT_RATE = Theorem(
     ),
     constants={"L": 8.0, "mu": 0.5, "steps": STEPS, "huber_steps": HUBER_STEPS},
     experiment=experiment,
-    sabotage=sabotage,
+    sabotage=lambda lr: 1.1 * lr,
     control="the step 2.2 / (L + mu) lies beyond the stability limit 2 / L",
     false_alarm_probability=0.0,
     axes=("t", "distance to the optimum"),

@@ -13,7 +13,6 @@ from truestep.properties.kinds.theorem.theorems.theorem import (
 )
 from truestep.reference.problems import quadratic
 from truestep.reference.schedules import power
-from truestep.reference.validation import Array
 
 SPECTRUM, NOISE, OPTIMUM = (1.0, 4.0), (1.0, 3.0), (1.0, -2.0)
 SCHEDULE = power.Hyper(lr=0.4, shift=1.0, power=0.7)
@@ -40,14 +39,10 @@ def experiment(step: Step, seed: int, unit_roundoff: float) -> Evidence:
     return Evidence.of(worst, points, gaussian.resolution(REPLICATES, level))
 
 
-def sabotage(step: Step) -> Step:
-    """Steps 0.4 / t in the place of 0.4 / t^0.7, which averaging does not repair."""
-
-    def too_short(lr: float, p: Array, g: Array) -> Array:
-        t = float(np.power(SCHEDULE.lr / lr, 1 / SCHEDULE.power))
-        return step(SCHEDULE.lr / t, p, g)
-
-    return too_short
+def _too_short(lr: float) -> float:
+    """0.4 / t in the place of lr = 0.4 / t^0.7, which averaging does not repair."""
+    t = float(np.power(SCHEDULE.lr / lr, 1 / SCHEDULE.power))
+    return SCHEDULE.lr / t
 
 
 POLYAK_RUPPERT = Theorem(
@@ -62,7 +57,7 @@ POLYAK_RUPPERT = Theorem(
     ),
     constants={"L": 4.0, "mu": 1.0, "c": 0.4, "p": 0.7, "steps": STEPS, "replicates": REPLICATES},
     experiment=experiment,
-    sabotage=sabotage,
+    sabotage=_too_short,
     control="steps 0.4 / t in the place of 0.4 / t^0.7",
     false_alarm_probability=FALSE_ALARM_PROBABILITY,
     axes=("t", "t times the variance of the average's first coordinate"),

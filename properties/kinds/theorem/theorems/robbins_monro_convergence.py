@@ -17,7 +17,6 @@ from truestep.properties.kinds.theorem.theorems.theorem import (
 from truestep.reference.declared import Hyper
 from truestep.reference.problems import quadratic
 from truestep.reference.schedules import constant, exponential, power
-from truestep.reference.validation import Array
 
 START, STEPS, REPLICATES = 5.0, 256, 4_000
 HARMONIC = power.Hyper(lr=2.0, shift=10.0, power=1.0)
@@ -87,15 +86,6 @@ def _kicks(step: Step, seed: int, level: float) -> tuple[float, str]:
     return abs(count - n / 2) / allowed, "runs kicked under 1 / sqrt(t)"
 
 
-def sabotage(step: Step) -> Step:
-    """Steps of the order 1 / sqrt(t) where 1 / t is claimed."""
-
-    def too_long(lr: float, p: Array, g: Array) -> Array:
-        return step(0.2 * float(np.sqrt(lr / 0.2)), p, g)
-
-    return too_long
-
-
 ROBBINS_MONRO = Theorem(
     name="robbins_monro_convergence",
     statement=(
@@ -117,7 +107,7 @@ ROBBINS_MONRO = Theorem(
         "replicates": REPLICATES,
     },
     experiment=experiment,
-    sabotage=sabotage,
+    sabotage=lambda lr: 0.2 * float(np.sqrt(lr / 0.2)),
     control="steps of the order 1 / sqrt(t) where 1 / t is claimed",
     false_alarm_probability=FALSE_ALARM_PROBABILITY,
     axes=("t", "E (x_t - x*)^2 with a_t = 2 / (t + 10)"),

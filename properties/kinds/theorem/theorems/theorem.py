@@ -72,8 +72,9 @@ class Theorem:
     """A convergence theorem.
 
     statement: with its constants. constants: those of the experiment. experiment(step, seed, u): u
-    is the unit roundoff of the step's arithmetic. sabotage: makes the step of the negative control.
-    control: what the sabotage does. false_alarm_probability: 0 where nothing is random.
+    is the unit roundoff of the step's arithmetic. sabotage(lr): the negative control's step
+    size in the place of lr. control: what the sabotage does. false_alarm_probability: 0 where
+    nothing is random.
     """
 
     name: str
@@ -81,7 +82,7 @@ class Theorem:
     source: str
     constants: Mapping[str, float]
     experiment: Experiment
-    sabotage: Callable[[Step], Step]
+    sabotage: Callable[[float], float]
     control: str
     false_alarm_probability: float
     axes: tuple[str, str]
@@ -109,9 +110,13 @@ class TheoremResult:
 def run(theorem: Theorem, step: Step, seed: int, unit_roundoff: float = 2.0**-53) -> TheoremResult:
     """The theorem's experiment on the step, and its negative control."""
     evidence = theorem.experiment(step, seed, unit_roundoff)
+
+    def sabotaged(lr: float, p: Array, g: Array) -> Array:
+        return step(theorem.sabotage(lr), p, g)
+
     # A control that diverges overflows on its way; that is its failure, not an error.
     with np.errstate(over="ignore", invalid="ignore"):
-        control = theorem.experiment(theorem.sabotage(step), seed, unit_roundoff)
+        control = theorem.experiment(sabotaged, seed, unit_roundoff)
     message = ""
     if not evidence.statistic <= 1:
         message = (
@@ -163,7 +168,8 @@ def backend_step(backend: OptimizerBackend, capability: OptimizerCapability) -> 
     dtype = numpy_dtype(capability.format)
 
     def step(lr: float, p: Array, g: Array) -> Array:
-        h = sgd.Hyper(**{"lr": lr, **capability.dialect, **capability.fixed})
+        fields: dict[str, Array] = {"lr": lr, **capability.dialect, **capability.fixed}
+        h = sgd.Hyper(**fields)
         param = np.ascontiguousarray(p, dtype)
         slot = Slot(param, np.ascontiguousarray(g, dtype), {"t": 0, "b": np.zeros_like(param)})
         ((stepped,),) = backend.optimizer_step(capability, [Group(h, [slot])])

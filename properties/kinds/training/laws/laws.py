@@ -34,39 +34,29 @@ RANGES = Ranges(
 # Numbers of examples of a law by level.
 EXAMPLES: Mapping[Level, int] = {"smoke": 2, "standard": 8, "deep": 200}
 
-# What a piece must have for a law to say anything of it. Laws that are not listed speak of all.
-OF: dict[str, str] = {
-    "a_repeated_gradient_is_the_result": "totals",
-    "a_skipped_step_changes_no_bit": "skips",
-    "averages_of_a_constant_stay": "ema",
-    "base_model_when_widths_are_one": "role",
-    "begins_anew_when_due": "totals",
-    "each_tensor_as_if_alone": "gradients",
-    "equivariant_under_concatenation": "tensors",
-    "equivariant_under_order_of_tensors": "gradients",
-    "fresh_gradients_make_a_plain_step": "tau",
-    "hidden_rate_is_the_base_models": "role",
-    "idempotent": "clips",
-    "input_rate_is_the_base_models": "role",
-    "mean_of_equal_gradients_is_the_gradient": "replicas",
-    "no_noise_when_the_squares_agree": "ema",
-    "norm_at_most_the_limit": "max_norm",
-    "odd": "gradients",
-    "output_rate_halves_as_fan_in_doubles": "role",
-    "parallel_to_the_gradient": "clips",
-    "rate_depends_on_the_ratio_of_batches_alone": "batch",
-    "rate_is_lr_at_the_base_batch": "batch",
-    "rate_times_decay_is_kept": "role",
-    "replicas_get_the_same_bits": "replicas",
-    "scale_halves_when_the_error_doubles": "delta",
-    "scale_is_a_power_of_two": "skips",
-    "scale_stays_within_its_limits": "max_scale",
-    "scales_above_cancel": "scales_above",
-    "small_elements_kept_beside_large_ones": "clips",
-    "step_is_inverse_in_the_staleness": "tau",
-    "unchanged_when_params_grow_as_the_limit_falls": "clipping",
-    "unscaling_cancels_scaling": "max_scale",
+# What a piece must have for laws to say anything of it. Laws that are not listed speak of all.
+_OF: dict[str, str] = {
+    "batch": "rate_depends_on_the_ratio_of_batches_alone rate_is_lr_at_the_base_batch",
+    "clipping": "unchanged_when_params_grow_as_the_limit_falls",
+    "clips": "idempotent parallel_to_the_gradient small_elements_kept_beside_large_ones",
+    "delta": "scale_halves_when_the_error_doubles",
+    "ema": "averages_of_a_constant_stay no_noise_when_the_squares_agree",
+    "gradients": "each_tensor_as_if_alone equivariant_under_order_of_tensors odd",
+    "max_norm": "norm_at_most_the_limit",
+    "max_scale": "scale_stays_within_its_limits unscaling_cancels_scaling",
+    "replicas": "mean_of_equal_gradients_is_the_gradient replicas_get_the_same_bits",
+    "role": (
+        "base_model_when_widths_are_one hidden_rate_is_the_base_models "
+        "input_rate_is_the_base_models output_rate_halves_as_fan_in_doubles "
+        "rate_times_decay_is_kept"
+    ),
+    "scales_above": "scales_above_cancel",
+    "skips": "a_skipped_step_changes_no_bit scale_is_a_power_of_two",
+    "tau": "fresh_gradients_make_a_plain_step step_is_inverse_in_the_staleness",
+    "tensors": "equivariant_under_concatenation",
+    "totals": "a_repeated_gradient_is_the_result begins_anew_when_due",
 }
+OF: dict[str, str] = {law: word for word, laws in _OF.items() for law in laws.split()}
 # Fields of Hyper that a law changes, which therefore must not be fixed; of "homogeneous" DEGREES.
 SETS: dict[str, tuple[str, ...]] = {
     "base_model_when_widths_are_one": ("fan_in", "fan_out"),

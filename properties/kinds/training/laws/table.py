@@ -54,12 +54,20 @@ DEGREES: dict[str, Mapping[str, int]] = {
 _TWO = ((3.0, 4.0), (0.5, 0.0))
 _UNITS = {"params": ((3.0, 4.0), (0.0, 1.0)), "gradients": ((1.0, 0.0), (0.0, 8.0))}
 
+# Of all pieces, and of those that take lists of tensors.
+_EVERY: Row = {**obeys("deterministic homogeneous")}
+_LISTS: Row = {
+    **_EVERY,
+    **obeys(
+        "each_tensor_as_if_alone equivariant_under_concatenation",
+        "equivariant_under_order_of_tensors odd",
+    ),
+}
+
 TABLE: dict[str, Row] = {
     "adaptive_gradient_clipping": {
-        **obeys(
-            "deterministic each_tensor_as_if_alone equivariant_under_order_of_tensors homogeneous",
-            "odd unchanged_when_params_grow_as_the_limit_falls",
-        ),
+        **_LISTS,
+        **obeys("unchanged_when_params_grow_as_the_limit_falls"),
         "equivariant_under_concatenation": fails(
             "each tensor is a unit of its own", _UNITS, clipping=1.0
         ),
@@ -74,16 +82,15 @@ TABLE: dict[str, Row] = {
         ),
     },
     "adaptive_loss_scaling": {
+        **_EVERY,
         **obeys(
-            "a_skipped_step_changes_no_bit deterministic homogeneous",
-            "scale_halves_when_the_error_doubles scale_is_a_power_of_two scales_above_cancel",
+            "a_skipped_step_changes_no_bit scale_halves_when_the_error_doubles",
+            "scale_is_a_power_of_two scales_above_cancel",
         ),
     },
     "clip_by_global_norm": {
-        **obeys(
-            "deterministic equivariant_under_concatenation equivariant_under_order_of_tensors",
-            "homogeneous norm_at_most_the_limit odd parallel_to_the_gradient",
-        ),
+        **_LISTS,
+        **obeys("norm_at_most_the_limit parallel_to_the_gradient"),
         "each_tensor_as_if_alone": fails(
             "the norm is that of all tensors", {"gradients": ((0.5,), (4.0,))}, max_norm=1.0
         ),
@@ -93,19 +100,17 @@ TABLE: dict[str, Row] = {
         ),
     },
     "clip_by_value": {
-        **obeys(
-            "deterministic each_tensor_as_if_alone equivariant_under_concatenation",
-            "equivariant_under_order_of_tensors homogeneous idempotent odd",
-            "small_elements_kept_beside_large_ones",
-        ),
+        **_LISTS,
+        **obeys("idempotent small_elements_kept_beside_large_ones"),
         "parallel_to_the_gradient": fails(
             "only the large elements are shortened", {"gradients": _TWO}, max_value=1.0
         ),
     },
     "data_parallel": {
+        **_EVERY,
         **obeys(
-            "deterministic equivariant_under_order_of_tensors homogeneous",
-            "mean_of_equal_gradients_is_the_gradient odd replicas_get_the_same_bits",
+            "equivariant_under_order_of_tensors mean_of_equal_gradients_is_the_gradient odd",
+            "replicas_get_the_same_bits",
         ),
         "each_tensor_as_if_alone": fails(
             "a worker's gradient is averaged with the others'",
@@ -113,10 +118,10 @@ TABLE: dict[str, Row] = {
         ),
     },
     "dynamic_loss_scaling": {
+        **_LISTS,
         **obeys(
-            "a_skipped_step_changes_no_bit deterministic equivariant_under_concatenation",
-            "equivariant_under_order_of_tensors homogeneous odd scale_is_a_power_of_two",
-            "scale_stays_within_its_limits unscaling_cancels_scaling",
+            "a_skipped_step_changes_no_bit scale_is_a_power_of_two scale_stays_within_its_limits",
+            "unscaling_cancels_scaling",
         ),
         "each_tensor_as_if_alone": fails(
             "an overflow anywhere skips the step everywhere",
@@ -132,29 +137,21 @@ TABLE: dict[str, Row] = {
         ),
     },
     "gradient_accumulation": {
-        **obeys(
-            "begins_anew_when_due deterministic each_tensor_as_if_alone",
-            "equivariant_under_concatenation equivariant_under_order_of_tensors homogeneous odd",
-        ),
+        **_LISTS,
+        **obeys("begins_anew_when_due"),
         "a_repeated_gradient_is_the_result": holds(form="mean running terms weighted"),
     },
     "gradient_noise_scale": {
-        **obeys(
-            "averages_of_a_constant_stay deterministic homogeneous",
-            "no_noise_when_the_squares_agree",
-        ),
+        **_EVERY,
+        **obeys("averages_of_a_constant_stay no_noise_when_the_squares_agree"),
     },
     "linear_scaling": {
-        **obeys(
-            "deterministic homogeneous rate_depends_on_the_ratio_of_batches_alone",
-            "rate_is_lr_at_the_base_batch",
-        ),
+        **_EVERY,
+        **obeys("rate_depends_on_the_ratio_of_batches_alone rate_is_lr_at_the_base_batch"),
     },
     "mup_adam": {
-        **obeys(
-            "base_model_when_widths_are_one deterministic homogeneous",
-            "input_rate_is_the_base_models",
-        ),
+        **_EVERY,
+        **obeys("base_model_when_widths_are_one input_rate_is_the_base_models"),
         "hidden_rate_is_the_base_models": fails(
             "it falls with the width", {"role": "hidden"}, fan_in=4.0
         ),
@@ -162,9 +159,8 @@ TABLE: dict[str, Row] = {
         "rate_times_decay_is_kept": holds(form="package"),
     },
     "mup_sgd": {
-        **obeys(
-            "base_model_when_widths_are_one deterministic homogeneous",
-        ),
+        **_EVERY,
+        **obeys("base_model_when_widths_are_one"),
         "hidden_rate_is_the_base_models": holds(form="table_3"),
         "input_rate_is_the_base_models": fails(
             "it grows with the width", {"role": "input"}, fan_out=4.0
@@ -173,10 +169,8 @@ TABLE: dict[str, Row] = {
         "rate_times_decay_is_kept": holds(form="package"),
     },
     "stale_gradients": {
-        **obeys(
-            "deterministic each_tensor_as_if_alone equivariant_under_concatenation",
-            "equivariant_under_order_of_tensors fresh_gradients_make_a_plain_step homogeneous odd",
-        ),
+        **_LISTS,
+        **obeys("fresh_gradients_make_a_plain_step"),
         "step_is_inverse_in_the_staleness": holds(rate="inverse", gradient="stale"),
     },
 }

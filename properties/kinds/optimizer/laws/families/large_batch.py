@@ -1,0 +1,145 @@
+"""Layer-wise rates, steps as long as the tensor's norm says: their laws, and which they obey."""
+
+from __future__ import annotations
+
+from truestep.properties.kinds.optimizer.laws.bench import (
+    Bench,
+    Trial,
+    at_most,
+    exact,
+    norm,
+    way,
+)
+from truestep.properties.kinds.optimizer.laws.images import cast, scaled
+from truestep.properties.kinds.optimizer.laws.rows import ALONG, SYMMETRIC, G, P, Row, fails
+from truestep.properties.kinds.optimizer.laws.scales import gradient_scaled
+from truestep.properties.laws.claims import Claim, Claims
+from truestep.properties.laws.entries import holds, obeys
+from truestep.reference.declared import STEP
+from truestep.reference.validation import Array
+
+
+def _stretch(start: Trial) -> Array:
+    size = norm(exact(start.p))
+    return start.hyper["lr"] * (start.hyper.get("trust_coefficient", 1.0) * size)
+
+
+def norm_of_step_is_lr_times_norm_of_params(bench: Bench, trial: Trial) -> Claims:
+    """|p' - p| = lr |p|, times the trust coefficient, whatever the gradient and the decay."""
+    start = trial.fresh()
+    out = bench.step(start)
+    length, slack = way(start, out)
+    limit = _stretch(start)
+    yield Claim("p", length.v, limit.v, length.e + limit.e + slack)
+
+
+def norm_of_step_at_most_lr_times_norm_of_params(bench: Bench, trial: Trial) -> Claims:
+    """|p' - p| <= lr |p|, times the trust coefficient."""
+    start = trial.fresh()
+    out = bench.step(start)
+    length, slack = way(start, out)
+    yield at_most("p", length, _stretch(start), slack)
+
+
+def step_scales_with_params(bench: Bench, trial: Trial) -> Claims:
+    """Without decay, p times c and g times k move p by c times what it moved."""
+    c, k = 2.0**3, 2.0**6
+    start = trial.plain()
+    image = gradient_scaled(bench, start, k).on(p=cast(trial.p * c, trial.p))
+    steps = [name for name, b in bench.rule.State.BEHAVIOUR.items() if b is STEP and _of_lr(trial)]
+    state = {name: cast(trial.slot.state[name] * c, trial.p) for name in steps}
+    out = bench.step(start)
+    expected = scaled(out, {"p": c, **dict.fromkeys(steps, c)})
+    yield from bench.agree(
+        expected, bench.step(image.on(**state)), bitwise=False, names=["p", *steps]
+    )
+
+
+def _of_lr(trial: Trial) -> bool:
+    """Whether buffers hold steps in the parameter's own scale."""
+    return trial.hyper.get("momentum") != "of_update"
+
+
+_DIVIDED = fails("the step is divided by a size of the gradients", 1, 2)
+_MEASURED = fails("the trust ratio depends on the parameter", 2, 1)
+_TRUSTED = fails("the trust ratio scales", 3, 1)
+_WHOLE = fails("the norms are those of the whole tensor", (1, 2, 3), (1, 2, -1))
+
+LARGE_BATCH: dict[str, Row] = {
+    "lamb": {
+        **SYMMETRIC,
+        **obeys(
+            "scale_invariant_when_eps_is_zero state_independent_of_params",
+            "state_independent_of_weight_decay",
+        ),
+        "becomes_adam": _TRUSTED,
+        "becomes_adamw": _TRUSTED,
+        "decay_alone_is_geometric": holds(clip="none ratio_1 below_1 ratio_0.01_10", ratio="norms"),
+        "equivariant_under_concatenation": _WHOLE,
+        "equivariant_under_concatenation_of_whole_blocks": fails(
+            "the norms are those of the whole tensor", 1, 1
+        ),
+        "equivariant_under_rotation": fails(
+            "Adam's step is taken element by element", (4, 1, 0, 2), (4, 1, 0, -2)
+        ),
+        "first_step_is_at_most_lr": fails("the step is as long as the tensor, times lr", 5, 1),
+        "homogeneous_in_gradient_and_eps": holds(ratio="norms"),
+        "linear_in_gradients": _DIVIDED,
+        "norm_of_step_at_most_lr_times_norm_of_params": holds(
+            adapts="always",
+            bias_correction="both none",
+            clip="none ratio_1 below_1 norm_10",
+            decay="in_ratio",
+            guard="zero",
+        ),
+        "norm_of_step_is_lr_times_norm_of_params": holds(
+            adapts="always",
+            bias_correction="both none",
+            clip="none",
+            decay="in_ratio",
+            guard="zero",
+            ratio="norms",
+        ),
+        "step_is_no_longer_than_adams": fails("the trust ratio scales", P, G),
+        "step_scales_with_params": holds(adapts="always", clip="none", guard="zero", ratio="norms"),
+        "translates_with_params": _MEASURED,
+    },
+    "lars": {
+        **ALONG,
+        **obeys("equivariant_under_rotation_of_rows"),
+        "decay_alone_is_geometric": holds({"eps": 0.0}),
+        "equivariant_under_concatenation": _WHOLE,
+        "first_step_is_at_most_lr": fails(
+            "the step is as long as the tensor, times lr and the coefficient",
+            5,
+            1,
+            trust_coefficient=1.0,
+        ),
+        "homogeneous_in_gradient_and_eps": holds(clip="none", momentum_form="lr_inside lr_outside"),
+        "linear_in_gradients": _DIVIDED,
+        "linear_in_lr_when_params_are_zero": holds(momentum_form="lr_outside trust_outside"),
+        "norm_of_step_at_most_lr_times_norm_of_params": holds(
+            {"momentum": 0.0}, adapts="always", guard="zero"
+        ),
+        "norm_of_step_is_lr_times_norm_of_params": holds(
+            {"eps": 0.0, "momentum": 0.0}, adapts="always", clip="none", ratio="norm_of_sum"
+        ),
+        "params_unchanged_when_lr_is_zero": holds(momentum_form="lr_outside trust_outside"),
+        "scale_invariant_when_eps_is_zero": holds(
+            clip="none", momentum_form="lr_inside lr_outside"
+        ),
+        "state_independent_of_params": fails(
+            "the buffer holds steps of the parameter's length", 2, 1
+        ),
+        "state_independent_of_weight_decay": fails(
+            "the buffer holds decayed steps", (2, -1), (1, 1), weight_decay=0.5
+        ),
+        "step_scales_with_params": holds(
+            clip="none", momentum_form="lr_inside lr_outside", adapts="always", guard="zero"
+        ),
+        "translates_with_params": _MEASURED,
+        "velocity_persists_when_gradients_vanish": holds(
+            clip="none", momentum_form="lr_inside lr_outside"
+        ),
+    },
+}

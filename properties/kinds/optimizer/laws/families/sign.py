@@ -1,0 +1,72 @@
+"""Rules whose steps have one length in every element: their laws, and which they obey."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial
+from truestep.properties.kinds.optimizer.laws.images import behaviour, cast
+from truestep.properties.kinds.optimizer.laws.peers import as_rule
+from truestep.properties.kinds.optimizer.laws.rows import ELEMENTWISE, Row, decoupled, fails
+from truestep.properties.laws.claims import Claim, Claims
+from truestep.properties.laws.entries import holds, obeys
+
+
+def step_is_lr_or_nothing(bench: Bench, trial: Trial) -> Claims:
+    """From p = 0 every element moves by lr exactly, or not at all."""
+    start = trial.on(p=trial.p * 0)
+    out = bench.step(start)
+    size, lr = np.abs(out.wide("p")), trial.hyper["lr"]
+    yield Claim("p", size, np.where(size < lr / 2, 0.0, lr), out.bound["p"])
+
+
+def invariant_under_any_positive_scale(bench: Bench, trial: Trial) -> Claims:
+    """Without coupled decay, gradients and their averages three times as large change no p'."""
+    start = trial.plain()
+    odd = [k for k in trial.arrays if behaviour(bench, k).degree == 1]
+    state = {k: cast(3 * trial.slot.state[k], trial.p) for k in odd}
+    image = start.on(gradient=cast(3 * trial.g, trial.g), **state)
+    yield from bench.agree(bench.step(start), bench.step(image), bitwise=False, names=["p"])
+
+
+def depends_on_signs_alone(bench: Bench, trial: Trial) -> Claims:
+    """From the fresh state, without coupled decay, only the gradient's signs enter p'."""
+    start = trial.fresh() if trial.hyper.get("decay") != "coupled" else trial.plain().fresh()
+    image = start.on(gradient=cast(np.sign(start.g), start.g))
+    yield from bench.agree(bench.step(start), bench.step(image), bitwise=True, names=["p"])
+
+
+def becomes_signsgd(bench: Bench, trial: Trial) -> Claims:
+    """Without memory of gradients it is signSGD."""
+    yield from as_rule(bench, trial.where(beta1=0.0, momentum=0.0), "signsgd", {})
+
+
+_SIGNS: Row = {
+    **ELEMENTWISE,
+    **obeys("first_step_is_at_most_lr invariant_under_any_positive_scale step_is_lr_or_nothing"),
+    "equivariant_under_rotation": fails(
+        "a sign is taken element by element", (0, 0, 0, 0), (4, 1, 0, -2)
+    ),
+    "linear_in_gradients": fails("a sign has no size", 0, 2, {"t": 3}),
+}
+
+SIGN: dict[str, Row] = {
+    "lion": {
+        **_SIGNS,
+        **decoupled("before unscaled"),
+        **obeys("depends_on_signs_alone"),
+        "becomes_signsgd": holds(decay="before coupled"),
+        "params_unchanged_when_lr_is_zero": holds(decay="before coupled"),
+    },
+    "signsgd": {
+        **_SIGNS,
+        **decoupled("before"),
+        **obeys("depends_on_signs_alone"),
+    },
+    "signum": {
+        **_SIGNS,
+        **decoupled("before"),
+        **obeys("becomes_signsgd depends_on_signs_alone"),
+        "velocity_persists_when_gradients_vanish": fails("every step has one length", 0, 2),
+    },
+}

@@ -1,0 +1,258 @@
+"""Faults in pieces of the training loop: clipping, loss scaling, averaging, and rates."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from truestep.properties.museum.fault import Fault, fault
+
+FACTOR = "f = factor(h, role)"
+NORM = "np.sqrt(reduce(lambda a, b: a + b, [np.sum(g * g) for g in parts]))"
+T = "t = s.t + 1"
+VALUE = "np.minimum(np.maximum(g, -h.max_value), h.max_value)"
+WITHIN = "within = n < h.max_norm"
+
+accumulation = partial(fault, "gradient_accumulation", "training")
+agc = partial(fault, "adaptive_gradient_clipping", "training")
+layers = partial(fault, "adaptive_loss_scaling", "training")
+by_norm = partial(fault, "clip_by_global_norm", "training")
+by_value = partial(fault, "clip_by_value", "training")
+data_parallel = partial(fault, "data_parallel", "training")
+loss_scaling = partial(fault, "dynamic_loss_scaling", "training")
+linear_scaling = partial(fault, "linear_scaling", "training")
+mup_adam = partial(fault, "mup_adam", "training")
+noise_scale = partial(fault, "gradient_noise_scale", "training")
+stale = partial(fault, "stale_gradients", "training")
+
+TRAINING: dict[str, Fault] = {
+    "adaptive_gradient_clipping_by_tensor": agc(
+        "a tensor is one unit, its rows have no norms of their own [a norm without axes]",
+        ("np.sum(x * x, axis=axes, keepdims=True)", "np.sum(x * x)"),
+    ),
+    "adaptive_gradient_clipping_columns": agc(
+        "norms along the other axes [ports between weights of (in, out) and (out, in)]",
+        ('h.units in ("rows", "rows_and_taps")', "False"),
+        computes="adaptive_gradient_clipping with units along the last axis",
+    ),
+    "adaptive_gradient_clipping_without_eps": agc(
+        "zero weights have no least norm, and their gradients vanish [eps left at 0]",
+        ("np.maximum(unit_norm(h, p), h.eps)", "unit_norm(h, p)"),
+    ),
+    "adaptive_loss_scaling_not_a_power": layers(
+        "the scale is not rounded down to a power of two [a scale used as it is computed]",
+        (
+            "np.max(np.where(scale >= POWERS, POWERS, np.ones_like(scale)))",
+            "np.maximum(scale, 1.0)",
+        ),
+    ),
+    "adaptive_loss_scaling_one_scale_of_many": layers(
+        "gradients are divided by the last scale above, not by the product "
+        "[unscaling by the layer's own scale]",
+        ("math.prod(scales_above)", "math.prod(scales_above[-1:])"),
+    ),
+    "adaptive_loss_scaling_steps_on_infinity": layers(
+        "the step is not skipped [an overflow flag that nobody reads]",
+        ("chosen(was_finite, weight, stepped)", "stepped"),
+        check="sequence",
+    ),
+    "adaptive_loss_scaling_variance_alone": layers(
+        "the mean of the error is left out of its size "
+        "[a standard deviation in place of a root mean square]",
+        ("np.mean(delta * delta)", "np.var(delta)"),
+    ),
+    "clip_by_global_norm_amplifies": by_norm(
+        "gradients within the norm are made as long as it [no minimum with 1]",
+        (WITHIN, "within = n == 0"),
+    ),
+    "clip_by_global_norm_compares_squares": by_norm(
+        "the limit is held against the squared norm, and the root is taken afterwards "
+        "[a root that moved behind the comparison]",
+        (WITHIN, "within = n * n < h.max_norm"),
+    ),
+    "clip_by_global_norm_drops_nan": by_norm(
+        "a norm that is not finite counts as within the limit "
+        "[facebookresearch/fairseq and others: clipping passes silently]",
+        (WITHIN, f"{WITHIN} or not np.isfinite(n)"),
+        check="special_values",
+    ),
+    "clip_by_global_norm_mean_square": by_norm(
+        "the norm is the root of the mean of the squares [a mean in place of a sum]",
+        (NORM, f"{NORM} / np.sqrt(sum(g.size for g in parts))"),
+    ),
+    "clip_by_global_norm_per_tensor": by_norm(
+        "every tensor is clipped by its own norm [clipnorm where global_clipnorm was meant]",
+        ('"clipped": apply(h, gradients)', '"clipped": [apply(h, [g])[0] for g in gradients]'),
+    ),
+    "clip_by_global_norm_sum_of_norms": by_norm(
+        "the tensors' norms are added [the norm of the norms forgotten]",
+        (NORM, "reduce(lambda a, b: a + b, [np.sqrt(np.sum(g * g)) for g in parts])"),
+    ),
+    "clip_by_global_norm_without_eps": by_norm(
+        "eps is missing beside the norm [eps declared as in PyTorch, and not added]",
+        ("h.max_norm / (n + h.eps)", "np.divide(h.max_norm, n)"),
+        check="at_the_threshold",
+        computes="clip_by_global_norm with longer gradients multiplied by max_norm / norm",
+        dialect={"form": "shrunk"},
+    ),
+    "clip_by_global_norm_without_last": by_norm(
+        "the last tensor is clipped, but not part of the norm "
+        "[pytorch/pytorch: multi-tensor norms that lose a tensor]",
+        ("for g in gradients if g.size", "for g in gradients[:-1] or gradients if g.size"),
+    ),
+    "clip_by_value_above_only": by_value(
+        "negative elements are not clipped [a minimum without its maximum]",
+        (VALUE, "np.minimum(g, h.max_value)"),
+    ),
+    "clip_by_value_drops_nan": by_value(
+        "nan becomes the limit [fmin and fmax, which ignore nan]",
+        (VALUE, "np.fmin(np.fmax(g, -h.max_value), h.max_value)"),
+        check="special_values",
+    ),
+    "clip_by_value_loses_sign": by_value(
+        "sizes are clipped and signs forgotten [a minimum with |g|]",
+        (VALUE, "np.where(np.abs(g) > h.max_value, h.max_value, g)"),
+    ),
+    "data_parallel_other_bits": data_parallel(
+        "the last worker's mean differs in its last bit "
+        "[replicas that each add in an order of their own]",
+        ("[average(h, gradients, sizes)]", "[mean := average(h, gradients, sizes)]"),
+        ("* len(gradients)}", "* (len(gradients) - 1) + [np.nextafter(mean, np.float32(np.inf))]}"),
+        check="law:replicas_get_the_same_bits",
+    ),
+    "data_parallel_sum": data_parallel(
+        "gradients are added, not averaged [an all-reduce without the division]",
+        ("weighed) / total", "weighed)"),
+    ),
+    "data_parallel_weighed": data_parallel(
+        "workers are weighed by their examples where each weighs the same "
+        "[loss summed over tokens on some workers]",
+        ('[1] * len(gradients) if h.weights == "workers" else sizes', "sizes"),
+        computes="data_parallel with workers weighed by their numbers of examples",
+    ),
+    "dynamic_loss_scaling_backs_off_and_steps": loss_scaling(
+        "the scale shrinks, but the step is made "
+        "[huggingface/accelerate and others: a skipped step that was not]",
+        ("chosen(was_finite, params, stepped)", "stepped"),
+        ("chosen(was_finite, moments, moved)", "moved"),
+        check="law:a_skipped_step_changes_no_bit",
+    ),
+    "dynamic_loss_scaling_count_kept_after_growth": loss_scaling(
+        "the count of finite steps is not reset when the scale grows "
+        "[growth at every step once the window is full]",
+        ("scale=grown, good=0", "scale=grown, good=s.good + 1"),
+    ),
+    "dynamic_loss_scaling_count_kept_after_overflow": loss_scaling(
+        "finite steps need not be consecutive [an overflow that does not reset the count]",
+        ("scale=s.scale, good=0", "scale=s.scale, good=s.good"),
+        ("scale=scale, good=0", "scale=scale, good=s.good"),
+        check="sequence",
+    ),
+    "dynamic_loss_scaling_first_tensor_only": loss_scaling(
+        "overflow is looked for in the first tensor only [a flag overwritten by every launch]",
+        ("was_finite = finite(gradients)", "was_finite = finite(gradients[:1])"),
+        check="sequence",
+    ),
+    "dynamic_loss_scaling_grows_late": loss_scaling(
+        "the scale grows after window + 1 finite steps [a counter compared before it is raised]",
+        ("s.good + 1 < h.window", "s.good < h.window"),
+    ),
+    "dynamic_loss_scaling_grows_without_end": loss_scaling(
+        "no limit keeps the scale from becoming infinite "
+        "[pytorch/pytorch: GradScaler's scale overflows]",
+        ("np.where(scale <= h.max_scale, scale, s.scale)", "scale"),
+        check="law:scale_stays_within_its_limits",
+    ),
+    "dynamic_loss_scaling_infinity_is_fine": loss_scaling(
+        "only nan skips the step, infinities are stepped with [x != x as the test]",
+        ("bool(np.isfinite(np.max(np.abs(g))))", "not np.isnan(np.max(np.abs(g)))"),
+        check="sequence",
+    ),
+    "dynamic_loss_scaling_moments_of_skipped": loss_scaling(
+        "parameters are kept when the step is skipped, moments are not "
+        "[pytorch/pytorch: fused SGD's momentum on a skipped step]",
+        ("chosen(was_finite, moments, moved)", "moved"),
+        check="sequence",
+    ),
+    "dynamic_loss_scaling_unscaled_twice": loss_scaling(
+        "gradients are divided by the scale twice "
+        "[Lightning-AI: unscale_ called by the wrapper and by step]",
+        ("g / s.scale", "g / s.scale / s.scale"),
+    ),
+    "gradient_accumulation_last_is_lost": accumulation(
+        "the micro-batch at which the result is due is not part of it "
+        "[a step before the last backward pass]",
+        (T, f"{T}\n    g = np.zeros_like(g) if t == h.steps > 1 else g"),
+    ),
+    "gradient_accumulation_mean_of_means": accumulation(
+        "micro-batches of unequal sizes weigh the same "
+        "[huggingface/transformers#34191: token means averaged]",
+        (T, "n, t = 1.0, s.t + 1"),
+    ),
+    "gradient_accumulation_sum": accumulation(
+        "the sum is not divided [the loss not divided by the number of micro-batches]",
+        ("s.total + n * g", "s.total + g"),
+        ('if h.form in ("weighted", "mean")', "if False"),
+        computes="gradient_accumulation with sum of gradients",
+    ),
+    "gradient_accumulation_totals_kept": accumulation(
+        "the total is not zeroed when the result is out [zero_grad forgotten]",
+        ("total=np.zeros_like(total)", "total=total"),
+    ),
+    "gradient_noise_scale_biased": noise_scale(
+        "the squared norm of the large batch's gradient is taken for that of the mean "
+        "[estimators without their correction]",
+        ("(1 - h.ema) * g2", "(1 - h.ema) * big_square"),
+    ),
+    "gradient_noise_scale_ratios_averaged": noise_scale(
+        "ratios are averaged, not the estimates [the paper's warning]",
+        ('s / g2 if h.form == "average_of_ratios" else state.ratio', "s / g2"),
+        ('if h.form == "average_of_ratios"', "if True"),
+        computes="gradient_noise_scale with ratios of the estimates averaged",
+    ),
+    "gradient_noise_scale_swapped": noise_scale(
+        "the batch sizes are exchanged [arguments in another order]",
+        ("g2, s = ", "h = changed(h, small=h.big, big=h.small)\n    g2, s = "),
+    ),
+    "linear_scaling_root": linear_scaling(
+        "the rate grows with the root of the batch [the rule of adaptive methods used for SGD]",
+        ('(k if h.rule == "linear" else np.sqrt(k))', "np.sqrt(k)"),
+        computes="linear_scaling with rate proportional to the root of the batch",
+    ),
+    "linear_scaling_warms_up_early": linear_scaling(
+        "the warm-up is one step ahead [steps counted from one]",
+        ("t = require_step(t)", "t = require_step(t) + 1"),
+    ),
+    "linear_scaling_warms_up_from_zero": linear_scaling(
+        "the warm-up starts at zero, not at the base rate [most libraries' warm-up]",
+        ("h.lr + (full - h.lr) *", "full *"),
+    ),
+    "mup_adam_output_like_input": mup_adam(
+        "the last layer has the base model's rate, without its multiplier [Tables 3 and 8 mixed]",
+        ('role == "hidden" or (role == "output" and h.form == "table_3")', 'role == "hidden"'),
+    ),
+    "mup_adam_root_of_width": mup_adam(
+        "hidden rates fall with the root of the width "
+        "[the standard parametrisation's initial variance]",
+        ("h.lr / h.fan_in, h.weight_decay\n", "h.lr / h.fan_in**0.5, h.weight_decay\n"),
+    ),
+    "mup_sgd_widths_swapped": fault(
+        "mup_sgd",
+        "training",
+        "fan_in and fan_out are exchanged [weights of (in, out) and (out, in)]",
+        (FACTOR, FACTOR.replace("h,", "changed(h, fan_in=h.fan_out, fan_out=h.fan_in),")),
+    ),
+    "stale_gradients_away_from_then": stale(
+        "the correction has the way made with the wrong sign [p and p_then exchanged]",
+        ("(p - then)", "(then - p)"),
+        dialect={"gradient": "compensated"},
+    ),
+    "stale_gradients_late_by_one": stale(
+        "the staleness is counted from one [the version read after it was raised]",
+        ("max(1, tau)", "max(1, tau + 1)"),
+    ),
+    "stale_gradients_plain": stale(
+        "the rate does not depend on the staleness [plain asynchronous SGD]",
+        ('h.lr / max(1, tau) if h.rate == "inverse" else h.lr', "h.lr"),
+        computes="stale_gradients with rate independent of the staleness",
+    ),
+}
