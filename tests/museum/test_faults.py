@@ -56,10 +56,12 @@ THOROUGH = (
 def test_the_correct_kernels_pass(rule: str) -> None:
     """The reference's own lines raise no false alarm in the checks that catch what is planted."""
     named = {fault.check for fault in FAULTS.values() if fault.rule == rule}
+    # The few examples of a lower level hold no two blocks to compare.
+    level = "standard" if rule in ("bfloat16", "dynamic_8bit") else "smoke"
     for kernel in kernels(rule):
         for check in checks_of(kernel):
             if rule in THOROUGH or check.name in named:
-                result = run_check(kernel, check, level="smoke", seed=3)
+                result = run_check(kernel, check, level=level, seed=3)
                 assert result.verdict == "pass", result.message
 
 
