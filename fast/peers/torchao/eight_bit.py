@@ -15,7 +15,7 @@ from torchao.optim.subclass_8bit import OptimState8bit
 
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.peers.torchao.adam import updated
-from truestep.fast.protocol import Array, OptimizerCapability, Slot, Stepped, Storage
+from truestep.fast.protocol import Array, Fixed, OptimizerCapability, Slot, Stepped, Storage
 from truestep.reference.declared import Hyper
 from truestep.reference.quantizers import dynamic_8bit
 
@@ -26,7 +26,11 @@ SIGNED_ZERO = dynamic_8bit.code_of_zero(dynamic_8bit.Hyper(signed=True))
 
 def capabilities(dialect: Mapping[str, str]) -> tuple[OptimizerCapability, ...]:
     """Both rules, with moments in the dialect that the library's quantizer has."""
-    blocks = {"block_size": dynamic_8bit.BLOCK_SIZES, "absmax_floor": FLOOR, **dialect}
+    blocks: dict[str, Fixed] = {
+        "block_size": dynamic_8bit.BLOCK_SIZES,
+        "absmax_floor": FLOOR,
+        **dialect,
+    }
     return tuple(
         OptimizerCapability(
             rule=rule,
