@@ -36,11 +36,7 @@ FAMILIES: dict[str, Family[MinimizerCapability, MinimizerCase]] = {
         _family(kinds=("saddle", "rosenbrock"), histories=(1, 3), scales=(0, 1)),
         examples(4, 20, 500),
     ),
-    "early_steps": Family(
-        "the first steps from a fresh state",
-        _family(),
-        examples(6, 40, 1000),
-    ),
+    "early_steps": Family("the first steps from a fresh state", _family(), examples(6, 40, 1000)),
     "filled_memory": Family(
         "one to three pairs kept, after more steps than that",
         _family(memories=(1, 2, 3), histories=(4, 6), kinds=("rosenbrock", "logistic")),
@@ -51,9 +47,5 @@ FAMILIES: dict[str, Family[MinimizerCapability, MinimizerCase]] = {
         _family(kinds=("quadratic",), starts=("zeros", "normal"), scales=(-6, -3)),
         examples(3, 10, 200),
     ),
-    "zero_gradient": Family(
-        "a constant function",
-        _family(kinds=("flat",)),
-        examples(2, 4, 50),
-    ),
+    "zero_gradient": Family("a constant function", _family(kinds=("flat",)), examples(2, 4, 50)),
 }
