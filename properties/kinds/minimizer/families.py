@@ -50,7 +50,7 @@ FAMILIES: dict[str, Family[MinimizerCapability, MinimizerCase]] = {
     "start_at_optimum": Family(
         "starts where the gradient is zero, or nearly so",
         _family(kinds=("quadratic",), starts=("zeros", "normal"), scales=(-6, -3)),
-        {"smoke": 3, "standard": 10, "deep": 200},
+        {"smoke": 6, "standard": 10, "deep": 200},
     ),
     "zero_gradient": Family(
         "a constant function",
