@@ -35,7 +35,7 @@ FAMILIES: dict[str, Family[MinimizerCapability, MinimizerCase]] = {
     "curvature_skip": Family(
         "falling directions, where a pair may have no positive curvature",
         _family(kinds=("saddle", "rosenbrock"), histories=(1, 3), scales=(0, 1)),
-        {"smoke": 4, "standard": 60, "deep": 500},
+        {"smoke": 10, "standard": 60, "deep": 500},
     ),
     "early_steps": Family(
         "the first steps from a fresh state",
@@ -50,7 +50,7 @@ FAMILIES: dict[str, Family[MinimizerCapability, MinimizerCase]] = {
     "start_at_optimum": Family(
         "starts where the gradient is zero, or nearly so",
         _family(kinds=("quadratic",), starts=("zeros", "normal"), scales=(-6, -3)),
-        {"smoke": 6, "standard": 10, "deep": 200},
+        {"smoke": 3, "standard": 10, "deep": 200},
     ),
     "zero_gradient": Family(
         "a constant function",
