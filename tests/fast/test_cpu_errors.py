@@ -13,7 +13,7 @@ from truestep.fast import _core
 from truestep.fast.ours import cpu_plans
 from truestep.fast.ours.cpu import AdamW, AdamW8bit, Backend
 from truestep.fast.protocol import Group, Slot
-from truestep.reference.optimizers import adamw, adamw_8bit
+from truestep.reference.optimizers import adamw
 from truestep.reference.quantizers import dynamic_8bit
 
 HYPER = adamw.Hyper(decay="before")
@@ -185,8 +185,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "t": (lambda: plan().step(HYPER, 0), ValueError, "t must be >= 1, got 0"),
     "ties": (
         lambda: Backend().optimizer_step(
-            next(c for c in Backend().capabilities() if c.rule == "adamw_8bit"),
-            [Group(adamw_8bit.Hyper(decay="before", ties="even"), [Slot(floats(), floats(), {})])],
+            next(c for c in Backend().capabilities() if c.variant == "8bit"),
+            [Group(HYPER, [Slot(floats(), floats(), {})], {"m": dynamic_8bit.Hyper(ties="even")})],
         ),
         ValueError,
         "ties must be 'lower' for the cpu kernels, got 'even'",
