@@ -64,8 +64,10 @@ def observables(rule: Rule, hyper: Hyper, state: State, p: Array) -> dict[str, R
         name: int(x) if np.ndim(x) == 0 and np.asarray(x).dtype.kind in "iu" else _wide(x)
         for name, x in state.items()
     }
+    of = rule.FACTS.observables
+    assert of is not None
     with np.errstate(all="ignore"):
-        found = rule.FACTS.observables(hyper, rule.State(**wide), _wide(p))
+        found = of(hyper, rule.State(**wide), _wide(p))
     return {name: np.asarray(x, dtype=np.float64) for name, x in found.items()}
 
 

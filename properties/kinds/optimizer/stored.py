@@ -139,7 +139,8 @@ def decoded(rule: StoredRule, hyper: Hyper, name: str, slot: Slot, lift: Lift) -
     code = np.asarray(slot.state[f"{name}_code"])
     absmax = np.asarray(slot.state[f"{name}_absmax"]).astype(np.float64)
     scales = quantizer.per_element(how, absmax, code.shape)
-    return lift.tensor(quantizer.all_values(how)[code]) * lift.tensor(scales)
+    read: Array = lift.tensor(quantizer.all_values(how)[code]) * lift.tensor(scales)
+    return read
 
 
 def block_absmax(how: Hyper, x: Bounded) -> Bounded:
