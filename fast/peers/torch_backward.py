@@ -18,12 +18,7 @@ _NAME = "weight"
 
 
 def stepped(
-    row: Row,
-    hyper: Hyper,
-    slot: Slot,
-    *,
-    build: Callable[..., torch.optim.Optimizer],
-    counter: str,
+    row: Row, hyper: Hyper, slot: Slot, *, build: Callable[..., torch.optim.Optimizer], counter: str
 ) -> Stepped:
     """The step of one tensor; the library keeps its state in dictionaries by parameters' names.
 

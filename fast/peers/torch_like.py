@@ -147,6 +147,26 @@ class Row:
     shapes: Shapes = "any"
     single: bool = False
 
+    def but(
+        self,
+        prefix: str,
+        dialect: Mapping[str, str] | None = None,
+        options: Mapping[str, object] | None = None,
+        *,
+        fixed: Mapping[str, Fixed] | None = None,
+    ) -> Row:
+        """A row of another prefix, with these choices and arguments besides its own.
+
+        fixed: in the place of its own.
+        """
+        return replace(
+            self,
+            prefix=prefix,
+            dialect={**self.dialect, **(dialect or {})},
+            options={**self.options, **(options or {})},
+            fixed=self.fixed if fixed is None else fixed,
+        )
+
 
 class Backend:
     """A library's optimizers, rebuilt from the given state for every step."""

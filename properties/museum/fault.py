@@ -58,7 +58,7 @@ class Fault:
 
     def without(self) -> Kernel:
         """The correct kernel that the fault is planted in."""
-        return Kernel(self.rule, **self.declared)
+        return Kernel(self.rule, (), slot=None, groups=None, **self.declared)
 
 
 def fault(

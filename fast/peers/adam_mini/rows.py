@@ -46,17 +46,9 @@ ROWS: tuple[Row, ...] = (
         shapes="matrices",
     ),
     replace(
-        _ROW,
-        prefix="rows_",
-        dialect={"blocks": "rows"},
-        module="mlp.weight",
-        shapes="matrices",
+        _ROW, prefix="rows_", dialect={"blocks": "rows"}, module="mlp.weight", shapes="matrices"
     ),
     replace(
-        _ROW,
-        prefix="tensor_",
-        dialect={"blocks": "tensor"},
-        module="weight",
-        shapes="nonempty",
+        _ROW, prefix="tensor_", dialect={"blocks": "tensor"}, module="weight", shapes="nonempty"
     ),
 )

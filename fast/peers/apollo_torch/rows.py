@@ -101,9 +101,7 @@ def _rows(prefix: str, form: Mapping[str, str], fixed: Mapping[str, Fixed]) -> t
 
     return (
         row(
-            "default",
-            {"scale_placement": "after"},
-            {**SEQUENTIAL, "float64": "sequential_float64"},
+            "default", {"scale_placement": "after"}, {**SEQUENTIAL, "float64": "sequential_float64"}
         ),
         row("disable_nl", {"limiter": "none", "scale_placement": "after"}),
         row("scale_front", {"scale_placement": "before"}),

@@ -38,9 +38,7 @@ class Backend(torch_like.Backend):
         """The quantizer at every block length, AdamW on 8-bit moments, the table's optimizers."""
         shared = {"map": self._map, "normalise": "reciprocal", "zero_block": "first_code"}
         quantizer = QuantizerCapability(
-            rule="dynamic_8bit",
-            dialect={**shared, "nan": "ignore"},
-            fixed={"absmax_floor": 0.0},
+            rule="dynamic_8bit", dialect={**shared, "nan": "ignore"}, fixed={"absmax_floor": 0.0}
         )
         return (quantizer, eight_bit.capability(shared), *super().capabilities())
 

@@ -22,11 +22,7 @@ from truestep.fast.protocol import Slot
 from truestep.reference.declared import Hyper
 
 # By format of the parameters: of element operations alone, and with a norm.
-ELEMENTS = {
-    "bfloat16": "bfloat16_params",
-    "float16": "float16_params",
-    "float32": "ieee_float32",
-}
+ELEMENTS = {"bfloat16": "bfloat16_params", "float16": "float16_params", "float32": "ieee_float32"}
 NORMS = {
     "bfloat16": "sequential_bfloat16_params",
     "float16": "sequential_float16_params",
@@ -102,7 +98,7 @@ ROWS: tuple[Row, ...] = (
     replace(_ADAM, rule="adamw", optimizer="AdamW"),
     replace(_ADEMAMIX, fixed={"alpha_warmup": 0, "beta3_warmup": 0}),
     # Counts on either side are drawn.
-    replace(_ADEMAMIX, prefix="scheduled_", fixed={"alpha_warmup": 50, "beta3_warmup": 500}),
+    _ADEMAMIX.but("scheduled_", fixed={"alpha_warmup": 50, "beta3_warmup": 500}),
     replace(
         _ADAM,
         rule="lamb",

@@ -107,12 +107,7 @@ ROWS: tuple[Row, ...] = (
         fixed={**_MUON.fixed, "nesterov": False},
     ),
     _NADAM,
-    replace(
-        _NADAM,
-        prefix="decoupled_",
-        dialect={**CORRECTED, "decay": "before"},
-        options={"decoupled_weight_decay": True},
-    ),
+    _NADAM.but("decoupled_", {**CORRECTED, "decay": "before"}, {"decoupled_weight_decay": True}),
     replace(
         _ADAMW,
         rule="rmsprop",

@@ -70,28 +70,13 @@ _PRODIGY = Row(
 )
 ROWS: tuple[Row, ...] = (
     _PRODIGY,
-    replace(
-        _PRODIGY,
-        prefix="corrected_",
-        dialect={**_PRODIGY.dialect, "bias_correction": "rate"},
-        options={"use_bias_correction": True},
-    ),
-    replace(
-        _PRODIGY,
-        prefix="coupled_",
-        dialect={**_PRODIGY.dialect, "decay": "coupled"},
-        options={"decouple": False},
-    ),
+    _PRODIGY.but("corrected_", {"bias_correction": "rate"}, {"use_bias_correction": True}),
+    _PRODIGY.but("coupled_", {"decay": "coupled"}, {"decouple": False}),
     replace(
         _PRODIGY,
         numbers={**_PRODIGY.numbers, "growth_rate": "growth_rate"},
         prefix="limited_",
         dialect={**_PRODIGY.dialect, "growth": "limited"},
     ),
-    replace(
-        _PRODIGY,
-        prefix="safeguard_",
-        dialect={**_PRODIGY.dialect, "weights": "safeguard"},
-        options={"safeguard_warmup": True},
-    ),
+    _PRODIGY.but("safeguard_", {"weights": "safeguard"}, {"safeguard_warmup": True}),
 )

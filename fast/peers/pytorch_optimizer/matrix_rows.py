@@ -143,20 +143,14 @@ _SOAP = Row(
 
 MATRIX_ROWS: tuple[torch_like.Row, ...] = (
     _APOLLO,
-    replace(
-        _APOLLO,
-        prefix="mini_",
-        options={"projection_type": "std", "scale_type": "tensor"},
-        dialect={**_APOLLO.dialect, "scaling": "tensor"},
+    _APOLLO.but(
+        "mini_",
+        {"scaling": "tensor"},
+        {"projection_type": "std", "scale_type": "tensor"},
         fixed={**_APOLLO.fixed, "rank": 1, "scale": 128.0},
     ),
     _DISTRIBUTED_SHAMPOO,
-    replace(
-        _DISTRIBUTED_SHAMPOO,
-        prefix="adagrad_",
-        dialect={**_DISTRIBUTED_SHAMPOO.dialect, "graft": "adagrad"},
-        options={**_DISTRIBUTED_SHAMPOO.options, "graft_type": 2},
-    ),
+    _DISTRIBUTED_SHAMPOO.but("adagrad_", {"graft": "adagrad"}, {"graft_type": 2}),
     replace(
         _DISTRIBUTED_SHAMPOO,
         prefix="averaged_",
@@ -164,12 +158,7 @@ MATRIX_ROWS: tuple[torch_like.Row, ...] = (
         # (1 - beta1) weighs what is averaged.
         fixed={"beta1": 0.0, "dampening": 0.9, "momentum": 0.9},
     ),
-    replace(
-        _DISTRIBUTED_SHAMPOO,
-        prefix="decoupled_",
-        dialect={**_DISTRIBUTED_SHAMPOO.dialect, "decay": "before"},
-        options={**_DISTRIBUTED_SHAMPOO.options, "decoupled_weight_decay": True},
-    ),
+    _DISTRIBUTED_SHAMPOO.but("decoupled_", {"decay": "before"}, {"decoupled_weight_decay": True}),
     replace(
         _DISTRIBUTED_SHAMPOO,
         prefix="order_",
@@ -186,18 +175,8 @@ MATRIX_ROWS: tuple[torch_like.Row, ...] = (
         # Both are one argument.
         fixed={**_DISTRIBUTED_SHAMPOO.fixed, "beta2": 0.99, "graft_beta2": 0.99},
     ),
-    replace(
-        _DISTRIBUTED_SHAMPOO,
-        prefix="sign_",
-        dialect={**_DISTRIBUTED_SHAMPOO.dialect, **NAN_SIGN, "graft": "sign"},
-        options={**_DISTRIBUTED_SHAMPOO.options, "graft_type": 4},
-    ),
-    replace(
-        _DISTRIBUTED_SHAMPOO,
-        prefix="ungrafted_",
-        dialect={**_DISTRIBUTED_SHAMPOO.dialect, "graft": "none"},
-        options={**_DISTRIBUTED_SHAMPOO.options, "graft_type": 0},
-    ),
+    _DISTRIBUTED_SHAMPOO.but("sign_", {**NAN_SIGN, "graft": "sign"}, {"graft_type": 4}),
+    _DISTRIBUTED_SHAMPOO.but("ungrafted_", {"graft": "none"}, {"graft_type": 0}),
     *(
         replace(
             _GALORE,
@@ -213,15 +192,10 @@ MATRIX_ROWS: tuple[torch_like.Row, ...] = (
         )
     ),
     replace(_GALORE, paths=LISTS),
-    replace(_GALORE, prefix="std_full_rank_", fixed={"rank": 128}),
-    replace(_GALORE, prefix="std_often_", fixed={"rank": 2, "update_gap": 3}),
+    _GALORE.but("std_full_rank_", fixed={"rank": 128}),
+    _GALORE.but("std_often_", fixed={"rank": 2, "update_gap": 3}),
     _MUON,
-    replace(
-        _MUON,
-        prefix="adjusted_",
-        dialect={**_MUON.dialect, "scale": "rms"},
-        options={"use_adjusted_lr": True},
-    ),
+    _MUON.but("adjusted_", {"scale": "rms"}, {"use_adjusted_lr": True}),
     # Without the logits of attention, of which it would clip the weights after this step.
     replace(
         _MUON,
@@ -240,18 +214,8 @@ MATRIX_ROWS: tuple[torch_like.Row, ...] = (
         paths=ALONE,
     ),
     _SHAMPOO,
-    replace(
-        _SHAMPOO,
-        prefix="decoupled_",
-        dialect={**_SHAMPOO.dialect, "decay": "before"},
-        options=DECOUPLED,
-    ),
-    replace(_SHAMPOO, prefix="maximizing_", fixed={"eps": 1e-2, "maximize": True}),
+    _SHAMPOO.but("decoupled_", {"decay": "before"}, DECOUPLED),
+    _SHAMPOO.but("maximizing_", fixed={"eps": 1e-2, "maximize": True}),
     _SOAP,
-    replace(
-        _SOAP,
-        prefix="normalized_",
-        dialect={**_SOAP.dialect, "normalization": "rms_eps"},
-        options={"normalize_gradient": True},
-    ),
+    _SOAP.but("normalized_", {"normalization": "rms_eps"}, {"normalize_gradient": True}),
 )

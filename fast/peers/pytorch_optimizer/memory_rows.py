@@ -127,7 +127,7 @@ MEMORY_ROWS: tuple[torch_like.Row, ...] = (
         shapes="nonempty",
     ),
     _CAME,
-    replace(_CAME, prefix="coupled_", dialect={"decay": "coupled"}, options=COUPLED),
+    _CAME.but("coupled_", {"decay": "coupled"}, COUPLED),
     _LOMO,
     replace(
         _LOMO,

@@ -29,10 +29,7 @@ from truestep.fast.peers.pytorch_optimizer.states import PRODIGY, SWATS
 from truestep.fast.peers.torch_like import BETAS, BUFFER, DECAY, EPS, MOMENTS, SEQUENTIAL, begins
 
 _ADADELTA = Row(
-    "adadelta",
-    "AdaDelta",
-    {"v": "square_avg", "u": "acc_delta"},
-    {"rho": "rho", **EPS, **DECAY},
+    "adadelta", "AdaDelta", {"v": "square_avg", "u": "acc_delta"}, {"rho": "rho", **EPS, **DECAY}
 )
 _ADAMAX = Row("adamax", "AdaMax", {"m": "exp_avg", "u": "exp_inf"}, {**BETAS, **EPS, **DECAY})
 _ADAN = Row(
@@ -147,28 +144,20 @@ ROWS: tuple[torch_like.Row, ...] = (
     *MATRIX_ROWS,
     *MEMORY_ROWS,
     _ADADELTA,
-    replace(_ADADELTA, prefix="decoupled_", dialect={"decay": "before"}, options=DECOUPLED),
+    _ADADELTA.but("decoupled_", {"decay": "before"}, DECOUPLED),
     _ADAMAX,
-    replace(_ADAMAX, prefix="decoupled_", dialect={"decay": "before"}, options=DECOUPLED),
+    _ADAMAX.but("decoupled_", {"decay": "before"}, DECOUPLED),
     _ADAN,
-    replace(
-        _ADAN,
-        prefix="decoupled_",
-        dialect={"start": "repeated", "decay": "before"},
-        options=DECOUPLED,
-    ),
-    replace(_ADAN, prefix="maximizing_", fixed={"maximize": True}),
+    _ADAN.but("decoupled_", {"start": "repeated", "decay": "before"}, DECOUPLED),
+    _ADAN.but("maximizing_", fixed={"maximize": True}),
     _ADEMAMIX,
-    replace(_ADEMAMIX, prefix="decoupled_", dialect={"decay": "before"}, options=DECOUPLED),
-    replace(
-        _ADEMAMIX,
-        prefix="warmup_",
-        options={"t_alpha_beta3": 100},
-        fixed={"alpha_warmup": 100, "beta3_warmup": 100},
+    _ADEMAMIX.but("decoupled_", {"decay": "before"}, DECOUPLED),
+    _ADEMAMIX.but(
+        "warmup_", options={"t_alpha_beta3": 100}, fixed={"alpha_warmup": 100, "beta3_warmup": 100}
     ),
     _LAMB,
     # AdamD's option leaves lr alone, in the place of dividing it by 1 - beta1^t.
-    replace(_LAMB, prefix="adam_debias_", options={"weight_decouple": False, "adam_debias": True}),
+    _LAMB.but("adam_debias_", options={"weight_decouple": False, "adam_debias": True}),
     replace(
         _LAMB,
         prefix="decoupled_adam_debias_",
@@ -187,13 +176,8 @@ ROWS: tuple[torch_like.Row, ...] = (
         arithmetic=SEQUENTIAL,
     ),
     _LION,
-    replace(_LION, prefix="coupled_", dialect={**NAN_SIGN, "decay": "coupled"}, options=COUPLED),
-    replace(
-        _LION,
-        prefix="unscaled_",
-        dialect={**NAN_SIGN, "decay": "unscaled"},
-        options={"fixed_decay": True},
-    ),
+    _LION.but("coupled_", {**NAN_SIGN, "decay": "coupled"}, COUPLED),
+    _LION.but("unscaled_", {**NAN_SIGN, "decay": "unscaled"}, {"fixed_decay": True}),
     Row(
         "nesterov",
         "SGDW",
@@ -206,12 +190,7 @@ ROWS: tuple[torch_like.Row, ...] = (
         bridge=BUFFER,
     ),
     _PRODIGY,
-    replace(
-        _PRODIGY,
-        prefix="coupled_",
-        dialect={**_PRODIGY.dialect, "decay": "coupled"},
-        options=COUPLED,
-    ),
+    _PRODIGY.but("coupled_", {"decay": "coupled"}, COUPLED),
     replace(
         _PRODIGY,
         numbers={**_PRODIGY.numbers, "growth_rate": "growth_rate"},
@@ -219,28 +198,13 @@ ROWS: tuple[torch_like.Row, ...] = (
         dialect={**_PRODIGY.dialect, "growth": "limited", "weights": "safeguard"},
         options={"safeguard_warmup": True},
     ),
-    replace(
-        _PRODIGY,
-        prefix="corrected_",
-        dialect={**_PRODIGY.dialect, "bias_correction": "rate"},
-        options={"bias_correction": True},
-    ),
+    _PRODIGY.but("corrected_", {"bias_correction": "rate"}, {"bias_correction": True}),
     _RADAM,
-    replace(
-        _RADAM,
-        prefix="coupled_",
-        dialect={**_RADAM.dialect, "decay": "coupled"},
-        options=COUPLED,
-    ),
-    replace(
-        _RADAM,
-        prefix="degenerated_",
-        dialect={**_RADAM.dialect, "unrectified": "momentum"},
-        options={"degenerated_to_sgd": True},
-    ),
+    _RADAM.but("coupled_", {"decay": "coupled"}, COUPLED),
+    _RADAM.but("degenerated_", {"unrectified": "momentum"}, {"degenerated_to_sgd": True}),
     _SCHEDULE_FREE,
     # Where the 1e-15 that the library adds inside the root is less than a rounding.
-    replace(_SCHEDULE_FREE, prefix="large_eps_", fixed={"eps": 1.0}),
+    _SCHEDULE_FREE.but("large_eps_", fixed={"eps": 1.0}),
     Row(
         "schedule_free_sgd",
         "ScheduleFreeSGD",
@@ -251,26 +215,14 @@ ROWS: tuple[torch_like.Row, ...] = (
     _SGD,
     replace(_SGD, prefix="coupled_", dialect={}, options=COUPLED),
     _SIGNSGD,
-    replace(
-        _SIGNSGD,
-        prefix="coupled_",
-        dialect={**NAN_SIGN, "decay": "coupled"},
-        options={"momentum": 0.0, **COUPLED},
-    ),
+    _SIGNSGD.but("coupled_", {**NAN_SIGN, "decay": "coupled"}, {"momentum": 0.0, **COUPLED}),
     _SIGNUM,
-    replace(_SIGNUM, prefix="coupled_", dialect={**NAN_SIGN, "decay": "coupled"}, options=COUPLED),
+    _SIGNUM.but("coupled_", {**NAN_SIGN, "decay": "coupled"}, COUPLED),
     _TIGER,
-    replace(
-        _TIGER,
-        prefix="coupled_tiger_",
-        dialect={**NAN_SIGN, "decay": "coupled"},
-        options=COUPLED,
-    ),
+    _TIGER.but("coupled_tiger_", {**NAN_SIGN, "decay": "coupled"}, COUPLED),
     _SOPHIA,
-    replace(_SOPHIA, prefix="coupled_", dialect={"decay": "coupled"}, options=COUPLED),
-    replace(
-        _SOPHIA, prefix="unscaled_", dialect={"decay": "unscaled"}, options={"fixed_decay": True}
-    ),
+    _SOPHIA.but("coupled_", {"decay": "coupled"}, COUPLED),
+    _SOPHIA.but("unscaled_", {"decay": "unscaled"}, {"fixed_decay": True}),
     Row(
         "stable_adamw",
         "StableAdamW",

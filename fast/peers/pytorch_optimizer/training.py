@@ -22,9 +22,7 @@ def _clipped(h: Hyper, inputs: Inputs) -> Outputs:
     pairs = zip(inputs["params"], inputs["gradients"], strict=True)
     return {
         "clipped": [
-            from_tensor(
-                library.agc(to_tensor(p), to_tensor(g), h.eps, h.clipping, h.floor),
-            )
+            from_tensor(library.agc(to_tensor(p), to_tensor(g), h.eps, h.clipping, h.floor))
             for p, g in pairs
         ]
     }
@@ -58,12 +56,7 @@ def _scaled_step(h: Hyper, inputs: Inputs) -> Outputs:
 
 
 ROWS: tuple[Row, ...] = (
-    Row(
-        "adaptive_gradient_clipping",
-        "",
-        _clipped,
-        {"clips": "above", "units": "rows_and_taps"},
-    ),
+    Row("adaptive_gradient_clipping", "", _clipped, {"clips": "above", "units": "rows_and_taps"}),
     Row(
         "dynamic_loss_scaling",
         "",

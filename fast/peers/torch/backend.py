@@ -62,12 +62,7 @@ class Backend(torch_like.Backend):
         )
 
     def minimizer_step(
-        self,
-        capability: Capability,
-        hyper: Hyper,
-        param: Array,
-        state: State,
-        function: Function,
+        self, capability: Capability, hyper: Hyper, param: Array, state: State, function: Function
     ) -> Stepped:
         """One iteration of L-BFGS."""
         return lbfgs.step(capability, hyper, param, state, function)

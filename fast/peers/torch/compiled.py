@@ -29,13 +29,7 @@ FIXED: dict[str, dict[str, Fixed]] = {
         "maximize": False,
     },
     "nesterov": {"lr": 0.01, "momentum": 0.9, "weight_decay": 0.05, "maximize": False},
-    "sgd": {
-        "lr": 0.01,
-        "momentum": 0.9,
-        "dampening": 0.5,
-        "weight_decay": 0.05,
-        "maximize": False,
-    },
+    "sgd": {"lr": 0.01, "momentum": 0.9, "dampening": 0.5, "weight_decay": 0.05, "maximize": False},
 }
 FIXED["adamw"] = FIXED["amsgrad"] = FIXED["adam"]
 

@@ -53,11 +53,7 @@ def capabilities() -> tuple[MinimizerCapability, ...]:
 
 
 def step(
-    capability: Capability,
-    hyper: Hyper,
-    param: Array,
-    state: State,
-    function: Function,
+    capability: Capability, hyper: Hyper, param: Array, state: State, function: Function
 ) -> Stepped:
     """One step() of a fresh optimizer with the state loaded."""
     p = to_tensor(param)

@@ -111,13 +111,7 @@ ROWS: tuple[Row, ...] = (
     ),
     *on_paths(_NADAM, *LISTS),
     *on_paths(
-        replace(
-            _NADAM,
-            prefix="decoupled_",
-            dialect={"decay": "before"},
-            options={"decoupled_weight_decay": True},
-        ),
-        *LISTS,
+        _NADAM.but("decoupled_", {"decay": "before"}, {"decoupled_weight_decay": True}), *LISTS
     ),
     *on_paths(
         replace(
@@ -135,26 +129,14 @@ ROWS: tuple[Row, ...] = (
     ),
     *on_paths(_RADAM, *LISTS),
     *on_paths(
-        replace(
-            _RADAM,
-            prefix="decoupled_",
-            dialect={**_RADAM.dialect, "decay": "before"},
-            options={"decoupled_weight_decay": True},
-        ),
-        *LISTS,
+        _RADAM.but("decoupled_", {"decay": "before"}, {"decoupled_weight_decay": True}), *LISTS
     ),
     *on_paths(
         Row(
             "rmsprop",
             "RMSprop",
             {"v": "square_avg", "mean": "grad_avg", "b": "momentum_buffer"},
-            {
-                "alpha": "alpha",
-                "momentum": "momentum",
-                "centered": "centered",
-                **EPS,
-                **COMMON,
-            },
+            {"alpha": "alpha", "momentum": "momentum", "centered": "centered", **EPS, **COMMON},
             fresh=never,
         ),
         *LISTS,

@@ -99,11 +99,7 @@ ROWS: tuple[ScheduleRow, ...] = (
     ),
     *(
         ScheduleRow(
-            "cyclic",
-            "CyclicLR",
-            _cyclic,
-            variant=mode,
-            dialect={"mode": mode, "place": "fraction"},
+            "cyclic", "CyclicLR", _cyclic, variant=mode, dialect={"mode": mode, "place": "fraction"}
         )
         for mode in ("triangular", "triangular2", "exp_range")
     ),

@@ -149,10 +149,7 @@ _LION = Row(
     arithmetic=ELEMENTS,
 )
 _RADAM = replace(
-    _ADAM,
-    rule="radam",
-    optimizer="RAdam",
-    dialect={**IN_AVERAGE, "threshold": "above_5"},
+    _ADAM, rule="radam", optimizer="RAdam", dialect={**IN_AVERAGE, "threshold": "above_5"}
 )
 _SGD = Row(
     "sgd",
@@ -175,11 +172,7 @@ _DAMPENED = replace(
     arithmetic=IN_FLOAT32,
 )
 _STABLE = replace(
-    _ADAM,
-    rule="stable_adamw",
-    optimizer="StableAdamW",
-    dialect={},
-    fixed={"clip_threshold": 1.0},
+    _ADAM, rule="stable_adamw", optimizer="StableAdamW", dialect={}, fixed={"clip_threshold": 1.0}
 )
 
 ROWS: tuple[Row, ...] = (
@@ -216,10 +209,7 @@ ROWS: tuple[Row, ...] = (
     _decoupled_lr(_SGD, {"decay": "decoupled"}, SOME_DECAY),
     _DAMPENED,
     replace(
-        _DAMPENED,
-        prefix="torch_init_",
-        dialect={},
-        options={"dampening": True, "torch_init": True},
+        _DAMPENED, prefix="torch_init_", dialect={}, options={"dampening": True, "torch_init": True}
     ),
     _STABLE,
     _released(_STABLE),

@@ -34,15 +34,9 @@ class Backend:
         """The 8-bit quantizer and optimizers, the plain optimizers, and the stochastic cast."""
         shared = {"map": self._map, "ties": "upper"}
         return (
+            QuantizerCapability(rule="dynamic_8bit", dialect=shared, fixed={"absmax_floor": FLOOR}),
             QuantizerCapability(
-                rule="dynamic_8bit",
-                dialect=shared,
-                fixed={"absmax_floor": FLOOR},
-            ),
-            QuantizerCapability(
-                rule="bfloat16",
-                dialect={"rounding": "stochastic"},
-                variant="stochastic",
+                rule="bfloat16", dialect={"rounding": "stochastic"}, variant="stochastic"
             ),
             *eight_bit.capabilities(shared),
             *adam.capabilities(),
@@ -59,10 +53,7 @@ class Backend:
             to_tensor(whole(x, hyper.block_size)), hyper.block_size
         )
         code = quant_utils.quantize_8bit_with_qmap(scaled, self._maps[hyper.signed])
-        return {
-            "code": from_tensor(code)[: x.size].reshape(x.shape),
-            "absmax": from_tensor(scale),
-        }
+        return {"code": from_tensor(code)[: x.size].reshape(x.shape), "absmax": from_tensor(scale)}
 
     def decode(self, capability: Capability, hyper: Hyper, stored: Mapping[str, Array]) -> Array:
         """The float32 numbers that the codes stand for."""

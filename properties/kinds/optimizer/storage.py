@@ -31,7 +31,7 @@ Fields = dict[str, object]
 
 
 # One instance for each rule and storage: compared by identity, and a key of caches.
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class StoredRule:
     """A rule of which some state tensors are kept as codes; kept: by which quantizer."""
 
