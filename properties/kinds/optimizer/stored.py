@@ -25,6 +25,7 @@ from truestep.properties.arithmetic.lift import Lift, Outputs, bounded, sampled,
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic
 from truestep.properties.arithmetic.sampled import Sampled
 from truestep.properties.judge.contracts import (
+    LINEAR,
     Judgement,
     judge,
     judge_sampled,
@@ -126,11 +127,15 @@ def moments(rule: StoredRule, hyper: Hyper, slot: Slot, arithmetic: Arithmetic) 
     outputs = stepped(rule.plain, hyper, dataclasses.replace(slot, state=state), lift)
     if not rule.FACTS.observables:
         return outputs
-    kept = {name: outputs[name] for name in rule.kept}
-    return sampling.in_rows(rule.plain, hyper, outputs, world) | {
-        name: Bounded(x.x[0], sampling.spread(x.x), arithmetic, x.format)
-        for name, x in kept.items()
-    }
+    kept = {name: _with_error(outputs[name], arithmetic) for name in rule.kept}
+    return sampling.in_rows(rule.plain, hyper, outputs, world) | kept
+
+
+def _with_error(x: Sampled, arithmetic: Arithmetic) -> Bounded:
+    """The value with what an error like the replicates' exceeds hardly ever, if that is known."""
+    value, error = x.x[0], sampling.spread(x.x)
+    scale = np.max(np.abs(value), where=np.isfinite(value), initial=0.0)
+    return Bounded(value, np.where(error <= LINEAR * scale, error, np.inf), arithmetic, x.format)
 
 
 def decoded(rule: StoredRule, hyper: Hyper, name: str, slot: Slot, lift: Lift) -> Array:

@@ -207,14 +207,14 @@ class Bench:
     def _outcome(
         self, at: Trial, new: Stepped, start: Trial, gradients: Sequence[Gradient]
     ) -> Outcome:
-        hyper = self.rule.Hyper(**at.hyper)
-        state = {"p": new.param, **{k: new.state[k] for k in at.arrays}}
-        got = state
-        if self.rule.FACTS.observables:
-            of = determined if isinstance(self.rule, StoredRule) else observables
-            got = of(self.rule, hyper, new.state, new.param)
-            if "p" not in got:
-                raise Undecided("the definition leaves p open in this step")
+        rule, hyper = self.rule, self.rule.Hyper(**at.hyper)
+        got = state = {"p": new.param, **{k: new.state[k] for k in at.arrays}}
+        if isinstance(rule, StoredRule):
+            got = determined(rule, hyper, new.state, new.param)
+        elif rule.FACTS.observables:
+            got = observables(rule, hyper, new.state, new.param)
+        if "p" not in got:
+            raise Undecided("the definition leaves p open in this step")
         bounds = cache(lambda: path_bounds(self.capability, hyper, start.slot, gradients))
         return Outcome(got, state, bounds)
 
