@@ -13,14 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from truestep.fast.protocol import (
-    Array,
-    Capability,
-    Function,
-    MinimizerCapability,
-    State,
-    Stepped,
-)
+from truestep.fast.protocol import Array, Capability, Function, MinimizerCapability, State, Stepped
 from truestep.reference.declared import Hyper
 
 _DIALECT = {"accept": "always", "line_search": "none", "stalled": "followed"}
