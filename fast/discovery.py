@@ -25,11 +25,13 @@ from truestep.fast.protocol import (
     Capability,
     Level,
     OptimizerCapability,
+    ScheduleCapability,
     Shapes,
     Storage,
     numpy_dtype,
 )
 from truestep.reference.optimizers import OPTIMIZERS
+from truestep.reference.schedules import SCHEDULES
 from truestep.reference.tables import RULES
 
 ENTRY_POINT_GROUP = "truestep.backends"
@@ -167,7 +169,8 @@ def _check_capability(where: str, capability: object) -> None:
     for field in capability.fixed:
         _require(where, "fixed hyperparameter", field, _fields(rule.Hyper))
     _require(where, "shapes", getattr(capability, "shapes", "any"), get_args(Shapes))
-    if getattr(capability, "recursive", False) and rule.advance is None:
+    recursive = isinstance(capability, ScheduleCapability) and capability.recursive
+    if recursive and SCHEDULES[capability.rule].advance is None:
         raise BrokenBackend(f"{where}: recursive, but the reference has no recursive form of it")
     if isinstance(capability, OptimizerCapability):
         for field, storage in capability.storage.items():

@@ -16,6 +16,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import cast
 
 from packaging.specifiers import SpecifierSet
 
@@ -121,11 +122,11 @@ def _expanded(item: object, rule: str, sets: Mapping[str, list[str]]) -> Iterato
     if isinstance(item, str):
         yield item
         return
-    table = {"kind": "optimizer", "rules": [rule], "variants": [""]}
+    table: dict[str, object] = {"kind": "optimizer", "rules": [rule], "variants": [""]}
     table |= item if isinstance(item, dict) else {"": item}
     if table.keys() != {"kind", "rules", "formats", "variants", "checks"}:
         raise ValueError(f"checks has {item!r}")
     listed = [table[key] for key in ("rules", "formats", "variants", "checks")]
-    known = [sets[names] if isinstance(names, str) else names for names in listed]
+    known = [sets[names] if isinstance(names, str) else cast(list[str], names) for names in listed]
     for parts in itertools.product([str(table["kind"])], *known):
         yield "/".join(part for part in parts if part)

@@ -7,7 +7,9 @@ from typing import Never, Self
 import numpy as np
 from scipy.special import erfinv
 
-from truestep.properties.arithmetic.bounded import elementary, functions, operations
+import truestep.properties.arithmetic.bounded.elementary as elementary
+import truestep.properties.arithmetic.bounded.functions as functions
+import truestep.properties.arithmetic.bounded.operations as operations
 from truestep.properties.arithmetic.bounded.estimate import Estimate
 from truestep.properties.arithmetic.bounded.functions import Handler
 from truestep.reference.validation import Array

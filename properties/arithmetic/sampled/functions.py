@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from truestep.properties.arithmetic.sampled import decompositions
+import truestep.properties.arithmetic.sampled.decompositions as decompositions
 from truestep.properties.arithmetic.sampled.operations import aligned, applied, entering, meeting
 from truestep.properties.arithmetic.sampled.rows import Rows, Sample
 from truestep.properties.arithmetic.sampled.sums import Axis, axes_of, matmul, total

@@ -31,11 +31,7 @@ Fields = dict[str, object]
 
 
 # One instance for each rule and storage: compared by identity, and a key of caches.
-<<<<<<< HEAD
 @dataclass(frozen=True, slots=True, eq=False)
-=======
-@dataclass(slots=True, eq=False)
->>>>>>> h-laws
 class StoredRule:
     """A rule of which some state tensors are kept as codes; kept: by which quantizer."""
 
