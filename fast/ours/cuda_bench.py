@@ -26,11 +26,7 @@ ELEMENTS = 2**26
 MANY = (1000, 1000)  # tensors, elements of each
 BLOCK_SIZE = 256
 # Bytes read and written per element, scales of blocks included.
-BYTES = {
-    "adamw float32": 28,
-    "adamw bfloat16": 22,
-    "adamw_8bit": 16 + 4 * 4 / BLOCK_SIZE,
-}
+BYTES = {"adamw float32": 28, "adamw bfloat16": 22, "adamw_8bit": 16 + 4 * 4 / BLOCK_SIZE}
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -70,15 +66,9 @@ def own(tensors: int, elements: int) -> dict[str, Callable[[], object]]:
     bfloat16 = cuda.AdamW(
         *(arrays("uint16") for _ in range(2)), *(arrays("float32") for _ in range(2))
     )
-    eight = cuda.AdamW8bit(
-        arrays("float32"),
-        arrays("float32"),
-        arrays("uint8"),
-        arrays("float32", blocks),
-        arrays("uint8"),
-        arrays("float32", blocks),
-        block_size=BLOCK_SIZE,
-    )
+    moments = [(arrays("uint8"), arrays("float32", blocks)) for _ in "mv"]
+    given = (arrays("float32"), arrays("float32"), *moments[0], *moments[1])
+    eight = cuda.AdamW8bit(*given, block_size=BLOCK_SIZE)
     return {
         "adamw float32": lambda: float32.step(h, 10),
         "adamw bfloat16": lambda: bfloat16.step(h, 10),

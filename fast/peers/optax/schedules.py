@@ -75,15 +75,8 @@ def _restarts(h: Hyper, last: int) -> optax.Schedule:
     start, length = 0, h.cycle_steps
     while start <= last:
         peak = max(h.lr * h.decay ** len(cycles), h.min_lr)
-        cycles.append(
-            {
-                "init_value": peak,
-                "peak_value": peak,
-                "warmup_steps": 0,
-                "decay_steps": length,
-                "end_value": h.min_lr,
-            }
-        )
+        height = {"init_value": peak, "peak_value": peak, "end_value": h.min_lr}
+        cycles.append({**height, "warmup_steps": 0, "decay_steps": length})
         start, length = start + length, length * h.growth
     return optax.sgdr_schedule(cycles)
 
