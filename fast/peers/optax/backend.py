@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import jax
 
+from truestep.fast.peers import training_row
 from truestep.fast.peers.optax import lbfgs, optimizers, schedules, training
 from truestep.fast.protocol import (
     Array,
@@ -35,9 +36,9 @@ class Backend:
         """Every optimizer, schedule and piece that has a rule in the reference."""
         return (
             *(row.capability(way) for row, way in optimizers.PLANS.values()),
-            *lbfgs.capabilities(),
-            *schedules.capabilities(),
-            *training.capabilities(),
+            *lbfgs.CAPABILITIES,
+            *schedules.CAPABILITIES,
+            *training.CAPABILITIES,
         )
 
     def optimizer_step(
@@ -48,7 +49,7 @@ class Backend:
 
     def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """What a clipping transformation or MultiSteps makes of the inputs."""
-        return training.outputs(capability, hyper, inputs)
+        return training_row.find(training.ROWS, capability).call(hyper, inputs)
 
     def minimizer_step(
         self, capability: Capability, hyper: Hyper, param: Array, state: State, function: Function

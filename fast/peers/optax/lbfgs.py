@@ -24,19 +24,16 @@ VARIANTS: dict[str, tuple[bool, dict[str, str]]] = {
     "unscaled": (False, {"gamma": "one"}),
 }
 
-
-def capabilities() -> tuple[MinimizerCapability, ...]:
-    """With and without the scaling of the initial matrix."""
-    return tuple(
-        MinimizerCapability(
-            rule="lbfgs",
-            arithmetic="xla_float32",
-            dialect={**_DIALECT, **dialect},
-            variant=variant,
-            shapes="nonempty",
-        )
-        for variant, (_, dialect) in VARIANTS.items()
+CAPABILITIES = tuple(
+    MinimizerCapability(
+        rule="lbfgs",
+        arithmetic="xla_float32",
+        dialect={**_DIALECT, **dialect},
+        variant=variant,
+        shapes="nonempty",
     )
+    for variant, (_, dialect) in VARIANTS.items()
+)
 
 
 def step(

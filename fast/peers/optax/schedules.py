@@ -95,19 +95,16 @@ ROWS: tuple[Row, ...] = (
 )
 _ROWS = {(row.rule, row.variant): row for row in ROWS}
 
-
-def capabilities() -> tuple[ScheduleCapability, ...]:
-    """Every schedule, in float32."""
-    return tuple(
-        ScheduleCapability(
-            rule=row.rule,
-            arithmetic="xla_float32",
-            dialect=row.dialect,
-            variant=row.variant,
-            reach=row.reach,
-        )
-        for row in ROWS
+CAPABILITIES = tuple(
+    ScheduleCapability(
+        rule=row.rule,
+        arithmetic="xla_float32",
+        dialect=row.dialect,
+        variant=row.variant,
+        reach=row.reach,
     )
+    for row in ROWS
+)
 
 
 def values(capability: Capability, hyper: Hyper, steps: Sequence[int]) -> list[float]:
