@@ -6,6 +6,7 @@ import re
 import pytest
 
 from truestep.fast.discovery import load
+from truestep.properties.cases.restored import restored
 from truestep.properties.judge.records import named
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.kinds.optimizer.cases import OptimizerCase
@@ -83,12 +84,12 @@ def test_the_record_of_a_pass_passes_again() -> None:
 
 
 def test_cases_survive_json_exactly() -> None:
-    """from_json restores what to_json wrote, also after a round trip through text."""
+    """restored reads back what to_json wrote, also after a round trip through text."""
     result = _failing(BACKEND, CHECK)
     assert result.worst is not None
     record = json.loads(json.dumps(result.worst["case"]))
-    case = OptimizerCase.from_json(record)
-    assert OptimizerCase.from_json(json.loads(json.dumps(case.to_json()))) == case
+    case = restored(OptimizerCase, record)
+    assert restored(OptimizerCase, json.loads(json.dumps(case.to_json()))) == case
 
 
 def test_a_record_of_another_backend_is_refused() -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -30,7 +29,13 @@ def _cases(capability: OptimizerCapability, count: int) -> list[OptimizerCase]:
         suppress_health_check=list(HealthCheck),
     )
     strategy = independent_cases(lambda rng: drawn(capability, rng))
-    noted: Callable[[], None] = seed(1)(quiet(given(strategy)(found.append)))
+
+    @seed(1)
+    @quiet
+    @given(strategy)
+    def noted(case: OptimizerCase) -> None:
+        found.append(case)
+
     noted()
     return found
 
