@@ -15,7 +15,7 @@ import optax
 
 from truestep.fast.peers import training_row
 from truestep.fast.peers.training_row import Row
-from truestep.fast.protocol import Inputs, Outputs
+from truestep.fast.protocol import Capability, Inputs, Outputs
 from truestep.reference.declared import Hyper
 
 Call = Callable[[Hyper, Inputs], Outputs]
@@ -95,4 +95,12 @@ ROWS: tuple[Row, ...] = (
     Row("gradient_accumulation", "sum", _accumulated(False), {"form": "sum"}),
 )
 
-CAPABILITIES = training_row.capabilities(ROWS, "xla_sequential_float32")
+
+def capabilities() -> tuple[Capability, ...]:
+    """Every piece, in float32."""
+    return training_row.capabilities(ROWS, "xla_sequential_float32")
+
+
+def outputs(capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
+    """What optax gives for these inputs."""
+    return training_row.find(ROWS, capability).call(hyper, inputs)
