@@ -91,7 +91,9 @@ class Row:
     def make(self) -> Callable[..., optax.GradientTransformation]:
         """The constructor itself."""
         name = self.constructor or self.rule
-        return getattr(optax if hasattr(optax, name) else optax.contrib, name)
+        found: Callable[..., optax.GradientTransformation]
+        found = getattr(optax if hasattr(optax, name) else optax.contrib, name)
+        return found
 
     @property
     def coupled(self) -> bool:
