@@ -29,7 +29,7 @@ BLOCK_SIZE = 256
 BYTES = {
     "adamw float32": 28,
     "adamw bfloat16": 22,
-    "adamw_8bit": 16 + 4 * 4 / BLOCK_SIZE,
+    "adamw 8bit": 16 + 4 * 4 / BLOCK_SIZE,
 }
 
 
@@ -70,19 +70,13 @@ def own(tensors: int, elements: int) -> dict[str, Callable[[], object]]:
     bfloat16 = cuda.AdamW(
         *(arrays("uint16") for _ in range(2)), *(arrays("float32") for _ in range(2))
     )
-    eight = cuda.AdamW8bit(
-        arrays("float32"),
-        arrays("float32"),
-        arrays("uint8"),
-        arrays("float32", blocks),
-        arrays("uint8"),
-        arrays("float32", blocks),
-        block_size=BLOCK_SIZE,
-    )
+    moments = [(arrays("uint8"), arrays("float32", blocks)) for _ in "mv"]
+    given = (arrays("float32"), arrays("float32"), *moments[0], *moments[1])
+    eight = cuda.AdamW8bit(*given, block_size=BLOCK_SIZE)
     return {
         "adamw float32": lambda: float32.step(h, 10),
         "adamw bfloat16": lambda: bfloat16.step(h, 10),
-        "adamw_8bit": lambda: eight.step(h, 10),
+        "adamw 8bit": lambda: eight.step(h, 10),
     }
 
 
@@ -105,7 +99,7 @@ def peers(tensors: int, elements: int) -> dict[str, Callable[[], object]]:
         optimizers = importlib.import_module("bitsandbytes.optim")
     except ImportError:
         return found
-    found["adamw_8bit: bitsandbytes"] = optimizers.AdamW8bit(parameters()).step
+    found["adamw 8bit: bitsandbytes"] = optimizers.AdamW8bit(parameters()).step
     return found
 
 

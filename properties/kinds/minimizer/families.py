@@ -34,7 +34,7 @@ FAMILIES: dict[str, Family[MinimizerCapability, MinimizerCase]] = {
     "curvature_skip": Family(
         "falling directions, where a pair may have no positive curvature",
         _family(kinds=("saddle", "rosenbrock"), histories=(1, 3), scales=(0, 1)),
-        examples(4, 20, 500),
+        examples(10, 60, 500),
     ),
     "early_steps": Family("the first steps from a fresh state", _family(), examples(6, 40, 1000)),
     "filled_memory": Family(

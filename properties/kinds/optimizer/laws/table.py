@@ -12,7 +12,7 @@ from truestep.properties.kinds.optimizer.laws.families.stored import STORED, SUR
 from truestep.properties.kinds.optimizer.laws.laws import COMMON, FAMILIES
 from truestep.properties.kinds.optimizer.laws.needs import need
 from truestep.properties.kinds.optimizer.laws.rows import Row
-from truestep.properties.laws.entries import Void
+from truestep.properties.laws.entries import Holds, Void
 
 TABLE: dict[str, Row] = {
     rule: row for family in FAMILIES for rule, row in getattr(family, "RULES", {}).items()
@@ -25,7 +25,10 @@ def entries_of(capability: OptimizerCapability | MinimizerCapability) -> Row:
     if isinstance(capability, MinimizerCapability) or not capability.storage:
         return row
     kept = {law: entry for law, entry in row.items() if law in SURVIVING}
-    return dict(sorted({**kept, **STORED}.items()))
+    made = dict(sorted({**kept, **STORED}.items()))
+    if not isinstance(row["equivariant_under_concatenation"], Holds):
+        del made["equivariant_under_concatenation_of_whole_blocks"]
+    return made
 
 
 def entries(rule: str) -> Row:
