@@ -198,6 +198,7 @@ def _pictured(backend: ScheduleBackend, capability: ScheduleCapability) -> dict[
         # What fails here fails in a check, which says so; a picture may be lacking.
         return extra
     due = [float(subject.module.value(subject.hyper, t)) for t in steps]
+    series = (("reference", "exact", due), ("backend", "measured", [float(x) for x in got]))
     return extra | {
         "caption": f"Values at {told or 'the defaults'}; the reference's lie under them.",
         "chart": {
@@ -205,13 +206,8 @@ def _pictured(backend: ScheduleBackend, capability: ScheduleCapability) -> dict[
             "x_label": "steps made",
             "y_label": "learning rate",
             "series": [
-                {"label": "reference", "role": "exact", "x": list(steps), "y": due},
-                {
-                    "label": "backend",
-                    "role": "measured",
-                    "x": list(steps),
-                    "y": [float(x) for x in got],
-                },
+                {"label": label, "role": role, "x": list(steps), "y": y}
+                for label, role, y in series
             ],
         },
     }
