@@ -72,7 +72,8 @@ def determined(rule: StoredRule, hyper: Hyper, state: State, p: Array) -> dict[s
         return sampling.observables(rule.plain, hyper, {**plain, **kept}, p)
 
     one, two = found(1.0), found(2.0)
-    out = {k: x for k, x in one.items() if np.array_equal(x, two[k], equal_nan=True)}
+    alike = [k for k, x in one.items() if np.array_equal(x, two[k], equal_nan=True)]
+    out = {k: one[k] for k in alike if k not in rule.kept}
     for name in rule.kept:
         if name in one and np.all(one[name] == 1.0) and np.all(two[name] == 2.0):
             out |= {k: arrays[k] for k in (f"{name}_code", f"{name}_absmax")}
@@ -116,10 +117,14 @@ def moments(rule: StoredRule, hyper: Hyper, slot: Slot, arithmetic: Arithmetic) 
     """
     world = sampling.replicates(arithmetic)
     plain = sampled(world) if rule.FACTS.observables else bounded(arithmetic)
+
+    def entered(x: Array) -> Array:
+        return x if isinstance(x, Bounded | Sampled) else plain.tensor(x)
+
     lift = dataclasses.replace(
         plain,
-        tensor=lambda x: x if isinstance(x, Bounded | Sampled) else plain.tensor(x),
-        stored=lambda name, x: x if name in rule.kept else plain.stored(name, x),
+        tensor=entered,
+        stored=lambda name, x: entered(x) if name in rule.kept else plain.stored(name, x),
     )
     state = {name: x for name, x in slot.state.items() if name in rule.plain_state}
     for name in rule.kept:
