@@ -94,14 +94,15 @@ def _stored(
     absmax = got[f"{name}_absmax"]
     both = block_absmax(how, due), block_absmax(how, truth)
     yield f"{name}_absmax", judge(absmax, *both)
-    low, high = quantizer.admissible(
-        how,
-        due.v,
-        absmax.astype(np.float64),
-        error=due.e + truth.e,
-        division_ulps=arithmetic.ulps_division,
-        flush_subnormals=arithmetic.subnormals == "flushed",
-    )
+    with np.errstate(invalid="ignore"):
+        low, high = quantizer.admissible(
+            how,
+            due.v,
+            absmax.astype(np.float64),
+            error=due.e + truth.e,
+            division_ulps=arithmetic.ulps_division,
+            flush_subnormals=arithmetic.subnormals == "flushed",
+        )
     # Where nothing is known of the number, every code is admissible.
     unknown = ~np.isfinite(due.e) | ~np.isfinite(due.v)
     count = quantizer.all_values(how).size
@@ -117,27 +118,29 @@ def moments(rule: StoredRule, hyper: Hyper, slot: Slot, arithmetic: Arithmetic) 
     """
     world = sampling.replicates(arithmetic)
     plain = sampled(world) if rule.FACTS.observables else bounded(arithmetic)
-
-    def entered(x: Array) -> Array:
-        return x if isinstance(x, Bounded | Sampled) else plain.tensor(x)
-
     lift = dataclasses.replace(
         plain,
-        tensor=entered,
-        stored=lambda name, x: entered(x) if name in rule.kept else plain.stored(name, x),
+        tensor=lambda x: x if isinstance(x, Bounded | Sampled) else plain.tensor(x),
+        stored=lambda name, x: x if name in rule.kept else plain.stored(name, x),
     )
     state = {name: x for name, x in slot.state.items() if name in rule.plain_state}
     for name in rule.kept:
         state[name] = decoded(rule, hyper, name, slot, plain)
     outputs = stepped(rule.plain, hyper, dataclasses.replace(slot, state=state), lift)
     if not rule.FACTS.observables:
-        return outputs
+        return {k: _with_error(x, arithmetic) for k, x in outputs.items() if k != "t"}
     kept = {name: _with_error(outputs[name], arithmetic) for name in rule.kept}
     return sampling.in_rows(rule.plain, hyper, outputs, world) | kept
 
 
-def _with_error(x: Sampled, arithmetic: Arithmetic) -> Bounded:
-    """The value with what an error like the replicates' exceeds hardly ever, if that is known."""
+def _with_error(x: Array, arithmetic: Arithmetic) -> Bounded:
+    """An output with what its error hardly ever exceeds, as far as that is known."""
+    if isinstance(x, Bounded):
+        return x
+    if not isinstance(x, Sampled):
+        # No number of the step has entered it, as a projection that is drawn: it is left open.
+        drawn = np.asarray(x, dtype=np.float64)
+        return Bounded(drawn, np.full(drawn.shape, np.inf), arithmetic, arithmetic.format)
     value, error = x.x[0], sampling.spread(x.x)
     scale = np.max(np.abs(value), where=np.isfinite(value), initial=0.0)
     return Bounded(value, np.where(error <= LINEAR * scale, error, np.inf), arithmetic, x.format)
