@@ -7,6 +7,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <cstdint>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -55,14 +56,19 @@ void require_count(const std::string& name, std::size_t got, std::size_t wanted)
   }
 }
 
-void require_addresses(const std::string& name, const Table& addresses, const Table& sizes,
-                       std::int64_t alignment) {
-  require_count(name, addresses.shape(0), sizes.shape(0));
+struct Addresses {
+  const char* name;
+  const Table& table;
+  std::int64_t alignment;
+};
+
+void require_addresses(const Addresses& given, const Table& sizes) {
+  require_count(given.name, given.table.shape(0), sizes.shape(0));
   for (std::size_t i = 0; i < sizes.shape(0); ++i) {
-    const std::int64_t address = addresses.data()[i];
-    if (sizes.data()[i] > 0 && (address == 0 || address % alignment != 0)) {
-      fail(name + "[" + std::to_string(i) + "] must be a multiple of " + std::to_string(alignment) +
-           " and not zero, got " + std::to_string(address));
+    const std::int64_t address = given.table.data()[i];
+    if (sizes.data()[i] > 0 && (address == 0 || address % given.alignment != 0)) {
+      fail(std::string(given.name) + "[" + std::to_string(i) + "] must be a multiple of " +
+           std::to_string(given.alignment) + " and not zero, got " + std::to_string(address));
     }
   }
 }
@@ -80,7 +86,7 @@ void require_block_size(std::int64_t block_size) {
 }
 
 cpu::TensorList tensor_list(const Table& sizes, const ConstantTable& constants,
-                            const Indices& index) {
+                            const Indices& index, std::initializer_list<Addresses> tensors) {
   require_sizes(sizes);
   require_count("constant_index", index.shape(0), sizes.shape(0));
   const std::size_t rows = constants.shape(0);
@@ -91,55 +97,38 @@ cpu::TensorList tensor_list(const Table& sizes, const ConstantTable& constants,
            "), got " + std::to_string(row));
     }
   }
+  for (const Addresses& given : tensors) require_addresses(given, sizes);
   return {static_cast<std::int64_t>(sizes.shape(0)), sizes.data(),
           reinterpret_cast<const AdamWConstants*>(constants.data()), index.data()};
 }
 
-template <void (*Step)(const cpu::TensorList&, const cpu::AdamWAddresses&, int), int kParameterSize>
+template <decltype(cpu::adamw_float32)* kStep, int kParameterSize>
 void adamw(Table p, Table g, Table m, Table v, Table sizes, ConstantTable constants, Indices index,
            int threads) {
-  const cpu::TensorList list = tensor_list(sizes, constants, index);
-  require_addresses("p", p, sizes, kParameterSize);
-  require_addresses("g", g, sizes, kParameterSize);
-  require_addresses("m", m, sizes, 4);
-  require_addresses("v", v, sizes, 4);
+  const cpu::TensorList list =
+      tensor_list(sizes, constants, index,
+                  {{"p", p, kParameterSize}, {"g", g, kParameterSize}, {"m", m, 4}, {"v", v, 4}});
   require_threads(threads);
   const nb::gil_scoped_release unlocked;
-  Step(list, {p.data(), g.data(), m.data(), v.data()}, threads);
+  kStep(list, {p.data(), g.data(), m.data(), v.data()}, threads);
 }
 
+template <decltype(cpu::adamw_8bit)* kStep>
 void adamw_8bit(Table p, Table g, Table m_code, Table m_absmax, Table v_code, Table v_absmax,
                 Table sizes, ConstantTable constants, Indices index, const cpu::Codebook& m_map,
                 const cpu::Codebook& v_map, std::int64_t block_size, int threads) {
-  const cpu::TensorList list = tensor_list(sizes, constants, index);
-  require_addresses("p", p, sizes, 4);
-  require_addresses("g", g, sizes, 4);
-  require_addresses("m_code", m_code, sizes, 1);
-  require_addresses("m_absmax", m_absmax, sizes, 4);
-  require_addresses("v_code", v_code, sizes, 1);
-  require_addresses("v_absmax", v_absmax, sizes, 4);
+  const cpu::TensorList list = tensor_list(sizes, constants, index,
+                                           {{"p", p, 4},
+                                            {"g", g, 4},
+                                            {"m_code", m_code, 1},
+                                            {"m_absmax", m_absmax, 4},
+                                            {"v_code", v_code, 1},
+                                            {"v_absmax", v_absmax, 4}});
   require_block_size(block_size);
   require_threads(threads);
   const nb::gil_scoped_release unlocked;
-  cpu::adamw_8bit(
-      list, {p.data(), g.data(), m_code.data(), m_absmax.data(), v_code.data(), v_absmax.data()},
-      m_map, v_map, block_size, threads);
-}
-
-void stream_8bit(Table p, Table g, Table m_code, Table m_absmax, Table v_code, Table v_absmax,
-                 Table sizes, ConstantTable constants, Indices index, int threads) {
-  const cpu::TensorList list = tensor_list(sizes, constants, index);
-  require_addresses("p", p, sizes, 4);
-  require_addresses("g", g, sizes, 4);
-  require_addresses("m_code", m_code, sizes, 1);
-  require_addresses("m_absmax", m_absmax, sizes, 4);
-  require_addresses("v_code", v_code, sizes, 1);
-  require_addresses("v_absmax", v_absmax, sizes, 4);
-  require_threads(threads);
-  const nb::gil_scoped_release unlocked;
-  cpu::stream_8bit(
-      list, {p.data(), g.data(), m_code.data(), m_absmax.data(), v_code.data(), v_absmax.data()},
-      threads);
+  kStep(list, {p.data(), g.data(), m_code.data(), m_absmax.data(), v_code.data(), v_absmax.data()},
+        m_map, v_map, block_size, threads);
 }
 
 // n, once code and absmax fit it.
@@ -250,20 +239,23 @@ NB_MODULE(_core, module) {
   module.def("adamw_constants", &adamw_constants, "lr"_a, "beta1"_a, "beta2"_a, "eps"_a,
              "weight_decay"_a, "maximize"_a, "t"_a,
              "The float32 constants of step t, in the order of AdamWConstants.");
-  module.def("adamw_float32", &adamw<cpu::adamw_float32, 4>, "p"_a, "g"_a, "m"_a, "v"_a, "sizes"_a,
-             "constants"_a, "constant_index"_a, "threads"_a = 0,
-             "One step in place on float32 tensors given by address.");
-  module.def("adamw_bfloat16", &adamw<cpu::adamw_bfloat16, 2>, "p"_a, "g"_a, "m"_a, "v"_a,
-             "sizes"_a, "constants"_a, "constant_index"_a, "threads"_a = 0,
-             "One step in place on bfloat16 parameters and gradients with float32 moments.");
-  module.def("adamw_8bit", &adamw_8bit, "p"_a, "g"_a, "m_code"_a, "m_absmax"_a, "v_code"_a,
-             "v_absmax"_a, "sizes"_a, "constants"_a, "constant_index"_a, "m_map"_a, "v_map"_a,
-             "block_size"_a, "threads"_a = 0,
-             "One step in place on float32 tensors with block-wise 8-bit moments.");
-  module.def("stream_float32", &adamw<cpu::stream_float32, 4>, "p"_a, "g"_a, "m"_a, "v"_a,
-             "sizes"_a, "constants"_a, "constant_index"_a, "threads"_a = 0,
-             "Add g to p, m and v: the memory traffic of adamw_float32.");
-  module.def("stream_8bit", &stream_8bit, "p"_a, "g"_a, "m_code"_a, "m_absmax"_a, "v_code"_a,
-             "v_absmax"_a, "sizes"_a, "constants"_a, "constant_index"_a, "threads"_a = 0,
-             "Add g to p and small numbers to the codes: the memory traffic of adamw_8bit.");
+  const auto def_adamw = [&](const char* name, auto* step, const char* text) {
+    module.def(name, step, "p"_a, "g"_a, "m"_a, "v"_a, "sizes"_a, "constants"_a, "constant_index"_a,
+               "threads"_a = 0, text);
+  };
+  def_adamw("adamw_float32", &adamw<cpu::adamw_float32, 4>,
+            "One step in place on float32 tensors given by address.");
+  def_adamw("adamw_bfloat16", &adamw<cpu::adamw_bfloat16, 2>,
+            "One step in place on bfloat16 parameters and gradients with float32 moments.");
+  def_adamw("stream_float32", &adamw<cpu::stream_float32, 4>,
+            "Add g to p, m and v: the memory traffic of adamw_float32.");
+  const auto def_adamw_8bit = [&](const char* name, auto* step, const char* text) {
+    module.def(name, step, "p"_a, "g"_a, "m_code"_a, "m_absmax"_a, "v_code"_a, "v_absmax"_a,
+               "sizes"_a, "constants"_a, "constant_index"_a, "m_map"_a, "v_map"_a, "block_size"_a,
+               "threads"_a = 0, text);
+  };
+  def_adamw_8bit("adamw_8bit", &adamw_8bit<cpu::adamw_8bit>,
+                 "One step in place on float32 tensors with block-wise 8-bit moments.");
+  def_adamw_8bit("stream_8bit", &adamw_8bit<cpu::stream_8bit>,
+                 "Add g to p and small numbers to the codes: the memory traffic of adamw_8bit.");
 }

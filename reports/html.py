@@ -22,35 +22,35 @@ def html(page: Page) -> str:
     return _templates().get_template("report.html").render(page=page)
 
 
-@cache
-def _templates() -> Environment:
+def templates(*, autoescape: bool) -> Environment:
+    """The folder of templates, with the numbers, words and symbols that every one may use."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
+        autoescape=autoescape,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=not autoescape,
     )
-    environment.filters.update(
-        count=numbers.count,
-        duration=numbers.duration,
-        percent=numbers.percent,
-        plural=numbers.plural,
-        utilisation=numbers.utilisation,
-    )
+    names = ("count", "duration", "percent", "plural", "utilisation")
+    environment.filters.update({name: getattr(numbers, name) for name in names})
+    limit = f"{numbers.LIMIT:g}"
+    environment.globals.update(condition=CONDITION, limit=limit, runs=RUNS, verdicts=VERDICTS)
+    return environment
+
+
+@cache
+def _templates() -> Environment:
+    environment = templates(autoescape=True)
     environment.globals.update(
         chart=plots.chart,
-        condition=CONDITION,
         conditions=CONDITIONS,
         histogram=plots.histogram,
-        limit=f"{numbers.LIMIT:g}",
         picture=plots.picture,
-        runs=RUNS,
         script=Markup((TEMPLATES / "script.js").read_text(encoding="utf-8")),
         share=share,
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
         title=pages.title,
-        verdicts=VERDICTS,
     )
     return environment
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
 from truestep.properties.judge.results import CheckResult
-from truestep.properties.run import pool
+from truestep.properties.run.pool import death
+from truestep.properties.run.replay import replay
 from truestep.reports import certificate
 from truestep.reports.certificate import Record
 
@@ -47,7 +47,7 @@ class Replayer:
             lost = f"no answer within {self._patience:g} s"
         except (EOFError, OSError):
             process.join(5.0)
-            lost = f"the process {_death(process.exitcode)}"
+            lost = f"the process {death(process.exitcode)}"
         self._end()
         recorded = certificate.result(check)
         return replace(recorded, verdict="crashed", utilisation=None, message=lost)
@@ -79,13 +79,7 @@ def _serve(pipe: Connection, spec: str) -> None:
             return
         answer: CheckResult | str
         try:
-            answer = pool.replay(spec, check)
+            answer = replay(spec, check)
         except Exception as error:
             answer = str(error) or type(error).__name__
         pipe.send(answer)
-
-
-def _death(code: int | None) -> str:
-    if code is not None and code < 0:
-        return f"died of {signal.Signals(-code).name}"
-    return f"exited with status {code}"

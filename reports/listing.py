@@ -66,12 +66,7 @@ def _optimizers() -> list[Entry]:
         **{name: rule.INPUTS for name, rule in TRAINING.items()},
     }
     found = [
-        entry
-        | {
-            "kind": kind,
-            "takes": takes,
-            "inputs": sorted(inputs[str(entry["name"])]),
-        }
+        entry | {"kind": kind, "takes": takes, "inputs": sorted(inputs[str(entry["name"])])}
         for kind, takes in _TAKES.items()
         for entry in _rules(kind)
     ]

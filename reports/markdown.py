@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
-from truestep.reports import numbers
-from truestep.reports.html import TEMPLATES
+from truestep.reports.html import templates
 from truestep.reports.page import Page
-from truestep.reports.verdicts import CONDITION, RUNS, VERDICTS
 
 # A comment on a pull request is read on one screen; the rest is in the HTML page.
 _MOST_FAILURES = 20
@@ -24,18 +22,9 @@ def markdown(page: Page) -> str:
 @cache
 def _templates() -> Environment:
     # Markdown has its own escapes, which the template names.
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=False, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
-    environment.filters.update(
-        code=_code, fenced=_fenced, html=_html, plural=numbers.plural, text=_text,
-        utilisation=numbers.utilisation,
-    )  # fmt: skip
-    environment.globals.update(
-        condition=CONDITION, limit=f"{numbers.LIMIT:g}", most=_MOST_FAILURES, runs=RUNS,
-        verdicts=VERDICTS,
-    )  # fmt: skip
+    environment = templates(autoescape=False)
+    environment.filters.update(code=_code, fenced=_fenced, html=_html, text=_text)
+    environment.globals.update(most=_MOST_FAILURES)
     return environment
 
 

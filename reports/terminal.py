@@ -86,24 +86,26 @@ def show_page(page: Page) -> None:
     for backend in page.backends:
         _show_failures(console, backend)
         tally = backend.tally
-        parts = [
+        parts = [f"{numbers.count(tally.passed)} of {numbers.plural(tally.checks, 'check')} pass"]
+        parts += [
             f"{numbers.count(number)} {VERDICTS[verdict].counted}"
             for verdict, number in tally.counts.items()
             if number and verdict != "pass"
         ]
-        passing = f"{numbers.count(tally.passed)} of {numbers.plural(tally.checks, 'check')} pass"
-        console.print(Text(backend.sentence, style=RUNS[backend.verdict].style))
-        console.print(
-            Text(
-                f"{', '.join([passing, *parts])}; {numbers.plural(tally.examples, 'example')}, "
-                f"{numbers.duration(backend.run['seconds'])}, sha256 {backend.run['sha256'][:12]}",
-                style="dim",
-            )
+        told = (
+            f"{', '.join(parts)}; {numbers.plural(tally.examples, 'example')}, "
+            f"{numbers.duration(backend.run['seconds'])}, sha256 {backend.run['sha256'][:12]}"
         )
+        console.print(Text(backend.sentence, style=RUNS[backend.verdict].style))
+        console.print(Text(told, style="dim"))
+
+
+def _table(*, heads: bool = True) -> Table:
+    return Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_header=heads)
 
 
 def _rules_table(rules: Sequence[Rule]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table = _table()
     table.add_column("")
     table.add_column("rule", no_wrap=True)
     for name in ("checks", "examples", "judged", "utilisation"):
@@ -142,10 +144,8 @@ def _show_failures(console: Console, backend: Backend) -> None:
             also = ", ".join(f"{VERDICTS[o.check.verdict].symbol} {o.check.check}" for o in others)
             body.append(Text(f"also: {also}", style="red"))
         console.print(Rows(Text(), head, Padding(Rows(*body), (0, 0, 0, 2))))
-    if len(backend.broken) > _MOST_FAILURES:
-        console.print(
-            f"\n{len(backend.broken) - _MOST_FAILURES} more failing groups are in the report"
-        )
+    if (more := len(backend.broken) - _MOST_FAILURES) > 0:
+        console.print(f"\n{more} more failing groups are in the report")
     console.print()
 
 
@@ -194,7 +194,7 @@ def show_difference(found: Difference) -> None:
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A plain table."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table = _table()
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
@@ -206,7 +206,7 @@ def show_list(found: Mapping[str, Sequence[Record]]) -> None:
     """A table per topic; names in full, descriptions folded."""
     console = _out()
     for topic, items in found.items():
-        table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+        table = _table(heads=False)
         table.add_column(no_wrap=True, style="bold")
         table.add_column()
         for item in items:

@@ -59,9 +59,10 @@ void stream_float32(const TensorList& list, const AdamWAddresses& addresses, int
                      std::int64_t n) { loop(g, p, m, v, n); });
 }
 
-void stream_8bit(const TensorList& list, const AdamW8bitAddresses& addresses, int threads) {
+void stream_8bit(const TensorList& list, const AdamW8bitAddresses& addresses, const Codebook&,
+                 const Codebook&, std::int64_t block_size, int threads) {
   const auto loop = kernels().stream_8bit;
-  step_8bit(list, addresses, kMaxBlock, threads,
+  step_8bit(list, addresses, block_size, threads,
             [loop](const AdamWConstants&, const AdamW8bitRun& run, std::int64_t n) {
               loop(run.g, run.p, run.m_code, run.v_code, n);
             });

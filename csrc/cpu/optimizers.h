@@ -38,9 +38,10 @@ struct AdamW8bitAddresses {
 void adamw_8bit(const TensorList& list, const AdamW8bitAddresses& addresses, const Codebook& m_map,
                 const Codebook& v_map, std::int64_t block_size, int threads);
 
-// The memory traffic of the steps with next to no arithmetic, to measure them against. The
-// addresses of absmax are not used.
+// The memory traffic of the steps with next to no arithmetic, to measure them against; of the
+// 8-bit one without absmax and maps, which it is given all the same.
 void stream_float32(const TensorList& list, const AdamWAddresses& addresses, int threads);
-void stream_8bit(const TensorList& list, const AdamW8bitAddresses& addresses, int threads);
+void stream_8bit(const TensorList& list, const AdamW8bitAddresses& addresses, const Codebook& m_map,
+                 const Codebook& v_map, std::int64_t block_size, int threads);
 
 }  // namespace truestep::cpu

@@ -11,21 +11,9 @@
 #include <string>
 #include <vector>
 
-namespace {
+#include "worker.h"
 
-// The layout of the runtime's request.
-struct Request {
-  const char* kernel;
-  std::uint32_t grid[3], block[3];
-  std::int64_t dynamic_shared;
-  std::int32_t order, threads;
-  std::uint64_t seed;
-  void** arguments;
-  char* message;
-  std::int64_t message_size;
-};
-
-}  // namespace
+using cuda_on_cpu::Request;
 
 extern "C" int cuda_on_cpu_launch(const Request* request);
 

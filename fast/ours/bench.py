@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import itertools
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -67,10 +68,10 @@ def normals(sizes: list[int], seed: int) -> list[NDArray[np.float32]]:
     return [rng.standard_normal(size, dtype=np.float32) for size in sizes]
 
 
-def counted(step: Callable[[int], object]) -> Contender:
-    """A contender that calls step with 1, 2, 3, ..."""
-    calls = iter(range(1, 2**62))
-    return lambda: step(next(calls))
+def ours(plan: AdamW | AdamW8bit) -> Contender:
+    """The steps 1, 2, 3, ... of a plan."""
+    calls = itertools.count(1)
+    return lambda: plan.step(HYPER, next(calls))
 
 
 def float32_contenders(sizes: list[int]) -> Iterator[tuple[str, Callable[[], Contender]]]:
@@ -82,11 +83,7 @@ def float32_contenders(sizes: list[int]) -> Iterator[tuple[str, Callable[[], Con
             np.square(x, out=x)
         return AdamW(params, grads, m, v)
 
-    def ours() -> Contender:
-        steps = plan()
-        return counted(lambda t: steps.step(HYPER, t))
-
-    yield "ours", ours
+    yield "ours", lambda: ours(plan())
     yield "memory traffic alone", lambda: plan().stream
     yield "torch fused", lambda: torch_step("torch.optim", "AdamW", sizes, fused=True)
 
@@ -94,26 +91,15 @@ def float32_contenders(sizes: list[int]) -> Iterator[tuple[str, Callable[[], Con
 def contenders_8bit(sizes: list[int]) -> Iterator[tuple[str, Callable[[], Contender]]]:
     """Our 8-bit step, its memory traffic, and the CPU paths of bitsandbytes and torchao."""
 
-    def plan() -> AdamW8bit:
-        def zeros(counts: list[int], dtype: type) -> list[Array]:
-            return [np.zeros(count, dtype) for count in counts]
-
+    def moment() -> tuple[list[Array], list[Array]]:
         blocks = [-(-size // BLOCK_SIZE) for size in sizes]
-        return AdamW8bit(
-            normals(sizes, 0),
-            normals(sizes, 1),
-            zeros(sizes, np.uint8),
-            zeros(blocks, np.float32),
-            zeros(sizes, np.uint8),
-            zeros(blocks, np.float32),
-            BLOCK_SIZE,
-        )
+        return [np.zeros(n, np.uint8) for n in sizes], [np.zeros(n, np.float32) for n in blocks]
 
-    def ours() -> Contender:
-        steps = plan()
-        return counted(lambda t: steps.step(HYPER, t))
+    def plan() -> AdamW8bit:
+        params, grads = normals(sizes, 0), normals(sizes, 1)
+        return AdamW8bit(params, grads, *moment(), *moment(), BLOCK_SIZE)
 
-    yield "ours", ours
+    yield "ours", lambda: ours(plan())
     yield "memory traffic alone", lambda: plan().stream
     yield "bitsandbytes", lambda: torch_step("bitsandbytes.optim", "AdamW8bit", sizes)
     yield "torchao", lambda: torch_step("torchao.optim", "AdamW8bit", sizes)
@@ -163,18 +149,12 @@ def compared(
     for _ in range(rounds):
         for other, contender in built.items():
             seconds[other].append(fastest(contender, calls))
-    for other in list(built)[1:]:
-        ratios = [b / a for a, b in zip(seconds["ours"], seconds[other], strict=True)]
-        yield Row(
-            name,
-            other,
-            statistics.median(ratios),
-            min(ratios),
-            max(ratios),
-            1e3 * statistics.median(seconds["ours"]),
-            1e3 * statistics.median(seconds[other]),
-            bytes,
-        )
+    median = statistics.median
+    own = seconds.pop("ours")
+    for other, theirs in seconds.items():
+        ratios = [b / a for a, b in zip(own, theirs, strict=True)]
+        least, most, usual = min(ratios), max(ratios), median(ratios)
+        yield Row(name, other, usual, least, most, 1e3 * median(own), 1e3 * median(theirs), bytes)
 
 
 def rows(rounds: int = 9) -> Iterator[Row | NotMeasured]:

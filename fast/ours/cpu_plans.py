@@ -235,7 +235,9 @@ class AdamW8bit:
     def stream(self, threads: int = 0) -> None:
         """The memory traffic of a step, next to no arithmetic: it spoils the tensors."""
         table = constant_table(len(self._sizes), adamw.Hyper(decay="before"), 1)
-        _core.stream_8bit(**self._addresses, sizes=self._sizes, **table, threads=threads)
+        _core.stream_8bit(
+            **self._addresses, sizes=self._sizes, **table, **self._fixed, threads=threads
+        )
 
 
 def quantize(

@@ -70,15 +70,9 @@ def own(tensors: int, elements: int) -> dict[str, Callable[[], object]]:
     bfloat16 = cuda.AdamW(
         *(arrays("uint16") for _ in range(2)), *(arrays("float32") for _ in range(2))
     )
-    eight = cuda.AdamW8bit(
-        arrays("float32"),
-        arrays("float32"),
-        arrays("uint8"),
-        arrays("float32", blocks),
-        arrays("uint8"),
-        arrays("float32", blocks),
-        block_size=BLOCK_SIZE,
-    )
+    moments = [(arrays("uint8"), arrays("float32", blocks)) for _ in "mv"]
+    given = (arrays("float32"), arrays("float32"), *moments[0], *moments[1])
+    eight = cuda.AdamW8bit(*given, block_size=BLOCK_SIZE)
     return {
         "adamw float32": lambda: float32.step(h, 10),
         "adamw bfloat16": lambda: bfloat16.step(h, 10),

@@ -21,11 +21,7 @@ from pathlib import Path
 
 from truestep.fast.protocol import BackendUnavailable
 
-SANITIZERS = {
-    "": (),
-    "address": ("-fsanitize=address",),
-    "thread": ("-fsanitize=thread",),
-}
+SANITIZERS = {"": (), "address": ("-fsanitize=address",), "thread": ("-fsanitize=thread",)}
 
 # The folders whose headers kernels may include.
 FOLDERS = ("cuda", "cuda_on_cpu", "formats", "rules")
@@ -84,9 +80,7 @@ def nvidia_folders() -> list[Path]:
     for place in (package.submodule_search_locations or ()) if package else ():
         # CUDA 13 shares one folder; until then every component had its own.
         found += [Path(place) / "cu13", Path(place) / "cuda_runtime", Path(place) / "cuda_nvrtc"]
-    for variable in ("CUDA_HOME", "CUDA_PATH"):
-        if os.environ.get(variable):
-            found.append(Path(os.environ[variable]))
+    found += [Path(os.environ[v]) for v in ("CUDA_HOME", "CUDA_PATH") if os.environ.get(v)]
     if nvcc := shutil.which("nvcc"):
         found.append(Path(nvcc).resolve().parents[1])
     found.append(Path("/usr/local/cuda"))
@@ -96,12 +90,9 @@ def nvidia_folders() -> list[Path]:
 @cache
 def nvidia_include() -> Path:
     """The folder of NVIDIA's headers. Raises BackendUnavailable if none has all we need."""
-    for folder in nvidia_folders():
-        include = folder / "include"
-        if (
-            all((include / name).is_file() for name in ("cuda_bf16.h", "vector_types.h"))
-            and (include / "crt" / "host_defines.h").is_file()
-        ):
+    needed = ("cuda_bf16.h", "vector_types.h", "crt/host_defines.h")
+    for include in (folder / "include" for folder in nvidia_folders()):
+        if all((include / name).is_file() for name in needed):
             return include
     raise BackendUnavailable(
         "NVIDIA's headers are not installed: pip install nvidia-cuda-runtime nvidia-cuda-crt "
@@ -225,8 +216,7 @@ def host_library(
             (Path(scratch) / f"source{number}").symlink_to(source.parent)
             unit = Path(scratch) / f"{source.stem}.cpp"
             unit.write_text(_unit(source, f"source{number}"), encoding="utf-8")
-            content = source.read_bytes()
-            objects.append(build.unit(unit, build.kernel_flags(), headers, content))
+            objects.append(build.unit(unit, build.kernel_flags(), headers, source.read_bytes()))
         unit = Path(scratch) / "table.cpp"
         unit.write_text(_table(chosen), encoding="utf-8")
         objects.append(build.unit(unit, build.kernel_flags(), headers))
@@ -240,51 +230,38 @@ def host_library(
 
 
 def _unit(path: Path, folder: str) -> str:
-    names = _KERNEL.findall(_code(path))
-    rows = [f'    describe<{name}>("{name}"),' for name in names]
-    return "\n".join(
-        [
-            '#include "cuda_on_cpu/cuda_on_cpu.h"',
-            f'#include "{folder}/{path.name}"',
-            '#include "cuda_on_cpu/kernel_table.h"',
-            "namespace cuda_on_cpu {",
-            f"extern const Kernel kKernels_{path.stem}[] = {{",
-            *rows,
-            "};",
-            "}",
-            "",
-        ]
-    )
+    rows = "\n".join(f'    describe<{name}>("{name}"),' for name in _KERNEL.findall(_code(path)))
+    return f"""\
+#include "cuda_on_cpu/cuda_on_cpu.h"
+#include "{folder}/{path.name}"
+#include "cuda_on_cpu/kernel_table.h"
+namespace cuda_on_cpu {{
+extern const Kernel kKernels_{path.stem}[] = {{
+{rows}
+}};
+}}
+"""
 
 
 def _table(chosen: Sources) -> str:
-    tables: list[str] = []
-    kernels: list[str] = []
-    shared = sorted({n for path in chosen.files for n in _DYNAMIC_SHARED.findall(_code(path))})
+    kernels = {path.stem: len(_KERNEL.findall(_code(path))) for path in chosen.files}
     for path in chosen.files:
-        names = _KERNEL.findall(_code(path))
-        if not names:
+        if not kernels[path.stem]:
             raise CompilationError(f'{path}: no kernel: found no extern "C" __global__ function')
-        tables.append(f"extern const Kernel kKernels_{path.stem}[{len(names)}];")
-        kernels += [f"    &kKernels_{path.stem}[{i}]," for i in range(len(names))]
+    shared = sorted({n for path in chosen.files for n in _DYNAMIC_SHARED.findall(_code(path))})
+    room = _DYNAMIC_SHARED_CAPACITY
     return "\n".join(
         [
             '#include "cuda_on_cpu/kernel_table.h"',
-            *(
-                f"alignas(128) thread_local unsigned char {name}[{_DYNAMIC_SHARED_CAPACITY}];"
-                for name in shared
-            ),
+            *(f"alignas(128) thread_local unsigned char {name}[{room}];" for name in shared),
             "namespace cuda_on_cpu {",
-            *tables,
+            *(f"extern const Kernel kKernels_{stem}[{n}];" for stem, n in kernels.items()),
             "const Kernel* const kKernels[] = {",
-            *kernels,
+            *(f"    &kKernels_{stem}[{i}]," for stem, n in kernels.items() for i in range(n)),
             "};",
-            f"const int kKernelCount = {len(kernels)};",
+            f"const int kKernelCount = {sum(kernels.values())};",
             "const DynamicShared kDynamicShared[] = {",
-            *(
-                f"    {{[]() -> unsigned char* {{ return {name}; }}, {_DYNAMIC_SHARED_CAPACITY}}},"
-                for name in shared
-            ),
+            *(f"    {{[]() -> unsigned char* {{ return {n}; }}, {room}}}," for n in shared),
             "    {nullptr, 0},",
             "};",
             f"const int kDynamicSharedCount = {len(shared)};",

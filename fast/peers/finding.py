@@ -10,6 +10,7 @@ whose lists of rules, formats, variants and checks are combined.
 from __future__ import annotations
 
 import itertools
+import re
 import shlex
 import string
 import tomllib
@@ -79,14 +80,14 @@ class Finding:
 def load(file: Path) -> Iterator[Finding]:
     """The findings of a library. Raises ValueError that names file and title."""
     document = tomllib.loads(file.read_text(encoding="utf-8"))
-    common = {"library": file.parent.name, "distribution": document["distribution"],
-              "versions": document["versions"]}  # fmt: skip
+    shared = {key: document[key] for key in ("distribution", "versions")}
+    common = {"library": file.parent.name, **shared}
     for entry in document["finding"]:
         try:
             for row in entry.get("each", [{}]):
                 texts = {k: _filled(v, row) for k, v in entry.items() if k != "each"}
                 yield _finding({**common, **texts}, document.get("sets", {}))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, re.error) as error:
             raise ValueError(f"{file}: {entry.get('title')!r}: {error!r}") from error
 
 

@@ -17,8 +17,6 @@ from pathlib import Path
 from truestep.fast.peers.finding import PEERS, Finding, load
 from truestep.fast.peers.predicate import Json
 
-__all__ = ["FINDINGS", "Finding", "audit", "explained", "findings_of"]
-
 FINDINGS: tuple[Finding, ...] = tuple(
     finding for file in sorted(PEERS.glob("*/findings.toml")) for finding in load(file)
 )

@@ -23,16 +23,15 @@ off and its group, where they are known, else any of the case's.
 from __future__ import annotations
 
 import math
-import operator
 import re
 from collections.abc import Callable, Mapping
+from operator import ge, gt, le, lt, ne
 from typing import Any
 
 Json = Mapping[str, Any]
 Conditions = Mapping[str, object]
 
-_COMPARISONS = {"!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt,
-                ">=": operator.ge}  # fmt: skip
+_COMPARISONS = {"!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 _COMPARISON = re.compile(r"(!=|<=|>=|<|>)\s*(.+)")
 _CLASSES: dict[str, Callable[[float], bool]] = {
     "finite": math.isfinite,
@@ -134,9 +133,7 @@ def holds(when: tuple[Conditions, ...], check: Json) -> bool:
 def validated(when: object) -> tuple[Conditions, ...]:
     """The tables of a ``when``. Raises ValueError for one that is empty or no condition of ours."""
     tables = when if isinstance(when, list) else [when]
-    if not tables:
-        raise ValueError("when has no table")
-    for table in tables:
+    for table in tables or [{}]:
         if not isinstance(table, Mapping) or not table:
             raise ValueError(f"when has no condition: {table!r}")
         if unknown := sorted(table.keys() - CONDITIONS.keys()):
@@ -146,4 +143,6 @@ def validated(when: object) -> tuple[Conditions, ...]:
                 raise ValueError(f"when.{key} is {wanted!r}")
             if key in ("identified", "message"):
                 re.compile(str(wanted))
+            for test in wanted.values() if isinstance(wanted, Mapping) else [wanted]:
+                passes(test, 0.0)
     return tuple(tables)

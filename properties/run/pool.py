@@ -17,18 +17,11 @@ from truestep.fast import discovery
 from truestep.fast.discovery import BrokenBackend, UnknownBackend
 from truestep.fast.protocol import BackendUnavailable, Level
 from truestep.properties.judge.records import named, snippet
-from truestep.properties.judge.results import Check, CheckResult, Record
+from truestep.properties.judge.results import Check, CheckResult
 from truestep.properties.judge.tally import Case
-from truestep.properties.run.plan import (
-    LEVELS,
-    alike,
-    checks_of,
-    matching,
-    replay_check,
-    run_check,
-)
+from truestep.properties.run.plan import LEVELS, alike, checks_of, matching, run_check
 
-__all__ = ["LEVELS", "BrokenBackend", "Run", "UnknownBackend", "certify", "certify_all", "replay"]
+__all__ = ["LEVELS", "BrokenBackend", "Run", "UnknownBackend", "certify", "certify_all"]
 
 # Seconds without a sign of life after which a worker hangs: no step on small tensors takes this
 # long, except where a kernel is compiled on its first call.
@@ -120,23 +113,6 @@ def certify_all(
         pool.close()
     by_spec = {job.spec: job.run for job in jobs}
     return [by_spec[spec] for spec in backends]
-
-
-def replay(backend: str, entry: Record) -> CheckResult:
-    """Run the recorded case of a certificate's check again, in this process.
-
-    entry: a check of a certificate. Raises ValueError if the backend has no such check any more, or
-    no case was recorded.
-    """
-    loaded = discovery.load(backend)
-    checks = {check.id: check for check in checks_of(loaded)}
-    name = str(entry["id"])
-    if name not in checks:
-        raise ValueError(f"{backend} has no check {name!r}")
-    worst = entry.get("worst") or {}
-    if not isinstance(worst, dict) or "case" not in worst:
-        raise ValueError(f"check {name!r} has no recorded case")
-    return named(replay_check(loaded, checks[name], worst["case"]), backend)
 
 
 class _Job:
@@ -330,7 +306,7 @@ class _Pool:
                 heard.append((worker, worker.pipe.recv()))
             except (EOFError, OSError):
                 worker.process.join(5.0)
-                died = _death(worker.process.exitcode)
+                died = death(worker.process.exitcode)
                 at_work = worker.check is not None
                 heard.append((worker, ("lost", f"the process {died}" if at_work else died)))
                 continue
@@ -357,7 +333,8 @@ def _crashed(check: Check, spec: str, case: Case | None, reason: str) -> CheckRe
     return named(check.result("crashed", message=message, worst={"case": record}), spec)
 
 
-def _death(code: int | None) -> str:
+def death(code: int | None) -> str:
+    """How a process ended, by its exit code."""
     if code is None:
         return "closed its pipe"
     if code < 0:

@@ -1,4 +1,4 @@
-"""Re-running one recorded case by hand: what the snippet of a failing check's message calls."""
+"""Running one recorded case again: a certificate's, or by a failing check's snippet."""
 
 from __future__ import annotations
 
@@ -11,14 +11,28 @@ from truestep.properties.judge.results import CheckResult, Record
 from truestep.properties.run.plan import checks_of, replay_check
 
 
+def replay(backend: str, entry: Record) -> CheckResult:
+    """Run the recorded case of a certificate's check again, in this process.
+
+    Raises ValueError if no case was recorded, or the backend has no such check any more.
+    """
+    worst = entry["worst"]
+    if not isinstance(worst, dict) or "case" not in worst:
+        raise ValueError(f"check {entry['id']!r} has no recorded case")
+    return _run_again(backend, str(entry["id"]), worst["case"])
+
+
 def case(backend: str, check: str, record: str | Record) -> CheckResult:
     """Run a recorded case (a mapping or JSON) of a check; print and return the outcome."""
-    loaded = discovery.load(backend)
-    checks = {c.id: c for c in checks_of(loaded)}
-    if check not in checks:
-        raise ValueError(f"{backend} has no check {check!r}; it has {', '.join(checks) or 'none'}")
-    fields: Record = json.loads(record) if isinstance(record, str) else record
-    result = named(replay_check(loaded, checks[check], fields), backend)
+    result = _run_again(backend, check, json.loads(record) if isinstance(record, str) else record)
     told = result.message or f"{result.id}: {result.verdict}, utilisation {result.utilisation}"
     sys.stdout.write(told + "\n")
     return result
+
+
+def _run_again(backend: str, check: str, case: Record) -> CheckResult:
+    loaded = discovery.load(backend)
+    checks = {c.id: c for c in checks_of(loaded)}
+    if check not in checks:
+        raise ValueError(f"{backend} has no check {check!r}")
+    return named(replay_check(loaded, checks[check], case), backend)

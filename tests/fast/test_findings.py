@@ -125,7 +125,9 @@ def test_numbers_are_read_as_certificates_write_them() -> None:
     [
         ('checks = ["a"]\nwhen = { tensors = "p" }', "tensors"),
         ('checks = ["a"]\nwhen = { hyper = 1 }', "hyper"),
-        ('checks = ["a"]\nwhen = []', "no table"),
+        ('checks = ["a"]\nwhen = []', "no condition"),
+        ('checks = ["a"]\nwhen = { got = ">x" }', "x"),
+        ('checks = ["a"]\nwhen = { message = "(" }', "unterminated"),
         ('checks = ["a"]\nwhen = {}', "no condition"),
         ('checks = ["a"]', "belong together"),
         ('when = { tensor = "p" }', "belong together"),

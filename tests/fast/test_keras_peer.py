@@ -14,7 +14,7 @@ pytest.importorskip("torch", reason="torch is not installed")
 from truestep.fast import discovery
 from truestep.fast.peers.keras.rows import ROWS
 from truestep.fast.protocol import BackendUnavailable, Capability, Group, Slot
-from truestep.properties.kinds.optimizer.families import run
+from truestep.properties.run.plan import checks_of, run_check
 from truestep.reference.optimizers import OPTIMIZERS
 
 
@@ -43,9 +43,12 @@ def test_each_path_of_each_optimizer_is_within_its_bounds(
 ) -> None:
     """The update shows undimmed, from reachable states, and passes the contract."""
     capability = _capability(backend, rule, path)
-    result = run(
-        backend, capability, "update_alone", level="smoke", seed=0, started=lambda case: None
-    )
+    [check] = [
+        check
+        for check in checks_of(backend)
+        if check.capability == capability and check.name == "update_alone"
+    ]
+    result = run_check(backend, check, level="smoke", seed=0)
     assert result.verdict == "pass", result.message
 
 

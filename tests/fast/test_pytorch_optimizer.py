@@ -15,11 +15,9 @@ from truestep.fast.peers.findings import FINDINGS
 from truestep.fast.peers.pytorch_optimizer.backend import Backend
 from truestep.fast.protocol import Capability, Group, Slot
 from truestep.properties.cases.tensors import TensorSpec
-from truestep.properties.judge.results import check_id
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.step import BackendRaised, lockstep
-from truestep.properties.kinds.training import families as training_checks
-from truestep.properties.run.plan import Check, run_check
+from truestep.properties.run.plan import checks_of, run_check
 from truestep.properties.search import exploration
 from truestep.reference.optimizers import OPTIMIZERS
 
@@ -104,11 +102,11 @@ def test_the_training_pieces_pass_but_for_the_findings(monkeypatch: pytest.Monke
     """agc passes everywhere; the loss scaler takes large gradients for overflows."""
     monkeypatch.setattr(exploration, "SHRINKING", 0.0)
     pieces = [c for c in BACKEND.capabilities() if c.kind == "training"]
-    found = {}
-    for capability in pieces:
-        for name in training_checks.names(capability):
-            check = Check(check_id(capability, name), capability, name)
-            found[check.id] = run_check(BACKEND, check, level="smoke", seed=1)
+    found = {
+        check.id: run_check(BACKEND, check, level="smoke", seed=1)
+        for check in checks_of(BACKEND)
+        if check.kind == "training"
+    }
     failing = {x: result.to_json() for x, result in found.items() if result.verdict != "pass"}
     assert [x for x, c in failing.items() if not any(f.explains(c) for f in FINDINGS)] == []
     assert "training/dynamic_loss_scaling/float32/full_range" in failing

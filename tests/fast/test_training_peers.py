@@ -13,10 +13,8 @@ from truestep.fast.peers.keras import training as keras_training
 from truestep.fast.peers.optax import training as optax_training
 from truestep.fast.peers.torch import training as torch_training
 from truestep.fast.protocol import BackendUnavailable, Capability
-from truestep.properties.judge.results import CheckResult, check_id
-from truestep.properties.kinds.optimizer import families as optimizer_checks
-from truestep.properties.kinds.training import families as training_checks
-from truestep.properties.run.plan import Check, run_check
+from truestep.properties.judge.results import CheckResult
+from truestep.properties.run.plan import checks_of, run_check
 from truestep.properties.search import exploration
 from truestep.reference.training import TRAINING
 
@@ -36,15 +34,9 @@ def _backend(name: str) -> Any:
 def results(backend: Any) -> dict[str, CheckResult]:
     """The smoke results of a backend's training checks."""
     return {
-        check_id(capability, name): run_check(
-            backend,
-            Check(check_id(capability, name), capability, name),
-            level="smoke",
-            seed=1,
-        )
-        for capability in backend.capabilities()
-        if capability.kind == "training" and capability.level == "smoke"
-        for name in training_checks.names(capability)
+        check.id: run_check(backend, check, level="smoke", seed=1)
+        for check in checks_of(backend)
+        if check.kind == "training" and check.capability.level == "smoke"
     }
 
 
@@ -120,9 +112,7 @@ def test_averages_of_iterates_are_within_their_bounds(library: str) -> None:
     """Every function that averages: alone, and over several steps with starts in between."""
     backend, capabilities = _backend(library), _averages(library)
     assert capabilities
-    for capability in capabilities:
-        for check in ("lockstep", "update_alone"):
-            result = optimizer_checks.run(
-                backend, capability, check, level="smoke", seed=0, started=lambda case: None
-            )
+    for check in checks_of(backend):
+        if check.capability in capabilities and check.name in ("lockstep", "update_alone"):
+            result = run_check(backend, check, level="smoke", seed=0)
             assert result.verdict == "pass", result.message

@@ -10,7 +10,6 @@ from truestep.properties.cases.restored import restored
 from truestep.properties.judge.records import named
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.kinds.optimizer.cases import OptimizerCase
-from truestep.properties.run import pool as runner
 from truestep.properties.run import replay
 from truestep.properties.run.plan import checks_of, run_check
 from truestep.properties.search import exploration
@@ -68,7 +67,7 @@ def test_a_record_fails_again(name: str, check: str) -> None:
     backend = f"truestep.properties.museum.backends:{name}"
     result = _failing(backend, check)
     entry = json.loads(json.dumps(result.to_json()))
-    again = runner.replay(backend, entry)
+    again = replay.replay(backend, entry)
     assert again.verdict == result.verdict == "fail"
     assert again.utilisation == result.utilisation
     assert again.to_json()["worst"] == entry["worst"]
@@ -98,4 +97,4 @@ def test_a_record_of_another_backend_is_refused() -> None:
     with pytest.raises(ValueError, match=re.escape("has no check 'optimizer/lion/float32/x'")):
         replay.case(BACKEND, "optimizer/lion/float32/x", "{}")
     with pytest.raises(ValueError, match="has no recorded case"):
-        runner.replay(BACKEND, {"id": CHECK, "worst": None})
+        replay.replay(BACKEND, {"id": CHECK, "worst": None})

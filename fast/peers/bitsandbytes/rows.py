@@ -5,7 +5,7 @@ gradients in any format become float32, in which every operation and the state i
 parameter is rounded to its format. Functions of the counter are Python doubles, and so are the
 quotients of norms, which torch.norm sums in a few lanes, one element after another.
 
-Hyperparameters are fixed where the library has none of the name, or ignores it: see findings.py.
+Hyperparameters are fixed where the library has none of the name, or ignores it: see findings.toml.
 SGD and LARS refuse a momentum of 0 in their constructors, but not in a parameter group.
 """
 

@@ -16,6 +16,7 @@ from truestep.fast.protocol import Fixed, OptimizerCapability, Shapes
 # "generic" is that update itself, which the other backends run.
 PATHS = ("generic", "parallel")
 BETAS = {"beta1": "beta_1", "beta2": "beta_2", "eps": "epsilon"}
+MOMENTS = {"m": "_momentums", "v": "_velocities"}
 BEFORE = {"decay": "before", "eps_placement": "before_correction"}
 
 
@@ -84,7 +85,7 @@ ROWS: tuple[Row, ...] = (
         dialect={"decay": "before", "eps_placement": "inside"},
         fixed={"lr_decay": 0.0},
     ),
-    Row("adam", "Adam", {"m": "_momentums", "v": "_velocities"}, BETAS, dialect=BEFORE),
+    Row("adam", "Adam", MOMENTS, BETAS, dialect=BEFORE),
     Row(
         "adamax",
         "Adamax",
@@ -92,11 +93,11 @@ ROWS: tuple[Row, ...] = (
         BETAS,
         dialect={"decay": "before", "eps_placement": "outside"},
     ),
-    Row("adamw", "AdamW", {"m": "_momentums", "v": "_velocities"}, BETAS, dialect=BEFORE),
+    Row("adamw", "AdamW", MOMENTS, BETAS, dialect=BEFORE),
     Row(
         "amsgrad",
         "Adam",
-        {"m": "_momentums", "v": "_velocities", "v_max": "_velocity_hats"},
+        {**MOMENTS, "v_max": "_velocity_hats"},
         BETAS,
         {"amsgrad": True},
         {**BEFORE, "bias_correction": "both"},
@@ -104,7 +105,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "lamb",
         "Lamb",
-        {"m": "_momentums", "v": "_velocities"},
+        MOMENTS,
         BETAS,
         dialect={"decay": "before", "guard": "positive"},
         paths=("generic",),
@@ -145,7 +146,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "nadam",
         "Nadam",
-        {"m": "_momentums", "v": "_velocities"},
+        MOMENTS,
         BETAS,
         dialect={"decay": "before"},
         fixed={"momentum_decay": 1.0},

@@ -35,8 +35,8 @@ class Backend:
         """Every optimizer, schedule and piece that has a rule in the reference."""
         return (
             *(row.capability(way) for row, way in optimizers.PLANS.values()),
-            *lbfgs.capabilities(),
-            *schedules.capabilities(),
+            *lbfgs.CAPABILITIES,
+            *schedules.CAPABILITIES,
             *training.capabilities(),
         )
 

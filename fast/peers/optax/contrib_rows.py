@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax.numpy as jnp
 import optax
 
 from truestep.fast.peers.optax.row import ADAM, DECAY, MOMENTS, Row
-from truestep.fast.protocol import Slot
+from truestep.fast.protocol import Fixed, Slot
 from truestep.reference.declared import Hyper
 
 
@@ -29,8 +29,15 @@ def _given_estimate(hyper: Hyper, slots: Sequence[Slot]) -> dict[str, object]:
 MUON = {"beta": "momentum", "eps": "eps", "nesterov": "nesterov", **DECAY}
 ITERATED = {**MUON, "ns_coeffs": ("ns_a", "ns_b", "ns_c"), "ns_steps": "ns_steps"}
 MUON_DIALECT = {"decay": "in_step", "momentum_form": "debiased", "scale": "wide"}
+# Forms of muon that divide by another norm than Frobenius's, with what optax fixes in each.
+NORMS: Mapping[str, Mapping[str, Fixed]] = {
+    "aol": {"eps": 1e-8},
+    "schatten": {"eps": 1e-8},
+    "spectral": {},
+}
 PRODIGY_DIALECT = {"bias_correction": "rate", "eps_scale": "new", "guard": "none"}
 SCHEDULE_FREE = {"z": "z", "weight_sum": "weight_sum", "lr_max": "max_lr"}
+AVERAGED = {"b1": "beta", "weight_lr_power": "weight_lr_power", **DECAY}
 PRODIGY = {
     "m": "exp_avg",
     "v": "exp_avg_sq",
@@ -51,39 +58,25 @@ DISTANCE = {
 CONTRIB_ROWS: tuple[Row, ...] = (
     Row(
         "ademamix",
-        "contrib.ademamix",
         {"m1": "m1", "m2": "m2", "v": "nu"},
-        numbers={**ADAM, "b3": "beta3", "alpha": "alpha", **DECAY},
+        {**ADAM, "b3": "beta3", "alpha": "alpha", **DECAY},
         fixed={"alpha_warmup": 0, "beta3_warmup": 0},
         started={"count": 0, "count_m2": 0},
-        level="standard",
     ),
     Row(
         "galore",
-        "contrib.galore",
         {"left": "projector", "right": "^projector", **MOMENTS},
-        numbers={"rank": "rank", "update_proj_gap": "update_gap", "scale": "scale", **DECAY},
+        {"rank": "rank", "update_proj_gap": "update_gap", "scale": "scale", **DECAY},
         made=_adam_within,
         dialect={"decay": "before", "side": "larger"},
         ways=("eager",),
         shapes="matrices",
-        level="standard",
     ),
+    Row("muon", {"b": "mu"}, ITERATED, dialect=MUON_DIALECT, ways=("eager",), shapes="matrices"),
     Row(
         "muon",
-        "contrib.muon",
         {"b": "mu"},
-        numbers=ITERATED,
-        dialect=MUON_DIALECT,
-        ways=("eager",),
-        shapes="matrices",
-        level="standard",
-    ),
-    Row(
-        "muon",
-        "contrib.muon",
-        {"b": "mu"},
-        numbers={**MUON, "consistent_rms": "rms"},
+        {**MUON, "consistent_rms": "rms"},
         options={"adaptive": True, "ns_coeffs": "dion"},
         dialect={
             **MUON_DIALECT,
@@ -95,120 +88,71 @@ CONTRIB_ROWS: tuple[Row, ...] = (
         ways=("eager",),
         shapes="matrices",
         prefix="dion_",
-        level="standard",
     ),
-    Row(
-        "muon",
-        "contrib.muon",
-        {"b": "mu"},
-        numbers=ITERATED,
-        options={"preconditioning": "aol"},
-        dialect={**MUON_DIALECT, "norm": "aol"},
-        fixed={"eps": 1e-8},
-        ways=("eager",),
-        shapes="matrices",
-        prefix="aol_",
-        level="deep",
+    *(
+        Row(
+            "muon",
+            {"b": "mu"},
+            ITERATED,
+            options={"preconditioning": norm},
+            dialect={**MUON_DIALECT, "norm": norm},
+            fixed=fixed,
+            ways=("eager",),
+            shapes="matrices",
+            prefix=f"{norm}_",
+            level="deep",
+        )
+        for norm, fixed in NORMS.items()
     ),
-    Row(
-        "muon",
-        "contrib.muon",
-        {"b": "mu"},
-        numbers=ITERATED,
-        options={"preconditioning": "schatten"},
-        dialect={**MUON_DIALECT, "norm": "schatten"},
-        fixed={"eps": 1e-8},
-        ways=("eager",),
-        shapes="matrices",
-        prefix="schatten_",
-        level="deep",
-    ),
-    Row(
-        "muon",
-        "contrib.muon",
-        {"b": "mu"},
-        numbers=ITERATED,
-        options={"preconditioning": "spectral"},
-        dialect={**MUON_DIALECT, "norm": "spectral"},
-        ways=("eager",),
-        shapes="matrices",
-        prefix="spectral_",
-        level="deep",
-    ),
-    Row(
-        "prodigy",
-        "contrib.prodigy",
-        PRODIGY,
-        numbers=DISTANCE,
-        dialect={**PRODIGY_DIALECT, "weights": "over_d0"},
-        shapes="nonempty",
-        single=True,
-        apart=True,
-        level="standard",
-    ),
-    Row(
-        "prodigy",
-        "contrib.prodigy",
-        PRODIGY,
-        numbers=DISTANCE,
-        options={"safeguard_warmup": True},
-        dialect={**PRODIGY_DIALECT, "weights": "safeguard"},
-        shapes="nonempty",
-        single=True,
-        apart=True,
-        prefix="safeguard_",
-        level="standard",
+    *(
+        Row(
+            "prodigy",
+            PRODIGY,
+            DISTANCE,
+            options={"safeguard_warmup": bool(prefix)},
+            dialect={**PRODIGY_DIALECT, "weights": weights},
+            shapes="nonempty",
+            single=True,
+            apart=True,
+            prefix=prefix,
+        )
+        for prefix, weights in (("", "over_d0"), ("safeguard_", "safeguard"))
     ),
     Row(
         "schedule_free_adamw",
-        "contrib.schedule_free_adamw",
         {**SCHEDULE_FREE, "v": "nu"},
-        numbers={**ADAM, "weight_lr_power": "weight_lr_power", **DECAY},
+        {**ADAM, "weight_lr_power": "weight_lr_power", **DECAY},
         dialect={"bias_correction": "moment", "form": "through_x"},
         fixed={"r": 0.0, "warmup_steps": 0},
         started={"count": 0, "step_count": 1},
         apart=True,
+        level="smoke",
     ),
     Row(
         "schedule_free_sgd",
-        "contrib.schedule_free_sgd",
         SCHEDULE_FREE,
-        numbers={"b1": "beta", "weight_lr_power": "weight_lr_power", **DECAY},
+        AVERAGED,
         dialect={"form": "through_x"},
         fixed={"r": 0.0, "warmup_steps": 0},
         started={"step_count": 1},
         apart=True,
+        level="smoke",
     ),
     Row(
         "schedule_free_sgd",
-        "contrib.schedule_free_sgd",
         SCHEDULE_FREE,
-        numbers={
-            "b1": "beta",
-            "warmup_steps": "warmup_steps",
-            "weight_lr_power": "weight_lr_power",
-            **DECAY,
-        },
+        {**AVERAGED, "warmup_steps": "warmup_steps"},
         dialect={"form": "through_x"},
         fixed={"r": 0.0, "warmup_steps": 4},
         started={"count": 0, "step_count": 1},
         apart=True,
         prefix="warmup_",
-        level="standard",
     ),
     Row(
         "sophia",
-        "contrib.sophia",
         {"m": "mu", "h": "nu"},
-        numbers={
-            **ADAM,
-            "gamma": "gamma",
-            "clip_threshold": "limit",
-            "update_interval": "period",
-            **DECAY,
-        },
+        {**ADAM, "gamma": "gamma", "clip_threshold": "limit", "update_interval": "period", **DECAY},
         made=_given_estimate,
         dialect={"bias_correction": "first", "decay": "in_step", "refresh": "after"},
-        level="standard",
     ),
 )

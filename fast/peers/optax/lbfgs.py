@@ -13,14 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from truestep.fast.protocol import (
-    Array,
-    Capability,
-    Function,
-    MinimizerCapability,
-    State,
-    Stepped,
-)
+from truestep.fast.protocol import Array, Capability, Function, MinimizerCapability, State, Stepped
 from truestep.reference.declared import Hyper
 
 _DIALECT = {"accept": "always", "line_search": "none", "stalled": "followed"}
@@ -31,19 +24,16 @@ VARIANTS: dict[str, tuple[bool, dict[str, str]]] = {
     "unscaled": (False, {"gamma": "one"}),
 }
 
-
-def capabilities() -> tuple[MinimizerCapability, ...]:
-    """With and without the scaling of the initial matrix."""
-    return tuple(
-        MinimizerCapability(
-            rule="lbfgs",
-            arithmetic="xla_float32",
-            dialect={**_DIALECT, **dialect},
-            variant=variant,
-            shapes="nonempty",
-        )
-        for variant, (_, dialect) in VARIANTS.items()
+CAPABILITIES = tuple(
+    MinimizerCapability(
+        rule="lbfgs",
+        arithmetic="xla_float32",
+        dialect={**_DIALECT, **dialect},
+        variant=variant,
+        shapes="nonempty",
     )
+    for variant, (_, dialect) in VARIANTS.items()
+)
 
 
 def step(

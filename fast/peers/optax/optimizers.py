@@ -7,8 +7,7 @@ counter is optax's own, an int32; where a transformation counts nothing, t + 1 c
 from __future__ import annotations
 
 import functools
-import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -96,14 +95,12 @@ def _transformation(
     row: Row, way: str, hyper: Hyper, made: Mapping[str, object]
 ) -> optax.GradientTransformation:
     """The constructor's result for these hyperparameters."""
-    make = operator.attrgetter(row.constructor)(optax)
+    make = optax.inject_hyperparams(row.make) if way == "injected" else row.make
     rate = float(hyper.lr)
-    if way == "injected":
-        make = optax.inject_hyperparams(make)
     schedule = optax.constant_schedule(rate) if way == "scheduled" else rate
     arguments = {"learning_rate": schedule, **row.options, **_arguments(row, hyper), **made}
     parts = [optax.scale(-1.0)] if getattr(hyper, "maximize", False) else []
-    if row.coupled:
+    if row.coupled and hasattr(hyper, "weight_decay"):
         parts.append(optax.add_decayed_weights(float(hyper.weight_decay)))
     if row.constructor.startswith("scale_by"):
         last = optax.scale_by_learning_rate(arguments.pop("learning_rate"))
@@ -182,9 +179,7 @@ def _stored(
 
 
 def _replaced(
-    state: optax.OptState,
-    wanted: set[str],
-    change: Callable[[str, optax.OptState], optax.OptState],
+    state: optax.OptState, wanted: set[str], change: Callable[[str, optax.OptState], optax.OptState]
 ) -> optax.OptState:
     """The state with every field of these names changed, however deep it lies."""
     # optax's own tree_set passes over tuples within a tuple that has a field of the name.
@@ -203,18 +198,11 @@ def _replaced(
     )
 
 
-def _found(state: optax.OptState, name: str) -> Iterator[optax.OptState]:
+def _found(state: optax.OptState, name: str) -> list[optax.OptState]:
     """Every field of that name, however deep it lies."""
-    if isinstance(state, dict):
-        for value in state.values():
-            yield from _found(value, name)
-    elif isinstance(state, tuple):
-        names = getattr(state, "_fields", ("",) * len(state))
-        for field, value in zip(names, state, strict=True):
-            if field == name:
-                yield value
-            else:
-                yield from _found(value, name)
+    found: list[optax.OptState] = []
+    _replaced(state, {name}, lambda _, held: found.append(held))
+    return found
 
 
 def _count(row: Row, state: optax.OptState, slot: Slot) -> int:

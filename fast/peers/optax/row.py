@@ -13,7 +13,7 @@ of the step count are float32 with a float32 base; XLA flushes subnormal numbers
 computes 1 / sqrt within two ulps where optax calls rsqrt.
 
 optax has no maximize and, for most rules, no decay of its own: scale(-1.0) goes ahead of everything
-where the objective is to grow, and add_decayed_weights ahead of the constructor where `coupled`.
+where the objective is to grow, and add_decayed_weights ahead of a constructor that takes no decay.
 """
 
 from __future__ import annotations
@@ -21,15 +21,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from truestep.fast.protocol import (
-    FARTHEST,
-    Array,
-    Fixed,
-    Level,
-    OptimizerCapability,
-    Shapes,
-    Slot,
-)
+import optax
+
+from truestep.fast.protocol import FARTHEST, Array, Fixed, Level, OptimizerCapability, Shapes, Slot
 from truestep.reference.declared import Hyper
 
 # Each way, and the least thorough level at which it is run.
@@ -58,30 +52,29 @@ REACH = FARTHEST - 1
 class Row:
     """One of optax's constructors as an implementation of a reference rule.
 
-    constructor: its name in optax. state: the reference's fields and optax's names, the last of
-    which is preceded by "-" where optax keeps the negative and by "^" where it keeps the transpose.
-    numbers: optax's arguments, besides learning_rate, and the fields of Hyper that they are given,
-    or a tuple of them. optional: arguments that are None where the number is 0. options: arguments
-    that do not vary. made: makes the arguments that take more, of (hyper, slots). coupled:
-    add_decayed_weights comes first. gradient: makes the gradient of (param, slot), where the slot's
-    is an example. beside: state that the user keeps by other functions of optax, of (hyper, slot,
-    new param). started: names of counters, with what they hold before the first step. apart: one
-    call for each tensor, as where state is shared by all tensors. ways: those of WAYS it is run in.
-    prefix: of the variants' names, where a rule has several rows. level: the least at which the row
-    is run; the rules that most users are on join first. arithmetic: by way. dialect, fixed, reach,
-    single, shapes: as in OptimizerCapability.
+    constructor: its name in optax or optax.contrib, where that is not the rule's. state: the
+    reference's fields and optax's names, the last of which is preceded by "-" where optax keeps the
+    negative and by "^" where it keeps the transpose. numbers: optax's arguments, besides
+    learning_rate, and the fields of Hyper that they are given, or a tuple of them. optional:
+    arguments that are None where the number is 0. options: arguments that do not vary. made: makes
+    the arguments that take more, of (hyper, slots). gradient: makes the gradient of (param, slot),
+    where the slot's is an example. beside: state that the user keeps by other functions of optax,
+    of (hyper, slot, new param). started: names of counters, with what they hold before the first
+    step. apart: one call for each tensor, as where state is shared by all tensors. ways: those of
+    WAYS it is run in. prefix: of the variants' names, where a rule has several rows. level: the
+    least at which the row is run; the rules that most users are on join first. arithmetic: by way.
+    dialect, fixed, reach, single, shapes: as in OptimizerCapability.
     """
 
     rule: str
-    constructor: str
     state: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    constructor: str = ""
     optional: tuple[str, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)
     made: Callable[[Hyper, Sequence[Slot]], Mapping[str, object]] | None = None
     dialect: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, Fixed] = field(default_factory=dict)
-    coupled: bool = False
     gradient: Callable[[Array, Slot], Array] | None = None
     beside: Callable[[Hyper, Slot, Array], Mapping[str, Array]] | None = None
     started: Mapping[str, int] = field(default_factory=lambda: {"count": 0})
@@ -91,8 +84,21 @@ class Row:
     reach: int = REACH
     ways: tuple[str, ...] = ("eager", "jit")
     prefix: str = ""
-    level: Level = "smoke"
+    level: Level = "standard"
     arithmetic: Mapping[str, str] = field(default_factory=lambda: ARITHMETIC)
+
+    @property
+    def make(self) -> Callable[..., optax.GradientTransformation]:
+        """The constructor itself."""
+        name = self.constructor or self.rule
+        found: Callable[..., optax.GradientTransformation]
+        found = getattr(optax if hasattr(optax, name) else optax.contrib, name)
+        return found
+
+    @property
+    def coupled(self) -> bool:
+        """Whether add_decayed_weights comes first, as the constructor takes no decay."""
+        return "weight_decay" not in {*self.numbers.values(), *self.fixed}
 
     def capability(self, way: str) -> OptimizerCapability:
         """What the row declares of one of its ways."""

@@ -75,15 +75,8 @@ def _restarts(h: Hyper, last: int) -> optax.Schedule:
     start, length = 0, h.cycle_steps
     while start <= last:
         peak = max(h.lr * h.decay ** len(cycles), h.min_lr)
-        cycles.append(
-            {
-                "init_value": peak,
-                "peak_value": peak,
-                "warmup_steps": 0,
-                "decay_steps": length,
-                "end_value": h.min_lr,
-            }
-        )
+        height = {"init_value": peak, "peak_value": peak, "end_value": h.min_lr}
+        cycles.append({**height, "warmup_steps": 0, "decay_steps": length})
         start, length = start + length, length * h.growth
     return optax.sgdr_schedule(cycles)
 
@@ -102,19 +95,16 @@ ROWS: tuple[Row, ...] = (
 )
 _ROWS = {(row.rule, row.variant): row for row in ROWS}
 
-
-def capabilities() -> tuple[ScheduleCapability, ...]:
-    """Every schedule, in float32."""
-    return tuple(
-        ScheduleCapability(
-            rule=row.rule,
-            arithmetic="xla_float32",
-            dialect=row.dialect,
-            variant=row.variant,
-            reach=row.reach,
-        )
-        for row in ROWS
+CAPABILITIES = tuple(
+    ScheduleCapability(
+        rule=row.rule,
+        arithmetic="xla_float32",
+        dialect=row.dialect,
+        variant=row.variant,
+        reach=row.reach,
     )
+    for row in ROWS
+)
 
 
 def values(capability: Capability, hyper: Hyper, steps: Sequence[int]) -> list[float]:

@@ -2,9 +2,8 @@
 
     compare.py PARAMETER GRADIENTS SHOW OPTIMIZER...
 
-All are Python expressions in the names of torch and in ``p`` and ``k``, the number of the
-optimizer; SHOW is one in ``ends``: p in the end, or the name of the error. A number as parameter
-or gradient fills the tensor.
+All are Python expressions in the names of torch, ``p`` and ``k``, the optimizer's number; SHOW is
+one in ``ends``: p in the end, or the error's name. A number as p or gradient fills the tensor.
 """
 
 import builtins

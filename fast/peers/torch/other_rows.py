@@ -38,7 +38,7 @@ SUMS = {
 }
 WIDE = {"float32": "ieee_float32", "float64": "ieee_float64"}
 # What eps1 = None stands for in Adafactor: the unit of the parameter's format. Smaller numbers than
-# the root of the least positive one are 0 once squared: see more_findings.py.
+# the root of the least positive one are 0 once squared: see findings.toml.
 UNITS = {"bfloat16": 2.0**-7, "float16": 2.0**-10, "float32": 2.0**-23, "float64": 2.0**-52}
 MAXIMIZE = {"maximize": "maximize"}
 
@@ -135,7 +135,7 @@ OTHER_ROWS: tuple[Row, ...] = (
         paths={"sparse": {}},
         arithmetic=WIDE,
         # A number is a row of its own, as a table's single entry is. Where it is given a view of
-        # one element at an offset, torch writes beyond it: see more_findings.py.
+        # one element at an offset, torch writes beyond it: see findings.toml.
         given="vectors",
         bridge=Bridge(enter=_count, gradient=_sparse),
     ),

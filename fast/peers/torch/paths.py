@@ -9,7 +9,7 @@ moments enter the update before they are rounded. It is handed contiguous copies
 of SGD in groups of their own; "fused_as_given" is handed what the caller has, as the others are.
 differentiable: as single, with the formula of capturable=True (which refuses the CPU): functions of
 the counter are float32 tensors, whatever the format. For float64 that is a departure, not an
-arithmetic one may declare: see findings.py.
+arithmetic one may declare: see findings.toml.
 tensor_lr: as single, with lr a 0-d float32 tensor, and so what it is combined with.
 compiled: see compiled.py.
 """
