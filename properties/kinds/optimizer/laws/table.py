@@ -17,11 +17,12 @@ from truestep.properties.kinds.optimizer.laws.families.matrix import MATRIX
 from truestep.properties.kinds.optimizer.laws.families.memory import MEMORY
 from truestep.properties.kinds.optimizer.laws.families.modern import MODERN
 from truestep.properties.kinds.optimizer.laws.families.sign import SIGN
-from truestep.properties.kinds.optimizer.laws.families.stored import STORED, SURVIVING
+from truestep.properties.kinds.optimizer.laws.families.stored import OF_POINTS, STORED, SURVIVING
 from truestep.properties.kinds.optimizer.laws.laws import COMMON
 from truestep.properties.kinds.optimizer.laws.needs import need
 from truestep.properties.kinds.optimizer.laws.rows import Row
 from truestep.properties.laws.entries import Holds, Void
+from truestep.reference.optimizers import OPTIMIZERS
 
 TABLE: dict[str, Row] = {
     **ADAPTIVE_RULES,
@@ -41,7 +42,10 @@ def entries_of(capability: OptimizerCapability | MinimizerCapability) -> Row:
     row = entries(capability.rule)
     if isinstance(capability, MinimizerCapability) or not capability.storage:
         return row
-    kept = {law: entry for law, entry in row.items() if law in SURVIVING}
+    behaviour = OPTIMIZERS[capability.rule].State.BEHAVIOUR
+    points = any(behaviour[name].moves for name in capability.storage)
+    surviving = SURVIVING - OF_POINTS if points else SURVIVING
+    kept = {law: entry for law, entry in row.items() if law in surviving}
     made = dict(sorted({**kept, **STORED}.items()))
     if not isinstance(row["equivariant_under_concatenation"], Holds):
         del made["equivariant_under_concatenation_of_whole_blocks"]
