@@ -163,7 +163,7 @@ def rows(rounds: int = 9) -> Iterator[Row | NotMeasured]:
     large, many = [2**24], [1000] * 1000
     yield from compared("adamw 2^24", float32_contenders(large), 28 * sum(large), rounds, 5)
     yield from compared("adamw 1000 x 1000", float32_contenders(many), 28 * sum(many), rounds, 10)
-    yield from compared("adamw_8bit 2^24", contenders_8bit(large), 16 * sum(large), rounds, 3)
+    yield from compared("adamw 8bit 2^24", contenders_8bit(large), 16 * sum(large), rounds, 3)
 
 
 def environment() -> Mapping[str, str]:

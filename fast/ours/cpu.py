@@ -10,7 +10,7 @@ import numpy as np
 from truestep.fast import _core
 from truestep.fast.ours import cpu_plans
 from truestep.fast.ours.cpu_plans import AdamW, AdamW8bit
-from truestep.fast.ours.offered import DIALECT, QUANTIZER, STORAGE, require_offered
+from truestep.fast.ours.offered import DIALECT, QUANTIZER, STORAGE, blocks_of, require_offered
 from truestep.fast.protocol import (
     Array,
     Capability,
@@ -68,9 +68,10 @@ class Backend:
             raise ValueError(f"the cpu backend steps adamw, got {capability.rule!r}")
         slots = [slot for group in groups for slot in group.slots]
         hypers = [group.hyper for group in groups for _ in group.slots]
-        storage = [group.storage["m"] for group in groups if group.storage for _ in group.slots]
-        if storage:
-            stepped = iter(adamw_8bit_step(capability, hypers, storage, slots))
+        stored = [group for group in groups if group.storage]
+        blocks = [blocks_of(group.storage, "cpu") for group in stored for _ in group.slots]
+        if blocks:
+            stepped = iter(adamw_8bit_step(capability, hypers, blocks, slots))
         else:
             stepped = iter(adamw_step(capability, hypers, slots))
         return [[next(stepped) for _ in group.slots] for group in groups]
@@ -138,20 +139,18 @@ def adamw_step(
 def adamw_8bit_step(
     capability: Capability,
     hypers: Sequence[Hyper],
-    storage: Sequence[Hyper],
+    blocks: Sequence[tuple[int, str]],
     slots: Sequence[Slot],
 ) -> list[Stepped]:
     """AdamW on copies, with moments as codes: one call per block size and map."""
-    for how in storage:
-        require_offered(how, QUANTIZER, "cpu")
     dtype = numpy_dtype(capability.format)
     params = [copied("param", slot.param, dtype) for slot in slots]
     grads = [copied("grad", slot.grad, dtype) for slot in slots]
     names = {"m_code": "uint8", "m_absmax": "float32", "v_code": "uint8", "v_absmax": "float32"}
     state = copied_state(slots, names)
     steps = [int(slot.state["t"]) + 1 for slot in slots]
-    for key in dict.fromkeys((how.block_size, how.map) for how in storage):
-        members = [i for i, how in enumerate(storage) if (how.block_size, how.map) == key]
+    for key in dict.fromkeys(blocks):
+        members = [i for i, of in enumerate(blocks) if of == key]
         plan = AdamW8bit(
             [params[i] for i in members],
             [grads[i] for i in members],

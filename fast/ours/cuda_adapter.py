@@ -17,7 +17,7 @@ from truestep.fast.ours.cuda_plan import (
     elementwise,
     map_table,
 )
-from truestep.fast.ours.offered import DIALECT, QUANTIZER, STORAGE, require_offered
+from truestep.fast.ours.offered import DIALECT, QUANTIZER, STORAGE, blocks_of, require_offered
 from truestep.fast.protocol import (
     Array,
     Capability,
@@ -61,9 +61,10 @@ def optimizer_step(
     hypers = [group.hyper for group in groups for _ in group.slots]
     if capability.rule != "adamw":
         raise ValueError(f"the CUDA kernels step adamw, got {capability.rule!r}")
-    storage = [group.storage["m"] for group in groups if group.storage for _ in group.slots]
-    if storage:
-        stepped = iter(_adamw_8bit(device, hypers, storage, slots))
+    stored = [group for group in groups if group.storage]
+    blocks = [blocks_of(group.storage, "CUDA") for group in stored for _ in group.slots]
+    if blocks:
+        stepped = iter(_adamw_8bit(device, hypers, blocks, slots))
     else:
         stepped = iter(_adamw(device, capability, hypers, slots))
     return [[next(stepped) for _ in group.slots] for group in groups]
@@ -134,18 +135,19 @@ _STATE_8BIT = {
 
 
 def _adamw_8bit(
-    device: Device, hypers: Sequence[Hyper], storage: Sequence[Hyper], slots: Sequence[Slot]
+    device: Device,
+    hypers: Sequence[Hyper],
+    blocks: Sequence[tuple[int, str]],
+    slots: Sequence[Slot],
 ) -> list[Stepped]:
-    for how in storage:
-        require_offered(how, QUANTIZER, "CUDA")
     steps = [int(slot.state["t"]) + 1 for slot in slots]
     grads = _uploaded(device, "grad", (s.grad for s in slots), np.float32)
     columns = {"param": _uploaded(device, "param", (s.param for s in slots), np.float32)}
     for name, dtype in _STATE_8BIT.items():
         columns[name] = _uploaded(device, name, (s.state[name] for s in slots), dtype)
     order = (columns["param"], grads, *(columns[name] for name in _STATE_8BIT))
-    for key in dict.fromkeys((how.block_size, how.map) for how in storage):
-        members = [i for i, how in enumerate(storage) if (how.block_size, how.map) == key]
+    for key in dict.fromkeys(blocks):
+        members = [i for i, of in enumerate(blocks) if of == key]
         pointers = [addresses_of(column[i] for i in members) for column in order]
         plan = OptimizerPlan(device, pointers, [slots[i].param.size for i in members])
         plan.adamw_8bit([hypers[i] for i in members], [steps[i] for i in members], *key)

@@ -29,7 +29,7 @@ BLOCK_SIZE = 256
 BYTES = {
     "adamw float32": 28,
     "adamw bfloat16": 22,
-    "adamw_8bit": 16 + 4 * 4 / BLOCK_SIZE,
+    "adamw 8bit": 16 + 4 * 4 / BLOCK_SIZE,
 }
 
 
@@ -76,7 +76,7 @@ def own(tensors: int, elements: int) -> dict[str, Callable[[], object]]:
     return {
         "adamw float32": lambda: float32.step(h, 10),
         "adamw bfloat16": lambda: bfloat16.step(h, 10),
-        "adamw_8bit": lambda: eight.step(h, 10),
+        "adamw 8bit": lambda: eight.step(h, 10),
     }
 
 
@@ -99,7 +99,7 @@ def peers(tensors: int, elements: int) -> dict[str, Callable[[], object]]:
         optimizers = importlib.import_module("bitsandbytes.optim")
     except ImportError:
         return found
-    found["adamw_8bit: bitsandbytes"] = optimizers.AdamW8bit(parameters()).step
+    found["adamw 8bit: bitsandbytes"] = optimizers.AdamW8bit(parameters()).step
     return found
 
 

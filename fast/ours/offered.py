@@ -33,3 +33,12 @@ def require_offered(hyper: Hyper, offered: Mapping[str, Fixed], kernels: str) ->
     for field, value in offered.items():
         if (given := getattr(hyper, field, value)) != value:
             raise ValueError(f"{field} must be {value!r} for the {kernels} kernels, got {given!r}")
+
+
+def blocks_of(storage: Mapping[str, Hyper], kernels: str) -> tuple[int, str]:
+    """The block size and the map of both moments; raise unless the kernels store them so."""
+    block_size, map = storage["m"].block_size, storage["m"].map
+    for name, how in storage.items():
+        own = {"signed": name == "m", "block_size": block_size, "map": map}
+        require_offered(how, {**QUANTIZER, **own}, kernels)
+    return block_size, map

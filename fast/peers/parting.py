@@ -6,6 +6,7 @@ round is brought together by parting groups first.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Hashable, Sequence
 
 from truestep.fast.protocol import Group, Slot, Stepped
@@ -19,7 +20,7 @@ def parted(
     groups: Sequence[Group], key: Callable[[Hyper, Slot], Hashable]
 ) -> tuple[list[Group], Places]:
     """The groups parted into such whose slots have one key, and where each slot has gone."""
-    parts: list[tuple[Hyper, list[Slot]]] = []
+    parts: list[tuple[Group, list[Slot]]] = []
     places: Places = []
     for group in groups:
         where: dict[Hashable, int] = {}
@@ -27,10 +28,10 @@ def parted(
         for slot in group.slots:
             index = where.setdefault(key(group.hyper, slot), len(parts))
             if index == len(parts):
-                parts.append((group.hyper, []))
+                parts.append((group, []))
             places[-1].append((index, len(parts[index][1])))
             parts[index][1].append(slot)
-    return [Group(hyper, slots) for hyper, slots in parts], places
+    return [dataclasses.replace(group, slots=slots) for group, slots in parts], places
 
 
 def rejoined(results: Sequence[Sequence[Stepped]], places: Places) -> list[list[Stepped]]:

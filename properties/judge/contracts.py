@@ -80,7 +80,7 @@ def judge(got: Array, expected: Bounded, oracle: Bounded) -> Judgement:
 
 # Largest part of a tensor's scale to which errors are taken for linear in the roundings, and so for
 # normal: an inverse of what is known to a quarter errs by a third.
-_LINEAR = 0.25
+LINEAR = 0.25
 
 
 def judge_sampled(got: Array, sampled: Float, oracle: Float) -> Judgement:
@@ -110,7 +110,7 @@ def judge_sampled(got: Array, sampled: Float, oracle: Float) -> Judgement:
         scale = np.max(np.abs(value), where=np.isfinite(value), initial=0.0)
         same = np.all((sampled == value) | (np.isnan(sampled) & np.isnan(value)), axis=0)
         known = np.isfinite(value) & np.all(np.isfinite(sampled), axis=0)
-        bound = np.where(known & (factor * spread <= _LINEAR * scale), factor * spread, np.inf)
+        bound = np.where(known & (factor * spread <= LINEAR * scale), factor * spread, np.inf)
         bound = np.where(same & ~(known & (spread > 0)), 0.0, bound)
         share = np.where(spread > 0, oracles / spread, 0.0)
     judged = ~np.isinf(bound)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from truestep.fast.ours import cuda_adapter
-from truestep.fast.protocol import Array, Capability, Group, Slot, numpy_dtype
-from truestep.reference.optimizers import adamw, adamw_8bit
-from truestep.reference.quantizers import QUANTIZERS
+from truestep.fast.protocol import Array, Group, Slot, numpy_dtype
+from truestep.reference.optimizers import adamw
+from truestep.reference.quantizers import QUANTIZERS, dynamic_8bit
 
 OPTIMIZERS = [c for c in cuda_adapter.CAPABILITIES if c.kind == "optimizer"]
 CODERS = [c for c in cuda_adapter.CAPABILITIES if c.kind == "quantizer"]
@@ -26,40 +27,46 @@ def tensor(rng: np.random.Generator, n: int, dtype: str, offset: int, special: b
     return x.astype(numpy_dtype(dtype))[offset:]
 
 
-def slot(rng: np.random.Generator, capability: Capability, h: Any, n: int, offset: int) -> Slot:
+def slot(
+    rng: np.random.Generator, capability: Any, storage: Mapping[str, Any], n: int, offset: int
+) -> Slot:
     """One parameter with a state that a run could have reached, or that only a fault could."""
 
     def numbers(dtype: str = "float32") -> Array:
         return tensor(rng, n, dtype, offset, special=n > 100)
 
     state: dict[str, Any] = {"t": int(rng.integers(0, 3000))}
-    if capability.rule == "adamw":
+    if not storage:
         state |= {"m": numbers(), "v": np.abs(numbers())}
-    else:
-        blocks = -(-n // h.block_size)
-        for name in ("m", "v"):
-            state[f"{name}_code"] = rng.integers(0, 256, n + offset).astype(np.uint8)[offset:]
-            state[f"{name}_absmax"] = np.abs(tensor(rng, blocks, "float32", 0, special=n > 4096))
+    for name, how in storage.items():
+        blocks = -(-n // how.block_size)
+        state[f"{name}_code"] = rng.integers(0, 256, n + offset).astype(np.uint8)[offset:]
+        state[f"{name}_absmax"] = np.abs(tensor(rng, blocks, "float32", 0, special=n > 4096))
     return Slot(numbers(capability.format), numbers(capability.format), state)
 
 
+def stored(**fields: Any) -> dict[str, Any]:
+    """Both moments as codes in one map."""
+    return {name: dynamic_8bit.Hyper(signed=name == "m", **fields) for name in ("m", "v")}
+
+
 def groups(
-    seed: int, capability: Capability, sizes: tuple[int, ...] = SIZES, block_size: int = 256
+    seed: int, capability: Any, sizes: tuple[int, ...] = SIZES, block_size: int = 256
 ) -> list[Group]:
     """Two groups that differ in every hyperparameter, with slots at all offsets from a vector."""
     rng = np.random.default_rng(seed)
-    hypers: list[Any] = [
-        adamw.Hyper(lr=1e-2, weight_decay=0.1, decay="before"),
-        adamw.Hyper(lr=1.0, beta1=0.5, beta2=0.99, eps=0.0, maximize=True, decay="before"),
+    kinds: list[tuple[Any, dict[str, Any]]] = [
+        (adamw.Hyper(lr=1e-2, weight_decay=0.1, decay="before"), {}),
+        (adamw.Hyper(lr=1.0, beta1=0.5, beta2=0.99, eps=0.0, maximize=True, decay="before"), {}),
     ]
-    if capability.rule == "adamw_8bit":
-        hypers = [
-            adamw_8bit.Hyper(lr=0.1, decay="before", block_size=block_size),
-            adamw_8bit.Hyper(beta1=0.0, decay="before", block_size=64, map="separate"),
+    if capability.storage:
+        kinds = [
+            (adamw.Hyper(lr=0.1, decay="before"), stored(block_size=block_size)),
+            (adamw.Hyper(beta1=0.0, decay="before"), stored(block_size=64, map="separate")),
         ]
     return [
-        Group(h, [slot(rng, capability, h, n, int(rng.integers(0, 5))) for n in sizes])
-        for h in hypers
+        Group(h, [slot(rng, capability, how, n, int(rng.integers(0, 5))) for n in sizes], how)
+        for h, how in kinds
     ]
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from truestep.fast.ours.cpu import AdamW, Backend
 from truestep.fast.protocol import Capability, Group, Slot
-from truestep.reference.optimizers import adamw, adamw_8bit
+from truestep.reference.optimizers import adamw
+from truestep.reference.quantizers import dynamic_8bit
 
 HYPER = adamw.Hyper(decay="before", weight_decay=0.1)
 
@@ -74,18 +75,20 @@ def test_strides_do_not_matter() -> None:
 
 def test_8bit_groups_may_differ_in_block_size_and_map() -> None:
     """Each slot is stepped with its own group's blocks and map."""
-    capability = next(c for c in Backend().capabilities() if c.rule == "adamw_8bit")
+    capability = next(c for c in Backend().capabilities() if c.variant == "8bit")
     rng = np.random.default_rng(0)
     groups = []
     for block_size, kind in ((64, "fused"), (256, "separate"), (64, "separate")):
-        h = adamw_8bit.Hyper(decay="before", block_size=block_size, map=kind)  # type: ignore[arg-type]
-        p = rng.standard_normal((11, 31)).astype(np.float32)
-        s = adamw_8bit.init(h, p)
-        state = {
-            name: getattr(s, name) if name.endswith("code") else getattr(s, name).astype(np.float32)
-            for name in ("m_code", "m_absmax", "v_code", "v_absmax")
+        storage = {
+            name: dynamic_8bit.Hyper(signed=name == "m", block_size=block_size, map=kind)  # type: ignore[arg-type]
+            for name in ("m", "v")
         }
-        groups.append(Group(h, [Slot(p, p, {"t": 0, **state})]))
+        p = rng.standard_normal((11, 31)).astype(np.float32)
+        state: dict[str, Any] = {"t": 0}
+        for name, how in storage.items():
+            code, absmax = dynamic_8bit.encode(how, np.zeros_like(p))
+            state |= {f"{name}_code": code, f"{name}_absmax": absmax}
+        groups.append(Group(adamw.Hyper(decay="before"), [Slot(p, p, state)], storage))
     together = Backend().optimizer_step(capability, groups)
     for group, (result,) in zip(groups, together, strict=True):
         (alone,) = Backend().optimizer_step(capability, [group])[0]
@@ -136,5 +139,5 @@ def test_subnormals_are_kept_whatever_the_process_does() -> None:
 
 def test_unknown_rule_is_refused() -> None:
     """The error names what is offered."""
-    with pytest.raises(ValueError, match="adamw, adamw_8bit"):
+    with pytest.raises(ValueError, match="the cpu backend steps adamw, got 'lion'"):
         Backend().optimizer_step(Capability("optimizer", "lion"), [])

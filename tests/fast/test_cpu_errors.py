@@ -13,7 +13,7 @@ from truestep.fast import _core
 from truestep.fast.ours import cpu_plans
 from truestep.fast.ours.cpu import AdamW, AdamW8bit, Backend
 from truestep.fast.protocol import Group, Slot
-from truestep.reference.optimizers import adamw, adamw_8bit
+from truestep.reference.optimizers import adamw
 from truestep.reference.quantizers import dynamic_8bit
 
 HYPER = adamw.Hyper(decay="before")
@@ -60,6 +60,14 @@ def backend_step(**changed: Any) -> Any:
     return Backend().optimizer_step(Backend().capabilities()[0], [Group(HYPER, [slot])])
 
 
+def stored_step(**hypers: Any) -> Any:
+    """A step of the backend on moments that are stored so."""
+    capability = next(c for c in Backend().capabilities() if c.variant == "8bit")
+    storage = {k: dynamic_8bit.Hyper(signed=k == "m", **fields) for k, fields in hypers.items()}
+    slot = Slot(floats(), floats(), {})
+    return Backend().optimizer_step(capability, [Group(HYPER, [slot], storage)])
+
+
 def broken_map(change: Callable[[Any], None]) -> Any:
     """The signed map after a change of its values."""
     values = dynamic_8bit.all_values(dynamic_8bit.Hyper()).astype(np.float32)
@@ -75,6 +83,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     ),
     "array kind": (lambda: plan(v=[[1.0] * 8]), TypeError, "v[0] must be a NumPy array, got list"),
     "block size": (lambda: plan_8bit(100, 1), ValueError, "block_size must be one of"),
+    "block sizes that differ": (
+        lambda: stored_step(m={"block_size": 64}, v={"block_size": 128}),
+        ValueError,
+        "block_size must be 64 for the cpu kernels, got 128",
+    ),
     "block size of quantize": (
         lambda: cpu_plans.quantize(floats(), True, 96),
         ValueError,
@@ -153,6 +166,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ValueError,
         "m[0] must be a multiple of 4 and not zero, got 4098",
     ),
+    "maps that differ": (
+        lambda: stored_step(m={}, v={"map": "separate"}),
+        ValueError,
+        "map must be 'fused' for the cpu kernels, got 'separate'",
+    ),
     "negative threads": (
         lambda: plan().step(HYPER, 1, -2),
         ValueError,
@@ -184,10 +202,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     ),
     "t": (lambda: plan().step(HYPER, 0), ValueError, "t must be >= 1, got 0"),
     "ties": (
-        lambda: Backend().optimizer_step(
-            next(c for c in Backend().capabilities() if c.rule == "adamw_8bit"),
-            [Group(adamw_8bit.Hyper(decay="before", ties="even"), [Slot(floats(), floats(), {})])],
-        ),
+        lambda: stored_step(m={"ties": "even"}),
         ValueError,
         "ties must be 'lower' for the cpu kernels, got 'even'",
     ),

@@ -42,7 +42,7 @@ def cpu():
 schedules = st.builds(
     Schedule, st.sampled_from(ORDERS), st.integers(0, 2**64 - 1), st.integers(1, 3)
 )
-by_name = "{0.rule}-{0.format}".format
+by_name = "{0.rule}-{0.format}-{0.variant}".format
 
 
 @pytest.mark.parametrize("capability", OPTIMIZERS, ids=by_name)

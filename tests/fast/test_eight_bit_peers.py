@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from truestep.fast import discovery
+from truestep.fast.peers.parting import parted as in_parts
 from truestep.fast.protocol import BackendUnavailable, Group, Slot
 from truestep.properties.cases.tensors import TensorSpec
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.step import lockstep
+from truestep.properties.kinds.optimizer.storage import held_storage, parted, rule_of
 from truestep.properties.kinds.quantizer.step import Subject, judged
-from truestep.reference.optimizers import OPTIMIZERS
-from truestep.reference.quantizers import QUANTIZERS
+from truestep.reference.optimizers import OPTIMIZERS, adamw
+from truestep.reference.quantizers import QUANTIZERS, dynamic_8bit
 
 SIZES = ((), (0,), (1,), (63,), (65,), (3, 100))
 
@@ -69,22 +71,27 @@ def test_bitsandbytes_is_a_nearest_value_within_16_bits(signed: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "variant"),
-    [("bitsandbytes", ""), ("torchao", "adam_eager"), ("torchao", "eager")],
+    ("name", "rule", "variant"),
+    [
+        ("bitsandbytes", "adamw", "8bit"),
+        ("torchao", "adam", "8bit_eager"),
+        ("torchao", "adamw", "8bit_eager"),
+    ],
 )
-def test_a_step_keeps_shapes_formats_and_inputs(name: str, variant: str) -> None:
+def test_a_step_keeps_shapes_formats_and_inputs(name: str, rule: str, variant: str) -> None:
     """Every shape: state of the reference's dtypes in and out, nothing written, t advanced."""
     backend = _backend(name)
-    capability = next(
-        c for c in backend.capabilities() if (c.rule, c.variant) == ("adamw_8bit", variant)
-    )
-    rule = OPTIMIZERS["adamw_8bit"]
+    [capability] = [c for c in backend.capabilities() if (c.rule, c.variant) == (rule, variant)]
+    stored = rule_of(capability)
+    fields = {"lr": 0.1, **capability.dialect, **capability.fixed, **held_storage(capability)}
+    for how in fields["storage"].values():
+        how["block_size"] = 256
+    hyper, storage = parted(stored, stored.Hyper(**fields))
     rng = np.random.default_rng(2)
     for shape in SIZES:
-        hyper = _hyper(capability, block_size=256, lr=0.1)
         param = np.asarray(rng.standard_normal(shape), np.float32)
         grad = np.asarray(rng.standard_normal(shape), np.float32)
-        start = rule.init(hyper, param)
+        start = stored.init(stored.Hyper(**fields), param)
         state = {
             "t": 0,
             "m_code": start.m_code,
@@ -97,7 +104,8 @@ def test_a_step_keeps_shapes_formats_and_inputs(name: str, variant: str) -> None
             grad.tobytes(),
             *(np.asarray(x).tobytes() for x in state.values()),
         ]
-        [[new]] = backend.optimizer_step(capability, [Group(hyper, [Slot(param, grad, state)])])
+        group = Group(hyper, [Slot(param, grad, state)], storage)
+        [[new]] = backend.optimizer_step(capability, [group])
         after = [
             param.tobytes(),
             grad.tobytes(),
@@ -115,7 +123,7 @@ def test_a_step_keeps_shapes_formats_and_inputs(name: str, variant: str) -> None
 def test_torchao_on_plain_moments_agrees_with_the_reference() -> None:
     """Every rule and format, from the start and from a state: all is within the contract."""
     backend = _backend("torchao")
-    chosen = [c for c in backend.capabilities() if c.kind == "optimizer" and c.rule != "adamw_8bit"]
+    chosen = [c for c in backend.capabilities() if c.kind == "optimizer" and not c.storage]
     assert len(chosen) == 12
     for capability in chosen:
         fields = {"lr": 0.1, "weight_decay": 0.1, "eps": 1e-2, "beta2": 0.5}
@@ -125,3 +133,13 @@ def test_torchao_on_plain_moments_agrees_with_the_reference() -> None:
             case = OptimizerCase((GroupCase(hyper, (slot,)),), steps=2)
             for _, step in lockstep(backend, capability, case):
                 assert all(x.judgement.passed for x in step), (capability, t)
+
+
+def test_parting_a_group_keeps_its_storage() -> None:
+    """Each part has the hyperparameters and the storage of the group that it comes from."""
+    x, storage = np.ones(1, np.float32), {"m": dynamic_8bit.Hyper()}
+    stored = Group(adamw.Hyper(), [Slot(x, x, {"t": t}) for t in (3, 4, 3)], storage)
+    plain = Group(adamw.Hyper(), [Slot(x, x, {"t": 3})])
+    parts, _ = in_parts([stored, plain], lambda hyper, slot: slot.state["t"])
+    assert [len(part.slots) for part in parts] == [2, 1, 1]
+    assert [dict(part.storage) for part in parts] == [storage, storage, {}]

@@ -19,7 +19,7 @@ from truestep.fast.protocol import Capability, Group, Stepped
 from truestep.properties.museum.plant import Kernel
 
 Results = list[list[Stepped]]
-TRIGGER = 2**24 - 2
+TRIGGER = 2**24 - 1
 
 
 def _changed(results: Results, **fields: Callable[[Stepped], Any]) -> Results:

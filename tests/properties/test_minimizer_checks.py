@@ -15,12 +15,14 @@ from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.lift import state_of
 from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.arithmetic.sampled import Replicates
+from truestep.properties.cases.restored import restored
 from truestep.properties.cases.tensors import TensorSpec
+from truestep.properties.kinds import kind as kinds
 from truestep.properties.kinds.minimizer import families as minimizer_checks
 from truestep.properties.kinds.minimizer.cases import KINDS, MinimizerCase, ProblemSpec, function_of
 from truestep.properties.kinds.minimizer.step import initial, lockstep, taken
 from truestep.properties.run import replay
-from truestep.properties.run.plan import checks_of, run_check
+from truestep.properties.run.plan import checks_of, replay_check, run_check
 from truestep.properties.search import exploration
 from truestep.reference import line_search
 from truestep.reference.optimizers import FROM_FUNCTION, lbfgs, sr1_cubic
@@ -176,7 +178,7 @@ FAULTS: dict[str, tuple[str, Callable[..., Any], Any, str]] = {
 def unexplained(monkeypatch: pytest.MonkeyPatch) -> None:
     """Failures are neither simplified nor identified, which takes longer than finding them."""
     monkeypatch.setattr(exploration, "SHRINKING", 0.0)
-    monkeypatch.setattr(minimizer_checks, "_identified", lambda *_: "")
+    monkeypatch.setattr(kinds, "_identified", lambda *_: "")
 
 
 @pytest.mark.usefixtures("unexplained")
@@ -262,19 +264,17 @@ def test_a_failing_case_is_replayed_to_the_same_numbers() -> None:
     backend = Backend(_patched("two_loop", _no_gamma))
     (result,) = _results(backend, "lbfgs", "torch", ("filled_memory",))
     check = next(c for c in checks_of(backend) if c.id == result.id)
-    again = minimizer_checks.replay_case(
-        backend, check.capability, check.name, result.worst["case"]
-    )
+    again = replay_check(backend, check, result.worst["case"])
     assert (again.verdict, again.utilisation) == (result.verdict, result.utilisation)
     assert callable(replay.case)
 
 
 def test_cases_survive_the_way_through_json() -> None:
-    """from_json restores what to_json wrote."""
+    """restored reads back what to_json wrote."""
     case = MinimizerCase(
         {"lr": 0.1}, ProblemSpec("saddle", (3, 4), 5, -1, 2), TensorSpec((3, 4), "spread"), 2, 1
     )
-    assert MinimizerCase.from_json(case.to_json()) == case
+    assert restored(MinimizerCase, case.to_json()) == case
 
 
 @pytest.mark.parametrize("kind", KINDS)

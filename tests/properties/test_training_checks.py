@@ -13,13 +13,13 @@ from truestep.fast.protocol import Capability
 from truestep.fast.reference_backend import Backend
 from truestep.properties.judge.contracts import SLACK
 from truestep.properties.judge.records import named
-from truestep.properties.judge.results import check_id
-from truestep.properties.kinds.training import families as training_checks
+from truestep.properties.kinds.table import KINDS
 from truestep.properties.kinds.training.cases import NUMBERS, Ranges, TrainingCase, cases
 from truestep.properties.kinds.training.step import lockstep
+from truestep.properties.laws.claims import PREFIX
 from truestep.properties.museum.plant import Kernel
 from truestep.properties.run import replay
-from truestep.properties.run.plan import KINDS, Check, checks_of, run_check
+from truestep.properties.run.plan import checks_of, run_check
 from truestep.properties.search import exploration
 from truestep.properties.search.exploration import explore
 from truestep.reference.training import TRAINING
@@ -50,8 +50,7 @@ def test_the_reference_passes_its_own_checks(rule: str) -> None:
     """Every family of cases and every law, in float64."""
     backend = Backend()
     (subject,) = [c for c in backend.capabilities() if (c.kind, c.rule) == ("training", rule)]
-    for name in training_checks.names(subject):
-        check = Check(check_id(subject, name), subject, name)
+    for check in KINDS["training"].checks(subject):
         result = run_check(backend, check, level="smoke", seed=5)
         assert result.verdict == "pass", result.message
 
@@ -197,8 +196,8 @@ def test_families_that_say_nothing_of_a_piece_are_left_out() -> None:
     """Rates have no gradients; only what clips has a threshold; only what has state, sequences."""
 
     def families(rule: str) -> set[str]:
-        names = training_checks.names(Capability("training", rule))
-        return {name for name in names if not name.startswith(training_checks.PREFIX)}
+        names = KINDS["training"].names(Capability("training", rule))
+        return {name for name in names if not name.startswith(PREFIX)}
 
     assert families("mup_adam") == {"values"}
     assert "at_the_threshold" in families("clip_by_value") - families("data_parallel")

@@ -35,7 +35,7 @@ FAMILIES: dict[str, Family[MinimizerCapability, MinimizerCase]] = {
     "curvature_skip": Family(
         "falling directions, where a pair may have no positive curvature",
         _family(kinds=("saddle", "rosenbrock"), histories=(1, 3), scales=(0, 1)),
-        {"smoke": 4, "standard": 60, "deep": 500},
+        {"smoke": 10, "standard": 60, "deep": 500},
     ),
     "early_steps": Family(
         "the first steps from a fresh state",

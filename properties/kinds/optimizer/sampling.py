@@ -6,19 +6,19 @@ definition leaves the sign of a singular vector, or a basis of a subspace, to th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.protocol import Slot, Stepped
+from truestep.fast.protocol import Array, Slot, State, Stepped
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.lift import sampled, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic
-from truestep.properties.arithmetic.sampled import Replicates, Sampled
+from truestep.properties.arithmetic.sampled import Replicates, Sampled, quantile
 from truestep.properties.judge.contracts import Judgement, judge_sampled, not_judged
 from truestep.properties.judge.remembered import remembered
+from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import Rule
 
 # Enough that Student's t is within a factor of two of the normal distribution's at FALSE_ALARM.
@@ -31,7 +31,7 @@ Rows = NDArray[np.float64]
 
 
 def judgements(
-    rule: Rule, hyper: Any, slot: Slot, new: Stepped, arithmetic: Arithmetic
+    rule: Rule, hyper: Hyper, slot: Slot, new: Stepped, arithmetic: Arithmetic
 ) -> Iterator[tuple[str, Judgement]]:
     """Every observable of one slot's step, judged.
 
@@ -58,18 +58,20 @@ def judgements(
         yield name, judge_sampled(x, kernel[name], oracle[name])
 
 
-def observables(rule: Any, hyper: Any, state: Any, p: Any) -> dict[str, Rows]:
+def observables(rule: Rule, hyper: Hyper, state: State, p: Array) -> dict[str, Rows]:
     """What the definition determines of a new state (fields by name) and parameter, in float64."""
     wide = {
         name: int(x) if np.ndim(x) == 0 and np.asarray(x).dtype.kind in "iu" else _wide(x)
         for name, x in state.items()
     }
+    of = rule.FACTS.observables
+    assert of is not None
     with np.errstate(all="ignore"):
-        found = rule.FACTS.observables(hyper, rule.State(**wide), _wide(p))
+        found = of(hyper, rule.State(**wide), _wide(p))
     return {name: np.asarray(x, dtype=np.float64) for name, x in found.items()}
 
 
-def _wide(x: Any) -> Rows:
+def _wide(x: Array) -> Rows:
     return np.asarray(x).astype(np.float64)
 
 
@@ -79,7 +81,7 @@ def replicates(arithmetic: Arithmetic, count: int = REPLICATES) -> Replicates:
 
 
 def observed(
-    rule: Any, hyper: Any, slot: Slot, arithmetic: Arithmetic, count: int = REPLICATES
+    rule: Rule, hyper: Hyper, slot: Slot, arithmetic: Arithmetic, count: int = REPLICATES
 ) -> dict[str, Rows]:
     """The observables of the step's value, in row 0, and of its replicates.
 
@@ -87,14 +89,32 @@ def observed(
     replicates take different branches.
     """
     world = replicates(arithmetic, count)
-    outputs = stepped(rule, hyper, slot, sampled(world))
+    return in_rows(rule, hyper, stepped(rule, hyper, slot, sampled(world)), world)
+
+
+def in_rows(
+    rule: Rule, hyper: Hyper, outputs: Mapping[str, Array], world: Replicates
+) -> dict[str, Rows]:
+    """What is judged of a step's outputs, in rows; Undecided where an operation overflowed."""
     if world.overflows:
         raise Undecided(f"{world.overflows[0]} left the range of the format")
-    rows = [_row(rule, hyper, outputs, i) for i in range(count + 1)]
-    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+    made = [_row(rule, hyper, outputs, i) for i in range(world.count + 1)]
+    return {name: np.stack([row[name] for row in made]) for name in made[0]}
 
 
-def _row(rule: Any, hyper: Any, stored: dict[str, Any], row: int) -> dict[str, Rows]:
+def spread(rows: Rows) -> Rows:
+    """What an error like the replicates' exceeds with probability FALSE_ALARM, by element."""
+    with np.errstate(all="ignore"):
+        strayed = rows[1:] - rows[0]
+        factor = quantile(len(strayed), max(1, rows[0].size))
+        size = factor * np.sqrt(np.mean(strayed**2, axis=0))
+        alike = np.all((rows == rows[0]) | (np.isnan(rows) & np.isnan(rows[0])), axis=0)
+    return np.where(alike, 0.0, np.where(np.isfinite(size), size, np.inf))
+
+
+def _row(rule: Rule, hyper: Hyper, stored: Mapping[str, Array], row: int) -> dict[str, Rows]:
     values = {name: x.x[row] if isinstance(x, Sampled) else x for name, x in stored.items()}
+    if rule.FACTS.observables is None:
+        return {name: _wide(x) for name, x in values.items() if name != "t"}
     p = values.pop("p")
     return observables(rule, hyper, values, p)

@@ -4,21 +4,35 @@ The step starts from the kernel's own codes and absmax, decoded as the kernel de
 product per element). What is not stored is judged as that of any optimizer; a new absmax is the
 largest magnitude of a block of error-carrying numbers; a new code is judged by the interval of
 codes that the number, with its error, and the kernel's own absmax admit.
+
+Of a rule that is judged by replicates, a number's error is what theirs exceed with probability
+FALSE_ALARM. A tensor that is stored is judged where the definition determines it as it is, and of
+the observables those that no stored tensor enters.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.protocol import Slot, Stepped
+from truestep.fast.protocol import Array, Slot, State, Stepped
 from truestep.properties.arithmetic.bounded import Bounded
-from truestep.properties.arithmetic.lift import Outputs, bounded, stepped
+from truestep.properties.arithmetic.decision import Undecided
+from truestep.properties.arithmetic.lift import Lift, Outputs, bounded, sampled, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic
-from truestep.properties.judge.contracts import Judgement, judge, membership
+from truestep.properties.arithmetic.sampled import Sampled
+from truestep.properties.judge.contracts import (
+    LINEAR,
+    Judgement,
+    judge,
+    judge_sampled,
+    membership,
+    not_judged,
+)
+from truestep.properties.kinds.optimizer import sampling
 from truestep.properties.kinds.optimizer.storage import StoredRule
 from truestep.reference.declared import Hyper
 
@@ -29,21 +43,54 @@ def judgements(
     rule: StoredRule, hyper: Hyper, slot: Slot, new: Stepped, arithmetic: Arithmetic
 ) -> Iterator[tuple[str, Judgement]]:
     """Every tensor of one slot's step, judged: p, then the state in its order."""
-    kernel = moments(rule, hyper, slot, arithmetic)
-    oracle = moments(rule, hyper, slot, ORACLE)
+    got = determined(rule, hyper, new.state, new.param)
+    try:
+        kernel, oracle = (moments(rule, hyper, slot, kind) for kind in (arithmetic, ORACLE))
+    except (Undecided, np.linalg.LinAlgError):
+        if not rule.FACTS.observables:
+            raise
+        yield from ((name, not_judged(x.size)) for name, x in got.items())
+        return
     for name, due in kernel.items():
         if name in rule.kept:
-            yield from _stored(rule, hyper, name, new, due, oracle[name])
-        elif isinstance(due, Bounded):
-            got = new.param if name == "p" else new.state[name]
-            yield name, judge(np.asarray(got), due, oracle[name])
+            yield from _stored(rule, hyper, name, got, due, oracle[name])
+        elif name in got:
+            one = judge if isinstance(due, Bounded) else judge_sampled
+            yield name, one(got[name], due, oracle[name])
+
+
+def determined(rule: StoredRule, hyper: Hyper, state: State, p: Array) -> dict[str, Array]:
+    """What is judged of a new state and parameter, by name."""
+    arrays = {name: np.asarray(x) for name, x in state.items() if name != "t"}
+    if not rule.FACTS.observables:
+        return {"p": np.asarray(p), **arrays}
+
+    def found(number: float) -> dict[str, Float]:
+        # What a stored tensor enters, or is, shows when it is another.
+        kept = {name: np.full(arrays[f"{name}_code"].shape, number) for name in rule.kept}
+        plain = {name: x for name, x in state.items() if name in rule.plain_state}
+        return sampling.observables(rule.plain, hyper, {**plain, **kept}, p)
+
+    one, two = found(1.0), found(2.0)
+    out = {k: x for k, x in one.items() if np.array_equal(x, two[k], equal_nan=True)}
+    for name in rule.kept:
+        if name in one and np.all(one[name] == 1.0) and np.all(two[name] == 2.0):
+            out |= {k: arrays[k] for k in (f"{name}_code", f"{name}_absmax")}
+    return out
 
 
 def _stored(
-    rule: StoredRule, hyper: Hyper, name: str, new: Stepped, due: Bounded, truth: Bounded
+    rule: StoredRule,
+    hyper: Hyper,
+    name: str,
+    got: Mapping[str, Array],
+    due: Bounded,
+    truth: Bounded,
 ) -> Iterator[tuple[str, Judgement]]:
+    if f"{name}_code" not in got:
+        return
     quantizer, how, arithmetic = rule.quantizer(name), hyper.storage[name], due.arithmetic
-    absmax = np.asarray(new.state[f"{name}_absmax"])
+    absmax = got[f"{name}_absmax"]
     both = block_absmax(how, due), block_absmax(how, truth)
     yield f"{name}_absmax", judge(absmax, *both)
     low, high = quantizer.admissible(
@@ -58,33 +105,46 @@ def _stored(
     unknown = ~np.isfinite(due.e) | ~np.isfinite(due.v)
     count = quantizer.all_values(how).size
     low, high = np.where(unknown, 0, low), np.where(unknown, count - 1, high)
-    yield f"{name}_code", membership(np.asarray(new.state[f"{name}_code"]), low, high, count)
+    yield f"{name}_code", membership(got[f"{name}_code"], low, high, count)
 
 
 def moments(rule: StoredRule, hyper: Hyper, slot: Slot, arithmetic: Arithmetic) -> Outputs:
-    """The outputs of the plain rule's step from the decoded state, before they are encoded."""
-    plain = bounded(arithmetic)
+    """The outputs of the plain rule's step from the decoded state, before they are encoded.
+
+    Of a rule that is judged by replicates, the rows of what it determines, and of the tensors that
+    are stored the value with the replicates' error.
+    """
+    world = sampling.replicates(arithmetic)
+    plain = sampled(world) if rule.FACTS.observables else bounded(arithmetic)
     lift = dataclasses.replace(
         plain,
-        tensor=lambda x: x if isinstance(x, Bounded) else Bounded.exact(x, arithmetic),
+        tensor=lambda x: x if isinstance(x, Bounded | Sampled) else plain.tensor(x),
         stored=lambda name, x: x if name in rule.kept else plain.stored(name, x),
     )
     state = {name: x for name, x in slot.state.items() if name in rule.plain_state}
     for name in rule.kept:
-        state[name] = decoded(rule, hyper, name, slot, arithmetic)
-    return stepped(rule.plain, hyper, dataclasses.replace(slot, state=state), lift)
+        state[name] = decoded(rule, hyper, name, slot, plain)
+    outputs = stepped(rule.plain, hyper, dataclasses.replace(slot, state=state), lift)
+    if not rule.FACTS.observables:
+        return outputs
+    kept = {name: _with_error(outputs[name], arithmetic) for name in rule.kept}
+    return sampling.in_rows(rule.plain, hyper, outputs, world) | kept
 
 
-def decoded(
-    rule: StoredRule, hyper: Hyper, name: str, slot: Slot, arithmetic: Arithmetic
-) -> Bounded:
+def _with_error(x: Sampled, arithmetic: Arithmetic) -> Bounded:
+    """The value with what an error like the replicates' exceeds hardly ever, if that is known."""
+    value, error = x.x[0], sampling.spread(x.x)
+    scale = np.max(np.abs(value), where=np.isfinite(value), initial=0.0)
+    return Bounded(value, np.where(error <= LINEAR * scale, error, np.inf), arithmetic, x.format)
+
+
+def decoded(rule: StoredRule, hyper: Hyper, name: str, slot: Slot, lift: Lift) -> Array:
     """A stored tensor as the kernel reads it: the code's value times the scale of its block."""
     quantizer, how = rule.quantizer(name), hyper.storage[name]
     code = np.asarray(slot.state[f"{name}_code"])
     absmax = np.asarray(slot.state[f"{name}_absmax"]).astype(np.float64)
     scales = quantizer.per_element(how, absmax, code.shape)
-    numbers = Bounded.exact(quantizer.all_values(how)[code], arithmetic)
-    read: Bounded = numbers * Bounded.exact(scales, arithmetic)
+    read: Array = lift.tensor(quantizer.all_values(how)[code]) * lift.tensor(scales)
     return read
 
 

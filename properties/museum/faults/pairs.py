@@ -150,6 +150,11 @@ PAIRS: dict[str, Fault] = {
         computes="sr1_cubic with pairs of rejected steps too",
     ),
     "sr1_cubic_wrong_root": sr1_cubic(
+        "falling directions are treated as rising ones [a size taken of an eigenvalue]",
+        ("root(eigenvalue, mu, g_U)", "root(np.abs(eigenvalue), mu, g_U)"),
+        check="curvature_skip",
+    ),
+    "sr1_cubic_wrong_size": sr1_cubic(
         "directions of less curvature are treated as of more [a size taken of an eigenvalue]",
         ("h.curvature + e\n", "h.curvature + np.abs(e)\n"),
         check="filled_memory",

@@ -26,7 +26,8 @@ from truestep.properties.kinds.optimizer import step as stepping
 from truestep.properties.kinds.optimizer.laws.bounds import Bounds, Gradient, path_bounds
 from truestep.properties.kinds.optimizer.laws.definitions import inputs_of
 from truestep.properties.kinds.optimizer.sampling import observables
-from truestep.properties.kinds.optimizer.storage import rule_of
+from truestep.properties.kinds.optimizer.storage import StoredRule, rule_of
+from truestep.properties.kinds.optimizer.stored import determined
 from truestep.properties.laws.claims import Claim, Claims
 from truestep.reference.rules import Optimizer
 from truestep.reference.validation import Array as Flow
@@ -206,13 +207,14 @@ class Bench:
     def _outcome(
         self, at: Trial, new: Stepped, start: Trial, gradients: Sequence[Gradient]
     ) -> Outcome:
-        hyper = self.rule.Hyper(**at.hyper)
-        state = {"p": new.param, **{k: new.state[k] for k in at.arrays}}
-        got = state
-        if self.rule.FACTS.observables:
-            got = observables(self.rule, hyper, new.state, new.param)
-            if "p" not in got:
-                raise Undecided("the definition leaves p open in this step")
+        rule, hyper = self.rule, self.rule.Hyper(**at.hyper)
+        got = state = {"p": new.param, **{k: new.state[k] for k in at.arrays}}
+        if isinstance(rule, StoredRule):
+            got = determined(rule, hyper, new.state, new.param)
+        elif rule.FACTS.observables:
+            got = observables(rule, hyper, new.state, new.param)
+        if "p" not in got:
+            raise Undecided("the definition leaves p open in this step")
         bounds = cache(lambda: path_bounds(self.capability, hyper, start.slot, gradients))
         return Outcome(got, state, bounds)
 

@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 
 from truestep.fast.protocol import OptimizerCapability, Slot
 from truestep.properties.arithmetic.bounded import Bounded
-from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.lift import Lift, Outputs, advanced, bounded, sampled
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
-from truestep.properties.arithmetic.sampled import Sampled, quantile
 from truestep.properties.judge.remembered import remembered
 from truestep.properties.kinds.optimizer import sampling, stored
 from truestep.properties.kinds.optimizer.laws.definitions import RULES, handed
@@ -84,28 +82,9 @@ def _sampled(
     name: str, hyper: Hyper, slot: Slot, gradients: Sequence[Gradient], arithmetic: Arithmetic
 ) -> Bounds:
     world = sampling.replicates(arithmetic)
-    rule = RULES[name]
     outputs = _path(name, hyper, slot, gradients, sampled(world))
-    if world.overflows:
-        raise Undecided(f"{world.overflows[0]} left the range of the format")
-    rows = []
-    for i in range(world.count + 1):
-        values = {k: x.x[i] if isinstance(x, Sampled) else x for k, x in outputs.items()}
-        if rule.FACTS.observables:
-            p = values.pop("p")
-            values = sampling.observables(rule, hyper, values, p)
-        rows.append({k: np.asarray(x, dtype=np.float64) for k, x in values.items() if k != "t"})
-    return {k: _spread(np.stack([row[k] for row in rows])) for k in rows[0]}
-
-
-def _spread(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What an error like the replicates' exceeds with probability FALSE_ALARM, by element."""
-    with np.errstate(all="ignore"):
-        strayed = rows[1:] - rows[0]
-        factor = quantile(len(strayed), max(1, rows[0].size))
-        spread = factor * np.sqrt(np.mean(strayed**2, axis=0))
-        alike = np.all((rows == rows[0]) | (np.isnan(rows) & np.isnan(rows[0])), axis=0)
-    return np.where(alike, 0.0, np.where(np.isfinite(spread), spread, np.inf))
+    rows = sampling.in_rows(RULES[name], hyper, outputs, world)
+    return {k: sampling.spread(x) for k, x in rows.items()}
 
 
 def _stored(rule: StoredRule, hyper: Hyper, slot: Slot, kinds: Sequence[Arithmetic]) -> Bounds:
@@ -117,7 +96,10 @@ def _stored(rule: StoredRule, hyper: Hyper, slot: Slot, kinds: Sequence[Arithmet
             continue
         truth = oracle[name]
         if name not in rule.kept:
-            out[name] = due.e + truth.e
+            error, own = (
+                x.e if isinstance(x, Bounded) else sampling.spread(x) for x in (due, truth)
+            )
+            out[name] = error + own
             continue
         quantizer, how = rule.quantizer(name), hyper.storage[name]
         scale = stored.block_absmax(how, due)
@@ -130,3 +112,7 @@ def _stored(rule: StoredRule, hyper: Hyper, slot: Slot, kinds: Sequence[Arithmet
         known = np.isfinite(due.e) & np.isfinite(due.v)
         out[f"{name}_code"] = np.where(known, (high - low).astype(np.float64), np.inf)
     return out
+
+
+def _size(x: Array) -> NDArray[np.float64]:
+    return x.e if isinstance(x, Bounded) else sampling.spread(x)

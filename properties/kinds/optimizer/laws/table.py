@@ -21,7 +21,7 @@ from truestep.properties.kinds.optimizer.laws.families.stored import STORED, SUR
 from truestep.properties.kinds.optimizer.laws.laws import COMMON
 from truestep.properties.kinds.optimizer.laws.needs import need
 from truestep.properties.kinds.optimizer.laws.rows import Row
-from truestep.properties.laws.entries import Void
+from truestep.properties.laws.entries import Holds, Void
 
 TABLE: dict[str, Row] = {
     **ADAPTIVE_RULES,
@@ -42,7 +42,10 @@ def entries_of(capability: OptimizerCapability | MinimizerCapability) -> Row:
     if isinstance(capability, MinimizerCapability) or not capability.storage:
         return row
     kept = {law: entry for law, entry in row.items() if law in SURVIVING}
-    return dict(sorted({**kept, **STORED}.items()))
+    made = dict(sorted({**kept, **STORED}.items()))
+    if not isinstance(row["equivariant_under_concatenation"], Holds):
+        del made["equivariant_under_concatenation_of_whole_blocks"]
+    return made
 
 
 def entries(rule: str) -> Row:
