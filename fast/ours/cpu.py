@@ -3,52 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from functools import partial
 
 import numpy as np
 
 from truestep.fast import _core
 from truestep.fast.ours import cpu_plans
 from truestep.fast.ours.cpu_plans import AdamW, AdamW8bit
-from truestep.fast.ours.offered import DIALECT, QUANTIZER, STORAGE, blocks_of, require_offered
-from truestep.fast.protocol import (
-    Array,
-    Capability,
-    DType,
-    Group,
-    OptimizerCapability,
-    Slot,
-    Stepped,
-    numpy_dtype,
-)
+from truestep.fast.ours.offered import CAPABILITIES, QUANTIZER, chosen, require_offered, stepped
+from truestep.fast.protocol import Array, Capability, DType, Group, Slot, Stepped, numpy_dtype
 from truestep.reference.declared import Hyper
 
 __all__ = ["AdamW", "AdamW8bit", "Backend"]
-
-CAPABILITIES = (
-    Capability("optimizer", "adamw", arithmetic="ieee_float32_strict", dialect=DIALECT),
-    Capability(
-        "optimizer",
-        "adamw",
-        format="bfloat16",
-        arithmetic="bfloat16_params",
-        dialect=DIALECT,
-    ),
-    OptimizerCapability(
-        rule="adamw",
-        arithmetic="ieee_float32_strict",
-        dialect=DIALECT,
-        variant="8bit",
-        storage=STORAGE,
-    ),
-    Capability("quantizer", "bfloat16", arithmetic="ieee_float32_strict"),
-    Capability(
-        "quantizer",
-        "dynamic_8bit",
-        arithmetic="ieee_float32_strict",
-        fixed={"absmax_floor": 0.0},
-    ),
-)
 
 
 class Backend:
@@ -64,38 +30,18 @@ class Backend:
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
         """One step on every slot of every group, all of them in one call per block size."""
-        if capability.rule != "adamw":
-            raise ValueError(f"the cpu backend steps adamw, got {capability.rule!r}")
-        slots = [slot for group in groups for slot in group.slots]
-        hypers = [group.hyper for group in groups for _ in group.slots]
-        stored = [group for group in groups if group.storage]
-        blocks = [blocks_of(group.storage, "cpu") for group in stored for _ in group.slots]
-        if blocks:
-            stepped = iter(adamw_8bit_step(capability, hypers, blocks, slots))
-        else:
-            stepped = iter(adamw_step(capability, hypers, slots))
-        return [[next(stepped) for _ in group.slots] for group in groups]
+        return stepped(
+            "cpu", capability, groups, partial(adamw_step, capability),
+            partial(adamw_8bit_step, capability),
+        )  # fmt: skip
 
     def encode(self, capability: Capability, hyper: Hyper, x: Array) -> Mapping[str, Array]:
         """The stored form of the float32 x: code, and for blocks absmax."""
-        return chosen(ENCODERS, capability)(hyper, x)
+        return chosen(ENCODERS, capability, "cpu")(hyper, x)
 
     def decode(self, capability: Capability, hyper: Hyper, stored: Mapping[str, Array]) -> Array:
         """The float32 numbers that stored, as encode gives it, stands for."""
-        return chosen(DECODERS, capability)(hyper, stored)
-
-
-Entry = TypeVar("Entry")
-
-
-def chosen(table: Mapping[str, Entry], capability: Capability) -> Entry:
-    """The table's entry for the capability's rule; raises if there is none."""
-    if capability.rule not in table:
-        raise ValueError(
-            f"the cpu backend offers {', '.join(sorted(table))} here; "
-            f"got {capability.kind} {capability.rule!r}"
-        )
-    return table[capability.rule]
+        return chosen(DECODERS, capability, "cpu")(hyper, stored)
 
 
 def copied(name: str, tensor: Array, dtype: DType) -> Array:

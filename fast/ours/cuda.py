@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, nvrtc
+from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, nvrtc, offered
 from truestep.fast.protocol import (
     Array,
     BackendUnavailable,
@@ -195,7 +195,7 @@ class Backend:
 
     def capabilities(self) -> Sequence[Capability]:
         """What the CUDA kernels offer."""
-        return cuda_adapter.CAPABILITIES
+        return offered.CAPABILITIES
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from functools import partial
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -17,78 +17,31 @@ from truestep.fast.ours.cuda_plan import (
     elementwise,
     map_table,
 )
-from truestep.fast.ours.offered import DIALECT, QUANTIZER, STORAGE, blocks_of, require_offered
-from truestep.fast.protocol import (
-    Array,
-    Capability,
-    Group,
-    OptimizerCapability,
-    Slot,
-    Stepped,
-    numpy_dtype,
-)
+from truestep.fast.ours.offered import QUANTIZER, chosen, require_offered, stepped
+from truestep.fast.protocol import Array, Capability, Group, Slot, Stepped, numpy_dtype
 from truestep.reference.declared import Hyper
-
-Entry = TypeVar("Entry")
-
-CAPABILITIES = (
-    Capability("optimizer", "adamw", arithmetic="ieee_float32_strict", dialect=DIALECT),
-    Capability(
-        "optimizer", "adamw", format="bfloat16", arithmetic="bfloat16_params", dialect=DIALECT
-    ),
-    OptimizerCapability(
-        rule="adamw",
-        arithmetic="ieee_float32_strict",
-        dialect=DIALECT,
-        variant="8bit",
-        storage=STORAGE,
-    ),
-    Capability("quantizer", "bfloat16", arithmetic="ieee_float32_strict"),
-    Capability(
-        "quantizer",
-        "dynamic_8bit",
-        arithmetic="ieee_float32_strict",
-        fixed={"absmax_floor": 0.0},
-    ),
-)
 
 
 def optimizer_step(
     device: Device, capability: Capability, groups: Sequence[Group]
 ) -> list[list[Stepped]]:
     """One step on every slot of every group, in one launch per block size."""
-    slots = [slot for group in groups for slot in group.slots]
-    hypers = [group.hyper for group in groups for _ in group.slots]
-    if capability.rule != "adamw":
-        raise ValueError(f"the CUDA kernels step adamw, got {capability.rule!r}")
-    stored = [group for group in groups if group.storage]
-    blocks = [blocks_of(group.storage, "CUDA") for group in stored for _ in group.slots]
-    if blocks:
-        stepped = iter(_adamw_8bit(device, hypers, blocks, slots))
-    else:
-        stepped = iter(_adamw(device, capability, hypers, slots))
-    return [[next(stepped) for _ in group.slots] for group in groups]
+    return stepped(
+        "CUDA", capability, groups, partial(_adamw, device, capability),
+        partial(_adamw_8bit, device),
+    )  # fmt: skip
 
 
 def encode(device: Device, capability: Capability, hyper: Hyper, x: Array) -> dict[str, Array]:
     """The stored form of the float32 x: code, and for blocks absmax."""
-    return _chosen(ENCODERS, capability)(device, hyper, x)
+    return chosen(ENCODERS, capability, "CUDA")(device, hyper, x)
 
 
 def decode(
     device: Device, capability: Capability, hyper: Hyper, stored: Mapping[str, Array]
 ) -> Array:
     """The float32 numbers that stored, as encode gives it, stands for."""
-    return _chosen(DECODERS, capability)(device, hyper, stored)
-
-
-def _chosen(table: Mapping[str, Entry], capability: Capability) -> Entry:
-    if capability.rule not in table:
-        raise ValueError(
-            f"the CUDA kernels offer {', '.join(sorted(table))} here; "
-            f"got {capability.kind} {capability.rule!r}"
-        )
-    return table[capability.rule]
+    return chosen(DECODERS, capability, "CUDA")(device, hyper, stored)
 
 
 def _uploaded(device: Device, name: str, arrays: Iterable[Array], dtype: DTypeLike) -> list[Buffer]:

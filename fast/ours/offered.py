@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
-from truestep.fast.protocol import Fixed, Storage
+from truestep.fast.protocol import (
+    Capability,
+    Fixed,
+    Group,
+    OptimizerCapability,
+    Slot,
+    Stepped,
+    Storage,
+)
 from truestep.reference.declared import Hyper
 from truestep.reference.quantizers import dynamic_8bit
 
@@ -26,6 +35,59 @@ STORAGE: Mapping[str, Storage] = {
     "m": Storage("dynamic_8bit", {"signed": True, **_BLOCKS}),
     "v": Storage("dynamic_8bit", {"signed": False, **_BLOCKS}),
 }
+
+CAPABILITIES = (
+    Capability("optimizer", "adamw", arithmetic="ieee_float32_strict", dialect=DIALECT),
+    Capability(
+        "optimizer", "adamw", format="bfloat16", arithmetic="bfloat16_params", dialect=DIALECT
+    ),
+    OptimizerCapability(
+        rule="adamw",
+        arithmetic="ieee_float32_strict",
+        dialect=DIALECT,
+        variant="8bit",
+        storage=STORAGE,
+    ),
+    Capability("quantizer", "bfloat16", arithmetic="ieee_float32_strict"),
+    Capability(
+        "quantizer",
+        "dynamic_8bit",
+        arithmetic="ieee_float32_strict",
+        fixed={"absmax_floor": 0.0},
+    ),
+)
+
+Entry = TypeVar("Entry")
+
+
+def stepped(
+    kernels: str,
+    capability: Capability,
+    groups: Sequence[Group],
+    plain: Callable[[Sequence[Hyper], Sequence[Slot]], Sequence[Stepped]],
+    in_blocks: Callable[
+        [Sequence[Hyper], Sequence[tuple[int, str]], Sequence[Slot]], Sequence[Stepped]
+    ],
+) -> list[list[Stepped]]:
+    """Every slot of every group, stepped in one call of one of the two, by how moments are kept."""
+    if capability.rule != "adamw":
+        raise ValueError(f"the {kernels} backend steps adamw, got {capability.rule!r}")
+    slots = [slot for group in groups for slot in group.slots]
+    hypers = [group.hyper for group in groups for _ in group.slots]
+    stored = [group for group in groups if group.storage]
+    blocks = [blocks_of(group.storage, kernels) for group in stored for _ in group.slots]
+    found = iter(in_blocks(hypers, blocks, slots) if blocks else plain(hypers, slots))
+    return [[next(found) for _ in group.slots] for group in groups]
+
+
+def chosen(table: Mapping[str, Entry], capability: Capability, kernels: str) -> Entry:
+    """The table's entry for the capability's rule; raises if there is none."""
+    if capability.rule not in table:
+        raise ValueError(
+            f"the {kernels} backend offers {', '.join(sorted(table))} here; "
+            f"got {capability.kind} {capability.rule!r}"
+        )
+    return table[capability.rule]
 
 
 def require_offered(hyper: Hyper, offered: Mapping[str, Fixed], kernels: str) -> None:
