@@ -10,7 +10,16 @@ import numpy as np
 from truestep.fast import _core
 from truestep.fast.ours import cpu_plans
 from truestep.fast.ours.cpu_plans import AdamW, AdamW8bit
-from truestep.fast.ours.offered import CAPABILITIES, QUANTIZER, chosen, require_offered, stepped
+from truestep.fast.ours.offered import (
+    CAPABILITIES,
+    CODED,
+    MOMENTS,
+    QUANTIZER,
+    Blocks,
+    chosen,
+    require_offered,
+    stepped,
+)
 from truestep.fast.protocol import Array, Capability, DType, Group, Slot, Stepped, numpy_dtype
 from truestep.reference.declared import Hyper
 
@@ -30,10 +39,7 @@ class Backend:
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
         """One step on every slot of every group, all of them in one call per block size."""
-        return stepped(
-            "cpu", capability, groups, partial(adamw_step, capability),
-            partial(adamw_8bit_step, capability),
-        )  # fmt: skip
+        return stepped("cpu", capability, groups, partial(adamw_step, capability))
 
     def encode(self, capability: Capability, hyper: Hyper, x: Array) -> Mapping[str, Array]:
         """The stored form of the float32 x: code, and for blocks absmax."""
@@ -70,40 +76,22 @@ def results(
 
 
 def adamw_step(
-    capability: Capability, hypers: Sequence[Hyper], slots: Sequence[Slot]
-) -> list[Stepped]:
-    """AdamW on copies, with moments in float32."""
-    dtype = numpy_dtype(capability.format)
-    params = [copied("param", slot.param, dtype) for slot in slots]
-    grads = [copied("grad", slot.grad, dtype) for slot in slots]
-    state = copied_state(slots, {"m": "float32", "v": "float32"})
-    steps = [int(slot.state["t"]) + 1 for slot in slots]
-    AdamW(params, grads, **state).step(hypers, steps)
-    return results(params, steps, state)
-
-
-def adamw_8bit_step(
     capability: Capability,
     hypers: Sequence[Hyper],
-    blocks: Sequence[tuple[int, str]],
+    blocks: Sequence[Blocks],
     slots: Sequence[Slot],
 ) -> list[Stepped]:
-    """AdamW on copies, with moments as codes: one call per block size and map."""
+    """AdamW on copies: one call per block size and map, of moments in float32 one for all."""
     dtype = numpy_dtype(capability.format)
     params = [copied("param", slot.param, dtype) for slot in slots]
     grads = [copied("grad", slot.grad, dtype) for slot in slots]
-    names = {"m_code": "uint8", "m_absmax": "float32", "v_code": "uint8", "v_absmax": "float32"}
-    state = copied_state(slots, names)
+    state = copied_state(slots, CODED if any(blocks) else MOMENTS)
     steps = [int(slot.state["t"]) + 1 for slot in slots]
     for key in dict.fromkeys(blocks):
         members = [i for i, of in enumerate(blocks) if of == key]
-        plan = AdamW8bit(
-            [params[i] for i in members],
-            [grads[i] for i in members],
-            **{name: [arrays[i] for i in members] for name, arrays in state.items()},
-            block_size=key[0],
-            kind=key[1],
-        )
+        given = {"params": params, "grads": grads, **state}
+        own = {name: [column[i] for i in members] for name, column in given.items()}
+        plan = AdamW8bit(**own, block_size=key[0], kind=key[1]) if key else AdamW(**own)
         plan.step([hypers[i] for i in members], [steps[i] for i in members])
     return results(params, steps, state)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from truestep.fast.protocol import (
     Capability,
@@ -60,23 +60,27 @@ CAPABILITIES = (
 Entry = TypeVar("Entry")
 
 
+# The moments of a slot as the kernels take them: as numbers, or as codes.
+MOMENTS = {"m": "float32", "v": "float32"}
+CODED = {"m_code": "uint8", "m_absmax": "float32", "v_code": "uint8", "v_absmax": "float32"}
+
+# The block size and the map of a slot's codes; nothing for moments in float32.
+Blocks: TypeAlias = tuple[int, str] | tuple[()]
+
+
 def stepped(
     kernels: str,
     capability: Capability,
     groups: Sequence[Group],
-    plain: Callable[[Sequence[Hyper], Sequence[Slot]], Sequence[Stepped]],
-    in_blocks: Callable[
-        [Sequence[Hyper], Sequence[tuple[int, str]], Sequence[Slot]], Sequence[Stepped]
-    ],
+    step: Callable[[Sequence[Hyper], Sequence[Blocks], Sequence[Slot]], Sequence[Stepped]],
 ) -> list[list[Stepped]]:
-    """Every slot of every group, stepped in one call of one of the two, by how moments are kept."""
+    """Every slot of every group, stepped in one call of step."""
     if capability.rule != "adamw":
         raise ValueError(f"the {kernels} backend steps adamw, got {capability.rule!r}")
     slots = [slot for group in groups for slot in group.slots]
     hypers = [group.hyper for group in groups for _ in group.slots]
-    stored = [group for group in groups if group.storage]
-    blocks = [blocks_of(group.storage, kernels) for group in stored for _ in group.slots]
-    found = iter(in_blocks(hypers, blocks, slots) if blocks else plain(hypers, slots))
+    blocks = [blocks_of(group.storage, kernels) for group in groups for _ in group.slots]
+    found = iter(step(hypers, blocks, slots))
     return [[next(found) for _ in group.slots] for group in groups]
 
 
@@ -97,8 +101,10 @@ def require_offered(hyper: Hyper, offered: Mapping[str, Fixed], kernels: str) ->
             raise ValueError(f"{field} must be {value!r} for the {kernels} kernels, got {given!r}")
 
 
-def blocks_of(storage: Mapping[str, Hyper], kernels: str) -> tuple[int, str]:
+def blocks_of(storage: Mapping[str, Hyper], kernels: str) -> Blocks:
     """The block size and the map of both moments; raise unless the kernels store them so."""
+    if not storage:
+        return ()
     block_size, map = storage["m"].block_size, storage["m"].map
     for name, how in storage.items():
         own = {"signed": name == "m", "block_size": block_size, "map": map}
