@@ -76,10 +76,7 @@ def results(
 
 
 def adamw_step(
-    capability: Capability,
-    hypers: Sequence[Hyper],
-    blocks: Sequence[Blocks],
-    slots: Sequence[Slot],
+    capability: Capability, hypers: Sequence[Hyper], blocks: Sequence[Blocks], slots: Sequence[Slot]
 ) -> list[Stepped]:
     """AdamW on copies: one call per block size and map, of moments in float32 one for all."""
     dtype = numpy_dtype(capability.format)

@@ -232,12 +232,7 @@ def quantize(
 
 
 def dequantize(
-    code: Array,
-    absmax: Array,
-    signed: bool,
-    block_size: int,
-    kind: str = "fused",
-    threads: int = 0,
+    code: Array, absmax: Array, signed: bool, block_size: int, kind: str = "fused", threads: int = 0
 ) -> Array:
     """The float32 numbers behind codes and absmax, shaped like code."""
     if code.dtype != UINT8 or absmax.dtype != FLOAT32:

@@ -15,14 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, nvrtc, offered
-from truestep.fast.protocol import (
-    Array,
-    BackendUnavailable,
-    Capability,
-    DType,
-    Group,
-    Stepped,
-)
+from truestep.fast.protocol import Array, BackendUnavailable, Capability, DType, Group, Stepped
 from truestep.reference.declared import Hyper
 
 if TYPE_CHECKING:

@@ -82,11 +82,7 @@ class Recorder:
         return self.device.download(buffer)
 
     def launch(
-        self,
-        kernel: str,
-        grid: int,
-        block: int,
-        arguments: Sequence[Buffer | np.generic],
+        self, kernel: str, grid: int, block: int, arguments: Sequence[Buffer | np.generic]
     ) -> None:
         """Run the kernel and note it."""
         schedule = self.device.schedule

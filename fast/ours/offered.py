@@ -50,10 +50,7 @@ CAPABILITIES = (
     ),
     Capability("quantizer", "bfloat16", arithmetic="ieee_float32_strict"),
     Capability(
-        "quantizer",
-        "dynamic_8bit",
-        arithmetic="ieee_float32_strict",
-        fixed={"absmax_floor": 0.0},
+        "quantizer", "dynamic_8bit", arithmetic="ieee_float32_strict", fixed={"absmax_floor": 0.0}
     ),
 )
 
