@@ -1,5 +1,6 @@
 // truestep.fast._core: the C++ kernels, seen from Python. Tensors are passed as tables of
-// addresses; truestep.fast.cpu owns the arrays behind them and checks types, shapes and contiguity.
+// addresses; truestep.fast.ours.cpu_plans owns the arrays behind them and checks types, shapes and
+// contiguity.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
@@ -214,7 +215,7 @@ void set_instruction_set(const std::string& name) {
 }  // namespace
 
 NB_MODULE(_core, module) {
-  module.doc() = "TrueStep's C++ kernels; truestep.fast.cpu is the interface to use.";
+  module.doc() = "TrueStep's C++ kernels; truestep.fast.ours.cpu_plans is the interface to use.";
   module.def("instruction_sets", &cpu::instruction_sets,
              "Names of the instruction sets this processor can run, narrowest first.");
   module.def(
