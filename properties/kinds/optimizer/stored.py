@@ -72,7 +72,8 @@ def determined(rule: StoredRule, hyper: Hyper, state: State, p: Array) -> dict[s
         return sampling.observables(rule.plain, hyper, {**plain, **kept}, p)
 
     one, two = found(1.0), found(2.0)
-    out = {k: x for k, x in one.items() if np.array_equal(x, two[k], equal_nan=True)}
+    alike = [k for k, x in one.items() if np.array_equal(x, two[k], equal_nan=True)]
+    out = {k: one[k] for k in alike if k not in rule.kept}
     for name in rule.kept:
         if name in one and np.all(one[name] == 1.0) and np.all(two[name] == 2.0):
             out |= {k: arrays[k] for k in (f"{name}_code", f"{name}_absmax")}
@@ -93,14 +94,15 @@ def _stored(
     absmax = got[f"{name}_absmax"]
     both = block_absmax(how, due), block_absmax(how, truth)
     yield f"{name}_absmax", judge(absmax, *both)
-    low, high = quantizer.admissible(
-        how,
-        due.v,
-        absmax.astype(np.float64),
-        error=due.e + truth.e,
-        division_ulps=arithmetic.ulps_division,
-        flush_subnormals=arithmetic.subnormals == "flushed",
-    )
+    with np.errstate(invalid="ignore"):
+        low, high = quantizer.admissible(
+            how,
+            due.v,
+            absmax.astype(np.float64),
+            error=due.e + truth.e,
+            division_ulps=arithmetic.ulps_division,
+            flush_subnormals=arithmetic.subnormals == "flushed",
+        )
     # Where nothing is known of the number, every code is admissible.
     unknown = ~np.isfinite(due.e) | ~np.isfinite(due.v)
     count = quantizer.all_values(how).size
@@ -126,13 +128,19 @@ def moments(rule: StoredRule, hyper: Hyper, slot: Slot, arithmetic: Arithmetic) 
         state[name] = decoded(rule, hyper, name, slot, plain)
     outputs = stepped(rule.plain, hyper, dataclasses.replace(slot, state=state), lift)
     if not rule.FACTS.observables:
-        return outputs
+        return {k: _with_error(x, arithmetic) for k, x in outputs.items() if k != "t"}
     kept = {name: _with_error(outputs[name], arithmetic) for name in rule.kept}
     return sampling.in_rows(rule.plain, hyper, outputs, world) | kept
 
 
-def _with_error(x: Sampled, arithmetic: Arithmetic) -> Bounded:
-    """The value with what an error like the replicates' exceeds hardly ever, if that is known."""
+def _with_error(x: Array, arithmetic: Arithmetic) -> Bounded:
+    """An output with what its error hardly ever exceeds, as far as that is known."""
+    if isinstance(x, Bounded):
+        return x
+    if not isinstance(x, Sampled):
+        # No number of the step has entered it, as a projection that is drawn: it is left open.
+        drawn = np.asarray(x, dtype=np.float64)
+        return Bounded(drawn, np.full(drawn.shape, np.inf), arithmetic, arithmetic.format)
     value, error = x.x[0], sampling.spread(x.x)
     scale = np.max(np.abs(value), where=np.isfinite(value), initial=0.0)
     return Bounded(value, np.where(error <= LINEAR * scale, error, np.inf), arithmetic, x.format)

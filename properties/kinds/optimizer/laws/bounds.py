@@ -92,23 +92,18 @@ def _stored(rule: StoredRule, hyper: Hyper, slot: Slot, kinds: Sequence[Arithmet
     kernel, oracle = (stored.moments(rule, hyper, slot, kind) for kind in kinds)
     out: dict[str, NDArray[np.float64]] = {}
     for name, due in kernel.items():
-        if name == "t":
-            continue
         truth = oracle[name]
         if name not in rule.kept:
-            error, own = (
-                x.e if isinstance(x, Bounded) else sampling.spread(x) for x in (due, truth)
-            )
-            out[name] = error + own
+            out[name] = _size(due) + _size(truth)
             continue
         quantizer, how = rule.quantizer(name), hyper.storage[name]
         scale = stored.block_absmax(how, due)
         out[f"{name}_absmax"] = scale.e + stored.block_absmax(how, truth).e
         with np.errstate(all="ignore"):
             relative = np.where(scale.v > 0, scale.e / scale.v, 0.0)
-        spread = quantizer.per_element(how, relative, due.shape)
-        error = due.e + truth.e + np.abs(due.v) * spread
-        low, high = quantizer.admissible(how, due.v, scale.v, error=error)
+            spread = quantizer.per_element(how, relative, due.shape)
+            error = due.e + truth.e + np.abs(due.v) * spread
+            low, high = quantizer.admissible(how, due.v, scale.v, error=error)
         known = np.isfinite(due.e) & np.isfinite(due.v)
         out[f"{name}_code"] = np.where(known, (high - low).astype(np.float64), np.inf)
     return out

@@ -8,11 +8,12 @@ family, and as failing by one outside of it.
 from __future__ import annotations
 
 from truestep.fast.protocol import MinimizerCapability, OptimizerCapability
-from truestep.properties.kinds.optimizer.laws.families.stored import STORED, SURVIVING
+from truestep.properties.kinds.optimizer.laws.families.stored import OF_POINTS, STORED, SURVIVING
 from truestep.properties.kinds.optimizer.laws.laws import COMMON, FAMILIES
 from truestep.properties.kinds.optimizer.laws.needs import need
 from truestep.properties.kinds.optimizer.laws.rows import Row
 from truestep.properties.laws.entries import Holds, Void
+from truestep.reference.optimizers import OPTIMIZERS
 
 TABLE: dict[str, Row] = {
     rule: row for family in FAMILIES for rule, row in getattr(family, "RULES", {}).items()
@@ -24,7 +25,10 @@ def entries_of(capability: OptimizerCapability | MinimizerCapability) -> Row:
     row = entries(capability.rule)
     if isinstance(capability, MinimizerCapability) or not capability.storage:
         return row
-    kept = {law: entry for law, entry in row.items() if law in SURVIVING}
+    behaviour = OPTIMIZERS[capability.rule].State.BEHAVIOUR
+    points = any(behaviour[name].moves for name in capability.storage)
+    surviving = SURVIVING - OF_POINTS if points else SURVIVING
+    kept = {law: entry for law, entry in row.items() if law in surviving}
     made = dict(sorted({**kept, **STORED}.items()))
     if not isinstance(row["equivariant_under_concatenation"], Holds):
         del made["equivariant_under_concatenation_of_whole_blocks"]

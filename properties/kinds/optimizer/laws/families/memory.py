@@ -127,7 +127,7 @@ def equivariant_under_concatenation_of_whole_blocks(bench: Bench, trial: Trial) 
     )
     parts: list[Outcome] = [bench.step(first), bench.step(second)]
     whole = bench.step(joined)
-    for name in ("p", *(k for k in whole.got if k != "p" and whole.got[k].ndim)):
+    for name in (k for k in whole.got if whole.got[k].size > parts[0].got[k].size):
         left = np.concatenate([x.got[name] for x in parts])
         bound = np.concatenate([x.bound[name] for x in parts]) + whole.bound[name]
         yield Claim(name, left, whole.got[name], bound if bench.fused else None)

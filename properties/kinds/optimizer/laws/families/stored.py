@@ -26,6 +26,15 @@ SURVIVING = frozenset(
         "translates_with_params",
     )
 )
+# Of these, laws that do not where a point is stored, which moves with the parameter.
+OF_POINTS = frozenset(
+    (
+        "first_step_is_at_most_lr",
+        "params_unchanged_when_gradients_are_zero",
+        "step_within_the_cauchy_schwarz_bound",
+        "translates_with_params",
+    )
+)
 
 _SHARING = fails(
     "elements of a block share its scale",
