@@ -1,5 +1,6 @@
 // truestep.fast._core: the C++ kernels, seen from Python. Tensors are passed as tables of
-// addresses; truestep.fast.cpu owns the arrays behind them and checks types, shapes and contiguity.
+// addresses; truestep.fast.ours.cpu_plans owns the arrays behind them and checks types, shapes and
+// contiguity.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
@@ -8,6 +9,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -40,20 +42,23 @@ using ConstantTable = nb::ndarray<const float, nb::shape<-1, 9>, nb::c_contig, n
 
 static_assert(sizeof(AdamWConstants) == 9 * sizeof(float), "ConstantTable rows are AdamWConstants");
 
-[[noreturn]] void fail(const std::string& message) { throw std::invalid_argument(message); }
+template <class... Parts>
+[[noreturn]] void fail(const Parts&... message) {
+  std::ostringstream text;
+  (text << ... << message);
+  throw std::invalid_argument(text.str());
+}
 
 void require_sizes(const Table& sizes) {
   for (std::size_t i = 0; i < sizes.shape(0); ++i) {
     if (sizes.data()[i] < 0) {
-      fail("sizes[" + std::to_string(i) + "] must be >= 0, got " + std::to_string(sizes.data()[i]));
+      fail("sizes[", i, "] must be >= 0, got ", sizes.data()[i]);
     }
   }
 }
 
-void require_count(const std::string& name, std::size_t got, std::size_t wanted) {
-  if (got != wanted) {
-    fail(name + " must have " + std::to_string(wanted) + " entries, got " + std::to_string(got));
-  }
+void require_count(const char* name, std::size_t got, std::size_t wanted) {
+  if (got != wanted) fail(name, " must have ", wanted, " entries, got ", got);
 }
 
 struct Addresses {
@@ -67,21 +72,21 @@ void require_addresses(const Addresses& given, const Table& sizes) {
   for (std::size_t i = 0; i < sizes.shape(0); ++i) {
     const std::int64_t address = given.table.data()[i];
     if (sizes.data()[i] > 0 && (address == 0 || address % given.alignment != 0)) {
-      fail(std::string(given.name) + "[" + std::to_string(i) + "] must be a multiple of " +
-           std::to_string(given.alignment) + " and not zero, got " + std::to_string(address));
+      fail(given.name, "[", i, "] must be a multiple of ", given.alignment, " and not zero, got ",
+           address);
     }
   }
 }
 
 void require_threads(int threads) {
-  if (threads < 0) fail("threads must be >= 0, got " + std::to_string(threads));
+  if (threads < 0) fail("threads must be >= 0, got ", threads);
 }
 
 void require_block_size(std::int64_t block_size) {
   const bool power_of_two = (block_size & (block_size - 1)) == 0;
   if (block_size < kMinBlock || block_size > kMaxBlock || !power_of_two) {
-    fail("block_size must be a power of two from " + std::to_string(kMinBlock) + " to " +
-         std::to_string(kMaxBlock) + ", got " + std::to_string(block_size));
+    fail("block_size must be a power of two from ", kMinBlock, " to ", kMaxBlock, ", got ",
+         block_size);
   }
 }
 
@@ -93,8 +98,7 @@ cpu::TensorList tensor_list(const Table& sizes, const ConstantTable& constants,
   for (std::size_t i = 0; i < index.shape(0); ++i) {
     const std::int32_t row = index.data()[i];
     if (row < 0 || static_cast<std::size_t>(row) >= rows) {
-      fail("constant_index[" + std::to_string(i) + "] must lie in [0, " + std::to_string(rows) +
-           "), got " + std::to_string(row));
+      fail("constant_index[", i, "] must lie in [0, ", rows, "), got ", row);
     }
   }
   for (const Addresses& given : tensors) require_addresses(given, sizes);
@@ -180,24 +184,21 @@ void init_codebook(cpu::Codebook* codebook, Vector<const float> values) {
 
 std::vector<float> adamw_constants(double lr, double beta1, double beta2, double eps,
                                    double weight_decay, bool maximize, double t) {
-  if (!(t >= 1)) fail("t must be >= 1, got " + std::to_string(t));
+  if (!(t >= 1)) fail("t must be >= 1, got ", t);
   const AdamWConstants c =
       cpu::constants_of(AdamWHyper{lr, beta1, beta2, eps, weight_decay, maximize}, t);
   const float* first = &c.beta1;
   return std::vector<float>(first, first + 9);
 }
 
-std::vector<std::tuple<std::int64_t, std::int64_t, std::int64_t>> pieces(Table sizes,
-                                                                         std::int64_t granule,
-                                                                         std::int64_t part,
-                                                                         std::int64_t parts) {
+using Run = std::tuple<std::int64_t, std::int64_t, std::int64_t>;
+
+std::vector<Run> pieces(Table sizes, std::int64_t granule, std::int64_t part, std::int64_t parts) {
   require_sizes(sizes);
-  if (granule < 1) fail("granule must be >= 1, got " + std::to_string(granule));
-  if (part < 0 || part >= parts) {
-    fail("part must lie in [0, " + std::to_string(parts) + "), got " + std::to_string(part));
-  }
+  if (granule < 1) fail("granule must be >= 1, got ", granule);
+  if (part < 0 || part >= parts) fail("part must lie in [0, ", parts, "), got ", part);
   const cpu::Partition partition(sizes.data(), static_cast<std::int64_t>(sizes.shape(0)), granule);
-  std::vector<std::tuple<std::int64_t, std::int64_t, std::int64_t>> result;
+  std::vector<Run> result;
   partition.for_each_piece(part, parts, [&](const cpu::Piece& piece) {
     result.emplace_back(piece.tensor, piece.begin, piece.end);
   });
@@ -208,13 +209,13 @@ void set_instruction_set(const std::string& name) {
   if (cpu::set_instruction_set(name)) return;
   std::string known;
   for (const std::string& set : cpu::instruction_sets()) known += (known.empty() ? "" : ", ") + set;
-  fail("instruction set must be one of " + known + "; got '" + name + "'");
+  fail("instruction set must be one of ", known, "; got '", name, "'");
 }
 
 }  // namespace
 
 NB_MODULE(_core, module) {
-  module.doc() = "TrueStep's C++ kernels; truestep.fast.cpu is the interface to use.";
+  module.doc() = "TrueStep's C++ kernels; truestep.fast.ours.cpu_plans is the interface to use.";
   module.def("instruction_sets", &cpu::instruction_sets,
              "Names of the instruction sets this processor can run, narrowest first.");
   module.def(

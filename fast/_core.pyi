@@ -1,4 +1,4 @@
-"""Types of the compiled module; truestep.fast.cpu_plans is the interface to use."""
+"""Types of the compiled module; truestep.fast.ours.cpu_plans is the interface to use."""
 
 from typing import Protocol, TypeAlias
 

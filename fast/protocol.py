@@ -196,7 +196,7 @@ class Backend(Protocol):
     name: str
 
     def capabilities(self) -> Sequence[Capability]:
-        """Everything the backend offers; what is not listed counts as unsupported."""
+        """Everything the backend offers; what is not listed is not judged."""
         ...
 
 

@@ -62,12 +62,9 @@ def _group(
     first = checks[0]
     failing = [check for check in checks if check.verdict in FAILING]
     failing.sort(key=lambda check: (check.utilisation is None, not check.worst))
-    used = [
-        (check.utilisation, check)
-        for check in checks
-        if check.verdict not in FAILING and check.worst and check.utilisation is not None
-    ]
-    worst = max(used, key=lambda pair: pair[0], default=None)
+    shown = (check for check in checks if check.verdict not in FAILING and check.worst)
+    used = [check for check in shown if check.utilisation is not None]
+    worst = max(used, key=lambda check: check.utilisation or 0.0, default=None)
     counted = [c.histogram for c in checks if len(c.histogram) == len(HISTOGRAM_EDGES) + 1]
     histogram = [sum(column) for column in zip(*counted, strict=True)]
     return Group(
@@ -80,7 +77,7 @@ def _group(
         checks=checks,
         tally=verdicts.tally(checks),
         failures=[counterexample.of(spec, check, findings) for check in failing],
-        worst=counterexample.of(spec, worst[1]) if worst else None,
+        worst=counterexample.of(spec, worst) if worst else None,
         gaps=gaps((check.check, check) for check in checks),
         histogram=histogram if any(histogram) else [],
     )

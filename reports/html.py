@@ -22,15 +22,15 @@ def html(page: Page) -> str:
     return _templates().get_template("report.html").render(page=page)
 
 
-def templates(*, autoescape: bool) -> Environment:
+def templates(*, autoescape: bool, keep_trailing_newline: bool) -> Environment:
     """The folder of templates, with the numbers, words and symbols that every one may use."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=autoescape,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        keep_trailing_newline=not autoescape,
+        autoescape=autoescape,
+        keep_trailing_newline=keep_trailing_newline,
     )
     names = ("count", "duration", "percent", "plural", "utilisation")
     environment.filters.update({name: getattr(numbers, name) for name in names})
@@ -41,7 +41,7 @@ def templates(*, autoescape: bool) -> Environment:
 
 @cache
 def _templates() -> Environment:
-    environment = templates(autoescape=True)
+    environment = templates(autoescape=True, keep_trailing_newline=False)
     environment.globals.update(
         chart=plots.chart,
         conditions=CONDITIONS,

@@ -22,7 +22,7 @@ def markdown(page: Page) -> str:
 @cache
 def _templates() -> Environment:
     # Markdown has its own escapes, which the template names.
-    environment = templates(autoescape=False)
+    environment = templates(autoescape=False, keep_trailing_newline=True)
     environment.filters.update(code=_code, fenced=_fenced, html=_html, text=_text)
     environment.globals.update(most=_MOST_FAILURES)
     return environment

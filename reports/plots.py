@@ -152,11 +152,9 @@ def _points(item: Record, heights: str, x_axis: _Axis, y_axis: _Axis) -> list[st
 
 
 def _legend(series: Sequence[Record]) -> Markup:
+    entry = Markup('<li><span class="key {}"></span>{}</li>')
     items = Markup("").join(
-        Markup('<li><span class="key {}"></span>{}</li>').format(
-            item.get("role", "measured"), item.get("label", "")
-        )
-        for item in series
+        entry.format(item.get("role", "measured"), item.get("label", "")) for item in series
     )
     return Markup('<ul class="legend">{}</ul>').format(items)
 

@@ -1,7 +1,7 @@
 // How one launch covers a whole list of tensors: every block takes one chunk of one tensor.
 //
-// Built by truestep.fast.cuda_plan, with the same layouts. Sizes and offsets are int64; a grid has
-// room for 2^31 - 1 chunks.
+// Built by truestep.fast.ours.cuda_plan, with the same layouts. Sizes and offsets are int64; a grid
+// has room for 2^31 - 1 chunks.
 #pragma once
 
 #include "../rules/adamw.h"

@@ -1,5 +1,5 @@
 // Repeats launches that were recorded in a file, so that a sanitizer sees the kernels alone,
-// without the Python that prepared their arguments. Written by truestep.fast.cuda_sanitize.
+// without the Python that prepared their arguments. Written by truestep.fast.ours.cuda_sanitize.
 //
 // Usage: replay FILE. Exit status 0 if every launch ran to its end and the sanitizer is content.
 #include <cstdint>

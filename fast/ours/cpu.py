@@ -3,52 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from functools import partial
 
 import numpy as np
 
 from truestep.fast import _core
 from truestep.fast.ours import cpu_plans
 from truestep.fast.ours.cpu_plans import AdamW, AdamW8bit
-from truestep.fast.ours.offered import DIALECT, QUANTIZER, STORAGE, blocks_of, require_offered
-from truestep.fast.protocol import (
-    Array,
-    Capability,
-    DType,
-    Group,
-    OptimizerCapability,
-    Slot,
-    Stepped,
-    numpy_dtype,
+from truestep.fast.ours.offered import (
+    CAPABILITIES,
+    CODED,
+    MOMENTS,
+    QUANTIZER,
+    Blocks,
+    chosen,
+    require_offered,
+    stepped,
 )
+from truestep.fast.protocol import Array, Capability, DType, Group, Slot, Stepped, numpy_dtype
 from truestep.reference.declared import Hyper
 
 __all__ = ["AdamW", "AdamW8bit", "Backend"]
-
-CAPABILITIES = (
-    Capability("optimizer", "adamw", arithmetic="ieee_float32_strict", dialect=DIALECT),
-    Capability(
-        "optimizer",
-        "adamw",
-        format="bfloat16",
-        arithmetic="bfloat16_params",
-        dialect=DIALECT,
-    ),
-    OptimizerCapability(
-        rule="adamw",
-        arithmetic="ieee_float32_strict",
-        dialect=DIALECT,
-        variant="8bit",
-        storage=STORAGE,
-    ),
-    Capability("quantizer", "bfloat16", arithmetic="ieee_float32_strict"),
-    Capability(
-        "quantizer",
-        "dynamic_8bit",
-        arithmetic="ieee_float32_strict",
-        fixed={"absmax_floor": 0.0},
-    ),
-)
 
 
 class Backend:
@@ -64,38 +39,15 @@ class Backend:
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
         """One step on every slot of every group, all of them in one call per block size."""
-        if capability.rule != "adamw":
-            raise ValueError(f"the cpu backend steps adamw, got {capability.rule!r}")
-        slots = [slot for group in groups for slot in group.slots]
-        hypers = [group.hyper for group in groups for _ in group.slots]
-        stored = [group for group in groups if group.storage]
-        blocks = [blocks_of(group.storage, "cpu") for group in stored for _ in group.slots]
-        if blocks:
-            stepped = iter(adamw_8bit_step(capability, hypers, blocks, slots))
-        else:
-            stepped = iter(adamw_step(capability, hypers, slots))
-        return [[next(stepped) for _ in group.slots] for group in groups]
+        return stepped("cpu", capability, groups, partial(adamw_step, capability))
 
     def encode(self, capability: Capability, hyper: Hyper, x: Array) -> Mapping[str, Array]:
         """The stored form of the float32 x: code, and for blocks absmax."""
-        return chosen(ENCODERS, capability)(hyper, x)
+        return chosen(ENCODERS, capability, "cpu")(hyper, x)
 
     def decode(self, capability: Capability, hyper: Hyper, stored: Mapping[str, Array]) -> Array:
         """The float32 numbers that stored, as encode gives it, stands for."""
-        return chosen(DECODERS, capability)(hyper, stored)
-
-
-Entry = TypeVar("Entry")
-
-
-def chosen(table: Mapping[str, Entry], capability: Capability) -> Entry:
-    """The table's entry for the capability's rule; raises if there is none."""
-    if capability.rule not in table:
-        raise ValueError(
-            f"the cpu backend offers {', '.join(sorted(table))} here; "
-            f"got {capability.kind} {capability.rule!r}"
-        )
-    return table[capability.rule]
+        return chosen(DECODERS, capability, "cpu")(hyper, stored)
 
 
 def copied(name: str, tensor: Array, dtype: DType) -> Array:
@@ -124,40 +76,19 @@ def results(
 
 
 def adamw_step(
-    capability: Capability, hypers: Sequence[Hyper], slots: Sequence[Slot]
+    capability: Capability, hypers: Sequence[Hyper], blocks: Sequence[Blocks], slots: Sequence[Slot]
 ) -> list[Stepped]:
-    """AdamW on copies, with moments in float32."""
+    """AdamW on copies: one call per block size and map, of moments in float32 one for all."""
     dtype = numpy_dtype(capability.format)
     params = [copied("param", slot.param, dtype) for slot in slots]
     grads = [copied("grad", slot.grad, dtype) for slot in slots]
-    state = copied_state(slots, {"m": "float32", "v": "float32"})
-    steps = [int(slot.state["t"]) + 1 for slot in slots]
-    AdamW(params, grads, **state).step(hypers, steps)
-    return results(params, steps, state)
-
-
-def adamw_8bit_step(
-    capability: Capability,
-    hypers: Sequence[Hyper],
-    blocks: Sequence[tuple[int, str]],
-    slots: Sequence[Slot],
-) -> list[Stepped]:
-    """AdamW on copies, with moments as codes: one call per block size and map."""
-    dtype = numpy_dtype(capability.format)
-    params = [copied("param", slot.param, dtype) for slot in slots]
-    grads = [copied("grad", slot.grad, dtype) for slot in slots]
-    names = {"m_code": "uint8", "m_absmax": "float32", "v_code": "uint8", "v_absmax": "float32"}
-    state = copied_state(slots, names)
+    state = copied_state(slots, CODED if any(blocks) else MOMENTS)
     steps = [int(slot.state["t"]) + 1 for slot in slots]
     for key in dict.fromkeys(blocks):
         members = [i for i, of in enumerate(blocks) if of == key]
-        plan = AdamW8bit(
-            [params[i] for i in members],
-            [grads[i] for i in members],
-            **{name: [arrays[i] for i in members] for name, arrays in state.items()},
-            block_size=key[0],
-            kind=key[1],
-        )
+        given = {"params": params, "grads": grads, **state}
+        own = {name: [column[i] for i in members] for name, column in given.items()}
+        plan = AdamW8bit(**own, block_size=key[0], kind=key[1]) if key else AdamW(**own)
         plan.step([hypers[i] for i in members], [steps[i] for i in members])
     return results(params, steps, state)
 

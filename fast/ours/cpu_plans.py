@@ -6,10 +6,9 @@ thousand small ones is one call. Refill the gradients between steps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from itertools import pairwise
-from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,21 +23,6 @@ try:
     from truestep.fast import _core
 except ImportError as error:
     raise BackendUnavailable(f"truestep.fast._core is not built: {error}") from error
-
-
-class Constants(TypedDict):
-    """The rows of constants that a call needs, and the row of each tensor."""
-
-    constants: NDArray[np.float32]
-    constant_index: NDArray[np.int32]
-
-
-class Blocks(TypedDict):
-    """How a plan keeps its moments."""
-
-    m_map: _core.DynamicMap
-    v_map: _core.DynamicMap
-    block_size: int
 
 
 FLOAT32 = numpy_dtype("float32")
@@ -100,7 +84,9 @@ def constants(h: Hyper, t: int) -> list[float]:
     )
 
 
-def constant_table(count: int, hyper: Hyper | Sequence[Hyper], t: int | Sequence[int]) -> Constants:
+def constant_table(
+    count: int, hyper: Hyper | Sequence[Hyper], t: int | Sequence[int]
+) -> dict[str, Array]:
     """The distinct rows of constants that count tensors need, and the row of each tensor."""
     if not isinstance(hyper, Sequence) and isinstance(t, int):
         row = np.array([constants(hyper, t)], dtype=np.float32)
@@ -124,14 +110,47 @@ def dynamic_map(signed: bool, kind: str = "fused") -> _core.DynamicMap:
     return _core.DynamicMap(dynamic_8bit.all_values(h).astype(np.float32))
 
 
-class AdamW:
+class _InPlace:
+    """Checked tensors that a kernel steps in place, and one that has only its memory traffic."""
+
+    __slots__ = ("_addresses", "_kernel", "_sizes", "_stream", "_tensors")
+
+    def __init__(
+        self,
+        kernel: Callable[..., None],
+        stream: Callable[..., None] | None,
+        tensors: Mapping[str, Sequence[Array]],
+    ) -> None:
+        self._kernel, self._stream, self._tensors = kernel, stream, tensors
+        self._addresses = address_tables(tensors)
+        self._sizes = np.array([p.size for p in tensors["p"]], dtype=np.int64)
+
+    def step(
+        self, hyper: Hyper | Sequence[Hyper], t: int | Sequence[int], threads: int = 0
+    ) -> None:
+        """Step number t (the first is 1) on every tensor; both arguments may be one per tensor.
+
+        threads: zero leaves the choice to OpenMP. The result does not depend on it.
+        """
+        table = constant_table(len(self._sizes), hyper, t)
+        self._kernel(**self._addresses, sizes=self._sizes, **table, threads=threads)
+
+    def stream(self, threads: int = 0) -> None:
+        """The memory traffic of a step, next to no arithmetic: it spoils the tensors."""
+        if self._stream is None:
+            raise TypeError(f"stream needs float32, got {self._tensors['p'][0].dtype}")
+        table = constant_table(len(self._sizes), adamw.Hyper(decay="before"), 1)
+        self._stream(**self._addresses, sizes=self._sizes, **table, threads=threads)
+
+
+class AdamW(_InPlace):
     """AdamW in place, decay before the step.
 
     params and grads: float32, or all of them bfloat16; m and v: float32, of the same sizes, zero
     before the first step. Every tensor is C-contiguous and overlaps no other.
     """
 
-    __slots__ = ("_addresses", "_kernel", "_sizes", "_tensors")
+    __slots__ = ()
 
     def __init__(
         self,
@@ -145,38 +164,17 @@ class AdamW:
         if dtype not in kernels:
             raise TypeError(f"params must be {' or '.join(map(str, kernels))}, got {dtype}")
         sizes = [p.size for p in params]
-        self._kernel = kernels[dtype]
-        self._tensors = {
+        tensors = {
             "p": checked("params", params, dtype, sizes),
             "g": checked("grads", grads, dtype, sizes),
             "m": checked("m", m, FLOAT32, sizes),
             "v": checked("v", v, FLOAT32, sizes),
         }
-        self._addresses = address_tables(self._tensors)
-        self._sizes = np.array(sizes, dtype=np.int64)
-
-    def step(
-        self,
-        hyper: Hyper | Sequence[Hyper],
-        t: int | Sequence[int],
-        threads: int = 0,
-    ) -> None:
-        """Step number t (the first is 1) on every tensor; both arguments may be one per tensor.
-
-        threads: zero leaves the choice to OpenMP. The result does not depend on it.
-        """
-        table = constant_table(len(self._sizes), hyper, t)
-        self._kernel(**self._addresses, sizes=self._sizes, **table, threads=threads)
-
-    def stream(self, threads: int = 0) -> None:
-        """The memory traffic of a float32 step, next to no arithmetic: it spoils the tensors."""
-        if self._tensors["p"] and self._tensors["p"][0].dtype != FLOAT32:
-            raise TypeError(f"stream needs float32, got {self._tensors['p'][0].dtype}")
-        table = constant_table(len(self._sizes), adamw.Hyper(decay="before"), 1)
-        _core.stream_float32(**self._addresses, sizes=self._sizes, **table, threads=threads)
+        stream = _core.stream_float32 if dtype == FLOAT32 else None
+        super().__init__(kernels[dtype], stream, tensors)
 
 
-class AdamW8bit:
+class AdamW8bit(_InPlace):
     """AdamW in place on moments kept as block-wise dynamic 8-bit codes, decay before the step.
 
     params and grads: float32; m_code and v_code: uint8, of the same sizes; m_absmax and v_absmax:
@@ -185,7 +183,7 @@ class AdamW8bit:
     "separate".
     """
 
-    __slots__ = ("_addresses", "_fixed", "_sizes", "_tensors")
+    __slots__ = ()
 
     def __init__(
         self,
@@ -204,7 +202,7 @@ class AdamW8bit:
             )
         sizes = [p.size for p in params]
         blocks = [-(-size // block_size) for size in sizes]
-        self._tensors = {
+        tensors = {
             "p": checked("params", params, FLOAT32, sizes),
             "g": checked("grads", grads, FLOAT32, sizes),
             "m_code": checked("m_code", m_code, UINT8, sizes),
@@ -212,32 +210,12 @@ class AdamW8bit:
             "v_code": checked("v_code", v_code, UINT8, sizes),
             "v_absmax": checked("v_absmax", v_absmax, FLOAT32, blocks),
         }
-        self._addresses = address_tables(self._tensors)
-        self._sizes = np.array(sizes, dtype=np.int64)
-        self._fixed: Blocks = {
-            "m_map": dynamic_map(True, kind),
-            "v_map": dynamic_map(False, kind),
-            "block_size": block_size,
-        }
-
-    def step(
-        self,
-        hyper: Hyper | Sequence[Hyper],
-        t: int | Sequence[int],
-        threads: int = 0,
-    ) -> None:
-        """As in AdamW."""
-        table = constant_table(len(self._sizes), hyper, t)
-        _core.adamw_8bit(
-            **self._addresses, sizes=self._sizes, **table, **self._fixed, threads=threads
+        m_map, v_map = dynamic_map(True, kind), dynamic_map(False, kind)
+        step, stream = (
+            partial(kernel, m_map=m_map, v_map=v_map, block_size=block_size)
+            for kernel in (_core.adamw_8bit, _core.stream_8bit)
         )
-
-    def stream(self, threads: int = 0) -> None:
-        """The memory traffic of a step, next to no arithmetic: it spoils the tensors."""
-        table = constant_table(len(self._sizes), adamw.Hyper(decay="before"), 1)
-        _core.stream_8bit(
-            **self._addresses, sizes=self._sizes, **table, **self._fixed, threads=threads
-        )
+        super().__init__(step, stream, tensors)
 
 
 def quantize(
@@ -254,12 +232,7 @@ def quantize(
 
 
 def dequantize(
-    code: Array,
-    absmax: Array,
-    signed: bool,
-    block_size: int,
-    kind: str = "fused",
-    threads: int = 0,
+    code: Array, absmax: Array, signed: bool, block_size: int, kind: str = "fused", threads: int = 0
 ) -> Array:
     """The float32 numbers behind codes and absmax, shaped like code."""
     if code.dtype != UINT8 or absmax.dtype != FLOAT32:

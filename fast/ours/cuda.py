@@ -14,15 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, nvrtc
-from truestep.fast.protocol import (
-    Array,
-    BackendUnavailable,
-    Capability,
-    DType,
-    Group,
-    Stepped,
-)
+from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, nvrtc, offered
+from truestep.fast.protocol import Array, BackendUnavailable, Capability, DType, Group, Stepped
 from truestep.reference.declared import Hyper
 
 if TYPE_CHECKING:
@@ -195,7 +188,7 @@ class Backend:
 
     def capabilities(self) -> Sequence[Capability]:
         """What the CUDA kernels offer."""
-        return cuda_adapter.CAPABILITIES
+        return offered.CAPABILITIES
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]

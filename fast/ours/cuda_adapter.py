@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from functools import partial
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -17,78 +17,36 @@ from truestep.fast.ours.cuda_plan import (
     elementwise,
     map_table,
 )
-from truestep.fast.ours.offered import DIALECT, QUANTIZER, STORAGE, blocks_of, require_offered
-from truestep.fast.protocol import (
-    Array,
-    Capability,
-    Group,
-    OptimizerCapability,
-    Slot,
-    Stepped,
-    numpy_dtype,
+from truestep.fast.ours.offered import (
+    CODED,
+    MOMENTS,
+    QUANTIZER,
+    Blocks,
+    chosen,
+    require_offered,
+    stepped,
 )
+from truestep.fast.protocol import Array, Capability, Group, Slot, Stepped, numpy_dtype
 from truestep.reference.declared import Hyper
-
-Entry = TypeVar("Entry")
-
-CAPABILITIES = (
-    Capability("optimizer", "adamw", arithmetic="ieee_float32_strict", dialect=DIALECT),
-    Capability(
-        "optimizer", "adamw", format="bfloat16", arithmetic="bfloat16_params", dialect=DIALECT
-    ),
-    OptimizerCapability(
-        rule="adamw",
-        arithmetic="ieee_float32_strict",
-        dialect=DIALECT,
-        variant="8bit",
-        storage=STORAGE,
-    ),
-    Capability("quantizer", "bfloat16", arithmetic="ieee_float32_strict"),
-    Capability(
-        "quantizer",
-        "dynamic_8bit",
-        arithmetic="ieee_float32_strict",
-        fixed={"absmax_floor": 0.0},
-    ),
-)
 
 
 def optimizer_step(
     device: Device, capability: Capability, groups: Sequence[Group]
 ) -> list[list[Stepped]]:
     """One step on every slot of every group, in one launch per block size."""
-    slots = [slot for group in groups for slot in group.slots]
-    hypers = [group.hyper for group in groups for _ in group.slots]
-    if capability.rule != "adamw":
-        raise ValueError(f"the CUDA kernels step adamw, got {capability.rule!r}")
-    stored = [group for group in groups if group.storage]
-    blocks = [blocks_of(group.storage, "CUDA") for group in stored for _ in group.slots]
-    if blocks:
-        stepped = iter(_adamw_8bit(device, hypers, blocks, slots))
-    else:
-        stepped = iter(_adamw(device, capability, hypers, slots))
-    return [[next(stepped) for _ in group.slots] for group in groups]
+    return stepped("CUDA", capability, groups, partial(_adamw, device, capability))
 
 
 def encode(device: Device, capability: Capability, hyper: Hyper, x: Array) -> dict[str, Array]:
     """The stored form of the float32 x: code, and for blocks absmax."""
-    return _chosen(ENCODERS, capability)(device, hyper, x)
+    return chosen(ENCODERS, capability, "CUDA")(device, hyper, x)
 
 
 def decode(
     device: Device, capability: Capability, hyper: Hyper, stored: Mapping[str, Array]
 ) -> Array:
     """The float32 numbers that stored, as encode gives it, stands for."""
-    return _chosen(DECODERS, capability)(device, hyper, stored)
-
-
-def _chosen(table: Mapping[str, Entry], capability: Capability) -> Entry:
-    if capability.rule not in table:
-        raise ValueError(
-            f"the CUDA kernels offer {', '.join(sorted(table))} here; "
-            f"got {capability.kind} {capability.rule!r}"
-        )
-    return table[capability.rule]
+    return chosen(DECODERS, capability, "CUDA")(device, hyper, stored)
 
 
 def _uploaded(device: Device, name: str, arrays: Iterable[Array], dtype: DTypeLike) -> list[Buffer]:
@@ -112,45 +70,28 @@ def _results(
 
 
 def _adamw(
-    device: Device, capability: Capability, hypers: Sequence[Hyper], slots: Sequence[Slot]
+    device: Device,
+    capability: Capability,
+    hypers: Sequence[Hyper],
+    blocks: Sequence[Blocks],
+    slots: Sequence[Slot],
 ) -> list[Stepped]:
     dtype = numpy_dtype(capability.format)
     steps = [int(slot.state["t"]) + 1 for slot in slots]
     grads = _uploaded(device, "grad", (s.grad for s in slots), dtype)
     columns = {"param": _uploaded(device, "param", (s.param for s in slots), dtype)}
-    for name in ("m", "v"):
-        columns[name] = _uploaded(device, name, (s.state[name] for s in slots), np.float32)
-    pointers = [*map(addresses_of, (columns["param"], grads, columns["m"], columns["v"]))]
-    plan = OptimizerPlan(device, pointers, [slot.param.size for slot in slots])
-    plan.adamw(capability.format, hypers, steps)
-    return _results(device, columns, steps)
-
-
-_STATE_8BIT = {
-    "m_code": np.uint8,
-    "m_absmax": np.float32,
-    "v_code": np.uint8,
-    "v_absmax": np.float32,
-}
-
-
-def _adamw_8bit(
-    device: Device,
-    hypers: Sequence[Hyper],
-    blocks: Sequence[tuple[int, str]],
-    slots: Sequence[Slot],
-) -> list[Stepped]:
-    steps = [int(slot.state["t"]) + 1 for slot in slots]
-    grads = _uploaded(device, "grad", (s.grad for s in slots), np.float32)
-    columns = {"param": _uploaded(device, "param", (s.param for s in slots), np.float32)}
-    for name, dtype in _STATE_8BIT.items():
-        columns[name] = _uploaded(device, name, (s.state[name] for s in slots), dtype)
-    order = (columns["param"], grads, *(columns[name] for name in _STATE_8BIT))
+    for name, kept in (CODED if any(blocks) else MOMENTS).items():
+        columns[name] = _uploaded(device, name, (s.state[name] for s in slots), np.dtype(kept))
+    param, *state = columns.values()
     for key in dict.fromkeys(blocks):
         members = [i for i, of in enumerate(blocks) if of == key]
-        pointers = [addresses_of(column[i] for i in members) for column in order]
+        pointers = [addresses_of(c[i] for i in members) for c in (param, grads, *state)]
         plan = OptimizerPlan(device, pointers, [slots[i].param.size for i in members])
-        plan.adamw_8bit([hypers[i] for i in members], [steps[i] for i in members], *key)
+        given = [hypers[i] for i in members], [steps[i] for i in members]
+        if key:
+            plan.adamw_8bit(*given, *key)
+        else:
+            plan.adamw(capability.format, *given)
     return _results(device, columns, steps)
 
 

@@ -26,11 +26,7 @@ ELEMENTS = 2**26
 MANY = (1000, 1000)  # tensors, elements of each
 BLOCK_SIZE = 256
 # Bytes read and written per element, scales of blocks included.
-BYTES = {
-    "adamw float32": 28,
-    "adamw bfloat16": 22,
-    "adamw 8bit": 16 + 4 * 4 / BLOCK_SIZE,
-}
+BYTES = {"adamw float32": 28, "adamw bfloat16": 22, "adamw 8bit": 16 + 4 * 4 / BLOCK_SIZE}
 
 
 def seconds(call: Callable[[], object]) -> float:

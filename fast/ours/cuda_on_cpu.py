@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan
+from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, offered
 from truestep.fast.protocol import Array, Capability, DType, Group, Stepped
 from truestep.reference.declared import Hyper
 
@@ -269,7 +269,7 @@ class Backend:
 
     def capabilities(self) -> Sequence[Capability]:
         """What the CUDA kernels offer."""
-        return cuda_adapter.CAPABILITIES
+        return offered.CAPABILITIES
 
     def _device(self, arrays: Iterable[Array]) -> Device:
         return Device(self._library, self._schedule or drawn_schedule(arrays))

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from truestep.fast.ours import cuda_adapter, cuda_build
+from truestep.fast.ours import cuda_adapter, cuda_build, offered
 from truestep.fast.ours.cuda_on_cpu import ORDERS, Buffer, Device, Library, Schedule, build
 from truestep.fast.protocol import Array, Group, Slot, numpy_dtype
 from truestep.reference.declared import Hyper
@@ -82,11 +82,7 @@ class Recorder:
         return self.device.download(buffer)
 
     def launch(
-        self,
-        kernel: str,
-        grid: int,
-        block: int,
-        arguments: Sequence[Buffer | np.generic],
+        self, kernel: str, grid: int, block: int, arguments: Sequence[Buffer | np.generic]
     ) -> None:
         """Run the kernel and note it."""
         schedule = self.device.schedule
@@ -159,7 +155,7 @@ def use_every_kernel(device: Recorder) -> None:
         x = rng.standard_normal(n + 1).astype(numpy_dtype(dtype))
         return x[1:] if n == sizes[-2] else x[:n]
 
-    for capability in cuda_adapter.CAPABILITIES:
+    for capability in offered.CAPABILITIES:
         h = adamw.Hyper(decay="before")
         if capability.rule == "adamw" and not capability.variant:
             slots = [

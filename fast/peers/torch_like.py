@@ -1,7 +1,8 @@
 """Libraries whose optimizers are torch.optim.Optimizers: a table of rows, and one way to step them.
 
-A library is a folder: rows.py, which optimizer computes which rule, and backend.py, which names the
-library. Every step is made by a fresh optimizer that has been handed the given state.
+A library is a folder whose backend.py names it and says which optimizer computes which rule, in
+files of rows where these are many. Every step is made by a fresh optimizer that has been handed the
+given state.
 
 Where a row says nothing else, every torch operation rounds to the parameter's format, functions of
 the step counter are Python doubles, and hyperparameters are those of a parameter group, where a

@@ -7,8 +7,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from truestep.fast.protocol import Capability, Fixed, TrainingCapability
-from truestep.fast.protocol import Outputs as Outputs
+from truestep.fast.protocol import (
+    Capability,
+    Fixed,
+    Inputs,
+    Outputs,
+    Shapes,
+    TrainingCapability,
+)
+from truestep.reference.declared import Hyper
+
+Call = Callable[[Hyper, Inputs], Outputs]
 
 # A loss scale that doubles and halves within float32, at every overflow, down to nothing.
 DOUBLING: Mapping[str, Fixed] = {
@@ -24,30 +33,38 @@ DOUBLING: Mapping[str, Fixed] = {
 class Row:
     """One piece: the rule and dialect it computes, and how it is called.
 
-    call(hyper, inputs): the outputs of the reference's run, by name.
+    call(hyper, inputs): the outputs of the reference's run, by name. arithmetic: by format, those
+    of float32 lead. shapes: see Capability.
     """
 
     rule: str
     variant: str
-    call: Callable[..., Outputs]
+    call: Call
     dialect: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, Fixed] = field(default_factory=dict)
+    arithmetic: Mapping[str, str] = field(default_factory=lambda: {"float32": "ieee_float32"})
+    shapes: Shapes = "any"
 
 
-def capabilities(rows: Sequence[Row], arithmetic: str) -> tuple[TrainingCapability, ...]:
-    """Every row, in float32."""
+def capabilities(rows: Sequence[Row]) -> tuple[TrainingCapability, ...]:
+    """Every row in its formats."""
     return tuple(
         TrainingCapability(
             rule=row.rule,
+            format=format,
             arithmetic=arithmetic,
             dialect=row.dialect,
             variant=row.variant,
             fixed=row.fixed,
+            level="smoke" if format == "float32" else "standard",
+            shapes=row.shapes,
         )
         for row in rows
+        for format, arithmetic in row.arithmetic.items()
     )
 
 
-def find(rows: Sequence[Row], capability: Capability) -> Row:
-    """The row of a capability."""
-    return next(r for r in rows if (r.rule, r.variant) == (capability.rule, capability.variant))
+def outputs(rows: Sequence[Row], capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
+    """What the library gives for these inputs."""
+    own = (capability.rule, capability.variant)
+    return next(row for row in rows if (row.rule, row.variant) == own).call(hyper, inputs)

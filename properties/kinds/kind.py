@@ -61,6 +61,11 @@ class Family(Generic[Capable, C]):
     examples: Mapping[Level, int]
 
 
+def examples(smoke: int, standard: int, deep: int) -> Mapping[Level, int]:
+    """Numbers of examples by level: what fits its time on two cores, not part of any contract."""
+    return {"smoke": smoke, "standard": standard, "deep": deep}
+
+
 class Kind(ABC, Generic[Capable, C, Able]):
     """What the runner has to know of a kind: its checks, their cases, and how a case is judged.
 

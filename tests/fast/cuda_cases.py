@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from truestep.fast.ours import cuda_adapter
+from truestep.fast.ours import offered
 from truestep.fast.protocol import Array, Group, Slot, numpy_dtype
 from truestep.reference.optimizers import adamw
 from truestep.reference.quantizers import QUANTIZERS, dynamic_8bit
 
-OPTIMIZERS = [c for c in cuda_adapter.CAPABILITIES if c.kind == "optimizer"]
-CODERS = [c for c in cuda_adapter.CAPABILITIES if c.kind == "quantizer"]
+OPTIMIZERS = [c for c in offered.CAPABILITIES if c.kind == "optimizer"]
+CODERS = [c for c in offered.CAPABILITIES if c.kind == "quantizer"]
 # Around vectors of 4 and 8, warps, blocks of threads, quantization blocks and chunks.
 SIZES = (0, 1, 3, 4, 5, 31, 33, 63, 64, 65, 255, 257, 4095, 4096, 4097, 8193)
 SPECIAL = (0.0, -0.0, 1e-45, 1e-38, -1e38, np.inf, -np.inf, np.nan)

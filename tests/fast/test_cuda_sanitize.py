@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan
+from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, offered
 from truestep.fast.ours.cuda_on_cpu import Schedule
 from truestep.fast.ours.cuda_sanitize import (
     SANITIZERS,
@@ -89,7 +89,7 @@ def test_a_race_with_right_numbers_is_reported(tmp_path):
     text = header.read_text()
     assert text.count(barrier) == 1
     header.write_text(text.replace(barrier, ""))
-    [capability] = [c for c in cuda_adapter.CAPABILITIES if c.rule == "dynamic_8bit"]
+    [capability] = [c for c in offered.CAPABILITIES if c.rule == "dynamic_8bit"]
     x = np.sin(np.arange(4 * cuda_plan.CHUNK)).astype(np.float32)
 
     def quantize(device: Recorder) -> None:

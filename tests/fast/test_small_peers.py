@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from truestep.fast import discovery
 from truestep.fast.protocol import BackendUnavailable, Capability, Group, Slot, numpy_dtype
-from truestep.properties.kinds.optimizer.families import run
+from truestep.properties.run.plan import checks_of, run_check
 from truestep.reference.optimizers import OPTIMIZERS
 
 LIBRARIES = ("apollo_torch", "galore_torch", "lion_pytorch", "schedulefree", "transformers")
@@ -87,7 +87,10 @@ def test_a_step_keeps_places_shapes_and_inputs(library: str) -> None:
 def test_the_leading_form_is_within_its_bounds(library: str, check: str) -> None:
     """Steps from reachable states, zero gradients and high counters pass the contract."""
     backend = _backend(library)
-    result = run(backend, _first(backend), check, level="smoke", seed=0, started=lambda case: None)
+    first = next(
+        c for c in checks_of(backend) if c.capability == _first(backend) and c.name == check
+    )
+    result = run_check(backend, first, level="smoke", seed=0)
     assert result.verdict == "pass", result.message
 
 

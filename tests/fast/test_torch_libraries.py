@@ -25,7 +25,7 @@ from truestep.reference.optimizers import OPTIMIZERS
 PLACES = {
     library: [
         f"{row.rule}/{row.prefix}{path}"
-        for row in import_module(f"truestep.fast.peers.{library}.rows").ROWS
+        for row in import_module(f"truestep.fast.peers.{library}.backend").Backend.rows
         for path in row.paths
     ]
     for library in (

@@ -47,7 +47,7 @@ def unexplained(found: Iterable[CheckResult]) -> list[str]:
 
 
 def test_torch_passes_but_for_the_findings() -> None:
-    """Clipping and sums pass everywhere; fused SGD keeps unwritten memory when first skipped."""
+    """Clipping and sums pass everywhere; fused SGD alone depends on what is in unwritten memory."""
     torch = pytest.importorskip("torch")
     from truestep.fast.peers.torch.backend import Backend
 
@@ -56,7 +56,6 @@ def test_torch_passes_but_for_the_findings() -> None:
     torch.set_num_threads(before)
     assert unexplained(found.values()) == []
     skipped = "training/dynamic_loss_scaling/float32/{}/law:a_skipped_step_changes_no_bit"
-    assert found[skipped.format("fused")].verdict == "fail"
     for variant in ("single", "foreach"):
         assert found[skipped.format(variant)].verdict == "pass"
     assert len({name.split("/")[1] for name in found}) == len({r.rule for r in torch_training.ROWS})

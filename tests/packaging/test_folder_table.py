@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import re
 import tomllib
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import truestep
 from truestep.fast.discovery import builtin
 from truestep.fast.protocol import BackendUnavailable
+from truestep.reports.environment import LIBRARIES
 
 ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -121,3 +123,13 @@ def test_entry_points_agree_with_the_built_in_table() -> None:
     """A backend of ours is the same object, whether found by entry point or by built-in name."""
     ours = PYPROJECT["project"]["entry-points"]["truestep.backends"]
     assert ours.items() <= builtin().items()
+
+
+def test_every_library_is_pinned_and_recorded() -> None:
+    """A library's version decides verdicts: it is pinned for CI and stands in certificates."""
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    names = {re.split(r"[<>=]", line)[0] for line in extras["peers"]}
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = {line.split("==")[0].replace("_", "-") for line in lines}
+    assert names - pinned == set()
+    assert names - set(LIBRARIES) == set()

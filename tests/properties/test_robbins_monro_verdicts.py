@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from truestep.properties.kinds.schedule.robbins_monro import NOTED, REMARKS, noted, table
-from truestep.properties.kinds.theorem.theorems.certificates import problems
 from truestep.reference.schedules import SCHEDULES
 
 VERDICTS = {
@@ -40,7 +41,7 @@ def test_every_schedule_is_noted() -> None:
 
 
 @pytest.mark.parametrize("rule", sorted(NOTED))
-def test_the_proof_is_accepted_by_the_independent_checker(rule: str) -> None:
+def test_the_proof_is_accepted_by_the_independent_checker(rule: str, problems: Any) -> None:
     """The inequality holds on the schedule's own values, and the conclusions follow from it."""
     module = SCHEDULES[rule]
     for (_, fields), verdict in zip(NOTED[rule], noted(rule), strict=True):

@@ -1,11 +1,38 @@
-"""The authors' CAME on the CPU."""
+"""The authors' CAME on the CPU. torch's norm adds in a few lanes, one element after another."""
 
 from __future__ import annotations
 
 import came_pytorch
 
 from truestep.fast.peers import torch_like
-from truestep.fast.peers.came_pytorch.rows import ROWS
+from truestep.fast.peers.torch_like import (
+    BETAS,
+    DECAY,
+    FACTORED,
+    INSTABILITY,
+    SEQUENTIAL,
+    SIDES,
+    Row,
+)
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        "came",
+        "CAME",
+        {**FACTORED, "m": "exp_avg", **INSTABILITY},
+        {
+            **BETAS,
+            "beta3": "betas",
+            "eps1": "eps",
+            "eps2": "eps",
+            "clip_threshold": "clip_threshold",
+            **DECAY,
+        },
+        arithmetic=SEQUENTIAL,
+        squeezed={**SIDES, "instability_r": -1, "instability_c": -2},
+        shapes="nonempty",
+    ),
+)
 
 
 class Backend(torch_like.Backend):

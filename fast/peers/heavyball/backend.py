@@ -3,24 +3,152 @@
 HeavyBall compiles every function with torch.compile unless heavyball.utils.compile_mode is None,
 which is set here for the whole process. Compiled it computes the same lines; every shape and every
 number of tensors would be compiled anew.
+
+Muon rounds float32 to bfloat16 at random before it iterates, by one draw for each of
+heavyball.utils.dither_steps; without any, as set here, the same line rounds to the nearest. Tensors
+of float64 it iterates as they are.
+
+Arithmetic: hyperparameters become tensors of the parameters' format, and so does every function of
+the counter; a learning rate is float32 in any. Moments are kept as averages that are already
+corrected for their zero start, by a decay that moves with t.
+
+Left out: SOAP, which corrects its factors within their average, keeps the average of gradients in
+the bases, lifts a factor by 64 n roundings of the format before the QR step, puts the columns of a
+basis back in their places, and has no basis for an axis of one: it is a rule of its own, whose
+bases are others from the second step on. So are Scion, PSGD, LATHER, ADOPT and LaProp.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import heavyball
 import torch
 
 from truestep.fast.peers import torch_like
-from truestep.fast.peers.heavyball.rows import ROWS
-from truestep.fast.peers.torch_like import Named, Row
+from truestep.fast.peers.torch_like import BETAS, DECAY, EPS, MOMENTS, Bridge, Named, Row, number
 from truestep.fast.protocol import Slot
 from truestep.reference.declared import Hyper
 
 heavyball.utils.compile_mode = None
 heavyball.utils.dither_steps = 0
+
+PATHS: Mapping[str, Mapping[str, object]] = {
+    "multi": {"multi_tensor": True},
+    "single": {"multi_tensor": False},
+}
+CORRECTED = {"bias_correction": "in_average", "eps_placement": "floor"}
+
+
+def _largest_rate(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
+    # Not kept by the library, which weighs by the rate of each step.
+    largest = max(float(slot.state["lr_max"]), float(hyper.lr))
+    return {"lr_max": number(largest, slot.state["lr_max"])}
+
+
+def _in_float64(row: Row) -> Row:
+    """Every rate passes through float32, whatever the parameters: a finding. This one is exact."""
+    return replace(row, arithmetic={"float64": "ieee_float64"}, fixed={**row.fixed, "lr": 2.0**-5})
+
+
+_ADAMW = Row(
+    "adamw",
+    "AdamW",
+    MOMENTS,
+    {**BETAS, **EPS, **DECAY},
+    dialect={**CORRECTED, "decay": "before"},
+    paths=PATHS,
+    arithmetic={"float32": "float32_hyper"},
+    shared={"t": "step_count"},
+    # Hyperparameters are arguments of the constructor.
+    apart=True,
+)
+_MUON = replace(
+    _ADAMW,
+    rule="muon",
+    optimizer="Muon",
+    state={"b": "momentum"},
+    numbers={"nesterov": "nesterov", **DECAY},
+    dialect={"coefficients": "quintic", "norm_guard": "floor", "scale": "tall"},
+    options={"heavyball_momentum": True},
+    fixed={"eps": 1e-7, "ns_steps": 5},
+    arithmetic={"float32": "bfloat16_newton_schulz_hyper"},
+    bridge=Bridge(lambda hyper, slot: {"betas": (hyper.momentum,)}),
+    shapes="matrices",
+)
+_ADDED = replace(
+    _MUON,
+    prefix="added_",
+    dialect={**_MUON.dialect, "momentum_form": "added"},
+    options={},
+    fixed={**_MUON.fixed, "nesterov": True},
+)
+_NADAM = replace(
+    _ADAMW,
+    rule="nadam",
+    optimizer="NAdam",
+    state={**MOMENTS, "mu_product": "mu_product"},
+    numbers={**_ADAMW.numbers, "momentum_decay": "momentum_decay"},
+    dialect=CORRECTED,
+    options={"decoupled_weight_decay": False},
+)
+
+ROWS: tuple[Row, ...] = (
+    _ADAMW,
+    replace(
+        _ADAMW,
+        rule="ademamix",
+        optimizer="AdEMAMix",
+        state={"m1": "exp_avg_fast", "m2": "exp_avg_slow", "v": "exp_avg_sq"},
+        numbers={**BETAS, "beta3": "betas", "alpha": "alpha", **EPS, **DECAY},
+        fixed={"alpha_warmup": 0, "beta3_warmup": 0},
+    ),
+    _MUON,
+    _in_float64(_MUON),
+    _ADDED,
+    _in_float64(_ADDED),
+    # In float32 alone: the corrected decay is a float32 near 1 in any format.
+    replace(
+        _ADDED,
+        state={"b": "exp_avg"},
+        prefix="averaged_",
+        dialect={**_MUON.dialect, "momentum_form": "in_average"},
+        fixed={**_MUON.fixed, "nesterov": False},
+    ),
+    _NADAM,
+    _NADAM.but("decoupled_", {**CORRECTED, "decay": "before"}, {"decoupled_weight_decay": True}),
+    replace(
+        _ADAMW,
+        rule="rmsprop",
+        optimizer="RMSprop",
+        state={"v": "exp_avg_sq"},
+        numbers={**EPS, **DECAY},
+        fixed={"centered": False, "initial_v": 0.0, "momentum": 0.0},
+        bridge=Bridge(lambda hyper, slot: {"betas": (0.0, hyper.alpha)}),
+    ),
+    replace(
+        _ADAMW,
+        rule="schedule_free_adamw",
+        optimizer="SFAdamW",
+        state={"z": "z", "v": "exp_avg_sq"},
+        numbers={**_ADAMW.numbers, "r": "r", "weight_lr_power": "weight_lr_power"},
+        dialect=CORRECTED,
+        # A warm-up begins with a rate of zero, which makes every parameter nan.
+        fixed={"warmup_steps": 0},
+        shared={"t": "step_count", "weight_sum": "weight_sum"},
+        bridge=Bridge(leave=_largest_rate),
+    ),
+    replace(
+        _ADAMW,
+        rule="sgd",
+        optimizer="SGD",
+        state={"b": "momentum"},
+        numbers={"momentum": "beta", **DECAY},
+        dialect={"decay": "decoupled"},
+        fixed={"dampening": 0.0, "momentum": 0.9},
+    ),
+)
 
 
 class Backend(torch_like.Backend):

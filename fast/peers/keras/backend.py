@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from truestep.fast.peers import parting
+from truestep.fast.peers import parting, training_row
 from truestep.fast.peers.keras import training
 from truestep.fast.peers.keras.library import keras, variable
 from truestep.fast.peers.keras.rows import ROWS, Row
@@ -40,7 +40,7 @@ class Backend:
     def capabilities(self) -> tuple[Capability, ...]:
         """Every optimizer and piece that has a rule in the reference, in float32."""
         optimizers = tuple(row.capability(path) for row in ROWS for path in row.paths)
-        return (*optimizers, *training.capabilities())
+        return (*optimizers, *training_row.capabilities(training.ROWS))
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
@@ -55,7 +55,7 @@ class Backend:
     def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """What clipping, accumulation or LossScaleOptimizer makes of the inputs."""
         with _at_work():
-            return training.outputs(capability, hyper, inputs)
+            return training_row.outputs(training.ROWS, capability, hyper, inputs)
 
 
 @contextmanager

@@ -10,20 +10,17 @@ and halves.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
-from truestep.fast.peers import training_row
 from truestep.fast.peers.keras.library import keras, variable
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
-from truestep.fast.peers.training_row import DOUBLING, Row
-from truestep.fast.protocol import Array, Capability, Inputs, Outputs
+from truestep.fast.peers.training_row import DOUBLING, Call, Row
+from truestep.fast.protocol import Array, Inputs, Outputs
 from truestep.reference.declared import Hyper
 from truestep.reference.training.dynamic_loss_scaling import MOMENTUM, RATE
-
-Call = Callable[[Hyper, Inputs], Outputs]
 
 # What the torch backend's optimizers derive from.
 _PARALLEL = importlib.import_module(
@@ -142,13 +139,3 @@ ROWS: tuple[Row, ...] = (
     Row("gradient_accumulation", "generic", _accumulated(Recorder), {"form": "mean"}),
     Row("gradient_accumulation", "parallel", _accumulated(ParallelRecorder), {"form": "mean"}),
 )
-
-
-def capabilities() -> tuple[Capability, ...]:
-    """Every piece, in float32."""
-    return training_row.capabilities(ROWS, "ieee_float32")
-
-
-def outputs(capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
-    """What Keras gives for these inputs."""
-    return training_row.find(ROWS, capability).call(hyper, inputs)

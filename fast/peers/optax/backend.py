@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import jax
 
+from truestep.fast.peers import training_row
 from truestep.fast.peers.optax import lbfgs, optimizers, schedules, training
 from truestep.fast.protocol import (
     Array,
@@ -37,7 +38,7 @@ class Backend:
             *(row.capability(way) for row, way in optimizers.PLANS.values()),
             *lbfgs.CAPABILITIES,
             *schedules.CAPABILITIES,
-            *training.capabilities(),
+            *training_row.capabilities(training.ROWS),
         )
 
     def optimizer_step(
@@ -48,7 +49,7 @@ class Backend:
 
     def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """What a clipping transformation or MultiSteps makes of the inputs."""
-        return training.outputs(capability, hyper, inputs)
+        return training_row.outputs(training.ROWS, capability, hyper, inputs)
 
     def minimizer_step(
         self, capability: Capability, hyper: Hyper, param: Array, state: State, function: Function

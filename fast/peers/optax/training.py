@@ -7,18 +7,16 @@ subnormal numbers are flushed, and a reduction is charged as one term after anot
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
-from truestep.fast.peers import training_row
-from truestep.fast.peers.training_row import Row
-from truestep.fast.protocol import Capability, Inputs, Outputs
+from truestep.fast.peers.training_row import Call, Row
+from truestep.fast.protocol import Inputs, Outputs
 from truestep.reference.declared import Hyper
-
-Call = Callable[[Hyper, Inputs], Outputs]
 
 
 def _arrays(inputs: Inputs, name: str) -> list[jax.Array]:
@@ -75,32 +73,24 @@ def _given(
     }
 
 
+_row = partial(Row, arithmetic={"float32": "xla_sequential_float32"})
+
 ROWS: tuple[Row, ...] = (
-    Row(
+    _row(
         "adaptive_gradient_clipping",
         "",
         _clipped(lambda h: optax.adaptive_grad_clip(h.clipping, h.eps)),
         {"units": "columns_and_heads"},
         {"floor": 1e-6},
     ),
-    Row(
+    _row(
         "clip_by_global_norm",
         "",
         _clipped(lambda h: optax.clip_by_global_norm(h.max_norm)),
         {"form": "divided"},
     ),
-    Row("clip_by_value", "", _clipped(lambda h: optax.clip(h.max_value))),
-    Row("gradient_accumulation", "apply_every", _applied_every, {"form": "sum"}),
-    Row("gradient_accumulation", "mean", _accumulated(True), {"form": "running"}),
-    Row("gradient_accumulation", "sum", _accumulated(False), {"form": "sum"}),
+    _row("clip_by_value", "", _clipped(lambda h: optax.clip(h.max_value))),
+    _row("gradient_accumulation", "apply_every", _applied_every, {"form": "sum"}),
+    _row("gradient_accumulation", "mean", _accumulated(True), {"form": "running"}),
+    _row("gradient_accumulation", "sum", _accumulated(False), {"form": "sum"}),
 )
-
-
-def capabilities() -> tuple[Capability, ...]:
-    """Every piece, in float32."""
-    return training_row.capabilities(ROWS, "xla_sequential_float32")
-
-
-def outputs(capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
-    """What optax gives for these inputs."""
-    return training_row.find(ROWS, capability).call(hyper, inputs)

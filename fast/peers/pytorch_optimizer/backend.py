@@ -13,7 +13,7 @@ from typing import ClassVar
 import pytorch_optimizer
 import torch
 
-from truestep.fast.peers import torch_backward, torch_like
+from truestep.fast.peers import torch_backward, torch_like, training_row
 from truestep.fast.peers.pytorch_optimizer import training
 from truestep.fast.peers.pytorch_optimizer.rows import ROWS
 from truestep.fast.peers.torch_like import Named, Row
@@ -31,11 +31,11 @@ class Backend(torch_like.Backend):
 
     def capabilities(self) -> tuple[Capability, ...]:
         """Every optimizer of the table on each of its paths, and the pieces, in float32."""
-        return (*super().capabilities(), *training.capabilities())
+        return (*super().capabilities(), *training_row.capabilities(training.ROWS))
 
     def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """What agc, or an optimizer under the loss scaler, makes of the inputs."""
-        return training.outputs(capability, hyper, inputs)
+        return training_row.outputs(training.ROWS, capability, hyper, inputs)
 
     def stepped(self, row: Row, groups: Sequence[Group]) -> list[list[Stepped]]:
         """A step, of LOMO and AdaLOMO inside the backward pass."""

@@ -151,39 +151,29 @@ MATRIX_ROWS: tuple[torch_like.Row, ...] = (
     ),
     _DISTRIBUTED_SHAMPOO,
     _DISTRIBUTED_SHAMPOO.but("adagrad_", {"graft": "adagrad"}, {"graft_type": 2}),
-    replace(
-        _DISTRIBUTED_SHAMPOO,
-        prefix="averaged_",
-        options={**_DISTRIBUTED_SHAMPOO.options, "moving_average_for_momentum": True},
+    _DISTRIBUTED_SHAMPOO.but(
+        "averaged_",
+        options={"moving_average_for_momentum": True},
         # (1 - beta1) weighs what is averaged.
         fixed={"beta1": 0.0, "dampening": 0.9, "momentum": 0.9},
     ),
     _DISTRIBUTED_SHAMPOO.but("decoupled_", {"decay": "before"}, {"decoupled_weight_decay": True}),
     replace(
-        _DISTRIBUTED_SHAMPOO,
-        prefix="order_",
-        dialect={**_DISTRIBUTED_SHAMPOO.dialect, "exponent": "order"},
-        options={**_DISTRIBUTED_SHAMPOO.options, "inverse_exponent_override": 2},
+        _DISTRIBUTED_SHAMPOO.but("order_", {"exponent": "order"}, {"inverse_exponent_override": 2}),
         # The override is the number of axes of matrices alone.
         shapes="matrices",
     ),
-    replace(
-        _DISTRIBUTED_SHAMPOO,
-        prefix="rmsprop_",
-        dialect={**_DISTRIBUTED_SHAMPOO.dialect, "graft": "rmsprop"},
-        options={**_DISTRIBUTED_SHAMPOO.options, "graft_type": 3},
+    _DISTRIBUTED_SHAMPOO.but(
+        "rmsprop_",
+        {"graft": "rmsprop"},
+        {"graft_type": 3},
         # Both are one argument.
         fixed={**_DISTRIBUTED_SHAMPOO.fixed, "beta2": 0.99, "graft_beta2": 0.99},
     ),
     _DISTRIBUTED_SHAMPOO.but("sign_", {**NAN_SIGN, "graft": "sign"}, {"graft_type": 4}),
     _DISTRIBUTED_SHAMPOO.but("ungrafted_", {"graft": "none"}, {"graft_type": 0}),
     *(
-        replace(
-            _GALORE,
-            prefix=f"{kind}_",
-            dialect={**_GALORE.dialect, "side": side},
-            options={"projection_type": kind},
-        )
+        _GALORE.but(f"{kind}_", {"side": side}, {"projection_type": kind})
         for kind, side in (
             ("full", "both"),
             ("left", "left"),
@@ -206,11 +196,8 @@ MATRIX_ROWS: tuple[torch_like.Row, ...] = (
         fixed={**_MUON.fixed, "nesterov": False},
     ),
     replace(
-        _MUON,
+        _MUON.but("quintic_", {"coefficients": "quintic"}, {"ns_coeffs": "quintic"}),
         numbers={ours: theirs for ours, theirs in _MUON.numbers.items() if theirs != "ns_coeffs"},
-        prefix="quintic_",
-        dialect={**_MUON.dialect, "coefficients": "quintic"},
-        options={"ns_coeffs": "quintic"},
         paths=ALONE,
     ),
     _SHAMPOO,

@@ -192,11 +192,10 @@ ROWS: tuple[torch_like.Row, ...] = (
     _PRODIGY,
     _PRODIGY.but("coupled_", {"decay": "coupled"}, COUPLED),
     replace(
-        _PRODIGY,
+        _PRODIGY.but(
+            "limited_", {"growth": "limited", "weights": "safeguard"}, {"safeguard_warmup": True}
+        ),
         numbers={**_PRODIGY.numbers, "growth_rate": "growth_rate"},
-        prefix="limited_",
-        dialect={**_PRODIGY.dialect, "growth": "limited", "weights": "safeguard"},
-        options={"safeguard_warmup": True},
     ),
     _PRODIGY.but("corrected_", {"bias_correction": "rate"}, {"bias_correction": True}),
     _RADAM,

@@ -7,13 +7,14 @@ counts its calls: the reference's good is their number since the last overflow, 
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytorch_optimizer as library
 import torch
 
-from truestep.fast.peers import training_row
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.peers.training_row import DOUBLING, Row
-from truestep.fast.protocol import Capability, Inputs, Outputs
+from truestep.fast.protocol import Inputs, Outputs
 from truestep.reference.declared import Hyper
 from truestep.reference.training.dynamic_loss_scaling import MOMENTUM, RATE
 
@@ -55,9 +56,11 @@ def _scaled_step(h: Hyper, inputs: Inputs) -> Outputs:
     }
 
 
+_row = partial(Row, arithmetic={"float32": "sequential_float32"})
+
 ROWS: tuple[Row, ...] = (
-    Row("adaptive_gradient_clipping", "", _clipped, {"clips": "above", "units": "rows_and_taps"}),
-    Row(
+    _row("adaptive_gradient_clipping", "", _clipped, {"clips": "above", "units": "rows_and_taps"}),
+    _row(
         "dynamic_loss_scaling",
         "",
         _scaled_step,
@@ -65,13 +68,3 @@ ROWS: tuple[Row, ...] = (
         fixed=DOUBLING,
     ),
 )
-
-
-def capabilities() -> tuple[Capability, ...]:
-    """Every piece, in float32."""
-    return training_row.capabilities(ROWS, "sequential_float32")
-
-
-def outputs(capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
-    """What the library gives for these inputs."""
-    return training_row.find(ROWS, capability).call(hyper, inputs)

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import torch
 
-from truestep.fast.peers import torch_like
+from truestep.fast.peers import torch_like, training_row
 from truestep.fast.peers.torch import (
     averaging,
     casts,
@@ -58,7 +58,7 @@ class Backend(torch_like.Backend):
             *casts.capabilities(),
             *lbfgs.capabilities(),
             *schedules.capabilities(),
-            *training.capabilities(),
+            *training_row.capabilities(training.ROWS),
         )
 
     def minimizer_step(
@@ -83,7 +83,7 @@ class Backend(torch_like.Backend):
 
     def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """What clipping, GradScaler or the sum of backward passes makes of the inputs."""
-        return training.outputs(capability, hyper, inputs)
+        return training_row.outputs(training.ROWS, capability, hyper, inputs)
 
     def stepped(self, row: Row, groups: Sequence[Group]) -> list[list[Stepped]]:
         """One step() of one optimizer, or of what else makes a step here."""

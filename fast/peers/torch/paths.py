@@ -36,36 +36,21 @@ PATHS: Mapping[str, Mapping[str, bool]] = {
     "compiled": {},
 }
 
+FUSED = ("single", "foreach", "fused", "fused_as_given")
+_PLAIN = ("single", "foreach", "differentiable")
+
+# By format and path; what is not listed is not run.
 ARITHMETIC: Mapping[str, Mapping[str, str]] = {
-    "bfloat16": {
-        "single": "bfloat16",
-        "foreach": "bfloat16",
-        "fused": "bfloat16_storage",
-        "differentiable": "bfloat16",
-    },
-    "float16": {
-        "single": "float16",
-        "foreach": "float16",
-        "fused": "float16_storage",
-        "differentiable": "float16",
-    },
+    "bfloat16": {**dict.fromkeys(_PLAIN, "bfloat16"), "fused": "bfloat16_storage"},
+    "float16": {**dict.fromkeys(_PLAIN, "float16"), "fused": "float16_storage"},
     "float32": {
-        "single": "ieee_float32",
-        "foreach": "ieee_float32",
-        "fused": "ieee_float32",
-        "fused_as_given": "ieee_float32",
+        **dict.fromkeys(FUSED, "ieee_float32"),
         "differentiable": "capturable_float32",
         "tensor_lr": "tensor_lr",
         "compiled": "capturable_float32",
     },
-    "float64": {
-        "single": "ieee_float64",
-        "foreach": "ieee_float64",
-        "fused": "ieee_float64",
-        "differentiable": "ieee_float64",
-    },
+    "float64": dict.fromkeys((*_PLAIN, "fused"), "ieee_float64"),
 }
-FUSED = ("single", "foreach", "fused", "fused_as_given")
 
 
 def on_paths(row: Row, *paths: str) -> tuple[Row, ...]:

@@ -10,8 +10,7 @@ Workers' gradients are averaged by DistributedDataParallel: see parallel.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -19,35 +18,10 @@ import torch
 from truestep.fast.peers.torch import parallel
 from truestep.fast.peers.torch_like import ELEMENTS
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
-from truestep.fast.protocol import (
-    Array,
-    Capability,
-    Fixed,
-    Inputs,
-    Outputs,
-    Shapes,
-    TrainingCapability,
-)
+from truestep.fast.peers.training_row import Call, Row
+from truestep.fast.protocol import Array, Inputs, Outputs
 from truestep.reference.declared import Hyper
 from truestep.reference.training.dynamic_loss_scaling import MOMENTUM, RATE
-
-Call = Callable[[Hyper, Inputs], Outputs]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One of torch's pieces: the rule and dialect it computes, and how it is called.
-
-    arithmetic: by format, what is declared. shapes: see Capability.
-    """
-
-    rule: str
-    variant: str
-    call: Call
-    arithmetic: Mapping[str, str]
-    dialect: Mapping[str, str] = field(default_factory=dict)
-    fixed: Mapping[str, Fixed] = field(default_factory=dict)
-    shapes: Shapes = "any"
 
 
 def _params(values: Sequence[Array], gradients: Sequence[Array]) -> list[torch.Tensor]:
@@ -154,6 +128,7 @@ def _backward(divided: bool) -> Call:
 
 _SUMS = {"float32": "sequential_float32", "float64": "sequential_float64"}
 _SCALER = {"hysteresis": 1, "max_scale": float(np.finfo(np.float32).max), "min_scale": 0.0}
+_DATA_PARALLEL = Row("data_parallel", "ddp", parallel.averaged, {"form": "shares"}, {}, ELEMENTS)
 
 ROWS: tuple[Row, ...] = (
     *(
@@ -161,9 +136,9 @@ ROWS: tuple[Row, ...] = (
             "clip_by_global_norm",
             f"{norm}_{path}",
             _clip_norm({"two": 2.0, "infinity": float("inf")}[norm], path == "foreach"),
-            _SUMS if norm == "two" else ELEMENTS,
             {"form": "shrunk", "norm": norm},
             {"eps": 1e-6},
+            _SUMS if norm == "two" else ELEMENTS,
             # The largest element of none is an error in torch.
             "nonempty" if norm == "infinity" else "any",
         )
@@ -171,50 +146,18 @@ ROWS: tuple[Row, ...] = (
         for path in ("foreach", "single")
     ),
     *(
-        Row("clip_by_value", path, _clip_value(path == "foreach"), ELEMENTS)
+        Row("clip_by_value", path, _clip_value(path == "foreach"), arithmetic=ELEMENTS)
         for path in ("foreach", "single")
     ),
-    Row("data_parallel", "ddp", parallel.averaged, ELEMENTS, {"form": "shares"}),
+    *([_DATA_PARALLEL] if parallel.available() else []),
     *(
-        Row(
-            "dynamic_loss_scaling",
-            path,
-            _scaled_step(**options),
-            {"float32": "ieee_float32"},
-            fixed=_SCALER,
-        )
+        Row("dynamic_loss_scaling", path, _scaled_step(**options), fixed=_SCALER)
         for path, options in (
             ("foreach", {"foreach": True}),
             ("fused", {"fused": True}),
             ("single", {"foreach": False}),
         )
     ),
-    Row("gradient_accumulation", "loss", _backward(False), ELEMENTS, {"form": "sum"}),
-    Row("gradient_accumulation", "loss_over_k", _backward(True), ELEMENTS, {"form": "terms"}),
+    Row("gradient_accumulation", "loss", _backward(False), {"form": "sum"}, {}, ELEMENTS),
+    Row("gradient_accumulation", "loss_over_k", _backward(True), {"form": "terms"}, {}, ELEMENTS),
 )
-
-_CALLS = {(row.rule, row.variant): row.call for row in ROWS}
-
-
-def capabilities() -> tuple[TrainingCapability, ...]:
-    """Every piece, path and format that torch runs here; those of float32 lead."""
-    return tuple(
-        TrainingCapability(
-            rule=row.rule,
-            format=format,
-            arithmetic=arithmetic,
-            dialect=row.dialect,
-            variant=row.variant,
-            fixed=row.fixed,
-            level="smoke" if format == "float32" else "standard",
-            shapes=row.shapes,
-        )
-        for row in ROWS
-        for format, arithmetic in row.arithmetic.items()
-        if row.rule != "data_parallel" or parallel.available()
-    )
-
-
-def outputs(capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
-    """What torch gives for these inputs."""
-    return _CALLS[capability.rule, capability.variant](hyper, inputs)

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from truestep.fast.protocol import MinimizerCapability
-from truestep.properties.kinds.kind import Family
+from truestep.properties.kinds.kind import Family, examples
 from truestep.properties.kinds.minimizer.cases import MinimizerCase, cases
 from truestep.reference.optimizers import FROM_FUNCTION
 
@@ -25,36 +25,27 @@ def _family(**varied: Any) -> Callable[[MinimizerCapability], Cases]:
 
 _BADLY_SCALED = {"exponents": (-6, 6), "conditions": (3, 6), "scales": (-4, 3)}
 
-# Numbers of examples: what fits the time of each level on two cores, not part of any contract.
 FAMILIES: dict[str, Family[MinimizerCapability, MinimizerCase]] = {
     "badly_scaled": Family(
         "functions, starts and curvatures of far apart sizes",
         _family(**_BADLY_SCALED, histories=(0, 3)),
-        {"smoke": 4, "standard": 20, "deep": 500},
+        examples(4, 20, 500),
     ),
     "curvature_skip": Family(
         "falling directions, where a pair may have no positive curvature",
         _family(kinds=("saddle", "rosenbrock"), histories=(1, 3), scales=(0, 1)),
-        {"smoke": 10, "standard": 60, "deep": 500},
+        examples(10, 60, 500),
     ),
-    "early_steps": Family(
-        "the first steps from a fresh state",
-        _family(),
-        {"smoke": 6, "standard": 40, "deep": 1000},
-    ),
+    "early_steps": Family("the first steps from a fresh state", _family(), examples(6, 40, 1000)),
     "filled_memory": Family(
         "one to three pairs kept, after more steps than that",
         _family(memories=(1, 2, 3), histories=(4, 6), kinds=("rosenbrock", "logistic")),
-        {"smoke": 4, "standard": 20, "deep": 500},
+        examples(4, 20, 500),
     ),
     "start_at_optimum": Family(
         "starts where the gradient is zero, or nearly so",
         _family(kinds=("quadratic",), starts=("zeros", "normal"), scales=(-6, -3)),
-        {"smoke": 3, "standard": 10, "deep": 200},
+        examples(3, 10, 200),
     ),
-    "zero_gradient": Family(
-        "a constant function",
-        _family(kinds=("flat",)),
-        {"smoke": 2, "standard": 4, "deep": 50},
-    ),
+    "zero_gradient": Family("a constant function", _family(kinds=("flat",)), examples(2, 4, 50)),
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from truestep.fast.protocol import Level, TrainingCapability
 from truestep.properties.cases.tensors import EXTREMES
+from truestep.properties.kinds.kind import examples
 from truestep.properties.kinds.training.cases import Ranges
 from truestep.reference.training import TRAINING
 
@@ -38,25 +39,24 @@ _CLIPPING = ("max_norm", "max_value", "clipping")
 _SMALL = ((3,), (2, 3), (), (9,))
 _MANY = (*((n,) for n in range(1, 20)), (0,), (), (3, 5))
 
-# Numbers of examples: what fits the time of each level on two cores, not part of any contract.
 FAMILIES: dict[str, Family] = {
     "all_zero": Family(
         "zero gradients",
         Ranges(kinds=("zeros",), specials=("zero",)),
-        {"smoke": 2, "standard": 10, "deep": 100},
+        examples(2, 10, 100),
         _TENSORS,
     ),
     "at_the_threshold": Family(
         "a norm or a size that every kernel gets exactly, the limit at it, above it and below it",
         Ranges(exact=True),
-        {"smoke": 6, "standard": 60, "deep": 1000},
+        examples(6, 60, 1000),
         # Of the clipping pieces only; the others have no limit for a gradient.
         ("clipped",),
     ),
     "full_range": Family(
         "random bit patterns, and huge and tiny scales",
         Ranges(kinds=("normal", "bits"), exponents=(-38, 36), shapes=((33,), (4, 8), (5,))),
-        {"smoke": 5, "standard": 20, "deep": 300},
+        examples(5, 20, 300),
         _TENSORS,
     ),
     "large": Family(
@@ -66,30 +66,30 @@ FAMILIES: dict[str, Family] = {
             kinds=("normal", "spread"),
             tensors=(1, 2),
         ),
-        {"smoke": 1, "standard": 3, "deep": 30},
+        examples(1, 3, 30),
         _TENSORS,
     ),
     "many_tensors": Family(
         "seventy tensors in one call, empty ones among them",
         Ranges(shapes=_MANY, kinds=("normal",), tensors=(68, 70)),
-        {"smoke": 1, "standard": 2, "deep": 10},
+        examples(1, 2, 10),
         _LISTS,
     ),
     "sequence": Family(
         "several calls one after the other, nan and infinities in some of them",
         Ranges(shapes=_SMALL, calls=(2, 6), overflows=True),
-        {"smoke": 6, "standard": 50, "deep": 1000},
+        examples(6, 50, 1000),
         _STATE,
     ),
     "special_values": Family(
         "nan, infinities, the largest and the least numbers",
         Ranges(shapes=((9,), (17,), (4, 5)), specials=EXTREMES, overflows=True),
-        {"smoke": 3, "standard": 30, "deep": 300},
+        examples(3, 30, 300),
         _TENSORS,
     ),
     "values": Family(
         "shapes, layouts, scales and hyperparameters drawn independently of one another",
         Ranges(),
-        {"smoke": 10, "standard": 80, "deep": 2000},
+        examples(10, 80, 2000),
     ),
 }

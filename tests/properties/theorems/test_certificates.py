@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from truestep.properties.kinds.theorem.theorems.certificates import problems
 from truestep.reference.robbins_monro import (
     BoundedBelow,
     EventuallyZero,
@@ -81,7 +80,7 @@ VERDICTS: list[tuple[str, dict[str, Any], bool | None, bool | None]] = [
 
 @pytest.mark.parametrize(("rule", "hyper", "diverges", "squares"), VERDICTS)
 def test_verdicts(
-    rule: str, hyper: dict[str, Any], diverges: bool | None, squares: bool | None
+    rule: str, hyper: dict[str, Any], diverges: bool | None, squares: bool | None, problems: Any
 ) -> None:
     """The known verdict, by a certificate that the checker accepts and that prints its proof."""
     module = SCHEDULES[rule]
@@ -123,7 +122,7 @@ rate = st.floats(1e-6, 1.0)
     decay=st.floats(0.05, 0.999),
 )
 def test_certificates_hold_for_drawn_hyperparameters(
-    lr: float, floor: float, T: int, p: float, growth: int, decay: float
+    lr: float, floor: float, T: int, p: float, growth: int, decay: float, problems: Any
 ) -> None:
     """Every rule's certificate is accepted by the checker whatever the hyperparameters."""
     drawn = {
@@ -194,13 +193,13 @@ WRONG: list[tuple[Any, Any]] = [
 
 
 @pytest.mark.parametrize(("certificate", "schedule"), WRONG)
-def test_the_checker_refuses(certificate: Any, schedule: Any) -> None:
+def test_the_checker_refuses(certificate: Any, schedule: Any, problems: Any) -> None:
     """Each wrong certificate is refused with a sentence."""
     assert problems(certificate, schedule)
 
 
 @given(N=st.integers(0, 300))
-def test_a_prefix_changes_no_verdict(N: int) -> None:
+def test_a_prefix_changes_no_verdict(N: int, problems: Any) -> None:
     """Conditions on the tail: any N first values leave the certificate of the tail valid."""
     certificate = PowerLaw(Fraction(1), 0.5, 2.0, shift=1.0, start=N)
     assert problems(certificate, lambda t: 7.0 if t < N else 1 / (t + 1)) == []

@@ -18,8 +18,19 @@ from truestep.properties.kinds.optimizer.laws.families import (
 )
 from truestep.properties.laws.claims import table
 
-COMMON: dict[str, Law] = table(common, symmetries)
-SPECIAL: dict[str, Law] = table(
-    adaptive, classical, curvature, large_batch, low_rank, matrix, memory, modern, sign, step_bounds
+# Each states the laws of its family and, but for step_bounds, which rules of it obey which laws.
+FAMILIES = (
+    adaptive,
+    classical,
+    curvature,
+    large_batch,
+    low_rank,
+    matrix,
+    memory,
+    modern,
+    sign,
+    step_bounds,
 )
+COMMON: dict[str, Law] = table(common, symmetries)
+SPECIAL: dict[str, Law] = table(*FAMILIES)
 LAWS: dict[str, Law] = dict(sorted({**COMMON, **SPECIAL}.items()))

@@ -8,32 +8,15 @@ family, and as failing by one outside of it.
 from __future__ import annotations
 
 from truestep.fast.protocol import MinimizerCapability, OptimizerCapability
-from truestep.properties.kinds.optimizer.laws.families.adaptive import ADAPTIVE_RULES
-from truestep.properties.kinds.optimizer.laws.families.classical import CLASSICAL
-from truestep.properties.kinds.optimizer.laws.families.curvature import CURVATURE
-from truestep.properties.kinds.optimizer.laws.families.large_batch import LARGE_BATCH
-from truestep.properties.kinds.optimizer.laws.families.low_rank import LOW_RANK
-from truestep.properties.kinds.optimizer.laws.families.matrix import MATRIX
-from truestep.properties.kinds.optimizer.laws.families.memory import MEMORY
-from truestep.properties.kinds.optimizer.laws.families.modern import MODERN
-from truestep.properties.kinds.optimizer.laws.families.sign import SIGN
 from truestep.properties.kinds.optimizer.laws.families.stored import OF_POINTS, STORED, SURVIVING
-from truestep.properties.kinds.optimizer.laws.laws import COMMON
+from truestep.properties.kinds.optimizer.laws.laws import COMMON, FAMILIES
 from truestep.properties.kinds.optimizer.laws.needs import need
 from truestep.properties.kinds.optimizer.laws.rows import Row
 from truestep.properties.laws.entries import Holds, Void
 from truestep.reference.optimizers import OPTIMIZERS
 
 TABLE: dict[str, Row] = {
-    **ADAPTIVE_RULES,
-    **CLASSICAL,
-    **CURVATURE,
-    **LARGE_BATCH,
-    **LOW_RANK,
-    **MATRIX,
-    **MEMORY,
-    **MODERN,
-    **SIGN,
+    rule: row for family in FAMILIES for rule, row in getattr(family, "RULES", {}).items()
 }
 
 

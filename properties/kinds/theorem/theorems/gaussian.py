@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from truestep.properties.kinds.theorem.theorems.theorem import Step
+from truestep.properties.kinds.theorem.theorems.theorem import Step, Test, worst
 from truestep.reference.problems import quadratic
 from truestep.reference.validation import Array
 
@@ -58,11 +58,6 @@ def replicates(
     return snapshots
 
 
-def sharper(a: tuple[float, str], b: tuple[float, str]) -> tuple[float, str]:
-    """The worse of two deviations; a nan is the worst of all."""
-    return b if np.isnan(b[0]) or b[0] > a[0] else a
-
-
 def moment_tests(d: int) -> int:
     """How many tests `moments` makes: d means, d variances, one for each pair of coordinates."""
     return 2 * d + d * (d - 1) // 2
@@ -70,7 +65,7 @@ def moment_tests(d: int) -> int:
 
 def moments(
     x: Array, mean: Array, covariance: Array, drift: float, level: float, name: str
-) -> tuple[float, str]:
+) -> Test:
     """The worst test of the hypothesis that the rows of x are independent N(mean, covariance).
 
     Whitened rows have independent standard normal coordinates z: the root of n times a mean is
@@ -84,21 +79,19 @@ def moments(
     with np.errstate(over="ignore", invalid="ignore"):
         z = np.linalg.solve(root, (x - mean).T).T
     slack = float(np.sqrt(n) * drift * np.linalg.norm(np.linalg.inv(root), 2))
-    worst = (0.0, "nothing")
+    tests: list[Test] = []
     limit = float(stats.norm.isf(level / 2)) + slack
     for i in range(d):
         deviation = abs(float(np.sqrt(n) * z[:, i].mean())) / limit
-        worst = sharper(worst, (deviation, f"{name}: mean of whitened coordinate {i}"))
+        tests.append((deviation, f"{name}: mean of whitened coordinate {i}"))
     low, high = (np.sqrt(f(level / 2, n)) for f in (stats.chi2.ppf, stats.chi2.isf))
     for i in range(d):
         for j in range(i, d):
             y = z[:, i] if i == j else (z[:, i] + z[:, j]) / np.sqrt(2)
             gap = float(np.linalg.norm(y) - np.sqrt(n))
             allowed = (high - np.sqrt(n) if gap > 0 else np.sqrt(n) - low) + slack
-            worst = sharper(
-                worst, (abs(gap) / float(allowed), f"{name}: variance of coordinates {i}, {j}")
-            )
-    return worst
+            tests.append((abs(gap) / float(allowed), f"{name}: variance of coordinates {i}, {j}"))
+    return worst(tests)
 
 
 def variance_band(variance: float, n: int, drift: float, level: float) -> tuple[float, float]:

@@ -33,6 +33,15 @@ class Step(Protocol):
         ...
 
 
+# A deviation, in units of the one allowed, and which test it is of.
+Test = tuple[float, str]
+
+
+def worst(tests: Iterable[Test]) -> Test:
+    """The largest deviation; a nan is the largest of all."""
+    return max(tests, key=lambda test: (np.isnan(test[0]), test[0]), default=(0.0, "nothing"))
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What one experiment measured.
@@ -54,14 +63,14 @@ class Evidence:
     @classmethod
     def of(
         cls,
-        worst: tuple[float, str],
+        tests: Iterable[Test],
         points: Iterable[tuple[float, float, float, tuple[float, float]]],
         resolution: float = 0.0,
     ) -> Evidence:
-        """From the worst test and, at every time, what was measured, expected, and the band."""
+        """From all tests and, at every time, what was measured, expected, and the band."""
         x, measured, expected, bands = zip(*points, strict=True)
         low, high = zip(*bands, strict=True)
-        return cls(*worst, x, measured, expected, low, high, resolution)
+        return cls(*worst(tests), x, measured, expected, low, high, resolution)
 
 
 Experiment = Callable[[Step, int, float], Evidence]

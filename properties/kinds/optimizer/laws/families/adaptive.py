@@ -111,12 +111,13 @@ def order_of_gradients_leaves_the_accumulator(bench: Bench, trial: Trial) -> Cla
             yield Claim(name, one.got[name], other.got[name], bound)
 
 
+_OWN_RATE = "each element has a rate of its own"
 _AHEAD = fails(
     "the look-ahead part comes on top", 0, 3, {"t": 99999, "m": 1, "v": 1, "mu_product": 0.1}
 )
 _LOOKS_AHEAD = fails("the look-ahead part comes on top", 0, 2)
 
-ADAPTIVE_RULES: dict[str, Row] = {
+RULES: dict[str, Row] = {
     "adadelta": {
         **rows.ADAPTIVE,
         **rows.decoupled("before"),
@@ -147,9 +148,7 @@ ADAPTIVE_RULES: dict[str, Row] = {
         **rows.decoupled("before after"),
         "becomes_adamw": holds(bias_correction="both", decay="before after"),
         "becomes_rmsprop": holds(decay="coupled before", eps_placement="outside inside floor"),
-        "channels_are_parallel_to_the_gradients": fails(
-            "each element has a rate of its own", ZEROS, ((1, 2), (3, 1))
-        ),
+        "channels_are_parallel_to_the_gradients": fails(_OWN_RATE, ZEROS, ((1, 2), (3, 1))),
         "constant_gradients_give_constant_steps": holds(
             bias_correction="both", eps_placement="outside"
         ),
@@ -161,7 +160,7 @@ ADAPTIVE_RULES: dict[str, Row] = {
             "v is of squares here, not of differences", 0, 2
         ),
         "equivariant_under_rotation_of_rows": fails(
-            "each element has a rate of its own",
+            _OWN_RATE,
             ((0, 0, 0, 0), (0, 0, 0, 0)),
             ((0.1, 0.2, 0.3, 0), (0.3, 0.1, 0.1, 0.5)),
         ),
@@ -182,12 +181,8 @@ ADAPTIVE_RULES: dict[str, Row] = {
         "linear_in_lr_when_params_are_zero": holds(decay="coupled before"),
         "step_at_most_the_momentum_over_the_root_of_eps": holds(eps_placement="inside"),
         "step_is_lr_or_nothing": fails("eps shortens steps", 0, 2, eps=1.0),
-        "step_is_parallel_to_the_gradient": fails(
-            "each element has a rate of its own", (0, 0), (1, 3)
-        ),
-        "step_shares_its_singular_vectors_with_the_gradient": fails(
-            "each element has a rate of its own", ZEROS, G
-        ),
+        "step_is_parallel_to_the_gradient": fails(_OWN_RATE, (0, 0), (1, 3)),
+        "step_shares_its_singular_vectors_with_the_gradient": fails(_OWN_RATE, ZEROS, G),
         "step_within_the_cauchy_schwarz_bound": holds(bias_correction="both"),
     },
     "adam_16bit": {

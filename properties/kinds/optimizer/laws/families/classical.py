@@ -139,7 +139,7 @@ _TWO_EXAMPLES = fails(
     "the error is that of all elements together", (1, 2, 3), (1, 1, 1), inputs=_ONE
 )
 
-CLASSICAL: dict[str, Row] = {
+RULES: dict[str, Row] = {
     "asgd": {
         **rows.LINEAR,
         **obeys("first_step_is_plain_descent"),

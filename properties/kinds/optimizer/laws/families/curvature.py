@@ -86,7 +86,7 @@ _PAIR: dict[str, Nested] = {
 _AVERAGED: dict[str, Nested] = {**_PAIR, "rho": (0, 1 / 6)}
 _KEPT: dict[str, Nested] = {**_AVERAGED, "step": (1, 1, 1), "g": (1, 2, 3)}
 
-CURVATURE: dict[str, Row] = {
+RULES: dict[str, Row] = {
     "kbfgs": {
         **rows.ORDINARY,
         **rows.decoupled("before"),

@@ -65,7 +65,7 @@ _MEASURED = fails("the trust ratio depends on the parameter", 2, 1)
 _TRUSTED = fails("the trust ratio scales", 3, 1)
 _WHOLE = fails("the norms are those of the whole tensor", (1, 2, 3), (1, 2, -1))
 
-LARGE_BATCH: dict[str, Row] = {
+RULES: dict[str, Row] = {
     "lamb": {
         **SYMMETRIC,
         **obeys(

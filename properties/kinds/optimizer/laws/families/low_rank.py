@@ -100,7 +100,7 @@ _PROJECTED: Row = {
     "scale_invariant_when_eps_is_zero": holds(guard="none"),
 }
 
-LOW_RANK: dict[str, Row] = {
+RULES: dict[str, Row] = {
     "apollo": {
         **_PROJECTED,
         "bases_are_orthonormal": fails("projections are drawn at random", _P, _G, rank=1),

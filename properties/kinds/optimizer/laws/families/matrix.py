@@ -85,7 +85,7 @@ _TURNED = fails(
     {"t": 3, "bases": (0.8, -0.6, 0.6, 0.8, 1, 0, 0, 1)},
 )
 
-MATRIX: dict[str, Row] = {
+RULES: dict[str, Row] = {
     "distributed_shampoo": {
         **rows.BY_MATRIX,
         "decay_alone_is_geometric": holds(decay="in_direction before"),

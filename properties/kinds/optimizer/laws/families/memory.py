@@ -145,7 +145,7 @@ _FACTORING: Row = {
     "equivariant_under_permutation": _FACTORED,
 }
 
-MEMORY: dict[str, Row] = {
+RULES: dict[str, Row] = {
     "adafactor": {
         **_FACTORING,
         "decay_alone_is_geometric": holds(decay="before unscaled"),

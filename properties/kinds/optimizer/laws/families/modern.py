@@ -75,7 +75,7 @@ _AVERAGING: Row = {
     "state_independent_of_weight_decay": _DECAYED,
 }
 
-MODERN: dict[str, Row] = {
+RULES: dict[str, Row] = {
     "adan": {
         **rows.ADAPTIVE,
         **rows.DECOUPLED,

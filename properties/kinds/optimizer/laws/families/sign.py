@@ -50,7 +50,7 @@ _SIGNS: Row = {
     "linear_in_gradients": fails("a sign has no size", 0, 2, {"t": 3}),
 }
 
-SIGN: dict[str, Row] = {
+RULES: dict[str, Row] = {
     "lion": {
         **_SIGNS,
         **decoupled("before unscaled"),

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
+import pytest
+
 from truestep.reference.robbins_monro import (
     BoundedBelow,
     Certificate,
@@ -24,6 +26,7 @@ from truestep.reference.robbins_monro import (
 )
 
 Schedule = Callable[[int], float]
+Problems = Callable[[Certificate, Schedule], list[str]]
 
 # Below this a float64 loses digits to underflow, and a quotient of two values says nothing.
 SMALLEST_WITH_ALL_DIGITS = 2.0**-900
@@ -38,8 +41,13 @@ def _times(start: int, period: int = 1) -> Iterator[int]:
             yield start + k * period
 
 
-def problems(certificate: Certificate, schedule: Schedule) -> list[str]:
-    """What is wrong with a certificate, in words; empty if nothing was found."""
+@pytest.fixture(scope="session")
+def problems() -> Problems:
+    """The checker: what is wrong with a certificate, in words; empty if nothing was found."""
+    return _problems
+
+
+def _problems(certificate: Certificate, schedule: Schedule) -> list[str]:
     if isinstance(certificate, Undecided):
         return [] if certificate.reason else ["an undecided certificate must say why"]
     found = list(_premises(certificate, schedule))
