@@ -214,12 +214,7 @@ class MinimizerBackend(Backend, Protocol):
     """A backend that offers capabilities of kind "minimizer": rules that evaluate the function."""
 
     def minimizer_step(
-        self,
-        capability: Capability,
-        hyper: Hyper,
-        param: Array,
-        state: State,
-        function: Function,
+        self, capability: Capability, hyper: Hyper, param: Array, state: State, function: Function
     ) -> Stepped:
         """One step on one tensor.
 

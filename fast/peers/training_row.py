@@ -7,14 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from truestep.fast.protocol import (
-    Capability,
-    Fixed,
-    Inputs,
-    Outputs,
-    Shapes,
-    TrainingCapability,
-)
+from truestep.fast.protocol import Capability, Fixed, Inputs, Outputs, Shapes, TrainingCapability
 from truestep.reference.declared import Hyper
 
 Call = Callable[[Hyper, Inputs], Outputs]

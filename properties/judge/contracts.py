@@ -10,11 +10,7 @@ from scipy.special import fdtri
 
 from truestep.fast.protocol import Array
 from truestep.properties.arithmetic.bounded import Bounded
-from truestep.properties.arithmetic.sampled import (
-    FALSE_ALARM,
-    quantile,
-    root_mean_square,
-)
+from truestep.properties.arithmetic.sampled import FALSE_ALARM, quantile, root_mean_square
 from truestep.properties.judge.results import HISTOGRAM_EDGES
 
 Float = NDArray[np.float64]

@@ -147,13 +147,7 @@ def thoroughness(capability: Capability, level: Level) -> Level:
 
 
 def run(
-    kind: AnyKind,
-    backend: Backend,
-    check: Check,
-    *,
-    level: Level,
-    seed: int,
-    started: Started,
+    kind: AnyKind, backend: Backend, check: Check, *, level: Level, seed: int, started: Started
 ) -> CheckResult:
     """Search the cases of a check for one that the backend fails."""
     begin = time.perf_counter()
@@ -268,11 +262,7 @@ def _agreeing(
 
 
 def _result(
-    kind: AnyKind,
-    check: Check,
-    tally: Tally,
-    seconds: float,
-    identified: str | None,
+    kind: AnyKind, check: Check, tally: Tally, seconds: float, identified: str | None
 ) -> CheckResult:
     is_law = check.name.startswith(PREFIX)
     rule = RULES.get(check.kind, {}).get(check.rule)

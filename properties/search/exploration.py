@@ -110,9 +110,7 @@ class _Shrinking:
 
 
 def run_all(
-    cases: Sequence[C],
-    run: Callable[[C, Tally], None],
-    started: Callable[[C], None],
+    cases: Sequence[C], run: Callable[[C, Tally], None], started: Callable[[C], None]
 ) -> Tally:
     """Run given cases in order until one fails."""
     tally = Tally()

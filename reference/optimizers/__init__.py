@@ -60,9 +60,5 @@ OPTIMIZERS: dict[str, Optimizer] = table(
 
 # Rules whose step takes the function itself in the place of a gradient.
 FROM_FUNCTION: dict[str, Optimizer] = table(
-    __name__,
-    Optimizer,
-    "kiefer_wolfowitz",
-    "lbfgs",
-    "sr1_cubic",
+    __name__, Optimizer, "kiefer_wolfowitz", "lbfgs", "sr1_cubic"
 )

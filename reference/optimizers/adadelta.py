@@ -47,7 +47,7 @@ DIALECTS = {
     "decay": {
         "coupled": "weight decay added to the gradient",
         "before": "weight decay, multiplied by lr, before the step",
-    },
+    }
 }
 
 

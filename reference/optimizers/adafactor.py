@@ -79,10 +79,7 @@ DIALECTS = {
         "largest": "the largest two axes factored",
         "leading": "the first two axes factored, or else the last two",
     },
-    "clip": {
-        "rms": "update scaled to a largest root mean square",
-        "none": "update not clipped",
-    },
+    "clip": {"rms": "update scaled to a largest root mean square", "none": "update not clipped"},
     "decay": {
         "before": "weight decay, multiplied by lr, before the step",
         "step": "weight decay, multiplied by the whole step size, before the step",

@@ -51,7 +51,7 @@ DIALECTS = {
     "floor_placement": {
         "inside": "eps as a floor of the corrected second moment",
         "outside": "eps as a floor of its root",
-    },
+    }
 }
 
 

@@ -57,7 +57,7 @@ DIALECTS = {
         "heads": "one second moment for each head, a contiguous part of the tensor",
         "tensor": "one second moment for the whole tensor",
         "elements": "one second moment for each element, as AdamW",
-    },
+    }
 }
 
 

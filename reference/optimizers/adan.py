@@ -61,10 +61,7 @@ DIALECTS = {
         "before": "weight decay, multiplied by lr, before the step",
         "in_step": "weight decay, multiplied by lr, in one sum with the step",
     },
-    "eps_placement": {
-        "outside": "eps added to the root",
-        "inside": "eps added inside the root",
-    },
+    "eps_placement": {"outside": "eps added to the root", "inside": "eps added inside the root"},
     "start": {
         "gradient": "averages begin with the first gradient",
         "corrected": "averages begin at zero and are corrected for it",

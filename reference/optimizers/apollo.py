@@ -86,10 +86,7 @@ DIALECTS = {
         "first": "moments corrected for their zero start before everything else",
         "last": "corrections multiply lr, after the limiter",
     },
-    "guard": {
-        "none": "zero norms taken as they are",
-        "eps": "1e-8 added to the norms that divide",
-    },
+    "guard": {"none": "zero norms taken as they are", "eps": "1e-8 added to the norms that divide"},
     "limiter": {
         "growth": "norm of the update limited to a multiple of the last",
         "none": "norm of the update not limited",

@@ -50,7 +50,7 @@ DIALECTS = {
     "before_averaging": {
         "copy": "average a copy of p before averaging begins",
         "moved": "average moved to p by the whole difference before averaging begins",
-    },
+    }
 }
 
 

@@ -64,7 +64,7 @@ DIALECTS = {
     "decay": {
         "before": "weight decay, multiplied by lr, before the step",
         "coupled": "weight decay added to the gradient",
-    },
+    }
 }
 
 

@@ -125,10 +125,7 @@ DIALECTS = {
         "sgd": "length of the averaged gradient",
         "sign": "length of the averaged gradient's sign",
     },
-    "nan_sign": {
-        "nan": "sign of nan is nan",
-        "zero": "sign of nan is zero",
-    },
+    "nan_sign": {"nan": "sign of nan is nan", "zero": "sign of nan is zero"},
     "ridge": {
         "absolute": "factors start at 0, eps added to their eigenvalues",
         "relative": "factors start at eps I, eps times their largest eigenvalue added",

@@ -55,10 +55,7 @@ DIALECTS = {
         "unscaled": "weight decay not multiplied by lr",
         "in_step": "weight decay, multiplied by lr, in one sum with the step",
     },
-    "nan_sign": {
-        "nan": "sign of nan is nan",
-        "zero": "sign of nan is zero",
-    },
+    "nan_sign": {"nan": "sign of nan is nan", "zero": "sign of nan is zero"},
 }
 
 

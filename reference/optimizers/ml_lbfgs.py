@@ -60,10 +60,7 @@ DIALECTS = {
         "latest": "initial matrix scaled by the last pair",
         "one": "initial matrix the identity",
     },
-    "start": {
-        "first": "averages begin at the first values",
-        "zero": "averages begin at zero",
-    },
+    "start": {"first": "averages begin at the first values", "zero": "averages begin at zero"},
 }
 
 

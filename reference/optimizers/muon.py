@@ -96,10 +96,7 @@ DIALECTS = {
         "schatten": "divided by the Schatten 4-norm",
         "aol": "each row divided by the root of its sum in |M M^T|",
     },
-    "norm_guard": {
-        "added": "eps added to the norm",
-        "floor": "eps as a floor of the norm",
-    },
+    "norm_guard": {"added": "eps added to the norm", "floor": "eps as a floor of the norm"},
     "scale": {
         "none": "no scale for the shape",
         "tall": "scale sqrt(max(1, rows / cols))",

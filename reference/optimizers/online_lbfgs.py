@@ -54,10 +54,7 @@ from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
 DIALECTS = {
-    "accept": {
-        "always": "every pair kept",
-        "positive": "pairs of positive curvature kept",
-    },
+    "accept": {"always": "every pair kept", "positive": "pairs of positive curvature kept"},
     "gamma": {
         "mean": "initial matrix scaled by the mean over the pairs, by eps before them",
         "latest": "initial matrix scaled by the last pair, the identity before it",

@@ -51,7 +51,7 @@ DIALECTS = {
         "uniform": "arithmetic mean of the iterates",
         "exponential": "exponential moving average of the iterates",
         "weighted": "exponential moving average, as a weighted sum of average and iterate",
-    },
+    }
 }
 
 

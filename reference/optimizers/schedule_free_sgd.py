@@ -58,7 +58,7 @@ DIALECTS = {
     "form": {
         "direct": "y moved without x",
         "through_x": "x recovered from y and z, averaged, and mixed with z",
-    },
+    }
 }
 
 

@@ -50,10 +50,7 @@ DIALECTS = {
         "before": "weight decay, multiplied by lr, before the step",
         "coupled": "weight decay added to the gradient, inside the sign",
     },
-    "nan_sign": {
-        "nan": "sign of nan is nan",
-        "zero": "sign of nan is zero",
-    },
+    "nan_sign": {"nan": "sign of nan is nan", "zero": "sign of nan is zero"},
 }
 
 

@@ -100,10 +100,7 @@ DIALECTS = {
         "kept": "columns of the bases stay in their order",
         "sorted": "columns of the bases sorted by their Rayleigh quotients",
     },
-    "vectors": {
-        "plain": "1-D tensors not rotated",
-        "rotated": "1-D tensors rotated",
-    },
+    "vectors": {"plain": "1-D tensors not rotated", "rotated": "1-D tensors rotated"},
 }
 
 # The authors' guard of a step of length zero.

@@ -63,10 +63,7 @@ from truestep.reference.validation import Array, require_ordered
 # Scalar products run over the whole tensor.
 FACTS = Facts(elementwise=False)
 DIALECTS = {
-    "pairs": {
-        "accepted": "pairs of accepted steps alone",
-        "every": "pairs of rejected steps too",
-    },
+    "pairs": {"accepted": "pairs of accepted steps alone", "every": "pairs of rejected steps too"}
 }
 
 Function = Callable[[Array], tuple[Array, Array]]

@@ -59,7 +59,7 @@ DIALECTS = {
     "eps_placement": {
         "before_correction": "eps added to the root before bias correction",
         "outside": "eps added to the root of the corrected second moment",
-    },
+    }
 }
 
 

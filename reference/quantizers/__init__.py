@@ -3,11 +3,5 @@
 from truestep.reference.rules import Quantizer, table
 
 QUANTIZERS: dict[str, Quantizer] = table(
-    __name__,
-    Quantizer,
-    "bfloat16",
-    "dynamic_8bit",
-    "float16",
-    "float8_e4m3fn",
-    "float8_e5m2",
+    __name__, Quantizer, "bfloat16", "dynamic_8bit", "float16", "float8_e4m3fn", "float8_e5m2"
 )

@@ -42,7 +42,7 @@ DIALECTS = {
     "overflow": {
         "infinity": "numbers that round beyond the largest finite value become infinite",
         "saturate": "they, and infinities, become the largest finite value",
-    },
+    }
 }
 
 FORMAT = SmallFloat(np.uint16, fraction_bits=10, min_exponent=-14, largest=0x7BFF, nan=0x7E00)

@@ -43,7 +43,7 @@ DIALECTS = {
     "overflow": {
         "nan": "numbers that round beyond 448, and infinities, become nan",
         "saturate": "they become 448 with their sign",
-    },
+    }
 }
 
 FORMAT = SmallFloat(np.uint8, fraction_bits=3, min_exponent=-6, largest=0x7E, nan=0x7F)

@@ -43,7 +43,7 @@ DIALECTS = {
     "overflow": {
         "infinity": "numbers that round beyond the largest finite value become infinite",
         "saturate": "they, and infinities, become the largest finite value",
-    },
+    }
 }
 
 FORMAT = SmallFloat(np.uint8, fraction_bits=2, min_exponent=-14, largest=0x7B, nan=0x7E)

@@ -44,7 +44,7 @@ DIALECTS = {
     "after": {
         "hold": "stays at min_lr past total_steps",
         "bounce": "goes on along the cosine past total_steps",
-    },
+    }
 }
 
 

@@ -42,7 +42,7 @@ DIALECTS = {
     "steps": {
         "continuous": "shrinks a little every step",
         "staircase": "shrinks by gamma every step_size steps",
-    },
+    }
 }
 
 

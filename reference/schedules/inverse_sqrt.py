@@ -41,10 +41,7 @@ from truestep.reference.validation import Array, require_step
 
 advance = None
 DIALECTS = {
-    "count": {
-        "from_zero": "the first step has s = 0",
-        "from_one": "the first step has s = 1",
-    },
+    "count": {"from_zero": "the first step has s = 0", "from_one": "the first step has s = 1"}
 }
 
 

@@ -39,7 +39,7 @@ DIALECTS = {
     "steps": {
         "continuous": "shrinks a little every step",
         "staircase": "shrinks every decay_steps steps",
-    },
+    }
 }
 
 

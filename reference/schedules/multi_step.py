@@ -38,7 +38,7 @@ DIALECTS = {
         "at": "a milestone acts when it is reached",
         "after": "a milestone acts one step late",
         "before": "a milestone acts one step early",
-    },
+    }
 }
 
 

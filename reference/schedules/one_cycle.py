@@ -52,14 +52,8 @@ DIALECTS = {
         "two": "up, then down to the last value",
         "three": "up, down to the first value, then down to the last",
     },
-    "anneal": {
-        "cos": "phases are half cosines",
-        "linear": "phases are straight lines",
-    },
-    "after": {
-        "raise": "an error past the last step",
-        "hold": "stays at the last value",
-    },
+    "anneal": {"cos": "phases are half cosines", "linear": "phases are straight lines"},
+    "after": {"raise": "an error past the last step", "hold": "stays at the last value"},
 }
 
 

@@ -39,7 +39,7 @@ DIALECTS = {
     "after": {
         "hold": "stays at min_lr past total_steps",
         "cycle": "starts again, lower, every total_steps steps",
-    },
+    }
 }
 
 

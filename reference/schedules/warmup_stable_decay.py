@@ -48,7 +48,7 @@ DIALECTS = {
         "linear": "a straight line down",
         "one_minus_sqrt": "down with one minus the root of the fraction",
         "cosine": "half a cosine down",
-    },
+    }
 }
 
 

@@ -54,10 +54,7 @@ DIALECTS = {
         "shrunk": "gradients multiplied by min(1, max_norm / (norm + eps))",
         "reciprocal": "gradients multiplied by max_norm min(1 / norm, 1 / max_norm)",
     },
-    "norm": {
-        "two": "Euclidean norm of all elements",
-        "infinity": "largest size of an element",
-    },
+    "norm": {"two": "Euclidean norm of all elements", "infinity": "largest size of an element"},
 }
 INPUTS = {"gradients": "tensors"}
 OPTIONAL = ("norm",)

@@ -55,7 +55,7 @@ DIALECTS = {
     "restored": {
         "at_growth": "patience restored when the scale grows",
         "at_once": "patience restored after any finite step",
-    },
+    }
 }
 INPUTS = {
     "good": "count",

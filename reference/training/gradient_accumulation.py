@@ -50,7 +50,7 @@ DIALECTS = {
         "mean": "sum of gradients, divided by their number when due",
         "running": "running mean",
         "sum": "sum of gradients",
-    },
+    }
 }
 INPUTS = {
     "examples": "number",

@@ -48,7 +48,7 @@ DIALECTS = {
     "form": {
         "ratio_of_averages": "averages of both estimates divided",
         "average_of_ratios": "ratios of the estimates averaged",
-    },
+    }
 }
 INPUTS = {
     "big_square": "number",

@@ -45,7 +45,7 @@ DIALECTS = {
     "rule": {
         "linear": "rate proportional to the batch",
         "square_root": "rate proportional to the root of the batch",
-    },
+    }
 }
 INPUTS = {"batch": "count", "t": "count"}
 OPTIONAL = ()

@@ -41,7 +41,7 @@ DIALECTS = {
     "form": {
         "table_3": "output weights rated by their width",
         "package": "output weights rated as the base model's, with a multiplier in the model",
-    },
+    }
 }
 INPUTS = {"role": "choice"}
 OPTIONAL = ()

@@ -42,7 +42,7 @@ DIALECTS = {
     "form": {
         "table_3": "rates by the role of the layer, all widths in the rates",
         "package": "rates by the number of growing widths, output layers with a multiplier",
-    },
+    }
 }
 INPUTS = {"role": "choice"}
 OPTIONAL = ()

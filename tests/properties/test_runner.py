@@ -92,10 +92,7 @@ def test_after_three_strikes_a_capability_is_given_up(monkeypatch: pytest.Monkey
     """Further checks of a capability that keeps crashing are listed as not run, not as passed."""
     monkeypatch.setattr(runner, "STRIKES", 1)
     run = certify(
-        f"{FILE}:Backend",
-        only="optimizer/sgd/float32/exit/*counter*",
-        level="smoke",
-        workers=1,
+        f"{FILE}:Backend", only="optimizer/sgd/float32/exit/*counter*", level="smoke", workers=1
     )
     verdicts = {result.check: result.verdict for result in run.results}
     assert verdicts["counter_beyond_float32"] == "crashed"

@@ -14,13 +14,7 @@ from truestep.fast.protocol import Slot, Stepped
 from truestep.properties.judge.contracts import SLACK, judge_sampled
 from truestep.properties.kinds.optimizer import sampling
 from truestep.properties.soundness.bounded import choices, drawn_slot
-from truestep.properties.soundness.sampled import (
-    FLOAT32,
-    RULES,
-    judgements,
-    narrow_step,
-    soundness,
-)
+from truestep.properties.soundness.sampled import FLOAT32, RULES, judgements, narrow_step, soundness
 from truestep.reference.optimizers import OPTIMIZERS, Rule
 
 # Float32 steps per rule; the thorough search is `make deep`.

@@ -110,10 +110,7 @@ def _rows(prefix: str, form: Mapping[str, str], fixed: Mapping[str, Fixed]) -> t
     )
 
 
-ROWS: tuple[Row, ...] = (
-    *_rows("", {}, {"rank": 4}),
-    *_rows("mini_", {"scaling": "tensor"}, MINI),
-)
+ROWS: tuple[Row, ...] = (*_rows("", {}, {"rank": 4}), *_rows("mini_", {"scaling": "tensor"}, MINI))
 
 
 class Backend(torch_like.Backend):

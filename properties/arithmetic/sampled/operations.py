@@ -179,14 +179,7 @@ def _away_from_zero(ufunc: np.ufunc, rows: list[Array]) -> list[Array]:
     return rows
 
 
-COMPARISONS = (
-    np.equal,
-    np.greater,
-    np.greater_equal,
-    np.less,
-    np.less_equal,
-    np.not_equal,
-)
+COMPARISONS = (np.equal, np.greater, np.greater_equal, np.less, np.less_equal, np.not_equal)
 
 EXACT = (
     *COMPARISONS,

@@ -70,12 +70,7 @@ def _alike(total: Float, terms: Float, n: int) -> Mask:
 
 
 def _astray(
-    total: Float,
-    terms: Float,
-    count: int,
-    world: Replicates,
-    format: Format,
-    alike: Mask = False,
+    total: Float, terms: Float, count: int, world: Replicates, format: Format, alike: Mask = False
 ) -> Float:
     """A sum whose so many roundings of partial sums erred: u / sqrt(3) times their sizes' norm.
 

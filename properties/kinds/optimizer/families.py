@@ -93,14 +93,7 @@ def _element_by_element(capability: OptimizerCapability) -> Cases:
 
 
 # Empty tensors between and last: where lists of launches have lost tensors.
-_SEVENTY = (
-    *((n,) for n in range(1, 33)),
-    (0,),
-    (),
-    (3, 5),
-    *((n,) for n in range(33, 67)),
-    (0,),
-)
+_SEVENTY = (*((n,) for n in range(1, 33)), (0,), (), (3, 5), *((n,) for n in range(33, 67)), (0,))
 
 
 def _many_tensors(capability: OptimizerCapability) -> Cases:
@@ -138,9 +131,7 @@ FAMILIES: dict[str, Family[OptimizerCapability, OptimizerCase]] = {
         examples(3, 14, 300),
     ),
     "counter_beyond_float32": Family(
-        "step counters beyond 2^24",
-        _of(Slots(counts=_BEYOND, shapes=_SMALL)),
-        examples(2, 5, 100),
+        "step counters beyond 2^24", _of(Slots(counts=_BEYOND, shapes=_SMALL)), examples(2, 5, 100)
     ),
     "element_by_element": Family(
         "small tensors over the whole range, element by element",

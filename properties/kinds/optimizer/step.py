@@ -23,12 +23,7 @@ from truestep.properties.arithmetic.formats import Format, format_named
 from truestep.properties.arithmetic.lift import advanced, bounded, fields_of, plain, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.cases.tensors import TensorSpec, array, laid_out, values
-from truestep.properties.judge.calls import (
-    BackendFault,
-    BackendRaised,
-    backend_call,
-    require_array,
-)
+from truestep.properties.judge.calls import BackendFault, BackendRaised, backend_call, require_array
 from truestep.properties.judge.contracts import Judged, Judgement, judge
 from truestep.properties.judge.remembered import remembered
 from truestep.properties.kinds.optimizer import sampling, stored
@@ -39,11 +34,7 @@ from truestep.properties.kinds.optimizer.cases import (
     gradient_at,
     input_at,
 )
-from truestep.properties.kinds.optimizer.storage import (
-    StoredRule,
-    parted,
-    rule_of,
-)
+from truestep.properties.kinds.optimizer.storage import StoredRule, parted, rule_of
 from truestep.reference.declared import Hyper
 from truestep.reference.rules import Optimizer
 

@@ -108,11 +108,7 @@ class QuantizerKind(Kind[QuantizerCapability, AnyCase, QuantizerBackend]):
         )
 
     def extra(
-        self,
-        backend: QuantizerBackend,
-        check: Check,
-        capability: QuantizerCapability,
-        tally: Tally,
+        self, backend: QuantizerBackend, check: Check, capability: QuantizerCapability, tally: Tally
     ) -> dict[str, object]:
         """Of a statistic: its probability of a false alarm."""
         if check.name not in families.STATISTICS:

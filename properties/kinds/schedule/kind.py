@@ -24,11 +24,7 @@ from truestep.properties.kinds.schedule.laws import EXAMPLES, LAWS, Subject
 from truestep.properties.laws.claims import PREFIX
 from truestep.properties.laws.claims import judged as judged_claims
 from truestep.properties.search.exploration import Drawn
-from truestep.properties.search.identification import (
-    Reading,
-    departures,
-    dialects_of,
-)
+from truestep.properties.search.identification import Reading, departures, dialects_of
 from truestep.reference.rules import Schedule
 from truestep.reference.schedules import SCHEDULES
 
@@ -142,11 +138,7 @@ class ScheduleKind(Kind[ScheduleCapability, ScheduleCase, ScheduleBackend]):
         )
 
     def extra(
-        self,
-        backend: ScheduleBackend,
-        check: Check,
-        capability: ScheduleCapability,
-        tally: Tally,
+        self, backend: ScheduleBackend, check: Check, capability: ScheduleCapability, tally: Tally
     ) -> dict[str, object]:
         """Of the values: the picture of a run, and the conditions of Robbins and Monro."""
         return _pictured(backend, capability) if check.name == "values" else {}

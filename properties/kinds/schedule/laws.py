@@ -32,10 +32,7 @@ class Subject:
     """A backend's schedule with one set of hyperparameters."""
 
     def __init__(
-        self,
-        backend: ScheduleBackend,
-        capability: ScheduleCapability,
-        fields: Mapping[str, Number],
+        self, backend: ScheduleBackend, capability: ScheduleCapability, fields: Mapping[str, Number]
     ) -> None:
         self.backend, self.capability, self.fields = backend, capability, fields
         self.module = SCHEDULES[capability.rule]

@@ -73,10 +73,7 @@ NOTED: dict[str, tuple[tuple[str, dict[str, Number]], ...]] = {
     ),
     "multi_step": (("finitely many milestones", {}),),
     "noam": (("the Transformer's schedule", {}),),
-    "one_cycle": (
-        ("one cycle, then an error", {}),
-        ("one cycle, then held", {"after": "hold"}),
-    ),
+    "one_cycle": (("one cycle, then an error", {}), ("one cycle, then held", {"after": "hold"})),
     "polynomial": (("a power of the time left, then 0", {}),),
     "power": (
         ("a_t = c / t", {"lr": 1.0, "power": 1.0}),

@@ -9,11 +9,7 @@ from functools import lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.protocol import (
-    BackendUnavailable,
-    ScheduleBackend,
-    ScheduleCapability,
-)
+from truestep.fast.protocol import BackendUnavailable, ScheduleBackend, ScheduleCapability
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import every_branch
 from truestep.properties.arithmetic.formats import format_named

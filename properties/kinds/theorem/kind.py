@@ -69,11 +69,7 @@ class TheoremKind(Kind[OptimizerCapability, Seeded, OptimizerBackend]):
         return restored(Seeded, record)
 
     def judged(
-        self,
-        backend: OptimizerBackend,
-        check: Check,
-        capability: OptimizerCapability,
-        case: Seeded,
+        self, backend: OptimizerBackend, check: Check, capability: OptimizerCapability, case: Seeded
     ) -> Steps:
         """The experiment; what it violates is the backend's fault."""
         step = backend_step(backend, capability)
@@ -96,11 +92,7 @@ class TheoremKind(Kind[OptimizerCapability, Seeded, OptimizerBackend]):
         return Place(check.rule)
 
     def extra(
-        self,
-        backend: OptimizerBackend,
-        check: Check,
-        capability: OptimizerCapability,
-        tally: Tally,
+        self, backend: OptimizerBackend, check: Check, capability: OptimizerCapability, tally: Tally
     ) -> dict[str, object]:
         """The statement and a chart with its control."""
         if not isinstance(tally.latest, TheoremResult):

@@ -15,14 +15,7 @@ from truestep.properties.judge.contracts import judge
 
 ORACLE = PROFILES["oracle"]
 ARITHMETICS = ("bfloat16", "cuda_fast_math", "float16", "ieee_float32")
-COMPARISONS = (
-    np.equal,
-    np.greater,
-    np.greater_equal,
-    np.less,
-    np.less_equal,
-    np.not_equal,
-)
+COMPARISONS = (np.equal, np.greater, np.greater_equal, np.less, np.less_equal, np.not_equal)
 TESTS = (np.isfinite, np.isinf, np.isnan)
 # Products of matrices have a test of their own.
 NUMBERS = [f for f in OPERATIONS if f not in (*COMPARISONS, *TESTS, np.matmul)]

@@ -10,11 +10,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from truestep.fast.protocol import OptimizerCapability
 from truestep.properties.cases.restored import restored
 from truestep.properties.cases.tensors import KINDS, LAYOUTS, SHAPES
-from truestep.properties.kinds.optimizer.cases import (
-    INDEPENDENT,
-    OptimizerCase,
-    independent_cases,
-)
+from truestep.properties.kinds.optimizer.cases import INDEPENDENT, OptimizerCase, independent_cases
 from truestep.properties.kinds.optimizer.storage import drawn
 from truestep.reference.optimizers import OPTIMIZERS
 

@@ -14,12 +14,7 @@ from truestep.fast.protocol import OptimizerCapability, Storage
 from truestep.properties.cases.restored import restored
 from truestep.properties.kinds.optimizer.cases import OptimizerCase
 from truestep.properties.kinds.optimizer.families import FAMILIES
-from truestep.properties.kinds.optimizer.storage import (
-    StoredRule,
-    parted,
-    rule_of,
-    with_storage,
-)
+from truestep.properties.kinds.optimizer.storage import StoredRule, parted, rule_of, with_storage
 from truestep.reference.optimizers import adam, adamw
 from truestep.reference.quantizers import dynamic_8bit
 

@@ -95,14 +95,8 @@ MUTANTS: dict[str, tuple[Callable[[Step], Step], set[str]]] = {
         lambda step: lambda lr, p, g: step(lr, p, np.clip(g, -1, 1)),
         set(THEOREMS),
     ),
-    "sums the batch": (
-        lambda step: lambda lr, p, g: step(lr, p, 2 * g),
-        set(THEOREMS),
-    ),
-    "one step late": (
-        late,
-        {"gradient_descent_rate", "robbins_monro_convergence", "sgd_moments"},
-    ),
+    "sums the batch": (lambda step: lambda lr, p, g: step(lr, p, 2 * g), set(THEOREMS)),
+    "one step late": (late, {"gradient_descent_rate", "robbins_monro_convergence", "sgd_moments"}),
     "leaks momentum": (
         leaky,
         {"gradient_descent_rate", "robbins_monro_convergence", "sgd_moments"},

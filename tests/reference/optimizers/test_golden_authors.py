@@ -34,10 +34,7 @@ GM = np.array(
 CASES = {"v": (P0, G), "m": (M0, GM), "w": (M0.T, GM.transpose(0, 2, 1))}
 
 # apollo-torch was given these projections in the place of its random ones, by rank.
-PROJECTIONS = {
-    1: np.array([[1.0, -1.0, 2.0]]),
-    2: np.array([[1.0, -1.0, 2.0], [0.5, 1.0, -1.0]]),
-}
+PROJECTIONS = {1: np.array([[1.0, -1.0, 2.0]]), 2: np.array([[1.0, -1.0, 2.0], [0.5, 1.0, -1.0]])}
 
 # library, rule, hyperparameters, case, p after nine steps
 TRACES: list[tuple[str, str, dict[str, Any], str, str]] = [

@@ -350,12 +350,7 @@ TRACES: list[tuple[str, str, dict[str, Any], str]] = [
     (
         "optimi Adam",
         "adam",
-        {
-            "lr": 0.1,
-            "weight_decay": 0.1,
-            "eps": 0.01,
-            "bias_correction": "in_average",
-        },
+        {"lr": 0.1, "weight_decay": 0.1, "eps": 0.01, "bias_correction": "in_average"},
         "0.37468853850 -1.51242524107 0.71121365733 -0.21526578412",
     ),
     (
@@ -398,12 +393,7 @@ TRACES: list[tuple[str, str, dict[str, Any], str]] = [
     (
         "optimi Adan",
         "adan",
-        {
-            "lr": 0.1,
-            "weight_decay": 0.1,
-            "eps": 0.01,
-            "start": "in_average",
-        },
+        {"lr": 0.1, "weight_decay": 0.1, "eps": 0.01, "start": "in_average"},
         "0.64336604858 -1.72613694529 0.67566369084 -0.04631250203",
     ),
     (

@@ -20,13 +20,7 @@ from truestep.properties.arithmetic.lift import fields_of
 from truestep.properties.cases.hypers import hypers as plain_hypers
 from truestep.properties.judge.contracts import Judged
 from truestep.properties.kinds.minimizer.step import AsOptimizer
-from truestep.properties.kinds.optimizer.cases import (
-    GroupCase,
-    OptimizerCase,
-    Slots,
-    cases,
-    slots,
-)
+from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, Slots, cases, slots
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial
 from truestep.properties.kinds.optimizer.laws.definitions import (
     RULES,

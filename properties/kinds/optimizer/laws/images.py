@@ -28,10 +28,7 @@ def _galore(trial: Trial, name: str) -> Axes:
     state = trial.slot.state
     if name in ("left", "right"):
         return (ROWS, NEITHER) if name == "left" else (NEITHER, COLUMNS)
-    return (
-        NEITHER if state["left"].size else ROWS,
-        NEITHER if state["right"].size else COLUMNS,
-    )
+    return (NEITHER if state["left"].size else ROWS, NEITHER if state["right"].size else COLUMNS)
 
 
 def _apollo(trial: Trial, name: str) -> Axes:

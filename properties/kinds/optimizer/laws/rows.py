@@ -86,15 +86,9 @@ ORDINARY: Row = {
     ),
 }
 # Of those that treat all elements of a tensor alike.
-SYMMETRIC: Row = {
-    **ORDINARY,
-    **obeys("equivariant_under_permutation equivariant_under_reflection"),
-}
+SYMMETRIC: Row = {**ORDINARY, **obeys("equivariant_under_permutation equivariant_under_reflection")}
 # Of those that move along the gradient.
-ALONG: Row = {
-    **SYMMETRIC,
-    **obeys("equivariant_under_rotation step_is_parallel_to_the_gradient"),
-}
+ALONG: Row = {**SYMMETRIC, **obeys("equivariant_under_rotation step_is_parallel_to_the_gradient")}
 # Of those that update each element by itself.
 ELEMENTWISE: Row = {**SYMMETRIC, **obeys("equivariant_under_concatenation")}
 # Of those of them that divide by a size of past gradients, per element.

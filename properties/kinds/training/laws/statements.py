@@ -211,11 +211,7 @@ def _accumulated(bench: Bench, trial: Trial, gradients: list[list[Array]]) -> li
     for g in gradients:
         outcomes.append(bench.run(trial.on(**state, gradients=g, examples=1.0)))
         got = outcomes[-1].got
-        state = {
-            "totals": got["totals"],
-            "t": int(got["t"][0]),
-            "weight": float(got["weight"][0]),
-        }
+        state = {"totals": got["totals"], "t": int(got["t"][0]), "weight": float(got["weight"][0])}
     return outcomes
 
 

@@ -31,13 +31,7 @@ SKIPPING = ("adaptive_loss_scaling", "dynamic_loss_scaling")
 
 # The powers in which inputs, hyperparameters and outputs grow together; 0 where nothing is listed.
 DEGREES: dict[str, Mapping[str, int]] = {
-    "adaptive_gradient_clipping": {
-        "clipped": 1,
-        "eps": 1,
-        "floor": 1,
-        "gradients": 1,
-        "params": 1,
-    },
+    "adaptive_gradient_clipping": {"clipped": 1, "eps": 1, "floor": 1, "gradients": 1, "params": 1},
     "adaptive_loss_scaling": {"delta": 1, "greatest": 1, "least": 1},
     "clip_by_global_norm": {"clipped": 1, "eps": 1, "gradients": 1, "max_norm": 1, "norm": 1},
     "clip_by_value": {"clipped": 1, "gradients": 1, "max_value": 1},

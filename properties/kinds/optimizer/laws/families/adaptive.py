@@ -160,9 +160,7 @@ RULES: dict[str, Row] = {
             "v is of squares here, not of differences", 0, 2
         ),
         "equivariant_under_rotation_of_rows": fails(
-            _OWN_RATE,
-            ((0, 0, 0, 0), (0, 0, 0, 0)),
-            ((0.1, 0.2, 0.3, 0), (0.3, 0.1, 0.1, 0.5)),
+            _OWN_RATE, ((0, 0, 0, 0), (0, 0, 0, 0)), ((0.1, 0.2, 0.3, 0), (0.3, 0.1, 0.1, 0.5))
         ),
         "first_step_is_at_most_lr": holds(bias_correction="both"),
         "first_step_is_plain_descent": fails(

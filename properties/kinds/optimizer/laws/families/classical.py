@@ -207,19 +207,13 @@ RULES: dict[str, Row] = {
             lr=0.5,
         ),
         "equivariant_under_concatenation": fails(
-            "the score is that of all elements together",
-            (1, -2, -3),
-            (1, 1, 1),
-            inputs=_ONE,
+            "the score is that of all elements together", (1, -2, -3), (1, 1, 1), inputs=_ONE
         ),
         "first_step_is_at_most_lr": fails(
             "a correction is as long as the input", -1, 5, inputs=_ONE
         ),
         "linear_in_gradients": fails(
-            "each example is a mistake or not by itself",
-            (4, -1, -2),
-            (4, 1, 0),
-            inputs=_ONE,
+            "each example is a mistake or not by itself", (4, -1, -2), (4, 1, 0), inputs=_ONE
         ),
         "translates_with_params": fails("the score depends on the parameter", 1, 1, inputs=_ONE),
     },

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from truestep.properties.kinds.optimizer.laws.bench import (
-    Bench,
-    Trial,
-    at_most,
-    exact,
-    norm,
-    way,
-)
+from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, at_most, exact, norm, way
 from truestep.properties.kinds.optimizer.laws.images import cast, scaled
 from truestep.properties.kinds.optimizer.laws.rows import ALONG, SYMMETRIC, G, P, Row, fails
 from truestep.properties.kinds.optimizer.laws.scales import gradient_scaled

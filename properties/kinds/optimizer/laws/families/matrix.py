@@ -20,10 +20,7 @@ def step_shares_its_singular_vectors_with_the_gradient(bench: Bench, trial: Tria
     out = bench.step(start)
     p, g = exact(out.p), exact(start.g)
     size = np.abs(start.g.astype(np.float64))
-    for product, off in (
-        (p @ g.T, out.bound["p"] @ size.T),
-        (g.T @ p, size.T @ out.bound["p"]),
-    ):
+    for product, off in ((p @ g.T, out.bound["p"] @ size.T), (g.T @ p, size.T @ out.bound["p"])):
         yield Claim("p", product.v, product.v.T, product.e + product.e.T + off + off.T)
 
 

@@ -120,10 +120,7 @@ RULES: dict[str, Row] = {
         "homogeneous_in_gradient_and_eps": holds(rectification="none silent"),
         "scale_invariant_when_eps_is_zero": holds(rectification="none silent"),
     },
-    "schedule_free_sgd": {
-        **rows.LINEAR,
-        **_AVERAGING,
-    },
+    "schedule_free_sgd": {**rows.LINEAR, **_AVERAGING},
     "stable_adamw": {
         **rows.ADAPTIVE,
         **rows.DECOUPLED,

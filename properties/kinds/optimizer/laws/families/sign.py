@@ -58,11 +58,7 @@ RULES: dict[str, Row] = {
         "becomes_signsgd": holds(decay="before coupled"),
         "params_unchanged_when_lr_is_zero": holds(decay="before coupled"),
     },
-    "signsgd": {
-        **_SIGNS,
-        **decoupled("before"),
-        **obeys("depends_on_signs_alone"),
-    },
+    "signsgd": {**_SIGNS, **decoupled("before"), **obeys("depends_on_signs_alone")},
     "signum": {
         **_SIGNS,
         **decoupled("before"),

@@ -37,9 +37,7 @@ OF_POINTS = frozenset(
 )
 
 _SHARING = fails(
-    "elements of a block share its scale",
-    (0,) * 128,
-    tuple(10.0 ** (-i / 10) for i in range(128)),
+    "elements of a block share its scale", (0,) * 128, tuple(10.0 ** (-i / 10) for i in range(128))
 )
 
 # The counterexamples are AdamW's, its moments in the dynamic format in blocks of 64.
