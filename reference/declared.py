@@ -21,6 +21,7 @@ from typing import (
     Literal,
     TypeAlias,
     TypeVar,
+    dataclass_transform,
     get_args,
     get_origin,
     get_type_hints,
@@ -211,13 +212,13 @@ def _declared(record: type, field: str, hint: object, kinds: tuple[type[Item], .
     raise TypeError(f"{record.__module__}: {record.__name__}.{field} declares no {wanted}")
 
 
+@dataclass_transform(frozen_default=True)
 class Hyper:
-    """The base of every rule's hyperparameters: a frozen dataclass whose fields are read by name.
+    """The base of every rule's hyperparameters, which it makes frozen dataclasses.
 
     RANGES: the range of every field that is no dialect. CHOICES: the values of the dialects.
     """
 
-    __slots__ = ()
     RANGES: ClassVar[Mapping[str, Range]] = {}
     CHOICES: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
@@ -231,6 +232,7 @@ class Hyper:
             for field, hint in hints.items()
             if field not in dialects
         }
+        dataclass(frozen=True)(cls)
 
     def __post_init__(self) -> None:
         for field, limits in self.RANGES.items():
@@ -248,13 +250,13 @@ class Hyper:
         def __getattr__(self, name: str) -> Array: ...
 
 
+@dataclass_transform(frozen_default=True)
 class State:
-    """The base of what a rule carries between steps: a frozen dataclass that begins with t.
+    """The base of what a rule carries between steps, frozen dataclasses that begin with t.
 
     BEHAVIOUR: how every other field answers to the gradient and the parameter.
     """
 
-    __slots__ = ()
     BEHAVIOUR: ClassVar[Mapping[str, Behaviour]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -263,6 +265,7 @@ class State:
             for field, hint in _own(cls).items()
             if field != "t"
         }
+        dataclass(frozen=True)(cls)
 
     if TYPE_CHECKING:
         __dataclass_fields__: ClassVar[dict[str, Field[Array]]]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +23,8 @@ class EventuallyZero:
 
     start: int
 
-    @property
-    def sum_diverges(self) -> bool:
-        """Finitely many terms have a finite sum."""
-        return False
-
-    @property
-    def squares_converge(self) -> bool:
-        """So have their squares."""
-        return True
+    sum_diverges: ClassVar[bool] = False  # finitely many terms have a finite sum
+    squares_converge: ClassVar[bool] = True  # and so have their squares
 
     def __str__(self) -> str:
         return (
@@ -47,15 +41,8 @@ class BoundedBelow:
     start: int = 0
     period: int = 1
 
-    @property
-    def sum_diverges(self) -> bool:
-        """Infinitely many terms are at least low."""
-        return True
-
-    @property
-    def squares_converge(self) -> bool:
-        """Infinitely many squares are at least low^2."""
-        return False
+    sum_diverges: ClassVar[bool] = True  # infinitely many terms are at least low
+    squares_converge: ClassVar[bool] = False  # and their squares at least low^2
 
     def __str__(self) -> str:
         every = "every step" if self.period == 1 else f"every {self.period}th step"
@@ -73,15 +60,8 @@ class Geometric:
     start: int = 0
     period: int = 1
 
-    @property
-    def sum_diverges(self) -> bool:
-        """A geometric series converges."""
-        return False
-
-    @property
-    def squares_converge(self) -> bool:
-        """So does that of the squares."""
-        return True
+    sum_diverges: ClassVar[bool] = False  # a geometric series converges
+    squares_converge: ClassVar[bool] = True  # and so does that of the squares
 
     def __str__(self) -> str:
         return (
@@ -164,15 +144,8 @@ class Undecided:
 
     reason: str
 
-    @property
-    def sum_diverges(self) -> None:
-        """Unknown."""
-        return
-
-    @property
-    def squares_converge(self) -> None:
-        """Unknown."""
-        return
+    sum_diverges: ClassVar[None] = None  # unknown
+    squares_converge: ClassVar[None] = None  # unknown
 
     def __str__(self) -> str:
         return f"Undecided: {self.reason}."

@@ -8,6 +8,7 @@ import mpmath
 import numpy as np
 from scipy.special import erfinv
 
+from truestep.properties.arithmetic.numpy_table import COMPARISONS, MOVES
 from truestep.reference.validation import Array
 
 Handler = Callable[..., Array]
@@ -134,25 +135,20 @@ def _quotient(a: Array, b: Array) -> Array:
 
 
 OPERATIONS: dict[np.ufunc, Handler] = {
+    **{compare: _compared(compare) for compare in COMPARISONS},
     np.absolute: np.absolute,
     np.add: np.add,
     np.cos: _each(mpmath.cos),
     np.divide: _quotient,
-    np.equal: _compared(np.equal),
     np.exp: _each(mpmath.exp),
-    np.greater: _compared(np.greater),
-    np.greater_equal: _compared(np.greater_equal),
     np.isfinite: lambda x: np.asarray(_each(mpmath.isfinite)(x), dtype=bool),
     np.isnan: lambda x: np.asarray(_each(mpmath.isnan)(x), dtype=bool),
-    np.less: _compared(np.less),
-    np.less_equal: _compared(np.less_equal),
     np.log: _each(mpmath.log),
     np.matmul: np.matmul,
     np.maximum: np.maximum,
     np.minimum: np.minimum,
     np.multiply: np.multiply,
     np.negative: np.negative,
-    np.not_equal: _compared(np.not_equal),
     np.positive: np.positive,
     np.power: _power,
     np.sign: _each(mpmath.sign),
@@ -165,26 +161,18 @@ OPERATIONS: dict[np.ufunc, Handler] = {
 }
 
 FUNCTIONS: dict[Handler, Handler] = {
+    **{move: move for move in MOVES},
     np.amax: np.max,
     np.amin: np.min,
-    np.broadcast_to: np.broadcast_to,
     np.clip: lambda x, low, high: np.minimum(np.maximum(x, low), high),
     np.concatenate: np.concatenate,
-    np.copy: np.copy,
-    np.expand_dims: np.expand_dims,
     np.linalg.norm: _norm,
     np.max: np.max,
     np.mean: _mean,
     np.min: np.min,
-    np.moveaxis: np.moveaxis,
     np.ones_like: _filled(1),
-    np.ravel: np.ravel,
-    np.reshape: np.reshape,
-    np.squeeze: np.squeeze,
     np.stack: np.stack,
     np.sum: np.sum,
-    np.swapaxes: np.swapaxes,
-    np.transpose: np.transpose,
     np.where: np.where,
     np.zeros_like: _filled(0),
 }

@@ -19,6 +19,7 @@ from scipy.special import erfinv
 
 from truestep.properties.arithmetic.counter import Counter
 from truestep.properties.arithmetic.formats import Format, format_named
+from truestep.properties.arithmetic.numpy_table import COMPARISONS, MOVES
 from truestep.properties.arithmetic.profiles import Arithmetic
 from truestep.properties.arithmetic.world import Axis, Float, World
 from truestep.reference.validation import Array
@@ -126,7 +127,7 @@ class Simulated(np.lib.mixins.NDArrayOperatorsMixin):
             return _chained(operands[0], operands[0], "product", 1)
         if ufunc is np.negative:
             return _chained(self._lift(0), operands[0], "sum", -1)
-        if ufunc in COMPARISONS:
+        if ufunc in (*COMPARISONS, np.isfinite, np.isnan):
             return ufunc(*(a.value for a in operands))
         if ufunc is np.matmul:
             with np.errstate(all="ignore"):
@@ -144,7 +145,7 @@ class Simulated(np.lib.mixins.NDArrayOperatorsMixin):
         with np.errstate(all="ignore"):
             if function in REDUCED:
                 return _reduced(function, *args, **kwargs)
-            if function in MOVED:
+            if function in (*MOVES, np.ones_like, np.zeros_like):
                 return args[0]._like(function(args[0].value, *args[1:], **kwargs))
             if function in (np.where, np.clip):
                 return _selected(function, args[0], [self._lift(x) for x in args[1:]])
@@ -293,43 +294,8 @@ CHAINS: dict[np.ufunc, tuple[str, int]] = {
     np.multiply: ("product", 1),
     np.subtract: ("sum", -1),
 }
-COMPARISONS = (
-    np.equal,
-    np.greater,
-    np.greater_equal,
-    np.isfinite,
-    np.isnan,
-    np.less,
-    np.less_equal,
-    np.not_equal,
-)
-ROUNDED = (
-    np.absolute,
-    np.cos,
-    np.exp,
-    np.log,
-    np.maximum,
-    np.minimum,
-    np.positive,
-    np.power,
-    np.sign,
-    np.sin,
-    np.sqrt,
-    np.tanh,
-    erfinv,
-)
 FUNCTIONS = (np.cos, np.exp, np.log, np.sin, np.tanh, erfinv)
+ROUNDED = (
+    *FUNCTIONS, np.absolute, np.maximum, np.minimum, np.positive, np.power, np.sign, np.sqrt,
+)  # fmt: skip
 REDUCED = (np.max, np.mean, np.min, np.sum)
-MOVED = (
-    np.broadcast_to,
-    np.copy,
-    np.expand_dims,
-    np.moveaxis,
-    np.ones_like,
-    np.ravel,
-    np.reshape,
-    np.squeeze,
-    np.swapaxes,
-    np.transpose,
-    np.zeros_like,
-)

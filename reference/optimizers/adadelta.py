@@ -32,7 +32,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -51,7 +50,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of Adadelta; names and defaults are PyTorch's."""
 
@@ -63,7 +61,6 @@ class Hyper(declared.Hyper):
     decay: Literal["coupled", "before"] = "coupled"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Mean squares v of gradients and u of steps, shaped like p, and the number t of steps made."""
 

@@ -51,7 +51,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -107,7 +106,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of Adafactor; the defaults are the paper's, of lr its largest rho."""
 
@@ -130,7 +128,6 @@ class Hyper(declared.Hyper):
     step_size: Literal["relative", "warmup", "constant"] = "relative"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Averages of g^2 by row, by column or by element, the momentum m, and the counter t."""
 

@@ -38,7 +38,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -65,7 +64,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of AdaGrad: PyTorch's default numbers, the paper's dialects."""
 
@@ -80,7 +78,6 @@ class Hyper(declared.Hyper):
     guard: Literal["none", "still"] = "none"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Sum of squared gradients, shaped like p, and the number t of steps made."""
 

@@ -39,7 +39,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -54,7 +53,6 @@ FACTS = Facts(elementwise=False)
 DIALECTS: dict[str, dict[str, str]] = {}
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of AdaLomo; the defaults are the authors' code's."""
 
@@ -67,7 +65,6 @@ class Hyper(declared.Hyper):
     maximize: Switch = False
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Averages of g^2 by row and by column, or by element for vectors, and the counter t."""
 

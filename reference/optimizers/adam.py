@@ -39,7 +39,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -70,7 +69,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of Adam: PyTorch's default numbers, the paper's dialects."""
 
@@ -85,7 +83,6 @@ class Hyper(declared.Hyper):
     eps_placement: Literal["outside", "before_correction", "inside", "floor"] = "outside"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Moments m and v, shaped like p, and the number t of steps made."""
 

@@ -36,7 +36,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -55,7 +54,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of Adam for 16 bits; the defaults are those of its port to Julia."""
 
@@ -67,7 +65,6 @@ class Hyper(declared.Hyper):
     floor_placement: Literal["inside", "outside"] = "inside"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Moments m and v, shaped like p, and the number t of steps made."""
 

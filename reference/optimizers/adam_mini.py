@@ -39,7 +39,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -61,7 +60,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of Adam-mini; the defaults of the numbers are the authors' code's."""
 
@@ -75,7 +73,6 @@ class Hyper(declared.Hyper):
     blocks: Literal["rows", "heads", "tensor", "elements"] = "rows"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Momentum m shaped like p, one second moment v for each block, and the counter t."""
 

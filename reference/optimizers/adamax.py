@@ -34,7 +34,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -58,7 +57,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of Adamax; names and defaults are PyTorch's."""
 
@@ -72,7 +70,6 @@ class Hyper(declared.Hyper):
     eps_placement: Literal["in_maximum", "outside"] = "in_maximum"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Moment m and weighted maximum u, shaped like p, and the number t of steps made."""
 

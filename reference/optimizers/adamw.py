@@ -42,7 +42,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -73,7 +72,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of AdamW: PyTorch's default numbers, the paper's dialects."""
 
@@ -88,7 +86,6 @@ class Hyper(declared.Hyper):
     eps_placement: Literal["outside", "before_correction", "inside", "floor"] = "outside"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Moments m and v, shaped like p, and the number t of steps made."""
 

@@ -44,7 +44,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -71,7 +70,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of Adan; the defaults of the numbers are sail-sg/Adan's."""
 
@@ -87,7 +85,6 @@ class Hyper(declared.Hyper):
     start: Literal["gradient", "corrected", "repeated", "in_average"] = "gradient"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Averages m, v, n and the previous gradient, shaped like p, and the counter t."""
 

@@ -46,7 +46,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -90,7 +89,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of AdEMAMix; the defaults of the numbers are optax's."""
 
@@ -116,7 +114,6 @@ class Hyper(declared.Hyper):
                 Real(0.0, open="low").check(field, getattr(self, field))
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Fast and slow averages m1 and m2, second moment v, shaped like p, and the counter t."""
 

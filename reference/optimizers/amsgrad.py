@@ -39,7 +39,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -72,7 +71,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of AMSGrad: PyTorch's default numbers, the paper's dialects."""
 
@@ -88,7 +86,6 @@ class Hyper(declared.Hyper):
     maximum: Literal["raw", "debiased"] = "raw"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Moments m, v and the largest v_max, shaped like p, and the number t of steps made."""
 

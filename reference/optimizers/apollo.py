@@ -57,7 +57,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -102,7 +101,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of APOLLO; the defaults of the numbers are apollo-torch's."""
 
@@ -125,7 +123,6 @@ class Hyper(declared.Hyper):
     scaling: Literal["channel", "tensor"] = "channel"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """The projection, moments m and v of the projected gradient, the last norm, the counter t."""
 

@@ -37,7 +37,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from truestep.reference import declared
@@ -54,7 +53,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of averaged SGD; names and defaults are PyTorch's."""
 
@@ -67,7 +65,6 @@ class Hyper(declared.Hyper):
     before_averaging: Literal["copy", "moved"] = "copy"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """The average of the iterates, shaped like p, and the number t of steps made."""
 

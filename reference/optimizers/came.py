@@ -38,7 +38,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -68,7 +67,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of CAME; lr as in the authors' experiments, the rest their code's."""
 
@@ -84,7 +82,6 @@ class Hyper(declared.Hyper):
     decay: Literal["before", "coupled"] = "before"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Momentum m, averages of g^2 (r and c, or v), of the instability, and the counter t."""
 

@@ -69,7 +69,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -149,7 +148,6 @@ DIALECTS = {
 TINY = 1e-16
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of Distributed Shampoo; the defaults are those of Meta's example for Adam."""
 
@@ -179,7 +177,6 @@ class Hyper(declared.Hyper):
     vectors: Literal["preconditioned", "grafted"] = "preconditioned"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Averages m and v, momentum b and c, shaped like p, flattened factors and roots, counter t."""
 

@@ -53,7 +53,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -98,7 +97,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of GaLore; default numbers are the paper's, eps galore-torch's."""
 
@@ -117,7 +115,6 @@ class Hyper(declared.Hyper):
     side: Literal["smaller", "larger", "left", "right", "both"] = "smaller"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Projectors left and right, moments m and v of the projected gradient, and the counter t."""
 

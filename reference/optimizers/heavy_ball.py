@@ -31,8 +31,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from truestep.reference import declared
 from truestep.reference.declared import Decay, Momentum, Point, Rate, Switch
 from truestep.reference.rules import Facts
@@ -42,7 +40,6 @@ FACTS = Facts(elementwise=True)
 DIALECTS: dict[str, dict[str, str]] = {}
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of the heavy ball: lr as in PyTorch's SGD, momentum at its usual value."""
 
@@ -52,7 +49,6 @@ class Hyper(declared.Hyper):
     maximize: Switch = False
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """The point before p, shaped like p, and the number t of steps made."""
 

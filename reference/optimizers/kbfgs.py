@@ -56,7 +56,7 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -104,7 +104,6 @@ DIALECTS = {
 MU1, FLAT = 0.2, 1e-4
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of K-BFGS; the defaults are those of the authors' code."""
 
@@ -118,7 +117,6 @@ class Hyper(declared.Hyper):
     skip: Literal["nonpositive", "flat"] = "nonpositive"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Average gradient, second moment and changes, both inverse matrices, and the counter t."""
 

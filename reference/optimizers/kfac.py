@@ -46,7 +46,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -70,7 +69,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of K-FAC: ema is the paper's, lr and damping are Goldfarb et al.'s."""
 
@@ -82,7 +80,6 @@ class Hyper(declared.Hyper):
     decay: Literal["damped", "coupled", "before"] = "damped"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Average second moments of the layer's inputs and of its derivatives, and the counter t."""
 

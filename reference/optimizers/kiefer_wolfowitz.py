@@ -35,7 +35,6 @@ Sources
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -50,7 +49,6 @@ FACTS = Facts(elementwise=False, values_alone=True)
 DIALECTS: dict[str, dict[str, str]] = {}
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """The sequences lr / t^power of steps and width / t^width_power of half widths."""
 
@@ -62,7 +60,6 @@ class Hyper(declared.Hyper):
     maximize: Switch = False
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """The number t of steps made."""
 

@@ -46,7 +46,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -92,7 +91,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of LAMB; the defaults of the numbers are the authors' code's."""
 
@@ -110,7 +108,6 @@ class Hyper(declared.Hyper):
     ratio: Literal["norms", "eps"] = "norms"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Moments m and v, shaped like p, and the number t of steps made."""
 

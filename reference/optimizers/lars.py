@@ -43,7 +43,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -82,7 +81,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of LARS; trust_coefficient and momentum are the paper's."""
 
@@ -99,7 +97,6 @@ class Hyper(declared.Hyper):
     ratio: Literal["sum_of_norms", "norm_of_sum"] = "sum_of_norms"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Momentum buffer b, shaped like p, and the number t of steps made."""
 

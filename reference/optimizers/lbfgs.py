@@ -47,7 +47,6 @@ Sources
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -90,7 +89,6 @@ DIALECTS = {
 Function = Callable[[Array], tuple[Array, Array]]
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of L-BFGS: Nocedal & Wright's constants, PyTorch's limit of evaluations."""
 
@@ -116,7 +114,6 @@ class Hyper(declared.Hyper):
         require_ordered(self, "c1", "c2")
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Pairs, their rho and gamma; the last step and the gradient before it; the counter t."""
 

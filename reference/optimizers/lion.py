@@ -37,7 +37,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -59,7 +58,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of Lion; the defaults are those of the authors' code."""
 
@@ -72,7 +70,6 @@ class Hyper(declared.Hyper):
     nan_sign: Literal["nan", "zero"] = "nan"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Momentum m, shaped like p, and the number t of steps made."""
 

@@ -31,7 +31,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -55,7 +54,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Learning rate, and the eps of the normalized form."""
 
@@ -65,7 +63,6 @@ class Hyper(declared.Hyper):
     normalization: Literal["none", "power"] = "none"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """The number t of examples seen."""
 

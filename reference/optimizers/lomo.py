@@ -41,7 +41,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -67,7 +66,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of LOMO; lr and eps as in the authors' code."""
 
@@ -82,7 +80,6 @@ class Hyper(declared.Hyper):
     overflow: Literal["none", "skip"] = "none"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Only the number t of steps made."""
 

@@ -45,7 +45,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -64,7 +63,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of mL-BFGS; the defaults of the numbers are near the authors' code."""
 
@@ -79,7 +77,6 @@ class Hyper(declared.Hyper):
     start: Literal["first", "zero"] = "first"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Averages, what they were at the last pair, the pairs and their rho, and the counter t."""
 

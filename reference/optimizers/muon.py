@@ -58,7 +58,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -116,7 +115,6 @@ QUINTIC = (
 )
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of Muon; the defaults of the numbers are the authors'."""
 
@@ -140,7 +138,6 @@ class Hyper(declared.Hyper):
     scale: Literal["none", "tall", "wide", "ratio", "rms"] = "none"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Momentum buffer b, shaped like p, and the number t of steps made."""
 

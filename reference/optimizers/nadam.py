@@ -44,7 +44,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -89,7 +88,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of NAdam; names and defaults are PyTorch's."""
 
@@ -106,7 +104,6 @@ class Hyper(declared.Hyper):
     form: Literal["scheduled", "constant", "one_correction"] = "scheduled"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Moments m and v, shaped like p, the product of momenta, and the number t of steps made."""
 

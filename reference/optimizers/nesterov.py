@@ -37,7 +37,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -61,7 +60,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of Nesterov's method: lr as in PyTorch, momentum at its usual value."""
 
@@ -73,7 +71,6 @@ class Hyper(declared.Hyper):
     form: Literal["lookahead", "torch", "keras"] = "lookahead"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Velocity u, shaped like p, and the number t of steps made."""
 

@@ -43,7 +43,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -66,7 +65,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of online L-BFGS; the paper tunes lr and tau to the problem."""
 
@@ -81,7 +79,6 @@ class Hyper(declared.Hyper):
     rank_one: Literal["scaled", "unscaled"] = "scaled"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Pairs and their rho; the last step and the gradient before it; the counter t."""
 

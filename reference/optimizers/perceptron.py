@@ -34,7 +34,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -59,7 +58,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """The learning rate, which from p = 0 only scales p, and what a score of zero means."""
 
@@ -68,7 +66,6 @@ class Hyper(declared.Hyper):
     tie: Literal["mistake", "correct", "half"] = "mistake"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """The number t of examples seen."""
 

@@ -37,7 +37,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from truestep.reference import declared
@@ -55,7 +54,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """The steps lr / t^power, where averaging starts, and the rate of the moving average."""
 
@@ -68,7 +66,6 @@ class Hyper(declared.Hyper):
     average: Literal["uniform", "exponential", "weighted"] = "uniform"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """The average of the iterates, shaped like p, and the number t of steps made."""
 

@@ -49,7 +49,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -106,7 +105,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of Prodigy; the defaults of the numbers are prodigyopt's."""
 
@@ -128,7 +126,6 @@ class Hyper(declared.Hyper):
     weights: Literal["averaged", "over_d0", "safeguard"] = "averaged"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Moments m and v, sum s, start p0, sum r, estimates d and d_max, and the counter t."""
 

@@ -44,7 +44,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -80,7 +79,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of RAdam: PyTorch's default numbers, the paper's dialects."""
 
@@ -97,7 +95,6 @@ class Hyper(declared.Hyper):
     unrectified: Literal["momentum", "still"] = "momentum"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Moments m and v, shaped like p, and the number t of steps made."""
 

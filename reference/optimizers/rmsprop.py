@@ -43,7 +43,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -86,7 +85,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of RMSProp; names and defaults are PyTorch's."""
 
@@ -104,7 +102,6 @@ class Hyper(declared.Hyper):
     momentum_form: Literal["lr_outside", "lr_inside"] = "lr_outside"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Second moment v, mean and buffer b, shaped like p, and the number t of steps made."""
 

@@ -33,7 +33,6 @@ Sources
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Annotated
 
 from truestep.reference import declared
@@ -45,7 +44,6 @@ FACTS = Facts(elementwise=True)
 DIALECTS: dict[str, dict[str, str]] = {}
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """The step sequence lr / (t + offset)^power and the level whose crossing is sought."""
 
@@ -55,7 +53,6 @@ class Hyper(declared.Hyper):
     target: Annotated[float, Real(-math.inf, usual=(0.0, 0.3, -7.0))] = 0.0
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """The number t of steps made."""
 

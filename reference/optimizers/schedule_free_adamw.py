@@ -50,7 +50,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -95,7 +94,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of Schedule-Free AdamW; the defaults of the numbers are schedulefree's."""
 
@@ -116,7 +114,6 @@ class Hyper(declared.Hyper):
     rectification: Literal["none", "silent", "plain"] = "none"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """The sequence z, the second moment v, the sum of weights, the largest rate, the counter t."""
 

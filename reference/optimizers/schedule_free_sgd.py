@@ -42,7 +42,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -62,7 +61,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of Schedule-Free SGD; names and defaults are schedulefree's."""
 
@@ -76,7 +74,6 @@ class Hyper(declared.Hyper):
     form: Literal["direct", "through_x"] = "direct"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """The sequence z, the sum of weights, the largest rate so far, and the counter t."""
 

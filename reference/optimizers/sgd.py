@@ -39,7 +39,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -66,7 +65,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of SGD; the defaults are PyTorch's."""
 
@@ -80,7 +78,6 @@ class Hyper(declared.Hyper):
     momentum_form: Literal["lr_outside", "lr_inside"] = "lr_outside"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Momentum buffer b, shaped like p, and the number t of steps made."""
 

@@ -50,7 +50,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -101,7 +100,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of Shampoo; the defaults of the numbers are torch_optimizer's."""
 
@@ -119,7 +117,6 @@ class Hyper(declared.Hyper):
     timing: Literal["first", "multiples"] = "first"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Average m, shaped like p, flattened factors and their roots, and the counter t."""
 

@@ -33,7 +33,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -54,7 +53,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Learning rate and weight decay."""
 
@@ -65,7 +63,6 @@ class Hyper(declared.Hyper):
     nan_sign: Literal["nan", "zero"] = "nan"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """The number t of steps made."""
 

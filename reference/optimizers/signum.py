@@ -33,7 +33,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -58,7 +57,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Learning rate, momentum and weight decay."""
 
@@ -71,7 +69,6 @@ class Hyper(declared.Hyper):
     nan_sign: Literal["nan", "zero"] = "nan"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Averaged gradient m, shaped like p, and the number t of steps made."""
 

@@ -38,7 +38,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import reduce
 from typing import Literal
 
@@ -64,7 +63,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of SM3; lr and momentum as in the authors' experiments."""
 
@@ -78,7 +76,6 @@ class Hyper(declared.Hyper):
     form: Literal["second", "first"] = "second"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Momentum m shaped like p, the accumulators mu of all slices, and the counter t."""
 

@@ -56,7 +56,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -107,7 +106,6 @@ DIALECTS = {
 TINY = 1e-30
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of SOAP; the defaults of the numbers are the authors'."""
 
@@ -128,7 +126,6 @@ class Hyper(declared.Hyper):
     vectors: Literal["plain", "rotated"] = "plain"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Moments m and v, shaped like p, flattened factors and their bases, and the counter t."""
 

@@ -46,7 +46,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -89,7 +88,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of Sophia-H, the paper's; lr and weight_decay are the authors' code's."""
 
@@ -108,7 +106,6 @@ class Hyper(declared.Hyper):
     refresh: Literal["before", "after"] = "before"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Momentum m and average Hessian diagonal h, shaped like p, and the number t of steps made."""
 

@@ -50,7 +50,6 @@ Sources
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -69,7 +68,6 @@ DIALECTS = {
 Function = Callable[[Array], tuple[Array, Array]]
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters: Cartis, Gould & Toint's constants, Nocedal & Wright's skip rule."""
 
@@ -89,7 +87,6 @@ class Hyper(declared.Hyper):
         require_ordered(self, "gamma1", "gamma2")
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Pairs, which of them there are, the weight mu of the cubic term, and the counter t."""
 

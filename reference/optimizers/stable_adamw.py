@@ -38,7 +38,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -62,7 +61,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of StableAdamW; the defaults of the numbers are optimi's."""
 
@@ -77,7 +75,6 @@ class Hyper(declared.Hyper):
     rms: Literal["floor", "denominator"] = "floor"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Corrected moments m and v, shaped like p, and the number t of steps made."""
 

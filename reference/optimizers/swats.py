@@ -43,7 +43,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -63,7 +62,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Hyperparameters of SWATS; the defaults are the paper's."""
 
@@ -75,7 +73,6 @@ class Hyper(declared.Hyper):
     eps_placement: Literal["before_correction", "outside"] = "before_correction"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """Moments m, v and buffer b like p; average, sgd_lr and switched (0 or 1) 0-d; steps made t."""
 

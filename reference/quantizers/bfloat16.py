@@ -38,7 +38,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -63,7 +62,6 @@ DIALECTS = {
 FORMAT = SmallFloat(np.uint16, fraction_bits=7, min_exponent=-126, largest=0x7F7F, nan=0x7FC0)
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """The overflow policy and the rounding; the defaults are those of IEEE 754."""
 

@@ -48,7 +48,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Literal
 
@@ -86,7 +85,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Which map, how long a block, and the libraries' choices; defaults are the paper's."""
 

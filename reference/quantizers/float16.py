@@ -29,7 +29,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -48,7 +47,6 @@ DIALECTS = {
 FORMAT = SmallFloat(np.uint16, fraction_bits=10, min_exponent=-14, largest=0x7BFF, nan=0x7E00)
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """The overflow policy; the default is that of IEEE 754."""
 

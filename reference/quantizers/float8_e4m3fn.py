@@ -30,7 +30,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -49,7 +48,6 @@ DIALECTS = {
 FORMAT = SmallFloat(np.uint8, fraction_bits=3, min_exponent=-6, largest=0x7E, nan=0x7F)
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """The overflow policy; the default is the non-saturating mode."""
 

@@ -25,8 +25,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from truestep.reference import declared
 from truestep.reference.declared import Peak
 from truestep.reference.robbins_monro import Certificate, held_at
@@ -35,7 +33,6 @@ from truestep.reference.validation import Array, require_step
 DIALECTS: dict[str, dict[str, str]] = {}
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """The learning rate."""
 

@@ -27,7 +27,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Literal
 
@@ -46,7 +45,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """First value, the factor, the number of steps it takes, and a floor."""
 

@@ -28,7 +28,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Literal
 
@@ -45,7 +44,6 @@ DIALECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """The peak, the steps that lead to it, and how steps are counted."""
 

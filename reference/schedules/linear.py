@@ -26,7 +26,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from truestep.reference import declared
@@ -37,7 +36,6 @@ from truestep.reference.validation import Array, require_step
 DIALECTS: dict[str, dict[str, str]] = {}
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """The learning rate, its factors at both ends, and the steps between them."""
 

@@ -25,7 +25,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated
 
@@ -40,7 +39,6 @@ advance = None
 DIALECTS: dict[str, dict[str, str]] = {}
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """A factor, the width of the model and the length of the warm-up; the paper's values."""
 

@@ -26,7 +26,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated
 
@@ -39,7 +38,6 @@ advance = None
 DIALECTS: dict[str, dict[str, str]] = {}
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """The factor, the shift of time, and the power."""
 

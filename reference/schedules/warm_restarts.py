@@ -30,7 +30,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated
 
@@ -47,7 +46,6 @@ advance = None
 DIALECTS: dict[str, dict[str, str]] = {}
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """First peak, floor, and the length of the first cycle with its growth and the peak's decay."""
 

@@ -41,7 +41,6 @@ Sources
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -66,7 +65,6 @@ INPUTS = {"gradients": "tensors", "params": "tensors"}
 OPTIONAL = ()
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """The largest ratio, the least norm of weights that it is taken of, the floor of |G|."""
 

@@ -42,7 +42,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -65,7 +64,6 @@ OPTIONAL = ()
 POWERS = 2.0 ** np.arange(128)
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """The tolerated share of underflow, and the range of the format: float16's by default."""
 

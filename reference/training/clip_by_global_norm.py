@@ -37,7 +37,6 @@ Sources
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 from typing import Annotated, Literal
 
@@ -60,7 +59,6 @@ INPUTS = {"gradients": "tensors"}
 OPTIONAL = ("norm",)
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """max_norm, the largest norm that is let through; eps is PyTorch's."""
 

@@ -26,7 +26,6 @@ Sources
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -40,7 +39,6 @@ INPUTS = {"gradients": "tensors"}
 OPTIONAL = ()
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """max_value, the largest size of an element that is let through."""
 

@@ -35,7 +35,6 @@ Sources
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 from typing import Literal
 
@@ -56,7 +55,6 @@ INPUTS = {"gradients": "replicas", "sizes": "counts"}
 OPTIONAL = ()
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """How the workers are weighed, and where."""
 

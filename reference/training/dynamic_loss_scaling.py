@@ -71,7 +71,6 @@ OPTIONAL = ()
 RATE, MOMENTUM = 0.125, 0.5
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """The scale's start, factors, window and limits; PyTorch's defaults."""
 

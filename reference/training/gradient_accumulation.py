@@ -62,7 +62,6 @@ INPUTS = {
 OPTIONAL = ()
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """The number of micro-batches for one step."""
 

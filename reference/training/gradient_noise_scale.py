@@ -61,7 +61,6 @@ INPUTS = {
 OPTIONAL = ()
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """The two batch sizes and the rate of the averages."""
 

@@ -32,7 +32,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -51,7 +50,6 @@ INPUTS = {"batch": "count", "t": "count"}
 OPTIONAL = ()
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """The rate that is right at base_batch, and the length of the warm-up in steps."""
 

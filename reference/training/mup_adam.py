@@ -31,7 +31,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from truestep.reference import declared
@@ -49,7 +48,6 @@ OPTIONAL = ()
 Role = Literal["input", "hidden", "output", "bias"]
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """The base model's rate and decay, and the input width over the base model's."""
 

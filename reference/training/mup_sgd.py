@@ -32,7 +32,6 @@ Sources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from truestep.reference import declared
@@ -50,7 +49,6 @@ OPTIONAL = ()
 Role = Literal["input", "hidden", "output", "bias"]
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """The base model's rate and decay, and the widths over the base model's."""
 

@@ -33,7 +33,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from truestep.reference import declared
@@ -54,7 +53,6 @@ INPUTS = {"gradients": "tensors", "params": "tensors", "tau": "count", "then": "
 OPTIONAL = ()
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """The rate of fresh gradients, and the strength of the compensation (that paper's lambda)."""
 

@@ -29,7 +29,6 @@ Rule
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -44,7 +43,6 @@ FACTS = Facts(elementwise=True)
 DIALECTS = {"form": {"sum": "gradients summed", "mean": "gradients averaged"}}
 
 
-@dataclass(frozen=True, slots=True)
 class Hyper(declared.Hyper):
     """Rate and leak."""
 
@@ -53,7 +51,6 @@ class Hyper(declared.Hyper):
     form: Literal["sum", "mean"] = "sum"
 
 
-@dataclass(frozen=True, slots=True)
 class State(declared.State):
     """The sum m, shaped like p, and the counter t."""
 

@@ -12,6 +12,7 @@ import truestep.properties.arithmetic.bounded.functions as functions
 import truestep.properties.arithmetic.bounded.operations as operations
 from truestep.properties.arithmetic.bounded.estimate import Estimate
 from truestep.properties.arithmetic.bounded.functions import Handler
+from truestep.properties.arithmetic.numpy_table import COMPARISONS
 from truestep.reference.validation import Array
 
 
@@ -64,27 +65,22 @@ class Bounded(Estimate, np.lib.mixins.NDArrayOperatorsMixin):
 
 
 OPERATIONS: dict[np.ufunc, Handler] = {
+    **{compare: elementary.comparison(compare) for compare in COMPARISONS},
     np.absolute: elementary.absolute,
     np.add: operations.add,
     np.cos: elementary.cos,
     np.divide: operations.divide,
-    np.equal: elementary.comparison(np.equal),
     np.exp: elementary.exp,
     np.fabs: elementary.absolute,
-    np.greater: elementary.comparison(np.greater),
-    np.greater_equal: elementary.comparison(np.greater_equal),
     np.isfinite: elementary.classification(np.isfinite),
     np.isinf: elementary.classification(np.isinf),
     np.isnan: elementary.classification(np.isnan),
-    np.less: elementary.comparison(np.less),
-    np.less_equal: elementary.comparison(np.less_equal),
     np.log: elementary.log,
     np.matmul: functions.matmul,
     np.maximum: elementary.maximum,
     np.minimum: elementary.minimum,
     np.multiply: operations.multiply,
     np.negative: elementary.negative,
-    np.not_equal: elementary.comparison(np.not_equal),
     np.positive: elementary.positive,
     np.power: operations.power,
     np.sign: elementary.sign,

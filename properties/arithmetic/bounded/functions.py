@@ -12,6 +12,7 @@ from truestep.properties.arithmetic.bounded.estimate import Carried, Float
 from truestep.properties.arithmetic.bounded.operations import divide, multiply, sqrt
 from truestep.properties.arithmetic.decision import Decision
 from truestep.properties.arithmetic.formats import FORMATS, format_named
+from truestep.properties.arithmetic.numpy_table import MOVES
 from truestep.reference.validation import Array
 
 Axis = int | tuple[int, ...] | None
@@ -168,26 +169,18 @@ def matmul(a: Carried, b: Carried) -> Carried:
 
 
 FUNCTIONS: dict[Handler, Handler] = {
+    **{move: _moved(move) for move in MOVES},
     np.amax: _extremum(np.max),
     np.amin: _extremum(np.min),
-    np.broadcast_to: _moved(np.broadcast_to),
     np.clip: clip,
     np.concatenate: _joined(np.concatenate),
-    np.copy: _moved(np.copy),
-    np.expand_dims: _moved(np.expand_dims),
     np.linalg.norm: norm,
     np.max: _extremum(np.max),
     np.mean: mean,
     np.min: _extremum(np.min),
-    np.moveaxis: _moved(np.moveaxis),
     np.ones_like: _filled(1.0),
-    np.ravel: _moved(np.ravel),
-    np.reshape: _moved(np.reshape),
-    np.squeeze: _moved(np.squeeze),
     np.stack: _joined(np.stack),
     np.sum: total,
-    np.swapaxes: _moved(np.swapaxes),
-    np.transpose: _moved(np.transpose),
     np.where: where,
     np.zeros_like: _filled(0.0),
 }

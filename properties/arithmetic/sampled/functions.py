@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 import truestep.properties.arithmetic.sampled.decompositions as decompositions
+from truestep.properties.arithmetic.numpy_table import MOVES
 from truestep.properties.arithmetic.sampled.operations import aligned, applied, entering, meeting
 from truestep.properties.arithmetic.sampled.rows import Rows, Sample
 from truestep.properties.arithmetic.sampled.sums import Axis, axes_of, matmul, total
@@ -112,18 +113,16 @@ def _truth(function: Handler) -> Handler:
     return lambda _, a, axis=None: a.like(function(a.x, axis=axes_of(a, axis)))
 
 
+MOVED = (*MOVES, np.diag, np.diagonal, np.repeat, np.roll, np.tril, np.triu)
+
 FUNCTIONS: dict[Handler, Handler] = {
+    **{move: _moved(move) for move in MOVED},
     np.all: _truth(np.all),
     np.any: _truth(np.any),
     np.argsort: _argsort,
-    np.broadcast_to: _moved(np.broadcast_to),
     np.clip: _clip,
     np.concatenate: _joined(np.concatenate),
-    np.copy: _moved(np.copy),
-    np.diag: _moved(np.diag),
-    np.diagonal: _moved(np.diagonal),
     np.dot: lambda like, a, b: matmul(like.lift(a), like.lift(b)),
-    np.expand_dims: _moved(np.expand_dims),
     np.linalg.cholesky: decompositions.cholesky,
     np.linalg.eigh: decompositions.eigh,
     np.linalg.inv: decompositions.inv,
@@ -134,22 +133,12 @@ FUNCTIONS: dict[Handler, Handler] = {
     np.max: _picked(np.max),
     np.mean: _mean,
     np.min: _picked(np.min),
-    np.moveaxis: _moved(np.moveaxis),
     np.ones_like: _filled(1.0),
     np.outer: _outer,
-    np.ravel: _moved(np.ravel),
-    np.repeat: _moved(np.repeat),
-    np.reshape: _moved(np.reshape),
-    np.roll: _moved(np.roll),
-    np.squeeze: _moved(np.squeeze),
     np.stack: _joined(np.stack),
     np.sum: total,
-    np.swapaxes: _moved(np.swapaxes),
     np.take_along_axis: _sorted_by,
     np.trace: _trace,
-    np.transpose: _moved(np.transpose),
-    np.tril: _moved(np.tril),
-    np.triu: _moved(np.triu),
     np.vdot: _vdot,
     np.where: _where,
     np.zeros_like: _filled(0.0),

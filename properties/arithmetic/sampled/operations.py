@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from truestep.properties.arithmetic.formats import Format
+from truestep.properties.arithmetic.numpy_table import COMPARISONS
 from truestep.properties.arithmetic.profiles import Arithmetic
 from truestep.properties.arithmetic.sampled.replicates import Float, quantile, root_mean_square
 from truestep.properties.arithmetic.sampled.rows import Rows, Sample
@@ -179,25 +180,11 @@ def _away_from_zero(ufunc: np.ufunc, rows: list[Array]) -> list[Array]:
     return rows
 
 
-COMPARISONS = (np.equal, np.greater, np.greater_equal, np.less, np.less_equal, np.not_equal)
-
 EXACT = (
-    *COMPARISONS,
-    np.absolute,
-    np.bitwise_and,
-    np.bitwise_or,
-    np.invert,
-    np.isfinite,
-    np.isnan,
-    np.logical_and,
-    np.logical_not,
-    np.logical_or,
-    np.maximum,
-    np.minimum,
-    np.negative,
-    np.positive,
+    *COMPARISONS, np.absolute, np.bitwise_and, np.bitwise_or, np.invert, np.isfinite, np.isnan,
+    np.logical_and, np.logical_not, np.logical_or, np.maximum, np.minimum, np.negative, np.positive,
     np.sign,
-)
+)  # fmt: skip
 
 ULPS: dict[np.ufunc, Callable[[Arithmetic], float]] = {
     np.add: lambda _: 0.5,

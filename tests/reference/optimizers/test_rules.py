@@ -73,15 +73,15 @@ def test_dialects_are_the_literal_fields_of_hyper(rule: str) -> None:
 
 
 @ALL
-def test_hyper_and_state_are_frozen_slotted_and_the_counter_comes_first(rule: str) -> None:
+def test_hyper_and_state_are_frozen_and_the_counter_comes_first(rule: str) -> None:
     """Nothing can be added to a Hyper or a State, and nothing in it rebound."""
     module = RULES[rule]
     state = module.init(module.Hyper(), np.zeros((2, 3)))
     assert dataclasses.fields(state)[0].name == "t" and state.t == 0
     for instance in (module.Hyper(), state):
-        assert not hasattr(instance, "__dict__")
-        with pytest.raises(dataclasses.FrozenInstanceError):
-            setattr(instance, dataclasses.fields(instance)[0].name, 1)
+        for name in (dataclasses.fields(instance)[0].name, "added"):
+            with pytest.raises(dataclasses.FrozenInstanceError):
+                setattr(instance, name, 1)
 
 
 @ALL

@@ -20,17 +20,9 @@ from truestep.properties.laws.claims import table
 
 # Each states the laws of its family and, but for step_bounds, which rules of it obey which laws.
 FAMILIES = (
-    adaptive,
-    classical,
-    curvature,
-    large_batch,
-    low_rank,
-    matrix,
-    memory,
-    modern,
-    sign,
+    adaptive, classical, curvature, large_batch, low_rank, matrix, memory, modern, sign,
     step_bounds,
-)
+)  # fmt: skip
 COMMON: dict[str, Law] = table(common, symmetries)
 SPECIAL: dict[str, Law] = table(*FAMILIES)
 LAWS: dict[str, Law] = dict(sorted({**COMMON, **SPECIAL}.items()))

@@ -6,35 +6,31 @@ from truestep.properties.kinds.optimizer.laws.rows import Row, fails
 from truestep.properties.laws.entries import obeys
 
 # Laws that hold of a stored state where they hold of the plain one.
-SURVIVING = frozenset(
-    (
-        "decay_alone_is_geometric",
-        "deterministic",
-        "even_state_is_nonnegative",
-        "first_step_is_at_most_lr",
-        "homogeneous_in_gradient_and_eps",
-        "independent_of_other_tensors",
-        "linear_in_lr_when_params_are_zero",
-        "maximizing_is_minimizing_the_negated_gradient",
-        "params_unchanged_when_gradients_are_zero",
-        "params_unchanged_when_lr_is_zero",
-        "resumes_bitwise_from_state",
-        "scale_invariant_when_eps_is_zero",
-        "state_independent_of_params",
-        "state_independent_of_weight_decay",
-        "step_within_the_cauchy_schwarz_bound",
-        "translates_with_params",
-    )
-)
+SURVIVING = {
+    "decay_alone_is_geometric",
+    "deterministic",
+    "even_state_is_nonnegative",
+    "first_step_is_at_most_lr",
+    "homogeneous_in_gradient_and_eps",
+    "independent_of_other_tensors",
+    "linear_in_lr_when_params_are_zero",
+    "maximizing_is_minimizing_the_negated_gradient",
+    "params_unchanged_when_gradients_are_zero",
+    "params_unchanged_when_lr_is_zero",
+    "resumes_bitwise_from_state",
+    "scale_invariant_when_eps_is_zero",
+    "state_independent_of_params",
+    "state_independent_of_weight_decay",
+    "step_within_the_cauchy_schwarz_bound",
+    "translates_with_params",
+}
 # Of these, laws that do not where a point is stored, which moves with the parameter.
-OF_POINTS = frozenset(
-    (
-        "first_step_is_at_most_lr",
-        "params_unchanged_when_gradients_are_zero",
-        "step_within_the_cauchy_schwarz_bound",
-        "translates_with_params",
-    )
-)
+OF_POINTS = {
+    "first_step_is_at_most_lr",
+    "params_unchanged_when_gradients_are_zero",
+    "step_within_the_cauchy_schwarz_bound",
+    "translates_with_params",
+}
 
 _SHARING = fails(
     "elements of a block share its scale", (0,) * 128, tuple(10.0 ** (-i / 10) for i in range(128))
