@@ -18,7 +18,7 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 from truestep.properties.arithmetic.formats import FORMATS, Format
 from truestep.properties.arithmetic.profiles import Arithmetic
@@ -37,7 +37,7 @@ def quantile(count: int, elements: int = 1) -> float:
 
     Student's t, two-sided, over all of so many elements together.
     """
-    return float(stats.t.isf(FALSE_ALARM / (2 * elements), count))
+    return -float(stdtrit(count, FALSE_ALARM / (2 * elements)))
 
 
 def root_mean_square(rows: Float) -> Float:

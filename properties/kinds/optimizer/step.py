@@ -34,6 +34,7 @@ from truestep.properties.kinds.optimizer.cases import (
     gradient_at,
     input_at,
 )
+from truestep.properties.kinds.optimizer.joint import joined, parts, together
 from truestep.properties.kinds.optimizer.storage import StoredRule, parted, rule_of
 from truestep.reference.declared import Hyper
 from truestep.reference.rules import Optimizer
@@ -231,50 +232,46 @@ def _judged(
     arithmetic: Arithmetic,
     place: tuple[int, int],
 ) -> list[Judged]:
-    alone = stored if isinstance(rule, StoredRule) else sampling if rule.FACTS.observables else None
-    out: list[Judged] = []
     for j, (slot, new) in enumerate(zip(slots, results, strict=True)):
         _judge_count(int(new.state["t"]), int(slot.state["t"]) + 1, (*place, j))
-        if alone is not None:
-            for name, judgement in alone.judgements(rule, hyper, slot, new, arithmetic):
-                out.append(Judged(*place, j, name, judgement))
-    if alone is None:
-        for members in _evaluated_together(rule, slots):
-            found = _joined_judgements(rule, hyper, slots, results, arithmetic, members)
-            out += [Judged(*place, j, name, judgement) for j, name, judgement in found]
-    return out
+    judged = []
+    for members in together(rule.plain if isinstance(rule, StoredRule) else rule, slots):
+        given = [slots[j] for j in members], [results[j] for j in members], arithmetic
+        if isinstance(rule, StoredRule):
+            found = stored.judgements(rule, hyper, *given)
+        elif rule.FACTS.observables:
+            ([slot], [new], _) = given
+            ways = sampling.judgements(rule, hyper, slot, new, arithmetic)
+            found = ((0, *judgement) for judgement in ways)
+        else:
+            found = _bounded(rule, hyper, *given)
+        judged += [Judged(*place, members[i], name, judgement) for i, name, judgement in found]
+    return judged
 
 
-def _joined_judgements(
+def _bounded(
     rule: Optimizer,
     hyper: Hyper,
     slots: Sequence[Slot],
     results: Sequence[Stepped],
     arithmetic: Arithmetic,
-    members: Sequence[int],
 ) -> Iterator[tuple[int, str, Judgement]]:
     """The judgements of slots that one evaluation serves."""
-    joined = _joined([slots[j] for j in members])
+    whole = joined(slots)
     expected, oracle = remembered(
         ("bounded", rule.Hyper.__module__, hyper, arithmetic.name),
-        joined,
+        whole,
         lambda: (
-            stepped(rule, hyper, joined, bounded(arithmetic)),
-            stepped(rule, hyper, joined, bounded(ORACLE)),
+            stepped(rule, hyper, whole, bounded(arithmetic)),
+            stepped(rule, hyper, whole, bounded(ORACLE)),
         ),
     )
-    start = 0
-    for j in members:
-        new = results[j]
-        part = slice(start, start + new.param.size) if len(members) > 1 else None
-        start += new.param.size
-        for name, due in expected.items():
-            if not isinstance(due, Bounded):
-                continue
-            truth, got = oracle[name], np.asarray(new.param if name == "p" else new.state[name])
-            if part is not None:
-                due, truth = (x[part].reshape(got.shape) for x in (due, truth))
-            yield j, name, judge(got, due, truth)
+    for name, due in expected.items():
+        if isinstance(due, Bounded):
+            truths = parts(oracle[name], slots)
+            for i, (one, truth) in enumerate(zip(parts(due, slots), truths, strict=True)):
+                got = np.asarray(results[i].param if name == "p" else results[i].state[name])
+                yield i, name, judge(got, one, truth)
 
 
 def _judge_count(got: int, due: int, place: tuple[int, int, int]) -> None:
@@ -284,29 +281,3 @@ def _judge_count(got: int, due: int, place: tuple[int, int, int]) -> None:
             f"t is {got} after a step from {due - 1}, expected {due} "
             f"(step {step}, group {group}, slot {slot})"
         )
-
-
-def _evaluated_together(rule: Optimizer, slots: Sequence[Slot]) -> list[list[int]]:
-    """Slots that one evaluation serves: of an elementwise rule, those of one count."""
-    if not rule.FACTS.elementwise:
-        return [[j] for j in range(len(slots))]
-    by_count: dict[int, list[int]] = {}
-    for j, slot in enumerate(slots):
-        by_count.setdefault(int(slot.state["t"]), []).append(j)
-    return list(by_count.values())
-
-
-def _joined(slots: Sequence[Slot]) -> Slot:
-    if len(slots) == 1:
-        return slots[0]
-
-    def flat(arrays: Sequence[Array]) -> Array:
-        return np.concatenate([x.reshape(-1) for x in arrays])
-
-    first = slots[0]
-    state = {
-        name: flat([slot.state[name] for slot in slots]) if isinstance(x, np.ndarray) else x
-        for name, x in first.state.items()
-    }
-    inputs = {name: flat([slot.inputs[name] for slot in slots]) for name in first.inputs}
-    return Slot(flat([s.param for s in slots]), flat([s.grad for s in slots]), state, inputs)

@@ -13,7 +13,7 @@ the observables those that no stored tensor enters.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ from truestep.properties.judge.contracts import (
     not_judged,
 )
 from truestep.properties.kinds.optimizer import sampling
+from truestep.properties.kinds.optimizer.joint import flat, joined, parts
 from truestep.properties.kinds.optimizer.storage import StoredRule
 from truestep.reference.declared import Hyper
 
@@ -40,23 +41,29 @@ Float = NDArray[np.float64]
 
 
 def judgements(
-    rule: StoredRule, hyper: Hyper, slot: Slot, new: Stepped, arithmetic: Arithmetic
-) -> Iterator[tuple[str, Judgement]]:
-    """Every tensor of one slot's step, judged: p, then the state in its order."""
-    got = determined(rule, hyper, new.state, new.param)
+    rule: StoredRule,
+    hyper: Hyper,
+    slots: Sequence[Slot],
+    results: Sequence[Stepped],
+    arithmetic: Arithmetic,
+) -> Iterator[tuple[int, str, Judgement]]:
+    """Every tensor of the slots' step, judged: p, then the state in its order, by slot."""
+    given = [determined(rule, hyper, new.state, new.param) for new in results]
     try:
-        kernel, oracle = (moments(rule, hyper, slot, kind) for kind in (arithmetic, ORACLE))
+        kernel, oracle = (moments(rule, hyper, slots, kind) for kind in (arithmetic, ORACLE))
     except (Undecided, np.linalg.LinAlgError):
         if not rule.FACTS.observables:
             raise
-        yield from ((name, not_judged(x.size)) for name, x in got.items())
+        yield from ((0, name, not_judged(x.size)) for name, x in given[0].items())
         return
-    for name, due in kernel.items():
-        if name in rule.kept:
-            yield from _stored(rule, hyper, name, got, due, oracle[name])
-        elif name in got:
-            one = judge if isinstance(due, Bounded) else judge_sampled
-            yield name, one(got[name], due, oracle[name])
+    for i, (got, due, truth) in enumerate(zip(given, kernel, oracle, strict=True)):
+        for name, x in due.items():
+            if name in rule.kept:
+                found = _stored(rule, hyper, name, got, x, truth[name])
+                yield from ((i, *judgement) for judgement in found)
+            elif name in got:
+                one = judge if isinstance(x, Bounded) else judge_sampled
+                yield i, name, one(got[name], x, truth[name])
 
 
 def determined(rule: StoredRule, hyper: Hyper, state: State, p: Array) -> dict[str, Array]:
@@ -110,9 +117,12 @@ def _stored(
     yield f"{name}_code", membership(got[f"{name}_code"], low, high, count)
 
 
-def moments(rule: StoredRule, hyper: Hyper, slot: Slot, arithmetic: Arithmetic) -> Outputs:
-    """The outputs of the plain rule's step from the decoded state, before they are encoded.
+def moments(
+    rule: StoredRule, hyper: Hyper, slots: Sequence[Slot], arithmetic: Arithmetic
+) -> list[Outputs]:
+    """The outputs of the plain rule's step from the decoded states, before they are encoded.
 
+    Several slots are of an elementwise rule and agree on their count: one evaluation serves them.
     Of a rule that is judged by replicates, the rows of what it determines, and of the tensors that
     are stored the value with the replicates' error.
     """
@@ -123,14 +133,17 @@ def moments(rule: StoredRule, hyper: Hyper, slot: Slot, arithmetic: Arithmetic) 
         tensor=lambda x: x if isinstance(x, Bounded | Sampled) else plain.tensor(x),
         stored=lambda name, x: x if name in rule.kept else plain.stored(name, x),
     )
-    state = {name: x for name, x in slot.state.items() if name in rule.plain_state}
-    for name in rule.kept:
-        state[name] = decoded(rule, hyper, name, slot, plain)
-    outputs = stepped(rule.plain, hyper, dataclasses.replace(slot, state=state), lift)
-    if not rule.FACTS.observables:
-        return {k: _with_error(x, arithmetic) for k, x in outputs.items() if k != "t"}
-    kept = {name: _with_error(outputs[name], arithmetic) for name in rule.kept}
-    return sampling.in_rows(rule.plain, hyper, outputs, world) | kept
+    bare = [dataclasses.replace(slot, state=_beside(rule, slot.state)) for slot in slots]
+    read = {name: _read(rule, hyper, name, slots, lift) for name in rule.kept}
+    whole = joined(bare)
+    whole = dataclasses.replace(whole, state={**whole.state, **read})
+    outputs = stepped(rule.plain, hyper, whole, lift)
+    if rule.FACTS.observables:
+        kept = {name: _with_error(outputs[name], arithmetic) for name in rule.kept}
+        return [sampling.in_rows(rule.plain, hyper, outputs, world) | kept]
+    made = {k: _with_error(x, arithmetic) for k, x in outputs.items() if k != "t"}
+    split = {name: parts(x, slots) for name, x in made.items()}
+    return [{name: x[i] for name, x in split.items()} for i in range(len(slots))]
 
 
 def _with_error(x: Array, arithmetic: Arithmetic) -> Bounded:
@@ -146,13 +159,22 @@ def _with_error(x: Array, arithmetic: Arithmetic) -> Bounded:
     return Bounded(value, np.where(error <= LINEAR * scale, error, np.inf), arithmetic, x.format)
 
 
-def decoded(rule: StoredRule, hyper: Hyper, name: str, slot: Slot, lift: Lift) -> Array:
+def _beside(rule: StoredRule, state: State) -> State:
+    """What is kept as it is."""
+    return {name: x for name, x in state.items() if name in rule.plain_state}
+
+
+def _read(rule: StoredRule, hyper: Hyper, name: str, slots: Sequence[Slot], lift: Lift) -> Array:
     """A stored tensor as the kernel reads it: the code's value times the scale of its block."""
     quantizer, how = rule.quantizer(name), hyper.storage[name]
-    code = np.asarray(slot.state[f"{name}_code"])
-    absmax = np.asarray(slot.state[f"{name}_absmax"]).astype(np.float64)
-    scales = quantizer.per_element(how, absmax, code.shape)
-    read: Array = lift.tensor(quantizer.all_values(how)[code]) * lift.tensor(scales)
+    codes = [np.asarray(slot.state[f"{name}_code"]) for slot in slots]
+    scales = [
+        quantizer.per_element(
+            how, np.asarray(slot.state[f"{name}_absmax"]).astype(np.float64), code.shape
+        )
+        for slot, code in zip(slots, codes, strict=True)
+    ]
+    read: Array = lift.tensor(quantizer.all_values(how)[flat(codes)]) * lift.tensor(flat(scales))
     return read
 
 

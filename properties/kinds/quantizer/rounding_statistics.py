@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import bdtr, bdtrc
 
 from truestep.properties.judge.calls import BackendFault
 from truestep.properties.judge.contracts import Judgement, not_judged
@@ -64,7 +64,7 @@ def _frequency(subject: Subject, hyper: Hyper) -> list[tuple[str, float]]:
             p = float(subject.rule.probability_up(np.asarray([x], dtype=np.float64))[0])
             n = ELEMENTS // (2 * len(PARTS)) * 2
             ups = int(np.count_nonzero(_ups(subject, hyper, x, n)))
-            tails = stats.binom.cdf(ups, n, p), stats.binom.sf(ups - 1, n, p)
+            tails = bdtr(ups, n, p), bdtrc(ups - 1, n, p)
             told = f"{ups} of {n} elements {float(x)!r} went up, expected {n * p:.1f}"
             found.append((told, min(1.0, 2 * float(min(tails)))))
     return found
@@ -78,7 +78,7 @@ def _independence(subject: Subject, hyper: Hyper) -> list[tuple[str, float]]:
     found = []
     for told, a, b in pairs:
         same, count = int(np.count_nonzero(a == b)), len(a)
-        tails = stats.binom.cdf(same, count, 0.5), stats.binom.sf(same - 1, count, 0.5)
+        tails = bdtr(same, count, 0.5), bdtrc(same - 1, count, 0.5)
         p_value = min(1.0, 2 * float(min(tails)))
         found.append((f"{same} of {count} draws {told} agree, expected half", p_value))
     return found

@@ -89,7 +89,7 @@ def _sampled(
 
 def _stored(rule: StoredRule, hyper: Hyper, slot: Slot, kinds: Sequence[Arithmetic]) -> Bounds:
     """Of codes: how many lie between those that the number's and the scale's errors admit."""
-    kernel, oracle = (stored.moments(rule, hyper, slot, kind) for kind in kinds)
+    [kernel], [oracle] = (stored.moments(rule, hyper, [slot], kind) for kind in kinds)
     out: dict[str, NDArray[np.float64]] = {}
     for name, due in kernel.items():
         truth = oracle[name]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import chdtri, gammaincinv, ndtri
 
 from truestep.properties.kinds.theorem.theorems.theorem import Step, Test, worst
 from truestep.reference.problems import quadratic
@@ -80,11 +80,11 @@ def moments(
         z = np.linalg.solve(root, (x - mean).T).T
     slack = float(np.sqrt(n) * drift * np.linalg.norm(np.linalg.inv(root), 2))
     tests: list[Test] = []
-    limit = float(stats.norm.isf(level / 2)) + slack
+    limit = -float(ndtri(level / 2)) + slack
     for i in range(d):
         deviation = abs(float(np.sqrt(n) * z[:, i].mean())) / limit
         tests.append((deviation, f"{name}: mean of whitened coordinate {i}"))
-    low, high = (np.sqrt(f(level / 2, n)) for f in (stats.chi2.ppf, stats.chi2.isf))
+    low, high = np.sqrt(_chi_squared_band(n, level))
     for i in range(d):
         for j in range(i, d):
             y = z[:, i] if i == j else (z[:, i] + z[:, j]) / np.sqrt(2)
@@ -94,15 +94,20 @@ def moments(
     return worst(tests)
 
 
+def _chi_squared_band(n: int, level: float) -> Array:
+    """Between what the sum of n squares of N(0, 1) passes at this level."""
+    return np.array([2 * gammaincinv(n / 2, level / 2), chdtri(n, level / 2)])
+
+
 def variance_band(variance: float, n: int, drift: float, level: float) -> tuple[float, float]:
     """Between what the mean of n squares of N(0, variance) passes at this level."""
-    low, high = (np.sqrt(variance * f(level / 2, n) / n) for f in (stats.chi2.ppf, stats.chi2.isf))
+    low, high = np.sqrt(variance * _chi_squared_band(n, level) / n)
     return float(max(low - drift, 0.0)) ** 2, float(high + drift) ** 2
 
 
 def resolution(n: int, level: float) -> float:
     """The relative error of a variance that n squares reveal with probability 0.99, about."""
-    return float((stats.norm.isf(level / 2) + stats.norm.isf(0.01)) * np.sqrt(2 / n))
+    return -float((ndtri(level / 2) + ndtri(0.01)) * np.sqrt(2 / n))
 
 
 def coordinate(values: Array, index: int = 0) -> float:

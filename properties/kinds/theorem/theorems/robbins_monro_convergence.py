@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 import numpy as np
-from scipy import stats
+from scipy.special import bdtrik
 
 from truestep.properties.kinds.theorem.theorems import gaussian
 from truestep.properties.kinds.theorem.theorems.theorem import (
@@ -77,12 +77,11 @@ def _kicks(step: Step, seed: int, level: float) -> Test:
             if t > STEPS // 2:
                 hit |= np.abs(moved - (1 - lr) * x[exponent]) > 0.5
             x[exponent] = moved
-    low, high = (int(f(level / 2, n, 0.5)) for f in (stats.binom.ppf, stats.binom.isf))
-    count = int(kicked[0.5].sum())
-    allowed = high - n / 2 if count > n / 2 else n / 2 - low
     if kicked[1.0].any():
         return np.inf, "kicks under 1 / t"
-    return abs(count - n / 2) / allowed, "runs kicked under 1 / sqrt(t)"
+    # As many more as fewer than half: the binomial distribution is symmetric.
+    allowed = n / 2 - float(np.ceil(bdtrik(level / 2, n, 0.5)))
+    return abs(int(kicked[0.5].sum()) - n / 2) / allowed, "runs kicked under 1 / sqrt(t)"
 
 
 ROBBINS_MONRO = Theorem(

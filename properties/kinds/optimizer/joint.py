@@ -1,0 +1,48 @@
+"""Slots that one evaluation of the reference serves: of an elementwise rule, those of one count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from truestep.fast.protocol import Slot
+from truestep.reference.rules import Optimizer
+from truestep.reference.validation import Array
+
+
+def together(rule: Optimizer, slots: Sequence[Slot]) -> list[list[int]]:
+    """The places of slots that may be joined, in lists."""
+    if not rule.FACTS.elementwise:
+        return [[j] for j in range(len(slots))]
+    by_count: dict[int, list[int]] = {}
+    for j, slot in enumerate(slots):
+        by_count.setdefault(int(slot.state["t"]), []).append(j)
+    return list(by_count.values())
+
+
+def flat(arrays: Sequence[Array]) -> Array:
+    """The elements of all arrays in one row; a single array as it is."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate([x.reshape(-1) for x in arrays])
+
+
+def joined(slots: Sequence[Slot]) -> Slot:
+    """One slot with the elements of all; they agree on their counts."""
+    first = slots[0]
+    state = {
+        name: flat([slot.state[name] for slot in slots]) if isinstance(x, np.ndarray) else x
+        for name, x in first.state.items()
+    }
+    inputs = {name: flat([slot.inputs[name] for slot in slots]) for name in first.inputs}
+    return Slot(flat([s.param for s in slots]), flat([s.grad for s in slots]), state, inputs)
+
+
+def parts(x: Array, slots: Sequence[Slot]) -> list[Array]:
+    """What each slot has of an array with the elements of all."""
+    if len(slots) == 1:
+        return [x]
+    ends = np.cumsum([slot.param.size for slot in slots])
+    return [
+        x[end - slot.param.size : end].reshape(slot.param.shape)
+        for end, slot in zip(ends, slots, strict=True)
+    ]
