@@ -164,10 +164,11 @@ def run(
     return _result(kind, check, tally, time.perf_counter() - begin, identified)
 
 
-# Cases that Hypothesis drew for an implementation that passed them all, for the next ones of the
-# same declaration: drawing them again would give the same, at twice the cost of judging them.
-_DRAWN: OrderedDict[str, Sequence[Case]] = OrderedDict()
-_MOST_DRAWN = 64
+# Cases that were tried on one implementation, for the next ones of the same declaration: all that
+# were drawn where it passed them, for drawing them again would give the same at twice the cost of
+# judging them, and the simplified one where it failed, for it is found and simplified once.
+_TRIED: OrderedDict[str, tuple[bool, Sequence[Case]]] = OrderedDict()
+_MOST_TRIED = 64
 
 
 def _searched(
@@ -184,11 +185,11 @@ def _searched(
     examples = source.examples[level]
     alike = replace(check.capability, variant="", level=LEVELS[0])
     key = f"{kind.name} {check.name} {seed} {examples} {alike}"
-    if known := _DRAWN.get(key):
+    if key in _TRIED:
+        failed, known = _TRIED[key]
         tally = run_all(known, judge, started)
-        if not tally.failed:
+        if tally.failed == failed:
             return tally
-        # The same search again, so that the failure is simplified.
     drawn: list[Case] = []
 
     def noted(case: Case) -> None:
@@ -196,10 +197,10 @@ def _searched(
         started(case)
 
     tally = explore(source.strategy, judge, examples=examples, seed=seed, started=noted)
-    if not tally.failed:
-        _DRAWN[key] = drawn
-        while len(_DRAWN) > _MOST_DRAWN:
-            _DRAWN.popitem(last=False)
+    simplest = [] if tally.worst_case is None else [tally.worst_case]
+    _TRIED[key] = tally.failed, simplest if tally.failed else drawn
+    while len(_TRIED) > _MOST_TRIED:
+        _TRIED.popitem(last=False)
     return tally
 
 
