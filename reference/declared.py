@@ -212,8 +212,19 @@ def _declared(record: type, field: str, hint: object, kinds: tuple[type[Item], .
     raise TypeError(f"{record.__module__}: {record.__name__}.{field} declares no {wanted}")
 
 
+class _Record:
+    """What type checkers are told of records whose fields differ from rule to rule."""
+
+    if TYPE_CHECKING:
+        __dataclass_fields__: ClassVar[dict[str, Field[Array]]]
+
+        def __init__(self, *args: object, **fields: object) -> None: ...
+
+        def __getattr__(self, name: str) -> Array: ...
+
+
 @dataclass_transform(frozen_default=True)
-class Hyper:
+class Hyper(_Record):
     """The base of every rule's hyperparameters, which it makes frozen dataclasses.
 
     RANGES: the range of every field that is no dialect. CHOICES: the values of the dialects.
@@ -242,16 +253,9 @@ class Hyper:
                 listed = ", ".join(sorted(choices))
                 raise ValueError(f"{field} must be one of {listed}; got {value!r}")
 
-    if TYPE_CHECKING:
-        __dataclass_fields__: ClassVar[dict[str, Field[Array]]]
-
-        def __init__(self, *args: object, **fields: object) -> None: ...
-
-        def __getattr__(self, name: str) -> Array: ...
-
 
 @dataclass_transform(frozen_default=True)
-class State:
+class State(_Record):
     """The base of what a rule carries between steps, frozen dataclasses that begin with t.
 
     BEHAVIOUR: how every other field answers to the gradient and the parameter.
@@ -266,10 +270,3 @@ class State:
             if field != "t"
         }
         dataclass(frozen=True)(cls)
-
-    if TYPE_CHECKING:
-        __dataclass_fields__: ClassVar[dict[str, Field[Array]]]
-
-        def __init__(self, *args: object, **fields: object) -> None: ...
-
-        def __getattr__(self, name: str) -> Array: ...

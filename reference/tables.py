@@ -1,7 +1,5 @@
 """Every rule by kind and name: what there is to be judged, apart from the theorems' problems."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS

@@ -134,45 +134,34 @@ def _quotient(a: Array, b: Array) -> Array:
     return np.frompyfunc(lambda x, y: x / y if y else x * mpmath.inf, 2, 1)(a, b)
 
 
+# mpmath's functions of one number, and NumPy's that compute with objects as they are.
+_OF_ONE = {
+    np.cos: mpmath.cos, np.exp: mpmath.exp, np.log: mpmath.log, np.sign: mpmath.sign,
+    np.sin: mpmath.sin, np.sqrt: mpmath.sqrt, np.tanh: mpmath.tanh, erfinv: mpmath.erfinv,
+}  # fmt: skip
+_AS_THEY_ARE = (
+    np.absolute, np.add, np.matmul, np.maximum, np.minimum, np.multiply, np.negative, np.positive,
+    np.subtract,
+)  # fmt: skip
+
 OPERATIONS: dict[np.ufunc, Handler] = {
     **{compare: _compared(compare) for compare in COMPARISONS},
-    np.absolute: np.absolute,
-    np.add: np.add,
-    np.cos: _each(mpmath.cos),
+    **{ufunc: _each(function) for ufunc, function in _OF_ONE.items()},
+    **{ufunc: ufunc for ufunc in _AS_THEY_ARE},
     np.divide: _quotient,
-    np.exp: _each(mpmath.exp),
     np.isfinite: lambda x: np.asarray(_each(mpmath.isfinite)(x), dtype=bool),
     np.isnan: lambda x: np.asarray(_each(mpmath.isnan)(x), dtype=bool),
-    np.log: _each(mpmath.log),
-    np.matmul: np.matmul,
-    np.maximum: np.maximum,
-    np.minimum: np.minimum,
-    np.multiply: np.multiply,
-    np.negative: np.negative,
-    np.positive: np.positive,
     np.power: _power,
-    np.sign: _each(mpmath.sign),
-    np.sin: _each(mpmath.sin),
-    np.sqrt: _each(mpmath.sqrt),
     np.square: lambda x: x * x,
-    np.subtract: np.subtract,
-    np.tanh: _each(mpmath.tanh),
-    erfinv: _each(mpmath.erfinv),
 }
 
 FUNCTIONS: dict[Handler, Handler] = {
-    **{move: move for move in MOVES},
+    **{f: f for f in (*MOVES, np.concatenate, np.max, np.min, np.stack, np.sum, np.where)},
     np.amax: np.max,
     np.amin: np.min,
     np.clip: lambda x, low, high: np.minimum(np.maximum(x, low), high),
-    np.concatenate: np.concatenate,
     np.linalg.norm: _norm,
-    np.max: np.max,
     np.mean: _mean,
-    np.min: np.min,
     np.ones_like: _filled(1),
-    np.stack: np.stack,
-    np.sum: np.sum,
-    np.where: np.where,
     np.zeros_like: _filled(0),
 }

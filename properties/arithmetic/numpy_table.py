@@ -1,7 +1,5 @@
 """NumPy functions by what they do to rounding errors; every arithmetic treats them alike."""
 
-from __future__ import annotations
-
 import numpy as np
 
 # Those that only move elements, copy them or leave some out.

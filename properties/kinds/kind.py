@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar, Generic, TypeVar, get_args
 from weakref import WeakKeyDictionary
 
@@ -237,20 +238,6 @@ def _identified(
         known = _IDENTIFIED.setdefault(backend, {})
     except TypeError:  # an object that cannot be referred to weakly, or is unhashable
         known = {}
-    key = check_id(capability, "")
-    if key not in known:
-        known[key] = _agreeing(kind, backend, capability, failing, told)
-    return known[key]
-
-
-def _agreeing(
-    kind: AnyKind,
-    backend: Backend,
-    capability: Capability,
-    failing: Case,
-    told: Callable[[Case], None],
-) -> str:
-    tried = [failing, *kind.battery(capability)]
 
     def agrees(reading: Reading) -> bool:
         def judged(case: Case) -> Steps:
@@ -259,7 +246,11 @@ def _agreeing(
 
         return all_within(judged, tried)
 
-    return first_that_agrees(lambda distance: kind.readings(capability, distance), agrees)
+    key = check_id(capability, "")
+    if key not in known:
+        tried = [failing, *kind.battery(capability)]
+        known[key] = first_that_agrees(partial(kind.readings, capability), agrees)
+    return known[key]
 
 
 def _result(

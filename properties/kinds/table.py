@@ -1,7 +1,5 @@
 """Every kind of check, by name."""
 
-from __future__ import annotations
-
 from typing import cast
 
 from truestep.properties.kinds.kind import AnyKind

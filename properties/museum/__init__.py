@@ -1,7 +1,5 @@
 """Faults that kernels really had, planted in the reference's own lines: what checks must catch."""
 
-from __future__ import annotations
-
 from truestep.properties.museum.fault import Fault
 from truestep.properties.museum.faults.adamw import ADAMW
 from truestep.properties.museum.faults.adamw_numbers import ADAMW_NUMBERS

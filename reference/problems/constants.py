@@ -1,7 +1,5 @@
 """What is known of a problem: the constants that convergence theorems are stated in."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from truestep.reference.validation import Array

@@ -27,8 +27,6 @@ Sources
     IEEE Std 754-2019, sections 3.4, 4.3.1 and 7.4.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

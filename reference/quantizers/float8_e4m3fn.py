@@ -28,8 +28,6 @@ Sources
     sections 5.2-5.3. P. Micikevicius et al., "FP8 Formats for Deep Learning" (arXiv:2209.05433).
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

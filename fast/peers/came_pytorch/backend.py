@@ -1,7 +1,5 @@
 """The authors' CAME on the CPU. torch's norm adds in a few lanes, one element after another."""
 
-from __future__ import annotations
-
 import came_pytorch
 
 from truestep.fast.peers import torch_like

@@ -1,7 +1,5 @@
 """The table of optax's own optimizers: which reference rule each computes, and in which form."""
 
-from __future__ import annotations
-
 from truestep.fast.peers.optax.row import ADAM, BETAS, DECAY, EVERY_WAY, MOMENTS, RSQRT, Row
 
 ADAM_INSIDE = {**BETAS, "eps_root": "eps"}

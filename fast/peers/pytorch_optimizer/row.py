@@ -5,8 +5,6 @@ handed the state before the first step too. Hyperparameters are arguments of the
 that every group has an optimizer of its own.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 from truestep.fast.peers import torch_like

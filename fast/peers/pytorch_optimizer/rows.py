@@ -9,8 +9,6 @@ Hyperparameters are fixed where the library keeps no state that the reference ha
 momentum), or where it does not know them.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from truestep.fast.peers import torch_like

@@ -133,10 +133,10 @@ def moments(
         tensor=lambda x: x if isinstance(x, Bounded | Sampled) else plain.tensor(x),
         stored=lambda name, x: x if name in rule.kept else plain.stored(name, x),
     )
-    bare = [dataclasses.replace(slot, state=_beside(rule, slot.state)) for slot in slots]
-    read = {name: _read(rule, hyper, name, slots, lift) for name in rule.kept}
-    whole = joined(bare)
-    whole = dataclasses.replace(whole, state={**whole.state, **read})
+    whole = joined(slots)
+    state = {name: x for name, x in whole.state.items() if name in rule.plain_state}
+    state |= {name: _read(rule, hyper, name, slots, lift) for name in rule.kept}
+    whole = dataclasses.replace(whole, state=state)
     outputs = stepped(rule.plain, hyper, whole, lift)
     if rule.FACTS.observables:
         kept = {name: _with_error(outputs[name], arithmetic) for name in rule.kept}
@@ -157,11 +157,6 @@ def _with_error(x: Array, arithmetic: Arithmetic) -> Bounded:
     value, error = x.x[0], sampling.spread(x.x)
     scale = np.max(np.abs(value), where=np.isfinite(value), initial=0.0)
     return Bounded(value, np.where(error <= LINEAR * scale, error, np.inf), arithmetic, x.format)
-
-
-def _beside(rule: StoredRule, state: State) -> State:
-    """What is kept as it is."""
-    return {name: x for name, x in state.items() if name in rule.plain_state}
 
 
 def _read(rule: StoredRule, hyper: Hyper, name: str, slots: Sequence[Slot], lift: Lift) -> Array:

@@ -1,7 +1,5 @@
 """Faults in Adam, AdamW and AMSGrad: eps, decay and moments."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from truestep.properties.museum.fault import Fault, fault

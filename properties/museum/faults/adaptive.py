@@ -1,7 +1,5 @@
 """Faults in rules that divide by averages of squares or by curvature, and in trust ratios."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from truestep.properties.museum.fault import Fault, fault

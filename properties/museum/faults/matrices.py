@@ -1,7 +1,5 @@
 """Faults in rules on matrices: roots, bases, projectors, factors of the curvature, and lengths."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from truestep.properties.museum.fault import Fault, fault

@@ -1,7 +1,5 @@
 """Faults in momentum, signs and averages of iterates, and in the rules of one example."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from truestep.properties.museum.fault import Fault, fault

@@ -1,7 +1,5 @@
 """Faults in rules that remember pairs of steps and gradients: order, scale, damping and search."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from truestep.properties.museum.fault import Fault, fault

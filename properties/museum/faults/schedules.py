@@ -1,7 +1,5 @@
 """Faults in learning-rate schedules: horizons, joints, restarts, clocks and what comes after."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from truestep.properties.museum.fault import Fault, fault

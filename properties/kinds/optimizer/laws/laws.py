@@ -1,7 +1,5 @@
 """Algebraic invariants: those that every rule is asked about, and those of single families."""
 
-from __future__ import annotations
-
 from truestep.properties.kinds.optimizer.laws import common, symmetries
 from truestep.properties.kinds.optimizer.laws.bench import Law
 from truestep.properties.kinds.optimizer.laws.families import (

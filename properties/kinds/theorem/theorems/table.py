@@ -1,7 +1,5 @@
 """The theorems by name."""
 
-from __future__ import annotations
-
 from truestep.properties.kinds.theorem.theorems.gradient_descent_rate import GRADIENT_DESCENT_RATE
 from truestep.properties.kinds.theorem.theorems.polyak_ruppert_averaging import POLYAK_RUPPERT
 from truestep.properties.kinds.theorem.theorems.robbins_monro_convergence import ROBBINS_MONRO

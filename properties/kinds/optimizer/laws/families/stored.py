@@ -1,7 +1,5 @@
 """What becomes of a rule's laws where its state is kept as block-wise codes."""
 
-from __future__ import annotations
-
 from truestep.properties.kinds.optimizer.laws.rows import Row, fails
 from truestep.properties.laws.entries import obeys
 
