@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -104,7 +103,6 @@ def test_a_case_is_reproduced_from_its_seed() -> None:
 def test_an_impossible_dialect_is_not_skipped_silently() -> None:
     """Where a rule refuses every draw, its own error is raised."""
 
-    @dataclass(frozen=True)
     class Refused(Hyper):
         def __post_init__(self) -> None:
             raise ValueError("no such Hyper")

@@ -208,7 +208,9 @@ RULES: dict[str, Row] = {
         **rows.DECOUPLED,
         "equivariant_under_concatenation": holds(clip="none value"),
         "equivariant_under_rotation": holds(clip="none norm"),
-        "first_step_is_at_most_lr": holds(clip="value norm both"),
+        "first_step_is_at_most_lr": holds(
+            {"clip_norm": 1.0, "clip_value": 1.0}, clip="value norm both"
+        ),
         "first_step_is_plain_descent": holds(clip="none"),
         "homogeneous_in_gradient_and_eps": rows.PROPORTIONAL,
         "linear_in_gradients": holds(clip="none"),
