@@ -1,4 +1,7 @@
-"""Finds a backend by name, dotted path or file, and checks what it declares."""
+"""Finds a backend by name, dotted path or file, and checks what it declares.
+
+Over 300 lines, a third of them what is said of a wrong declaration.
+"""
 
 from __future__ import annotations
 

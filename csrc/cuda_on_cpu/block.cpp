@@ -1,4 +1,5 @@
 // Runs a block: one fiber per CUDA thread, each until it waits, in the order that was asked for.
+// Over 300 lines: warps, barriers and the order of threads share the fibers' state.
 #include <link.h>
 #include <sys/mman.h>
 #include <unistd.h>

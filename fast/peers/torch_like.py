@@ -7,6 +7,8 @@ given state.
 Where a row says nothing else, every torch operation rounds to the parameter's format, functions of
 the step counter are Python doubles, and hyperparameters are those of a parameter group, where a
 scheduler would set them; the constructor gets what is not a number.
+
+Over 300 lines: a row, its bridge to a state dict and the step of both change together.
 """
 
 from __future__ import annotations

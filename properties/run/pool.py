@@ -1,4 +1,7 @@
-"""Runs backends' checks in processes of their own: a crash costs one check, not the run."""
+"""Runs backends' checks in processes of their own: a crash costs one check, not the run.
+
+Over 300 lines, for both ends of the pipe between a run and its processes.
+"""
 
 from __future__ import annotations
 
