@@ -1,7 +1,7 @@
 """The laws of training-loop pieces, each a function from a trial to its claims.
 
-A law's name says the conclusion, then after "when" the hypotheses; its docstring says the rest. Over
-300 lines: thirty laws.
+A law's name says the conclusion, then after "when" the hypotheses; its docstring says the rest.
+Over 300 lines: thirty laws.
 """
 
 from __future__ import annotations
