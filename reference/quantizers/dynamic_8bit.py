@@ -24,7 +24,7 @@ Choices
     ties: exact midpoints go to the lower code; bitsandbytes' CUDA search takes the even code,
     torchao the upper.
     nan: a block with a nan has absmax nan ("propagate"); CUDA's fmaxf passes over it, and the nan
-    becomes code 0 ("ignore").
+    becomes code 0 ("ignore"); where there is nothing else, absmax is absmax_floor.
     zero_block: the code of zero; bitsandbytes yields the first code, whose value is then -0.
     absmax_floor: torchao never stores an absmax below 1e-12; the paper has no floor.
 
@@ -164,7 +164,7 @@ def block_absmax(h: Hyper, x: Array) -> Array:
     """The largest magnitude of every block, in the order of the blocks."""
     maximum = np.maximum if h.nan == "propagate" else np.fmax
     starts = np.arange(0, x.size, h.block_size)
-    return np.maximum(maximum.reduceat(np.abs(x).reshape(-1), starts), h.absmax_floor)
+    return maximum(maximum.reduceat(np.abs(x).reshape(-1), starts), h.absmax_floor)
 
 
 def per_element(h: Hyper, absmax: Array, shape: tuple[int, ...]) -> Array:
