@@ -21,6 +21,9 @@ from truestep.properties.run.plan import checks_of, run_check
 from truestep.properties.search import exploration
 from truestep.reference.optimizers import OPTIMIZERS
 
+# LOMO's classes look for DeepSpeed's integration in transformers, which they do without.
+pytestmark = pytest.mark.filterwarnings("ignore:you need to install:ImportWarning")
+
 BACKEND = Backend()
 CAPABILITIES = [c for c in BACKEND.capabilities() if c.kind == "optimizer"]
 # What departs on a plain step; each is a finding.

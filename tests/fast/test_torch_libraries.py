@@ -21,7 +21,7 @@ from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, 
 from truestep.properties.kinds.optimizer.step import BackendRaised, lockstep
 from truestep.reference.optimizers import OPTIMIZERS
 
-# By library: rule and variant of every row on each of its paths.
+# By library that is installed: rule and variant of every row on each of its paths.
 PLACES = {
     library: [
         f"{row.rule}/{row.prefix}{path}"
@@ -37,6 +37,7 @@ PLACES = {
         "torch_optimi",
         "torch_optimizer",
     )
+    if not discovery.available()[library]
 }
 EVERY_PLACE = [(library, place) for library, places in PLACES.items() for place in places]
 
