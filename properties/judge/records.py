@@ -27,6 +27,11 @@ class Place:
     lines: Sequence[str] = ()
 
 
+def within(index: Sequence[int], shape: Sequence[int]) -> bool:
+    """Whether an array of that shape has an element there."""
+    return len(index) == len(shape) and all(i < n for i, n in zip(index, shape, strict=True))
+
+
 def result_of(
     check: Check,
     tally: Tally,

@@ -236,15 +236,15 @@ def _judged(
         _judge_count(int(new.state["t"]), int(slot.state["t"]) + 1, (*place, j))
     judged = []
     for members in together(rule.plain if isinstance(rule, StoredRule) else rule, slots):
-        given = [slots[j] for j in members], [results[j] for j in members], arithmetic
+        given, news = [slots[j] for j in members], [results[j] for j in members]
         if isinstance(rule, StoredRule):
-            found = stored.judgements(rule, hyper, *given)
+            found = stored.judgements(rule, hyper, given, news, arithmetic)
         elif rule.FACTS.observables:
-            ([slot], [new], _) = given
-            ways = sampling.judgements(rule, hyper, slot, new, arithmetic)
-            found = ((0, *judgement) for judgement in ways)
+            [slot], [new] = given, news
+            alone = sampling.judgements(rule, hyper, slot, new, arithmetic)
+            found = ((0, *judgement) for judgement in alone)
         else:
-            found = _bounded(rule, hyper, *given)
+            found = _bounded(rule, hyper, given, news, arithmetic)
         judged += [Judged(*place, members[i], name, judgement) for i, name, judgement in found]
     return judged
 

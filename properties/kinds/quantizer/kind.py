@@ -9,7 +9,7 @@ from typing import cast, final
 from truestep.fast.protocol import QuantizerBackend, QuantizerCapability
 from truestep.properties.cases.restored import restored
 from truestep.properties.judge.contracts import Judged
-from truestep.properties.judge.records import Place
+from truestep.properties.judge.records import Place, within
 from truestep.properties.judge.results import Check, Record
 from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.kind import Kind, Seeded, Steps
@@ -94,9 +94,7 @@ class QuantizerKind(Kind[QuantizerCapability, AnyCase, QuantizerBackend]):
         if isinstance(case, Seeded):
             return Place(found.tensor)
         index, out = found.judgement.index or (), cast(Encoded, tally.context)
-        inside = len(index) == out.x.ndim
-        inside = inside and all(i < n for i, n in zip(index, out.x.shape, strict=True))
-        inputs = {"x": float(out.x[index]).hex()} if inside else {}
+        inputs = {"x": float(out.x[index]).hex()} if within(index, out.x.shape) else {}
         told = ", ".join(f"{name}={value}" for name, value in inputs.items())
         return Place(
             f"{found.tensor}{list(index)}",

@@ -10,7 +10,7 @@ import numpy as np
 
 from truestep.fast.protocol import TrainingBackend, TrainingCapability
 from truestep.properties.judge.contracts import Judged
-from truestep.properties.judge.records import Place
+from truestep.properties.judge.records import Place, within
 from truestep.properties.judge.results import Check, Record
 from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.kind import LEVELS, Kind, Steps
@@ -114,8 +114,7 @@ def _inputs(inputs: Mapping[str, object], found: Judged) -> dict[str, int | str]
         if isinstance(x, Sequence) and not isinstance(x, str) and found.slot < len(x):
             x = x[found.slot]
         if isinstance(x, np.ndarray):
-            inside = len(index) == x.ndim
-            if inside and all(i < n for i, n in zip(index, x.shape, strict=True)):
+            if within(index, x.shape):
                 out[name] = float(x[index]).hex()
         elif isinstance(x, float):
             out[name] = x.hex()
