@@ -7,13 +7,14 @@ validation refuses, as a warm-up that is longer than the whole, is drawn again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import TypeAlias
 
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from truestep.reference.declared import Ascending
 from truestep.reference.rules import Rule
 
 # Every field in the order in which it is decided: its values, more of them, and the field that they
@@ -55,7 +56,7 @@ def drawn(
 def hypers(
     rule: Rule, dialect: Mapping[str, str], fixed: Mapping[str, object]
 ) -> st.SearchStrategy[dict[str, object]]:
-    """The same as a strategy. One integer decides all fields, and 0 is the simplest of each.
+    """The same as a strategy. One integer decides all fields; 0 stands for the rule's defaults.
 
     Drawing field by field would take longer than the steps that are judged.
     """
@@ -78,8 +79,14 @@ def _choices(
     for name, limits in rule.Hyper.RANGES.items():
         if name not in given:
             more = limits.edges if edges else ()
-            usual = limits.usual or (defaults[name],)
-            free.append((name, usual, more, limits.of if limits.usual else ""))
+            usual, default = limits.usual, defaults[name]
+            if not limits.of and default is not MISSING and not isinstance(usual, Ascending):
+                usual = (
+                    (default, *usual)
+                    if default not in usual
+                    else tuple(sorted(usual, key=lambda x: x != default))
+                )
+            free.append((name, usual or (default,), more, limits.of if limits.usual else ""))
     known: Choices = [(name, values_of(x), (), "") for name, x in given.items()]
     return [*known, *sorted(free, key=lambda choice: choice[3])]
 

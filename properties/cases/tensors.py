@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -53,8 +54,9 @@ class TensorSpec:
     elements: tuple[float, ...] = ()
 
 
+@lru_cache(maxsize=512)
 def values(spec: TensorSpec, format: Format) -> NDArray[np.float64]:
-    """The numbers of the specification, rounded to the format, as float64."""
+    """The numbers of the specification, rounded to the format, as float64; not to be written."""
     rng = np.random.default_rng(spec.seed)
     size = int(np.prod(spec.shape))
     scale = 10.0**spec.exponent
@@ -78,7 +80,9 @@ def values(spec: TensorSpec, format: Format) -> NDArray[np.float64]:
             x[position % size] = _special(name, scale, x[position % size], format)
     limit = format.largest
     x = np.where(np.isinf(x), x, np.clip(x, -limit, limit))
-    return format.round(x).reshape(spec.shape)
+    out = format.round(x).reshape(spec.shape)
+    out.flags.writeable = False
+    return out
 
 
 def _any_bits(rng: np.random.Generator, size: int, format: Format) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ from truestep.properties.judge.records import Place, law_line, result_of
 from truestep.properties.judge.results import Check, CheckResult, Record, check_id
 from truestep.properties.judge.tally import Case, Tally
 from truestep.properties.laws.claims import PREFIX
-from truestep.properties.search.exploration import Drawn, Listed, explore, run_all
+from truestep.properties.search.exploration import Drawn, Listed, explore, fails, run_all
 from truestep.properties.search.identification import (
     Reading,
     all_within,
@@ -55,11 +55,15 @@ class Seeded:
 
 @dataclass(frozen=True, slots=True)
 class Family(Generic[Capable, C]):
-    """A named family of cases: what it varies, and how many examples each level tries."""
+    """A named family of cases: what it varies, and how many examples each level tries.
+
+    by_format: whether the cases depend on the format that they are stored in.
+    """
 
     about: str
     strategy: Callable[[Capable], SearchStrategy[C]]
     examples: Mapping[Level, int]
+    by_format: bool = False
 
 
 def examples(smoke: int, standard: int, deep: int) -> Mapping[Level, int]:
@@ -83,6 +87,10 @@ class Kind(ABC, Generic[Capable, C, Able]):
     @abstractmethod
     def cases(self, check: Check, capability: Capable) -> Drawn[C] | Listed[C]:
         """The cases of a check."""
+
+    def drawn_for(self, check: Check) -> Capability:
+        """The capability of a check without what its cases do not depend on."""
+        return replace(check.capability, variant="", level=LEVELS[0])
 
     @abstractmethod
     def case(self, check: Check, record: Record) -> C:
@@ -165,11 +173,10 @@ def run(
     return _result(kind, check, tally, time.perf_counter() - begin, identified)
 
 
-# Cases that were tried on one implementation, for the next ones of the same declaration: all that
-# were drawn where it passed them, for drawing them again would give the same at twice the cost of
-# judging them, and the simplified one where it failed, for it is found and simplified once.
-_TRIED: OrderedDict[str, tuple[bool, Sequence[Case]]] = OrderedDict()
-_MOST_TRIED = 64
+# What was drawn for one implementation, for the next ones that would be drawn the same at twice the
+# cost of judging it: the cases up to the first that failed, and what that was simplified to.
+_DRAWN: OrderedDict[str, tuple[Sequence[Case], Case | None]] = OrderedDict()
+_MOST_DRAWN = 64
 
 
 def _searched(
@@ -184,12 +191,15 @@ def _searched(
     if isinstance(source, Listed):
         return run_all(source.made(seed), judge, started)
     examples = source.examples[level]
-    alike = replace(check.capability, variant="", level=LEVELS[0])
-    key = f"{kind.name} {check.name} {seed} {examples} {alike}"
-    if key in _TRIED:
-        failed, known = _TRIED[key]
+    key = f"{kind.name} {check.name} {seed} {examples} {kind.drawn_for(check)}"
+    if key in _DRAWN:
+        known, simplest = _DRAWN[key]
         tally = run_all(known, judge, started)
-        if tally.failed == failed:
+        if not tally.failed and simplest is None:
+            return tally
+        # Where the same case fails, it is not simplified again if the simple one fails too.
+        alike = tally.failed and tally.examples == len(known) and simplest is not None
+        if alike and fails(simplest, tally, judge, started):
             return tally
     drawn: list[Case] = []
 
@@ -198,10 +208,9 @@ def _searched(
         started(case)
 
     tally = explore(source.strategy, judge, examples=examples, seed=seed, started=noted)
-    simplest = [] if tally.worst_case is None else [tally.worst_case]
-    _TRIED[key] = tally.failed, simplest if tally.failed else drawn
-    while len(_TRIED) > _MOST_TRIED:
-        _TRIED.popitem(last=False)
+    _DRAWN[key] = drawn[: tally.examples], tally.worst_case if tally.failed else None
+    while len(_DRAWN) > _MOST_DRAWN:
+        _DRAWN.popitem(last=False)
     return tally
 
 
@@ -248,7 +257,7 @@ def _identified(
 
     key = check_id(capability, "")
     if key not in known:
-        tried = [failing, *kind.battery(capability)]
+        tried = [*kind.battery(capability), failing]
         known[key] = first_that_agrees(partial(kind.readings, capability), agrees)
     return known[key]
 

@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Callable, Hashable, Sequence
 
 from truestep.fast.protocol import Backend, Level
-from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.judge.results import Check, CheckResult, Record
 from truestep.properties.judge.tally import Case
 from truestep.properties.kinds import kind as kinds
@@ -35,10 +34,8 @@ def matching(checks: Sequence[Check], only: str | None) -> list[Check]:
 
 
 def alike(check: Check) -> Hashable:
-    """What checks have in common that may be judged by the same evaluations of the reference."""
-    c = check.capability
-    dialect = tuple(sorted(c.dialect.items()))
-    return check.kind, check.rule, check.name, c.format, arithmetic_of(c.arithmetic).name, dialect
+    """What checks have in common that may be drawn the same cases: evaluations serve them all."""
+    return check.kind, check.rule, check.name, tuple(sorted(check.capability.dialect.items()))
 
 
 def run_check(

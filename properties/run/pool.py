@@ -371,16 +371,20 @@ def _serve(pipe: Connection, spec: str, level: Level, seed: int) -> None:
         _send(pipe, ("failed", BrokenBackend(str(reason) or type(reason).__name__)))
         return
     _send(pipe, ("ready", backend.name, list(checks.values())))
+    told: tuple[Case | None, float] = None, 0.0
+
+    def started(case: Case) -> None:
+        nonlocal told
+        # The same case again is a sign of life, of which one a second is enough.
+        if case is not told[0] or time.monotonic() - told[1] > 1.0:
+            told = case, time.monotonic()
+            _send(pipe, ("case", case))
+
     while (task := pipe.recv()) is not None:
         check = checks[task]
         try:
-            result = run_check(
-                backend,
-                check,
-                level=level,
-                seed=seed,
-                started=lambda case: _send(pipe, ("case", case)),
-            )
+            told = None, 0.0
+            result = run_check(backend, check, level=level, seed=seed, started=started)
         except Exception as error:
             text = "".join(traceback.format_exception(error))
             result = check.result("crashed", message=f"the check itself failed: {text}")

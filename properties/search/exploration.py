@@ -115,13 +115,22 @@ def run_all(
     """Run given cases in order until one fails."""
     tally = Tally()
     for case in cases:
-        started(case)
         tally.examples += 1
-        try:
-            _guarded(case, tally, run)
-        except FAILURES:
+        if fails(case, tally, run, started):
             break
     return tally
+
+
+def fails(
+    case: C, tally: Tally, run: Callable[[C, Tally], None], started: Callable[[C], None]
+) -> bool:
+    """Run one case, and tell whether it fails."""
+    started(case)
+    try:
+        _guarded(case, tally, run)
+    except FAILURES:
+        return True
+    return False
 
 
 def _guarded(case: C, tally: Tally, run: Callable[[C, Tally], None]) -> None:

@@ -19,6 +19,10 @@ Item = TypeVar("Item")
 _MOST_NAMED = 4
 
 
+class Unlike(Exception):
+    """A reading is so far from what the kernel computed that its bounds need not be known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """Another reading of a capability: its rule, changes of the Hyper, and a shift of the step.
@@ -105,6 +109,6 @@ def all_within(
                         count += 1
                         if u > SLACK:
                             return False
-    except (BackendFault, BackendRaised, ValueError, ArithmeticError):
+    except (BackendFault, BackendRaised, Unlike, ValueError, ArithmeticError):
         return False
     return count > 0

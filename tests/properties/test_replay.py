@@ -7,6 +7,7 @@ import pytest
 
 from truestep.fast.discovery import load
 from truestep.properties.cases.restored import restored
+from truestep.properties.judge.contracts import SLACK
 from truestep.properties.judge.records import named
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.kinds.optimizer.cases import OptimizerCase
@@ -69,7 +70,9 @@ def test_a_record_fails_again(name: str, check: str) -> None:
     entry = json.loads(json.dumps(result.to_json()))
     again = replay.replay(backend, entry)
     assert again.verdict == result.verdict == "fail"
-    assert again.utilisation == result.utilisation
+    assert again.message.splitlines()[0] == result.message.splitlines()[0]
+    if result.utilisation is not None and result.utilisation > SLACK:
+        assert again.utilisation == result.utilisation
     assert again.to_json()["worst"] == entry["worst"]
 
 

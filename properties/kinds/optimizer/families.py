@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from truestep.fast.protocol import OptimizerCapability
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.cases.dice import Dice, rolled
-from truestep.properties.cases.tensors import EXTREMES, explicit
+from truestep.properties.cases.tensors import EXTREMES, TensorSpec, explicit
 from truestep.properties.kinds.kind import Family, examples
 from truestep.properties.kinds.optimizer.cases import (
     SLOT_BYTES,
@@ -56,11 +56,19 @@ def _special_values(capability: OptimizerCapability) -> Cases:
 
 
 def _with_every_extreme(slot: SlotCase) -> SlotCase:
-    """The slot with each extreme somewhere in its gradient; every other one has a fresh state."""
+    """The slot with each extreme somewhere in its gradient, and in half of them in its parameter.
+
+    Half of them, by another bit, have a fresh state.
+    """
     first = slot.grad.seed
-    every = tuple((first + k, name) for k, name in enumerate(EXTREMES))
-    grad = replace(slot.grad, specials=(*slot.grad.specials, *every))
-    return replace(slot, grad=grad, history=slot.history if first % 2 else 0)
+    history = slot.history if first % 2 else 0
+    param = slot.param if first // 2 % 2 else _extreme(slot.param)
+    return replace(slot, param=param, grad=_extreme(slot.grad), history=history)
+
+
+def _extreme(spec: TensorSpec) -> TensorSpec:
+    every = tuple((spec.seed + k, name) for k, name in enumerate(EXTREMES))
+    return replace(spec, specials=(*spec.specials, *every))
 
 
 def _full_range(capability: OptimizerCapability) -> Cases:
@@ -137,11 +145,13 @@ FAMILIES: dict[str, Family[OptimizerCapability, OptimizerCase]] = {
         "small tensors over the whole range, element by element",
         _element_by_element,
         examples(3, 15, 1000),
+        by_format=True,
     ),
     "full_range": Family(
         "random bit patterns, or the widest range in which squares can be summed",
         _full_range,
         examples(2, 8, 300),
+        by_format=True,
     ),
     "large": Family(
         "tensors beyond the sizes where kernels go parallel",

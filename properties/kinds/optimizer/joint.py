@@ -46,3 +46,16 @@ def parts(x: Array, slots: Sequence[Slot]) -> list[Array]:
         x[end - slot.param.size : end].reshape(slot.param.shape)
         for end, slot in zip(ends, slots, strict=True)
     ]
+
+
+def located(
+    index: tuple[int, ...] | None, slots: Sequence[Slot]
+) -> tuple[int, tuple[int, ...] | None]:
+    """The slot that an index of the joined elements lies in, and the index there."""
+    if index is None or len(slots) == 1:
+        return 0, index
+    ends = np.cumsum([slot.param.size for slot in slots])
+    k = int(np.searchsorted(ends, index[0], side="right"))
+    shape = slots[k].param.shape
+    within = np.unravel_index(index[0] - int(ends[k]) + slots[k].param.size, shape)
+    return k, tuple(int(i) for i in within)

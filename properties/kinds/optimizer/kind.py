@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import cast, final
 
 import numpy as np
 
-from truestep.fast.protocol import Group, OptimizerBackend, OptimizerCapability
+from truestep.fast.protocol import Capability, Group, OptimizerBackend, OptimizerCapability
 from truestep.properties.cases.hypers import held
 from truestep.properties.cases.restored import restored
 from truestep.properties.cases.tensors import TensorSpec
@@ -65,6 +66,13 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
         family = FAMILIES[check.name]
         strategy = family.strategy(capability).map(lambda case: fitted(case, capability))
         return Drawn(strategy, family.examples)
+
+    def drawn_for(self, check: Check) -> Capability:
+        """Of most families, the same for every format."""
+        alike = super().drawn_for(check)
+        if check.name.startswith(PREFIX) or FAMILIES[check.name].by_format:
+            return alike
+        return replace(alike, format="float32", arithmetic="ieee_float32")
 
     def case(self, check: Check, record: Record) -> OptimizerCase:
         """The case that to_json wrote."""

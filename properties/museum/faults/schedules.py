@@ -147,6 +147,7 @@ SCHEDULES: dict[str, Fault] = {
     "multi_step_repeats_once": multi_step(
         "a milestone listed twice acts once [pytorch/pytorch#31828]",
         ("for milestone in h.milestones", "for milestone in set(h.milestones)"),
+        check="degenerate",
     ),
     "noam_early": fault(
         "noam",
