@@ -74,7 +74,7 @@ peers: $(VENV)/.peers  ## install the third-party libraries, certify each, repor
 	$(BIN)/python -m truestep.fast.peers.findings $(PEERS:%=$(OUT)/%.json)
 
 findings: $(VENV)/.light  ## run the findings' programs, with the libraries that install in a minute
-	$(PYTEST) tests/fast/test_findings.py
+	$(PYTEST) tests/fast/peers/test_findings.py
 
 deep: $(INSTALLED)  ## the contracts' soundness at 100,000 examples each, and the most thorough level
 	$(BIN)/python -m truestep.properties.soundness > $(OUT)-soundness.jsonl
@@ -97,7 +97,7 @@ sanitize: $(INSTALLED)  ## the CPU and CUDA kernels under address, undefined-beh
 	PYTHONPATH=build/sanitize/site LD_PRELOAD="$$(g++ -print-file-name=libasan.so) \
 	    $$(g++ -print-file-name=libubsan.so) $$(g++ -print-file-name=libstdc++.so)" \
 	    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-	    OMP_NUM_THREADS=2 PYTHONMALLOC=malloc $(BIN)/pytest -p no:cacheprovider tests/fast/test_cpu*.py
+	    OMP_NUM_THREADS=2 PYTHONMALLOC=malloc $(BIN)/pytest -p no:cacheprovider tests/fast/ours/test_cpu*.py
 	$(BIN)/python -m truestep.fast.ours.cuda_sanitize
 
 wheel: $(ENVIRONMENT)  ## build the wheel into build/dist

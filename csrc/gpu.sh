@@ -48,7 +48,7 @@ if [ "$status" -ne 0 ]; then
   echo "not run: tests, certificate and benchmarks, because the build failed"
   exit 1
 fi
-step tests "$PYTHON" -m pytest -q -p no:cacheprovider tests/fast/test_cuda_gpu.py
+step tests "$PYTHON" -m pytest -q -p no:cacheprovider tests/fast/ours/test_cuda_gpu.py
 step certify "$PYTHON" -m truestep.reports.cli certify cuda --out "$OUT/cuda"
 step bench "$PYTHON" -m truestep.fast.ours.cuda_bench
 cp "$OUT/bench.log" "$OUT/bench.json" 2> /dev/null

@@ -3,8 +3,6 @@
 Over 300 lines, a third of them what is said of a wrong declaration.
 """
 
-from __future__ import annotations
-
 import ctypes.util
 import dataclasses
 import difflib

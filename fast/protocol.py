@@ -5,8 +5,6 @@ Arrays cross the boundary as NumPy arrays (ml_dtypes for bfloat16 and the small 
 never to be written: an adapter whose kernel works in place copies first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, Self

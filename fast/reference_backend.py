@@ -1,7 +1,5 @@
 """The references as a backend, to run laws and theorems on the definitions themselves."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 

@@ -3,8 +3,6 @@
 Loaded by every pytest run where TrueStep is installed, so it imports nothing heavy at load.
 """
 
-from __future__ import annotations
-
 import fnmatch
 import json
 from collections.abc import Mapping

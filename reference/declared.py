@@ -1,5 +1,7 @@
 """What a rule declares field by field: ranges of hyperparameters, behaviour of the state.
 
+Over 120 lines: ranges and behaviour are one vocabulary for validation, drawing and laws.
+
 A field of Hyper is annotated with its range (or is a Literal, a dialect), one of State with its
 behaviour: `lr: Rate = 1e-3`, `m: First`. The annotations are read when the class is made, so that
 a field without one is an error at import. Validation, drawing and the laws follow from them.
@@ -8,8 +10,6 @@ usual: the values that are drawn, the simplest first; one that stands several ti
 more often; none: the default alone. edges: values that remove a term, drawn where every case is
 wanted, soundness above all.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence

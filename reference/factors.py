@@ -1,7 +1,5 @@
 """Bookkeeping of preconditioners: a square matrix, a factor, for each axis or side of a layer."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import prod
 

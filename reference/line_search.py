@@ -1,5 +1,7 @@
 """Line searches: how far to go along a direction of descent.
 
+Over 120 lines: the searches of three rules, and the cubic steps that they share.
+
 Rule
     phi(a) = f(p + a d), slope phi'(a) = g(p + a d)' d, both known at 0
     sufficient decrease:  phi(a) <= phi(0) + c1 a phi'(0)
@@ -18,8 +20,6 @@ Sources
     "Minimization of Functions having Lipschitz Continuous First Partial Derivatives", Pacific J.
     Math. 16 (1966). M. Schmidt, minFunc, as ported to torch.optim.LBFGS (PyTorch 2.13).
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable
 

@@ -1,5 +1,7 @@
 """Robbins-Monro certificates: proofs about sum a_t and sum a_t^2 of a step-size schedule.
 
+Over 120 lines: every family of step sizes with its proof about both sums.
+
 Robbins and Monro (1951) ask for (i) sum a_t = inf and (ii) sum a_t^2 < inf. Both concern the tail
 alone, so no finite number of evaluations decides either: for every N there are sequences that agree
 up to N and have all four verdicts. A schedule therefore carries a proof, an inequality on its tail
@@ -9,8 +11,6 @@ so that a checker may test the inequality on computed values.
 The conditions suffice for convergence under bounded variance; they are not necessary. c / sqrt(t)
 violates (ii), and still E |x_t - x*|^2 -> 0 on strongly convex quadratics.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction

@@ -1,10 +1,10 @@
 """What a rule's module offers, by kind, and how a table of them is made.
 
+Over 120 lines: what a module of each kind offers is read side by side.
+
 A file of a rule has more than 120 lines where libraries differ on much (each choice is told, typed
 and computed) or where its step is an algorithm of its own: decompositions, line searches, factors.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Binary floating-point formats of 8 and 16 bits: the codes of numbers and the values of codes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Marks where implementations may compute in a format of their own, or with another reading."""
 
-from __future__ import annotations
-
 from truestep.reference.validation import Array
 
 

@@ -1,7 +1,5 @@
 """Checks shared by every reference; each error shows the value and the limit it broke."""
 
-from __future__ import annotations
-
 import math
 import operator
 from typing import Any, TypeAlias

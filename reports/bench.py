@@ -1,7 +1,5 @@
 """The benchmarks on the command line: ratios to memory traffic alone and to installed libraries."""
 
-from __future__ import annotations
-
 import dataclasses
 
 from truestep.fast.ours import bench

@@ -5,8 +5,6 @@ white space may change and content may not. It guards against accidents and sile
 a signature.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

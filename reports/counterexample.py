@@ -1,7 +1,5 @@
 """What a check recorded about its worst input, taken apart for display."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What changed between two certificates."""
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Where a run took place: interpreter, libraries, processor, the suite's version and commit."""
 
-from __future__ import annotations
-
 import os
 import platform
 import subprocess

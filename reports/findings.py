@@ -1,7 +1,5 @@
 """Known findings about a library, attached to the certificate of a backend that wraps it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from truestep.fast.peers.findings import explained

@@ -1,7 +1,5 @@
 """Groups of checks: what the page says of one rule in one format and variant of one backend."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 

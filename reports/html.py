@@ -1,7 +1,5 @@
 """The page as one self-contained HTML document, which loads nothing."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 

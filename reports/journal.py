@@ -4,8 +4,6 @@ The first line is the certificate's header, each further line one check. The fil
 the certificate that holds the same content has been written.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Mapping

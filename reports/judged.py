@@ -1,7 +1,5 @@
 """Judging a backend from Python: what ``truestep.certify`` is, and what the command line writes."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What ``truestep list`` shows: rules, arithmetics, backends, laws, theorems and planted faults."""
 
-from __future__ import annotations
-
 import dataclasses
 import importlib
 import inspect

@@ -1,7 +1,5 @@
 """The page as Markdown for a pull request: failures first, the tables folded away."""
 
-from __future__ import annotations
-
 from functools import cache
 
 from jinja2 import Environment

@@ -1,7 +1,5 @@
 """Numbers as people read them: never rounded across a limit, and floats also in hex."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Container

@@ -4,8 +4,6 @@ HTML, Markdown and the terminal are functions of it alone; none of them reads a 
 none has a notion of its own of what fails, how much was used, or what comes first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby

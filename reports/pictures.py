@@ -1,7 +1,5 @@
 """A rule's own picture, worked out from the reference: a quantizer's values, a schedule's curve."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The museum on the command line: which planted fault is caught by which check."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 

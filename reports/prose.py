@@ -1,7 +1,5 @@
 """Verdicts in plain words."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from truestep.properties.judge.results import CheckResult

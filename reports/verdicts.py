@@ -1,7 +1,5 @@
 """What a verdict means: the one table that every count, rendering and exit status reads."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

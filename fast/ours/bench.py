@@ -10,8 +10,6 @@ The memory traffic alone goes through the arrays in the fastest order that we kn
 one after another, as our steps do: through all of them at once it can take a quarter longer.
 """
 
-from __future__ import annotations
-
 import gc
 import importlib
 import itertools

@@ -1,7 +1,5 @@
 """The C++ kernels as a backend to certify; ``truestep.fast.ours.cpu_plans`` steps them in place."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 

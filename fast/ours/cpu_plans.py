@@ -4,8 +4,6 @@ A plan checks its tensors once and keeps them with a table of their addresses, s
 thousand small ones is one call. Refill the gradients between steps.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from itertools import pairwise

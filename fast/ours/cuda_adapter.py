@@ -1,7 +1,5 @@
 """The protocol of backends on top of the CUDA kernels: the same for a GPU and for cuda_on_cpu."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 

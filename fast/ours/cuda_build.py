@@ -4,8 +4,6 @@ Results are cached by a hash of all that went in, in $TRUESTEP_CACHE, else in th
 folder, so that a source tree or a changed copy of one is compiled only once.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import os

@@ -9,8 +9,6 @@ Compiled at first use, with g++ and NVIDIA's headers (PyPI: nvidia-cuda-runtime,
 nvidia-cuda-cccl), and cached.
 """
 
-from __future__ import annotations
-
 import ctypes
 import weakref
 import zlib

@@ -5,8 +5,6 @@ of CHUNK elements, and every block of threads takes chunks of one tensor each. T
 of csrc/cuda/plan.h.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, Protocol, TypeAlias, TypeVar

@@ -8,8 +8,6 @@ only the schedule kept apart are then a race, also when the numbers were right.
 ``python -m truestep.fast.ours.cuda_sanitize`` checks the shipped kernels.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import struct

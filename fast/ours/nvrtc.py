@@ -4,8 +4,6 @@
 architecture.
 """
 
-from __future__ import annotations
-
 import ctypes
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What the kernels of csrc compute, on whichever device: dialect, quantizer, storage."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, TypeVar
 

@@ -1,7 +1,5 @@
 """What a library's own table of the dynamic 8-bit map says about its dialect."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from truestep.fast.protocol import Array

@@ -7,8 +7,6 @@ values take the place of ``$name`` in its texts. ``checks`` is a list of exact i
 whose lists of rules, formats, variants and checks are combined.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 import shlex

@@ -5,8 +5,6 @@ with status 1 where a failure is explained by no finding, where a finding lists 
 is none of, and where a finding explains no failure.
 """
 
-from __future__ import annotations
-
 import importlib.metadata
 import json
 import re

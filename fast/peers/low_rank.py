@@ -1,7 +1,5 @@
 """What galore-torch, apollo-torch and pytorch-optimizer share: gradients of matrices projected."""
 
-from __future__ import annotations
-
 from truestep.fast.protocol import Slot
 from truestep.reference.declared import Hyper
 

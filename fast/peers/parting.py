@@ -4,8 +4,6 @@ Whatever a library keeps by parameter group and we keep by tensor (counters, sum
 round is brought together by parting groups first.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Hashable, Sequence
 

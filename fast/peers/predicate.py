@@ -20,8 +20,6 @@ value itself; of a list, one passes. The case is the recorded counterexample: of
 off and its group, where they are known, else any of the case's.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Mapping

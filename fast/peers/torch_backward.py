@@ -3,8 +3,6 @@
 They are built of a model, here of one parameter, and handed a loss whose gradient is the given one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

@@ -1,7 +1,5 @@
 """States of optimizers with a matrix for every axis, which the reference joins in one array."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

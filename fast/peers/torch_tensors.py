@@ -1,7 +1,5 @@
 """NumPy arrays to torch tensors and back, keeping strides and alignment, for every torch peer."""
 
-from __future__ import annotations
-
 import functools
 
 import ml_dtypes

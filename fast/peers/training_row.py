@@ -1,7 +1,5 @@
 """A library's training-loop piece as a row of its table, and the capabilities of such a table."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Binary floating-point formats: the units in which every bound is written."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The one evaluation of a rule: its own lines, on the numbers of whatever arithmetic."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Declared arithmetics: how a backend says that its kernel rounds; its contract follows from it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field

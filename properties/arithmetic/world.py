@@ -1,7 +1,5 @@
 """Where a simulated kernel runs: the declared arithmetic, and the source of its every choice."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import reduce
 from typing import TypeVar

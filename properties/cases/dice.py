@@ -4,8 +4,6 @@ Drawing every part by itself took half of the suite's time. Hypothesis simplifie
 and so every choice towards its first value.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 

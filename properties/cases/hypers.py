@@ -4,8 +4,6 @@ Each field is drawn alone and every usual value is as likely as the others; what
 validation refuses, as a warm-up that is longer than the whole, is drawn again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import TypeAlias
@@ -14,7 +12,6 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from truestep.reference.declared import Ascending
 from truestep.reference.rules import Rule
 
 # Every field in the order in which it is decided: its values, more of them, and the field that they
@@ -58,35 +55,38 @@ def hypers(
 ) -> st.SearchStrategy[dict[str, object]]:
     """The same as a strategy. One integer decides all fields; 0 stands for the rule's defaults.
 
-    Drawing field by field would take longer than the steps that are judged.
+    Drawing field by field would take longer than the steps that are judged. One in sixteen has the
+    defaults, and one the first of all usual values, where factors such as 1 - lr decay vanish.
     """
     choices = _choices(rule, dialect, fixed, edges=False)
+    first = _chosen(choices, np.zeros(len(choices)))
+    default = {**first, **_defaults(rule), **dialect, **held(fixed)}
+    special = [fields for fields in (default, first) if _refusal(rule, fields) is None]
 
     def decided(seed: int) -> dict[str, object]:
-        if seed == 0:
-            return _chosen(choices, np.zeros(len(choices)))
+        if seed % 16 < len(special):
+            return special[seed % 16]
         return _accepted(rule, choices, np.random.default_rng(seed))
 
     return st.integers(0, _SEEDS - 1).map(decided)
+
+
+def _defaults(rule: Rule) -> dict[str, object]:
+    given = [field for field in fields(rule.Hyper) if field.name in rule.Hyper.RANGES]
+    return {field.name: field.default for field in given if field.default is not MISSING}
 
 
 def _choices(
     rule: Rule, dialect: Mapping[str, str], fixed: Mapping[str, object], edges: bool
 ) -> Choices:
     given = {**dialect, **fixed}
-    defaults = {field.name: field.default for field in fields(rule.Hyper)}
+    defaults = _defaults(rule)
     free: Choices = []
     for name, limits in rule.Hyper.RANGES.items():
         if name not in given:
+            usual: Sequence[object] = limits.usual or (defaults[name],)
             more = limits.edges if edges else ()
-            usual, default = limits.usual, defaults[name]
-            if not limits.of and default is not MISSING and not isinstance(usual, Ascending):
-                usual = (
-                    (default, *usual)
-                    if default not in usual
-                    else tuple(sorted(usual, key=lambda x: x != default))
-                )
-            free.append((name, usual or (default,), more, limits.of if limits.usual else ""))
+            free.append((name, usual, more, limits.of if limits.usual else ""))
     known: Choices = [(name, values_of(x), (), "") for name, x in given.items()]
     return [*known, *sorted(free, key=lambda choice: choice[3])]
 
@@ -107,12 +107,19 @@ def _chosen(choices: Choices, at: NDArray[np.float64]) -> dict[str, object]:
 
 
 def _accepted(rule: Rule, choices: Choices, rng: np.random.Generator) -> dict[str, object]:
+    refused = None
     for _ in range(_TRIES):
         found = _chosen(choices, rng.random(len(choices)))
-        try:
-            rule.Hyper(**found)
-        except ValueError as refused:
-            reason = refused
-        else:
+        if (refused := _refusal(rule, found)) is None:
             return found
-    raise reason
+    assert refused is not None
+    raise refused
+
+
+def _refusal(rule: Rule, found: Mapping[str, object]) -> ValueError | None:
+    """Why the rule's own validation refuses these fields."""
+    try:
+        rule.Hyper(**found)
+    except ValueError as refused:
+        return refused
+    return None

@@ -1,7 +1,5 @@
 """Cases read back from the records that dataclasses.asdict, and then json, made of them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import is_dataclass
 from functools import cache

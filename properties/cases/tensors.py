@@ -1,7 +1,5 @@
 """Reproducible tensors: a small specification that shrinks, and the array that it stands for."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache

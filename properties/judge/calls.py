@@ -1,7 +1,5 @@
 """The call of a backend: whose fault an exception is, and what has to come back."""
 
-from __future__ import annotations
-
 import traceback
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar

@@ -1,7 +1,5 @@
 """The verdict on one tensor: the only place that subtracts what a kernel gave from what was due."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

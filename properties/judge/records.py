@@ -1,7 +1,5 @@
 """The record and the message of a check, made from its tally: one form for every kind of check."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace

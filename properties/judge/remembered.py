@@ -4,8 +4,6 @@ Implementations of one rule, dialect, storage and arithmetic are run on the same
 the contract says of a step is worth keeping until the last of them has made it.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from hashlib import blake2b

@@ -1,7 +1,5 @@
 """What one check reports; the record that travels from a worker to the certificate."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field

@@ -1,7 +1,5 @@
 """What the cases of one check showed, counted as they are judged."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol

@@ -1,7 +1,5 @@
 """One kind of capability, and the one way in which any check of any kind is run and run again."""
 
-from __future__ import annotations
-
 import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
@@ -198,8 +196,8 @@ def _searched(
         if not tally.failed and simplest is None:
             return tally
         # Where the same case fails, it is not simplified again if the simple one fails too.
-        alike = tally.failed and tally.examples == len(known) and simplest is not None
-        if alike and fails(simplest, tally, judge, started):
+        alike = tally.failed and tally.examples == len(known)
+        if alike and simplest is not None and fails(simplest, tally, judge, started):
             return tally
     drawn: list[Case] = []
 

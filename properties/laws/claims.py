@@ -1,7 +1,5 @@
 """A law's claims that two results agree, and their judgement; a table of laws from its modules."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import FunctionType, ModuleType

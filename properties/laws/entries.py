@@ -1,7 +1,5 @@
 """The entries of the tables that say which rule obeys which law."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar

@@ -1,7 +1,5 @@
 """Backends by name of fault or rule: ``truestep.properties.museum.backends:NAME``."""
 
-from __future__ import annotations
-
 from truestep.properties.museum import FAULTS
 from truestep.properties.museum.plant import Kernel
 from truestep.properties.museum.power import kernels

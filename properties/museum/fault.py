@@ -1,7 +1,5 @@
 """A planted fault: data, from which its backend is made."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

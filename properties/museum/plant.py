@@ -5,8 +5,6 @@ operation, hyperparameters and functions of the counter combined in double by th
 as they meet an array, as the profile ieee_float32 declares.
 """
 
-from __future__ import annotations
-
 import ast
 import inspect
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The power of the checks: which planted fault is caught by which check."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from truestep.fast.protocol import Level

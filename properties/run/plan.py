@@ -1,7 +1,5 @@
 """The checks that a backend's capabilities call for, and how one of them is run or run again."""
 
-from __future__ import annotations
-
 import fnmatch
 import zlib
 from collections.abc import Callable, Hashable, Sequence

@@ -3,8 +3,6 @@
 Over 300 lines, for both ends of the pipe between a run and its processes.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal

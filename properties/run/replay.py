@@ -1,7 +1,5 @@
 """Running one recorded case again: a certificate's, or by a failing check's snippet."""
 
-from __future__ import annotations
-
 import json
 import sys
 

@@ -1,7 +1,5 @@
 """Searching for the worst case: Hypothesis draws cases, a tally keeps what they showed."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

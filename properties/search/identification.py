@@ -1,7 +1,5 @@
 """What a failing kernel computes instead: other readings of its rule, tried on its outputs."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """The command of `make deep`: a search for faithful evaluations outside the contracts."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import json

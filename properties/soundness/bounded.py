@@ -7,8 +7,6 @@ the error model lacks a rounding. What this does not show: soundness for evaluat
 simulation never takes.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import time
 from collections.abc import Iterable, Iterator, Mapping

@@ -6,8 +6,6 @@ chance it may fail with the probability FALSE_ALARM. What this does not show: so
 of evaluation that NumPy never takes, or for formats narrower than float32.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import numpy as np

@@ -6,8 +6,6 @@ failure means that the error model lacks a rounding. What this does not show: so
 that the simulation never takes.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Mapping, Sequence
 

@@ -3,8 +3,6 @@
 pytest --pyargs truestep.properties --truestep-backend NAME
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 

@@ -30,8 +30,6 @@ Sources
     M. Zeiler, "ADADELTA: An Adaptive Learning Rate Method" (arXiv:1212.5701), Algorithm 1.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Adafactor, Adam without momentum on a factored second moment (Shazeer & Stern 2018).
 
+Over 120 lines: the libraries' choices, and the factored second moment beside the full one.
+
 Rule
     g_t = -g when maximizing, else g
     beta2_t = min(beta2_cap, 1 - t^-decay_rate)
@@ -48,8 +50,6 @@ Sources
     (arXiv:1804.04235), Algorithms 4 and 5. X. Zhai et al., "Scaling Vision Transformers", CVPR 2022
     (arXiv:2106.04560), section 3.4, for beta2_cap and momentum of U.
 """
-
-from __future__ import annotations
 
 from typing import Annotated, Literal
 

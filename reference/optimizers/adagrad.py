@@ -36,8 +36,6 @@ Sources
     Optimization", JMLR 12 (2011) 2121-2159, Figure 1 with diagonal matrices.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 import numpy as np

@@ -37,8 +37,6 @@ Sources
     2024 (arXiv:2310.10195), Algorithm 1. The authors' lomo-optim 0.1.1.
 """
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import numpy as np

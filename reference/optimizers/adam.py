@@ -1,5 +1,7 @@
 """Adam (Kingma & Ba 2015), with optional L2 weight decay.
 
+Over 120 lines: the libraries' choices of decay, of eps and of the average.
+
 Rule
     g_t = -g when maximizing, else g; then g_t + weight_decay p_{t-1}
     m_t = beta1 m_{t-1} + (1 - beta1) g_t
@@ -36,8 +38,6 @@ Sources
     D. P. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015 (arXiv:1412.6980),
     Algorithm 1.
 """
-
-from __future__ import annotations
 
 from typing import Literal
 

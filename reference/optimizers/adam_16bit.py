@@ -34,8 +34,6 @@ Sources
     arXiv:2307.16189 (2023); its equation was taken from a third party's port, not from the paper.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Adam-mini, AdamW with one second moment for each block of a tensor (Zhang et al. 2024).
 
+Over 120 lines: the block means, and how they are spread over a tensor.
+
 Rule
     g_t = -g when maximizing, else g
     m_t = beta1 m_{t-1} + (1 - beta1) g_t
@@ -36,8 +38,6 @@ Sources
     Y. Zhang et al., "Adam-mini: Use Fewer Learning Rates To Gain More", ICLR 2025
     (arXiv:2406.16793), Algorithms 1 to 3. The authors' adam-mini 1.1.1.
 """
-
-from __future__ import annotations
 
 from typing import Annotated, Literal
 

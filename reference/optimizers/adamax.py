@@ -32,8 +32,6 @@ Sources
     Algorithm 2.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -1,5 +1,7 @@
 """AdamW: Adam with decoupled weight decay (Loshchilov & Hutter 2019).
 
+Over 120 lines: the libraries' choices of decay, of eps and of the average.
+
 Rule
     g_t = -g when maximizing, else g
     m_t = beta1 m_{t-1} + (1 - beta1) g_t
@@ -39,8 +41,6 @@ Sources
     (arXiv:1711.05101), Algorithm 2, lines 6-12. D. P. Kingma, J. Ba, "Adam", ICLR 2015
     (arXiv:1412.6980), Algorithm 1.
 """
-
-from __future__ import annotations
 
 from typing import Literal
 

@@ -1,5 +1,7 @@
 """Adan, Adam on gradients and their differences (Xie et al. 2022).
 
+Over 120 lines: the paper's form, its authors' code and the libraries' choices.
+
 Rule
     g_t = -g when maximizing, else g
     d_t = g_t - g_{t-1}, 0 at t = 1
@@ -41,8 +43,6 @@ Sources
     X. Xie, P. Zhou, H. Li, Z. Lin, S. Yan, "Adan: Adaptive Nesterov Momentum Algorithm for Faster
     Optimizing Deep Models", IEEE TPAMI 2024 (arXiv:2208.06677), Algorithm 1. sail-sg/Adan.
 """
-
-from __future__ import annotations
 
 from typing import Annotated, Literal
 

@@ -1,5 +1,7 @@
 """AMSGrad: Adam whose second moment never decreases (Reddi, Kale & Kumar 2018).
 
+Over 120 lines: the libraries' choices of decay, of eps and of the maximum.
+
 Rule
     g_t = -g when maximizing, else g; then g_t + weight_decay p_{t-1}
     m_t = beta1 m_{t-1} + (1 - beta1) g_t
@@ -36,8 +38,6 @@ Sources
     S. Reddi, S. Kale, S. Kumar, "On the Convergence of Adam and Beyond", ICLR 2018
     (arXiv:1904.09237), Algorithm 2.
 """
-
-from __future__ import annotations
 
 from typing import Literal
 

@@ -1,5 +1,7 @@
 """APOLLO, gradients scaled by channel as Adam would scale a random projection (Zhu et al. 2024).
 
+Over 120 lines: projection, scale and limit are the paper's three parts; APOLLO-Mini is one choice.
+
 Rule
     G_t = -G when maximizing, else G
     every update_gap steps, the first included: P = a new (rank, m) matrix of N(0, 1/rank)
@@ -54,8 +56,6 @@ Sources
     (arXiv:2412.05270), Algorithm 1. X. Chen et al., "Fira", arXiv:2410.01623, for the limiter. The
     authors' apollo-torch 1.0.3.
 """
-
-from __future__ import annotations
 
 from typing import Annotated, Literal
 

@@ -35,8 +35,6 @@ Sources
     Stochastic Approximation by Averaging", SIAM J. Control Optim. 30 (1992).
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from truestep.reference import declared

@@ -1,5 +1,7 @@
 """CAME, Adafactor with momentum divided by a factored instability of it (Luo et al. 2023).
 
+Over 120 lines: four factored averages, each with its own update.
+
 Rule
     g_t = -g when maximizing, else g
     R_t, C_t = averages with beta2 of the row and column means of g_t^2 + eps1
@@ -35,8 +37,6 @@ Sources
     Y. Luo et al., "CAME: Confidence-guided Adaptive Memory Efficient Optimization", ACL 2023
     (arXiv:2307.02047), Algorithm 2. The authors' came-pytorch 0.1.3.
 """
-
-from __future__ import annotations
 
 from typing import Annotated, Literal
 

@@ -1,5 +1,7 @@
 """Distributed Shampoo: averaged factors, grafted lengths (Anil et al. 2020, Shi et al. 2023).
 
+Over 120 lines: two reports' algorithms with grafting, and the libraries' choices.
+
 Rule
     g_t = -g when maximizing, else g
     A_i = beta2 A_i + (1 - beta2) unfold_i(g_t) unfold_i(g_t)^T for every axis i, from 0
@@ -66,8 +68,6 @@ Sources
     Implementation of the Distributed Shampoo Optimizer", 2023 (arXiv:2309.06497);
     facebookresearch/optimizers. pytorch-optimizer 4.1, ScalableShampoo.
 """
-
-from __future__ import annotations
 
 from typing import Annotated, Literal
 

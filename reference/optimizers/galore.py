@@ -1,5 +1,7 @@
 """GaLore, Adam on gradients projected to their leading singular directions (Zhao et al. 2024).
 
+Over 120 lines: the projections, when they are due, and what of them is determined.
+
 Rule
     G_t = -G when maximizing, else G
     every update_gap steps, the first included: U S V^T = svd(G_t), P = first rank columns of U
@@ -50,8 +52,6 @@ Sources
     J. Zhao et al., "GaLore: Memory-Efficient LLM Training by Gradient Low-Rank Projection", ICML
     2024 (arXiv:2403.03507), Algorithm 2. The authors' galore-torch 1.0. pytorch-optimizer 4.1.
 """
-
-from __future__ import annotations
 
 from typing import Annotated, Literal
 

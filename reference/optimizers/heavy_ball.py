@@ -29,8 +29,6 @@ Sources
     Computational Mathematics and Mathematical Physics 4(5) (1964) 1-17.
 """
 
-from __future__ import annotations
-
 from truestep.reference import declared
 from truestep.reference.declared import Decay, Momentum, Point, Rate, Switch
 from truestep.reference.rules import Facts

@@ -1,5 +1,7 @@
 """K-BFGS, Kronecker-factored quasi-Newton steps, for one dense layer (Goldfarb et al. 2020).
 
+Over 120 lines: both factors of a layer, each with damped pairs of its own.
+
 Rule
     W: p as a matrix, outputs x inputs, the first axis by all others; G: g likewise
     a: the inputs of the layer; h, d and h+, d+: its outputs and the derivatives of the loss with
@@ -53,8 +55,6 @@ Sources
     github.com/renyiryry/kbfgs_neurips2020_public. Y. Ren, A. Bahamou, D. Goldfarb,
     "Kronecker-factored Quasi-Newton Methods for Deep Learning", 2021 (arXiv:2102.06737).
 """
-
-from __future__ import annotations
 
 from dataclasses import replace
 from typing import Annotated, Literal

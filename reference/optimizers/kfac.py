@@ -1,5 +1,7 @@
 """K-FAC, Kronecker-factored approximate curvature, for one dense layer (Martens & Grosse 2015).
 
+Over 120 lines: the docstring defines the layer, its inputs and the factored damping.
+
 Rule
     W: p as a matrix, outputs x inputs, the first axis by all others; G: g likewise
     a, d: of every example of the batch the layer's inputs, and the derivatives of its loss with
@@ -43,8 +45,6 @@ Sources
     Curvature", ICML 2015 (arXiv:1503.05671), sections 3, 5 and 6.3. D. Goldfarb, Y. Ren,
     A. Bahamou, github.com/renyiryry/kbfgs_neurips2020_public.
 """
-
-from __future__ import annotations
 
 from typing import Annotated, Literal
 

@@ -32,8 +32,6 @@ Sources
     Approximation Methods", Ann. Math. Statist. 25 (1954) 737-744.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Annotated
 

@@ -1,5 +1,7 @@
 """LAMB, Adam with layer-wise trust ratios (You et al. 2020).
 
+Over 120 lines: the libraries' choices, and the trust ratio by each of them.
+
 Rule
     g_t = -g when maximizing, else g
     m_t = beta1 m_{t-1} + (1 - beta1) g_t
@@ -43,8 +45,6 @@ Sources
     Y. You et al., "Large Batch Optimization for Deep Learning: Training BERT in 76 minutes", ICLR
     2020 (arXiv:1904.00962), Algorithm 2.
 """
-
-from __future__ import annotations
 
 from typing import Literal
 

@@ -1,5 +1,7 @@
 """LARS, layer-wise adaptive rate scaling (You, Gitman & Ginsburg 2017).
 
+Over 120 lines: the libraries' choices, and the trust ratio by each of them.
+
 Rule
     g_t = -g when maximizing, else g
     trust = trust_coefficient |p_{t-1}| / (|g_t| + weight_decay |p_{t-1}| + eps)
@@ -40,8 +42,6 @@ Sources
     Y. You, I. Gitman, B. Ginsburg, "Large Batch Training of Convolutional Networks"
     (arXiv:1708.03888), Algorithm 1.
 """
-
-from __future__ import annotations
 
 from typing import Annotated, Literal
 

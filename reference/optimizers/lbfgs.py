@@ -1,5 +1,7 @@
 """L-BFGS, limited-memory BFGS by the two-loop recursion (Nocedal 1980; Liu & Nocedal 1989).
 
+Over 120 lines: the libraries' forms of memory, first step and line search.
+
 Rule
     f_t, g_t = value and gradient at p_{t-1}
     s = p_{t-1} - p_{t-2},  y = g_t - g_{t-1},  kept, with rho = 1 / (y' s), where y' s > 0
@@ -43,8 +45,6 @@ Sources
     Programming 45 (1989) 503-528. J. Nocedal, S. J. Wright, "Numerical Optimization", 2nd edition,
     2006, Algorithms 7.4 and 7.5. torch.optim.LBFGS (PyTorch 2.13), optax.scale_by_lbfgs (0.2.8).
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Annotated, Literal

@@ -35,8 +35,6 @@ Sources
     (arXiv:2302.06675), Algorithm 2.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

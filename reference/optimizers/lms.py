@@ -29,8 +29,6 @@ Sources
     S. Haykin, "Adaptive Filter Theory", chapters on LMS and normalized LMS.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

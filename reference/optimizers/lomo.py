@@ -39,8 +39,6 @@ Sources
     2024 (arXiv:2306.09782), Algorithm 1. The authors' lomo-optim 0.1.1.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 import numpy as np

@@ -1,5 +1,7 @@
 """mL-BFGS: pairs from averages of parameters and gradients, damped (Niu et al. 2023).
 
+Over 120 lines: the averages, the damped pairs and the recursion over them.
+
 Rule
     P_t = momentum P_{t-1} + (1 - momentum) p_{t-1}
     G_t = momentum G_{t-1} + (1 - momentum) g_t
@@ -42,8 +44,6 @@ Sources
     for Distributed Large-Scale Neural Network Optimization", TMLR 2023 (arXiv:2307.13744), section
     3: momentum, damping, Algorithm 1.
 """
-
-from __future__ import annotations
 
 from typing import Annotated, Literal
 

@@ -1,5 +1,7 @@
 """Muon, momentum orthogonalized by a Newton-Schulz iteration (Jordan et al. 2024).
 
+Over 120 lines: coefficients, scales and momentum as the libraries choose them.
+
 Rule
     g_t = -g when maximizing, else g, as a matrix: the first axis by all others
     b_t = momentum b_{t-1} + g_t
@@ -55,8 +57,6 @@ Sources
     (arXiv:2502.16982), section 2.2. PyTorch 2.13, optax 0.2.8, Keras 3, pytorch-optimizer 4.1,
     heavyball 3.2.1.
 """
-
-from __future__ import annotations
 
 from typing import Annotated, Literal
 

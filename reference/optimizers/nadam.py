@@ -1,5 +1,7 @@
 """NAdam, Adam with Nesterov momentum (Dozat 2016).
 
+Over 120 lines: the libraries' choices of decay, of eps and of the momentum's schedule.
+
 Rule
     g_t = -g when maximizing, else g; then g_t + weight_decay p_{t-1}
     mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2)
@@ -41,8 +43,6 @@ Sources
     T. Dozat, "Incorporating Nesterov Momentum into Adam", ICLR 2016 workshop, Algorithm 2, and its
     longer report of 2015 for the schedule of mu. PyTorch 2.13, torch.optim.NAdam.
 """
-
-from __future__ import annotations
 
 from typing import Annotated, Literal
 

@@ -35,8 +35,6 @@ Sources
     importance of initialization and momentum in deep learning", ICML 2013, equations (3) and (4).
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Online L-BFGS: pairs from one sample each, and no line search (Schraudolph, Yu & Guenter 2007).
 
+Over 120 lines: the docstring says how one sample serves both gradients of a pair.
+
 Rule
     s_{t-1} = p_{t-1} - p_{t-2}
     y_{t-1} = g'_t - g_{t-1} + lambd s_{t-1},   both gradients on the sample of step t-1
@@ -40,8 +42,6 @@ Sources
     Optimization", AISTATS 2007, section 3. A. Mokhtari, A. Ribeiro, "Global Convergence of Online
     Limited Memory BFGS", JMLR 16 (2015) 3151-3181 (arXiv:1409.2045), Algorithm 1.
 """
-
-from __future__ import annotations
 
 from typing import Annotated, Literal
 

@@ -32,8 +32,6 @@ Sources
     bound.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

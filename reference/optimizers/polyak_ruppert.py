@@ -35,8 +35,6 @@ Sources
     from a Slowly Convergent Robbins-Monro Process", Cornell technical report 781 (1988).
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from truestep.reference import declared

@@ -1,5 +1,7 @@
 """Prodigy, Adam that finds its learning rate from the way travelled (Mishchenko & Defazio 2023).
 
+Over 120 lines: the estimate of the distance, and the libraries' choices.
+
 Rule
     g_t = -g when maximizing, else g;  beta3 = sqrt(beta2)
     m_t = beta1 m_{t-1} + (1 - beta1) d_t g_t
@@ -46,8 +48,6 @@ Sources
     K. Mishchenko, A. Defazio, "Prodigy: An Expeditiously Adaptive Parameter-Free Learner", ICML
     2024 (arXiv:2306.06101), the Adam version. The authors' prodigyopt 1.1.2.
 """
-
-from __future__ import annotations
 
 from typing import Literal
 

@@ -1,5 +1,7 @@
 """RAdam, Adam with a rectified second moment (Liu et al. 2020).
 
+Over 120 lines: the libraries' choices of threshold, of what comes before it and of decay.
+
 Rule
     g_t = -g when maximizing, else g; then g_t + weight_decay p_{t-1}
     m_t = beta1 m_{t-1} + (1 - beta1) g_t
@@ -41,8 +43,6 @@ Sources
     L. Liu et al., "On the Variance of the Adaptive Learning Rate and Beyond", ICLR 2020
     (arXiv:1908.03265), Algorithm 2.
 """
-
-from __future__ import annotations
 
 from typing import Literal
 

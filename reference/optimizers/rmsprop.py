@@ -1,5 +1,7 @@
 """RMSProp (Tieleman & Hinton 2012), with Graves's centering and momentum.
 
+Over 120 lines: centering, momentum, and where the libraries add eps.
+
 Rule
     g_t = -g when maximizing, else g; then g_t + weight_decay p_{t-1}
     v_t = alpha v_{t-1} + (1 - alpha) g_t^2, v_0 = initial_v
@@ -40,8 +42,6 @@ Sources
     (2012). A. Graves, "Generating Sequences With Recurrent Neural Networks" (arXiv:1308.0850),
     equations (38)-(41).
 """
-
-from __future__ import annotations
 
 from typing import Annotated, Literal
 

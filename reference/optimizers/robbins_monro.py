@@ -30,8 +30,6 @@ Sources
     400-407, section 2.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Annotated
 

@@ -1,5 +1,7 @@
 """Schedule-Free AdamW: an Adam-scaled step, averaged online (Defazio et al. 2024).
 
+Over 120 lines: three sequences, and their weights by rate, step and rectification.
+
 Rule
     y_t = (1 - beta1) z_t + beta1 x_t, where the gradient g_t is taken
     v_t = beta2 v_{t-1} + (1 - beta2) g_t^2
@@ -47,8 +49,6 @@ Sources
     A. Defazio et al., "The Road Less Scheduled", NeurIPS 2024 (arXiv:2405.15682), Algorithm 1. The
     authors' schedulefree 1.4.1.
 """
-
-from __future__ import annotations
 
 from typing import Annotated, Literal
 

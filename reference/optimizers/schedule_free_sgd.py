@@ -40,8 +40,6 @@ Sources
     (5). The authors' schedulefree 1.4.1.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 import numpy as np

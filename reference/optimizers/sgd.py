@@ -37,8 +37,6 @@ Sources
     PyTorch 2.13, documentation of torch.optim.SGD, for the buffer b and dampening.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 import numpy as np

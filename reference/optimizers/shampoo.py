@@ -1,5 +1,7 @@
 """Shampoo: a preconditioner for every axis of a tensor (Gupta, Koren & Singer 2018).
 
+Over 120 lines: a factor for every axis, and the libraries' choices of root and momentum.
+
 Rule
     g_t = -g when maximizing, else g; then g_t + weight_decay p_{t-1}
     m_t = momentum m_{t-1} + (1 - momentum) g_t
@@ -47,8 +49,6 @@ Sources
     V. Gupta, T. Koren, Y. Singer, "Shampoo: Preconditioned Stochastic Tensor Optimization", ICML
     2018 (arXiv:1802.09568), Algorithms 1 and 2. torch_optimizer 0.3, pytorch-optimizer 4.1.
 """
-
-from __future__ import annotations
 
 from typing import Annotated, Literal
 

@@ -31,8 +31,6 @@ Sources
     for Non-Convex Problems", ICML 2018 (arXiv:1802.04434), Algorithm 1.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -1,5 +1,7 @@
 """SM3, AdaGrad in the memory of the tensor's sides (Anil, Gupta, Koren & Singer 2019).
 
+Over 120 lines: the covers of a tensor by its slices, and the accumulators' forms.
+
 Rule
     g_t = -g when maximizing, else g; then g_t + weight_decay p_{t-1}
     nu_t(i) = min over the slices S that hold i of mu_{t-1}(S), + g_t(i)^2
@@ -35,8 +37,6 @@ Sources
     R. Anil, V. Gupta, T. Koren, Y. Singer, "Memory-Efficient Adaptive Optimization", NeurIPS 2019
     (arXiv:1901.11150), Algorithms SM3-I and SM3-II.
 """
-
-from __future__ import annotations
 
 from functools import reduce
 from typing import Literal

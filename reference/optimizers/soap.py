@@ -1,5 +1,7 @@
 """SOAP, Adam in the eigenbases of Shampoo's factors (Vyas et al. 2024).
 
+Over 120 lines: Adam's step in a basis that is kept, sorted and refreshed beside it.
+
 Rule
     G_t = -G when maximizing, else G; A_i = unfold_i(G) unfold_i(G)^T
     t = 1: L_i = (1 - shampoo_beta) A_i, Q_i its eigenvectors, largest eigenvalue first; p stays
@@ -53,8 +55,6 @@ Sources
     N. Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", ICLR 2025
     (arXiv:2409.11321), Algorithms 3 and 4; github.com/nikhilvyas/SOAP. pytorch-optimizer 4.1.
 """
-
-from __future__ import annotations
 
 from typing import Annotated, Literal
 

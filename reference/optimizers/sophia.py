@@ -1,5 +1,7 @@
 """Sophia, a clipped step over an average of the Hessian's diagonal (Liu et al. 2023).
 
+Over 120 lines: both estimators of the diagonal are given beside the step.
+
 Rule
     g_t = -g when maximizing, else g
     m_t = beta1 m_{t-1} + (1 - beta1) g_t
@@ -43,8 +45,6 @@ Sources
     for Language Model Pre-training", ICLR 2024 (arXiv:2305.14342), Algorithms 1 to 3;
     github.com/Liuhong99/Sophia. optax 0.2.8, pytorch-optimizer 4.1.
 """
-
-from __future__ import annotations
 
 from typing import Annotated, Literal
 

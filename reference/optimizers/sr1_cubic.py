@@ -1,5 +1,7 @@
 """SR1 with adaptive cubic regularization, ARCs-LSR1 (Ranganath, Singhal & Marcia 2025).
 
+Over 120 lines: the pairs, the cubic model in their eigenbasis, and its root.
+
 Rule
     f_t, g = value and gradient at p_{t-1}
     B: from curvature I, for each pair kept, the oldest first:  v = y - B s,  B += v v' / (s' v)
@@ -46,8 +48,6 @@ Sources
     cubic regularisation methods", Math. Programming 127 (2011), for mu. J. Nocedal, S. J. Wright,
     "Numerical Optimization", 2nd edition, 2006, section 6.2, for SR1 and the skip rule.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Annotated, Literal

@@ -36,8 +36,6 @@ Sources
     NeurIPS 2023 (arXiv:2304.13013), Algorithm 2. torch-optimi 0.3.3.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

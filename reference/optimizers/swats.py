@@ -41,8 +41,6 @@ Sources
     (arXiv:1712.07628), Algorithm 1.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

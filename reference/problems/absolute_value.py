@@ -11,8 +11,6 @@ Sources
     Y. Nesterov, "Lectures on Convex Optimization", 2nd edition, 2018, section 3.2.3.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -14,8 +14,6 @@ Sources
     Math. Program. 145, 2014 (arXiv:1206.3209), theorem 3.2 and the example after it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

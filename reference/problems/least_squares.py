@@ -15,8 +15,6 @@ Sources
     theorem 2.2, for the factor (n - B) / (n - 1).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

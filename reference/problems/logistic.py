@@ -10,8 +10,6 @@ Sources
     S. Boyd, L. Vandenberghe, "Convex Optimization", 2004, sections 7.1.1 and 9.5.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -20,8 +20,6 @@ Sources
     Stochastic Approximation by Averaging", SIAM J. Control Optim. 30, 1992, for the linear case.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 

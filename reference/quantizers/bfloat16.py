@@ -36,8 +36,6 @@ Sources
     Limited Numerical Precision", ICML 2015 (arXiv:1502.02551), section 3.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

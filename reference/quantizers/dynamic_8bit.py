@@ -1,5 +1,7 @@
 """Block-wise dynamic 8-bit quantization (Dettmers et al. 2022).
 
+Over 120 lines: the map as it was built, and the codes that a faithful kernel may give.
+
 Rule
     The map: for i = 0..6 let n = 2^i (signed) or 2^(i+1) (unsigned), cut [0.1, 1] into n equal
     intervals and take their midpoints times 10^(i-6); signed adds the negatives; 0 and 1 complete
@@ -43,8 +45,6 @@ Sources
     Quantization", ICLR 2022 (arXiv:2110.02861), sections 1.2-2.2. bitsandbytes,
     functional.create_dynamic_map.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Callable

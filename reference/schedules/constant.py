@@ -23,8 +23,6 @@ Sources
     conditions that it violates.
 """
 
-from __future__ import annotations
-
 from truestep.reference import declared
 from truestep.reference.declared import Peak
 from truestep.reference.robbins_monro import Certificate, held_at

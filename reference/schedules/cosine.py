@@ -26,8 +26,6 @@ Sources
     (arXiv:1608.03983), equation 5. PyTorch, CosineAnnealingLR, for `advance`.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -30,8 +30,6 @@ Sources
     (arXiv:1506.01186), sections 3.1-3.2.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 from typing import Annotated, Literal
 

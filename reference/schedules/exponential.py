@@ -25,8 +25,6 @@ Sources
     exponential_decay.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 from typing import Annotated, Literal
 

@@ -26,8 +26,6 @@ Sources
     scaled to a peak of lr; fairseq, inverse_sqrt.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 from typing import Annotated, Literal
 

@@ -23,8 +23,6 @@ Sources
     SIAM Review 60, 2018 (arXiv:1606.04838), theorem 4.7, in other letters. Keras, InverseTimeDecay.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 from typing import Annotated, Literal
 

@@ -24,8 +24,6 @@ Sources
     PyTorch, LinearLR, also for `advance`.
 """
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from truestep.reference import declared
@@ -40,7 +38,7 @@ class Hyper(declared.Hyper):
     """The learning rate, its factors at both ends, and the steps between them."""
 
     lr: Peak = 1e-3
-    start_factor: Annotated[float, Real(0.0, usual=(1 / 3, 0.1, 0.25))] = 1.0
+    start_factor: Annotated[float, Real(0.0, usual=(1 / 3, 0.1, 0.25, 1e-3))] = 1.0
     end_factor: Annotated[float, Real(0.0, usual=(0.7, 0.1, 1.0, 0.0))] = 0.0
     total_steps: Length = 1000
 

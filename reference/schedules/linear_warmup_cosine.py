@@ -32,8 +32,6 @@ Sources
     warm-up. I. Loshchilov, F. Hutter, "SGDR", ICLR 2017 (arXiv:1608.03983), equation 5.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 import numpy as np

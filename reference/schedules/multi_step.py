@@ -23,8 +23,6 @@ Sources
     PyTorch, MultiStepLR, also for `advance`.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from truestep.reference import declared

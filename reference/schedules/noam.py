@@ -23,8 +23,6 @@ Sources
     A. Vaswani et al., "Attention Is All You Need", NeurIPS 2017 (arXiv:1706.03762), equation 3.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 from typing import Annotated
 

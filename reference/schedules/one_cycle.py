@@ -32,8 +32,6 @@ Sources
     Learning Rates", 2018 (arXiv:1708.07120), section 3. PyTorch, OneCycleLR.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 import numpy as np

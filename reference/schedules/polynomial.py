@@ -24,8 +24,6 @@ Sources
     PyTorch, PolynomialLR, also for `advance`; Keras, PolynomialDecay; optax, polynomial_schedule.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 from typing import Annotated, Literal
 

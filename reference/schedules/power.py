@@ -24,8 +24,6 @@ Sources
     equations 6 and 27.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 from typing import Annotated
 

@@ -28,8 +28,6 @@ Sources
     (arXiv:1608.03983), section 3, equation 5.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 from typing import Annotated
 

@@ -28,8 +28,6 @@ Sources
     Compute-Optimal Training Beyond Fixed Training Durations" (arXiv:2405.18392), section 3.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 import numpy as np

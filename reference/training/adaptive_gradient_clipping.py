@@ -38,8 +38,6 @@ Sources
     adaptive_clip_grad, optax 0.2.8 adaptive_grad_clip, pytorch-optimizer 4.1 agc.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated, Literal
 

@@ -38,8 +38,6 @@ Sources
     Training"). The authors' gradient-scaling.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Annotated

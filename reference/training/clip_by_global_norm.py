@@ -34,8 +34,6 @@ Sources
     clip_by_global_norm, keras 3.15.1 clip_by_global_norm.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import reduce
 from typing import Annotated, Literal

@@ -23,8 +23,6 @@ Sources
     2012, clips gradients of recurrent networks so.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated
 

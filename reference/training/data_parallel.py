@@ -32,8 +32,6 @@ Sources
     "PyTorch Distributed", VLDB 2020 (arXiv:2006.15704).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import reduce
 from typing import Literal

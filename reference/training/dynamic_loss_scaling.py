@@ -1,5 +1,7 @@
 """Dynamic loss scaling for training in 16 bits (Micikevicius et al. 2018).
 
+Over 120 lines: the scale and the steps that it lets through are defined together.
+
 Rule
     the loss is multiplied by scale before the backward pass
     some element of a gradient not finite: skip the step, scale = scale backoff, good = 0
@@ -38,8 +40,6 @@ Sources
     P. Micikevicius et al., "Mixed Precision Training", ICLR 2018 (arXiv:1710.03740), section 3.2.
     torch 2.13 GradScaler, DeepSpeed DynamicLossScaler, keras 3.15.1 LossScaleOptimizer.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass

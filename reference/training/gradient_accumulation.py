@@ -1,5 +1,7 @@
 """Gradient accumulation: one step's gradient from several micro-batches.
 
+Over 120 lines: one call and a whole run of them are both defined.
+
 Rule
     G = (n_1 g_1 + ... + n_K g_K) / (n_1 + ... + n_K) after every K micro-batches
     then again from zero
@@ -30,8 +32,6 @@ Judged
 Sources
     Folklore. optax 0.2.8, MultiSteps and apply_every; keras 3.15.1, gradient_accumulation_steps.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """The simple gradient noise scale, from two batch sizes (McCandlish, Kaplan & Amodei 2018).
 
+Over 120 lines: one call and a whole run of them are both defined.
+
 Rule
     G2 = (big |G_big|^2 - small |G_small|^2) / (big - small)
     S = (|G_small|^2 - |G_big|^2) / (1 / small - 1 / big)
@@ -32,8 +34,6 @@ Sources
     S. McCandlish, J. Kaplan, D. Amodei, "An Empirical Model of Large-Batch Training",
     arXiv:1812.06162 (2018), appendix A.1, equations (A.1) to (A.3).
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated, Literal

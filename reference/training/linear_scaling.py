@@ -30,8 +30,6 @@ Sources
     neural networks", arXiv:1404.5997 (2014), section 5, for the square root.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 import numpy as np

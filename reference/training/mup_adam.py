@@ -29,8 +29,6 @@ Sources
     Hyperparameter Transfer", arXiv:2203.03466 (2022), Tables 3 and 8. mup 1.0.0, MuAdam, MuAdamW.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from truestep.reference import declared

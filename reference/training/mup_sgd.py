@@ -30,8 +30,6 @@ Sources
     Hyperparameter Transfer", arXiv:2203.03466 (2022), Table 3. mup 1.0.0, MuSGD.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from truestep.reference import declared

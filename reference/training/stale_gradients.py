@@ -29,8 +29,6 @@ Sources
     Descent with Delay Compensation", ICML 2017 (arXiv:1609.08326), equation (10).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Annotated, Literal

@@ -7,8 +7,6 @@ are the references: a name to a module with `Hyper` and the rule's own functions
 Every name is loaded when it is first asked for, so that importing the package costs nothing.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:

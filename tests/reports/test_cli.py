@@ -1,3 +1,8 @@
+"""The command line, verb by verb, with its exit statuses.
+
+Over 300 lines, for that is one table of cases after another.
+"""
+
 from __future__ import annotations
 
 import errno

@@ -13,7 +13,7 @@ from truestep.reports import certificate
 from truestep.reports.isolation import CannotReplay, Replayer
 
 # Variants of SGD that are lost, each in its own way, once the step counter passes 2^24.
-SPEC = f"{Path(__file__).parents[1] / 'properties' / 'misbehaving.py'}:Backend"
+SPEC = f"{Path(__file__).parents[1] / 'properties' / 'run' / 'misbehaving.py'}:Backend"
 
 
 @pytest.fixture(scope="module")

@@ -1,3 +1,8 @@
+"""One report in each of its four forms.
+
+Over 300 lines, for that is one table of cases after another.
+"""
+
 from __future__ import annotations
 
 import ast

@@ -1,7 +1,5 @@
 """The authors' Adam-mini on the CPU, which chooses blocks by a parameter's name."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import adam_mini

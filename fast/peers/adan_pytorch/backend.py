@@ -1,7 +1,5 @@
 """adan-pytorch on the CPU: lucidrains' Adan, whose betas are weights of what is new."""
 
-from __future__ import annotations
-
 import adan_pytorch
 
 from truestep.fast.peers import torch_like

@@ -5,8 +5,6 @@ the state's, before the first step in the place of its own, and no refresh is du
 matrices are in a group with a rank.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import apollo_torch.apollo

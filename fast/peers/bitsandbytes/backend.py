@@ -5,8 +5,6 @@ functions called are those that its optimizers and its users call, of bitsandbyt
 compute in float32; absmax is inverted, then multiplied by.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import bitsandbytes.optim

@@ -4,8 +4,6 @@ A class of bitsandbytes.optim keeps 8-bit state of tensors of 4096 elements and 
 decays as AdamW does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

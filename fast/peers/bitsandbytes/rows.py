@@ -9,8 +9,6 @@ Hyperparameters are fixed where the library has none of the name, or ignores it:
 SGD and LARS refuse a momentum of 0 in their constructors, but not in a parameter group.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 

@@ -4,8 +4,6 @@ Between refreshes it is handed the projector, at a refresh it takes its own from
 float32 whatever the format. Only matrices are in a group with a rank, as its users arrange it.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import galore_torch.adamw

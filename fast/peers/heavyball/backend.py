@@ -18,8 +18,6 @@ basis back in their places, and has no basis for an axis of one: it is a rule of
 bases are others from the second step on. So are Scion, PSGD, LATHER, ADOPT and LaProp.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 

@@ -6,8 +6,6 @@ An optimizer has one set of hyperparameters and one int32 counter: each group, a
 is an optimizer of its own. Variables are handed over in the layout that they have.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

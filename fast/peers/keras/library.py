@@ -1,7 +1,5 @@
 """keras on its torch backend, which KERAS_BACKEND has to name while it is imported."""
 
-from __future__ import annotations
-
 import os
 import sys
 

@@ -5,8 +5,6 @@ rate is a float32 variable and functions of the counter are float32 tensors; oth
 are Python doubles, except where an update casts them to the variable's type first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

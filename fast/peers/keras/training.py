@@ -7,8 +7,6 @@ Arithmetic: every torch operation rounds to float32. The scale is a float32 vari
 and halves.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Sequence
 

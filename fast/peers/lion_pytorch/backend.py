@@ -4,8 +4,6 @@ It has no counter: t + 1 comes from here. decoupled_weight_decay divides the dec
 the optimizer was built with, so each group is an optimizer of its own.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import lion_pytorch.foreach

@@ -5,8 +5,6 @@ its state stays where it was made. The library adds 1e-6 to the norm; its loss s
 float16, which needs CUDA.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from unittest import mock

@@ -3,8 +3,6 @@
 Arithmetic: ndarray.astype rounds once, to the nearest, ties to even.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

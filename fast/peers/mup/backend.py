@@ -4,8 +4,6 @@ The layer is one tensor, whose base shapes are made as for any model: from a bas
 whose widths differ. Rates and decays are Python doubles in the optimizer's param_groups.
 """
 
-from __future__ import annotations
-
 import mup
 import torch
 

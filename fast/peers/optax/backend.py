@@ -1,7 +1,5 @@
 """optax in float32: its optimizers, schedules and training-loop pieces, each in a file beside."""
 
-from __future__ import annotations
-
 import atexit
 import shutil
 import tempfile

@@ -1,7 +1,5 @@
 """The table of optax.contrib's optimizers: which reference rule each computes, in which form."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import jax.numpy as jnp

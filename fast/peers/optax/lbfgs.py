@@ -6,8 +6,6 @@ comes between. Its memory is a ring that starts at t modulo its length. It keeps
 returned is what it computes in passing, from the pair that it keeps.
 """
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 import numpy as np

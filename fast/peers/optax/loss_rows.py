@@ -7,8 +7,6 @@ a correction.
 The moving average of the iterates is a copy as long as averaging has not started.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import jax

@@ -4,8 +4,6 @@ rows.py, contrib_rows.py and loss_rows.py say which; row.py in which ways, and h
 counter is optax's own, an int32; where a transformation counts nothing, t + 1 comes from here.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Mapping, Sequence
 

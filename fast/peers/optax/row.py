@@ -16,8 +16,6 @@ optax has no maximize and, for most rules, no decay of its own: scale(-1.0) goes
 where the objective is to grow, and add_decayed_weights ahead of a constructor that takes no decay.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 

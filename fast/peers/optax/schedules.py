@@ -4,8 +4,6 @@ Arithmetic: their constructors compute in Python doubles; the schedule itself is
 a count once it meets a float (jax without x64). XLA flushes subnormal numbers to zero.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ Arithmetic: called outside of jit, so that every operation is XLA's own and roun
 subnormal numbers are flushed, and a reduction is charged as one term after another.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 

@@ -3,8 +3,6 @@
 A filter's weights are a vector, so tensors travel flattened.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -3,8 +3,6 @@
 torch's dot adds in a few lanes, one element after another.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

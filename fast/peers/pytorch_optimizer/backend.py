@@ -4,8 +4,6 @@ rows.py says which optimizer computes which rule. Those that step inside backwar
 handed a loss whose gradient is the given one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """States of pytorch-optimizer's optimizers with a matrix for every axis."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

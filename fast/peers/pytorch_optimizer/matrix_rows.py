@@ -1,7 +1,5 @@
 """pytorch-optimizer's optimizers of matrices: Shampoos, SOAP, Muon, and low-rank projections."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from truestep.fast.peers import torch_like

@@ -1,7 +1,5 @@
 """pytorch-optimizer's optimizers that save memory: factored, blocked, or fused with backward()."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -70,7 +68,7 @@ _SM3 = Row(
     {"m": "momentum_buffer"},
     {"momentum": "momentum", "beta": "beta", **EPS},
     dialect={"accumulator": "average_held"},
-    fixed={"momentum": 0.9, "weight_decay": 0.0},
+    fixed={"momentum": 0.9, "weight_decay": 0.0, "eps": (1e-30, 1e-8, 1e-3, 1.0)},
     bridge=SM3,
     shapes="nonempty",
 )

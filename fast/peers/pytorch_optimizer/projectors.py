@@ -4,8 +4,6 @@ The library hangs a projector on the state of every matrix. It is handed the giv
 step, APOLLO also before the first, which would draw from torch's generator.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from pytorch_optimizer.optimizer.utils.galore import GaLoreProjector

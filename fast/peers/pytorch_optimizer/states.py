@@ -1,7 +1,5 @@
 """States that pytorch-optimizer keeps in another form than the reference."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

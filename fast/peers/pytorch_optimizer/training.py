@@ -5,8 +5,6 @@ scale is a Python float, and gradients are multiplied by its reciprocal. The sca
 counts its calls: the reference's good is their number since the last overflow, within the window.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 import pytorch_optimizer as library

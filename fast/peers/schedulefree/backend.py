@@ -4,8 +4,6 @@ The weights of the average, their sum and the largest rate are Python doubles of
 param_group, as the counter is. Parameters stand at y, where a training step finds them.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import schedulefree

@@ -5,8 +5,6 @@ Until averaging starts the model's average has averaged nothing, and every updat
 A model has one number of averaged models: tensors of different counts are models of their own.
 """
 
-from __future__ import annotations
-
 import torch
 from torch.optim import swa_utils
 

@@ -3,8 +3,6 @@
 rows.py says which optimizer computes which rule, and paths.py how it rounds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """torch's plain casts from float32 to the small formats and back."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

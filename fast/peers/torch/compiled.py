@@ -6,8 +6,6 @@ torch.compile bakes Python numbers into its graphs, so the hyperparameters are f
 the counter are float32: compiled code keeps the counter a tensor, where eager code takes it out.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Callable, Mapping

@@ -4,8 +4,6 @@ mse_loss makes it LMS, twice as far as on half the square; margin_ranking_loss w
 makes it the perceptron, whose ties clamp_min lets through.
 """
 
-from __future__ import annotations
-
 import torch
 from torch.nn.functional import margin_ranking_loss, mse_loss
 

@@ -5,8 +5,6 @@ function, completes the last pair, and makes one step; max_eval leaves its line 
 evaluations as the reference's. What torch keeps as a direction d and a length t is our step, d t.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

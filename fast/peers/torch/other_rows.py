@@ -7,8 +7,6 @@ sparse: SparseAdam on sparse gradients of every row. lms, perceptron: see exampl
 polyak_ruppert: see averaging.py.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -4,8 +4,6 @@ Each worker is a rank with a process group of its own, and they talk over the lo
 processes do; that they share a process changes nothing of what gloo computes.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import functools
 import resource

@@ -14,8 +14,6 @@ tensor_lr: as single, with lr a 0-d float32 tensor, and so what it is combined w
 compiled: see compiled.py.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 

@@ -4,8 +4,6 @@ The counter is a float32 tensor. SGD has none, and no buffer before its first st
 momentum. The others are handed the state before the first step too.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import torch

@@ -8,8 +8,6 @@ which finds the cycle by a logarithm.
 Past the last step OneCycleLR raises, which is its dialect.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -8,8 +8,6 @@ script does it: the loss, or the loss divided by their number, goes backward int
 Workers' gradients are averaged by DistributedDataParallel: see parallel.py.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -4,8 +4,6 @@ Moments are kept corrected. Kahan summation of 16-bit parameters, which no rule 
 decouple_lr multiplies the decay by lr / max_lr: with max_lr = 1/2, half the decay is a decay by lr.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 

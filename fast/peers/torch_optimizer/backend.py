@@ -3,8 +3,6 @@
 torch's norm and dot add in a few lanes, one element after another.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

@@ -4,8 +4,6 @@ torchao compiles it; "eager" runs it uncompiled. Functions of the counter are fl
 those of lr, which has to be a tensor.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import torch

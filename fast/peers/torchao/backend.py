@@ -2,8 +2,6 @@
 bfloat16, and Adam and AdamW (adam.py, and eight_bit.py on quantized moments).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

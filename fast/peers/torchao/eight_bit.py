@@ -5,8 +5,6 @@ largest magnitude nor an element's step. Empty tensors, of which torchao keeps n
 do not reach it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -4,8 +4,6 @@ It computes float16 and bfloat16 parameters in float32, where its state stays to
 new parameter once. Root mean squares add one number after another.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import transformers.optimization

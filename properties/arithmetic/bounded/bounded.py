@@ -1,7 +1,5 @@
 """Error-carrying arrays: a float64 value and a bound on a faithful kernel's distance from it."""
 
-from __future__ import annotations
-
 from typing import Never, Self
 
 import numpy as np

@@ -4,8 +4,6 @@ Most operands are host scalars or small arrays, so the time goes into calls and 
 scalars are asked as numbers, and nothing is masked where no element needs it.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import TypeAlias
@@ -45,8 +43,8 @@ def _after_rounding(a: Estimate, target: Format) -> Float:
         return np.asarray(
             math.inf if abs(v) < math.inf and abs(v) + error > target.largest else error
         )
-    exactly = (a.e == 0) & target.represents(a.v)
-    e = np.where(exactly, 0.0, a.e + target.u * (np.abs(a.v) + a.e) + target.eta)
+    kept = ((a.e == 0) & target.represents(a.v)) | np.isinf(a.e)
+    e = np.where(kept, a.e, a.e + target.u * (np.abs(a.v) + a.e) + target.eta)
     return np.where(np.isfinite(a.v) & ~(np.abs(a.v) + e <= target.largest), np.inf, e)
 
 

@@ -1,7 +1,5 @@
 """Error propagation of elementary functions, signs, extrema and comparisons of Bounded arrays."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -16,8 +16,6 @@ Non-finite values: v = nan or inf with e = 0 says that a faithful kernel must gi
 e = inf says that nothing is known, and the element is not judged.
 """
 
-from __future__ import annotations
-
 from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
 from typing import Self, TypeVar
@@ -104,7 +102,8 @@ class Estimate:
         u = where.u * (2 if self.arithmetic.rounding == "stochastic" else 1)
         with np.errstate(all="ignore"):
             added = u * (np.abs(self.v) + self.e) + self.arithmetic.eta(where)
-            kept = (self.e == 0) & (where.represents(self.v) | ~np.isfinite(self.v))
+            exact = (self.e == 0) & (where.represents(self.v) | ~np.isfinite(self.v))
+            kept = exact | np.isinf(self.e)  # of nan with e = inf the sum would be nan
             e = np.where(kept, self.e, self.e + added)
             e = np.where(np.isfinite(self.v) & ~(np.abs(self.v) + e <= where.largest), np.inf, e)
         return self.like(self.v, e, where, nonnegative=self.nonnegative)

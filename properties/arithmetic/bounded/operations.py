@@ -1,7 +1,5 @@
 """Error propagation of the operations of arithmetic on Bounded arrays, one function each."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from truestep.properties.arithmetic.bounded.certainty import (
@@ -56,7 +54,11 @@ def subtract(a: Carried, b: Carried) -> Carried:
 
 
 def multiply(a: Carried, b: Carried) -> Carried:
-    """a b: one rounding and one possible underflow; 0 x is exact, 2^k x cannot round."""
+    """a b: one rounding and one possible underflow; 0 x is exact, 2^k x cannot round.
+
+    A term whose coefficient, a host's scalar, is exactly 0 may be left out: where x is not finite,
+    nothing is known of 0 x.
+    """
     square = a is b
     a, b = meet(a, b)
     v = a.v * b.v
@@ -86,7 +88,8 @@ def multiply(a: Carried, b: Carried) -> Carried:
     def definite() -> Mask:
         one = certainly_infinite(a) & (size_b > b.e)
         other = certainly_infinite(b) & (size_a > a.e)
-        return one | other | certainly_nan(a, b)
+        absent = a.host != b.host and zero(a if a.host else b)
+        return (one | other | certainly_nan(a, b)) & ~np.asarray(absent)
 
     facts: dict[str, Array] = {"mass": mass, "reach": reach, "links": links}
     nonnegative = square or (a.nonnegative and b.nonnegative)

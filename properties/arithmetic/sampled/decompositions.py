@@ -11,8 +11,6 @@ much. Signs of singular vectors and eigenvectors, which no algorithm promises, a
 of the value.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from truestep.properties.arithmetic.sampled.replicates import Float

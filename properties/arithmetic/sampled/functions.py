@@ -1,7 +1,5 @@
 """Reductions and structure of Sampled arrays: one handler per NumPy function."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Element operations on Sampled arrays: how each errs, and where rounding may turn its outcome."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import TypeAlias
@@ -77,8 +75,15 @@ def applied(ufunc: np.ufunc, *given: Sample) -> Sample:
 
 
 def _distributed(x: Float, rows: list[Float], operands: Sequence[Rows], format: Format) -> Float:
-    """A product of 1 - a and an array, which a kernel may compute as x - a x: a x is rounded."""
+    """A product of 1 - a and an array, which a kernel may compute as x - a x: a x is rounded.
+
+    A term whose coefficient is exactly 0 may be left out: half of the replicates do so where the
+    other factor is not finite.
+    """
     for factor, other in ((operands[0], rows[1]), (operands[1], rows[0])):
+        if factor.host and not np.any(factor.x):
+            x = x.copy()
+            x[1::2] = np.where(np.isfinite(other[1::2]), x[1::2], 0.0)
         if factor.shrinks:
             size = format.u * factor.shrinks * np.abs(other[1:])
             x = x.copy()

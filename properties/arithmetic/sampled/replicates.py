@@ -10,8 +10,6 @@ replicates stray from the value is how far a correct kernel may.
 What it does not show: an error that every faithful kernel makes, but that no replicate does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache

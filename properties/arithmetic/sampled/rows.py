@@ -1,7 +1,5 @@
 """What a Sampled array holds, and how a number enters it."""
 
-from __future__ import annotations
-
 from dataclasses import KW_ONLY, dataclass
 from typing import Self, TypeVar
 

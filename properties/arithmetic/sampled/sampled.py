@@ -1,7 +1,5 @@
 """Sampled arrays: a float64 value and replicates, rounded at random as a kernel may round."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Never, Self
 

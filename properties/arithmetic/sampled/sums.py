@@ -1,7 +1,5 @@
 """Sums and matrix products of Sampled arrays, as the declared order of summation lets them err."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from truestep.properties.arithmetic.formats import FORMATS, Format, format_named

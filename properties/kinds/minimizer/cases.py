@@ -1,7 +1,5 @@
 """Cases of rules that evaluate the function: a drawn problem, a start, and how far the rule is."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """The families of a minimizer's cases: what each varies, and how many examples it tries."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Minimizers: rules that evaluate the function, judged step by step by replicates."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from typing import cast, final

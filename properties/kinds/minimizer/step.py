@@ -5,8 +5,6 @@ reference's step is repeated in Monte Carlo arithmetic; where rounding may turn 
 comparisons, in a line search or of a pair's curvature, the step is undecided and not judged.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 

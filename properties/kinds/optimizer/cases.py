@@ -1,7 +1,5 @@
 """Optimizer cases: groups, hyperparameters, reachable states and several steps of gradients."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace

@@ -1,7 +1,5 @@
 """The families of an optimizer's cases: what each varies, and how many examples it tries."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -100,8 +98,10 @@ def _element_by_element(capability: OptimizerCapability) -> Cases:
     return _cases(capability, slot)
 
 
-# Empty tensors between and last: where lists of launches have lost tensors.
-_SEVENTY = (*((n,) for n in range(1, 33)), (0,), (), (3, 5), *((n,) for n in range(33, 67)), (0,))
+# Five times through the sizes, for what compiles does so by shape; empty tensors between and last:
+# where lists of launches have lost tensors.
+_SIZES = tuple((n,) for n in (1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 33, 64))
+_SEVENTY = (*2 * _SIZES, (0,), (), *2 * _SIZES, (3, 5), (5, 3), *_SIZES, (0,))
 
 
 def _many_tensors(capability: OptimizerCapability) -> Cases:

@@ -4,8 +4,6 @@ Families of cases draw tensors of all shapes. A rule on matrices sees few of the
 vectors, and an implementation may refuse empty tensors, or all but matrices, or several at once.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

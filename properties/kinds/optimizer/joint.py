@@ -1,7 +1,5 @@
 """Slots that one evaluation of the reference serves: of an elementwise rule, those of one count."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Optimizers: rules that step from a gradient, judged in lockstep."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -4,8 +4,6 @@ What is judged of a step is what the rule's observables() make of the new state 
 definition leaves the sign of a singular vector, or a basis of a subspace, to the implementation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """One optimizer step, twice: by the backend, and by the reference in error-carrying arithmetic."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -35,8 +33,8 @@ from truestep.properties.kinds.optimizer.cases import (
     input_at,
 )
 from truestep.properties.kinds.optimizer.joint import flat, joined, located, together
+from truestep.properties.kinds.optimizer.likeness import require_likeness
 from truestep.properties.kinds.optimizer.storage import StoredRule, parted, rule_of
-from truestep.properties.search.identification import Unlike
 from truestep.reference.declared import Hyper
 from truestep.reference.rules import Optimizer
 
@@ -180,7 +178,7 @@ def lockstep(
         for i, group in enumerate(groups):
             as_read = judge_as(group.hyper)
             if reading is not None:
-                _require_likeness(*as_read, group.slots, results[i])
+                require_likeness(*as_read, group.slots, results[i])
             judged += _judged(*as_read, group.slots, results[i], arithmetic, (step, i))
         yield groups, judged
         groups = [
@@ -193,25 +191,6 @@ def lockstep(
             )
             for i, group in enumerate(groups)
         ]
-
-
-def _require_likeness(
-    rule: Optimizer, hyper: Hyper, slots: Sequence[Slot], results: Sequence[Stepped]
-) -> None:
-    """Raise Unlike where half of a tensor lies off by a quarter or more, which no bound allows.
-
-    Of hundreds of readings this spares most the evaluation of their bounds. What is judged by
-    replicates or in codes is not looked at.
-    """
-    if rule.FACTS.observables or isinstance(rule, StoredRule):
-        return
-    for slot, new in zip(slots, results, strict=True):
-        for name, due in stepped(rule, hyper, slot, plain()).items():
-            got = np.asarray(new.param if name == "p" else new.state[name], dtype=np.float64)
-            with np.errstate(invalid="ignore"):
-                off = np.abs(got - due) > np.maximum(np.abs(got), np.abs(due)) / 4
-            if 2 * np.count_nonzero(off) > got.size:
-                raise Unlike(name)
 
 
 def _called(

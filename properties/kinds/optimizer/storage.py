@@ -6,8 +6,6 @@ of the tensors that are stored ("m_code", "m_absmax" for "m"), and whose Hyper s
 each of them is quantized.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -10,8 +10,6 @@ FALSE_ALARM. A tensor that is stored is judged where the definition determines i
 the observables those that no stored tensor enters.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -99,7 +97,7 @@ def _stored(
         return
     quantizer, how, arithmetic = rule.quantizer(name), hyper.storage[name], due.arithmetic
     absmax = got[f"{name}_absmax"]
-    both = block_absmax(how, due), block_absmax(how, truth)
+    both = (block_absmax(rule, hyper, name, x) for x in (due, truth))
     yield f"{name}_absmax", judge(absmax, *both)
     with np.errstate(invalid="ignore"):
         low, high = quantizer.admissible(
@@ -173,19 +171,16 @@ def _read(rule: StoredRule, hyper: Hyper, name: str, slots: Sequence[Slot], lift
     return read
 
 
-def block_absmax(how: Hyper, x: Bounded) -> Bounded:
-    """The largest magnitude of every block: choosing it does not round."""
-    starts = np.arange(0, x.size, how.block_size)
-    v, e = np.abs(x.v).reshape(-1), np.broadcast_to(x.e, x.shape).reshape(-1)
-
-    def largest(values: Float) -> Float:
-        return np.maximum(np.maximum.reduceat(values, starts), how.absmax_floor)
-
+def block_absmax(rule: StoredRule, hyper: Hyper, name: str, x: Bounded) -> Bounded:
+    """The named tensor's absmax by the quantizer's own lines: choosing a number does not round."""
+    quantizer, how = rule.quantizer(name), hyper.storage[name]
+    v, e = np.abs(x.v), np.broadcast_to(x.e, x.shape)
+    # An infinity or nan that is due for certain is due in its block's absmax too.
+    due = ~np.isfinite(quantizer.block_absmax(how, np.where(e == 0, v, 0.0)))
+    unknown = np.isinf(e) | (~np.isfinite(v) & (e > 0))
     with np.errstate(invalid="ignore"):
-        value, low, high = largest(v), largest(np.maximum(v - e, 0.0)), largest(v + e)
-        error = np.maximum(high - value, value - low)
-        # An infinity or nan in a block that is due for certain is due in its absmax too.
-        certain = np.flatnonzero(~np.isfinite(v) & (e == 0)) // how.block_size
-        due = np.isin(np.arange(len(starts)), certain)
-        error = np.where(np.isfinite(value), np.where(np.isnan(error), np.inf, error), np.inf)
-    return Bounded(value, np.where(~np.isfinite(value) & due, 0.0, error), x.arithmetic, x.format)
+        value = quantizer.block_absmax(how, v)
+        low = quantizer.block_absmax(how, np.where(unknown, 0.0, np.maximum(v - e, 0.0)))
+        high = quantizer.block_absmax(how, np.where(unknown, np.inf, v + e))
+        error = np.where(np.isfinite(value), np.maximum(high - value, value - low), np.inf)
+    return Bounded(value, np.where(due, 0.0, error), x.arithmetic, x.format)

@@ -1,7 +1,5 @@
 """Quantizer cases: hyperparameters and a tensor, drawn or built around the thresholds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 

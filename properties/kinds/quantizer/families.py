@@ -1,7 +1,5 @@
 """The families of a quantizer's cases: drawn tensors, and all codes and thresholds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from hypothesis import strategies as st

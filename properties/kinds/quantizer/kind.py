@@ -1,7 +1,5 @@
 """Quantizers: admissible codes, decoded values bit for bit, laws, and stochastic rounding."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from typing import cast, final

@@ -1,7 +1,5 @@
 """Laws of quantizers: of formats with a scale for every block, and of casts to small floats."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Stochastic rounding by exact binomial tests: how often it goes up, whether draws repeat."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

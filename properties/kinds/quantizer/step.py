@@ -1,7 +1,5 @@
 """One tensor encoded and decoded by the backend, and judged: absmax, codes, decoded values."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 

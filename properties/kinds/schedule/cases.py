@@ -1,7 +1,5 @@
 """Schedule cases: hyperparameters with every term alive, and steps at which something happens."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The families of a schedule's cases: what each varies, and how many examples it tries."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """Schedules: values judged by the closed form, or each from the last one; and laws."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from typing import cast, final

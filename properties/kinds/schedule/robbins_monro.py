@@ -5,8 +5,6 @@ is a proof (a certificate of the reference), never a sum. A schedule with a hori
 what it does past it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from truestep.fast.protocol import Number

@@ -4,8 +4,6 @@ A phase may be checked on a kernel that no reference speaks about; that is what 
 beside the contract.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A schedule's values, twice: by the backend, and by the reference in error-carrying arithmetic."""
 
-from __future__ import annotations
-
 import types
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial

@@ -1,7 +1,5 @@
 """The convergence theorems as checks of a backend's gradient descent."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import cast, final

@@ -1,7 +1,5 @@
 """Pieces of the training loop: named inputs, named outputs, judged call by call."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from typing import cast, final

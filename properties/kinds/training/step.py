@@ -1,7 +1,5 @@
 """One call of a training-loop piece: by the backend, and by the reference in other arithmetics."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Faults in AdamW's step counter and bias corrections, in precision, and at special numbers."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from truestep.properties.museum.fault import Fault, fault

@@ -1,7 +1,5 @@
 """Faults in how kernels are launched: tails, groups, memory, and what is kept between calls."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial

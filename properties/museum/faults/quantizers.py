@@ -1,7 +1,5 @@
 """Faults in quantizers: tables, ties, block scales, tails, casts, randomness of rounding."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from truestep.properties.museum.fault import Fault, fault

@@ -1,7 +1,5 @@
 """Faults in pieces of the training loop: clipping, loss scaling, averaging, and rates."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from truestep.properties.museum.fault import Fault, fault

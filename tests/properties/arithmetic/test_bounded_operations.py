@@ -1,3 +1,8 @@
+"""Error propagation, one operation after another, each by its worst case.
+
+Over 300 lines, for that is one table of cases after another.
+"""
+
 from __future__ import annotations
 
 import dataclasses
@@ -353,3 +358,16 @@ def test_a_computed_infinity_may_be_a_nan() -> None:
     for limited in (np.clip(computed, -1.0, 1.0), np.sign(computed)):
         assert np.all(np.isinf(limited.e))
     assert not np.any(np.minimum(given * given, 1.0).e)
+
+
+@pytest.mark.parametrize("x", [np.inf, -np.inf, np.nan])
+def test_a_term_whose_coefficient_is_zero_may_be_absent(x: float) -> None:
+    """Nothing is known of 0 x where x is not finite; a tensor's own zero times nan is nan."""
+    arithmetic = PROFILES["bfloat16_params"]
+    factor = Bounded.exact(np.array([x, 1.0]), arithmetic)
+    for term in (Bounded.hyper(0.0, arithmetic) * factor, factor * Bounded.hyper(0.0, arithmetic)):
+        assert term.e.tolist() == [np.inf, 0.0]
+        assert term.stored("p").e.tolist() == [np.inf, 0.0]
+    product = Bounded.exact(np.zeros(2), arithmetic) * factor
+    assert np.isnan(product.v[0])
+    assert product.e.tolist() == [0.0 if np.isnan(x) else np.inf, 0.0]

@@ -259,3 +259,15 @@ def test_rows_are_moved_together_as_each_is_alone(name: str) -> None:
     assert moved.tobytes() == alone.tobytes()
     long = [i for i, n in enumerate(moved.shape) if n > 1]
     assert [moved.strides[i] for i in long] == [alone.strides[i] for i in long]
+
+
+@pytest.mark.parametrize("x", [np.inf, -np.inf, np.nan])
+def test_a_term_whose_coefficient_is_zero_may_be_absent(x: float) -> None:
+    """Replicates disagree on 0 x where x is not finite; of a tensor's own zero, all are nan."""
+    factor = exact([x, 1.0])
+    with np.errstate(invalid="ignore"):
+        term = Sampled.hyper(0.0, factor.world) * factor
+        product = Sampled.exact(np.zeros(2), factor.world) * factor
+    assert 0 < np.count_nonzero(term.x[:, 0] == 0) < len(term.x)
+    assert np.all(np.isnan(product.x[:, 0]))
+    assert np.all(term.x[:, 1] == 0)

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import itertools
 import json
+from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, find, given, seed, settings
 
 from truestep.fast.protocol import OptimizerCapability
+from truestep.properties.cases.hypers import hypers
 from truestep.properties.cases.restored import restored
-from truestep.properties.cases.tensors import KINDS, LAYOUTS, SHAPES
+from truestep.properties.cases.tensors import EXTREMES, KINDS, LAYOUTS, SHAPES
 from truestep.properties.kinds.optimizer.cases import INDEPENDENT, OptimizerCase, independent_cases
+from truestep.properties.kinds.optimizer.families import FAMILIES
 from truestep.properties.kinds.optimizer.storage import drawn
 from truestep.reference.optimizers import OPTIMIZERS
 
@@ -78,3 +81,32 @@ def test_the_dialect_and_fixed_fields_are_kept() -> None:
     for case in _cases(capability, 20):
         for group in case.groups:
             assert {"decay": "decoupled", "momentum": 0.25}.items() <= dict(group.hyper).items()
+
+
+@pytest.mark.parametrize("rule", sorted(OPTIMIZERS))
+def test_drawing_starts_at_the_rules_defaults(rule: str) -> None:
+    """The simplest are the defaults; the first of all usual values are drawn together too."""
+    module = OPTIMIZERS[rule]
+    strategy = hypers(module, {}, {})
+    simplest = find(strategy, lambda _: True, random=Random(0))
+    assert module.Hyper(**simplest) == module.Hyper()
+    first = {
+        name: limits.usual[0]
+        for name, limits in module.Hyper.RANGES.items()
+        if limits.usual and not limits.of
+    }
+    drawn = find(strategy, lambda fields: first.items() <= fields.items(), random=Random(0))
+    assert module.Hyper(**drawn)
+
+
+def test_every_extreme_stands_in_some_parameters() -> None:
+    """Special values are drawn for parameters as for gradients, and not for all."""
+    strategy = FAMILIES["special_values"].strategy(_rule("sgd"))
+    for wanted in (True, False):
+        case = find(strategy, lambda case, w=wanted: _extreme(case) is w, random=Random(0))
+        assert _extreme(case) is wanted
+
+
+def _extreme(case: OptimizerCase) -> bool:
+    """Whether every extreme is among the first parameter's special values."""
+    return {name for _, name in case.groups[0].slots[0].param.specials} >= set(EXTREMES)

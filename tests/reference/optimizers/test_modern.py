@@ -1,4 +1,7 @@
-"""Modern rules: hand computations, and the laws that relate them to Adam and to averages."""
+"""Modern rules: hand computations, and the laws that relate them to Adam and to averages.
+
+Over 300 lines: each rule of the family by hand and by its identities.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The block-wise dynamic 8-bit reference against its definition, its laws and simulated kernels."""
+"""The block-wise dynamic 8-bit reference against its definition, its laws and simulated kernels.
+
+Over 300 lines: the map, its encoding and its admissible codes are tried on the same tensors.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Laws of schedules: ends, joins, monotone phases, periods, areas, scaling; facts of all files."""
+"""Laws of schedules: ends, joins, monotone phases, periods, areas, scaling; facts of all files.
+
+Over 300 lines: every law of every schedule on the references.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
 """How far a faithful kernel may be from the definition at the end of a few steps."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -97,8 +95,8 @@ def _stored(rule: StoredRule, hyper: Hyper, slot: Slot, kinds: Sequence[Arithmet
             out[name] = _size(due) + _size(truth)
             continue
         quantizer, how = rule.quantizer(name), hyper.storage[name]
-        scale = stored.block_absmax(how, due)
-        out[f"{name}_absmax"] = scale.e + stored.block_absmax(how, truth).e
+        scale = stored.block_absmax(rule, hyper, name, due)
+        out[f"{name}_absmax"] = scale.e + stored.block_absmax(rule, hyper, name, truth).e
         with np.errstate(all="ignore"):
             relative = np.where(scale.v > 0, scale.e / scale.v, 0.0)
             spread = quantizer.per_element(how, relative, due.shape)

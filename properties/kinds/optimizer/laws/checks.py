@@ -1,7 +1,5 @@
 """A law as a check: its claims on drawn trials, judged by the contracts of both sides."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import cast
 

@@ -6,8 +6,6 @@ Sums over a tensor may be rounded otherwise wherever it lies in memory, so that 
 bit of other rules holds within the bounds of those that sum.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, at_most, exact

@@ -4,8 +4,6 @@ The function is made from plain arrays, so that a law can permute and scale it: 
 g p, summed over the elements, whose gradient is curvature p + g.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np

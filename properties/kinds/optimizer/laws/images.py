@@ -4,8 +4,6 @@ A state tensor follows the parameter's axes where its shape says so: it has the 
 or one with some axes of size 1. AXES lists the others.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a law speaks of: a rule without it, or a kernel that cannot vary it, is not asked."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal

@@ -1,7 +1,5 @@
 """A rule beside another: the step of a kernel, claimed to be that of another rule."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -4,8 +4,6 @@ A row is a dict from laws to entries: what its family obeys, laws that hold besi
 what is its own: a law that holds in some dialects (holds), or fails at an example (fails).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias

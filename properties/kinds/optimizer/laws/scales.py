@@ -1,7 +1,5 @@
 """How hyperparameters answer to the gradient's scale: what eps and a coupled decay are added to."""
 
-from __future__ import annotations
-
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial
 from truestep.properties.kinds.optimizer.laws.images import cast
 from truestep.reference.validation import Array

@@ -1,7 +1,5 @@
 """Symmetries that every rule is asked about: images of a trial, and the images of its step."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

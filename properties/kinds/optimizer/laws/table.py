@@ -5,8 +5,6 @@ down. Every rule has an entry for every common law. A special law is listed by t
 family, and as failing by one outside of it.
 """
 
-from __future__ import annotations
-
 from truestep.fast.protocol import MinimizerCapability, OptimizerCapability
 from truestep.properties.kinds.optimizer.laws.families.stored import OF_POINTS, STORED, SURVIVING
 from truestep.properties.kinds.optimizer.laws.laws import COMMON, FAMILIES

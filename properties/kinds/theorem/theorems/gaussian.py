@@ -1,7 +1,5 @@
 """SGD on quadratics with Gaussian noise: replicates, and exact two-sided tests of their moments."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

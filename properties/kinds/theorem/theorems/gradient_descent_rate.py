@@ -1,7 +1,5 @@
 """Gradient descent converges linearly, mode by mode exactly, and attains its worst case."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from truestep.properties.kinds.theorem.theorems.theorem import Evidence, Step, Test, Theorem

@@ -1,7 +1,5 @@
 """Averaging makes slow steps optimal: the covariance H^-1 S H^-1 / t of Polyak and Ruppert."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from truestep.properties.kinds.theorem.theorems import gaussian

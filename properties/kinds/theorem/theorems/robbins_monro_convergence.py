@@ -1,7 +1,5 @@
 """Stochastic approximation converges under both conditions of Robbins and Monro."""
 
-from __future__ import annotations
-
 from types import ModuleType
 
 import numpy as np

@@ -1,7 +1,5 @@
 """SGD on a quadratic has exactly the mean and covariance of its recursion."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from truestep.properties.kinds.theorem.theorems import gaussian

@@ -5,8 +5,6 @@ INPUTS, or "clips" and "skips" for the pieces that have a limit for gradients an
 out steps. The table says of every piece for which of them a law holds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from hypothesis import strategies as st

@@ -4,8 +4,6 @@ A law's name says the conclusion, then after "when" the hypotheses; its docstrin
 Over 300 lines: thirty laws.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

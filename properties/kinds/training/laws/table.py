@@ -1,7 +1,5 @@
 """Which training-loop piece obeys which law, for every law that says anything of it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from truestep.fast.protocol import Number

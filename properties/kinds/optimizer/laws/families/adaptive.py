@@ -1,7 +1,5 @@
 """AdaGrad, RMSProp, Adam and what was made of them: their laws, and which they obey."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from truestep.properties.kinds.optimizer.laws import rows

@@ -1,7 +1,5 @@
 """Gradient descent, its momenta and averages, root finding, filters: their laws and entries."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

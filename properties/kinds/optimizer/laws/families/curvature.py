@@ -1,7 +1,5 @@
 """Rules that estimate second derivatives: their laws, and which they obey."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from truestep.properties.kinds.optimizer.laws import rows

@@ -1,7 +1,5 @@
 """Rules that see a matrix through a projection of it: their laws, and which they obey."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Rules that treat a matrix as one, its singular vectors, its sides: their laws and entries."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from truestep.properties.kinds.optimizer.laws import rows

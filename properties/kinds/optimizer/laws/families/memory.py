@@ -1,7 +1,5 @@
 """Rules that keep less than one number for each element: their laws, and which they obey."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

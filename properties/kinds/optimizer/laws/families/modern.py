@@ -1,7 +1,5 @@
 """Adan, Prodigy, Schedule-Free and others: what no other rule does, and which laws they obey."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from truestep.properties.kinds.optimizer.laws import rows

@@ -1,7 +1,5 @@
 """Rules whose steps have one length in every element: their laws, and which they obey."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial

@@ -1,7 +1,5 @@
 """Laws that bound how far a step goes, of rules of several families, AdaGrad's and Adam's first."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,4 +1,7 @@
-"""Rules that evaluate the function: a correct kernel passes, planted faults fail."""
+"""Rules that evaluate the function: a correct kernel passes, planted faults fail.
+
+Over 300 lines: a kernel, its line searches and its faults need one another.
+"""
 
 from __future__ import annotations
 

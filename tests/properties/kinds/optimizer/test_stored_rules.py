@@ -26,19 +26,26 @@ RULES = [name for name, rule in OPTIMIZERS.items() if rule.State.BEHAVIOUR]
 Codes = Callable[[Array], Array]
 
 
-def storage(rule: str) -> dict[str, Storage]:
+def storage(rule: str, nan: str) -> dict[str, Storage]:
     """The rule's state in blocks of 64, what is never negative in the unsigned map."""
     return {
-        name: Storage("dynamic_8bit", {"signed": not of.nonnegative, "block_size": 64})
+        name: Storage("dynamic_8bit", {"signed": not of.nonnegative, "block_size": 64, "nan": nan})
         for name, of in OPTIMIZERS[rule].State.BEHAVIOUR.items()
     }
 
 
-def kernel(rule: str, codes: Codes = np.copy, rate: float = 1.0, **read: str) -> Kernel:
+def kernel(
+    rule: str,
+    codes: Codes = np.copy,
+    rate: float = 1.0,
+    declared_nan: str = "propagate",
+    **read: str,
+) -> Kernel:
     """A float32 kernel with stored tensors.
 
-    codes: what becomes of those that are right. rate: by what lr is multiplied. read: a dialect of
-    the quantizer that is computed in the place of the declared one.
+    codes: what becomes of those that are right. rate: by what lr is multiplied. declared_nan:
+    what a nan is said to make of its block's absmax. read: a dialect of the quantizer that is
+    computed in the place of the declared one.
     """
 
     def stepped(step: StepOne, group: Group) -> list[Stepped]:
@@ -63,7 +70,7 @@ def kernel(rule: str, codes: Codes = np.copy, rate: float = 1.0, **read: str) ->
     def groups(step: StepOne, given: Sequence[Group]) -> list[list[Stepped]]:
         return [stepped(step, group) for group in given]
 
-    return Kernel(rule, groups=groups, storage=storage(rule))
+    return Kernel(rule, groups=groups, storage=storage(rule, declared_nan))
 
 
 def result(backend: Kernel, name: str) -> CheckResult:
@@ -119,6 +126,18 @@ def test_a_parameter_off_by_a_thousandth_of_its_step_fails(rule: str) -> None:
     assert found.verdict == "fail"
     # The buffer of LARS holds lr times its gradients.
     assert ("): b_" if rule == "lars" else "): p[") in found.message
+
+
+@pytest.mark.usefixtures("_unsimplified")
+@pytest.mark.parametrize("nan", ["ignore", "propagate"])
+def test_what_a_nan_makes_of_its_block_is_judged(nan: str) -> None:
+    """A right kernel passes with either choice, and fails with the other one declared."""
+    right = result(kernel("adamw", declared_nan=nan), "special_values")
+    assert right.verdict == "pass", right.message
+    other = {"ignore": "propagate", "propagate": "ignore"}[nan]
+    wrong = result(kernel("adamw", declared_nan=nan, nan=other), "special_values")
+    assert wrong.verdict == "fail"
+    assert "_absmax[" in wrong.message
 
 
 def test_another_dialect_of_the_quantizer_is_identified() -> None:

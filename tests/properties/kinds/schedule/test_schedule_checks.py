@@ -1,4 +1,7 @@
-"""The checks of schedules catch planted faults, say what is computed, and clear faithful code."""
+"""The checks of schedules catch planted faults, say what is computed, and clear faithful code.
+
+Over 300 lines: a kernel, its phases, its domain and its faults need one another.
+"""
 
 from __future__ import annotations
 

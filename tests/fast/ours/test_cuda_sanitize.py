@@ -21,7 +21,7 @@ from truestep.fast.ours.cuda_sanitize import (
 from truestep.fast.protocol import Array, BackendUnavailable
 from truestep.reference.quantizers import dynamic_8bit
 
-FAULTS = Path(__file__).resolve().parents[1] / "csrc_cuda" / "faults.cu"
+FAULTS = Path(__file__).resolve().parents[2] / "csrc_cuda" / "faults.cu"
 
 
 def report(sanitizer: str, use: Callable[[Recorder], None], **options: object) -> Report:

@@ -1,4 +1,7 @@
-"""The host's CUDA language: each construct computes what CUDA says, and each fault is named."""
+"""The host's CUDA language: each construct computes what CUDA says, and each fault is named.
+
+Over 300 lines: the constructs of a language, each with what CUDA says of it.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ from truestep.fast.ours.cuda_on_cpu import (
 )
 from truestep.fast.protocol import Array, BackendUnavailable
 
-KERNELS = Path(__file__).resolve().parents[1] / "csrc_cuda"
+KERNELS = Path(__file__).resolve().parents[2] / "csrc_cuda"
 SCHEDULES = [
     Schedule("ascending"),
     Schedule("descending"),
