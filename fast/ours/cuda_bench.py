@@ -5,6 +5,8 @@ REPEATS timings between two events; peers (torch fused, bitsandbytes) are timed 
 the same process.
 """
 
+from __future__ import annotations
+
 import importlib
 import json
 import statistics

@@ -14,6 +14,7 @@ from truestep.fast import discovery
 from truestep.fast.peers.findings import FINDINGS
 from truestep.fast.peers.pytorch_optimizer.backend import Backend
 from truestep.fast.protocol import Capability, Group, Slot
+from truestep.properties.cases.hypers import held
 from truestep.properties.cases.tensors import TensorSpec
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.step import BackendRaised, lockstep
@@ -53,7 +54,7 @@ def _hyper(capability: Capability) -> dict[str, Any]:
     rule = OPTIMIZERS[capability.rule]
     names = set(rule.Hyper.__dataclass_fields__) - set(rule.DIALECTS)
     chosen = {name: value for name, value in strong.items() if name in names}
-    return {**chosen, **capability.dialect, **capability.fixed}
+    return {**chosen, **capability.dialect, **held(capability.fixed)}
 
 
 def _case(capability: Capability, t: int) -> OptimizerCase:
