@@ -54,14 +54,17 @@ def _special_values(capability: OptimizerCapability) -> Cases:
 
 
 def _with_every_extreme(slot: SlotCase) -> SlotCase:
-    """The slot with each extreme somewhere in its gradient, and in half of them in its parameter.
+    """The slot with each extreme somewhere in its parameter, its gradient or both.
 
     Half of them, by another bit, have a fresh state.
     """
-    first = slot.grad.seed
-    history = slot.history if first % 2 else 0
-    param = slot.param if first // 2 % 2 else _extreme(slot.param)
-    return replace(slot, param=param, grad=_extreme(slot.grad), history=history)
+    state, where = slot.grad.seed % 2, slot.grad.seed // 2 % 3
+    return replace(
+        slot,
+        param=slot.param if where == 1 else _extreme(slot.param),
+        grad=slot.grad if where == 2 else _extreme(slot.grad),
+        history=slot.history if state else 0,
+    )
 
 
 def _extreme(spec: TensorSpec) -> TensorSpec:
