@@ -47,7 +47,8 @@ def drawn(
     Where a fixed field is given as a tuple, it is one of these values. edges: whether the values
     that remove a term are among the others.
     """
-    return _accepted(rule, _choices(rule, dialect, fixed, edges), rng)
+    choices = _choices(rule, dialect, fixed, edges)
+    return _decided(rule, choices, _special(rule, dialect, fixed), int(rng.integers(_SEEDS)))
 
 
 def hypers(
@@ -59,16 +60,26 @@ def hypers(
     defaults, and one the first of all usual values, where factors such as 1 - lr decay vanish.
     """
     choices = _choices(rule, dialect, fixed, edges=False)
+    special = _special(rule, dialect, fixed)
+    return st.integers(0, _SEEDS - 1).map(lambda seed: _decided(rule, choices, special, seed))
+
+
+def _special(
+    rule: Rule, dialect: Mapping[str, str], fixed: Mapping[str, object]
+) -> list[dict[str, object]]:
+    """The rule's defaults, and the first of all usual values, where the rule accepts them."""
+    choices = _choices(rule, dialect, fixed, edges=False)
     first = _chosen(choices, np.zeros(len(choices)))
     default = {**first, **_defaults(rule), **dialect, **held(fixed)}
-    special = [fields for fields in (default, first) if _refusal(rule, fields) is None]
+    return [fields for fields in (default, first) if _refusal(rule, fields) is None]
 
-    def decided(seed: int) -> dict[str, object]:
-        if seed % 16 < len(special):
-            return special[seed % 16]
-        return _accepted(rule, choices, np.random.default_rng(seed))
 
-    return st.integers(0, _SEEDS - 1).map(decided)
+def _decided(
+    rule: Rule, choices: Choices, special: Sequence[dict[str, object]], seed: int
+) -> dict[str, object]:
+    if seed % 16 < len(special):
+        return special[seed % 16]
+    return _accepted(rule, choices, np.random.default_rng(seed))
 
 
 def _defaults(rule: Rule) -> dict[str, object]:
