@@ -45,9 +45,11 @@ def drawn(
     """Fields of a valid Hyper; those of the dialect and the fixed ones stay as given.
 
     Where a fixed field is given as a tuple, it is one of these values. edges: whether the values
-    that remove a term are among the others.
+    that remove a term are among the others, and each is as likely as in any draw.
     """
     choices = _choices(rule, dialect, fixed, edges)
+    if edges:
+        return _accepted(rule, choices, rng)
     return _decided(rule, choices, _special(rule, dialect, fixed), int(rng.integers(_SEEDS)))
 
 
