@@ -85,10 +85,17 @@ def dialects_of(name: str, rule: Rule, changes: Iterable[Mapping[str, str]]) -> 
         yield Reading(f"{name} with {in_words(rule, choice)}", rule, choice)
 
 
-def every_dialect(rule: Rule) -> Iterator[dict[str, str]]:
-    """All combinations of a rule's choices."""
-    for values in itertools.product(*rule.DIALECTS.values()):
-        yield dict(zip(rule.DIALECTS, values, strict=True))
+def nearby_dialects(rule: Rule, dialect: Mapping[str, str], most: int) -> Iterator[dict[str, str]]:
+    """A rule's dialects that differ in at most so many fields from its own form.
+
+    dialect: choices of another rule; those that this one has too belong to its form.
+    """
+    form = rule.Hyper()
+    own: dict[str, str] = {name: getattr(form, name) for name in rule.DIALECTS}
+    own |= {name: value for name, value in dialect.items() if value in rule.DIALECTS.get(name, ())}
+    for distance in range(most + 1):
+        for changes in departures(rule, own, distance):
+            yield {**own, **changes}
 
 
 def all_within(

@@ -34,7 +34,7 @@ from truestep.properties.search.identification import (
     Reading,
     departures,
     dialects_of,
-    every_dialect,
+    nearby_dialects,
 )
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.rules import Optimizer
@@ -128,7 +128,8 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
         for name, plain in OPTIMIZERS.items():
             if name != capability.rule and _alike(OPTIMIZERS[capability.rule], plain):
                 other = with_storage(plain, capability.storage)
-                yield from dialects_of(name, other, every_dialect(other))
+                near = nearby_dialects(other, capability.dialect, _FARTHEST)
+                yield from dialects_of(name, other, near)
 
     def read(
         self,
@@ -166,6 +167,10 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
                 f"hyperparameters: {json.dumps(dict(group.hyper))}",
             ),
         )
+
+
+# Choices of another rule that a kernel of it may have made besides.
+_FARTHEST = 2
 
 
 def _alike(a: Optimizer, b: Optimizer) -> bool:
