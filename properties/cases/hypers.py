@@ -50,7 +50,8 @@ def drawn(
     choices = _choices(rule, dialect, fixed, edges)
     if edges:
         return _accepted(rule, choices, rng)
-    return _decided(rule, choices, _special(rule, dialect, fixed), int(rng.integers(_SEEDS)))
+    special = _special(rule, choices, dialect, fixed)
+    return _decided(rule, choices, special, int(rng.integers(_SEEDS)))
 
 
 def hypers(
@@ -62,15 +63,14 @@ def hypers(
     defaults, and one the first of all usual values, where factors such as 1 - lr decay vanish.
     """
     choices = _choices(rule, dialect, fixed, edges=False)
-    special = _special(rule, dialect, fixed)
+    special = _special(rule, choices, dialect, fixed)
     return st.integers(0, _SEEDS - 1).map(lambda seed: _decided(rule, choices, special, seed))
 
 
 def _special(
-    rule: Rule, dialect: Mapping[str, str], fixed: Mapping[str, object]
+    rule: Rule, choices: Choices, dialect: Mapping[str, str], fixed: Mapping[str, object]
 ) -> list[dict[str, object]]:
     """The rule's defaults, and the first of all usual values, where the rule accepts them."""
-    choices = _choices(rule, dialect, fixed, edges=False)
     first = _chosen(choices, np.zeros(len(choices)))
     default = {**first, **_defaults(rule), **dialect, **held(fixed)}
     return [fields for fields in (default, first) if _refusal(rule, fields) is None]
