@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar, Generic, TypeVar, get_args
+from typing import ClassVar, Generic, TypeVar, cast, get_args
 from weakref import WeakKeyDictionary
 
 from hypothesis.strategies import SearchStrategy
@@ -27,6 +27,7 @@ from truestep.properties.search.identification import (
     first_that_agrees,
     in_words,
 )
+from truestep.properties.search.recalled import Recalled
 from truestep.reference.rules import Rule
 from truestep.reference.tables import RULES
 
@@ -246,16 +247,20 @@ def _identified(
     except TypeError:  # an object that cannot be referred to weakly, or is unhashable
         known = {}
 
+    recalled = cast(Backend, Recalled(backend))
+
     def agrees(reading: Reading) -> bool:
         def judged(case: Case) -> Steps:
             told(case)  # a sign of life
-            return kind.read(backend, capability, case, reading)
+            return kind.read(recalled, capability, case, reading)
 
         return all_within(judged, tried)
 
     key = check_id(capability, "")
     if key not in known:
-        tried = [*kind.battery(capability), failing]
+        # Most readings fall on the first fixed case, and most of the others on what has failed.
+        fixed = kind.battery(capability)
+        tried = [*fixed[:1], failing, *fixed[1:]]
         known[key] = first_that_agrees(partial(kind.readings, capability), agrees)
     return known[key]
 

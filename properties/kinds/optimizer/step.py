@@ -178,7 +178,7 @@ def lockstep(
         for i, group in enumerate(groups):
             as_read = judge_as(group.hyper)
             if reading is not None:
-                require_likeness(*as_read, group.slots, results[i])
+                require_likeness(*as_read, group.slots, results[i], arithmetic)
             judged += _judged(*as_read, group.slots, results[i], arithmetic, (step, i))
         yield groups, judged
         groups = [
