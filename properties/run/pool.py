@@ -9,7 +9,7 @@ import signal
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -89,19 +89,21 @@ def certify_all(
     seed: int = 0,
     workers: int = 0,
     patience: float | None = None,
+    done: Mapping[str, Collection[str]] = {},
     on_start: Callable[[str, int], None] = lambda *_: None,
     on_result: Callable[[str, CheckResult], None] = lambda *_: None,
     on_end: Callable[[str, Run], None] = lambda *_: None,
 ) -> list[Run]:
     """Run the checks of several backends in one pool; a Run for each, in their order.
 
+    done: ids of checks by backend that are not run, since their results are at hand.
     on_start(backend, count) once its checks are known, on_result for each that ends, on_end when
     the backend's last has ended. Raises ValueError for an unknown level.
     """
     if level not in LEVELS:
         raise ValueError(f"level must be one of {', '.join(LEVELS)}; got {level!r}")
     pool = _Pool(level, seed, patience or PATIENCE[level], workers or os.cpu_count() or 1)
-    jobs = [_Job(spec, only) for spec in dict.fromkeys(backends)]
+    jobs = [_Job(spec, only, done.get(spec, ())) for spec in dict.fromkeys(backends)]
     try:
         for job, event in pool.work(jobs):
             if isinstance(event, int):
@@ -119,8 +121,8 @@ def certify_all(
 class _Job:
     """One backend's checks: those that wait, in groups that share evaluations of the reference."""
 
-    def __init__(self, spec: str, only: str | None) -> None:
-        self.spec, self.only = spec, only
+    def __init__(self, spec: str, only: str | None, done: Collection[str]) -> None:
+        self.spec, self.only, self.done = spec, only, done
         self.run = Run(spec)
         self.known = False
         self.ended = False
@@ -136,6 +138,7 @@ class _Job:
         chosen = matching(checks, self.only)
         if not chosen:
             raise ValueError(f"no check of {name} matches {self.only!r}; one is {checks[0].id!r}")
+        chosen = [check for check in chosen if check.id not in self.done]
         groups: dict[Hashable, deque[Check]] = {}
         for check in chosen:
             groups.setdefault(alike(check), deque()).append(check)
