@@ -21,6 +21,7 @@ from typing import get_args
 from truestep.fast import peers
 from truestep.fast.protocol import (
     CLASSES,
+    METHODS,
     Backend,
     BackendUnavailable,
     Capability,
@@ -44,14 +45,6 @@ OURS: dict[str, tuple[str, tuple[str, ...]]] = {
     "cuda": ("truestep.fast.ours.cuda:Backend", ("cupy",)),
     "cuda_on_cpu": ("truestep.fast.ours.cuda_on_cpu:Backend", ()),
     "reference": ("truestep.fast.reference_backend:Backend", ()),
-}
-
-METHODS: dict[str, tuple[str, ...]] = {
-    "minimizer": ("minimizer_step",),
-    "optimizer": ("optimizer_step",),
-    "quantizer": ("encode", "decode"),
-    "schedule": ("schedule_values",),
-    "training": ("training_piece",),
 }
 
 _TRACEBACK_LINES = 6

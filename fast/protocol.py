@@ -152,6 +152,15 @@ CLASSES: Mapping[str, type[Capability]] = {
     "training": TrainingCapability,
 }
 
+# The methods of a backend that offers each kind.
+METHODS: Mapping[str, tuple[str, ...]] = {
+    "minimizer": ("minimizer_step",),
+    "optimizer": ("optimizer_step",),
+    "quantizer": ("encode", "decode"),
+    "schedule": ("schedule_values",),
+    "training": ("training_piece",),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Slot:

@@ -76,20 +76,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test per check of the chosen backend."""
     if "truestep_check" not in metafunc.fixturenames:
         return
-    from truestep.fast.discovery import BrokenBackend, UnknownBackend, load
+    from truestep.fast.discovery import BrokenBackend, UnknownBackend
     from truestep.fast.protocol import BackendUnavailable
     from truestep.properties.run.plan import checks_of, matching
+    from truestep.properties.run.remote import PATIENCE, Remote
 
     config = metafunc.config
     spec = config.getoption("--truestep-backend")
     try:
-        backend = load(spec)
+        backend = Remote(spec, PATIENCE[config.getoption("--truestep-level")])
     except (UnknownBackend, BrokenBackend) as error:
         raise pytest.UsageError(str(error)) from error
     except BackendUnavailable as reason:
         skip = pytest.mark.skip(reason=f"{spec} not run: {reason}")
         metafunc.parametrize("truestep_check", [pytest.param(None, id=spec, marks=skip)])
         return
+    config.add_cleanup(backend.close)
     checks = matching(checks_of(backend), config.getoption("--truestep-only"))
     if not checks:
         only = config.getoption("--truestep-only")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from truestep.properties.judge.contracts import SLACK
 from truestep.properties.judge.results import Check, CheckResult, Record, Verdict
-from truestep.properties.judge.tally import Tally
+from truestep.properties.judge.tally import Case, Tally
 
 # Stands in a message for what the backend was loaded by, which a check does not know.
 _SPEC = "BACKEND"
@@ -105,6 +105,16 @@ def _message(check: Check, tally: Tally, where: Place | None, remarks: Sequence[
     if tally.worst_case is not None:
         lines += snippet(check.id, tally.worst_case.to_json())
     return "\n".join(lines)
+
+
+def crashed(check: Check, case: Case | None, reason: str) -> CheckResult:
+    """The record of a check whose backend died or hung, with the case that it was at."""
+    line = f"{check.capability.rule} ({check.capability.format}): {reason}"
+    if case is None:
+        return check.result("crashed", message=line)
+    record = case.to_json()
+    message = "\n".join([line, *snippet(check.id, record)])
+    return check.result("crashed", message=message, worst={"case": record})
 
 
 def snippet(check: str, case: Record) -> list[str]:

@@ -5,6 +5,8 @@ import zlib
 from collections.abc import Callable, Hashable, Sequence
 
 from truestep.fast.protocol import Backend, Level
+from truestep.properties.judge.calls import BackendLost
+from truestep.properties.judge.records import crashed
 from truestep.properties.judge.results import Check, CheckResult, Record
 from truestep.properties.judge.tally import Case
 from truestep.properties.kinds import kind as kinds
@@ -16,7 +18,7 @@ __all__ = ["LEVELS", "Check", "alike", "checks_of", "matching", "replay_check", 
 
 
 def checks_of(backend: Backend) -> list[Check]:
-    """Every check of a backend, in the order of its capabilities, and then the theorems."""
+    """Every check of a backend's results, in its capabilities' order, and then the theorems."""
     capabilities = backend.capabilities()
     found = [check for c in capabilities if c.kind in KINDS for check in KINDS[c.kind].checks(c)]
     theorems = KINDS["theorem"]
@@ -52,7 +54,17 @@ def run_check(
     # implementations, so that what is evaluated for one of them serves the next.
     own = zlib.crc32(f"{check.kind}/{check.rule}/{check.name}".encode()) ^ seed
     kind = KINDS[check.kind]
-    return kinds.run(kind, backend, check, level=level, seed=own, started=started)
+    latest: Case | None = None
+
+    def noted(case: Case) -> None:
+        nonlocal latest
+        latest = case
+        started(case)
+
+    try:
+        return kinds.run(kind, backend, check, level=level, seed=own, started=noted)
+    except BackendLost as lost:
+        return crashed(check, latest, str(lost))
 
 
 def replay_check(backend: Backend, check: Check, case: Record) -> CheckResult:

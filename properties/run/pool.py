@@ -1,34 +1,37 @@
-"""Runs backends' checks in processes of their own: a crash costs one check, not the run.
+"""Runs backends' checks in processes: each has a judge of its own, and the backend another.
 
-Over 300 lines, for both ends of the pipe between a run and its processes.
+Over 300 lines, for both what a run does with its judges and what it makes of what they say.
 """
 
-import multiprocessing
+import json
 import os
-import signal
+import subprocess
+import sys
 import time
-import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.connection import Connection, Pipe, wait
 
-from truestep.fast import discovery
 from truestep.fast.discovery import BrokenBackend, UnknownBackend
 from truestep.fast.protocol import BackendUnavailable, Level
-from truestep.properties.judge.records import named, snippet
+from truestep.properties.judge.records import crashed, named
 from truestep.properties.judge.results import Check, CheckResult
 from truestep.properties.judge.tally import Case
-from truestep.properties.run.plan import LEVELS, alike, checks_of, matching, run_check
+from truestep.properties.run import conduct
+from truestep.properties.run.hosted import death
+from truestep.properties.run.plan import LEVELS, alike, matching
+from truestep.properties.run.remote import LOADING, PATIENCE
+from truestep.properties.run.stopwatch import Stopwatch
+from truestep.properties.run.warden import Warden
+from truestep.properties.run.worker import send
 
 __all__ = ["LEVELS", "BrokenBackend", "Run", "UnknownBackend", "certify", "certify_all"]
 
-# Seconds without a sign of life after which a worker hangs: no step on small tensors takes this
-# long, except where a kernel is compiled on its first call.
-PATIENCE = {"smoke": 60.0, "standard": 60.0, "deep": 300.0}
-# Loading a backend may import a large library from a cold disk.
-LOADING = 300.0
+# Times that patience after which a silent judge hangs: it waits for several calls of a case.
+_CALLS = 8
+# Seconds between two looks at the judges.
+_LOOK = 0.5
 # After so many crashes or hangs of one capability, its other checks are not run.
 STRIKES = 2
 
@@ -129,6 +132,10 @@ class _Job:
         self.open = 0
         self.waiting: deque[deque[Check]] = deque()
         self.strikes: Counter[int] = Counter()
+        self.deaths: Counter[str] = Counter()
+        # What calls have left changed, for the check of the backend's conduct, which comes last.
+        self.calls, self.left = 0, list[str]()
+        self.conduct: Check | None = None
         self.idle_deaths = 0
         self.begin = time.perf_counter()
 
@@ -141,7 +148,10 @@ class _Job:
         chosen = [check for check in chosen if check.id not in self.done]
         groups: dict[Hashable, deque[Check]] = {}
         for check in chosen:
-            groups.setdefault(alike(check), deque()).append(check)
+            if check.kind == conduct.KIND:
+                self.conduct = check
+            else:
+                groups.setdefault(alike(check), deque()).append(check)
         self.waiting.extend(groups.values())
         self.open = len(chosen)
         return self.open
@@ -159,13 +169,14 @@ class _Worker:
     """A process that has loaded one backend, the pipe to it, and what it is at."""
 
     job: _Job
-    process: SpawnProcess
+    process: subprocess.Popen[bytes]
     pipe: Connection
     group: deque[Check] = field(default_factory=deque)
     check: Check | None = None
     case: Case | None = None
-    seen: float = 0.0
+    watch: Stopwatch | None = None
     ready: bool = False
+    leaving: bool = False
 
 
 class _Pool:
@@ -174,7 +185,7 @@ class _Pool:
     def __init__(self, level: Level, seed: int, patience: float, size: int) -> None:
         self.level, self.seed, self.patience, self.size = level, seed, patience, size
         self.workers: list[_Worker] = []
-        self.context = multiprocessing.get_context("spawn")
+        self.warden = Warden()
 
     def work(self, jobs: Sequence[_Job]) -> Iterator[tuple[_Job, Event]]:
         """Yield the number of checks of every job, the result of each as it ends, and its run."""
@@ -185,17 +196,28 @@ class _Pool:
             for worker, message in self._listen():
                 yield from self._heard(worker, message)
             for job in jobs:
-                if job.known and not job.open and not job.ended:
-                    yield from self._end(job)
+                yield from self._concluded(job)
+
+    def _concluded(self, job: _Job) -> Iterator[tuple[_Job, Event]]:
+        """End a job whose checks have all run, and whose workers have said what they have left."""
+        at_work = any(worker.job is job for worker in self.workers)
+        if job.ended or not job.known or job.waiting or at_work:
+            return
+        if job.conduct is not None:
+            result = conduct.concluded(job.conduct, job.calls, job.left)
+            job.conduct = None
+            yield from self._ended(job, result)
+        yield from self._end(job)
 
     def close(self) -> None:
         """End every worker."""
         for worker in self.workers:
-            _send(worker.pipe, None)
+            worker.process.kill()
         for worker in self.workers:
-            worker.process.join(1.0)
-            _kill(worker.process)
+            worker.process.wait()
+            worker.pipe.close()
         self.workers.clear()
+        self.warden.close()
 
     def _staff(self, jobs: Sequence[_Job]) -> None:
         """Give each free place to a job that nobody is at, else to the one that waits for most."""
@@ -215,7 +237,9 @@ class _Pool:
         while worker.ready and worker.check is None:
             if not worker.group:
                 if not job.waiting:
-                    self._dismiss(worker)
+                    # It has yet to say what the backend's process has left.
+                    worker.ready, worker.leaving = False, True
+                    send(worker.pipe, None)
                     return
                 worker.group = job.waiting.popleft()
             check = worker.group.popleft()
@@ -223,8 +247,8 @@ class _Pool:
                 told = f"not run after {STRIKES} crashes of this capability"
                 yield from self._ended(job, check.result("not_run", message=told))
                 continue
-            worker.check, worker.case, worker.seen = check, None, time.monotonic()
-            _send(worker.pipe, check.id)
+            worker.check, worker.case = check, None
+            send(worker.pipe, check.id)
 
     def _heard(self, worker: _Worker, message: tuple[object, ...]) -> Iterator[tuple[_Job, Event]]:
         job, (kind, *rest) = worker.job, message
@@ -241,23 +265,44 @@ class _Pool:
         elif kind == "failed":
             yield from self._end(job, rest[0])  # type: ignore[arg-type]
         elif kind == "result":
-            worker.check = None
-            yield from self._ended(job, rest[0])  # type: ignore[arg-type]
+            yield from self._heard_result(worker, *rest)  # type: ignore[arg-type]
+        elif kind == "left":
+            job.left += rest[0]  # type: ignore[arg-type]
+            self._dismiss(worker)
         else:
             yield from self._lost(worker, str(rest[0]))
 
-    def _lost(self, worker: _Worker, reason: str) -> Iterator[tuple[_Job, Event]]:
-        """A worker has died or hangs: its check has crashed, and what it was to do waits again."""
+    def _heard_result(
+        self, worker: _Worker, result: CheckResult, calls: int, left: Sequence[str], lost: bool
+    ) -> Iterator[tuple[_Job, Event]]:
         job, check = worker.job, worker.check
+        if check is None:
+            return
+        worker.check = None
+        job.calls += calls
+        job.left += [f"{words}: {check.id}" for words in left]
+        if lost:
+            job.strikes[id(check.capability)] += 1
+        yield from self._ended(job, result)
+
+    def _lost(self, worker: _Worker, reason: str) -> Iterator[tuple[_Job, Event]]:
+        """A judge has died or hangs: what it was to do waits again, unless it has often been so."""
+        job, check = worker.job, worker.check
+        self._dismiss(worker)
+        if worker.leaving:
+            return
+        if check is not None:
+            job.deaths[check.id] += 1
+            if job.deaths[check.id] <= STRIKES:
+                worker.group.appendleft(check)
+            else:
+                told = f"the judge's process {reason}, {job.deaths[check.id]} times"
+                yield from self._ended(job, named(crashed(check, worker.case, told), job.spec))
         if worker.group:
             job.waiting.appendleft(worker.group)
-        self._dismiss(worker)
         if check is not None:
-            job.strikes[id(check.capability)] += 1
-            yield from self._ended(job, _crashed(check, job.spec, worker.case, reason))
-        elif not worker.ready and not job.known:
-            yield from self._end(job, BrokenBackend(f"{job.spec}: loading it {reason}"))
-        elif (deaths := job.idle_deaths + 1) > STRIKES:
+            return
+        if (deaths := job.idle_deaths + 1) > STRIKES:
             told = f"{job.spec}: its processes die while loading it"
             yield from self._end(job, BrokenBackend(told))
         else:
@@ -281,112 +326,40 @@ class _Pool:
         yield job, job.run
 
     def _start(self, job: _Job) -> None:
-        ours, theirs = self.context.Pipe()
+        ours, theirs = Pipe()
         threads = str(max(1, (os.cpu_count() or 1) // self.size))
-        inherited = os.environ.get("OMP_NUM_THREADS")
-        os.environ["OMP_NUM_THREADS"] = inherited or threads
-        try:
-            arguments = (theirs, job.spec, self.level, self.seed)
-            process = self.context.Process(target=_serve, args=arguments, daemon=True)
-            process.start()
-        finally:
-            if inherited is None:
-                del os.environ["OMP_NUM_THREADS"]
+        told = json.dumps([theirs.fileno(), job.spec, self.level, self.seed, self.patience])
+        process = subprocess.Popen(
+            [sys.executable, "-m", "truestep.properties.run.worker", told],
+            stdin=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+            env={"OMP_NUM_THREADS": threads} | dict(os.environ) | self.warden.environment,
+        )
         theirs.close()
-        self.workers.append(_Worker(job, process, ours, seen=time.monotonic()))
+        self.workers.append(_Worker(job, process, ours))
 
     def _dismiss(self, worker: _Worker) -> None:
         self.workers.remove(worker)
-        _kill(worker.process)
+        worker.process.kill()
+        worker.process.wait()
         worker.pipe.close()
 
     def _listen(self) -> list[tuple[_Worker, tuple[object, ...]]]:
-        """What the workers have said, or that one of them is gone, after at most half a second."""
+        """What the workers have said, or that one of them is gone, after a while at most."""
         heard: list[tuple[_Worker, tuple[object, ...]]] = []
         by_pipe = {worker.pipe: worker for worker in self.workers}
-        for pipe in wait(list(by_pipe), timeout=0.5):
+        for pipe in wait(list(by_pipe), timeout=_LOOK):
             worker = by_pipe[pipe]  # type: ignore[index]
             try:
                 heard.append((worker, worker.pipe.recv()))
             except (EOFError, OSError):
-                worker.process.join(5.0)
-                died = death(worker.process.exitcode)
-                at_work = worker.check is not None
-                heard.append((worker, ("lost", f"the process {died}" if at_work else died)))
-                continue
-            worker.seen = time.monotonic()
+                heard.append((worker, ("lost", death(worker.process.poll()))))
         spoken = [worker for worker, _ in heard]
         for worker in self.workers:
-            silent = time.monotonic() - worker.seen
-            if worker in spoken:
+            if worker in spoken or (worker.ready and worker.check is None):
+                worker.watch = None
                 continue
-            if worker.check is not None and silent > self.patience:
-                told = f"no answer within {self.patience:g} s; the process was stopped"
-                heard.append((worker, ("lost", told)))
-            elif not worker.ready and silent > LOADING:
-                heard.append((worker, ("lost", "took too long")))
+            worker.watch = worker.watch or Stopwatch(worker.process.pid, _LOOK)
+            if worker.watch.look() > max(LOADING, _CALLS * self.patience):
+                heard.append((worker, ("lost", "gave no answer")))
         return heard
-
-
-def _crashed(check: Check, spec: str, case: Case | None, reason: str) -> CheckResult:
-    line = f"{check.capability.rule} ({check.capability.format}): {reason}"
-    if case is None:
-        return check.result("crashed", message=line)
-    record = case.to_json()
-    message = "\n".join([line, *snippet(check.id, record)])
-    return named(check.result("crashed", message=message, worst={"case": record}), spec)
-
-
-def death(code: int | None) -> str:
-    """How a process ended, by its exit code."""
-    if code is None:
-        return "closed its pipe"
-    if code < 0:
-        return f"died of {signal.Signals(-code).name}"
-    return f"exited with status {code}"
-
-
-def _kill(process: SpawnProcess) -> None:
-    if process.is_alive():
-        process.kill()
-        process.join(5.0)
-
-
-def _send(pipe: Connection, message: object) -> None:
-    try:
-        pipe.send(message)
-    except (BrokenPipeError, OSError):
-        return  # the reader notices that the other end is gone
-
-
-def _serve(pipe: Connection, spec: str, level: Level, seed: int) -> None:
-    """A worker's life: load the backend, then run the checks it is told to."""
-    os.dup2(2, 1)  # what a backend prints must not enter the caller's document
-    try:
-        backend = discovery.load(spec)
-        checks = {check.id: check for check in checks_of(backend)}
-    except (BackendUnavailable, UnknownBackend) as reason:
-        _send(pipe, ("failed", type(reason)(str(reason))))
-        return
-    except Exception as reason:
-        _send(pipe, ("failed", BrokenBackend(str(reason) or type(reason).__name__)))
-        return
-    _send(pipe, ("ready", backend.name, list(checks.values())))
-    told: tuple[Case | None, float] = None, 0.0
-
-    def started(case: Case) -> None:
-        nonlocal told
-        # The same case again is a sign of life, of which one a second is enough.
-        if case is not told[0] or time.monotonic() - told[1] > 1.0:
-            told = case, time.monotonic()
-            _send(pipe, ("case", case))
-
-    while (task := pipe.recv()) is not None:
-        check = checks[task]
-        try:
-            told = None, 0.0
-            result = run_check(backend, check, level=level, seed=seed, started=started)
-        except Exception as error:
-            text = "".join(traceback.format_exception(error))
-            result = check.result("crashed", message=f"the check itself failed: {text}")
-        _send(pipe, ("result", named(result, spec)))

@@ -8,18 +8,18 @@ from collections.abc import Callable
 
 import pytest
 
-from truestep.fast.protocol import Backend
 from truestep.properties.judge.records import named
 from truestep.properties.judge.results import Check
 from truestep.properties.run.plan import run_check
+from truestep.properties.run.remote import Remote
 
 
 def test_conforms(
-    truestep_check: tuple[Backend, Check],
+    truestep_check: tuple[Remote, Check],
     pytestconfig: pytest.Config,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """Every judged element lies within the contract that follows from the declared arithmetic."""
+    """Every judged element is within the contract, and the process is left as it was found."""
     backend, check = truestep_check
     result = named(
         run_check(
@@ -35,3 +35,6 @@ def test_conforms(
         pytest.skip(result.message)
     if result.verdict != "pass":
         pytest.fail(f"{result.verdict}\n{result.message}", pytrace=False)
+    _, left, _ = backend.seen()
+    if left:
+        pytest.fail("the backend's calls left changed: " + "; ".join(left), pytrace=False)

@@ -14,7 +14,7 @@ from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.lift import converted
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.whole import Whole, counted
-from truestep.properties.judge.calls import BackendFault, BackendRaised, backend_call
+from truestep.properties.judge.calls import BackendFault, BackendRaised, backend_call, require_list
 from truestep.properties.judge.contracts import Judgement, judge
 from truestep.reference.declared import Hyper
 from truestep.reference.rules import Schedule
@@ -32,13 +32,13 @@ def values_of(
     hyperparameters.
     """
     try:
-        got = list(backend_call(backend.schedule_values, capability, hyper, list(steps)))
+        got = backend_call(backend.schedule_values, capability, hyper, list(steps))
     except BackendRaised as raised:
         if isinstance(raised.__cause__, BackendUnavailable):
             raise raised.__cause__ from None
         raise
-    if len(got) != len(steps):
-        raise BackendFault(f"got {len(got)} values for {len(steps)} steps")
+    got = list(got) if isinstance(got, np.ndarray) and got.ndim == 1 else got
+    require_list("values", got, len(steps))
     for t, x in zip(steps, got, strict=True):
         if isinstance(x, bool) or not isinstance(x, (int, float, np.floating)):
             raise BackendFault(f"the value at t = {t} must be a real number, got {x!r}")

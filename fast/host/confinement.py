@@ -1,0 +1,65 @@
+"""What a backend's process may do: limits of the system, no network where the kernel allows it.
+
+Called before anything else is loaded: name spaces are left by a process of one thread alone.
+"""
+
+import ctypes
+import fcntl
+import os
+import resource
+import signal
+import socket
+import struct
+
+# Bytes that one file may have, and open files: what a runaway kernel may take of the machine.
+_FILE = 2**32
+_FILES = 4096
+_NEW_USER, _NEW_NET = 0x10000000, 0x40000000
+_PARENT_DEATH, _DUMPABLE = 1, 4
+_SET_FLAGS, _UP = 0x8914, 0x1
+
+
+def confine(memory: int) -> None:
+    """Take limits on memory (bytes), files and dumps; end with the judge; leave the network."""
+    die_with_parent()
+    _limit(resource.RLIMIT_DATA, memory)
+    _limit(resource.RLIMIT_FSIZE, _FILE)
+    _limit(resource.RLIMIT_NOFILE, _FILES)
+    _limit(resource.RLIMIT_CORE, 0)
+    # What is written beyond the limit is an error of the write, not a signal.
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    if os.environ.get("TRUESTEP_NETWORK") != "1":
+        _leave_network()
+
+
+def die_with_parent() -> None:
+    """Have the kernel end this process when the one that started it ends."""
+    ctypes.CDLL(None).prctl(_PARENT_DEATH, signal.SIGKILL)
+    if os.getppid() == 1:  # it has ended already
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hide_memory() -> None:
+    """Let no process of the same user read this one's memory."""
+    ctypes.CDLL(None).prctl(_DUMPABLE, 0)
+
+
+def _limit(what: int, wanted: int) -> None:
+    _, hard = resource.getrlimit(what)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(what, (most, hard))
+
+
+def _leave_network() -> None:
+    """Enter a network of its own, with nothing in it but a loopback that works."""
+    user, group = os.getuid(), os.getgid()
+    unshare = ctypes.CDLL(None, use_errno=True).unshare
+    if unshare(_NEW_NET):
+        if unshare(_NEW_USER | _NEW_NET):
+            return  # the kernel does not allow it
+        maps = {"uid_map": f"{user} {user} 1", "gid_map": f"{group} {group} 1"}
+        for name, line in {"setgroups": "deny", **maps}.items():
+            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+                file.write(line)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as loopback:
+        fcntl.ioctl(loopback, _SET_FLAGS, struct.pack("16sh14x", b"lo", _UP))

@@ -1,0 +1,293 @@
+"""What passes between the judge's process and the backend's, and how.
+
+A message is four bytes of length, most significant first, and so many bytes of JSON; arrays lie
+beside it, in memory that both processes map. JSON's numbers, strings, booleans and null stand for
+themselves; everything else is a list that begins with what it is:
+
+    ["array", dtype, shape, strides or null, offset]  bytes in the sender's memory
+    ["scalar", dtype, hex]                  a NumPy scalar, by its bytes
+    ["list", [...]], ["tuple", [...]], ["map", {...}]
+    ["hyper", module, {...}]                a rule's Hyper, by the module of the reference
+    ["group", hyper, slots, storage], ["slot", param, grad, state, inputs]
+    ["stepped", param, state]
+    ["function"]                            an objective; it is evaluated by asking back
+    ["foreign", name]                       what is none of these: the name of its type
+
+Messages of the judge: ["load", spec]; ["call", method, capability's number, [arguments]]; ["value",
+value] of the function. Of the backend: ["ready", name, capabilities] or ["failed", why, text] after
+loading; ["done", value, left], ["raised", types, text, lines, left] or ["evaluate", value] after a
+call. left: what the call left changed of the process, in words.
+"""
+
+import dataclasses
+import json
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from truestep.fast.host.walk import Path
+from truestep.fast.protocol import Array, DType, Group, Slot, Stepped, numpy_dtype
+from truestep.reference.declared import Hyper
+
+# A value as JSON holds it.
+Node = Any
+
+# Bytes of pattern before and after every array: a kernel that writes there is found out.
+GUARD = 64
+_PATTERN = bytes(range(0xA5, 0xA5 + GUARD))
+# Bytes of a message from a backend: names, numbers and places, never the arrays themselves.
+LONGEST = 2**24
+_DEEPEST = 12
+_PLAIN = (str, int, float, bool, type(None))
+_BUILTIN = "biufc"
+LENGTH = struct.Struct(">I")
+
+
+class Garbled(ValueError):
+    """Something arrived that is no message."""
+
+
+def framed(message: Node) -> bytes:
+    """A message as it is sent."""
+    text = json.dumps(message, separators=(",", ":")).encode("ascii")
+    return LENGTH.pack(len(text)) + text
+
+
+def parsed(text: bytes) -> list[Node]:
+    """A message's list; raises Garbled."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Garbled(f"not JSON: {error}") from None
+    if not isinstance(found, list) or not found or not isinstance(found[0], str):
+        raise Garbled(f"not a message: {text[:80]!r}")
+    return found
+
+
+class Packing:
+    """Values on their way out: their arrays are laid one after the other into memory.
+
+    memory: what both processes map. start: the first byte that may be written. spread: whether
+    arrays keep the strides, gaps and alignment that they have, or are laid out contiguously.
+    """
+
+    def __init__(self, memory: memoryview, *, start: int = 0, spread: bool = True) -> None:
+        self._memory, self.end, self._spread = memory, start, spread
+        self.places: list[tuple[int, Path]] = []
+
+    def pack(self, value: object, path: Path = ()) -> Node:
+        """A value as JSON holds it; path: what the arrays in it are called."""
+        kind = type(value)
+        if kind in _PLAIN:
+            return value
+        if kind is np.ndarray and value.dtype.kind != "O":  # type: ignore[attr-defined]
+            return self._array(value, path)  # type: ignore[arg-type]
+        if isinstance(value, np.generic):
+            return ["scalar", _name(value.dtype), value.tobytes().hex()]
+        if packed := _COMPOUND.get(kind):
+            tag, fields = packed
+            return [tag, *(self.pack(getattr(value, f), (*path, f)) for f in fields)]
+        if isinstance(value, (list, tuple)):
+            items = [self.pack(item, (*path, i)) for i, item in enumerate(value)]
+            return ["tuple" if kind is tuple else "list", items]
+        return self._other(value, path)
+
+    def _other(self, value: object, path: Path) -> Node:
+        if isinstance(value, Mapping):
+            named = {str(k): self.pack(x, (*path, str(k))) for k, x in value.items()}
+            return ["map", named]
+        if isinstance(value, Hyper):
+            fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+            return ["hyper", type(value).__module__, {k: self.pack(x) for k, x in fields.items()}]
+        if callable(value):
+            return ["function"]
+        if isinstance(value, Sequence) and not isinstance(value, bytes):
+            return ["list", [self.pack(item, (*path, i)) for i, item in enumerate(value)]]
+        return ["foreign", type_name(value)]
+
+    def _array(self, x: Array, path: Path) -> Node:
+        if not self._spread:
+            x = np.ascontiguousarray(x).reshape(x.shape)
+        low, high = np.lib.array_utils.byte_bounds(x) if x.size else (0, 0)
+        first = _aligned(self.end + GUARD) + (_displacement(x, low) if self._spread else 0)
+        if first + (high - low) + GUARD > len(self._memory):
+            raise MemoryError(f"{high - low} bytes do not fit into {len(self._memory)}")
+        self._guard(first, high - low)
+        origin = x.__array_interface__["data"][0] - low if x.size else 0
+        if high > low:
+            held = np.ndarray(
+                x.shape, x.dtype, buffer=self._memory, offset=first + origin, strides=x.strides
+            )
+            held[...] = x
+        self.places.append((first, path))
+        strides = None if x.flags.c_contiguous else list(x.strides)
+        return ["array", _name(x.dtype), list(x.shape), strides, first + origin]
+
+    def _guard(self, first: int, size: int) -> None:
+        """Fill what lies between this array and the last one, its own gaps, and some bytes more."""
+        end = first + size + GUARD
+        room = end - self.end
+        fill = _PATTERN if room <= GUARD else _PATTERN * (room // GUARD + 1)
+        self._memory[self.end : end] = fill[:room]
+        self.end = end
+
+    def at(self, byte: int) -> Path:
+        """The path of the array that holds this byte, or lies next to it."""
+        return max((p for p in self.places if p[0] <= byte + GUARD), default=(0, ()))[1]
+
+
+_COMPOUND: dict[type, tuple[str, tuple[str, ...]]] = {
+    Slot: ("slot", ("param", "grad", "state", "inputs")),
+    Stepped: ("stepped", ("param", "state")),
+    Group: ("group", ("hyper", "slots", "storage")),
+}
+
+
+def _aligned(offset: int) -> int:
+    return (offset + GUARD - 1) // GUARD * GUARD
+
+
+def _displacement(x: Array, low: int) -> int:
+    """How far behind an aligned address an array begins: as far as in the array that it views."""
+    base = x
+    while isinstance(base.base, np.ndarray):
+        base = base.base
+    return (low - int(base.__array_interface__["data"][0])) % GUARD if x.size else 0
+
+
+def type_name(value: object) -> str:
+    """What a type is called in a message."""
+    kind = type(value)
+    if kind is np.ndarray:
+        return "ndarray of objects"
+    if isinstance(value, np.ndarray):
+        return f"{kind.__name__}, a subclass of ndarray"
+    return kind.__name__
+
+
+def _name(dtype: DType) -> str:
+    return dtype.str if dtype.isbuiltin == 1 and dtype.kind in _BUILTIN else dtype.name
+
+
+def _dtype(name: object) -> DType:
+    if not isinstance(name, str):
+        raise Garbled(f"a dtype is {name!r}")
+    try:
+        found: DType = np.dtype(name) if name[:1] in "<>|" else numpy_dtype(name)
+    except (TypeError, ValueError) as error:
+        raise Garbled(str(error)) from None
+    if found.hasobject:
+        raise Garbled(f"a dtype is {name!r}")
+    return found
+
+
+class Unpacking:
+    """Values on their way in.
+
+    memory: what the sender wrote its arrays to. copied: whether arrays are copied out of it.
+    function: what stands for a function. trusted: whether the sender is the judge, which alone may
+    name modules.
+    """
+
+    def __init__(
+        self,
+        memory: memoryview,
+        *,
+        copied: bool = True,
+        function: Callable[[Array], object] | None = None,
+        trusted: bool = False,
+    ) -> None:
+        self._memory, self._copied = memory, copied
+        self._function, self._trusted = function, trusted
+
+    def unpack(self, node: Node, depth: int = 0) -> Any:
+        """The value; raises Garbled."""
+        if type(node) in _PLAIN:
+            return node
+        try:
+            tag, *rest = node
+            make = _MADE[tag]
+        except (KeyError, TypeError, ValueError):
+            raise Garbled(f"not a value: {str(node)[:80]}") from None
+        if depth > _DEEPEST:
+            raise Garbled(f"values nested more than {_DEEPEST} deep")
+        try:
+            return make(self, depth + 1, *rest)
+        except Garbled:
+            raise
+        except (TypeError, ValueError, AttributeError) as error:
+            raise Garbled(f"{tag}: {error}") from error
+
+    def _array(
+        self, _: int, dtype: str, shape: list[int], strides: list[int] | None, offset: int
+    ) -> Array:
+        if not self._trusted and strides is not None:
+            raise Garbled("an array with strides")
+        if not all(type(n) is int and n >= 0 for n in (*shape, offset)):
+            raise Garbled(f"an array of shape {shape} at {offset}")
+        found: Array = np.ndarray(
+            tuple(shape), _dtype(dtype), buffer=self._memory, offset=offset,
+            strides=None if strides is None else tuple(strides),
+        )  # fmt: skip
+        return found.copy() if self._copied else found
+
+    def _scalar(self, _: int, dtype: str, data: str) -> object:
+        return np.frombuffer(bytes.fromhex(data), _dtype(dtype), 1)[0]
+
+    def _list(self, depth: int, items: list[Node]) -> list[Any]:
+        return [self.unpack(item, depth) for item in items]
+
+    def _tuple(self, depth: int, items: list[Node]) -> tuple[Any, ...]:
+        return tuple(self._list(depth, items))
+
+    def _map(self, depth: int, items: dict[str, Node]) -> dict[str, Any]:
+        return {name: self.unpack(item, depth) for name, item in items.items()}
+
+    def _stepped(self, depth: int, param: Node, state: Node) -> Stepped:
+        return Stepped(self.unpack(param, depth), self.unpack(state, depth))
+
+    def _slot(self, depth: int, *nodes: Node) -> Slot:
+        return Slot(*(self.unpack(node, depth) for node in nodes))
+
+    def _group(self, depth: int, *nodes: Node) -> Group:
+        return Group(*(self.unpack(node, depth) for node in nodes))
+
+    def _hyper(self, depth: int, module: str, fields: dict[str, Node]) -> Hyper:
+        from importlib import import_module
+
+        if not self._trusted:
+            raise Garbled("a Hyper")
+        made: Hyper = import_module(module).Hyper(**self._map(depth, fields))
+        return made
+
+    def _asked(self, _: int) -> Callable[[Array], object]:
+        if self._function is None:
+            raise Garbled("a function")
+        return self._function
+
+    def _foreign(self, _: int, name: str) -> "Foreign":
+        return Foreign(str(name)[:200])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Foreign:
+    """Something that is no plain data; name: its type in the backend's process."""
+
+    name: str
+
+
+_MADE: dict[str, Callable[..., Any]] = {
+    "array": Unpacking._array,
+    "scalar": Unpacking._scalar,
+    "list": Unpacking._list,
+    "tuple": Unpacking._tuple,
+    "map": Unpacking._map,
+    "stepped": Unpacking._stepped,
+    "slot": Unpacking._slot,
+    "group": Unpacking._group,
+    "hyper": Unpacking._hyper,
+    "function": Unpacking._asked,
+    "foreign": Unpacking._foreign,
+}

@@ -1,0 +1,86 @@
+"""What a call leaves changed of its process: rounding, signals, folder, Python's own settings."""
+
+import ctypes
+import os
+import platform
+import signal
+from dataclasses import dataclass
+
+import numpy as np
+
+# Bytes of C's fenv_t, and the bits of it that control, by machine: status flags are no change.
+_ENVIRONMENTS: dict[str, tuple[int, bytes]] = {
+    "x86_64": (32, bytes.fromhex("ffff0000" + "00" * 24 + "c0ff0000")),
+    "aarch64": (8, bytes.fromhex("ffffffff00000000")),
+}
+_C = ctypes.CDLL(None)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    rounding: bytes
+    blocked: frozenset[int]
+    folder: str
+    errors: tuple[tuple[str, object], ...]
+
+
+# How numbers are rounded from then on: later tensors of the same call are computed so too.
+ROUNDING = "the floating-point environment"
+_WORDS = {
+    "rounding": ROUNDING,
+    "blocked": "the mask of blocked signals",
+    "folder": "the working directory",
+    "errors": "NumPy's handling of floating-point errors",
+}
+
+
+class Surroundings:
+    """The state of the process after loading; every call has to leave it so."""
+
+    def __init__(self) -> None:
+        size, control = _ENVIRONMENTS.get(platform.machine(), (0, b""))
+        self._buffer, self._control = ctypes.create_string_buffer(max(size, 64)), control
+        self._whole = b""
+        self._due = self._now()
+        self._environment = self._whole
+
+    def restored(self) -> list[str]:
+        """What has changed since loading, in words; it is changed back."""
+        now = self._now()
+        if now == self._due:
+            return []
+        changed = [
+            f"{words} ({getattr(self._due, name)!r} before, {getattr(now, name)!r} after)"
+            if name == "folder"
+            else words
+            for name, words in _WORDS.items()
+            if getattr(now, name) != getattr(self._due, name)
+        ]
+        self._restore()
+        return changed
+
+    def _now(self) -> _State:
+        rounding = b""
+        if self._control:
+            _C.fegetenv(self._buffer)
+            self._whole = self._buffer.raw[: len(self._control)]
+            rounding = bytes(a & b for a, b in zip(self._whole, self._control, strict=True))
+        blocked = frozenset(map(int, signal.pthread_sigmask(signal.SIG_BLOCK, [])))
+        errors = tuple(sorted(np.geterr().items()))
+        return _State(rounding, blocked, _folder(), errors)
+
+    def _restore(self) -> None:
+        if self._control:
+            ctypes.memmove(self._buffer, self._environment, len(self._environment))
+            _C.fesetenv(self._buffer)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._due.blocked)
+        np.seterr(**dict(self._due.errors))  # type: ignore[arg-type]
+        if _folder() != self._due.folder:
+            os.chdir(self._due.folder)
+
+
+def _folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        return "a folder that is gone"

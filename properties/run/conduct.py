@@ -1,0 +1,36 @@
+"""How a backend treats the process that it runs in: one check of its own, beside its results."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
+
+from truestep.fast.protocol import Capability, Kind
+from truestep.properties.judge.results import Check, CheckResult
+
+KIND = "process"
+_NAME = "left_as_found"
+# Departures that a message lists; there may be one for every call.
+_MOST_TOLD = 20
+
+
+def check() -> Check:
+    """That every call leaves the process, its memory and the system as it found them."""
+    capability = Capability(cast(Kind, KIND), KIND, format="", arithmetic="")
+    return Check(f"{KIND}/{_NAME}", KIND, KIND, _NAME, capability)
+
+
+def concluded(judged: Check, calls: int, left: Sequence[str]) -> CheckResult:
+    """The check's result, from what so many calls have left changed."""
+    told = list(dict.fromkeys(left))
+    if not calls:
+        return judged.result("not_judged", contract="conduct")
+    lines = [f"the backend's calls left changed: {len(told)}", *(f"  {x}" for x in told)]
+    if len(told) > _MOST_TOLD:
+        lines[_MOST_TOLD + 1 :] = [f"  and {len(told) - _MOST_TOLD} more"]
+    return replace(
+        judged.result(
+            "fail" if told else "pass", contract="conduct", message="\n".join(lines) if told else ""
+        ),
+        examples=calls,
+        judged_fraction=1.0,
+    )

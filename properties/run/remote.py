@@ -1,0 +1,219 @@
+"""A backend in a process of its own, as the judge calls it: what comes back is plain data."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+
+from truestep.fast import discovery
+from truestep.fast.discovery import BrokenBackend, UnknownBackend
+from truestep.fast.host.messages import Garbled, Node, Packing, Unpacking
+from truestep.fast.host.surroundings import ROUNDING
+from truestep.fast.host.walk import in_words
+from truestep.fast.protocol import CLASSES, METHODS, BackendUnavailable, Capability, Group, Storage
+from truestep.properties.arithmetic.profiles import Arithmetic
+from truestep.properties.judge.calls import BackendFault, BackendLost, BackendRaised
+from truestep.properties.run.hosted import Hosted, Lost
+
+# Seconds of its own after which a call hangs: no step on small tensors takes this long, but where a
+# kernel is compiled on its first call.
+PATIENCE = {"smoke": 60.0, "standard": 60.0, "deep": 300.0}
+# Loading a backend may import a large library from a cold disk.
+LOADING = 300.0
+# So often a process that somebody else has ended is started again; a backend may end itself so.
+_REVIVALS = 8
+
+_REASONS: Mapping[str, type[Exception]] = {
+    "BrokenBackend": BrokenBackend,
+    "UnknownBackend": UnknownBackend,
+    "BackendUnavailable": BackendUnavailable,
+}
+
+# Exceptions that mean something to the judge; a backend's other ones are one of these besides.
+_KNOWN: Mapping[str, type[Exception]] = {
+    kind.__name__: kind
+    for kind in (ArithmeticError, BackendUnavailable, np.linalg.LinAlgError, ValueError)
+}
+
+
+class Remote:
+    """The backend that spec names: every call is a message to its process, and the answer to it.
+
+    A process that has died is started again for the next call. Raises what discovery.load raises.
+    """
+
+    def __init__(self, spec: str, patience: float, host: Hosted | None = None) -> None:
+        """patience: seconds of its own after which a call counts as hanging. host: its process."""
+        self._spec, self._patience = spec, patience
+        self._revivals = 0
+        self._calls, self._lost = 0, False
+        self._left: list[str] = []
+        self._host: Hosted | None = host or Hosted(spec)
+        self.name, declared = self._ready()
+        self._capabilities = [_capability(spec, each) for each in declared]
+        discovery.check(self, spec)
+        self._index = {_key(c): i for i, c in enumerate(self._capabilities)}
+
+    def capabilities(self) -> Sequence[Capability]:
+        """What the backend declared when it was first loaded."""
+        return self._capabilities
+
+    def __getattr__(self, name: str) -> "_Method":
+        """A method that backends of some kind have."""
+        if not any(name in methods for methods in METHODS.values()):
+            raise AttributeError(name)
+        return _Method(self, name)
+
+    def seen(self) -> tuple[int, list[str], bool]:
+        """Since this was last asked: calls made, what they left changed, whether one was lost."""
+        found = self._calls, list(dict.fromkeys(self._left)), self._lost
+        self._calls, self._left, self._lost = 0, [], False
+        return found
+
+    def close(self) -> None:
+        """End the process; what it has started and left running is noted, and ended too."""
+        if self._host is not None:
+            told = self._host.end()
+            self._left += [f"a process that it has started: {command}" for command in told]
+        self._host = None
+
+    def call(self, method: str, capability: Capability, given: Sequence[object]) -> Any:
+        """The backend's answer, in arrays of this process's own; raises BackendLost.
+
+        A step that leaves rounding changed computes its later tensors under that change. They are
+        asked for one by one, and their numbers judged as if it had not: it is a fault by itself.
+        """
+        before = len(self._left)
+        answer = self._answered(method, capability, given)
+        if method == "optimizer_step" and ROUNDING in self._left[before:]:
+            [groups] = cast(Sequence[Sequence[Group]], given)
+            with suppress(IndexError, TypeError):  # an answer that is no list of lists
+                return [
+                    [
+                        self._answered(method, capability, [[replace(group, slots=[slot])]])[0][0]
+                        for slot in group.slots
+                    ]
+                    for group in groups
+                ]
+        return answer
+
+    def _answered(self, method: str, capability: Capability, given: Sequence[object]) -> Any:
+        self._calls += 1
+        while True:
+            try:
+                return self._exchanged(self._revived(), method, capability, given)
+            except Lost as lost:
+                self.close()
+                if lost.outside and self._revivals < _REVIVALS:
+                    self._revivals += 1
+                    continue
+                reason = str(lost)
+            except Garbled as error:
+                self.close()
+                reason = f"the process sent what is no answer: {error}"
+            self._lost = True
+            raise BackendLost(reason)
+
+    def _ready(self) -> tuple[str, list[Node]]:
+        """What the process says once it has loaded; once more in a fresh one if it died."""
+        host = self._revived(announced=True)
+        try:
+            return self._announced(host)
+        except Lost:
+            self.close()
+        try:
+            return self._announced(self._revived(announced=True))
+        except Lost as lost:
+            self.close()
+            raise BrokenBackend(f"{self._spec}: loading it: {lost}") from None
+
+    def _announced(self, host: Hosted) -> tuple[str, list[Node]]:
+        kind, *rest = host.receive(LOADING)
+        if kind == "failed":
+            self.close()
+            why, text = rest
+            raise _REASONS.get(str(why), BrokenBackend)(text)
+        try:
+            name, capabilities = rest
+            return str(name), list(capabilities)
+        except (TypeError, ValueError):
+            raise Lost(f"it announced {str(rest)[:80]}") from None
+
+    def _revived(self, *, announced: bool = False) -> Hosted:
+        """The process, started again if there is none; announced: what it says is still to come."""
+        if self._host is None:
+            self._host = Hosted(self._spec)
+            if not announced:
+                self._ready()
+        assert self._host is not None
+        return self._host
+
+    def _exchanged(
+        self, host: Hosted, method: str, capability: Capability, given: Sequence[object]
+    ) -> Any:
+        packing, unpacking = Packing(host.asked), Unpacking(host.answered)
+        arguments = [packing.pack(value, (i,)) for i, value in enumerate(given)]
+        sent = bytes(host.asked[: packing.end])
+        host.send("call", method, self._index[_key(capability)], arguments)
+        while (answer := host.receive(self._patience))[0] == "evaluate":
+            [function] = [value for value in given if callable(value)]
+            reply = Packing(host.asked, start=packing.end)
+            host.send("value", reply.pack(function(unpacking.unpack(answer[1]))))
+        kind, *rest = answer
+        if kind not in ("done", "raised") or not isinstance(rest[-1], list):
+            raise Garbled(f"an answer {kind!r}")
+        self._left += [str(words) for words in rest[-1]]
+        if kind == "raised":
+            raise _raised(*rest[:-1])
+        if (now := host.asked[: packing.end]) != sent:
+            byte = int(np.argmax(np.frombuffer(now, np.uint8) != np.frombuffer(sent, np.uint8)))
+            raise BackendFault(f"the backend wrote its input {in_words(packing.at(byte))}")
+        return unpacking.unpack(rest[0])
+
+
+class _Method:
+    """One method of the backend; guarded: its inputs are looked at where the backend saw them."""
+
+    guarded = True
+
+    def __init__(self, remote: Remote, name: str) -> None:
+        self._remote, self._name = remote, name
+
+    def __call__(self, capability: Capability, *given: object) -> Any:
+        return self._remote.call(self._name, capability, given)
+
+
+def _key(capability: Capability) -> tuple[str, ...]:
+    return capability.kind, capability.rule, capability.format, capability.variant
+
+
+def _raised(kinds: Sequence[str], text: str, last: str) -> BackendRaised:
+    """What backend_call raises for an exception of the backend, its type as far as it is known."""
+    raised = BackendRaised(f"the backend raised {kinds[0]}: {text}\n{last}")
+    raised.__cause__ = next((_KNOWN[kind] for kind in kinds if kind in _KNOWN), Exception)(text)
+    return raised
+
+
+def _capability(spec: str, node: Node) -> Capability:
+    """A capability as the backend declared it, of values that the judge has made."""
+    try:
+        given = dict(_plain(node))
+        if isinstance(declared := given["arithmetic"], dict):
+            given["arithmetic"] = Arithmetic(**declared)
+        if "storage" in given:
+            given["storage"] = {name: Storage(**each) for name, each in given["storage"].items()}
+        return CLASSES.get(given["kind"], Capability)(**given)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BrokenBackend(f"{spec}: a capability cannot be read: {error}") from error
+
+
+def _plain(node: Node) -> Any:
+    """What a declared node stands for; no arrays are in it."""
+    if isinstance(node, list):
+        tag, items = node
+        if tag == "map":
+            return {name: _plain(item) for name, item in items.items()}
+        return tuple(_plain(item) for item in items)
+    return node

@@ -1,0 +1,45 @@
+"""How long a process has been at work, on a machine that may pause it or do much else."""
+
+import os
+import time
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+# Below this share of a processor a process waits rather than computes.
+_IDLE = 0.05
+
+
+class Stopwatch:
+    """Seconds that a process has had, as far as they are its own.
+
+    Looked at every so often. A process that computes is charged its processor time, one that
+    waits the time that passes, but never more than a look is due to take: a machine that was asleep
+    is no fault of the process; nor is it that somebody has stopped it.
+    """
+
+    def __init__(self, pid: int, look: float) -> None:
+        """look: seconds between two looks."""
+        self._stat, self._look = Path(f"/proc/{pid}/stat"), look
+        self.seconds = 0.0
+        self._seen, self._used = time.monotonic(), -1.0
+
+    def look(self) -> float:
+        """The seconds up to now."""
+        now = time.monotonic()
+        passed = min(now - self._seen, 2 * self._look)
+        state, used = self._state()
+        # Only from the first look on: most processes answer before it.
+        computed = used - self._used if self._used >= 0 else 0.0
+        if state not in "Tt":
+            waits = computed <= _IDLE * passed and state != "R"
+            self.seconds += passed if waits else min(computed, passed)
+        self._seen, self._used = now, used
+        return self.seconds
+
+    def _state(self) -> tuple[str, float]:
+        """The process's state as ps(1) shows it, and its processor seconds."""
+        try:
+            fields = self._stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            return "Z", 0.0
+        return fields[0], (int(fields[11]) + int(fields[12])) / _TICKS

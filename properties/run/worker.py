@@ -1,0 +1,95 @@
+"""The judge's process, a program of its own: it starts the backend's, and runs checks.
+
+Most of the judge is imported while the backend's process loads the backend.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
+
+from truestep.fast.host.confinement import die_with_parent, hide_memory
+from truestep.properties.run.hosted import Hosted
+
+if TYPE_CHECKING:
+    from truestep.fast.protocol import Level
+    from truestep.properties.judge.tally import Case
+    from truestep.properties.run.remote import Remote
+
+
+def serve(descriptor: int, spec: str, level: "Level", seed: int, patience: float) -> None:
+    """Load the backend, then run checks until there is none; descriptor: of the pipe to the run."""
+    die_with_parent()
+    hide_memory()
+    pipe = Connection(descriptor)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this process ends it
+    os.dup2(2, 1)
+    host = Hosted(spec)
+    backend = _loaded(pipe, spec, patience, host)
+    if backend is None:
+        return
+    _run(pipe, backend, spec, level, seed)
+    backend.close()
+    send(pipe, ("left", backend.seen()[1]))
+
+
+def _loaded(pipe: Connection, spec: str, patience: float, host: Hosted) -> "Remote | None":
+    """The backend, announced with its checks; None where it cannot be had."""
+    from truestep.fast.discovery import BrokenBackend, UnknownBackend
+    from truestep.fast.protocol import BackendUnavailable
+    from truestep.properties.run import conduct
+    from truestep.properties.run.plan import checks_of
+    from truestep.properties.run.remote import Remote
+
+    try:
+        backend = Remote(spec, patience, host)
+        checks = [*checks_of(backend), conduct.check()]
+    except (BackendUnavailable, BrokenBackend, UnknownBackend) as reason:
+        send(pipe, ("failed", type(reason)(str(reason))))
+    except Exception as reason:
+        send(pipe, ("failed", BrokenBackend(str(reason) or type(reason).__name__)))
+    else:
+        send(pipe, ("ready", backend.name, checks))
+        return backend
+    return None
+
+
+def _run(pipe: Connection, backend: "Remote", spec: str, level: "Level", seed: int) -> None:
+    from truestep.properties.judge.records import named
+    from truestep.properties.run.plan import checks_of, run_check
+
+    checks = {check.id: check for check in checks_of(backend)}
+    told: tuple[Case | None, float] = None, 0.0
+
+    def started(case: "Case") -> None:
+        nonlocal told
+        # The same case again is a sign of life, of which one a second is enough.
+        if case is not told[0] or time.monotonic() - told[1] > 1.0:
+            told = case, time.monotonic()
+            send(pipe, ("case", case))
+
+    while (task := pipe.recv()) is not None:
+        check = checks[task]
+        try:
+            told = None, 0.0
+            result = run_check(backend, check, level=level, seed=seed, started=started)
+        except Exception as error:
+            text = "".join(traceback.format_exception(error))
+            result = check.result("crashed", message=f"the check itself failed: {text}")
+        send(pipe, ("result", named(result, spec), *backend.seen()))
+
+
+def send(pipe: Connection, message: object) -> None:
+    """Send to a process that may be gone."""
+    try:
+        pipe.send(message)
+    except (BrokenPipeError, OSError):
+        return  # the reader notices that the other end is gone
+
+
+if __name__ == "__main__":
+    serve(*json.loads(sys.argv[1]))
