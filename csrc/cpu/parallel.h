@@ -7,6 +7,11 @@
 #include <omp.h>
 #endif
 
+#if defined(__SANITIZE_THREAD__)
+#include <thread>
+#include <vector>
+#endif
+
 #include <algorithm>
 #include <cstdint>
 
@@ -79,7 +84,19 @@ void for_each_piece(const Partition& partition, int threads, Use use) {
     partition.for_each_piece(0, 1, use);
     return;
   }
-#if defined(_OPENMP)
+#if defined(__SANITIZE_THREAD__)
+  // libgomp is not instrumented, so the race detector would not see that its threads start after
+  // the call and end before it returns. Here every part has a standard thread of its own: what two
+  // parts share is then a race, whichever threads OpenMP would give them to.
+  std::vector<std::thread> team;
+  for (std::int64_t part = 0; part < parts; ++part) {
+    team.emplace_back([&, part] {
+      const IeeeEnvironment environment;
+      partition.for_each_piece(part, parts, use);
+    });
+  }
+  for (std::thread& thread : team) thread.join();
+#elif defined(_OPENMP)
 #pragma omp parallel num_threads(threads)
   {
     const IeeeEnvironment environment;

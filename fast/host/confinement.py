@@ -15,13 +15,16 @@ import struct
 _FILE = 2**32
 _FILES = 4096
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
-_PARENT_DEATH, _DUMPABLE = 1, 4
+_PARENT_DEATH, _DUMPABLE, _ADOPTS, _IS_ADOPTING = 1, 4, 36, 37
 _SET_FLAGS, _UP = 0x8914, 0x1
 
 
-def confine(memory: int) -> None:
-    """Take limits on memory (bytes), files and dumps; end with the judge; leave the network."""
-    die_with_parent()
+def confine(memory: int, parent: int) -> None:
+    """Take limits on memory (bytes), files and dumps; leave the network; end with the judge.
+
+    parent: the judge's number.
+    """
+    die_with_parent(parent)
     _limit(resource.RLIMIT_DATA, memory)
     _limit(resource.RLIMIT_FSIZE, _FILE)
     _limit(resource.RLIMIT_NOFILE, _FILES)
@@ -32,16 +35,28 @@ def confine(memory: int) -> None:
         _leave_network()
 
 
-def die_with_parent() -> None:
-    """Have the kernel end this process when the one that started it ends."""
+def die_with_parent(parent: int) -> None:
+    """Have the kernel end this process when parent ends, the one that started it."""
     ctypes.CDLL(None).prctl(_PARENT_DEATH, signal.SIGKILL)
-    if os.getppid() == 1:  # it has ended already
+    if os.getppid() != parent:  # it has ended already
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 def hide_memory() -> None:
     """Let no process of the same user read this one's memory."""
     ctypes.CDLL(None).prctl(_DUMPABLE, 0)
+
+
+def adopt() -> None:
+    """Become the parent of what descends from this process and has lost its own: of daemons."""
+    ctypes.CDLL(None).prctl(_ADOPTS, 1)
+
+
+def adopts() -> bool:
+    """Whether this process has said so."""
+    found = ctypes.c_int()
+    ctypes.CDLL(None).prctl(_IS_ADOPTING, ctypes.byref(found))
+    return bool(found.value)
 
 
 def _limit(what: int, wanted: int) -> None:

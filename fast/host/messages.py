@@ -27,8 +27,9 @@ from typing import Any
 
 import numpy as np
 
+from truestep.fast.host import dtypes
 from truestep.fast.host.walk import Path
-from truestep.fast.protocol import Array, DType, Group, Slot, Stepped, numpy_dtype
+from truestep.fast.protocol import Array, Group, Slot, Stepped
 from truestep.reference.declared import Hyper
 
 # A value as JSON holds it.
@@ -39,9 +40,12 @@ GUARD = 64
 _PATTERN = bytes(range(0xA5, 0xA5 + GUARD))
 # Bytes of a message from a backend: names, numbers and places, never the arrays themselves.
 LONGEST = 2**24
+# Characters of an exception's text, and of its last lines, that are told.
+TEXT = 2**14
 _DEEPEST = 12
 _PLAIN = (str, int, float, bool, type(None))
-_BUILTIN = "biufc"
+# No count is larger, and Python refuses to write integers of some thousand digits out.
+_FARTHEST = 2**64
 LENGTH = struct.Struct(">I")
 
 
@@ -80,12 +84,12 @@ class Packing:
     def pack(self, value: object, path: Path = ()) -> Node:
         """A value as JSON holds it; path: what the arrays in it are called."""
         kind = type(value)
-        if kind in _PLAIN:
+        if kind in _PLAIN and not (isinstance(value, int) and abs(value) > _FARTHEST):
             return value
-        if kind is np.ndarray and value.dtype.kind != "O":  # type: ignore[attr-defined]
+        if kind is np.ndarray and dtypes.numeric(value.dtype):  # type: ignore[attr-defined]
             return self._array(value, path)  # type: ignore[arg-type]
-        if isinstance(value, np.generic):
-            return ["scalar", _name(value.dtype), value.tobytes().hex()]
+        if isinstance(value, np.generic) and dtypes.numeric(value.dtype):
+            return ["scalar", dtypes.name_of(value.dtype), value.tobytes().hex()]
         if packed := _COMPOUND.get(kind):
             tag, fields = packed
             return [tag, *(self.pack(getattr(value, f), (*path, f)) for f in fields)]
@@ -123,7 +127,7 @@ class Packing:
             held[...] = x
         self.places.append((first, path))
         strides = None if x.flags.c_contiguous else list(x.strides)
-        return ["array", _name(x.dtype), list(x.shape), strides, first + origin]
+        return ["array", dtypes.name_of(x.dtype), list(x.shape), strides, first + origin]
 
     def _guard(self, first: int, size: int) -> None:
         """Fill what lies between this array and the last one, its own gaps, and some bytes more."""
@@ -161,34 +165,18 @@ def type_name(value: object) -> str:
     """What a type is called in a message."""
     kind = type(value)
     if kind is np.ndarray:
-        return "ndarray of objects"
+        return f"ndarray of {value.dtype}"  # type: ignore[attr-defined]
     if isinstance(value, np.ndarray):
         return f"{kind.__name__}, a subclass of ndarray"
     return kind.__name__
-
-
-def _name(dtype: DType) -> str:
-    return dtype.str if dtype.isbuiltin == 1 and dtype.kind in _BUILTIN else dtype.name
-
-
-def _dtype(name: object) -> DType:
-    if not isinstance(name, str):
-        raise Garbled(f"a dtype is {name!r}")
-    try:
-        found: DType = np.dtype(name) if name[:1] in "<>|" else numpy_dtype(name)
-    except (TypeError, ValueError) as error:
-        raise Garbled(str(error)) from None
-    if found.hasobject:
-        raise Garbled(f"a dtype is {name!r}")
-    return found
 
 
 class Unpacking:
     """Values on their way in.
 
     memory: what the sender wrote its arrays to. copied: whether arrays are copied out of it.
-    function: what stands for a function. trusted: whether the sender is the judge, which alone may
-    name modules.
+    function: what stands for a function. most: bytes of all arrays together. trusted: whether the
+    sender is the judge, which alone may name modules.
     """
 
     def __init__(
@@ -197,9 +185,10 @@ class Unpacking:
         *,
         copied: bool = True,
         function: Callable[[Array], object] | None = None,
+        most: int | None = None,
         trusted: bool = False,
     ) -> None:
-        self._memory, self._copied = memory, copied
+        self._memory, self._copied, self._room = memory, copied, most or len(memory)
         self._function, self._trusted = function, trusted
 
     def unpack(self, node: Node, depth: int = 0) -> Any:
@@ -217,7 +206,7 @@ class Unpacking:
             return make(self, depth + 1, *rest)
         except Garbled:
             raise
-        except (TypeError, ValueError, AttributeError) as error:
+        except Exception as error:  # whatever it is, the message is at fault
             raise Garbled(f"{tag}: {error}") from error
 
     def _array(
@@ -228,13 +217,16 @@ class Unpacking:
         if not all(type(n) is int and n >= 0 for n in (*shape, offset)):
             raise Garbled(f"an array of shape {shape} at {offset}")
         found: Array = np.ndarray(
-            tuple(shape), _dtype(dtype), buffer=self._memory, offset=offset,
+            tuple(shape), dtypes.named(dtype), buffer=self._memory, offset=offset,
             strides=None if strides is None else tuple(strides),
         )  # fmt: skip
+        self._room -= found.nbytes
+        if self._room < 0:
+            raise Garbled(f"arrays of more bytes than an answer has, one of shape {shape}")
         return found.copy() if self._copied else found
 
     def _scalar(self, _: int, dtype: str, data: str) -> object:
-        return np.frombuffer(bytes.fromhex(data), _dtype(dtype), 1)[0]
+        return np.frombuffer(bytes.fromhex(data), dtypes.named(dtype), 1)[0]
 
     def _list(self, depth: int, items: list[Node]) -> list[Any]:
         return [self.unpack(item, depth) for item in items]

@@ -38,4 +38,4 @@ class Results:
 
 
 def _digest(x: Array) -> int:
-    return zlib.crc32(np.ascontiguousarray(x).view(np.uint8).data)
+    return zlib.crc32(x.tobytes())

@@ -1,7 +1,7 @@
 """The main program of a backend's process: python -m truestep.fast.host.serve, with descriptors.
 
-Takes on its command line the descriptors of its socket and of both memories, and a limit on its
-own memory; the first message is what to load.
+Takes on its command line the descriptors of its socket and of both memories, a limit on its own
+memory, and the judge's number; the first message is what to load.
 """
 
 import socket
@@ -13,7 +13,7 @@ from typing import Any
 
 from truestep.fast.host import confinement
 from truestep.fast.host.memory import mapped
-from truestep.fast.host.messages import LENGTH, Node, Packing, Unpacking, framed, parsed
+from truestep.fast.host.messages import LENGTH, TEXT, Node, Packing, Unpacking, framed, parsed
 from truestep.fast.host.results import Results
 from truestep.fast.host.surroundings import Surroundings
 
@@ -51,8 +51,8 @@ class Channel:
 
 def main(arguments: list[str]) -> None:
     """Load, say what was found, and answer until the judge goes."""
-    descriptors, limit = [int(x) for x in arguments[:3]], int(arguments[3])
-    confinement.confine(limit)
+    *descriptors, limit, parent = map(int, arguments)
+    confinement.confine(limit, parent)
     channel = Channel(socket.socket(fileno=descriptors[0]), *map(mapped, descriptors[1:]))
     try:
         _, spec = channel.receive()
@@ -105,13 +105,23 @@ def _answer(channel: Channel, backend: Any) -> None:
         left = results.changed()
         try:
             found = getattr(backend, method)(capabilities[index], *given)
+            left += surroundings.restored() + results.aliased(found)
+            # Looking at a result may raise too: it may be of the backend's own classes.
+            answer = Packing(channel.answered, spread=False).pack(found)
         except Exception as error:
-            kinds = [kind.__name__ for kind in type(error).__mro__]
-            last = "".join(traceback.format_exception(error)[-_LINES:]).rstrip()
-            channel.send("raised", kinds, str(error), last, left + surroundings.restored())
-            continue
-        left += surroundings.restored() + results.aliased(found)
-        channel.send("done", Packing(channel.answered, spread=False).pack(found), left)
+            channel.send("raised", *_told(error), left + surroundings.restored())
+        else:
+            channel.send("done", answer, left)
+
+
+def _told(error: Exception) -> tuple[list[str], str, str]:
+    """The names of an exception's types, its text, and its last lines."""
+    try:
+        text = str(error)
+    except Exception:
+        text = "(its text cannot be had)"
+    last = "".join(traceback.format_exception(error)[-_LINES:]).rstrip()
+    return [kind.__name__ for kind in type(error).__mro__], text[:TEXT], last[:TEXT]
 
 
 def _evaluated(channel: Channel) -> Callable[[object], object]:

@@ -9,29 +9,28 @@ only the schedule kept apart are then a race, also when the numbers were right.
 """
 
 import os
-import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from truestep.fast.ours import cuda_adapter, cuda_build, offered
+from truestep.fast.ours import cache, cuda_adapter, cuda_build, cuda_toolchain, offered
 from truestep.fast.ours.cuda_on_cpu import ORDERS, Buffer, Device, Library, Schedule, build
 from truestep.fast.protocol import Array, Group, Slot, numpy_dtype
 from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import adamw
 from truestep.reference.quantizers import bfloat16, dynamic_8bit
 
-SANITIZERS = ("address", "thread")
+SANITIZERS = ("address", "thread", "undefined")
 
 _OPTIONS = {
     "ASAN_OPTIONS": "detect_leaks=1:exitcode=66",
     "TSAN_OPTIONS": "exitcode=66:halt_on_error=1:report_thread_leaks=0",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
 }
 _SECONDS = 300
 
@@ -121,14 +120,14 @@ def sanitize(
     use(recorder)
     main = cuda_build.source_root() / "cuda_on_cpu" / "replay.cpp"
     program = cuda_build.host_library(chosen, sanitizer, defines, main)
-    with tempfile.TemporaryDirectory() as folder:
-        recording = Path(folder) / "launches"
+    with cache.opened().scratch() as folder:
+        recording = folder / "launches"
         recording.write_bytes(b"".join(recorder.events) + b"E")
         command = [str(program), str(recording)]
         # GCC's ThreadSanitizer cannot place its shadow where addresses are randomised by more bits
         # than it was built for, as newer kernels do.
-        if sanitizer == "thread" and (setarch := shutil.which("setarch")):
-            command = [setarch, "--addr-no-randomize", *command]
+        if sanitizer == "thread":
+            command = [*_unrandomised(), *command]
         # Another sanitizer that is loaded into this process cannot share a program with this one.
         environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
         done = subprocess.run(
@@ -141,6 +140,14 @@ def sanitize(
             errors="replace",
         )
     return Report(sanitizer, done.returncode == 0, done.stdout)
+
+
+def _unrandomised() -> list[str]:
+    """What runs a command without randomised addresses; nothing where that is not permitted."""
+    setarch = cuda_toolchain.program("setarch")
+    prefix = [setarch, "--addr-no-randomize"] if setarch else []
+    permitted = subprocess.run([*prefix, "true"], capture_output=True).returncode == 0
+    return prefix if permitted else []
 
 
 def use_every_kernel(device: Recorder) -> None:

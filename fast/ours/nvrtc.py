@@ -8,7 +8,7 @@ import ctypes
 import sys
 from pathlib import Path
 
-from truestep.fast.ours import cuda_build
+from truestep.fast.ours import cuda_build, cuda_toolchain
 from truestep.fast.protocol import BackendUnavailable
 
 # The oldest that CUDA 13 compiles for, and the generations since.
@@ -17,7 +17,7 @@ ARCHITECTURES = ("sm_75", "sm_80", "sm_90", "sm_100", "sm_120")
 
 def nvrtc_library() -> ctypes.CDLL:
     """NVRTC, from its PyPI package or a toolkit. Raises BackendUnavailable if there is none."""
-    for folder in cuda_build.nvidia_folders():
+    for folder in cuda_toolchain.nvidia_folders():
         for path in sorted(folder.glob("lib*/libnvrtc.so.1[0-9]")):
             # NVRTC looks for this one by its bare name; once loaded it is found.
             for part in sorted(path.parent.glob("libnvrtc-builtins.so.*.[0-9]")):

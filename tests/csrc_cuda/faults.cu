@@ -80,6 +80,11 @@ extern "C" __global__ void dynamic_overrun_kernel(int* x) {
 
 extern "C" __global__ void index_overflow_kernel(int* x, int n) { x[0] = n * 65536; }
 
+// Undefined, and different on a GPU and on the host, from 2^31 on.
+extern "C" __global__ void conversion_overflow_kernel(int* x, float value) {
+  x[0] = static_cast<int>(value);
+}
+
 extern "C" __global__ void waits_for_later_block_kernel(int* flag) {
   if (blockIdx.x == 1) atomicExch(flag, 1);
   while (blockIdx.x == 0 && atomicCAS(flag, 1, 2) != 1) {

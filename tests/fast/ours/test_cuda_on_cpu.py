@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from truestep.fast.ours import cuda_build
+from truestep.fast.ours import cuda_build, cuda_toolchain
 from truestep.fast.ours.cuda_on_cpu import (
     ORDERS,
     KernelFault,
@@ -327,22 +327,18 @@ def test_fibers_work_without_assembly(tmp_path):
 
 
 def test_what_is_missing_is_named(monkeypatch, tmp_path):
-    """No compiler, no headers, no sources, no folder: not available, each with its reason."""
-    for function in (cuda_build.compiler, cuda_build.nvidia_include):
-        monkeypatch.setattr(cuda_build, function.__name__, function.__wrapped__)
+    """No compiler, no headers, no sources: not available, each with its reason."""
+    for function in (cuda_toolchain.compiler, cuda_toolchain.nvidia_include):
+        monkeypatch.setattr(cuda_toolchain, function.__name__, function.__wrapped__)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
     with pytest.raises(BackendUnavailable, match="no C\\+\\+ compiler"):
-        cuda_build.compiler()
-    monkeypatch.setattr(cuda_build, "nvidia_folders", lambda: [tmp_path])
+        cuda_toolchain.compiler()
+    monkeypatch.setattr(cuda_toolchain, "nvidia_folders", lambda: [tmp_path])
     with pytest.raises(BackendUnavailable, match="pip install nvidia-cuda-runtime"):
-        cuda_build.nvidia_include()
+        cuda_toolchain.nvidia_include()
     with pytest.raises(BackendUnavailable, match="no CUDA sources"):
         build(tmp_path)
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("TRUESTEP_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(BackendUnavailable, match="TRUESTEP_CACHE"):
-        cuda_build.cache_folder()
 
 
 def test_a_call_without_a_schedule_draws_one_from_its_inputs() -> None:

@@ -21,6 +21,7 @@ from truestep.fast.ours.cuda_sanitize import (
 from truestep.fast.protocol import Array, BackendUnavailable
 from truestep.reference.quantizers import dynamic_8bit
 
+LIBRARIES = {"address": "asan", "thread": "tsan", "undefined": "ubsan"}
 FAULTS = Path(__file__).resolve().parents[2] / "csrc_cuda" / "faults.cu"
 
 
@@ -31,7 +32,7 @@ def report(sanitizer: str, use: Callable[[Recorder], None], **options: object) -
     except BackendUnavailable as unavailable:
         pytest.skip(str(unavailable))
     except cuda_build.CompilationError as error:
-        if f"-l{sanitizer[0]}san" in str(error):
+        if f"-l{LIBRARIES[sanitizer]}" in str(error):
             pytest.skip(f"the compiler has no {sanitizer} sanitizer")
         raise
 
@@ -110,6 +111,21 @@ def test_a_race_with_right_numbers_is_reported(tmp_path):
     assert not found.clean
     assert "data race" in found.output
     assert "team_max" in found.output
+
+
+def test_undefined_behaviour_is_reported_and_ends_the_launches():
+    """A number that no int holds made one, which the checks of every build let pass."""
+    use = one_launch("conversion_overflow_kernel", np.zeros(1, np.int32), 1, 1, np.float32(3e9))
+
+    def twice(device: Recorder) -> None:
+        use(device)
+        use(device)
+
+    found = report("undefined", twice, files=[FAULTS])
+    assert not found.clean
+    assert found.output.count("is outside the range of representable values of type 'int'") == 1
+    assert "faults.cu" in found.output
+    assert "launches" not in found.output
 
 
 def test_an_overrun_of_a_buffer_is_reported():

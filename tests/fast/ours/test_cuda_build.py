@@ -1,0 +1,142 @@
+"""Libraries of kernels in the cache: what decides their keys, and what is loaded of them."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import truestep
+from truestep.fast.ours import cache, cuda_build, cuda_on_cpu, cuda_toolchain
+from truestep.fast.protocol import BackendUnavailable
+
+SOURCE = '#include "one.h"\nextern "C" __global__ void one_kernel(int* x) { x[0] = ONE; }\n'
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """An empty cache; skips where nothing can be compiled."""
+    try:
+        cuda_toolchain.identity()
+    except BackendUnavailable as unavailable:
+        pytest.skip(str(unavailable))
+    monkeypatch.setenv("TRUESTEP_CACHE", str(tmp_path / "cache"))
+    yield tmp_path / "cache"
+    cuda_toolchain.identity.cache_clear()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A kernel that writes what the header beside it says."""
+    (tmp_path / "one.h").write_text("#define ONE 1\n")
+    (tmp_path / "one.cu").write_text(SOURCE)
+    return tmp_path / "one.cu"
+
+
+def written(source: Path) -> int:
+    """What the kernel writes, in a process of its own: a library is loaded only once in one."""
+    program = f"""
+import numpy as np
+from pathlib import Path
+from truestep.fast.ours import cuda_on_cpu
+x = np.zeros(1, np.int32)
+cuda_on_cpu.build(files=[Path({str(source)!r})]).launch("one_kernel", 1, 1, [x])
+print(x[0])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+def test_an_altered_library_is_compiled_anew(source: Path) -> None:
+    """Torn or with one other byte, it is not loaded; the new one is as the first was."""
+    chosen = cuda_build.sources(files=[source])
+    path = cuda_build.host_library(chosen)
+    content = path.read_bytes()
+    assert path.stem.endswith(hashlib.sha256(content).hexdigest())
+    for altered in (content[:-100], content.replace(b"one_kernel", b"two_kernel")):
+        path.write_bytes(altered)
+        assert cuda_build.host_library(chosen).read_bytes() == content
+    assert written(source) == 1
+
+
+def test_an_altered_object_is_not_linked(source: Path, own_cache: Path) -> None:
+    """Each object is verified before it becomes part of a library."""
+    chosen = cuda_build.sources(files=[source])
+    path = cuda_build.host_library(chosen)
+    content = path.read_bytes()
+    path.unlink()
+    [unit] = own_cache.glob("one-*.o")
+    unit.write_bytes(unit.read_bytes().replace(b"one_kernel", b"two_kernel"))
+    assert cuda_build.host_library(chosen).read_bytes() == content
+
+
+def test_a_header_beside_the_source_is_part_of_the_key(source: Path) -> None:
+    """A change of it is seen, as one of the shipped headers is."""
+    assert written(source) == 1
+    source.with_name("one.h").write_text("#define ONE 2\n")
+    assert written(source) == 2
+
+
+def set_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the compiler looks for headers."""
+    monkeypatch.setenv("CPATH", "/nowhere")
+
+
+def other_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same program in another version."""
+    path, version = cuda_toolchain.compiler()
+    monkeypatch.setattr(cuda_toolchain, "compiler", lambda: (path, f"{version} and later"))
+
+
+def other_suite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another version of TrueStep."""
+    monkeypatch.setattr(truestep, "__version__", "0.0.0")
+
+
+def other_headers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One byte more in one of NVIDIA's headers, where the others are."""
+    include = Path(cache.opened().folder) / "include"
+    shutil.copytree(cuda_toolchain.nvidia_include(), include)
+    with (include / "cuda_bf16.h").open("a", encoding="utf-8") as header:
+        header.write("\n")
+    monkeypatch.setattr(cuda_toolchain, "nvidia_include", lambda: include)
+
+
+@pytest.mark.parametrize("change", [set_variable, other_compiler, other_suite, other_headers])
+def test_the_toolchain_is_part_of_the_key(
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    """Another environment, compiler, suite or header makes another file."""
+    before = cuda_toolchain.identity()
+    change(monkeypatch)
+    cuda_toolchain.identity.cache_clear()
+    assert cuda_toolchain.identity() != before
+
+
+def test_a_compiler_in_the_current_folder_is_not_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """An empty entry of PATH means it; whoever wrote there would be run."""
+    planted = tmp_path / "g++"
+    planted.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\necho Free Software Foundation\n")
+    planted.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", ".")
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(BackendUnavailable, match="no C\\+\\+ compiler"):
+        cuda_toolchain.compiler.__wrapped__()
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_library_in_use_is_not_pruned(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this process was given stays, the objects it was made of go."""
+    library = cuda_on_cpu.build(files=[source])
+    monkeypatch.setattr(cache, "MAX_BYTES", 0)
+    cache.opened().prune()
+    assert list(cache.opened().folder.iterdir()) == [library.path]
