@@ -12,6 +12,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from truestep.reference.declared import Real
 from truestep.reference.rules import Rule
 
 # Every field in the order in which it is decided: its values, more of them, and the field that they
@@ -65,6 +66,31 @@ def hypers(
     choices = _choices(rule, dialect, fixed, edges=False)
     special = _special(rule, choices, dialect, fixed)
     return st.integers(0, _SEEDS - 1).map(lambda seed: _decided(rule, choices, special, seed))
+
+
+def continuous(
+    rule: Rule, given: Mapping[str, object], rng: np.random.Generator
+) -> dict[str, object]:
+    """Fields of a valid Hyper whose numbers are near the usual ones, and have none in common.
+
+    given: fields that stay as they are, a tuple's values chosen among.
+    """
+    choices = _choices(rule, {}, given, edges=False)
+    for _ in range(_TRIES):
+        found = _chosen(choices, rng.random(len(choices)))
+        for name, limits in rule.Hyper.RANGES.items():
+            if isinstance(limits, Real) and name not in given:
+                found[name] = _near(found[name], limits, rng)
+        if _refusal(rule, found) is None:
+            return found
+    return _accepted(rule, choices, rng)
+
+
+def _near(value: object, limits: Real, rng: np.random.Generator) -> float:
+    """A number within a factor of 1.4 of the value, and of its distance from 1 where 1 ends all."""
+    x, factor = float(value), 2.0 ** rng.uniform(-0.5, 0.5)  # type: ignore[arg-type]
+    near = 1 - (1 - x) * factor if limits.low == 0 and limits.high == 1 and x < 1 else x * factor
+    return float(np.clip(near, limits.low, limits.high))
 
 
 def _special(

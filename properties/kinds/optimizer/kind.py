@@ -16,6 +16,7 @@ from truestep.properties.judge.records import Place
 from truestep.properties.judge.results import Check, Record
 from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.kind import LEVELS, Kind, Steps
+from truestep.properties.kinds.optimizer import direction
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.families import FAMILIES
 from truestep.properties.kinds.optimizer.fitting import fitted
@@ -29,7 +30,7 @@ from truestep.properties.kinds.optimizer.storage import (
     with_storage,
 )
 from truestep.properties.laws.claims import PREFIX
-from truestep.properties.search.exploration import Drawn
+from truestep.properties.search.exploration import Drawn, Listed
 from truestep.properties.search.identification import (
     Reading,
     departures,
@@ -48,16 +49,21 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
     word = "dialect or rule"
 
     def names(self, capability: OptimizerCapability) -> Sequence[str]:
-        """Families of cases, then the laws that hold for it.
+        """Families of cases, the direction of rounding, then the laws that hold for it.
 
         Laws are run on a rule's leading implementations, those that the least thorough level
         includes.
         """
         leading = capability.level == LEVELS[0]
-        return (*FAMILIES, *(laws.names(capability) if leading else ()))
+        statistic = (direction.NAME,) if direction.applies(capability) else ()
+        return (*FAMILIES, *statistic, *(laws.names(capability) if leading else ()))
 
-    def cases(self, check: Check, capability: OptimizerCapability) -> Drawn[OptimizerCase]:
+    def cases(
+        self, check: Check, capability: OptimizerCapability
+    ) -> Drawn[OptimizerCase] | Listed[OptimizerCase]:
         """Drawn cases, fitted to what the capability takes."""
+        if check.name == direction.NAME:
+            return Listed(lambda seed: [direction.case(capability, seed)])
         if check.name.startswith(PREFIX):
             law = check.name.removeprefix(PREFIX)
             return Drawn(laws.strategy(capability, law), laws.EXAMPLES)
@@ -86,12 +92,20 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
         """Every step from the backend's own last state, or a law's claims."""
         if check.name.startswith(PREFIX):
             yield None, laws.judgements(backend, capability, check.name.removeprefix(PREFIX), case)
+        elif check.name == direction.NAME:
+            yield from direction.judged(backend, capability, case)
         else:
             yield from lockstep(backend, capability, case)
 
     def contract(self, check: Check) -> str:
         """By replicates where the definition leaves something open, else by bounds."""
+        if check.name == direction.NAME:
+            return "statistical"
         return "sampled" if OPTIMIZERS[check.rule].FACTS.observables else "bounded"
+
+    def reads(self, check: Check) -> bool:
+        """Not the direction of rounding, which has no other reading."""
+        return super().reads(check) and check.name != direction.NAME
 
     def law(self, check: Check) -> str | None:
         """What a law says."""
@@ -146,6 +160,8 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
         """The step, the tensor and the element, and the numbers that entered it."""
         found, case = tally.worst, cast(OptimizerCase, tally.worst_case)
         assert found is not None
+        if check.name == direction.NAME:
+            return direction.place(found)
         group = case.groups[found.group]
         slot = group.slots[found.slot]
         index = list(found.judgement.index or ())

@@ -170,7 +170,7 @@ def lockstep(
         for group in case.groups
     ]
     for step in range(case.steps):
-        results = _called(rule, backend, capability, groups)
+        results = called(rule, backend, capability, groups)
         judged = []
         for i, group in enumerate(groups):
             as_read = judge_as(group.hyper)
@@ -190,7 +190,7 @@ def lockstep(
         ]
 
 
-def _called(
+def called(
     rule: Optimizer,
     backend: OptimizerBackend,
     capability: OptimizerCapability,

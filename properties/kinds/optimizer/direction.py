@@ -1,0 +1,165 @@
+"""The direction in which a kernel rounds: a statistic over cases that no bound can see.
+
+A kernel that truncates stays within twice the bound of one that rounds to nearest. But it errs
+toward zero in nearly every case, and the other one in half of them. In every case a tensor leans
+one way or the other: its errors, by the sign of most of its elements, point toward zero or away,
+and up or down. Cases have hyperparameters of their own, drawn continuously, since a constant that
+is rounded once pulls all elements of a case along; so the directions of cases are independent, and
+if the kernel rounds to nearest as likely one as the other. The excess of one over the other is due
+to stay below what a fair coin exceeds with probability FALSE_ALARM.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from truestep.fast.protocol import Group, OptimizerBackend, OptimizerCapability, Slot, Stepped
+from truestep.properties.arithmetic.formats import format_named
+from truestep.properties.arithmetic.lift import plain, stepped
+from truestep.properties.arithmetic.profiles import arithmetic_of
+from truestep.properties.arithmetic.sampled import FALSE_ALARM
+from truestep.properties.cases.hypers import continuous
+from truestep.properties.cases.tensors import TensorSpec
+from truestep.properties.judge.contracts import SLACK, Judged, Judgement, not_judged
+from truestep.properties.judge.records import Place
+from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
+from truestep.properties.kinds.optimizer.fitting import fitted
+from truestep.properties.kinds.optimizer.step import Steps, called, initial
+from truestep.properties.kinds.optimizer.storage import rule_of
+from truestep.reference.declared import Hyper
+from truestep.reference.rules import Optimizer
+
+NAME = "direction_of_rounding"
+# Cases: a kernel that leans in nine of ten is found, one that leans in seven of ten is not.
+_CASES = 72
+_SHAPE = (6, 8)
+_LATEST = 1000
+_WAYS = ("toward zero", "downwards")
+# A reference in float64 must be far more exact than what it is to tell the error of.
+_FINEST = 2.0**-40
+
+
+def applies(capability: OptimizerCapability) -> bool:
+    """Whether every operation of the kernel is declared to round to nearest, and coarsely enough.
+
+    Rules judged by replicates are left out, and state in codes. A hyperparameter that is held fixed
+    is rounded the same way in every case, unless its format holds it exactly.
+    """
+    a = arithmetic_of(capability.arithmetic)
+    nearest = max(a.ulps_division, a.ulps_sqrt) <= 0.5 and a.subnormals == "kept"
+    coarse = min(format_named(x).u for x in (a.compute, *a.storage.values())) > _FINEST
+    exact = all(_exact(x, a.compute) for x in capability.fixed.values())
+    plain = not capability.storage and not rule_of(capability).FACTS.observables
+    return nearest and coarse and exact and plain
+
+
+def _exact(value: object, name: str) -> bool:
+    values = value if isinstance(value, tuple) else (value,)
+    numbers = np.array([float(x) for x in values if isinstance(x, (int, float))])
+    return bool(np.all(format_named(name).round(numbers) == numbers))
+
+
+def case(capability: OptimizerCapability, seed: int) -> OptimizerCase:
+    """One case of many groups, each of one tensor with hyperparameters of its own."""
+    rng = np.random.default_rng(seed)
+    fixed = {**capability.dialect, **capability.fixed}
+    groups = []
+    for i in range(_CASES):
+        t = int(rng.integers(1, min(_LATEST, capability.reach)))
+        number = int(rng.integers(2**32))
+        slot = SlotCase(
+            TensorSpec(_SHAPE, "normal", seed=number),
+            TensorSpec(_SHAPE, "normal", seed=number ^ 1, exponent=i % 5 - 3),
+            t=t,
+            history=min(t, 3),
+        )
+        groups.append(GroupCase(continuous(rule_of(capability), fixed, rng), (slot,)))
+    # Fitted group by group: one that takes a single tensor is called once for each.
+    alone = (fitted(OptimizerCase((group,), steps=1), capability).groups[0] for group in groups)
+    return OptimizerCase(tuple(alone), steps=1)
+
+
+def judged(
+    backend: OptimizerBackend, capability: OptimizerCapability, case: OptimizerCase
+) -> Steps:
+    """One step on every group, and of each tensor how many of them lean which way."""
+    rule = rule_of(capability)
+    groups = [
+        Group(
+            rule.Hyper(**group.hyper),
+            [initial(rule, capability, group, slot) for slot in group.slots],
+        )
+        for group in case.groups
+    ]
+    calls = [[group] for group in groups] if capability.single else [groups]
+    results = [made for each in calls for made in called(rule, backend, capability, each)]
+    leanings: dict[str, list[tuple[int, int]]] = {}
+    for group, [new] in zip(groups, results, strict=True):
+        for name, found in _leanings(rule, group.hyper, group.slots[0], new):
+            leanings.setdefault(name, []).append(found)
+    yield (
+        groups,
+        [
+            # The way stands in the place of the slot: what is judged is of all of them.
+            Judged(0, 0, way, name, _judgement([x[way] for x in found]))
+            for name, found in leanings.items()
+            for way in range(len(_WAYS))
+        ],
+    )
+
+
+def place(found: Judged) -> Place:
+    """What was counted, in words."""
+    told = f"of {found.judgement.judged} cases, those in which {found.tensor} leans"
+    return Place(f"{told} {_WAYS[found.slot]}: their number", {"group": 0, "slot": 0})
+
+
+def _leanings(
+    rule: Optimizer, hyper: Hyper, slot: Slot, new: Stepped
+) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Of each tensor, whether most of its elements err toward zero (1) or away (-1), down or up.
+
+    One that stands still has not been rounded: the larger of itself and its like errs one way.
+    """
+    for name, due in stepped(rule, hyper, slot, plain()).items():
+        old, got = (
+            np.asarray(x) for x in
+            ((slot.param, new.param) if name == "p" else (slot.state[name], new.state[name]))
+        )  # fmt: skip
+        if got.dtype.kind not in "iub":
+            with np.errstate(invalid="ignore"):
+                error = np.where(got == old, 0.0, got.astype(np.float64) - due)
+            yield name, (_most(-error * np.sign(due)), _most(-error))
+
+
+def _most(signed: NDArray[np.float64]) -> int:
+    return int(np.sign(np.sum(np.sign(signed[np.isfinite(signed)]))))
+
+
+def _judgement(found: Sequence[int]) -> Judgement:
+    """Of cases that lean one way (1), the other (-1) or neither (0)."""
+    count = sum(map(abs, found))
+    most = limit(count)
+    if most >= count:  # too few to tell
+        return not_judged(len(found))
+    toward = sum(x > 0 for x in found)
+    excess = abs(2 * toward - count)
+    return replace(
+        not_judged(len(found)),
+        judged=count,
+        # A judgement passes up to its slack, a test up to its limit.
+        utilisation=SLACK * excess / most,
+        got=float(toward),
+        oracle=count / 2,
+        bound=most / SLACK / 2,
+    )
+
+
+@cache
+def limit(count: int) -> int:
+    """The largest excess of one side over the other in so many cases that chance accounts for."""
+    return 2 * int(binom.isf(FALSE_ALARM / 2, count, 0.5)) - count

@@ -1,0 +1,113 @@
+"""The direction of rounding: kernels that truncate are found, others are not."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from truestep.fast.protocol import OptimizerCapability, Stepped
+from truestep.properties.arithmetic.lift import plain, stepped
+from truestep.properties.arithmetic.sampled import FALSE_ALARM
+from truestep.properties.kinds.optimizer import direction
+from truestep.properties.kinds.table import KINDS
+from truestep.properties.museum.plant import Kernel
+from truestep.properties.run.plan import run_check
+from truestep.reference.optimizers import OPTIMIZERS
+
+# Those that round too seldom to tell: an update of whole gradients, a sign, a projection.
+EXACT = ("perceptron",)
+
+
+def _check(capability):
+    [check] = [c for c in KINDS["optimizer"].checks(capability) if c.name == direction.NAME]
+    return check
+
+
+class Stored:
+    """The reference in float64, whose results are stored by a given rounding."""
+
+    def __init__(self, rule, stored):
+        self.name, self.rule, self.stored = "stored", OPTIMIZERS[rule], stored
+        self.capability = OptimizerCapability(rule=rule)
+
+    def capabilities(self):
+        """The one."""
+        return [self.capability]
+
+    def optimizer_step(self, capability, groups):
+        """One step on every slot."""
+        return [[self._step(group.hyper, slot) for slot in group.slots] for group in groups]
+
+    def _step(self, hyper, slot):
+        due = stepped(self.rule, hyper, slot, plain())
+        with np.errstate(all="ignore"):
+            kept = {name: self.stored(np.asarray(x)) for name, x in due.items()}
+        arrays = {name: x for name, x in slot.state.items() if not isinstance(x, int)}
+        state = {name: kept[name].astype(x.dtype) for name, x in arrays.items()}
+        return Stepped(kept["p"], {"t": slot.state["t"] + 1, **state})
+
+
+def _nearest(x):
+    return x.astype(np.float32)
+
+
+def _toward_zero(x):
+    near = x.astype(np.float32)
+    return np.where(np.abs(near) > np.abs(x), np.nextafter(near, np.float32(0)), near)
+
+
+def _downwards(x):
+    near = x.astype(np.float32)
+    return np.where(near > x, np.nextafter(near, np.float32(-np.inf)), near)
+
+
+APPLIED = [
+    name
+    for name in OPTIMIZERS
+    if name not in EXACT and direction.applies(OptimizerCapability(rule=name))
+]
+
+
+@pytest.mark.parametrize("rule", APPLIED)
+def test_directed_rounding_of_stores_is_found(rule):
+    """In every rule, with any seed; the same values rounded to nearest pass."""
+    verdicts = {}
+    for seed, stored in enumerate((_nearest, _toward_zero, _downwards)):
+        backend = Stored(rule, stored)
+        check = _check(backend.capability)
+        verdicts[stored.__name__] = run_check(backend, check, level="smoke", seed=seed).verdict
+    assert verdicts == {"_nearest": "pass", "_toward_zero": "fail", "_downwards": "fail"}
+
+
+@pytest.mark.parametrize("rule", ["adamw", "lamb", "nadam", "rmsprop", "signum"])
+def test_float32_arithmetic_in_the_lines_own_order_passes(rule):
+    """Its constants are rounded once for a whole tensor, which is no direction of the kernel."""
+    for seed in range(3):
+        backend = Kernel(rule)
+        result = run_check(backend, _check(backend.capability), level="smoke", seed=seed)
+        assert result.verdict == "pass", result.message
+
+
+def test_a_format_is_named_where_a_sixteen_bit_store_truncates():
+    """The message counts cases and says which way they lean."""
+    backend = Stored("sgd", _toward_zero)
+    result = run_check(backend, _check(backend.capability), level="smoke", seed=0)
+    assert "those in which" in result.message
+    assert "leans toward zero" in result.message
+
+
+@pytest.mark.parametrize("count", [31, 40, 57, 72])
+def test_the_limit_is_exceeded_by_chance_as_rarely_as_stated(count):
+    """The exact probability that a fair coin exceeds it, on either side."""
+    limit = direction.limit(count)
+    above = (count + limit) // 2
+    assert limit < count
+    assert 2 * binom.sf(above, count, 0.5) <= FALSE_ALARM
+
+
+def test_no_direction_is_asked_of_what_is_not_declared_to_round_to_nearest():
+    """Flushed subnormals, coarse divisions, float64, and hyperparameters that no format holds."""
+    assert direction.applies(OptimizerCapability(rule="adamw"))
+    assert direction.applies(OptimizerCapability(rule="adamw", fixed={"eps": 0.0}))
+    assert not direction.applies(OptimizerCapability(rule="adamw", fixed={"eps": 1e-8}))
+    float64 = OptimizerCapability(rule="adamw", format="float64", arithmetic="ieee_float64")
+    assert not direction.applies(float64)
