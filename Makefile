@@ -65,12 +65,12 @@ test: $(INSTALLED)  ## the tests of the suite itself and the conformance suite a
 	$(PYTEST) --durations 10 --durations-min 5 --pyargs tests/ truestep.properties
 
 certify: $(INSTALLED)  ## certify the CPU kernels; ends with the path of the report
-	$(TRUESTEP) certify cpu --out $(OUT)
+	$(TRUESTEP) certify cpu --force --out $(OUT)
 
 # A failing check (status 1) is not the end of the run: the audit says whether a finding explains it,
 # and which findings explain nothing any more.
 peers: $(VENV)/.peers  ## install the third-party libraries, certify each, report them side by side; fail on what no finding explains
-	$(TRUESTEP) certify $(PEERS) --out $(OUT) || [ $$? -eq 1 ]
+	$(TRUESTEP) certify $(PEERS) --force --out $(OUT) || [ $$? -eq 1 ]
 	$(BIN)/python -m truestep.fast.peers.findings $(PEERS:%=$(OUT)/%.json)
 
 findings: $(VENV)/.light  ## run the findings' programs, with the libraries that install in a minute
@@ -138,7 +138,7 @@ $(TORCH): constraints.txt | $(ENVIRONMENT)
 	@touch $@
 
 $(INSTALLED): $(SOURCES) | $(ENVIRONMENT) $(WITH_TORCH)
-	$(INSTALL) --no-build-isolation .
+	$(INSTALL) --no-build-isolation '.[sign]'
 	@touch $@
 
 $(DEV): constraints.txt | $(ENVIRONMENT)

@@ -2,26 +2,32 @@
 
 The SHA-256 covers the canonical JSON (sorted keys, no spaces, ASCII) of everything but itself, so
 white space may change and content may not. It guards against accidents and silent edits; it is not
-a signature.
+a signature. What is read is not believed either: summary, verdict and counts are recomputed from
+the checks, and a document that contradicts itself is refused.
 """
 
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
-
 from truestep.properties.judge.results import CheckResult
-from truestep.reports import environment, journal, verdicts
+from truestep.reports import environment, journal, strict, trust, verdicts
+from truestep.reports.shape import SCHEMA_FILE, first_violation
+from truestep.reports.visible import one_line
+
+__all__ = [
+    "SCHEMA", "SCHEMA_FILE", "BadCertificate", "Certificate", "Record", "build", "checksum",
+    "dumps", "first_violation", "header_of", "plain", "read", "result",
+]  # fmt: skip
 
 SCHEMA = "truestep-certificate/1"
-SCHEMA_FILE = Path(__file__).with_name("certificate.schema.json")
+
+# Characters of a refusal.
+_LONGEST = 400
 
 _NUMBERS = ("oracle_fraction", "utilisation")
 
@@ -36,10 +42,13 @@ class BadCertificate(ValueError):
 
 def plain(value: object) -> Any:
     """The value as JSON can hold it: non-finite floats become "inf", "-inf" and "nan"."""
-    if isinstance(value, bool) or value is None or isinstance(value, str):
+    if isinstance(value, bool) or value is None:
         return value
+    if isinstance(value, str):
+        # No encoding can hold a lone surrogate.
+        return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {plain(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(item) for item in value]
     if isinstance(value, int):
@@ -69,22 +78,29 @@ def build(
 ) -> Certificate:
     """The signed certificate of a run; header comes from ``header_of``."""
     checks = sorted((plain(check) for check in checks), key=lambda check: str(check["id"]))
-    counted = verdicts.tally(map(result, checks))
     content = {
         **plain(header),
         "complete": complete,
         "seconds": round(seconds, 3),
-        "verdict": verdicts.of_run((check["verdict"] for check in checks), complete=complete),
+        **_outcome([result(check) for check in checks], complete=complete),
+        "checks": checks,
+        "findings": plain(findings),
+    }
+    return {**content, "sha256": checksum(content)}
+
+
+def _outcome(checks: Sequence[CheckResult], *, complete: bool) -> Certificate:
+    """What follows from the checks: the verdict and the summary."""
+    counted = verdicts.tally(checks)
+    return {
+        "verdict": verdicts.of_run((check.verdict for check in checks), complete=complete),
         "summary": {
             "checks": len(checks),
             **counted.counts,
             "examples": counted.examples,
             "utilisation": plain(counted.utilisation),
         },
-        "checks": checks,
-        "findings": plain(findings),
     }
-    return {**content, "sha256": checksum(content)}
 
 
 def header_of(spec: str, only: str | None, level: str, seed: int) -> Record:
@@ -103,9 +119,28 @@ def header_of(spec: str, only: str | None, level: str, seed: int) -> Record:
 
 def checksum(content: Record) -> str:
     """SHA-256 of the canonical content, in hex."""
-    without = {key: value for key, value in content.items() if key != "sha256"}
-    text = json.dumps(without, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    digest = hashlib.sha256()
+    for part in _canonical({key: value for key, value in content.items() if key != "sha256"}):
+        digest.update(part.encode("ascii"))
+    return digest.hexdigest()
+
+
+def _canonical(content: Record) -> Iterator[str]:
+    """The canonical JSON in parts, one for each check: the whole would be as long as the file."""
+    for number, name in enumerate(sorted(content)):
+        yield f"{',' if number else '{'}{json.dumps(name)}:"
+        value = content[name]
+        if isinstance(value, list) and value:
+            for index, item in enumerate(value):
+                yield ("," if index else "[") + _compact(item)
+            yield "]"
+        else:
+            yield _compact(value)
+    yield "}"
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def dumps(document: object) -> str:
@@ -119,31 +154,36 @@ def read(path: Path) -> Certificate:
     Raises BadCertificate when the content cannot be trusted and OSError when it cannot be read.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
-        document = _unfinished(text) if journal.looks_like(text) else _parsed(text)
-        if problem := _distrust(document):
-            raise ValueError(problem)
+        text = strict.content(path)
+        whole = not journal.looks_like(text)
+        return checked(_parsed(text) if whole else unfinished(*journal.records(text)))
     except UnicodeDecodeError as error:
         problem = f"not a certificate: not UTF-8 at byte {error.start}"
     except ValueError as error:
         problem = str(error)
-    else:
-        return document
-    raise BadCertificate(f"{path}: {problem}")
+    told = problem if len(problem) <= _LONGEST else f"{problem[:_LONGEST]}..."
+    raise BadCertificate(one_line(f"{path}: {told}"))
+
+
+def checked(document: Certificate) -> Certificate:
+    """The document, if its content can be trusted. Raises ValueError with the place."""
+    if problem := _distrust(document):
+        raise ValueError(problem)
+    return document
 
 
 def _parsed(text: str) -> Certificate:
     try:
-        document = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"not a certificate: not JSON: {error}") from None
+        document = strict.parsed(text)
+    except ValueError as error:
+        raise ValueError(f"not a certificate: {error}") from None
     if not isinstance(document, dict) or "schema" not in document:
         raise ValueError('not a certificate: no "schema"')
     return document
 
 
-def _unfinished(text: str) -> Certificate:
-    header, *lines = journal.records(text)
+def unfinished(header: Record, *lines: Record) -> Certificate:
+    """The lines of a journal as a certificate marked incomplete. Raises ValueError."""
     try:
         checks = [line["check"] for line in lines]
         return build(
@@ -152,14 +192,14 @@ def _unfinished(text: str) -> Certificate:
             complete=False,
             seconds=sum(check.get("seconds", 0.0) for check in checks),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ValueError(f"a record lacks or garbles {error}") from None
 
 
 def _distrust(document: Certificate) -> str | None:
     """Why a document is no certificate of this schema, or None."""
     if document["schema"] != SCHEMA:
-        return f"schema is {document['schema']!r}, this version reads {SCHEMA!r}"
+        return f"schema is {str(document['schema'])[:100]!r}, this version reads {SCHEMA!r}"
     if problem := first_violation(document):
         return f"does not follow {SCHEMA}: {problem}"
     if (computed := checksum(document)) != document["sha256"]:
@@ -167,22 +207,17 @@ def _distrust(document: Certificate) -> str | None:
             f"content was changed: recorded SHA-256 {document['sha256'][:16]}..., "
             f"computed {computed[:16]}..."
         )
+    checks = [result(check) for check in document["checks"]]
+    if problem := trust.contradiction(document, checks):
+        return f"contradicts itself: {problem}"
+    for name, due in _outcome(checks, complete=document["complete"]).items():
+        if document[name] != due:
+            return f"contradicts itself: {_differing(name, document[name], due)}"
     return None
 
 
-def first_violation(document: Record) -> str | None:
-    """The schema violation that best explains what is wrong, with its place, or None."""
-    error = best_match(_validator().iter_errors(document))
-    if error is None:
-        return None
-    message = error.message if len(error.message) <= 160 else error.message[:157] + "..."
-    return f"{error.json_path}: {message}"
-
-
-@cache
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+def _differing(place: str, told: object, due: object) -> str:
+    if isinstance(told, dict) and isinstance(due, dict):
+        name = next(name for name in {**due, **told} if told.get(name) != due.get(name))
+        return _differing(f"{place}.{name}", told.get(name), due.get(name))
+    return f"{place} is {told!r}, its checks give {due!r}"

@@ -1,11 +1,14 @@
 """The command line.
 
-Exit status: 0 all judged checks pass, 1 something fails, 2 it could not run. Standard output
-carries the answer; progress, warnings and errors go to standard error, an error as one line.
+Exit status: 0 all judged checks pass, 1 something fails, 2 it could not run; stopped by a signal,
+what a shell expects of a process that one ended: 130 after Ctrl-C, 143 after SIGTERM, 129 after
+SIGHUP. Standard output carries the answer; progress, warnings and errors go to standard error, an
+error as one line.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import traceback
 from collections.abc import Sequence
@@ -13,6 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
+
+from truestep.reports.stopping import Stopped
+from truestep.reports.visible import one_line
 
 if TYPE_CHECKING:
     from truestep.fast.protocol import Level
@@ -44,7 +50,7 @@ _OUT = click.option(
 def commands() -> None:
     """Judge kernels of optimizers, schedules and quantizers against what their definitions say.
 
-    Exit status: 0 all judged checks pass, 1 something fails, 2 it could not run.
+    Exit status: 0 all judged checks pass, 1 something fails, 2 it could not run; 130 after Ctrl-C.
     """
 
 
@@ -71,29 +77,72 @@ def list_command(topic: str | None, as_json: bool) -> int:
 @_OUT
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("-n", "workers", type=click.IntRange(min=1), help="Processes; one per CPU if absent.")
+@click.option(
+    "--resume", type=_CERTIFICATE, metavar="PATH", help="Go on from a stopped run's journal."
+)
+@click.option("--force", is_flag=True, help="Overwrite certificates of other runs.")
 @_JSON
 def certify(
     backend: tuple[str, ...], only: str | None, level: Level, out: Path, seed: int,
-    workers: int | None, as_json: bool,
+    workers: int | None, resume: Path | None, force: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Judge each BACKEND: a name of `list backends`, package.module:Name, or file.py:Name.
 
     Of several backends each has its certificate, and report.html shows them side by side; --json
-    prints a list of certificates.
+    prints a list of certificates. A run replaces its own earlier certificate in the folder; beside
+    one of another level, seed, selection, backend or version it takes a name of its own.
+
+    A run that is stopped keeps its results in NAME.partial.jsonl, which --resume goes on from: give
+    that file or its folder, and the same backend, --only, --level and --seed. Exit status after
+    Ctrl-C 130, after SIGTERM 143, after SIGHUP 129.
     """
     from truestep.reports import run
 
-    return run.certify(backend, run.Request(only, level, seed, workers, out, as_json))
+    request = run.Request(only, level, seed, workers, out, as_json, resume, force)
+    return run.certify(backend, request)
 
 
 @commands.command()
 @click.argument("certificate", type=_CERTIFICATE)
 @click.option("--check", metavar="ID", help="Only the check with this id (or glob).")
-def reproduce(certificate: Path, check: str | None) -> int:
-    """Re-run the worst cases and counterexamples that CERTIFICATE records."""
-    from truestep.reports import run
+@click.option("--backend", metavar="SPEC", help="Load this backend, without asking.")
+def reproduce(certificate: Path, check: str | None, backend: str | None) -> int:
+    """Re-run the worst cases and counterexamples that CERTIFICATE records.
 
-    return run.reproduce(certificate, read(certificate), check)
+    Loading the backend that it names runs that backend's code, and is asked for first.
+    """
+    from truestep.reports import reproduce as replays
+
+    return replays.reproduce(certificate, read(certificate), check, backend)
+
+
+@commands.command()
+@click.argument("certificate", type=_CERTIFICATE)
+@click.option(
+    "--key", type=_CERTIFICATE, required=True, metavar="FILE",
+    help="Private Ed25519 key: PEM or OpenSSH, without password.",
+)  # fmt: skip
+def sign(certificate: Path, key: Path) -> int:
+    """Sign CERTIFICATE: write CERTIFICATE.sig beside it. Needs the extra "sign"."""
+    from truestep.reports import attest
+
+    return attest.sign(certificate, read(certificate), key)
+
+
+@commands.command()
+@click.argument("certificate", type=_CERTIFICATE, nargs=-1, required=True)
+@click.option(
+    "--key", type=_CERTIFICATE, metavar="FILE", help="Public key of the one who must have signed."
+)
+def verify(certificate: tuple[Path, ...], key: Path | None) -> int:
+    """Say whether each CERTIFICATE is whole, which suite made it, and who signed it.
+
+    Ends with 0 if all are whole and no signature is wrong, with --key if that key signed all; with
+    1 if not, and with 2 if a file could not be read. The verdicts in them do not matter.
+    """
+    from truestep.reports import attest
+
+    return max(attest.verify(path, key) for path in certificate)
 
 
 @commands.command()
@@ -118,8 +167,12 @@ def report(certificate: tuple[Path, ...], out: Path) -> int:
     The journal of a killed run (NAME.partial.jsonl) is accepted too. Ends with 0 once the report is
     written, whatever the verdicts in it.
     """
+    import gc
+
     from truestep.reports import files, page
 
+    # All that is read stays until the end: looking for garbage would take half of the time.
+    gc.disable()
     shown = page.build([read(path) for path in certificate])
     click.echo(files.write_report(shown, out, "report"))
     return 0
@@ -176,8 +229,15 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
         return 2
     except click.ClickException as error:
         return _refuse(error.format_message())
-    except (click.Abort, KeyboardInterrupt):
-        return _refuse("stopped")
+    except Stopped as signal:
+        return _refuse(f"stopped by {signal}", signal.status)
+    except (click.Abort, KeyboardInterrupt) as error:
+        by_key = isinstance(error, KeyboardInterrupt) or isinstance(
+            error.__cause__, KeyboardInterrupt
+        )
+        return _refuse("stopped", 130 if by_key else 2)
+    except MemoryError:
+        return _refuse("out of memory")
     except BrokenPipeError:
         _silence_stdout()
         return 2
@@ -191,16 +251,17 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
     return int(status or 0)
 
 
-def _refuse(message: str) -> int:
-    click.echo(f"truestep: {message}", err=True)
-    return 2
+def _refuse(message: str, status: int = 2) -> int:
+    click.echo(f"truestep: {one_line(message)}", err=True)
+    return status
 
 
 def _silence_stdout() -> None:
     # What is still buffered cannot be written either; the interpreter must not complain at exit.
     import os
 
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
 
 
 def main() -> NoReturn:

@@ -108,7 +108,7 @@ def _specification(worst: Record) -> list[tuple[str, str]]:
 
 def _hyper(worst: Record) -> Mapping[str, object]:
     """The hyperparameters of the worst element's group, where the case's kind has groups."""
-    groups = worst.get("case", {}).get("groups", ())
-    at = worst.get("group", 0)
-    found: Mapping[str, object] = groups[at].get("hyper", {}) if at < len(groups) else {}
-    return found
+    groups, at = worst.get("case", {}).get("groups"), int(worst.get("group", 0))
+    group = groups[at] if isinstance(groups, list) and at < len(groups) else None
+    hyper = group.get("hyper") if isinstance(group, dict) else None
+    return hyper if isinstance(hyper, dict) else {}

@@ -1,5 +1,6 @@
 """The page as one self-contained HTML document, which loads nothing."""
 
+import shlex
 from functools import cache
 from pathlib import Path
 
@@ -11,13 +12,14 @@ from truestep.reports import numbers, plots
 from truestep.reports import page as pages
 from truestep.reports.page import Page
 from truestep.reports.verdicts import CONDITION, RUNS, VERDICTS
+from truestep.reports.visible import visible
 
 TEMPLATES = Path(__file__).with_name("templates")
 
 
 def html(page: Page) -> str:
     """The page as HTML."""
-    return _templates().get_template("report.html").render(page=page)
+    return visible(_templates().get_template("report.html").render(page=page))
 
 
 def templates(*, autoescape: bool, keep_trailing_newline: bool) -> Environment:
@@ -32,6 +34,7 @@ def templates(*, autoescape: bool, keep_trailing_newline: bool) -> Environment:
     )
     names = ("count", "duration", "percent", "plural", "utilisation")
     environment.filters.update({name: getattr(numbers, name) for name in names})
+    environment.filters["shell"] = shlex.quote
     limit = f"{numbers.LIMIT:g}"
     environment.globals.update(condition=CONDITION, limit=limit, runs=RUNS, verdicts=VERDICTS)
     return environment

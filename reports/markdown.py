@@ -6,6 +6,7 @@ from jinja2 import Environment
 
 from truestep.reports.html import templates
 from truestep.reports.page import Page
+from truestep.reports.visible import visible
 
 # A comment on a pull request is read on one screen; the rest is in the HTML page.
 _MOST_FAILURES = 20
@@ -14,7 +15,7 @@ _LONGEST_MESSAGE = 1500
 
 def markdown(page: Page) -> str:
     """The page as one short Markdown text."""
-    return _templates().get_template("report.md").render(page=page)
+    return visible(_templates().get_template("report.md").render(page=page))
 
 
 @cache

@@ -144,9 +144,9 @@ def _findings(
 ) -> list[Finding]:
     shown = []
     for name, document in named:
-        anchors = {check.id: anchor(name, check) for check in checks[name]}
+        own = {check.id: check for check in checks[name]}
         for record in document["findings"]:
-            links = [(id, anchors[id]) for id in record["checks"] if id in anchors]
+            links = [(id, anchor(name, own[id])) for id in record["checks"] if id in own]
             shown.append((name, record, links))
     # What fails on this page comes first.
     shown.sort(key=lambda item: not item[2])

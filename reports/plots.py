@@ -100,7 +100,7 @@ def chart(spec: Record) -> Markup:
     """The picture that a check asks for, nothing where its data are unusable."""
     try:
         return _chart(spec)
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         # The data come from a file; whatever they are, they must not cost the report.
         return Markup()
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from rich import progress as bars
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
 from rich.console import Group as Rows
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -18,36 +20,69 @@ from truestep.reports.certificate import Record
 from truestep.reports.diff import Difference
 from truestep.reports.page import Backend, Page, Rule
 from truestep.reports.verdicts import CONDITION, FAILING, RUNS, VERDICTS
+from truestep.reports.visible import visible
 
 # A terminal shows this many groups with failures; the report has them all.
 _MOST_FAILURES = 10
 
 
-def _out() -> Console:
-    return Console(highlight=False, soft_wrap=False)
+class _Plain:
+    """A renderable whose text is made visible piece by piece, whatever its styles."""
+
+    def __init__(self, inner: ConsoleRenderable) -> None:
+        self._inner = inner
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Segment]:
+        for segment in console.render(self._inner, options):
+            plain = segment if segment.control else segment._replace(text=visible(segment.text))
+            yield plain
+
+
+class _Visible(RenderHook):
+    """Makes all visible that a console is about to print."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [_Plain(each) for each in renderables]
+
+
+def _out(*, stderr: bool = False) -> Console:
+    console = Console(highlight=False, soft_wrap=False, stderr=stderr)
+    console.push_render_hook(_Visible())
+    return console
 
 
 def warn(message: str) -> None:
-    """One line on standard error."""
-    print(f"truestep: {message}", file=sys.stderr)
+    """A line on standard error, or several where a backend's own message has them."""
+    print(f"truestep: {visible(message)}", file=sys.stderr)
+
+
+def show_path(path: Path) -> None:
+    """A path, alone on its line and never wrapped, so that it can be clicked or piped."""
+    print(visible(str(path.resolve())))
+
+
+def show_attested(told: str, *, whole: bool) -> None:
+    """What verify found of one certificate."""
+    print(f"{'✓' if whole else '✗'} {visible(told)}")
 
 
 class Progress:
     """A bar on an interactive standard error; elsewhere a line per tenth, or nothing when quiet."""
 
     def __init__(self, backends: Sequence[str], *, quiet: bool) -> None:
-        console = Console(stderr=True, highlight=False)
+        console = _out(stderr=True)
         self._lines = not console.is_terminal and not quiet
         self._title = backends[0] if len(backends) == 1 else f"{len(backends)} backends"
         self._total, self._done, self._bad = 0, 0, 0
         self._bar = bars.Progress(
             bars.SpinnerColumn(),
-            bars.TextColumn("[bold]{task.description}"),
+            # Names of backends and checks are no markup.
+            bars.TextColumn("{task.description}", style="bold", markup=False),
             bars.BarColumn(bar_width=30),
             bars.MofNCompleteColumn(),
             bars.TextColumn("{task.fields[bad]}"),
             bars.TimeElapsedColumn(),
-            bars.TextColumn("[dim]{task.fields[now]}"),
+            bars.TextColumn("{task.fields[now]}", style="dim", markup=False),
             console=console,
             transient=True,
             disable=not console.is_terminal,
@@ -187,7 +222,7 @@ def show_difference(found: Difference) -> None:
         if lines:
             console.print(Text(f"{title} ({len(lines)})", style=style))
             for line in lines:
-                print(f"  {line}")
+                print(f"  {visible(line)}")
     if not any(lines for _, lines, _ in sections[:-1]):
         console.print("No check changed.")
 

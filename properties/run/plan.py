@@ -69,4 +69,8 @@ def run_check(
 
 def replay_check(backend: Backend, check: Check, case: Record) -> CheckResult:
     """Run a recorded case of a check again."""
-    return kinds.replay(KINDS[check.kind], backend, check, case)
+    kind = KINDS[check.kind]
+    try:
+        return kinds.replay(kind, backend, check, case)
+    except BackendLost as lost:
+        return crashed(check, kind.case(check, case), str(lost))

@@ -4,13 +4,14 @@ import json
 import sys
 
 from truestep.fast import discovery
+from truestep.fast.protocol import Backend
 from truestep.properties.judge.records import named
 from truestep.properties.judge.results import CheckResult, Record
 from truestep.properties.run.plan import checks_of, replay_check
 
 
-def replay(backend: str, entry: Record) -> CheckResult:
-    """Run the recorded case of a certificate's check again, in this process.
+def replay(backend: Backend, entry: Record) -> CheckResult:
+    """Run the recorded case of a certificate's check again.
 
     Raises ValueError if no case was recorded, or the backend has no such check any more.
     """
@@ -21,16 +22,16 @@ def replay(backend: str, entry: Record) -> CheckResult:
 
 
 def case(backend: str, check: str, record: str | Record) -> CheckResult:
-    """Run a recorded case (a mapping or JSON) of a check; print and return the outcome."""
-    result = _run_again(backend, check, json.loads(record) if isinstance(record, str) else record)
+    """Run a recorded case (a mapping or JSON) of a check in this process; print the outcome."""
+    given = json.loads(record) if isinstance(record, str) else record
+    result = named(_run_again(discovery.load(backend), check, given), backend)
     told = result.message or f"{result.id}: {result.verdict}, utilisation {result.utilisation}"
     sys.stdout.write(told + "\n")
     return result
 
 
-def _run_again(backend: str, check: str, case: Record) -> CheckResult:
-    loaded = discovery.load(backend)
-    checks = {c.id: c for c in checks_of(loaded)}
+def _run_again(backend: Backend, check: str, case: Record) -> CheckResult:
+    checks = {c.id: c for c in checks_of(backend)}
     if check not in checks:
-        raise ValueError(f"{backend} has no check {check!r}")
-    return named(replay_check(loaded, checks[check], case), backend)
+        raise ValueError(f"{backend.name} has no check {check!r}")
+    return replay_check(backend, checks[check], case)

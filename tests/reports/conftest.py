@@ -38,7 +38,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, fakes: Any) -> Any:
     """The invented runs, in place of the engine's at the two sites that call it."""
     fake = fakes.FakeRunner()
     monkeypatch.setattr("truestep.properties.run.pool.certify_all", fake.certify_all)
-    monkeypatch.setattr("truestep.reports.run.Replayer", fake.replayer)
+    monkeypatch.setattr("truestep.reports.reproduce.Replayer", fake.replayer)
     # Findings about real libraries must not decide tests of the mechanism.
     monkeypatch.setattr("truestep.fast.peers.findings.FINDINGS", ())
     return fake

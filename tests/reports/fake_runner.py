@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -62,18 +63,20 @@ def result(
         judged_fraction=0.9987 if judged else 0.0,
         utilisation={"pass": 0.62, "fail": 31250.0}.get(verdict),
         oracle_fraction=1e-9,
-        histogram=histogram(bad=verdict == "fail") if judged else (),
         worst=dict(WORST) if judged else None,
         message="" if verdict == "pass" else f"{verdict}: the reason",
         seconds=0.25,
     )
-    return replace(made, **fields)
+    made = replace(made, **fields)
+    counted = judged and made.utilisation is not None and "histogram" not in fields
+    return replace(made, histogram=histogram(made.utilisation)) if counted else made
 
 
-def histogram(*, bad: bool = False) -> tuple[int, ...]:
-    """Counts as a real run gives them: many zeros, few near the limit."""
-    counts = [812_000, 90_311, 120_000, 61_234, 20_000, 8_100, 1_204, 0, 0, 0]
-    return (*counts[: len(HISTOGRAM_EDGES)], 3 if bad else 0)
+def histogram(utilisation: float) -> tuple[int, ...]:
+    """Counts as a real run gives them: many zeros, few near the largest utilisation."""
+    counts = [812_000, 90_311, 120_000, 61_234, 20_000, 8_100, 1_204, 310, 41, 5, 3]
+    last = bisect_left(HISTOGRAM_EDGES, utilisation)
+    return tuple(count if index <= last else 0 for index, count in enumerate(counts))
 
 
 def small() -> list[CheckResult]:
@@ -111,6 +114,7 @@ class FakeRunner:
         level: str,
         seed: int,
         workers: int,
+        done: Mapping[str, Collection[str]],
         on_start: Callable[[str, int], None],
         on_result: Callable[[str, CheckResult], None],
         on_end: Callable[[str, Run], None],
@@ -126,9 +130,9 @@ class FakeRunner:
             if not chosen:
                 run.error = ValueError(f"no check of {backend} matches {only!r}; one is 'a/b'")
             elif not self.unavailable:
-                run.results = chosen
-                on_start(backend, len(chosen))
-                for item in chosen:
+                run.results = [r for r in chosen if r.id not in done.get(backend, ())]
+                on_start(backend, len(run.results))
+                for item in run.results:
                     on_result(backend, item)
                 self.before_end()
             on_end(backend, run)

@@ -114,7 +114,7 @@ def test_an_interrupt_keeps_what_the_backend_before_had_finished(
 
     runner.before_end = interrupt
     status, _, err = truestep("certify", "cpu", "torch", "optax", "--out", "o")
-    assert status == 2 and "truestep report o/torch.partial.jsonl" in err
+    assert status == 130 and "truestep report o/torch.partial.jsonl" in err
     names = {p.name for p in Path("o").iterdir()}
     assert names == {"cpu.html", "cpu.json", "cpu.md", "torch.partial.jsonl"}
 
@@ -179,14 +179,14 @@ def test_crash_of_the_tool_keeps_what_was_recorded(truestep: Call, runner: Any) 
 
 
 def test_interrupt_keeps_what_was_recorded(truestep: Call, runner: Any) -> None:
-    """Ctrl-C ends with 2 and says how to see the results so far."""
+    """Ctrl-C ends with 130 and says how to see the results so far."""
 
     def interrupt() -> None:
         raise KeyboardInterrupt
 
     runner.before_end = interrupt
     status, _, err = truestep("certify", "cpu", "--json")
-    assert status == 2 and "truestep report truestep-report/cpu.partial.jsonl" in err
+    assert status == 130 and "truestep report truestep-report/cpu.partial.jsonl" in err
     assert "Traceback" not in err
 
 
@@ -258,7 +258,7 @@ def test_reproduce_replays_failures_first_and_ends_with_1(
     truestep: Call, runner: Any, save: Callable[..., Path]
 ) -> None:
     """Only checks with a recorded input or a failure are replayed, from the recorded spec."""
-    status, out, _ = truestep("reproduce", save())
+    status, out, _ = truestep("reproduce", save(), "--backend", "cpu")
     assert status == 1 and [check["rule"] for _, check in runner.replayed] == [
         "lion",
         "muon",
@@ -272,7 +272,9 @@ def test_reproduce_of_one_passing_check_ends_with_0(
     truestep: Call, runner: Any, save: Callable[..., Path]
 ) -> None:
     """--check takes an id."""
-    status, _, _ = truestep("reproduce", save(), "--check", "optimizer/adamw/float32/lockstep")
+    status, _, _ = truestep(
+        "reproduce", save(), "--backend", "cpu", "--check", "optimizer/adamw/float32/lockstep"
+    )
     assert status == 0 and len(runner.replayed) == 1
 
 
@@ -293,7 +295,7 @@ def test_replay_that_raises_is_reported_and_the_rest_runs(
         raise CannotReplay("no device")
 
     runner.replay = replay
-    status, out, _ = truestep("reproduce", save())
+    status, out, _ = truestep("reproduce", save(), "--backend", "cpu")
     assert status == 2 and out.count("not replayed: no device") == 3
 
 

@@ -68,7 +68,7 @@ def test_a_record_fails_again(name: str, check: str) -> None:
     backend = f"truestep.properties.museum.backends:{name}"
     result = _failing(backend, check)
     entry = json.loads(json.dumps(result.to_json()))
-    again = replay.replay(backend, entry)
+    again = replay.replay(load(backend), entry)
     assert again.verdict == result.verdict == "fail"
     assert again.message.splitlines()[0] == result.message.splitlines()[0]
     if result.utilisation is not None and result.utilisation > SLACK:
@@ -100,4 +100,4 @@ def test_a_record_of_another_backend_is_refused() -> None:
     with pytest.raises(ValueError, match=re.escape("has no check 'optimizer/lion/float32/x'")):
         replay.case(BACKEND, "optimizer/lion/float32/x", "{}")
     with pytest.raises(ValueError, match="has no recorded case"):
-        replay.replay(BACKEND, {"id": CHECK, "worst": None})
+        replay.replay(load(BACKEND), {"id": CHECK, "worst": None})

@@ -1,0 +1,102 @@
+"""Replaying what a certificate recorded, with a backend that the caller has agreed to load.
+
+A certificate comes from others, and loading a backend runs its code: what a certificate names is
+never loaded unasked.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import click
+from click import ClickException
+
+from truestep.properties.run.remote import PATIENCE
+from truestep.reports import certificate, terminal
+from truestep.reports.certificate import Certificate, Record
+from truestep.reports.isolation import CannotReplay, Replayer
+from truestep.reports.verdicts import FAILING
+from truestep.reports.visible import one_line
+
+# Of a recorded case: elements that its tensors have together, and characters of its JSON. The
+# largest that the peers' certificates record have 65,535 and 31,000.
+MOST_ELEMENTS = 1 << 22
+LONGEST_CASE = 1_000_000
+
+
+def reproduce(path: Path, document: Certificate, wanted: str | None, backend: str | None) -> int:
+    """Replay what a certificate recorded: 0 if what ran passes, 1 if one fails, 2 if none ran.
+
+    backend: what to load; None asks whether to load what the certificate names.
+    """
+    checks = _recorded(path, document, wanted)
+    spec = _agreed(path, document["backend"]["spec"]) if backend is None else backend
+    statuses = set()
+    with Replayer(spec, PATIENCE["deep"]) as replayer:
+        for check in checks:
+            recorded = certificate.result(check)
+            try:
+                _limit(check)
+                found = replayer.replay(check)
+            except CannotReplay as reason:
+                terminal.show_not_replayed(recorded, str(reason))
+                continue
+            terminal.show_replay(recorded, found)
+            if found.verdict in (*FAILING, "pass"):
+                statuses.add(1 if found.verdict in FAILING else 0)
+    return max(statuses, default=2)
+
+
+def _agreed(path: Path, spec: str) -> str:
+    """The spec, once the caller has agreed to load it."""
+    if not sys.stdin.isatty():
+        told = f"--backend {shlex.quote(spec)}"
+        raise ClickException(one_line(f"{path}: to load and run what it names, say {told}"))
+    file = spec.rpartition(".py")[0]
+    place = f", the file {Path(file + '.py').resolve()}" if file else ""
+    terminal.warn(one_line(f"{path} names the backend {spec!r}{place}"))
+    if not click.confirm("Load it and run its code?", err=True):
+        raise ClickException("nothing was loaded")
+    return spec
+
+
+def _recorded(path: Path, document: Certificate, wanted: str | None) -> Sequence[Record]:
+    """The checks to replay, failures first: they are what the reader came for."""
+    checks: list[Record] = document["checks"]
+    if wanted is None:
+        chosen = [c for c in checks if c["worst"] is not None or c["verdict"] in FAILING]
+        missing = "records no worst case and no counterexample to re-run"
+    else:
+        chosen = [c for c in checks if c["id"] == wanted]
+        chosen = chosen or [c for c in checks if fnmatchcase(c["id"], wanted)]
+        missing = f"no check has the id {wanted!r}; it records {len(checks)} checks"
+    if not chosen:
+        raise ClickException(f"{path}: {missing}")
+    return sorted(chosen, key=lambda c: c["verdict"] not in FAILING)
+
+
+def _limit(check: Record) -> None:
+    """Raise CannotReplay for a recorded case beyond the limits."""
+    case = (check["worst"] or {}).get("case", {})
+    if (length := len(json.dumps(case))) > LONGEST_CASE:
+        raise CannotReplay(f"its case has {length} characters, at most {LONGEST_CASE}")
+    sizes = [math.prod(abs(n) for n in shape) for shape in _shapes(case)]
+    if (size := sum(sizes)) > MOST_ELEMENTS:
+        raise CannotReplay(f"its case asks for {size} elements, at most {MOST_ELEMENTS}")
+
+
+def _shapes(case: object) -> Iterator[list[int]]:
+    """The shape of every tensor of a case."""
+    if isinstance(case, dict):
+        shape = case.get("shape")
+        if isinstance(shape, list) and all(isinstance(n, int) for n in shape):
+            yield shape
+    if isinstance(case, (dict, list)):
+        for item in case.values() if isinstance(case, dict) else case:
+            yield from _shapes(item)
