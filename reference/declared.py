@@ -137,6 +137,8 @@ def decades(low: int, high: int) -> tuple[float, ...]:
     return tuple(float(f"{m}e{k}") for m in mantissas for k in exponents)
 
 
+# Largest power of a count or a rate: of the counts of 32 bits it stays in the range of float64.
+POWER = 32.0
 # The ranges that many rules declare. Of a rate zero is usual, because kernels branch on it, and of
 # eps the library's number and one of the gradients' order, each as often as in one draw of nine.
 _RATES = (*decades(-5, 0), 0.0, 0.0, 0.0)

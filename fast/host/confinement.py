@@ -10,6 +10,8 @@ import resource
 import signal
 import socket
 import struct
+from contextlib import suppress
+from pathlib import Path
 
 # Bytes that one file may have, and open files: what a runaway kernel may take of the machine.
 _FILE = 2**32
@@ -72,9 +74,10 @@ def _leave_network() -> None:
     if unshare(_NEW_NET):
         if unshare(_NEW_USER | _NEW_NET):
             return  # the kernel does not allow it
+        # Without these, which some systems forbid, the process is nobody's to itself alone.
         maps = {"uid_map": f"{user} {user} 1", "gid_map": f"{group} {group} 1"}
-        for name, line in {"setgroups": "deny", **maps}.items():
-            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-                file.write(line)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as loopback:
+        with suppress(OSError):
+            for name, line in {"setgroups": "deny", **maps}.items():
+                Path(f"/proc/self/{name}").write_text(line, encoding="ascii")
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as loopback:
         fcntl.ioctl(loopback, _SET_FLAGS, struct.pack("16sh14x", b"lo", _UP))

@@ -13,10 +13,11 @@ themselves; everything else is a list that begins with what it is:
     ["function"]                            an objective; it is evaluated by asking back
     ["foreign", name]                       what is none of these: the name of its type
 
-Messages of the judge: ["load", spec]; ["call", method, capability's number, [arguments]]; ["value",
-value] of the function. Of the backend: ["ready", name, capabilities] or ["failed", why, text] after
-loading; ["done", value, left], ["raised", types, text, lines, left] or ["evaluate", value] after a
-call. left: what the call left changed of the process, in words.
+Messages of the judge: ["load", spec]; ["call", number, method, capability's index, [arguments]];
+["value", value] of the function. Of the backend: ["ready", name, capabilities] or ["failed", why,
+text] after loading; ["done", number, value, left], ["raised", number, types, text, lines, left] or
+["evaluate", number, value] after the call of that number. left: what the call left changed of the
+process, in words.
 """
 
 import dataclasses
@@ -39,7 +40,7 @@ Node = Any
 GUARD = 64
 _PATTERN = bytes(range(0xA5, 0xA5 + GUARD))
 # Bytes of a message from a backend: names, numbers and places, never the arrays themselves.
-LONGEST = 2**24
+LONGEST = 2**23
 # Characters of an exception's text, and of its last lines, that are told.
 TEXT = 2**14
 _DEEPEST = 12
@@ -175,8 +176,8 @@ class Unpacking:
     """Values on their way in.
 
     memory: what the sender wrote its arrays to. copied: whether arrays are copied out of it.
-    function: what stands for a function. most: bytes of all arrays together. trusted: whether the
-    sender is the judge, which alone may name modules.
+    function: what stands for a function. most: bytes of all arrays of a value. trusted: whether
+    the sender is the judge, which alone may name modules.
     """
 
     def __init__(
@@ -188,11 +189,14 @@ class Unpacking:
         most: int | None = None,
         trusted: bool = False,
     ) -> None:
-        self._memory, self._copied, self._room = memory, copied, most or len(memory)
+        self._memory, self._copied = memory, copied
+        self._most = self._room = len(memory) if most is None else most
         self._function, self._trusted = function, trusted
 
     def unpack(self, node: Node, depth: int = 0) -> Any:
         """The value; raises Garbled."""
+        if depth == 0:
+            self._room = self._most
         if type(node) in _PLAIN:
             return node
         try:

@@ -97,9 +97,9 @@ def _answer(channel: Channel, backend: Any) -> None:
     capabilities = list(backend.capabilities())
     surroundings, results = Surroundings(), Results(channel.asked)
     while True:
-        _, method, index, arguments = channel.receive()
+        _, number, method, index, arguments = channel.receive()
         unpacking = Unpacking(
-            channel.asked, copied=False, trusted=True, function=_evaluated(channel)
+            channel.asked, copied=False, trusted=True, function=_evaluated(channel, number)
         )
         given = [unpacking.unpack(node) for node in arguments]
         left = results.changed()
@@ -109,9 +109,9 @@ def _answer(channel: Channel, backend: Any) -> None:
             # Looking at a result may raise too: it may be of the backend's own classes.
             answer = Packing(channel.answered, spread=False).pack(found)
         except Exception as error:
-            channel.send("raised", *_told(error), left + surroundings.restored())
+            channel.send("raised", number, *_told(error), left + surroundings.restored())
         else:
-            channel.send("done", answer, left)
+            channel.send("done", number, answer, left)
 
 
 def _told(error: Exception) -> tuple[list[str], str, str]:
@@ -124,11 +124,11 @@ def _told(error: Exception) -> tuple[list[str], str, str]:
     return [kind.__name__ for kind in type(error).__mro__], text[:TEXT], last[:TEXT]
 
 
-def _evaluated(channel: Channel) -> Callable[[object], object]:
+def _evaluated(channel: Channel, number: int) -> Callable[[object], object]:
     """The objective, which the judge evaluates."""
 
     def function(x: object) -> object:
-        channel.send("evaluate", Packing(channel.answered, spread=False).pack(x))
+        channel.send("evaluate", number, Packing(channel.answered, spread=False).pack(x))
         _, value = channel.receive()
         return Unpacking(channel.asked, trusted=True).unpack(value)
 

@@ -4,7 +4,8 @@ Each field is drawn alone and every usual value is as likely as the others; what
 validation refuses, as a warm-up that is longer than the whole, is drawn again.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import TypeAlias
 
@@ -19,6 +20,8 @@ from truestep.reference.rules import Rule
 # are multiples of.
 Choices: TypeAlias = list[tuple[str, Sequence[object], Sequence[object], str]]
 
+# Numbers as far from the usual ones as any that somebody trains with.
+_FAR = (1e-8, 1e3)
 # A rule that refuses so many draws in a row has no place for what is given.
 _TRIES = 200
 # Hypothesis draws integers below this limit uniformly; of larger ones it prefers the small.
@@ -68,12 +71,30 @@ def hypers(
     return st.integers(0, _SEEDS - 1).map(lambda seed: _decided(rule, choices, special, seed))
 
 
+def corners(rule: Rule, given: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Every field that is not given with each of its special values.
+
+    They are its edges, the ends of its range that belong to it, and numbers far from the usual.
+    """
+    for name, limits in rule.Hyper.RANGES.items():
+        if name in given or limits.of:
+            continue
+        found: list[object] = list(limits.edges)
+        if isinstance(limits, Real):
+            ends = {"none": (limits.low, limits.high), "low": (limits.high,), "high": (limits.low,)}
+            found += [x for x in ends.get(limits.open, ()) if math.isfinite(x)]
+            if math.isinf(limits.high):
+                found += [x for x in _FAR if x > limits.low]
+        yield from ((name, value) for value in dict.fromkeys(found))
+
+
 def continuous(
-    rule: Rule, given: Mapping[str, object], rng: np.random.Generator
+    rule: Rule, given: Mapping[str, object], rng: np.random.Generator, **at: object
 ) -> dict[str, object]:
     """Fields of a valid Hyper whose numbers are near the usual ones, and have none in common.
 
-    given: fields that stay as they are, a tuple's values chosen among.
+    given: fields that stay as they are, a tuple's values chosen among. at: a field's value, as far
+    as the rule accepts it beside the others.
     """
     choices = _choices(rule, {}, given, edges=False)
     for _ in range(_TRIES):
@@ -81,15 +102,19 @@ def continuous(
         for name, limits in rule.Hyper.RANGES.items():
             if isinstance(limits, Real) and name not in given:
                 found[name] = _near(found[name], limits, rng)
-        if _refusal(rule, found) is None:
-            return found
+        if _refusal(rule, found | at) is None:
+            return found | at
     return _accepted(rule, choices, rng)
 
 
 def _near(value: object, limits: Real, rng: np.random.Generator) -> float:
-    """A number within a factor of 1.4 of the value, and of its distance from 1 where 1 ends all."""
+    """A number within a factor of 1.4 of the value, or of its distance from 1 where 1 ends all."""
     x, factor = float(value), 2.0 ** rng.uniform(-0.5, 0.5)  # type: ignore[arg-type]
-    near = 1 - (1 - x) * factor if limits.low == 0 and limits.high == 1 and x < 1 else x * factor
+    if limits.low == 0 and limits.high == 1 and x < 1:
+        # An average of mostly the newest cancels in the forms that subtract from it: not beyond.
+        near = 1 - (1 - x) * factor if x >= 0.5 else x * max(factor, 1 / factor)
+    else:
+        near = x * factor
     return float(np.clip(near, limits.low, limits.high))
 
 

@@ -30,6 +30,8 @@ LAYOUTS = ("contiguous", "offset", "strided", "transposed")
 KINDS = ("normal", "spread", "sparse", "constant", "zeros")
 # Values that single elements are overwritten with, in units of the tensor's scale or as themselves.
 EXTREMES = ("nan", "inf", "negative_inf", "largest", "least_normal", "least_subnormal", "zero")
+# Elements after which a tile repeats: a prime, so that it meets every lane of every vector.
+PERIOD = 509
 SPECIALS = ("zero", "negative_zero", "one", "tiny", "huge", "alternating")
 
 
@@ -39,7 +41,8 @@ class TensorSpec:
 
     kind: "normal"; "spread", magnitudes log-uniform over 10^-width..1; "sparse", mostly exact
     zeros; "constant"; "zeros"; "bits", uniform over the bit patterns of the format's finite
-    numbers; "explicit", the elements as given. specials: (position modulo size, name) pairs.
+    numbers; "explicit", the elements as given; "tiled", normal ones that repeat after PERIOD.
+    specials: (position modulo size, name) pairs; of a tile, that repeat with it.
     """
 
     shape: tuple[int, ...]
@@ -56,7 +59,8 @@ class TensorSpec:
 def values(spec: TensorSpec, format: Format) -> NDArray[np.float64]:
     """The numbers of the specification, rounded to the format, as float64; not to be written."""
     rng = np.random.default_rng(spec.seed)
-    size = int(np.prod(spec.shape))
+    whole = int(np.prod(spec.shape))
+    size = min(whole, PERIOD) if spec.kind == "tiled" else whole
     scale = 10.0**spec.exponent
     x = rng.standard_normal(size)
     if spec.kind == "spread":
@@ -76,6 +80,8 @@ def values(spec: TensorSpec, format: Format) -> NDArray[np.float64]:
     for position, name in spec.specials:
         if size:
             x[position % size] = _special(name, scale, x[position % size], format)
+    if size < whole:
+        x = np.resize(x, whole)
     limit = format.largest
     x = np.where(np.isinf(x), x, np.clip(x, -limit, limit))
     out = format.round(x).reshape(spec.shape)

@@ -5,18 +5,18 @@ from dataclasses import replace
 from typing import cast
 
 from truestep.fast.protocol import Capability, Kind
-from truestep.properties.judge.results import Check, CheckResult
+from truestep.properties.judge.results import Check, CheckResult, check_id
 
 KIND = "process"
-_NAME = "left_as_found"
+_RULE, _NAME = "conduct", "left_as_found"
 # Departures that a message lists; there may be one for every call.
 _MOST_TOLD = 20
 
 
 def check() -> Check:
     """That every call leaves the process, its memory and the system as it found them."""
-    capability = Capability(cast(Kind, KIND), KIND, format="", arithmetic="")
-    return Check(f"{KIND}/{_NAME}", KIND, KIND, _NAME, capability)
+    capability = Capability(cast(Kind, KIND), _RULE, format="", arithmetic="")
+    return Check(check_id(capability, _NAME), KIND, _RULE, _NAME, capability)
 
 
 def concluded(judged: Check, calls: int, left: Sequence[str]) -> CheckResult:

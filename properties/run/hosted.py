@@ -10,9 +10,10 @@ import sys
 from contextlib import suppress
 
 from truestep.fast.host import memory
+from truestep.fast.host.confinement import adopts
 from truestep.fast.host.messages import LENGTH, LONGEST, Garbled, Node, framed, parsed
 from truestep.properties.run.stopwatch import Stopwatch
-from truestep.properties.run.warden import end, marked
+from truestep.properties.run.warden import children, end, marked
 
 # What a backend's process and all that it starts have in their environment, wherever they go: a
 # daemon changes its parent, its session and its name.
@@ -22,6 +23,8 @@ _NUMBERS = itertools.count()
 _LOOK = 0.5
 # Seconds within which a process takes a message that is sent to it.
 _TAKING = 60.0
+# Times that what a process has left is looked for: while it is ended, it may start more.
+_ROUNDS = 20
 # Bytes of what a backend prints that are shown.
 _SHOWN = 2**16
 
@@ -35,6 +38,13 @@ class Lost(Exception):
     def __init__(self, reason: str, *, outside: bool = False) -> None:
         super().__init__(reason)
         self.outside = outside
+
+
+class Stray(Lost):
+    """A message that nothing has asked for: what has been asked may be asked again elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__("a message that nothing has asked for", outside=True)
 
 
 # Signals by which users, systems and their memory managers end processes.
@@ -56,7 +66,7 @@ class Hosted:
             self._process = subprocess.Popen(
                 [
                     sys.executable, "-m", "truestep.fast.host.serve",
-                    *map(str, passed), str(memory.of_the_machine()),
+                    *map(str, passed), str(memory.of_the_machine()), str(os.getpid()),
                 ],
                 stdin=subprocess.DEVNULL, stdout=writing, stderr=writing, pass_fds=passed,
                 env={**os.environ, _MARK: self._mark}, start_new_session=True,
@@ -79,7 +89,7 @@ class Hosted:
     def send(self, *message: Node) -> None:
         """Send one message."""
         left = memoryview(framed(list(message)))
-        watch = Stopwatch(self.pid, _LOOK)
+        watch = self.watch()
         while left:
             try:
                 left = left[self._socket.send(left) :]
@@ -90,11 +100,32 @@ class Hosted:
             except OSError:
                 return  # who waits for the answer finds that the process has gone
 
-    def receive(self, patience: float) -> list[Node]:
-        """The next message; raises Lost where the process takes longer, in seconds of its own."""
-        watch = Stopwatch(self.pid, _LOOK)
+    def watch(self) -> Stopwatch:
+        """A stopwatch of the process."""
+        return Stopwatch(self.pid, _LOOK)
+
+    def listen(self) -> None:
+        """Raise Stray where something has come before anything is asked; Lost at the end."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        if poll.poll(0):
+            self._read()
+        if self._begun:
+            raise Stray
+
+    def receive(self, patience: float, watch: Stopwatch | None = None) -> list[Node]:
+        """The next message; raises Lost where the process takes longer, in seconds of its own.
+
+        watch: where they are counted already, for several messages together.
+        """
+        watch = watch or self.watch()
         while (message := self._complete()) is None:
-            if not self._wait(select.POLLIN) and watch.look() > patience:
+            if self._wait(select.POLLIN):
+                continue
+            # A child that it has left may hold its socket open.
+            if self._process.poll() is not None:
+                raise self._death()
+            if watch.look() > patience:
                 raise Lost(f"no answer within {patience:g} s; the process was stopped")
         try:
             return parsed(message)
@@ -149,16 +180,16 @@ class Hosted:
             return Lost("the process closed its socket")
         return Lost(f"the process {death(code)}", outside=code < 0 and -code in _OUTSIDE)
 
-    def _show(self) -> None:
-        """Pass on what the backend prints, up to a limit."""
+    def _show(self) -> bool:
+        """Pass on what the backend prints, up to a limit; whether there was anything."""
         try:
             part = os.read(self._output, 2**16)
         except BlockingIOError:
-            return
+            return False
         if not part:
             os.close(self._output)
             self._output = -1
-            return
+            return False
         room = max(0, _SHOWN - self._printed)
         self._printed += len(part)
         text = part[:room].decode("utf-8", "backslashreplace")
@@ -167,21 +198,33 @@ class Hosted:
         with suppress(OSError, ValueError):
             sys.stderr.write(visible(text))
             sys.stderr.flush()
+        return True
 
     def end(self) -> list[str]:
         """End the process and whatever it has started; the commands of what it left, in words."""
         self._process.kill()
         self._process.wait()
-        left = marked(_MARK, self._mark)
-        end(list(left))
-        with suppress(BlockingIOError, OSError):
-            while self._output >= 0:
-                self._show()
+        left: dict[int, str] = {}
+        for _ in range(_ROUNDS):
+            found = self._descendants()
+            left = found | left
+            end(list(found))
+            if not found:
+                break
+        # What has escaped may hold the pipe open, and fill it faster than it is read.
+        while self._output >= 0 and self._printed < _SHOWN and self._show():
+            pass
         self._socket.close()
         if self._output >= 0:
             os.close(self._output)
             self._output = -1
-        return list(left.values())
+        return [visible(command) for command in left.values()]
+
+    def _descendants(self) -> dict[int, str]:
+        """Processes that it has started, directly or not, and their commands."""
+        # Where this process adopts, it has no children of its own besides.
+        adopted = children(os.getpid()) if adopts() else {}
+        return adopted | marked(_MARK, self._mark)
 
 
 def visible(text: str) -> str:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
 
@@ -328,9 +329,9 @@ class _Pool:
     def _start(self, job: _Job) -> None:
         ours, theirs = Pipe()
         threads = str(max(1, (os.cpu_count() or 1) // self.size))
-        told = json.dumps([theirs.fileno(), job.spec, self.level, self.seed, self.patience])
+        told = [os.getpid(), theirs.fileno(), job.spec, self.level, self.seed, self.patience]
         process = subprocess.Popen(
-            [sys.executable, "-m", "truestep.properties.run.worker", told],
+            [sys.executable, "-m", "truestep.properties.run.worker", json.dumps(told)],
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
             env={"OMP_NUM_THREADS": threads} | dict(os.environ) | self.warden.environment,
@@ -353,7 +354,7 @@ class _Pool:
             try:
                 heard.append((worker, worker.pipe.recv()))
             except (EOFError, OSError):
-                heard.append((worker, ("lost", death(worker.process.poll()))))
+                heard.append((worker, ("lost", _end_of(worker.process))))
         spoken = [worker for worker, _ in heard]
         for worker in self.workers:
             if worker in spoken or (worker.ready and worker.check is None):
@@ -363,3 +364,10 @@ class _Pool:
             if worker.watch.look() > max(LOADING, _CALLS * self.patience):
                 heard.append((worker, ("lost", "gave no answer")))
         return heard
+
+
+def _end_of(process: "subprocess.Popen[bytes]") -> str:
+    """How a process ended whose pipe has: its status comes a moment later."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_LOOK)
+    return death(process.poll())

@@ -1,5 +1,6 @@
 """A backend in a process of its own, as the judge calls it: what comes back is plain data."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -9,13 +10,13 @@ import numpy as np
 
 from truestep.fast import discovery
 from truestep.fast.discovery import BrokenBackend, UnknownBackend
-from truestep.fast.host.messages import Garbled, Node, Packing, Unpacking
+from truestep.fast.host.messages import TEXT, Garbled, Node, Packing, Unpacking
 from truestep.fast.host.surroundings import ROUNDING
 from truestep.fast.host.walk import in_words
 from truestep.fast.protocol import CLASSES, METHODS, BackendUnavailable, Capability, Group, Storage
 from truestep.properties.arithmetic.profiles import Arithmetic
 from truestep.properties.judge.calls import BackendFault, BackendLost, BackendRaised
-from truestep.properties.run.hosted import Hosted, Lost
+from truestep.properties.run.hosted import Hosted, Lost, Stray, visible
 
 # Seconds of its own after which a call hangs: no step on small tensors takes this long, but where a
 # kernel is compiled on its first call.
@@ -24,6 +25,14 @@ PATIENCE = {"smoke": 60.0, "standard": 60.0, "deep": 300.0}
 LOADING = 300.0
 # So often a process that somebody else has ended is started again; a backend may end itself so.
 _REVIVALS = 8
+
+# An answer's members besides its kind.
+_MEMBERS: Mapping[str, int] = {"done": 2, "raised": 4}
+# Bytes of an answer's arrays: a few times those of the call, since codes of few bits are decoded to
+# numbers of 64; and so many where the call had next to none.
+_ROOM, _LEAST_ROOM = 64, 2**24
+# Words, and characters of each, about what a call has left changed.
+_MOST_LEFT, _WORDS = 32, 1000
 
 _REASONS: Mapping[str, type[Exception]] = {
     "BrokenBackend": BrokenBackend,
@@ -49,12 +58,19 @@ class Remote:
         self._spec, self._patience = spec, patience
         self._revivals = 0
         self._calls, self._lost = 0, False
+        self._numbers = itertools.count()
         self._left: list[str] = []
         self._host: Hosted | None = host or Hosted(spec)
         self.name, declared = self._ready()
-        self._capabilities = [_capability(spec, each) for each in declared]
-        discovery.check(self, spec)
-        self._index = {_key(c): i for i, c in enumerate(self._capabilities)}
+        try:
+            self._capabilities = [_capability(each) for each in declared]
+            discovery.check(self, spec)
+            self._index = {_key(c): i for i, c in enumerate(self._capabilities)}
+        except Exception as error:
+            self.close()
+            if isinstance(error, BrokenBackend):
+                raise
+            raise BrokenBackend(f"{spec}: a capability cannot be read: {error}") from error
 
     def capabilities(self) -> Sequence[Capability]:
         """What the backend declared when it was first loaded."""
@@ -106,6 +122,7 @@ class Remote:
                 return self._exchanged(self._revived(), method, capability, given)
             except Lost as lost:
                 self.close()
+                self._left += [str(lost)] if isinstance(lost, Stray) else []
                 if lost.outside and self._revivals < _REVIVALS:
                     self._revivals += 1
                     continue
@@ -113,6 +130,11 @@ class Remote:
             except Garbled as error:
                 self.close()
                 reason = f"the process sent what is no answer: {error}"
+            except (BackendFault, BackendRaised):
+                raise
+            except Exception:  # of the objective, at what the backend has asked it for
+                self.close()
+                raise
             self._lost = True
             raise BackendLost(reason)
 
@@ -133,8 +155,8 @@ class Remote:
         kind, *rest = host.receive(LOADING)
         if kind == "failed":
             self.close()
-            why, text = rest
-            raise _REASONS.get(str(why), BrokenBackend)(text)
+            why, text = (*map(str, rest), "", "")[:2]
+            raise _REASONS.get(why, BrokenBackend)(visible(text[:TEXT]))
         try:
             name, capabilities = rest
             return str(name), list(capabilities)
@@ -153,24 +175,39 @@ class Remote:
     def _exchanged(
         self, host: Hosted, method: str, capability: Capability, given: Sequence[object]
     ) -> Any:
-        packing, unpacking = Packing(host.asked), Unpacking(host.answered)
+        host.listen()
+        packing, watch = Packing(host.asked), host.watch()
+        number = next(self._numbers)
         arguments = [packing.pack(value, (i,)) for i, value in enumerate(given)]
         sent = bytes(host.asked[: packing.end])
-        host.send("call", method, self._index[_key(capability)], arguments)
-        while (answer := host.receive(self._patience))[0] == "evaluate":
-            [function] = [value for value in given if callable(value)]
+        unpacking = Unpacking(host.answered, most=_ROOM * packing.end + _LEAST_ROOM)
+        host.send("call", number, method, self._index[_key(capability)], arguments)
+        while (answer := _numbered(host.receive(self._patience, watch), number))[0] == "evaluate":
+            functions = [value for value in given if callable(value)]
+            if len(answer) != 2 or len(functions) != 1:
+                raise Garbled("a question that cannot be answered")
+            if watch.look() > self._patience:
+                raise Lost(f"no end of questions within {self._patience:g} s")
             reply = Packing(host.asked, start=packing.end)
-            host.send("value", reply.pack(function(unpacking.unpack(answer[1]))))
+            host.send("value", reply.pack(functions[0](unpacking.unpack(answer[1]))))
         kind, *rest = answer
-        if kind not in ("done", "raised") or not isinstance(rest[-1], list):
-            raise Garbled(f"an answer {kind!r}")
-        self._left += [str(words) for words in rest[-1]]
+        if len(rest) != _MEMBERS.get(kind) or not isinstance(rest[-1], list):
+            raise Garbled(f"an answer {str(kind)[:80]!r} of {len(rest)} members")
+        self._left += [visible(str(words)[:_WORDS]) for words in rest[-1][:_MOST_LEFT]]
         if kind == "raised":
             raise _raised(*rest[:-1])
         if (now := host.asked[: packing.end]) != sent:
             byte = int(np.argmax(np.frombuffer(now, np.uint8) != np.frombuffer(sent, np.uint8)))
             raise BackendFault(f"the backend wrote its input {in_words(packing.at(byte))}")
         return unpacking.unpack(rest[0])
+
+
+def _numbered(answer: list[Node], number: int) -> list[Node]:
+    """An answer without the number of its call; raises Stray where that is another."""
+    kind, *rest = answer
+    if rest[:1] != [number]:
+        raise Stray
+    return [kind, *rest[1:]]
 
 
 class _Method:
@@ -191,22 +228,23 @@ def _key(capability: Capability) -> tuple[str, ...]:
 
 def _raised(kinds: Sequence[str], text: str, last: str) -> BackendRaised:
     """What backend_call raises for an exception of the backend, its type as far as it is known."""
-    raised = BackendRaised(f"the backend raised {kinds[0]}: {text}\n{last}")
+    words = [*kinds, text, last] if isinstance(kinds, list) and kinds else [None]
+    if not all(isinstance(each, str) for each in words):
+        raise Garbled("an exception without a type or a text")
+    name, text, last = (visible(each[:TEXT]) for each in (kinds[0], text, last))
+    raised = BackendRaised(f"the backend raised {name}: {text}\n{last}")
     raised.__cause__ = next((_KNOWN[kind] for kind in kinds if kind in _KNOWN), Exception)(text)
     return raised
 
 
-def _capability(spec: str, node: Node) -> Capability:
+def _capability(node: Node) -> Capability:
     """A capability as the backend declared it, of values that the judge has made."""
-    try:
-        given = dict(_plain(node))
-        if isinstance(declared := given["arithmetic"], dict):
-            given["arithmetic"] = Arithmetic(**declared)
-        if "storage" in given:
-            given["storage"] = {name: Storage(**each) for name, each in given["storage"].items()}
-        return CLASSES.get(given["kind"], Capability)(**given)
-    except (KeyError, TypeError, ValueError) as error:
-        raise BrokenBackend(f"{spec}: a capability cannot be read: {error}") from error
+    given = dict(_plain(node))
+    if isinstance(declared := given["arithmetic"], dict):
+        given["arithmetic"] = Arithmetic(**declared)
+    if "storage" in given:
+        given["storage"] = {name: Storage(**each) for name, each in given["storage"].items()}
+    return CLASSES.get(given["kind"], Capability)(**given)
 
 
 def _plain(node: Node) -> Any:

@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+# Seconds for which somebody else may have stopped a process; beyond, it has stopped itself.
+_PARDONED = 180.0
 # Below this share of a processor a process waits rather than computes.
 _IDLE = 0.05
 
@@ -14,13 +16,13 @@ class Stopwatch:
 
     Looked at every so often. A process that computes is charged its processor time, one that
     waits the time that passes, but never more than a look is due to take: a machine that was asleep
-    is no fault of the process; nor is it that somebody has stopped it.
+    is no fault of the process; nor is it that somebody has stopped it, for a while.
     """
 
     def __init__(self, pid: int, look: float) -> None:
         """look: seconds between two looks."""
         self._stat, self._look = Path(f"/proc/{pid}/stat"), look
-        self.seconds = 0.0
+        self.seconds = self._stopped = 0.0
         self._seen, self._used = time.monotonic(), -1.0
 
     def look(self) -> float:
@@ -30,11 +32,13 @@ class Stopwatch:
         state, used = self._state()
         # Only from the first look on: most processes answer before it.
         computed = used - self._used if self._used >= 0 else 0.0
-        if state not in "Tt":
+        if state in "Tt":
+            self._stopped += passed
+        else:
             waits = computed <= _IDLE * passed and state != "R"
             self.seconds += passed if waits else min(computed, passed)
         self._seen, self._used = now, used
-        return self.seconds
+        return self.seconds + max(0.0, self._stopped - _PARDONED)
 
     def _state(self) -> tuple[str, float]:
         """The process's state as ps(1) shows it, and its processor seconds."""

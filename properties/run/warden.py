@@ -24,11 +24,30 @@ def marked(variable: str, mark: str) -> dict[int, str]:
             continue
         try:
             if wanted in (entry / "environ").read_bytes().split(b"\0"):
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").strip()
-                found[int(entry.name)] = command.decode(errors="backslashreplace")
+                found[int(entry.name)] = _command(entry)
         except OSError:
             continue
     return found
+
+
+def children(pid: int) -> dict[int, str]:
+    """Every running child of a process: its number, and its command in words."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+            if int(parent) == pid and state != "Z":
+                found[int(entry.name)] = _command(entry)
+        except OSError:
+            continue
+    return found
+
+
+def _command(entry: Path) -> str:
+    command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").strip()
+    return command.decode(errors="backslashreplace")
 
 
 def end(pids: "list[int]") -> None:

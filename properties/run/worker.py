@@ -12,7 +12,7 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
-from truestep.fast.host.confinement import die_with_parent, hide_memory
+from truestep.fast.host import confinement
 from truestep.properties.run.hosted import Hosted
 
 if TYPE_CHECKING:
@@ -21,10 +21,16 @@ if TYPE_CHECKING:
     from truestep.properties.run.remote import Remote
 
 
-def serve(descriptor: int, spec: str, level: "Level", seed: int, patience: float) -> None:
-    """Load the backend, then run checks until there is none; descriptor: of the pipe to the run."""
-    die_with_parent()
-    hide_memory()
+def serve(
+    parent: int, descriptor: int, spec: str, level: "Level", seed: int, patience: float
+) -> None:
+    """Load the backend, then run checks until there is none.
+
+    parent: the run's process. descriptor: of the pipe to it.
+    """
+    confinement.die_with_parent(parent)
+    confinement.hide_memory()
+    confinement.adopt()
     pipe = Connection(descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this process ends it
     os.dup2(2, 1)

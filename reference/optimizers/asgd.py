@@ -38,7 +38,7 @@ Sources
 from typing import Annotated, Literal
 
 from truestep.reference import declared
-from truestep.reference.declared import Count, Decay, Point, Rate, Real, Switch, decades
+from truestep.reference.declared import POWER, Count, Decay, Point, Rate, Real, Switch, decades
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
@@ -56,7 +56,7 @@ class Hyper(declared.Hyper):
 
     lr: Rate = 1e-2
     lambd: Annotated[float, Real(0.0, usual=decades(-5, -1))] = 1e-4
-    alpha: Annotated[float, Real(0.0, usual=(0.99, 0.9, 0.75, 0.5))] = 0.75
+    alpha: Annotated[float, Real(0.0, POWER, usual=(0.99, 0.9, 0.75, 0.5))] = 0.75
     t0: Annotated[int, Count(0, (1, 0, 10, 90, 1_000_000))] = 1_000_000
     weight_decay: Decay = 0.0
     maximize: Switch = False

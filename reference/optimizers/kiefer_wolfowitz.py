@@ -38,7 +38,7 @@ from typing import Annotated
 import numpy as np
 
 from truestep.reference import declared
-from truestep.reference.declared import Above, Real, Switch
+from truestep.reference.declared import POWER, Above, Real, Switch
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
@@ -52,9 +52,9 @@ class Hyper(declared.Hyper):
 
     # With smaller rates the function's change drowns in its rounding.
     lr: Annotated[float, Real(0.0, usual=(1.0, 0.3, 0.1, 3.0, 0.01), edges=(0.0,))] = 1.0
-    power: Annotated[float, Real(0.0, usual=(1.0, 0.75, 0.6, 0.5, 0.0))] = 1.0
+    power: Annotated[float, Real(0.0, POWER, usual=(1.0, 0.75, 0.6, 0.5, 0.0))] = 1.0
     width: Above = 1.0
-    width_power: Annotated[float, Real(0.0)] = 1 / 3
+    width_power: Annotated[float, Real(0.0, POWER)] = 1 / 3
     maximize: Switch = False
 
 

@@ -38,7 +38,7 @@ Sources
 from typing import Annotated, Literal
 
 from truestep.reference import declared
-from truestep.reference.declared import Beta, Count, Decay, Point, Rate, Real, Switch
+from truestep.reference.declared import POWER, Beta, Count, Decay, Point, Rate, Real, Switch
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
@@ -56,7 +56,7 @@ class Hyper(declared.Hyper):
     """The steps lr / t^power, where averaging starts, and the rate of the moving average."""
 
     lr: Rate = 1e-2
-    power: Annotated[float, Real(0.0, usual=(1.0, 0.75, 0.6, 0.5, 0.0))] = 0.75
+    power: Annotated[float, Real(0.0, POWER, usual=(1.0, 0.75, 0.6, 0.5, 0.0))] = 0.75
     weight_decay: Decay = 0.0
     ema: Beta = 0.999
     start: Annotated[int, Count(0, (0, 2, 100, 5000))] = 0

@@ -34,7 +34,7 @@ import math
 from typing import Annotated
 
 from truestep.reference import declared
-from truestep.reference.declared import Rate, Real
+from truestep.reference.declared import POWER, Rate, Real
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
@@ -47,7 +47,7 @@ class Hyper(declared.Hyper):
 
     lr: Rate = 1.0
     offset: Annotated[float, Real(0.0, usual=(0.0, 1.0, 10.0, 3.0, 0.7))] = 0.0
-    power: Annotated[float, Real(0.0, usual=(1.0, 0.75, 0.6, 0.5, 0.0))] = 1.0
+    power: Annotated[float, Real(0.0, POWER, usual=(1.0, 0.75, 0.6, 0.5, 0.0))] = 1.0
     target: Annotated[float, Real(-math.inf, usual=(0.0, 0.3, -7.0))] = 0.0
 
 

@@ -56,6 +56,7 @@ import numpy as np
 
 from truestep.reference import declared
 from truestep.reference.declared import (
+    POWER,
     Beta,
     Count,
     Decay,
@@ -104,8 +105,8 @@ class Hyper(declared.Hyper):
     beta2: Beta = 0.999
     eps: Epsilon = 1e-8
     weight_decay: Decay = 0.0
-    r: Annotated[float, Real(0.0, usual=(0.0, 0.5, 1.0))] = 0.0
-    weight_lr_power: Annotated[float, Real(0.0, usual=(2.0, 1.0, 0.0))] = 2.0
+    r: Annotated[float, Real(0.0, POWER, usual=(0.0, 0.5, 1.0))] = 0.0
+    weight_lr_power: Annotated[float, Real(0.0, POWER, usual=(2.0, 1.0, 0.0))] = 2.0
     warmup_steps: Annotated[int, Count(0, (0, 3, 100))] = 0
     maximize: Switch = False
     bias_correction: Literal["rate", "moment", "in_average"] = "rate"

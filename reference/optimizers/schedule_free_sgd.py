@@ -45,7 +45,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from truestep.reference import declared
-from truestep.reference.declared import Count, Decay, Number, Point, Rate, Real, Switch
+from truestep.reference.declared import POWER, Count, Decay, Number, Point, Rate, Real, Switch
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
@@ -65,8 +65,8 @@ class Hyper(declared.Hyper):
     lr: Rate = 1.0
     beta: Annotated[float, Real(0.0, 1.0, "both", (0.9, 0.999, 0.95, 0.5))] = 0.9
     weight_decay: Decay = 0.0
-    r: Annotated[float, Real(0.0, usual=(0.0, 0.5, 1.0))] = 0.0
-    weight_lr_power: Annotated[float, Real(0.0, usual=(2.0, 1.0, 0.0))] = 2.0
+    r: Annotated[float, Real(0.0, POWER, usual=(0.0, 0.5, 1.0))] = 0.0
+    weight_lr_power: Annotated[float, Real(0.0, POWER, usual=(2.0, 1.0, 0.0))] = 2.0
     warmup_steps: Annotated[int, Count(0, (0, 3, 100))] = 0
     maximize: Switch = False
     form: Literal["direct", "through_x"] = "direct"

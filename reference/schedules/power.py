@@ -28,7 +28,7 @@ from fractions import Fraction
 from typing import Annotated
 
 from truestep.reference import declared
-from truestep.reference.declared import Peak, Real
+from truestep.reference.declared import POWER, Peak, Real
 from truestep.reference.robbins_monro import Certificate, EventuallyZero, PowerLaw
 from truestep.reference.validation import Array, require_step
 
@@ -40,9 +40,9 @@ class Hyper(declared.Hyper):
     """The factor, the shift of time, and the power."""
 
     lr: Peak = 1.0
-    shift: Annotated[float, Real(0.0, open="low", usual=(1.0, 10.0, 0.5, 3.7))] = 1.0
+    shift: Annotated[float, Real(2.0**-31, usual=(1.0, 10.0, 0.5, 3.7))] = 1.0
     power: Annotated[
-        float, Real(0.0, open="low", usual=(0.5, 0.9, 1.0, 2.0, 3.0), edges=(1.0,))
+        float, Real(0.0, POWER, "low", usual=(0.5, 0.9, 1.0, 2.0, 3.0), edges=(1.0,))
     ] = 1.0
 
 

@@ -26,7 +26,8 @@ class SlotCase:
 
     t: steps already made. history: gradients that built the state (at most t), drawn as the
     gradient's specification scaled by 10^past; the state is the reference's after them, stored,
-    with t put in.
+    with t put in. travels: whether the parameter has moved with them, as in training, or has stood
+    where it is drawn, where updates far larger or smaller than it show.
     """
 
     param: TensorSpec
@@ -34,6 +35,7 @@ class SlotCase:
     t: int = 0
     history: int = 0
     past: int = 0
+    travels: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,10 +119,20 @@ def _many_tensors(capability: OptimizerCapability) -> Cases:
     return st.builds(OptimizerCase, groups=st.tuples(group), steps=st.just(1))
 
 
+def _large(capability: OptimizerCapability) -> Cases:
+    # Of an elementwise rule one tile is evaluated, however often it repeats.
+    kinds, shapes = ("tiled",), _LARGE
+    if not rule_of(capability).FACTS.elementwise:
+        kinds, shapes = ("normal", "spread"), _LARGE[:2]  # type: ignore[assignment]
+    ranges = Slots(shapes=shapes, kinds=kinds, param_kinds=kinds)
+    return _cases(capability, slots(ranges), steps=(1, 1))
+
+
 # Counts at which counters in 8, 11 (float16), 16 and 24 bits (float32) stop being exact.
 _EDGES = (254, 255, 256, 257, 511, 2047, 2048, 2049, 32767, 65535, 65536, 2**24 - 4)
 _BEYOND = (2**24 - 1, 2**24, 2**24 + 1, 2**25 + 1, 2**31 - 2)
-_LARGE = ((2**15 + 3,), (2**16 - 1,), (257, 129))
+# Around the chunks of 65,536 elements that launches over many tensors are cut into, and several.
+_LARGE = ((2**16 + 1,), (2**16 - 1,), (3 * 2**16 + 11,), (257, 769), (2**15 + 3,))
 _SMALL = ((3,), (17,))
 
 FAMILIES: dict[str, Family[OptimizerCapability, OptimizerCase]] = {
@@ -157,9 +167,7 @@ FAMILIES: dict[str, Family[OptimizerCapability, OptimizerCase]] = {
         by_format=True,
     ),
     "large": Family(
-        "tensors beyond the sizes where kernels go parallel",
-        _of(Slots(shapes=_LARGE, kinds=("normal", "spread")), steps=(1, 2)),
-        examples(1, 2, 30),
+        "tensors beyond the sizes where kernels go parallel", _large, examples(1, 2, 30)
     ),
     "lockstep": Family(
         "groups, layouts, reachable states, several steps",

@@ -1,10 +1,12 @@
 """Slots that one evaluation of the reference serves: of an elementwise rule, those of one count."""
 
 from collections.abc import Sequence
+from types import EllipsisType
 
 import numpy as np
 
 from truestep.fast.protocol import Slot
+from truestep.properties.cases.tensors import PERIOD
 from truestep.reference.rules import Optimizer
 from truestep.reference.validation import Array
 
@@ -33,6 +35,26 @@ def joined(slots: Sequence[Slot]) -> Slot:
     }
     inputs = {name: flat([slot.inputs[name] for slot in slots]) for name in first.inputs}
     return Slot(flat([s.param for s in slots]), flat([s.grad for s in slots]), state, inputs)
+
+
+def tile(rule: Optimizer, slot: Slot) -> tuple[Slot, Array | EllipsisType]:
+    """The part of a slot that repeats, and which of its elements stands in every place.
+
+    The whole slot, and all of it, where the rule is not elementwise or nothing repeats.
+    """
+    size, shape = slot.param.size, slot.param.shape
+    tensors = {"p": slot.param, "g": slot.grad, **slot.state, **slot.inputs}
+    arrays = {name: x for name, x in tensors.items() if isinstance(x, np.ndarray)}
+    alike = rule.FACTS.elementwise and all(x.shape == shape for x in arrays.values())
+    if size <= 2 * PERIOD or not alike:
+        return slot, ...
+    rows = {name: x.reshape(-1) for name, x in arrays.items()}
+    if any(x[PERIOD:].tobytes() != x[:-PERIOD].tobytes() for x in rows.values()):
+        return slot, ...
+    first = {name: x[:PERIOD] for name, x in rows.items()}
+    state = {name: first.get(name, x) for name, x in slot.state.items()}
+    inputs = {name: first[name] for name in slot.inputs}
+    return Slot(first["p"], first["g"], state, inputs), np.arange(size).reshape(shape) % PERIOD
 
 
 def parts(x: Array, slots: Sequence[Slot]) -> list[Array]:

@@ -16,7 +16,7 @@ from truestep.properties.judge.records import Place
 from truestep.properties.judge.results import Check, Record
 from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.kind import LEVELS, Kind, Steps
-from truestep.properties.kinds.optimizer import direction
+from truestep.properties.kinds.optimizer import direction, strata
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.families import FAMILIES
 from truestep.properties.kinds.optimizer.fitting import fitted
@@ -56,7 +56,7 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
         """
         leading = capability.level == LEVELS[0]
         statistic = (direction.NAME,) if direction.applies(capability) else ()
-        return (*FAMILIES, *statistic, *(laws.names(capability) if leading else ()))
+        return (*FAMILIES, strata.NAME, *statistic, *(laws.names(capability) if leading else ()))
 
     def cases(
         self, check: Check, capability: OptimizerCapability
@@ -64,6 +64,8 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
         """Drawn cases, fitted to what the capability takes."""
         if check.name == direction.NAME:
             return Listed(lambda seed: [direction.case(capability, seed)])
+        if check.name == strata.NAME:
+            return Listed(lambda seed: strata.cases(capability, seed))
         if check.name.startswith(PREFIX):
             law = check.name.removeprefix(PREFIX)
             return Drawn(laws.strategy(capability, law), laws.EXAMPLES)

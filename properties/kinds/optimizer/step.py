@@ -39,7 +39,7 @@ from truestep.properties.kinds.optimizer.cases import (
     gradient_at,
     input_at,
 )
-from truestep.properties.kinds.optimizer.joint import flat, joined, located, together
+from truestep.properties.kinds.optimizer.joint import flat, joined, located, tile, together
 from truestep.properties.kinds.optimizer.likeness import require_likeness
 from truestep.properties.kinds.optimizer.storage import StoredRule, parted, rule_of
 from truestep.reference.declared import Hyper
@@ -77,7 +77,8 @@ def _reached(
         others = {name: values(x, travel) for name, x in _inputs(rule, past, -2 - i).items()}
         # A decomposition of nan does not exist: such a past is none.
         with suppress(np.linalg.LinAlgError):
-            state, _ = advanced(rule, hyper, state, p, g, others)
+            state, moved = advanced(rule, hyper, state, p, g, others)
+            p = travel.round(np.asarray(moved)) if slot.travels else p
     kept = {name: kept_field(x, name, arithmetic, slot.t) for name, x in fields_of(state).items()}
     return p.astype(travel.dtype), kept
 
@@ -255,7 +256,7 @@ def _bounded(
     arithmetic: Arithmetic,
 ) -> Iterator[tuple[int, str, Judgement]]:
     """The judgements of slots that one evaluation serves."""
-    whole = joined(slots)
+    whole, places = tile(rule, joined(slots))
     expected, oracle = remembered(
         ("bounded", rule.Hyper.__module__, hyper, arithmetic.name),
         whole,
@@ -267,7 +268,7 @@ def _bounded(
     for name, due in expected.items():
         if isinstance(due, Bounded):
             got = flat([np.asarray(x.param if name == "p" else x.state[name]) for x in results])
-            judgement = judge(got, due, oracle[name])
+            judgement = judge(got, due[places], oracle[name][places])
             slot, index = located(judgement.index, slots)
             yield slot, name, dataclasses.replace(judgement, index=index)
 

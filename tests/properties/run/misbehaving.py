@@ -122,3 +122,14 @@ class DiesOnImport:
 
     def __init__(self) -> None:
         os._exit(3)
+
+
+class Healthy(Stale):
+    """A correct SGD."""
+
+    name = "healthy"
+
+    def optimizer_step(
+        self, capability: Capability, groups: Sequence[Group]
+    ) -> Sequence[Sequence[Stepped]]:
+        return Kernel("sgd").optimizer_step(capability, groups)

@@ -1,0 +1,95 @@
+"""The input space of a step as axes with strata, each of which is visited with every seed.
+
+Drawn cases leave out whatever chance leaves out: a rank, a count, a third group, a rate of zero.
+Here every stratum of every axis stands in some tensor, those of different axes met at random, and
+the hyperparameters of every group are its own: drawn continuously, so that none is at its default,
+and one of them in turn at each of its corners or far from what is usual.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from truestep.fast.protocol import OptimizerCapability
+from truestep.properties.cases.hypers import continuous, corners
+from truestep.properties.cases.tensors import LAYOUTS, TensorSpec
+from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
+from truestep.properties.kinds.optimizer.fitting import fitted
+from truestep.properties.kinds.optimizer.storage import held_storage, rule_of
+
+NAME = "strata"
+
+Item = TypeVar("Item")
+
+# Of every rank, in every form: scalars, single elements, vectors around the widths of registers and
+# warps, rows and columns, wide, tall and square matrices, stacks of them, and nothing at all.
+SHAPES = (
+    (), (1,), (7,), (8,), (33,), (64,), (257,), (0,), (1, 7), (7, 1), (3, 5), (5, 3), (8, 8),
+    (2, 17), (17, 2), (2, 3, 4), (3, 1, 5), (2, 3, 2, 2), (1, 4, 1, 3), (2, 1, 3, 2, 2),
+)  # fmt: skip
+# Every small number of steps, so that whatever happens at one of them or every so many happens.
+COUNTS = (*range(18), 20, 24, 31, 32, 50, 63, 64, 99, 100, 127, 128, 250, 255, 256, 499, 999, 1000)
+# Kinds of gradients with their exponents of ten, and of parameters.
+GRADIENTS = (
+    ("normal", 0), ("normal", -3), ("normal", -8), ("normal", 3), ("sparse", 0), ("constant", -1),
+    ("zeros", 0), ("spread", 0), ("spread", -4),
+)  # fmt: skip
+PARAMS = (("normal", 0), ("normal", -5), ("normal", 2), ("zeros", 0), ("spread", 0))
+# Exponents of ten by which past gradients were larger: state above and below the present. With
+# those of the same size the parameter has moved.
+PASTS = (0, 2, -2, 4, 0)
+_GROUPS = 8
+_ROWS = 48
+# What is judged by replicates costs dozens of evaluations a tensor.
+_ROWS_SAMPLED = 16
+
+
+def cases(capability: OptimizerCapability, seed: int) -> Sequence[OptimizerCase]:
+    """Cases of eight groups with one tensor each, or of one where no more are taken."""
+    rng = np.random.default_rng(seed)
+    sampled = rule_of(capability).FACTS.observables
+    rows = _ROWS_SAMPLED if sampled else _ROWS
+    groups = list(_groups(capability, rows, rng))
+    size = 1 if capability.single else _GROUPS
+    made = [
+        OptimizerCase(tuple(groups[i : i + size]), steps=1 + (i // size) % 2)
+        for i in range(0, len(groups), size)
+    ]
+    return [fitted(case, capability) for case in made]
+
+
+def _groups(
+    capability: OptimizerCapability, rows: int, rng: np.random.Generator
+) -> Iterator[GroupCase]:
+    rule = rule_of(capability)
+    given = {**capability.dialect, **capability.fixed}
+    special = list(corners(rule, given))
+    count = max(rows, min(len(special), 2 * rows))
+    axes = zip(
+        _spread(SHAPES, count, rng), _spread(COUNTS, count, rng), _spread(LAYOUTS, count, rng),
+        _spread(GRADIENTS, count, rng), _spread(PARAMS, count, rng), _spread(PASTS, count, rng),
+        _spread([*special, *[("", None)] * max(0, rows - len(special))], count, rng),
+        strict=True,
+    )  # fmt: skip
+    for shape, t, layout, (kind, exponent), (param, scale), past, (field, value) in axes:
+        if field and (0 in shape or kind in ("zeros", "sparse")):
+            # What is special about a hyperparameter shows where there is something to compute.
+            shape, kind = (33,), "normal"
+        seeds = rng.integers(2**32, size=2)
+        slot = SlotCase(
+            TensorSpec(shape, param, seed=int(seeds[0]), exponent=scale, layout=layout),
+            TensorSpec(shape, kind, seed=int(seeds[1]), exponent=exponent, layout=layout),
+            t=min(t, capability.reach - 2),
+            history=min(t, 3),
+            past=past,
+            travels=past == 0,
+        )
+        hyper = continuous(rule, given, rng, **({field: value} if field else {}))
+        yield GroupCase({**hyper, **held_storage(capability)}, (slot,))
+
+
+def _spread(strata: Sequence[Item], count: int, rng: np.random.Generator) -> list[Item]:
+    """So many of the strata in random order, each as often as the others."""
+    order = [int(i) for _ in range(-(-count // len(strata))) for i in rng.permutation(len(strata))]
+    return [strata[i] for i in order[:count]]

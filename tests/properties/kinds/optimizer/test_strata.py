@@ -1,0 +1,126 @@
+"""Strata: all of them are visited with any seed, and no hyperparameter can be ignored."""
+
+import dataclasses
+from collections import Counter
+
+import pytest
+
+from truestep.fast.protocol import OptimizerCapability
+from truestep.properties.kinds.optimizer import strata
+from truestep.properties.kinds.table import KINDS
+from truestep.properties.museum.plant import Kernel
+from truestep.properties.run.plan import run_check
+from truestep.reference.optimizers import OPTIMIZERS
+
+# Fields that a kernel which is given its state cannot be told to ignore, and why.
+EQUIVALENT = {
+    ("adagrad", "initial_total"): "enters the first state alone",
+    ("rmsprop", "initial_v"): "enters the first state alone",
+    ("galore", "rank"): "the projector that is given has it",
+    ("ml_lbfgs", "memory"): "the history that is given has it",
+    ("online_lbfgs", "memory"): "the history that is given has it",
+}
+# Fields that decide the state's shapes, or when a matrix is drawn, and that stay at their defaults.
+UNDRAWN = {
+    ("adafactor", "min_size"),
+    ("adam_mini", "heads"),
+    ("apollo", "seed"),
+    ("apollo", "update_gap"),
+    ("soap", "max_dim"),
+}
+
+
+def _check(capability):
+    [check] = [c for c in KINDS["optimizer"].checks(capability) if c.name == strata.NAME]
+    return check
+
+
+def _slots(capability, seed):
+    cases = strata.cases(capability, seed)
+    return [(group, slot) for case in cases for group in case.groups for slot in group.slots]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("rule", ["adamw", "lamb"])
+def test_every_stratum_of_every_axis_is_visited(rule, seed):
+    """Shapes, counts, layouts, gradients, parameters and pasts."""
+    slots = [slot for _, slot in _slots(OptimizerCapability(rule=rule), seed)]
+    assert {slot.param.shape for slot in slots} >= set(strata.SHAPES) - {(0,)}
+    assert {slot.t for slot in slots} == set(strata.COUNTS)
+    assert {slot.param.layout for slot in slots} == set(strata.LAYOUTS)
+    assert {(s.param.kind, s.param.exponent) for s in slots} == set(strata.PARAMS)
+    assert {slot.past for slot in slots} == set(strata.PASTS)
+    assert len({(s.grad.kind, s.grad.exponent) for s in slots} & set(strata.GRADIENTS)) >= 7
+
+
+def test_hyperparameters_have_nothing_in_common():
+    """Numbers stand at corners and elsewhere, and no two groups share one that is at none."""
+    groups = [group.hyper for group, _ in _slots(OptimizerCapability(rule="adamw"), 0)]
+    rates = Counter(hyper["lr"] for hyper in groups)
+    assert {0.0, 1e-8, 1e3} <= set(rates)
+    assert sum(count for rate, count in rates.items() if rate not in (0.0, 1e-8, 1e3)) >= 40
+    assert max(Counter(hyper["beta2"] for hyper in groups if hyper["beta2"]).values()) == 1
+
+
+def test_a_capability_that_takes_one_tensor_is_asked_for_one():
+    """Each call has one group with one tensor, of the shapes that it takes."""
+    alone = OptimizerCapability(rule="prodigy", single=True, shapes="matrices")
+    cases = strata.cases(alone, 0)
+    assert all(len(case.groups) == len(case.groups[0].slots) == 1 for case in cases)
+    assert all(len(slot.param.shape) == 2 for _, slot in _slots(alone, 0))
+
+
+class Frozen:
+    """A rule's own lines, in which one hyperparameter stays at its default whatever is asked."""
+
+    def __init__(self, rule, field, dialect):
+        self.kernel, self.field = Kernel(rule, dialect=dialect), field
+        self.name = self.kernel.name
+        fields = {f.name: f for f in dataclasses.fields(OPTIMIZERS[rule].Hyper)}
+        self.default = fields[field].default
+
+    def capabilities(self):
+        """The kernel's."""
+        return self.kernel.capabilities()
+
+    def optimizer_step(self, capability, groups):
+        """The kernel's step, with the field at its default where the rule accepts that."""
+        return self.kernel.optimizer_step(capability, [self._frozen(group) for group in groups])
+
+    def _frozen(self, group):
+        try:
+            return dataclasses.replace(
+                group, hyper=dataclasses.replace(group.hyper, **{self.field: self.default})
+            )
+        except ValueError:
+            return group
+
+
+def _dialects(name, field):
+    """The rule's own form, and every choice that departs from it alone, if one might show it."""
+    rule = OPTIMIZERS[name]
+    default = {f.name: f.default for f in dataclasses.fields(rule.Hyper)}
+    yield {}
+    hopeless = (name, field) in (*EQUIVALENT, *UNDRAWN)
+    for choosing, choices in () if hopeless else rule.DIALECTS.items():
+        yield from ({choosing: x} for x in choices if x != default[choosing])
+
+
+def _found(name, field):
+    for dialect in _dialects(name, field):
+        frozen = Frozen(name, field, dialect)
+        [capability] = frozen.capabilities()
+        result = run_check(frozen, _check(capability), level="smoke", seed=0)
+        if result.verdict in ("fail", "crashed"):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_no_hyperparameter_can_be_ignored(name):
+    """In some dialect each shows, with the first seed that is tried."""
+    Hyper = OPTIMIZERS[name].Hyper
+    given = [f.name for f in dataclasses.fields(Hyper) if f.name in Hyper.RANGES]
+    kept = [f.name for f in dataclasses.fields(Hyper) if f.default is not dataclasses.MISSING]
+    ignored = {f for f in given if f in kept and not _found(name, f)}
+    assert ignored == {field for rule, field in (*EQUIVALENT, *UNDRAWN) if rule == name}
