@@ -12,6 +12,15 @@ def stage(x: Array, name: str) -> Array:
     return x.staged(name) if hasattr(x, "staged") else x
 
 
+def weighted(low: Array, high: Array, weight: Array) -> Array:
+    """(1 - weight) low + weight high, exact at both ends; low + weight (high - low) is as good.
+
+    Plain numbers are computed by the first; the error of an error-carrying one covers both.
+    """
+    mean: Array = (1 - weight) * low + weight * high
+    return mean.covering(low + weight * (high - low)) if hasattr(mean, "covering") else mean
+
+
 def symmetric(x: Array) -> Array:
     """x, which is symmetric but for rounding: an implementation may as well multiply by x^T.
 

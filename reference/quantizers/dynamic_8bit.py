@@ -227,7 +227,8 @@ def admissible(
     u = 2.0**-24
     quotient, product = np.full(a.shape, u), 0.0
     if h.normalise == "reciprocal":  # which is subnormal where absmax > 2^126
-        quotient, product = np.maximum(u, 2.0**-150 * a), u
+        # Of an infinite one the quotient is 0 whatever its error.
+        quotient, product = np.maximum(u, 2.0**-150 * np.where(np.isinf(a), 0.0, a)), u
     # 2^-50 is for the few float64 roundings of this check itself.
     relative = (1 + 2 * division_ulps * quotient) * (1 + product) - 1 + 2.0**-50
     normal = (a >= 2.0**-126) & (a <= 2.0**126)

@@ -33,6 +33,7 @@ import numpy as np
 from truestep.reference import declared
 from truestep.reference.declared import Floor, Length, Peak
 from truestep.reference.robbins_monro import BoundedBelow, Certificate, held_at
+from truestep.reference.stages import weighted
 from truestep.reference.validation import Array, require_ordered, require_step
 
 PI = np.pi
@@ -63,7 +64,7 @@ def value(h: Hyper, t: int) -> Array:
     t = require_step(t)
     t = min(t, h.total_steps) if h.after == "hold" else t % (2 * h.total_steps)
     weight = (1 + np.cos(PI * t / h.total_steps)) / 2
-    return (1 - weight) * h.min_lr + weight * h.lr
+    return weighted(h.min_lr, h.lr, weight)
 
 
 def advance(h: Hyper, t: int, lr: Array) -> Array:

@@ -36,6 +36,7 @@ from typing import Annotated, Literal
 from truestep.reference import declared
 from truestep.reference.declared import Count, Floor, Peak, Real
 from truestep.reference.robbins_monro import BoundedBelow, Certificate, Geometric, held_at
+from truestep.reference.stages import weighted
 from truestep.reference.validation import Array, require_ordered, require_step
 
 advance = None
@@ -82,7 +83,7 @@ def value(h: Hyper, t: int) -> Array:
         weight = weight * 0.5**c
     elif h.mode == "exp_range":
         weight = weight * h.gamma**t
-    return (1 - weight) * h.min_lr + weight * h.lr
+    return weighted(h.min_lr, h.lr, weight)
 
 
 def certificate(h: Hyper) -> Certificate:

@@ -29,6 +29,7 @@ from typing import Annotated
 from truestep.reference import declared
 from truestep.reference.declared import Length, Peak, Real
 from truestep.reference.robbins_monro import Certificate, held_at
+from truestep.reference.stages import weighted
 from truestep.reference.validation import Array, require_step
 
 DIALECTS: dict[str, dict[str, str]] = {}
@@ -47,7 +48,7 @@ def value(h: Hyper, t: int) -> Array:
     """The learning rate of the step after t steps made."""
     t = min(require_step(t), h.total_steps)
     x = t / h.total_steps
-    return h.lr * ((1 - x) * h.start_factor + x * h.end_factor)
+    return h.lr * weighted(h.start_factor, h.end_factor, x)
 
 
 def advance(h: Hyper, t: int, lr: Array) -> Array:

@@ -39,6 +39,7 @@ import numpy as np
 from truestep.reference import declared
 from truestep.reference.declared import Count, Floor, Length, Peak
 from truestep.reference.robbins_monro import BoundedBelow, Certificate, held_at
+from truestep.reference.stages import weighted
 from truestep.reference.validation import Array, require_ordered, require_step
 
 PI = np.pi
@@ -94,7 +95,7 @@ def value(h: Hyper, t: int) -> Array:
         return h.min_lr
     s = min(t - start, length) if h.after == "hold" else (t - start) % (2 * length)
     weight = (1 + np.cos(PI * s / length)) / 2
-    return (1 - weight) * h.min_lr + weight * h.lr
+    return weighted(h.min_lr, h.lr, weight)
 
 
 def certificate(h: Hyper) -> Certificate:

@@ -39,6 +39,7 @@ import numpy as np
 from truestep.reference import declared
 from truestep.reference.declared import Length, Peak, Real
 from truestep.reference.robbins_monro import Certificate, Undecided, held_at
+from truestep.reference.stages import weighted
 from truestep.reference.validation import Array, require_step
 
 PI = np.pi
@@ -101,7 +102,7 @@ def value(h: Hyper, t: int) -> Array:
 def _between(h: Hyper, u: Array, v: Array, x: Array) -> Array:
     """The value at the fraction x of a phase from u to v."""
     weight = (1 + np.cos(PI * x)) / 2 if h.anneal == "cos" else 1 - x
-    return (1 - weight) * v + weight * u
+    return weighted(v, u, weight)
 
 
 def certificate(h: Hyper) -> Certificate:

@@ -30,6 +30,7 @@ from typing import Annotated, Literal
 from truestep.reference import declared
 from truestep.reference.declared import Floor, Length, Peak, Real
 from truestep.reference.robbins_monro import Certificate, PowerLaw, held_at
+from truestep.reference.stages import weighted
 from truestep.reference.validation import Array, require_ordered, require_step
 
 DIALECTS = {
@@ -66,7 +67,7 @@ def value(h: Hyper, t: int) -> Array:
         end = h.total_steps * max(1, -(-t // h.total_steps))
         rest = (end - t) / end
     weight = rest**h.power
-    return (1 - weight) * h.min_lr + weight * h.lr
+    return weighted(h.min_lr, h.lr, weight)
 
 
 def advance(h: Hyper, t: int, lr: Array) -> Array:

@@ -36,6 +36,7 @@ import numpy as np
 from truestep.reference import declared
 from truestep.reference.declared import Count, Floor, Peak, Real
 from truestep.reference.robbins_monro import Certificate, GeometricCycles, held_at
+from truestep.reference.stages import weighted
 from truestep.reference.validation import Array, require_ordered, require_step
 
 PI = np.pi
@@ -75,7 +76,7 @@ def value(h: Hyper, t: int) -> Array:
     i, start, length = cycle(h, t)
     peak = np.maximum(h.lr * h.decay**i, h.min_lr)
     weight = (1 + np.cos(PI * (t - start) / length)) / 2
-    return (1 - weight) * h.min_lr + weight * peak
+    return weighted(h.min_lr, peak, weight)
 
 
 def certificate(h: Hyper) -> Certificate:

@@ -35,6 +35,7 @@ import numpy as np
 from truestep.reference import declared
 from truestep.reference.declared import Count, Floor, Length, Peak
 from truestep.reference.robbins_monro import Certificate, held_at
+from truestep.reference.stages import weighted
 from truestep.reference.validation import Array, require_ordered, require_step
 
 PI = np.pi
@@ -84,7 +85,7 @@ def value(h: Hyper, t: int) -> Array:
         weight = 1 - np.sqrt(x)
     else:
         weight = (1 + np.cos(PI * x)) / 2
-    return (1 - weight) * h.min_lr + weight * h.lr
+    return weighted(h.min_lr, h.lr, weight)
 
 
 def certificate(h: Hyper) -> Certificate:

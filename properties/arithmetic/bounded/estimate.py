@@ -94,6 +94,12 @@ class Estimate:
             return self.exact(x, self.arithmetic)
         raise TypeError(f"cannot mix a Bounded array with {type(x).__name__}")
 
+    def covering(self, other: Self) -> Self:
+        """The same value, with an error that reaches what another way to compute it may give."""
+        with np.errstate(all="ignore"):
+            e = np.maximum(self.e, np.abs(other.v - self.v) + other.e)
+        return self.like(self.v, np.where(np.isnan(e), np.inf, e), self.format, host=self.host)
+
     def stored(self, tensor: str) -> Self:
         """What is left of this output after it is stored as the named tensor."""
         where = self.arithmetic.stored(tensor)

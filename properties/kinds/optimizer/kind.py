@@ -16,12 +16,13 @@ from truestep.properties.judge.records import Place
 from truestep.properties.judge.results import Check, Record
 from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.kind import LEVELS, Kind, Steps
-from truestep.properties.kinds.optimizer import direction, strata
+from truestep.properties.kinds.optimizer import strata
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.families import FAMILIES
 from truestep.properties.kinds.optimizer.fitting import fitted
 from truestep.properties.kinds.optimizer.laws import checks as laws
 from truestep.properties.kinds.optimizer.laws.laws import LAWS
+from truestep.properties.kinds.optimizer.statistics import STATISTICS
 from truestep.properties.kinds.optimizer.step import lockstep
 from truestep.properties.kinds.optimizer.storage import (
     held_storage,
@@ -49,21 +50,22 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
     word = "dialect or rule"
 
     def names(self, capability: OptimizerCapability) -> Sequence[str]:
-        """Families of cases, the direction of rounding, then the laws that hold for it.
+        """Families of cases, statistics of rounding, then the laws that hold for it.
 
         Laws are run on a rule's leading implementations, those that the least thorough level
         includes.
         """
         leading = capability.level == LEVELS[0]
-        statistic = (direction.NAME,) if direction.applies(capability) else ()
-        return (*FAMILIES, strata.NAME, *statistic, *(laws.names(capability) if leading else ()))
+        statistics = [name for name, test in STATISTICS.items() if test.applies(capability)]
+        held = laws.names(capability) if leading else ()
+        return (*FAMILIES, strata.NAME, *statistics, *held)
 
     def cases(
         self, check: Check, capability: OptimizerCapability
     ) -> Drawn[OptimizerCase] | Listed[OptimizerCase]:
         """Drawn cases, fitted to what the capability takes."""
-        if check.name == direction.NAME:
-            return Listed(lambda seed: [direction.case(capability, seed)])
+        if check.name in STATISTICS:
+            return Listed(lambda seed: [STATISTICS[check.name].case(capability, seed)])
         if check.name == strata.NAME:
             return Listed(lambda seed: strata.cases(capability, seed))
         if check.name.startswith(PREFIX):
@@ -94,20 +96,20 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
         """Every step from the backend's own last state, or a law's claims."""
         if check.name.startswith(PREFIX):
             yield None, laws.judgements(backend, capability, check.name.removeprefix(PREFIX), case)
-        elif check.name == direction.NAME:
-            yield from direction.judged(backend, capability, case)
+        elif check.name in STATISTICS:
+            yield from STATISTICS[check.name].judged(backend, capability, case)
         else:
             yield from lockstep(backend, capability, case)
 
     def contract(self, check: Check) -> str:
         """By replicates where the definition leaves something open, else by bounds."""
-        if check.name == direction.NAME:
+        if check.name in STATISTICS:
             return "statistical"
         return "sampled" if OPTIMIZERS[check.rule].FACTS.observables else "bounded"
 
     def reads(self, check: Check) -> bool:
-        """Not the direction of rounding, which has no other reading."""
-        return super().reads(check) and check.name != direction.NAME
+        """Not a statistic of rounding, which has no other reading."""
+        return super().reads(check) and check.name not in STATISTICS
 
     def law(self, check: Check) -> str | None:
         """What a law says."""
@@ -162,8 +164,8 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
         """The step, the tensor and the element, and the numbers that entered it."""
         found, case = tally.worst, cast(OptimizerCase, tally.worst_case)
         assert found is not None
-        if check.name == direction.NAME:
-            return direction.place(found)
+        if check.name in STATISTICS:
+            return STATISTICS[check.name].place(found)
         group = case.groups[found.group]
         slot = group.slots[found.slot]
         index = list(found.judgement.index or ())

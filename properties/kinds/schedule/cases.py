@@ -62,10 +62,14 @@ def hypers(capability: ScheduleCapability, *, degenerate: bool = False) -> Hyper
             fields[name] = draw(st.sampled_from(values))
         return fields
 
-    return changed().filter(lambda fields: _valid(rule, fields)) if degenerate else made
+    # Where every field is fixed there is nothing to degenerate.
+    if not (degenerate and free):
+        return made
+    return changed().filter(lambda fields: valid(rule, fields))
 
 
-def _valid(rule: Rule, fields: Fields) -> bool:
+def valid(rule: Rule, fields: Fields) -> bool:
+    """Whether the rule accepts these fields."""
     try:
         rule.Hyper(**fields)
     except (KeyError, ValueError):

@@ -14,14 +14,14 @@ from truestep.properties.judge.records import Place
 from truestep.properties.judge.results import Check, Record
 from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.kind import Kind, Steps
-from truestep.properties.kinds.schedule import cases, robbins_monro
+from truestep.properties.kinds.schedule import cases, robbins_monro, strata
 from truestep.properties.kinds.schedule import step as scheduling
 from truestep.properties.kinds.schedule.cases import ScheduleCase
 from truestep.properties.kinds.schedule.families import FAMILIES
-from truestep.properties.kinds.schedule.laws import EXAMPLES, LAWS, Subject
+from truestep.properties.kinds.schedule.laws import EXAMPLES, LAWS, Subject, names
 from truestep.properties.laws.claims import PREFIX
 from truestep.properties.laws.claims import judged as judged_claims
-from truestep.properties.search.exploration import Drawn
+from truestep.properties.search.exploration import Drawn, Listed
 from truestep.properties.search.identification import Reading, departures, dialects_of
 from truestep.reference.rules import Schedule
 from truestep.reference.schedules import SCHEDULES
@@ -40,10 +40,14 @@ class ScheduleKind(Kind[ScheduleCapability, ScheduleCase, ScheduleBackend]):
     def names(self, capability: ScheduleCapability) -> Sequence[str]:
         """Families of cases, then the laws."""
         drift = (DRIFT,) if capability.recursive else ()
-        return (*drift, *FAMILIES, *(PREFIX + law for law in LAWS))
+        return (*drift, *FAMILIES, strata.NAME, *(PREFIX + law for law in names(capability)))
 
-    def cases(self, check: Check, capability: ScheduleCapability) -> Drawn[ScheduleCase]:
+    def cases(
+        self, check: Check, capability: ScheduleCapability
+    ) -> Drawn[ScheduleCase] | Listed[ScheduleCase]:
         """Drawn hyperparameters and steps."""
+        if check.name == strata.NAME:
+            return Listed(lambda seed: strata.made(capability, seed))
         law = check.name.startswith(PREFIX)
         family = FAMILIES["every_step" if check.name == DRIFT else "values" if law else check.name]
         return Drawn(family.strategy(capability), EXAMPLES if law else family.examples)
@@ -81,7 +85,7 @@ class ScheduleKind(Kind[ScheduleCapability, ScheduleCase, ScheduleBackend]):
 
     def reads(self, check: Check) -> bool:
         """Families alone: over a whole run errors add up."""
-        return check.name in FAMILIES
+        return check.name in (*FAMILIES, strata.NAME)
 
     def battery(self, capability: ScheduleCapability) -> Sequence[ScheduleCase]:
         """The whole run that a report shows."""

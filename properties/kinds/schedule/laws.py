@@ -112,9 +112,6 @@ def monotone_within_phases(subject: Subject, steps: Sequence[int]) -> Claims:
 def scales_with_the_learning_rate(subject: Subject, steps: Sequence[int]) -> Claims:
     """lr and min_lr times a power of two: the value times it, in every bit."""
     rates = [name for name in ("lr", "min_lr") if name in subject.fields]
-    fixed = subject.capability.fixed
-    if any(fixed.get(name, 0.0) != 0.0 for name in rates) or "lr" in fixed:
-        return
     times = subject.defined(steps)
     values = subject.values(times)
     # Below it, where a format has fewer digits, scaling rounds.
@@ -124,6 +121,13 @@ def scales_with_the_learning_rate(subject: Subject, steps: Sequence[int]) -> Cla
         image = subject.where(**{name: getattr(subject.hyper, name) * scale for name in rates})
         chosen = [t for t, keep in zip(times, kept, strict=True) if keep]
         yield Claim("lr", image.values(times)[kept], values[kept] * scale, None, chosen)
+
+
+def names(capability: ScheduleCapability) -> list[str]:
+    """The laws that are asked of a capability: the rate that is to be scaled has to be free."""
+    fixed = capability.fixed
+    held = "lr" in fixed or fixed.get("min_lr", 0.0) != 0.0
+    return [law for law in LAWS if not (held and law == scales_with_the_learning_rate.__name__)]
 
 
 def stays_between_its_extremes(subject: Subject, steps: Sequence[int]) -> Claims:

@@ -221,10 +221,18 @@ class Bench:
     def agree(
         self, left: Outcome, right: Outcome, *, bitwise: bool, names: Sequence[str] | None = None
     ) -> Claims:
-        """Claims that two outcomes are equal, bit for bit or within both their bounds."""
+        """Claims that two outcomes are equal, bit for bit or within both their bounds.
+
+        A tensor that is stored by stochastic rounding has its bits from chance.
+        """
         for name in left.got if names is None else names:
-            bound = None if bitwise else left.bound[name] + right.bound[name]
+            bits = bitwise and not self._chance(name)
+            bound = None if bits else left.bound[name] + right.bound[name]
             yield Claim(name, left.got[name], right.got[name], bound)
+
+    def _chance(self, name: str) -> bool:
+        made = arithmetic_of(self.capability.arithmetic)
+        return made.rounding == "stochastic" and made.stored(name).name != made.compute
 
 
 def exact(x: Flow) -> Flow:

@@ -57,7 +57,8 @@ def homogeneous(bench: Bench, trial: Trial) -> Claims:
     degrees = DEGREES[bench.rule]
 
     def scaled(name: str, x: Array) -> Array:
-        if not degrees.get(name) or (isinstance(x, int) and not isinstance(x, float)):
+        # Counts have no scale, and choices of a dialect only share their names with outputs.
+        if not degrees.get(name) or isinstance(x, (int, str)):
             return x
         factor = SCALE ** degrees[name]
         if isinstance(x, list):
