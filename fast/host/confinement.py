@@ -15,7 +15,7 @@ from pathlib import Path
 
 # Bytes that one file may have, and open files: what a runaway kernel may take of the machine.
 _FILE = 2**32
-_FILES = 4096
+_FILES = 2**16
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
 _PARENT_DEATH, _DUMPABLE, _ADOPTS, _IS_ADOPTING = 1, 4, 36, 37
 _SET_FLAGS, _UP = 0x8914, 0x1

@@ -83,9 +83,15 @@ def corners(rule: Rule, given: Mapping[str, object]) -> Iterator[tuple[str, obje
         if isinstance(limits, Real):
             ends = {"none": (limits.low, limits.high), "low": (limits.high,), "high": (limits.low,)}
             found += [x for x in ends.get(limits.open, ()) if math.isfinite(x)]
-            if math.isinf(limits.high):
-                found += [x for x in _FAR if x > limits.low]
+            if _over_decades(limits):
+                found += _FAR
         yield from ((name, value) for value in dict.fromkeys(found))
+
+
+def _over_decades(limits: Real) -> bool:
+    """Whether what is usual of a number, and so what is far from it, spans orders of magnitude."""
+    usual = [x for x in limits.usual if x > 0]
+    return math.isinf(limits.high) and bool(usual) and max(usual) >= 1e3 * min(usual)
 
 
 def continuous(

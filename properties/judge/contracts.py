@@ -135,11 +135,15 @@ def _whole(error: Float, spread: Float, strayed: Float, different: int) -> float
 
 
 def agreement(left: Array, right: Array, bound: NDArray[np.float64] | None) -> Judgement:
-    """Judge two results that a law makes equal: within bound, or in every bit but a zero's sign."""
+    """Judge two results that a law makes equal: within bound, or in every bit but a zero's sign.
+
+    Of two that are nan nothing is learnt.
+    """
     if left.shape != right.shape:
         raise ValueError(f"left has shape {left.shape}, right {right.shape}")
     limit = np.zeros(left.shape) if bound is None else np.broadcast_to(bound, left.shape)
-    return _verdict(left, right.astype(np.float64), limit, ~np.isinf(limit), 0.0)
+    x, y = left.astype(np.float64), right.astype(np.float64)
+    return _verdict(x, y, limit, ~np.isinf(limit) & ~(np.isnan(x) & np.isnan(y)), 0.0)
 
 
 def membership(code: Array, low: Array, high: Array, codes: int) -> Judgement:

@@ -50,7 +50,9 @@ def result_of(
     if tally.failed:
         verdict = "crashed" if tally.crashed else "fail"
     else:
-        verdict = "pass" if tally.judged else "not_judged"
+        # A law that says nothing of one of its tensors is not one that holds.
+        silent = contract == "law" and not all(tally.by_tensor.values())
+        verdict = "pass" if tally.judged and not silent else "not_judged"
     where = None if tally.worst is None or tally.worst_case is None else place(tally)
     return replace(
         check.result(verdict, contract=contract, worst=_worst(tally, where)),

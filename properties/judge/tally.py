@@ -1,5 +1,6 @@
 """What the cases of one check showed, counted as they are judged."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -53,6 +54,8 @@ class Tally:
     crashed: bool = False
     message: str = ""
     extra: dict[str, object] = field(default_factory=dict)
+    # Of every tensor, how many of its elements were judged.
+    by_tensor: Counter[str] = field(default_factory=Counter)
 
     def add(self, case: Case, found: Iterable[Judged], context: object) -> None:
         """Count judgements of a case; raise ContractBroken at one beyond the slack."""
@@ -61,6 +64,7 @@ class Tally:
             if not self.failed:
                 self.elements += j.elements
                 self.judged += j.judged
+                self.by_tensor[item.tensor] += j.judged if j.elements else 1
                 self.histogram += j.histogram
                 self.oracle_fraction = max(self.oracle_fraction, j.oracle_fraction)
             if j.utilisation is None:

@@ -17,7 +17,8 @@ Shapes
     made.
 
 Domain
-    lr, eps, weight_decay >= 0 and finite; 0 <= beta1, beta2 < 1; d0, d_coef, growth_rate > 0.
+    lr, eps, weight_decay >= 0 and finite; 0 <= beta1, beta2 < 1; d0, d_coef > 0; growth_rate
+    >= 1.
 
 Choices
     weights: the paper's r and s are averages ("averaged"); the authors' code divides by d0 in the
@@ -49,7 +50,7 @@ Sources
     2024 (arXiv:2306.06101), the Adam version. The authors' prodigyopt 1.1.2.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -64,6 +65,7 @@ from truestep.reference.declared import (
     Number,
     Point,
     Rate,
+    Real,
     Second,
     Switch,
 )
@@ -115,7 +117,7 @@ class Hyper(declared.Hyper):
     weight_decay: Decay = 0.0
     d0: Above = 1e-6
     d_coef: Above = 1.0
-    growth_rate: Above = 1.02
+    growth_rate: Annotated[float, Real(1.0)] = 1.02
     maximize: Switch = False
     bias_correction: Literal["none", "rate"] = "none"
     decay: Literal["before", "coupled"] = "before"

@@ -91,7 +91,7 @@ def _rows(prefix: str, form: Mapping[str, str], fixed: Mapping[str, Fixed]) -> t
             MOMENTS,
             {**BETAS, **EPS, **DECAY},
             dialect={"correction": "last", "guard": "eps", **form, **dialect},
-            fixed={"update_gap": NEVER, **fixed},
+            fixed={"growth": 1.01, "update_gap": NEVER, **fixed},
             paths={prefix + variant: {} if variant == "default" else {variant: True}},
             arithmetic=arithmetic,
             key=is_projected,

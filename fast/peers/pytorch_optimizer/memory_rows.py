@@ -58,7 +58,8 @@ _LOMO = Row(
     "LOMO",
     dialect={"overflow": "skip"},
     # The library decays nothing, and adds 1e-6 to the norm.
-    fixed={"eps": 1e-6, "weight_decay": 0.0},
+    # No loss is scaled.
+    fixed={"eps": 1e-6, "loss_scale": 1.0, "weight_decay": 0.0},
     paths=BACKWARD,
     arithmetic=SEQUENTIAL,
 )

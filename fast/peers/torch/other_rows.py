@@ -120,7 +120,11 @@ _MUON = Row(
 
 OTHER_ROWS: tuple[Row, ...] = (
     *(
-        replace(_ADAFACTOR, arithmetic={format: arithmetic}, fixed={"eps1": UNITS[format]})
+        replace(
+            _ADAFACTOR,
+            arithmetic={format: arithmetic},
+            fixed={"beta2_cap": 1.0, "eps1": UNITS[format]},
+        )
         for format, arithmetic in SUMS.items()
     ),
     Row(

@@ -78,7 +78,9 @@ def _reached(
         # A decomposition of nan does not exist: such a past is none.
         with suppress(np.linalg.LinAlgError):
             state, moved = advanced(rule, hyper, state, p, g, others)
-            p = travel.round(np.asarray(moved)) if slot.travels else p
+            moved = travel.round(np.asarray(moved))
+            # A way that leaves the format's numbers is none.
+            p = moved if slot.travels and np.all(np.abs(moved) <= travel.largest) else p
     kept = {name: kept_field(x, name, arithmetic, slot.t) for name, x in fields_of(state).items()}
     return p.astype(travel.dtype), kept
 

@@ -1,0 +1,13 @@
+"""Whether Adam's first moment without memory is the gradient, to float32's precision."""
+
+import os
+
+os.environ["KERAS_BACKEND"] = "jax"
+import keras
+
+v = keras.Variable(keras.ops.ones(1))
+optimizer = keras.optimizers.Adam(beta_1=0.0)
+optimizer.build([v])
+for gradient in (1.0, 1e-4):
+    optimizer.apply([keras.ops.full((1,), gradient)], [v])
+print(abs(optimizer._momentums[0].value[0].item() / 1e-4 - 1) < 1e-6)
