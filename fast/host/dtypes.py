@@ -1,5 +1,7 @@
 """What dtypes of arrays are called in a message: only those of numbers pass."""
 
+from functools import cache, lru_cache
+
 import numpy as np
 
 from truestep.fast.protocol import DType, numpy_dtype
@@ -12,11 +14,13 @@ def numeric(dtype: DType) -> bool:
     return dtype.kind in _NUMBERS or dtype.isbuiltin == 2
 
 
+@cache
 def name_of(dtype: DType) -> str:
     """NumPy's own short name, or that of a format of ml_dtypes."""
     return dtype.name if dtype.isbuiltin == 2 else dtype.str
 
 
+@lru_cache(maxsize=256)
 def named(name: object) -> DType:
     """The dtype of that name; raises TypeError or ValueError."""
     if not isinstance(name, str):

@@ -24,6 +24,7 @@ import dataclasses
 import json
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,8 @@ Node = Any
 # Bytes of pattern before and after every array: a kernel that writes there is found out.
 GUARD = 64
 _PATTERN = bytes(range(0xA5, 0xA5 + GUARD))
+# Alignment and displacement leave less than this between two arrays.
+_FILL = 4 * _PATTERN
 # Bytes of a message from a backend: names, numbers and places, never the arrays themselves.
 LONGEST = 2**23
 # Characters of an exception's text, and of its last lines, that are told.
@@ -85,12 +88,16 @@ class Packing:
     def pack(self, value: object, path: Path = ()) -> Node:
         """A value as JSON holds it; path: what the arrays in it are called."""
         kind = type(value)
-        if kind in _PLAIN and not (isinstance(value, int) and abs(value) > _FARTHEST):
+        if kind in _PLAIN and (kind is not int or -_FARTHEST <= value <= _FARTHEST):  # type: ignore[operator]
             return value
+        if kind is dict:
+            return ["map", {str(k): self.pack(x, (*path, str(k))) for k, x in value.items()}]  # type: ignore[attr-defined]
         if kind is np.ndarray and dtypes.numeric(value.dtype):  # type: ignore[attr-defined]
             return self._array(value, path)  # type: ignore[arg-type]
         if isinstance(value, np.generic) and dtypes.numeric(value.dtype):
             return ["scalar", dtypes.name_of(value.dtype), value.tobytes().hex()]
+        if isinstance(value, Hyper):
+            return _packed(value)
         if packed := _COMPOUND.get(kind):
             tag, fields = packed
             return [tag, *(self.pack(getattr(value, f), (*path, f)) for f in fields)]
@@ -103,9 +110,6 @@ class Packing:
         if isinstance(value, Mapping):
             named = {str(k): self.pack(x, (*path, str(k))) for k, x in value.items()}
             return ["map", named]
-        if isinstance(value, Hyper):
-            fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-            return ["hyper", type(value).__module__, {k: self.pack(x) for k, x in fields.items()}]
         if callable(value):
             return ["function"]
         if isinstance(value, Sequence) and not isinstance(value, bytes):
@@ -115,28 +119,32 @@ class Packing:
     def _array(self, x: Array, path: Path) -> Node:
         if not self._spread:
             x = np.ascontiguousarray(x).reshape(x.shape)
-        low, high = np.lib.array_utils.byte_bounds(x) if x.size else (0, 0)
-        first = _aligned(self.end + GUARD) + (_displacement(x, low) if self._spread else 0)
-        if first + (high - low) + GUARD > len(self._memory):
-            raise MemoryError(f"{high - low} bytes do not fit into {len(self._memory)}")
-        self._guard(first, high - low)
-        origin = x.__array_interface__["data"][0] - low if x.size else 0
-        if high > low:
+        dense = x.flags.c_contiguous
+        before, size, shift = (0, x.nbytes, 0) if dense else _extent(x)
+        if self._spread and x.base is not None and x.size:
+            shift = _displacement(x, before)
+        first = _aligned(self.end + GUARD) + shift
+        if first + size + GUARD > len(self._memory):
+            raise MemoryError(f"{size} bytes do not fit into {len(self._memory)}")
+        if self._spread:
+            self._guard(first, size, dense)
+        self.end = first + size + GUARD
+        if size:
             held = np.ndarray(
-                x.shape, x.dtype, buffer=self._memory, offset=first + origin, strides=x.strides
+                x.shape, x.dtype, buffer=self._memory, offset=first + before, strides=x.strides
             )
             held[...] = x
         self.places.append((first, path))
-        strides = None if x.flags.c_contiguous else list(x.strides)
-        return ["array", dtypes.name_of(x.dtype), list(x.shape), strides, first + origin]
+        strides = None if dense else list(x.strides)
+        return ["array", dtypes.name_of(x.dtype), list(x.shape), strides, first + before]
 
-    def _guard(self, first: int, size: int) -> None:
+    def _guard(self, first: int, size: int, dense: bool) -> None:
         """Fill what lies between this array and the last one, its own gaps, and some bytes more."""
-        end = first + size + GUARD
-        room = end - self.end
-        fill = _PATTERN if room <= GUARD else _PATTERN * (room // GUARD + 1)
-        self._memory[self.end : end] = fill[:room]
-        self.end = end
+        end = first + size
+        self._memory[self.end : first] = _FILL[: first - self.end]
+        if not dense:
+            self._memory[first:end] = (_PATTERN * (size // GUARD + 1))[:size]
+        self._memory[end : end + GUARD] = _PATTERN
 
     def at(self, byte: int) -> Path:
         """The path of the array that holds this byte, or lies next to it."""
@@ -154,12 +162,31 @@ def _aligned(offset: int) -> int:
     return (offset + GUARD - 1) // GUARD * GUARD
 
 
-def _displacement(x: Array, low: int) -> int:
+def _address(x: Array) -> int:
+    return int(x.__array_interface__["data"][0])
+
+
+def _extent(x: Array) -> tuple[int, int, int]:
+    """Bytes from an array's first one in memory to its first element, and to its end; and 0."""
+    low, high = np.lib.array_utils.byte_bounds(x) if x.size else (0, 0)
+    return _address(x) - low if x.size else 0, high - low, 0
+
+
+def _displacement(x: Array, before: int) -> int:
     """How far behind an aligned address an array begins: as far as in the array that it views."""
     base = x
     while isinstance(base.base, np.ndarray):
         base = base.base
-    return (low - int(base.__array_interface__["data"][0])) % GUARD if x.size else 0
+    return (_address(x) - before - _address(base)) % GUARD
+
+
+@lru_cache(maxsize=4096)
+def _packed(hyper: Hyper) -> Node:
+    """A rule's Hyper, whose fields are numbers, texts and tuples of them."""
+    packing = Packing(memoryview(b""))
+    fields = {f.name: getattr(hyper, f.name) for f in dataclasses.fields(hyper)}
+    named = {name: packing.pack(x) for name, x in fields.items()}
+    return ["hyper", type(hyper).__module__, named]
 
 
 def type_name(value: object) -> str:
@@ -170,6 +197,11 @@ def type_name(value: object) -> str:
     if isinstance(value, np.ndarray):
         return f"{kind.__name__}, a subclass of ndarray"
     return kind.__name__
+
+
+# The last that were made: a rule's validation takes longer than many a step.
+_HYPERS: dict[str, Hyper] = {}
+_MOST_HYPERS = 1024
 
 
 class Unpacking:
@@ -255,8 +287,12 @@ class Unpacking:
 
         if not self._trusted:
             raise Garbled("a Hyper")
-        made: Hyper = import_module(module).Hyper(**self._map(depth, fields))
-        return made
+        key = f"{module} {fields}"
+        if key not in _HYPERS:
+            while len(_HYPERS) >= _MOST_HYPERS:
+                _HYPERS.popitem()
+            _HYPERS[key] = import_module(module).Hyper(**self._map(depth, fields))
+        return _HYPERS[key]
 
     def _asked(self, _: int) -> Callable[[Array], object]:
         if self._function is None:

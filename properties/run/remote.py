@@ -196,7 +196,8 @@ class Remote:
         self._left += [visible(str(words)[:_WORDS]) for words in rest[-1][:_MOST_LEFT]]
         if kind == "raised":
             raise _raised(*rest[:-1])
-        if (now := host.asked[: packing.end]) != sent:
+        # Bytes are compared at once, a memoryview's elements one by one.
+        if (now := bytes(host.asked[: packing.end])) != sent:
             byte = int(np.argmax(np.frombuffer(now, np.uint8) != np.frombuffer(sent, np.uint8)))
             raise BackendFault(f"the backend wrote its input {in_words(packing.at(byte))}")
         return unpacking.unpack(rest[0])

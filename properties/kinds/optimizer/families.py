@@ -144,7 +144,7 @@ FAMILIES: dict[str, Family[OptimizerCapability, OptimizerCase]] = {
     "combinations": Family(
         "counts, shapes, layouts and hyperparameters drawn independently of one another",
         _combinations,
-        examples(6, 40, 2000),
+        examples(6, 20, 2000),
     ),
     "counter": Family(
         "step counters up to 2^24 - 1",
@@ -172,7 +172,7 @@ FAMILIES: dict[str, Family[OptimizerCapability, OptimizerCase]] = {
     "lockstep": Family(
         "groups, layouts, reachable states, several steps",
         _of(Slots(), groups=2, tensors=3),
-        examples(6, 40, 2000),
+        examples(6, 24, 2000),
     ),
     "many_tensors": Family("seventy tensors in one call", _many_tensors, examples(1, 2, 10)),
     "special_values": Family(
@@ -181,6 +181,6 @@ FAMILIES: dict[str, Family[OptimizerCapability, OptimizerCase]] = {
     "update_alone": Family(
         "zero parameters, which show the update undimmed, and gradients of the size of eps",
         _of(Slots(shapes=((9,), (17,), (64,)), grads=(-14, 1), param_kinds=("zeros",)), tensors=2),
-        examples(4, 30, 1000),
+        examples(4, 20, 1000),
     ),
 }

@@ -40,7 +40,7 @@ PARAMS = (("normal", 0), ("normal", -5), ("normal", 2), ("zeros", 0), ("spread",
 # those of the same size the parameter has moved.
 PASTS = (0, 2, -2, 4, 0)
 _GROUPS = 8
-_ROWS = 48
+_ROWS = 40
 # What is judged by replicates costs dozens of evaluations a tensor.
 _ROWS_SAMPLED = 16
 
