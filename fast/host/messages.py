@@ -1,5 +1,7 @@
 """What passes between the judge's process and the backend's, and how.
 
+Over 300 lines, for both directions of one format.
+
 A message is four bytes of length, most significant first, and so many bytes of JSON; arrays lie
 beside it, in memory that both processes map. JSON's numbers, strings, booleans and null stand for
 themselves; everything else is a list that begins with what it is:
@@ -20,6 +22,7 @@ text] after loading; ["done", number, value, left], ["raised", number, types, te
 process, in words.
 """
 
+import copy
 import dataclasses
 import json
 import struct
@@ -292,7 +295,8 @@ class Unpacking:
             while len(_HYPERS) >= _MOST_HYPERS:
                 _HYPERS.popitem()
             _HYPERS[key] = import_module(module).Hyper(**self._map(depth, fields))
-        return _HYPERS[key]
+        # A copy: what a backend writes into it is gone with the call.
+        return copy.copy(_HYPERS[key])
 
     def _asked(self, _: int) -> Callable[[Array], object]:
         if self._function is None:

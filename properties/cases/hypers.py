@@ -71,18 +71,21 @@ def hypers(
     return st.integers(0, _SEEDS - 1).map(lambda seed: _decided(rule, choices, special, seed))
 
 
-def corners(rule: Rule, given: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+def corners(
+    rule: Rule, given: Mapping[str, object], *, ends: bool = True
+) -> Iterator[tuple[str, object]]:
     """Every field that is not given with each of its special values.
 
-    They are its edges, the ends of its range that belong to it, and numbers far from the usual.
+    They are its edges, the ends of its range that belong to it (ends), and numbers far from the
+    usual.
     """
     for name, limits in rule.Hyper.RANGES.items():
         if name in given or limits.of:
             continue
         found: list[object] = list(limits.edges)
         if isinstance(limits, Real):
-            ends = {"none": (limits.low, limits.high), "low": (limits.high,), "high": (limits.low,)}
-            found += [x for x in ends.get(limits.open, ()) if math.isfinite(x)]
+            own = {"none": (limits.low, limits.high), "low": (limits.high,), "high": (limits.low,)}
+            found += [x for x in own.get(limits.open, ()) if ends and math.isfinite(x)]
             if _over_decades(limits):
                 found += _FAR
         yield from ((name, value) for value in dict.fromkeys(found))

@@ -32,7 +32,8 @@ def made(capability: ScheduleCapability, seed: int) -> Sequence[ScheduleCase]:
     rng = np.random.default_rng(seed)
     rule, most = SCHEDULES[capability.rule], cases.reach(capability)
     given = {**capability.dialect, **capability.fixed}
-    special = [*corners(rule, given), *_near_one(rule, given)]
+    # A recursion from 0 has nothing to go on from.
+    special = [*corners(rule, given, ends=not capability.recursive), *_near_one(rule, given)]
     rows = max(_ROWS, len(special))
     turned = [special[i] for i in rng.permutation(len(special))]
     found = []

@@ -231,6 +231,7 @@ ADAPTIVE: dict[str, Fault] = {
         "the step that SGD takes over is not corrected for its zero start "
         "[half of a bias correction]",
         ("rate = average / (1 - h.beta2**t)", "rate = average"),
+        check="element_by_element",
     ),
     "swats_undampened_after_the_switch": swats(
         "the velocity of SGD is not multiplied by 1 - beta1 [a factor forgotten]",

@@ -138,7 +138,7 @@ MOMENTUM: dict[str, Fault] = {
     "sgd_dampened_first_step": sgd(
         "the first gradient is dampened [pytorch/pytorch: dampening at the first step]",
         ('t == 1 and h.first_step == "copy"', "False"),
-        check="combinations",
+        check="full_range",
         computes="sgd with first gradient dampened as any other",
     ),
     "sgd_dampening_ignored": sgd(

@@ -4,7 +4,7 @@ from functools import partial
 
 from truestep.properties.museum.fault import Fault, fault
 
-MIX = "return (1 - weight) * h.min_lr + weight * h.lr"
+MIX = "return weighted(h.min_lr, h.lr, weight)"
 START = 'start = h.warmup_steps if h.cosine == "restarted" else 0'
 SEARCHED = """i, start, length = 0, 0, h.cycle_steps
     while t >= start + length:
@@ -109,7 +109,7 @@ SCHEDULES: dict[str, Fault] = {
     ),
     "linear_ends_exchanged": linear(
         "start and end factors exchanged [positional arguments]",
-        ("(1 - x) * h.start_factor + x * h.end", "x * h.start_factor + (1 - x) * h.end"),
+        ("h.start_factor, h.end_factor, x)", "h.end_factor, h.start_factor, x)"),
     ),
     "linear_warmup_cosine_base_rate_first": warmup_cosine(
         "the first step has the base rate, not the warm-up's [pytorch/pytorch#63457]",
