@@ -32,8 +32,12 @@ class SmallFloat:
         return self.decode(h, np.arange(2 * self.sign))
 
     def thresholds(self, h: Hyper) -> Array:
-        """The midpoints between neighbouring finite values, ascending, zero counted once."""
-        positive = self.decode(h, np.arange(self.largest + 1))
+        """The midpoints between neighbouring finite values, ascending, zero counted once.
+
+        The first and the last are where numbers overflow: half a spacing beyond the largest.
+        """
+        finite = self.decode(h, np.arange(self.largest + 1))
+        positive = np.append(finite, 2 * finite[-1] - finite[-2])
         values = np.concatenate([-positive[:0:-1], positive])
         return values[:-1] / 2 + values[1:] / 2
 
