@@ -93,8 +93,6 @@ class Packing:
         kind = type(value)
         if kind in _PLAIN and (kind is not int or -_FARTHEST <= value <= _FARTHEST):  # type: ignore[operator]
             return value
-        if kind is dict:
-            return ["map", {str(k): self.pack(x, (*path, str(k))) for k, x in value.items()}]  # type: ignore[attr-defined]
         if kind is np.ndarray and dtypes.numeric(value.dtype):  # type: ignore[attr-defined]
             return self._array(value, path)  # type: ignore[arg-type]
         if isinstance(value, np.generic) and dtypes.numeric(value.dtype):
@@ -123,9 +121,9 @@ class Packing:
         if not self._spread:
             x = np.ascontiguousarray(x).reshape(x.shape)
         dense = x.flags.c_contiguous
-        before, size, shift = (0, x.nbytes, 0) if dense else _extent(x)
-        if self._spread and x.base is not None and x.size:
-            shift = _displacement(x, before)
+        before, size = (0, x.nbytes) if dense else _extent(x)
+        viewed = self._spread and x.base is not None and x.size > 0
+        shift = _displacement(x, before) if viewed else 0
         first = _aligned(self.end + GUARD) + shift
         if first + size + GUARD > len(self._memory):
             raise MemoryError(f"{size} bytes do not fit into {len(self._memory)}")
@@ -169,10 +167,12 @@ def _address(x: Array) -> int:
     return int(x.__array_interface__["data"][0])
 
 
-def _extent(x: Array) -> tuple[int, int, int]:
-    """Bytes from an array's first one in memory to its first element, and to its end; and 0."""
-    low, high = np.lib.array_utils.byte_bounds(x) if x.size else (0, 0)
-    return _address(x) - low if x.size else 0, high - low, 0
+def _extent(x: Array) -> tuple[int, int]:
+    """Bytes from an array's first one in memory to its first element, and to its end."""
+    if not x.size:
+        return 0, 0
+    low, high = np.lib.array_utils.byte_bounds(x)
+    return _address(x) - low, high - low
 
 
 def _displacement(x: Array, before: int) -> int:

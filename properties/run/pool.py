@@ -36,8 +36,6 @@ _LOOK = 0.5
 # After so many crashes or hangs of one capability, its other checks are not run.
 STRIKES = 2
 
-Problem = UnknownBackend | BrokenBackend | BackendUnavailable | ValueError
-
 
 @dataclass(slots=True)
 class Run:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtrc
 
-from truestep.fast.protocol import Group, OptimizerBackend, OptimizerCapability, Slot, Stepped
+from truestep.fast.protocol import OptimizerBackend, OptimizerCapability, Slot, Stepped
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.lift import plain, stepped
 from truestep.properties.arithmetic.profiles import arithmetic_of
@@ -28,7 +28,7 @@ from truestep.properties.judge.contracts import SLACK, Judged, Judgement, not_ju
 from truestep.properties.judge.records import Place
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.fitting import fitted
-from truestep.properties.kinds.optimizer.step import Steps, called, initial
+from truestep.properties.kinds.optimizer.step import Steps, begun, called
 from truestep.properties.kinds.optimizer.storage import rule_of
 from truestep.reference.declared import Hyper
 from truestep.reference.rules import Optimizer
@@ -88,13 +88,7 @@ def judged(
 ) -> Steps:
     """One step on every group, and of each tensor how many of them lean which way."""
     rule = rule_of(capability)
-    groups = [
-        Group(
-            rule.Hyper(**group.hyper),
-            [initial(rule, capability, group, slot) for slot in group.slots],
-        )
-        for group in case.groups
-    ]
+    groups = begun(rule, capability, case)
     calls = [[group] for group in groups] if capability.single else [groups]
     results = [made for each in calls for made in called(rule, backend, capability, each)]
     leanings: dict[str, list[tuple[int, int]]] = {}

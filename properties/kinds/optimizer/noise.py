@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.protocol import Group, OptimizerBackend, OptimizerCapability, Stepped
+from truestep.fast.protocol import OptimizerBackend, OptimizerCapability, Stepped
 from truestep.properties.arithmetic.formats import Format
 from truestep.properties.arithmetic.lift import plain, stepped
 from truestep.properties.arithmetic.profiles import arithmetic_of
@@ -21,7 +21,7 @@ from truestep.properties.cases.tensors import TensorSpec
 from truestep.properties.judge.contracts import SLACK, Judged, Judgement, not_judged
 from truestep.properties.judge.records import Place
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
-from truestep.properties.kinds.optimizer.step import Steps, called, initial
+from truestep.properties.kinds.optimizer.step import Steps, begun, called
 from truestep.properties.kinds.optimizer.storage import rule_of
 
 NAME = "independent_noise"
@@ -58,11 +58,10 @@ def judged(
     backend: OptimizerBackend, capability: OptimizerCapability, case: OptimizerCase
 ) -> Steps:
     """The step, twice, and what is counted of the parameters."""
-    rule, [given] = rule_of(capability), case.groups
-    hyper = rule.Hyper(**given.hyper)
-    group = Group(hyper, [initial(rule, capability, given, slot) for slot in given.slots])
+    rule = rule_of(capability)
+    [group] = begun(rule, capability, case)
     results = [called(rule, backend, capability, [group])[0] for _ in range(2)]
-    due = np.asarray(stepped(rule, hyper, group.slots[0], plain())["p"])
+    due = np.asarray(stepped(rule, group.hyper, group.slots[0], plain())["p"])
     where = arithmetic_of(capability.arithmetic).stored("p")
     yield (
         [group],

@@ -64,6 +64,17 @@ def initial(
     return Slot(laid_out(p, layout), gradient, kept, inputs)
 
 
+def begun(rule: Optimizer, capability: OptimizerCapability, case: OptimizerCase) -> list[Group]:
+    """The groups of a case before its first step."""
+    return [
+        Group(
+            rule.Hyper(**group.hyper),
+            [initial(rule, capability, group, slot) for slot in group.slots],
+        )
+        for group in case.groups
+    ]
+
+
 @lru_cache(maxsize=1024)
 def _reached(
     rule: Optimizer, hyper: Hyper, slot: SlotCase, travel: Format, arithmetic: Arithmetic
@@ -165,13 +176,7 @@ def lockstep(
     rule = rule_of(capability)
     judge_as = reading or (lambda hyper: (rule, hyper))
     arithmetic = arithmetic_of(capability.arithmetic)
-    groups = [
-        Group(
-            rule.Hyper(**group.hyper),
-            [initial(rule, capability, group, slot) for slot in group.slots],
-        )
-        for group in case.groups
-    ]
+    groups = begun(rule, capability, case)
     for step in range(case.steps):
         results = called(rule, backend, capability, groups)
         judged = []
