@@ -33,7 +33,6 @@ from typing import Any
 import numpy as np
 
 from truestep.fast.host import dtypes
-from truestep.fast.host.walk import Path
 from truestep.fast.protocol import Array, Group, Slot, Stepped
 from truestep.reference.declared import Hyper
 
@@ -86,38 +85,36 @@ class Packing:
 
     def __init__(self, memory: memoryview, *, start: int = 0, spread: bool = True) -> None:
         self._memory, self.end, self._spread = memory, start, spread
-        self.places: list[tuple[int, Path]] = []
+        self._firsts: list[int] = []
 
-    def pack(self, value: object, path: Path = ()) -> Node:
-        """A value as JSON holds it; path: what the arrays in it are called."""
+    def pack(self, value: object) -> Node:
+        """A value as JSON holds it."""
         kind = type(value)
         if kind in _PLAIN and (kind is not int or -_FARTHEST <= value <= _FARTHEST):  # type: ignore[operator]
             return value
         if kind is np.ndarray and dtypes.numeric(value.dtype):  # type: ignore[attr-defined]
-            return self._array(value, path)  # type: ignore[arg-type]
-        if isinstance(value, np.generic) and dtypes.numeric(value.dtype):
-            return ["scalar", dtypes.name_of(value.dtype), value.tobytes().hex()]
-        if isinstance(value, Hyper):
-            return _packed(value)
+            return self._array(value)  # type: ignore[arg-type]
         if packed := _COMPOUND.get(kind):
             tag, fields = packed
-            return [tag, *(self.pack(getattr(value, f), (*path, f)) for f in fields)]
+            return [tag, *[self.pack(getattr(value, f)) for f in fields]]
         if isinstance(value, (list, tuple)):
-            items = [self.pack(item, (*path, i)) for i, item in enumerate(value)]
-            return ["tuple" if kind is tuple else "list", items]
-        return self._other(value, path)
+            return ["tuple" if kind is tuple else "list", [self.pack(item) for item in value]]
+        if kind is dict or isinstance(value, Mapping):
+            return ["map", {str(k): self.pack(x) for k, x in value.items()}]  # type: ignore[attr-defined]
+        return self._other(value)
 
-    def _other(self, value: object, path: Path) -> Node:
-        if isinstance(value, Mapping):
-            named = {str(k): self.pack(x, (*path, str(k))) for k, x in value.items()}
-            return ["map", named]
+    def _other(self, value: object) -> Node:
+        if isinstance(value, Hyper):
+            return _packed(value)
+        if isinstance(value, np.generic) and dtypes.numeric(value.dtype):
+            return ["scalar", dtypes.name_of(value.dtype), value.tobytes().hex()]
         if callable(value):
             return ["function"]
         if isinstance(value, Sequence) and not isinstance(value, bytes):
-            return ["list", [self.pack(item, (*path, i)) for i, item in enumerate(value)]]
+            return ["list", [self.pack(item) for item in value]]
         return ["foreign", type_name(value)]
 
-    def _array(self, x: Array, path: Path) -> Node:
+    def _array(self, x: Array) -> Node:
         if not self._spread:
             x = np.ascontiguousarray(x).reshape(x.shape)
         dense = x.flags.c_contiguous
@@ -135,7 +132,7 @@ class Packing:
                 x.shape, x.dtype, buffer=self._memory, offset=first + before, strides=x.strides
             )
             held[...] = x
-        self.places.append((first, path))
+        self._firsts.append(first)
         strides = None if dense else list(x.strides)
         return ["array", dtypes.name_of(x.dtype), list(x.shape), strides, first + before]
 
@@ -147,9 +144,9 @@ class Packing:
             self._memory[first:end] = (_PATTERN * (size // GUARD + 1))[:size]
         self._memory[end : end + GUARD] = _PATTERN
 
-    def at(self, byte: int) -> Path:
-        """The path of the array that holds this byte, or lies next to it."""
-        return max((p for p in self.places if p[0] <= byte + GUARD), default=(0, ()))[1]
+    def at(self, byte: int) -> int:
+        """Which of the arrays, in the order of packing, holds this byte or lies next to it."""
+        return max(sum(first <= byte + GUARD for first in self._firsts) - 1, 0)
 
 
 _COMPOUND: dict[type, tuple[str, tuple[str, ...]]] = {
@@ -251,10 +248,12 @@ class Unpacking:
     def _array(
         self, _: int, dtype: str, shape: list[int], strides: list[int] | None, offset: int
     ) -> Array:
-        if not self._trusted and strides is not None:
-            raise Garbled("an array with strides")
-        if not all(type(n) is int and n >= 0 for n in (*shape, offset)):
-            raise Garbled(f"an array of shape {shape} at {offset}")
+        if not self._trusted:
+            if strides is not None:
+                raise Garbled("an array with strides")
+            for n in (*shape, offset):
+                if type(n) is not int or n < 0:
+                    raise Garbled(f"an array of shape {shape} at {offset}")
         found: Array = np.ndarray(
             tuple(shape), dtypes.named(dtype), buffer=self._memory, offset=offset,
             strides=None if strides is None else tuple(strides),

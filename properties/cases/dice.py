@@ -48,7 +48,7 @@ def independent(width: int, make: Callable[[Dice], Item]) -> st.SearchStrategy[I
     Hypothesis varies an example by copying parts of it over others, which finds and simplifies
     corners well; but of forty examples many then share count, shape and hyperparameters, and a
     combination such as a dampened first step of a 0-d tensor may be absent. Such cases are replayed
-    exactly, but hardly simplified.
+    exactly, but not simplified: a smaller seed is another case, not a simpler one.
     """
     return st.integers(0, 2**32 - 1).map(
         lambda seed: make(Dice(np.random.default_rng(seed).bytes(width)))

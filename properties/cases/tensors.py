@@ -1,5 +1,6 @@
 """Reproducible tensors: a small specification that shrinks, and the array that it stands for."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -55,9 +56,16 @@ class TensorSpec:
     elements: tuple[float, ...] = ()
 
 
-@lru_cache(maxsize=512)
+# Elements up to which a tensor counts as small: of those, a check's are kept for all backends.
+_SMALL = 2**10
+
+
 def values(spec: TensorSpec, format: Format) -> NDArray[np.float64]:
     """The numbers of the specification, rounded to the format, as float64; not to be written."""
+    return (_of_small if math.prod(spec.shape) <= _SMALL else _of_large)(spec, format)
+
+
+def _values(spec: TensorSpec, format: Format) -> NDArray[np.float64]:
     rng = np.random.default_rng(spec.seed)
     whole = int(np.prod(spec.shape))
     size = min(whole, PERIOD) if spec.kind == "tiled" else whole
@@ -87,6 +95,9 @@ def values(spec: TensorSpec, format: Format) -> NDArray[np.float64]:
     out = format.round(x).reshape(spec.shape)
     out.flags.writeable = False
     return out
+
+
+_of_small, _of_large = lru_cache(maxsize=2**13)(_values), lru_cache(maxsize=2**6)(_values)
 
 
 def _any_bits(rng: np.random.Generator, size: int, format: Format) -> NDArray[np.float64]:

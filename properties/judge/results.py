@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from truestep.fast.protocol import Capability
@@ -52,7 +52,7 @@ class CheckResult:
 
     def to_json(self) -> dict[str, object]:
         """A dictionary that json.dumps accepts; infinities become the string "inf"."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
 
 
 def _plain(value: object) -> object:

@@ -56,13 +56,15 @@ class Seeded:
 class Family(Generic[Capable, C]):
     """A named family of cases: what it varies, and how many examples each level tries.
 
-    by_format: whether the cases depend on the format that they are stored in.
+    by_format: whether the cases depend on the format that they are stored in. simplified: whether
+    a failing one can be made simpler.
     """
 
     about: str
     strategy: Callable[[Capable], SearchStrategy[C]]
     examples: Mapping[Level, int]
     by_format: bool = False
+    simplified: bool = True
 
 
 def examples(smoke: int, standard: int, deep: int) -> Mapping[Level, int]:
@@ -206,7 +208,14 @@ def _searched(
         drawn.append(case)
         started(case)
 
-    tally = explore(source.strategy, judge, examples=examples, seed=seed, started=noted)
+    tally = explore(
+        source.strategy,
+        judge,
+        examples=examples,
+        seed=seed,
+        started=noted,
+        simplified=source.simplified,
+    )
     _DRAWN[key] = drawn[: tally.examples], tally.worst_case if tally.failed else None
     while len(_DRAWN) > _MOST_DRAWN:
         _DRAWN.popitem(last=False)

@@ -18,11 +18,11 @@ __all__ = ["LEVELS", "Check", "alike", "checks_of", "matching", "replay_check", 
 
 
 def checks_of(backend: Backend) -> list[Check]:
-    """Every check of a backend's results, in its capabilities' order, and then the theorems."""
+    """Every check of a backend's results: theorems, each of which takes long, and the others."""
     capabilities = backend.capabilities()
     found = [check for c in capabilities if c.kind in KINDS for check in KINDS[c.kind].checks(c)]
     theorems = KINDS["theorem"]
-    return found + [check for c in applicable(capabilities) for check in theorems.checks(c)]
+    return [check for c in applicable(capabilities) for check in theorems.checks(c)] + found
 
 
 def matching(checks: Sequence[Check], only: str | None) -> list[Check]:

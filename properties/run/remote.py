@@ -12,7 +12,7 @@ from truestep.fast import discovery
 from truestep.fast.discovery import BrokenBackend, UnknownBackend
 from truestep.fast.host.messages import TEXT, Garbled, Node, Packing, Unpacking
 from truestep.fast.host.surroundings import ROUNDING
-from truestep.fast.host.walk import in_words
+from truestep.fast.host.walk import arrays_in, in_words
 from truestep.fast.protocol import CLASSES, METHODS, BackendUnavailable, Capability, Group, Storage
 from truestep.properties.arithmetic.profiles import Arithmetic
 from truestep.properties.judge.calls import BackendFault, BackendLost, BackendRaised
@@ -178,7 +178,7 @@ class Remote:
         host.listen()
         packing, watch = Packing(host.asked), host.watch()
         number = next(self._numbers)
-        arguments = [packing.pack(value, (i,)) for i, value in enumerate(given)]
+        arguments = [packing.pack(value) for value in given]
         sent = bytes(host.asked[: packing.end])
         unpacking = Unpacking(host.answered, most=_ROOM * packing.end + _LEAST_ROOM)
         host.send("call", number, method, self._index[_key(capability)], arguments)
@@ -199,7 +199,8 @@ class Remote:
         # Bytes are compared at once, a memoryview's elements one by one.
         if (now := bytes(host.asked[: packing.end])) != sent:
             byte = int(np.argmax(np.frombuffer(now, np.uint8) != np.frombuffer(sent, np.uint8)))
-            raise BackendFault(f"the backend wrote its input {in_words(packing.at(byte))}")
+            paths = [path for path, _ in arrays_in(given)]
+            raise BackendFault(f"the backend wrote its input {in_words(paths[packing.at(byte)])}")
         return unpacking.unpack(rest[0])
 
 

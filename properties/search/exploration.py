@@ -1,13 +1,13 @@
 """Searching for the worst case: Hypothesis draws cases, a tally keeps what they showed."""
 
-import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
-from hypothesis.errors import Flaky
+from hypothesis.errors import Flaky, HypothesisWarning
 from hypothesis.strategies import SearchStrategy
 
 from truestep.fast.protocol import Level
@@ -16,16 +16,21 @@ from truestep.properties.judge.tally import FAILURES, Case, Tally
 
 C = TypeVar("C", bound=Case)
 
-# Seconds that may go into simplifying a failing case; a case that is not minimal still fails.
-SHRINKING = 2.0
+# Simpler cases that are tried once one has failed; a case that is not minimal still fails. Most of
+# what can be had is had by then, and counted tries find the same case on every machine.
+SIMPLER = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn(Generic[C]):
-    """Cases that Hypothesis draws, so many of them at each level."""
+    """Cases that Hypothesis draws, so many of them at each level.
+
+    simplified: whether it simplifies one that fails.
+    """
 
     strategy: SearchStrategy[C]
     examples: Mapping[Level, int]
+    simplified: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +47,23 @@ def explore(
     examples: int,
     seed: int,
     started: Callable[[C], None],
+    simplified: bool = True,
 ) -> Tally:
-    """Run run(case, tally) on drawn cases until one fails; a failing case is shrunk.
+    """Run run(case, tally) on drawn cases until one fails; simplified: a failing case is shrunk.
 
     started(case) is called before each case, so that a case that kills the process is known.
     A BackendFault or any exception of the backend ends the search with its message.
     """
     tally = Tally()
 
+    tried = 0
+
     @seeded(seed)
     @settings(
         max_examples=examples,
         deadline=None,
         database=None,
-        phases=(Phase.generate, Phase.shrink) if SHRINKING > 0 else (Phase.generate,),
+        phases=(Phase.generate, Phase.shrink) if simplified and SIMPLER > 0 else (Phase.generate,),
         suppress_health_check=list(HealthCheck),
         verbosity=Verbosity.quiet,
         report_multiple_bugs=False,
@@ -63,48 +71,30 @@ def explore(
     )
     @given(strategy)
     def search(case: C) -> None:
-        if shrinking.ended():
-            return shrinking.recall(case)
-        started(case)
-        if not tally.failed:
+        nonlocal tried
+        if tally.failed:
+            tried += 1
+            if tried > SIMPLER:
+                raise _Enough
+        else:
             tally.examples += 1
-        try:
-            _guarded(case, tally, run)
-        except FAILURES as failure:
-            shrinking.note(case, failure)
-            raise
+        started(case)
+        _guarded(case, tally, run)
 
-    shrinking = _Shrinking()
     try:
-        search()
-    except FAILURES:
+        with warnings.catch_warnings():
+            # It writes a failing case out, and warns of long ones.
+            warnings.simplefilter("ignore", HypothesisWarning)
+            search()
+    except (*FAILURES, _Enough):
         pass
     except Flaky:
         tally.message = f"identical calls gave different results; {tally.message}".strip()
     return tally
 
 
-class _Shrinking:
-    """Bounds the time that goes into simplifying a failure: later candidates count as passing."""
-
-    def __init__(self) -> None:
-        self.failures: list[tuple[Case, Exception]] = []
-        self.since: float | None = None
-
-    def note(self, case: Case, failure: Exception) -> None:
-        """Remember a failing case."""
-        self.failures.append((case, failure))
-        self.since = time.monotonic() if self.since is None else self.since
-
-    def ended(self) -> bool:
-        """Whether the time for simplifying is over."""
-        return self.since is not None and time.monotonic() - self.since > SHRINKING
-
-    def recall(self, case: Case) -> None:
-        """Fail again where the case failed before, without running it."""
-        for known, failure in self.failures:
-            if known == case:
-                raise failure
+class _Enough(BaseException):
+    """Ends the simplifying of a failure: Hypothesis catches exceptions of other kinds."""
 
 
 def run_all(

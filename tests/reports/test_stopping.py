@@ -47,10 +47,6 @@ def _group(number: int) -> list[str]:
     return found
 
 
-def _heeds(number: int) -> None:
-    signal.signal(number, signal.SIG_DFL)
-
-
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into Linux's /proc")
 @pytest.mark.parametrize(
     ("name", "status", "repeated"),
@@ -61,10 +57,10 @@ def test_a_signal_ends_all_processes_and_keeps_the_results(
 ) -> None:
     """Sent to the whole group, as a terminal does; again at once it loses nothing either."""
     run = subprocess.Popen(
-        [sys.executable, *COMMAND],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         # Ignored signals are inherited, as from nohup, and stay ignored.
-        start_new_session=True, preexec_fn=lambda: _heeds(getattr(signal, name)),
+        ["env", f"--default-signal={name}", sys.executable, *COMMAND],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
     )  # fmt: skip
     journal = tmp_path / "o" / "misbehaving-Backend.partial.jsonl"
     _until(lambda: journal.exists() and journal.read_text().count("\n") >= 2)

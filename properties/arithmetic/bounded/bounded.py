@@ -51,8 +51,11 @@ class Bounded(Estimate, np.lib.mixins.NDArrayOperatorsMixin):
             called = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
             with_ = f" with {', '.join(kwargs)}" if kwargs else ""
             raise TypeError(f"numpy.{called}{with_} is not supported on Bounded arrays")
+        operands = tuple(self.lift(x) for x in args)
+        if all(x.host for x in operands):
+            return _of_scalars(operation, operands)
         with np.errstate(all="ignore"):
-            return operation(*(self.lift(x) for x in args))
+            return operation(*operands)
 
     def __array_function__(self, function: Handler, _: object, args: Array, kwargs: Array) -> Array:
         handler = functions.FUNCTIONS.get(function)
@@ -60,6 +63,23 @@ class Bounded(Estimate, np.lib.mixins.NDArrayOperatorsMixin):
             raise TypeError(f"numpy.{function.__name__} is not supported on Bounded arrays")
         with np.errstate(all="ignore"):
             return handler(self, *args, **kwargs)
+
+
+# Operations on scalars of the host, of which the steps of a run have the same again and again, by
+# the operands' identities: they are kept with the result.
+_SCALARS: dict[tuple[object, ...], tuple[tuple[Bounded, ...], Array]] = {}
+_MOST_SCALARS = 4096
+
+
+def _of_scalars(operation: Handler, operands: tuple[Bounded, ...]) -> Array:
+    key = (operation, *map(id, operands))
+    if key not in _SCALARS:
+        with np.errstate(all="ignore"):
+            result = operation(*operands)
+        if len(_SCALARS) >= _MOST_SCALARS:
+            _SCALARS.clear()
+        _SCALARS[key] = operands, result
+    return _SCALARS[key][1]
 
 
 OPERATIONS: dict[np.ufunc, Handler] = {

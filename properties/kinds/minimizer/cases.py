@@ -1,7 +1,7 @@
 """Cases of rules that evaluate the function: a drawn problem, a start, and how far the rule is."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from truestep.properties.arithmetic.formats import Format
 from truestep.properties.cases.hypers import hypers
+from truestep.properties.cases.restored import recorded
 from truestep.properties.cases.tensors import TensorSpec
 from truestep.reference.problems import logistic, quadratic
 
@@ -51,7 +52,7 @@ class MinimizerCase:
 
     def to_json(self) -> dict[str, object]:
         """A dictionary that json accepts and restored reads back exactly."""
-        return asdict(self)
+        return recorded(self)
 
 
 def function_of(spec: ProblemSpec, format: Format) -> Function:

@@ -2,12 +2,13 @@
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from hypothesis import strategies as st
 
 from truestep.properties.cases.dice import Dice, independent, rolled
+from truestep.properties.cases.restored import recorded
 from truestep.properties.cases.tensors import (
     KINDS,
     SHAPES,
@@ -55,7 +56,7 @@ class OptimizerCase:
 
     def to_json(self) -> dict[str, object]:
         """A dictionary that json accepts and restored reads back exactly."""
-        return asdict(self)
+        return recorded(self)
 
 
 def gradient_at(spec: TensorSpec, step: int) -> TensorSpec:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from truestep.fast.protocol import OptimizerCapability
 from truestep.properties.arithmetic.formats import format_named
-from truestep.properties.cases.dice import Dice, rolled
+from truestep.properties.cases.dice import Dice, independent
 from truestep.properties.cases.tensors import EXTREMES, TensorSpec, explicit
 from truestep.properties.kinds.kind import Family, examples
 from truestep.properties.kinds.optimizer.cases import (
@@ -113,8 +113,9 @@ def _many_tensors(capability: OptimizerCapability) -> Cases:
     def seventy(dice: Dice) -> tuple[SlotCase, ...]:
         return tuple(ranges.drawn(dice, shape) for shape in _SEVENTY)
 
+    # The first row that Hypothesis draws is all zeros: tensors alike could change places unseen.
     group = st.builds(
-        GroupCase, hyper=hypers(capability), slots=rolled(len(_SEVENTY) * SLOT_BYTES, seventy)
+        GroupCase, hyper=hypers(capability), slots=independent(len(_SEVENTY) * SLOT_BYTES, seventy)
     )
     return st.builds(OptimizerCase, groups=st.tuples(group), steps=st.just(1))
 
@@ -144,7 +145,8 @@ FAMILIES: dict[str, Family[OptimizerCapability, OptimizerCase]] = {
     "combinations": Family(
         "counts, shapes, layouts and hyperparameters drawn independently of one another",
         _combinations,
-        examples(6, 20, 2000),
+        examples(6, 16, 2000),
+        simplified=False,
     ),
     "counter": Family(
         "step counters up to 2^24 - 1",
@@ -172,9 +174,9 @@ FAMILIES: dict[str, Family[OptimizerCapability, OptimizerCase]] = {
     "lockstep": Family(
         "groups, layouts, reachable states, several steps",
         _of(Slots(), groups=2, tensors=3),
-        examples(6, 24, 2000),
+        examples(6, 20, 2000),
     ),
-    "many_tensors": Family("seventy tensors in one call", _many_tensors, examples(1, 2, 10)),
+    "many_tensors": Family("seventy tensors in one call", _many_tensors, examples(1, 1, 10)),
     "special_values": Family(
         "nan, infinities, the largest and the least numbers", _special_values, examples(3, 15, 300)
     ),

@@ -73,7 +73,7 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
             return Drawn(laws.strategy(capability, law), laws.EXAMPLES)
         family = FAMILIES[check.name]
         strategy = family.strategy(capability).map(lambda case: fitted(case, capability))
-        return Drawn(strategy, family.examples)
+        return Drawn(strategy, family.examples, family.simplified)
 
     def drawn_for(self, check: Check) -> Capability:
         """Of most families, the same for every format."""

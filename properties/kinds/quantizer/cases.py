@@ -1,12 +1,13 @@
 """Quantizer cases: hyperparameters and a tensor, drawn or built around the thresholds."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from truestep.properties.arithmetic.formats import format_named
+from truestep.properties.cases.restored import recorded
 from truestep.properties.cases.tensors import TensorSpec, array, laid_out
 from truestep.reference.declared import Hyper
 from truestep.reference.rules import Quantizer
@@ -31,7 +32,7 @@ class QuantizerCase:
 
     def to_json(self) -> dict[str, object]:
         """A dictionary that json accepts and restored reads back exactly."""
-        return asdict(self)
+        return recorded(self)
 
 
 def values(case: QuantizerCase, quantizer: Quantizer, hyper: Hyper) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from truestep.fast.protocol import TrainingCapability
 from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.cases.hypers import hypers
-from truestep.properties.cases.restored import restored
+from truestep.properties.cases.restored import recorded, restored
 from truestep.properties.cases.tensors import KINDS, SHAPES, SPECIALS, TensorSpec, specs, values
 from truestep.reference.training import TRAINING
 
@@ -35,7 +35,7 @@ class TrainingCase:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary that json accepts and from_json restores exactly."""
-        return asdict(self)
+        return recorded(self)
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> TrainingCase:

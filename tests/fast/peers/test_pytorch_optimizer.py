@@ -104,7 +104,7 @@ def test_every_departure_is_of_a_row() -> None:
 
 def test_the_training_pieces_pass_but_for_the_findings(monkeypatch: pytest.MonkeyPatch) -> None:
     """agc passes everywhere; the loss scaler takes large gradients for overflows."""
-    monkeypatch.setattr(exploration, "SHRINKING", 0.0)
+    monkeypatch.setattr(exploration, "SIMPLER", 0)
     pieces = [c for c in BACKEND.capabilities() if c.kind == "training"]
     found = {
         check.id: run_check(BACKEND, check, level="smoke", seed=1)

@@ -18,7 +18,7 @@ from truestep.reference.training import TRAINING
 
 @pytest.fixture(autouse=True)
 def _unsimplified(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exploration, "SHRINKING", 0.0)
+    monkeypatch.setattr(exploration, "SIMPLER", 0)
 
 
 def _backend(name: str) -> Any:

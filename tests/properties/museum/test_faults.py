@@ -18,7 +18,7 @@ NAMES = [rule for table in RULES.values() for rule in table]
 @pytest.fixture(autouse=True)
 def _unsimplified(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault need only be caught here: counterexamples are not simplified."""
-    monkeypatch.setattr(exploration, "SHRINKING", 0.0)
+    monkeypatch.setattr(exploration, "SIMPLER", 0)
 
 
 @pytest.mark.parametrize("name", [n for n, fault in FAULTS.items() if not fault.computes])

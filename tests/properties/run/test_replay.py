@@ -27,7 +27,7 @@ def _failing(backend: str, check: str) -> CheckResult:
 
 @pytest.fixture(autouse=True)
 def _little_shrinking(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exploration, "SHRINKING", 0.5)
+    monkeypatch.setattr(exploration, "SIMPLER", 10)
 
 
 def test_the_message_of_a_failure_suffices(capsys: pytest.CaptureFixture[str]) -> None:

@@ -110,7 +110,7 @@ def test_results_that_change_from_call_to_call_are_named() -> None:
 
 def test_shrinking_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """With no time to simplify, the first failing case is the one that is kept."""
-    monkeypatch.setattr(exploration, "SHRINKING", 0.0)
+    monkeypatch.setattr(exploration, "SIMPLER", 0)
     tally, started = _explore(_count)
     assert tally.failed
     assert tally.worst_case == started[-1] > 200

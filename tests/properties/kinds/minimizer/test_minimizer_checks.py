@@ -180,7 +180,7 @@ FAULTS: dict[str, tuple[str, Callable[..., Any], Any, str]] = {
 @pytest.fixture
 def unexplained(monkeypatch: pytest.MonkeyPatch) -> None:
     """Failures are neither simplified nor identified, which takes longer than finding them."""
-    monkeypatch.setattr(exploration, "SHRINKING", 0.0)
+    monkeypatch.setattr(exploration, "SIMPLER", 0)
     monkeypatch.setattr(kinds, "_identified", lambda *_: "")
 
 

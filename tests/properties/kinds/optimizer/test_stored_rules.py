@@ -82,7 +82,7 @@ def result(backend: Kernel, name: str) -> CheckResult:
 @pytest.fixture
 def _unsimplified(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault need only be caught here."""
-    monkeypatch.setattr(exploration, "SHRINKING", 0.0)
+    monkeypatch.setattr(exploration, "SIMPLER", 0)
     monkeypatch.setattr(kind, "_identified", lambda *_: "")
 
 

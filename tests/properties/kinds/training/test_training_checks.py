@@ -29,7 +29,7 @@ ALL = pytest.mark.parametrize("rule", sorted(TRAINING))
 
 @pytest.fixture(autouse=True)
 def _little_shrinking(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exploration, "SHRINKING", 0.2)
+    monkeypatch.setattr(exploration, "SIMPLER", 10)
 
 
 def drawn(rule: str, examples: int, ranges: Ranges, **dialect: str) -> list[TrainingCase]:
