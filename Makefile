@@ -18,7 +18,7 @@ LIGHT := adam-mini adan-pytorch came-pytorch lion-pytorch padasip prodigyopt pyt
     pytorch_optimizer schedulefree torch-optimi torch-optimizer
 CUDA_HEADERS := "nvidia-cuda-cccl==13.0.*" "nvidia-cuda-crt==13.0.*" "nvidia-cuda-runtime==13.0.*"
 # One thread per process: two workers with two OpenMP threads each on two cores run 80 times slower.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS)
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal
 TRUESTEP := $(BIN)/truestep
 
 # Folders are listed too: their time changes when a file is removed.

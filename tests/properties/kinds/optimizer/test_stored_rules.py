@@ -88,13 +88,18 @@ def _unsimplified(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_right_kernel_passes_every_check(rule: str) -> None:
-    """Codes, scales, what is not stored and the parameter, by families and by laws."""
+    """Codes, scales, what is not stored and the parameter, by families and by laws.
+
+    Large tensors take the time of all else together where a rule is judged by replicates.
+    """
     backend = kernel(rule)
-    found = [run_check(backend, check, level="smoke", seed=0) for check in checks_of(backend)]
+    contract = "sampled" if OPTIMIZERS[rule].FACTS.observables else "bounded"
+    left_out = ("large",) if contract == "sampled" else ()
+    chosen = [check for check in checks_of(backend) if check.name not in left_out]
+    found = [run_check(backend, check, level="smoke", seed=0) for check in chosen]
     for result in found:
         assert result.verdict in ("pass", "not_judged"), result.message
     judged = {result.check: result for result in found if result.verdict == "pass"}
-    contract = "sampled" if OPTIMIZERS[rule].FACTS.observables else "bounded"
     for name in ("all_zero", "combinations", "lockstep", "many_tensors", "update_alone"):
         assert judged[name].contract == contract
     assert "law:deterministic" in judged
