@@ -11,6 +11,7 @@ import importlib.util
 import inspect
 import itertools
 import pkgutil
+import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -47,8 +48,6 @@ OURS: dict[str, tuple[str, tuple[str, ...]]] = {
     "reference": ("truestep.fast.reference_backend:Backend", ()),
 }
 
-_TRACEBACK_LINES = 6
-
 
 class UnknownBackend(ValueError):
     """No backend of that name, module, file or attribute exists."""
@@ -82,6 +81,8 @@ def load(spec: str) -> Backend:
     or an adapter of fast/peers imports what is not installed.
     """
     path, name = _split(_targets().get(spec, spec))
+    if Path(path).is_dir() and not path.isidentifier():
+        raise UnknownBackend(f"{spec}: {path} is a folder; give a file of it: file.py:Name")
     if path.endswith(".py"):
         module = _import_file(spec, Path(path))
     elif name or "." in path:
@@ -160,8 +161,13 @@ def _check_capability(where: str, capability: object) -> None:
     for field, value in capability.dialect.items():
         _require(where, "dialect field", field, rule.DIALECTS)
         _require(where, f"dialect {field}", value, rule.DIALECTS[field])
-    for field in capability.fixed:
-        _require(where, "fixed hyperparameter", field, _fields(rule.Hyper))
+    for field, held in capability.fixed.items():
+        _require(where, "fixed hyperparameter", field, rule.Hyper.RANGES)
+        try:
+            for each in held if isinstance(held, tuple) else (held,):
+                rule.Hyper.RANGES[field].check(field, each)
+        except (TypeError, ValueError) as error:
+            raise BrokenBackend(f"{where}: fixed: {error}") from None
     _require(where, "shapes", getattr(capability, "shapes", "any"), get_args(Shapes))
     recursive = isinstance(capability, ScheduleCapability) and capability.recursive
     if recursive and SCHEDULES[capability.rule].advance is None:
@@ -214,15 +220,18 @@ def _split(target: str) -> tuple[str, str]:
 
 @contextmanager
 def _blamed(spec: str, what: str) -> Iterator[None]:
-    """Whatever a backend raises within is BrokenBackend, with the end of its traceback."""
+    """Whatever a backend raises within is BrokenBackend, in a line that says where."""
     try:
         yield
     except (BackendUnavailable, UnknownBackend):
         raise
     except (Exception, SystemExit) as error:
-        lines = "".join(traceback.format_exception(error)).strip().splitlines()
-        text = "\n".join([f"{spec}: {what}:", *lines[-_TRACEBACK_LINES:]])
-        raise BrokenBackend(text) from error
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        said, at, line = str(error), frame.filename, frame.lineno
+        if isinstance(error, SyntaxError):
+            said, at, line = error.msg, error.filename or at, error.lineno
+        text = f"{spec}: {what} {type(error).__name__}: {said} ({at}, line {line})"
+        raise BrokenBackend(" ".join(text.split())) from error
 
 
 def _import_file(spec: str, path: Path) -> ModuleType:
@@ -232,6 +241,9 @@ def _import_file(spec: str, path: Path) -> ModuleType:
     if location is None or location.loader is None:
         raise UnknownBackend(f"{spec}: {path} cannot be read as a Python module")
     module = importlib.util.module_from_spec(location)
+    # As for a script: what lies beside an adapter can be imported by it, now and later.
+    if (folder := str(path.resolve().parent)) not in sys.path:
+        sys.path.insert(0, folder)
     with _blamed(spec, f"executing {path} raised"):
         location.loader.exec_module(module)
     return module

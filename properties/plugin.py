@@ -36,12 +36,21 @@ class Xfails:
         return [g for g in self.entries if not any(fnmatch.fnmatchcase(c, g) for c in checks)]
 
 
+def backend_of(config: pytest.Config) -> str:
+    """The one backend to judge; UsageError where several are named."""
+    named = config.getoption("--truestep-backend") or ["cpu"]
+    if len(named) > 1:
+        told = f"--truestep-backend is given {len(named)} times ({', '.join(named)})"
+        raise pytest.UsageError(f"{told}; a run judges one backend")
+    return str(named[0])
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options of the conformance suite."""
     group = parser.getgroup("truestep", "TrueStep conformance")
     group.addoption(
         "--truestep-backend",
-        default="cpu",
+        action="append",
         metavar="NAME",
         help="backend to judge: a name, package.module:Name or file.py:Name (default: cpu)",
     )
@@ -82,7 +91,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     from truestep.properties.run.remote import PATIENCE, Remote
 
     config = metafunc.config
-    spec = config.getoption("--truestep-backend")
+    spec = backend_of(config)
     try:
         backend = Remote(spec, PATIENCE[config.getoption("--truestep-level")])
     except (UnknownBackend, BrokenBackend) as error:

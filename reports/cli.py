@@ -104,7 +104,7 @@ def certify(
 
 @commands.command()
 @click.argument("certificate", type=_CERTIFICATE)
-@click.option("--check", metavar="ID", help="Only the check with this id (or glob).")
+@click.option("--check", metavar="ID", help="Only checks with this id, glob or word.")
 @click.option("--backend", metavar="SPEC", help="Load this backend, without asking.")
 def reproduce(certificate: Path, check: str | None, backend: str | None) -> int:
     """Re-run the worst cases and counterexamples that CERTIFICATE records.

@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 from click import ClickException
 
+from truestep.properties.run.plan import globbed
 from truestep.properties.run.remote import PATIENCE
 from truestep.reports import certificate, terminal
 from truestep.reports.certificate import Certificate, Record
@@ -74,7 +75,7 @@ def _recorded(path: Path, document: Certificate, wanted: str | None) -> Sequence
         missing = "records no worst case and no counterexample to re-run"
     else:
         chosen = [c for c in checks if c["id"] == wanted]
-        chosen = chosen or [c for c in checks if fnmatchcase(c["id"], wanted)]
+        chosen = chosen or [c for c in checks if fnmatchcase(c["id"], globbed(wanted))]
         missing = f"no check has the id {wanted!r}; it records {len(checks)} checks"
     if not chosen:
         raise ClickException(f"{path}: {missing}")

@@ -17,6 +17,10 @@ class BackendFault(AssertionError):
     """A backend broke the protocol: a wrong shape, dtype or counter, or a written input."""
 
 
+class Malformed(BackendFault):
+    """A result has not the structure, the shape or the format that is due: the adapter's fault."""
+
+
 class BackendRaised(Exception):
     """The backend raised an exception; the text holds its type, message and last lines."""
 
@@ -51,24 +55,24 @@ def backend_call(method: Callable[..., Result], capability: Capability, *given: 
 def require_array(
     what: str, got: object, shape: tuple[int, ...], dtype: np.dtype[np.generic], place: str = ""
 ) -> Array:
-    """got, an ndarray of that shape and dtype; raise BackendFault otherwise."""
+    """got, an ndarray of that shape and dtype; raise Malformed otherwise."""
     if isinstance(got, np.generic) and shape == ():
         got = np.asarray(got)
     if type(got) is not np.ndarray:
-        raise BackendFault(f"{what} must be an ndarray, got {type_of(got)}{place}")
+        raise Malformed(f"{what} must be an ndarray, got {type_of(got)}{place}")
     if got.shape != shape:
-        raise BackendFault(f"{what} has shape {got.shape}, expected {shape}{place}")
+        raise Malformed(f"{what} has shape {got.shape}, expected {shape}{place}")
     if got.dtype != dtype:
-        raise BackendFault(f"{what} has dtype {got.dtype}, expected {dtype}{place}")
+        raise Malformed(f"{what} has dtype {got.dtype}, expected {dtype}{place}")
     return got
 
 
 def require_list(what: str, got: object, count: int, place: str = "") -> None:
-    """Raise BackendFault unless got is a sequence of so many."""
+    """Raise Malformed unless got is a sequence of so many."""
     if not isinstance(got, Sequence) or isinstance(got, (str, bytes)):
-        raise BackendFault(f"{what} must be a sequence, got {type_of(got)}{place}")
+        raise Malformed(f"{what} must be a sequence, got {type_of(got)}{place}")
     if len(got) != count:
-        raise BackendFault(f"got {len(got)} {what} back for {count}{place}")
+        raise Malformed(f"got {len(got)} {what} back for {count}{place}")
 
 
 def type_of(got: object) -> str:

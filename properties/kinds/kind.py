@@ -13,6 +13,7 @@ from hypothesis.strategies import SearchStrategy
 
 from truestep.fast.protocol import Backend, Capability, Level
 from truestep.properties.arithmetic.decision import Undecided
+from truestep.properties.judge.calls import Malformed
 from truestep.properties.judge.contracts import Judged
 from truestep.properties.judge.records import Place, law_line, result_of
 from truestep.properties.judge.results import Check, CheckResult, Record, check_id
@@ -228,6 +229,28 @@ def replay(kind: AnyKind, backend: Backend, check: Check, record: Record) -> Che
     case = kind.case(check, record)
     tally = run_all([case], lambda c, t: _judge(kind, backend, check, c, t), started=lambda _: None)
     return _result(kind, check, tally, time.perf_counter() - begin, None)
+
+
+def misunderstood(kind: AnyKind, backend: Backend, check: Check) -> str:
+    """Why a check's simplest case gives nothing that could be judged: "" where it does."""
+    told = ""
+
+    def judge(case: Case, tally: Tally) -> None:
+        nonlocal told
+        try:
+            _judge(kind, backend, check, case, tally)
+        except Malformed as fault:
+            told = str(fault)
+            raise
+
+    source = kind.cases(check, check.capability)
+    if isinstance(source, Listed):
+        run_all(source.made(0)[:1], judge, lambda _: None)
+    else:
+        explore(
+            source.strategy, judge, examples=1, seed=0, started=lambda _: None, simplified=False
+        )
+    return told
 
 
 def _judge(kind: AnyKind, backend: Backend, check: Check, case: Case, tally: Tally) -> None:

@@ -49,11 +49,13 @@ def _loaded(pipe: Connection, spec: str, patience: float, host: Hosted) -> "Remo
     from truestep.fast.protocol import BackendUnavailable
     from truestep.properties.run import conduct
     from truestep.properties.run.plan import checks_of
+    from truestep.properties.run.preflight import require_understood
     from truestep.properties.run.remote import Remote
 
     try:
         backend = Remote(spec, patience, host)
         checks = [*checks_of(backend), conduct.check()]
+        require_understood(spec, backend, checks[:-1])
     except (BackendUnavailable, BrokenBackend, UnknownBackend) as reason:
         send(pipe, ("failed", type(reason)(str(reason))))
     except Exception as reason:

@@ -10,6 +10,7 @@ import pytest
 
 from truestep.properties.judge.records import named
 from truestep.properties.judge.results import Check
+from truestep.properties.plugin import backend_of
 from truestep.properties.run.plan import run_check
 from truestep.properties.run.remote import Remote
 
@@ -28,7 +29,7 @@ def test_conforms(
             level=pytestconfig.getoption("--truestep-level"),
             seed=pytestconfig.getoption("--truestep-seed"),
         ),
-        pytestconfig.getoption("--truestep-backend"),
+        backend_of(pytestconfig),
     )
     record_property("truestep", json.dumps(result.to_json()))
     if result.verdict == "not_run":

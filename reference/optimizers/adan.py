@@ -8,7 +8,7 @@ Rule
     m_t = beta1 m_{t-1} + (1 - beta1) g_t
     v_t = beta2 v_{t-1} + (1 - beta2) d_t
     n_t = beta3 n_{t-1} + (1 - beta3) (g_t + beta2 d_t)^2
-    with m_1 = g_1, v_1 = 0 and n_1 = g_1^2 at t = 1
+    with m_1 = g_1, v_1 = 0 and n_1 = g_1^2 at t = 1, and v_2 = d_2
     p_t = (p_{t-1} - lr (m_t + beta2 v_t) / (sqrt(n_t) + eps)) / (1 + lr weight_decay)
 
 Shapes
@@ -20,7 +20,8 @@ Domain
 
 Choices
     beta1, beta2, beta3 are rates of forgetting, as in all libraries: one minus the paper's.
-    start: the paper sets the averages to their values of the first gradient ("gradient"); libraries
+    start: the paper sets the averages to their values of the first gradient, that of differences
+    to the first difference in full ("gradient"); libraries
     begin at zero and correct each average by 1 - beta^t ("corrected"): the first step, Adam's, is
     the same, v and the later ones are not. sail-sg/Adan and pytorch-optimizer take the first
     difference of the gradient and itself ("repeated"): nan where it is not finite. optimi does so
@@ -62,7 +63,7 @@ DIALECTS = {
     },
     "eps_placement": {"outside": "eps added to the root", "inside": "eps added inside the root"},
     "start": {
-        "gradient": "averages begin with the first gradient",
+        "gradient": "averages begin with the first gradient and the first difference",
         "corrected": "averages begin at zero and are corrected for it",
         "repeated": "averages begin at zero and are corrected, the first gradient coming twice",
         "in_average": "as repeated, the averages kept as they are when corrected",
@@ -122,6 +123,8 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         m = h.beta1 * s.m + (1 - h.beta1) * g
         v = h.beta2 * s.v + (1 - h.beta2) * d
         n = h.beta3 * s.n + (1 - h.beta3) * (ahead * ahead)
+        if t == 2 and h.start == "gradient":
+            v = d
     m_hat, v_hat, n_hat = m, v, n
     if h.start == "in_average":
         m = m_hat = in_average(h.beta1, t, s.m, g)

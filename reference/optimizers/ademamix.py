@@ -18,8 +18,8 @@ Shapes
 
 Domain
     lr, alpha, eps, weight_decay >= 0 and finite; 0 <= beta1, beta2 < 1; 0 <= beta3 < 1; with a
-    warm-up of beta3 beta1 and beta3 > 0; alpha_warmup, beta3_warmup integers >= 0, where 0 means
-    none.
+    warm-up of beta3, which rises from beta1, 0 < beta1 <= beta3; alpha_warmup, beta3_warmup
+    integers >= 0, where 0 means none.
 
 Choices
     m2 is not corrected for its start. With alpha = 0 this is AdamW with the decay before the step.
@@ -63,7 +63,7 @@ from truestep.reference.declared import (
     Switch,
 )
 from truestep.reference.rules import Facts
-from truestep.reference.validation import Array
+from truestep.reference.validation import Array, require_ordered
 
 FACTS = Facts(elementwise=True)
 DIALECTS = {
@@ -112,6 +112,7 @@ class Hyper(declared.Hyper):
         if self.beta3_warmup:
             for field in ("beta1", "beta3"):
                 Real(0.0, open="low").check(field, getattr(self, field))
+            require_ordered(self, "beta1", "beta3")
 
 
 class State(declared.State):

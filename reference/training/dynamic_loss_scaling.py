@@ -4,8 +4,9 @@ Over 120 lines: the scale and the steps that it lets through are defined togethe
 
 Rule
     the loss is multiplied by scale before the backward pass
-    some element of a gradient not finite: skip the step, scale = scale backoff, good = 0
-    otherwise: step with the gradients divided by scale, good = good + 1;
+    the gradients are divided by scale
+    some element of a quotient not finite: skip the step, scale = scale backoff, good = 0
+    otherwise: step with the quotients, good = good + 1;
     when good = window: scale = scale growth, good = 0
 
 Shapes
@@ -30,7 +31,8 @@ Choices
     in its configuration, window 1000, hysteresis 2, min_scale 1.
 
 Special cases
-    A skipped step leaves parameters, moments and counters as they are, bit for bit.
+    A skipped step leaves parameters, moments and counters as they are, bit for bit. A finite
+    gradient over a scale below 1 may be infinite: it is looked for after the division.
 
 Judged
     good, patience, t and skipped exactly; so is scale for powers of two, and everything that a
@@ -149,8 +151,9 @@ def run(
 ) -> dict[str, Array]:
     """A backward pass with scaled gradients, and the optimizer's step or no step after it."""
     s = State(t=t, scale=scale, good=good, patience=patience)
-    was_finite = finite(gradients)
-    moved = [MOMENTUM * m + unscale(s, g) for m, g in zip(moments, gradients, strict=True)]
+    unscaled = [unscale(s, g) for g in gradients]
+    was_finite = finite(unscaled)
+    moved = [MOMENTUM * m + g for m, g in zip(moments, unscaled, strict=True)]
     stepped = [p - RATE * m for p, m in zip(params, moved, strict=True)]
     new = step(h, s, was_finite)
     return {

@@ -141,6 +141,7 @@ MEMORY_ROWS: tuple[torch_like.Row, ...] = (
         dialect={"clip": "value", "overflow": "skip"},
     ),
     _SM3,
+    replace(_SM3, prefix="forgetting_", fixed={**_SM3.fixed, "beta": 0.0}),
     replace(
         _SM3,
         numbers={"momentum": "momentum", **EPS},

@@ -66,11 +66,13 @@ def finish(
     """
     size = np.abs(v) if mass is None else mass
     far = size + e if reach is None else np.maximum(size + e, reach)
+    beyond: Mask = False
     if not top(far) <= like.format.largest:
+        beyond = np.abs(v) - 2 * e > like.format.largest * (1 + 2 * like.format.u)
         e = np.where(far <= like.format.largest, e, np.inf)
         e = np.where(~np.isfinite(v) & definite(), 0.0, e)
     reach = np.maximum(size, 1.0) if reach is None else reach
-    facts: dict[str, Array] = {"mass": size, "reach": reach, "links": links}
+    facts: dict[str, Array] = {"mass": size, "reach": reach, "links": links, "beyond": beyond}
     return like.like(v, e, nonnegative=nonnegative, host=host, **facts)
 
 

@@ -35,6 +35,7 @@ def absolute(a: Carried) -> Carried:
 
 def _exact(a: Carried, v: Float, *, nonnegative: bool) -> Carried:
     chain: dict[str, Array] = {"mass": a.mass, "reach": a.reach, "links": a.links}
+    chain["beyond"] = a.beyond
     return a.like(v, a.e, nonnegative=nonnegative, host=a.host, given=a.given, **chain)
 
 
@@ -142,12 +143,11 @@ def comparison(compare: np.ufunc) -> Callable[[Carried, Carried], Decision]:
 
 
 def classification(test: np.ufunc) -> Callable[[Carried], Decision]:
-    """isfinite, isinf or isnan: open where nothing is known."""
+    """isfinite, isinf or isnan: open where nothing is known, but that it leaves the range."""
 
     def operation(a: Carried) -> Decision:
-        open_ = np.isinf(a.e)
-        if test is not np.isfinite:
-            open_ = open_ | perhaps_nan(a)
-        return Decision(np.asarray(test(a.v)), open_)
+        if test is np.isfinite:
+            return Decision(np.isfinite(a.v) & ~np.asarray(a.beyond), np.isinf(a.e) & ~a.beyond)
+        return Decision(np.asarray(test(a.v)), np.isinf(a.e) | perhaps_nan(a))
 
     return operation

@@ -39,7 +39,9 @@ class Estimate:
     format; meeting an array, it is rounded to the array's format. nonnegative: no faithful kernel
     can give a negative value, whatever e says (a sum of squares). given: the elements are inputs,
     not results. shrinks: of a host scalar 1 - a, where a is a product (lr weight_decay), |a|: a
-    kernel may as well subtract a x from x. Of other products of host scalars 0, else None.
+    kernel may as well subtract a x from x. Of other products of host scalars 0, else None. beyond:
+    which elements are no finite numbers of the format for certain, even at twice their bound; of
+    what is computed from them, nothing is known, since another order may not go through them.
     """
 
     v: Float
@@ -54,6 +56,7 @@ class Estimate:
     host: bool = False
     given: bool = False
     shrinks: float | None = None
+    beyond: Array = False
 
     def __post_init__(self) -> None:
         if self.mass is None:

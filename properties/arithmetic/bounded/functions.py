@@ -96,7 +96,10 @@ def _extremum(reduce: Handler) -> Handler:
         def definite() -> Mask:
             return same | np.any(certainly_nan(a), axis=axis, keepdims=keepdims)
 
-        return finish(a, v, e, nonnegative=a.nonnegative, host=a.host, definite=definite)
+        out = finish(a, v, e, nonnegative=a.nonnegative, host=a.host, definite=definite)
+        if a.beyond is not False and reduce is np.max:
+            out.beyond = np.any(a.beyond, axis=axis, keepdims=keepdims)
+        return out
 
     return handler
 

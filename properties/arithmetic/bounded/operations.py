@@ -46,10 +46,13 @@ def add(a: Carried, b: Carried, sign: int = 1) -> Carried:
 
 
 def subtract(a: Carried, b: Carried) -> Carried:
-    """a - b, as the sum of a and -b."""
+    """a - b, as the sum of a and -b; the host's 1 - beta is known not to be negative."""
     out = add(a, b, -1)
+    if out.host and a.v - a.e >= b.v + b.e:
+        out.nonnegative = True
     if out.host and b.shrinks is not None and a.v == 1:
-        out.shrinks = abs(float(b.v))
+        # What multiplies x by it may multiply x by the factors of b one by one.
+        out.shrinks, out.reach = abs(float(b.v)), np.maximum(out.reach, b.reach)
     return out
 
 

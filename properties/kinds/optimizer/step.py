@@ -24,6 +24,7 @@ from truestep.properties.cases.tensors import TensorSpec, array, laid_out, value
 from truestep.properties.judge.calls import (
     BackendFault,
     BackendRaised,
+    Malformed,
     backend_call,
     require_array,
     require_list,
@@ -148,18 +149,21 @@ def _handed(capability: OptimizerCapability, groups: Sequence[Group]) -> Sequenc
 
 def _verify(slot: Slot, new: object, place: str) -> None:
     if not isinstance(new, Stepped):
-        raise BackendFault(f"a result must be a Stepped, got {type_of(new)}{place}")
+        raise Malformed(f"a result must be a Stepped, got {type_of(new)}{place}")
     if not isinstance(new.state, Mapping):
-        raise BackendFault(f"state must be a mapping, got {type_of(new.state)}{place}")
+        raise Malformed(f"state must be a mapping, got {type_of(new.state)}{place}")
     require_array("param", new.param, slot.param.shape, slot.param.dtype, place)
     for name, old in slot.state.items():
         if name not in new.state:
-            raise BackendFault(f"state {name!r} is missing from the result{place}")
+            raise Malformed(f"state {name!r} is missing from the result{place}")
         got = new.state[name]
         if not isinstance(old, (int, np.integer)):
             require_array(name, got, old.shape, old.dtype, place)
         elif isinstance(got, bool) or not isinstance(got, (int, np.integer)):
-            raise BackendFault(f"{name} must be an integer, got {got!r}{place}")
+            raise Malformed(f"{name} must be an integer, got {got!r}{place}")
+    if strange := new.state.keys() - slot.state.keys():
+        known = ", ".join(slot.state)
+        raise Malformed(f"state has {min(map(str, strange))!r}, not one of {known}{place}")
 
 
 def lockstep(

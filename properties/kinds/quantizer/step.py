@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from truestep.fast.protocol import Array, QuantizerBackend, QuantizerCapability
 from truestep.properties.arithmetic.profiles import arithmetic_of
-from truestep.properties.judge.calls import BackendFault, backend_call, require_array, type_of
+from truestep.properties.judge.calls import Malformed, backend_call, require_array, type_of
 from truestep.properties.judge.contracts import Judgement, agreement, membership
 from truestep.properties.kinds.quantizer.cases import QuantizerCase
 from truestep.reference.declared import Hyper
@@ -52,7 +52,7 @@ class Subject:
         """Encode and decode by the backend, with structure and respect for inputs verified."""
         stored = backend_call(self.backend.encode, self.capability, hyper, x)
         if not isinstance(stored, Mapping):
-            raise BackendFault(f"what is stored must be a mapping, got {type_of(stored)}")
+            raise Malformed(f"what is stored must be a mapping, got {type_of(stored)}")
         made = self.rule.encode(hyper, np.zeros(1), *self._random())
         code_type = (made[0] if isinstance(made, tuple) else made).dtype
         require_array("code", stored.get("code"), x.shape, code_type)

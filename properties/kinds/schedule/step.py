@@ -14,7 +14,7 @@ from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.arithmetic.lift import converted
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.whole import Whole, counted
-from truestep.properties.judge.calls import BackendFault, BackendRaised, backend_call, require_list
+from truestep.properties.judge.calls import BackendRaised, Malformed, backend_call, require_list
 from truestep.properties.judge.contracts import Judgement, judge
 from truestep.reference.declared import Hyper
 from truestep.reference.rules import Schedule
@@ -28,7 +28,7 @@ def values_of(
 ) -> Values:
     """The backend's values at these steps, their number and kind verified.
 
-    Raises BackendFault, BackendRaised, or BackendUnavailable where it takes no such
+    Raises Malformed, BackendRaised, or BackendUnavailable where it takes no such
     hyperparameters.
     """
     try:
@@ -41,7 +41,7 @@ def values_of(
     require_list("values", got, len(steps))
     for t, x in zip(steps, got, strict=True):
         if isinstance(x, bool) or not isinstance(x, (int, float, np.floating)):
-            raise BackendFault(f"the value at t = {t} must be a real number, got {x!r}")
+            raise Malformed(f"the value at t = {t} must be a real number, got {x!r}")
     return np.array([float(x) for x in got])
 
 

@@ -114,6 +114,8 @@ def cases(capability: TrainingCapability, ranges: Ranges) -> st.SearchStrategy[T
             _consistent({k: _input(draw, k, word, shapes, ranges) for k, word in words}, hyper)
             for _ in range(draw(st.integers(*ranges.calls)))
         )
+        if ranges.overflows and draw(st.booleans()):
+            calls = (_overflowing_when_unscaled(draw, calls[0], hyper), *calls[1:])
         if ranges.exact:
             case: TrainingCase = draw(_at_the_threshold(capability, hyper, calls[0]))
             return case
@@ -154,6 +156,18 @@ def _input(
         changed = dataclasses.replace(tensors[i], specials=(special,))
         tensors = (*tensors[:i], changed, *tensors[i + 1 :])
     return tensors[0] if word in ("tensor", "array") else tensors
+
+
+def _overflowing_when_unscaled(
+    draw: Draw, call: dict[str, Any], hyper: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The call with a finite gradient that its scale, one below 1, makes infinite."""
+    if not {"gradients", "scale"} <= set(call) or not call["gradients"]:
+        return call
+    scale = max(draw(_powers(-6, -1)), hyper.get("min_scale", 0.0))
+    first, *others = call["gradients"]
+    huge = dataclasses.replace(first, specials=(*first.specials, (first.seed, "largest")))
+    return {**call, "gradients": (huge, *others), "scale": scale}
 
 
 def _consistent(inputs: dict[str, Any], hyper: Mapping[str, Any]) -> dict[str, Any]:

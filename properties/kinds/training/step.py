@@ -11,7 +11,7 @@ from truestep.properties.arithmetic.lift import bounded
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.whole import Whole, counted
 from truestep.properties.cases.tensors import TensorSpec, array
-from truestep.properties.judge.calls import BackendFault, backend_call, require_array, type_of
+from truestep.properties.judge.calls import Malformed, backend_call, require_array, type_of
 from truestep.properties.judge.contracts import Judged, agreement, judge
 from truestep.properties.kinds.training.cases import TrainingCase
 from truestep.reference.declared import Hyper
@@ -84,7 +84,7 @@ def call(
     # A copy of the mapping: taking a name out of it is the backend's own matter.
     result = backend_call(backend.training_piece, capability, hyper, dict(inputs))
     if not isinstance(result, Mapping):
-        raise BackendFault(f"the result must be a mapping, got {type_of(result)}")
+        raise Malformed(f"the result must be a mapping, got {type_of(result)}")
     return dict(result)
 
 
@@ -125,7 +125,7 @@ def judged(
         if name not in got:
             if name in piece.OPTIONAL:
                 continue
-            raise BackendFault(f"output {name!r} is missing; got {', '.join(got) or 'nothing'}")
+            raise Malformed(f"output {name!r} is missing; got {', '.join(got) or 'nothing'}")
         format = format_of(capability, name)
         parts = _parts(name, got[name], due)
         truths = oracle[name] if isinstance(due, list) else [oracle[name]]
@@ -146,7 +146,7 @@ def _parts(name: str, got: object, due: object) -> list[tuple[object, object]]:
         return [(got, due)]
     if not isinstance(got, Sequence) or len(got) != len(due):
         told = f"{len(got)} tensors" if isinstance(got, Sequence) else type(got).__name__
-        raise BackendFault(f"{name} must be a list of {len(due)} tensors, got {told}")
+        raise Malformed(f"{name} must be a list of {len(due)} tensors, got {told}")
     return list(zip(got, due, strict=True))
 
 
@@ -163,5 +163,5 @@ def _whole(name: str, got: object, due: object) -> Array:
         not flag and isinstance(got, bool)
     ):
         word = "a bool" if flag else "an integer"
-        raise BackendFault(f"{name} must be {word}, got {got!r}")
+        raise Malformed(f"{name} must be {word}, got {got!r}")
     return np.asarray(float(got))

@@ -83,6 +83,10 @@ ADAPTIVE: dict[str, Fault] = {
         "the difference is that from the first gradient [state not written back]",
         ("previous=g", "previous=s.previous"),
     ),
+    "adan_second_difference_averaged": adan(
+        "the first difference is averaged with a zero that is none [Algorithm 1 sets v_1]",
+        ("if t == 2 and", "if False and"),
+    ),
     "ademamix_alpha_from_eps": ademamix(
         "the slow average is weighed by eps [Koratahiu/Advanced_Optimizers#1]",
         ("alpha * m2", "h.eps * m2"),

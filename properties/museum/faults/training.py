@@ -147,7 +147,7 @@ TRAINING: dict[str, Fault] = {
     ),
     "dynamic_loss_scaling_first_tensor_only": loss_scaling(
         "overflow is looked for in the first tensor only [a flag overwritten by every launch]",
-        ("was_finite = finite(gradients)", "was_finite = finite(gradients[:1])"),
+        ("was_finite = finite(unscaled)", "was_finite = finite(unscaled[:1])"),
         check="sequence",
     ),
     "dynamic_loss_scaling_grows_late": loss_scaling(
@@ -163,6 +163,12 @@ TRAINING: dict[str, Fault] = {
     "dynamic_loss_scaling_infinity_is_fine": loss_scaling(
         "only nan skips the step, infinities are stepped with [x != x as the test]",
         ("bool(np.isfinite(np.max(np.abs(g))))", "not np.isnan(np.max(np.abs(g)))"),
+        check="sequence",
+    ),
+    "dynamic_loss_scaling_looks_before_unscaling": loss_scaling(
+        "a scale below 1 makes an infinity of a finite gradient, which is stepped with "
+        "[torch.amp.GradScaler on a CPU]",
+        ("was_finite = finite(unscaled)", "was_finite = finite(gradients)"),
         check="sequence",
     ),
     "dynamic_loss_scaling_moments_of_skipped": loss_scaling(

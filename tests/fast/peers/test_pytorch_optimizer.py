@@ -40,6 +40,8 @@ DEPARTING = {
     "radam/coupled_foreach",
     "radam/coupled_single",
     "shampoo/maximizing_single",
+    "sm3/forgetting_foreach",
+    "sm3/forgetting_single",
     "swats/foreach",
     "swats/single",
 }

@@ -14,7 +14,7 @@ import pytest
 
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.bounded.bounded import OPERATIONS
-from truestep.properties.arithmetic.decision import Decision
+from truestep.properties.arithmetic.decision import Decision, Undecided
 from truestep.properties.arithmetic.profiles import PROFILES, Arithmetic
 from truestep.properties.judge.contracts import judge
 
@@ -371,3 +371,15 @@ def test_a_term_whose_coefficient_is_zero_may_be_absent(x: float) -> None:
     product = Bounded.exact(np.zeros(2), arithmetic) * factor
     assert np.isnan(product.v[0])
     assert product.e.tolist() == [0.0 if np.isnan(x) else np.inf, 0.0]
+
+
+def test_what_leaves_the_range_for_certain_is_known_not_to_be_finite() -> None:
+    """A quotient beyond the format is infinite however it is computed; one next to it may be."""
+    a = Bounded.exact(np.array([2.0**120, -(2.0**120), 2.0**119, 1.0]), PROFILES["ieee_float32"])
+    quotient = a / Bounded.hyper(2.0**-9, a.arithmetic)
+    found = np.isfinite(quotient)
+    np.testing.assert_array_equal(found.yes, [False, False, True, True])
+    np.testing.assert_array_equal(found.open, [False, False, True, False])
+    assert not np.isfinite(np.max(np.abs(quotient)))
+    with pytest.raises(Undecided):
+        bool(np.isfinite(np.max(np.abs(quotient[2:]))))

@@ -256,11 +256,11 @@ def test_adans_first_step_is_adams_from_either_start() -> None:
 
 
 def test_adans_second_step_by_hand() -> None:
-    """From g = 4 to 8 with betas 1/2: m = 6, v = 2, n = (16 + 100) / 2 = 58, with d = 4."""
+    """From g = 4 to 8 with betas 1/2: m = 6, v = d = 4 in full, n = (16 + 100) / 2 = 58."""
     h = adan.Hyper(lr=1.0, beta1=0.5, beta2=0.5, beta3=0.5, eps=0.0)
     s, p = _run(adan, h, np.zeros(1), [[4.0], [8.0]])
-    assert (s.m[0], s.v[0], s.n[0], s.previous[0]) == (6.0, 2.0, 58.0, 8.0)
-    assert p[0] == -1 - 7 / math.sqrt(58.0)
+    assert (s.m[0], s.v[0], s.n[0], s.previous[0]) == (6.0, 4.0, 58.0, 8.0)
+    assert p[0] == -1 - 8 / math.sqrt(58.0)
 
 
 def test_adans_proximal_decay_divides() -> None:

@@ -1,0 +1,71 @@
+"""Kernels whose every operation is in float16, where eps and squares of gradients may be zero."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from truestep.fast.protocol import Group, OptimizerCapability, Slot, Stepped
+from truestep.properties.museum.plant import Edit, planted
+from truestep.properties.run.plan import checks_of, run_check
+from truestep.reference.optimizers import adamw
+
+# nan for small gradients: an inverse root without a guard.
+UNGUARDED: Edit = (
+    '    if h.decay == "unscaled":',
+    "    small = (np.abs(g) < 1e-3) & (g != 0) & (v < 1e-7)\n"
+    "    update = np.where(small, np.nan, update)\n"
+    '    if h.decay == "unscaled":',
+)
+
+
+class Backend:
+    """AdamW's lines on float16 arrays."""
+
+    name = "narrow"
+
+    def __init__(self, *edits: Edit) -> None:
+        self.module = planted(adamw, edits)
+
+    def capabilities(self) -> Sequence[OptimizerCapability]:
+        """One kernel."""
+        declared = {"decay": "before"}
+        return [
+            OptimizerCapability(
+                rule="adamw", dialect=declared, format="float16", arithmetic="float16"
+            )
+        ]
+
+    def optimizer_step(
+        self, capability: OptimizerCapability, groups: Sequence[Group]
+    ) -> list[list[Stepped]]:
+        """Each tensor by itself."""
+        return [[self._step(group, slot) for slot in group.slots] for group in groups]
+
+    def _step(self, group: Group, slot: Slot) -> Stepped:
+        with np.errstate(all="ignore"):
+            state, p = self.module.step(
+                group.hyper, adamw.State(**slot.state), slot.param, slot.grad
+            )
+        made = {"t": state.t, "m": np.asarray(state.m), "v": np.asarray(state.v)}
+        return Stepped(np.asarray(p), made)
+
+
+def _verdicts(backend: Backend, *names: str, seed: int = 0) -> dict[str, str]:
+    found = [check for check in checks_of(backend) if not names or check.name in names]
+    return {c.name: run_check(backend, c, level="standard", seed=seed).verdict for c in found}
+
+
+def test_the_lines_pass_and_laws_say_nothing_where_eps_rounds_to_zero() -> None:
+    """0 / (0 + eps) is 0 or nan then; every family judges something."""
+    found = _verdicts(Backend())
+    assert set(found.values()) <= {"pass", "not_judged"}
+    assert {found[name] for name in ("strata", "update_alone", "law:deterministic")} == {"pass"}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_nan_for_small_gradients_fails_in_a_family(seed: int) -> None:
+    """1 - beta is known not to be negative, so that the root of a small average exists."""
+    assert _verdicts(Backend(UNGUARDED), "strata", seed=seed) == {"strata": "fail"}

@@ -1,0 +1,151 @@
+"""Adapters that are wrong before anything can be judged: one line that shows the value."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from truestep.fast.discovery import BrokenBackend, UnknownBackend
+from truestep.properties.run.plan import checks_of, run_check
+from truestep.properties.run.preflight import require_understood
+from truestep.properties.run.remote import Remote
+
+RIGHT = """\
+import numpy as np
+from truestep.fast.protocol import OptimizerCapability, Stepped
+
+class Backend:
+    name = "ball"
+
+    def capabilities(self):
+        return [OptimizerCapability(rule="heavy_ball", format="float32", arithmetic="ieee_float32")]
+
+    def optimizer_step(self, capability, groups):
+        return [[self.step(group.hyper, slot) for slot in group.slots] for group in groups]
+
+    def step(self, h, slot):
+        f = np.float32
+        with np.errstate(all="ignore"):
+            g = -slot.grad if h.maximize else slot.grad
+            g = g + f(h.weight_decay) * slot.param
+            ahead = f(h.momentum) * (slot.param - slot.state["p_previous"])
+            p = slot.param - f(h.lr) * g + ahead
+        return Stepped(p, {"t": slot.state["t"] + 1, "p_previous": slot.param.copy()})
+"""
+PREVIOUS = ', "p_previous": slot.param.copy()}'
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[..., str]:
+    """Writes the adapter with one text replaced, and gives what names it."""
+
+    def write(old: str = "", new: str = "") -> str:
+        assert RIGHT.count(old) == 1 or not old
+        path = tmp_path / "adapter.py"
+        path.write_text(RIGHT.replace(old, new) if old else RIGHT, encoding="utf-8")
+        return f"{path}:Backend"
+
+    return write
+
+
+def _understood(spec: str) -> Remote:
+    backend = Remote(spec, 10.0)
+    try:
+        require_understood(spec, backend, checks_of(backend))
+    except BaseException:
+        backend.close()
+        raise
+    return backend
+
+
+# What is wrong, in whose place, and what the line says of it.
+WRONG = {
+    "arithmetic": ('"ieee_float32"', '"ieee_float99"', "unknown arithmetic 'ieee_float99'"),
+    "constructor": (
+        "    name = ",
+        "    def __init__(self):\n        raise OSError('no licence')\n    name = ",
+        "raised OSError: no licence (",
+    ),
+    "dtype": (
+        "Stepped(p,",
+        "Stepped(p * 1.0e0 + np.zeros(p.shape),",
+        "param has dtype float64, expected float32",
+    ),
+    "extra state": ('{"t"', '{"more": p, "t"', "state has 'more', not one of t, p_previous"),
+    "fixed": (
+        'rule="heavy_ball"',
+        'rule="heavy_ball", fixed={"lr": -1.0}',
+        "(heavy_ball): fixed: lr must be >= 0, got -1.0",
+    ),
+    "flat list": (
+        "[[self.step(group.hyper, slot) for slot in group.slots] for group in groups]",
+        "[self.step(group.hyper, slot) for group in groups for slot in group.slots]",
+        "slots must be a sequence, got Stepped",
+    ),
+    "missing state": (PREVIOUS, "}", "state 'p_previous' is missing from the result"),
+    "nothing": (
+        "        return [[self",
+        "        return None and [[self",
+        "groups must be a sequence, got NoneType",
+    ),
+    "rule": ('"heavy_ball"', '"heavy_bal"', "optimizer rule 'heavy_bal' is not one of"),
+    "shape": ("Stepped(p,", "Stepped(p.reshape(1, -1),", "param has shape (1, 3), expected (3,)"),
+    "syntax": ("class Backend:", "class Backend", "raised SyntaxError: expected ':' ("),
+    "tuple": ("return Stepped(p, ", "return p, (", "a result must be a Stepped, got tuple"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_said_in_one_line(written: Callable[..., str], name: str) -> None:
+    """Before a search begins."""
+    old, new, says = WRONG[name]
+    spec = written(old, new)
+    with pytest.raises((BrokenBackend, ValueError)) as refused:
+        _understood(spec).close()
+    assert says in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_a_folder_is_no_adapter() -> None:
+    """It is told what is."""
+    with pytest.raises(UnknownBackend, match="is a folder"):
+        Remote(".", 10.0)
+
+
+def test_the_command_ends_with_status_2(written: Callable[..., str], tmp_path: Path) -> None:
+    """And with nothing but the line."""
+    spec = written(PREVIOUS, "}")
+    command = [sys.executable, "-m", "truestep.reports.cli", "certify", spec, "-n", "1"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.splitlines() == [
+        f"truestep: {spec}: optimizer/heavy_ball/float32: "
+        "state 'p_previous' is missing from the result (group 0, slot 0)"
+    ]
+
+
+@pytest.fixture
+def _no_new_places() -> Iterator[None]:
+    before = list(sys.path)
+    yield
+    sys.path[:] = before
+
+
+@pytest.mark.usefixtures("_no_new_places")
+def test_a_neighbour_is_imported_and_numpy_scalars_are_arrays_of_no_axes(
+    written: Callable[..., str], tmp_path: Path
+) -> None:
+    """What arithmetic on 0-d arrays gives in NumPy is judged."""
+    (tmp_path / "beside_it.py").write_text("from truestep.fast.protocol import Stepped\n")
+    imports = "import OptimizerCapability, Stepped"
+    spec = written(imports, "import OptimizerCapability\nfrom beside_it import Stepped")
+    backend = _understood(spec)
+    try:
+        [check] = [check for check in checks_of(backend) if check.name == "strata"]
+        result = run_check(backend, check, level="standard", seed=0)
+        assert result.verdict == "pass", result.message
+    finally:
+        backend.close()
