@@ -81,10 +81,11 @@ def list_command(topic: str | None, as_json: bool) -> int:
     "--resume", type=_CERTIFICATE, metavar="PATH", help="Go on from a stopped run's journal."
 )
 @click.option("--force", is_flag=True, help="Overwrite certificates of other runs.")
+@click.option("--fail-fast", is_flag=True, help="Run no more of a backend's checks once one fails.")
 @_JSON
 def certify(
     backend: tuple[str, ...], only: str | None, level: Level, out: Path, seed: int,
-    workers: int | None, resume: Path | None, force: bool, as_json: bool,
+    workers: int | None, resume: Path | None, force: bool, fail_fast: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Judge each BACKEND: a name of `list backends`, package.module:Name, or file.py:Name.
 
@@ -98,7 +99,7 @@ def certify(
     """
     from truestep.reports import run
 
-    request = run.Request(only, level, seed, workers, out, as_json, resume, force)
+    request = run.Request(only, level, seed, workers, out, as_json, resume, force, fail_fast)
     return run.certify(backend, request)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from truestep.properties.judge.results import HISTOGRAM_EDGES, CheckResult
 from truestep.reports import counterexample, listing, verdicts
 from truestep.reports.counterexample import Counterexample, Finding
-from truestep.reports.verdicts import FAILING, Tally
+from truestep.reports.verdicts import TOLD, Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ def _group(
     backend: str, spec: str, checks: Sequence[CheckResult], findings: Sequence[Finding]
 ) -> Group:
     first = checks[0]
-    failing = [check for check in checks if check.verdict in FAILING]
+    failing = [check for check in checks if check.verdict in TOLD]
     failing.sort(key=lambda check: (check.utilisation is None, not check.worst))
-    shown = (check for check in checks if check.verdict not in FAILING and check.worst)
+    shown = (check for check in checks if check.verdict not in TOLD and check.worst)
     used = [check for check in shown if check.utilisation is not None]
     worst = max(used, key=lambda check: check.utilisation or 0.0, default=None)
     counted = [c.histogram for c in checks if len(c.histogram) == len(HISTOGRAM_EDGES) + 1]
@@ -85,7 +85,7 @@ def gaps(named: Iterable[tuple[str, CheckResult]]) -> list[Gap]:
     """What is open, by verdict and reason, the most frequent first."""
     found: dict[tuple[str, str], list[str]] = {}
     for name, check in named:
-        if check.verdict not in ("pass", *FAILING):
+        if check.verdict not in ("pass", *TOLD):
             reason = check.message.partition("\n")[0] or "no reason recorded"
             found.setdefault((check.verdict, reason), []).append(name)
     ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))

@@ -28,6 +28,11 @@ def sentence(backend: Record, checks: Sequence[CheckResult], *, complete: bool) 
         )
     elif crashed:
         text = f"{name} crashed on {_listed(crashed)}, in {number} {of_all}."
+    elif counted["error"]:
+        text = (
+            f"{numbers.plural(counted['error'], 'check')} of {name} ended in an error of TrueStep "
+            "itself, which says nothing about it. Please report it."
+        )
     elif not passing:
         text = f"Nothing of {name} was judged, so nothing is known about it."
     elif complete:

@@ -23,7 +23,8 @@ class Request:
     """What certify is asked beside the backends.
 
     workers: None for one per processor. resume: a journal, unfinished certificate or folder to go
-    on from. force: whether files of other runs may be overwritten.
+    on from. force: whether files of other runs may be overwritten. fail_fast: whether a backend's
+    first failure ends its run.
     """
 
     only: str | None
@@ -34,6 +35,7 @@ class Request:
     as_json: bool
     resume: Path | None = None
     force: bool = False
+    fail_fast: bool = False
 
 
 class Recording:

@@ -55,6 +55,7 @@ def _certify(specs: Sequence[str], request: Request) -> int:
             list(recordings), only=request.only, level=request.level, seed=request.seed,
             workers=request.workers or environment.usable_cpus(),
             done={spec: recording.earlier.checks for spec, recording in recordings.items()},
+            fail_fast=request.fail_fast,
             on_start=progress.start, on_result=advance, on_end=end,
         )  # fmt: skip
     found = [ended[spec] for spec in recordings if spec in ended]

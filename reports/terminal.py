@@ -19,7 +19,7 @@ from truestep.reports import counterexample, numbers
 from truestep.reports.certificate import Record
 from truestep.reports.diff import Difference
 from truestep.reports.page import Backend, Page, Rule
-from truestep.reports.verdicts import CONDITION, FAILING, RUNS, VERDICTS
+from truestep.reports.verdicts import CONDITION, FAILING, RUNS, TOLD, VERDICTS
 from truestep.reports.visible import visible
 
 # A terminal shows this many groups with failures; the report has them all.
@@ -167,7 +167,8 @@ def _show_failures(console: Console, backend: Backend) -> None:
     for group in backend.broken[:_MOST_FAILURES]:
         first, *others = group.failures
         check = first.check
-        head = Text(f"{VERDICTS[check.verdict].symbol} {check.id}", style="bold red")
+        verdict = VERDICTS[check.verdict]
+        head = Text(f"{verdict.symbol} {check.id}", style=verdict.style)
         if check.utilisation is not None:
             head.append(f"  utilisation {numbers.utilisation(check.utilisation)}")
         body = [Text(first.text or "no message")]
@@ -189,7 +190,7 @@ def show_replay(recorded: CheckResult, found: CheckResult) -> None:
     console, verdict = _out(), VERDICTS[found.verdict]
     told = f"  recorded {_outcome(recorded)}, now {_outcome(found)}"
     console.print(Text.assemble((f"{verdict.symbol} ", verdict.style), recorded.id, (told, "dim")))
-    if verdict.failing and found.message:
+    if found.verdict in TOLD and found.message:
         console.print(Padding(Text(counterexample.text_of(found.message)), (0, 0, 0, 2)))
 
 

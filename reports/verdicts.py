@@ -30,14 +30,19 @@ class Verdict:
 # In the order in which they are listed. One failure fails its group; what could not be judged or
 # run changes nothing for its neighbours.
 VERDICTS = {
-    "pass": Verdict("passes", "pass", "✓", "good", "green", rank=2),
+    "pass": Verdict("passes", "pass", "✓", "good", "green", rank=3),
     "fail": Verdict("fails", "fail", "✗", "bad", "bold red", rank=1, failing=True),
     "crashed": Verdict("crashed", "crashed", "!", "bad", "bold red", rank=0, failing=True),
-    "not_judged": Verdict("not judged", "not judged", "?", "warn", "yellow", rank=3),
-    "not_run": Verdict("not run", "not run", "○", "mute", "dim", rank=4, ran=False),
+    "not_judged": Verdict("not judged", "not judged", "?", "warn", "yellow", rank=4),
+    "not_run": Verdict("not run", "not run", "○", "mute", "dim", rank=5, ran=False),
+    "error": Verdict(
+        "ended in an error of TrueStep", "errors of TrueStep", "‼", "warn", "bold yellow", rank=2
+    ),
 }
 
 FAILING = tuple(name for name, verdict in VERDICTS.items() if verdict.failing)
+# Of which a report shows the message.
+TOLD = (*FAILING, "error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +66,14 @@ CONDITION = {True: "holds", False: "violated", None: "undecided"}
 
 
 def of_run(verdicts: Iterable[str], *, complete: bool) -> str:
-    """A run's verdict: "fail" if a check failed or crashed; "pass" if one passed and it ended."""
+    """A run's verdict: "fail" if a check failed or crashed; "pass" if one passed and it ended.
+
+    "error" where nothing failed and an error of the suite's own leaves a check open.
+    """
     found = set(verdicts)
     if found & set(FAILING):
         return "fail"
-    return "pass" if complete and "pass" in found else "error"
+    return "pass" if complete and "pass" in found and "error" not in found else "error"
 
 
 @dataclass(frozen=True, slots=True)

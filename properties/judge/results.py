@@ -10,7 +10,7 @@ from truestep.fast.protocol import Capability
 # What goes into a certificate: numbers, texts, lists and mappings of them.
 Record = Mapping[str, object]
 
-Verdict = Literal["pass", "fail", "not_judged", "crashed", "not_run"]
+Verdict = Literal["pass", "fail", "not_judged", "crashed", "not_run", "error"]
 
 # Upper edges of the utilisation histogram; one more bin holds everything above the last edge.
 HISTOGRAM_EDGES = (0.0, 1e-3, 1e-2, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)

@@ -92,19 +92,22 @@ def certify_all(
     workers: int = 0,
     patience: float | None = None,
     done: Mapping[str, Collection[str]] = {},
+    fail_fast: bool = False,
     on_start: Callable[[str, int], None] = lambda *_: None,
     on_result: Callable[[str, CheckResult], None] = lambda *_: None,
     on_end: Callable[[str, Run], None] = lambda *_: None,
 ) -> list[Run]:
     """Run the checks of several backends in one pool; a Run for each, in their order.
 
-    done: ids of checks by backend that are not run, since their results are at hand.
+    done: ids of checks by backend that are not run, since their results are at hand. fail_fast:
+    whether the checks that wait are not run once one of their backend has failed.
     on_start(backend, count) once its checks are known, on_result for each that ends, on_end when
     the backend's last has ended. Raises ValueError for an unknown level.
     """
     if level not in LEVELS:
         raise ValueError(f"level must be one of {', '.join(LEVELS)}; got {level!r}")
-    pool = _Pool(level, seed, patience or PATIENCE[level], workers or os.cpu_count() or 1)
+    size = workers or os.cpu_count() or 1
+    pool = _Pool(level, seed, patience or PATIENCE[level], size, fail_fast=fail_fast)
     jobs = [_Job(spec, only, done.get(spec, ())) for spec in dict.fromkeys(backends)]
     try:
         for job, event in pool.work(jobs):
@@ -181,8 +184,11 @@ class _Worker:
 class _Pool:
     """Workers that each load one backend at a time, and run one check of it at a time."""
 
-    def __init__(self, level: Level, seed: int, patience: float, size: int) -> None:
+    def __init__(
+        self, level: Level, seed: int, patience: float, size: int, *, fail_fast: bool
+    ) -> None:
         self.level, self.seed, self.patience, self.size = level, seed, patience, size
+        self.fail_fast = fail_fast
         self.workers: list[_Worker] = []
         self.warden = Warden()
 
@@ -311,6 +317,16 @@ class _Pool:
         job.run.results.append(result)
         job.open -= 1
         yield job, result
+        if self.fail_fast and result.verdict in ("fail", "crashed"):
+            groups = [*job.waiting, *(w.group for w in self.workers if w.job is job)]
+            left = [check for group in groups for check in group]
+            job.waiting.clear()
+            for worker in self.workers:
+                if worker.job is job:
+                    worker.group = deque()
+            for check in left:
+                told = f"not run after the first failure, {result.id}"
+                yield from self._ended(job, check.result("not_run", message=told))
 
     def _end(self, job: _Job, error: Exception | None = None) -> Iterator[tuple[_Job, Event]]:
         if isinstance(error, BackendUnavailable):

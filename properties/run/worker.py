@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from truestep.properties.judge.tally import Case
     from truestep.properties.run.remote import Remote
 
+# What is told of an exception that is not the backend's.
+_OURS = "an error of TrueStep itself, of which the backend is not to blame; please report it:"
+
 
 def serve(
     parent: int, descriptor: int, spec: str, level: "Level", seed: int, patience: float
@@ -87,7 +90,7 @@ def _run(pipe: Connection, backend: "Remote", spec: str, level: "Level", seed: i
             result = run_check(backend, check, level=level, seed=seed, started=started)
         except Exception as error:
             text = "".join(traceback.format_exception(error))
-            result = check.result("crashed", message=f"the check itself failed: {text}")
+            result = check.result("error", message=f"{_OURS}\n{text}")
         send(pipe, ("result", named(result, spec), *backend.seen()))
 
 

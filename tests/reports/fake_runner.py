@@ -115,6 +115,7 @@ class FakeRunner:
         seed: int,
         workers: int,
         done: Mapping[str, Collection[str]],
+        fail_fast: bool,
         on_start: Callable[[str, int], None],
         on_result: Callable[[str, CheckResult], None],
         on_end: Callable[[str, Run], None],

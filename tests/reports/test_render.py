@@ -208,6 +208,19 @@ def test_verdict_in_words(make: Callable[..., Any], fakes: Any, count: int, word
     assert words in pages.build([make(results)]).headline
 
 
+def test_an_error_of_the_suite_is_nobodys_failure_and_no_pass(
+    make: Callable[..., Any], fakes: Any
+) -> None:
+    """It ends a run with status 2 and shows its message; beside a failure the run fails."""
+    broken = fakes.result("r1", verdict="error", message="an error of TrueStep itself")
+    document = make([fakes.result("r0"), broken])
+    assert document["verdict"] == "error"
+    page = pages.build([document])
+    assert "1 check of cpu ended in an error of TrueStep itself" in page.headline
+    assert "an error of TrueStep itself" in markdown(page)
+    assert make([fakes.result("r0", verdict="fail"), broken])["verdict"] == "fail"
+
+
 def test_markdown_puts_failures_first(make: Callable[..., Any], results: list[Any]) -> None:
     """Failures stand before the folded tables; tables have as many cells as heads."""
     text = markdown(pages.build([make(results)]))

@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 import truestep.properties.arithmetic.sampled.decompositions as decompositions
+from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.numpy_table import MOVES
 from truestep.properties.arithmetic.sampled.operations import aligned, applied, entering, meeting
+from truestep.properties.arithmetic.sampled.replicates import quantile, root_mean_square
 from truestep.properties.arithmetic.sampled.rows import Rows, Sample
 from truestep.properties.arithmetic.sampled.sums import Axis, axes_of, matmul, total
 from truestep.reference.validation import Array
@@ -103,7 +105,18 @@ def _sorted_by(_: Sample, a: Sample, indices: Array, axis: int = -1) -> Sample:
 
 
 def _argsort(_: Sample, a: Sample, axis: int = -1) -> Sample:
-    order = np.argsort(a.x, axis=axis + 1 if axis >= 0 else axis, kind="stable")
+    """The order of each row; Undecided where roundings may exchange keys that stand side by side.
+
+    That the replicates happen to agree on an order of noise says nothing of a kernel's.
+    """
+    along = axis + 1 if axis >= 0 else axis
+    order = np.argsort(a.x, axis=along, kind="stable")
+    keys = np.take_along_axis(a.x, np.broadcast_to(order[:1], a.x.shape), axis=along)
+    keys = np.moveaxis(keys, along, -1)
+    strayed = root_mean_square(keys[1:] - keys[0])
+    apart = quantile(len(keys) - 1) * np.hypot(strayed[..., 1:], strayed[..., :-1])
+    if np.any((apart > 0) & (np.diff(keys[0]) <= apart)):
+        raise Undecided("rounding may turn the order of two keys")
     return a.like(order.astype(np.float64))
 
 

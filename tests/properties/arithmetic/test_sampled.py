@@ -271,3 +271,15 @@ def test_a_term_whose_coefficient_is_zero_may_be_absent(x: float) -> None:
     assert 0 < np.count_nonzero(term.x[:, 0] == 0) < len(term.x)
     assert np.all(np.isnan(product.x[:, 0]))
     assert np.all(term.x[:, 1] == 0)
+
+
+def test_an_order_that_roundings_may_turn_is_open() -> None:
+    """Of keys far apart it is known, of what remains where two numbers cancel it is not."""
+    x = exact([1.0, 3.0, 2.0])
+    order = np.argsort(x * np.float64(1 / 3))
+    np.testing.assert_array_equal(order.x, np.broadcast_to([0, 2, 1], order.x.shape))
+    noise = np.sum(exact(SQUARE) * x[0] * (1 / 3), axis=0) - np.sum(exact(SQUARE) * (1 / 3), axis=0)
+    with pytest.raises(Undecided):
+        np.argsort(noise)
+    # Equal numbers that no rounding has reached keep their places.
+    np.testing.assert_array_equal(np.argsort(exact([0.0, 0.0])).x[0], [0, 1])

@@ -5,11 +5,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from truestep.fast.discovery import BrokenBackend, UnknownBackend, load
 from truestep.properties.judge.results import CheckResult
+from truestep.properties.museum.plant import Kernel
+from truestep.properties.run import plan, worker
 from truestep.properties.run import pool as runner
 from truestep.properties.run.plan import checks_of, run_check
 from truestep.properties.run.pool import certify
@@ -120,3 +124,33 @@ def test_what_cannot_run_is_said(
     """Unknown backends, globs that match nothing and unknown levels are errors, not passes."""
     with pytest.raises(error, match=text):
         certify(**arguments, workers=1)  # type: ignore[arg-type]
+
+
+def test_an_exception_of_the_judges_own_blames_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verdict "error", with what was raised and where."""
+    backend = Kernel("sgd")
+    monkeypatch.setattr(backend, "seen", lambda: (0, [], False), raising=False)
+    first = checks_of(backend)[0].id
+    asked, sent = iter([first, None]), list[Any]()
+    pipe = SimpleNamespace(recv=lambda: next(asked), send=sent.append)
+
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("ours")
+
+    monkeypatch.setattr(plan, "run_check", broken)
+    worker._run(pipe, backend, "spec", "smoke", 0)  # type: ignore[arg-type]
+    [(kind, result, *_)] = sent
+    assert (kind, result.verdict, result.id) == ("result", "error", first)
+    assert "report it" in result.message and "KeyError: 'ours'" in result.message
+
+
+def test_a_first_failure_ends_a_run_that_is_to_fail_fast() -> None:
+    """What waits is not run, and says after what."""
+    [run] = runner.certify_all(
+        [f"{FILE}:Backend"], only="*/counter*", level="smoke", workers=1, fail_fast=True
+    )
+    verdicts = [result.verdict for result in run.results if result.kind == "optimizer"]
+    first = verdicts.index("fail")
+    assert set(verdicts[:first]) <= {"pass"} and set(verdicts[first + 1 :]) == {"not_run"}
+    told = next(result.message for result in run.results if result.verdict == "not_run")
+    assert told == f"not run after the first failure, {run.results[first].id}"
