@@ -110,11 +110,20 @@ def header_of(spec: str, only: str | None, level: str, seed: int) -> Record:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "suite": environment.suite(),
         "environment": environment.environment(),
-        "backend": {"name": spec, "spec": spec, "unavailable": None},
+        "backend": {"name": spec, "spec": spec, "unavailable": None, **_file_of(spec)},
         "only": only,
         "level": level,
         "seed": seed,
     }
+
+
+def _file_of(spec: str) -> Record:
+    """The SHA-256 of the file that a backend is in, if it is named by one."""
+    path = Path(f"{spec.rpartition('.py')[0]}.py")
+    try:
+        return {"file_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    except OSError:
+        return {}
 
 
 def checksum(content: Record) -> str:

@@ -87,7 +87,7 @@ def _here(
 def judged(header: Record, run: pool.Run, checks: Sequence[Record]) -> Judged:
     """What a run that has ended found; checks: its results as JSON can hold them."""
     spec, name = header["backend"]["spec"], run.backend_name
-    backend = {"name": name, "spec": spec, "unavailable": run.unavailable}
+    backend = {**header["backend"], "name": name, "unavailable": run.unavailable}
     document = certificate.build(
         header={**header, "backend": backend}, checks=checks, complete=True, seconds=run.seconds,
         findings=findings_for(name, spec, checks, header["environment"]["libraries"]),

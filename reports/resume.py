@@ -85,4 +85,7 @@ def _run(header: Record) -> dict[str, object]:
     where = {name: value for name, value in header["environment"].items() if name not in _FREE}
     libraries = where.pop("libraries")
     same = {name: header[name] for name in _SAME}
-    return {"backend": header["backend"]["spec"], **same, **where, **libraries}
+    backend = {"backend": header["backend"]["spec"]}
+    if file := header["backend"].get("file_sha256"):
+        backend["the SHA-256 of the backend's file"] = file
+    return {**backend, **same, **where, **libraries}

@@ -54,7 +54,13 @@ def _certify(specs: Sequence[str], request: Request) -> int:
         pool.certify_all(
             list(recordings), only=request.only, level=request.level, seed=request.seed,
             workers=request.workers or environment.usable_cpus(),
-            done={spec: recording.earlier.checks for spec, recording in recordings.items()},
+            done={
+                spec: {
+                    id: check.get("extra", {}).get(pool.CALLS_LEFT, ())
+                    for id, check in recording.earlier.checks.items()
+                }
+                for spec, recording in recordings.items()
+            },
             fail_fast=request.fail_fast,
             on_start=progress.start, on_result=advance, on_end=end,
         )  # fmt: skip

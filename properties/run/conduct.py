@@ -19,10 +19,10 @@ def check() -> Check:
     return Check(check_id(capability, _NAME), KIND, _RULE, _NAME, capability)
 
 
-def concluded(judged: Check, calls: int, left: Sequence[str]) -> CheckResult:
-    """The check's result, from what so many calls have left changed."""
+def concluded(judged: Check, checks: int, left: Sequence[str]) -> CheckResult:
+    """The check's result, from what the calls of so many checks have left changed."""
     told = list(dict.fromkeys(left))
-    if not calls:
+    if not checks:
         return judged.result("not_judged", contract="conduct")
     lines = [f"the backend's calls left changed: {len(told)}", *(f"  {x}" for x in told)]
     if len(told) > _MOST_TOLD:
@@ -31,6 +31,6 @@ def concluded(judged: Check, calls: int, left: Sequence[str]) -> CheckResult:
         judged.result(
             "fail" if told else "pass", contract="conduct", message="\n".join(lines) if told else ""
         ),
-        examples=calls,
+        examples=checks,
         judged_fraction=1.0,
     )

@@ -9,9 +9,9 @@ import subprocess
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, Pipe, wait
 
 from truestep.fast.discovery import BrokenBackend, UnknownBackend
@@ -35,6 +35,8 @@ _CALLS = 8
 _LOOK = 0.5
 # After so many crashes or hangs of one capability, its other checks are not run.
 STRIKES = 2
+# Where a result says what the calls of its check have left changed.
+CALLS_LEFT = "calls_left"
 
 
 @dataclass(slots=True)
@@ -91,7 +93,7 @@ def certify_all(
     seed: int = 0,
     workers: int = 0,
     patience: float | None = None,
-    done: Mapping[str, Collection[str]] = {},
+    done: Mapping[str, Mapping[str, Sequence[str]]] = {},
     fail_fast: bool = False,
     on_start: Callable[[str, int], None] = lambda *_: None,
     on_result: Callable[[str, CheckResult], None] = lambda *_: None,
@@ -99,7 +101,8 @@ def certify_all(
 ) -> list[Run]:
     """Run the checks of several backends in one pool; a Run for each, in their order.
 
-    done: ids of checks by backend that are not run, since their results are at hand. fail_fast:
+    done: by backend the ids of checks that are not run, since their results are at hand, each with
+    what its calls have left changed (CALLS_LEFT of a result's extra). fail_fast:
     whether the checks that wait are not run once one of their backend has failed.
     on_start(backend, count) once its checks are known, on_result for each that ends, on_end when
     the backend's last has ended. Raises ValueError for an unknown level.
@@ -108,7 +111,7 @@ def certify_all(
         raise ValueError(f"level must be one of {', '.join(LEVELS)}; got {level!r}")
     size = workers or os.cpu_count() or 1
     pool = _Pool(level, seed, patience or PATIENCE[level], size, fail_fast=fail_fast)
-    jobs = [_Job(spec, only, done.get(spec, ())) for spec in dict.fromkeys(backends)]
+    jobs = [_Job(spec, only, done.get(spec, {})) for spec in dict.fromkeys(backends)]
     try:
         for job, event in pool.work(jobs):
             if isinstance(event, int):
@@ -126,7 +129,7 @@ def certify_all(
 class _Job:
     """One backend's checks: those that wait, in groups that share evaluations of the reference."""
 
-    def __init__(self, spec: str, only: str | None, done: Collection[str]) -> None:
+    def __init__(self, spec: str, only: str | None, done: Mapping[str, Sequence[str]]) -> None:
         self.spec, self.only, self.done = spec, only, done
         self.run = Run(spec)
         self.known = False
@@ -136,7 +139,8 @@ class _Job:
         self.strikes: Counter[int] = Counter()
         self.deaths: Counter[str] = Counter()
         # What calls have left changed, for the check of the backend's conduct, which comes last.
-        self.calls, self.left = 0, list[str]()
+        self.watched = 0
+        self.left = [f"{words}: {check}" for check, told in done.items() for words in told]
         self.conduct: Check | None = None
         self.idle_deaths = 0
         self.begin = time.perf_counter()
@@ -147,6 +151,7 @@ class _Job:
         chosen = matching(checks, self.only)
         if not chosen:
             raise ValueError(f"no check of {name} matches {self.only!r}; one is {checks[0].id!r}")
+        self.watched = sum(check.kind != conduct.KIND for check in chosen)
         chosen = [check for check in chosen if check.id not in self.done]
         groups: dict[Hashable, deque[Check]] = {}
         for check in chosen:
@@ -209,7 +214,7 @@ class _Pool:
         if job.ended or not job.known or job.waiting or at_work:
             return
         if job.conduct is not None:
-            result = conduct.concluded(job.conduct, job.calls, job.left)
+            result = conduct.concluded(job.conduct, job.watched, job.left)
             job.conduct = None
             yield from self._ended(job, result)
         yield from self._end(job)
@@ -278,14 +283,15 @@ class _Pool:
             yield from self._lost(worker, str(rest[0]))
 
     def _heard_result(
-        self, worker: _Worker, result: CheckResult, calls: int, left: Sequence[str], lost: bool
+        self, worker: _Worker, result: CheckResult, left: Sequence[str], lost: bool
     ) -> Iterator[tuple[_Job, Event]]:
         job, check = worker.job, worker.check
         if check is None:
             return
         worker.check = None
-        job.calls += calls
         job.left += [f"{words}: {check.id}" for words in left]
+        if left:
+            result = replace(result, extra={**result.extra, CALLS_LEFT: list(left)})
         if lost:
             job.strikes[id(check.capability)] += 1
         yield from self._ended(job, result)

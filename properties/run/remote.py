@@ -57,7 +57,7 @@ class Remote:
         """patience: seconds of its own after which a call counts as hanging. host: its process."""
         self._spec, self._patience = spec, patience
         self._revivals = 0
-        self._calls, self._lost = 0, False
+        self._lost = False
         self._numbers = itertools.count()
         self._left: list[str] = []
         self._host: Hosted | None = host or Hosted(spec)
@@ -82,10 +82,10 @@ class Remote:
             raise AttributeError(name)
         return _Method(self, name)
 
-    def seen(self) -> tuple[int, list[str], bool]:
-        """Since this was last asked: calls made, what they left changed, whether one was lost."""
-        found = self._calls, list(dict.fromkeys(self._left)), self._lost
-        self._calls, self._left, self._lost = 0, [], False
+    def seen(self) -> tuple[list[str], bool]:
+        """Since this was last asked: what calls have left changed, and whether one was lost."""
+        found = list(dict.fromkeys(self._left)), self._lost
+        self._left, self._lost = [], False
         return found
 
     def close(self) -> None:
@@ -116,7 +116,6 @@ class Remote:
         return answer
 
     def _answered(self, method: str, capability: Capability, given: Sequence[object]) -> Any:
-        self._calls += 1
         while True:
             try:
                 return self._exchanged(self._revived(), method, capability, given)

@@ -43,7 +43,7 @@ def serve(
         return
     _run(pipe, backend, spec, level, seed)
     backend.close()
-    send(pipe, ("left", backend.seen()[1]))
+    send(pipe, ("left", backend.seen()[0]))
 
 
 def _loaded(pipe: Connection, spec: str, patience: float, host: Hosted) -> "Remote | None":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -114,7 +114,7 @@ class FakeRunner:
         level: str,
         seed: int,
         workers: int,
-        done: Mapping[str, Collection[str]],
+        done: Mapping[str, Mapping[str, Sequence[str]]],
         fail_fast: bool,
         on_start: Callable[[str, int], None],
         on_result: Callable[[str, CheckResult], None],

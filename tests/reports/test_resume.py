@@ -87,6 +87,18 @@ def test_another_run_is_not_continued(
     assert status == 2 and told in err and path.exists()
 
 
+def test_a_changed_adapter_does_not_continue_a_run(
+    truestep: Call, whole: dict[str, Any], tmp_path: Path
+) -> None:
+    """Its results would be those of two kernels."""
+    adapter = tmp_path / "adapter.py"
+    adapter.write_text("one", encoding="utf-8")
+    cut(2, spec=f"{adapter}:Backend")
+    adapter.write_text("another", encoding="utf-8")
+    status, _, err = truestep("certify", f"{adapter}:Backend", "--out", "o", "--resume", "o")
+    assert status == 2 and "the SHA-256 of the backend's file is '" in err
+
+
 def test_another_suite_or_library_does_not_continue_a_run(
     truestep: Call, whole: dict[str, Any]
 ) -> None:

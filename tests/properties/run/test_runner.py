@@ -129,7 +129,7 @@ def test_what_cannot_run_is_said(
 def test_an_exception_of_the_judges_own_blames_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Verdict "error", with what was raised and where."""
     backend = Kernel("sgd")
-    monkeypatch.setattr(backend, "seen", lambda: (0, [], False), raising=False)
+    monkeypatch.setattr(backend, "seen", lambda: ([], False), raising=False)
     first = checks_of(backend)[0].id
     asked, sent = iter([first, None]), list[Any]()
     pipe = SimpleNamespace(recv=lambda: next(asked), send=sent.append)
@@ -154,3 +154,17 @@ def test_a_first_failure_ends_a_run_that_is_to_fail_fast() -> None:
     assert set(verdicts[:first]) <= {"pass"} and set(verdicts[first + 1 :]) == {"not_run"}
     told = next(result.message for result in run.results if result.verdict == "not_run")
     assert told == f"not run after the first failure, {run.results[first].id}"
+
+
+def test_what_was_left_before_a_run_was_stopped_counts_after_it() -> None:
+    """The check of the conduct of a resumed run is that of an uninterrupted one."""
+    chosen: dict[str, Any] = {"only": "*[ef][yo][ou]nd*", "level": "smoke", "workers": 1}
+    spec = f"{FILE.with_name('hostile_leaking.py')}:Backend"
+    [whole] = runner.certify_all([spec], **chosen)
+    left = {r.id: r.extra.get(runner.CALLS_LEFT, ()) for r in whole.results}
+    guilty = next(id for id, words in left.items() if words)
+    [resumed] = runner.certify_all([spec], **chosen, done={spec: {guilty: left[guilty]}})
+    before, after = whole.results[-1], resumed.results[-1]
+    assert before.id == after.id == "process/conduct/left_as_found"
+    assert (before.examples, before.verdict) == (after.examples, after.verdict)
+    assert f"{left[guilty][0]}: {guilty}" in after.message
