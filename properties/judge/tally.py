@@ -61,15 +61,13 @@ class Tally:
         """Count judgements of a case; raise ContractBroken at one beyond the slack."""
         for item in found:
             j = item.judgement
-            if not self.failed:
-                self.elements += j.elements
-                self.judged += j.judged
-                self.by_tensor[item.tensor] += j.judged if j.elements else 1
-                self.histogram += j.histogram
-                self.oracle_fraction = max(self.oracle_fraction, j.oracle_fraction)
+            beyond = j.utilisation is not None and j.utilisation > SLACK
+            # A failure that was none of numbers may be followed by one that is.
+            if not self.failed or (beyond and not self.histogram[-1]):
+                self._count(item)
             if j.utilisation is None:
                 continue
-            if j.utilisation > SLACK:
+            if beyond:
                 self.failed = True
                 self.utilisation = j.utilisation
                 self.worst_case, self.worst, self.context = case, item, context
@@ -78,6 +76,14 @@ class Tally:
             if not self.failed and (self.utilisation is None or j.utilisation > self.utilisation):
                 self.utilisation = j.utilisation
                 self.worst_case, self.worst, self.context = case, item, context
+
+    def _count(self, item: Judged) -> None:
+        j = item.judgement
+        self.elements += j.elements
+        self.judged += j.judged
+        self.by_tensor[item.tensor] += j.judged if j.elements else 1
+        self.histogram += j.histogram
+        self.oracle_fraction = max(self.oracle_fraction, j.oracle_fraction)
 
     def blame(self, case: Case, fault: BackendFault | BackendRaised) -> None:
         """Record that a case ended with the backend's own fault."""

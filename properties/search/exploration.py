@@ -1,13 +1,12 @@
 """Searching for the worst case: Hypothesis draws cases, a tally keeps what they showed."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
-from hypothesis.errors import Flaky, HypothesisWarning
+from hypothesis.errors import Flaky
 from hypothesis.strategies import SearchStrategy
 
 from truestep.fast.protocol import Level
@@ -19,6 +18,7 @@ C = TypeVar("C", bound=Case)
 # Simpler cases that are tried once one has failed; a case that is not minimal still fails. Most of
 # what can be had is had by then, and counted tries find the same case on every machine.
 SIMPLER = 30
+_FLAKY = "identical calls gave different results"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def explore(
         max_examples=examples,
         deadline=None,
         database=None,
-        phases=(Phase.generate, Phase.shrink) if simplified and SIMPLER > 0 else (Phase.generate,),
+        phases=(Phase.generate, Phase.shrink) if SIMPLER > 0 else (Phase.generate,),
         suppress_health_check=list(HealthCheck),
         verbosity=Verbosity.quiet,
         report_multiple_bugs=False,
@@ -79,22 +79,26 @@ def explore(
         else:
             tally.examples += 1
         started(case)
-        _guarded(case, tally, run)
+        try:
+            _guarded(case, tally, run)
+        except FAILURES:
+            if simplified:
+                raise
+            if not fails(case, Tally(), run, started):
+                tally.message = f"{_FLAKY}; {tally.message}".strip("; ")
+            raise _Enough from None
 
     try:
-        with warnings.catch_warnings():
-            # It writes a failing case out, and warns of long ones.
-            warnings.simplefilter("ignore", HypothesisWarning)
-            search()
+        search()
     except (*FAILURES, _Enough):
         pass
     except Flaky:
-        tally.message = f"identical calls gave different results; {tally.message}".strip()
+        tally.message = f"{_FLAKY}; {tally.message}".strip("; ")
     return tally
 
 
 class _Enough(BaseException):
-    """Ends the simplifying of a failure: Hypothesis catches exceptions of other kinds."""
+    """Ends a search that has failed: Hypothesis catches exceptions of other kinds."""
 
 
 def run_all(

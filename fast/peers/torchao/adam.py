@@ -22,8 +22,8 @@ ARITHMETIC = {
 # Rules on moments that are not quantized, by variant: what differs from the reference's defaults.
 ROWS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
     ("adam", "eager", {}),
-    ("adamw", "eager", {"decay": "in_step"}),
-    ("amsgrad", "adamw_eager", {"bias_correction": "both", "decay": "in_step"}),
+    ("adamw", "eager", {"decay": "before"}),
+    ("amsgrad", "adamw_eager", {"bias_correction": "both", "decay": "before"}),
     ("amsgrad", "eager", {"bias_correction": "both"}),
 )
 

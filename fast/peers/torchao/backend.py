@@ -72,7 +72,7 @@ class Backend:
         self, capability: Capability, groups: Sequence[Group]
     ) -> list[list[Stepped]]:
         """One step of Adam or AdamW on every slot, its moments quantized or not."""
-        adamw = capability.dialect.get("decay") == "in_step"
+        adamw = capability.dialect.get("decay") == "before"
 
         def step(group: Group, slot: Slot) -> Stepped:
             if group.storage:

@@ -41,7 +41,7 @@ def capabilities(dialect: Mapping[str, str]) -> tuple[OptimizerCapability, ...]:
                 for name in ("m", "v")
             },
         )
-        for rule, own in (("adam", {}), ("adamw", {"decay": "in_step"}))
+        for rule, own in (("adam", {}), ("adamw", {"decay": "before"}))
     )
 
 

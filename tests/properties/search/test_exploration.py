@@ -26,9 +26,14 @@ def _count(case: int, tally: Tally) -> None:
     tally.add(case, [_judged(case / 100)], None)
 
 
-def _explore(run: Any, examples: int = 200, seed: int = 0) -> tuple[Tally, list[int]]:
+def _explore(
+    run: Any, examples: int = 200, seed: int = 0, *, simplified: bool = True
+) -> tuple[Tally, list[int]]:
     started: list[int] = []
-    tally = explore(st.integers(0, 1000), run, examples=examples, seed=seed, started=started.append)
+    tally = explore(
+        st.integers(0, 1000), run, examples=examples, seed=seed, started=started.append,
+        simplified=simplified,
+    )  # fmt: skip
     return tally, started
 
 
@@ -122,3 +127,16 @@ def test_given_cases_run_in_order_until_one_fails() -> None:
     tally = run_all([1, 2, 300, 4], _count, started.append)
     assert started == [1, 2, 300]
     assert (tally.failed, tally.worst_case, tally.examples) == (True, 300, 3)
+
+
+def test_what_cannot_be_simplified_is_run_once_more_and_kept() -> None:
+    """The first failing case is the one that is told, and its failure is one that repeats."""
+    tally, started = _explore(_count, simplified=False)
+    assert tally.failed and tally.worst_case == started[-1] == started[-2] and not tally.message
+    calls = iter(range(10**6))
+
+    def run(case: int, tally: Tally) -> None:
+        tally.add(case, [_judged(9.0 if next(calls) == 3 else 0.0)], None)
+
+    tally, _ = _explore(run, simplified=False)
+    assert tally.failed and tally.message == "identical calls gave different results"
