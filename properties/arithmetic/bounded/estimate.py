@@ -12,6 +12,9 @@ reach   product of max(1, |factor|) over the multiplicative chain: a partial pro
         overflows.
 links   number of operations in that multiplicative chain, each of which may underflow once.
 
+Of a quotient that is itself divided by, divisor is the product of its scalar divisors beyond 1: x
+over y / c may be x c over y, and x c overflow.
+
 Non-finite values: v = nan or inf with e = 0 says that a faithful kernel must give nan or that inf;
 e = inf says that nothing is known, and the element is not judged.
 """
@@ -57,6 +60,7 @@ class Estimate:
     given: bool = False
     shrinks: float | None = None
     beyond: Array = False
+    divisor: float = 1.0
 
     def __post_init__(self) -> None:
         if self.mass is None:

@@ -98,6 +98,10 @@ def multiply(a: Carried, b: Carried) -> Carried:
     nonnegative = square or (a.nonnegative and b.nonnegative)
     out = finish(a, v, e, nonnegative=nonnegative, host=host, definite=definite, **facts)
     out.shrinks = 0.0 if host else None
+    out.divisor = a.divisor * b.divisor
+    for factor in (a, b):
+        if factor.host and 0 < (f := abs(float(factor.v))) < 1:
+            out.divisor /= f
     return out
 
 
@@ -119,7 +123,7 @@ def divide(a: Carried, b: Carried) -> Carried:
     clear = low > 0
     safe = np.where(clear, low, 1.0)
     e = np.where(clear, (a.e + size * b.e) / safe, np.inf)
-    reach = a.reach * np.maximum(np.where(clear, 1.0 / safe, np.inf), 1.0)
+    reach = a.reach * np.maximum(np.where(clear, 1.0 / safe, np.inf), 1.0) * b.divisor
     links = a.links + b.links + 1
     two = power_of_two(b)
     u = 0.0 if two else 2 * a.arithmetic.ulps_division * a.format.u
@@ -139,7 +143,9 @@ def divide(a: Carried, b: Carried) -> Carried:
 
     facts: dict[str, Array] = {"mass": size, "reach": reach, "links": links}
     nonnegative, host = a.nonnegative and b.nonnegative, a.host and b.host
-    return finish(a, v, e, nonnegative=nonnegative, host=host, definite=definite, **facts)
+    out = finish(a, v, e, nonnegative=nonnegative, host=host, definite=definite, **facts)
+    out.divisor = a.divisor * (max(1.0, abs(float(b.v))) if b.v.ndim == 0 else 1.0)
+    return out
 
 
 def square(a: Carried) -> Carried:

@@ -383,3 +383,11 @@ def test_what_leaves_the_range_for_certain_is_known_not_to_be_finite() -> None:
     assert not np.isfinite(np.max(np.abs(quotient)))
     with pytest.raises(Undecided):
         bool(np.isfinite(np.max(np.abs(quotient[2:]))))
+
+
+def test_a_quotient_below_the_line_may_come_above_it() -> None:
+    """x / (y / 1000) may be x 1000 / y, which overflows where the quotient does not."""
+    arithmetic = PROFILES["float16"]
+    x, y = (Bounded.exact(np.array([size]), arithmetic) for size in (3000.0, 2000.0))
+    assert np.isinf((x / (y / 1000)).e).all() and np.isinf((x / (y * 1e-3)).e).all()
+    assert np.isfinite((x / (y / 2)).e).all()
