@@ -218,6 +218,12 @@ def _split(target: str) -> tuple[str, str]:
     return (path, name) if path else (name, "")
 
 
+def file_of(spec: str) -> Path | None:
+    """The file that a spec names, if it is one of a file."""
+    path = _split(spec)[0]
+    return Path(path) if path.endswith(".py") else None
+
+
 @contextmanager
 def _blamed(spec: str, what: str) -> Iterator[None]:
     """Whatever a backend raises within is BrokenBackend, in a line that says where."""

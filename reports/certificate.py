@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from truestep.fast.discovery import file_of
 from truestep.properties.judge.results import CheckResult
 from truestep.reports import environment, journal, strict, trust, verdicts
 from truestep.reports.shape import SCHEMA_FILE, first_violation
@@ -119,10 +120,10 @@ def header_of(spec: str, only: str | None, level: str, seed: int) -> Record:
 
 def _file_of(spec: str) -> Record:
     """The SHA-256 of the file that a backend is in, if it is named by one."""
-    path = Path(f"{spec.rpartition('.py')[0]}.py")
+    path = file_of(spec)
     try:
-        return {"file_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    except OSError:
+        return {"file_sha256": hashlib.sha256(path.read_bytes()).hexdigest()} if path else {}
+    except OSError:  # loading it says why
         return {}
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 from click import ClickException
 
+from truestep.fast.discovery import file_of
 from truestep.properties.run.plan import globbed
 from truestep.properties.run.remote import PATIENCE
 from truestep.reports import certificate, terminal
@@ -59,8 +60,8 @@ def _agreed(path: Path, spec: str) -> str:
     if not sys.stdin.isatty():
         told = f"--backend {shlex.quote(spec)}"
         raise ClickException(one_line(f"{path}: to load and run what it names, say {told}"))
-    file = spec.rpartition(".py")[0]
-    place = f", the file {Path(file + '.py').resolve()}" if file else ""
+    file = file_of(spec)
+    place = f", the file {file.resolve()}" if file else ""
     terminal.warn(one_line(f"{path} names the backend {spec!r}{place}"))
     if not click.confirm("Load it and run its code?", err=True):
         raise ClickException("nothing was loaded")

@@ -57,14 +57,14 @@ def _loaded(pipe: Connection, spec: str, patience: float, host: Hosted) -> "Remo
 
     try:
         backend = Remote(spec, patience, host)
-        checks = [*checks_of(backend), conduct.check()]
-        require_understood(spec, backend, checks[:-1])
+        checks = checks_of(backend)
+        require_understood(spec, backend, checks)
     except (BackendUnavailable, BrokenBackend, UnknownBackend) as reason:
         send(pipe, ("failed", type(reason)(str(reason))))
     except Exception as reason:
         send(pipe, ("failed", BrokenBackend(str(reason) or type(reason).__name__)))
     else:
-        send(pipe, ("ready", backend.name, checks))
+        send(pipe, ("ready", backend.name, [*checks, conduct.check()]))
         return backend
     return None
 

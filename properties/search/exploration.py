@@ -55,7 +55,6 @@ def explore(
     A BackendFault or any exception of the backend ends the search with its message.
     """
     tally = Tally()
-
     tried = 0
 
     @seeded(seed)

@@ -21,12 +21,11 @@ Domain
 Choices
     beta1, beta2, beta3 are rates of forgetting, as in all libraries: one minus the paper's.
     start: the paper sets the averages to their values of the first gradient, that of differences
-    to the first difference in full ("gradient"); libraries
-    begin at zero and correct each average by 1 - beta^t ("corrected"): the first step, Adam's, is
-    the same, v and the later ones are not. sail-sg/Adan and pytorch-optimizer take the first
-    difference of the gradient and itself ("repeated"): nan where it is not finite. optimi does so
-    too, and keeps the averages corrected: their new part weighs (1 - beta) / (1 - beta^t)
-    ("in_average").
+    to the first difference in full ("gradient"); libraries begin at zero and correct each average
+    by 1 - beta^t ("corrected"): the first step, Adam's, is the same, v and the later ones are not.
+    sail-sg/Adan and pytorch-optimizer take the first difference of the gradient and itself
+    ("repeated"): nan where it is not finite. optimi does so too, and keeps the averages corrected:
+    their new part weighs (1 - beta) / (1 - beta^t) ("in_average").
     decay: the paper's proximal form divides ("prox"); with no_prox sail-sg/Adan and timm shrink by
     lr before the step ("before"); optax adds weight_decay p to the update that lr multiplies
     ("in_step").
