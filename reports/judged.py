@@ -31,7 +31,7 @@ class Judged:
 
     def write(self, folder: str | os.PathLike[str], stem: str = "report") -> Path:
         """Write stem.json, stem.html and stem.md; the path of the HTML. Raises OSError."""
-        text = certificate.dumps(self.certificate)
+        text = certificate.written(self.certificate)
         files.write_atomically(Path(folder) / f"{stem}.json", text)
         return files.write_report(self.page, Path(folder), stem)
 

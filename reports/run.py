@@ -56,7 +56,7 @@ def _certify(specs: Sequence[str], request: Request) -> int:
             workers=request.workers or environment.usable_cpus(),
             done={
                 spec: {
-                    id: check.get("extra", {}).get(pool.CALLS_LEFT, ())
+                    id: pool.Done.of(check.get("extra", {}))
                     for id, check in recording.earlier.checks.items()
                 }
                 for spec, recording in recordings.items()

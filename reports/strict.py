@@ -6,20 +6,23 @@ from json import JSONDecoder
 from pathlib import Path
 from typing import Any
 
-# The largest certificate of a peer has 20 MB and a weight of 1.1 million.
-MOST_BYTES = 28 << 20
+# The largest certificate of a peer has 12 MB and a weight of 1.1 million.
+MOST_BYTES = 16 << 20
 # Text outside ASCII takes up to four bytes a character in memory.
-MOST_BYTES_BEYOND_ASCII = 8 << 20
-# Values of a document, objects and lists twice: about a hundred bytes each in memory.
-MOST_WEIGHT = 1_400_000
+MOST_BYTES_BEYOND_ASCII = 4 << 20
+# Values of a document, objects and lists twice: at most eighty bytes each in memory.
+MOST_WEIGHT = 1_250_000
 # Members of one object or list in a row that are no containers.
 MOST_MEMBERS = 10_000
+# Different keys, each of which takes memory of its own; a certificate has 300.
+MOST_KEYS = 5_000
 
 # Smaller documents cannot weigh too much.
-_SMALL = 4 << 20
+_SMALL = 2 << 20
 # Possessive, and closed by the end of the text: one pass, whatever the text.
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _PLAIN = re.compile(r"[^][{}]++")
+_KEY = re.compile(r'"((?:[^"\\]++|\\.)*+)"(\s*+:)?+', re.DOTALL)
 
 
 def content(path: Path) -> str:
@@ -53,6 +56,12 @@ def _weigh(text: str) -> None:
     members = max((found[0].count(",") for found in _PLAIN.finditer(bare)), default=0)
     if members > MOST_MEMBERS:
         raise ValueError(f"holds {members} values in a row, at most {MOST_MEMBERS}")
+    keys: set[str] = set()
+    for found in _KEY.finditer(text):
+        if found[2]:
+            keys.add(found[1])
+        if len(keys) > MOST_KEYS:
+            raise ValueError(f"holds more than {MOST_KEYS} different keys")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""What a backend's process may do: limits of the system, no network where the kernel allows it.
+"""What a backend's process may do: limits of the system, and no network and no writing of the
+suite's files where the kernel allows that.
 
 Called before anything else is loaded: name spaces are left by a process of one thread alone.
 """
@@ -13,6 +14,8 @@ import struct
 from contextlib import suppress
 from pathlib import Path
 
+from truestep.fast.host import filesystem
+
 # Bytes that one file may have, and open files: what a runaway kernel may take of the machine.
 _FILE = 2**32
 _FILES = 2**16
@@ -22,7 +25,7 @@ _SET_FLAGS, _UP = 0x8914, 0x1
 
 
 def confine(memory: int, parent: int) -> None:
-    """Take limits on memory (bytes), files and dumps; leave the network; end with the judge.
+    """Take limits on memory (bytes), files and dumps; leave network and files; end with the judge.
 
     parent: the judge's number.
     """
@@ -33,8 +36,10 @@ def confine(memory: int, parent: int) -> None:
     _limit(resource.RLIMIT_CORE, 0)
     # What is written beyond the limit is an error of the write, not a signal.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    if os.environ.get("TRUESTEP_NETWORK") != "1":
-        _leave_network()
+    _isolate(
+        network=os.environ.get("TRUESTEP_NETWORK") != "1",
+        files=os.environ.get("TRUESTEP_FILES") != "1",
+    )
 
 
 def die_with_parent(parent: int) -> None:
@@ -67,17 +72,21 @@ def _limit(what: int, wanted: int) -> None:
     resource.setrlimit(what, (most, hard))
 
 
-def _leave_network() -> None:
-    """Enter a network of its own, with nothing in it but a loopback that works."""
+def _isolate(*, network: bool, files: bool) -> None:
+    """Enter a network with nothing in it but a loopback that works, and mounts of its own."""
+    wanted = network * _NEW_NET | files * filesystem.NEW_MOUNTS
     user, group = os.getuid(), os.getgid()
     unshare = ctypes.CDLL(None, use_errno=True).unshare
-    if unshare(_NEW_NET):
-        if unshare(_NEW_USER | _NEW_NET):
+    if unshare(wanted):
+        if unshare(_NEW_USER | wanted):
             return  # the kernel does not allow it
         # Without these, which some systems forbid, the process is nobody's to itself alone.
         maps = {"uid_map": f"{user} {user} 1", "gid_map": f"{group} {group} 1"}
         with suppress(OSError):
             for name, line in {"setgroups": "deny", **maps}.items():
                 Path(f"/proc/self/{name}").write_text(line, encoding="ascii")
-    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as loopback:
-        fcntl.ioctl(loopback, _SET_FLAGS, struct.pack("16sh14x", b"lo", _UP))
+    if network:
+        with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as loopback:
+            fcntl.ioctl(loopback, _SET_FLAGS, struct.pack("16sh14x", b"lo", _UP))
+    if files and filesystem.seal(filesystem.own_files()):
+        filesystem.renounce()

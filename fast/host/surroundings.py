@@ -1,9 +1,11 @@
 """What a call leaves changed of its process: rounding, signals, folder, Python's own settings."""
 
 import ctypes
+import errno
 import os
 import platform
 import signal
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +16,11 @@ _ENVIRONMENTS: dict[str, tuple[int, bytes]] = {
     "aarch64": (8, bytes.fromhex("ffffffff00000000")),
 }
 _C = ctypes.CDLL(None)
+# What a process has more and more of where calls leave something behind, by what it is listed in;
+# how many more than after its first call are no pool that a library keeps; and at how many calls it
+# is looked for.
+_LISTED = {"threads": "/proc/self/task", "open files": "/proc/self/fd"}
+_GROWN, _EVERY = 64 + 4 * (os.cpu_count() or 1), 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +50,14 @@ class Surroundings:
         self._whole = b""
         self._due = self._now()
         self._environment = self._whole
+        self._calls = 0
+        self._first: dict[str, int] = {}
 
     def restored(self) -> list[str]:
-        """What has changed since loading, in words; it is changed back."""
+        """What has changed since loading, in words; it is changed back, but for what has grown."""
         now = self._now()
         if now == self._due:
-            return []
+            return self._grown()
         changed = [
             f"{words} ({getattr(self._due, name)!r} before, {getattr(now, name)!r} after)"
             if name == "folder"
@@ -57,7 +66,19 @@ class Surroundings:
             if getattr(now, name) != getattr(self._due, name)
         ]
         self._restore()
-        return changed
+        return changed + self._grown()
+
+    def _grown(self) -> list[str]:
+        """What the calls have left more and more of; said once."""
+        self._calls += 1
+        found = []
+        if self._calls % _EVERY == 1:
+            now = {what: _entries(folder) for what, folder in _LISTED.items()}
+            self._first = self._first or now
+            found = [what for what in self._first if now[what] > self._first[what] + _GROWN]
+        return [
+            f"its {what}, {self._first.pop(what)} at first, grew by over {_GROWN}" for what in found
+        ]
 
     def _now(self) -> _State:
         rounding = b""
@@ -77,6 +98,14 @@ class Surroundings:
         np.seterr(**dict(self._due.errors))  # type: ignore[arg-type]
         if _folder() != self._due.folder:
             os.chdir(self._due.folder)
+
+
+def _entries(folder: str) -> int:
+    try:
+        return len(os.listdir(folder))
+    except OSError as error:
+        # Where no file can be opened any more, all that may be are.
+        return sys.maxsize if error.errno == errno.EMFILE else 0
 
 
 def _folder() -> str:

@@ -86,7 +86,7 @@ def _counts(check: Json) -> list[object]:
     if found := re.search(r"after a step from (\d+)", check["message"]):
         return [int(found[1])]
     step = _worst(check).get("step") or 0
-    return [slot["t"] + step for slot in _slots(check) if "t" in slot]
+    return [slot.get("t", 0) + step for slot in _slots(check)]
 
 
 def _relative_error(check: Json) -> float | None:
@@ -115,7 +115,9 @@ CONDITIONS: dict[str, Callable[[Any, Json], bool]] = {
     "hyper": lambda tests, c: any(_all_pass(tests, g.get("hyper", {})) for g in _groups(c)),
     "identified": lambda pattern, c: re.search(pattern, c["identified"]) is not None,
     "inputs": lambda tests, c: _all_pass(tests, _worst(c).get("inputs") or {}),
-    "layout": lambda names, c: any(passes(names, x["layout"]) for x in _tensors(c)),
+    "layout": lambda names, c: any(
+        passes(names, x.get("layout", "contiguous")) for x in _tensors(c)
+    ),
     "message": lambda pattern, c: re.search(pattern, c["message"]) is not None,
     "oracle": lambda test, c: passes(test, _worst(c).get("oracle")),
     "relative_error": lambda test, c: passes(test, _relative_error(c)),

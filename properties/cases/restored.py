@@ -1,7 +1,10 @@
-"""Records of cases, for json, and the cases read back from them."""
+"""Records of cases, for json, and the cases read back from them.
+
+A field that is at its default is not recorded: a default of a case's class never changes.
+"""
 
 from collections.abc import Mapping
-from dataclasses import is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
@@ -9,8 +12,23 @@ T = TypeVar("T")
 
 
 def recorded(case: Any) -> dict[str, Any]:
-    """A case as dictionaries, tuples and numbers: dataclasses.asdict in a third of its time."""
-    return {name: _recorded(getattr(case, name)) for name in case.__dataclass_fields__}
+    """A case as dictionaries, tuples and numbers, without what is at its default."""
+    usual_of = _defaults(cast(type, type(case)))
+    found = ((name, getattr(case, name), usual) for name, usual in usual_of.items())
+    return {name: _recorded(x) for name, x, usual in found if not _alike(x, usual)}
+
+
+@cache
+def _defaults(kind: type) -> dict[str, Any]:
+    return {
+        field.name: field.default if field.default_factory is MISSING else field.default_factory()
+        for field in fields(kind)
+    }
+
+
+def _alike(x: Any, usual: Any) -> bool:
+    """Whether both are the same; zeros may differ in their sign."""
+    return type(x) is type(usual) and not isinstance(x, float) and bool(x == usual)
 
 
 def _recorded(x: Any) -> Any:

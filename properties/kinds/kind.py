@@ -58,7 +58,8 @@ class Family(Generic[Capable, C]):
     """A named family of cases: what it varies, and how many examples each level tries.
 
     by_format: whether the cases depend on the format that they are stored in. simplified: whether
-    a failing one can be made simpler.
+    a failing one can be made simpler. first: the cases of a seed that come before the drawn ones,
+    one for each value of what the family is about.
     """
 
     about: str
@@ -66,6 +67,7 @@ class Family(Generic[Capable, C]):
     examples: Mapping[Level, int]
     by_format: bool = False
     simplified: bool = True
+    first: Callable[[Capable, int], Sequence[C]] = lambda *_: ()
 
 
 def examples(smoke: int, standard: int, deep: int) -> Mapping[Level, int]:
@@ -216,6 +218,7 @@ def _searched(
         seed=seed,
         started=noted,
         simplified=source.simplified,
+        first=source.first(seed),
     )
     _DRAWN[key] = drawn[: tally.examples], tally.worst_case if tally.failed else None
     while len(_DRAWN) > _MOST_DRAWN:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, Pipe, wait
+from typing import Any
 
 from truestep.fast.discovery import BrokenBackend, UnknownBackend
 from truestep.fast.protocol import BackendUnavailable, Level
@@ -27,7 +28,7 @@ from truestep.properties.run.stopwatch import Stopwatch
 from truestep.properties.run.warden import Warden
 from truestep.properties.run.worker import send
 
-__all__ = ["LEVELS", "BrokenBackend", "Run", "UnknownBackend", "certify", "certify_all"]
+__all__ = ["LEVELS", "BrokenBackend", "Done", "Run", "UnknownBackend", "certify", "certify_all"]
 
 # Times that patience after which a silent judge hangs: it waits for several calls of a case.
 _CALLS = 8
@@ -35,8 +36,21 @@ _CALLS = 8
 _LOOK = 0.5
 # After so many crashes or hangs of one capability, its other checks are not run.
 STRIKES = 2
-# Where a result says what the calls of its check have left changed.
-CALLS_LEFT = "calls_left"
+# Where a result says what the calls of its check have left changed, and that one lost its process.
+CALLS_LEFT, CALL_LOST = "calls_left", "call_lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What of a result at hand still counts: what its calls left changed, and if one was lost."""
+
+    left: Sequence[str] = ()
+    lost: bool = False
+
+    @classmethod
+    def of(cls, extra: Mapping[str, Any]) -> "Done":
+        """From a result's extra."""
+        return cls(extra.get(CALLS_LEFT, ()), extra.get(CALL_LOST, False))
 
 
 @dataclass(slots=True)
@@ -93,7 +107,7 @@ def certify_all(
     seed: int = 0,
     workers: int = 0,
     patience: float | None = None,
-    done: Mapping[str, Mapping[str, Sequence[str]]] = {},
+    done: Mapping[str, Mapping[str, Done]] = {},
     fail_fast: bool = False,
     on_start: Callable[[str, int], None] = lambda *_: None,
     on_result: Callable[[str, CheckResult], None] = lambda *_: None,
@@ -101,8 +115,7 @@ def certify_all(
 ) -> list[Run]:
     """Run the checks of several backends in one pool; a Run for each, in their order.
 
-    done: by backend the ids of checks that are not run, since their results are at hand, each with
-    what its calls have left changed (CALLS_LEFT of a result's extra). fail_fast:
+    done: by backend the ids of checks that are not run, since their results are at hand. fail_fast:
     whether the checks that wait are not run once one of their backend has failed.
     on_start(backend, count) once its checks are known, on_result for each that ends, on_end when
     the backend's last has ended. Raises ValueError for an unknown level.
@@ -129,7 +142,7 @@ def certify_all(
 class _Job:
     """One backend's checks: those that wait, in groups that share evaluations of the reference."""
 
-    def __init__(self, spec: str, only: str | None, done: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, spec: str, only: str | None, done: Mapping[str, Done]) -> None:
         self.spec, self.only, self.done = spec, only, done
         self.run = Run(spec)
         self.known = False
@@ -140,7 +153,7 @@ class _Job:
         self.deaths: Counter[str] = Counter()
         # What calls have left changed, for the check of the backend's conduct, which comes last.
         self.watched = 0
-        self.left = [f"{words}: {check}" for check, told in done.items() for words in told]
+        self.left = [f"{words}: {check}" for check, was in done.items() for words in was.left]
         self.conduct: Check | None = None
         self.idle_deaths = 0
         self.begin = time.perf_counter()
@@ -151,6 +164,8 @@ class _Job:
         chosen = matching(checks, self.only)
         if not chosen:
             raise ValueError(f"no check of {name} matches {self.only!r}; one is {checks[0].id!r}")
+        for check in chosen:
+            self.strikes[id(check.capability)] += self.done.get(check.id, Done()).lost
         self.watched = sum(check.kind != conduct.KIND for check in chosen)
         chosen = [check for check in chosen if check.id not in self.done]
         groups: dict[Hashable, deque[Check]] = {}
@@ -294,6 +309,7 @@ class _Pool:
             result = replace(result, extra={**result.extra, CALLS_LEFT: list(left)})
         if lost:
             job.strikes[id(check.capability)] += 1
+            result = replace(result, extra={**result.extra, CALL_LOST: True})
         yield from self._ended(job, result)
 
     def _lost(self, worker: _Worker, reason: str) -> Iterator[tuple[_Job, Event]]:

@@ -25,12 +25,14 @@ _FLAKY = "identical calls gave different results"
 class Drawn(Generic[C]):
     """Cases that Hypothesis draws, so many of them at each level.
 
-    simplified: whether it simplifies one that fails.
+    simplified: whether it simplifies one that fails. first(seed): cases that come before the drawn
+    ones whatever chance has it, counted among them.
     """
 
     strategy: SearchStrategy[C]
     examples: Mapping[Level, int]
     simplified: bool = True
+    first: Callable[[int], Sequence[C]] = lambda _: ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +50,22 @@ def explore(
     seed: int,
     started: Callable[[C], None],
     simplified: bool = True,
+    first: Sequence[C] = (),
 ) -> Tally:
     """Run run(case, tally) on drawn cases until one fails; simplified: a failing case is shrunk.
 
+    first: cases that are tried before, as they are, and count among the examples.
     started(case) is called before each case, so that a case that kills the process is known.
     A BackendFault or any exception of the backend ends the search with its message.
     """
-    tally = Tally()
+    tally = run_all(first[:examples], run, started)
+    if tally.failed or tally.examples == examples:
+        return tally
     tried = 0
 
     @seeded(seed)
     @settings(
-        max_examples=examples,
+        max_examples=examples - tally.examples,
         deadline=None,
         database=None,
         phases=(Phase.generate, Phase.shrink) if SIMPLER > 0 else (Phase.generate,),

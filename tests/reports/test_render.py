@@ -6,8 +6,10 @@ Over 300 lines, for that is one table of cases after another.
 from __future__ import annotations
 
 import ast
+import base64
 import json
 import re
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -328,3 +330,20 @@ def test_a_schedule_shows_its_values_and_its_conditions(
     assert "min_lr = 0.0001, total_steps = 50" in text
     assert "From t = 50 on every step has a_t" in text
     assert "the reference&#39;s lie under them" in text
+
+
+def test_a_page_of_many_checks_is_packed_and_holds_the_same(
+    make: Callable[..., Any], fakes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a rule unfolds to is what a page of few checks shows; every link leads somewhere."""
+    page = pages.build([make(fakes.small())])
+    whole = html(page)
+    monkeypatch.setattr("truestep.reports.html._PACKED", 1)
+    packed = html(page)
+    parts = re.findall(r'data-names="([^"]*)" data-packed="([^"]*)"', packed)
+    assert len(parts) == len(page.rules)
+    unpacked = [zlib.decompress(base64.b64decode(text)).decode() for _, text in parts]
+    assert all(part.strip() and part.strip() in whole for part in unpacked)
+    ids = {*re.findall(r' id="([^"]*)"', packed), *" ".join(names for names, _ in parts).split()}
+    assert {*re.findall(r' href="#([^"]*)"', packed)} <= ids
+    assert "data-packed=" not in whole

@@ -48,13 +48,23 @@ def left(tmp_path: Path) -> list[str]:
     return sorted(path.name for path in (tmp_path / "o").iterdir())
 
 
-def test_a_full_disk_leaves_no_torn_file_and_keeps_the_journal(tmp_path: Path) -> None:
-    """Between the journal's length and the certificate's: what was recorded is kept."""
-    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))"
+@pytest.mark.parametrize(
+    ("room", "kept"),
+    [(100_000, ["cpu.partial.jsonl"]), (145_000, ["cpu.json", "cpu.partial.jsonl"])],
+)
+def test_a_full_disk_leaves_no_torn_file_and_keeps_the_journal(
+    tmp_path: Path, room: int, kept: list[str]
+) -> None:
+    """Too small for the certificate, or for the page alone: what was recorded is kept."""
+    limit = (
+        "def fill():\n"
+        f"    resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))\n"
+        "runner.before_end = fill"
+    )
     *_, last = limited(tmp_path, limit)
     assert "cannot write" in last and "File too large" in last
-    assert left(tmp_path) == ["cpu.partial.jsonl"]
-    assert len(read(tmp_path / "o" / "cpu.partial.jsonl")["checks"]) > 50
+    assert left(tmp_path) == kept
+    assert all(len(read(tmp_path / "o" / name)["checks"]) > 50 for name in kept)
 
 
 def test_a_disk_without_any_room_is_refused_at_once(tmp_path: Path) -> None:

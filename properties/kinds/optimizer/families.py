@@ -1,6 +1,6 @@
 """The families of an optimizer's cases: what each varies, and how many examples it tries."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -129,6 +129,28 @@ def _large(capability: OptimizerCapability) -> Cases:
     return _cases(capability, slots(ranges), steps=(1, 1))
 
 
+def _at_each(
+    counts: Sequence[int], between: int = 0
+) -> Callable[[OptimizerCapability, int], Sequence[OptimizerCase]]:
+    """One tensor at each of these counts and at some below the last, of every order of magnitude.
+
+    They come in random order, with three steps from every second.
+    """
+
+    def made(capability: OptimizerCapability, seed: int) -> Sequence[OptimizerCase]:
+        rng = np.random.default_rng(seed)
+        others = np.exp(rng.uniform(0, np.log(counts[-1]), between)).astype(int)
+        out = []
+        for i, t in enumerate(rng.permutation([*counts, *others])):
+            ranges = Slots(counts=(int(t),), shapes=_SMALL)
+            slot = ranges.drawn(Dice(rng.bytes(SLOT_BYTES)))
+            group = GroupCase(drawn(capability, rng), (slot,))
+            out.append(OptimizerCase((group,), steps=1 + 2 * (i % 2)))
+        return out
+
+    return made
+
+
 # Counts at which counters in 8, 11 (float16), 16 and 24 bits (float32) stop being exact.
 _EDGES = (254, 255, 256, 257, 511, 2047, 2048, 2049, 32767, 65535, 65536, 2**24 - 4)
 _BEYOND = (2**24 - 1, 2**24, 2**24 + 1, 2**25 + 1, 2**31 - 2)
@@ -151,10 +173,14 @@ FAMILIES: dict[str, Family[OptimizerCapability, OptimizerCase]] = {
     "counter": Family(
         "step counters up to 2^24 - 1",
         _of(Slots(counts=_EDGES, shapes=_SMALL), tensors=2),
-        examples(3, 12, 300),
+        examples(3, 16, 300),
+        first=_at_each(_EDGES, between=4),
     ),
     "counter_beyond_float32": Family(
-        "step counters beyond 2^24", _of(Slots(counts=_BEYOND, shapes=_SMALL)), examples(2, 5, 100)
+        "step counters beyond 2^24",
+        _of(Slots(counts=_BEYOND, shapes=_SMALL)),
+        examples(2, 5, 100),
+        first=_at_each(_BEYOND),
     ),
     "element_by_element": Family(
         "small tensors over the whole range, element by element",

@@ -72,8 +72,16 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
             law = check.name.removeprefix(PREFIX)
             return Drawn(laws.strategy(capability, law), laws.EXAMPLES)
         family = FAMILIES[check.name]
-        strategy = family.strategy(capability).map(lambda case: fitted(case, capability))
-        return Drawn(strategy, family.examples, family.simplified)
+
+        def fit(case: OptimizerCase) -> OptimizerCase:
+            return fitted(case, capability)
+
+        return Drawn(
+            family.strategy(capability).map(fit),
+            family.examples,
+            family.simplified,
+            lambda seed: [fit(case) for case in family.first(capability, seed)],
+        )
 
     def drawn_for(self, check: Check) -> Capability:
         """Of most families, the same for every format."""

@@ -64,7 +64,7 @@ def _variables(_: Sequence[Group], results: Results) -> Results:
 
 
 def _threads(_: Sequence[Group], results: Results) -> Results:
-    for _ in range(8):
+    for _ in range(64 + 4 * (os.cpu_count() or 1)):
         threading.Thread(target=threading.Event().wait, daemon=True).start()
     return results
 
@@ -115,7 +115,7 @@ class Backend(Hostile):
         "nameless_daemon": Attack(_nameless_daemon, "pass", leaves="sleep 987652"),
         "raises_on_nan": Attack(_raises_on_nan, "pass", leaves="NumPy's handling"),
         "rounds_upward": Attack(_upward, "pass", leaves=ROUNDING),
-        "threads": Attack(_threads, "pass"),
+        "threads": Attack(_threads, "pass", leaves="its threads"),
     }  # fmt: skip
 
 
@@ -125,7 +125,7 @@ class Exhausting(Hostile):
     name = "exhausting"
     attacks: ClassVar[Attacks] = {
         "variables": Attack(_variables, "pass"),
-        "files": Attack(_files, "pass"),
+        "files": Attack(_files, "pass", leaves="its open files"),
     }
 
 

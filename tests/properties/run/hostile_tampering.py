@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import struct
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -109,6 +110,33 @@ def _hides(groups: Sequence[Group], results: Results) -> Results:
     return results
 
 
+def _may_write_the_suite() -> bool:
+    """Whether any of the judge's own files can be opened for writing: by its name, or otherwise.
+
+    Otherwise is by the judge's process, by undoing what made them read-only, or by another user's
+    rights.
+    """
+    from truestep.properties.judge import contracts
+
+    judge = f"/proc/{os.getppid()}"
+    ours = [contracts.__file__, np.__file__, json.__file__, threading.__file__]
+    through = [f"{judge}/root{path}" for path in ours]
+    mounts = [os.path.dirname(path) for path in ours]
+    for command in (["umount"], ["mount", "-o", "remount,rw,bind"]):
+        for before in ([], ["unshare", "-Urm"], ["nsenter", "-m", "-t", str(os.getppid())]):
+            for folder in mounts:
+                with suppress(OSError):
+                    subprocess.run([*before, *command, folder], capture_output=True, check=False)
+    for path in (*ours, *through, f"{judge}/mem"):
+        with suppress(OSError), open(path, "r+b"):
+            return True
+    return False
+
+
+def _writes_the_suite(_: Sequence[Group], results: Results) -> Results:
+    return wrong(results) if _may_write_the_suite() else results
+
+
 def _number() -> int:
     """Of the call that is being answered."""
     frame = sys._getframe()
@@ -164,6 +192,11 @@ class Hides(Hostile):
 class PatchesTheJudge(Hostile):
     name = "patches the judge"
     attacks: ClassVar[Attacks] = {"patches": Attack(_patches_the_judge, "fail", "due is")}
+
+
+class WritesTheSuite(Hostile):
+    name = "writes the suite"
+    attacks: ClassVar[Attacks] = {"writes": Attack(_writes_the_suite, "pass")}
 
 
 class Scribbles(Hostile):

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from truestep.properties.run.pool import certify_all
+from truestep.properties.run.pool import Done, certify_all
 from truestep.properties.run.warden import children, marked
 
 HERE = Path(__file__).parent
@@ -131,7 +131,7 @@ def run(journal: Path) -> None:
         [ended] = certify_all(
             [SPEC],
             only=ONLY, level="smoke", workers=2, patience=20.0,
-            done={SPEC: dict.fromkeys(done, ())},
+            done={SPEC: dict.fromkeys(done, Done())},
             on_result=lambda _, r: print(json.dumps([r.id, r.verdict, r.message]), file=file),
         )  # fmt: skip
     if ended.error is not None:

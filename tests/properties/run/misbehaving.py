@@ -133,3 +133,16 @@ class Healthy(Stale):
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
         return Kernel("sgd").optimizer_step(capability, groups)
+
+
+class Fragile(Healthy):
+    """Ends its process whenever a count is beyond two."""
+
+    name = "fragile"
+
+    def optimizer_step(
+        self, capability: Capability, groups: Sequence[Group]
+    ) -> Sequence[Sequence[Stepped]]:
+        if any(slot.state["t"] > 2 for group in groups for slot in group.slots):
+            os._exit(7)
+        return super().optimizer_step(capability, groups)

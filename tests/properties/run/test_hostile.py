@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -144,6 +146,24 @@ def test_what_spoils_a_process_costs_a_backend(adapters: Callable[[str], Any]) -
     assert {result.verdict for result in scribbled} <= {"pass", "fail"}
     found = [line for spec, kind in backends.items() for line in _problems(results[spec], kind)]
     assert found == []
+
+
+_SEALED = """
+import os, sys, truestep
+from truestep.fast.host.confinement import confine
+confine(2**40, os.getppid())
+sys.exit(os.access(truestep.__file__, os.W_OK))
+"""
+
+
+def test_no_backend_can_write_what_judges_it(adapters: Callable[[str], Any]) -> None:
+    """Its own mounts are read-only there, and nothing it may do makes them anything else."""
+    if subprocess.run([sys.executable, "-c", _SEALED], check=False).returncode:
+        pytest.skip("this kernel gives a process no mounts of its own")
+    spec = "hostile_tampering:WritesTheSuite"
+    results = _judged(spec)[spec]
+    loaded = adapters("hostile_tampering")
+    assert [*_problems(results, loaded.WritesTheSuite), *_spared(results)] == []
 
 
 def test_a_process_that_stops_itself_is_given_up(

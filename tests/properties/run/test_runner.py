@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,14 +93,11 @@ def test_stale_memory_is_caught_where_gradients_are_nan() -> None:
     assert verdicts == {"all_zero": "pass", "special_values": "fail"}
 
 
-def test_after_three_strikes_a_capability_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Further checks of a capability that keeps crashing are listed as not run, not as passed."""
-    monkeypatch.setattr(runner, "STRIKES", 1)
-    run = certify(
-        f"{FILE}:Backend", only="optimizer/sgd/float32/exit/*counter*", level="smoke", workers=1
-    )
-    verdicts = {result.check: result.verdict for result in run.results}
-    assert verdicts["counter_beyond_float32"] == "crashed"
+def test_a_capability_that_keeps_crashing_is_given_up() -> None:
+    """Its further checks are listed as not run, not as passed."""
+    run = certify(f"{FILE}:Fragile", only="optimizer/*", level="smoke", workers=1)
+    verdicts = Counter(result.verdict for result in run.results)
+    assert verdicts["crashed"] == runner.STRIKES and verdicts["not_run"] > 9
     given_up = [result for result in run.results if result.verdict == "not_run"]
     assert all("crashes of this capability" in result.message for result in given_up)
 
@@ -161,10 +159,25 @@ def test_what_was_left_before_a_run_was_stopped_counts_after_it() -> None:
     chosen: dict[str, Any] = {"only": "*[ef][yo][ou]nd*", "level": "smoke", "workers": 1}
     spec = f"{FILE.with_name('hostile_leaking.py')}:Backend"
     [whole] = runner.certify_all([spec], **chosen)
-    left = {r.id: r.extra.get(runner.CALLS_LEFT, ()) for r in whole.results}
-    guilty = next(id for id, words in left.items() if words)
+    left = {r.id: runner.Done.of(r.extra) for r in whole.results}
+    guilty = next(id for id, was in left.items() if was.left)
     [resumed] = runner.certify_all([spec], **chosen, done={spec: {guilty: left[guilty]}})
     before, after = whole.results[-1], resumed.results[-1]
     assert before.id == after.id == "process/conduct/left_as_found"
     assert (before.examples, before.verdict) == (after.examples, after.verdict)
-    assert f"{left[guilty][0]}: {guilty}" in after.message
+    assert f"{left[guilty].left[0]}: {guilty}" in after.message
+
+
+def test_crashes_before_a_run_was_stopped_count_after_it() -> None:
+    """What is not run after so many crashes is the same, resumed or not."""
+    chosen: dict[str, Any] = {"only": "optimizer/*", "level": "smoke", "workers": 1}
+    spec = f"{FILE}:Fragile"
+    [whole] = runner.certify_all([spec], **chosen)
+    verdicts = {r.id: r.verdict for r in whole.results}
+    crashes = [id for id, verdict in verdicts.items() if verdict == "crashed"]
+    assert len(crashes) == runner.STRIKES and "not_run" in verdicts.values()
+    done = {r.id: runner.Done.of(r.extra) for r in whole.results if r.id == crashes[0]}
+    [resumed] = runner.certify_all([spec], **chosen, done={spec: done})
+    assert {r.id: r.verdict for r in resumed.results} == {
+        id: verdict for id, verdict in verdicts.items() if id not in done
+    }

@@ -140,3 +140,22 @@ def test_what_cannot_be_simplified_is_run_once_more_and_kept() -> None:
 
     tally, _ = _explore(run, simplified=False)
     assert tally.failed and tally.message == "identical calls gave different results"
+
+
+def test_first_cases_come_before_the_drawn_ones_and_count() -> None:
+    """Whatever chance draws, they are tried, in order; as many fewer are drawn."""
+    started: list[int] = []
+
+    def run(case: int, tally: Tally) -> None:
+        tally.add(case, [_judged(0.0)], None)
+
+    def all_of(examples: int) -> Tally:
+        started.clear()
+        return explore(
+            st.integers(0, 1000), run, examples=examples, seed=0, started=started.append,
+            first=(-3, -2, -1),
+        )  # fmt: skip
+
+    assert all_of(10).examples == len(started) == 10
+    assert started[:3] == [-3, -2, -1]
+    assert all_of(2).examples == 2 and started == [-3, -2]

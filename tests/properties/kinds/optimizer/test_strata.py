@@ -7,6 +7,7 @@ import pytest
 
 from truestep.fast.protocol import OptimizerCapability
 from truestep.properties.kinds.optimizer import strata
+from truestep.properties.kinds.optimizer.families import _BEYOND, _EDGES
 from truestep.properties.kinds.table import KINDS
 from truestep.properties.museum.plant import Kernel
 from truestep.properties.run.plan import run_check
@@ -126,3 +127,18 @@ def test_no_hyperparameter_can_be_ignored(name):
     kept = [f.name for f in dataclasses.fields(Hyper) if f.default is not dataclasses.MISSING]
     ignored = {f for f in given if f in kept and not _found(name, f)}
     assert ignored == {field for rule, field in (*EQUIVALENT, *UNDRAWN) if rule == name}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+@pytest.mark.parametrize(
+    ("name", "counts"), [("counter", _EDGES), ("counter_beyond_float32", _BEYOND)]
+)
+def test_every_count_at_which_counters_end_is_visited(name, counts, seed):
+    """At standard, by the cases that come first: no library fails with some seeds only."""
+    capability = OptimizerCapability(rule="adamw")
+    [check] = [c for c in KINDS["optimizer"].checks(capability) if c.name == name]
+    source = KINDS["optimizer"].cases(check, capability)
+    first = source.first(seed)[: source.examples["standard"]]
+    assert {slot.t for case in first for group in case.groups for slot in group.slots} >= set(
+        counts
+    )
