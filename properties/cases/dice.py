@@ -42,14 +42,17 @@ def rolled(width: int, make: Callable[[Dice], Item]) -> st.SearchStrategy[Item]:
     return st.binary(min_size=width, max_size=width).map(lambda row: make(Dice(row)))
 
 
-def independent(width: int, make: Callable[[Dice], Item]) -> st.SearchStrategy[Item]:
-    """What make reads off so many bytes, all of them decided by one seed.
+def by_seed(width: int, make: Callable[[Dice], Item]) -> Callable[[int], Item]:
+    """What make reads off so many bytes that a seed decides."""
+    return lambda seed: make(Dice(np.random.default_rng(seed).bytes(width)))
+
+
+def independent(made: Callable[[int], Item]) -> st.SearchStrategy[Item]:
+    """What is made of a seed.
 
     Hypothesis varies an example by copying parts of it over others, which finds and simplifies
     corners well; but of forty examples many then share count, shape and hyperparameters, and a
     combination such as a dampened first step of a 0-d tensor may be absent. Such cases are replayed
     exactly, but not simplified: a smaller seed is another case, not a simpler one.
     """
-    return st.integers(0, 2**32 - 1).map(
-        lambda seed: make(Dice(np.random.default_rng(seed).bytes(width)))
-    )
+    return st.integers(0, 2**32 - 1).map(made)

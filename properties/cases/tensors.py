@@ -142,8 +142,28 @@ def laid_out(x: Array, layout: str) -> Array:
 
 
 def array(spec: TensorSpec, format: Format) -> Array:
-    """The array of the specification in the format's own dtype and the specified layout."""
-    return laid_out(values(spec, format).astype(format.dtype), spec.layout)
+    """The array of the specification in the format's own dtype and the specified layout.
+
+    Its nans are of all classes, as they come: kernels have taken some for numbers.
+    """
+    x = values(spec, format).astype(format.dtype)
+    return laid_out(_of_every_class(x, format) if np.any(np.isnan(x)) else x, spec.layout)
+
+
+def nans(format: Format) -> Array:
+    """Nans of a format: quiet or not, least payload and full, either sign."""
+    width = 8 * format.dtype.itemsize
+    quiet, sign = 1 << (format.precision - 2), 1 << (width - 1)
+    infinity = (sign - 1) & -(2 * quiet)
+    bits = [infinity | x for x in (quiet, 2 * quiet - 1, 1, quiet - 1)]
+    bits += [sign | x for x in bits]
+    return np.array(bits, f"u{width // 8}").view(format.dtype)
+
+
+def _of_every_class(x: Array, format: Format) -> Array:
+    where = np.flatnonzero(np.isnan(x))
+    x.reshape(-1)[where] = np.resize(nans(format), where.size)
+    return x
 
 
 def explicit(shape: tuple[int, ...], format: Format) -> st.SearchStrategy[TensorSpec]:

@@ -146,6 +146,15 @@ def agreement(left: Array, right: Array, bound: NDArray[np.float64] | None) -> J
     return _verdict(x, y, limit, ~np.isinf(limit) & ~(np.isnan(x) & np.isnan(y)), 0.0)
 
 
+def identity(got: Array, due: Array) -> Judgement:
+    """Judge numbers that are due exactly, with the sign of a zero; which nan it is, is free."""
+    if got.shape != due.shape:
+        raise ValueError(f"got has shape {got.shape}, expected {due.shape}")
+    x, v = got.astype(np.float64), due.astype(np.float64)
+    same = (np.isnan(x) & np.isnan(v)) | ((x == v) & (np.signbit(x) == np.signbit(v)))
+    return _verdict(x, v, np.zeros(x.shape), np.ones(x.shape, bool), 0.0, same)
+
+
 def membership(code: Array, low: Array, high: Array, codes: int) -> Judgement:
     """Judge codes by the interval of those that a faithful kernel may give.
 
@@ -169,13 +178,19 @@ def not_judged(size: int) -> Judgement:
 
 
 def _verdict(
-    got: Array, due: Float, bound: Float, judged: NDArray[np.bool_], oracle_fraction: float
+    got: Array,
+    due: Float,
+    bound: Float,
+    judged: NDArray[np.bool_],
+    oracle_fraction: float,
+    same: NDArray[np.bool_] | None = None,
 ) -> Judgement:
     x, v = got.astype(np.float64), np.asarray(due)
     with np.errstate(all="ignore"):
         error = np.abs(x - v)
-        # An infinity that is due may come out as nan: inf - inf depends on the order of a sum.
-        same = (x == v) | (np.isnan(x) & np.isnan(v)) | (np.isinf(v) & np.isnan(x))
+        if same is None:
+            # An infinity that is due may come out as nan: inf - inf depends on the order of a sum.
+            same = (x == v) | (np.isnan(x) & np.isnan(v)) | (np.isinf(v) & np.isnan(x))
         ratio = np.where(same, 0.0, np.where(bound > 0, error / bound, np.inf))
         ratio = np.where(np.isnan(ratio), np.inf, ratio)
     count = int(np.count_nonzero(judged))

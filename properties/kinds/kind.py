@@ -4,11 +4,13 @@ import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, Generic, TypeVar, cast, get_args
 from weakref import WeakKeyDictionary
 
+import numpy as np
 from hypothesis.strategies import SearchStrategy
 
 from truestep.fast.protocol import Backend, Capability, Level
@@ -59,7 +61,7 @@ class Family(Generic[Capable, C]):
 
     by_format: whether the cases depend on the format that they are stored in. simplified: whether
     a failing one can be made simpler. first: the cases of a seed that come before the drawn ones,
-    one for each value of what the family is about.
+    one for each value of what the family is about. own: those of one implementation alone.
     """
 
     about: str
@@ -68,6 +70,7 @@ class Family(Generic[Capable, C]):
     by_format: bool = False
     simplified: bool = True
     first: Callable[[Capable, int], Sequence[C]] = lambda *_: ()
+    own: Callable[[Capable, int], Sequence[C]] = lambda *_: ()
 
 
 def examples(smoke: int, standard: int, deep: int) -> Mapping[Level, int]:
@@ -194,15 +197,15 @@ def _searched(
     source = kind.cases(check, check.capability)
     if isinstance(source, Listed):
         return run_all(source.made(seed), judge, started)
-    examples = source.examples[level]
+    examples, own = source.examples[level], source.own(seed)
     key = f"{kind.name} {check.name} {seed} {examples} {kind.drawn_for(check)}"
     if key in _DRAWN:
         known, simplest = _DRAWN[key]
-        tally = run_all(known, judge, started)
+        tally = run_all([*own, *known], judge, started)
         if not tally.failed and simplest is None:
             return tally
         # Where the same case fails, it is not simplified again if the simple one fails too.
-        alike = tally.failed and tally.examples == len(known)
+        alike = tally.failed and tally.examples == len(own) + len(known)
         if alike and simplest is not None and fails(simplest, tally, judge, started):
             return tally
     drawn: list[Case] = []
@@ -218,9 +221,11 @@ def _searched(
         seed=seed,
         started=noted,
         simplified=source.simplified,
-        first=source.first(seed),
+        first=[*own, *source.first(seed)],
     )
-    _DRAWN[key] = drawn[: tally.examples], tally.worst_case if tally.failed else None
+    if tally.failed and tally.examples <= len(own):
+        return tally  # what others would be given has not been drawn
+    _DRAWN[key] = drawn[len(own) : tally.examples], tally.worst_case if tally.failed else None
     while len(_DRAWN) > _MOST_DRAWN:
         _DRAWN.popitem(last=False)
     return tally
@@ -257,12 +262,11 @@ def misunderstood(kind: AnyKind, backend: Backend, check: Check) -> str:
 
 
 def _judge(kind: AnyKind, backend: Backend, check: Check, case: Case, tally: Tally) -> None:
-    try:
+    # Numbers of a case may be nans that signal where they are widened.
+    with np.errstate(invalid="ignore"), suppress(Undecided):
         for context, found in kind.judged(backend, check, check.capability, case):
             tally.latest = context
             tally.add(case, found, context)
-    except Undecided:
-        return
 
 
 # What failing capabilities of a backend compute instead: it is the kernel's, not the check's.
@@ -296,7 +300,8 @@ def _identified(
         # Most readings fall on the first fixed case, and most of the others on what has failed.
         fixed = kind.battery(capability)
         tried = [*fixed[:1], failing, *fixed[1:]]
-        known[key] = first_that_agrees(partial(kind.readings, capability), agrees)
+        with np.errstate(invalid="ignore"):
+            known[key] = first_that_agrees(partial(kind.readings, capability), agrees)
     return known[key]
 
 

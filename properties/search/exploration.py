@@ -1,12 +1,15 @@
 """Searching for the worst case: Hypothesis draws cases, a tally keeps what they showed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
 from hypothesis.errors import Flaky
+from hypothesis.internal.conjecture.providers import CONSTANTS_CACHE, HypothesisProvider
+from hypothesis.internal.constants_ast import Constants
 from hypothesis.strategies import SearchStrategy
 
 from truestep.fast.protocol import Level
@@ -18,6 +21,7 @@ C = TypeVar("C", bound=Case)
 # Simpler cases that are tried once one has failed; a case that is not minimal still fails. Most of
 # what can be had is had by then, and counted tries find the same case on every machine.
 SIMPLER = 30
+_CONSTANTS = "_local_constants"
 _FLAKY = "identical calls gave different results"
 
 
@@ -26,13 +30,15 @@ class Drawn(Generic[C]):
     """Cases that Hypothesis draws, so many of them at each level.
 
     simplified: whether it simplifies one that fails. first(seed): cases that come before the drawn
-    ones whatever chance has it, counted among them.
+    ones whatever chance has it, counted among them. own(seed): cases before these that no other
+    implementation is given, so that one that keeps the answers of another has none to them.
     """
 
     strategy: SearchStrategy[C]
     examples: Mapping[Level, int]
     simplified: bool = True
     first: Callable[[int], Sequence[C]] = lambda _: ()
+    own: Callable[[int], Sequence[C]] = lambda _: ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +100,29 @@ def explore(
             raise _Enough from None
 
     try:
-        search()
+        with _drawing_alike():
+            search()
     except (*FAILURES, _Enough):
         pass
     except Flaky:
         tally.message = f"{_FLAKY}; {tally.message}".strip("; ")
     return tally
+
+
+@contextmanager
+def _drawing_alike() -> Iterator[None]:
+    """Have Hypothesis draw no constants of whatever modules happen to be loaded.
+
+    With these a seed would stand for other cases in a test than on the command line.
+    """
+    usual = HypothesisProvider.__dict__[_CONSTANTS]
+    setattr(HypothesisProvider, _CONSTANTS, Constants())
+    CONSTANTS_CACHE.cache.clear()
+    try:
+        yield
+    finally:
+        setattr(HypothesisProvider, _CONSTANTS, usual)
+        CONSTANTS_CACHE.cache.clear()
 
 
 class _Enough(BaseException):

@@ -90,7 +90,7 @@ class Hyper(declared.Hyper):
 
     signed: Switch = True
     block_size: Annotated[int, Count(1, (64, 256, 2048, 128, 512, 1024, 4096))] = 2048
-    absmax_floor: Annotated[float, Real(0.0)] = 0.0
+    absmax_floor: Annotated[float, Real(0.0, usual=(0.0, 1e-12, 1e-6, 1e-3, 0.5))] = 0.0
     map: Literal["fused", "separate"] = "fused"
     nan: Literal["propagate", "ignore"] = "propagate"
     normalise: Literal["divide", "reciprocal"] = "divide"

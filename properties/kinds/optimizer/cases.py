@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from hypothesis import strategies as st
 
-from truestep.properties.cases.dice import Dice, independent, rolled
+from truestep.properties.cases.dice import Dice, by_seed, rolled
 from truestep.properties.cases.restored import recorded
 from truestep.properties.cases.tensors import (
     KINDS,
@@ -147,10 +147,10 @@ def cases(
 INDEPENDENT = Slots(counts=(*COUNTS, 4))
 
 
-def independent_cases(
+def independent_case(
     hyper: Callable[[np.random.Generator], Fields],
-) -> st.SearchStrategy[OptimizerCase]:
-    """Cases of one or two groups of up to three tensors, each decided by a seed.
+) -> Callable[[int], OptimizerCase]:
+    """The case of a seed: one or two groups of up to three tensors.
 
     hyper(rng): drawn fields of the rule's Hyper.
     """
@@ -166,4 +166,4 @@ def independent_cases(
         groups = tuple(group(dice) for _ in range(dice.between(1, 2)))
         return OptimizerCase(groups=groups, steps=dice.between(1, 2))
 
-    return independent(8 * SLOT_BYTES, case)
+    return by_seed(8 * SLOT_BYTES, case)

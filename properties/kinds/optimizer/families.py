@@ -1,5 +1,6 @@
 """The families of an optimizer's cases: what each varies, and how many examples it tries."""
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -8,8 +9,9 @@ from hypothesis import strategies as st
 
 from truestep.fast.protocol import OptimizerCapability
 from truestep.properties.arithmetic.formats import format_named
-from truestep.properties.cases.dice import Dice, independent
+from truestep.properties.cases.dice import Dice, by_seed, independent
 from truestep.properties.cases.tensors import EXTREMES, TensorSpec, explicit
+from truestep.properties.judge.results import check_id
 from truestep.properties.kinds.kind import Family, examples
 from truestep.properties.kinds.optimizer.cases import (
     SLOT_BYTES,
@@ -18,7 +20,7 @@ from truestep.properties.kinds.optimizer.cases import (
     SlotCase,
     Slots,
     cases,
-    independent_cases,
+    independent_case,
     slots,
 )
 from truestep.properties.kinds.optimizer.storage import drawn, hypers, rule_of
@@ -45,7 +47,15 @@ def _of(
 
 
 def _combinations(capability: OptimizerCapability) -> Cases:
-    return independent_cases(lambda rng: drawn(capability, rng))
+    return independent(independent_case(lambda rng: drawn(capability, rng)))
+
+
+def _of_its_own(capability: OptimizerCapability, seed: int) -> Sequence[OptimizerCase]:
+    """Two of these, which only this implementation is given."""
+    made = independent_case(lambda rng: drawn(capability, rng))
+    name = check_id(capability, "").encode()
+    rng = np.random.default_rng([seed, zlib.crc32(name)])
+    return [made(int(number)) for number in rng.integers(2**32, size=2)]
 
 
 def _special_values(capability: OptimizerCapability) -> Cases:
@@ -114,9 +124,8 @@ def _many_tensors(capability: OptimizerCapability) -> Cases:
         return tuple(ranges.drawn(dice, shape) for shape in _SEVENTY)
 
     # The first row that Hypothesis draws is all zeros: tensors alike could change places unseen.
-    group = st.builds(
-        GroupCase, hyper=hypers(capability), slots=independent(len(_SEVENTY) * SLOT_BYTES, seventy)
-    )
+    slots = independent(by_seed(len(_SEVENTY) * SLOT_BYTES, seventy))
+    group = st.builds(GroupCase, hyper=hypers(capability), slots=slots)
     return st.builds(OptimizerCase, groups=st.tuples(group), steps=st.just(1))
 
 
@@ -134,7 +143,7 @@ def _at_each(
 ) -> Callable[[OptimizerCapability, int], Sequence[OptimizerCase]]:
     """One tensor at each of these counts and at some below the last, of every order of magnitude.
 
-    They come in random order, with three steps from every second.
+    They come in random order, with three steps from every second, and from the last.
     """
 
     def made(capability: OptimizerCapability, seed: int) -> Sequence[OptimizerCase]:
@@ -145,7 +154,7 @@ def _at_each(
             ranges = Slots(counts=(int(t),), shapes=_SMALL)
             slot = ranges.drawn(Dice(rng.bytes(SLOT_BYTES)))
             group = GroupCase(drawn(capability, rng), (slot,))
-            out.append(OptimizerCase((group,), steps=1 + 2 * (i % 2)))
+            out.append(OptimizerCase((group,), steps=3 if i % 2 or t == counts[-1] else 1))
         return out
 
     return made
@@ -169,6 +178,7 @@ FAMILIES: dict[str, Family[OptimizerCapability, OptimizerCase]] = {
         _combinations,
         examples(6, 16, 2000),
         simplified=False,
+        own=_of_its_own,
     ),
     "counter": Family(
         "step counters up to 2^24 - 1",

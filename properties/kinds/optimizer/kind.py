@@ -81,6 +81,7 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
             family.examples,
             family.simplified,
             lambda seed: [fit(case) for case in family.first(capability, seed)],
+            lambda seed: [fit(case) for case in family.own(capability, seed)],
         )
 
     def drawn_for(self, check: Check) -> Capability:

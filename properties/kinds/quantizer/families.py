@@ -11,10 +11,10 @@ from truestep.properties.kinds.quantizer.cases import QuantizerCase
 from truestep.reference.quantizers import QUANTIZERS
 
 # Numbers of examples: what fits the time of each level on two cores, not part of any contract.
-EXAMPLES: Mapping[Level, int] = {"smoke": 6, "standard": 40, "deep": 1000}
+EXAMPLES: Mapping[Level, int] = {"smoke": 6, "standard": 24, "deep": 1000}
 # Families whose cases are listed, and the pattern of these.
-LISTED = {"all_codes": "codes", "thresholds": "thresholds"}
-NAMES = ("all_codes", "edges", "random", "thresholds")
+LISTED = {"all_codes": "codes", "every_code": "every_code", "thresholds": "thresholds"}
+NAMES = ("all_codes", "edges", "every_code", "random", "strata", "thresholds")
 # Of stochastic rounding.
 STATISTICS = ("frequency", "independence")
 _SIZES = (1, 63, 64, 65, 127, 255, 256, 257, 300, 511, 513, 4095, 4096, 4097, 0)
@@ -45,11 +45,12 @@ def listed(capability: QuantizerCapability, pattern: str) -> list[QuantizerCase]
     if not rule.BLOCKS:
         return [QuantizerCase(base, pattern=pattern, scale=0)]
     sizes = values_of(capability.fixed.get("block_size", (64, 256, 4096)))
+    scales = (0, -20, 30, -130) if pattern != "every_code" else (0,)
     signs = values_of(capability.fixed.get("signed", (True, False)))
     return [
         QuantizerCase({**base, "block_size": b, "signed": s}, pattern=pattern, scale=scale)
         for b in sizes
         for s in signs
-        for scale in (0, -20, 30, -130)
+        for scale in scales
         if rule.Hyper(**{**base, "block_size": b, "signed": s})
     ]

@@ -11,10 +11,10 @@ from truestep.properties.judge.records import Place, within
 from truestep.properties.judge.results import Check, Record
 from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.kind import Kind, Seeded, Steps
-from truestep.properties.kinds.quantizer import families, rounding_statistics
+from truestep.properties.kinds.quantizer import families, rounding_statistics, strata
 from truestep.properties.kinds.quantizer.cases import QuantizerCase, values
 from truestep.properties.kinds.quantizer.laws import BLOCK_LAWS, CAST_LAWS, EXAMPLES, Law
-from truestep.properties.kinds.quantizer.step import Encoded, Subject, judged
+from truestep.properties.kinds.quantizer.step import Encoded, Subject, every_code, judged
 from truestep.properties.laws.claims import PREFIX
 from truestep.properties.laws.claims import judged as judged_claims
 from truestep.properties.search.exploration import Drawn, Listed
@@ -40,6 +40,8 @@ class QuantizerKind(Kind[QuantizerCapability, AnyCase, QuantizerBackend]):
         """Drawn tensors, every code or threshold, or a seed."""
         if check.name in families.STATISTICS:
             return Listed(lambda seed: [Seeded(seed)])
+        if check.name == strata.NAME:
+            return Listed(lambda seed: strata.made(capability, seed))
         if check.name in families.LISTED:
             pattern = families.LISTED[check.name]
             return Listed(lambda _: families.listed(capability, pattern))
@@ -65,6 +67,9 @@ class QuantizerKind(Kind[QuantizerCapability, AnyCase, QuantizerBackend]):
             yield judgement, [Judged(0, 0, 0, "draws", judgement)]
             return
         hyper = subject.hyper(case)
+        if case.pattern == "every_code":
+            yield None, [Judged(0, 0, 0, name, j) for name, j in every_code(subject, hyper)]
+            return
         out = subject.encode(hyper, values(case, subject.rule, hyper))
         law = laws_of(capability).get(check.name.removeprefix(PREFIX))
         if law is None:
@@ -91,8 +96,8 @@ class QuantizerKind(Kind[QuantizerCapability, AnyCase, QuantizerBackend]):
         assert found is not None
         if isinstance(case, Seeded):
             return Place(found.tensor)
-        index, out = found.judgement.index or (), cast(Encoded, tally.context)
-        inputs = {"x": float(out.x[index]).hex()} if within(index, out.x.shape) else {}
+        index, out = found.judgement.index or (), cast(Encoded | None, tally.context)
+        inputs = {"x": float(out.x[index]).hex()} if out and within(index, out.x.shape) else {}
         told = ", ".join(f"{name}={value}" for name, value in inputs.items())
         return Place(
             f"{found.tensor}{list(index)}",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +10,8 @@ from numpy.typing import NDArray
 from truestep.fast.protocol import Array, QuantizerBackend, QuantizerCapability
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.judge.calls import Malformed, backend_call, require_array, type_of
-from truestep.properties.judge.contracts import Judgement, agreement, membership
-from truestep.properties.kinds.quantizer.cases import QuantizerCase
+from truestep.properties.judge.contracts import Judgement, agreement, identity, membership
+from truestep.properties.kinds.quantizer.cases import QuantizerCase, stored
 from truestep.reference.declared import Hyper
 from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.rules import Quantizer
@@ -53,15 +54,22 @@ class Subject:
         stored = backend_call(self.backend.encode, self.capability, hyper, x)
         if not isinstance(stored, Mapping):
             raise Malformed(f"what is stored must be a mapping, got {type_of(stored)}")
-        made = self.rule.encode(hyper, np.zeros(1), *self._random())
-        code_type = (made[0] if isinstance(made, tuple) else made).dtype
-        require_array("code", stored.get("code"), x.shape, code_type)
+        require_array("code", stored.get("code"), x.shape, self.code_type(hyper))
         if self.rule.BLOCKS:
             shape = (-(-x.size // hyper.block_size),)
             require_array("absmax", stored.get("absmax"), shape, np.dtype(np.float32))
+        return Encoded(x, stored, self.decode(hyper, stored))
+
+    def decode(self, hyper: Hyper, stored: Mapping[str, Array]) -> NDArray[np.float32]:
+        """Decode by the backend, with structure and respect for inputs verified."""
         back = backend_call(self.backend.decode, self.capability, hyper, stored)
-        require_array("the decoded tensor", back, x.shape, np.dtype(np.float32))
-        return Encoded(x, stored, back)
+        require_array("the decoded tensor", back, stored["code"].shape, np.dtype(np.float32))
+        return cast(NDArray[np.float32], back)
+
+    def code_type(self, hyper: Hyper) -> np.dtype[Any]:
+        """The dtype of the codes."""
+        made = self.rule.encode(hyper, np.zeros(1), *self._random())
+        return cast(np.dtype[Any], (made[0] if isinstance(made, tuple) else made).dtype)
 
     def _random(self) -> tuple[Array, ...]:
         stochastic = self.capability.dialect.get("rounding") == "stochastic"
@@ -94,5 +102,17 @@ def judged(subject: Subject, hyper: Hyper, out: Encoded) -> Found:
         # In the order of integers, whatever the sign of the values.
         least, most = np.minimum(low, high), np.maximum(low, high)
         yield "code", membership(out.code, least, most, 1 << 32)
+    yield "decoded", _decoded(out.back, truth)
+
+
+def every_code(subject: Subject, hyper: Hyper) -> Found:
+    """Of all codes, those that no encoder gives among them, the decoded values bit for bit."""
+    held = stored(subject.rule, hyper, subject.code_type(hyper))
+    absmax = [held["absmax"].astype(np.float64)] if "absmax" in held else []
+    truth = subject.rule.decode(hyper, held["code"], *absmax)
+    yield "decoded", _decoded(subject.decode(hyper, held), truth)
+
+
+def _decoded(back: Array, truth: Array) -> Judgement:
     with np.errstate(over="ignore"):
-        yield "decoded", agreement(out.back, truth.astype(np.float32), None)
+        return identity(back, truth.astype(np.float32))

@@ -27,6 +27,11 @@ stochastic = partial(
 )
 
 
+def _decoded(value: str) -> Edit:
+    """Another value is given for a code; value: in terms of x, what it is due to be."""
+    return "FORMAT.decode,", f"lambda h, code: (lambda x: {value})(FORMAT.decode(h, code)),"
+
+
 def _cast(x: str) -> Edit:
     """Another number is cast in the place of x."""
     return "FORMAT.encode\n", f"lambda h, x: FORMAT.encode(h, {x})\n"
@@ -69,6 +74,11 @@ QUANTIZERS: dict[str, Fault] = {
         "blocks of more than 1024 are searched in the other map "
         "[bitsandbytes-foundation/bitsandbytes#1160]",
         (T, "t = thresholds(changed(h, signed=h.signed != (h.block_size > 1024)))"),
+    ),
+    "dynamic_8bit_floor_left_out": dynamic(
+        "absmax has no floor [parameters that a kernel does not read]",
+        ("h.absmax_floor)", "0.0)"),
+        check="strata",
     ),
     "dynamic_8bit_input_normalised_in_place": dynamic(
         "the caller's tensor is divided by absmax [bitsandbytes-foundation/bitsandbytes#1587]",
@@ -129,6 +139,27 @@ QUANTIZERS: dict[str, Fault] = {
         "a block of zeros is divided by zero [blocks without a guard]",
         ("np.where(np.isnan(a), code_of_zero(h), code)", "np.where(a == 0, 255, code)"),
     ),
+    "dynamic_8bit_zero_of_an_infinite_block": dynamic(
+        "a zero beside an infinity is decoded as zero, not as nan [products left out for zeros]",
+        (
+            "return values * per_element(h, absmax, code.shape)",
+            "return np.where(values == 0, 0.0, values * per_element(h, absmax, code.shape))",
+        ),
+        check="every_code",
+    ),
+    "float16_decodes_no_negative_zero": float16(
+        "-0 is decoded as 0 [a sign multiplied on]", _decoded("x + 0.0"), check="every_code"
+    ),
+    "float16_nan_with_payload_is_a_number": float16(
+        "half added to a full payload carries into the sign: nan becomes -0 [pytorch/ao#2296]",
+        _cast("np.where(x.view(np.uint32) & 0x7FFFFFFF > 0x7FFF8000, np.float32(-0.0), x)"),
+        check="strata",
+    ),
+    "float16_overflows_early": float16(
+        "the last number before the threshold of overflow is infinite [limits typed in decimal]",
+        _cast("np.where(np.abs(x) >= np.float32(65519.996), np.copysign(np.inf, x), x)"),
+        check="thresholds",
+    ),
     "float16_rounded_twice": float16(
         "rounded to bfloat16 on the way [a storage format between two others]", _cast("bfloat16(x)")
     ),
@@ -140,6 +171,11 @@ QUANTIZERS: dict[str, Fault] = {
     "float16_sizes_alone": float16(
         "negative numbers are stored by their size [tenstorrent/tt-metal#56327]", _cast("np.abs(x)")
     ),
+    "float8_e4m3fn_four_exponents": e4m3fn(
+        "numbers of four exponents of 254 are taken for one [tables by exponent]",
+        _cast("np.where((np.abs(x) >= 2.0**-140) & (np.abs(x) < 2.0**-136), 1.0, x)"),
+        check="strata",
+    ),
     "float8_e4m3fn_saturates": e4m3fn(
         "large numbers become 448, declared as nan [libraries differ]",
         _cast("np.clip(x, -448, 448)"),
@@ -149,6 +185,18 @@ QUANTIZERS: dict[str, Fault] = {
         "numbers beyond the range come back at its other end [tenstorrent/tt-metal#56290]",
         _cast("np.where(np.isfinite(x) & (np.abs(x) >= 464), np.fmod(x, 256), x)"),
         check="edges",
+    ),
+    "float8_e5m2_decodes_no_infinity": e5m2(
+        "the code of infinity, which no saturating encoder gives, is decoded as 65536 "
+        "[values computed from their bits]",
+        _decoded("np.where(np.isinf(x), np.copysign(65536.0, x), x)"),
+        check="every_code",
+        dialect={"overflow": "saturate"},
+    ),
+    "float8_e5m2_one_launch": e5m2(
+        "what one launch does not cover stays zero [loops over a grid that never go round]",
+        _cast("np.where(np.arange(x.size).reshape(x.shape) < 2**20, x, 0)"),
+        check="strata",
     ),
     "float8_e5m2_subnormals_flushed": e5m2(
         "subnormal numbers become zero [units that flush]",

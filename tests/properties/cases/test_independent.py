@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, seed, settings
 
 from truestep.fast.protocol import OptimizerCapability
+from truestep.properties.cases.dice import independent
 from truestep.properties.cases.hypers import hypers
 from truestep.properties.cases.restored import restored
 from truestep.properties.cases.tensors import EXTREMES, KINDS, LAYOUTS, SHAPES
-from truestep.properties.kinds.optimizer.cases import INDEPENDENT, OptimizerCase, independent_cases
+from truestep.properties.kinds.optimizer.cases import INDEPENDENT, OptimizerCase, independent_case
 from truestep.properties.kinds.optimizer.families import FAMILIES
 from truestep.properties.kinds.optimizer.storage import drawn
 from truestep.reference.optimizers import OPTIMIZERS
@@ -27,7 +28,7 @@ def _cases(capability: OptimizerCapability, count: int) -> list[OptimizerCase]:
         phases=(Phase.generate,),
         suppress_health_check=list(HealthCheck),
     )
-    strategy = independent_cases(lambda rng: drawn(capability, rng))
+    strategy = independent(independent_case(lambda rng: drawn(capability, rng)))
 
     @seed(1)
     @quiet

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from truestep.fast.discovery import BrokenBackend, UnknownBackend, load
+from truestep.fast.protocol import Capability, Group, Stepped
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.museum.plant import Kernel
 from truestep.properties.run import plan, worker
@@ -180,4 +181,41 @@ def test_crashes_before_a_run_was_stopped_count_after_it() -> None:
     [resumed] = runner.certify_all([spec], **chosen, done={spec: done})
     assert {r.id: r.verdict for r in resumed.results} == {
         id: verdict for id, verdict in verdicts.items() if id not in done
+    }
+
+
+class Remembering(Kernel):
+    """Answers of its first variant, which computes them, and nonsense where there is none."""
+
+    def __init__(self) -> None:
+        super().__init__("sgd")
+        self.known: dict[str, Any] = {}
+
+    def capabilities(self) -> Sequence[Capability]:
+        return [Capability("optimizer", "sgd", variant=v) for v in ("computes", "remembers")]
+
+    def optimizer_step(self, capability: Capability, groups: Sequence[Group]) -> Any:
+        key = repr([
+            (group.hyper, [(s.param.tobytes(), s.grad.tobytes(), s.state) for s in group.slots])
+            for group in groups
+        ])  # fmt: skip
+        if capability.variant == "computes":
+            self.known[key] = super().optimizer_step(capability, groups)
+        return self.known.get(key) or [[Stepped(s.grad, s.state) for s in g.slots] for g in groups]
+
+
+def test_an_implementation_is_given_cases_that_no_other_has_seen() -> None:
+    """One that keeps the answers of another fails, though all its other cases are known to it."""
+    backend = Remembering()
+    chosen = [check for check in checks_of(backend) if check.name in ("combinations", "lockstep")]
+    verdicts = {
+        (check.capability.variant, check.name):
+            run_check(backend, check, level="standard", seed=0).verdict
+        for check in sorted(chosen, key=lambda check: check.capability.variant)
+    }  # fmt: skip
+    assert verdicts == {
+        ("computes", "combinations"): "pass",
+        ("computes", "lockstep"): "pass",
+        ("remembers", "combinations"): "fail",
+        ("remembers", "lockstep"): "pass",
     }

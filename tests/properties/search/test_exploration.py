@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -159,3 +161,19 @@ def test_first_cases_come_before_the_drawn_ones_and_count() -> None:
     assert all_of(10).examples == len(started) == 10
     assert started[:3] == [-3, -2, -1]
     assert all_of(2).examples == 2 and started == [-3, -2]
+
+
+def test_a_seed_stands_for_the_same_cases_whatever_modules_are_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hypothesis draws constants of the modules that it takes for the user's own."""
+
+    def passing(case: int, tally: Tally) -> None:
+        tally.add(case, [_judged(0.0)], None)
+
+    before = _explore(passing)[1]
+    source = tmp_path / "module_with_constants.py"
+    source.write_text(f"CONSTANTS = {list(range(7, 1000, 2))}")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.import_module("module_with_constants")
+    assert _explore(passing)[1] == before

@@ -1,0 +1,97 @@
+"""The input space of a quantizer as axes with strata, each of which is visited with every seed.
+
+Sizes around vectors, warps, blocks and launches, every rank and layout, every order of magnitude of
+float32, every special value; block sizes and floors drawn with one of them in turn at each of its
+corners. Beside them, of the formats of every block: all binades in one tensor, and blocks in which
+something is special.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from truestep.fast.protocol import QuantizerCapability
+from truestep.properties.cases.hypers import continuous, corners
+from truestep.properties.cases.tensors import EXTREMES, LAYOUTS, SPECIALS, TensorSpec
+from truestep.properties.kinds.quantizer.cases import QuantizerCase
+from truestep.reference.quantizers import QUANTIZERS
+from truestep.reference.rules import Quantizer
+
+NAME = "strata"
+
+Item = TypeVar("Item")
+
+SHAPES = (
+    (), (0,), (1,), (2,), (3,), (7,), (8,), (9,), (31,), (33,), (63,), (64,), (65,), (127,), (129,),
+    (255,), (256,), (257,), (1023,), (1025,), (4095,), (4097,), (0, 4), (1, 1), (3, 5), (5, 3),
+    (1, 130), (130, 1), (16, 33), (2, 3, 4), (65, 2, 1), (2, 3, 2, 2), (2, 1, 3, 2, 2),
+)  # fmt: skip
+# Beyond what one launch of a kernel's threads covers, so that those go round again.
+LAUNCHES = ((2**16 - 1,), (2**16 + 1,), (2**20 + 13,))
+KINDS = ("normal", "spread", "bits", "sparse", "constant", "zeros")
+# Powers of ten from the least subnormal number of float32 to the largest.
+EXPONENTS = tuple(range(-46, 39, 4))
+# What one element of a tensor is, "" for nothing else than the others.
+ELEMENTS = tuple(dict.fromkeys((*EXTREMES, *SPECIALS, "")))
+# Elements beyond a whole number of blocks, and how many of those.
+_BEYOND = ((-1, 1), (0, 1), (1, 1), (5, 3), (-1, 7))
+
+
+def made(capability: QuantizerCapability, seed: int) -> Sequence[QuantizerCase]:
+    """The cases of one seed."""
+    rng = np.random.default_rng(seed)
+    rule = QUANTIZERS[capability.rule]
+    given = {**capability.dialect, **capability.fixed}
+    return [*_tensors(rule, given, rng), *_patterns(rule, given, rng)]
+
+
+def _tensors(
+    rule: Quantizer, given: Mapping[str, object], rng: np.random.Generator
+) -> Iterator[QuantizerCase]:
+    special = [*corners(rule, given), *_choices(rule, given)]
+    count = max(len(SHAPES) + len(LAUNCHES), len(special))
+    axes = zip(
+        _spread((*SHAPES, *LAUNCHES), count, rng), _spread(LAYOUTS, count, rng),
+        _spread(KINDS, count, rng), _spread(EXPONENTS, count, rng), _spread(ELEMENTS, count, rng),
+        _spread([*special, *[("", None)] * (count - len(special))], count, rng),
+        strict=True,
+    )  # fmt: skip
+    for row, (shape, layout, kind, exponent, element, (field, value)) in enumerate(axes):
+        hyper = continuous(rule, given, rng, **({field: value} if field else {}))
+        if shape in LAUNCHES and kind in ("constant", "sparse", "zeros"):
+            kind = "normal"  # whatever is left out would be as it should
+        if rule.BLOCKS and row % 3 == 0 and len(shape) == 1:
+            beyond, blocks = _BEYOND[row // 3 % len(_BEYOND)]
+            shape = (blocks * int(str(hyper["block_size"])) + beyond,)
+        seeds = rng.integers(2**32, size=2)
+        specials = ((int(seeds[1]), element),) if element else ()
+        tensor = TensorSpec(shape, kind, int(seeds[0]), exponent, specials=specials, layout=layout)
+        yield QuantizerCase(hyper, tensor)
+
+
+def _choices(rule: Quantizer, given: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Every usual value of a field of a few, as of a block size or a switch."""
+    for name, limits in rule.Hyper.RANGES.items():
+        if name not in given:
+            yield from ((name, value) for value in limits.usual)
+
+
+def _patterns(
+    rule: Quantizer, given: Mapping[str, object], rng: np.random.Generator
+) -> Iterator[QuantizerCase]:
+    sizes = (
+        given.get("block_size", rule.Hyper.RANGES["block_size"].usual) if rule.BLOCKS else (None,)
+    )
+    for block in sizes if isinstance(sizes, tuple) else (sizes,):
+        at = {"block_size": block} if rule.BLOCKS else {}
+        for pattern in ("binades", "nans", *(("blocks",) if rule.BLOCKS else ())):
+            hyper = continuous(rule, {**given, **at}, rng)
+            tensor = TensorSpec((0,), seed=int(rng.integers(2**32)), layout=LAYOUTS[1])
+            yield QuantizerCase(hyper, tensor, pattern=pattern)
+
+
+def _spread(strata: Sequence[Item], count: int, rng: np.random.Generator) -> list[Item]:
+    """So many of the strata in random order, each as often as the others."""
+    order = [int(i) for _ in range(-(-count // len(strata))) for i in rng.permutation(len(strata))]
+    return [strata[i] for i in order[:count]]

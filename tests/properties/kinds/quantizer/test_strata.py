@@ -1,0 +1,83 @@
+"""Strata: all of them are visited with any seed, and what hides in one of them is found."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from truestep.fast.protocol import QuantizerCapability
+from truestep.properties.cases.tensors import LAYOUTS
+from truestep.properties.kinds.quantizer import cases, strata
+from truestep.properties.kinds.table import KINDS
+from truestep.properties.museum import FAULTS
+from truestep.properties.run.plan import run_check
+from truestep.reference.quantizers import QUANTIZERS
+
+
+def _check(capability, name):
+    [check] = [c for c in KINDS["quantizer"].checks(capability) if c.name == name]
+    return check
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("rule", ["float16", "dynamic_8bit"])
+def test_every_stratum_of_every_axis_is_visited(rule, seed):
+    """Sizes, ranks, layouts, orders of magnitude, special elements, hyperparameters."""
+    made = strata.made(QuantizerCapability(rule=rule), seed)
+    tensors = [case.tensor for case in made if case.pattern == "tensor"]
+    shapes = {x.shape for x in tensors}
+    assert {len(shape) for shape in shapes} == {0, 1, 2, 3, 4, 5}
+    assert shapes >= {shape for shape in strata.SHAPES if len(shape) > 1}
+    assert {x.layout for x in tensors} == set(LAYOUTS)
+    assert {x.exponent for x in tensors} == set(strata.EXPONENTS)
+    assert {x.kind for x in tensors} == set(strata.KINDS)
+    elements = {name for x in tensors for _, name in x.specials}
+    assert elements == set(strata.ELEMENTS) - {""}
+    if QUANTIZERS[rule].BLOCKS:
+        sizes = {case.hyper["block_size"] for case in made}
+        assert sizes == set(QUANTIZERS[rule].BLOCK_SIZES)
+        assert {0.0, 1e-8, 1e3} <= {case.hyper["absmax_floor"] for case in made}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(
+    "name", [n for n, f in FAULTS.items() if f.kind == "quantizer" and f.check == "strata"]
+)
+def test_no_fault_hangs_on_the_seed(name, seed):
+    """What the strata are there for, they find whatever else is drawn."""
+    backend = FAULTS[name].backend()
+    check = _check(backend.capability, "strata")
+    assert run_check(backend, check, level="standard", seed=seed).verdict == "fail"
+
+
+def test_nans_of_every_class_reach_the_kernel():
+    """Quiet or not, full payload or least, either sign, each in a block of its own."""
+    rule = QUANTIZERS["dynamic_8bit"]
+    h = rule.Hyper(block_size=64)
+    x = cases.values(cases.QuantizerCase({}, pattern="nans"), rule, h)
+    bits = x[np.isnan(x)].view(np.uint32)
+    assert len(set(bits.tolist())) == bits.size == 8
+    assert len(set((np.flatnonzero(np.isnan(x)) // 64).tolist())) == 8
+
+
+def test_all_codes_are_decoded_beside_every_sort_of_absmax():
+    """Each of the 256 codes meets each of them, whatever the length of a block."""
+    rule = QUANTIZERS["dynamic_8bit"]
+    for block in (64, 4096):
+        held = cases.stored(rule, rule.Hyper(block_size=block), np.dtype(np.uint8))
+        by_block = held["code"].reshape(-1, block)
+        per = max(1, 256 // block)
+        assert held["absmax"].size == by_block.shape[0] == per * 10
+        whole = by_block.reshape(10, -1)
+        assert all(set(row.tolist()) == set(range(256)) for row in whole)
+
+
+def test_a_decoded_infinity_must_not_be_nan():
+    """An infinity that is due may come out of a sum as nan, but not out of a table."""
+    nan_for_infinity = "lambda h, code: FORMAT.decode(h, code) * 0 + FORMAT.decode(h, code),"
+    fault = dataclasses.replace(
+        FAULTS["float8_e5m2_decodes_no_infinity"], edits=(("FORMAT.decode,", nan_for_infinity),)
+    )
+    backend = fault.backend()
+    result = run_check(backend, _check(backend.capability, "every_code"), level="smoke", seed=0)
+    assert result.verdict == "fail"
