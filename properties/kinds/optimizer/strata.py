@@ -7,12 +7,12 @@ and one of them in turn at each of its corners or far from what is usual.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
 
 import numpy as np
 
 from truestep.fast.protocol import OptimizerCapability
 from truestep.properties.cases.hypers import continuous, corners
+from truestep.properties.cases.strata import SHAPES, spread
 from truestep.properties.cases.tensors import LAYOUTS, TensorSpec
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.fitting import fitted
@@ -20,14 +20,6 @@ from truestep.properties.kinds.optimizer.storage import held_storage, rule_of
 
 NAME = "strata"
 
-Item = TypeVar("Item")
-
-# Of every rank, in every form: scalars, single elements, vectors around the widths of registers and
-# warps, rows and columns, wide, tall and square matrices, stacks of them, and nothing at all.
-SHAPES = (
-    (), (1,), (7,), (8,), (33,), (64,), (257,), (0,), (1, 7), (7, 1), (3, 5), (5, 3), (8, 8),
-    (2, 17), (17, 2), (2, 3, 4), (3, 1, 5), (2, 3, 2, 2), (1, 4, 1, 3), (2, 1, 3, 2, 2),
-)  # fmt: skip
 # Every small number of steps, so that whatever happens at one of them or every so many happens.
 COUNTS = (*range(18), 20, 24, 31, 32, 50, 63, 64, 99, 100, 127, 128, 250, 255, 256, 499, 999, 1000)
 # Kinds of gradients with their exponents of ten, and of parameters.
@@ -67,9 +59,9 @@ def _groups(
     special = list(corners(rule, given))
     count = max(rows, min(len(special), 2 * rows))
     axes = zip(
-        _spread(SHAPES, count, rng), _spread(COUNTS, count, rng), _spread(LAYOUTS, count, rng),
-        _spread(GRADIENTS, count, rng), _spread(PARAMS, count, rng), _spread(PASTS, count, rng),
-        _spread([*special, *[("", None)] * max(0, rows - len(special))], count, rng),
+        spread(SHAPES, count, rng), spread(COUNTS, count, rng), spread(LAYOUTS, count, rng),
+        spread(GRADIENTS, count, rng), spread(PARAMS, count, rng), spread(PASTS, count, rng),
+        spread([*special, *[("", None)] * max(0, rows - len(special))], count, rng),
         strict=True,
     )  # fmt: skip
     for shape, t, layout, (kind, exponent), (param, scale), past, (field, value) in axes:
@@ -87,9 +79,3 @@ def _groups(
         )
         hyper = continuous(rule, given, rng, **({field: value} if field else {}))
         yield GroupCase({**hyper, **held_storage(capability)}, (slot,))
-
-
-def _spread(strata: Sequence[Item], count: int, rng: np.random.Generator) -> list[Item]:
-    """So many of the strata in random order, each as often as the others."""
-    order = [int(i) for _ in range(-(-count // len(strata))) for i in rng.permutation(len(strata))]
-    return [strata[i] for i in order[:count]]

@@ -7,20 +7,18 @@ something is special.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeVar
 
 import numpy as np
 
 from truestep.fast.protocol import QuantizerCapability
 from truestep.properties.cases.hypers import continuous, corners
+from truestep.properties.cases.strata import spread
 from truestep.properties.cases.tensors import EXTREMES, LAYOUTS, SPECIALS, TensorSpec
 from truestep.properties.kinds.quantizer.cases import QuantizerCase
 from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.rules import Quantizer
 
 NAME = "strata"
-
-Item = TypeVar("Item")
 
 SHAPES = (
     (), (0,), (1,), (2,), (3,), (7,), (8,), (9,), (31,), (33,), (63,), (64,), (65,), (127,), (129,),
@@ -52,9 +50,9 @@ def _tensors(
     special = [*corners(rule, given), *_choices(rule, given)]
     count = max(len(SHAPES) + len(LAUNCHES), len(special))
     axes = zip(
-        _spread((*SHAPES, *LAUNCHES), count, rng), _spread(LAYOUTS, count, rng),
-        _spread(KINDS, count, rng), _spread(EXPONENTS, count, rng), _spread(ELEMENTS, count, rng),
-        _spread([*special, *[("", None)] * (count - len(special))], count, rng),
+        spread((*SHAPES, *LAUNCHES), count, rng), spread(LAYOUTS, count, rng),
+        spread(KINDS, count, rng), spread(EXPONENTS, count, rng), spread(ELEMENTS, count, rng),
+        spread([*special, *[("", None)] * (count - len(special))], count, rng),
         strict=True,
     )  # fmt: skip
     for row, (shape, layout, kind, exponent, element, (field, value)) in enumerate(axes):
@@ -89,9 +87,3 @@ def _patterns(
             hyper = continuous(rule, {**given, **at}, rng)
             tensor = TensorSpec((0,), seed=int(rng.integers(2**32)), layout=LAYOUTS[1])
             yield QuantizerCase(hyper, tensor, pattern=pattern)
-
-
-def _spread(strata: Sequence[Item], count: int, rng: np.random.Generator) -> list[Item]:
-    """So many of the strata in random order, each as often as the others."""
-    order = [int(i) for _ in range(-(-count // len(strata))) for i in rng.permutation(len(strata))]
-    return [strata[i] for i in order[:count]]

@@ -47,7 +47,7 @@ FAMILIES: dict[str, Family] = {
     "at_the_threshold": Family(
         "a norm or a size that every kernel gets exactly, the limit at it, above it and below it",
         Ranges(exact=True),
-        examples(6, 60, 1000),
+        examples(6, 40, 1000),
         # Of the clipping pieces only; the others have no limit for a gradient.
         ("clipped",),
     ),
@@ -76,7 +76,7 @@ FAMILIES: dict[str, Family] = {
     "sequence": Family(
         "several calls one after the other, nan and infinities in some of them",
         Ranges(shapes=_SMALL, calls=(2, 6), overflows=True),
-        examples(6, 50, 1000),
+        examples(6, 30, 1000),
         _STATE,
     ),
     "special_values": Family(
@@ -88,6 +88,6 @@ FAMILIES: dict[str, Family] = {
     "values": Family(
         "shapes, layouts, scales and hyperparameters drawn independently of one another",
         Ranges(),
-        examples(10, 80, 2000),
+        examples(10, 40, 2000),
     ),
 }

@@ -12,12 +12,13 @@ from truestep.properties.judge.records import Place, within
 from truestep.properties.judge.results import Check, Record
 from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.kind import LEVELS, Kind, Steps
+from truestep.properties.kinds.training import strata
 from truestep.properties.kinds.training.cases import Ranges, TrainingCase, cases
 from truestep.properties.kinds.training.families import FAMILIES
 from truestep.properties.kinds.training.laws import laws
 from truestep.properties.kinds.training.step import lockstep
 from truestep.properties.laws.claims import PREFIX
-from truestep.properties.search.exploration import Drawn, explore
+from truestep.properties.search.exploration import Drawn, Listed, explore
 from truestep.properties.search.identification import Reading
 
 
@@ -31,10 +32,18 @@ class TrainingKind(Kind[TrainingCapability, TrainingCase, TrainingBackend]):
         """Families of cases, then the laws that hold for it."""
         families = [name for name, family in FAMILIES.items() if family.speaks_of(capability)]
         leading = capability.level == LEVELS[0]
-        return (*families, *((PREFIX + law for law in laws.holding(capability)) if leading else ()))
+        return (
+            *families,
+            strata.NAME,
+            *((PREFIX + law for law in laws.holding(capability)) if leading else ()),
+        )
 
-    def cases(self, check: Check, capability: TrainingCapability) -> Drawn[TrainingCase]:
+    def cases(
+        self, check: Check, capability: TrainingCapability
+    ) -> Drawn[TrainingCase] | Listed[TrainingCase]:
         """Drawn inputs of one or several calls."""
+        if check.name == strata.NAME:
+            return Listed(lambda seed: strata.made(capability, seed))
         if check.name.startswith(PREFIX):
             law = check.name.removeprefix(PREFIX)
             return Drawn(laws.strategy(capability, law), laws.EXAMPLES)

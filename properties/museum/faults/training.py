@@ -169,7 +169,7 @@ TRAINING: dict[str, Fault] = {
         "a scale below 1 makes an infinity of a finite gradient, which is stepped with "
         "[torch.amp.GradScaler on a CPU]",
         ("was_finite = finite(unscaled)", "was_finite = finite(gradients)"),
-        check="sequence",
+        check="strata",
     ),
     "dynamic_loss_scaling_moments_of_skipped": loss_scaling(
         "parameters are kept when the step is skipped, moments are not "

@@ -199,6 +199,6 @@ def test_families_that_say_nothing_of_a_piece_are_left_out() -> None:
         names = KINDS["training"].names(Capability("training", rule))
         return {name for name in names if not name.startswith(PREFIX)}
 
-    assert families("mup_adam") == {"values"}
+    assert families("mup_adam") == {"strata", "values"}
     assert "at_the_threshold" in families("clip_by_value") - families("data_parallel")
     assert "sequence" in families("gradient_accumulation") - families("clip_by_value")

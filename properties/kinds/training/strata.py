@@ -1,0 +1,140 @@
+"""The input space of a training-loop piece as axes with strata, visited with every seed.
+
+Numbers of tensors and of calls, ranks, layouts, kinds and orders of magnitude, special elements,
+calls with infinities among others; hyperparameters drawn continuously, one of them in turn at each
+of its corners, and counters at the last value before something happens.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+
+from truestep.fast.protocol import Fixed, TrainingCapability
+from truestep.properties.cases.hypers import continuous, corners
+from truestep.properties.cases.strata import SHAPES, spread
+from truestep.properties.cases.tensors import EXTREMES, KINDS, LAYOUTS, SPECIALS, TensorSpec
+from truestep.properties.kinds.training.cases import Ranges, TrainingCase, cases
+from truestep.properties.search.exploration import explore
+from truestep.reference.training import TRAINING
+
+NAME = "strata"
+
+TENSORS, CALLS = (1, 2, 3, 5, 9), (1, 1, 1, 2, 3, 8)
+EXPONENTS = (0, -3, 2, -8, 6, -19, 18, -30, 33)
+# What one element of the gradients is, "" for nothing else than the others.
+ELEMENTS = ("", *dict.fromkeys((*EXTREMES, *SPECIALS)))
+# What happens in a row's calls besides: nothing, nan and infinities, a finite gradient that its
+# scale makes infinite, a counter at its last value.
+EVENTS = ("", "overflows", "unscaled", "last")
+_ROWS = 40
+# Limits for gradients are drawn with the gradients, in whose size they have to be.
+_WITH_TENSORS = ("max_norm", "max_value")
+# Drawing them takes longer than judging them.
+_MADE: dict[str, Sequence[TrainingCase]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    shape: tuple[int, ...]
+    kind: str
+    exponent: int
+    layout: str
+    element: str
+    event: str
+    seed: int
+
+
+def made(capability: TrainingCapability, seed: int) -> Sequence[TrainingCase]:
+    """The cases of one seed, the same for all variants of an implementation."""
+    alike = replace(capability, variant="", level="smoke")
+    key = f"{alike} {seed}"
+    if key not in _MADE:
+        _MADE[key] = _made(alike, seed)
+    return _MADE[key]
+
+
+def _made(capability: TrainingCapability, seed: int) -> Sequence[TrainingCase]:
+    rng = np.random.default_rng(seed)
+    piece = TRAINING[capability.rule]
+    given = {**capability.dialect, **capability.fixed}
+    special = list(corners(piece, given))
+    count = max(_ROWS, len(special))
+    axes = zip(
+        spread(_shapes(capability), count, rng), spread(KINDS, count, rng),
+        spread(EXPONENTS, count, rng), spread(LAYOUTS, count, rng), spread(ELEMENTS, count, rng),
+        spread(EVENTS, count, rng), spread(TENSORS, count, rng), spread(CALLS, count, rng),
+        spread([*special, *[("", None)] * (count - len(special))], count, rng),
+        strict=True,
+    )  # fmt: skip
+    found = []
+    for shape, kind, exponent, layout, element, event, tensors, calls, (field, value) in axes:
+        row = _Row(shape, kind, exponent, layout, element, event, int(rng.integers(2**31)))
+        if field and (0 in row.shape or row.kind in ("sparse", "zeros")):
+            # What is special about a hyperparameter shows where there is something to compute.
+            row = replace(row, shape=(8, 8), kind="normal")
+        fields = continuous(piece, given, rng, **({field: value} if field else {}))
+        held = {k: x for k, x in fields.items() if k not in _WITH_TENSORS or k in (*given, field)}
+        ranges = Ranges(
+            shapes=(row.shape,), kinds=(row.kind,), exponents=(row.exponent, row.exponent),
+            tensors=(tensors, tensors), calls=(calls, calls), overflows=row.event == "overflows",
+        )  # fmt: skip
+        holding = replace(capability, fixed=cast(Mapping[str, Fixed], held))
+        found.append(_with(_drawn(holding, ranges, row.seed), row))
+    return found
+
+
+def _shapes(capability: TrainingCapability) -> Sequence[tuple[int, ...]]:
+    least = 2 if capability.shapes == "matrices" else 0
+    everything = capability.shapes == "any"
+    return [s for s in SHAPES if everything or (0 not in s and len(s) >= least)]
+
+
+def _drawn(capability: TrainingCapability, ranges: Ranges, seed: int) -> TrainingCase:
+    """The second case that Hypothesis draws: the first is the simplest whatever the seed."""
+    found: list[TrainingCase] = []
+    explore(
+        cases(capability, ranges),
+        lambda case, _: found.append(case),
+        examples=2,
+        seed=seed,
+        started=lambda _: None,
+        simplified=False,
+    )
+    return found[-1]
+
+
+def _with(case: TrainingCase, row: _Row) -> TrainingCase:
+    """The case in the row's layout, with its special element, and with what is to happen."""
+    calls = [_laid_out(call, row) for call in case.calls]
+    first, gradients = calls[0], calls[0].get("gradients")
+    if row.event == "last" and "good" in first:
+        first["good"], first["patience"] = case.hyper["window"] - 1, 1
+    if row.event == "last" and "totals" in first and case.hyper["steps"] > 1:
+        first["t"], first["weight"] = case.hyper["steps"] - 1, 2.0
+    if row.event == "unscaled" and "scale" in first and gradients:
+        # The least binary scale: what is divided by it is the largest finite gradient times 2^k.
+        least = max(2.0**-6, case.hyper.get("min_scale", 0.0))
+        largest = (row.seed, "largest")
+        first["scale"] = min(first["scale"], least)
+        first["gradients"] = (_special(gradients[0], largest), *gradients[1:])
+    return TrainingCase(case.hyper, tuple(calls))
+
+
+def _laid_out(call: Mapping[str, Any], row: _Row) -> dict[str, Any]:
+    special = ((row.seed, row.element),) if row.element else ()
+
+    def changed(name: str, x: Any, at: int = 0) -> Any:
+        if isinstance(x, tuple):
+            return tuple(changed(name, item, i) for i, item in enumerate(x))
+        if not isinstance(x, TensorSpec) or x.kind == "explicit":
+            return x
+        x = replace(x, layout=LAYOUTS[(LAYOUTS.index(row.layout) + at) % len(LAYOUTS)])
+        return _special(x, *special) if at == 0 and name.startswith("gradient") else x
+
+    return {name: changed(name, x) for name, x in call.items()}
+
+
+def _special(x: TensorSpec, *specials: tuple[int, str]) -> TensorSpec:
+    return replace(x, specials=(*x.specials, *specials))
