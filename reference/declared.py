@@ -34,7 +34,8 @@ from truestep.reference.validation import Array, integer, number
 class Real:
     """A finite number from low to high, without the ends that are open.
 
-    of: a field whose multiples the usual values and edges are.
+    of: a field whose multiples the usual values and edges are. listed: whether the usual values
+    alone are drawn, as of quotients of widths.
     """
 
     low: float
@@ -43,6 +44,7 @@ class Real:
     usual: tuple[float, ...] = ()
     edges: tuple[float, ...] = ()
     of: str = ""
+    listed: bool = False
 
     def __post_init__(self) -> None:
         for value in (*self.usual, *self.edges) if not self.of else ():

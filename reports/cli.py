@@ -31,6 +31,7 @@ TOPICS = (
 )  # fmt: skip
 
 _CERTIFICATE = click.Path(path_type=Path)
+_SEED = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document alone.")
 _OUT = click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("truestep-report"),
@@ -75,7 +76,7 @@ def list_command(topic: str | None, as_json: bool) -> int:
 @click.option("--only", metavar="GLOB", help="Only checks whose id matches or has this word.")
 @click.option("--level", type=click.Choice(LEVELS), default="standard", show_default=True)
 @_OUT
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@_SEED
 @click.option("-n", "workers", type=click.IntRange(min=1), help="Processes; one per CPU if absent.")
 @click.option(
     "--resume", type=_CERTIFICATE, metavar="PATH", help="Go on from a stopped run's journal."
@@ -187,6 +188,16 @@ def power(only: str | None, as_json: bool) -> int:
     from truestep.reports.power import show
 
     return show(only, as_json)
+
+
+@commands.command("mutants")
+@click.option("--only", metavar="GLOB", help="Only rules whose kind/name matches.")
+@_SEED
+def mutants_(only: str | None, seed: int) -> int:
+    """Run every small change of the references' lines as a kernel. Ends with 1 if one passes."""
+    from truestep.reports.mutation import show
+
+    return show(only, seed)
 
 
 @commands.command()

@@ -109,7 +109,7 @@ def continuous(
     for _ in range(_TRIES):
         found = _chosen(choices, rng.random(len(choices)))
         for name, limits in rule.Hyper.RANGES.items():
-            if isinstance(limits, Real) and name not in given:
+            if isinstance(limits, Real) and not limits.listed and name not in given:
                 found[name] = _near(found[name], limits, rng)
         if _refusal(rule, found | at) is None:
             return found | at

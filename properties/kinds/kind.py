@@ -163,18 +163,30 @@ def thoroughness(capability: Capability, level: Level) -> Level:
 
 
 def run(
-    kind: AnyKind, backend: Backend, check: Check, *, level: Level, seed: int, started: Started
+    kind: AnyKind,
+    backend: Backend,
+    check: Check,
+    *,
+    level: Level,
+    seed: int,
+    started: Started,
+    told: bool = True,
 ) -> CheckResult:
-    """Search the cases of a check for one that the backend fails."""
+    """Search the cases of a check for one that the backend fails.
+
+    told: whether that is simplified, and what the backend computes instead identified.
+    """
     begin = time.perf_counter()
     capability = check.capability
 
     def judge(case: Case, tally: Tally) -> None:
         _judge(kind, backend, check, case, tally)
 
-    tally = _searched(kind, check, thoroughness(capability, level), seed, judge, started)
+    least = thoroughness(capability, level)
+    tally = _searched(kind, check, least, seed, judge, started, told=told)
     identified = None
-    if tally.failed and tally.worst is not None and tally.worst_case and kind.reads(check):
+    found = tally.failed and tally.worst is not None
+    if found and tally.worst_case and told and kind.reads(check):
         identified = _identified(kind, backend, capability, tally.worst_case, started)
     tally.extra |= kind.extra(backend, check, capability, tally)
     return _result(kind, check, tally, time.perf_counter() - begin, identified)
@@ -193,6 +205,8 @@ def _searched(
     seed: int,
     judge: Callable[[Case, Tally], None],
     started: Started,
+    *,
+    told: bool,
 ) -> Tally:
     source = kind.cases(check, check.capability)
     if isinstance(source, Listed):
@@ -220,7 +234,7 @@ def _searched(
         examples=examples,
         seed=seed,
         started=noted,
-        simplified=source.simplified,
+        simplified=source.simplified and told,
         first=[*own, *source.first(seed)],
     )
     if tally.failed and tally.examples <= len(own):

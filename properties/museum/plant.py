@@ -41,7 +41,7 @@ def planted(module: ModuleType, edits: Sequence[Edit] = ()) -> ModuleType:
     that lives as long as the copy; bfloat16(x), which rounds; changed(h, field=value), which is h
     with a field past its validation. Raises StaleEdit.
     """
-    source = _code(module)
+    source = code(module)
     for edit in edits:
         start, end = _span(module, source, edit[0]) if len(edit) == 3 else (0, len(source))
         old, new = edit[-2:]
@@ -56,7 +56,7 @@ def planted(module: ModuleType, edits: Sequence[Edit] = ()) -> ModuleType:
 
 
 @cache
-def _code(module: ModuleType) -> str:
+def code(module: ModuleType) -> str:
     """The module's source, its docstrings emptied."""
     source = inspect.getsource(module)
     lines = source.splitlines(keepends=True)

@@ -49,8 +49,12 @@ def run_check(
     level: Level,
     seed: int,
     started: Callable[[Case], None] = lambda _: None,
+    told: bool = True,
 ) -> CheckResult:
-    """Run one check; started(case) is called with each case before it runs."""
+    """Run one check; started(case) is called with each case before it runs.
+
+    told: whether a failing case is simplified, and what the kernel computes instead identified.
+    """
     if LEVELS.index(check.capability.level) > LEVELS.index(level):
         least = check.capability.level
         return check.result("not_run", message=f"runs at level {least!r} and above")
@@ -66,7 +70,7 @@ def run_check(
         started(case)
 
     try:
-        return kinds.run(kind, backend, check, level=level, seed=own, started=noted)
+        return kinds.run(kind, backend, check, level=level, seed=own, started=noted, told=told)
     except BackendLost as lost:
         return crashed(check, latest, str(lost))
 

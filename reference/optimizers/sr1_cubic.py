@@ -73,11 +73,11 @@ class Hyper(declared.Hyper):
 
     mu0: Annotated[float, Real(0.0, open="low", usual=(1.0, 0.1, 10.0))] = 1.0
     curvature: Annotated[float, Real(0.0, open="low", usual=(1.0, 0.3, 4.0))] = 1.0
-    eta1: Annotated[float, Real(0.0, 1.0, "both", (0.1, 0.01))] = 0.1
+    eta1: Annotated[float, Real(0.0, 1.0, "both", (0.1, 0.01, 0.5))] = 0.1
     eta2: Annotated[float, Real(0.0, 1.0, "high", (0.9, 0.75))] = 0.9
     gamma1: Annotated[float, Real(1.0, usual=(2.0, 1.5))] = 2.0
     gamma2: Annotated[float, Real(1.0, usual=(2.0, 3.0))] = 2.0
-    skip: Annotated[float, Real(0.0, 1.0, "both", (1e-8, 1e-3))] = 1e-8
+    skip: Annotated[float, Real(0.0, 1.0, "both", (1e-8, 1e-3, 0.3))] = 1e-8
     memory: Annotated[int, Count(1, (3, 10, 1, 2))] = 10
     pairs: Literal["accepted", "every"] = "accepted"
 

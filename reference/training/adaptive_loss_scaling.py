@@ -46,7 +46,7 @@ import numpy as np
 from scipy.special import erfinv
 
 from truestep.reference import declared
-from truestep.reference.declared import Above, Real
+from truestep.reference.declared import Real
 from truestep.reference.training.dynamic_loss_scaling import RATE, chosen, finite
 from truestep.reference.validation import Array
 
@@ -66,8 +66,8 @@ class Hyper(declared.Hyper):
     """The tolerated share of underflow, and the range of the format: float16's by default."""
 
     tolerance: Annotated[float, Real(0.0, 1.0, "both", (1e-3, 1e-2, 0.3))] = 1e-3
-    least: Above = 2.0**-24
-    greatest: Above = 65504.0
+    least: Annotated[float, Real(0.0, open="low", usual=(2.0**-24, 2.0**-16, 2.0**-9))] = 2.0**-24
+    greatest: Annotated[float, Real(0.0, open="low", usual=(65504.0, 57344.0, 448.0))] = 65504.0
 
 
 def layer_scale(h: Hyper, delta: Array, w: Array, fan_in: int) -> Array:

@@ -52,8 +52,12 @@ class Hyper(declared.Hyper):
 
     lr: Annotated[float, Real(0.0, usual=decades(-3, 1), edges=(0.0,))] = 0.1
     weight_decay: Annotated[float, Real(0.0, usual=decades(-3, 1), edges=(0.0,))] = 0.0
-    fan_in: Annotated[float, Real(0.0, open="low", usual=(4.0, 0.5, 3.0, 1.0, 7.5))] = 1.0
-    fan_out: Annotated[float, Real(0.0, open="low", usual=(2.0, 0.25, 5.0, 1.0, 1.5))] = 1.0
+    fan_in: Annotated[
+        float, Real(0.0, open="low", usual=(4.0, 0.5, 3.0, 1.0, 7.5), listed=True)
+    ] = 1.0
+    fan_out: Annotated[
+        float, Real(0.0, open="low", usual=(2.0, 0.25, 5.0, 1.0, 1.5), listed=True)
+    ] = 1.0
     form: Literal["table_3", "package"] = "table_3"
 
 

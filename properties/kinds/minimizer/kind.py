@@ -14,6 +14,7 @@ from truestep.properties.judge.records import Place
 from truestep.properties.judge.results import Check, Record
 from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.kind import LEVELS, Kind, Steps
+from truestep.properties.kinds.minimizer import strata
 from truestep.properties.kinds.minimizer.cases import MinimizerCase, ProblemSpec
 from truestep.properties.kinds.minimizer.families import FAMILIES
 from truestep.properties.kinds.minimizer.step import lockstep
@@ -21,7 +22,7 @@ from truestep.properties.kinds.optimizer.cases import OptimizerCase
 from truestep.properties.kinds.optimizer.laws import checks as laws
 from truestep.properties.kinds.optimizer.laws.laws import LAWS
 from truestep.properties.laws.claims import PREFIX
-from truestep.properties.search.exploration import Drawn
+from truestep.properties.search.exploration import Drawn, Listed
 from truestep.properties.search.identification import Reading
 
 # A law is tried on a case of an optimizer, with a function made of its gradient.
@@ -37,10 +38,14 @@ class MinimizerKind(Kind[MinimizerCapability, AnyCase, MinimizerBackend]):
     def names(self, capability: MinimizerCapability) -> Sequence[str]:
         """Families of cases, then the laws that hold for it."""
         leading = capability.level == LEVELS[0]
-        return (*FAMILIES, *(laws.names(capability) if leading else ()))
+        return (*FAMILIES, strata.NAME, *(laws.names(capability) if leading else ()))
 
-    def cases(self, check: Check, capability: MinimizerCapability) -> Drawn[AnyCase]:
+    def cases(
+        self, check: Check, capability: MinimizerCapability
+    ) -> Drawn[AnyCase] | Listed[AnyCase]:
         """Drawn problems, or trials of a law."""
+        if check.name == strata.NAME:
+            return Listed(lambda seed: strata.made(capability, seed))
         if check.name.startswith(PREFIX):
             law = check.name.removeprefix(PREFIX)
             return Drawn(laws.strategy(capability, law), laws.EXAMPLES)

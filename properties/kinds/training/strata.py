@@ -22,15 +22,20 @@ from truestep.reference.training import TRAINING
 NAME = "strata"
 
 TENSORS, CALLS = (1, 2, 3, 5, 9), (1, 1, 1, 2, 3, 8)
-EXPONENTS = (0, -3, 2, -8, 6, -19, 18, -30, 33)
+EXPONENTS = (0, -3, 2, -8, 6, -19, 18, -30, 33, 38)
 # What one element of the gradients is, "" for nothing else than the others.
 ELEMENTS = ("", *dict.fromkeys((*EXTREMES, *SPECIALS)))
 # What happens in a row's calls besides: nothing, nan and infinities, a finite gradient that its
 # scale makes infinite, a counter at its last value.
 EVENTS = ("", "overflows", "unscaled", "last")
+# What happens in rows of its own, with kind and order of magnitude: finite gradients whose sum is
+# infinite, and scales at their limit.
+_APART = {"sum": ("constant", 38), "limit": ("normal", -6)}
+_ROWS_APART = 3
 _ROWS = 40
 # Limits for gradients are drawn with the gradients, in whose size they have to be.
 _WITH_TENSORS = ("max_norm", "max_value")
+_GRADIENTS = ("delta", "gradient", "gradients")
 # Drawing them takes longer than judging them.
 _MADE: dict[str, Sequence[TrainingCase]] = {}
 
@@ -74,15 +79,34 @@ def _made(capability: TrainingCapability, seed: int) -> Sequence[TrainingCase]:
         if field and (0 in row.shape or row.kind in ("sparse", "zeros")):
             # What is special about a hyperparameter shows where there is something to compute.
             row = replace(row, shape=(8, 8), kind="normal")
-        fields = continuous(piece, given, rng, **({field: value} if field else {}))
-        held = {k: x for k, x in fields.items() if k not in _WITH_TENSORS or k in (*given, field)}
-        ranges = Ranges(
-            shapes=(row.shape,), kinds=(row.kind,), exponents=(row.exponent, row.exponent),
-            tensors=(tensors, tensors), calls=(calls, calls), overflows=row.event == "overflows",
-        )  # fmt: skip
-        holding = replace(capability, fixed=cast(Mapping[str, Fixed], held))
-        found.append(_with(_drawn(holding, ranges, row.seed), row))
+        found.append(
+            _row_of(capability, row, tensors, calls, rng, **({field: value} if field else {}))
+        )
+    for event, (kind, exponent) in _APART.items():
+        for _ in range(_ROWS_APART):
+            number = int(rng.integers(2**31))
+            row = _Row((8, 8), kind, exponent, "contiguous", "", event, number)
+            found.append(_row_of(capability, row, 2, 1, rng))
     return found
+
+
+def _row_of(
+    capability: TrainingCapability,
+    row: _Row,
+    tensors: int,
+    calls: int,
+    rng: np.random.Generator,
+    **at: object,
+) -> TrainingCase:
+    given = {**capability.dialect, **capability.fixed}
+    fields = continuous(TRAINING[capability.rule], given, rng, **at)
+    held = {k: x for k, x in fields.items() if k not in _WITH_TENSORS or k in (*given, *at)}
+    ranges = Ranges(
+        shapes=(row.shape,), kinds=(row.kind,), exponents=(row.exponent, row.exponent),
+        tensors=(tensors, tensors), calls=(calls, calls), overflows=row.event == "overflows",
+    )  # fmt: skip
+    holding = replace(capability, fixed=cast(Mapping[str, Fixed], held))
+    return _with(_drawn(holding, ranges, row.seed), row, capability)
 
 
 def _shapes(capability: TrainingCapability) -> Sequence[tuple[int, ...]]:
@@ -105,21 +129,32 @@ def _drawn(capability: TrainingCapability, ranges: Ranges, seed: int) -> Trainin
     return found[-1]
 
 
-def _with(case: TrainingCase, row: _Row) -> TrainingCase:
+def _with(case: TrainingCase, row: _Row, capability: TrainingCapability) -> TrainingCase:
     """The case in the row's layout, with its special element, and with what is to happen."""
     calls = [_laid_out(call, row) for call in case.calls]
     first, gradients = calls[0], calls[0].get("gradients")
-    if row.event == "last" and "good" in first:
-        first["good"], first["patience"] = case.hyper["window"] - 1, 1
+    hyper = dict(case.hyper)
+    if row.event in ("last", "limit") and "good" in first:
+        first["good"], first["patience"] = hyper["window"] - 1, 1
+    if row.event == "limit" and "good" in first:
+        hyper |= {"growth": 2.0, "max_scale": 2.0**30} | dict(capability.fixed)
+        first["scale"] = hyper["max_scale"] / hyper["growth"]
+        hyper["initial"] = min(hyper["initial"], hyper["max_scale"])
+    if row.event == "limit" and "delta" in first:
+        # What is sparse and wide: far below the format's least number beside its greatest.
+        hyper |= {"least": 2.0**-9, "greatest": 448.0, "tolerance": 1e-3} | dict(capability.fixed)
+        first["fan_in"], first["delta"] = 4096, _special(first["delta"], (row.seed, "huge"))
     if row.event == "last" and "totals" in first and case.hyper["steps"] > 1:
         first["t"], first["weight"] = case.hyper["steps"] - 1, 2.0
+    if row.event == "sum" and "scale" in first:
+        first["scale"] = max(1.0, hyper.get("min_scale", 0.0))
     if row.event == "unscaled" and "scale" in first and gradients:
         # The least binary scale: what is divided by it is the largest finite gradient times 2^k.
         least = max(2.0**-6, case.hyper.get("min_scale", 0.0))
         largest = (row.seed, "largest")
         first["scale"] = min(first["scale"], least)
         first["gradients"] = (_special(gradients[0], largest), *gradients[1:])
-    return TrainingCase(case.hyper, tuple(calls))
+    return TrainingCase(hyper, tuple(calls))
 
 
 def _laid_out(call: Mapping[str, Any], row: _Row) -> dict[str, Any]:
@@ -131,7 +166,7 @@ def _laid_out(call: Mapping[str, Any], row: _Row) -> dict[str, Any]:
         if not isinstance(x, TensorSpec) or x.kind == "explicit":
             return x
         x = replace(x, layout=LAYOUTS[(LAYOUTS.index(row.layout) + at) % len(LAYOUTS)])
-        return _special(x, *special) if at == 0 and name.startswith("gradient") else x
+        return _special(x, *special) if at == 0 and name in _GRADIENTS else x
 
     return {name: changed(name, x) for name, x in call.items()}
 

@@ -25,9 +25,9 @@ def test_every_stratum_of_every_axis_is_visited(seed):
     assert all(isinstance(x, TensorSpec) for x in tensors)
     assert {x.shape for x in tensors} >= set(SHAPES) - {(0,)}
     assert {x.layout for x in tensors} == set(LAYOUTS)
-    assert {x.exponent for x in tensors} == set(strata.EXPONENTS)
+    assert {x.exponent for x in tensors} >= set(strata.EXPONENTS)
     assert {name for x in tensors for _, name in x.specials} >= set(strata.ELEMENTS) - {""}
-    assert {len(case.calls) for case in made} == set(strata.CALLS)
+    assert {len(case.calls) for case in made} >= set(strata.CALLS)
     assert {len(call["gradients"]) for call in calls} == set(strata.TENSORS)
 
 
