@@ -12,8 +12,6 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-import truestep
-
 NEW_MOUNTS = 0x00020000
 _PRIVATE, _RECURSIVE, _BIND = 1 << 18, 1 << 14, 1 << 12
 # mount_setattr, which has one number on all machines, its flag for a whole tree, and read-only.
@@ -38,7 +36,7 @@ def _own_files() -> Iterator[Path]:
     paths = sysconfig.get_paths()
     yield from (Path(paths[name]) for name in names)
     yield from map(Path, (*site.getsitepackages(), site.getusersitepackages()))
-    package = Path(truestep.__file__).parent
+    package = Path(__file__).parents[2]
     # A tree of links is as good as an installed package.
     yield from (package, *package.iterdir(), *(package / "fast").iterdir())
 
