@@ -10,6 +10,7 @@ import site
 import struct
 import sysconfig
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 NEW_MOUNTS = 0x00020000
@@ -57,7 +58,8 @@ def seal(paths: list[Path]) -> bool:
             _MOUNT_SETATTR, _HERE, path, _TREE, ctypes.c_char_p(read_only), len(read_only)
         ):
             return False
-    os.chdir(Path.cwd())  # where it stands is still below the mounts
+    with suppress(OSError):  # its folder is gone
+        os.chdir(Path.cwd())  # where it stands is still below the mounts
     return True
 
 

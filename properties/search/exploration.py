@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
+from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 from hypothesis.internal.conjecture.providers import CONSTANTS_CACHE, HypothesisProvider
 from hypothesis.internal.constants_ast import Constants
@@ -80,9 +81,10 @@ def explore(
         report_multiple_bugs=False,
         print_blob=False,
     )
-    @given(strategy)
-    def search(case: C) -> None:
+    @given(_held(strategy))
+    def search(held: "_Held[C]") -> None:
         nonlocal tried
+        case = held.case
         if tally.failed:
             tried += 1
             if tried > SIMPLER:
@@ -123,6 +125,21 @@ def _drawing_alike() -> Iterator[None]:
     finally:
         setattr(HypothesisProvider, _CONSTANTS, usual)
         CONSTANTS_CACHE.cache.clear()
+
+
+class _Held(Generic[C]):
+    """A case that is not to be printed: Hypothesis writes out how a failing one was built."""
+
+    def __init__(self, case: C) -> None:
+        self.case = case
+
+    def __repr__(self) -> str:
+        return "case"
+
+
+@st.composite
+def _held(draw: st.DrawFn, strategy: SearchStrategy[C]) -> "_Held[C]":
+    return _Held(draw(strategy))
 
 
 class _Enough(BaseException):
