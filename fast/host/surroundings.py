@@ -1,11 +1,10 @@
 """What a call leaves changed of its process: rounding, signals, folder, Python's own settings."""
 
 import ctypes
-import errno
 import os
 import platform
 import signal
-import sys
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +15,10 @@ _ENVIRONMENTS: dict[str, tuple[int, bytes]] = {
     "aarch64": (8, bytes.fromhex("ffffffff00000000")),
 }
 _C = ctypes.CDLL(None)
-# What a process has more and more of where calls leave something behind, by what it is listed in;
-# how many more than after its first call are no pool that a library keeps; and at how many calls it
-# is looked for.
+# What a process has more and more of where calls leave something behind, by what it is listed in. A
+# pool that a library keeps grows a few times; what grows this often does so for ever.
 _LISTED = {"threads": "/proc/self/task", "open files": "/proc/self/fd"}
-_GROWN, _EVERY = 64 + 4 * (os.cpu_count() or 1), 4
+_OFTEN = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +48,8 @@ class Surroundings:
         self._whole = b""
         self._due = self._now()
         self._environment = self._whole
-        self._calls = 0
-        self._first: dict[str, int] = {}
+        self._most = dict.fromkeys(_LISTED, 0)
+        self._growths = Counter[str]()
 
     def restored(self) -> list[str]:
         """What has changed since loading, in words; it is changed back, but for what has grown."""
@@ -70,15 +68,14 @@ class Surroundings:
 
     def _grown(self) -> list[str]:
         """What the calls have left more and more of; said once."""
-        self._calls += 1
         found = []
-        if self._calls % _EVERY == 1:
-            now = {what: _entries(folder) for what, folder in _LISTED.items()}
-            self._first = self._first or now
-            found = [what for what in self._first if now[what] > self._first[what] + _GROWN]
-        return [
-            f"its {what}, {self._first.pop(what)} at first, grew by over {_GROWN}" for what in found
-        ]
+        for what, folder in _LISTED.items():
+            if (now := _entries(folder)) > self._most[what]:
+                self._most[what] = now
+                self._growths[what] += 1
+                if self._growths[what] == _OFTEN:
+                    found.append(f"its {what}, which grow from call to call: {now} now")
+        return found
 
     def _now(self) -> _State:
         rounding = b""
@@ -103,9 +100,8 @@ class Surroundings:
 def _entries(folder: str) -> int:
     try:
         return len(os.listdir(folder))
-    except OSError as error:
-        # Where no file can be opened any more, all that may be are.
-        return sys.maxsize if error.errno == errno.EMFILE else 0
+    except OSError:
+        return 0
 
 
 def _folder() -> str:

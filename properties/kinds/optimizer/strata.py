@@ -33,6 +33,7 @@ PARAMS = (("normal", 0), ("normal", -5), ("normal", 2), ("zeros", 0), ("spread",
 PASTS = (0, 2, -2, 4, 0)
 _GROUPS = 8
 _ROWS = 40
+_LATE = (((33,), 0), ((5, 8), 7), ((3,), 0), ((8, 8), 50))
 # What is judged by replicates costs dozens of evaluations a tensor.
 _ROWS_SAMPLED = 16
 
@@ -48,7 +49,28 @@ def cases(capability: OptimizerCapability, seed: int) -> Sequence[OptimizerCase]
         OptimizerCase(tuple(groups[i : i + size]), steps=1 + (i // size) % 2)
         for i in range(0, len(groups), size)
     ]
+    if not capability.single:
+        made.append(OptimizerCase((_late(capability, rng),), steps=2))
     return [fitted(case, capability) for case in made]
+
+
+def _late(capability: OptimizerCapability, rng: np.random.Generator) -> GroupCase:
+    """A group in which some parameters get their first gradient when others have had many."""
+    given = {**capability.dialect, **capability.fixed}
+    hyper = {**continuous(rule_of(capability), given, rng), **held_storage(capability)}
+    seeds = rng.integers(2**32, size=(len(_LATE), 2))
+    return GroupCase(
+        hyper,
+        tuple(
+            SlotCase(
+                TensorSpec(shape, "normal", seed=int(one)),
+                TensorSpec(shape, "normal", seed=int(other)),
+                t=t,
+                history=min(t, 3),
+            )
+            for (shape, t), (one, other) in zip(_LATE, seeds, strict=True)
+        ),
+    )
 
 
 def _groups(

@@ -115,7 +115,7 @@ class Backend(Hostile):
         "nameless_daemon": Attack(_nameless_daemon, "pass", leaves="sleep 987652"),
         "raises_on_nan": Attack(_raises_on_nan, "pass", leaves="NumPy's handling"),
         "rounds_upward": Attack(_upward, "pass", leaves=ROUNDING),
-        "threads": Attack(_threads, "pass", leaves="its threads"),
+        "threads": Attack(_threads, "pass"),
     }  # fmt: skip
 
 
@@ -125,7 +125,7 @@ class Exhausting(Hostile):
     name = "exhausting"
     attacks: ClassVar[Attacks] = {
         "variables": Attack(_variables, "pass"),
-        "files": Attack(_files, "pass", leaves="its open files"),
+        "files": Attack(_files, "pass"),
     }
 
 

@@ -56,9 +56,18 @@ def test_every_stratum_of_every_axis_is_visited(rule, seed):
     assert len({(s.grad.kind, s.grad.exponent) for s in slots} & set(strata.GRADIENTS)) >= 7
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_some_parameters_begin_when_others_have_begun(seed):
+    """In one group: buffers that a library makes for all of it or for none."""
+    cases = strata.cases(OptimizerCapability(rule="sgd"), seed)
+    counts = [[slot.t for slot in group.slots] for case in cases for group in case.groups]
+    assert any(0 in of_a_group and max(of_a_group) > 3 for of_a_group in counts)
+
+
 def test_hyperparameters_have_nothing_in_common():
     """Numbers stand at corners and elsewhere, and no two groups share one that is at none."""
-    groups = [group.hyper for group, _ in _slots(OptimizerCapability(rule="adamw"), 0)]
+    cases = strata.cases(OptimizerCapability(rule="adamw"), 0)
+    groups = [group.hyper for case in cases for group in case.groups]
     rates = Counter(hyper["lr"] for hyper in groups)
     assert {0.0, 1e-8, 1e3} <= set(rates)
     assert sum(count for rate, count in rates.items() if rate not in (0.0, 1e-8, 1e3)) >= 30
