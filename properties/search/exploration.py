@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
-from hypothesis.internal.conjecture.providers import CONSTANTS_CACHE, HypothesisProvider
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.conjecture.providers import HypothesisProvider
 from hypothesis.internal.constants_ast import Constants
 from hypothesis.strategies import SearchStrategy
 
@@ -23,6 +24,8 @@ C = TypeVar("C", bound=Case)
 # what can be had is had by then, and counted tries find the same case on every machine.
 SIMPLER = 30
 _CONSTANTS = "_local_constants"
+# What Hypothesis keeps of its own constants, by what a strategy permits.
+_PERMITTED = type(providers.CONSTANTS_CACHE)(1024)
 _FLAKY = "identical calls gave different results"
 
 
@@ -117,14 +120,14 @@ def _drawing_alike() -> Iterator[None]:
 
     With these a seed would stand for other cases in a test than on the command line.
     """
-    usual = HypothesisProvider.__dict__[_CONSTANTS]
+    usual, known = HypothesisProvider.__dict__[_CONSTANTS], providers.CONSTANTS_CACHE
     setattr(HypothesisProvider, _CONSTANTS, Constants())
-    CONSTANTS_CACHE.cache.clear()
+    providers.CONSTANTS_CACHE = _PERMITTED
     try:
         yield
     finally:
         setattr(HypothesisProvider, _CONSTANTS, usual)
-        CONSTANTS_CACHE.cache.clear()
+        providers.CONSTANTS_CACHE = known
 
 
 class _Held(Generic[C]):

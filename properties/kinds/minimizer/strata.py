@@ -22,7 +22,7 @@ SHAPES = ((2,), (5,), (1,), (3, 4), (17,), (), (1, 6), (6, 1), (2, 3, 2), (2, 1,
 SCALES, STARTS, CONDITIONS = (0, -1, 1, -4, 4), (0, -1, 1, -3), (0, 1, 2, 4)
 # Steps made before, and pairs kept.
 HISTORIES, MEMORIES = (0, 1, 2, 4, 7, 12), (1, 2, 3, 5, 10)
-_ROWS = 24
+_ROWS = 16
 
 
 def made(capability: MinimizerCapability, seed: int) -> Sequence[MinimizerCase]:

@@ -176,15 +176,15 @@ FAMILIES: dict[str, Family[OptimizerCapability, OptimizerCase]] = {
     "combinations": Family(
         "counts, shapes, layouts and hyperparameters drawn independently of one another",
         _combinations,
-        examples(6, 16, 2000),
+        examples(6, 13, 2000),
         simplified=False,
         own=_of_its_own,
     ),
     "counter": Family(
         "step counters up to 2^24 - 1",
         _of(Slots(counts=_EDGES, shapes=_SMALL), tensors=2),
-        examples(3, 16, 300),
-        first=_at_each(_EDGES, between=4),
+        examples(3, 14, 300),
+        first=_at_each(_EDGES, between=2),
     ),
     "counter_beyond_float32": Family(
         "step counters beyond 2^24",
@@ -210,7 +210,7 @@ FAMILIES: dict[str, Family[OptimizerCapability, OptimizerCase]] = {
     "lockstep": Family(
         "groups, layouts, reachable states, several steps",
         _of(Slots(), groups=2, tensors=3),
-        examples(6, 16, 2000),
+        examples(6, 10, 2000),
     ),
     "many_tensors": Family(
         "seventy tensors in one call", _many_tensors, examples(1, 1, 10), simplified=False
@@ -221,6 +221,6 @@ FAMILIES: dict[str, Family[OptimizerCapability, OptimizerCase]] = {
     "update_alone": Family(
         "zero parameters, which show the update undimmed, and gradients of the size of eps",
         _of(Slots(shapes=((9,), (17,), (64,)), grads=(-14, 1), param_kinds=("zeros",)), tensors=2),
-        examples(4, 16, 1000),
+        examples(4, 10, 1000),
     ),
 }

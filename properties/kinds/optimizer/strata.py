@@ -50,7 +50,7 @@ def cases(capability: OptimizerCapability, seed: int) -> Sequence[OptimizerCase]
         for i in range(0, len(groups), size)
     ]
     if not capability.single:
-        made.append(OptimizerCase((_late(capability, rng),), steps=2))
+        made.insert(0, OptimizerCase((_late(capability, rng),), steps=2))
     return [fitted(case, capability) for case in made]
 
 

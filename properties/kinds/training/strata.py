@@ -21,7 +21,7 @@ from truestep.reference.training import TRAINING
 
 NAME = "strata"
 
-TENSORS, CALLS = (1, 2, 3, 5, 9), (1, 1, 1, 2, 3, 8)
+TENSORS, CALLS = (2, 1, 3, 2, 7), (1, 1, 1, 2, 2, 6)
 EXPONENTS = (0, -3, 2, -8, 6, -19, 18, -30, 33, 38)
 # What one element of the gradients is, "" for nothing else than the others.
 ELEMENTS = ("", *dict.fromkeys((*EXTREMES, *SPECIALS)))
