@@ -115,7 +115,8 @@ def test_the_backend_is_accepted_and_its_checks_are_listed() -> None:
     ids = {check.id for check in checks_of(backend)}
     assert "minimizer/lbfgs/float32/torch/early_steps" in ids
     families = [id for id in ids if "law:" not in id]
-    assert len(families) == len(backend.capabilities()) * len(minimizer_checks.FAMILIES)
+    # Every family, and the strata.
+    assert len(families) == len(backend.capabilities()) * (len(minimizer_checks.FAMILIES) + 1)
     assert "minimizer/lbfgs/float32/law:never_climbs" in ids
 
 
