@@ -72,6 +72,7 @@ certify: $(INSTALLED)  ## certify the CPU kernels; ends with the path of the rep
 peers: $(VENV)/.peers  ## install the third-party libraries, certify each, report them side by side; fail on what no finding explains
 	$(TRUESTEP) certify $(PEERS) --force --out $(OUT) || [ $$? -eq 1 ]
 	$(BIN)/python -m truestep.fast.peers.findings $(PEERS:%=$(OUT)/%.json)
+	$(TRUESTEP) report $(PEERS:%=$(OUT)/%.json) --out $(OUT)
 
 findings: $(VENV)/.light  ## run the findings' programs, with the libraries that install in a minute
 	$(PYTEST) tests/fast/peers/test_findings.py

@@ -1,6 +1,6 @@
 """What cases of all kinds share that visit every stratum of every axis: shapes, and the order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -19,3 +19,9 @@ def spread(strata: Sequence[Item], count: int, rng: np.random.Generator) -> list
     """So many of the strata in random order, each as often as the others."""
     order = [int(i) for _ in range(-(-count // len(strata))) for i in rng.permutation(len(strata))]
     return [strata[i] for i in order[:count]]
+
+
+def by_row(special: Iterable[tuple[str, object]], rows: int) -> list[dict[str, object]]:
+    """Each field at each special value in a row of its own; nothing special in what remains."""
+    found = [{field: value} for field, value in special]
+    return [*found, *({} for _ in range(rows - len(found)))]

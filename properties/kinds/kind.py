@@ -2,7 +2,6 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from truestep.properties.judge.records import Place, law_line, result_of
 from truestep.properties.judge.results import Check, CheckResult, Record, check_id
 from truestep.properties.judge.tally import Case, Tally
 from truestep.properties.laws.claims import PREFIX
-from truestep.properties.search.exploration import Drawn, Listed, explore, fails, run_all
+from truestep.properties.search.exploration import Drawn, Listed, explore, run_all
 from truestep.properties.search.identification import (
     Reading,
     all_within,
@@ -31,6 +30,7 @@ from truestep.properties.search.identification import (
     in_words,
 )
 from truestep.properties.search.recalled import Recalled
+from truestep.properties.search.shared import searched
 from truestep.reference.rules import Rule
 from truestep.reference.tables import RULES
 
@@ -183,66 +183,15 @@ def run(
         _judge(kind, backend, check, case, tally)
 
     least = thoroughness(capability, level)
-    tally = _searched(kind, check, least, seed, judge, started, told=told)
+    source = kind.cases(check, capability)
+    alike = f"{kind.name} {check.name} {kind.drawn_for(check)}"
+    tally = searched(source, alike, least, seed, judge, started, told=told)
     identified = None
     found = tally.failed and tally.worst is not None
     if found and tally.worst_case and told and kind.reads(check):
         identified = _identified(kind, backend, capability, tally.worst_case, started)
     tally.extra |= kind.extra(backend, check, capability, tally)
     return _result(kind, check, tally, time.perf_counter() - begin, identified)
-
-
-# What was drawn for one implementation, for the next ones that would be drawn the same at twice the
-# cost of judging it: the cases up to the first that failed, and what that was simplified to.
-_DRAWN: OrderedDict[str, tuple[Sequence[Case], Case | None]] = OrderedDict()
-_MOST_DRAWN = 64
-
-
-def _searched(
-    kind: AnyKind,
-    check: Check,
-    level: Level,
-    seed: int,
-    judge: Callable[[Case, Tally], None],
-    started: Started,
-    *,
-    told: bool,
-) -> Tally:
-    source = kind.cases(check, check.capability)
-    if isinstance(source, Listed):
-        return run_all(source.made(seed), judge, started)
-    examples, own = source.examples[level], source.own(seed)
-    key = f"{kind.name} {check.name} {seed} {examples} {kind.drawn_for(check)}"
-    if key in _DRAWN:
-        known, simplest = _DRAWN[key]
-        tally = run_all([*own, *known], judge, started)
-        if not tally.failed and simplest is None:
-            return tally
-        # Where the same case fails, it is not simplified again if the simple one fails too.
-        alike = tally.failed and tally.examples == len(own) + len(known)
-        if alike and simplest is not None and fails(simplest, tally, judge, started):
-            return tally
-    drawn: list[Case] = []
-
-    def noted(case: Case) -> None:
-        drawn.append(case)
-        started(case)
-
-    tally = explore(
-        source.strategy,
-        judge,
-        examples=examples,
-        seed=seed,
-        started=noted,
-        simplified=source.simplified and told,
-        first=[*own, *source.first(seed)],
-    )
-    if tally.failed and tally.examples <= len(own):
-        return tally  # what others would be given has not been drawn
-    _DRAWN[key] = drawn[len(own) : tally.examples], tally.worst_case if tally.failed else None
-    while len(_DRAWN) > _MOST_DRAWN:
-        _DRAWN.popitem(last=False)
-    return tally
 
 
 def replay(kind: AnyKind, backend: Backend, check: Check, record: Record) -> CheckResult:

@@ -74,16 +74,7 @@ def explore(
     tried = 0
 
     @seeded(seed)
-    @settings(
-        max_examples=examples - tally.examples,
-        deadline=None,
-        database=None,
-        phases=(Phase.generate, Phase.shrink) if SIMPLER > 0 else (Phase.generate,),
-        suppress_health_check=list(HealthCheck),
-        verbosity=Verbosity.quiet,
-        report_multiple_bugs=False,
-        print_blob=False,
-    )
+    @_settings(examples - tally.examples)
     @given(_held(strategy))
     def search(held: "_Held[C]") -> None:
         nonlocal tried
@@ -112,6 +103,19 @@ def explore(
     except Flaky:
         tally.message = f"{_FLAKY}; {tally.message}".strip("; ")
     return tally
+
+
+def _settings(examples: int) -> settings:
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        phases=(Phase.generate, Phase.shrink) if SIMPLER > 0 else (Phase.generate,),
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+        report_multiple_bugs=False,
+        print_blob=False,
+    )
 
 
 @contextmanager

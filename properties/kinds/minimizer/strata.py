@@ -10,7 +10,7 @@ import numpy as np
 
 from truestep.fast.protocol import MinimizerCapability
 from truestep.properties.cases.hypers import continuous, corners
-from truestep.properties.cases.strata import spread
+from truestep.properties.cases.strata import by_row, spread
 from truestep.properties.cases.tensors import TensorSpec
 from truestep.properties.kinds.minimizer.cases import PROBLEMS, MinimizerCase, ProblemSpec
 from truestep.reference.optimizers import FROM_FUNCTION
@@ -36,13 +36,13 @@ def made(capability: MinimizerCapability, seed: int) -> Sequence[MinimizerCase]:
         spread(PROBLEMS, count, rng), spread(SHAPES, count, rng), spread(SCALES, count, rng),
         spread(STARTS, count, rng), spread(CONDITIONS, count, rng), spread(HISTORIES, count, rng),
         spread(MEMORIES, count, rng),
-        spread([*special, *[("", None)] * (count - len(special))], count, rng),
+        spread(by_row(special, count), count, rng),
         strict=True,
     )  # fmt: skip
     found = []
-    for kind, shape, scale, start, condition, history, memory, (field, value) in axes:
+    for kind, shape, scale, start, condition, history, memory, at in axes:
         kept = {"memory": memory} if "memory" in rule.Hyper.RANGES and "memory" not in given else {}
-        hyper = continuous(rule, {**given, **kept}, rng, **({field: value} if field else {}))
+        hyper = continuous(rule, {**given, **kept}, rng, **at)
         seeds = rng.integers(2**16, size=2)
         problem = ProblemSpec(kind, shape, int(seeds[0]), scale, condition)
         point = TensorSpec(shape, "normal", int(seeds[1]), start)

@@ -87,7 +87,7 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
     def drawn_for(self, check: Check) -> Capability:
         """Of most families, the same for every format."""
         alike = super().drawn_for(check)
-        if check.name.startswith(PREFIX) or FAMILIES[check.name].by_format:
+        if check.name not in FAMILIES or FAMILIES[check.name].by_format:
             return alike
         return replace(alike, format="float32", arithmetic="ieee_float32")
 

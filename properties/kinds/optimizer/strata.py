@@ -12,7 +12,7 @@ import numpy as np
 
 from truestep.fast.protocol import OptimizerCapability
 from truestep.properties.cases.hypers import continuous, corners
-from truestep.properties.cases.strata import SHAPES, spread
+from truestep.properties.cases.strata import SHAPES, by_row, spread
 from truestep.properties.cases.tensors import LAYOUTS, TensorSpec
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.fitting import fitted
@@ -83,11 +83,11 @@ def _groups(
     axes = zip(
         spread(SHAPES, count, rng), spread(COUNTS, count, rng), spread(LAYOUTS, count, rng),
         spread(GRADIENTS, count, rng), spread(PARAMS, count, rng), spread(PASTS, count, rng),
-        spread([*special, *[("", None)] * max(0, rows - len(special))], count, rng),
+        spread(by_row(special, rows), count, rng),
         strict=True,
     )  # fmt: skip
-    for shape, t, layout, (kind, exponent), (param, scale), past, (field, value) in axes:
-        if field and (0 in shape or kind in ("zeros", "sparse")):
+    for shape, t, layout, (kind, exponent), (param, scale), past, at in axes:
+        if at and (0 in shape or kind in ("zeros", "sparse")):
             # What is special about a hyperparameter shows where there is something to compute.
             shape, kind = (33,), "normal"
         seeds = rng.integers(2**32, size=2)
@@ -99,5 +99,5 @@ def _groups(
             past=past,
             travels=past == 0,
         )
-        hyper = continuous(rule, given, rng, **({field: value} if field else {}))
+        hyper = continuous(rule, given, rng, **at)
         yield GroupCase({**hyper, **held_storage(capability)}, (slot,))

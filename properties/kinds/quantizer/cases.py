@@ -103,7 +103,7 @@ def _special_blocks(rng: np.random.Generator, block: int) -> NDArray[np.float64]
     return np.concatenate([rng.permutation(plain).reshape(-1), short])
 
 
-def stored(quantizer: Quantizer, hyper: Hyper, kind: np.dtype[Any]) -> Mapping[str, Array]:
+def every_stored(quantizer: Quantizer, hyper: Hyper, kind: np.dtype[Any]) -> Mapping[str, Array]:
     """Every code that the type of codes holds up to the last one, beside every sort of absmax."""
     last = 256 if quantizer.BLOCKS else 2 ** (8 * kind.itemsize)
     codes = np.arange(last).astype(kind)

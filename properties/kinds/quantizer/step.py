@@ -11,7 +11,7 @@ from truestep.fast.protocol import Array, QuantizerBackend, QuantizerCapability
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.judge.calls import Malformed, backend_call, require_array, type_of
 from truestep.properties.judge.contracts import Judgement, agreement, identity, membership
-from truestep.properties.kinds.quantizer.cases import QuantizerCase, stored
+from truestep.properties.kinds.quantizer.cases import QuantizerCase, every_stored
 from truestep.reference.declared import Hyper
 from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.rules import Quantizer
@@ -107,7 +107,7 @@ def judged(subject: Subject, hyper: Hyper, out: Encoded) -> Found:
 
 def every_code(subject: Subject, hyper: Hyper) -> Found:
     """Of all codes, those that no encoder gives among them, the decoded values bit for bit."""
-    held = stored(subject.rule, hyper, subject.code_type(hyper))
+    held = every_stored(subject.rule, hyper, subject.code_type(hyper))
     absmax = [held["absmax"].astype(np.float64)] if "absmax" in held else []
     truth = subject.rule.decode(hyper, held["code"], *absmax)
     yield "decoded", _decoded(subject.decode(hyper, held), truth)

@@ -12,7 +12,7 @@ import numpy as np
 
 from truestep.fast.protocol import QuantizerCapability
 from truestep.properties.cases.hypers import continuous, corners
-from truestep.properties.cases.strata import spread
+from truestep.properties.cases.strata import by_row, spread
 from truestep.properties.cases.tensors import EXTREMES, LAYOUTS, SPECIALS, TensorSpec
 from truestep.properties.kinds.quantizer.cases import QuantizerCase
 from truestep.reference.quantizers import QUANTIZERS
@@ -52,11 +52,11 @@ def _tensors(
     axes = zip(
         spread((*SHAPES, *LAUNCHES), count, rng), spread(LAYOUTS, count, rng),
         spread(KINDS, count, rng), spread(EXPONENTS, count, rng), spread(ELEMENTS, count, rng),
-        spread([*special, *[("", None)] * (count - len(special))], count, rng),
+        spread(by_row(special, count), count, rng),
         strict=True,
     )  # fmt: skip
-    for row, (shape, layout, kind, exponent, element, (field, value)) in enumerate(axes):
-        hyper = continuous(rule, given, rng, **({field: value} if field else {}))
+    for row, (shape, layout, kind, exponent, element, at) in enumerate(axes):
+        hyper = continuous(rule, given, rng, **at)
         if shape in LAUNCHES and kind in ("constant", "sparse", "zeros"):
             kind = "normal"  # whatever is left out would be as it should
         if rule.BLOCKS and row % 3 == 0 and len(shape) == 1:
@@ -82,8 +82,8 @@ def _patterns(
         given.get("block_size", rule.Hyper.RANGES["block_size"].usual) if rule.BLOCKS else (None,)
     )
     for block in sizes if isinstance(sizes, tuple) else (sizes,):
-        at = {"block_size": block} if rule.BLOCKS else {}
+        size = {"block_size": block} if rule.BLOCKS else {}
         for pattern in ("binades", "nans", *(("blocks",) if rule.BLOCKS else ())):
-            hyper = continuous(rule, {**given, **at}, rng)
+            hyper = continuous(rule, {**given, **size}, rng)
             tensor = TensorSpec((0,), seed=int(rng.integers(2**32)), layout=LAYOUTS[1])
             yield QuantizerCase(hyper, tensor, pattern=pattern)

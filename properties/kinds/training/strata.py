@@ -13,7 +13,7 @@ import numpy as np
 
 from truestep.fast.protocol import Fixed, TrainingCapability
 from truestep.properties.cases.hypers import continuous, corners
-from truestep.properties.cases.strata import SHAPES, spread
+from truestep.properties.cases.strata import SHAPES, by_row, spread
 from truestep.properties.cases.tensors import EXTREMES, KINDS, LAYOUTS, SPECIALS, TensorSpec
 from truestep.properties.kinds.training.cases import Ranges, TrainingCase, cases
 from truestep.properties.search.exploration import explore
@@ -36,8 +36,6 @@ _ROWS = 40
 # Limits for gradients are drawn with the gradients, in whose size they have to be.
 _WITH_TENSORS = ("max_norm", "max_value")
 _GRADIENTS = ("delta", "gradient", "gradients")
-# Drawing them takes longer than judging them.
-_MADE: dict[str, Sequence[TrainingCase]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +50,7 @@ class _Row:
 
 
 def made(capability: TrainingCapability, seed: int) -> Sequence[TrainingCase]:
-    """The cases of one seed, the same for all variants of an implementation."""
-    alike = replace(capability, variant="", level="smoke")
-    key = f"{alike} {seed}"
-    if key not in _MADE:
-        _MADE[key] = _made(alike, seed)
-    return _MADE[key]
-
-
-def _made(capability: TrainingCapability, seed: int) -> Sequence[TrainingCase]:
+    """The cases of one seed."""
     rng = np.random.default_rng(seed)
     piece = TRAINING[capability.rule]
     given = {**capability.dialect, **capability.fixed}
@@ -70,18 +60,16 @@ def _made(capability: TrainingCapability, seed: int) -> Sequence[TrainingCase]:
         spread(_shapes(capability), count, rng), spread(KINDS, count, rng),
         spread(EXPONENTS, count, rng), spread(LAYOUTS, count, rng), spread(ELEMENTS, count, rng),
         spread(EVENTS, count, rng), spread(TENSORS, count, rng), spread(CALLS, count, rng),
-        spread([*special, *[("", None)] * (count - len(special))], count, rng),
+        spread(by_row(special, count), count, rng),
         strict=True,
     )  # fmt: skip
     found = []
-    for shape, kind, exponent, layout, element, event, tensors, calls, (field, value) in axes:
+    for shape, kind, exponent, layout, element, event, tensors, calls, at in axes:
         row = _Row(shape, kind, exponent, layout, element, event, int(rng.integers(2**31)))
-        if field and (0 in row.shape or row.kind in ("sparse", "zeros")):
+        if at and (0 in row.shape or row.kind in ("sparse", "zeros")):
             # What is special about a hyperparameter shows where there is something to compute.
             row = replace(row, shape=(8, 8), kind="normal")
-        found.append(
-            _row_of(capability, row, tensors, calls, rng, **({field: value} if field else {}))
-        )
+        found.append(_row_of(capability, row, tensors, calls, rng, **at))
     for event, (kind, exponent) in _APART.items():
         for _ in range(_ROWS_APART):
             number = int(rng.integers(2**31))

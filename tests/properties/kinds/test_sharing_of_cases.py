@@ -17,15 +17,16 @@ from truestep.properties.kinds.optimizer.cases import OptimizerCase
 from truestep.properties.kinds.optimizer.step import initial
 from truestep.properties.museum.plant import Kernel, StepOne
 from truestep.properties.run.plan import checks_of, run_check
+from truestep.properties.search import shared
 from truestep.reference.optimizers import OPTIMIZERS
 
 
 @pytest.fixture(autouse=True)
 def _nothing_drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(kind, "_identified", lambda *_: "")
-    kind._DRAWN.clear()
+    shared._KNOWN.clear()
     yield
-    kind._DRAWN.clear()
+    shared._KNOWN.clear()
 
 
 def kernel(wrong: object, variant: str) -> Kernel:
@@ -70,7 +71,7 @@ def test_a_verdict_does_not_hang_on_what_others_fail() -> None:
         return slot.grad.tobytes() == simple.grad.tobytes() and slot.state["t"] > 0
 
     beside = judged(kernel(there, "two"))
-    kind._DRAWN.clear()
+    shared._KNOWN.clear()
     alone = judged(kernel(there, "two"))
     assert alone.verdict == beside.verdict
     assert alone.examples == beside.examples

@@ -64,7 +64,7 @@ def test_all_codes_are_decoded_beside_every_sort_of_absmax():
     """Each of the 256 codes meets each of them, whatever the length of a block."""
     rule = QUANTIZERS["dynamic_8bit"]
     for block in (64, 4096):
-        held = cases.stored(rule, rule.Hyper(block_size=block), np.dtype(np.uint8))
+        held = cases.every_stored(rule, rule.Hyper(block_size=block), np.dtype(np.uint8))
         by_block = held["code"].reshape(-1, block)
         per = max(1, 256 // block)
         assert held["absmax"].size == by_block.shape[0] == per * 10
