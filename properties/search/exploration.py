@@ -95,6 +95,8 @@ def explore(
                 tally.message = f"{_FLAKY}; {tally.message}".strip("; ")
             raise _Enough from None
 
+    # Hypothesis would read and parse this file to name what it has no database for.
+    search._hypothesis_internal_database_key = b""  # type: ignore[attr-defined]
     try:
         with _drawing_alike():
             search()

@@ -27,18 +27,18 @@ FAMILIES: dict[str, Family[MinimizerCapability, MinimizerCase]] = {
     "badly_scaled": Family(
         "functions, starts and curvatures of far apart sizes",
         _family(**_BADLY_SCALED, histories=(0, 3)),
-        examples(4, 20, 500),
+        examples(4, 12, 500),
     ),
     "curvature_skip": Family(
         "falling directions, where a pair may have no positive curvature",
         _family(kinds=("saddle", "rosenbrock"), histories=(1, 3), scales=(0, 1)),
         examples(10, 60, 500),
     ),
-    "early_steps": Family("the first steps from a fresh state", _family(), examples(6, 40, 1000)),
+    "early_steps": Family("the first steps from a fresh state", _family(), examples(6, 24, 1000)),
     "filled_memory": Family(
         "one to three pairs kept, after more steps than that",
         _family(memories=(1, 2, 3), histories=(4, 6), kinds=("rosenbrock", "logistic")),
-        examples(4, 20, 500),
+        examples(4, 12, 500),
     ),
     "start_at_optimum": Family(
         "starts where the gradient is zero, or nearly so",

@@ -35,7 +35,7 @@ FAMILIES: dict[str, Family[ScheduleCapability, ScheduleCase]] = {
     "degenerate": Family(
         "phases of no length or one step, equal ends, factors of one",
         _of(cases.edges, degenerate=True),
-        examples(3, 20, 400),
+        examples(3, 12, 400),
     ),
     "every_step": Family(
         "whole runs, step by step",
@@ -48,6 +48,6 @@ FAMILIES: dict[str, Family[ScheduleCapability, ScheduleCase]] = {
         examples(3, 15, 300),
     ),
     "values": Family(
-        "the joints of phases with their neighbours", _of(cases.edges), examples(4, 25, 800)
+        "the joints of phases with their neighbours", _of(cases.edges), examples(4, 16, 800)
     ),
 }

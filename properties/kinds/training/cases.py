@@ -101,27 +101,32 @@ _OVERFLOWS = ("inf", "nan", "negative_inf")
 
 def cases(capability: TrainingCapability, ranges: Ranges) -> st.SearchStrategy[TrainingCase]:
     """Cases of a piece."""
-    piece = TRAINING[capability.rule]
-    words = piece.INPUTS.items()
-    fields = hypers(piece, capability.dialect, capability.fixed)
+    fields = hypers(TRAINING[capability.rule], capability.dialect, capability.fixed)
     shape = st.sampled_from(_shapes(capability, ranges))
+    return _cases(capability, ranges, fields, shape)
 
-    @st.composite
-    def drawn(draw: Draw) -> TrainingCase:
-        hyper = draw(fields)
-        shapes = tuple(draw(shape) for _ in range(draw(st.integers(*ranges.tensors))))
-        calls = tuple(
-            _consistent({k: _input(draw, k, word, shapes, ranges) for k, word in words}, hyper)
-            for _ in range(draw(st.integers(*ranges.calls)))
-        )
-        if ranges.overflows and draw(st.booleans()):
-            calls = (_overflowing_when_unscaled(draw, calls[0], hyper), *calls[1:])
-        if ranges.exact:
-            case: TrainingCase = draw(_at_the_threshold(capability, hyper, calls[0]))
-            return case
-        return TrainingCase(_reaching(draw, capability, hyper, calls[0]), calls)
 
-    return drawn()
+@st.composite
+def _cases(
+    draw: Draw,
+    capability: TrainingCapability,
+    ranges: Ranges,
+    fields: st.SearchStrategy[dict[str, Any]],
+    shape: st.SearchStrategy[tuple[int, ...]],
+) -> TrainingCase:
+    words = TRAINING[capability.rule].INPUTS.items()
+    hyper = draw(fields)
+    shapes = tuple(draw(shape) for _ in range(draw(st.integers(*ranges.tensors))))
+    calls = tuple(
+        _consistent({k: _input(draw, k, word, shapes, ranges) for k, word in words}, hyper)
+        for _ in range(draw(st.integers(*ranges.calls)))
+    )
+    if ranges.overflows and draw(st.booleans()):
+        calls = (_overflowing_when_unscaled(draw, calls[0], hyper), *calls[1:])
+    if ranges.exact:
+        case: TrainingCase = draw(_at_the_threshold(capability, hyper, calls[0]))
+        return case
+    return TrainingCase(_reaching(draw, capability, hyper, calls[0]), calls)
 
 
 @cache

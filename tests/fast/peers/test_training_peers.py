@@ -28,12 +28,12 @@ def _backend(name: str) -> Any:
         pytest.skip(str(reason))
 
 
-def results(backend: Any) -> dict[str, CheckResult]:
-    """The smoke results of a backend's training checks."""
+def results(backend: Any, *, without: str = "") -> dict[str, CheckResult]:
+    """The smoke results of a backend's training checks, but for one's."""
     found = {
         check.id: run_check(backend, check, level="smoke", seed=1)
         for check in checks_of(backend)
-        if check.kind == "training" and check.capability.level == "smoke"
+        if check.kind == "training" and check.capability.level == "smoke" and check.name != without
     }
     pieces = {c.rule for c in backend.capabilities() if c.kind == "training"}
     assert {name.split("/")[1] for name in found} == pieces
@@ -65,7 +65,8 @@ def test_optax_passes_but_for_the_findings() -> None:
     pytest.importorskip("optax")
     from truestep.fast.peers.optax.backend import Backend
 
-    found = results(Backend())
+    # Which has many shapes, and JAX compiles for each.
+    found = results(Backend(), without="strata")
     assert unexplained(found.values()) == []
     for variant in ("apply_every", "mean", "sum"):
         assert found[f"training/gradient_accumulation/float32/{variant}/sequence"].verdict == "fail"

@@ -130,7 +130,7 @@ def test_an_exception_of_the_judges_own_blames_nobody(monkeypatch: pytest.Monkey
     backend = Kernel("sgd")
     monkeypatch.setattr(backend, "seen", lambda: ([], False), raising=False)
     first = checks_of(backend)[0].id
-    asked, sent = iter([first, None]), list[Any]()
+    asked, sent = iter([(first, False), None]), list[Any]()
     pipe = SimpleNamespace(recv=lambda: next(asked), send=sent.append)
 
     def broken(*_: object, **__: object) -> None:

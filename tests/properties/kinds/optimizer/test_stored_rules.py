@@ -90,11 +90,12 @@ def _unsimplified(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_right_kernel_passes_every_check(rule: str) -> None:
     """Codes, scales, what is not stored and the parameter, by families and by laws.
 
-    Large tensors take the time of all else together where a rule is judged by replicates.
+    Large tensors and strata take the time of all else together where a rule is judged by
+    replicates.
     """
     backend = kernel(rule)
     contract = "sampled" if OPTIMIZERS[rule].FACTS.observables else "bounded"
-    left_out = ("large",) if contract == "sampled" else ()
+    left_out = ("large", "strata") if contract == "sampled" else ()
     chosen = [check for check in checks_of(backend) if check.name not in left_out]
     found = [run_check(backend, check, level="smoke", seed=0) for check in chosen]
     for result in found:

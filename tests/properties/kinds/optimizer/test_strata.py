@@ -114,8 +114,14 @@ def _dialects(name, field):
     default = {f.name: f.default for f in dataclasses.fields(rule.Hyper)}
     yield {}
     hopeless = (name, field) in (*EQUIVALENT, *UNDRAWN)
-    for choosing, choices in () if hopeless else rule.DIALECTS.items():
-        yield from ({choosing: x} for x in choices if x != default[choosing])
+    singles = [
+        ({choosing: x}, told)
+        for choosing, choices in ({} if hopeless else rule.DIALECTS).items()
+        for x, told in choices.items()
+        if x != default[choosing]
+    ]
+    # Those whose description speaks of the field first.
+    yield from (dialect for dialect, _ in sorted(singles, key=lambda each: field not in each[1]))
 
 
 def _found(name, field):

@@ -45,7 +45,7 @@ def test_what_is_to_happen_happens(seed):
     assert len(unscaled) >= 4
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("name", PLANTED)
 def test_no_fault_hangs_on_the_seed(name, seed):
     """Every planted fault of a piece is found by its strata."""
