@@ -115,10 +115,14 @@ class MinimizerCapability(Capability):
 
 @dataclass(frozen=True, slots=True)
 class QuantizerCapability(Capability):
-    """A number format or a block format."""
+    """A number format or a block format.
+
+    multiple: of what the size of a tensor's last axis has to be a multiple.
+    """
 
     kind: Kind = "quantizer"
     rule: str = ""
+    multiple: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,8 +241,8 @@ class QuantizerBackend(Backend, Protocol):
     def encode(self, capability: Capability, hyper: Hyper, x: Array) -> Mapping[str, Array]:
         """What is stored of the float32 x.
 
-        "code": unsigned integers shaped like x; of block formats also
-        "absmax", one float32 per block.
+        "code": unsigned integers shaped like x; of formats with groups also the scale of each, in
+        their order, as the reference keeps it: dynamic_8bit's "absmax", others' "scale".
         """
         ...
 

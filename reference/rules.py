@@ -48,14 +48,16 @@ class Facts:
     elementwise: each element is updated by itself, so that tensors of one count may be joined.
     inputs: what a step takes besides the gradient, by name. matrices: the rule is of matrices, and
     at most defined for other tensors. observables(h, s, p): what of a result the definition
-    determines; None: everything. A rule that has them is judged by replicates. values_alone: of
-    those that take a function, it gives its value and not its gradient.
+    determines; None: everything. A rule that has them is judged by replicates. parts(h): the number
+    of equal parts that a tensor must have; None: any tensor will do. values_alone: of those that
+    take a function, it gives its value and not its gradient.
     """
 
     elementwise: bool
     inputs: Inputs = field(default_factory=dict)
     matrices: bool = False
     observables: Callable[..., dict[str, Array]] | None = None
+    parts: Callable[..., int] | None = None
     values_alone: bool = False
 
 
@@ -83,11 +85,18 @@ class Quantizer(Rule, Protocol):
     """A number format: encode, decode, and what of a float32 kernel is right."""
 
     def __getattr__(self, name: str) -> Array:
-        """What some have: absmax by block, the statistics of stochastic rounding."""
+        """What some have: the statistics of stochastic rounding; and of those with groups:
+
+        SCALE, what the scale is called; scales(h, x), the least and the largest, as stored;
+        groups(h, shape), how many; per_element(h, scale, shape); length(h), elements to a group;
+        arranged(h, groups), the tensor whose groups these are; extreme(h), of what size a group's
+        extreme makes its scale 1; ranks(h), how many values there are, and rank(code), their order;
+        INDEPENDENT, whether groups are cut in C order and SCALES, whether scaling passes through.
+        """
 
     @property
     def BLOCKS(self) -> bool:
-        """Whether the elements of a block share an absmax, which decode takes too."""
+        """Whether the elements of a group share a scale, which decode takes too."""
 
     @property
     def admissible(self) -> Callable[..., tuple[Array, Array]]:
@@ -103,7 +112,7 @@ class Quantizer(Rule, Protocol):
 
     @property
     def encode(self) -> Callable[..., Array]:
-        """encode(h, x): the codes, and in blocks every absmax."""
+        """encode(h, x): the codes, and of groups every scale."""
 
     @property
     def thresholds(self) -> Callable[..., Array]:
@@ -144,7 +153,11 @@ class Piece(Rule, Protocol):
 
 def table(package: str, kind: type, *names: str) -> dict[str, Array]:
     """The modules of a package by name; raise where one lacks what its kind has."""
-    modules = {name: import_module(f"{package}.{name}") for name in names}
+    return complete({name: import_module(f"{package}.{name}") for name in names}, kind)
+
+
+def complete(modules: Mapping[str, Array], kind: type) -> dict[str, Array]:
+    """Rules by name, as they are; raise where one lacks what its kind has."""
     wanted = [name for base in kind.__mro__ for name in vars(base) if not name.startswith("_")]
     for module in modules.values():
         if lacking := [name for name in wanted if not hasattr(module, name)]:
@@ -153,4 +166,4 @@ def table(package: str, kind: type, *names: str) -> dict[str, Array]:
         for name in {*choices, *module.Hyper.CHOICES}:
             if set(choices.get(name, ())) != set(module.Hyper.CHOICES.get(name, ())):
                 raise TypeError(f"{module.__name__}: DIALECTS and Hyper.{name} do not agree")
-    return modules
+    return dict(modules)

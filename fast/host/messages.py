@@ -9,7 +9,7 @@ themselves; everything else is a list that begins with what it is:
     ["array", dtype, shape, strides or null, offset]  bytes in the sender's memory
     ["scalar", dtype, hex]                  a NumPy scalar, by its bytes
     ["list", [...]], ["tuple", [...]], ["map", {...}]
-    ["hyper", module, {...}]                a rule's Hyper, by the module of the reference
+    ["hyper", module, class, {...}]         a rule's Hyper, by its place in the reference
     ["group", hyper, slots, storage], ["slot", param, grad, state, inputs]
     ["stepped", param, state]
     ["function"]                            an objective; it is evaluated by asking back
@@ -186,7 +186,7 @@ def _packed(hyper: Hyper) -> Node:
     packing = Packing(memoryview(b""))
     fields = {f.name: getattr(hyper, f.name) for f in dataclasses.fields(hyper)}
     named = {name: packing.pack(x) for name, x in fields.items()}
-    return ["hyper", type(hyper).__module__, named]
+    return ["hyper", type(hyper).__module__, type(hyper).__qualname__, named]
 
 
 def type_name(value: object) -> str:
@@ -284,16 +284,16 @@ class Unpacking:
     def _group(self, depth: int, *nodes: Node) -> Group:
         return Group(*(self.unpack(node, depth) for node in nodes))
 
-    def _hyper(self, depth: int, module: str, fields: dict[str, Node]) -> Hyper:
+    def _hyper(self, depth: int, module: str, name: str, fields: dict[str, Node]) -> Hyper:
         from importlib import import_module
 
         if not self._trusted:
             raise Garbled("a Hyper")
-        key = f"{module} {fields}"
+        key = f"{module} {name} {fields}"
         if key not in _HYPERS:
             while len(_HYPERS) >= _MOST_HYPERS:
                 _HYPERS.popitem()
-            _HYPERS[key] = import_module(module).Hyper(**self._map(depth, fields))
+            _HYPERS[key] = getattr(import_module(module), name)(**self._map(depth, fields))
         # A copy: what a backend writes into it is gone with the call.
         return copy.copy(_HYPERS[key])
 

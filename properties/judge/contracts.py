@@ -171,6 +171,16 @@ def membership(code: Array, low: Array, high: Array, codes: int) -> Judgement:
     return _verdict(x, due, np.zeros(x.shape), judged, 0.0)
 
 
+def enclosure(got: Array, low: Array, high: Array) -> Judgement:
+    """Judge numbers by the least and the largest that are due; a nan is due where both are."""
+    if got.shape != low.shape:
+        raise ValueError(f"got has shape {got.shape}, expected {low.shape}")
+    x, least, most = (a.astype(np.float64) for a in (got, low, high))
+    inside = (x >= least) & (x <= most) | (np.isnan(x) & np.isnan(least) & np.isnan(most))
+    due = np.where(inside, x, np.where(x > most, most, least))
+    return _verdict(x, due, np.zeros(x.shape), np.ones(x.shape, bool), 0.0, inside)
+
+
 def not_judged(size: int) -> Judgement:
     """The record of a tensor of so many elements about which nothing is certain."""
     empty = np.zeros(len(HISTOGRAM_EDGES) + 1, dtype=np.int64)

@@ -7,6 +7,7 @@ as they meet an array, as the profile ieee_float32 declares.
 
 import ast
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from types import ModuleType, SimpleNamespace
@@ -17,6 +18,7 @@ import numpy as np
 from truestep.fast.protocol import CLASSES, Capability, Group, Slot, Stepped
 from truestep.properties.kinds.training.step import lifted
 from truestep.reference.declared import Hyper
+from truestep.reference.rules import Rule
 from truestep.reference.tables import RULES
 from truestep.reference.validation import Array
 
@@ -28,6 +30,14 @@ StepGroups = Callable[[StepOne, Sequence[Group]], list[list[Stepped]]]
 
 DOCUMENTED = (ast.ClassDef, ast.FunctionDef, ast.Module)
 FLOAT64 = {"format": "float64", "arithmetic": "ieee_float64"}
+
+
+def _lines(rule: Rule, edits: Sequence[Edit]) -> Array:
+    """The rule with its lines changed: its module, or of a format that is a row, its body's."""
+    if isinstance(rule, ModuleType):
+        return planted(rule, edits)
+    body = planted(sys.modules[type(rule).__module__], edits)
+    return vars(body)["FORMATS"][rule.__name__.rpartition(".")[2]]
 
 
 class StaleEdit(ValueError):
@@ -130,9 +140,9 @@ class Kernel:
         kind = next(kind for kind, table in RULES.items() if rule in table)
         own = FLOAT64 if kind == "schedule" else {}
         self.capability = CLASSES[kind](rule=rule, **own, **declared)  # type: ignore[arg-type]
-        self.module = planted(RULES[kind][rule], edits)  # type: ignore[arg-type]
+        self.module: Array = _lines(RULES[kind][rule], edits)
         if kind in ("minimizer", "optimizer", "training"):
-            vars(self.module)["np"] = _Host()
+            self.module.np = _Host()
         self.slot, self.groups = slot, groups
         self.draws = np.random.default_rng(2022)
 
@@ -190,7 +200,7 @@ class Kernel:
         drawn = [self.draws.integers(0, 2**16, x.shape)] if random else []
         with np.errstate(all="ignore"):
             stored = self.module.encode(hyper, x, *drawn)
-        names = ("code", "absmax")
+        names = ("code", getattr(self.module, "SCALE", ""))
         return dict(zip(names, stored if isinstance(stored, tuple) else (stored,), strict=False))
 
     def decode(self, capability: Capability, hyper: Hyper, stored: Mapping[str, Array]) -> Array:

@@ -57,6 +57,7 @@ from truestep.reference import declared
 from truestep.reference.declared import Count, Real, Switch
 from truestep.reference.validation import Array
 
+SCALE, INDEPENDENT, SCALES = "absmax", True, True
 BLOCK_SIZES = (64, 128, 256, 512, 1024, 2048, 4096)
 
 BLOCKS = True
@@ -165,6 +166,42 @@ def block_absmax(h: Hyper, x: Array) -> Array:
     maximum = np.maximum if h.nan == "propagate" else np.fmax
     starts = np.arange(0, x.size, h.block_size)
     return maximum(maximum.reduceat(np.abs(x).reshape(-1), starts), h.absmax_floor)
+
+
+def scales(h: Hyper, x: Array, *, division_ulps: float = 0.5) -> tuple[Array, Array]:
+    """The absmax of every block twice: choosing a number does not round."""
+    absmax = block_absmax(h, x).astype(np.float32)
+    return absmax, absmax
+
+
+def groups(h: Hyper, shape: tuple[int, ...]) -> int:
+    """How many blocks there are."""
+    return -(-math.prod(shape) // h.block_size)
+
+
+def length(h: Hyper) -> int:
+    """Elements of a whole block."""
+    return int(h.block_size)
+
+
+def arranged(h: Hyper, blocks: Array) -> Array:
+    """The tensor whose blocks these are, one a row."""
+    return blocks.reshape(-1)
+
+
+def extreme(h: Hyper) -> float:
+    """The absmax that does not change a number."""
+    return 1.0
+
+
+def ranks(h: Hyper) -> int:
+    """How many values there are."""
+    return 256
+
+
+def rank(code: Array) -> Array:
+    """The place of every code in the order of values: its own."""
+    return code
 
 
 def per_element(h: Hyper, absmax: Array, shape: tuple[int, ...]) -> Array:

@@ -1,7 +1,7 @@
 """Quantizer cases: hyperparameters and a tensor, drawn or built around the thresholds."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,12 @@ class QuantizerCase:
     """What to encode under which hyperparameters.
 
     pattern: "tensor", the specification's values; "thresholds", every threshold of the format and
-    its float32 neighbours within `ulps`, in blocks that an element of 1 or -1 scales, times
-    2^scale; "codes", every value of the format times 2^scale; "binades", numbers of both signs from
-    every binade of float32, a block each where there are blocks; "blocks", blocks in which
-    something is special, the last one short; "nans", nans of every class, in blocks of their own;
-    "every_code", none: all codes are decoded, beside every sort of absmax. The tensor's seed
-    decides what is random in them.
+    its float32 neighbours within `ulps`, in groups whose scale one element makes 1, times 2^scale;
+    "codes", every value of the format times 2^scale; "binades", numbers of both signs from every
+    binade of float32, a group each where there are groups; "blocks", groups in which something is
+    special, the last one short; "nans", nans of every class, in groups of their own; "every_code",
+    none: all codes are decoded, beside every sort of scale. The tensor's seed decides what is
+    random in them. multiple: of what the size of the last axis is a multiple.
     """
 
     hyper: Mapping[str, object]
@@ -35,6 +35,7 @@ class QuantizerCase:
     pattern: str = "tensor"
     scale: int = 0
     ulps: int = 2
+    multiple: int = 1
 
     def to_json(self) -> dict[str, object]:
         """A dictionary that json accepts and restored reads back exactly."""
@@ -44,30 +45,64 @@ class QuantizerCase:
 def values(case: QuantizerCase, quantizer: Quantizer, hyper: Hyper) -> NDArray[np.float32]:
     """The float32 tensor of a case."""
     if case.pattern == "tensor":
-        return array(case.tensor, FLOAT32)
-    if case.pattern in ("binades", "blocks"):
-        made = _binades if case.pattern == "binades" else _special_blocks
-        block = hyper.block_size if quantizer.BLOCKS else _A_BINADE
-        x = made(np.random.default_rng(case.tensor.seed), block)
-        return laid_out(x.astype(np.float32), case.tensor.layout)
-    if case.pattern == "nans":
-        found = nans(FLOAT32)
-        x32 = np.ones((found.size, hyper.block_size if quantizer.BLOCKS else 1), np.float32)
-        x32[:, -1] = found
-        return laid_out(x32.reshape(-1), case.tensor.layout)
+        shape = fitting(case.tensor.shape, case.multiple)
+        return array(replace(case.tensor, shape=shape), FLOAT32)
+    x = _built(case, quantizer, hyper)
+    if x.ndim == 1:
+        x = x[: x.size // case.multiple * case.multiple]
+    return laid_out(x, case.tensor.layout)
+
+
+def fitting(shape: tuple[int, ...], multiple: int) -> tuple[int, ...]:
+    """The shape with a last axis whose size is the next multiple."""
+    if multiple == 1:
+        return shape
+    return (*shape[:-1], -(-shape[-1] // multiple) * multiple) if shape else (multiple,)
+
+
+def _built(case: QuantizerCase, quantizer: Quantizer, hyper: Hyper) -> NDArray[np.float32]:
+    if case.pattern in _OF_GROUPS:
+        rng = np.random.default_rng(case.tensor.seed)
+        made = _OF_GROUPS[case.pattern](rng, quantizer.length(hyper) if quantizer.BLOCKS else 8)
+        return _arranged(quantizer, hyper, made.astype(np.float32), rng)
     if case.pattern == "codes":
         x = quantizer.all_values(hyper)
         x = x[np.isfinite(x)]
     else:
         x = _around(quantizer.thresholds(hyper), case.ulps)
     if quantizer.BLOCKS:
-        x = _scaled_by_one(x, hyper.block_size)
+        most = quantizer.extreme(hyper)
+        x = x[np.abs(x) <= most]
+        made = _scaled_by(most, x, quantizer.length(hyper))
+        x = quantizer.arranged(hyper, made)
     with np.errstate(over="ignore"):
-        return laid_out((x * 2.0**case.scale).astype(np.float32), case.tensor.layout)
+        x32: NDArray[np.float32] = (x * 2.0**case.scale).astype(np.float32)
+        return x32
 
 
-# Numbers of one binade where there are no blocks.
-_A_BINADE = 8
+def _arranged(
+    quantizer: Quantizer, hyper: Hyper, groups: NDArray[np.float32], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """A tensor of these groups, with a short one at the end where groups are cut in C order.
+
+    Where a tensor is one group, one of them.
+    """
+    if not quantizer.BLOCKS:
+        return groups.reshape(-1)
+    x: NDArray[np.float32] = quantizer.arranged(hyper, groups)
+    if quantizer.groups(hyper, x.shape) == 1:
+        one: NDArray[np.float32] = groups[int(rng.integers(len(groups)))]
+        return one
+    short = groups[-1][: groups.shape[1] // 2 + 1]
+    return np.append(x, short[::-1]) if quantizer.INDEPENDENT else x
+
+
+def _nans(rng: np.random.Generator, block: int) -> NDArray[np.float32]:
+    """A nan of every class in a group of its own."""
+    found = nans(FLOAT32)
+    x = np.ones((found.size, block), np.float32)
+    x[:, -1] = found
+    return x
 
 
 def _binades(rng: np.random.Generator, block: int) -> NDArray[np.float64]:
@@ -76,7 +111,7 @@ def _binades(rng: np.random.Generator, block: int) -> NDArray[np.float64]:
     exponents = np.arange(-150 + rng.integers(step), 128, step)
     shape = exponents.size, block
     x = rng.uniform(1, 2, shape) * rng.choice((-1.0, 1.0), shape)
-    found: NDArray[np.float64] = np.ldexp(x, exponents[:, None]).reshape(-1)
+    found: NDArray[np.float64] = np.ldexp(x, exponents[:, None])
     return found
 
 
@@ -85,8 +120,8 @@ _ABSMAX = (0.0, 1.0, 0.1, 3.0, 2.0**-149, 2.0**-130, 2.0**-126, 2.0**127, np.inf
 
 
 def _special_blocks(rng: np.random.Generator, block: int) -> NDArray[np.float64]:
-    """Blocks of zeros, of one sign, of subnormal numbers, with one element unlike the others."""
-    plain = rng.standard_normal((16, block))
+    """Groups of zeros, of one sign, of subnormal numbers, with one element unlike the others."""
+    plain = rng.standard_normal((17, block))
     largest, tiny = float(np.finfo(np.float32).max), 2.0**-149
     plain[0], plain[1], plain[2], plain[3] = 0.0, -0.0, np.nan, tiny
     plain[4], plain[5] = np.abs(plain[4]), -np.abs(plain[5])
@@ -98,20 +133,31 @@ def _special_blocks(rng: np.random.Generator, block: int) -> NDArray[np.float64]
     ):  # fmt: skip
         plain[row, at] = value
     plain[14, :-1] *= 1e-30
-    short = rng.standard_normal(block // 2 + 1)
-    short[-1] = 7.0
-    return np.concatenate([rng.permutation(plain).reshape(-1), short])
+    plain[16, 0] = 7.0
+    return np.concatenate([rng.permutation(plain[:16]), plain[16:]])
 
 
-def every_stored(quantizer: Quantizer, hyper: Hyper, kind: np.dtype[Any]) -> Mapping[str, Array]:
-    """Every code that the type of codes holds up to the last one, beside every sort of absmax."""
-    last = 256 if quantizer.BLOCKS else 2 ** (8 * kind.itemsize)
-    codes = np.arange(last).astype(kind)
+_OF_GROUPS: Mapping[str, Callable[[np.random.Generator, int], Array]] = {
+    "binades": _binades,
+    "blocks": _special_blocks,
+    "nans": _nans,
+}
+
+
+def every_stored(
+    quantizer: Quantizer, hyper: Hyper, kinds: Sequence[np.dtype[Any]]
+) -> Mapping[str, Array]:
+    """Every code that stands for a number, beside every sort of scale: all, if it is a code too."""
+    codes = np.arange(2 ** (8 * kinds[0].itemsize)).astype(kinds[0])
     if not quantizer.BLOCKS:
         return {"code": codes}
-    per = max(1, last // hyper.block_size)
-    absmax = np.repeat(np.array(_ABSMAX, np.float32), per)
-    return {"code": np.resize(codes, absmax.size * hyper.block_size), "absmax": absmax}
+    codes = codes[quantizer.rank(codes) >= 0]
+    sorts = np.arange(256) if kinds[1].kind == "u" else np.array(_ABSMAX)
+    per = max(1, codes.size // quantizer.length(hyper))
+    scale = np.repeat(sorts, per).astype(kinds[1])
+    made = np.resize(codes, (scale.size, quantizer.length(hyper)))
+    code = quantizer.arranged(hyper, made)
+    return {"code": code, quantizer.SCALE: scale[: quantizer.groups(hyper, code.shape)]}
 
 
 def _around(thresholds: NDArray[np.float64], ulps: int) -> NDArray[np.float64]:
@@ -126,13 +172,13 @@ def _around(thresholds: NDArray[np.float64], ulps: int) -> NDArray[np.float64]:
     return np.concatenate(out).astype(np.float64)
 
 
-def _scaled_by_one(x: NDArray[np.float64], block: int) -> NDArray[np.float64]:
-    """x in blocks whose first, last or a middle element is 1 or -1, so that absmax is 1."""
+def _scaled_by(most: float, x: NDArray[np.float64], block: int) -> NDArray[np.float64]:
+    """x in groups whose first, last or a middle element has this size, which makes the scale 1."""
     room = block - 1
     rows = np.zeros((-(-x.size // room), room))
     rows.reshape(-1)[: x.size] = x
-    out = np.insert(rows, 0, 1.0, axis=1)
+    out = np.insert(rows, 0, most, axis=1)
     for i, row in enumerate(out):
-        row[0] = -1.0 if i % 2 else 1.0
+        row[0] = -most if i % 2 else most
         row[:] = np.roll(row, (0, block - 1, block // 2)[i % 3])
-    return out.reshape(-1)
+    return out

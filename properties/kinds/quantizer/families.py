@@ -1,5 +1,6 @@
 """The families of a quantizer's cases: drawn tensors, and all codes and thresholds."""
 
+import itertools
 from collections.abc import Mapping
 
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ LISTED = {"all_codes": "codes", "every_code": "every_code", "thresholds": "thres
 NAMES = ("all_codes", "edges", "every_code", "random", "strata", "thresholds")
 # Of stochastic rounding.
 STATISTICS = ("frequency", "independence")
+_BLOCKS = (64, 256, 4096)
 _SIZES = (1, 63, 64, 65, 127, 255, 256, 257, 300, 511, 513, 4095, 4096, 4097, 0)
 
 
@@ -35,7 +37,8 @@ def drawn(
     tensor = specs(shapes, kinds, exponents, EXTREMES if edges else ("zero", "huge", "tiny"))
     rule = QUANTIZERS[capability.rule]
     hyper = hypers(rule, capability.dialect, capability.fixed)
-    return st.builds(QuantizerCase, hyper=hyper, tensor=tensor)
+    multiple = st.just(capability.multiple)
+    return st.builds(QuantizerCase, hyper=hyper, tensor=tensor, multiple=multiple)
 
 
 def listed(capability: QuantizerCapability, pattern: str) -> list[QuantizerCase]:
@@ -43,14 +46,21 @@ def listed(capability: QuantizerCapability, pattern: str) -> list[QuantizerCase]
     rule = QUANTIZERS[capability.rule]
     base = {**dict(capability.dialect), **held(capability.fixed)}
     if not rule.BLOCKS:
-        return [QuantizerCase(base, pattern=pattern, scale=0)]
-    sizes = values_of(capability.fixed.get("block_size", (64, 256, 4096)))
+        return [QuantizerCase(base, pattern=pattern)]
     scales = (0, -20, 30, -130) if pattern != "every_code" else (0,)
-    signs = values_of(capability.fixed.get("signed", (True, False)))
+    ranges = rule.Hyper.RANGES
+    axes = {
+        name: values_of(capability.fixed.get(name, usual))
+        for name, usual in (("block_size", _BLOCKS), ("signed", (True, False)))
+        if name in ranges
+    }
     return [
-        QuantizerCase({**base, "block_size": b, "signed": s}, pattern=pattern, scale=scale)
-        for b in sizes
-        for s in signs
-        for scale in scales
-        if rule.Hyper(**{**base, "block_size": b, "signed": s})
+        QuantizerCase(
+            {**base, **dict(zip(axes, chosen, strict=True))},
+            pattern=pattern,
+            scale=k,
+            multiple=capability.multiple,
+        )
+        for chosen in itertools.product(*axes.values())
+        for k in scales
     ]

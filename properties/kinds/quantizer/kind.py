@@ -13,7 +13,7 @@ from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.kind import Kind, Seeded, Steps
 from truestep.properties.kinds.quantizer import families, rounding_statistics, strata
 from truestep.properties.kinds.quantizer.cases import QuantizerCase, values
-from truestep.properties.kinds.quantizer.laws import BLOCK_LAWS, CAST_LAWS, EXAMPLES, Law
+from truestep.properties.kinds.quantizer.laws import BLOCK_LAWS, CAST_LAWS, EXAMPLES, NEEDS, Law
 from truestep.properties.kinds.quantizer.step import Encoded, Subject, every_code, judged
 from truestep.properties.laws.claims import PREFIX
 from truestep.properties.laws.claims import judged as judged_claims
@@ -121,4 +121,14 @@ def laws_of(capability: QuantizerCapability) -> Mapping[str, Law]:
     """The laws that hold for a capability: for none that draws its roundings."""
     if families.is_stochastic(capability):
         return {}
-    return BLOCK_LAWS if QUANTIZERS[capability.rule].BLOCKS else CAST_LAWS
+    rule = QUANTIZERS[capability.rule]
+    if not rule.BLOCKS:
+        return CAST_LAWS
+    # Of a value times a rounded scale the quotient may be cut off to the next value.
+    cut = rule.SCALES and capability.dialect.get("rounding") == "toward_zero"
+    left_out = {"idempotent"} if cut else {}
+    return {
+        name: law
+        for name, law in BLOCK_LAWS.items()
+        if name not in left_out and getattr(rule, NEEDS.get(name, "BLOCKS"))
+    }

@@ -19,8 +19,9 @@ def idempotent(subject: Subject, hyper: Hyper, out: Encoded) -> Claims:
     """Encoding what was decoded gives the codes again, where a block's extreme is representable."""
     again = subject.encode(hyper, out.back)
     keep = np.isfinite(out.back)
-    if "absmax" in out.stored:
-        same = out.stored["absmax"] == again.stored["absmax"]
+    if subject.rule.BLOCKS:
+        name = subject.rule.SCALE
+        same = out.stored[name] == again.stored[name]
         keep = keep & subject.rule.per_element(hyper, same, out.x.shape)
         # A subnormal product is not exact, and a tiny value may then round to another code.
         keep = keep & ((np.abs(out.back) >= 2.0**-126) | (out.back == 0))
@@ -29,32 +30,33 @@ def idempotent(subject: Subject, hyper: Hyper, out: Encoded) -> Claims:
 
 
 def blocks_are_independent(subject: Subject, hyper: Hyper, out: Encoded) -> Claims:
-    """Whatever follows a block, its codes and its absmax stay the same."""
-    block = hyper.block_size
+    """Whatever follows a block, its codes and its scale stay the same."""
+    block, name = subject.rule.length(hyper), subject.rule.SCALE
     flat = out.x.reshape(-1)
     head = flat[: block * (flat.size // block)]
-    other = np.concatenate([head, np.full(block // 2 + 3, 1e4, dtype=np.float32)])
+    more = block // 2 + 3 if subject.capability.multiple == 1 else block
+    other = np.concatenate([head, np.full(more, 1e4, dtype=np.float32)])
     image = subject.encode(hyper, other)
     n = head.size
     yield Claim("code", image.code[:n], out.code.reshape(-1)[:n])
     k = n // block
-    yield Claim("absmax", image.stored["absmax"][:k], out.stored["absmax"][:k])
+    yield Claim(name, image.stored[name][:k], out.stored[name][:k])
 
 
 def codes_unchanged_when_scaled_by_a_power_of_two(
     subject: Subject, hyper: Hyper, out: Encoded
 ) -> Claims:
-    """Doubling a block doubles its absmax and leaves its codes, barring over- and underflow."""
-    x = out.x
+    """Doubling a block doubles its scale and leaves its codes, barring over- and underflow."""
+    x, name = out.x, subject.rule.SCALE
     sizes = np.abs(x[np.isfinite(x) & (x != 0)])
     if not np.all(np.isfinite(x)) or np.any(sizes < 2.0**-100) or np.any(sizes > 2.0**100):
         return
-    floor = hyper.absmax_floor
+    floor = getattr(hyper, "absmax_floor", 0.0)
     if floor > 0 and np.any(subject.rule.block_absmax(hyper, x.astype(np.float64)) <= floor):
         return  # a floor does not scale
     image = subject.encode(hyper, 4 * x)
     yield Claim("code", image.code, out.code)
-    yield Claim("absmax", image.stored["absmax"], 4 * out.stored["absmax"])
+    yield Claim(name, image.stored[name], 4 * out.stored[name])
 
 
 def monotone(subject: Subject, hyper: Hyper, out: Encoded) -> Claims:
@@ -71,6 +73,11 @@ def odd(subject: Subject, hyper: Hyper, out: Encoded) -> Claims:
     yield Claim("decoded", -image.back, out.back)
 
 
+# Which laws hold of which formats with groups: what the format has to say of itself.
+NEEDS: Mapping[str, str] = {
+    "blocks_are_independent": "INDEPENDENT",
+    "codes_unchanged_when_scaled_by_a_power_of_two": "SCALES",
+}
 BLOCK_LAWS: dict[str, Law] = by_name(
     blocks_are_independent, codes_unchanged_when_scaled_by_a_power_of_two, idempotent
 )

@@ -1,6 +1,6 @@
-"""One tensor encoded and decoded by the backend, and judged: absmax, codes, decoded values."""
+"""One tensor encoded and decoded by the backend, and judged: scales, codes, decoded values."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from truestep.fast.protocol import Array, QuantizerBackend, QuantizerCapability
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.judge.calls import Malformed, backend_call, require_array, type_of
-from truestep.properties.judge.contracts import Judgement, agreement, identity, membership
+from truestep.properties.judge.contracts import Judgement, enclosure, identity, membership
 from truestep.properties.kinds.quantizer.cases import QuantizerCase, every_stored
 from truestep.reference.declared import Hyper
 from truestep.reference.quantizers import QUANTIZERS
@@ -54,10 +54,10 @@ class Subject:
         stored = backend_call(self.backend.encode, self.capability, hyper, x)
         if not isinstance(stored, Mapping):
             raise Malformed(f"what is stored must be a mapping, got {type_of(stored)}")
-        require_array("code", stored.get("code"), x.shape, self.code_type(hyper))
+        require_array("code", stored.get("code"), x.shape, self.stored_types(hyper)[0])
         if self.rule.BLOCKS:
-            shape = (-(-x.size // hyper.block_size),)
-            require_array("absmax", stored.get("absmax"), shape, np.dtype(np.float32))
+            name, shape = self.rule.SCALE, (self.rule.groups(hyper, x.shape),)
+            require_array(name, stored.get(name), shape, self.stored_types(hyper)[1])
         return Encoded(x, stored, self.decode(hyper, stored))
 
     def decode(self, hyper: Hyper, stored: Mapping[str, Array]) -> NDArray[np.float32]:
@@ -66,10 +66,12 @@ class Subject:
         require_array("the decoded tensor", back, stored["code"].shape, np.dtype(np.float32))
         return cast(NDArray[np.float32], back)
 
-    def code_type(self, hyper: Hyper) -> np.dtype[Any]:
-        """The dtype of the codes."""
+    def stored_types(self, hyper: Hyper) -> Sequence[np.dtype[Any]]:
+        """The dtype of the codes, and of the scales where there are some."""
         made = self.rule.encode(hyper, np.zeros(1), *self._random())
-        return cast(np.dtype[Any], (made[0] if isinstance(made, tuple) else made).dtype)
+        if not self.rule.BLOCKS:
+            return [made.dtype]
+        return [made[0].dtype, self.rule.scales(hyper, np.zeros(1))[0].dtype]
 
     def _random(self) -> tuple[Array, ...]:
         stochastic = self.capability.dialect.get("rounding") == "stochastic"
@@ -77,22 +79,16 @@ class Subject:
 
 
 def judged(subject: Subject, hyper: Hyper, out: Encoded) -> Found:
-    """absmax exactly, codes by their admissible interval, decoded values bit for bit."""
+    """Scales and codes by the intervals of what is right, decoded values bit for bit."""
     rule, x = subject.rule, out.x.astype(np.float64)
-    if "absmax" in out.stored:
-        due = rule.block_absmax(hyper, x)
-        yield "absmax", agreement(out.stored["absmax"], due.astype(np.float32), None)
-        absmax = out.stored["absmax"].astype(np.float64)
+    if rule.BLOCKS:
         arithmetic = arithmetic_of(subject.capability.arithmetic)
-        low, high = rule.admissible(
-            hyper,
-            x,
-            absmax,
-            division_ulps=arithmetic.ulps_division,
-            flush_subnormals=arithmetic.subnormals == "flushed",
-        )
-        yield "code", membership(out.code, low, high, 256)
-        truth = rule.decode(hyper, out.code, absmax)
+        scale, ulps = _wide(out.stored[rule.SCALE]), arithmetic.ulps_division
+        yield rule.SCALE, enclosure(scale, *rule.scales(hyper, x, division_ulps=ulps))
+        flushed = arithmetic.subnormals == "flushed"
+        low, high = rule.admissible(hyper, x, scale, division_ulps=ulps, flush_subnormals=flushed)
+        yield "code", membership(rule.rank(out.code), low, high, rule.ranks(hyper))
+        truth = rule.decode(hyper, out.code, scale)
     else:
         low, high = rule.admissible(hyper, x)
         truth = rule.decode(hyper, out.code)
@@ -107,10 +103,15 @@ def judged(subject: Subject, hyper: Hyper, out: Encoded) -> Found:
 
 def every_code(subject: Subject, hyper: Hyper) -> Found:
     """Of all codes, those that no encoder gives among them, the decoded values bit for bit."""
-    held = every_stored(subject.rule, hyper, subject.code_type(hyper))
-    absmax = [held["absmax"].astype(np.float64)] if "absmax" in held else []
-    truth = subject.rule.decode(hyper, held["code"], *absmax)
+    held = every_stored(subject.rule, hyper, subject.stored_types(hyper))
+    scales = [_wide(x) for name, x in held.items() if name != "code"]
+    truth = subject.rule.decode(hyper, held["code"], *scales)
     yield "decoded", _decoded(subject.decode(hyper, held), truth)
+
+
+def _wide(scale: Array) -> Array:
+    """A float scale in float64; one that is kept as a code stays that."""
+    return scale.astype(np.float64) if scale.dtype.kind == "f" else scale
 
 
 def _decoded(back: Array, truth: Array) -> Judgement:

@@ -7,6 +7,7 @@ something is special.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -41,7 +42,8 @@ def made(capability: QuantizerCapability, seed: int) -> Sequence[QuantizerCase]:
     rng = np.random.default_rng(seed)
     rule = QUANTIZERS[capability.rule]
     given = {**capability.dialect, **capability.fixed}
-    return [*_tensors(rule, given, rng), *_patterns(rule, given, rng)]
+    found = [*_tensors(rule, given, rng), *_patterns(rule, given, rng)]
+    return [replace(case, multiple=capability.multiple) for case in found]
 
 
 def _tensors(
@@ -61,7 +63,7 @@ def _tensors(
             kind = "normal"  # whatever is left out would be as it should
         if rule.BLOCKS and row % 3 == 0 and len(shape) == 1:
             beyond, blocks = _BEYOND[row // 3 % len(_BEYOND)]
-            shape = (blocks * int(str(hyper["block_size"])) + beyond,)
+            shape = (blocks * rule.length(rule.Hyper(**hyper)) + beyond,)
         seeds = rng.integers(2**32, size=2)
         specials = ((int(seeds[1]), element),) if element else ()
         tensor = TensorSpec(shape, kind, int(seeds[0]), exponent, specials=specials, layout=layout)
@@ -78,11 +80,11 @@ def _choices(rule: Quantizer, given: Mapping[str, object]) -> Iterator[tuple[str
 def _patterns(
     rule: Quantizer, given: Mapping[str, object], rng: np.random.Generator
 ) -> Iterator[QuantizerCase]:
-    sizes = (
-        given.get("block_size", rule.Hyper.RANGES["block_size"].usual) if rule.BLOCKS else (None,)
-    )
+    ranges = rule.Hyper.RANGES
+    usual = ranges["block_size"].usual if "block_size" in ranges else (None,)
+    sizes = given.get("block_size", usual)
     for block in sizes if isinstance(sizes, tuple) else (sizes,):
-        size = {"block_size": block} if rule.BLOCKS else {}
+        size = {"block_size": block} if "block_size" in ranges else {}
         for pattern in ("binades", "nans", *(("blocks",) if rule.BLOCKS else ())):
             hyper = continuous(rule, {**given, **size}, rng)
             tensor = TensorSpec((0,), seed=int(rng.integers(2**32)), layout=LAYOUTS[1])

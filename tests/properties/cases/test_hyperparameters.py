@@ -174,15 +174,31 @@ def coded(name: str, fields: Mapping[str, Any]) -> bytes:
     """Codes, values and admissible codes of numbers at thresholds, of zeros, infinities and nan."""
     module, rng = QUANTIZERS[name], np.random.default_rng(5)
     h = module.Hyper(**fields)
-    parts = (
-        np.append(module.thresholds(h), 1.0),
+    most = module.extreme(h) if module.BLOCKS else 1.0
+    t = np.array([x for x in module.thresholds(h) if abs(x) <= most])
+    scales = (float(np.float32(0.7)), 0.6875)
+    parts = [
+        _beside(most, t),
+        *(_beside(s * most, s * t * (1 + k * 2.0**-24)) for s in scales for k in (0, 1.5, 2.5)),
+        np.append(rng.uniform(-1, 1, 15), 1.998),
         np.append(rng.standard_normal(300), np.nan),
+        rng.standard_normal(4096),
+        rng.standard_normal(4096) * 1e-3,
         rng.standard_normal(4096) * 1e300,
         np.array([np.inf]),
-    )
-    # Each begins a block.
-    x = np.concatenate([np.append(part, np.zeros(-part.size % 4096 + 4096)) for part in parts])
-    more = (rng.integers(0, 2**16, x.shape),) if fields.get("rounding") == "stochastic" else ()
+        np.zeros(64),
+    ]
+    return b"".join(_stored(module, h, part, rng, fields.get("rounding")) for part in parts)
+
+
+def _beside(most: float, x: Any) -> Any:
+    """x with a number of this size beside every fifteen of them, so that every block has one."""
+    rows = np.append(x, np.zeros(-x.size % 15)).reshape(-1, 15)
+    return np.insert(rows, 0, most, axis=1).reshape(-1)
+
+
+def _stored(module: Any, h: Any, x: Any, rng: np.random.Generator, rounding: object) -> bytes:
+    more = (rng.integers(0, 2**16, x.shape),) if rounding == "stochastic" else ()
     with np.errstate(all="ignore"):
         codes = module.encode(h, x, *more)
         kept = codes if isinstance(codes, tuple) else (codes,)
@@ -195,7 +211,11 @@ def test_every_hyperparameter_of_a_quantizer_is_alive(name: str) -> None:
     """No field and no choice of a dialect gives the codes and the values of another."""
     module = QUANTIZERS[name]
     own = {f: getattr(module.Hyper(), f) for f in module.Hyper.__dataclass_fields__}
-    others = {"absmax_floor": [0.5], "block_size": [128], "signed": [False]}
+    others = {
+        "absmax_floor": [0.5], "block_size": [256], "least": [2.0**-6], "signed": [False],
+    }  # fmt: skip
     for field, value in own.items():
         for other in others.get(field) or [x for x in module.DIALECTS[field] if x != value]:
+            if (name, other) == ("linear_4bit", "toward_zero"):
+                continue  # all of its values are positive: toward zero is lower
             assert coded(name, own | {field: other}) != coded(name, own), (field, other)

@@ -45,11 +45,7 @@ def test_faults_that_are_dialects_are_identified(name: str) -> None:
 
 
 # Kernels on which every check is run; on the others those that catch the faults.
-THOROUGH = (
-    *("adam", "adamw", "amsgrad", "lamb", "lion", "nesterov", "sgd"),
-    *RULES["quantizer"],
-    *RULES["training"],
-)
+THOROUGH = (*("adam", "adamw", "amsgrad", "lamb", "lion", "nesterov", "sgd"), *RULES["quantizer"])
 
 
 @pytest.mark.parametrize("rule", NAMES)

@@ -84,7 +84,7 @@ def _nameless() -> set[tuple[int, str]]:
 
 def _judged(*specs: str) -> dict[str, dict[str, CheckResult]]:
     """The results of every backend, by variant; of its conduct by "process"."""
-    runs = certify_all(specs, only=ONLY, level="smoke", patience=PATIENCE, workers=2)
+    runs = certify_all(specs, only=ONLY, level="smoke", patience=PATIENCE, workers=3)
     assert [run.error for run in runs] == [None] * len(specs)
     return {
         spec: {r.variant if r.kind == "optimizer" else r.kind: r for r in run.results}
@@ -177,7 +177,7 @@ def test_a_process_that_stops_itself_is_given_up(
     """A stopped process is not charged for its time, but its judge waits for it only so long."""
     loaded = adapters("hostile_dying")
     monkeypatch.setattr(pool, "STRIKES", 1)
-    monkeypatch.setattr(pool, "LOADING", 5.0)
+    monkeypatch.setattr(pool, "LOADING", 4.0)
     [run] = certify_all(
         ["hostile_dying:Stopped"], only="*yond*", level="smoke", patience=0.5, workers=1
     )

@@ -63,8 +63,9 @@ def test_nans_of_every_class_reach_the_kernel():
 def test_all_codes_are_decoded_beside_every_sort_of_absmax():
     """Each of the 256 codes meets each of them, whatever the length of a block."""
     rule = QUANTIZERS["dynamic_8bit"]
+    kinds = np.dtype(np.uint8), np.dtype(np.float32)
     for block in (64, 4096):
-        held = cases.every_stored(rule, rule.Hyper(block_size=block), np.dtype(np.uint8))
+        held = cases.every_stored(rule, rule.Hyper(block_size=block), kinds)
         by_block = held["code"].reshape(-1, block)
         per = max(1, 256 // block)
         assert held["absmax"].size == by_block.shape[0] == per * 10

@@ -1,0 +1,96 @@
+"""What codes of up to eight bits stand for before their scale: codebooks, integers, small floats.
+
+A table holds the value of every code in the order of the codes, nan where a code stands for none.
+Codebooks are the published float32 numbers; they are never worked out again.
+"""
+
+import math
+
+import numpy as np
+
+from truestep.reference.validation import Array
+
+# NormalFloat4: quantiles of a normal distribution. T. Dettmers, A. Pagnoni, A. Holtzman, L.
+# Zettlemoyer, "QLoRA" (arXiv:2305.14314), appendix E; bitsandbytes' order of codes.
+NF4 = (
+    -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
+    -0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725,
+    0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941,
+    0.7229568362236023, 1.0,
+)  # fmt: skip
+# bitsandbytes' 4-bit float, whose least number is 1/192 where E2M1 over 6 has 1/12.
+_FP4 = (0.0, 0.0625, 8.0, 12.0, 4.0, 6.0, 2.0, 3.0)
+FP4 = tuple(float(np.float32(sign * x / 12)) for sign in (1, -1) for x in _FP4)
+# D. Yoshida, "NF4 Isn't Information Theoretically Optimal (and that's Good)" (arXiv:2306.06965),
+# for blocks of 64.
+AF4 = (
+    -1.0, -0.69441008, -0.51243739, -0.3736951, -0.25607552, -0.14982478, -0.04934812, 0.0,
+    0.04273164, 0.12934483, 0.21961274, 0.31675666, 0.42563882, 0.55496234, 0.72424863, 1.0,
+)  # fmt: skip
+# P. Blumenberg et al., "Improving Block-Wise LLM Quantization by 4-bit Block-Wise Optimal Float"
+# (arXiv:2505.06653), tables C.7 and C.8: least mean square error, blocks of 64.
+BOF4 = (
+    -1.0, -0.7535245418548584, -0.579203724861145, -0.4385998845100403, -0.3167679905891418,
+    -0.2059924453496933, -0.1015387624502182, 0.0, 0.0887245312333107, 0.1793769598007202,
+    0.2741499841213226, 0.3758211433887482, 0.4884937703609467, 0.6187058687210083,
+    0.7790452241897583, 1.0,
+)  # fmt: skip
+BOF4_S = (
+    -0.8568463921546936, -0.6692874431610107, -0.5235266089439392, -0.4004882574081421,
+    -0.2910638153553009, -0.1900092959403992, -0.0938529595732689, 0.0, 0.0887671709060669,
+    0.1794802695512772, 0.2743096053600311, 0.3760197460651398, 0.4886530041694641,
+    0.6188603639602661, 0.7791395783424377, 1.0,
+)  # fmt: skip
+# Dynamic exponent, 4 bits: B. Li, J. Chen, J. Zhu, "Memory Efficient Optimizers with 4-bit States"
+# (arXiv:2309.01507), for first moments; and its linear map without zero, for second moments.
+_EXPONENT = (0.0055, 0.0325, 0.0775, 0.2125, 0.4375, 0.6625, 0.8875)
+DYNAMIC_4BIT = (*(-x for x in reversed(_EXPONENT)), 0.0, *_EXPONENT, 1.0)
+LINEAR_4BIT = tuple(k / 16 for k in range(1, 17))
+# Linear over [-1, 1]: every second one of 511 halves, with the zero twice in bitsandbytes' table.
+LINEAR_8BIT = tuple(k / 127 for k in range(-127, 128))
+
+
+def float32(values: tuple[float, ...]) -> tuple[float, ...]:
+    """The numbers as a kernel's table in float32 holds them."""
+    return tuple(float(np.float32(x)) for x in values)
+
+
+def logarithmic(bits: int, least: float) -> tuple[float, ...]:
+    """Zero and numbers of both signs from least to 1, each a constant multiple of the one before.
+
+    D. Miyashita, E. H. Lee, B. Murmann, "Convolutional Neural Networks using Logarithmic Data
+    Representation" (arXiv:1603.01025).
+    """
+    count = 2 ** (bits - 1) - 1
+    sizes = [least ** (1 - k / (count - 1)) for k in range(count)]
+    return float32((*(-x for x in reversed(sizes)), 0.0, *sizes))
+
+
+def integers(bits: int, *, full: bool = False) -> tuple[float, ...]:
+    """Two's complement; full: with the least number, which has no opposite."""
+    half = 2 ** (bits - 1)
+    negative = [float(k) if full or k > -half else math.nan for k in range(-half, 0)]
+    return (*map(float, range(half)), *negative)
+
+
+def sixty_fourths() -> tuple[float, ...]:
+    """MXINT8: two's complement times 2^-6, without -2."""
+    return tuple(x / 64 for x in integers(8))
+
+
+def minifloat(exponent_bits: int, fraction_bits: int, bias: int, *, top: int = 0) -> Array:
+    """Sign, exponent and fraction, with subnormals; top: codes of the top that are no numbers."""
+    count = 2 ** (exponent_bits + fraction_bits)
+    code = np.arange(count)
+    field, fraction = code >> fraction_bits, code & (2**fraction_bits - 1)
+    k = np.where(field > 0, fraction + 2**fraction_bits, fraction).astype(np.float64)
+    values = np.ldexp(k, np.maximum(field, 1) - bias - fraction_bits)
+    values[count - top :] = np.nan
+    return np.concatenate([values, -values])
+
+
+E2M1 = tuple(minifloat(2, 1, 1))
+E2M3 = tuple(minifloat(2, 3, 1))
+E3M2 = tuple(minifloat(3, 2, 3))
+E4M3 = tuple(minifloat(4, 3, 7, top=1))
+E5M2 = tuple(minifloat(5, 2, 15, top=4))

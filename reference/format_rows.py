@@ -1,0 +1,190 @@
+"""Block formats as facts: elements, scale, grouping, and the choices of those who implement them.
+
+A row is all that a format needs; ``block_formats`` does the work. Over 120 lines: a list.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from truestep.reference import declared
+from truestep.reference import element_tables as tables
+from truestep.reference.declared import Count, Real
+
+# How the scale of a group is kept, and what it is.
+Scale = Literal["absmax", "signed_absmax", "float32", "float16", "e8m0", "e4m3"]
+Grouping = Literal["block", "row", "tensor", "tile"]
+
+_NEAREST = {
+    "nearest_even": "of two equally near values the one with the even code",
+    "nearest_away": "of two equally near values the larger in magnitude",
+    "toward_zero": "what is left of the quotient is cut off",
+}
+_NORMALISE = {
+    "divide": "x divided by the scale",
+    "reciprocal": "x multiplied by the rounded reciprocal of the scale",
+    "inverse": "x multiplied by the largest value over absmax",
+}
+_TIES = {
+    "lower": "midpoints to the lower value",
+    "upper": "midpoints to the upper value",
+    "toward_zero": "midpoints to the value nearer to zero",
+}
+_RULES = {
+    "floor": "2^(floor(log2 absmax) - emax): OCP's, which saturates what exceeds the largest value",
+    "ceil": "2^(ceil(log2 absmax) - emax)",
+    "rceil": "the least power of two that is at least absmax over the largest value",
+    "even": "absmax rounded half up to the element's precision, then as floor",
+}
+_ZERO = {"least": "a block of zeros has the least scale", "one": "a block of zeros has scale 1"}
+_POWER = {
+    "none": "the quotient rounded to float32",
+    "floor": "rounded down to a power of two",
+    "ceil": "rounded up to a power of two",
+}
+
+
+class Codebook(declared.Hyper):
+    """Of codebooks with an absmax for every block; defaults are the papers'."""
+
+    block_size: Annotated[int, Count(1, (64, 128, 256, 1024, 4096, 32))] = 64
+    normalise: Literal["divide", "reciprocal"] = "divide"
+    ties: Literal["lower", "upper", "toward_zero"] = "lower"
+
+
+class Grouped(declared.Hyper):
+    """Of integers and small floats with a scale for every group of consecutive elements."""
+
+    block_size: Annotated[int, Count(1, (128, 64, 32, 256))] = 128
+    normalise: Literal["divide", "reciprocal", "inverse"] = "divide"
+    rounding: Literal["nearest_even", "nearest_away", "toward_zero"] = "nearest_even"
+
+
+class Whole(declared.Hyper):
+    """Of integers and small floats with a scale for every row, tile or tensor."""
+
+    normalise: Literal["divide", "reciprocal", "inverse"] = "divide"
+    rounding: Literal["nearest_even", "nearest_away", "toward_zero"] = "nearest_even"
+
+
+class Microscaling(declared.Hyper):
+    """Of OCP's MX formats: how the shared exponent is chosen, and how elements are rounded."""
+
+    rule: Literal["floor", "ceil", "rceil", "even"] = "floor"
+    rounding: Literal["nearest_even", "nearest_away", "toward_zero"] = "nearest_even"
+    zero_block: Literal["least", "one"] = "least"
+
+
+class TwoLevel(declared.Hyper):
+    """Of NVFP4: the least block scale, and how elements are rounded and normalised."""
+
+    least: Annotated[float, Real(0.0, 1.0, usual=(0.0, 2.0**-6), listed=True)] = 0.0
+    normalise: Literal["divide", "reciprocal"] = "divide"
+    rounding: Literal["nearest_even", "nearest_away", "toward_zero"] = "nearest_even"
+
+
+class Scaled(declared.Hyper):
+    """Of 8-bit floats with a float32 scale: whether it is a power of two."""
+
+    normalise: Literal["divide", "reciprocal", "inverse"] = "divide"
+    power: Literal["none", "floor", "ceil"] = "none"
+    rounding: Literal["nearest_even", "nearest_away", "toward_zero"] = "nearest_even"
+
+
+# What the values of every choice mean; a format has those that its Hyper has.
+DIALECTS: dict[str, dict[str, str]] = {
+    "normalise": _NORMALISE, "power": _POWER, "rounding": _NEAREST, "rule": _RULES, "ties": _TIES,
+    "zero_block": _ZERO,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One format. elements: the value of every code. largest: what a group's extreme becomes.
+
+    block: elements of a group, of a tile those of a side; 0 where Hyper says. emax: the exponent of
+    the largest power of two among the elements. bits: fraction bits of the elements.
+    """
+
+    about: str
+    elements: tuple[float, ...]
+    scale: Scale
+    Hyper: type[declared.Hyper]
+    grouping: Grouping = "block"
+    block: int = 0
+    largest: float = 1.0
+    emax: int = 0
+    bits: int = 0
+
+
+def _codebook(about: str, elements: tuple[float, ...], scale: Scale = "absmax") -> Row:
+    return Row(about, tables.float32(elements), scale, Codebook)
+
+
+def _microscaling(about: str, elements: tuple[float, ...], *shape: int | float) -> Row:
+    largest, emax, bits = shape
+    return Row(
+        about, elements, "e8m0", Microscaling,
+        block=32, largest=float(largest), emax=int(emax), bits=int(bits),
+    )  # fmt: skip
+
+
+def _symmetric(bits: int, grouping: Grouping = "block") -> Row:
+    kind = Grouped if grouping == "block" else Whole
+    largest = 2.0 ** (bits - 1) - 1
+    told = {"block": "consecutive elements", "row": "row", "tensor": "tensor", "tile": "tile"}
+    about = f"Symmetric {bits}-bit integers, absmax / {largest:g} as the scale of each "
+    return Row(
+        about + told[grouping], tables.integers(bits), "float32", kind, grouping, largest=largest
+    )
+
+
+def _scaled(name: str, elements: tuple[float, ...], grouping: Grouping, largest: float) -> Row:
+    side = {"block": 128, "tile": 128}.get(grouping, 0)
+    told = {"block": "128 elements", "tile": "128 x 128 elements"}.get(grouping, grouping)
+    about = f"{name} elements with a float32 scale for every {told}, absmax / {largest:g}"
+    return Row(about, elements, "float32", Scaled, grouping, side, largest)
+
+
+ROWS: dict[str, Row] = {
+    "af4": _codebook("AbnormalFloat4 (Yoshida 2023)", tables.AF4),
+    "bof4": _codebook("Block-wise optimal float (Blumenberg et al. 2025)", tables.BOF4),
+    "bof4_s": _codebook(
+        "The same, normalized by the signed extreme", tables.BOF4_S, "signed_absmax"
+    ),
+    "dynamic_4bit": _codebook(
+        "Dynamic exponent (Li et al. 2023), first moments", tables.DYNAMIC_4BIT
+    ),
+    "fp4": _codebook("bitsandbytes' 4-bit float", tables.FP4),
+    "linear_4bit": _codebook(
+        "Linear without zero (Li et al. 2023), second moments", tables.LINEAR_4BIT
+    ),
+    "linear_8bit": _codebook("Linear over [-1, 1]", tables.LINEAR_8BIT),
+    "log_4bit": _codebook("Logarithmic, 7 magnitudes down to 2^-6", tables.logarithmic(4, 2.0**-6)),
+    "log_8bit": _codebook(
+        "Logarithmic, 127 magnitudes down to 2^-24", tables.logarithmic(8, 2.0**-24)
+    ),
+    "nf4": _codebook("NormalFloat4 (Dettmers et al. 2023)", tables.NF4),
+    **{f"int{bits}": _symmetric(bits) for bits in range(2, 9)},
+    "int8_rows": _symmetric(8, "row"),
+    "int8_tensor": _symmetric(8, "tensor"),
+    "int4_rows": _symmetric(4, "row"),
+    "mxfp4": _microscaling("MXFP4 (OCP MX 1.0): E2M1", tables.E2M1, 6, 2, 1),
+    "mxfp6_e2m3": _microscaling("MXFP6 (OCP MX 1.0): E2M3", tables.E2M3, 7.5, 2, 3),
+    "mxfp6_e3m2": _microscaling("MXFP6 (OCP MX 1.0): E3M2", tables.E3M2, 28, 4, 2),
+    "mxfp8_e4m3": _microscaling("MXFP8 (OCP MX 1.0): E4M3", tables.E4M3, 448, 8, 3),
+    "mxfp8_e5m2": _microscaling("MXFP8 (OCP MX 1.0): E5M2", tables.E5M2, 57344, 15, 2),
+    "mxint8": _microscaling(
+        "MXINT8 (OCP MX 1.0): integers times 2^-6", tables.sixty_fourths(), 127 / 64, 0, 6
+    ),
+    "nvfp4": Row(
+        "NVFP4 with one level: E2M1, an E4M3 scale of 16 elements", tables.E2M1, "e4m3", TwoLevel,
+        block=16, largest=6.0,
+    ),
+    **{
+        f"{name.lower()}_{grouping}s": _scaled(name, elements, grouping, largest)
+        for name, elements, largest in (
+            ("E4M3", tables.E4M3, 448.0), ("E5M2", tables.E5M2, 57344.0),
+        )
+        for grouping in ("tensor", "row", "block", "tile")
+    },
+}  # fmt: skip
