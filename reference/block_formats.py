@@ -8,7 +8,8 @@ Rule
     x~_i = value(code_i) s_g
 
     Scales: "absmax" and "signed_absmax" are the extreme; "float32" is the extreme over the largest
-    value, rounded; "e8m0" a power of two by its exponent + 127, "e4m3" a code of an 8-bit float.
+    value, rounded; "float16" that rounded once more, which the codes do not see; "e8m0" a power of
+    two by its exponent + 127, "e4m3" a code of an 8-bit float.
 
 Shapes
     x: any shape; code: uint8, shaped like x, one code to a byte; scale: one per group in their
@@ -26,18 +27,24 @@ Choices
     rule: which power of two is the scale of an MX block. OCP's divides the largest power of two
     that is at most absmax by that of the elements, so that up to a quarter of the range saturates;
     cuBLAS takes the least power of two under which nothing does.
-    power: whether a float32 scale is made a power of two. least: below which no block scale goes.
-    zero_block: the scale of a block of zeros, which OCP leaves open.
+    kept: whether absmax is stored in the place of the quotient that is the scale.
+    tensor_scale: by what every block scale is multiplied besides; whoever encodes gives it.
+    power: whether a float32 scale is made a power of two. least: below which no scale goes.
+    level: whether tensor_scale or its reciprocal is what a kernel has in float32.
+    zero_block: the scale of a block of zeros, which OCP leaves open. zero_scale: what is put in the
+    place of a float32 or e4m3 scale of zero, to divide by.
+    infinity: the scale of a block with an infinity, which OCP leaves open.
 
 Special cases
-    A group with a nan or an infinity has a nan or an infinite scale (of "e8m0" and "e4m3" nan), and
-    of its codes nothing is promised. A group of zeros has scale 0, or the least one, or 1, by its
-    format; its codes are those of zero. Elements with a zero of either sign keep the sign.
+    A group with a nan or an infinity has a nan or an infinite scale (of "e8m0" and "e4m3" nan,
+    but for `infinity`), and of its codes nothing is promised. A group of zeros has scale 0, or the
+    least one, or 1, by its format; its codes are those of zero. Elements with a zero of either sign
+    keep the sign.
 
 Judged
     Scales by the interval of what a faithful float32 kernel may give, which of a power of two is
     one number; codes by `admissible`, from the kernel's own scale; decoded values as the float32
-    rounding of value times scale.
+    rounding of value times scale, or by an interval where absmax is kept.
 
 Sources
     Open Compute Project, "OCP Microscaling Formats (MX) Specification", revision 1.0, 2023. NVIDIA,
@@ -61,6 +68,7 @@ U = 2.0**-24
 _OWN = 2.0**-50
 _E8M0_BIAS, _E8M0_NAN = 127, 255
 _E4M3_NAN = 127
+_EPSILON_E4M3, _EPSILON_FLOAT32 = np.float64(2.0**-3), np.float64(2.0**-23)
 # Elements to a group where there is one group only, in the cases that are built from groups.
 _ROOM = 256
 
@@ -85,6 +93,20 @@ def e4m3_nearest(y: Array) -> Array:
     return np.where(np.isnan(y), _E4M3_NAN, np.where(low % 2 == 0, low, high))
 
 
+def second_level(h: declared.Hyper) -> float:
+    """The scale of the whole tensor, as a float32 kernel has it; 1 where there is none."""
+    scale = getattr(h, "tensor_scale", 1.0)
+    if getattr(h, "level", "") == "reciprocal":
+        return 1 / float(np.float32(1 / scale))
+    return float(np.float32(scale))
+
+
+def nonzero(h: declared.Hyper, scale: Array, epsilon: Array) -> Array:
+    """The scales, with epsilon in the place of zero where the kernel puts it there."""
+    epsilon = np.asarray(epsilon).astype(scale.dtype)
+    return np.where((scale == 0) & (getattr(h, "zero_scale", "") == "epsilon"), epsilon, scale)
+
+
 def exponent(x: Array) -> Array:
     """floor(log2 x) of a positive number, exactly."""
     return np.frexp(x)[1].astype(np.int64) - 1
@@ -107,7 +129,18 @@ class BlockFormat:
     @property
     def SCALES(self) -> bool:
         """Whether twice the tensor has twice the scales: none has a limit within the range."""
-        return self.row.scale not in ("e4m3", "e8m0")
+        return self.row.scale not in ("e4m3", "e8m0", "float16")
+
+    @property
+    def EXACT(self) -> bool:
+        """Whether a value times a scale is a float32 number, whose quotient is that value."""
+        return self.row.scale in ("e4m3", "e8m0") and "tensor_scale" not in self.row.Hyper.RANGES
+
+    @property
+    def STORES(self) -> bool:
+        """Whether it can keep the state of an optimizer: its scales grow with the numbers."""
+        able = self.row.scale in ("absmax", "float32") and not self.row.signed
+        return able and self.row.grouping == "block"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "__name__", f"{__name__}.{self.name}")
@@ -151,7 +184,7 @@ class BlockFormat:
 
     def extreme(self, h: declared.Hyper) -> float:
         """The size of a group's extreme at which its scale is 1."""
-        return 2.0**self.row.emax if getattr(h, "rule", "") == "ceil" else self.row.largest
+        return 2.0**self.row.emax if getattr(h, "rule", "") == "ceil" else abs(self.row.largest)
 
     # Groups.
 
@@ -200,7 +233,7 @@ class BlockFormat:
         group = self.group_of(h, x.shape).reshape(-1)
         largest = np.zeros(self.groups(h, x.shape))
         np.maximum.at(largest, group, np.abs(x).reshape(-1))
-        if self.row.scale != "signed_absmax":
+        if not self.row.signed:
             return largest
         at = np.flatnonzero(np.abs(x).reshape(-1) == largest[group])[::-1]
         signed = largest.copy()
@@ -213,16 +246,23 @@ class BlockFormat:
         """The least and the largest scale, as it is stored, that a faithful kernel may give."""
         m = self.extremes(h, x)
         slack = 2 * division_ulps * U
-        if self.row.scale in ("absmax", "signed_absmax"):
+        if self.row.scale in ("absmax", "signed_absmax") or _keeps_absmax(h):
             return m.astype(np.float32), m.astype(np.float32)
         if self.row.scale == "e8m0":
             code = self._shared_exponent(h, m)
             return code, code
         # Divided by the largest value, or multiplied by its rounded reciprocal.
-        slack = slack + (0.0 if np.frexp(self.row.largest)[0] == 0.5 else U) + _OWN
+        whole = abs(np.frexp(self.row.largest)[0]) == 0.5
+        slack = slack + (0.0 if whole else U) + 2 * self.second_rounding(h) + _OWN
+        y = m / self.row.largest / second_level(h)
+        if self.row.scale == "float16":
+            slack = 0.0 if whole and division_ulps <= 0.5 else slack
+            ends = _float16(y * (1 - slack)), _float16(y * (1 + slack))
+            return np.minimum(*ends), np.maximum(*ends)
         stored = self._block_scale if self.row.scale == "e4m3" else self._quotient
-        y = m / self.row.largest
-        return stored(h, y * (1 - slack)), stored(h, y * (1 + slack))
+        ends = stored(h, y * (1 - slack)), stored(h, y * (1 + slack))
+        # Epsilon in the place of zero is above what follows zero.
+        return np.minimum(*ends), np.maximum(*ends)
 
     def _shared_exponent(self, h: declared.Hyper, m: Array) -> Array:
         finite = np.where(np.isfinite(m) & (m > 0), m, 1.0)
@@ -237,25 +277,37 @@ class BlockFormat:
             e = e + (np.frexp(finite)[0] * 2 >= 2 - 2.0 ** -(self.row.bits + 1))
         code = np.clip(e + _E8M0_BIAS, 0, _E8M0_NAN - 1)
         code = np.where(m == 0, 0 if h.zero_block == "least" else _E8M0_BIAS, code)
-        return np.where(np.isfinite(m), code, _E8M0_NAN).astype(np.uint8)
+        beyond = _E8M0_NAN - (np.isinf(m) & (h.infinity == "largest"))
+        return np.where(np.isfinite(m), code, beyond).astype(np.uint8)
 
     def _block_scale(self, h: declared.Hyper, y: Array) -> Array:
         y = np.where(np.isinf(y), np.nan, np.maximum(y, h.least))
-        return e4m3_nearest(y).astype(np.uint8)
+        return nonzero(h, e4m3_nearest(y).astype(np.uint8), e4m3_nearest(_EPSILON_E4M3))
 
     def _quotient(self, h: declared.Hyper, y: Array) -> Array:
         """The extreme over the largest value in float32, itself or the power of two beside it."""
         with np.errstate(over="ignore"):
-            s = y.astype(np.float32)
+            s = np.maximum(y, getattr(h, "least", -math.inf)).astype(np.float32)
         power = getattr(h, "power", "none")
         if power == "none":
-            return s
+            return nonzero(h, s, _EPSILON_FLOAT32)
         usable = np.isfinite(s) & (s > 0)
         finite = np.where(usable, s, np.float32(1)).astype(np.float64)
         e = exponent(finite)
         if power == "ceil":
             e = e + (np.ldexp(1.0, e) < finite)
-        return np.where(usable, np.ldexp(1.0, e), s).astype(np.float32)
+        rounded = np.where(usable, np.ldexp(1.0, e), s).astype(np.float32)
+        return nonzero(h, rounded, _EPSILON_FLOAT32)
+
+    def value(self, h: declared.Hyper, scale: Array) -> Array:
+        """By what an element of the group is multiplied."""
+        return self.scale_value(scale) * second_level(h)
+
+    def second_rounding(self, h: declared.Hyper) -> float:
+        """How far a kernel's scale may be off, relatively, where it works that out as it reads."""
+        if _keeps_absmax(h):
+            return 2 * U
+        return 0.0 if np.frexp(second_level(h))[0] == 0.5 else U
 
     def scale_value(self, scale: Array) -> Array:
         """What a stored scale stands for."""
@@ -268,8 +320,14 @@ class BlockFormat:
     def encode(self, h: declared.Hyper, x: Array) -> tuple[Array, Array]:
         """The codes of x and the scale of every group."""
         x = np.asarray(x, np.float64)
+        code, scale = self._encoded(h, x)
+        if _keeps_absmax(h):
+            return code, self.extremes(h, x).astype(np.float32)
+        return code, _float16(scale) if self.row.scale == "float16" else scale
+
+    def _encoded(self, h: declared.Hyper, x: Array) -> tuple[Array, Array]:
         scale = self.chosen(h, x)
-        y, size = self._against(x, self.per_element(h, self.scale_value(scale), x.shape))
+        y, size = self._against(x, self.per_element(h, self.value(h, scale), x.shape))
         # t s < x decides what t < x / s would, and the product is exact in float64.
         t = self.thresholds(h)
         rank = self._count(
@@ -278,14 +336,23 @@ class BlockFormat:
         return self.ranked[0][rank].astype(np.uint8), scale
 
     def chosen(self, h: declared.Hyper, x: Array) -> Array:
-        """The scale of every group as it is stored, without an error."""
+        """The scale of every group as it is stored, or before that; without an error."""
         m = self.extremes(h, x)
         if self.row.scale in ("absmax", "signed_absmax"):
             return m.astype(np.float32)
         if self.row.scale == "e8m0":
             return self._shared_exponent(h, m)
+        if self.row.scale == "float16":
+            return (m / self.row.largest).astype(np.float32)
         stored = self._block_scale if self.row.scale == "e4m3" else self._quotient
-        return stored(h, m / self.row.largest)
+        return stored(h, m / self.row.largest / second_level(h))
+
+    def divisor(self, h: declared.Hyper, x: Array, scale: Array) -> Array:
+        """By what every group is divided: its scale, but not as it is rounded to float16."""
+        if self.row.scale == "float16":
+            return self.extremes(h, x) / self.row.largest
+        value = self.value(h, scale)
+        return value / self.row.largest if _keeps_absmax(h) else value
 
     def _against(self, x: Array, s: Array) -> tuple[Array, Array]:
         """x as seen by a positive scale, and that; 0 and 1 where there is none to be had."""
@@ -313,6 +380,7 @@ class BlockFormat:
         else:
             up = {
                 "lower": np.zeros(k.shape, bool), "upper": np.ones(k.shape, bool),
+                "half_up": np.ones(k.shape, bool),
                 "toward_zero": t < 0, "nearest_away": t > 0, "nearest_even": codes[k] % 2 == 1,
             }[rounding]  # fmt: skip
         zeros = (v[k] == 0) & (v[np.minimum(k + 1, len(v) - 1)] == 0)
@@ -322,7 +390,22 @@ class BlockFormat:
         """The value of every code times its group's scale, exact in float64."""
         with np.errstate(invalid="ignore"):
             values = np.append(np.asarray(self.row.elements), np.full(256, np.nan))[code]
-            return values * self.per_element(h, self.scale_value(scale), code.shape)
+            values = values / (self.row.largest if _keeps_absmax(h) else 1.0)
+            return values * self.per_element(h, self.value(h, scale), code.shape)
+
+    def decoded(self, h: declared.Hyper, code: Array, scale: Array) -> tuple[Array, Array]:
+        """Between which numbers decoded values lie where the scale is worked out as it is read.
+
+        Code, absmax and the largest value or its rounded reciprocal, or both levels of scales, may
+        meet in any order.
+        """
+        v = self.decode(h, code, scale)
+        size = np.where(np.isfinite(v), np.abs(v), 0.0)
+        roundings = (U + self.second_rounding(h)) * (1 + 2.0**-20)
+        slack = roundings * size + 2.0**-150 * (1 + self.row.largest)
+        low, high = v - slack, v + slack
+        most = float(np.finfo(np.float32).max)
+        return np.where(low < -most, -np.inf, low), np.where(high > most, np.inf, high)
 
     def admissible(
         self,
@@ -339,7 +422,7 @@ class BlockFormat:
         scale: the kernel's own, itself judged before. error: by how much its x may differ from x.
         An element with the interval of all ranks is not judged.
         """
-        s = self.per_element(h, self.scale_value(scale), x.shape)
+        s = self.per_element(h, self.divisor(h, x, scale), x.shape)
         y, size = self._against(x, s)
         relative = self._quotient_error(h, size, division_ulps)
         slack = np.asarray(error, np.float64)
@@ -349,6 +432,9 @@ class BlockFormat:
         slack = slack + np.where(relative > 0, 2.0**-150 * size, 0.0)
         low, high = (y - slack) / size, (y + slack) / size
         low, high = low - relative * np.abs(low), high + relative * np.abs(high)
+        if getattr(h, "rounding", "") == "half_up":
+            # The sum is below twice the largest value, a power of two.
+            low, high = low - U * self.extreme(h), high + U * self.extreme(h)
         below, above = self._bands(h)
         single = below == above
         least = self._count(
@@ -360,7 +446,9 @@ class BlockFormat:
             x.shape,
         )
         unjudged = ~np.isfinite(s) | ~np.isfinite(x) | ((s == 0) & (x != 0))
-        if flush_subnormals or division_ulps > 0.5 or getattr(h, "normalise", "") != "divide":
+        two_steps = self.row.scale == "float16" or _keeps_absmax(h)
+        inverted = getattr(h, "normalise", "divide") != "divide" or two_steps
+        if flush_subnormals or division_ulps > 0.5 or inverted:
             unjudged |= (s != 0) & ((size < 2.0**-126) | (size > 2.0**126))
         return np.where(unjudged, 0, least), np.where(unjudged, self.ranks(h) - 1, most)
 
@@ -384,6 +472,12 @@ class BlockFormat:
         """The relative error of x / s as a float32 kernel computes it; none by a power of two."""
         # x (1 / s) rounds once more, x (largest / absmax) goes without the rounding of s.
         more = {"reciprocal": U, "inverse": 2 * U}.get(getattr(h, "normalise", ""), 0.0)
+        two_steps = self.row.scale == "float16" or _keeps_absmax(h)
+        if two_steps and np.frexp(abs(self.row.largest))[0] != 0.5:
+            # Of the scale itself, which is not what is kept.
+            more = more + (0.0 if getattr(h, "normalise", "") == "inverse" else 2 * U)
+        if not _keeps_absmax(h):
+            more = more + 3 * self.second_rounding(h)
         relative = (1 + 2 * division_ulps * U) * (1 + more) - 1 + _OWN
         exact = (np.frexp(size)[0] == 0.5) & (division_ulps <= 0.5) & (more < 2 * U)
         return np.where(exact, 0.0, relative)
@@ -397,6 +491,16 @@ class BlockFormat:
             same = (values[:256] == values[twin]) & (ranks >= 0)
             ranks[twin] = ranks[same].max()
         return ranks[np.asarray(code, np.int64)]
+
+
+def _keeps_absmax(h: declared.Hyper) -> bool:
+    return getattr(h, "kept", "") == "absmax"
+
+
+def _float16(y: Array) -> Array:
+    """y rounded to float32 and then to float16."""
+    with np.errstate(over="ignore"):
+        return y.astype(np.float32).astype(np.float16)
 
 
 # What all formats have in common, from the sections on.

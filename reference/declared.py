@@ -153,6 +153,8 @@ Epsilon: TypeAlias = Annotated[float, Real(0.0, usual=_EPSILONS, edges=(0.0,))]
 Momentum: TypeAlias = Annotated[float, Real(0.0, 1.0, "high", (0.9, 0.5, 0.99, 0.3, 0.0))]
 Peak: TypeAlias = Annotated[float, Real(0.0, usual=decades(-5, 0), edges=(0.0,))]
 Rate: TypeAlias = Annotated[float, Real(0.0, usual=_RATES)]
+# Of a rate that a rule finds itself, what multiplies it: 1 as often as all others together.
+RateFactor: TypeAlias = Annotated[float, Real(0.0, usual=(1.0,) * len(_RATES) + _RATES)]
 Floor: TypeAlias = Annotated[
     float, Real(0.0, usual=(0.1, 0.01, 0.3, 0.0), edges=(0.0, 1.0), of="lr")
 ]

@@ -18,6 +18,7 @@ _NEAREST = {
     "nearest_even": "of two equally near values the one with the even code",
     "nearest_away": "of two equally near values the larger in magnitude",
     "toward_zero": "what is left of the quotient is cut off",
+    "half_up": "cut off after 1/2 and what makes codes of the values was added, which rounds once",
 }
 _NORMALISE = {
     "divide": "x divided by the scale",
@@ -35,12 +36,29 @@ _RULES = {
     "rceil": "the least power of two that is at least absmax over the largest value",
     "even": "absmax rounded half up to the element's precision, then as floor",
 }
+_INFINITY = {
+    "nan": "a block with an infinity has scale nan",
+    "largest": "a block with an infinity has the largest scale, as PTX' cvt.satfinite.ue8m0 gives",
+}
+_KEPT = {
+    "quotient": "the scale is absmax over the largest value",
+    "absmax": "absmax is kept, and the scale worked out from it",
+}
 _ZERO = {"least": "a block of zeros has the least scale", "one": "a block of zeros has scale 1"}
+_ZERO_SCALE = {
+    "kept": "a scale of zero stays that",
+    "epsilon": "a scale of zero becomes the distance from 1 to the next number of its own format",
+}
+_LEVEL = {"scale": "float32, multiplied by", "reciprocal": "its reciprocal in float32, divided by"}
 _POWER = {
     "none": "the quotient rounded to float32",
     "floor": "rounded down to a power of two",
     "ceil": "rounded up to a power of two",
 }
+
+
+# Below which no float32 scale goes: a kernel that has such a limit fixes it as it is stored.
+Least = Annotated[float, Real(0.0, 1.0, open="high", usual=(0.0,), listed=True)]
 
 
 class Codebook(declared.Hyper):
@@ -55,26 +73,32 @@ class Grouped(declared.Hyper):
     """Of integers and small floats with a scale for every group of consecutive elements."""
 
     block_size: Annotated[int, Count(1, (128, 64, 32, 256))] = 128
+    least: Least = 0.0
     normalise: Literal["divide", "reciprocal", "inverse"] = "divide"
     rounding: Literal["nearest_even", "nearest_away", "toward_zero"] = "nearest_even"
+    zero_scale: Literal["kept", "epsilon"] = "kept"
 
 
 class Whole(declared.Hyper):
     """Of integers and small floats with a scale for every row, tile or tensor."""
 
+    kept: Literal["quotient", "absmax"] = "quotient"
+    least: Least = 0.0
     normalise: Literal["divide", "reciprocal", "inverse"] = "divide"
     rounding: Literal["nearest_even", "nearest_away", "toward_zero"] = "nearest_even"
+    zero_scale: Literal["kept", "epsilon"] = "kept"
 
 
 class Microscaling(declared.Hyper):
     """Of OCP's MX formats: how the shared exponent is chosen, and how elements are rounded."""
 
+    infinity: Literal["nan", "largest"] = "nan"
     rule: Literal["floor", "ceil", "rceil", "even"] = "floor"
     rounding: Literal["nearest_even", "nearest_away", "toward_zero"] = "nearest_even"
     zero_block: Literal["least", "one"] = "least"
 
 
-class TwoLevel(declared.Hyper):
+class OneLevel(declared.Hyper):
     """Of NVFP4: the least block scale, and how elements are rounded and normalised."""
 
     least: Annotated[float, Real(0.0, 1.0, usual=(0.0, 2.0**-6), listed=True)] = 0.0
@@ -82,18 +106,47 @@ class TwoLevel(declared.Hyper):
     rounding: Literal["nearest_even", "nearest_away", "toward_zero"] = "nearest_even"
 
 
+class TwoLevel(declared.Hyper):
+    """Of NVFP4 under a scale of the whole tensor, which is given: absmax / (448 * 6) as a rule."""
+
+    tensor_scale: Annotated[
+        float, Real(0.0, open="low", usual=(1.0, 0.001, 2.0**-10, 3e-5, 7.0))
+    ] = 1.0
+    least: Annotated[float, Real(0.0, 1.0, usual=(0.0, 2.0**-6), listed=True)] = 0.0
+    level: Literal["scale", "reciprocal"] = "scale"
+    rounding: Literal["nearest_even", "nearest_away", "toward_zero"] = "nearest_even"
+    zero_scale: Literal["kept", "epsilon"] = "kept"
+
+
 class Scaled(declared.Hyper):
     """Of 8-bit floats with a float32 scale: whether it is a power of two."""
 
+    least: Least = 0.0
     normalise: Literal["divide", "reciprocal", "inverse"] = "divide"
     power: Literal["none", "floor", "ceil"] = "none"
     rounding: Literal["nearest_even", "nearest_away", "toward_zero"] = "nearest_even"
+    zero_scale: Literal["kept", "epsilon"] = "kept"
+
+
+class Halved(declared.Hyper):
+    """Of integers with a float16 scale: codes come from the quotient before that is rounded."""
+
+    normalise: Literal["reciprocal", "divide"] = "reciprocal"
+    rounding: Literal["nearest_away", "nearest_even", "half_up"] = "nearest_away"
+
+
+class Shifted(declared.Hyper):
+    """The same of integers that reach farther below zero, whose codes are the values plus that."""
+
+    normalise: Literal["reciprocal", "divide"] = "reciprocal"
+    rounding: Literal["half_up", "nearest_away", "nearest_even"] = "half_up"
 
 
 # What the values of every choice mean; a format has those that its Hyper has.
 DIALECTS: dict[str, dict[str, str]] = {
-    "normalise": _NORMALISE, "power": _POWER, "rounding": _NEAREST, "rule": _RULES, "ties": _TIES,
-    "zero_block": _ZERO,
+    "infinity": _INFINITY, "kept": _KEPT, "level": _LEVEL, "normalise": _NORMALISE,
+    "power": _POWER, "rounding": _NEAREST, "rule": _RULES, "ties": _TIES, "zero_block": _ZERO,
+    "zero_scale": _ZERO_SCALE,
 }  # fmt: skip
 
 
@@ -102,7 +155,8 @@ class Row:
     """One format. elements: the value of every code. largest: what a group's extreme becomes.
 
     block: elements of a group, of a tile those of a side; 0 where Hyper says. emax: the exponent of
-    the largest power of two among the elements. bits: fraction bits of the elements.
+    the largest power of two among the elements. bits: fraction bits of the elements. signed: the
+    extreme is the element of the largest magnitude, with its sign.
     """
 
     about: str
@@ -114,10 +168,11 @@ class Row:
     largest: float = 1.0
     emax: int = 0
     bits: int = 0
+    signed: bool = False
 
 
 def _codebook(about: str, elements: tuple[float, ...], scale: Scale = "absmax") -> Row:
-    return Row(about, tables.float32(elements), scale, Codebook)
+    return Row(about, tables.float32(elements), scale, Codebook, signed=scale == "signed_absmax")
 
 
 def _microscaling(about: str, elements: tuple[float, ...], *shape: int | float) -> Row:
@@ -128,14 +183,14 @@ def _microscaling(about: str, elements: tuple[float, ...], *shape: int | float) 
     )  # fmt: skip
 
 
-def _symmetric(bits: int, grouping: Grouping = "block") -> Row:
+def _symmetric(bits: int, grouping: Grouping = "block", *, full: bool = False) -> Row:
+    """full: with the least number, and half of the range as what the extreme becomes."""
     kind = Grouped if grouping == "block" else Whole
-    largest = 2.0 ** (bits - 1) - 1
+    largest = 2.0 ** (bits - 1) - (0.5 if full else 1)
     told = {"block": "consecutive elements", "row": "row", "tensor": "tensor", "tile": "tile"}
     about = f"Symmetric {bits}-bit integers, absmax / {largest:g} as the scale of each "
-    return Row(
-        about + told[grouping], tables.integers(bits), "float32", kind, grouping, largest=largest
-    )
+    elements = tables.integers(bits, full=full)
+    return Row(about + told[grouping], elements, "float32", kind, grouping, largest=largest)
 
 
 def _scaled(name: str, elements: tuple[float, ...], grouping: Grouping, largest: float) -> Row:
@@ -149,7 +204,8 @@ ROWS: dict[str, Row] = {
     "af4": _codebook("AbnormalFloat4 (Yoshida 2023)", tables.AF4),
     "bof4": _codebook("Block-wise optimal float (Blumenberg et al. 2025)", tables.BOF4),
     "bof4_s": _codebook(
-        "The same, normalized by the signed extreme", tables.BOF4_S, "signed_absmax"
+        "Block-wise optimal float by the signed extreme (Blumenberg et al. 2025)",
+        tables.BOF4_S, "signed_absmax",
     ),
     "dynamic_4bit": _codebook(
         "Dynamic exponent (Li et al. 2023), first moments", tables.DYNAMIC_4BIT
@@ -168,6 +224,9 @@ ROWS: dict[str, Row] = {
     "int8_rows": _symmetric(8, "row"),
     "int8_tensor": _symmetric(8, "tensor"),
     "int4_rows": _symmetric(4, "row"),
+    **{f"int{bits}_full": _symmetric(bits, full=True) for bits in (3, 4, 8)},
+    **{f"int{bits}_full_rows": _symmetric(bits, "row", full=True) for bits in (4, 8)},
+    "int8_full_tensor": _symmetric(8, "tensor", full=True),
     "mxfp4": _microscaling("MXFP4 (OCP MX 1.0): E2M1", tables.E2M1, 6, 2, 1),
     "mxfp6_e2m3": _microscaling("MXFP6 (OCP MX 1.0): E2M3", tables.E2M3, 7.5, 2, 3),
     "mxfp6_e3m2": _microscaling("MXFP6 (OCP MX 1.0): E3M2", tables.E3M2, 28, 4, 2),
@@ -177,8 +236,24 @@ ROWS: dict[str, Row] = {
         "MXINT8 (OCP MX 1.0): integers times 2^-6", tables.sixty_fourths(), 127 / 64, 0, 6
     ),
     "nvfp4": Row(
-        "NVFP4 with one level: E2M1, an E4M3 scale of 16 elements", tables.E2M1, "e4m3", TwoLevel,
+        "NVFP4 with one level: E2M1, an E4M3 scale of 16 elements", tables.E2M1, "e4m3", OneLevel,
         block=16, largest=6.0,
+    ),
+    "nvfp4_two_level": Row(
+        "NVFP4 with two levels: E4M3 scales times a float32 scale of the tensor", tables.E2M1,
+        "e4m3", TwoLevel, block=16, largest=6.0,
+    ),
+    **{
+        f"q{bits}_0": Row(
+            f"llama.cpp's Q{bits}_0: integers, a float16 scale, signed extreme over -{half}",
+            tuple(map(float, range(-half, half))), "float16", Shifted,
+            block=32, largest=-float(half), signed=True,
+        )
+        for bits, half in ((4, 8), (5, 16))
+    },
+    "q8_0": Row(
+        "llama.cpp's Q8_0: 8-bit integers, a float16 scale, absmax / 127", tables.integers(8),
+        "float16", Halved, block=32, largest=127.0,
     ),
     **{
         f"{name.lower()}_{grouping}s": _scaled(name, elements, grouping, largest)

@@ -210,6 +210,16 @@ def bench(rounds: int, as_json: bool) -> int:
     return show(rounds, as_json)
 
 
+@commands.command()
+@click.argument("backends", nargs=-1)
+@_JSON
+def interchange(backends: tuple[str, ...], as_json: bool) -> int:
+    """Let each BACKEND read what every other has stored in the formats that both have."""
+    from truestep.reports.interchange import show
+
+    return show(backends, as_json)
+
+
 def _version(context: click.Context, wanted: bool) -> None:
     """Works from a source tree too, where click's own option finds no distribution."""
     if wanted:

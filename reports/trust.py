@@ -93,7 +93,10 @@ def _of_worst(check: CheckResult) -> Iterator[str]:
         yield f"worst.error is {error!r}, got and oracle differ by {abs(got - oracle)!r}"
     if bound > 0 and math.isfinite(error) and error / bound != used:
         yield f"worst.utilisation is {used!r}, error over bound is {error / bound!r}"
-    if bound == 0 and math.isfinite(error) and used != (math.inf if error else 0.0):
+    # Zeros of both signs are told apart where values are due bit for bit.
+    signs = got == oracle == 0 and math.copysign(1, got) != math.copysign(1, oracle)
+    due = (0.0, math.inf) if signs else (math.inf if error else 0.0,)
+    if bound == 0 and math.isfinite(error) and used not in due:
         yield f"worst.utilisation is {used!r} at bound 0 and error {error!r}"
 
 

@@ -117,13 +117,14 @@ def continuous(
 
 
 def _near(value: object, limits: Real, rng: np.random.Generator) -> float:
-    """A number within a factor of 1.4 of the value, or of its distance from 1 where 1 ends all."""
+    """A number at 0.7 to 1.4 times the value's distance from the least, or from 1 that ends all."""
     x, factor = float(value), 2.0 ** rng.uniform(-0.5, 0.5)  # type: ignore[arg-type]
     if limits.low == 0 and limits.high == 1 and x < 1:
         # An average of mostly the newest cancels in the forms that subtract from it: not beyond.
         near = 1 - (1 - x) * factor if x >= 0.5 else x * max(factor, 1 / factor)
     else:
-        near = x * factor
+        least = limits.low if math.isfinite(limits.low) else 0.0
+        near = least + (x - least) * factor
     return float(np.clip(near, limits.low, limits.high))
 
 

@@ -40,10 +40,11 @@ SPECIALS = ("zero", "negative_zero", "one", "tiny", "huge", "alternating")
 class TensorSpec:
     """A tensor: seeded values of a kind, times 10^exponent, with some special elements.
 
-    kind: "normal"; "spread", magnitudes log-uniform over 10^-width..1; "sparse", mostly exact
-    zeros; "constant"; "zeros"; "bits", uniform over the bit patterns of the format's finite
-    numbers; "explicit", the elements as given; "tiled", normal ones that repeat after PERIOD.
-    specials: (position modulo size, name) pairs; of a tile, that repeat with it.
+    kind: "normal"; "positive", normal ones without their signs; "spread", magnitudes log-uniform
+    over 10^-width..1; "sparse", mostly exact zeros; "constant"; "zeros"; "bits", uniform over the
+    bit patterns of the format's finite numbers; "explicit", the elements as given; "tiled", normal
+    ones that repeat after PERIOD. specials: (position modulo size, name) pairs; of a tile, that
+    repeat with it.
     """
 
     shape: tuple[int, ...]
@@ -75,6 +76,8 @@ def _values(spec: TensorSpec, format: Format) -> NDArray[np.float64]:
         x = np.copysign(10.0 ** rng.uniform(-spec.width, 0, size), x)
     elif spec.kind == "sparse":
         x = np.where(rng.random(size) < 0.7, 0.0, x)
+    elif spec.kind == "positive":
+        x = np.abs(x)
     elif spec.kind == "constant":
         x = np.full(size, x[0] if size else 0.0)
     elif spec.kind == "zeros":

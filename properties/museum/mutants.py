@@ -74,7 +74,9 @@ class Outcome:
 
 
 def mutants(kind: str, rule: str) -> Iterator[Mutant]:
-    """Every mutant of a rule's own functions."""
+    """Every mutant of a rule's own functions; a format that is a row of facts has none."""
+    if not isinstance(RULES[kind][rule], ModuleType):
+        return
     module = _module(kind, rule)
     source, defaults = code(module), _defaults(module)
     for function in ast.parse(source).body:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from truestep.fast.protocol import Level
+from truestep.fast.protocol import Backend, Level
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.museum import FAULTS
 from truestep.properties.museum.plant import Kernel
@@ -20,12 +20,23 @@ class Caught:
 def catch(name: str, *, level: Level = "standard", seed: int = 0) -> Caught:
     """Run the checks on a planted fault, the expected one first, until one fails."""
     fault = FAULTS[name]
-    backend = fault.backend()
-    for check in sorted(checks_of(backend), key=lambda check: check.name != fault.check):
-        result = run_check(backend, check, level=level, seed=seed)
+    return Caught(name, first_failure(fault.backend(), fault.check, level=level, seed=seed))
+
+
+def first_failure(
+    backend: Backend,
+    first: str = "strata",
+    *,
+    level: Level = "standard",
+    seed: int = 0,
+    told: bool = True,
+) -> CheckResult | None:
+    """The result of the first check that fails, the one of that name tried before the others."""
+    for check in sorted(checks_of(backend), key=lambda check: check.name != first):
+        result = run_check(backend, check, level=level, seed=seed, told=told)
         if result.verdict in ("fail", "crashed"):
-            return Caught(name, result)
-    return Caught(name, None)
+            return result
+    return None
 
 
 def kernels(rule: str) -> list[Kernel]:

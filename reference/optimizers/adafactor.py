@@ -117,7 +117,7 @@ class Hyper(declared.Hyper):
     eps2: Annotated[float, Real(0.0, usual=(1e-3, 1e-16, 0.1))] = 1e-3
     clip_threshold: Threshold = 1.0
     weight_decay: Decay = 0.0
-    min_size: Annotated[int, Count(0)] = 0
+    min_size: Annotated[int, Count(0, (0, 2, 3, 8, 128))] = 0
     maximize: Switch = False
     axes: Literal["last", "largest", "leading"] = "last"
     clip: Literal["rms", "none"] = "rms"

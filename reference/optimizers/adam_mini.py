@@ -49,7 +49,7 @@ from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
 # Means run over blocks.
-FACTS = Facts(elementwise=False)
+FACTS = Facts(elementwise=False, parts=lambda h: h.heads if h.blocks == "heads" else 1)
 DIALECTS = {
     "blocks": {
         "rows": "one second moment for each row",
@@ -68,7 +68,7 @@ class Hyper(declared.Hyper):
     beta2: Beta = 0.999
     eps: Epsilon = 1e-8
     weight_decay: Decay = 0.0
-    heads: Annotated[int, Count(1)] = 1
+    heads: Annotated[int, Count(1, (1, 2, 4, 8))] = 1
     maximize: Switch = False
     blocks: Literal["rows", "heads", "tensor", "elements"] = "rows"
 

@@ -27,8 +27,9 @@ Domain
 
 Choices
     The projection is part of the state, so that a step is a function of state and gradient but for
-    the refreshes. Those draw from PCG64 seeded by (seed, number of the refresh); apollo-torch draws
-    from torch's generator, with other numbers: comparisons hand over the projection.
+    the refreshes. Those draw from PCG64 seeded by (seed, number of the refresh). A library draws
+    other numbers, apollo-torch from torch's generator: it is handed the projection, and declares an
+    update_gap that no counter reaches.
     correction: the paper's moments are corrected, then everything follows ("first"); apollo-torch
     limits the growth of the uncorrected D and corrects the step ("last"), so that the limiter meets
     the growth of an uncorrected average as well.
@@ -48,8 +49,8 @@ Special cases
     g = 0 gives D = 0 and leaves p to the decay. nan or inf in g makes the whole tensor nan.
 
 Judged
-    Between refreshes p, m, v and norm by the bounded contract, the projection exactly; at a refresh
-    its mean and variance. t exactly.
+    p, m, v, norm and what a refresh draws by the bounded contract; between refreshes the
+    projection, and t, exactly.
 
 Sources
     H. Zhu et al., "APOLLO: SGD-like Memory, AdamW-level Performance", MLSys 2025
@@ -101,6 +102,10 @@ DIALECTS = {
 }
 
 
+# A number of steps between refreshes that no counter reaches.
+NEVER = 2**40
+
+
 class Hyper(declared.Hyper):
     """Hyperparameters of APOLLO; the defaults of the numbers are apollo-torch's."""
 
@@ -112,9 +117,8 @@ class Hyper(declared.Hyper):
     scale: Annotated[float, Real(0.0)] = 1.0
     growth: Above = 1.01
     rank: Annotated[int, Count(1, (2, 1, 4, 128))] = 128
-    # A refresh is not drawn: what follows from its random numbers is not judged.
-    update_gap: Annotated[int, Count(1)] = 200
-    seed: Annotated[int, Count(0)] = 0
+    update_gap: Annotated[int, Count(1, (200, 1, 2, 5))] = 200
+    seed: Annotated[int, Count(0, (0, 1, 7, 2**32))] = 0
     maximize: Switch = False
     correction: Literal["first", "last"] = "first"
     guard: Literal["none", "eps"] = "none"
@@ -133,12 +137,15 @@ class State(declared.State):
     norm: Number
 
 
-def drawn(h: Hyper, shape: tuple[int, ...], refresh: int) -> Array:
-    """The projection of that refresh, counted from 0, of a matrix p of that shape."""
+def drawn(h: Hyper, shape: tuple[int, ...], refresh: int, zero: Array = 0.0) -> Array:
+    """The projection of that refresh, counted from 0, of a matrix p of that shape.
+
+    zero: a zero of the arithmetic in which the normal numbers are scaled.
+    """
     rows, columns = shape
     size = (h.rank, rows) if rows < columns else (columns, h.rank)
     normal = np.random.Generator(np.random.PCG64((h.seed, refresh))).standard_normal(size)
-    return normal / np.sqrt(h.rank)
+    return (normal + zero) / np.sqrt(h.rank)
 
 
 def project(projection: Array, g: Array) -> Array:
@@ -193,7 +200,7 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     low_rank = s.projection.size > 0
     projection = s.projection
     if low_rank and s.t > 0 and s.t % h.update_gap == 0:
-        projection = drawn(h, p.shape, s.t // h.update_gap)
+        projection = drawn(h, p.shape, s.t // h.update_gap, np.zeros_like(projection))
     r = project(projection, g) if low_rank else g
     m = h.beta1 * s.m + (1 - h.beta1) * r
     v = h.beta2 * s.v + (1 - h.beta2) * (r * r)

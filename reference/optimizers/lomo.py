@@ -44,7 +44,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from truestep.reference import declared
-from truestep.reference.declared import Above, Decay, Epsilon, Rate, Real, Switch
+from truestep.reference.declared import Decay, Epsilon, Rate, Real, Switch
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
@@ -72,7 +72,7 @@ class Hyper(declared.Hyper):
     clip_norm: Annotated[float, Real(0.0, open="low", usual=(1.0, 0.1, 10.0))] = 1.0
     clip_value: Annotated[float, Real(0.0, open="low", usual=(1.0, 0.1, 10.0))] = 1.0
     eps: Epsilon = 1e-6
-    loss_scale: Above = 1.0
+    loss_scale: Annotated[float, Real(0.0, open="low", usual=(1.0, 1024.0, 65536.0, 3.0))] = 1.0
     maximize: Switch = False
     clip: Literal["none", "value", "norm", "both"] = "none"
     overflow: Literal["none", "skip"] = "none"

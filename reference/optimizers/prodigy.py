@@ -64,7 +64,7 @@ from truestep.reference.declared import (
     First,
     Number,
     Point,
-    Rate,
+    RateFactor,
     Real,
     Second,
     Switch,
@@ -110,14 +110,14 @@ DIALECTS = {
 class Hyper(declared.Hyper):
     """Hyperparameters of Prodigy; the defaults of the numbers are prodigyopt's."""
 
-    lr: Rate = 1.0
+    lr: RateFactor = 1.0
     beta1: Beta = 0.9
     beta2: Beta = 0.999
     eps: Epsilon = 1e-8
     weight_decay: Decay = 0.0
     d0: Above = 1e-6
     d_coef: Above = 1.0
-    growth_rate: Annotated[float, Real(1.0)] = 1.02
+    growth_rate: Annotated[float, Real(1.0, usual=(1.02, 1.3, 2.0), edges=(1.0,))] = 1.02
     maximize: Switch = False
     bias_correction: Literal["none", "rate"] = "none"
     decay: Literal["before", "coupled"] = "before"

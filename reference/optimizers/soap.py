@@ -116,7 +116,7 @@ class Hyper(declared.Hyper):
     eps: Epsilon = 1e-8
     weight_decay: Decay = 1e-2
     precondition_frequency: Annotated[int, Count(1, (1, 2, 10))] = 10
-    max_dim: Annotated[int, Count(1)] = 10000
+    max_dim: Annotated[int, Count(1, (10000, 5, 8, 1))] = 10000
     maximize: Switch = False
     bias_correction: Literal["both", "none"] = "both"
     decay: Literal["after", "before"] = "after"

@@ -4,5 +4,20 @@ from truestep.reference.block_formats import FORMATS
 from truestep.reference.rules import Quantizer, complete, table
 
 QUANTIZERS: dict[str, Quantizer] = table(
-    __name__, Quantizer, "bfloat16", "dynamic_8bit", "float16", "float8_e4m3fn", "float8_e5m2"
+    __name__,
+    Quantizer,
+    "bfloat16",
+    "dynamic_8bit",
+    "float16",
+    "float4_e2m1fn",
+    "float6_e2m3fn",
+    "float6_e3m2fn",
+    "float8_e3m4",
+    "float8_e4m3",
+    "float8_e4m3b11fnuz",
+    "float8_e4m3fn",
+    "float8_e4m3fnuz",
+    "float8_e5m2",
+    "float8_e5m2fnuz",
+    "float8_e8m0fnu",
 ) | complete(FORMATS, Quantizer)

@@ -57,7 +57,7 @@ from truestep.reference import declared
 from truestep.reference.declared import Count, Real, Switch
 from truestep.reference.validation import Array
 
-SCALE, INDEPENDENT, SCALES = "absmax", True, True
+SCALE, EXACT, INDEPENDENT, SCALES, STORES = "absmax", False, True, True, True
 BLOCK_SIZES = (64, 128, 256, 512, 1024, 2048, 4096)
 
 BLOCKS = True
@@ -202,6 +202,11 @@ def ranks(h: Hyper) -> int:
 def rank(code: Array) -> Array:
     """The place of every code in the order of values: its own."""
     return code
+
+
+def second_rounding(h: Hyper) -> float:
+    """Nothing: every scale is read as it is stored."""
+    return 0.0
 
 
 def per_element(h: Hyper, absmax: Array, shape: tuple[int, ...]) -> Array:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from truestep.reports import certificate
+from truestep.reports import certificate, trust
 from truestep.reports.certificate import BadCertificate
 
 Change = Callable[[dict[str, Any]], object]
@@ -113,3 +115,15 @@ def test_what_runs_write_does_not_contradict_itself(
         path = tmp_path / f"{number}.json"
         path.write_text(certificate.dumps(make(results)))
         assert certificate.read(path) == json.loads(path.read_text())
+
+
+def test_zeros_of_both_signs_may_differ() -> None:
+    """Where values are due bit for bit, 0 in the place of -0 has error 0 and counts in full."""
+    worst = {"got": "0x0.0p+0", "oracle": "-0x0.0p+0", "error": 0.0, "bound": 0.0}
+    for used, contradicts in ((math.inf, False), (0.0, False), (0.5, True)):
+        check: Any = SimpleNamespace(worst={**worst, "utilisation": used}, utilisation=used)
+        assert bool(list(trust._of_worst(check))) is contradicts
+    same: Any = SimpleNamespace(
+        worst={**worst, "oracle": "0x0.0p+0", "utilisation": math.inf}, utilisation=math.inf
+    )
+    assert list(trust._of_worst(same))

@@ -28,9 +28,8 @@ from truestep.fast.peers.torch_like import (
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.protocol import Array, Fixed, Slot
 from truestep.reference.declared import Hyper
+from truestep.reference.optimizers import apollo
 
-# A number of steps between refreshes that no counter of 32 bits reaches.
-NEVER = 2**40
 # What makes a mini of it.
 MINI: Mapping[str, Fixed] = {"rank": 1, "scale": 128.0}
 
@@ -91,7 +90,7 @@ def _rows(prefix: str, form: Mapping[str, str], fixed: Mapping[str, Fixed]) -> t
             MOMENTS,
             {**BETAS, **EPS, **DECAY},
             dialect={"correction": "last", "guard": "eps", **form, **dialect},
-            fixed={"growth": 1.01, "update_gap": NEVER, **fixed},
+            fixed={"growth": 1.01, "update_gap": apollo.NEVER, **fixed},
             paths={prefix + variant: {} if variant == "default" else {variant: True}},
             arithmetic=arithmetic,
             key=is_projected,

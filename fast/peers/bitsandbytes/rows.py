@@ -1,4 +1,4 @@
-"""The table of bitsandbytes' optimizers with 32-bit state.
+"""The table of bitsandbytes' optimizers with 32-bit state; eight_bit.py makes theirs with 8 of it.
 
 Arithmetic, from bitsandbytes/backends/cpu/ops.py, _optimizer_update_32bit_cpu: parameters and
 gradients in any format become float32, in which every operation and the state is; only the new
@@ -9,7 +9,7 @@ Hyperparameters are fixed where the library has none of the name, or ignores it:
 SGD and LARS refuse a momentum of 0 in their constructors, but not in a parameter group.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -27,6 +27,8 @@ NORMS = {
     "float32": "sequential_float32",
 }
 BEFORE = {"decay": "before"}
+# The averages of AdEMAMix.
+STACKED = ("m1", "m2")
 PATHS: Mapping[str, Mapping[str, object]] = {"32bit": {}}
 
 
@@ -35,19 +37,27 @@ def _enter(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
     state["unorm_vec"] = torch.zeros(1)
 
 
-def _enter_stacked(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
-    _enter(hyper, slot, group, state)
-    state["state1"] = torch.stack([to_tensor(slot.state[name]) for name in ("m1", "m2")])
-
-
-def _leave_stacked(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
-    m1, m2 = state["state1"].unbind()
-    return {"m1": from_tensor(m1), "m2": from_tensor(m2)}
-
-
 def _leave_sgd(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
     # Without momentum the reference leaves its buffer alone, and the library keeps the gradient.
-    return {} if hyper.momentum > 0 else {"b": slot.state["b"].copy()}
+    kept = {} if hyper.momentum > 0 else slot.state
+    return {name: x.copy() for name, x in kept.items() if name != "t"}
+
+
+def stacked(tensors: Mapping[str, Sequence[str]]) -> Bridge:
+    """Tensors that the library has one above the other, by its names."""
+
+    def enter(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+        for theirs, names in tensors.items():
+            state[theirs] = torch.stack([to_tensor(slot.state[name]) for name in names])
+
+    def leave(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
+        return {
+            name: from_tensor(x)
+            for theirs, names in tensors.items()
+            for name, x in zip(names, state[theirs].unbind(), strict=True)
+        }
+
+    return Bridge(enter=enter, leave=leave)
 
 
 def _only_beta(name: str) -> Bridge:
@@ -78,7 +88,7 @@ _ADEMAMIX = replace(
         "alpha_warmup": "t_alpha",
         "beta3_warmup": "t_beta3",
     },
-    bridge=Bridge(enter=_enter_stacked, leave=_leave_stacked),
+    bridge=stacked({"state1": STACKED}),
 )
 
 ROWS: tuple[Row, ...] = (

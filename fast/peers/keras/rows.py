@@ -73,7 +73,7 @@ ROWS: tuple[Row, ...] = (
             "decay_rate": "-beta_2_decay",
         },
         dialect={"decay": "before", "parameter_scale": "rms_after_decay"},
-        fixed={"beta2_cap": 1.0},
+        fixed={"beta2_cap": 1.0, "min_size": 0},
         paths=("generic",),
     ),
     Row(

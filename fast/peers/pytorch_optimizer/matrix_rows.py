@@ -17,6 +17,7 @@ from truestep.fast.peers.torch_like import (
     begins,
 )
 from truestep.fast.peers.torch_matrices import shampoo
+from truestep.reference.optimizers import apollo
 
 _APOLLO = Row(
     "apollo",
@@ -26,7 +27,7 @@ _APOLLO = Row(
     dialect={"correction": "last", "guard": "eps", "scale_placement": "after"},
     options={"projection_type": "std", "scale_type": "channel"},
     # Projections are handed over, and never drawn.
-    fixed={"growth": 1.01, "rank": 4, "update_gap": 2**40},
+    fixed={"growth": 1.01, "rank": 4, "update_gap": apollo.NEVER},
     # Lists are of tensors that are not projected.
     paths=ALONE,
     bridge=APOLLO,

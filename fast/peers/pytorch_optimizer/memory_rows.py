@@ -39,7 +39,7 @@ _ADAFACTOR = Row(
     dialect={"decay": "step"},
     bridge=Bridge(_cap),
     # The library caps its decay by a beta2 below 1, and its relative steps by 1e-2.
-    fixed={"beta2_cap": 0.999, "lr": 1e-2},
+    fixed={"beta2_cap": 0.999, "lr": 1e-2, "min_size": 0},
     squeezed=SIDES,
     shapes="nonempty",
     arithmetic=SEQUENTIAL,
@@ -83,7 +83,7 @@ MEMORY_ROWS: tuple[torch_like.Row, ...] = (
         prefix="momentum_",
         dialect={"decay": "step", "momentum": "of_step", "step_size": "constant"},
         options={"relative_step": False, "momentum_dtype": torch.float32},
-        fixed={"beta2_cap": 0.999},
+        fixed={"beta2_cap": 0.999, "min_size": 0},
         bridge=Bridge(),
     ),
     replace(
@@ -91,7 +91,7 @@ MEMORY_ROWS: tuple[torch_like.Row, ...] = (
         prefix="unscaled_",
         dialect={"parameter_scale": "none", "step_size": "constant"},
         options={"relative_step": False, "scale_parameter": False},
-        fixed={"beta2_cap": 0.999},
+        fixed={"beta2_cap": 0.999, "min_size": 0},
     ),
     Row(
         "adalomo",

@@ -8,19 +8,26 @@ import torch
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.protocol import Array, Capability, QuantizerCapability, numpy_dtype
 
-FORMATS = ("bfloat16", "float16", "float8_e4m3fn", "float8_e5m2")
+# Each format, and what becomes of numbers that it does not have.
+FORMATS: Mapping[str, Mapping[str, str]] = {
+    "bfloat16": {},
+    "float16": {},
+    "float8_e4m3fn": {},
+    "float8_e4m3fnuz": {"overflow": "nan"},
+    "float8_e5m2": {},
+    "float8_e5m2fnuz": {"overflow": "nan"},
+    "float8_e8m0fnu": {"negative": "magnitude", "zero": "least"},
+}
 
 
 def capabilities() -> tuple[QuantizerCapability, ...]:
     """One cast per format; whether float8_e4m3fn saturates depends on the release: asked."""
     beyond = torch.tensor(1e6).to(torch.float8_e4m3fn)
-    # The only format without an infinity: what lies beyond its range is a choice.
-    overflow = {"float8_e4m3fn": "nan" if beyond.float().isnan() else "saturate"}
+    asked = {"float8_e4m3fn": {"overflow": "nan" if beyond.float().isnan() else "saturate"}}
     return tuple(
-        QuantizerCapability(
-            rule=format, dialect={"overflow": overflow[format]} if format in overflow else {}
-        )
-        for format in FORMATS
+        QuantizerCapability(rule=format, dialect=dialect)
+        for format, dialect in {**FORMATS, **asked}.items()
+        if hasattr(torch, format)
     )
 
 

@@ -123,7 +123,7 @@ OTHER_ROWS: tuple[Row, ...] = (
         replace(
             _ADAFACTOR,
             arithmetic={format: arithmetic},
-            fixed={"beta2_cap": 1.0, "eps1": UNITS[format]},
+            fixed={"beta2_cap": 1.0, "eps1": UNITS[format], "min_size": 0},
         )
         for format, arithmetic in SUMS.items()
     ),

@@ -65,7 +65,7 @@ _ADAFACTOR = Row(
     },
     dialect={"decay": "step"},
     # The library caps relative steps by 1e-2, its decay by nothing.
-    fixed={"beta2_cap": 1.0, "lr": 1e-2},
+    fixed={"beta2_cap": 1.0, "lr": 1e-2, "min_size": 0},
     squeezed=SIDES,
     # Of other shapes it raises on some: see the findings.
     shapes="matrices",
@@ -98,13 +98,13 @@ ROWS: tuple[Row, ...] = (
         prefix="momentum_",
         dialect={"decay": "step", "momentum": "of_step", "step_size": "constant"},
         options={"relative_step": False},
-        fixed={"beta2_cap": 1.0},
+        fixed={"beta2_cap": 1.0, "min_size": 0},
     ),
     _ADAFACTOR.but(
         "unscaled_",
         {"decay": "step", "parameter_scale": "none", "step_size": "constant"},
         {"relative_step": False, "scale_parameter": False},
-        fixed={"beta2_cap": 1.0},
+        fixed={"beta2_cap": 1.0, "min_size": 0},
     ),
     _ADAFACTOR.but("warmup_", {"decay": "step", "step_size": "warmup"}, {"warmup_init": True}),
     _LAMB,

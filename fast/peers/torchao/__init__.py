@@ -1,3 +1,3 @@
-"""torchao, optimizers with 8-bit and 4-bit states."""
+"""torchao, optimizers with 8-bit and 4-bit states, and block formats."""
 
 REQUIRES = ("torch", "torchao")

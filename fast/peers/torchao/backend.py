@@ -1,5 +1,6 @@
 """torchao on the CPU, uncompiled: block-wise dynamic 8-bit quantization, stochastic rounding to
-bfloat16, and Adam and AdamW (adam.py, and eight_bit.py on quantized moments).
+bfloat16, block formats (blocks.py), and Adam and AdamW (adam.py, and eight_bit.py on quantized
+moments).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,14 +11,15 @@ from torchao.optim import quant_utils
 
 from truestep.fast.peers.dynamic_map import map_dialect
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
-from truestep.fast.peers.torchao import adam, eight_bit
+from truestep.fast.peers.torchao import adam, blocks, eight_bit
 from truestep.fast.peers.torchao.eight_bit import FLOOR, whole
 from truestep.fast.protocol import Array, Capability, Group, QuantizerCapability, Slot, Stepped
 from truestep.reference.declared import Hyper
+from truestep.reference.format_rows import ROWS
 
 
 class Backend:
-    """torchao's low-bit optimizers and their quantizers."""
+    """torchao's low-bit optimizers, their quantizers, and its block formats."""
 
     name = "torchao"
 
@@ -29,19 +31,22 @@ class Backend:
         self._map = map_dialect(self._maps[True].double().numpy())
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """The 8-bit quantizer and optimizers, the plain optimizers, and the stochastic cast."""
+        """The quantizers, the stochastic cast, the 8-bit and the plain optimizers."""
         shared = {"map": self._map, "ties": "upper"}
         return (
             QuantizerCapability(rule="dynamic_8bit", dialect=shared, fixed={"absmax_floor": FLOOR}),
             QuantizerCapability(
                 rule="bfloat16", dialect={"rounding": "stochastic"}, variant="stochastic"
             ),
+            *blocks.capabilities(),
             *eight_bit.capabilities(shared),
             *adam.capabilities(),
         )
 
     def encode(self, capability: Capability, hyper: Hyper, x: Array) -> Mapping[str, Array]:
         """The codes of x and, of blocks, their scale."""
+        if capability.rule in ROWS:
+            return blocks.encode(capability, hyper, x)
         if capability.rule == "bfloat16":
             rounded = quant_utils._fp32_to_bf16_sr(to_tensor(x))
             return {"code": rounded.view(torch.int16).numpy().view(np.uint16)}
@@ -55,6 +60,8 @@ class Backend:
 
     def decode(self, capability: Capability, hyper: Hyper, stored: Mapping[str, Array]) -> Array:
         """The float32 numbers that the codes stand for."""
+        if capability.rule in ROWS:
+            return blocks.decode(capability, hyper, stored)
         code = stored["code"]
         if capability.rule == "bfloat16":
             tensor = torch.from_numpy(code.view(np.int16).copy()).view(torch.bfloat16)

@@ -32,7 +32,7 @@ _CONSTANT = Row(
     },
     dialect={"decay": "step", "parameter_scale": "none", "step_size": "constant"},
     options={"relative_step": False, "scale_parameter": False},
-    fixed={"beta2_cap": 1.0},
+    fixed={"beta2_cap": 1.0, "min_size": 0},
     paths={"constant": {}},
     arithmetic={
         "bfloat16": "bfloat16_params",
@@ -56,7 +56,7 @@ _RELATIVE = replace(
     # Without a rate: the group's is not looked at.
     options={"lr": None, "relative_step": True},
     # The largest relative step, which is no argument.
-    fixed={"beta2_cap": 1.0, "lr": 1e-2},
+    fixed={**_CONSTANT.fixed, "lr": 1e-2},
     paths={"relative": {}},
 )
 

@@ -80,6 +80,15 @@ class Estimate:
         return cls(v, e, arithmetic, arithmetic.format, nonnegative=nonnegative, given=True)
 
     @classmethod
+    def constant(cls, x: Array, arithmetic: Arithmetic) -> Self:
+        """Tensor x of the lines' own numbers, which a kernel rounds where its format lacks them."""
+        made = cls.exact(x, arithmetic)
+        held = arithmetic.format.represents(made.v) | ~np.isfinite(made.v)
+        lost = arithmetic.format.u * np.abs(made.v) + arithmetic.eta(arithmetic.format)
+        made.e = np.where(held, made.e, made.e + lost)
+        return made
+
+    @classmethod
     def hyper(cls, x: float, arithmetic: Arithmetic, format: Format | None = None) -> Self:
         """Host scalar x: exact in float64, rounded when the host keeps it in a narrower format."""
         where = format or format_named(arithmetic.hyper)
@@ -98,7 +107,7 @@ class Estimate:
         if isinstance(x, (int, float, np.integer, np.floating)):
             return self.hyper(float(x), self.arithmetic, FORMATS["float64"])
         if isinstance(x, np.ndarray) and x.dtype != object:
-            return self.exact(x, self.arithmetic)
+            return self.constant(x, self.arithmetic)
         raise TypeError(f"cannot mix a Bounded array with {type(x).__name__}")
 
     def covering(self, other: Self) -> Self:

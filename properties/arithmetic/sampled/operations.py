@@ -55,7 +55,7 @@ def applied(ufunc: np.ufunc, *given: Sample) -> Sample:
         x = world.rounded(x, format, ULPS[ufunc](world.arithmetic), _in_any_order(ufunc, rows, x))
         # Division by zero is no overflow: the definition itself gives inf or nan.
         if ufunc not in (np.divide, np.power) or np.all(rows[ufunc is np.divide] != 0):
-            world.watch(ufunc.__name__, x, rows)
+            world.watch(ufunc.__name__, x, lambda: reduce(np.logical_and, map(np.isfinite, rows)))
     chain = None
     if ufunc in (np.add, np.subtract) and world.arithmetic.contraction:
         x = _accumulated(x, rows, operands, format)

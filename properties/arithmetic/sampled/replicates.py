@@ -10,7 +10,7 @@ replicates stray from the value is how far a correct kernel may.
 What it does not show: an error that every faithful kernel makes, but that no replicate does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -58,10 +58,13 @@ class Replicates:
     rng: np.random.Generator
     overflows: list[str] = field(default_factory=list)
 
-    def watch(self, name: str, x: Float, operands: Sequence[Float]) -> None:
-        """Note an overflow where all operands were finite and x is not."""
+    def watch(self, name: str, x: Float, given: Callable[[], NDArray[np.bool_]]) -> None:
+        """Note an overflow where an element of x is not finite, and what it is made of was.
+
+        given(): where all of that was finite; asked only where something is not.
+        """
         finite = x.dtype.kind != "f" or np.isfinite(x).all()
-        if not finite and all(np.isfinite(a).all() for a in operands):
+        if not finite and np.any(~np.isfinite(x) & given()):
             self.overflows.append(name)
 
     def rounded(

@@ -41,7 +41,11 @@ def matmul(a: Sample, b: Sample) -> Sample:
     shape = (*left.shape[:-1], right.shape[-1])
     x = added(parts, world, inner) if parts else np.zeros(shape)
     x = world.rounded(x, format)
-    world.watch("matmul", x, [left, right])
+    world.watch(
+        "matmul",
+        x,
+        lambda: np.isfinite(left).all(-1)[..., None] & np.isfinite(right).all(-2)[..., None, :],
+    )
     most = min(k, _PANEL)
     chain = np.broadcast_to(np.where(like_terms, most, np.sqrt(most)) / np.sqrt(3), x.shape)
     if a.ndim == 1:
@@ -134,7 +138,7 @@ def total(_: Sample, a: Sample, axis: Axis = None, keepdims: bool = False) -> Sa
     x = added(parts, world, inner) if parts else np.zeros(terms.shape[:-1])
     if n > 1:
         x = world.rounded(x, a.format)
-        world.watch("sum", x, [terms])
+        world.watch("sum", x, lambda: np.isfinite(terms).all(-1))
     if keepdims:
         x = x.reshape(len(x), *(1 if i in axes else a.x.shape[i] for i in range(1, a.x.ndim)))
     return a.like(x, host=False)

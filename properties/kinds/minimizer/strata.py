@@ -17,12 +17,14 @@ from truestep.reference.optimizers import FROM_FUNCTION
 
 NAME = "strata"
 
-SHAPES = ((2,), (5,), (1,), (3, 4), (17,), (), (1, 6), (6, 1), (2, 3, 2), (2, 1, 2, 2))
+SHAPES = ((2,), (5,), (1,), (3, 4), (17,), (), (1, 6), (6, 1), (2, 3, 2), (2, 1, 2, 2), (35,))
 # Exponents of ten of the function, of the start, and of the least curvature.
 SCALES, STARTS, CONDITIONS = (0, -1, 1, -4, 4), (0, -1, 1, -3), (0, 1, 2, 4)
 # Steps made before, and pairs kept.
-HISTORIES, MEMORIES = (0, 1, 2, 4, 7, 12), (1, 2, 3, 5, 10)
-_ROWS = 16
+HISTORIES, MEMORIES = (0, 1, 2, 4, 7, 12, 40, 270), (1, 2, 3, 5, 10)
+# After so many steps a minimum may be reached, and nothing shows any more.
+_SOON = 4
+_ROWS = 22
 
 
 def made(capability: MinimizerCapability, seed: int) -> Sequence[MinimizerCase]:
@@ -31,12 +33,17 @@ def made(capability: MinimizerCapability, seed: int) -> Sequence[MinimizerCase]:
     rule = FROM_FUNCTION[capability.rule]
     given = {**capability.dialect, **capability.fixed}
     special = list(corners(rule, given))
-    count = max(_ROWS, len(special))
+    others = max(_ROWS - len(SHAPES), len(special))
+    count = len(SHAPES) + others
+    # Every shape first where something moves.
+    soon = [n for n in HISTORIES if n <= _SOON]
+    histories = [*spread(soon, len(SHAPES), rng), *spread(HISTORIES, others, rng)]
+    scales = [*(0 for _ in SHAPES), *spread(SCALES, others, rng)]
+    ats = [*({} for _ in SHAPES), *spread(by_row(special, others), others, rng)]
     axes = zip(
-        spread(PROBLEMS, count, rng), spread(SHAPES, count, rng), spread(SCALES, count, rng),
-        spread(STARTS, count, rng), spread(CONDITIONS, count, rng), spread(HISTORIES, count, rng),
-        spread(MEMORIES, count, rng),
-        spread(by_row(special, count), count, rng),
+        spread(PROBLEMS, count, rng), spread(SHAPES, count, rng), scales,
+        spread(STARTS, count, rng), spread(CONDITIONS, count, rng), histories,
+        spread(MEMORIES, count, rng), ats,
         strict=True,
     )  # fmt: skip
     found = []

@@ -2,8 +2,8 @@
 
 How a state tensor is kept is a property of the implementation, not of the rule. A capability with
 storage is judged by a rule of the plain rule's lines, whose state has codes and scales in the place
-of the tensors that are stored ("m_code", "m_absmax" for "m"), and whose Hyper says in `storage` how
-each of them is quantized.
+of the tensors that are stored ("m_code" and, by the quantizer's name for its scales, "m_absmax" or
+"m_scale" for "m"), and whose Hyper says in `storage` how each of them is quantized.
 """
 
 import dataclasses
@@ -77,10 +77,14 @@ class StoredRule:
         """What the named tensor is quantized by."""
         return QUANTIZERS[self.kept[name]]
 
+    def scale_of(self, name: str) -> str:
+        """What the scales of the named tensor are called."""
+        return _scale_of(name, self.kept[name])
+
     def decoded(self, h: declared.Hyper, name: str, fields: Mapping[str, Array]) -> Array:
         """The named tensor that the stored fields stand for, in float64."""
-        code, absmax = fields[f"{name}_code"], fields[f"{name}_absmax"]
-        numbers: Array = self.quantizer(name).decode(h.storage[name], code, absmax)
+        code, scale = fields[f"{name}_code"], fields[self.scale_of(name)]
+        numbers: Array = self.quantizer(name).decode(h.storage[name], code, scale)
         return numbers
 
     def encoded(self, h: declared.Hyper, state: declared.State) -> declared.State:
@@ -88,8 +92,8 @@ class StoredRule:
         fields: Fields = {}
         for name, x in fields_of(state).items():
             if name in self.kept:
-                code, absmax = self.quantizer(name).encode(h.storage[name], x)
-                fields |= {f"{name}_code": code, f"{name}_absmax": absmax}
+                code, scale = self.quantizer(name).encode(h.storage[name], x)
+                fields |= {f"{name}_code": code, self.scale_of(name): scale}
             else:
                 fields[name] = x
         return self.State(**fields)
@@ -114,6 +118,10 @@ def with_storage(rule: Optimizer, storage: Mapping[str, Storage]) -> Optimizer:
 @cache
 def _stored(rule: Optimizer, kept: tuple[tuple[str, str], ...]) -> StoredRule:
     quantizers = dict(kept)
+    for name, quantizer in kept:
+        if not getattr(QUANTIZERS.get(quantizer), "STORES", False):
+            able = ", ".join(q for q, module in QUANTIZERS.items() if getattr(module, "STORES", 0))
+            raise ValueError(f"storage of {name} must be one of {able}; got {quantizer!r}")
 
     def validated(self: Hyper) -> None:
         """Both records are validated as they would be alone."""
@@ -140,7 +148,7 @@ def _stored(rule: Optimizer, kept: tuple[tuple[str, str], ...]) -> StoredRule:
     for name, plain in rule.State.BEHAVIOUR.items():
         if name in quantizers:
             scale = Behaviour(plain.degree, nonnegative=True)
-            behaviour |= {f"{name}_code": NUMBER, f"{name}_absmax": scale}
+            behaviour |= {f"{name}_code": NUMBER, _scale_of(name, quantizers[name]): scale}
         else:
             behaviour[name] = plain
     state = dataclasses.make_dataclass(
@@ -148,6 +156,10 @@ def _stored(rule: Optimizer, kept: tuple[tuple[str, str], ...]) -> StoredRule:
     )
     name = f"{rule.__name__} with {', '.join(quantizers)} stored"
     return StoredRule(name, rule, quantizers, hyper, state)
+
+
+def _scale_of(name: str, quantizer: str) -> str:
+    return f"{name}_{QUANTIZERS[quantizer].SCALE}"
 
 
 class _Made:

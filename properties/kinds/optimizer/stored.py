@@ -1,9 +1,9 @@
 """Judging state that is kept as codes: from the codes in, to the codes out.
 
-The step starts from the kernel's own codes and absmax, decoded as the kernel decodes them (one
-product per element). What is not stored is judged as that of any optimizer; a new absmax is the
-largest magnitude of a block of error-carrying numbers; a new code is judged by the interval of
-codes that the number, with its error, and the kernel's own absmax admit.
+The step starts from the kernel's own codes and scales, decoded as the kernel decodes them (one
+product per element). What is not stored is judged as that of any optimizer; a new scale by those of
+error-carrying numbers; a new code, by its place in the order of values, by the interval that the
+number, with its error, and the kernel's own scale admit.
 
 Of a rule that is judged by replicates, a number's error is what theirs exceed with probability
 FALSE_ALARM. A tensor that is stored is judged where the definition determines it as it is, and of
@@ -25,6 +25,7 @@ from truestep.properties.arithmetic.sampled import Sampled
 from truestep.properties.judge.contracts import (
     LINEAR,
     Judgement,
+    enclosure,
     judge,
     judge_sampled,
     membership,
@@ -34,6 +35,7 @@ from truestep.properties.kinds.optimizer import sampling
 from truestep.properties.kinds.optimizer.joint import flat, joined, parts
 from truestep.properties.kinds.optimizer.storage import StoredRule
 from truestep.reference.declared import Hyper
+from truestep.reference.rules import Quantizer
 
 Float = NDArray[np.float64]
 
@@ -67,6 +69,10 @@ def judgements(
 def determined(rule: StoredRule, hyper: Hyper, state: State, p: Array) -> dict[str, Array]:
     """What is judged of a new state and parameter, by name."""
     arrays = {name: np.asarray(x) for name, x in state.items() if name != "t"}
+    arrays |= {
+        code: rule.quantizer(name).rank(arrays[code])
+        for name, code in ((name, f"{name}_code") for name in rule.kept)
+    }
     if not rule.FACTS.observables:
         return {"p": np.asarray(p), **arrays}
 
@@ -81,7 +87,7 @@ def determined(rule: StoredRule, hyper: Hyper, state: State, p: Array) -> dict[s
     out = {k: one[k] for k in alike if k not in rule.kept}
     for name in rule.kept:
         if name in one and np.all(one[name] == 1.0) and np.all(two[name] == 2.0):
-            out |= {k: arrays[k] for k in (f"{name}_code", f"{name}_absmax")}
+            out |= {k: arrays[k] for k in (f"{name}_code", rule.scale_of(name))}
     return out
 
 
@@ -96,23 +102,48 @@ def _stored(
     if f"{name}_code" not in got:
         return
     quantizer, how, arithmetic = rule.quantizer(name), hyper.storage[name], due.arithmetic
-    absmax = got[f"{name}_absmax"]
-    both = (block_absmax(rule, hyper, name, x) for x in (due, truth))
-    yield f"{name}_absmax", judge(absmax, *both)
+    scale = got[rule.scale_of(name)]
+    yield rule.scale_of(name), _scale_judged(rule, hyper, name, scale, due, truth)
     with np.errstate(invalid="ignore"):
         low, high = quantizer.admissible(
             how,
             due.v,
-            absmax.astype(np.float64),
+            scale.astype(np.float64) if scale.dtype.kind == "f" else scale,
             error=due.e + truth.e,
             division_ulps=arithmetic.ulps_division,
             flush_subnormals=arithmetic.subnormals == "flushed",
         )
     # Where nothing is known of the number, every code is admissible.
     unknown = ~np.isfinite(due.e) | ~np.isfinite(due.v)
-    count = quantizer.all_values(how).size
+    count = quantizer.ranks(how)
     low, high = np.where(unknown, 0, low), np.where(unknown, count - 1, high)
     yield f"{name}_code", membership(got[f"{name}_code"], low, high, count)
+
+
+def _scale_judged(
+    rule: StoredRule, hyper: Hyper, name: str, scale: Array, due: Bounded, truth: Bounded
+) -> Judgement:
+    if hasattr(rule.quantizer(name), "block_absmax"):
+        return judge(scale, *(block_absmax(rule, hyper, name, x) for x in (due, truth)))
+    low, high, known = scales(rule, hyper, name, due, truth)
+    # Of a scale about which nothing is known, it is itself what is due.
+    return enclosure(scale, np.where(known, low, scale), np.where(known, high, scale))
+
+
+def scales(
+    rule: StoredRule, hyper: Hyper, name: str, due: Bounded, truth: Bounded
+) -> tuple[Array, Array, Array]:
+    """The least and the largest scale of the named tensor, as stored; where they are known."""
+    quantizer, how = rule.quantizer(name), hyper.storage[name]
+    v, e = np.abs(due.v), np.broadcast_to(due.e + truth.e, due.shape)
+    unknown = ~np.isfinite(v) | ~np.isfinite(e)
+    ulps = due.arithmetic.ulps_division
+    v, e = np.where(unknown, 0.0, v), np.where(unknown, 0.0, e)
+    low, _ = quantizer.scales(how, np.maximum(v - e, 0.0), division_ulps=ulps)
+    _, high = quantizer.scales(how, v + e, division_ulps=ulps)
+    some = np.zeros(low.shape, bool)
+    np.logical_or.at(some, quantizer.group_of(how, v.shape).reshape(-1), unknown.reshape(-1))
+    return low, high, ~some
 
 
 def moments(
@@ -161,14 +192,18 @@ def _read(rule: StoredRule, hyper: Hyper, name: str, slots: Sequence[Slot], lift
     """A stored tensor as the kernel reads it: the code's value times the scale of its block."""
     quantizer, how = rule.quantizer(name), hyper.storage[name]
     codes = [np.asarray(slot.state[f"{name}_code"]) for slot in slots]
-    scales = [
-        quantizer.per_element(
-            how, np.asarray(slot.state[f"{name}_absmax"]).astype(np.float64), code.shape
-        )
+    factors = [
+        quantizer.per_element(how, _value(quantizer, slot.state[rule.scale_of(name)]), code.shape)
         for slot, code in zip(slots, codes, strict=True)
     ]
-    read: Array = lift.tensor(quantizer.all_values(how)[flat(codes)]) * lift.tensor(flat(scales))
+    read: Array = lift.tensor(quantizer.all_values(how)[flat(codes)]) * lift.tensor(flat(factors))
     return read
+
+
+def _value(quantizer: Quantizer, scale: Array) -> Array:
+    """What a stored scale stands for, in float64."""
+    stored = np.asarray(scale)
+    return quantizer.scale_value(stored) if stored.dtype.kind == "u" else stored.astype(np.float64)
 
 
 def block_absmax(rule: StoredRule, hyper: Hyper, name: str, x: Bounded) -> Bounded:

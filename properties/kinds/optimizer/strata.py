@@ -7,51 +7,115 @@ and one of them in turn at each of its corners or far from what is usual.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import cycle, islice, repeat, takewhile
 
 import numpy as np
 
 from truestep.fast.protocol import OptimizerCapability
+from truestep.properties.cases import strata
 from truestep.properties.cases.hypers import continuous, corners
-from truestep.properties.cases.strata import SHAPES, by_row, spread
+from truestep.properties.cases.strata import by_row, spread
 from truestep.properties.cases.tensors import LAYOUTS, TensorSpec
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.fitting import fitted
 from truestep.properties.kinds.optimizer.storage import held_storage, rule_of
+from truestep.reference.optimizers import OPTIMIZERS
 
 NAME = "strata"
 
+# Loops over axes end at five in some kernels.
+SHAPES = (*strata.SHAPES, (1, 2, 1, 3, 1, 2))
 # Every small number of steps, so that whatever happens at one of them or every so many happens.
-COUNTS = (*range(18), 20, 24, 31, 32, 50, 63, 64, 99, 100, 127, 128, 250, 255, 256, 499, 999, 1000)
+COUNTS = (
+    *range(18), 20, 24, 31, 32, 39, 50, 63, 64, 99, 100, 127, 128, 199, 250, 255, 256, 499, 511,
+    999, 1000, 1023, 1999, 4095, 4999, 9999,
+)  # fmt: skip
 # Kinds of gradients with their exponents of ten, and of parameters.
 GRADIENTS = (
     ("normal", 0), ("normal", -3), ("normal", -8), ("normal", 3), ("sparse", 0), ("constant", -1),
     ("zeros", 0), ("spread", 0), ("spread", -4),
 )  # fmt: skip
+# Subnormal ones in float32, of rules that divide by nothing made of gradients: what has underflowed
+# is as large after a division as the order of evaluation has it.
+SUBNORMAL = ("normal", -39)
 PARAMS = (("normal", 0), ("normal", -5), ("normal", 2), ("zeros", 0), ("spread", 0))
 # Exponents of ten by which past gradients were larger: state above and below the present. With
 # those of the same size the parameter has moved.
 PASTS = (0, 2, -2, 4, 0)
-_GROUPS = 8
-_ROWS = 40
+# Groups in one call, in turn: one, some, and more than a kernel's arguments may have room for.
+_CALLS = (8, 1, 2, 5, 20, 12)
+_ROWS = sum(_CALLS)
+# Elements of one tensor: around the blocks and chunks that launches are cut into, and whole ones.
+SIZES = (1023, 1024, 1025, 4096, 10_000, 2**16, 2**17 + 2)
+# Up to which a rule is evaluated whose elements depend on one another.
+_MOST = 2**16
 _LATE = (((33,), 0), ((5, 8), 7), ((3,), 0), ((8, 8), 50))
+# Tensors that have come a long way, in so many steps.
+_FAR = ((33,), (5, 8), (3,), (1,), (17, 2), (64,), (8, 8), (2, 3, 4))
+_WAY = 12
 # What is judged by replicates costs dozens of evaluations a tensor.
 _ROWS_SAMPLED = 16
 
 
 def cases(capability: OptimizerCapability, seed: int) -> Sequence[OptimizerCase]:
-    """Cases of eight groups with one tensor each, or of one where no more are taken."""
+    """Cases of one to twenty groups with one tensor each, then large tensors in one group."""
     rng = np.random.default_rng(seed)
     sampled = rule_of(capability).FACTS.observables
     rows = _ROWS_SAMPLED if sampled else _ROWS
-    groups = list(_groups(capability, rows, rng))
-    size = 1 if capability.single else _GROUPS
-    made = [
-        OptimizerCase(tuple(groups[i : i + size]), steps=1 + (i // size) % 2)
-        for i in range(0, len(groups), size)
-    ]
+    groups = _groups(capability, rows, rng)
+    calls = repeat(1) if capability.single else cycle(_CALLS)
+    parts = (tuple(islice(groups, size)) for size in calls)
+    made = [OptimizerCase(part, steps=1 + i % 2) for i, part in enumerate(takewhile(bool, parts))]
     if not capability.single:
         made.insert(0, OptimizerCase((_late(capability, rng),), steps=2))
+    if not sampled:
+        made += _large(capability, rng)
+    made += _steady(capability, rng)
     return [fitted(case, capability) for case in made]
+
+
+def _large(capability: OptimizerCapability, rng: np.random.Generator) -> Iterator[OptimizerCase]:
+    """Tensors of every size, each at a count of its own: what repeats is evaluated once alone."""
+    rule = rule_of(capability)
+    given = {**capability.dialect, **capability.fixed}
+    kind, most = ("tiled", SIZES[-1]) if rule.FACTS.elementwise else ("normal", _MOST)
+    sizes = [size for size in SIZES if size <= most]
+    slots = [
+        SlotCase(
+            TensorSpec((size,), kind, seed=int(rng.integers(2**32)), layout=layout),
+            TensorSpec((size,), kind, seed=int(rng.integers(2**32)), layout=layout),
+            t=min(int(t), capability.reach - 1),
+            history=1,
+        )
+        for size, t, layout in zip(
+            sizes, rng.permutation(COUNTS[1:18]), spread(LAYOUTS, len(sizes), rng), strict=False
+        )
+    ]
+    for part in [[slot] for slot in slots] if capability.single else [slots]:
+        hyper = {**continuous(rule, given, rng), **held_storage(capability)}
+        yield OptimizerCase((GroupCase(hyper, tuple(part)),), steps=1)
+
+
+def _steady(capability: OptimizerCapability, rng: np.random.Generator) -> Iterator[OptimizerCase]:
+    """Long ways in one direction, of a rule that carries a point: what it makes of them grows."""
+    rule = rule_of(capability)
+    if not any(behaviour.moves for behaviour in rule.State.BEHAVIOUR.values()):
+        return
+    given = {**capability.dialect, **capability.fixed}
+    groups = []
+    for shape in _FAR:
+        seeds = rng.integers(2**32, size=2)
+        slot = SlotCase(
+            TensorSpec(shape, "normal", seed=int(seeds[0])),
+            TensorSpec(shape, "positive", seed=int(seeds[1])),
+            t=_WAY,
+            history=_WAY,
+            travels=True,
+        )
+        hyper = {**continuous(rule, given, rng), **held_storage(capability)}
+        groups.append(GroupCase(hyper, (slot,)))
+    for part in [[group] for group in groups] if capability.single else [groups]:
+        yield OptimizerCase(tuple(part), steps=2)
 
 
 def _late(capability: OptimizerCapability, rng: np.random.Generator) -> GroupCase:
@@ -80,16 +144,22 @@ def _groups(
     given = {**capability.dialect, **capability.fixed}
     special = list(corners(rule, given))
     count = max(rows, min(len(special), 2 * rows))
+    plain = OPTIMIZERS[capability.rule]
+    adds = plain.FACTS.elementwise and all(x.odd for x in plain.State.BEHAVIOUR.values())
+    gradients = (*GRADIENTS, SUBNORMAL) if adds else GRADIENTS
     axes = zip(
         spread(SHAPES, count, rng), spread(COUNTS, count, rng), spread(LAYOUTS, count, rng),
-        spread(GRADIENTS, count, rng), spread(PARAMS, count, rng), spread(PASTS, count, rng),
+        spread(gradients, count, rng), spread(PARAMS, count, rng), spread(PASTS, count, rng),
         spread(by_row(special, rows), count, rng),
         strict=True,
     )  # fmt: skip
     for shape, t, layout, (kind, exponent), (param, scale), past, at in axes:
-        if at and (0 in shape or kind in ("zeros", "sparse")):
+        if at:
             # What is special about a hyperparameter shows where there is something to compute.
-            shape, kind = (33,), "normal"
+            shape = (33,) if 0 in shape else shape
+            kind = "normal" if kind in ("zeros", "sparse") else kind
+        if (kind, exponent) == SUBNORMAL:
+            param, past = "zeros", 0  # beside anything larger nothing of them would show
         seeds = rng.integers(2**32, size=2)
         slot = SlotCase(
             TensorSpec(shape, param, seed=int(seeds[0]), exponent=scale, layout=layout),

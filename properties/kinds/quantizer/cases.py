@@ -25,9 +25,10 @@ class QuantizerCase:
     its float32 neighbours within `ulps`, in groups whose scale one element makes 1, times 2^scale;
     "codes", every value of the format times 2^scale; "binades", numbers of both signs from every
     binade of float32, a group each where there are groups; "blocks", groups in which something is
-    special, the last one short; "nans", nans of every class, in groups of their own; "every_code",
-    none: all codes are decoded, beside every sort of scale. The tensor's seed decides what is
-    random in them. multiple: of what the size of the last axis is a multiple.
+    special, the last one short; "beside", groups whose extreme is next to where a power of two as
+    the scale changes; "nans", nans of every class, in groups of their own; "every_code", none: all
+    codes are decoded, beside every sort of scale. The tensor's seed decides what is random in them.
+    multiple: of what the size of the last axis is a multiple.
     """
 
     hyper: Mapping[str, object]
@@ -61,6 +62,9 @@ def fitting(shape: tuple[int, ...], multiple: int) -> tuple[int, ...]:
 
 
 def _built(case: QuantizerCase, quantizer: Quantizer, hyper: Hyper) -> NDArray[np.float32]:
+    if case.pattern == "beside":
+        rng, most = np.random.default_rng(case.tensor.seed), quantizer.extreme(hyper)
+        return _arranged(quantizer, hyper, _beside(rng, quantizer.length(hyper), most), rng)
     if case.pattern in _OF_GROUPS:
         rng = np.random.default_rng(case.tensor.seed)
         made = _OF_GROUPS[case.pattern](rng, quantizer.length(hyper) if quantizer.BLOCKS else 8)
@@ -115,6 +119,19 @@ def _binades(rng: np.random.Generator, block: int) -> NDArray[np.float64]:
     return found
 
 
+def _beside(rng: np.random.Generator, block: int, most: float) -> NDArray[np.float32]:
+    """Groups whose extreme is up to six numbers from a power of two, or from most times one."""
+    step = 1 if block <= _LONG else 8
+    exponents = np.arange(-100 + rng.integers(step), 100, step)
+    sizes = np.concatenate([np.ldexp(x, exponents) for x in (1.0, 2 * np.frexp(most)[0])])
+    bits = sizes.astype(np.float32).view(np.int32)
+    beside = (bits + rng.integers(-6, 7, bits.size, dtype=np.int32)).view(np.float32)
+    drawn = rng.uniform(-0.5, 0.5, (bits.size, block)) * sizes[:, None]
+    x: NDArray[np.float32] = drawn.astype(np.float32)
+    x[:, 0] = beside * rng.choice((-1, 1), bits.size)
+    return x
+
+
 _LONG = 256
 _ABSMAX = (0.0, 1.0, 0.1, 3.0, 2.0**-149, 2.0**-130, 2.0**-126, 2.0**127, np.inf, np.nan)
 
@@ -148,16 +165,19 @@ def every_stored(
     quantizer: Quantizer, hyper: Hyper, kinds: Sequence[np.dtype[Any]]
 ) -> Mapping[str, Array]:
     """Every code that stands for a number, beside every sort of scale: all, if it is a code too."""
-    codes = np.arange(2 ** (8 * kinds[0].itemsize)).astype(kinds[0])
     if not quantizer.BLOCKS:
-        return {"code": codes}
+        return {"code": np.arange(quantizer.all_values(hyper).size).astype(kinds[0])}
+    codes = np.arange(2 ** (8 * kinds[0].itemsize)).astype(kinds[0])
     codes = codes[quantizer.rank(codes) >= 0]
     sorts = np.arange(256) if kinds[1].kind == "u" else np.array(_ABSMAX)
     per = max(1, codes.size // quantizer.length(hyper))
-    scale = np.repeat(sorts, per).astype(kinds[1])
+    with np.errstate(over="ignore"):
+        scale = np.repeat(sorts, per).astype(kinds[1])
     made = np.resize(codes, (scale.size, quantizer.length(hyper)))
     code = quantizer.arranged(hyper, made)
-    return {"code": code, quantizer.SCALE: scale[: quantizer.groups(hyper, code.shape)]}
+    if quantizer.groups(hyper, code.shape) == 1:
+        scale = np.array([3.0]).astype(kinds[1])
+    return {"code": code, quantizer.SCALE: scale}
 
 
 def _around(thresholds: NDArray[np.float64], ulps: int) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from truestep.fast.protocol import Level, QuantizerCapability
 from truestep.properties.cases.hypers import held, hypers, values_of
-from truestep.properties.cases.tensors import EXTREMES, KINDS, specs
+from truestep.properties.cases.tensors import EXTREMES, KINDS, TensorSpec, specs
 from truestep.properties.kinds.quantizer.cases import QuantizerCase
 from truestep.reference.quantizers import QUANTIZERS
 
@@ -39,6 +39,17 @@ def drawn(
     hyper = hypers(rule, capability.dialect, capability.fixed)
     multiple = st.just(capability.multiple)
     return st.builds(QuantizerCase, hyper=hyper, tensor=tensor, multiple=multiple)
+
+
+def battery(capability: QuantizerCapability) -> list[QuantizerCase]:
+    """Fixed cases that tell dialects apart."""
+    rule = QUANTIZERS[capability.rule]
+    base = {**dict(capability.dialect), **held(capability.fixed)}
+    patterns = ("thresholds", *(("beside", "binades", "blocks") if rule.BLOCKS else ()))
+    tensor = TensorSpec((0,), seed=5)
+    return [
+        QuantizerCase(base, tensor, pattern, multiple=capability.multiple) for pattern in patterns
+    ]
 
 
 def listed(capability: QuantizerCapability, pattern: str) -> list[QuantizerCase]:

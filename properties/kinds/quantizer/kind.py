@@ -13,11 +13,20 @@ from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.kind import Kind, Seeded, Steps
 from truestep.properties.kinds.quantizer import families, rounding_statistics, strata
 from truestep.properties.kinds.quantizer.cases import QuantizerCase, values
-from truestep.properties.kinds.quantizer.laws import BLOCK_LAWS, CAST_LAWS, EXAMPLES, NEEDS, Law
+from truestep.properties.kinds.quantizer.laws import (
+    BLOCK_LAWS,
+    CAST_LAWS,
+    EXAMPLES,
+    NEEDS,
+    POWER_LAWS,
+    Law,
+    signed,
+)
 from truestep.properties.kinds.quantizer.step import Encoded, Subject, every_code, judged
 from truestep.properties.laws.claims import PREFIX
 from truestep.properties.laws.claims import judged as judged_claims
 from truestep.properties.search.exploration import Drawn, Listed
+from truestep.properties.search.identification import Reading
 from truestep.reference.quantizers import QUANTIZERS
 
 AnyCase = QuantizerCase | Seeded
@@ -87,8 +96,29 @@ class QuantizerKind(Kind[QuantizerCapability, AnyCase, QuantizerBackend]):
         return laws_of(capability)[check.name.removeprefix(PREFIX)].__doc__
 
     def reads(self, check: Check) -> bool:
-        """Never: codes are judged by the dialect that is declared."""
-        return False
+        """Of a failing family, whatever draws no roundings: which rule its scales follow, say."""
+        stochastic = families.is_stochastic(cast(QuantizerCapability, check.capability))
+        return not stochastic and super().reads(check)
+
+    def battery(self, capability: QuantizerCapability) -> Sequence[AnyCase]:
+        """Thresholds, groups in which something is special, and extremes beside powers of two."""
+        return families.battery(capability)
+
+    def read(
+        self,
+        backend: QuantizerBackend,
+        capability: QuantizerCapability,
+        case: AnyCase,
+        reading: Reading,
+    ) -> Steps:
+        """Codes and scales, judged as if they were of the reading."""
+        subject, given = Subject(backend, capability), cast(QuantizerCase, case)
+        hyper = subject.hyper(given)
+        if given.pattern == "every_code":
+            return
+        out = subject.encode(hyper, values(given, subject.rule, hyper))
+        found = judged(subject, reading.hyper(hyper), out)
+        yield out, [Judged(0, 0, 0, name, judgement) for name, judgement in found]
 
     def place(self, check: Check, tally: Tally) -> Place:
         """The element, and the number that entered it."""
@@ -97,7 +127,9 @@ class QuantizerKind(Kind[QuantizerCapability, AnyCase, QuantizerBackend]):
         if isinstance(case, Seeded):
             return Place(found.tensor)
         index, out = found.judgement.index or (), cast(Encoded | None, tally.context)
-        inputs = {"x": float(out.x[index]).hex()} if out and within(index, out.x.shape) else {}
+        # A scale's place is its group's, not an element's.
+        of_element = out and found.tensor in ("code", "decoded") and within(index, out.x.shape)
+        inputs = {"x": float(out.x[index]).hex()} if out and of_element else {}
         told = ", ".join(f"{name}={value}" for name, value in inputs.items())
         return Place(
             f"{found.tensor}{list(index)}",
@@ -123,9 +155,9 @@ def laws_of(capability: QuantizerCapability) -> Mapping[str, Law]:
         return {}
     rule = QUANTIZERS[capability.rule]
     if not rule.BLOCKS:
-        return CAST_LAWS
+        return CAST_LAWS if signed(rule) else POWER_LAWS
     # Of a value times a rounded scale the quotient may be cut off to the next value.
-    cut = rule.SCALES and capability.dialect.get("rounding") == "toward_zero"
+    cut = capability.dialect.get("rounding") == "toward_zero" and not rule.EXACT
     left_out = {"idempotent"} if cut else {}
     return {
         name: law

@@ -88,25 +88,24 @@ def judged(subject: Subject, hyper: Hyper, out: Encoded) -> Found:
         flushed = arithmetic.subnormals == "flushed"
         low, high = rule.admissible(hyper, x, scale, division_ulps=ulps, flush_subnormals=flushed)
         yield "code", membership(rule.rank(out.code), low, high, rule.ranks(hyper))
-        truth = rule.decode(hyper, out.code, scale)
+        yield "decoded", _decoded(rule, hyper, out.back, out.code, scale)
     else:
         low, high = rule.admissible(hyper, x)
-        truth = rule.decode(hyper, out.code)
+        nans = np.isnan(rule.decode(hyper, out.code)) & np.isnan(rule.decode(hyper, low))
         # Which of the nans it is, is not specified.
-        nans = np.isnan(truth) & np.isnan(rule.decode(hyper, low))
         low, high = np.where(nans, out.code, low), np.where(nans, out.code, high)
         # In the order of integers, whatever the sign of the values.
         least, most = np.minimum(low, high), np.maximum(low, high)
         yield "code", membership(out.code, least, most, 1 << 32)
-    yield "decoded", _decoded(out.back, truth)
+        yield "decoded", _decoded(rule, hyper, out.back, out.code)
 
 
 def every_code(subject: Subject, hyper: Hyper) -> Found:
     """Of all codes, those that no encoder gives among them, the decoded values bit for bit."""
     held = every_stored(subject.rule, hyper, subject.stored_types(hyper))
     scales = [_wide(x) for name, x in held.items() if name != "code"]
-    truth = subject.rule.decode(hyper, held["code"], *scales)
-    yield "decoded", _decoded(subject.decode(hyper, held), truth)
+    back = subject.decode(hyper, held)
+    yield "decoded", _decoded(subject.rule, hyper, back, held["code"], *scales)
 
 
 def _wide(scale: Array) -> Array:
@@ -114,6 +113,9 @@ def _wide(scale: Array) -> Array:
     return scale.astype(np.float64) if scale.dtype.kind == "f" else scale
 
 
-def _decoded(back: Array, truth: Array) -> Judgement:
+def _decoded(rule: Quantizer, hyper: Hyper, back: Array, code: Array, *scale: Array) -> Judgement:
+    """By what is due, or where the scale itself is still to be worked out, by an interval."""
+    if rule.BLOCKS and rule.second_rounding(hyper):
+        return enclosure(back, *rule.decoded(hyper, code, *scale))
     with np.errstate(over="ignore"):
-        return identity(back, truth.astype(np.float32))
+        return identity(back, rule.decode(hyper, code, *scale).astype(np.float32))

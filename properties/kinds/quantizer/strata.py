@@ -2,8 +2,8 @@
 
 Sizes around vectors, warps, blocks and launches, every rank and layout, every order of magnitude of
 float32, every special value; block sizes and floors drawn with one of them in turn at each of its
-corners. Beside them, of the formats of every block: all binades in one tensor, and blocks in which
-something is special.
+corners. Beside them, of the formats of every block: all binades in one tensor, blocks in which
+something is special, and blocks whose extreme is next to where a power of two as the scale changes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,6 +43,10 @@ def made(capability: QuantizerCapability, seed: int) -> Sequence[QuantizerCase]:
     rule = QUANTIZERS[capability.rule]
     given = {**capability.dialect, **capability.fixed}
     found = [*_tensors(rule, given, rng), *_patterns(rule, given, rng)]
+    if rule.BLOCKS:
+        tensor = TensorSpec((0,), seed=int(rng.integers(2**32)), layout=LAYOUTS[1])
+        # First, because what fails first is told, and of little else this is the only sign.
+        found.insert(0, QuantizerCase(continuous(rule, given, rng), tensor, pattern="beside"))
     return [replace(case, multiple=capability.multiple) for case in found]
 
 

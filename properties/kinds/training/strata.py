@@ -5,7 +5,7 @@ calls with infinities among others; hyperparameters drawn continuously, one of t
 of its corners, and counters at the last value before something happens.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -29,10 +29,20 @@ ELEMENTS = ("", *dict.fromkeys((*EXTREMES, *SPECIALS)))
 # scale makes infinite, a counter at its last value.
 EVENTS = ("", "overflows", "unscaled", "last")
 # What happens in rows of its own, with kind and order of magnitude: finite gradients whose sum is
-# infinite, and scales at their limit.
+# infinite, and scales at their limit. Where tensors are large or many, the limits bind ("bound").
 _APART = {"sum": ("constant", 38), "limit": ("normal", -6)}
 _ROWS_APART = 3
 _ROWS = 40
+# Elements of a tensor, a whole chunk of a launch and more than one, and numbers of small tensors.
+SIZES, MANY = (2**16, 2**16 + 13), (7, 70)
+# Counts and numbers past the ends of 8, 11, 16 and 24 bits, where they can be that large at all.
+FAR: Mapping[str, tuple[float, ...]] = {
+    "batch": (2**8 + 1, 2**11 + 1, 2**15, 2**16 + 8, 2**24 + 2),
+    "examples": (2.0**8 + 1, 2.0**11 + 1, 2.0**15 + 1, 2.0**16 + 1, 2.0**17 + 1),
+    "t": (2**8 - 1, 2**15 - 1, 2**16 - 1, 2**24, 2**31 - 2),
+    "tau": (2**7 + 1, 2**8 + 1, 2**15 + 1, 2**16 + 1, 2**24 + 1),
+}
+_PLAIN = ("normal", "spread")
 # Limits for gradients are drawn with the gradients, in whose size they have to be.
 _WITH_TENSORS = ("max_norm", "max_value")
 _GRADIENTS = ("delta", "gradient", "gradients")
@@ -47,6 +57,9 @@ class _Row:
     element: str
     event: str
     seed: int
+    # In which tensor the element is, and at which position; there where the seed has it if None.
+    tensor: int = 0
+    position: int | None = None
 
 
 def made(capability: TrainingCapability, seed: int) -> Sequence[TrainingCase]:
@@ -56,10 +69,15 @@ def made(capability: TrainingCapability, seed: int) -> Sequence[TrainingCase]:
     given = {**capability.dialect, **capability.fixed}
     special = list(corners(piece, given))
     count = max(_ROWS, len(special))
+    shapes = _shapes(capability)
+    # Every shape first with nothing that hides what is special about it.
+    first, others = len(shapes), count - len(shapes)
+    kinds = [*spread(_PLAIN, first, rng), *spread(KINDS, others, rng)]
+    elements = [*("" for _ in shapes), *spread(ELEMENTS, others, rng)]
     axes = zip(
-        spread(_shapes(capability), count, rng), spread(KINDS, count, rng),
-        spread(EXPONENTS, count, rng), spread(LAYOUTS, count, rng), spread(ELEMENTS, count, rng),
-        spread(EVENTS, count, rng), spread(TENSORS, count, rng), spread(CALLS, count, rng),
+        spread(shapes, count, rng), kinds, spread(EXPONENTS, count, rng),
+        spread(LAYOUTS, count, rng), elements, spread(EVENTS, count, rng),
+        spread(TENSORS, count, rng), spread(CALLS, count, rng),
         spread(by_row(special, count), count, rng),
         strict=True,
     )  # fmt: skip
@@ -75,7 +93,39 @@ def made(capability: TrainingCapability, seed: int) -> Sequence[TrainingCase]:
             number = int(rng.integers(2**31))
             row = _Row((8, 8), kind, exponent, "contiguous", "", event, number)
             found.append(_row_of(capability, row, 2, 1, rng))
-    return found
+    found += [_row_of(capability, row, tensors, 1, rng) for row, tensors in _large(capability, rng)]
+    return [*found, *_far(capability, rng)]
+
+
+def _large(capability: TrainingCapability, rng: np.random.Generator) -> Iterator[tuple[_Row, int]]:
+    """Large tensors, and with an infinity at the very end large ones and many.
+
+    Many replicas would be as many workers, of which a family of its own has enough.
+    """
+    width = 256 if capability.shapes == "matrices" else 1
+    many = () if "replicas" in TRAINING[capability.rule].INPUTS.values() else MANY
+    places = [*(((-(-size // width), width), 1) for size in SIZES), *(((5, 1), n) for n in many)]
+    for (rows, columns), tensors in places:
+        for element in ("", "inf") if tensors == 1 else ("inf",):
+            shape = (rows, columns) if capability.shapes == "matrices" else (rows,)
+            number = int(rng.integers(2**31))
+            yield _Row(shape, "normal", 0, "contiguous", element, "bound", number, -1, -1), tensors
+
+
+def _far(capability: TrainingCapability, rng: np.random.Generator) -> Iterator[TrainingCase]:
+    """Counts and numbers as large as those of long runs on many machines."""
+    words = TRAINING[capability.rule].INPUTS
+    names = [name for name in FAR if name in words and not (name == "t" and "totals" in words)]
+    for k in range(max((len(FAR[name]) for name in names), default=0)):
+        row = _Row((8, 8), "normal", 0, "contiguous", "", "last", int(rng.integers(2**31)))
+        case = _row_of(capability, row, 2, 1, rng)
+        first = {**case.calls[0], **{name: FAR[name][k] for name in names}}
+        yield TrainingCase(case.hyper, (first, *case.calls[1:]))
+    if "sizes" in words:
+        row = _Row((8, 8), "normal", 0, "contiguous", "", "", int(rng.integers(2**31)))
+        case = _row_of(capability, row, 7, 1, rng)
+        sizes = (3, *(int(x) for x in FAR["examples"]), 2**20)
+        yield TrainingCase(case.hyper, ({**case.calls[0], "sizes": sizes},))
 
 
 def _row_of(
@@ -122,6 +172,9 @@ def _with(case: TrainingCase, row: _Row, capability: TrainingCapability) -> Trai
     calls = [_laid_out(call, row) for call in case.calls]
     first, gradients = calls[0], calls[0].get("gradients")
     hyper = dict(case.hyper)
+    if row.event == "bound":
+        drawn = [name for name in _WITH_TENSORS if name in hyper and name not in capability.fixed]
+        hyper |= {name: hyper[name] / 2**10 for name in drawn}
     if row.event in ("last", "limit") and "good" in first:
         first["good"], first["patience"] = hyper["window"] - 1, 1
     if row.event == "limit" and "good" in first:
@@ -146,15 +199,16 @@ def _with(case: TrainingCase, row: _Row, capability: TrainingCapability) -> Trai
 
 
 def _laid_out(call: Mapping[str, Any], row: _Row) -> dict[str, Any]:
-    special = ((row.seed, row.element),) if row.element else ()
+    position = row.seed if row.position is None else row.position
+    special = ((position, row.element),) if row.element else ()
 
-    def changed(name: str, x: Any, at: int = 0) -> Any:
+    def changed(name: str, x: Any, at: int = 0, count: int = 1) -> Any:
         if isinstance(x, tuple):
-            return tuple(changed(name, item, i) for i, item in enumerate(x))
+            return tuple(changed(name, item, i, len(x)) for i, item in enumerate(x))
         if not isinstance(x, TensorSpec) or x.kind == "explicit":
             return x
         x = replace(x, layout=LAYOUTS[(LAYOUTS.index(row.layout) + at) % len(LAYOUTS)])
-        return _special(x, *special) if at == 0 and name in _GRADIENTS else x
+        return _special(x, *special) if at == row.tensor % count and name in _GRADIENTS else x
 
     return {name: changed(name, x) for name, x in call.items()}
 

@@ -27,12 +27,12 @@ stochastic = partial(
 )
 
 
-def _decoded(value: str) -> Edit:
+def decoded(value: str) -> Edit:
     """Another value is given for a code; value: in terms of x, what it is due to be."""
     return "FORMAT.decode,", f"lambda h, code: (lambda x: {value})(FORMAT.decode(h, code)),"
 
 
-def _cast(x: str) -> Edit:
+def cast(x: str) -> Edit:
     """Another number is cast in the place of x."""
     return "FORMAT.encode\n", f"lambda h, x: FORMAT.encode(h, {x})\n"
 
@@ -63,11 +63,11 @@ QUANTIZERS: dict[str, Fault] = {
     ),
     "dynamic_8bit_absmax_in_bfloat16": dynamic(
         "absmax passes through bfloat16 [bitsandbytes-foundation/bitsandbytes#1971]",
-        (ABSMAX, "absmax = bfloat16(block_absmax(h, x))"),
+        ("encode", ABSMAX, "absmax = bfloat16(block_absmax(h, x))"),
     ),
     "dynamic_8bit_absmax_without_last": dynamic(
         "absmax passes over a block's last element [partial-block reductions]",
-        (ABSMAX, f"{LAST}absmax = block_absmax(h, np.where(last, 0.0, x))"),
+        ("encode", ABSMAX, f"{LAST}absmax = block_absmax(h, np.where(last, 0.0, x))"),
         check="all_codes",
     ),
     "dynamic_8bit_another_map_for_large_blocks": dynamic(
@@ -112,8 +112,8 @@ QUANTIZERS: dict[str, Fault] = {
     ),
     "dynamic_8bit_tail_with_garbage": dynamic(
         "a short block's absmax sees what lies behind it [unmasked tails]",
-        (ABSMAX, f"behind = np.full(-x.size % h.block_size, 7, x.dtype)\n    {ABSMAX}"),
-        (ABSMAX, "absmax = block_absmax(h, np.append(x, behind))"),
+        ("encode", ABSMAX, f"behind = np.full(-x.size % h.block_size, 7, x.dtype)\n    {ABSMAX}"),
+        ("encode", ABSMAX, "absmax = block_absmax(h, np.append(x, behind))"),
     ),
     "dynamic_8bit_threshold_one_ulp_up": dynamic(
         "one threshold is an ulp too large [tables typed in decimal]",
@@ -148,64 +148,64 @@ QUANTIZERS: dict[str, Fault] = {
         check="every_code",
     ),
     "float16_decodes_no_negative_zero": float16(
-        "-0 is decoded as 0 [a sign multiplied on]", _decoded("x + 0.0"), check="every_code"
+        "-0 is decoded as 0 [a sign multiplied on]", decoded("x + 0.0"), check="every_code"
     ),
     "float16_nan_with_payload_is_a_number": float16(
         "half added to a full payload carries into the sign: nan becomes -0 [pytorch/ao#2296]",
-        _cast("np.where(x.view(np.uint32) & 0x7FFFFFFF > 0x7FFF8000, np.float32(-0.0), x)"),
+        cast("np.where(x.view(np.uint32) & 0x7FFFFFFF > 0x7FFF8000, np.float32(-0.0), x)"),
         check="strata",
     ),
     "float16_overflows_early": float16(
         "the last number before the threshold of overflow is infinite [limits typed in decimal]",
-        _cast("np.where(np.abs(x) >= np.float32(65519.996), np.copysign(np.inf, x), x)"),
+        cast("np.where(np.abs(x) >= np.float32(65519.996), np.copysign(np.inf, x), x)"),
         check="thresholds",
     ),
     "float16_rounded_twice": float16(
-        "rounded to bfloat16 on the way [a storage format between two others]", _cast("bfloat16(x)")
+        "rounded to bfloat16 on the way [a storage format between two others]", cast("bfloat16(x)")
     ),
     "float16_sign_of_zero_lost": float16(
         "-0 becomes 0 [a comparison with zero as a shortcut]",
-        _cast("np.where(x == 0, 0.0, x)"),
+        cast("np.where(x == 0, 0.0, x)"),
         check="all_codes",
     ),
     "float16_sizes_alone": float16(
-        "negative numbers are stored by their size [tenstorrent/tt-metal#56327]", _cast("np.abs(x)")
+        "negative numbers are stored by their size [tenstorrent/tt-metal#56327]", cast("np.abs(x)")
     ),
     "float8_e4m3fn_four_exponents": e4m3fn(
         "numbers of four exponents of 254 are taken for one [tables by exponent]",
-        _cast("np.where((np.abs(x) >= 2.0**-140) & (np.abs(x) < 2.0**-136), 1.0, x)"),
+        cast("np.where((np.abs(x) >= 2.0**-140) & (np.abs(x) < 2.0**-136), 1.0, x)"),
         check="strata",
     ),
     "float8_e4m3fn_saturates": e4m3fn(
         "large numbers become 448, declared as nan [libraries differ]",
-        _cast("np.clip(x, -448, 448)"),
+        cast("np.clip(x, -448, 448)"),
         check="edges",
     ),
     "float8_e4m3fn_wraps": e4m3fn(
         "numbers beyond the range come back at its other end [tenstorrent/tt-metal#56290]",
-        _cast("np.where(np.isfinite(x) & (np.abs(x) >= 464), np.fmod(x, 256), x)"),
+        cast("np.where(np.isfinite(x) & (np.abs(x) >= 464), np.fmod(x, 256), x)"),
         check="edges",
     ),
     "float8_e5m2_decodes_no_infinity": e5m2(
         "the code of infinity, which no saturating encoder gives, is decoded as 65536 "
         "[values computed from their bits]",
-        _decoded("np.where(np.isinf(x), np.copysign(65536.0, x), x)"),
+        decoded("np.where(np.isinf(x), np.copysign(65536.0, x), x)"),
         check="every_code",
         dialect={"overflow": "saturate"},
     ),
     "float8_e5m2_one_launch": e5m2(
         "what one launch does not cover stays zero [loops over a grid that never go round]",
-        _cast("np.where(np.arange(x.size).reshape(x.shape) < 2**20, x, 0)"),
+        cast("np.where(np.arange(x.size).reshape(x.shape) < 2**20, x, 0)"),
         check="strata",
     ),
     "float8_e5m2_subnormals_flushed": e5m2(
         "subnormal numbers become zero [units that flush]",
-        _cast("np.where(np.abs(x) < 2.0**-14, np.copysign(0, x), x)"),
+        cast("np.where(np.abs(x) < 2.0**-14, np.copysign(0, x), x)"),
         check="all_codes",
     ),
     "float8_e5m2_ties_away": e5m2(
         "midpoints go away from zero, not to the even code [half added before cutting off]",
-        _cast("np.where(np.isfinite(x), np.nextafter(x, np.copysign(np.inf, x)), x)"),
+        cast("np.where(np.isfinite(x), np.nextafter(x, np.copysign(np.inf, x)), x)"),
         check="thresholds",
     ),
 }

@@ -175,11 +175,15 @@ def coded(name: str, fields: Mapping[str, Any]) -> bytes:
     module, rng = QUANTIZERS[name], np.random.default_rng(5)
     h = module.Hyper(**fields)
     most = module.extreme(h) if module.BLOCKS else 1.0
-    t = np.array([x for x in module.thresholds(h) if abs(x) <= most])
+    t = np.array([x for x in module.thresholds(h) if abs(x) < most])
     scales = (float(np.float32(0.7)), 0.6875)
     parts = [
         _beside(most, t),
-        *(_beside(s * most, s * t * (1 + k * 2.0**-24)) for s in scales for k in (0, 1.5, 2.5)),
+        *(
+            _beside(s * most, s * t * (1 + k * 2.0**-24))
+            for s in scales
+            for k in (0, 1.5, 2.5, 3.5)
+        ),
         np.append(rng.uniform(-1, 1, 15), 1.998),
         np.append(rng.standard_normal(300), np.nan),
         rng.standard_normal(4096),
@@ -213,9 +217,12 @@ def test_every_hyperparameter_of_a_quantizer_is_alive(name: str) -> None:
     own = {f: getattr(module.Hyper(), f) for f in module.Hyper.__dataclass_fields__}
     others = {
         "absmax_floor": [0.5], "block_size": [256], "least": [2.0**-6], "signed": [False],
+        "tensor_scale": [0.001],
     }  # fmt: skip
     for field, value in own.items():
         for other in others.get(field) or [x for x in module.DIALECTS[field] if x != value]:
             if (name, other) == ("linear_4bit", "toward_zero"):
                 continue  # all of its values are positive: toward zero is lower
-            assert coded(name, own | {field: other}) != coded(name, own), (field, other)
+            # Which of a scale and its reciprocal is kept shows where either is rounded.
+            base = own | ({"tensor_scale": 0.001} if field == "level" else {})
+            assert coded(name, base | {field: other}) != coded(name, base), (field, other)

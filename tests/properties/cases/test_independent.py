@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, find, given, seed, settings
 
 from truestep.fast.protocol import OptimizerCapability
 from truestep.properties.cases.dice import independent
-from truestep.properties.cases.hypers import hypers
+from truestep.properties.cases.hypers import continuous, hypers
 from truestep.properties.cases.restored import restored
 from truestep.properties.cases.tensors import EXTREMES, KINDS, LAYOUTS, SHAPES
 from truestep.properties.kinds.optimizer.cases import INDEPENDENT, OptimizerCase, independent_case
@@ -82,6 +82,14 @@ def test_the_dialect_and_fixed_fields_are_kept() -> None:
     for case in _cases(capability, 20):
         for group in case.groups:
             assert {"decay": "decoupled", "momentum": 0.25}.items() <= dict(group.hyper).items()
+
+
+def test_numbers_are_near_the_usual_ones_by_their_distance_from_the_least() -> None:
+    """A growth of 2 % is drawn as one of 1.4 % to 2.9 %, and not below 1."""
+    rng = np.random.default_rng(0)
+    found = [continuous(OPTIMIZERS["prodigy"], {}, rng)["growth_rate"] for _ in range(60)]
+    assert len(set(found)) == 60
+    assert 1.014 < min(found) < 1.02 < 1.2 < max(found) < 2.42
 
 
 @pytest.mark.parametrize("rule", sorted(OPTIMIZERS))

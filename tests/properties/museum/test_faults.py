@@ -9,6 +9,7 @@ from truestep.properties.museum.power import catch, kernels
 from truestep.properties.run.plan import checks_of, run_check
 from truestep.properties.run.pool import certify
 from truestep.properties.search import exploration
+from truestep.reference.format_rows import ROWS
 from truestep.reference.tables import RULES
 
 BACKENDS = "truestep.properties.museum.backends"
@@ -45,7 +46,11 @@ def test_faults_that_are_dialects_are_identified(name: str) -> None:
 
 
 # Kernels on which every check is run; on the others those that catch the faults.
-THOROUGH = (*("adam", "adamw", "amsgrad", "lamb", "lion", "nesterov", "sgd"), *RULES["quantizer"])
+THOROUGH = (
+    *("adam", "adamw", "amsgrad", "lamb", "lion", "nesterov", "sgd"),
+    *(name for name in RULES["quantizer"] if name not in ROWS),
+    *("bof4_s", "e4m3_tiles", "int4", "int8_rows", "mxfp4", "nf4", "nvfp4"),
+)
 
 
 @pytest.mark.parametrize("rule", NAMES)
@@ -53,7 +58,8 @@ def test_the_correct_kernels_pass(rule: str) -> None:
     """The reference's own lines raise no false alarm in the checks that catch what is planted."""
     named = {fault.check for fault in FAULTS.values() if fault.rule == rule}
     # The few examples of a lower level hold no two blocks to compare.
-    level = "standard" if rule in ("bfloat16", "dynamic_8bit") else "smoke"
+    blocks = getattr(RULES["quantizer"].get(rule), "BLOCKS", False)
+    level = "standard" if rule == "bfloat16" or (blocks and rule in THOROUGH) else "smoke"
     for kernel in kernels(rule):
         for check in checks_of(kernel):
             if rule in THOROUGH or check.name in named:

@@ -70,6 +70,16 @@ WRONG = {
         "    def __init__(self):\n        raise OSError('no licence')\n    name = ",
         "raised OSError: no licence (",
     ),
+    "count": (
+        '"t": slot.state["t"] + 1',
+        '"t": slot.state["t"] + 1.0',
+        "t must be an integer, got 1.0 (group 0, slot 0)",
+    ),
+    "dialect": (
+        'rule="heavy_ball"',
+        'rule="heavy_ball", dialect={"dekay": "before"}',
+        "(heavy_ball): dialect field 'dekay' is not one of: none",
+    ),
     "dtype": (
         "Stepped(p,",
         "Stepped(p * 1.0e0 + np.zeros(p.shape),",
@@ -86,7 +96,22 @@ WRONG = {
         "[self.step(group.hyper, slot) for group in groups for slot in group.slots]",
         "slots must be a sequence, got Stepped",
     ),
+    "generator": (
+        "[[self.step(group.hyper, slot) for slot in group.slots] for group in groups]",
+        "([self.step(g.hyper, slot) for slot in g.slots] for g in groups)",
+        "groups must be a sequence, got generator",
+    ),
+    "method": (
+        "def optimizer_step",
+        "def optimiser_step",
+        "Backend lacks optimizer_step (kind 'optimizer')",
+    ),
     "missing state": (PREVIOUS, "}", "state 'p_previous' is missing from the result"),
+    "mistyped name": (
+        "class Backend:",
+        "class Bakend:",
+        "has no attribute 'Backend' (did you mean 'Bakend'?)",
+    ),
     "nothing": (
         "        return [[self",
         "        return None and [[self",
@@ -104,7 +129,7 @@ def test_what_is_wrong_is_said_in_one_line(written: Callable[..., str], name: st
     """Before a search begins."""
     old, new, says = WRONG[name]
     spec = written(old, new)
-    with pytest.raises((BrokenBackend, ValueError)) as refused:
+    with pytest.raises((BrokenBackend, UnknownBackend, ValueError)) as refused:
         _understood(spec).close()
     assert says in str(refused.value) and "\n" not in str(refused.value)
 

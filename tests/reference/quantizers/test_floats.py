@@ -1,4 +1,7 @@
-"""The small floats against ml_dtypes, NumPy and rational arithmetic, every code of each."""
+"""The small floats against ml_dtypes, NumPy and rational arithmetic, every code of each.
+
+Over 300 lines: one list of formats, and what holds of all of them.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,32 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from truestep.reference.quantizers import QUANTIZERS, bfloat16, float8_e4m3fn
+from truestep.reference.quantizers import (
+    QUANTIZERS,
+    bfloat16,
+    float4_e2m1fn,
+    float8_e4m3fn,
+    float8_e4m3fnuz,
+)
 
 DTYPES = {
     "bfloat16": (ml_dtypes.bfloat16, np.uint16),
     "float16": (np.float16, np.uint16),
+    "float4_e2m1fn": (ml_dtypes.float4_e2m1fn, np.uint8),
+    "float6_e2m3fn": (ml_dtypes.float6_e2m3fn, np.uint8),
+    "float6_e3m2fn": (ml_dtypes.float6_e3m2fn, np.uint8),
+    "float8_e3m4": (ml_dtypes.float8_e3m4, np.uint8),
+    "float8_e4m3": (ml_dtypes.float8_e4m3, np.uint8),
+    "float8_e4m3b11fnuz": (ml_dtypes.float8_e4m3b11fnuz, np.uint8),
     "float8_e4m3fn": (ml_dtypes.float8_e4m3fn, np.uint8),
+    "float8_e4m3fnuz": (ml_dtypes.float8_e4m3fnuz, np.uint8),
     "float8_e5m2": (ml_dtypes.float8_e5m2, np.uint8),
+    "float8_e5m2fnuz": (ml_dtypes.float8_e5m2fnuz, np.uint8),
 }
 every = pytest.mark.parametrize("name", sorted(DTYPES))
+# Formats of numbers alone have neither infinities nor nans, and nothing to choose beyond the range.
+NUMBERS = [name for name in sorted(DTYPES) if "nan" in QUANTIZERS[name].DIALECTS]
+UNSIGNED_ZERO = [name for name in sorted(DTYPES) if name.endswith("fnuz")]
 
 
 def floats(name: str) -> ModuleType:
@@ -58,9 +78,9 @@ def assert_same_codes(name: str, x: np.ndarray, got: np.ndarray, want: np.ndarra
 
 @every
 def test_every_code_decodes_as_in_ml_dtypes(name: str) -> None:
-    """All 2^8 or 2^16 values agree, with the sign of zero, infinities and nans."""
+    """All values, 2^4 to 2^16, agree, with the sign of zero, infinities and nans."""
     dtype, uint = DTYPES[name]
-    codes = np.arange(2 ** (8 * np.dtype(uint).itemsize)).astype(uint)
+    codes = np.arange(floats(name).all_values(floats(name).Hyper()).size).astype(uint)
     with np.errstate(invalid="ignore"):  # signalling nans
         want = codes.view(dtype).astype(np.float64)
     got = floats(name).decode(floats(name).Hyper(), codes)
@@ -89,6 +109,15 @@ def test_float32_of_every_exponent_encodes_as_in_ml_dtypes(name: str) -> None:
 
 
 @every
+def test_every_float16_encodes_as_in_ml_dtypes(name: str) -> None:
+    """All 2^16 numbers of float16, subnormal ones and nans among them."""
+    with np.errstate(invalid="ignore"):  # signalling nans
+        x = np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float64)
+    module = floats(name)
+    assert_same_codes(name, x, module.encode(module.Hyper(), x), oracle_codes(name, x))
+
+
+@every
 def test_values_encode_to_their_own_codes(name: str) -> None:
     """Encoding is the inverse of decoding on every code but nans, -0 included: idempotence."""
     module = floats(name)
@@ -101,15 +130,16 @@ def test_values_encode_to_their_own_codes(name: str) -> None:
 def test_odd_and_monotone(name: str) -> None:
     """-x has the code of x with the sign bit flipped; a larger x never has a smaller value."""
     module = floats(name)
-    h = module.Hyper(overflow="saturate")
+    h = module.Hyper() if name in NUMBERS else module.Hyper(overflow="saturate")
     x = np.sort(critical(name))
     code = module.encode(h, x)
-    sign_bit = code.dtype.type(1 << (8 * code.dtype.itemsize - 1))
-    assert (module.encode(h, -x) == code ^ sign_bit).all()
+    sign_bit = code.dtype.type(module.FORMAT.sign)
+    zero = (code == 0) & (name in UNSIGNED_ZERO)
+    assert (module.encode(h, -x) == np.where(zero, 0, code ^ sign_bit)).all()
     assert (np.diff(module.decode(h, code)) >= 0).all()
 
 
-@every
+@pytest.mark.parametrize("name", sorted({*DTYPES} - {*NUMBERS}))
 def test_saturation_clips_to_the_largest_value(name: str) -> None:
     """overflow="saturate" gives the code of x clipped to the finite range; nan stays nan."""
     module = floats(name)
@@ -155,6 +185,46 @@ def test_e4m3fn_overflow_edge() -> None:
     assert list(nan & 0x7F) == [0x7E, 0x7F, 0x7F, 0x7F]
     saturate = float8_e4m3fn.encode(float8_e4m3fn.Hyper(overflow="saturate"), x)
     assert list(saturate) == [0x7E, 0x7E, 0xFE, 0x7E]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_formats_of_numbers_alone(name: str) -> None:
+    """Infinities saturate with their sign; a nan becomes what the dialect says, or any code."""
+    module = floats(name)
+    x = np.array([np.inf, -np.inf, np.nan, -np.nan, 1e9])
+    sign, largest = module.FORMAT.sign, module.FORMAT.largest
+    zero = module.encode(module.Hyper(nan="zero"), x)
+    assert zero.tolist() == [largest, largest | sign, sign, 0, largest]
+    most = module.encode(module.Hyper(nan="largest"), x)
+    assert most.tolist() == [largest, largest | sign, largest, largest, largest]
+    low, high = module.admissible(module.Hyper(nan="undefined"), x)
+    assert low.tolist() == [largest, largest | sign, 0, 0, largest]
+    assert high.tolist() == [largest, largest | sign, 2 * sign - 1, 2 * sign - 1, largest]
+
+
+def test_e2m1_values() -> None:
+    """The eight values of a 4-bit float, and OCP's ties."""
+    h = float4_e2m1fn.Hyper()
+    assert float4_e2m1fn.all_values(h)[:8].tolist() == [0, 0.5, 1, 1.5, 2, 3, 4, 6]
+    x = np.array([0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5.0])
+    assert float4_e2m1fn.decode(h, float4_e2m1fn.encode(h, x)).tolist() == [0, 1, 1, 2, 2, 4, 4]
+
+
+@pytest.mark.parametrize("name", UNSIGNED_ZERO)
+def test_formats_without_a_negative_zero(name: str) -> None:
+    """What rounds to zero has code 0 whatever its sign; 0x80 is the one nan, of overflow too."""
+    module = floats(name)
+    x = np.array([-0.0, -1e-30, 1e-30, np.nan, -np.nan, np.inf, -np.inf, -1e9])
+    assert module.encode(module.Hyper(), x).tolist() == [0, 0, 0, 128, 128, 128, 128, 128]
+    assert np.flatnonzero(np.isnan(module.all_values(module.Hyper()))).tolist() == [128]
+
+
+def test_e4m3fnuz_overflow_edge() -> None:
+    """248, half a spacing above 240, overflows; the float32 before it does not."""
+    x = np.array([248.0, np.nextafter(np.float32(248), np.float32(0)), -248.0])
+    assert float8_e4m3fnuz.encode(float8_e4m3fnuz.Hyper(), x).tolist() == [0x80, 0x7F, 0x80]
+    saturate = float8_e4m3fnuz.Hyper(overflow="saturate")
+    assert float8_e4m3fnuz.encode(saturate, x).tolist() == [0x7F, 0x7F, 0xFF]
 
 
 def stochastic_inputs() -> np.ndarray:

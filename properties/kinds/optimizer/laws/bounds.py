@@ -95,16 +95,28 @@ def _stored(rule: StoredRule, hyper: Hyper, slot: Slot, kinds: Sequence[Arithmet
             out[name] = _size(due) + _size(truth)
             continue
         quantizer, how = rule.quantizer(name), hyper.storage[name]
-        scale = stored.block_absmax(rule, hyper, name, due)
-        out[f"{name}_absmax"] = scale.e + stored.block_absmax(rule, hyper, name, truth).e
+        scale, value, error = _scale(rule, hyper, name, due, truth)
+        out[rule.scale_of(name)] = error
         with np.errstate(all="ignore"):
-            relative = np.where(scale.v > 0, scale.e / scale.v, 0.0)
+            relative = np.where(value > 0, error / value, 0.0)
             spread = quantizer.per_element(how, relative, due.shape)
             error = due.e + truth.e + np.abs(due.v) * spread
-            low, high = quantizer.admissible(how, due.v, scale.v, error=error)
+            low, high = quantizer.admissible(how, due.v, scale, error=error)
         known = np.isfinite(due.e) & np.isfinite(due.v)
         out[f"{name}_code"] = np.where(known, (high - low).astype(np.float64), np.inf)
     return out
+
+
+def _scale(
+    rule: StoredRule, hyper: Hyper, name: str, due: Bounded, truth: Bounded
+) -> tuple[Array, NDArray[np.float64], NDArray[np.float64]]:
+    """A stored tensor's scale as it is stored, its value, and how far both sides may be from it."""
+    if hasattr(rule.quantizer(name), "block_absmax"):
+        one, other = (stored.block_absmax(rule, hyper, name, x) for x in (due, truth))
+        return one.v, one.v, one.e + other.e
+    low, high, known = stored.scales(rule, hyper, name, due, truth)
+    value = low.astype(np.float64)
+    return low, value, np.where(known, high.astype(np.float64) - value, np.inf)
 
 
 def _size(x: Array) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ from truestep.properties.cases.hypers import hypers as plain_hypers
 from truestep.properties.judge.contracts import Judged
 from truestep.properties.kinds.minimizer.step import AsOptimizer
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, Slots, cases, slots
+from truestep.properties.kinds.optimizer.fitting import divisible
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial
 from truestep.properties.kinds.optimizer.laws.definitions import (
     RULES,
@@ -93,7 +94,10 @@ def strategy(capability: Capability, law: str) -> st.SearchStrategy[OptimizerCas
         if isinstance(capability, OptimizerCapability)
         else plain_hypers(RULES[capability.rule], capability.dialect, capability.fixed)
     )
-    return cases(fields, slots(ranges), max_groups=1, max_slots=1, steps=(1, 1))
+    drawn = cases(fields, slots(ranges), max_groups=1, max_slots=1, steps=(1, 1))
+    if not isinstance(capability, OptimizerCapability):
+        return drawn
+    return drawn.map(lambda case: divisible(case, capability))
 
 
 def judgements(

@@ -36,6 +36,12 @@ def _apollo(trial: Trial, name: str) -> Axes:
     return (NEITHER, COLUMNS) if on_left else (ROWS, NEITHER)
 
 
+def _soap(trial: Trial, name: str) -> Axes:
+    """Along an axis with a basis the second moment is one of coordinates in it."""
+    sides = enumerate(trial.p.shape)
+    return tuple(i if n > trial.hyper["max_dim"] else NEITHER for i, n in sides)
+
+
 Follows = Callable[[Trial, str], Axes]
 
 
@@ -64,8 +70,7 @@ AXES: dict[str, dict[str, Follows]] = {
     "galore": {"left": _galore, "m": _galore, "right": _galore, "v": _galore},
     "kbfgs": _EXAMPLES,
     "kfac": _EXAMPLES,
-    # Its second moment is one of coordinates in the bases, not of rows and columns.
-    "soap": {"v": _always(NEITHER, NEITHER)},
+    "soap": {"v": _soap},
 }
 
 # Tensors whose last axis is that of all elements of the parameter, one after another.
@@ -161,20 +166,26 @@ def _image(bench: Bench, trial: Trial, name: str, x: Array, move: Move) -> Array
     if name in ("p", "gradient"):
         return _along(x, range(x.ndim), move)
     if _special(bench, trial, name):
-        slices = name in SLICES.get(bench.capability.rule, ())
-        sizes = trial.p.shape if slices else [n * n for n in trial.p.shape]
-        parts = np.split(x, np.cumsum(sizes)[:-1])
-        if not slices:
-            squares = [part.reshape(n, n) for part, n in zip(parts, trial.p.shape, strict=True)]
-            both = name != "bases"
-            parts = [_along(a, (i, i if both else None), move) for i, a in enumerate(squares)]
-            return np.concatenate([part.reshape(-1) for part in parts])
+        if name not in SLICES.get(bench.capability.rule, ()):
+            return _of_matrices(trial, name, x, move)
+        parts = np.split(x, np.cumsum(trial.p.shape)[:-1])
         return np.concatenate([move(part, i) for i, part in enumerate(parts)])
     if name in FLAT.get(bench.capability.rule, ()):
         whole = _along(x.reshape(-1, *trial.p.shape), (None, *range(trial.p.ndim)), move)
         return whole.reshape(*x.shape[:-1], -1)
     axes = axes_of(bench, trial, name)
     return x if axes is None else _along(x, axes, move)
+
+
+def _of_matrices(trial: Trial, name: str, x: Array, move: Move) -> Array:
+    """The square matrices of the axes that are short enough to have one, each passed through."""
+    sizes = {i: n for i, n in enumerate(trial.p.shape) if n <= trial.hyper.get("max_dim", n)}
+    parts = np.split(x, np.cumsum([n * n for n in sizes.values()]))
+    out = [
+        _along(part.reshape(n, n), (i, i if name != "bases" else None), move).reshape(-1)
+        for part, (i, n) in zip(parts, sizes.items(), strict=False)
+    ]
+    return np.concatenate([*out, x[:0]])
 
 
 def _along(x: Array, axes: Sequence[int | None], move: Move) -> Array:

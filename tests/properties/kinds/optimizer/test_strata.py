@@ -1,6 +1,7 @@
 """Strata: all of them are visited with any seed, and no hyperparameter can be ignored."""
 
 import dataclasses
+import math
 from collections import Counter
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from truestep.fast.protocol import OptimizerCapability
 from truestep.properties.kinds.optimizer import strata
 from truestep.properties.kinds.optimizer.families import _BEYOND, _EDGES
+from truestep.properties.kinds.optimizer.step import begun
 from truestep.properties.kinds.table import KINDS
 from truestep.properties.museum.plant import Kernel
 from truestep.properties.run.plan import run_check
@@ -20,16 +22,6 @@ EQUIVALENT = {
     ("galore", "rank"): "the projector that is given has it",
     ("ml_lbfgs", "memory"): "the history that is given has it",
     ("online_lbfgs", "memory"): "the history that is given has it",
-}
-# Fields that decide the state's shapes, or when a matrix is drawn, and that stay at their defaults;
-# and a limit that binds only while an estimate outgrows it.
-UNDRAWN = {
-    ("adafactor", "min_size"),
-    ("adam_mini", "heads"),
-    ("apollo", "seed"),
-    ("apollo", "update_gap"),
-    ("prodigy", "growth_rate"),
-    ("soap", "max_dim"),
 }
 
 
@@ -51,9 +43,19 @@ def test_every_stratum_of_every_axis_is_visited(rule, seed):
     assert {slot.param.shape for slot in slots} >= set(strata.SHAPES) - {(0,)}
     assert {slot.t for slot in slots} == set(strata.COUNTS)
     assert {slot.param.layout for slot in slots} == set(strata.LAYOUTS)
-    assert {(s.param.kind, s.param.exponent) for s in slots} == set(strata.PARAMS)
+    assert {(s.param.kind, s.param.exponent) for s in slots} >= set(strata.PARAMS)
     assert {slot.past for slot in slots} == set(strata.PASTS)
     assert len({(s.grad.kind, s.grad.exponent) for s in slots} & set(strata.GRADIENTS)) >= 7
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("rule", ["adamw", "lamb"])
+def test_calls_have_one_group_to_twenty_and_tensors_fill_whole_chunks(rule, seed):
+    """Kernels' arguments hold so many groups, and launches are cut into so many elements."""
+    cases = strata.cases(OptimizerCapability(rule=rule), seed)
+    assert {len(case.groups) for case in cases} >= {1, 2, 5, 8, 20}
+    sizes = {math.prod(slot.param.shape) for case in cases for g in case.groups for slot in g.slots}
+    assert sizes >= {size for size in strata.SIZES if size <= 2**16}
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -62,6 +64,30 @@ def test_some_parameters_begin_when_others_have_begun(seed):
     cases = strata.cases(OptimizerCapability(rule="sgd"), seed)
     counts = [[slot.t for slot in group.slots] for case in cases for group in case.groups]
     assert any(0 in of_a_group and max(of_a_group) > 3 for of_a_group in counts)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_limits_of_growth_bind(seed):
+    """Where a rule carries a point, some ways are long enough for what it makes of them to grow."""
+    capability = OptimizerCapability(rule="prodigy", dialect={"growth": "limited"}, single=True)
+    rule = OPTIMIZERS["prodigy"]
+    bound = [
+        group.slots[0].state["d_max"] > group.slots[0].state["d"]
+        for case in strata.cases(capability, seed)
+        for group in begun(rule, capability, case)
+    ]
+    assert sum(bound) >= 2
+
+
+@pytest.mark.parametrize("shapes", ["any", "matrices"])
+def test_tensors_have_as_many_parts_as_heads(shapes):
+    """Their rows are as many times as many as it takes, and they are of one head to several."""
+    capability = OptimizerCapability(rule="adam_mini", dialect={"blocks": "heads"}, shapes=shapes)
+    slots = _slots(capability, 0)
+    heads = Counter(group.hyper["heads"] for group, _ in slots)
+    assert len(heads) >= 4
+    assert all(math.prod(s.param.shape) % group.hyper["heads"] == 0 for group, s in slots)
+    assert all(slot.grad.shape == slot.param.shape for _, slot in slots)
 
 
 def test_hyperparameters_have_nothing_in_common():
@@ -113,7 +139,7 @@ def _dialects(name, field):
     rule = OPTIMIZERS[name]
     default = {f.name: f.default for f in dataclasses.fields(rule.Hyper)}
     yield {}
-    hopeless = (name, field) in (*EQUIVALENT, *UNDRAWN)
+    hopeless = (name, field) in EQUIVALENT
     singles = [
         ({choosing: x}, told)
         for choosing, choices in ({} if hopeless else rule.DIALECTS).items()
@@ -141,7 +167,7 @@ def test_no_hyperparameter_can_be_ignored(name):
     given = [f.name for f in dataclasses.fields(Hyper) if f.name in Hyper.RANGES]
     kept = [f.name for f in dataclasses.fields(Hyper) if f.default is not dataclasses.MISSING]
     ignored = {f for f in given if f in kept and not _found(name, f)}
-    assert ignored == {field for rule, field in (*EQUIVALENT, *UNDRAWN) if rule == name}
+    assert ignored == {field for rule, field in EQUIVALENT if rule == name}
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2, 3])

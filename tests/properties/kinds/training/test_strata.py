@@ -28,7 +28,31 @@ def test_every_stratum_of_every_axis_is_visited(seed):
     assert {x.exponent for x in tensors} >= set(strata.EXPONENTS)
     assert {name for x in tensors for _, name in x.specials} >= set(strata.ELEMENTS) - {""}
     assert {len(case.calls) for case in made} >= set(strata.CALLS)
-    assert {len(call["gradients"]) for call in calls} == set(strata.TENSORS)
+    assert {len(call["gradients"]) for call in calls} == {*strata.TENSORS, *strata.MANY}
+    assert {x.shape for x in tensors} >= {(size,) for size in strata.SIZES}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_infinities_stand_at_the_very_end_of_many_and_of_large_tensors(seed):
+    """Where a kernel that looks at part of the elements, or of the tensors, sees none."""
+    made = strata.made(TrainingCapability(rule="dynamic_loss_scaling"), seed)
+    last = [case.calls[0]["gradients"][-1] for case in made]
+    infinite = [x for x in last if (-1, "inf") in x.specials]
+    assert {x.shape for x in infinite} == {(5,), *((size,) for size in strata.SIZES)}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("rule", "name"),
+    [
+        ("dynamic_loss_scaling", "t"), ("gradient_accumulation", "examples"),
+        ("linear_scaling", "batch"), ("stale_gradients", "tau"),
+    ],
+)  # fmt: skip
+def test_counts_and_numbers_pass_the_ends_of_short_formats(rule, name, seed):
+    """Each at each of its values."""
+    made = strata.made(TrainingCapability(rule=rule), seed)
+    assert {call[name] for case in made for call in case.calls} >= set(strata.FAR[name])
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -18,6 +18,7 @@ from truestep.properties.kinds.optimizer.laws.images import coarse
 from truestep.properties.kinds.optimizer.laws.rows import ZEROS, G, P, Row, fails
 from truestep.properties.laws.claims import Claim, Claims
 from truestep.properties.laws.entries import holds, obeys
+from truestep.reference.optimizers import apollo
 
 
 def channels_are_parallel_to_the_gradients(bench: Bench, trial: Trial) -> Claims:
@@ -102,6 +103,8 @@ RULES: dict[str, Row] = {
     "apollo": {
         **_PROJECTED,
         "bases_are_orthonormal": fails("projections are drawn at random", _P, _G, rank=1),
+        # What a refresh draws does not follow the rows.
+        "equivariant_under_permuted_axes": holds({"update_gap": apollo.NEVER}),
         "matrices_of_the_state_are_symmetric": fails(
             "projections are drawn at random", _P, _G, rank=2
         ),

@@ -1,6 +1,7 @@
 """Rules that keep less than one number for each element: their laws, and which they obey."""
 
 from collections.abc import Mapping
+from typing import cast as typed
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from truestep.properties.kinds.optimizer.laws import rows
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Outcome, Trial, at_most, exact
 from truestep.properties.kinds.optimizer.laws.images import cast, rotated, spread
 from truestep.properties.kinds.optimizer.laws.rows import ZEROS, G, P, Row, fails
+from truestep.properties.kinds.optimizer.storage import StoredRule
 from truestep.properties.laws.claims import Claim, Claims
 from truestep.properties.laws.entries import holds, obeys
 from truestep.reference.optimizers import sm3
@@ -111,8 +113,8 @@ def accumulators_cover_the_sum_of_squares(bench: Bench, trial: Trial) -> Claims:
 
 def equivariant_under_concatenation_of_whole_blocks(bench: Bench, trial: Trial) -> Claims:
     """Stepping two tensors of whole blocks joined is joining their steps."""
-    kept = trial.hyper.get("storage", {})
-    block = max((how.block_size for how in kept.values()), default=64)
+    kept, rule = trial.hyper.get("storage", {}).items(), typed(StoredRule, bench.rule)
+    block = max((rule.quantizer(name).length(how) for name, how in kept), default=64)
 
     def part(seed: int) -> Trial:
         rng = np.random.default_rng((trial.seed, seed))
@@ -148,7 +150,7 @@ RULES: dict[str, Row] = {
         **_FACTORING,
         "decay_alone_is_geometric": holds(decay="before unscaled"),
         "first_step_is_at_most_lr": _SCALED,
-        "first_step_of_a_rank_one_matrix_is_flat": holds({"eps1": 0.0}),
+        "first_step_of_a_rank_one_matrix_is_flat": holds({"eps1": 0.0, "min_size": 0}),
         "first_step_of_a_rank_one_matrix_shows_its_confidence": fails(
             "the update is not divided by its own instability", ZEROS, ((1, 2), (2, 4))
         ),
@@ -162,6 +164,7 @@ RULES: dict[str, Row] = {
             parameter_scale="rms rms_after_decay",
             step_size="relative constant",
         ),
+        "rows_and_columns_have_one_mean": holds({"min_size": 0}),
         "state_independent_of_params": holds(momentum="none of_update"),
         "state_independent_of_weight_decay": holds(parameter_scale="rms none"),
         "step_scales_with_params": holds({"eps2": 0.0}, parameter_scale="rms rms_after_decay"),
@@ -191,6 +194,8 @@ RULES: dict[str, Row] = {
         "equivariant_under_rotation_of_rows": holds(blocks="rows tensor"),
         "first_step_is_at_most_lr": holds(blocks="elements"),
         "first_step_of_every_row_has_rms_lr": holds(blocks="rows"),
+        # Half of a tensor may not have as many heads.
+        "independent_of_other_tensors": holds({"heads": 1}),
     },
     "came": {
         **_FACTORING,
@@ -209,7 +214,7 @@ RULES: dict[str, Row] = {
         "first_step_is_at_most_lr": holds(
             {"clip_norm": 1.0, "clip_value": 1.0}, clip="value norm both"
         ),
-        "first_step_is_plain_descent": holds(clip="none"),
+        "first_step_is_plain_descent": holds({"loss_scale": 1.0}, clip="none"),
         "homogeneous_in_gradient_and_eps": rows.PROPORTIONAL,
         "linear_in_gradients": holds(clip="none"),
         "scale_invariant_when_eps_is_zero": rows.PROPORTIONAL,

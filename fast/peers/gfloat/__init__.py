@@ -1,0 +1,3 @@
+"""gfloat, small formats in NumPy."""
+
+REQUIRES = ("gfloat",)

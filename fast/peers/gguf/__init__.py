@@ -1,0 +1,3 @@
+"""gguf, llama.cpp's block formats in NumPy."""
+
+REQUIRES = ("gguf",)

@@ -1,0 +1,185 @@
+"""Faults in formats with scales by groups, each planted in every row in which it can exist.
+
+The body of all formats is one, and so is the text that a fault changes in it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from truestep.properties.museum.fault import Fault, fault
+from truestep.properties.museum.plant import Edit
+from truestep.reference.format_rows import ROWS, Codebook, Row
+
+_AGAINST = "y, size = self._against(x, self.per_element(h, self.value(h, scale), x.shape))"
+_CODE = "return self.ranked[0][rank].astype(np.uint8), scale"
+_CHOSEN = "scale = self.chosen(h, x)"
+_LARGEST = "np.maximum.at(largest, group, np.abs(x).reshape(-1))"
+_NEAREST = 'if getattr(h, "rounding", "") != "toward_zero":'
+_STORED = "return stored(h, m / self.row.largest / second_level(h))"
+_T = "t = self.thresholds(h)\n        rank"
+_VALUES = "values = np.append(np.asarray(self.row.elements), np.full(256, np.nan))[code]"
+_PRODUCT = "return values * self.per_element(h, self.value(h, scale), code.shape)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Planted:
+    """A fault of many formats. of: in which rows it can exist. check: what is to see it."""
+
+    about: str
+    edits: tuple[Edit, ...]
+    check: str = "random"
+    of: Callable[[Row], bool] = lambda _: True
+
+
+def _is(*scales: str) -> Callable[[Row], bool]:
+    return lambda row: row.scale in scales
+
+
+def _signed_zero(row: Row) -> bool:
+    return any(str(x) == "-0.0" for x in row.elements)
+
+
+PLANTED: dict[str, _Planted] = {
+    "block_zeroed": _Planted(
+        "every 64th group is zeros [launches that lose their last block]",
+        ((_CODE, _CODE.replace("rank]", "np.where(self.group_of(h, x.shape) % 64 == 63, "
+                               "len(self.ranked[0]) // 2, rank)]")),),
+        "strata", lambda row: row.grouping == "block",
+    ),
+    "decoded_in_bfloat16": _Planted(
+        "the scale goes through bfloat16 when it is decoded "
+        "[bitsandbytes-foundation/bitsandbytes#1971]",
+        ((_PRODUCT, _PRODUCT.replace("self.value(h, scale)", "bfloat16(self.value(h, scale)"
+                                     ".astype(np.float32))")),),
+        of=_is("absmax", "signed_absmax", "float32"),
+    ),
+    "exponent_off_by_one": _Planted(
+        "the scale is twice what the rule says [flashinfer-ai/flashinfer#2440]",
+        (("code = np.clip(e + _E8M0_BIAS,", "code = np.clip(e + _E8M0_BIAS + 1,"),),
+        of=_is("e8m0"),
+    ),
+    "exponent_of_subnormals": _Planted(
+        "a subnormal extreme counts as the least normal number [microsoft/onnxruntime#28435]",
+        (("finite = np.where(np.isfinite(m) & (m > 0), m, 1.0)",
+          "finite = np.where(np.isfinite(m) & (m > 0), np.maximum(m, 2.0**-126), 1.0)"),),
+        "strata", lambda row: row.scale == "e8m0" and row.emax < 2,
+    ),
+    "exponent_rounded": _Planted(
+        "the exponent of the scale is rounded to nearest [ROCm/FlyDSL#590]",
+        (("e = exponent(finite) - self.row.emax",
+          "e = np.rint(np.log2(finite)).astype(np.int64) - self.row.emax"),),
+        of=_is("e8m0"),
+    ),
+    "extreme_in_bfloat16": _Planted(
+        "the extreme is taken of numbers in bfloat16 [bitsandbytes-foundation/bitsandbytes#1971]",
+        ((_CHOSEN, "scale = self.chosen(h, bfloat16(x.astype(np.float32)).astype(np.float64))"),),
+        "strata",
+    ),
+    "extreme_without_last": _Planted(
+        "a group's last element does not count for its scale [partial-block reductions]",
+        ((_LARGEST, "last = np.append(group[1:] != group[:-1], True) & "
+          "np.append(False, group[1:] == group[:-1])\n"
+          "        " + _LARGEST.replace("np.abs(x).reshape(-1)",
+                                        "np.where(last, 0.0, np.abs(x).reshape(-1))")),),
+        "strata", lambda row: row.grouping != "tile",
+    ),
+    "kept_above_the_range": _Planted(
+        "what exceeds the largest value becomes the code of nan [pytorch/pytorch#177870]",
+        ((_CODE, "code = self.ranked[0][rank]\n"
+          "        code = np.where(np.abs(y) > size * self.row.largest * 1.07, 127, code)\n"
+          "        return code.astype(np.uint8), scale"),),
+        of=lambda row: row.scale == "e8m0" and len(row.elements) == 256 and row.largest > 100,
+    ),
+    "largest_off_by_one": _Planted(
+        "the extreme becomes one more than the largest integer [symmetric ranges of two kinds]",
+        ((_STORED, _STORED.replace("self.row.largest", "(self.row.largest + 1)")),),
+        of=lambda row: row.scale == "float32" and row.largest < 200,
+    ),
+    "missing_value": _Planted(
+        "one value is never given [vllm-project/vllm#21309]",
+        (("codes = codes[order]", "codes = np.delete(codes[order], len(order) // 2 + 1)"),),
+        "thresholds", lambda row: len(row.elements) > 4,
+    ),
+    "nan_ignored": _Planted(
+        "the extreme passes over a nan [fmaxf in reductions]",
+        ((_LARGEST, _LARGEST.replace("maximum", "fmax")),),
+        "strata",
+    ),
+    "neighbours_scale": _Planted(
+        "elements are divided by the next group's scale [block indices off by one]",
+        ((_AGAINST, _AGAINST.replace(
+            "self.value(h, scale)", "self.value(h, np.append(scale[1:], scale[-1:]))")),),
+        "strata", lambda row: row.grouping != "tensor",
+    ),
+    "scale_above": _Planted(
+        "the block scale is rounded up [NVIDIA/TransformerEngine#2972]",
+        (("np.where(low % 2 == 0, low, high)", "np.searchsorted(positive, y).clip(0, 126)"),),
+        of=_is("e4m3"),
+    ),
+    "sign_of_zero_lost": _Planted(
+        "what rounds to -0 becomes 0 [bitsandbytes-foundation/bitsandbytes#851]",
+        (("return np.where(zeros, ~np.signbit(y), up)", "return np.where(zeros, True, up)"),),
+        "strata", _signed_zero,
+    ),
+    "threshold_off": _Planted(
+        "the thresholds are two units in the last place off [constants typed with few digits]",
+        ((_T, _T.replace("(h)", "(h) * (1 + 2.0**-22)")),),
+        "thresholds", lambda row: len(row.elements) > 4 and row.scale != "float16",
+    ),
+    "ties_away": _Planted(
+        "of two equally near values the larger is taken [rounding by adding a half]",
+        (('"nearest_even": codes[k] % 2 == 1', '"nearest_even": t > 0'),
+         ('"lower": np.zeros(k.shape, bool)', '"lower": np.ones(k.shape, bool)')),
+        "thresholds", lambda row: row.scale != "float16",
+    ),
+    "truncated": _Planted(
+        "what is left of the quotient is cut off [casts that drop the lower bits]",
+        ((_NEAREST, "if False:"),),
+    ),
+    "unscaled": _Planted(
+        "elements are rounded before they are scaled [sgl-project/sglang#28418]",
+        (("return y, np.where(usable, np.abs(s), 1.0)", "return y, np.ones(y.shape)"),),
+    ),
+    "wrong_value": _Planted(
+        "one code's value is 2^-7 off [huggingface/transformers#47030]",
+        ((_VALUES, "k = np.arange(len(self.row.elements)) == len(self.row.elements) // 3\n"
+          "            " + _VALUES.replace(
+              "np.asarray(self.row.elements)",
+              "np.asarray(self.row.elements) * np.where(k, 1 + 2.0**-7, 1.0)")),),
+        "every_code",
+    ),
+}  # fmt: skip
+
+
+def everywhere() -> Iterator[tuple[str, str, _Planted]]:
+    """Every fault in every row in which it can exist: the fault's name, the row's, the fault."""
+    for name, planted in PLANTED.items():
+        for row in ROWS:
+            if planted.of(ROWS[row]):
+                yield name, row, planted
+
+
+def made(row: str, planted: _Planted) -> Fault:
+    """The fault in this row; smaller blocks of codebooks show more of them."""
+    fixed = {"block_size": 64} if ROWS[row].Hyper is Codebook else {}
+    return fault(row, "quantizer", planted.about, *planted.edits, check=planted.check, fixed=fixed)
+
+
+def _some() -> Iterator[tuple[str, Fault]]:
+    """Each fault in one row, and each row with one fault: in turn."""
+    rows: dict[str, list[str]] = {}
+    for name, row, _ in everywhere():
+        rows.setdefault(name, []).append(row)
+    left, taken = list(ROWS), dict[tuple[str, str], None]()
+    for name in rows:
+        own = [row for row in rows[name] if row in left] or rows[name]
+        taken[name, own[0]] = None
+        left = [row for row in left if row != own[0]]
+    for k, row in enumerate(left):
+        able = [name for name in rows if row in rows[name]]
+        taken[able[k % len(able)], row] = None
+    for name, row in taken:
+        yield f"{row}_{name}", made(row, PLANTED[name])
+
+
+BLOCKS: dict[str, Fault] = dict(_some())

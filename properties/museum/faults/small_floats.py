@@ -1,0 +1,182 @@
+"""Faults in casts to floats of four to eight bits and to powers of two."""
+
+from functools import partial
+
+from truestep.properties.museum.fault import Fault, fault
+from truestep.properties.museum.faults.quantizers import cast, decoded
+from truestep.properties.museum.plant import Edit
+
+e2m1 = partial(fault, "float4_e2m1fn", "quantizer")
+e2m3 = partial(fault, "float6_e2m3fn", "quantizer")
+e3m2 = partial(fault, "float6_e3m2fn", "quantizer")
+e3m4 = partial(fault, "float8_e3m4", "quantizer")
+e4m3 = partial(fault, "float8_e4m3", "quantizer")
+e4m3b11fnuz = partial(fault, "float8_e4m3b11fnuz", "quantizer")
+e4m3fnuz = partial(fault, "float8_e4m3fnuz", "quantizer")
+e5m2fnuz = partial(fault, "float8_e5m2fnuz", "quantizer")
+e8m0 = partial(fault, "float8_e8m0fnu", "quantizer")
+
+EXPONENT = "exponent.astype(np.int64) - 1"
+K = "code = np.maximum(k + BIAS, 0)"
+POWER = "np.ldexp(1.0, k - BIAS)"
+TRUNCATED: Edit = (
+    "FORMAT.encode\n",
+    "lambda h, x: FORMAT.finished(h, x, FORMAT.truncated(x)[1])\n",
+)
+
+
+def _coded(code: str) -> Edit:
+    """Another code is given for a number; code: in terms of x and of c, the code that is due."""
+    return (
+        "FORMAT.encode\n",
+        f"lambda h, x: (lambda c: {code})(FORMAT.encode(h, x)).astype(np.uint8)\n",
+    )
+
+
+def _next_to(x: float) -> str:
+    """Where x is the float32 number after this one."""
+    return f"x == np.nextafter(np.float32({x}), np.float32(np.inf))"
+
+
+SMALL_FLOATS: dict[str, Fault] = {
+    "float4_e2m1fn_halves_away": e2m1(
+        "midpoints go away from zero, not to the even code [half added before cutting off]",
+        cast("np.where(np.isfinite(x), np.nextafter(x, np.copysign(np.inf, x)), x)"),
+        check="thresholds",
+    ),
+    "float4_e2m1fn_nan_is_a_number": e2m1(
+        "nan becomes 1.5, declared as a zero [bits of a nan masked, pytorch/ao]",
+        _coded("np.where(np.isnan(x), 3, c)"),
+        check="strata",
+    ),
+    "float4_e2m1fn_sign_of_zero_lost": e2m1(
+        "-0 and what rounds to it become 0 [the sign put on by a multiplication]",
+        _coded("np.where(c == 8, 0, c)"),
+        check="all_codes",
+    ),
+    "float4_e2m1fn_two_codes_exchanged": e2m1(
+        "3 and 4 have each other's codes [tables typed by hand]",
+        _coded("np.where(c == 5, 6, np.where(c == 6, 5, c))"),
+        check="all_codes",
+    ),
+    "float6_e2m3fn_truncates": e2m3(
+        "what lies between two values is cut off [a shift without rounding]", TRUNCATED
+    ),
+    "float6_e2m3fn_wraps": e2m3(
+        "numbers beyond the range come back at its other end [codes without a saturation]",
+        cast("np.where(np.isfinite(x) & (np.abs(x) >= 8), np.fmod(x, 8), x)"),
+        check="edges",
+    ),
+    "float6_e3m2fn_no_subnormals": e3m2(
+        "subnormal numbers become zero [units that flush]",
+        cast("np.where(np.abs(x) < 0.21875, np.copysign(0, x), x)"),
+        check="all_codes",
+    ),
+    "float6_e3m2fn_value_of_another_format": e3m2(
+        "the code of 28 is decoded as infinity [the exponent of ones read as by IEEE 754]",
+        decoded("np.where(np.abs(x) == 28, np.copysign(np.inf, x), x)"),
+        check="every_code",
+    ),
+    "float8_e3m4_one_value": e3m4(
+        "one code has the value of the next [tables typed by hand]",
+        decoded("np.where(x == 1.0625, 1.125, x)"),
+        check="every_code",
+    ),
+    "float8_e3m4_threshold_one_ulp_up": e3m4(
+        "one threshold is an ulp too large [tables typed in decimal]",
+        cast(f"np.where({_next_to(1.03125)}, 1, x)"),
+        check="thresholds",
+    ),
+    "float8_e4m3_finite": e4m3(
+        "overflow becomes nan, as in the format without infinities [float8_e4m3fn for float8_e4m3]",
+        cast("np.where(np.abs(x) >= 248, np.nan, x)"),
+        check="edges",
+    ),
+    "float8_e4m3_saturates": e4m3(
+        "large numbers become 240, declared as infinite [libraries differ]",
+        cast("np.clip(x, -240, 240)"),
+        check="thresholds",
+    ),
+    "float8_e4m3b11fnuz_another_bias": e4m3b11fnuz(
+        "the bias is that of float8_e4m3fnuz [float8_e4m3fnuz for float8_e4m3b11fnuz]",
+        ("min_exponent=-10", "min_exponent=-7"),
+    ),
+    "float8_e4m3fnuz_infinity_saturates": e4m3fnuz(
+        "infinities become 240 and other large numbers nan [a clip after the test for overflow]",
+        cast("np.where(np.isinf(x), np.copysign(240, x), x)"),
+        check="edges",
+    ),
+    "float8_e4m3fnuz_negative_zero_is_nan": e4m3fnuz(
+        "-0 gets the code of nan [the sign set without a look at the rest]",
+        _coded("np.where((c == 0) & np.signbit(x), 128, c)"),
+        check="strata",
+    ),
+    "float8_e4m3fnuz_read_as_fn": e4m3fnuz(
+        "codes are decoded with the bias of float8_e4m3fn: twice the value [AMD's fp8 on NVIDIA's]",
+        decoded("2 * x"),
+        check="every_code",
+    ),
+    "float8_e5m2fnuz_saturates": e5m2fnuz(
+        "what overflows becomes 57344, declared as nan [libraries differ]",
+        cast("np.clip(x, -57344, 57344)"),
+        check="thresholds",
+    ),
+    "float8_e5m2fnuz_threshold_one_ulp_up": e5m2fnuz(
+        "one threshold is an ulp too large [tables typed in decimal]",
+        cast(f"np.where({_next_to(4.5)}, 4, x)"),
+        check="thresholds",
+    ),
+    "float8_e5m2fnuz_truncates": e5m2fnuz(
+        "what lies between two values is cut off [a shift without rounding]", TRUNCATED
+    ),
+    "float8_e8m0fnu_another_tie": e8m0(
+        "midpoints go down [> in the place of >=]",
+        ("half >= 0.75", "half > 0.75"),
+        check="thresholds",
+    ),
+    "float8_e8m0fnu_bias_of_126": e8m0(
+        "every code is one too small [frexp's exponent taken for the logarithm, or not]",
+        (K, "code = np.maximum(k + BIAS - 1, 0)"),
+    ),
+    "float8_e8m0fnu_down": e8m0(
+        "rounded down, declared as up: the largest of a block overflows "
+        "[the exponent field taken as it is]",
+        ("half > 0.5", "half > 1"),
+        check="thresholds",
+        dialect={"rounding": "up"},
+    ),
+    "float8_e8m0fnu_least_power_is_zero": e8m0(
+        "2^-127 is decoded as zero [units that flush]",
+        (POWER, f"np.where(k == 0, 0.0, {POWER})"),
+        check="every_code",
+    ),
+    "float8_e8m0fnu_least_power_is_twice_as_large": e8m0(
+        "2^-127 is decoded as 2^-126 [pytorch/ao#4725]",
+        (POWER, POWER.replace("k - BIAS", "np.maximum(k, 1) - BIAS")),
+        check="every_code",
+    ),
+    "float8_e8m0fnu_logarithm_in_float32": e8m0(
+        "just below a power of two the rounded logarithm is the power's [microsoft/microxcaling]",
+        (EXPONENT, "np.floor(np.log2(np.abs(np.where(x == 0, 1, x))))"),
+        check="thresholds",
+        dialect={"rounding": "down"},
+    ),
+    "float8_e8m0fnu_multiples_of_the_least": e8m0(
+        "just above 2^-127 numbers are rounded up [microsoft/onnxruntime#28435]",
+        (K, f"{K} + ((np.abs(x) > 2.0**-127) & (np.abs(x) < 1.5 * 2.0**-127))"),
+        check="thresholds",
+    ),
+    "float8_e8m0fnu_saturates": e8m0(
+        "what overflows becomes 2^127, declared as nan [libraries differ]",
+        ('LARGEST + (h.overflow != "saturate")', "LARGEST"),
+        check="thresholds",
+    ),
+    "float8_e8m0fnu_up": e8m0(
+        "rounded up, declared as to nearest [libraries differ]", ("half >= 0.75", "half > 0.5")
+    ),
+    "float8_e8m0fnu_zero_is_the_least": e8m0(
+        "zero becomes 2^-127, declared as nan [libraries differ]",
+        ('0 if h.zero == "least" else NAN', "0"),
+        check="strata",
+    ),
+}

@@ -1,0 +1,56 @@
+"""float8_e5m2fnuz: the wide 8-bit float with one nan, no infinity and no -0.
+
+Rule
+    y = the float8_e5m2fnuz value nearest to x; of two equally near ones the one with the even code.
+    With e = max(floor(log2 |x|), -15) the spacing around x is 2^(e-2), and the code's magnitude is
+    k + 2^2 (e - (-15)) for the integer k nearest to |x| / 2^(e-2); the sign is bit 7.
+
+Shapes
+    x: any shape; code: uint8, shaped like x.
+
+Domain
+    x: any float64 number, in particular any float32; the result is rounded once.
+
+Choices
+    overflow: 61440 lies half a spacing above the largest value 57344; a tie, it overflows.
+    What overflows becomes nan ("nan": ml_dtypes, PyTorch) or the largest value with its sign
+    ("saturate"), infinities included.
+
+Special cases
+    There is no -0: zeros of either sign, and what rounds to zero, have code 0. Subnormals
+    (multiples of 2^-17) are kept, not flushed. There is one nan, 0x80, and no infinity.
+
+Judged
+    Codes bit for bit.
+
+Sources
+    B. Noune, P. Jones, D. Justus, D. Masters, C. Luschi, "8-bit Numerical Formats for Deep Neural
+    Networks" (arXiv:2206.02915), section 2.
+"""
+
+from typing import Literal
+
+import numpy as np
+
+from truestep.reference import declared
+from truestep.reference.small_float import SmallFloat
+
+BLOCKS = False
+DIALECTS = {
+    "overflow": {
+        "nan": "numbers that round beyond 57344, and infinities, become nan",
+        "saturate": "they become 57344 with their sign",
+    }
+}
+
+FORMAT = SmallFloat(np.uint8, fraction_bits=2, min_exponent=-15, largest=0x7F, nan=0x80)
+
+
+class Hyper(declared.Hyper):
+    """The overflow policy; the default is the libraries'."""
+
+    overflow: Literal["nan", "saturate"] = "nan"
+
+
+admissible, encode = FORMAT.admissible, FORMAT.encode
+all_values, decode, thresholds = FORMAT.all_values, FORMAT.decode, FORMAT.thresholds

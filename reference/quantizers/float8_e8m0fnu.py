@@ -1,0 +1,114 @@
+"""float8_e8m0fnu: the powers of two from 2^-127 to 2^127 and one nan, the scale of OCP MX.
+
+Rule
+    |x| = m 2^k with 1 <= m < 2 becomes 2^k, or 2^(k+1)
+        nearest_up    from m = 3/2 on
+        nearest_even  beyond m = 3/2, and at it where k + 127 is odd
+        up            beyond m = 1
+        down          never
+    The code of 2^k is k + 127; what is less than 2^-127 becomes 2^-127.
+
+Shapes
+    x: any shape; code: uint8, shaped like x.
+
+Domain
+    x: any float64 number, in particular any float32; the result is rounded once.
+
+Choices
+    rounding: nearest with ties up (ml_dtypes, PyTorch) or to the even code (gfloat), up (CUDA's
+    cudaRoundPosInf, which cuBLAS asks for in scales) or down (cudaRoundZero). OCP says nothing.
+    overflow: what rounds beyond 2^127, and infinities, become nan ("nan": ml_dtypes, PyTorch) or
+    2^127 ("saturate": CUDA's satfinite). Rounding down only infinities overflow.
+    zero: it becomes 2^-127 ("least": PyTorch, CUDA, gfloat) or nan ("nan": ml_dtypes).
+    negative: there is no sign. It is dropped ("magnitude": PyTorch, CUDA), or the number becomes
+    nan ("nan": ml_dtypes), or nothing is said ("undefined": gfloat).
+
+Special cases
+    There is no zero; -0 is a zero, not a negative number. nan becomes 0xFF, the one nan.
+
+Judged
+    Codes bit for bit, for the format has no two nans; an undefined negative number's not at all.
+
+Sources
+    Open Compute Project, "OCP Microscaling Formats (MX) Specification", revision 1.0, 2023, section
+    5.4.1. NVIDIA, "CUDA Math API", `__nv_cvt_float_to_e8m0`.
+"""
+
+from typing import Literal
+
+import numpy as np
+
+from truestep.reference import declared
+from truestep.reference.validation import Array
+
+BLOCKS = False
+SIGNED = False
+DIALECTS = {
+    "negative": {
+        "magnitude": "the sign is dropped",
+        "nan": "negative numbers become nan",
+        "undefined": "negative numbers are not to be encoded",
+    },
+    "overflow": {
+        "nan": "numbers that round beyond 2^127, and infinities, become nan",
+        "saturate": "they become 2^127",
+    },
+    "rounding": {
+        "nearest_up": "to nearest, ties to the larger",
+        "nearest_even": "to nearest, ties to the even code",
+        "up": "to the next power of two that is not smaller",
+        "down": "to the next power of two that is not larger",
+    },
+    "zero": {"least": "zero becomes 2^-127", "nan": "zero becomes nan"},
+}
+
+BIAS, LARGEST, NAN = 127, 254, 255
+
+
+class Hyper(declared.Hyper):
+    """What the format has no number for; the defaults are ml_dtypes'."""
+
+    negative: Literal["magnitude", "nan", "undefined"] = "nan"
+    overflow: Literal["nan", "saturate"] = "nan"
+    rounding: Literal["nearest_up", "nearest_even", "up", "down"] = "nearest_up"
+    zero: Literal["least", "nan"] = "nan"
+
+
+def decode(h: Hyper, code: Array) -> Array:
+    """The value of every code."""
+    k = np.asarray(code).astype(np.int64)
+    return np.where(k == NAN, np.nan, np.ldexp(1.0, k - BIAS))
+
+
+def all_values(h: Hyper) -> Array:
+    """The values of all codes in their order."""
+    return decode(h, np.arange(NAN + 1))
+
+
+def thresholds(h: Hyper) -> Array:
+    """Where the code changes, ascending; the last is where numbers overflow."""
+    return all_values(h)[:NAN] * (1.5 if h.rounding.startswith("nearest") else 1.0)
+
+
+def encode(h: Hyper, x: Array) -> Array:
+    """The code of the power of two that each x becomes."""
+    half, exponent = np.frexp(np.where(np.isfinite(x) & (x != 0), np.abs(x), 1.0))
+    k = exponent.astype(np.int64) - 1
+    if h.rounding == "nearest_up":
+        k = k + (half >= 0.75)
+    elif h.rounding == "nearest_even":
+        k = k + ((half > 0.75) | ((half == 0.75) & ((k + BIAS) % 2 == 1)))
+    elif h.rounding == "up":
+        k = k + (half > 0.5)
+    code = np.maximum(k + BIAS, 0)
+    code = np.where((code > LARGEST) | np.isinf(x), LARGEST + (h.overflow != "saturate"), code)
+    code = np.where(x == 0, 0 if h.zero == "least" else NAN, code)
+    nan = np.isnan(x) | ((x < 0) & (h.negative == "nan"))
+    return np.where(nan, NAN, code).astype(np.uint8)
+
+
+def admissible(h: Hyper, x: Array) -> tuple[Array, Array]:
+    """The lowest and the highest code a faithful kernel may give."""
+    code = encode(h, x)
+    free = (x < 0) & (h.negative == "undefined")
+    return np.where(free, 0, code).astype(np.uint8), np.where(free, NAN, code).astype(np.uint8)
