@@ -111,7 +111,9 @@ def continuous(
         for name, limits in rule.Hyper.RANGES.items():
             if isinstance(limits, Real) and not limits.listed and name not in given:
                 found[name] = _near(found[name], limits, rng)
-        if _refusal(rule, found | at) is None:
+        # A rate of 0 would hide what is special about another field.
+        hidden = at and "lr" not in (*at, *given) and found.get("lr") == 0
+        if not hidden and _refusal(rule, found | at) is None:
             return found | at
     return _accepted(rule, choices, rng)
 

@@ -138,7 +138,7 @@ def divide(a: Carried, b: Carried) -> Carried:
 
     def definite() -> Mask:
         by_zero = zero(b) & (zero(a) | (np.abs(a.v) > a.e))
-        infinite = certainly_infinite(a) & clear & np.isfinite(b.v)
+        infinite = certainly_infinite(a) & (clear & np.isfinite(b.v) | certainly_infinite(b))
         return by_zero | infinite | certainly_nan(a, b)
 
     facts: dict[str, Array] = {"mass": size, "reach": reach, "links": links}

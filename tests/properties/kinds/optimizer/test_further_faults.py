@@ -62,6 +62,17 @@ def _tail_of_large_ones(slot: Slot) -> slice | None:
     return slice(size // 2**10 * 2**10, None) if size > 2**16 else None
 
 
+def _after_infinite(step: Callable[[Slot, Hyper], Array]) -> StepSlot:
+    """Where the gradient is infinite the parameter moves by this, and stays finite."""
+
+    def stepped(lines: StepOne, h: Hyper, slot: Slot) -> Stepped:
+        new = lines(h, slot)
+        moved = (slot.param - step(slot, h)).astype(slot.param.dtype)
+        return Stepped(np.where(np.isinf(slot.grad), moved, new.param), new.state)
+
+    return stepped
+
+
 def _of_group(place: Callable[[int], int]) -> Callable[..., list[list[Stepped]]]:
     """Each group steps with the hyperparameters of another."""
 
@@ -123,6 +134,15 @@ FAULTS: dict[str, Callable[[], OptimizerBackend]] = {
     ),
     "groups: the fifth and later ones take the first's": adamw(
         groups=_of_group(lambda i: 0 if i > 3 else i)
+    ),
+    "infinite: AdamW steps by the gradient's sign": adamw(
+        slot=_after_infinite(lambda slot, h: h.lr * np.sign(slot.grad))
+    ),
+    "infinite: Adagrad clips the gradient": of(
+        "adagrad", slot=_after_infinite(lambda slot, h: h.lr * np.clip(slot.grad, -1, 1))
+    ),
+    "infinite: RMSProp does not step": of(
+        "rmsprop", slot=_after_infinite(lambda slot, _: np.zeros_like(slot.grad))
     ),
     "rank: six axes are not updated": adamw(
         slot=_left(lambda slot: slice(None) if slot.param.ndim > 5 else None)
