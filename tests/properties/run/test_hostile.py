@@ -45,11 +45,10 @@ def _nothing_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     before, opened = set(_nameless()), len(os.listdir("/proc/self/fd"))
     yield
-    assert _of(mark) == []
-    # What another worker's attacks start ends with them.
+    # What was killed takes a moment to go, and what another worker's attacks start ends with them.
     patience = time.monotonic() + 60.0
-    while (left := _nameless() - before) and time.monotonic() < patience:
-        time.sleep(0.5)
+    while (left := {*_of(mark), *(_nameless() - before)}) and time.monotonic() < patience:
+        time.sleep(0.1)
     assert left == set()
     assert list(tmp_path.iterdir()) == []
     assert len(os.listdir("/proc/self/fd")) <= opened
@@ -84,7 +83,7 @@ def _nameless() -> set[tuple[int, str]]:
 
 def _judged(*specs: str) -> dict[str, dict[str, CheckResult]]:
     """The results of every backend, by variant; of its conduct by "process"."""
-    runs = certify_all(specs, only=ONLY, level="smoke", patience=PATIENCE, workers=3)
+    runs = certify_all(specs, only=ONLY, level="smoke", patience=PATIENCE, workers=2)
     assert [run.error for run in runs] == [None] * len(specs)
     return {
         spec: {r.variant if r.kind == "optimizer" else r.kind: r for r in run.results}

@@ -32,7 +32,7 @@ def test_a_run_outlives_what_is_done_to_its_processes(kills: Any) -> None:
         kills.Hit("backend", signal.SIGTERM, 2.0),
         kills.Hit("backend", signal.SIGSTOP, 2.5, 0.5),
     ]
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(2) as pool:
         assert [
             line for found in pool.map(lambda x: kills.problems(x, due), hits) for line in found
         ] == []
