@@ -7,9 +7,9 @@ Rule
     code_i = the code of the element value nearest to x_i / s_g, or the next toward zero
     x~_i = value(code_i) s_g
 
-    Scales: "absmax" and "signed_absmax" are the extreme; "float32" is the extreme over the largest
-    value, rounded; "float16" that rounded once more, which the codes do not see; "e8m0" a power of
-    two by its exponent + 127, "e4m3" a code of an 8-bit float.
+    Scales: "absmax" is the extreme; "float32" is the extreme over the largest value, rounded;
+    "float16" that rounded once more, which the codes do not see; "e8m0" a power of two by its
+    exponent + 127, "e4m3" a code of an 8-bit float.
 
 Shapes
     x: any shape; code: uint8, shaped like x, one code to a byte; scale: one per group in their
@@ -164,7 +164,7 @@ class BlockFormat:
 
     @cached_property
     def ranked(self) -> tuple[Array, Array]:
-        """The codes in the order of their values, -0 before 0, each value once; and the values."""
+        """The codes in the order of their values, -0 before 0; and the values."""
         values = np.asarray(self.row.elements)
         codes = np.flatnonzero(~np.isnan(values))
         order = np.lexsort((~np.signbit(values[codes]), values[codes]))
@@ -246,7 +246,7 @@ class BlockFormat:
         """The least and the largest scale, as it is stored, that a faithful kernel may give."""
         m = self.extremes(h, x)
         slack = 2 * division_ulps * U
-        if self.row.scale in ("absmax", "signed_absmax") or _keeps_absmax(h):
+        if self.row.scale == "absmax" or _keeps_absmax(h):
             return m.astype(np.float32), m.astype(np.float32)
         if self.row.scale == "e8m0":
             code = self._shared_exponent(h, m)
@@ -338,7 +338,7 @@ class BlockFormat:
     def chosen(self, h: declared.Hyper, x: Array) -> Array:
         """The scale of every group as it is stored, or before that; without an error."""
         m = self.extremes(h, x)
-        if self.row.scale in ("absmax", "signed_absmax"):
+        if self.row.scale == "absmax":
             return m.astype(np.float32)
         if self.row.scale == "e8m0":
             return self._shared_exponent(h, m)
@@ -486,10 +486,6 @@ class BlockFormat:
         """The place of every code in the order of values; -1 of one that stands for none."""
         ranks = np.full(256, -1)
         ranks[self.ranked[0]] = np.arange(len(self.ranked[0]))
-        values = np.append(np.asarray(self.row.elements), np.full(256, np.nan))
-        for twin in np.flatnonzero((ranks < 0) & ~np.isnan(values[:256])):
-            same = (values[:256] == values[twin]) & (ranks >= 0)
-            ranks[twin] = ranks[same].max()
         return ranks[np.asarray(code, np.int64)]
 
 

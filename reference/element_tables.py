@@ -8,7 +8,8 @@ import math
 
 import numpy as np
 
-from truestep.reference.validation import Array
+from truestep.reference import declared
+from truestep.reference.small_float import SmallFloat
 
 # NormalFloat4: quantiles of a normal distribution. T. Dettmers, A. Pagnoni, A. Holtzman, L.
 # Zettlemoyer, "QLoRA" (arXiv:2305.14314), appendix E; bitsandbytes' order of codes.
@@ -78,19 +79,14 @@ def sixty_fourths() -> tuple[float, ...]:
     return tuple(x / 64 for x in integers(8))
 
 
-def minifloat(exponent_bits: int, fraction_bits: int, bias: int, *, top: int = 0) -> Array:
-    """Sign, exponent and fraction, with subnormals; top: codes of the top that are no numbers."""
-    count = 2 ** (exponent_bits + fraction_bits)
-    code = np.arange(count)
-    field, fraction = code >> fraction_bits, code & (2**fraction_bits - 1)
-    k = np.where(field > 0, fraction + 2**fraction_bits, fraction).astype(np.float64)
-    values = np.ldexp(k, np.maximum(field, 1) - bias - fraction_bits)
-    values[count - top :] = np.nan
-    return np.concatenate([values, -values])
+def numbers(format: SmallFloat) -> tuple[float, ...]:
+    """The finite values of a small float by their codes."""
+    values = format.decode(declared.Hyper(), np.arange(2 * format.sign))
+    return tuple(np.where(np.isfinite(values), values, np.nan))
 
 
-E2M1 = tuple(minifloat(2, 1, 1))
-E2M3 = tuple(minifloat(2, 3, 1))
-E3M2 = tuple(minifloat(3, 2, 3))
-E4M3 = tuple(minifloat(4, 3, 7, top=1))
-E5M2 = tuple(minifloat(5, 2, 15, top=4))
+E2M1 = numbers(SmallFloat(np.uint8, fraction_bits=1, min_exponent=0, largest=0x07))
+E2M3 = numbers(SmallFloat(np.uint8, fraction_bits=3, min_exponent=0, largest=0x1F))
+E3M2 = numbers(SmallFloat(np.uint8, fraction_bits=2, min_exponent=-2, largest=0x1F))
+E4M3 = numbers(SmallFloat(np.uint8, fraction_bits=3, min_exponent=-6, largest=0x7E, nan=0x7F))
+E5M2 = numbers(SmallFloat(np.uint8, fraction_bits=2, min_exponent=-14, largest=0x7B, nan=0x7E))

@@ -11,7 +11,7 @@ from truestep.reference import element_tables as tables
 from truestep.reference.declared import Count, Real
 
 # How the scale of a group is kept, and what it is.
-Scale = Literal["absmax", "signed_absmax", "float32", "float16", "e8m0", "e4m3"]
+Scale = Literal["absmax", "float32", "float16", "e8m0", "e4m3"]
 Grouping = Literal["block", "row", "tensor", "tile"]
 
 _NEAREST = {
@@ -171,8 +171,8 @@ class Row:
     signed: bool = False
 
 
-def _codebook(about: str, elements: tuple[float, ...], scale: Scale = "absmax") -> Row:
-    return Row(about, tables.float32(elements), scale, Codebook, signed=scale == "signed_absmax")
+def _codebook(about: str, elements: tuple[float, ...], *, signed: bool = False) -> Row:
+    return Row(about, tables.float32(elements), "absmax", Codebook, signed=signed)
 
 
 def _microscaling(about: str, elements: tuple[float, ...], *shape: int | float) -> Row:
@@ -205,7 +205,7 @@ ROWS: dict[str, Row] = {
     "bof4": _codebook("Block-wise optimal float (Blumenberg et al. 2025)", tables.BOF4),
     "bof4_s": _codebook(
         "Block-wise optimal float by the signed extreme (Blumenberg et al. 2025)",
-        tables.BOF4_S, "signed_absmax",
+        tables.BOF4_S, signed=True,
     ),
     "dynamic_4bit": _codebook(
         "Dynamic exponent (Li et al. 2023), first moments", tables.DYNAMIC_4BIT

@@ -51,7 +51,7 @@ PLANTED: dict[str, _Planted] = {
         "[bitsandbytes-foundation/bitsandbytes#1971]",
         ((_PRODUCT, _PRODUCT.replace("self.value(h, scale)", "bfloat16(self.value(h, scale)"
                                      ".astype(np.float32))")),),
-        of=_is("absmax", "signed_absmax", "float32"),
+        of=_is("absmax", "float32"),
     ),
     "exponent_off_by_one": _Planted(
         "the scale is twice what the rule says [flashinfer-ai/flashinfer#2440]",
