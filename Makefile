@@ -73,6 +73,8 @@ peers: $(VENV)/.peers  ## install the third-party libraries, certify each, repor
 	$(TRUESTEP) certify $(PEERS) --force --out $(OUT) || [ $$? -eq 1 ]
 	$(BIN)/python -m truestep.fast.peers.findings $(PEERS:%=$(OUT)/%.json)
 	$(TRUESTEP) report $(PEERS:%=$(OUT)/%.json) --out $(OUT)
+	$(TRUESTEP) atlas --out $(OUT)
+	$(TRUESTEP) interchange --out $(OUT) || [ $$? -eq 1 ]
 
 findings: $(VENV)/.light  ## run the findings' programs, with the libraries that install in a minute
 	$(PYTEST) tests/fast/peers/test_findings.py

@@ -28,12 +28,15 @@ from truestep.fast.protocol import (
     Capability,
     Level,
     OptimizerCapability,
+    QuantizerCapability,
     ScheduleCapability,
     Shapes,
     Storage,
     numpy_dtype,
 )
 from truestep.reference.optimizers import OPTIMIZERS
+from truestep.reference.packing import PACKINGS, of_format
+from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.schedules import SCHEDULES
 from truestep.reference.tables import RULES
 
@@ -172,10 +175,20 @@ def _check_capability(where: str, capability: object) -> None:
     recursive = isinstance(capability, ScheduleCapability) and capability.recursive
     if recursive and SCHEDULES[capability.rule].advance is None:
         raise BrokenBackend(f"{where}: recursive, but the reference has no recursive form of it")
+    if isinstance(capability, QuantizerCapability) and capability.packing:
+        _check_packing(where, capability)
     if isinstance(capability, OptimizerCapability):
         for field, storage in capability.storage.items():
             _require(where, "stored state", field, _fields(OPTIMIZERS[name].State))
             _check_storage(f"{where}: storage of {field!r}", storage)
+
+
+def _check_packing(where: str, capability: QuantizerCapability) -> None:
+    _require(where, "packing", capability.packing, PACKINGS)
+    held, (bits, _) = PACKINGS[capability.packing].bits, of_format(QUANTIZERS[capability.rule])
+    if held not in (0, bits):
+        told = f"packing {capability.packing!r} is of {held} bits, codes have {bits}"
+        raise BrokenBackend(f"{where}: {told}")
 
 
 def _check_storage(where: str, storage: Storage) -> None:

@@ -117,12 +117,16 @@ class MinimizerCapability(Capability):
 class QuantizerCapability(Capability):
     """A number format or a block format.
 
-    multiple: of what the size of a tensor's last axis has to be a multiple.
+    multiple: of what the size of a tensor's last axis has to be a multiple. encodes: whether it
+    encodes too; else what it reads of all codes is judged alone. packing: how codes lie in words,
+    by its name in ``truestep.reference.packing``; "" where each has a byte to itself.
     """
 
     kind: Kind = "quantizer"
     rule: str = ""
     multiple: int = 1
+    encodes: bool = True
+    packing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,12 +246,18 @@ class QuantizerBackend(Backend, Protocol):
         """What is stored of the float32 x.
 
         "code": unsigned integers shaped like x; of formats with groups also the scale of each, in
-        their order, as the reference keeps it: dynamic_8bit's "absmax", others' "scale".
+        their order, as the reference keeps it: dynamic_8bit's "absmax", others' "scale". What a
+        format has beside that or in its place, the arrays of its ``beside``: affine integers a
+        "zero_point", formats with a minimum "min", nested ones "absmax_code", "absmax2", "offset".
+        Where the capability declares a packing, "code" are its words.
         """
         ...
 
     def decode(self, capability: Capability, hyper: Hyper, stored: Mapping[str, Array]) -> Array:
-        """The float32 numbers, shaped like the codes, that stored stands for."""
+        """The float32 numbers, shaped like the codes, that stored stands for.
+
+        Where the capability declares a packing, stored has the "shape" of the codes besides.
+        """
         ...
 
 

@@ -147,7 +147,7 @@ _RATES = (*decades(-5, 0), 0.0, 0.0, 0.0)
 _EPSILONS = (1e-8,) * 8 + decades(-12, -2) + (1.0,) * 8
 _BETAS = (0.9, 0.99, 0.999, 0.95, 0.8, 0.5, 0.9999, 0.3)
 Above: TypeAlias = Annotated[float, Real(0.0, open="low")]
-Beta: TypeAlias = Annotated[float, Real(0.0, 1.0, "high", _BETAS, (0.0,))]
+Beta: TypeAlias = Annotated[float, Real(0.0, 1.0, "high", _BETAS, (0.0, 0.999999))]
 Decay: TypeAlias = Annotated[float, Real(0.0, usual=decades(-3, 0), edges=(1e-4, 0.0))]
 Epsilon: TypeAlias = Annotated[float, Real(0.0, usual=_EPSILONS, edges=(0.0,))]
 Momentum: TypeAlias = Annotated[float, Real(0.0, 1.0, "high", (0.9, 0.5, 0.99, 0.3, 0.0))]

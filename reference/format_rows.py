@@ -12,12 +12,13 @@ from truestep.reference.declared import Count, Real
 
 # How the scale of a group is kept, and what it is.
 Scale = Literal["absmax", "float32", "float16", "e8m0", "e4m3"]
-Grouping = Literal["block", "row", "tensor", "tile"]
+Grouping = Literal["block", "column", "row", "tensor", "tile"]
 
 _NEAREST = {
     "nearest_even": "of two equally near values the one with the even code",
     "nearest_away": "of two equally near values the larger in magnitude",
     "toward_zero": "what is left of the quotient is cut off",
+    "stochastic": "to either neighbour, with a probability that makes the quotient the expectation",
     "half_up": "cut off after 1/2 and what makes codes of the values was added, which rounds once",
 }
 _NORMALISE = {
@@ -35,6 +36,11 @@ _RULES = {
     "ceil": "2^(ceil(log2 absmax) - emax)",
     "rceil": "the least power of two that is at least absmax over the largest value",
     "even": "absmax rounded half up to the element's precision, then as floor",
+}
+_FOUR_OVER_SIX = {
+    "off": "the extreme of every block becomes 6",
+    "mae": "the extreme becomes 6 or 4, by the lesser sum of what elements miss, if equal 6",
+    "mse": "the extreme becomes 6 or 4, by the lesser sum of squares of that, if equal 6",
 }
 _INFINITY = {
     "nan": "a block with an infinity has scale nan",
@@ -61,10 +67,24 @@ _POWER = {
 Least = Annotated[float, Real(0.0, 1.0, open="high", usual=(0.0,), listed=True)]
 
 
+Rounding = Literal["nearest_even", "nearest_away", "stochastic", "toward_zero"]
+
+FourOverSix = Literal["off", "mae", "mse"]
+
+
 class Codebook(declared.Hyper):
     """Of codebooks with an absmax for every block; defaults are the papers'."""
 
     block_size: Annotated[int, Count(1, (64, 128, 256, 1024, 4096, 32))] = 64
+    least: Least = 0.0
+    normalise: Literal["divide", "reciprocal"] = "divide"
+    ties: Literal["lower", "upper", "toward_zero"] = "lower"
+
+
+class WholeCodebook(declared.Hyper):
+    """Of codebooks with an absmax for the tensor."""
+
+    least: Least = 0.0
     normalise: Literal["divide", "reciprocal"] = "divide"
     ties: Literal["lower", "upper", "toward_zero"] = "lower"
 
@@ -75,17 +95,17 @@ class Grouped(declared.Hyper):
     block_size: Annotated[int, Count(1, (128, 64, 32, 256))] = 128
     least: Least = 0.0
     normalise: Literal["divide", "reciprocal", "inverse"] = "divide"
-    rounding: Literal["nearest_even", "nearest_away", "toward_zero"] = "nearest_even"
+    rounding: Rounding = "nearest_even"
     zero_scale: Literal["kept", "epsilon"] = "kept"
 
 
 class Whole(declared.Hyper):
-    """Of integers and small floats with a scale for every row, tile or tensor."""
+    """Of integers and small floats with a scale for every row, column, tile or tensor."""
 
     kept: Literal["quotient", "absmax"] = "quotient"
     least: Least = 0.0
     normalise: Literal["divide", "reciprocal", "inverse"] = "divide"
-    rounding: Literal["nearest_even", "nearest_away", "toward_zero"] = "nearest_even"
+    rounding: Rounding = "nearest_even"
     zero_scale: Literal["kept", "epsilon"] = "kept"
 
 
@@ -94,16 +114,17 @@ class Microscaling(declared.Hyper):
 
     infinity: Literal["nan", "largest"] = "nan"
     rule: Literal["floor", "ceil", "rceil", "even"] = "floor"
-    rounding: Literal["nearest_even", "nearest_away", "toward_zero"] = "nearest_even"
+    rounding: Rounding = "nearest_even"
     zero_block: Literal["least", "one"] = "least"
 
 
 class OneLevel(declared.Hyper):
     """Of NVFP4: the least block scale, and how elements are rounded and normalised."""
 
+    four_over_six: FourOverSix = "off"
     least: Annotated[float, Real(0.0, 1.0, usual=(0.0, 2.0**-6), listed=True)] = 0.0
     normalise: Literal["divide", "reciprocal"] = "divide"
-    rounding: Literal["nearest_even", "nearest_away", "toward_zero"] = "nearest_even"
+    rounding: Rounding = "nearest_even"
 
 
 class TwoLevel(declared.Hyper):
@@ -112,9 +133,10 @@ class TwoLevel(declared.Hyper):
     tensor_scale: Annotated[
         float, Real(0.0, open="low", usual=(1.0, 0.001, 2.0**-10, 3e-5, 7.0))
     ] = 1.0
+    four_over_six: FourOverSix = "off"
     least: Annotated[float, Real(0.0, 1.0, usual=(0.0, 2.0**-6), listed=True)] = 0.0
     level: Literal["scale", "reciprocal"] = "scale"
-    rounding: Literal["nearest_even", "nearest_away", "toward_zero"] = "nearest_even"
+    rounding: Rounding = "nearest_even"
     zero_scale: Literal["kept", "epsilon"] = "kept"
 
 
@@ -124,7 +146,18 @@ class Scaled(declared.Hyper):
     least: Least = 0.0
     normalise: Literal["divide", "reciprocal", "inverse"] = "divide"
     power: Literal["none", "floor", "ceil"] = "none"
-    rounding: Literal["nearest_even", "nearest_away", "toward_zero"] = "nearest_even"
+    rounding: Rounding = "nearest_even"
+    zero_scale: Literal["kept", "epsilon"] = "kept"
+
+
+class ScaledBlocks(declared.Hyper):
+    """The same, with a scale for every group of consecutive elements."""
+
+    block_size: Annotated[int, Count(1, (128, 64, 32, 256))] = 128
+    least: Least = 0.0
+    normalise: Literal["divide", "reciprocal", "inverse"] = "divide"
+    power: Literal["none", "floor", "ceil"] = "none"
+    rounding: Rounding = "nearest_even"
     zero_scale: Literal["kept", "epsilon"] = "kept"
 
 
@@ -144,9 +177,9 @@ class Shifted(declared.Hyper):
 
 # What the values of every choice mean; a format has those that its Hyper has.
 DIALECTS: dict[str, dict[str, str]] = {
-    "infinity": _INFINITY, "kept": _KEPT, "level": _LEVEL, "normalise": _NORMALISE,
-    "power": _POWER, "rounding": _NEAREST, "rule": _RULES, "ties": _TIES, "zero_block": _ZERO,
-    "zero_scale": _ZERO_SCALE,
+    "four_over_six": _FOUR_OVER_SIX, "infinity": _INFINITY, "kept": _KEPT, "level": _LEVEL,
+    "normalise": _NORMALISE, "power": _POWER, "rounding": _NEAREST, "rule": _RULES, "ties": _TIES,
+    "zero_block": _ZERO, "zero_scale": _ZERO_SCALE,
 }  # fmt: skip
 
 
@@ -171,15 +204,20 @@ class Row:
     signed: bool = False
 
 
-def _codebook(about: str, elements: tuple[float, ...], *, signed: bool = False) -> Row:
-    return Row(about, tables.float32(elements), "absmax", Codebook, signed=signed)
+def _codebook(
+    about: str, elements: tuple[float, ...], grouping: Grouping = "block", *, signed: bool = False
+) -> Row:
+    kind = Codebook if grouping == "block" else WholeCodebook
+    return Row(about, tables.float32(elements), "absmax", kind, grouping, signed=signed)
 
 
-def _microscaling(about: str, elements: tuple[float, ...], *shape: int | float) -> Row:
+def _microscaling(
+    about: str, elements: tuple[float, ...], *shape: int | float, grouping: Grouping = "block"
+) -> Row:
     largest, emax, bits = shape
     return Row(
-        about, elements, "e8m0", Microscaling,
-        block=32, largest=float(largest), emax=int(emax), bits=int(bits),
+        about, elements, "e8m0", Microscaling, grouping, 32,
+        largest=float(largest), emax=int(emax), bits=int(bits),
     )  # fmt: skip
 
 
@@ -187,18 +225,23 @@ def _symmetric(bits: int, grouping: Grouping = "block", *, full: bool = False) -
     """full: with the least number, and half of the range as what the extreme becomes."""
     kind = Grouped if grouping == "block" else Whole
     largest = 2.0 ** (bits - 1) - (0.5 if full else 1)
-    told = {"block": "consecutive elements", "row": "row", "tensor": "tensor", "tile": "tile"}
     about = f"Symmetric {bits}-bit integers, absmax / {largest:g} as the scale of each "
     elements = tables.integers(bits, full=full)
-    return Row(about + told[grouping], elements, "float32", kind, grouping, largest=largest)
+    told = "consecutive elements" if grouping == "block" else grouping
+    return Row(about + told, elements, "float32", kind, grouping, largest=largest)
 
 
 def _scaled(name: str, elements: tuple[float, ...], grouping: Grouping, largest: float) -> Row:
-    side = {"block": 128, "tile": 128}.get(grouping, 0)
-    told = {"block": "128 elements", "tile": "128 x 128 elements"}.get(grouping, grouping)
+    side = 128 if grouping == "tile" else 0
+    kind = ScaledBlocks if grouping == "block" else Scaled
+    told = {"block": "consecutive elements", "tile": "128 x 128 elements"}.get(grouping, grouping)
     about = f"{name} elements with a float32 scale for every {told}, absmax / {largest:g}"
-    return Row(about, elements, "float32", Scaled, grouping, side, largest)
+    return Row(about, elements, "float32", kind, grouping, side, largest)
 
+
+_NVFP4_GROUPS: tuple[tuple[str, str, Grouping], ...] = (
+    ("", "16 elements", "block"), ("_tiles", "16 x 16 elements", "tile"),
+)  # fmt: skip
 
 ROWS: dict[str, Row] = {
     "af4": _codebook("AbnormalFloat4 (Yoshida 2023)", tables.AF4),
@@ -210,17 +253,39 @@ ROWS: dict[str, Row] = {
     "dynamic_4bit": _codebook(
         "Dynamic exponent (Li et al. 2023), first moments", tables.DYNAMIC_4BIT
     ),
+    "dynamic_8bit_tensor": _codebook(
+        "Dynamic tree (Dettmers et al. 2022), tensor-wise", tables.dynamic(signed=True), "tensor"
+    ),
+    "dynamic_8bit_unsigned_tensor": _codebook(
+        "Dynamic (Dettmers et al. 2022), tensor-wise, second moments",
+        tables.dynamic(signed=False), "tensor",
+    ),
     "fp4": _codebook("bitsandbytes' 4-bit float", tables.FP4),
+    "inverse_dynamic_8bit": _codebook(
+        "Inverse dynamic (Dettmers et al. 2022)", tables.dynamic(signed=True, inverse=True)
+    ),
+    "inverse_dynamic_8bit_unsigned": _codebook(
+        "Inverse dynamic (Dettmers et al. 2022), second moments",
+        tables.dynamic(signed=False, inverse=True),
+    ),
     "linear_4bit": _codebook(
         "Linear without zero (Li et al. 2023), second moments", tables.LINEAR_4BIT
     ),
     "linear_8bit": _codebook("Linear over [-1, 1]", tables.LINEAR_8BIT),
+    "linear_8bit_tensor": _codebook(
+        "Linear over [-1, 1], tensor-wise", tables.LINEAR_8BIT, "tensor"
+    ),
+    "linear_8bit_unsigned": _codebook("Linear over [0, 1]", tables.LINEAR_8BIT_UNSIGNED),
+    "linear_8bit_unsigned_tensor": _codebook(
+        "Linear over [0, 1], tensor-wise", tables.LINEAR_8BIT_UNSIGNED, "tensor"
+    ),
     "log_4bit": _codebook("Logarithmic, 7 magnitudes down to 2^-6", tables.logarithmic(4, 2.0**-6)),
     "log_8bit": _codebook(
         "Logarithmic, 127 magnitudes down to 2^-24", tables.logarithmic(8, 2.0**-24)
     ),
     "nf4": _codebook("NormalFloat4 (Dettmers et al. 2023)", tables.NF4),
     **{f"int{bits}": _symmetric(bits) for bits in range(2, 9)},
+    "int8_columns": _symmetric(8, "column"),
     "int8_rows": _symmetric(8, "row"),
     "int8_tensor": _symmetric(8, "tensor"),
     "int4_rows": _symmetric(4, "row"),
@@ -228,21 +293,30 @@ ROWS: dict[str, Row] = {
     **{f"int{bits}_full_rows": _symmetric(bits, "row", full=True) for bits in (4, 8)},
     "int8_full_tensor": _symmetric(8, "tensor", full=True),
     "mxfp4": _microscaling("MXFP4 (OCP MX 1.0): E2M1", tables.E2M1, 6, 2, 1),
+    "mxfp4_tiles": _microscaling(
+        "MXFP4 by 32 x 32 elements: E2M1", tables.E2M1, 6, 2, 1, grouping="tile"
+    ),
     "mxfp6_e2m3": _microscaling("MXFP6 (OCP MX 1.0): E2M3", tables.E2M3, 7.5, 2, 3),
     "mxfp6_e3m2": _microscaling("MXFP6 (OCP MX 1.0): E3M2", tables.E3M2, 28, 4, 2),
     "mxfp8_e4m3": _microscaling("MXFP8 (OCP MX 1.0): E4M3", tables.E4M3, 448, 8, 3),
+    "mxfp8_e4m3_tiles": _microscaling(
+        "MXFP8 by 32 x 32 elements: E4M3", tables.E4M3, 448, 8, 3, grouping="tile"
+    ),
     "mxfp8_e5m2": _microscaling("MXFP8 (OCP MX 1.0): E5M2", tables.E5M2, 57344, 15, 2),
     "mxint8": _microscaling(
         "MXINT8 (OCP MX 1.0): integers times 2^-6", tables.sixty_fourths(), 127 / 64, 0, 6
     ),
-    "nvfp4": Row(
-        "NVFP4 with one level: E2M1, an E4M3 scale of 16 elements", tables.E2M1, "e4m3", OneLevel,
-        block=16, largest=6.0,
-    ),
-    "nvfp4_two_level": Row(
-        "NVFP4 with two levels: E4M3 scales times a float32 scale of the tensor", tables.E2M1,
-        "e4m3", TwoLevel, block=16, largest=6.0,
-    ),
+    **{
+        f"nvfp4{levels}{tiles}": Row(
+            f"NVFP4 with {told}, an E4M3 scale of {of}",
+            tables.E2M1, "e4m3", kind, grouping, block=16, largest=6.0,
+        )
+        for levels, told, kind in (
+            ("", "one level: E2M1", OneLevel),
+            ("_two_level", "two levels, a float32 scale of the tensor besides: E2M1", TwoLevel),
+        )
+        for tiles, of, grouping in _NVFP4_GROUPS
+    },
     **{
         f"q{bits}_0": Row(
             f"llama.cpp's Q{bits}_0: integers, a float16 scale, signed extreme over -{half}",

@@ -95,7 +95,9 @@ class Quantizer(Rule, Protocol):
         second_rounding(h), how far a scale may be off that is worked out as it is read;
         INDEPENDENT, whether groups are cut in C order; SCALES, whether scaling passes through;
         EXACT, whether a value times its scale is a float32 number; STORES, whether it can keep an
-        optimizer's state.
+        optimizer's state. Of those with more than a scale: beside(h, shape), what is stored by
+        name; intervals(h, x, *stored), the least and the largest of each, from what is the
+        kernel's own; LAWS, which laws of groups hold; units(h, x), groups whose scale is 1.
         """
 
     @property

@@ -12,13 +12,17 @@ def stage(x: Array, name: str) -> Array:
     return x.staged(name) if hasattr(x, "staged") else x
 
 
+def either(x: Array, other: Array) -> Array:
+    """x; the error of an error-carrying one covers the other form of the same number too."""
+    return x.covering(other) if hasattr(x, "covering") else x
+
+
 def weighted(low: Array, high: Array, weight: Array) -> Array:
     """(1 - weight) low + weight high, exact at both ends; low + weight (high - low) is as good.
 
-    Plain numbers are computed by the first; the error of an error-carrying one covers both.
+    Plain numbers are computed by the first.
     """
-    mean: Array = (1 - weight) * low + weight * high
-    return mean.covering(low + weight * (high - low)) if hasattr(mean, "covering") else mean
+    return either((1 - weight) * low + weight * high, low + weight * (high - low))
 
 
 def symmetric(x: Array) -> Array:

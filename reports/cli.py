@@ -212,12 +212,31 @@ def bench(rounds: int, as_json: bool) -> int:
 
 @commands.command()
 @click.argument("backends", nargs=-1)
+@_OUT
 @_JSON
-def interchange(backends: tuple[str, ...], as_json: bool) -> int:
-    """Let each BACKEND read what every other has stored in the formats that both have."""
+def atlas(backends: tuple[str, ...], out: Path, as_json: bool) -> int:
+    """Write a page of the forms in which each BACKEND, or every library, computes its rules."""
+    from truestep.reports.atlas import show
+
+    return show(backends, out, as_json)
+
+
+@commands.command()
+@click.argument("backends", nargs=-1)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write a page, as HTML and Markdown, into this folder.",
+)
+@_JSON
+def interchange(backends: tuple[str, ...], out: Path | None, as_json: bool) -> int:
+    """Let each BACKEND read what every other has stored in the formats that both have.
+
+    Ends with 1 if a number is read wrong or refused.
+    """
     from truestep.reports.interchange import show
 
-    return show(backends, as_json)
+    return show(backends, out, as_json)
 
 
 def _version(context: click.Context, wanted: bool) -> None:

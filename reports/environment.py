@@ -10,7 +10,7 @@ from pathlib import Path
 
 # Distributions whose version can change a verdict. Looked up, never imported.
 LIBRARIES = (
-    "adam-mini", "adan-pytorch", "apollo-torch", "bitsandbytes", "came-pytorch",
+    "adafactor8bit", "adam-mini", "adan-pytorch", "apollo-torch", "bitsandbytes", "came-pytorch",
     "compressed-tensors", "cupy-cuda12x", "cupy-cuda13x", "galore-torch", "gfloat", "gguf",
     "heavyball", "hypothesis", "jax", "keras", "lion-pytorch", "lomo-optim", "ml_dtypes", "mpmath",
     "mup", "numpy", "nvidia-cuda-nvrtc", "optax", "padasip", "prodigyopt", "pytorch-optimizer",

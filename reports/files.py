@@ -9,9 +9,10 @@ from pathlib import Path
 from truestep.reports.html import html
 from truestep.reports.markdown import markdown
 from truestep.reports.page import Page
+from truestep.reports.sheet import Sheet
 
 
-def write_report(page: Page, folder: Path, stem: str) -> Path:
+def write_report(page: Page | Sheet, folder: Path, stem: str) -> Path:
     """Write stem.html and stem.md into folder; the path of the HTML. Raises OSError."""
     path = folder / f"{stem}.html"
     write_atomically(path, html(page))

@@ -17,6 +17,7 @@ from truestep.properties.kinds.schedule.robbins_monro import CONDITIONS
 from truestep.reports import numbers, plots
 from truestep.reports import page as pages
 from truestep.reports.page import Page, Rule
+from truestep.reports.sheet import Sheet
 from truestep.reports.verdicts import CONDITION, RUNS, VERDICTS
 from truestep.reports.visible import visible
 
@@ -25,8 +26,10 @@ TEMPLATES = Path(__file__).with_name("templates")
 _PACKED = 6_000
 
 
-def html(page: Page) -> str:
+def html(page: Page | Sheet) -> str:
     """The page as HTML."""
+    if isinstance(page, Sheet):
+        return visible(_templates().get_template("sheet.html").render(sheet=page))
     packed = sum(backend.tally.checks for backend in page.backends) > _PACKED
     report = _templates().get_template("report.html")
     return visible(report.render(page=page, packed=packed, packing=lambda x: _packing(page, x)))

@@ -22,8 +22,7 @@ _TAKES = {
 # The tables of laws by the kind of rule that they speak of.
 _LAWS = (
     ("optimizer", "truestep.properties.kinds.optimizer.laws.laws", "LAWS"),
-    ("quantizer", "truestep.properties.kinds.quantizer.laws", "BLOCK_LAWS"),
-    ("quantizer", "truestep.properties.kinds.quantizer.laws", "CAST_LAWS"),
+    ("quantizer", "truestep.properties.kinds.quantizer.laws", "LAWS"),
     ("schedule", "truestep.properties.kinds.schedule.laws", "LAWS"),
     ("training", "truestep.properties.kinds.training.laws.laws", "LAWS"),
 )

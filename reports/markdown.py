@@ -6,6 +6,7 @@ from jinja2 import Environment
 
 from truestep.reports.html import templates
 from truestep.reports.page import Page
+from truestep.reports.sheet import Sheet
 from truestep.reports.visible import visible
 
 # A comment on a pull request is read on one screen; the rest is in the HTML page.
@@ -13,8 +14,10 @@ _MOST_FAILURES = 20
 _LONGEST_MESSAGE = 1500
 
 
-def markdown(page: Page) -> str:
+def markdown(page: Page | Sheet) -> str:
     """The page as one short Markdown text."""
+    if isinstance(page, Sheet):
+        return visible(_templates().get_template("sheet.md").render(sheet=page))
     return visible(_templates().get_template("report.md").render(page=page))
 
 

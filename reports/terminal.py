@@ -19,6 +19,7 @@ from truestep.reports import counterexample, numbers
 from truestep.reports.certificate import Record
 from truestep.reports.diff import Difference
 from truestep.reports.page import Backend, Page, Rule
+from truestep.reports.sheet import Sheet
 from truestep.reports.verdicts import CONDITION, FAILING, RUNS, TOLD, VERDICTS
 from truestep.reports.visible import visible
 
@@ -226,6 +227,17 @@ def show_difference(found: Difference) -> None:
                 print(f"  {visible(line)}")
     if not any(lines for _, lines, _ in sections[:-1]):
         console.print("No check changed.")
+
+
+def show_sheet(sheet: Sheet) -> None:
+    """Every table of a page with its notes, and what the page found."""
+    for section in sheet.sections:
+        for table in section.tables:
+            rows = [(head, *(cell.text for cell in cells)) for head, cells in table.rows]
+            show_table((f"{table.title}: {table.corner}", *table.columns), rows)
+            for term, told in table.notes:
+                print(visible(f"{term}: {told}"))
+    print(visible(sheet.headline))
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -156,7 +156,7 @@ OPERATIONS: dict[np.ufunc, Handler] = {
 }
 
 FUNCTIONS: dict[Handler, Handler] = {
-    **{f: f for f in (*MOVES, np.concatenate, np.max, np.min, np.stack, np.sum, np.where)},
+    **{f: f for f in (*MOVES, np.concatenate, np.max, np.min, np.sort, np.stack, np.sum, np.where)},
     np.amax: np.max,
     np.amin: np.min,
     np.clip: lambda x, low, high: np.minimum(np.maximum(x, low), high),

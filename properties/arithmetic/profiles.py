@@ -125,6 +125,12 @@ _PROFILES = (
     Arithmetic("float16_storage", storage={"": "float16"}),
     Arithmetic("float32_hyper", hyper="float32", counter="float32"),
     Arithmetic(
+        "float32_hyper_bfloat16_params",
+        hyper="float32",
+        counter="float32",
+        storage={"p": "bfloat16"},
+    ),
+    Arithmetic(
         "float32_hyper_bfloat16_storage",
         hyper="float32",
         counter="float32",

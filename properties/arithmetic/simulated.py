@@ -145,7 +145,7 @@ class Simulated(np.lib.mixins.NDArrayOperatorsMixin):
         with np.errstate(all="ignore"):
             if function in REDUCED:
                 return _reduced(function, *args, **kwargs)
-            if function in (*MOVES, np.ones_like, np.zeros_like):
+            if function in (*MOVES, np.ones_like, np.sort, np.zeros_like):
                 return args[0]._like(function(args[0].value, *args[1:], **kwargs))
             if function in (np.where, np.clip):
                 return _selected(function, args[0], [self._lift(x) for x in args[1:]])

@@ -25,6 +25,10 @@ class Dice:
         start, self.at = self.at, self.at + width
         return int.from_bytes(self.row[start : self.at].ljust(width, b"\0"), "big")
 
+    def flip(self) -> bool:
+        """Yes or no; no for 0."""
+        return self.number() % 2 == 1
+
     def one_of(self, values: Sequence[Item]) -> Item:
         """One of the values, the first for 0."""
         return values[self.number() % len(values)]

@@ -5,7 +5,7 @@ validation refuses, as a warm-up that is longer than the whole, is drawn again.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import TypeAlias
 
@@ -25,7 +25,8 @@ _FAR = (1e-8, 1e3)
 # A rule that refuses so many draws in a row has no place for what is given.
 _TRIES = 200
 # Hypothesis draws integers below this limit uniformly; of larger ones it prefers the small.
-_SEEDS = 2**24
+HYPER_BYTES = 3
+_SEEDS = 2 ** (8 * HYPER_BYTES)
 
 
 def values_of(given: object) -> tuple[object, ...]:
@@ -61,14 +62,21 @@ def drawn(
 def hypers(
     rule: Rule, dialect: Mapping[str, str], fixed: Mapping[str, object]
 ) -> st.SearchStrategy[dict[str, object]]:
-    """The same as a strategy. One integer decides all fields; 0 stands for the rule's defaults.
+    """The same as a strategy, which draws one integer."""
+    return st.integers(0, _SEEDS - 1).map(by_number(rule, dialect, fixed))
+
+
+def by_number(
+    rule: Rule, dialect: Mapping[str, str], fixed: Mapping[str, object]
+) -> Callable[[int], dict[str, object]]:
+    """The same by a number of HYPER_BYTES that decides all fields; 0 stands for the defaults.
 
     Drawing field by field would take longer than the steps that are judged. One in sixteen has the
     defaults, and one the first of all usual values, where factors such as 1 - lr decay vanish.
     """
     choices = _choices(rule, dialect, fixed, edges=False)
     special = _special(rule, choices, dialect, fixed)
-    return st.integers(0, _SEEDS - 1).map(lambda seed: _decided(rule, choices, special, seed))
+    return lambda number: _decided(rule, choices, special, number)
 
 
 def corners(

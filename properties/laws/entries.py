@@ -49,6 +49,14 @@ def obeys(*laws: str) -> dict[str, Holds]:
     return {law: Holds() for words in laws for law in words.split()}
 
 
+def tried_at(at: Mapping[str, Number], row: Row[Example]) -> Row[Example]:
+    """The row, with hyperparameters at whose values all of its laws hold."""
+    return {
+        law: Holds(entry.when, {**at, **entry.at}) if isinstance(entry, Holds) else entry
+        for law, entry in row.items()
+    }
+
+
 def holding(
     row: Mapping[str, Entry[Example]], own: object, capability: Capability
 ) -> Iterator[tuple[str, Holds]]:

@@ -4,10 +4,12 @@ from truestep.properties.museum.fault import Fault
 from truestep.properties.museum.faults.adamw import ADAMW
 from truestep.properties.museum.faults.adamw_numbers import ADAMW_NUMBERS
 from truestep.properties.museum.faults.adaptive import ADAPTIVE
+from truestep.properties.museum.faults.beside import BESIDE
 from truestep.properties.museum.faults.blocks import BLOCKS
 from truestep.properties.museum.faults.launches import LAUNCHES
 from truestep.properties.museum.faults.matrices import MATRICES
 from truestep.properties.museum.faults.momentum import MOMENTUM
+from truestep.properties.museum.faults.packings import PACKINGS
 from truestep.properties.museum.faults.pairs import PAIRS
 from truestep.properties.museum.faults.quantizers import QUANTIZERS
 from truestep.properties.museum.faults.schedules import SCHEDULES
@@ -16,6 +18,6 @@ from truestep.properties.museum.faults.training import TRAINING
 
 _OPTIMIZERS = ADAMW | ADAMW_NUMBERS | ADAPTIVE | LAUNCHES | MATRICES | MOMENTUM | PAIRS
 _UNSORTED: dict[str, Fault] = (
-    _OPTIMIZERS | BLOCKS | QUANTIZERS | SCHEDULES | SMALL_FLOATS | TRAINING
+    _OPTIMIZERS | BESIDE | BLOCKS | PACKINGS | QUANTIZERS | SCHEDULES | SMALL_FLOATS | TRAINING
 )
 FAULTS = dict(sorted(_UNSORTED.items()))

@@ -8,7 +8,8 @@ as they meet an array, as the profile ieee_float32 declares.
 import ast
 import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from types import ModuleType, SimpleNamespace
 
@@ -16,14 +17,18 @@ import ml_dtypes
 import numpy as np
 
 from truestep.fast.protocol import CLASSES, Capability, Group, Slot, Stepped
+from truestep.properties.kinds.quantizer.stored import kept_beside
 from truestep.properties.kinds.training.step import lifted
+from truestep.reference import packing
 from truestep.reference.declared import Hyper
+from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.rules import Rule
 from truestep.reference.tables import RULES
 from truestep.reference.validation import Array
 
-# (old, new), or (function, old, new) where old stands in other functions too.
-Edit = tuple[str, str] | tuple[str, str, str]
+# (old, new), or (function, old, new) where old stands in other functions too, or (module, old, new)
+# where old stands in a module that the rule's imports from.
+Edit = tuple[str, str] | tuple[str | ModuleType, str, str]
 StepOne = Callable[[Hyper, Slot], Stepped]
 StepSlot = Callable[[StepOne, Hyper, Slot], Stepped]
 StepGroups = Callable[[StepOne, Sequence[Group]], list[list[Stepped]]]
@@ -47,22 +52,45 @@ class StaleEdit(ValueError):
 def planted(module: ModuleType, edits: Sequence[Edit] = ()) -> ModuleType:
     """A copy of the module in which every edit has replaced its old text by its new one.
 
+    Edits of another module are made in a copy of that one, which this one's copy imports.
     Docstrings are not searched. Besides the module's names, new text may use: np; memory, a dict
     that lives as long as the copy; bfloat16(x), which rounds; changed(h, field=value), which is h
     with a field past its validation. Raises StaleEdit.
     """
-    source = code(module)
+    source, others = code(module), dict[ModuleType, list[Edit]]()
     for edit in edits:
-        start, end = _span(module, source, edit[0]) if len(edit) == 3 else (0, len(source))
         old, new = edit[-2:]
+        if len(edit) == 3 and isinstance(edit[0], ModuleType):
+            others.setdefault(edit[0], []).append((old, new))
+            continue
+        start, end = _span(module, source, str(edit[0])) if len(edit) == 3 else (0, len(source))
         if (found := source.count(old, start, end)) != 1:
             raise StaleEdit(f"{module.__name__}: {old!r} occurs {found} times, not once")
         source = source[:start] + source[start:end].replace(old, new) + source[end:]
     # Under the module's own name: dataclasses look their annotations up in sys.modules.
     copy = ModuleType(module.__name__)
     vars(copy).update(np=np, memory={}, bfloat16=bfloat16, changed=changed)
-    exec(compile(source, f"<{module.__name__}, changed>", "exec"), vars(copy))
+    with _imported([planted(other, own) for other, own in others.items()]):
+        exec(compile(source, f"<{module.__name__}, changed>", "exec"), vars(copy))
     return copy
+
+
+@contextmanager
+def _imported(copies: Sequence[ModuleType]) -> Iterator[None]:
+    """These in the place of the modules whose names they have."""
+    kept = [sys.modules[copy.__name__] for copy in copies]
+    _put(copies)
+    try:
+        yield
+    finally:
+        _put(kept)
+
+
+def _put(modules: Sequence[ModuleType]) -> None:
+    for module in modules:
+        package, _, name = module.__name__.rpartition(".")
+        sys.modules[module.__name__] = module
+        setattr(sys.modules[package], name, module)
 
 
 @cache
@@ -140,7 +168,11 @@ class Kernel:
         kind = next(kind for kind, table in RULES.items() if rule in table)
         own = FLOAT64 if kind == "schedule" else {}
         self.capability = CLASSES[kind](rule=rule, **own, **declared)  # type: ignore[arg-type]
-        self.module: Array = _lines(RULES[kind][rule], edits)
+        of_packing = [edit for edit in edits if edit[0] is packing]
+        self.module: Array = _lines(
+            RULES[kind][rule], [edit for edit in edits if edit not in of_packing]
+        )
+        self.packing: Array = planted(packing, [edit[-2:] for edit in of_packing])
         if kind in ("minimizer", "optimizer", "training"):
             self.module.np = _Host()
         self.slot, self.groups = slot, groups
@@ -200,13 +232,23 @@ class Kernel:
         drawn = [self.draws.integers(0, 2**16, x.shape)] if random else []
         with np.errstate(all="ignore"):
             stored = self.module.encode(hyper, x, *drawn)
-        names = ("code", getattr(self.module, "SCALE", ""))
-        return dict(zip(names, stored if isinstance(stored, tuple) else (stored,), strict=False))
+        beside = kept_beside(self.module, hyper, x.shape) if self.module.BLOCKS else ()
+        parts = stored if isinstance(stored, tuple) else (stored,)
+        made = dict(zip(("code", *beside), parts, strict=True))
+        if name := getattr(capability, "packing", ""):
+            bits, signed = packing.of_format(QUANTIZERS[self.rule])
+            made["code"] = self.packing.pack(name, made["code"], bits, signed=signed)
+        return made
 
     def decode(self, capability: Capability, hyper: Hyper, stored: Mapping[str, Array]) -> Array:
         """The float32 numbers that are stored."""
+        held = {key: x for key, x in stored.items() if key != "shape"}
+        if name := getattr(capability, "packing", ""):
+            bits, signed = packing.of_format(QUANTIZERS[self.rule])
+            shape = tuple(stored["shape"].tolist())
+            held["code"] = self.packing.unpack(name, held["code"], shape, bits, signed=signed)
         with np.errstate(all="ignore"):
-            return np.asarray(self.module.decode(hyper, *stored.values()), np.float32)
+            return np.asarray(self.module.decode(hyper, *held.values()), np.float32)
 
     def training_piece(
         self, capability: Capability, hyper: Hyper, inputs: Mapping[str, Array]

@@ -26,7 +26,8 @@ class Reading:
     """Another reading of a capability: its rule, changes of the Hyper, and a shift of the step.
 
     words: what a message calls it. lengths: by how much an integer of the Hyper is longer. storage:
-    changes of how state is kept.
+    changes of how state is kept. packing: of packed codes the other packing's name, and whether
+    they are integers in two's complement.
     """
 
     words: str
@@ -34,7 +35,8 @@ class Reading:
     changes: Mapping[str, str] = field(default_factory=dict)
     lengths: Mapping[str, int] = field(default_factory=dict)
     shift: int = 0
-    storage: Mapping[str, str] = field(default_factory=dict)
+    storage: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    packing: tuple[str, bool] | None = None
 
     def hyper(self, given: Hyper) -> Hyper:
         """The Hyper under this reading, of the fields that both rules have."""
@@ -45,7 +47,9 @@ class Reading:
         longer = {name: known[name] + d for name, d in self.lengths.items()}
         if self.storage:
             kept = known["storage"].items()
-            known["storage"] = {name: dataclasses.replace(h, **self.storage) for name, h in kept}
+            known["storage"] = {
+                name: dataclasses.replace(h, **self.storage.get(name, {})) for name, h in kept
+            }
         return self.rule.Hyper(**{**known, **longer, **self.changes})
 
 

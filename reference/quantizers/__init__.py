@@ -1,8 +1,20 @@
 """Number formats and quantizers: float64 references of encode and decode."""
 
-from truestep.reference.block_formats import FORMATS
+from truestep.reference import affine_formats, block_formats, k_quants, nested_formats, rank_one
 from truestep.reference.rules import Quantizer, complete, table
 
+# Formats that are rows of facts, each table with the one body of its own.
+FORMATS = dict(
+    sorted(
+        (
+            block_formats.FORMATS
+            | affine_formats.FORMATS
+            | k_quants.FORMATS
+            | nested_formats.FORMATS
+            | rank_one.FORMATS
+        ).items()
+    )
+)
 QUANTIZERS: dict[str, Quantizer] = table(
     __name__,
     Quantizer,

@@ -53,7 +53,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from truestep.reference import declared
+from truestep.reference import declared, element_tables
 from truestep.reference.declared import Count, Real, Switch
 from truestep.reference.validation import Array
 
@@ -111,21 +111,7 @@ def all_values(h: Hyper) -> Array:
 
 @cache
 def _map(signed: bool, fused: bool) -> Array:
-    f32 = np.float32
-    values = [f32(0), f32(1)]
-    for i in range(7):
-        n = 2**i if signed else 2 ** (i + 1)
-        step = (f32(1) - f32(0.1)) / f32(n)
-        k = np.arange(n + 1)
-        # linspace counts from the nearer end; the product is exact in float64, k having 8 bits.
-        from_start, from_end = np.float64(step) * k, np.float64(step) * (n - k)
-        if not fused:
-            from_start, from_end = from_start.astype(f32), from_end.astype(f32)
-        nearer_start = k < (n + 1) // 2
-        points = np.where(nearer_start, f32(0.1) + from_start, 1 - from_end).astype(f32)
-        magnitudes = f32(10.0 ** (i - 6)) * ((points[:-1] + points[1:]) / f32(2))
-        values += [*magnitudes, *-magnitudes] if signed else [*magnitudes]
-    return np.sort(np.array(values, np.float64))
+    return np.array(element_tables.dynamic(signed=signed, fused=fused))
 
 
 @cache

@@ -39,6 +39,7 @@ from typing import Literal
 import numpy as np
 
 from truestep.reference import declared
+from truestep.reference.powers_of_two import BIAS, LARGEST, NAN, exponent, value
 from truestep.reference.validation import Array
 
 BLOCKS = False
@@ -62,8 +63,6 @@ DIALECTS = {
     "zero": {"least": "zero becomes 2^-127", "nan": "zero becomes nan"},
 }
 
-BIAS, LARGEST, NAN = 127, 254, 255
-
 
 class Hyper(declared.Hyper):
     """What the format has no number for; the defaults are ml_dtypes'."""
@@ -76,8 +75,7 @@ class Hyper(declared.Hyper):
 
 def decode(h: Hyper, code: Array) -> Array:
     """The value of every code."""
-    k = np.asarray(code).astype(np.int64)
-    return np.where(k == NAN, np.nan, np.ldexp(1.0, k - BIAS))
+    return value(code)
 
 
 def all_values(h: Hyper) -> Array:
@@ -92,14 +90,7 @@ def thresholds(h: Hyper) -> Array:
 
 def encode(h: Hyper, x: Array) -> Array:
     """The code of the power of two that each x becomes."""
-    half, exponent = np.frexp(np.where(np.isfinite(x) & (x != 0), np.abs(x), 1.0))
-    k = exponent.astype(np.int64) - 1
-    if h.rounding == "nearest_up":
-        k = k + (half >= 0.75)
-    elif h.rounding == "nearest_even":
-        k = k + ((half > 0.75) | ((half == 0.75) & ((k + BIAS) % 2 == 1)))
-    elif h.rounding == "up":
-        k = k + (half > 0.5)
+    k = exponent(np.where(np.isfinite(x) & (x != 0), np.abs(x), 1.0), h.rounding)
     code = np.maximum(k + BIAS, 0)
     code = np.where((code > LARGEST) | np.isinf(x), LARGEST + (h.overflow != "saturate"), code)
     code = np.where(x == 0, 0 if h.zero == "least" else NAN, code)

@@ -13,7 +13,7 @@ Choices
     steps: the quotient t / decay_steps ("continuous"), or its floor ("staircase", Keras).
 
 Special cases
-    t = 0 is exactly lr.
+    t = 0 is lr: exactly so as the rule is written, within its rounding as lr D / (D + r t).
 
 Judged
     The value by the bounded contract.
@@ -29,6 +29,7 @@ from typing import Annotated, Literal
 from truestep.reference import declared
 from truestep.reference.declared import Count, Peak, Real
 from truestep.reference.robbins_monro import Certificate, EventuallyZero, PowerLaw
+from truestep.reference.stages import either
 from truestep.reference.validation import Array, require_step
 
 advance = None
@@ -52,8 +53,10 @@ class Hyper(declared.Hyper):
 def value(h: Hyper, t: int) -> Array:
     """The learning rate of the step after t steps made."""
     t = require_step(t)
-    periods = t / h.decay_steps if h.steps == "continuous" else t // h.decay_steps
-    return h.lr / (1 + h.decay_rate * periods)
+    if h.steps == "staircase":
+        return h.lr / (1 + h.decay_rate * (t // h.decay_steps))
+    multiplied = h.lr * h.decay_steps / (h.decay_steps + h.decay_rate * t)
+    return either(h.lr / (1 + h.decay_rate * (t / h.decay_steps)), multiplied)
 
 
 def certificate(h: Hyper) -> Certificate:

@@ -184,6 +184,11 @@ def test_unavailable_is_passed_on() -> None:
             QuantizerCapability(kind="schedule", rule="cosine"),
             "kind 'schedule' is declared by ScheduleCapability, got a QuantizerCapability",
         ),
+        (QuantizerCapability(rule="nf4", packing="gtpq"), "packing 'gtpq'.*did you mean 'gptq'"),
+        (
+            QuantizerCapability(rule="int3", packing="awq"),
+            "packing 'awq' is of 4 bits, codes have 3",
+        ),
         (ScheduleCapability(rule="adamw"), "schedule rule 'adamw' is not one of"),
     ],
 )

@@ -12,7 +12,7 @@ import torch
 from bitsandbytes import functional
 
 from truestep.fast.peers import torch_like
-from truestep.fast.peers.bitsandbytes import eight_bit, four_bit, int8_rows
+from truestep.fast.peers.bitsandbytes import eight_bit, four_bit, int8_rows, nested
 from truestep.fast.peers.bitsandbytes.rows import ROWS
 from truestep.fast.peers.torch_like import Named, Row
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
@@ -32,13 +32,20 @@ class Backend(torch_like.Backend):
             dialect={**eight_bit.DIALECT, "nan": "ignore"},
             fixed={"absmax_floor": 0.0},
         )
-        blocks = (quantizer, *four_bit.capabilities(), int8_rows.capability())
+        blocks = (
+            quantizer,
+            *four_bit.capabilities(),
+            *nested.capabilities(),
+            int8_rows.capability(),
+        )
         return (*blocks, *super().capabilities())
 
     def encode(self, capability: Capability, hyper: Hyper, x: Array) -> Mapping[str, Array]:
         """The codes of x and the absmax of its blocks."""
         if capability.rule in four_bit.RULES:
             return four_bit.encode(capability.rule, hyper, x)
+        if capability.rule in nested.RULES:
+            return nested.encode(capability.rule, hyper, x)
         if capability.rule == int8_rows.RULE:
             return int8_rows.encode(x)
         code, state = functional.quantize_blockwise(
@@ -50,6 +57,8 @@ class Backend(torch_like.Backend):
         """The float32 numbers that the codes stand for."""
         if capability.rule in four_bit.RULES:
             return four_bit.decode(capability.rule, hyper, stored)
+        if capability.rule in nested.RULES:
+            return nested.decode(capability.rule, hyper, stored)
         if capability.rule == int8_rows.RULE:
             return int8_rows.decode(stored)
         decoded = functional.dequantize_blockwise(

@@ -2,12 +2,11 @@
 
 Arithmetic, from bitsandbytes/backends/default/ops.py: x times the reciprocal of absmax, by which
 the last, short block is divided. What it decodes tensors of odd rows by is compiled where torch has
-a compiler; here it is not. Element 0 has the higher half of a byte.
+a compiler; here it is not.
 """
 
 from collections.abc import Mapping
 
-import numpy as np
 import torch
 from bitsandbytes import functional
 
@@ -23,19 +22,19 @@ def capabilities() -> tuple[QuantizerCapability, ...]:
     """Both, at every block length that the library takes."""
     dialect = {"normalise": "reciprocal", "ties": "lower"}
     return tuple(
-        QuantizerCapability(rule=rule, dialect=dialect, fixed={"block_size": BLOCKS})
+        QuantizerCapability(
+            rule=rule, dialect=dialect, fixed={"block_size": BLOCKS}, packing="pairs_high_first"
+        )
         for rule in RULES
     )
 
 
 def encode(rule: str, hyper: Hyper, x: Array) -> Mapping[str, Array]:
-    """The codes of x, one to a byte, and the scale of every block."""
+    """The codes of x, two to a byte, and the scale of every block."""
     packed, state = functional.quantize_4bit(
         to_tensor(x), blocksize=hyper.block_size, quant_type=rule
     )
-    pairs = from_tensor(packed).reshape(-1)
-    code = np.stack([pairs >> 4, pairs & 15], axis=1).reshape(-1)[: x.size]
-    return {"code": code.reshape(x.shape), "scale": from_tensor(state.absmax)}
+    return {"code": from_tensor(packed).reshape(-1), "scale": from_tensor(state.absmax)}
 
 
 def decode(rule: str, hyper: Hyper, stored: Mapping[str, Array]) -> Array:
@@ -44,17 +43,15 @@ def decode(rule: str, hyper: Hyper, stored: Mapping[str, Array]) -> Array:
     Given shapes are given on; a number is a vector of one, for the library takes no shape without
     axes. What comes back has lost some: see findings.toml.
     """
-    code = stored["code"]
-    pairs = np.zeros(code.size + code.size % 2, np.uint8)
-    pairs[: code.size] = code.reshape(-1)
+    shape = tuple(stored["shape"].tolist())
     state = functional.QuantState(
         absmax=to_tensor(stored["scale"]),
-        shape=torch.Size(code.shape or (1,)),
+        shape=torch.Size(shape or (1,)),
         blocksize=hyper.block_size,
         quant_type=rule,
         dtype=torch.float32,
     )
-    packed = to_tensor(pairs[::2] << 4 | pairs[1::2]).reshape(-1, 1)
+    packed = to_tensor(stored["code"]).reshape(-1, 1)
     with torch.compiler.set_stance("force_eager"):
         decoded = functional.dequantize_4bit(packed, state)
-    return from_tensor(decoded.contiguous()).reshape(code.shape)
+    return from_tensor(decoded.contiguous()).reshape(shape)

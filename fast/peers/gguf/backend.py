@@ -1,8 +1,9 @@
-"""gguf's quants module: Q4_0, Q5_0 and Q8_0, blocks of 32 integers with a float16 scale.
+"""gguf's quants module: integers of llama.cpp's blocks, the K-quants as far as it reads them.
 
-Arithmetic: float32. The scale is a quotient, whose reciprocal x is multiplied by before it is
-rounded to float16. Two codes of four bits share a byte, the block's first half in the lower ones;
-of five bits the highest are kept apart.
+Arithmetic: float32. A scale is a quotient, whose reciprocal x, or what x is above its block's
+minimum, is multiplied by before the scale is rounded to float16. A block's bytes are its scale, its
+minimum and its packed codes; of Q4_K and Q5_K scales and minima of six bits stand before the codes,
+and of Q6_K all that is no code behind them.
 """
 
 from collections.abc import Mapping
@@ -13,17 +14,19 @@ from gguf import GGMLQuantizationType, quants
 from truestep.fast.protocol import Array, QuantizerCapability
 from truestep.reference.declared import Hyper
 
-BLOCK = 32
-TYPES = {
-    "q4_0": GGMLQuantizationType.Q4_0,
-    "q5_0": GGMLQuantizationType.Q5_0,
-    "q8_0": GGMLQuantizationType.Q8_0,
-}
-DIALECTS = {
+BLOCK, LONG = 32, 256
+DIALECTS: Mapping[str, Mapping[str, str]] = {
     "q4_0": {"normalise": "reciprocal", "rounding": "half_up"},
+    "q4_1": {"normalise": "reciprocal"},
     "q5_0": {"normalise": "reciprocal", "rounding": "half_up"},
+    "q5_1": {"normalise": "reciprocal"},
     "q8_0": {"normalise": "reciprocal", "rounding": "nearest_away"},
 }
+PACKINGS = {"q4_0": "q4_0", "q4_1": "q4_0", "q5_0": "q5_0", "q5_1": "q5_0", "q8_0": ""}
+READ = ("q4_k", "q5_k", "q6_k")
+TYPES = {rule: GGMLQuantizationType[rule.upper()] for rule in (*DIALECTS, *READ)}
+# What precedes the codes of a block, two bytes each.
+BESIDE = {rule: ("scale", "min") if rule.endswith("_1") else ("scale",) for rule in DIALECTS}
 
 
 class Backend:
@@ -33,57 +36,63 @@ class Backend:
 
     def capabilities(self) -> tuple[QuantizerCapability, ...]:
         """Rows whose size is a multiple of a block's, which the library asks for."""
-        return tuple(
-            QuantizerCapability(rule=rule, dialect=dialect, multiple=BLOCK)
+        both = (
+            QuantizerCapability(rule=rule, dialect=dialect, multiple=BLOCK, packing=PACKINGS[rule])
             for rule, dialect in DIALECTS.items()
         )
+        read = (
+            QuantizerCapability(rule=rule, multiple=LONG, packing=rule, encodes=False)
+            for rule in READ
+        )
+        return *both, *read
 
     def encode(self, capability: QuantizerCapability, hyper: Hyper, x: Array) -> dict[str, Array]:
-        """The codes of x, one to a byte, and the scale of every block."""
-        if not x.size:
-            # Refused: see findings.toml.
-            return {"code": np.zeros(x.shape, np.uint8), "scale": np.zeros(0, np.float16)}
-        with np.errstate(all="ignore"):
-            packed = quants.quantize(x, TYPES[capability.rule])
-        blocks = packed.reshape(x.size // BLOCK, -1)
-        scale = np.ascontiguousarray(blocks[:, :2]).view(np.float16)[:, 0]
-        code = _apart(capability.rule, blocks[:, 2:])
-        return {"code": code.reshape(x.shape), "scale": scale}
+        """The codes of x and what every block begins with."""
+        names = BESIDE[capability.rule]
+        packed = np.zeros((0, 2 * len(names)), np.uint8)
+        # Of nothing quantize refuses to make something: see findings.toml.
+        if x.size:
+            with np.errstate(all="ignore"):
+                packed = quants.quantize(x, TYPES[capability.rule]).reshape(x.size // BLOCK, -1)
+        held = np.ascontiguousarray(packed[:, : 2 * len(names)]).view(np.float16)
+        code = packed[:, 2 * len(names) :]
+        code = code.reshape(-1) if capability.packing else code.reshape(x.shape)
+        return {"code": code, **{name: held[:, i] for i, name in enumerate(names)}}
 
     def decode(
         self, capability: QuantizerCapability, hyper: Hyper, stored: Mapping[str, Array]
     ) -> Array:
         """The float32 values of the codes."""
-        code = stored["code"]
+        rule, code = capability.rule, stored["code"]
+        shape = tuple(stored["shape"].tolist()) if capability.packing else code.shape
         if not code.size:
-            return np.zeros(code.shape, np.float32)
-        scale = np.ascontiguousarray(stored["scale"], np.float16).view(np.uint8).reshape(-1, 2)
-        blocks = _together(capability.rule, code.reshape(-1, BLOCK))
-        packed = np.concatenate([scale, blocks], axis=1)
-        packed = packed.reshape(*code.shape[:-1], code.shape[-1] // BLOCK * packed.shape[-1])
+            return np.zeros(shape, np.float32)
+        blocks = int(np.prod(shape)) // (LONG if rule in READ else BLOCK)
+        parts = _long if rule in READ else _short
+        packed = np.concatenate(parts(rule, stored, code.reshape(blocks, -1)), axis=1)
+        packed = packed.reshape(*shape[:-1], -1)
         with np.errstate(all="ignore"):
-            decoded: Array = quants.dequantize(packed, TYPES[capability.rule])
+            decoded: Array = quants.dequantize(packed, TYPES[rule])
         return decoded
 
 
-def _apart(rule: str, blocks: Array) -> Array:
-    """The codes of every block, one to a byte."""
-    if rule == "q8_0":
-        return blocks
-    halves = blocks[:, -BLOCK // 2 :]
-    code: Array = np.concatenate([halves & 15, halves >> 4], axis=1)
-    if rule == "q5_0":
-        code |= np.unpackbits(blocks[:, :4], axis=1, bitorder="little") << np.uint8(4)
-    return code
+def _short(rule: str, stored: Mapping[str, Array], code: Array) -> list[Array]:
+    return [*(_bytes(stored[name]) for name in BESIDE[rule]), code]
 
 
-def _together(rule: str, code: Array) -> Array:
-    """The bytes of every block behind its scale."""
-    if rule == "q8_0":
-        return code
-    low, high = code[:, : BLOCK // 2], code[:, BLOCK // 2 :]
-    halves = low & 15 | high << 4
-    if rule == "q4_0":
-        return halves
-    highest = np.packbits(code >> 4, axis=1, bitorder="little")
-    return np.concatenate([highest, halves], axis=1)
+def _long(rule: str, stored: Mapping[str, Array], code: Array) -> list[Array]:
+    if rule == "q6_k":
+        return [code, stored["scale"].view(np.uint8), _bytes(stored["d"])]
+    six = _six(stored["scale"], stored["min"])
+    return [_bytes(stored["d"]), _bytes(stored["dmin"]), six, code]
+
+
+def _bytes(float16: Array) -> Array:
+    return np.ascontiguousarray(float16, np.float16).view(np.uint8).reshape(-1, 2)
+
+
+def _six(scale: Array, least: Array) -> Array:
+    """Eight scales and eight minima of six bits; the upper bits of the last four with the first."""
+    first, last = (scale[:, :4], least[:, :4]), (scale[:, 4:], least[:, 4:])
+    upper = [low | high >> 4 << 6 for low, high in zip(first, last, strict=True)]
+    return np.concatenate([*upper, last[0] & 15 | (last[1] & 15) << 4], axis=1)

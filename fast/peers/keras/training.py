@@ -1,7 +1,9 @@
-"""Keras's training-loop pieces on its torch backend: clipping, accumulation and loss scaling.
+"""Keras's training-loop pieces on its torch backend: clipping, accumulation and scaling.
 
 They live in the base of every optimizer, around update_step, which a user's own optimizer defines.
 Ours record there what gradients arrive, or make the step that a loss scale skips or lets through.
+Delayed scaling is two functions, which the layers in 8-bit floats call. They roll their history
+before they enter an extreme, the reference afterwards.
 
 Arithmetic: every torch operation rounds to float32. The scale is a float32 variable that doubles
 and halves.
@@ -130,9 +132,26 @@ def _scaled_step(h: Hyper, inputs: Inputs) -> Outputs:
     }
 
 
+def _delayed(h: Hyper, inputs: Inputs) -> Outputs:
+    known = torch.roll(to_tensor(inputs["amax_history"]), 1)
+    history = keras.quantizers.compute_float8_amax_history(to_tensor(inputs["x"]), known)
+    amax, scale, largest = (
+        keras.ops.max(history, axis=0),
+        torch.tensor(inputs["scale"], dtype=torch.float32),
+        torch.tensor(h.largest, dtype=torch.float32),
+    )
+    scale = keras.quantizers.compute_float8_scale(amax, scale, largest, h.margin)
+    later = torch.roll(history, -1)
+    later[0] = 0
+    return {"amax_history": from_tensor(later), "scale": float(scale)}
+
+
+_DELAYED = {"kept": "reciprocal", "newest": "replaced", "overflow": "of_quotient"}
+
 ROWS: tuple[Row, ...] = (
     Row("clip_by_global_norm", "", _clipped("global_clipnorm", "max_norm"), {"form": "reciprocal"}),
     Row("clip_by_value", "", _clipped("clipvalue", "max_value")),
+    Row("delayed_scaling", "", _delayed, _DELAYED, shapes="nonempty"),
     Row("dynamic_loss_scaling", "", _scaled_step, fixed=DOUBLING),
     Row("gradient_accumulation", "generic", _accumulated(Recorder), {"form": "mean"}),
     Row("gradient_accumulation", "parallel", _accumulated(ParallelRecorder), {"form": "mean"}),

@@ -1,5 +1,5 @@
 """torchao on the CPU, uncompiled: block-wise dynamic 8-bit quantization, stochastic rounding to
-bfloat16, block formats (blocks.py), and Adam and AdamW (adam.py, and eight_bit.py on quantized
+bfloat16, block formats (blocks.py), and Adam and AdamW (adam.py, and low_bit.py on quantized
 moments).
 """
 
@@ -11,8 +11,9 @@ from torchao.optim import quant_utils
 
 from truestep.fast.peers.dynamic_map import map_dialect
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
-from truestep.fast.peers.torchao import adam, blocks, eight_bit
-from truestep.fast.peers.torchao.eight_bit import FLOOR, whole
+from truestep.fast.peers.torchao import adam, blocks, low_bit
+from truestep.fast.peers.torchao.low_bit import whole
+from truestep.fast.peers.torchao.moments_4bit import FLOOR
 from truestep.fast.protocol import Array, Capability, Group, QuantizerCapability, Slot, Stepped
 from truestep.reference.declared import Hyper
 from truestep.reference.format_rows import ROWS
@@ -31,7 +32,7 @@ class Backend:
         self._map = map_dialect(self._maps[True].double().numpy())
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """The quantizers, the stochastic cast, the 8-bit and the plain optimizers."""
+        """The quantizers, the stochastic cast, the low-bit and the plain optimizers."""
         shared = {"map": self._map, "ties": "upper"}
         return (
             QuantizerCapability(rule="dynamic_8bit", dialect=shared, fixed={"absmax_floor": FLOOR}),
@@ -39,11 +40,13 @@ class Backend:
                 rule="bfloat16", dialect={"rounding": "stochastic"}, variant="stochastic"
             ),
             *blocks.capabilities(),
-            *eight_bit.capabilities(shared),
+            *low_bit.capabilities(shared),
             *adam.capabilities(),
         )
 
-    def encode(self, capability: Capability, hyper: Hyper, x: Array) -> Mapping[str, Array]:
+    def encode(
+        self, capability: QuantizerCapability, hyper: Hyper, x: Array
+    ) -> Mapping[str, Array]:
         """The codes of x and, of blocks, their scale."""
         if capability.rule in ROWS:
             return blocks.encode(capability, hyper, x)
@@ -58,7 +61,9 @@ class Backend:
         code = quant_utils.quantize_8bit_with_qmap(scaled, self._maps[hyper.signed])
         return {"code": from_tensor(code)[: x.size].reshape(x.shape), "absmax": from_tensor(scale)}
 
-    def decode(self, capability: Capability, hyper: Hyper, stored: Mapping[str, Array]) -> Array:
+    def decode(
+        self, capability: QuantizerCapability, hyper: Hyper, stored: Mapping[str, Array]
+    ) -> Array:
         """The float32 numbers that the codes stand for."""
         if capability.rule in ROWS:
             return blocks.decode(capability, hyper, stored)
@@ -80,11 +85,12 @@ class Backend:
     ) -> list[list[Stepped]]:
         """One step of Adam or AdamW on every slot, its moments quantized or not."""
         adamw = capability.dialect.get("decay") == "before"
+        kept = capability.variant.removesuffix("_eager")
 
         def step(group: Group, slot: Slot) -> Stepped:
             if group.storage:
                 block = group.storage["m"].block_size
-                return eight_bit.stepped(self._maps, group.hyper, slot, block, adamw=adamw)
+                return low_bit.stepped(self._maps, group.hyper, slot, block, kept=kept, adamw=adamw)
             return adam.stepped(group.hyper, slot, adamw=adamw)
 
         return [[step(group, slot) for slot in group.slots] for group in groups]

@@ -12,7 +12,7 @@ import torch
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.protocol import Array, Capability
 from truestep.reference.declared import Hyper
-from truestep.reference.format_rows import ROWS
+from truestep.reference.quantizers import QUANTIZERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Layout:
 
 def layout(capability: Capability, hyper: Hyper, shape: tuple[int, ...]) -> Layout:
     """The layout of a tensor that is not empty: by its rows only where groups lie in rows."""
-    row = ROWS[capability.rule]
+    row = QUANTIZERS[capability.rule].row
     size = int(np.prod(shape))
     rows = (size // shape[-1], shape[-1]) if shape else (1, 1)
     if row.grouping == "tile":

@@ -3,7 +3,7 @@
 to_mx has four ways to choose a block's scale, called as in the reference. RCEIL is documented as
 cuBLAS' conversion, which saturates: an infinity has the largest scale. nvfp4_quantize without a
 scale for the tensor has no block scale below 2^-6 (E4M3_EPS), and multiplies by its reciprocal. An
-empty tensor, which that cannot reshape, does not reach it.
+empty tensor, which that cannot reshape, does not reach it. Codes of four bits stay packed.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from torchao.prototype.mx_formats.config import ScaleCalculationMode
 from torchao.prototype.mx_formats.constants import DTYPE_FP6_E2M3, DTYPE_FP6_E3M2
 from torchao.prototype.mx_formats.mx_tensor import to_dtype, to_mx
 
+from truestep.fast.peers.torch_tensors import to_tensor
 from truestep.fast.peers.torchao.layouts import Layout
 from truestep.fast.protocol import Array, Capability, QuantizerCapability
 from truestep.reference.declared import Hyper
@@ -26,7 +27,7 @@ ELEMENTS: Mapping[str, torch.dtype | str] = {
     "mxfp8_e4m3": torch.float8_e4m3fn,
     "mxfp8_e5m2": torch.float8_e5m2,
 }
-_PACKED = ("mxfp4", "nvfp4")
+_PACKED = {"mxfp4": "pairs_low_first", "nvfp4": "pairs_low_first"}
 
 
 def capabilities() -> tuple[QuantizerCapability, ...]:
@@ -38,6 +39,7 @@ def capabilities() -> tuple[QuantizerCapability, ...]:
                 dialect={"rule": mode.value, **({"infinity": "largest"} if rceil else {})},
                 variant=mode.value,
                 multiple=BLOCK,
+                packing=_PACKED.get(rule, ""),
             )
             for rule in ELEMENTS
             for mode in ScaleCalculationMode
@@ -48,6 +50,7 @@ def capabilities() -> tuple[QuantizerCapability, ...]:
             dialect={"normalise": "reciprocal"},
             fixed={"least": nvfp4_tensor.E4M3_EPS},
             multiple=NV_BLOCK,
+            packing=_PACKED["nvfp4"],
         ),
     )
 
@@ -61,8 +64,6 @@ def encode(
     else:
         mode = ScaleCalculationMode(hyper.rule)
         scale, code = to_mx(where.extended(x), ELEMENTS[capability.rule], BLOCK, mode)
-    if capability.rule in _PACKED:
-        code = torch.stack([code & 15, code >> 4], dim=-1).flatten(-2)
     return code.view(torch.uint8), scale.view(torch.uint8)
 
 
@@ -70,9 +71,8 @@ def decode(
     capability: Capability, hyper: Hyper, where: Layout, code: Array, scale: Array
 ) -> torch.Tensor:
     """The numbers that codes and scales stand for."""
-    codes, scales = where.extended(code), where.scales(scale)
-    if capability.rule in _PACKED:
-        codes = codes[..., ::2] | codes[..., 1::2] << 4
+    codes = to_tensor(code) if capability.rule in _PACKED else where.extended(code)
+    scales = where.scales(scale)
     if capability.rule == "nvfp4":
         scales = scales.view(torch.float8_e4m3fn)
         made = nvfp4_tensor.NVFP4Tensor(codes, scales, NV_BLOCK, torch.float32)

@@ -1,10 +1,11 @@
-"""8-bit floats with float32 scales in torchao, with two implementations of its own.
+"""8-bit floats with float32 scales in torchao, with three implementations of its own.
 
 "inference" is Float8Tensor with its kernels in torch: absmax over the largest value, for tensors,
 rows, and blocks. "training" is hp_tensor_to_float8_dynamic, for tensors and rows: it keeps the
 largest value over absmax, of which the scale here is the reciprocal, as its products of matrices
 take it; they multiply by that, and so does decode. absmax is at least 1e-12 there. "_power" rounds
 what is kept down to a power of two, and so the scale up. Its functions for blocks need Triton.
+"optim" is quantize_fp8 of the optimizers, for blocks, absmax at least 1e-12.
 """
 
 import numpy as np
@@ -13,6 +14,7 @@ from torchao.float8.config import ScalingGranularity
 from torchao.float8.float8_scaling_utils import hp_tensor_to_float8_dynamic
 from torchao.float8.float8_training_tensor import LinearMMConfig
 from torchao.float8.float8_utils import EPS
+from torchao.optim.subclass_fp8 import OptimStateFp8, quantize_fp8
 from torchao.quantization import Float8Tensor, PerRow, PerTensor
 from torchao.quantization.granularity import PerBlock
 from torchao.quantization.quantize_.common.kernel_preference import KernelPreference
@@ -23,12 +25,15 @@ from truestep.reference.declared import Hyper
 
 ELEMENTS = {"e4m3": torch.float8_e4m3fn, "e5m2": torch.float8_e5m2}
 GROUPINGS = ("blocks", "rows", "tensors", "tiles")
+# Of quantize_fp8, which clips absmax from below.
+LEAST_FP8 = float(np.float32(1e-12) / np.float32(448))
 RULES = tuple(f"{name}_{grouping}" for name in ELEMENTS for grouping in GROUPINGS)
 
 
 def capabilities() -> tuple[QuantizerCapability, ...]:
-    """Both implementations, of each element and grouping that they have."""
+    """All implementations, of each element and grouping that they have."""
     inference = (QuantizerCapability(rule=rule, variant="inference") for rule in RULES)
+    optim = QuantizerCapability(rule="e4m3_blocks", fixed={"least": LEAST_FP8}, variant="optim")
     training = (
         QuantizerCapability(
             rule=f"{name}_{grouping}",
@@ -41,7 +46,7 @@ def capabilities() -> tuple[QuantizerCapability, ...]:
         for grouping in ("rows", "tensors")
         for power in (False, True)
     )
-    return (*inference, *training)
+    return (*inference, *training, optim)
 
 
 def _least(elements: torch.dtype, *, power: bool) -> float:
@@ -56,6 +61,8 @@ def encode(
     """Codes as bytes, and scales."""
     name, grouping = capability.rule.split("_")
     given = where.extended(x)
+    if capability.variant == "optim":
+        return _of_moments(given, where.group[-1])
     if capability.variant == "inference":
         granularity = {"rows": PerRow(), "tensors": PerTensor()}.get(
             grouping, PerBlock(where.group[-2:])
@@ -76,6 +83,11 @@ def encode(
     return made._data.view(torch.uint8), made._scale.reciprocal()
 
 
+def _of_moments(given: torch.Tensor, block: int) -> tuple[torch.Tensor, torch.Tensor]:
+    codes, scale = quantize_fp8(given, block)
+    return codes.view(torch.uint8), scale
+
+
 def decode(
     capability: Capability, hyper: Hyper, where: Layout, code: Array, scale: Array
 ) -> torch.Tensor:
@@ -84,4 +96,6 @@ def decode(
     scales = where.scales(scale)
     if capability.variant == "inference":
         return Float8Tensor(codes, scales, list(where.group), dtype=torch.float32).dequantize()
+    if capability.variant == "optim":
+        return OptimStateFp8(codes, scales.reshape(-1), dtype=torch.float32).dequantize()
     return codes.float() * scales

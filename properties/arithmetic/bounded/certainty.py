@@ -32,7 +32,7 @@ def rounded(a: Carried, target: Format) -> Carried:
     """a in the target format: one rounding unless it is representable for certain."""
     e = a.e if target.u <= a.format.u else _after_rounding(a, target)
     facts: dict[str, Array] = {"nonnegative": a.nonnegative, "host": a.host, "shrinks": a.shrinks}
-    facts["divisor"] = a.divisor
+    facts |= {"divisor": a.divisor, "fraction": a.fraction, "depth": a.depth}
     return a.like(a.v, e, target, reach=a.reach, **facts)
 
 

@@ -35,7 +35,7 @@ def absolute(a: Carried) -> Carried:
 
 def _exact(a: Carried, v: Float, *, nonnegative: bool) -> Carried:
     chain: dict[str, Array] = {"mass": a.mass, "reach": a.reach, "links": a.links}
-    chain |= {"beyond": a.beyond, "divisor": a.divisor}
+    chain |= {"beyond": a.beyond, "divisor": a.divisor, "fraction": a.fraction, "depth": a.depth}
     return a.like(v, a.e, nonnegative=nonnegative, host=a.host, given=a.given, **chain)
 
 

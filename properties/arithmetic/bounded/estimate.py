@@ -13,7 +13,9 @@ reach   product of max(1, |factor|) over the multiplicative chain: a partial pro
 links   number of operations in that multiplicative chain, each of which may underflow once.
 
 Of a quotient that is itself divided by, divisor is the product of its scalar divisors beyond 1: x
-over y / c may be x c over y, and x c overflow.
+over y / c may be x c over y, and x c overflow. fraction is that of the inverse of those below 1,
+also of roots and sums: x over sqrt(y / c) + z may be x sqrt(c) over sqrt(y) + z sqrt(c), and
+x sqrt(c) underflow; depth is what then multiplies the reach of that, but not of an overflow.
 
 Non-finite values: v = nan or inf with e = 0 says that a faithful kernel must give nan or that inf;
 e = inf says that nothing is known, and the element is not judged.
@@ -61,6 +63,8 @@ class Estimate:
     shrinks: float | None = None
     beyond: Array = False
     divisor: float = 1.0
+    fraction: float = 1.0
+    depth: float = 1.0
 
     def __post_init__(self) -> None:
         if self.mass is None:

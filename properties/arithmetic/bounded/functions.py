@@ -104,6 +104,18 @@ def _extremum(reduce: Handler) -> Handler:
     return handler
 
 
+def sort(_: Carried, a: Carried, axis: int = -1) -> Carried:
+    """The k-th smallest lies between those of the lower ends and of the upper: nothing rounds."""
+    unknown = np.isinf(a.e)
+    ends = np.where(unknown, -np.inf, a.v - a.e), np.where(unknown, np.inf, a.v + a.e)
+    v, low, high = (np.sort(x, axis=axis) for x in (a.v, *ends))
+    # Of infinities and of nans, which come last.
+    same = ~np.isfinite(v) & ((low == high) | (np.isnan(low) & np.isnan(high)))
+    e = np.where(same, 0.0, np.maximum(high - v, v - low))
+    e = np.where(np.isnan(e), np.inf, e)
+    return finish(a, v, e, nonnegative=a.nonnegative, host=a.host, definite=lambda: same)
+
+
 def norm(like: Carried, a: Carried, axis: Axis = None, keepdims: bool = False) -> Carried:
     """Euclidean (Frobenius) norm: the root of the sum of squares."""
     squares = total(like, multiply(a, a), axis, keepdims)
@@ -180,6 +192,7 @@ FUNCTIONS: dict[Handler, Handler] = {
     np.mean: mean,
     np.min: _extremum(np.min),
     np.ones_like: _filled(1.0),
+    np.sort: sort,
     np.stack: _joined(np.stack),
     np.sum: total,
     np.where: where,

@@ -1,5 +1,7 @@
 """Error propagation of the operations of arithmetic on Bounded arrays, one function each."""
 
+import math
+
 import numpy as np
 
 from truestep.properties.arithmetic.bounded.certainty import (
@@ -42,7 +44,9 @@ def add(a: Carried, b: Carried, sign: int = 1) -> Carried:
 
     nonnegative = sign > 0 and a.nonnegative and b.nonnegative
     host = a.host and b.host
-    return finish(a, v, e, mass=mass, nonnegative=nonnegative, host=host, definite=definite)
+    out = finish(a, v, e, mass=mass, nonnegative=nonnegative, host=host, definite=definite)
+    out.fraction = a.fraction * b.fraction
+    return out
 
 
 def subtract(a: Carried, b: Carried) -> Carried:
@@ -79,7 +83,7 @@ def multiply(a: Carried, b: Carried) -> Carried:
     e = e + u * (size + e)
     # Multiplying by +-2^k with k >= 0 cannot underflow.
     if not (two_a and size_a >= 1) and not (two_b and size_b >= 1):
-        e = e + links * a.arithmetic.eta(a.format) * reach
+        e = e + links * a.arithmetic.eta(a.format) * reach * (a.depth * b.depth)
     # 1 - a = 0 makes x - a x zero, but not what it is part of in another order.
     zero_a: Mask = False if a.shrinks else zero(a)
     zero_b: Mask = False if b.shrinks else zero(b)
@@ -98,7 +102,8 @@ def multiply(a: Carried, b: Carried) -> Carried:
     nonnegative = square or (a.nonnegative and b.nonnegative)
     out = finish(a, v, e, nonnegative=nonnegative, host=host, definite=definite, **facts)
     out.shrinks = 0.0 if host else None
-    out.divisor = a.divisor * b.divisor
+    out.divisor, out.depth = a.divisor * b.divisor, a.depth * b.depth
+    out.fraction = a.fraction * b.fraction
     for factor in (a, b):
         if factor.host and 0 < (f := abs(float(factor.v))) < 1:
             out.divisor /= f
@@ -124,16 +129,17 @@ def divide(a: Carried, b: Carried) -> Carried:
     safe = np.where(clear, low, 1.0)
     e = np.where(clear, (a.e + size * b.e) / safe, np.inf)
     reach = a.reach * np.maximum(np.where(clear, 1.0 / safe, np.inf), 1.0) * b.divisor
-    links = a.links + b.links + 1
+    links, depth = a.links + b.links + 1 + (b.fraction > 1), a.depth * b.fraction
     two = power_of_two(b)
     u = 0.0 if two else 2 * a.arithmetic.ulps_division * a.format.u
     e = e + u * (size + e)
     if not (two and size_b <= 1):
-        e = e + links * underflow(a, a.arithmetic.ulps_division) * reach
+        e = e + links * underflow(a, a.arithmetic.ulps_division) * reach * depth
     if (nothing := zero(a)) is not False:
         e = np.where(nothing & clear, 0.0, e)
     if not top(size_b) < np.inf:
-        # Another order may overflow on the way: a finite numerator over inf may become inf / inf.
+        # Another order may overflow on the way, and a finite numerator over inf become inf / inf;
+        # or the infinity be a nan there, as v + (1 - beta) (g g - v) is.
         e = np.where(np.isinf(b.v), np.inf, e)
 
     def definite() -> Mask:
@@ -144,7 +150,9 @@ def divide(a: Carried, b: Carried) -> Carried:
     facts: dict[str, Array] = {"mass": size, "reach": reach, "links": links}
     nonnegative, host = a.nonnegative and b.nonnegative, a.host and b.host
     out = finish(a, v, e, nonnegative=nonnegative, host=host, definite=definite, **facts)
-    out.divisor = a.divisor * (max(1.0, abs(float(b.v))) if b.v.ndim == 0 else 1.0)
+    scalar = abs(float(b.v)) if b.v.ndim == 0 else 1.0
+    out.divisor, out.depth = a.divisor * max(1.0, scalar), depth
+    out.fraction = a.fraction / scalar if b.host and 0 < scalar < 1 else a.fraction
     return out
 
 
@@ -167,7 +175,9 @@ def sqrt(a: Carried) -> Carried:
     def definite() -> Mask:
         return certainly_nan(a) | (certainly_infinite(a) & (a.v > 0)) | (a.v + a.e < 0)
 
-    return finish(a, v, e, nonnegative=True, host=a.host, definite=definite)
+    out = finish(a, v, e, nonnegative=True, host=a.host, definite=definite)
+    out.fraction = math.sqrt(a.fraction)
+    return out
 
 
 def power(a: Carried, b: Carried) -> Carried:

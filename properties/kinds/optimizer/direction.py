@@ -36,9 +36,14 @@ from truestep.reference.rules import Optimizer
 NAME = "direction_of_rounding"
 # Cases: a kernel that leans in nine of ten is found, one that leans in seven of ten is not.
 _CASES = 60
-_SHAPE = (6, 8)
+# Whole vectors and blocks, beyond the sizes below which kernels take another path; and what is left
+# of them, which kernels round in a loop of its own.
+_SHAPE = (16, 17)
+_PARTS = (slice(0, 256), slice(256, None))
 _LATEST = 1000
-_WAYS = ("toward zero", "downwards")
+_WAYS = tuple(
+    f"{way}{part}" for part in ("", " at its end") for way in ("toward zero", "downwards")
+)
 # A reference in float64 must be far more exact than what it is to tell the error of.
 _FINEST = 2.0**-40
 
@@ -91,7 +96,7 @@ def judged(
     groups = begun(rule, capability, case)
     calls = [[group] for group in groups] if capability.single else [groups]
     results = [made for each in calls for made in called(rule, backend, capability, each)]
-    leanings: dict[str, list[tuple[int, int]]] = {}
+    leanings: dict[str, list[tuple[int, ...]]] = {}
     for group, [new] in zip(groups, results, strict=True):
         for name, found in _leanings(rule, group.hyper, group.slots[0], new):
             leanings.setdefault(name, []).append(found)
@@ -114,8 +119,8 @@ def place(found: Judged) -> Place:
 
 def _leanings(
     rule: Optimizer, hyper: Hyper, slot: Slot, new: Stepped
-) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Of each tensor, whether most of its elements err toward zero (1) or away (-1), down or up.
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Of the parts of each tensor, whether most elements err toward zero (1) or away, down or up.
 
     One that stands still has not been rounded: the larger of itself and its like errs one way.
     """
@@ -127,7 +132,8 @@ def _leanings(
         if got.dtype.kind not in "iub":
             with np.errstate(invalid="ignore"):
                 error = np.where(got == old, 0.0, got.astype(np.float64) - due)
-            yield name, (_most(-error * np.sign(due)), _most(-error))
+            signed = [np.reshape(x, -1) for x in (-error * np.sign(due), -error)]
+            yield name, tuple(_most(x[part]) for part in _PARTS for x in signed)
 
 
 def _most(signed: NDArray[np.float64]) -> int:

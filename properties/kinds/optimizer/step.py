@@ -113,10 +113,10 @@ def drawn_at(
 
 
 def kept_field(value: Array, name: str, arithmetic: Arithmetic, t: int) -> Array | int:
-    """A field of the reference's state as a backend keeps it; integer arrays stay as they are."""
+    """A field of the reference's state as a backend keeps it; codes and scales stay as they are."""
     if isinstance(value, int):
         return t
-    if np.asarray(value).dtype.kind in "ui":
+    if np.asarray(value).dtype != np.float64:
         return np.array(value)
     where = arithmetic.stored(name)
     limit = where.largest

@@ -26,6 +26,8 @@ from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.rules import Facts, Hypers, Optimizer, Quantizer, States
 
 Fields = dict[str, object]
+# With this for a random number of 16 bits a stochastic rounding takes the nearer neighbour.
+_HALF = 2**15
 
 
 # One instance for each rule and storage: compared by identity, and a key of caches.
@@ -92,11 +94,19 @@ class StoredRule:
         fields: Fields = {}
         for name, x in fields_of(state).items():
             if name in self.kept:
-                code, scale = self.quantizer(name).encode(h.storage[name], x)
+                how = h.storage[name]
+                random = (np.full(np.shape(x), _HALF),) if draws(how) else ()
+                code, scale = self.quantizer(name).encode(how, x, *random)
                 fields |= {f"{name}_code": code, self.scale_of(name): scale}
             else:
                 fields[name] = x
         return self.State(**fields)
+
+
+def draws(how: Hyper | Storage) -> bool:
+    """Whether chance decides the codes of a tensor that is kept like this."""
+    chosen = how.hyper.get("rounding") if isinstance(how, Storage) else getattr(how, "rounding", "")
+    return "stochastic" in values_of(chosen)
 
 
 def rule_of(capability: OptimizerCapability | MinimizerCapability) -> Optimizer:
@@ -147,7 +157,9 @@ def _stored(rule: Optimizer, kept: tuple[tuple[str, str], ...]) -> StoredRule:
     behaviour: dict[str, Behaviour] = {}
     for name, plain in rule.State.BEHAVIOUR.items():
         if name in quantizers:
-            scale = Behaviour(plain.degree, nonnegative=True)
+            module = QUANTIZERS[quantizers[name]]
+            signed = getattr(getattr(module, "row", None), "signed", False)
+            scale = Behaviour(plain.degree, nonnegative=not signed) if module.SCALES else NUMBER
             behaviour |= {f"{name}_code": NUMBER, _scale_of(name, quantizers[name]): scale}
         else:
             behaviour[name] = plain
@@ -214,11 +226,12 @@ def storage_readings(capability: OptimizerCapability) -> Iterator[Reading]:
     """The same rule with another choice of its quantizers."""
     for quantizer in sorted({how.quantizer for how in capability.storage.values()}):
         module = QUANTIZERS[quantizer]
-        given = next(h for h in capability.storage.values() if h.quantizer == quantizer).hyper
+        names = [name for name, how in capability.storage.items() if how.quantizer == quantizer]
+        given = capability.storage[names[0]].hyper
         chosen = {k: str(x) for k, x in given.items() if k in module.DIALECTS}
         for changes in departures(module, chosen, 1):
             yield Reading(
                 f"{capability.rule} on {quantizer} with {in_words(module, changes)}",
                 rule_of(capability),
-                storage=changes,
+                storage=dict.fromkeys(names, changes),
             )

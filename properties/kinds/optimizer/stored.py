@@ -3,7 +3,7 @@
 The step starts from the kernel's own codes and scales, decoded as the kernel decodes them (one
 product per element). What is not stored is judged as that of any optimizer; a new scale by those of
 error-carrying numbers; a new code, by its place in the order of values, by the interval that the
-number, with its error, and the kernel's own scale admit.
+number, with its error, and the kernel's own scale admit; a drawn one as either of two neighbours.
 
 Of a rule that is judged by replicates, a number's error is what theirs exceed with probability
 FALSE_ALARM. A tensor that is stored is judged where the definition determines it as it is, and of
@@ -35,9 +35,13 @@ from truestep.properties.kinds.optimizer import sampling
 from truestep.properties.kinds.optimizer.joint import flat, joined, parts
 from truestep.properties.kinds.optimizer.storage import StoredRule
 from truestep.reference.declared import Hyper
+from truestep.reference.erring_extremes import either_sign
 from truestep.reference.rules import Quantizer
 
 Float = NDArray[np.float64]
+# The least number of float32.
+_LEAST = 2.0**-149
+_NO_LEVEL = Hyper()
 
 
 def judgements(
@@ -135,15 +139,23 @@ def scales(
 ) -> tuple[Array, Array, Array]:
     """The least and the largest scale of the named tensor, as stored; where they are known."""
     quantizer, how = rule.quantizer(name), hyper.storage[name]
-    v, e = np.abs(due.v), np.broadcast_to(due.e + truth.e, due.shape)
-    unknown = ~np.isfinite(v) | ~np.isfinite(e)
-    ulps = due.arithmetic.ulps_division
-    v, e = np.where(unknown, 0.0, v), np.where(unknown, 0.0, e)
-    low, _ = quantizer.scales(how, np.maximum(v - e, 0.0), division_ulps=ulps)
-    _, high = quantizer.scales(how, v + e, division_ulps=ulps)
-    some = np.zeros(low.shape, bool)
-    np.logical_or.at(some, quantizer.group_of(how, v.shape).reshape(-1), unknown.reshape(-1))
-    return low, high, ~some
+    x, e = due.v, np.broadcast_to(due.e + truth.e, due.shape)
+    unknown = ~np.isfinite(x) | ~np.isfinite(e)
+    x, e = np.where(unknown, 0.0, x), np.where(unknown, 0.0, e)
+    least, most = np.maximum(np.abs(x) - e, 0.0), np.abs(x) + e
+    # A block of zeros may have a scale of its own kind, which does not lead up to the others.
+    above = np.where(least > 0, least, np.minimum(most, _LEAST))
+    ends = [
+        quantizer.scales(how, size, division_ulps=due.arithmetic.ulps_division)
+        for size in (least, above, most)
+    ]
+    low = np.minimum.reduce([low for low, _ in ends])
+    high = np.maximum.reduce([high for _, high in ends])
+    unsure = either_sign(quantizer, how, x, e) | (quantizer.extremes(how, 1.0 * unknown) != 0)
+    if low.dtype.kind == "f":
+        negative = quantizer.extremes(how, x) < 0
+        low, high = np.where(negative, -high, low), np.where(negative, -low, high)
+    return low, high, ~unsure
 
 
 def moments(
@@ -193,17 +205,23 @@ def _read(rule: StoredRule, hyper: Hyper, name: str, slots: Sequence[Slot], lift
     quantizer, how = rule.quantizer(name), hyper.storage[name]
     codes = [np.asarray(slot.state[f"{name}_code"]) for slot in slots]
     factors = [
-        quantizer.per_element(how, _value(quantizer, slot.state[rule.scale_of(name)]), code.shape)
-        for slot, code in zip(slots, codes, strict=True)
+        quantizer.per_element(how, scale_value(quantizer, slot.state[rule.scale_of(name)]), x.shape)
+        for slot, x in zip(slots, codes, strict=True)
     ]
     read: Array = lift.tensor(quantizer.all_values(how)[flat(codes)]) * lift.tensor(flat(factors))
+    if not hasattr(quantizer, "read_by"):
+        return read
+    factor, divisor = (lift.tensor(np.float64(x)) for x in quantizer.read_by(how))
+    read = read * factor / divisor
     return read
 
 
-def _value(quantizer: Quantizer, scale: Array) -> Array:
-    """What a stored scale stands for, in float64."""
-    stored = np.asarray(scale)
-    return quantizer.scale_value(stored) if stored.dtype.kind == "u" else stored.astype(np.float64)
+def scale_value(quantizer: Quantizer, scale: Array) -> Array:
+    """What a stored scale stands for, in float64, without what else a value is multiplied by."""
+    if not hasattr(quantizer, "value"):
+        return np.asarray(scale).astype(np.float64)
+    value: Array = quantizer.value(_NO_LEVEL, np.asarray(scale))
+    return value
 
 
 def block_absmax(rule: StoredRule, hyper: Hyper, name: str, x: Bounded) -> Bounded:

@@ -1,8 +1,7 @@
 """Quantizer cases: hyperparameters and a tensor, drawn or built around the thresholds."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,8 +76,7 @@ def _built(case: QuantizerCase, quantizer: Quantizer, hyper: Hyper) -> NDArray[n
     if quantizer.BLOCKS:
         most = quantizer.extreme(hyper)
         x = x[np.abs(x) <= most]
-        made = _scaled_by(most, x, quantizer.length(hyper))
-        x = quantizer.arranged(hyper, made)
+        x = quantizer.arranged(hyper, _of_unit_scale(quantizer, hyper, x, most))
     with np.errstate(over="ignore"):
         x32: NDArray[np.float32] = (x * 2.0**case.scale).astype(np.float32)
         return x32
@@ -133,7 +131,6 @@ def _beside(rng: np.random.Generator, block: int, most: float) -> NDArray[np.flo
 
 
 _LONG = 256
-_ABSMAX = (0.0, 1.0, 0.1, 3.0, 2.0**-149, 2.0**-130, 2.0**-126, 2.0**127, np.inf, np.nan)
 
 
 def _special_blocks(rng: np.random.Generator, block: int) -> NDArray[np.float64]:
@@ -161,25 +158,6 @@ _OF_GROUPS: Mapping[str, Callable[[np.random.Generator, int], Array]] = {
 }
 
 
-def every_stored(
-    quantizer: Quantizer, hyper: Hyper, kinds: Sequence[np.dtype[Any]]
-) -> Mapping[str, Array]:
-    """Every code that stands for a number, beside every sort of scale: all, if it is a code too."""
-    if not quantizer.BLOCKS:
-        return {"code": np.arange(quantizer.all_values(hyper).size).astype(kinds[0])}
-    codes = np.arange(2 ** (8 * kinds[0].itemsize)).astype(kinds[0])
-    codes = codes[quantizer.rank(codes) >= 0]
-    sorts = np.arange(256) if kinds[1].kind == "u" else np.array(_ABSMAX)
-    per = max(1, codes.size // quantizer.length(hyper))
-    with np.errstate(over="ignore"):
-        scale = np.repeat(sorts, per).astype(kinds[1])
-    made = np.resize(codes, (scale.size, quantizer.length(hyper)))
-    code = quantizer.arranged(hyper, made)
-    if quantizer.groups(hyper, code.shape) == 1:
-        scale = np.array([3.0]).astype(kinds[1])
-    return {"code": code, quantizer.SCALE: scale}
-
-
 def _around(thresholds: NDArray[np.float64], ulps: int) -> NDArray[np.float64]:
     """Each threshold's nearest float32 and its neighbours on either side."""
     with np.errstate(over="ignore"):
@@ -190,6 +168,15 @@ def _around(thresholds: NDArray[np.float64], ulps: int) -> NDArray[np.float64]:
             down = np.nextafter(down, np.float32(-np.inf))
             out += [up, down]
     return np.concatenate(out).astype(np.float64)
+
+
+def _of_unit_scale(
+    quantizer: Quantizer, hyper: Hyper, x: NDArray[np.float64], most: float
+) -> Array:
+    """Groups of these numbers whose scale is 1, as the format makes them where it says how."""
+    if hasattr(quantizer, "units"):
+        return quantizer.units(hyper, x)  # type: ignore[no-any-return]
+    return _scaled_by(most, x, quantizer.length(hyper))
 
 
 def _scaled_by(most: float, x: NDArray[np.float64], block: int) -> NDArray[np.float64]:

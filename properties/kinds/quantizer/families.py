@@ -16,6 +16,8 @@ EXAMPLES: Mapping[Level, int] = {"smoke": 6, "standard": 24, "deep": 1000}
 # Families whose cases are listed, and the pattern of these.
 LISTED = {"all_codes": "codes", "every_code": "every_code", "thresholds": "thresholds"}
 NAMES = ("all_codes", "edges", "every_code", "random", "strata", "thresholds")
+# Of what only decodes.
+READ = ("every_code",)
 # Of stochastic rounding.
 STATISTICS = ("frequency", "independence")
 _BLOCKS = (64, 256, 4096)

@@ -23,7 +23,7 @@ class Read:
     """What became of a tensor on its way from one implementation to the other.
 
     differ: how many of its elements the reader gives other numbers than the format says, -1 where
-    it does not read them at all; told: why not, or the first of these.
+    it does not read them at all; told: why not, or the first of these, with its code.
     """
 
     rule: str
@@ -54,7 +54,8 @@ def matrix(backends: Mapping[str, QuantizerBackend]) -> Iterator[Read]:
     for rule, found in sorted(by_rule.items()):
         if len({id(backend) for _, backend, _ in found}) > 1:
             for writer in found:
-                yield from _read_by_all(rule, writer, found)
+                if writer[2].encodes:
+                    yield from _read_by_all(rule, writer, found)
 
 
 def _read_by_all(rule: str, writer: Offer, readers: Sequence[Offer]) -> Iterator[Read]:
@@ -84,7 +85,10 @@ def _read(read: Read, subject: Subject, hyper: Hyper, out: Encoded, due: Array) 
     if not other.any():
         return dataclasses.replace(read, differ=0)
     at = tuple(int(i) for i in np.argwhere(other)[0])
-    told = f"element {list(at)} is {float(back[at])!r}, stored was {float(due[at])!r}"
+    told = (
+        f"element {list(at)}, code {int(out.code[at])}, is {float(back[at])!r}, "
+        f"stored was {float(due[at])!r}"
+    )
     return dataclasses.replace(read, differ=int(other.sum()), told=told)
 
 

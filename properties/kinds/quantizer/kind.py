@@ -1,7 +1,8 @@
 """Quantizers: admissible codes, decoded values bit for bit, laws, and stochastic rounding."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import cast, final
 
 from truestep.fast.protocol import QuantizerBackend, QuantizerCapability
@@ -11,17 +12,9 @@ from truestep.properties.judge.records import Place, within
 from truestep.properties.judge.results import Check, Record
 from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.kind import Kind, Seeded, Steps
-from truestep.properties.kinds.quantizer import families, rounding_statistics, strata
+from truestep.properties.kinds.quantizer import families, packed, rounding_statistics, strata
 from truestep.properties.kinds.quantizer.cases import QuantizerCase, values
-from truestep.properties.kinds.quantizer.laws import (
-    BLOCK_LAWS,
-    CAST_LAWS,
-    EXAMPLES,
-    NEEDS,
-    POWER_LAWS,
-    Law,
-    signed,
-)
+from truestep.properties.kinds.quantizer.laws import EXAMPLES, laws_of
 from truestep.properties.kinds.quantizer.step import Encoded, Subject, every_code, judged
 from truestep.properties.laws.claims import PREFIX
 from truestep.properties.laws.claims import judged as judged_claims
@@ -40,6 +33,8 @@ class QuantizerKind(Kind[QuantizerCapability, AnyCase, QuantizerBackend]):
 
     def names(self, capability: QuantizerCapability) -> Sequence[str]:
         """Families, the statistics of stochastic rounding, and laws."""
+        if not capability.encodes:
+            return families.READ
         statistics = families.STATISTICS if families.is_stochastic(capability) else ()
         return (*families.NAMES, *statistics, *(PREFIX + law for law in laws_of(capability)))
 
@@ -104,6 +99,12 @@ class QuantizerKind(Kind[QuantizerCapability, AnyCase, QuantizerBackend]):
         """Thresholds, groups in which something is special, and extremes beside powers of two."""
         return families.battery(capability)
 
+    def readings(self, capability: QuantizerCapability, distance: int) -> Iterator[Reading]:
+        """Other choices of the format, and other packings of its codes."""
+        if distance == 1:
+            yield from packed.readings(capability, QUANTIZERS[capability.rule])
+        yield from super().readings(capability, distance)
+
     def read(
         self,
         backend: QuantizerBackend,
@@ -114,9 +115,13 @@ class QuantizerKind(Kind[QuantizerCapability, AnyCase, QuantizerBackend]):
         """Codes and scales, judged as if they were of the reading."""
         subject, given = Subject(backend, capability), cast(QuantizerCase, case)
         hyper = subject.hyper(given)
-        if given.pattern == "every_code":
+        # Drawn roundings admit what any directed one gives, which says nothing.
+        if given.pattern == "every_code" or reading.changes.get("rounding") == "stochastic":
             return
         out = subject.encode(hyper, values(given, subject.rule, hyper))
+        if reading.packing:
+            code = packed.as_read(reading.packing, subject.rule, out.words, out.x.shape)
+            out = replace(out, stored={**out.stored, "code": code})
         found = judged(subject, reading.hyper(hyper), out)
         yield out, [Judged(0, 0, 0, name, judgement) for name, judgement in found]
 
@@ -147,20 +152,3 @@ class QuantizerKind(Kind[QuantizerCapability, AnyCase, QuantizerBackend]):
         if check.name not in families.STATISTICS:
             return {}
         return {"false_alarm_probability": rounding_statistics.FALSE_ALARM}
-
-
-def laws_of(capability: QuantizerCapability) -> Mapping[str, Law]:
-    """The laws that hold for a capability: for none that draws its roundings."""
-    if families.is_stochastic(capability):
-        return {}
-    rule = QUANTIZERS[capability.rule]
-    if not rule.BLOCKS:
-        return CAST_LAWS if signed(rule) else POWER_LAWS
-    # Of a value times a rounded scale the quotient may be cut off to the next value.
-    cut = capability.dialect.get("rounding") == "toward_zero" and not rule.EXACT
-    left_out = {"idempotent"} if cut else {}
-    return {
-        name: law
-        for name, law in BLOCK_LAWS.items()
-        if name not in left_out and getattr(rule, NEEDS.get(name, "BLOCKS"))
-    }

@@ -1,13 +1,59 @@
-"""Laws of quantizers: of formats with a scale for every block, and of casts to small floats."""
+"""Laws of quantizers: of formats with a scale for every group, and of casts to small floats.
+
+What the literature and the libraries state, and where it is here:
+
+    encoding decoded values gives the codes again; a projection     idempotent
+    ascending numbers have ascending values                         monotone, monotone_in_a_group
+    negation                                                        odd
+    zero stays zero                                                 zero_stays_zero
+    the extreme is kept exactly, or to the rounding of its scale    extreme_kept
+    the error is at most half of the gap, or what was cut off       nearest_value_taken
+    a power of two passes into the scale                            codes_unchanged_when_scaled...,
+                                                                    exponent_shifts_when_scaled...,
+                                                                    code_is_one_higher_when_doubled
+    groups do not see one another                                   groups_are_independent
+    elements may change places in their group                       equivariant_under_permutation
+    tensors of whole blocks may be joined                           equivariant_under_concatenation
+    strides and shapes of one C order do not matter                 independent_of_layout
+    OCP's floor rule fills the top binade of the elements           extreme_in_the_top_binade
+
+Any other factor moves codes at thresholds alone, which ``admissible`` says of every element; codes
+beside every scale, and so packing, are the family every_code; unbiased and two-valued draws are the
+families frequency and random; what a step makes of stored moments is a law of optimizers. Narrower
+inputs are handed over in float32, so that nothing is to be said of them. Where a statement does not
+hold of a format, a test has the number that shows it.
+"""
 
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from truestep.fast.protocol import Level
+from truestep.fast.protocol import Level, QuantizerCapability
+from truestep.properties.kinds.quantizer.families import is_stochastic
+from truestep.properties.kinds.quantizer.statements import (
+    code_is_one_higher_when_doubled,
+    codes_unchanged_when_scaled_by_a_power_of_two,
+    equivariant_under_concatenation,
+    equivariant_under_permutation,
+    exponent_shifts_when_scaled_by_a_power_of_two,
+    extreme_in_the_top_binade,
+    extreme_kept,
+    groups_are_independent,
+    idempotent,
+    independent_of_layout,
+    kept_as,
+    monotone,
+    monotone_in_a_group,
+    nearest_value_taken,
+    odd,
+    signed,
+    signed_scale,
+    zero_stays_zero,
+)
 from truestep.properties.kinds.quantizer.step import Encoded, Subject
-from truestep.properties.laws.claims import Claim, Claims, by_name
+from truestep.properties.laws.claims import Claims, by_name
 from truestep.reference.declared import Hyper
+from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.rules import Quantizer
 
 # Numbers of examples of a law by level.
@@ -16,94 +62,81 @@ EXAMPLES: Mapping[Level, int] = {"smoke": 2, "standard": 12, "deep": 200}
 Law = Callable[[Subject, Hyper, Encoded], Claims]
 
 
-def idempotent(subject: Subject, hyper: Hyper, out: Encoded) -> Claims:
-    """Encoding what was decoded gives the codes again, where a block's extreme is representable."""
-    again = subject.encode(hyper, out.back)
-    keep = np.isfinite(out.back)
-    if subject.rule.BLOCKS:
-        name = subject.rule.SCALE
-        same = out.stored[name] == again.stored[name]
-        if same.size and out.stored[name].dtype.kind == "f":
-            # Of numbers whose scale was rounded to zero nothing is left.
-            lost = subject.rule.per_element(hyper, out.stored[name] == 0, out.x.shape)
-            keep = keep & ~(lost & (out.x != 0))
-        keep = keep & subject.rule.per_element(hyper, same, out.x.shape)
-        # A subnormal product is not exact, and a tiny value may then round to another code.
-        keep = keep & ((np.abs(out.back) >= 2.0**-126) | (out.back == 0))
-    left = np.where(keep, again.code, 0)
-    yield Claim("code", left, np.where(keep, out.code, 0))
+def _is_odd(rule: Quantizer, h: Hyper) -> bool:
+    """Whether every value has its negative and ties are symmetric, or a scale takes the sign."""
+    values = rule.all_values(h)
+    values = np.sort(values[np.isfinite(values)])
+    even = getattr(h, "ties", "toward_zero") == "toward_zero"
+    return signed_scale(rule) or (np.array_equal(values, -values[::-1]) and even)
 
 
-def blocks_are_independent(subject: Subject, hyper: Hyper, out: Encoded) -> Claims:
-    """Whatever follows a block, its codes and its scale stay the same."""
-    block, name = subject.rule.length(hyper), subject.rule.SCALE
-    flat = out.x.reshape(-1)
-    head = flat[: block * (flat.size // block)]
-    more = block // 2 + 3 if subject.capability.multiple == 1 else block
-    other = np.concatenate([head, np.full(more, 1e4, dtype=np.float32)])
-    image = subject.encode(hyper, other)
-    n = head.size
-    yield Claim("code", image.code[:n], out.code.reshape(-1)[:n])
-    k = n // block
-    yield Claim(name, image.stored[name][:k], out.stored[name][:k])
+def _keeps_extremes(rule: Quantizer, h: Hyper) -> bool:
+    plain = getattr(h, "kept", "quotient") == "quotient" and getattr(h, "power", "none") == "none"
+    return plain and kept_as(rule) in ("absmax", "float32") and _takes_nearest(rule, h)
 
 
-def codes_unchanged_when_scaled_by_a_power_of_two(
-    subject: Subject, hyper: Hyper, out: Encoded
-) -> Claims:
-    """Doubling a block doubles its scale and leaves its codes, barring over- and underflow."""
-    x, name = out.x, subject.rule.SCALE
-    sizes = np.abs(x[np.isfinite(x) & (x != 0)])
-    if not np.all(np.isfinite(x)) or np.any(sizes < 2.0**-100) or np.any(sizes > 2.0**100):
-        return
-    floor = getattr(hyper, "absmax_floor", 0.0)
-    if floor > 0 and np.any(subject.rule.block_absmax(hyper, x.astype(np.float64)) <= floor):
-        return  # a floor does not scale
-    least = subject.rule.scales(hyper, np.zeros(1))[1] if hasattr(hyper, "least") else 0.0
-    if np.any((out.stored[name] <= least) & (least > 0)):
-        return
-    image = subject.encode(hyper, 4 * x)
-    yield Claim("code", image.code, out.code)
-    yield Claim(name, image.stored[name], 4 * out.stored[name])
+def _takes_nearest(rule: Quantizer, h: Hyper) -> bool:
+    # Rounded to float16, a scale is not what was divided by.
+    return getattr(h, "rounding", "") != "toward_zero" and kept_as(rule) != "float16"
 
 
-def code_is_one_higher_when_doubled(subject: Subject, hyper: Hyper, out: Encoded) -> Claims:
-    """Of powers of two: twice a number has the next code, barring over- and underflow."""
-    x = np.abs(out.x)
-    x = np.where((x >= 2.0**-126) & (x <= 2.0**125), x, np.float32(1))
-    once, twice = (subject.encode(hyper, np.ldexp(x, k, out=np.empty_like(x))).code for k in (0, 1))
-    yield Claim("code", twice, once + np.uint8(1))
+def _has_zero(rule: Quantizer, h: Hyper) -> bool:
+    return bool(np.any(rule.all_values(h) == 0))
 
 
-def monotone(subject: Subject, hyper: Hyper, out: Encoded) -> Claims:
-    """Ascending numbers, in a format without a sign their sizes, decode to ascending values."""
-    x = out.x[np.isfinite(out.x)].reshape(-1)
-    x = np.sort(x if signed(subject.rule) else np.abs(x))
-    back = subject.encode(hyper, x).back
-    kept = back[~np.isnan(back)]
-    yield Claim("decoded", np.maximum.accumulate(kept), kept)
-
-
-def odd(subject: Subject, hyper: Hyper, out: Encoded) -> Claims:
-    """Negating a number negates what is read back."""
-    image = subject.encode(hyper, np.negative(out.x, out=np.empty_like(out.x)))
-    # A format without nans may put a number of either sign in the place of one.
-    number = ~np.isnan(out.x)
-    yield Claim("decoded", np.where(number, -image.back, 0), np.where(number, out.back, 0))
-
-
-def signed(rule: Quantizer) -> bool:
-    """Whether a format has numbers of either sign, as almost all have."""
-    return bool(getattr(rule, "SIGNED", True))
-
-
-# Which laws hold of which formats with groups: what the format has to say of itself.
-NEEDS: Mapping[str, str] = {
-    "blocks_are_independent": "INDEPENDENT",
-    "codes_unchanged_when_scaled_by_a_power_of_two": "SCALES",
+# Which laws hold of which formats with groups, and in which of their dialects.
+NEEDS: Mapping[str, Callable[[Quantizer, Hyper], bool]] = {
+    "codes_unchanged_when_scaled_by_a_power_of_two": lambda rule, h: bool(rule.SCALES),
+    "equivariant_under_concatenation": lambda rule, h: bool(rule.INDEPENDENT),
+    "exponent_shifts_when_scaled_by_a_power_of_two": lambda rule, h: kept_as(rule) == "e8m0",
+    "extreme_in_the_top_binade": lambda rule, h: getattr(h, "rule", "") == "floor",
+    "extreme_kept": _keeps_extremes,
+    # Of a value times a rounded scale the quotient may be cut off to the next value.
+    "idempotent": lambda rule, h: getattr(h, "rounding", "") != "toward_zero" or bool(rule.EXACT),
+    "nearest_value_taken": _takes_nearest,
+    "odd": _is_odd,
+    "zero_stays_zero": _has_zero,
 }
 BLOCK_LAWS: dict[str, Law] = by_name(
-    blocks_are_independent, codes_unchanged_when_scaled_by_a_power_of_two, idempotent
+    codes_unchanged_when_scaled_by_a_power_of_two,
+    equivariant_under_concatenation,
+    equivariant_under_permutation,
+    exponent_shifts_when_scaled_by_a_power_of_two,
+    extreme_in_the_top_binade,
+    extreme_kept,
+    groups_are_independent,
+    idempotent,
+    independent_of_layout,
+    monotone_in_a_group,
+    nearest_value_taken,
+    odd,
+    zero_stays_zero,
 )
-CAST_LAWS: dict[str, Law] = by_name(idempotent, monotone, odd)
-POWER_LAWS: dict[str, Law] = by_name(code_is_one_higher_when_doubled, idempotent, monotone)
+CAST_LAWS: dict[str, Law] = by_name(
+    equivariant_under_permutation, idempotent, independent_of_layout, monotone, odd, zero_stays_zero
+)
+POWER_LAWS: dict[str, Law] = by_name(
+    code_is_one_higher_when_doubled,
+    equivariant_under_permutation,
+    idempotent,
+    independent_of_layout,
+    monotone,
+)
+LAWS: dict[str, Law] = BLOCK_LAWS | CAST_LAWS | POWER_LAWS
+
+
+def laws_of(capability: QuantizerCapability) -> Mapping[str, Law]:
+    """The laws that hold for a capability: for none that draws its roundings."""
+    if is_stochastic(capability):
+        return {}
+    rule = QUANTIZERS[capability.rule]
+    if not rule.BLOCKS:
+        return CAST_LAWS if signed(rule) else POWER_LAWS
+    h = rule.Hyper(**capability.dialect)
+    # What a format with more than a scale to a group has of them, it says.
+    own = {name: law for name, law in BLOCK_LAWS.items() if name in getattr(rule, "LAWS", LAWS)}
+    return {name: law for name, law in own.items() if NEEDS.get(name, _always)(rule, h)}
+
+
+def _always(rule: Quantizer, h: Hyper) -> bool:
+    return True

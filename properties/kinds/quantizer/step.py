@@ -1,6 +1,6 @@
 """One tensor encoded and decoded by the backend, and judged: scales, codes, decoded values."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -11,7 +11,9 @@ from truestep.fast.protocol import Array, QuantizerBackend, QuantizerCapability
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.judge.calls import Malformed, backend_call, require_array, type_of
 from truestep.properties.judge.contracts import Judgement, enclosure, identity, membership
-from truestep.properties.kinds.quantizer.cases import QuantizerCase, every_stored
+from truestep.properties.kinds.quantizer import packed
+from truestep.properties.kinds.quantizer.cases import QuantizerCase
+from truestep.properties.kinds.quantizer.stored import due_beside, every_stored, kept_beside
 from truestep.reference.declared import Hyper
 from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.rules import Quantizer
@@ -21,11 +23,15 @@ Found = Iterator[tuple[str, Judgement]]
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A tensor, what the backend stored of it, and what the backend reads back."""
+    """A tensor, what the backend stored of it, and what the backend reads back.
+
+    words: the codes as the backend keeps them.
+    """
 
     x: NDArray[np.float32]
     stored: Mapping[str, Array]
     back: NDArray[np.float32]
+    words: Array
 
     @property
     def code(self) -> Array:
@@ -51,27 +57,33 @@ class Subject:
 
     def encode(self, hyper: Hyper, x: NDArray[np.float32]) -> Encoded:
         """Encode and decode by the backend, with structure and respect for inputs verified."""
-        stored = backend_call(self.backend.encode, self.capability, hyper, x)
-        if not isinstance(stored, Mapping):
-            raise Malformed(f"what is stored must be a mapping, got {type_of(stored)}")
-        require_array("code", stored.get("code"), x.shape, self.stored_types(hyper)[0])
-        if self.rule.BLOCKS:
-            name, shape = self.rule.SCALE, (self.rule.groups(hyper, x.shape),)
-            require_array(name, stored.get(name), shape, self.stored_types(hyper)[1])
-        return Encoded(x, stored, self.decode(hyper, stored))
+        kept = backend_call(self.backend.encode, self.capability, hyper, x)
+        if not isinstance(kept, Mapping):
+            raise Malformed(f"what is stored must be a mapping, got {type_of(kept)}")
+        stored = packed.taken_back(self.capability, self.rule, kept, x.shape)
+        require_array("code", stored.get("code"), x.shape, self.code_type(hyper))
+        beside = kept_beside(self.rule, hyper, x.shape) if self.rule.BLOCKS else {}
+        for name, due in beside.items():
+            require_array(name, stored.get(name), due.shape, due.dtype)
+        stored = {name: stored[name] for name in ("code", *beside)}
+        return Encoded(x, stored, self._read(hyper, stored, kept["code"]), kept["code"])
 
     def decode(self, hyper: Hyper, stored: Mapping[str, Array]) -> NDArray[np.float32]:
         """Decode by the backend, with structure and respect for inputs verified."""
-        back = backend_call(self.backend.decode, self.capability, hyper, stored)
+        words = packed.words_of(self.capability, self.rule, stored["code"])
+        return self._read(hyper, stored, words)
+
+    def _read(self, hyper: Hyper, stored: Mapping[str, Array], words: Array) -> NDArray[np.float32]:
+        kept = packed.handed_over(self.capability, stored, words)
+        back = backend_call(self.backend.decode, self.capability, hyper, kept)
         require_array("the decoded tensor", back, stored["code"].shape, np.dtype(np.float32))
         return cast(NDArray[np.float32], back)
 
-    def stored_types(self, hyper: Hyper) -> Sequence[np.dtype[Any]]:
-        """The dtype of the codes, and of the scales where there are some."""
+    def code_type(self, hyper: Hyper) -> np.dtype[Any]:
+        """The dtype of the codes."""
         made = self.rule.encode(hyper, np.zeros(1), *self._random())
-        if not self.rule.BLOCKS:
-            return [made.dtype]
-        return [made[0].dtype, self.rule.scales(hyper, np.zeros(1))[0].dtype]
+        kind: np.dtype[Any] = (made[0] if self.rule.BLOCKS else made).dtype
+        return kind
 
     def _random(self) -> tuple[Array, ...]:
         stochastic = self.capability.dialect.get("rounding") == "stochastic"
@@ -83,12 +95,15 @@ def judged(subject: Subject, hyper: Hyper, out: Encoded) -> Found:
     rule, x = subject.rule, out.x.astype(np.float64)
     if rule.BLOCKS:
         arithmetic = arithmetic_of(subject.capability.arithmetic)
-        scale, ulps = _wide(out.stored[rule.SCALE]), arithmetic.ulps_division
-        yield rule.SCALE, enclosure(scale, *rule.scales(hyper, x, division_ulps=ulps))
+        held, ulps = _beside(out.stored), arithmetic.ulps_division
+        for name, ends in due_beside(rule, hyper, x, held, ulps).items():
+            yield name, enclosure(held[name], *ends)
         flushed = arithmetic.subnormals == "flushed"
-        low, high = rule.admissible(hyper, x, scale, division_ulps=ulps, flush_subnormals=flushed)
+        low, high = rule.admissible(
+            hyper, x, *held.values(), division_ulps=ulps, flush_subnormals=flushed
+        )
         yield "code", membership(rule.rank(out.code), low, high, rule.ranks(hyper))
-        yield "decoded", _decoded(rule, hyper, out.back, out.code, scale)
+        yield "decoded", _decoded(rule, hyper, out.back, out.code, *held.values())
     else:
         low, high = rule.admissible(hyper, x)
         nans = np.isnan(rule.decode(hyper, out.code)) & np.isnan(rule.decode(hyper, low))
@@ -102,15 +117,15 @@ def judged(subject: Subject, hyper: Hyper, out: Encoded) -> Found:
 
 def every_code(subject: Subject, hyper: Hyper) -> Found:
     """Of all codes, those that no encoder gives among them, the decoded values bit for bit."""
-    held = every_stored(subject.rule, hyper, subject.stored_types(hyper))
-    scales = [_wide(x) for name, x in held.items() if name != "code"]
+    held = every_stored(subject.rule, hyper, subject.code_type(hyper))
     back = subject.decode(hyper, held)
-    yield "decoded", _decoded(subject.rule, hyper, back, held["code"], *scales)
+    yield "decoded", _decoded(subject.rule, hyper, back, held["code"], *_beside(held).values())
 
 
-def _wide(scale: Array) -> Array:
-    """A float scale in float64; one that is kept as a code stays that."""
-    return scale.astype(np.float64) if scale.dtype.kind == "f" else scale
+def _beside(stored: Mapping[str, Array]) -> Mapping[str, Array]:
+    """What is beside the codes: floats in float64; what is kept as a code stays that."""
+    held = {name: np.asarray(x) for name, x in stored.items() if name != "code"}
+    return {name: x.astype(np.float64) if x.dtype.kind == "f" else x for name, x in held.items()}
 
 
 def _decoded(rule: Quantizer, hyper: Hyper, back: Array, code: Array, *scale: Array) -> Judgement:

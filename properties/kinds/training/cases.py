@@ -6,7 +6,6 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,19 @@ from hypothesis import strategies as st
 
 from truestep.fast.protocol import TrainingCapability
 from truestep.properties.arithmetic.formats import format_named
-from truestep.properties.cases.hypers import hypers
+from truestep.properties.cases.dice import Dice, by_seed, rolled
+from truestep.properties.cases.hypers import HYPER_BYTES, by_number
 from truestep.properties.cases.restored import recorded, restored
-from truestep.properties.cases.tensors import KINDS, SHAPES, SPECIALS, TensorSpec, specs, values
-from truestep.reference.training import TRAINING
-
-Draw = Callable[[st.SearchStrategy[Any]], Any]
+from truestep.properties.cases.tensors import (
+    KINDS,
+    SHAPES,
+    SPEC_BYTES,
+    SPECIALS,
+    TensorSpec,
+    spec_of,
+    values,
+)
+from truestep.reference.training import TRAINING, percentile_clipping
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,69 +75,92 @@ class Ranges:
     exact: bool = False
 
 
-def _powers(low: int, high: int) -> st.SearchStrategy[float]:
-    return st.integers(low, high).map(lambda k: 2.0**k)
+Drawn = Callable[[Dice], Any]
 
 
-_UNITS = st.builds(
-    lambda m, k: float(f"{m}e{k}"), st.sampled_from((1.0, 1.3, 2.0, 3.0, 7.0)), st.integers(-3, 1)
-)
+def _of(*values: object) -> Drawn:
+    return lambda dice: dice.one_of(values)
+
+
+def _power(dice: Dice, low: int, high: int) -> float:
+    return 2.0 ** dice.between(low, high)
+
+
+def _unit(dice: Dice) -> float:
+    return float(f"{dice.one_of((1.0, 1.3, 2.0, 3.0, 7.0))}e{dice.between(-3, 1)}")
+
+
+def _square(dice: Dice) -> float:
+    return _unit(dice) * _power(dice, -8, 8)
+
+
 # Numbers and counts by name of input; those that depend on the Hyper are set in _consistent.
-NUMBERS: dict[str, st.SearchStrategy[Any]] = {
-    "batch": st.sampled_from((1, 32, 256, 1000, 8192)),
-    "big_square": st.builds(lambda a, b: a * b, _UNITS, _powers(-8, 8)),
-    "examples": st.sampled_from((1.0, 2.0, 3.0, 5.0, 17.0, 0.5, 100.0)),
-    "fan_in": st.sampled_from((1, 2, 3, 64, 100, 4096)),
-    "g2": st.builds(lambda a, s: a * s, _UNITS, st.sampled_from((1.0, -1.0, 0.0))),
-    "good": st.integers(0, 1999),
-    "patience": st.integers(1, 3),
-    "ratio": st.builds(lambda a, s: a * s, _UNITS, st.sampled_from((1.0, -1.0, 0.0))),
-    "role": st.sampled_from(("input", "hidden", "output", "bias")),
-    "s": st.builds(lambda a, s: a * s, _UNITS, st.sampled_from((1.0, 0.0))),
-    "scale": st.one_of(st.just(65536.0), _powers(-12, 24)),
-    "scales_above": st.lists(_powers(0, 20), max_size=3).map(tuple),
-    "sizes": st.integers(1, 100),
-    "small_square": st.builds(lambda a, b: a * b, _UNITS, _powers(-8, 8)),
-    "t": st.sampled_from((0, 1, 2, 9, 999, 12345)),
-    "tau": st.sampled_from((0, 1, 2, 3, 7, 100)),
-    "weight": st.sampled_from((1.0, 2.0, 8.0, 0.5, 33.0)),
+NUMBERS: Mapping[str, Drawn] = {
+    "batch": _of(1, 32, 256, 1000, 8192),
+    "big_square": _square,
+    "examples": _of(1.0, 2.0, 3.0, 5.0, 17.0, 0.5, 100.0),
+    "fan_in": _of(1, 2, 3, 64, 100, 4096),
+    "g2": lambda dice: _unit(dice) * dice.one_of((1.0, -1.0, 0.0)),
+    "good": lambda dice: dice.between(0, 1999),
+    "patience": lambda dice: dice.between(1, 3),
+    "ratio": lambda dice: _unit(dice) * dice.one_of((1.0, -1.0, 0.0)),
+    "role": _of("input", "hidden", "output", "bias"),
+    "s": lambda dice: _unit(dice) * dice.one_of((1.0, 0.0)),
+    "scale": lambda dice: 65536.0 if dice.flip() else _power(dice, -12, 24),
+    "scales_above": lambda dice: tuple(_power(dice, 0, 20) for _ in range(dice.between(0, 3))),
+    "sizes": lambda dice: dice.between(1, 100),
+    "small_square": _square,
+    "t": _of(0, 1, 2, 9, 999, 12345),
+    "tau": _of(0, 1, 2, 3, 7, 100),
+    "weight": _of(1.0, 2.0, 8.0, 0.5, 33.0),
 }
+# What a number, or the choice of a special element, takes of the dice at most.
+_NUMBER_BYTES = 8
 _OVERFLOWS = ("inf", "nan", "negative_inf")
+# Special elements that are not sizes.
+_SIGNED = ("alternating", "negative_inf", "negative_zero")
 
 
 def cases(capability: TrainingCapability, ranges: Ranges) -> st.SearchStrategy[TrainingCase]:
     """Cases of a piece."""
-    fields = hypers(TRAINING[capability.rule], capability.dialect, capability.fixed)
-    shape = st.sampled_from(_shapes(capability, ranges))
-    return _cases(capability, ranges, fields, shape)
+    return rolled(_bytes(capability, ranges), _maker(capability, ranges))
 
 
-@st.composite
-def _cases(
-    draw: Draw,
-    capability: TrainingCapability,
-    ranges: Ranges,
-    fields: st.SearchStrategy[dict[str, Any]],
-    shape: st.SearchStrategy[tuple[int, ...]],
-) -> TrainingCase:
-    words = TRAINING[capability.rule].INPUTS.items()
-    hyper = draw(fields)
-    shapes = tuple(draw(shape) for _ in range(draw(st.integers(*ranges.tensors))))
-    calls = tuple(
-        _consistent({k: _input(draw, k, word, shapes, ranges) for k, word in words}, hyper)
-        for _ in range(draw(st.integers(*ranges.calls)))
-    )
-    if ranges.overflows and draw(st.booleans()):
-        calls = (_overflowing_when_unscaled(draw, calls[0], hyper), *calls[1:])
-    if ranges.exact:
-        case: TrainingCase = draw(_at_the_threshold(capability, hyper, calls[0]))
-        return case
-    return TrainingCase(_reaching(draw, capability, hyper, calls[0]), calls)
+def of_seed(capability: TrainingCapability, ranges: Ranges, seed: int) -> TrainingCase:
+    """The case of a seed."""
+    return by_seed(_bytes(capability, ranges), _maker(capability, ranges))(seed)
 
 
-@cache
-def _specs(ranges: Ranges) -> st.SearchStrategy[TensorSpec]:
-    return specs(((),), ranges.kinds, ranges.exponents, ranges.specials)
+def _bytes(capability: TrainingCapability, ranges: Ranges) -> int:
+    """What a case takes of the dice at most, a shape one."""
+    most = ranges.tensors[1]
+    lists = {"tensors": most * SPEC_BYTES, "replicas": most * SPEC_BYTES, "counts": most}
+    words = TRAINING[capability.rule].INPUTS.values()
+    call = sum(lists.get(word, SPEC_BYTES) + _NUMBER_BYTES for word in words)
+    return HYPER_BYTES + most + ranges.calls[1] * call + 4 * _NUMBER_BYTES
+
+
+def _maker(capability: TrainingCapability, ranges: Ranges) -> Callable[[Dice], TrainingCase]:
+    piece, shapes = TRAINING[capability.rule], _shapes(capability, ranges)
+    fields = by_number(piece, capability.dialect, capability.fixed)
+
+    def made(dice: Dice) -> TrainingCase:
+        hyper = fields(dice.number(HYPER_BYTES))
+        chosen = tuple(dice.one_of(shapes) for _ in range(dice.between(*ranges.tensors)))
+        calls = tuple(
+            _consistent(
+                {k: _input(dice, k, word, chosen, ranges) for k, word in piece.INPUTS.items()},
+                hyper,
+            )
+            for _ in range(dice.between(*ranges.calls))
+        )
+        if ranges.overflows and dice.flip():
+            calls = (_overflowing_when_unscaled(dice, calls[0], hyper), *calls[1:])
+        if ranges.exact:
+            return _at_the_threshold(dice, capability, hyper, calls[0])
+        return TrainingCase(_reaching(dice, capability, hyper, calls[0]), calls)
+
+    return made
 
 
 def _shapes(capability: TrainingCapability, ranges: Ranges) -> tuple[tuple[int, ...], ...]:
@@ -142,34 +171,35 @@ def _shapes(capability: TrainingCapability, ranges: Ranges) -> tuple[tuple[int, 
 
 
 def _input(
-    draw: Draw, name: str, word: str, shapes: tuple[tuple[int, ...], ...], ranges: Ranges
+    dice: Dice, name: str, word: str, shapes: tuple[tuple[int, ...], ...], ranges: Ranges
 ) -> Any:
     if name == "sizes":
-        return tuple(draw(NUMBERS[name]) for _ in shapes)
+        return tuple(NUMBERS[name](dice) for _ in shapes)
     if name in NUMBERS and word not in ("tensors", "tensor", "array"):
-        return draw(NUMBERS[name])
+        return NUMBERS[name](dice)
     chosen = {
         "tensors": shapes,
         "replicas": (shapes[0],) * len(shapes),
         "tensor": shapes[:1],
-        "array": (draw(st.sampled_from(ranges.shapes)),),
+        "array": (dice.one_of(ranges.shapes),),
     }[word]
-    tensors = tuple(dataclasses.replace(draw(_specs(ranges)), shape=shape) for shape in chosen)
-    if ranges.overflows and name in ("gradients", "gradient", "delta") and draw(st.booleans()):
-        i = draw(st.integers(0, len(tensors) - 1))
-        special = (draw(st.integers(0, 600)), draw(st.sampled_from(_OVERFLOWS)))
+    given = ranges.kinds, ranges.exponents, ranges.specials
+    tensors = tuple(spec_of(dice, shape, *given) for shape in chosen)
+    if ranges.overflows and name in ("gradients", "gradient", "delta", "x") and dice.flip():
+        i = dice.between(0, len(tensors) - 1)
+        special = (dice.between(0, 600), dice.one_of(_OVERFLOWS))
         changed = dataclasses.replace(tensors[i], specials=(special,))
         tensors = (*tensors[:i], changed, *tensors[i + 1 :])
     return tensors[0] if word in ("tensor", "array") else tensors
 
 
 def _overflowing_when_unscaled(
-    draw: Draw, call: dict[str, Any], hyper: Mapping[str, Any]
+    dice: Dice, call: dict[str, Any], hyper: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The call with a finite gradient that its scale, one below 1, makes infinite."""
     if not {"gradients", "scale"} <= set(call) or not call["gradients"]:
         return call
-    scale = max(draw(_powers(-6, -1)), hyper.get("min_scale", 0.0))
+    scale = max(_power(dice, -6, -1), hyper.get("min_scale", 0.0))
     first, *others = call["gradients"]
     huge = dataclasses.replace(first, specials=(*first.specials, (first.seed, "largest")))
     return {**call, "gradients": (huge, *others), "scale": scale}
@@ -189,7 +219,49 @@ def _consistent(inputs: dict[str, Any], hyper: Mapping[str, Any]) -> dict[str, A
         inputs["moments"] = _zeros(inputs["moments"])
     if "g2" in inputs and inputs["t"] == 0:
         inputs |= {"g2": 0.0, "s": 0.0, "ratio": 0.0}
+    if "gnorm_vec" in inputs:
+        inputs["gnorm_vec"] = _squares(inputs["gnorm_vec"], inputs["gradient"], inputs["t"])
+    if "signs" in inputs:
+        inputs |= _in_blocks(inputs["gradients"], inputs["signs"].seed)
+    if "amax_history" in inputs:
+        given, length = inputs["amax_history"], hyper["amax_history_len"]
+        inputs["amax_history"] = _sizes(given, length, inputs["x"].exponent)
+        # Quotients, and not powers of two.
+        inputs["scale"] *= 1 + given.seed % 448 / 448
     return inputs
+
+
+# Lengths of blocks, NVFP4's more often than others.
+_BLOCKS = (16, 16, 2, 32, 16, 128, 1, 8)
+
+
+def _in_blocks(tensors: Sequence[TensorSpec], seed: int) -> dict[str, Any]:
+    """The tensors with whole blocks along their last axes, and the signs of a block."""
+    n = _BLOCKS[seed % len(_BLOCKS)]
+    signs = np.random.default_rng(seed).choice((-1.0, 1.0), n)
+    shapes = [(*x.shape[:-1], -(-x.shape[-1] // n) * n) if x.shape else (n,) for x in tensors]
+    fitting = zip(tensors, shapes, strict=True)
+    return {
+        "gradients": tuple(dataclasses.replace(x, shape=shape) for x, shape in fitting),
+        "signs": TensorSpec((n,), "explicit", elements=tuple(signs.tolist())),
+    }
+
+
+def _sizes(x: TensorSpec, length: int, exponent: int) -> TensorSpec:
+    """So many extremes of that order of magnitude, none negative."""
+    kind = "zeros" if x.kind == "zeros" else "positive"
+    held = tuple(special for special in x.specials if special[1] not in _SIGNED)
+    return TensorSpec((length,), kind, x.seed, exponent, specials=held)
+
+
+def _squares(x: TensorSpec, gradient: TensorSpec, t: int) -> TensorSpec:
+    """Squared norms of earlier gradients of that one's order of magnitude; zeros before the first.
+
+    x: whose seed and special elements they have.
+    """
+    square = _norm([gradient], largest=False) ** 2
+    decade = round(math.log10(square)) if 0 < square < math.inf else 2 * gradient.exponent
+    return _sizes(x if t else TensorSpec(x.shape, "zeros"), percentile_clipping.SLOTS, decade)
 
 
 def _zeros(tensors: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
@@ -207,13 +279,13 @@ _FACTORS = (0.5, 0.9, 2.0, 1.0, 0.999, 1e-3, 10.0, 0.03)
 
 
 def _reaching(
-    draw: Draw, capability: TrainingCapability, hyper: dict[str, Any], call: Mapping[str, Any]
+    dice: Dice, capability: TrainingCapability, hyper: dict[str, Any], call: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The fields with thresholds of the size of what they are held against."""
     for name in ("max_norm", "max_value"):
         if name in hyper and name not in capability.fixed:
             largest = name == "max_value" or capability.dialect.get("norm") == "infinity"
-            size = _norm(call["gradients"], largest) * draw(st.sampled_from(_FACTORS))
+            size = _norm(call["gradients"], largest) * dice.one_of(_FACTORS)
             # A limit that the format does not hold is no limit, and some kernels refuse it.
             if 1e-30 < size < min(1e30, format_named(capability.format).largest):
                 hyper = {**hyper, name: float(np.float32(size))}
@@ -224,13 +296,12 @@ def _reaching(
 _WHOLE = ((3, 4), (2, 3, 6), (1, 4, 8), (1, 1, 1, 1), (-5, 12), (2, -10, 11), (0, -4, 0, 3), (7,))
 
 
-@st.composite
 def _at_the_threshold(
-    draw: Draw, capability: TrainingCapability, hyper: dict[str, Any], call: Mapping[str, Any]
+    dice: Dice, capability: TrainingCapability, hyper: dict[str, Any], call: Mapping[str, Any]
 ) -> TrainingCase:
     """Gradients of a norm that every kernel gets exactly, and a limit at it or beside it."""
-    vector, scale = draw(st.sampled_from(_WHOLE)), 2.0 ** draw(st.integers(-10, 3))
-    beside = draw(st.sampled_from((0.0, -(2.0**-23), 2.0**-23, -1e-5, 1e-5, -1e-3, 1e-3)))
+    vector, scale = dice.one_of(_WHOLE), _power(dice, -10, 3)
+    beside = dice.one_of((0.0, -(2.0**-23), 2.0**-23, -1e-5, 1e-5, -1e-3, 1e-3))
     largest = "max_value" in hyper or capability.dialect.get("norm") == "infinity"
     size = scale * (max(map(abs, vector)) if largest else math.hypot(*vector))
     limit = float(np.float32(size * (1 + beside)))
@@ -242,12 +313,12 @@ def _at_the_threshold(
         hyper = {**hyper, "clipping": 0.25, "eps": 4 * limit if "eps" in hyper else 0.0}
         small = tuple(x / 64 for x in elements)
         call |= {"params": (dataclasses.replace(whole, elements=small),), "gradients": (whole,)}
-        if draw(st.booleans()):
+        if dice.flip():
             larger = tuple(4 * x for x in elements)
             call["params"] = (dataclasses.replace(whole, elements=larger),)
             hyper["eps"] = scale / 64
     else:
-        at = draw(st.integers(0, len(vector)))
+        at = dice.between(0, len(vector))
         parts = [part for part in (elements[:at], elements[at:]) if part]
         call["gradients"] = tuple(
             TensorSpec((len(part),), "explicit", elements=part) for part in parts

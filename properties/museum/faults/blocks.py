@@ -8,15 +8,19 @@ from dataclasses import dataclass
 
 from truestep.properties.museum.fault import Fault, fault
 from truestep.properties.museum.plant import Edit
+from truestep.reference import block_groups, block_scales, four_over_six
 from truestep.reference.format_rows import ROWS, Codebook, Row
 
-_AGAINST = "y, size = self._against(x, self.per_element(h, self.value(h, scale), x.shape))"
+_AGAINST = (
+    "scale = self.chosen(h, x)\n        "
+    "y, size = self.against(x, self.per_element(h, self.divisor(h, x, scale), x.shape))"
+)
 _CODE = "return self.ranked[0][rank].astype(np.uint8), scale"
 _CHOSEN = "scale = self.chosen(h, x)"
-_LARGEST = "np.maximum.at(largest, group, np.abs(x).reshape(-1))"
+_LARGEST = "np.maximum.at(largest, group, np.abs(flat))"
 _NEAREST = 'if getattr(h, "rounding", "") != "toward_zero":'
-_STORED = "return stored(h, m / self.row.largest / second_level(h))"
-_T = "t = self.thresholds(h)\n        rank"
+_QUOTIENT = "y = m / (becomes or row.largest)"
+_T = "t = self.thresholds(h)\n        return self._count"
 _VALUES = "values = np.append(np.asarray(self.row.elements), np.full(256, np.nan))[code]"
 _PRODUCT = "return values * self.per_element(h, self.value(h, scale), code.shape)"
 
@@ -55,19 +59,19 @@ PLANTED: dict[str, _Planted] = {
     ),
     "exponent_off_by_one": _Planted(
         "the scale is twice what the rule says [flashinfer-ai/flashinfer#2440]",
-        (("code = np.clip(e + _E8M0_BIAS,", "code = np.clip(e + _E8M0_BIAS + 1,"),),
+        ((block_scales, "np.clip(e + BIAS,", "np.clip(e + BIAS + 1,"),),
         of=_is("e8m0"),
     ),
     "exponent_of_subnormals": _Planted(
         "a subnormal extreme counts as the least normal number [microsoft/onnxruntime#28435]",
-        (("finite = np.where(np.isfinite(m) & (m > 0), m, 1.0)",
+        ((block_scales, "finite = np.where(np.isfinite(m) & (m > 0), m, 1.0)",
           "finite = np.where(np.isfinite(m) & (m > 0), np.maximum(m, 2.0**-126), 1.0)"),),
         "strata", lambda row: row.scale == "e8m0" and row.emax < 2,
     ),
     "exponent_rounded": _Planted(
         "the exponent of the scale is rounded to nearest [ROCm/FlyDSL#590]",
-        (("e = exponent(finite) - self.row.emax",
-          "e = np.rint(np.log2(finite)).astype(np.int64) - self.row.emax"),),
+        ((block_scales, 'exponent(finite, "up" if h.rule == "ceil" else "down")',
+          "np.rint(np.log2(finite)).astype(np.int64)"),),
         of=_is("e8m0"),
     ),
     "extreme_in_bfloat16": _Planted(
@@ -77,11 +81,10 @@ PLANTED: dict[str, _Planted] = {
     ),
     "extreme_without_last": _Planted(
         "a group's last element does not count for its scale [partial-block reductions]",
-        ((_LARGEST, "last = np.append(group[1:] != group[:-1], True) & "
+        ((block_groups, _LARGEST, "last = np.append(group[1:] != group[:-1], True) & "
           "np.append(False, group[1:] == group[:-1])\n"
-          "        " + _LARGEST.replace("np.abs(x).reshape(-1)",
-                                        "np.where(last, 0.0, np.abs(x).reshape(-1))")),),
-        "strata", lambda row: row.grouping != "tile",
+          "    " + _LARGEST.replace("np.abs(flat)", "np.where(last, 0.0, np.abs(flat))")),),
+        "strata", lambda row: row.grouping not in ("column", "tile"),
     ),
     "kept_above_the_range": _Planted(
         "what exceeds the largest value becomes the code of nan [pytorch/pytorch#177870]",
@@ -92,7 +95,7 @@ PLANTED: dict[str, _Planted] = {
     ),
     "largest_off_by_one": _Planted(
         "the extreme becomes one more than the largest integer [symmetric ranges of two kinds]",
-        ((_STORED, _STORED.replace("self.row.largest", "(self.row.largest + 1)")),),
+        ((block_scales, _QUOTIENT, f"{_QUOTIENT[:-1]} + 1)"),),
         of=lambda row: row.scale == "float32" and row.largest < 200,
     ),
     "missing_value": _Planted(
@@ -102,18 +105,19 @@ PLANTED: dict[str, _Planted] = {
     ),
     "nan_ignored": _Planted(
         "the extreme passes over a nan [fmaxf in reductions]",
-        ((_LARGEST, _LARGEST.replace("maximum", "fmax")),),
+        ((block_groups, _LARGEST, _LARGEST.replace("maximum", "fmax")),),
         "strata",
     ),
     "neighbours_scale": _Planted(
         "elements are divided by the next group's scale [block indices off by one]",
-        ((_AGAINST, _AGAINST.replace(
-            "self.value(h, scale)", "self.value(h, np.append(scale[1:], scale[-1:]))")),),
+        ((_AGAINST, _AGAINST.replace("self.divisor(h, x, scale)",
+          "(lambda d: np.append(d[1:], d[-1:]))(self.divisor(h, x, scale))")),),
         "strata", lambda row: row.grouping != "tensor",
     ),
     "scale_above": _Planted(
         "the block scale is rounded up [NVIDIA/TransformerEngine#2972]",
-        (("np.where(low % 2 == 0, low, high)", "np.searchsorted(positive, y).clip(0, 126)"),),
+        ((block_scales, "SMALL_E4M3.nearest(y)",
+          "(lambda off, code: code + (off > 0))(*SMALL_E4M3.truncated(y))"),),
         of=_is("e4m3"),
     ),
     "sign_of_zero_lost": _Planted(
@@ -131,6 +135,12 @@ PLANTED: dict[str, _Planted] = {
         (('"nearest_even": codes[k] % 2 == 1', '"nearest_even": t > 0'),
          ('"lower": np.zeros(k.shape, bool)', '"lower": np.ones(k.shape, bool)')),
         "thresholds", lambda row: row.scale != "float16",
+    ),
+    "tile_transposed": _Planted(
+        "the scales of tiles lie column by column [a grid whose x and y are exchanged]",
+        ((block_groups, "* down + i // size) * across + j // size",
+          "* across + j // size) * down + i // size"),),
+        "strata", lambda row: row.grouping == "tile",
     ),
     "truncated": _Planted(
         "what is left of the quotient is cut off [casts that drop the lower bits]",
@@ -182,4 +192,58 @@ def _some() -> Iterator[tuple[str, Fault]]:
         yield f"{row}_{name}", made(row, PLANTED[name])
 
 
-BLOCKS: dict[str, Fault] = dict(_some())
+_AWAY = "away = random < 2**16 * np.where(y < 0, 1 - part, part)"
+_FEWER = "np.where(with_four < with_six, four, six)"
+# In the choices that a format offers besides.
+_CHOICES: dict[str, Fault] = {
+    f"{row}_{name}": fault(row, "quantizer", about, *edits, check=check, dialect=dialect)
+    for row, name, about, dialect, check, edits in (
+        (
+            "int4", "draws_biased", "away from zero too often by 2^-9 [generators with few bits]",
+            {"rounding": "stochastic"}, "frequency",
+            ((_AWAY, _AWAY.replace("random <", "random < 2**7 * (low < high) +")),),
+        ),
+        (
+            "int8", "draws_signed",
+            "negative numbers go up as often as their opposites should [a part taken of |x|]",
+            {"rounding": "stochastic"}, "frequency",
+            ((_AWAY, _AWAY.replace("1 - part, part", "part, part")),),
+        ),
+        (
+            "mxfp4", "draw_of_block", "a block has one draw [a generator seeded by the block]",
+            {"rounding": "stochastic"}, "independence",
+            ((_AWAY, _AWAY.replace("random", "np.resize(np.repeat(random.reshape(-1)[::32], 32), "
+                                   "random.shape)")),),
+        ),
+        (
+            "mxfp8_e4m3", "carry_lost",
+            "what goes up to a power of two gets the power below [a mantissa without its carry]",
+            {"rounding": "stochastic"}, "random",
+            (("return np.where(away == (y > 0), high, low)",
+              "up = np.where(away == (y > 0), high, low)\n        v = self.ranked[1]\n"
+              "        carried = away & (low < high) & (np.frexp(np.abs(v[up]))[0] == 0.5)\n"
+              "        lost = 8 * np.sign(y).astype(np.int64)\n"
+              "        return np.where(carried & (v[up] != 0), up - lost, up)"),),
+        ),
+        (
+            "nvfp4", "draws_zero", "what is drawn becomes zero [NVIDIA/TransformerEngine#3281]",
+            {"rounding": "stochastic"}, "random",
+            (("return np.where(away == (y > 0), high, low)", "return np.full(y.shape, 8)"),),
+        ),
+        (
+            "nvfp4", "four_always", "every extreme becomes 4 [a choice that is not made]",
+            {"four_over_six": "mse"}, "random", ((four_over_six, _FEWER, "four"),),
+        ),
+        (
+            "nvfp4", "four_by_another_measure", "sizes are summed, not squares [MAE for MSE]",
+            {"four_over_six": "mse"}, "random",
+            ((four_over_six, 'h.four_over_six == "mse"', "False"),),
+        ),
+        (
+            "nvfp4", "four_if_equal", "of equal sums 4 is taken [<= in the place of <]",
+            {"four_over_six": "mse"}, "all_codes",
+            ((four_over_six, _FEWER, _FEWER.replace("<", "<=")),),
+        ),
+    )
+}  # fmt: skip
+BLOCKS: dict[str, Fault] = dict(_some()) | _CHOICES

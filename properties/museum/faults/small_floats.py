@@ -5,6 +5,7 @@ from functools import partial
 from truestep.properties.museum.fault import Fault, fault
 from truestep.properties.museum.faults.quantizers import cast, decoded
 from truestep.properties.museum.plant import Edit
+from truestep.reference import powers_of_two
 
 e2m1 = partial(fault, "float4_e2m1fn", "quantizer")
 e2m3 = partial(fault, "float6_e2m3fn", "quantizer")
@@ -16,7 +17,7 @@ e4m3fnuz = partial(fault, "float8_e4m3fnuz", "quantizer")
 e5m2fnuz = partial(fault, "float8_e5m2fnuz", "quantizer")
 e8m0 = partial(fault, "float8_e8m0fnu", "quantizer")
 
-EXPONENT = "exponent.astype(np.int64) - 1"
+EXPONENT = "above.astype(np.int64) - 1"
 K = "code = np.maximum(k + BIAS, 0)"
 POWER = "np.ldexp(1.0, k - BIAS)"
 TRUNCATED: Edit = (
@@ -131,7 +132,7 @@ SMALL_FLOATS: dict[str, Fault] = {
     ),
     "float8_e8m0fnu_another_tie": e8m0(
         "midpoints go down [> in the place of >=]",
-        ("half >= 0.75", "half > 0.75"),
+        (powers_of_two, "half >= 0.75", "half > 0.75"),
         check="thresholds",
     ),
     "float8_e8m0fnu_bias_of_126": e8m0(
@@ -141,23 +142,23 @@ SMALL_FLOATS: dict[str, Fault] = {
     "float8_e8m0fnu_down": e8m0(
         "rounded down, declared as up: the largest of a block overflows "
         "[the exponent field taken as it is]",
-        ("half > 0.5", "half > 1"),
+        (powers_of_two, "half > 0.5", "half > 1"),
         check="thresholds",
         dialect={"rounding": "up"},
     ),
     "float8_e8m0fnu_least_power_is_zero": e8m0(
         "2^-127 is decoded as zero [units that flush]",
-        (POWER, f"np.where(k == 0, 0.0, {POWER})"),
+        (powers_of_two, POWER, f"np.where(k == 0, 0.0, {POWER})"),
         check="every_code",
     ),
     "float8_e8m0fnu_least_power_is_twice_as_large": e8m0(
         "2^-127 is decoded as 2^-126 [pytorch/ao#4725]",
-        (POWER, POWER.replace("k - BIAS", "np.maximum(k, 1) - BIAS")),
+        (powers_of_two, POWER, POWER.replace("k - BIAS", "np.maximum(k, 1) - BIAS")),
         check="every_code",
     ),
     "float8_e8m0fnu_logarithm_in_float32": e8m0(
         "just below a power of two the rounded logarithm is the power's [microsoft/microxcaling]",
-        (EXPONENT, "np.floor(np.log2(np.abs(np.where(x == 0, 1, x))))"),
+        (powers_of_two, EXPONENT, "np.floor(np.log2(x.astype(np.float32))).astype(np.int64)"),
         check="thresholds",
         dialect={"rounding": "down"},
     ),
@@ -172,7 +173,8 @@ SMALL_FLOATS: dict[str, Fault] = {
         check="thresholds",
     ),
     "float8_e8m0fnu_up": e8m0(
-        "rounded up, declared as to nearest [libraries differ]", ("half >= 0.75", "half > 0.5")
+        "rounded up, declared as to nearest [libraries differ]",
+        (powers_of_two, "half >= 0.75", "half > 0.5"),
     ),
     "float8_e8m0fnu_zero_is_the_least": e8m0(
         "zero becomes 2^-127, declared as nan [libraries differ]",

@@ -6,7 +6,11 @@ from truestep.properties.museum.fault import Fault, fault
 
 FACTOR = "f = factor(h, role)"
 NORM = "np.sqrt(reduce(lambda a, b: a + b, [np.sum(g * g) for g in parts]))"
+OF_HISTORY = 'maximum(h, history) if h.amax_compute_algo == "max" else history[0]'
 T = "t = s.t + 1"
+PERCENTILE = "np.sort(gnorm_vec)[min(h.percentile, SLOTS - 1)]"
+QUOTIENT = "np.where(amax > within / GREATEST, h.largest * 2.0**-h.margin / amax, GREATEST)"
+USABLE = "if not (np.isfinite(amax) and amax > 0):"
 VALUE = "np.minimum(np.maximum(g, -h.max_value), h.max_value)"
 WITHIN = "within = n < h.max_norm"
 
@@ -16,10 +20,13 @@ layers = partial(fault, "adaptive_loss_scaling", "training")
 by_norm = partial(fault, "clip_by_global_norm", "training")
 by_value = partial(fault, "clip_by_value", "training")
 data_parallel = partial(fault, "data_parallel", "training")
+delayed = partial(fault, "delayed_scaling", "training")
 loss_scaling = partial(fault, "dynamic_loss_scaling", "training")
+hadamard = partial(fault, "hadamard_transform", "training")
 linear_scaling = partial(fault, "linear_scaling", "training")
 mup_adam = partial(fault, "mup_adam", "training")
 noise_scale = partial(fault, "gradient_noise_scale", "training")
+percentile = partial(fault, "percentile_clipping", "training")
 stale = partial(fault, "stale_gradients", "training")
 
 TRAINING: dict[str, Fault] = {
@@ -61,6 +68,7 @@ TRAINING: dict[str, Fault] = {
     "clip_by_global_norm_amplifies": by_norm(
         "gradients within the norm are made as long as it [no minimum with 1]",
         (WITHIN, "within = n == 0"),
+        check="strata",
     ),
     "clip_by_global_norm_compares_squares": by_norm(
         "the limit is held against the squared norm, and the root is taken afterwards "
@@ -126,6 +134,53 @@ TRAINING: dict[str, Fault] = {
         "[loss summed over tokens on some workers]",
         ('[1] * len(gradients) if h.weights == "workers" else sizes', "sizes"),
         computes="data_parallel with workers weighed by their numbers of examples",
+    ),
+    "delayed_scaling_all_but_the_last": delayed(
+        "the oldest entry is not part of the maximum [a window one shorter than the history]",
+        (OF_HISTORY, "maximum(h, history[: max(1, len(history) - 1)])"),
+    ),
+    "delayed_scaling_current": delayed(
+        "a tensor is scaled by its own extreme [current scaling in the place of delayed]",
+        ("x * scale", "x * next_scale(h, amax, scale)"),
+    ),
+    "delayed_scaling_inverse_after_infinity": delayed(
+        "an infinite extreme inverts the scale that should stay "
+        "[NVIDIA/TransformerEngine's early versions: 1 / sf where the exponent is negative]",
+        (USABLE, f"{USABLE}\n        scale = 1 / scale if np.isinf(amax) else scale"),
+        check="special_values",
+    ),
+    "delayed_scaling_late": delayed(
+        "the scale does not know the tensor just seen [amax recorded after the update]",
+        (OF_HISTORY, "maximum(h, amax_history)"),
+    ),
+    "delayed_scaling_margin_up": delayed(
+        "the margin makes the scale larger [2^margin multiplied by]",
+        ("h.largest * 2.0**-h.margin / amax", "h.largest * 2.0**h.margin / amax"),
+    ),
+    "delayed_scaling_nan_kept": delayed(
+        "the scale of a tensor with a nan is nan [amax > 0 as amax <= 0 negated]",
+        (USABLE, "if amax <= 0 or np.isinf(amax):"),
+        check="special_values",
+    ),
+    "delayed_scaling_newest_of_history": delayed(
+        "the newest entry alone counts [amax_compute_algo read as its other value]",
+        (OF_HISTORY, "history[0]"),
+        computes="delayed_scaling with amax the newest of the history",
+    ),
+    "delayed_scaling_not_rolled": delayed(
+        "the history stays where it is [a roll whose result is dropped]",
+        ("np.concatenate([history[1:], history[:1]])", "history"),
+    ),
+    "delayed_scaling_overflows": delayed(
+        "the scale of a tiny extreme is infinite [NVIDIA/TransformerEngine before its clamp]",
+        ("/ amax, GREATEST)", "/ amax, np.inf)"),
+        check="strata",
+    ),
+    "delayed_scaling_zero_divides": delayed(
+        "an extreme of zero makes the scale infinite [a quotient that nothing guards]",
+        (USABLE, "if not np.isfinite(amax):"),
+        (QUOTIENT, "h.largest * 2.0**-h.margin / amax"),
+        check="all_zero",
     ),
     "dynamic_loss_scaling_backs_off_and_steps": loss_scaling(
         "the scale shrinks, but the step is made "
@@ -217,6 +272,32 @@ TRAINING: dict[str, Fault] = {
         "the batch sizes are exchanged [arguments in another order]",
         ("g2, s = ", "h = changed(h, small=h.big, big=h.small)\n    g2, s = "),
     ),
+    "hadamard_transform_another_order": hadamard(
+        "rows are in the order of their changes of sign [Walsh's order for Hadamard's]",
+        (
+            "matrix = hadamard(n)",
+            "matrix = hadamard(n)\n"
+            "    matrix = matrix[np.argsort(np.sum(matrix[:, 1:] != matrix[:, :-1], axis=1))]",
+        ),
+    ),
+    "hadamard_transform_inverse": hadamard(
+        "the signs come after the transform [the rotation transposed]",
+        ('if h.direction == "forward"', 'if h.direction == "inverse"'),
+        computes="hadamard_transform with transformed, then multiplied by the signs",
+    ),
+    "hadamard_transform_of_columns": hadamard(
+        "blocks are cut from the elements at a distance [a view of (n, -1) for (-1, n)]",
+        ("blocks = x.reshape(-1, n)", "blocks = x.reshape(n, -1).T"),
+    ),
+    "hadamard_transform_signs_ignored": hadamard(
+        "there are no signs [with_random_sign_mask that is not passed on]",
+        ("(blocks * signs) @ matrix", "blocks @ matrix"),
+    ),
+    "hadamard_transform_unscaled": hadamard(
+        "the sum is not divided by the root of its length [a matrix of ones left as it is]",
+        ("(y * (1 / math.sqrt(n)))", "y"),
+        check="law:norm_of_every_tensor_is_kept",
+    ),
     "linear_scaling_root": linear_scaling(
         "the rate grows with the root of the batch [the rule of adaptive methods used for SGD]",
         ('(k if h.rule == "linear" else np.sqrt(k))', "np.sqrt(k)"),
@@ -244,6 +325,44 @@ TRAINING: dict[str, Fault] = {
         "training",
         "fan_in and fan_out are exchanged [weights of (in, out) and (out, in)]",
         (FACTOR, FACTOR.replace("h,", "changed(h, fan_in=h.fan_out, fan_out=h.fan_in),")),
+    ),
+    "percentile_clipping_amplifies": percentile(
+        "shorter gradients are made as long as the clip value [a quotient without its condition]",
+        ("larger = np.maximum(norm, clip_value)", "larger = norm"),
+        ("np.where(norm > clip_value, shortened, 1.0)", "shortened"),
+    ),
+    "percentile_clipping_first_fills_one": percentile(
+        "the first norm fills its own slot, the others stay zero [a start that is not special]",
+        ("if t == 1:", "if False:"),
+    ),
+    "percentile_clipping_from_the_top": percentile(
+        "the percentile is counted from the largest norm [sorted in descending order]",
+        (PERCENTILE, "np.sort(gnorm_vec)[max(0, SLOTS - 1 - h.percentile)]"),
+    ),
+    "percentile_clipping_index_one_higher": percentile(
+        "the norm above the percentile's clips [ranks counted from one]",
+        ("min(h.percentile, SLOTS - 1)", "min(h.percentile + 1, SLOTS - 1)"),
+    ),
+    "percentile_clipping_not_rooted": percentile(
+        "the norm is held against the square of the clip value [a root taken of one of both]",
+        (f"np.sqrt({PERCENTILE})", PERCENTILE),
+    ),
+    "percentile_clipping_not_recorded": percentile(
+        "the vector stays as the first gradient filled it [an update of a copy]",
+        ('"gnorm_vec": gnorm_vec', '"gnorm_vec": gnorm_vec if t == 1 else given'),
+        ("    t = t + 1\n", "    t, given = t + 1, gnorm_vec\n"),
+    ),
+    "percentile_clipping_of_earlier_alone": percentile(
+        "the tensor's own norm is not among those that clip it [a vector updated after the sort]",
+        (
+            "    gnorm_vec = recorded(gnorm_vec, t, square)\n",
+            "    given, gnorm_vec = gnorm_vec, recorded(gnorm_vec, t, square)\n",
+        ),
+        (PERCENTILE, PERCENTILE.replace("gnorm_vec", "gnorm_vec if t == 1 else given")),
+    ),
+    "percentile_clipping_one_slot_early": percentile(
+        "the norm is kept one slot early [a count that is raised after it was used]",
+        ("slot = t % SLOTS", "slot = (t - 1) % SLOTS"),
     ),
     "stale_gradients_away_from_then": stale(
         "the correction has the way made with the wrong sign [p and p_then exchanged]",

@@ -11,6 +11,7 @@ import torch
 from bitsandbytes import functional
 
 from truestep.fast.peers.bitsandbytes.backend import Backend
+from truestep.properties.kinds.quantizer.step import Subject
 from truestep.reference.quantizers import QUANTIZERS
 
 BACKEND = Backend()
@@ -24,16 +25,36 @@ def test_four_bits_cross(rule: str, shape: tuple[int, ...]) -> None:
     x = np.random.default_rng(3).uniform(0.1, 1, shape).astype(np.float32)
     kept = x.copy()
     hyper = QUANTIZERS[rule].Hyper(**CAPABILITIES[rule].dialect)
-    stored = BACKEND.encode(CAPABILITIES[rule], hyper, x)
+    out = Subject(BACKEND, CAPABILITIES[rule]).encode(hyper, x)
     code, scale = QUANTIZERS[rule].encode(hyper, x)
-    assert np.array_equal(stored["code"], code)
-    assert np.array_equal(stored["scale"], scale)
+    assert np.array_equal(out.code, code)
+    assert np.array_equal(out.stored["scale"], scale)
     assert np.array_equal(x, kept)
     given = torch.from_numpy(x.reshape(1, -1).copy())
     packed, state = functional.quantize_4bit(given, blocksize=64, quant_type=rule)
     with torch.compiler.set_stance("force_eager"):
         due = functional.dequantize_4bit(packed, state).reshape(shape).numpy()
-    assert np.array_equal(BACKEND.decode(CAPABILITIES[rule], hyper, stored), due)
+    assert np.array_equal(out.back, due)
+
+
+@pytest.mark.parametrize("rule", ["fp4", "nf4"])
+@pytest.mark.parametrize("shape", [(2, 64), (3, 43), (300, 64), ()])
+def test_compressed_statistics_cross(rule: str, shape: tuple[int, ...]) -> None:
+    """What is beside the codes is the library's, and so is what is read back."""
+    x = np.random.default_rng(3).uniform(0.1, 1, shape).astype(np.float32)
+    subject = Subject(BACKEND, CAPABILITIES[f"{rule}_nested"])
+    hyper = subject.rule.Hyper(**subject.capability.dialect)
+    out = subject.encode(hyper, x)
+    made = subject.rule.encode(hyper, x)
+    assert np.array_equal(out.code, made[0])
+    assert np.allclose(out.stored["offset"], made[3], rtol=1e-6)
+    given = torch.from_numpy(x.reshape(1, -1).copy())
+    packed, state = functional.quantize_4bit(
+        given, blocksize=64, quant_type=rule, compress_statistics=True
+    )
+    with torch.compiler.set_stance("force_eager"):
+        due = functional.dequantize_4bit(packed, state).reshape(shape).numpy()
+    assert np.array_equal(out.back, due)
 
 
 @pytest.mark.parametrize("shape", [(2, 64), (3, 2, 5), (7,), (), (3, 0)])

@@ -15,18 +15,20 @@ if not importlib.util.find_spec("compressed_tensors"):
 
 from truestep.fast.peers.compressed_tensors import scaled
 from truestep.fast.peers.compressed_tensors.backend import Backend
-from truestep.fast.peers.compressed_tensors.library import pack_to_int32
 from truestep.fast.peers.findings import FINDINGS
-from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.properties.kinds.quantizer.cases import fitting
 from truestep.properties.kinds.quantizer.step import Subject, judged
 from truestep.properties.run.plan import checks_of, run_check
+from truestep.reference.packing import pack
 from truestep.reference.quantizers import QUANTIZERS
 
 BACKEND = Backend()
 SHAPES = ((), (0,), (1,), (300,), (3, 100), (2, 3, 130), (129, 130), (5, 0))
 # One of every file and grouping.
-CHECKED = ("e4m3_tiles", "int8_full_tensor", "int4_full_rows", "mxfp4", "nvfp4_two_level")
+CHECKED = (
+    "e4m3_tiles", "int8_full_tensor", "int4_full_rows", "mxfp4", "nvfp4_two_level", "uint4",
+    "uint8_rows",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("capability", BACKEND.capabilities(), ids=lambda c: c.rule)
@@ -41,19 +43,21 @@ def test_codes_and_scales_agree_with_the_reference(capability: Any) -> None:
         for numbers in (x, np.zeros_like(x)):
             out = subject.encode(hyper, np.asarray(numbers, np.float32))
             found = dict(judged(subject, hyper, out))
-            failing = [name for name, j in found.items() if j.elements and not j.passed]
+            # Of zero points of zeros see the findings.
+            known = set() if numbers.any() else {"zero_point"}
+            failing = {name for name, j in found.items() if j.elements and not j.passed} - known
             assert not failing, (shape, failing)
 
 
-@pytest.mark.parametrize("bits", [3, 4, 8])
-def test_codes_are_taken_out_of_words_and_put_back(bits: int) -> None:
+@pytest.mark.parametrize("bits", [2, 3, 4, 5, 8])
+def test_words_are_those_of_the_reference(bits: int) -> None:
     """Rows that end within a word, and codes that lie across two."""
     half = 2 ** (bits - 1)
     values = np.random.default_rng(bits).integers(-half, half, (3, 37)).astype(np.int8)
+    words = scaled.packed(values, bits)
     code = values.view(np.uint8) & np.uint8(2 * half - 1)
-    words = from_tensor(pack_to_int32(to_tensor(values), bits))
-    assert np.array_equal(scaled._apart(words, bits, 37), code)
-    assert np.array_equal(scaled._together(code, bits)[:, : words.shape[1]], words)
+    assert np.array_equal(pack("pack_quantized", code, bits, signed=True), words)
+    assert np.array_equal(scaled.unpacked(words, values.shape, bits), values)
 
 
 @pytest.mark.parametrize("rule", CHECKED)

@@ -11,6 +11,7 @@ from truestep.fast import discovery
 from truestep.fast.peers.parting import parted as in_parts
 from truestep.fast.protocol import BackendUnavailable, Group, Slot
 from truestep.properties.arithmetic.lift import fields_of
+from truestep.properties.cases.hypers import held
 from truestep.properties.cases.tensors import TensorSpec
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.step import lockstep
@@ -34,7 +35,7 @@ def _hyper(capability: Any, **fields: Any) -> Any:
     tables = {"optimizer": OPTIMIZERS, "quantizer": QUANTIZERS}
     rule = tables[capability.kind][capability.rule]
     known = {k: v for k, v in fields.items() if k in rule.Hyper.__dataclass_fields__}
-    return rule.Hyper(**{**known, **capability.dialect, **capability.fixed})
+    return rule.Hyper(**{**known, **capability.dialect, **held(capability.fixed)})
 
 
 @pytest.mark.parametrize("name", ["gfloat", "ml_dtypes", "torch", "torchao"])
@@ -77,6 +78,8 @@ def test_bitsandbytes_is_a_nearest_value_within_16_bits(signed: bool) -> None:
 @pytest.mark.parametrize(
     ("name", "rule", "variant"),
     [
+        ("adafactor8bit", "adamw", "d4"),
+        ("adafactor8bit", "adamw", "d8"),
         ("bitsandbytes", "adagrad", "8bit"),
         ("bitsandbytes", "adam", "8bit"),
         ("bitsandbytes", "adamw", "8bit"),
@@ -87,7 +90,9 @@ def test_bitsandbytes_is_a_nearest_value_within_16_bits(signed: bool) -> None:
         ("bitsandbytes", "lion", "8bit"),
         ("bitsandbytes", "rmsprop", "8bit"),
         ("bitsandbytes", "sgd", "8bit"),
+        ("torchao", "adam", "4bit_eager"),
         ("torchao", "adam", "8bit_eager"),
+        ("torchao", "adam", "fp8_eager"),
         ("torchao", "adamw", "8bit_eager"),
     ],
 )

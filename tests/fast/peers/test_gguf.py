@@ -9,27 +9,48 @@ pytest.importorskip("gguf", reason="gguf is not installed")
 
 from gguf import quants
 
-from truestep.fast.peers.gguf.backend import TYPES, Backend
-from truestep.fast.protocol import QuantizerCapability
+from truestep.fast.peers.gguf.backend import BESIDE, READ, TYPES, Backend
+from truestep.properties.kinds.quantizer.step import Subject
 from truestep.properties.run.plan import checks_of, run_check
 from truestep.reference.quantizers import QUANTIZERS
 
 BACKEND = Backend()
+CAPABILITIES = {c.rule: c for c in BACKEND.capabilities()}
 
 
-@pytest.mark.parametrize("capability", BACKEND.capabilities(), ids=lambda c: c.rule)
-def test_what_crosses_is_what_is_packed(capability: QuantizerCapability) -> None:
-    """Codes and scales, taken apart and put together, are read back as the library's bytes are."""
-    rule = QUANTIZERS[capability.rule]
+@pytest.mark.parametrize("rule", sorted(BESIDE))
+def test_what_crosses_is_what_is_packed(rule: str) -> None:
+    """Codes and what is beside them are read back as the library's bytes are."""
+    capability = CAPABILITIES[rule]
     x = np.random.default_rng(5).standard_normal((3, 64)).astype(np.float32)
     kept = x.copy()
-    hyper = rule.Hyper(**capability.dialect)
-    stored = BACKEND.encode(capability, hyper, x)
-    assert stored["scale"].shape == (6,)
+    subject = Subject(BACKEND, capability)
+    out = subject.encode(subject.rule.Hyper(**capability.dialect), x)
+    assert {name: out.stored[name].shape for name in BESIDE[rule]} == dict.fromkeys(
+        BESIDE[rule], (6,)
+    )
     assert np.array_equal(x, kept)
-    due = quants.dequantize(quants.quantize(x, TYPES[capability.rule]), TYPES[capability.rule])
-    assert np.array_equal(BACKEND.decode(capability, hyper, stored), due)
+    due = quants.dequantize(quants.quantize(x, TYPES[rule]), TYPES[rule])
+    assert np.array_equal(out.back, due)
     assert np.abs(due - x).max() < np.abs(x).max() / 8
+
+
+@pytest.mark.parametrize("rule", READ)
+def test_k_quants_are_read_from_bytes_of_any_sort(rule: str) -> None:
+    """What the reference makes of a tensor's codes, the library reads near to the tensor."""
+    format, capability = QUANTIZERS[rule], CAPABILITIES[rule]
+    x = np.random.default_rng(6).standard_normal((2, 512)) + 0.2
+    names = ("code", *format.beside(format.Hyper(), x.shape))
+    stored = dict(zip(names, format.encode(format.Hyper(), x), strict=True))
+    back = Subject(BACKEND, capability).decode(format.Hyper(), stored)
+    assert np.array_equal(back, format.decode(format.Hyper(), *stored.values()).astype(np.float32))
+    assert np.abs(back - x).max() < 0.3
+
+
+def test_what_the_library_only_reads_has_one_check() -> None:
+    """No encoder is asked for what there is none of."""
+    found = {c.name for c in checks_of(BACKEND) if c.capability.rule in READ}
+    assert found == {"every_code"}
 
 
 def test_every_check_passes() -> None:

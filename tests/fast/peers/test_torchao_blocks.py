@@ -13,6 +13,7 @@ pytest.importorskip("torchao", reason="torchao is not installed")
 from truestep.fast.peers.findings import FINDINGS
 from truestep.fast.peers.torchao import blocks
 from truestep.fast.peers.torchao.backend import Backend
+from truestep.properties.cases.hypers import held
 from truestep.properties.kinds.quantizer.cases import fitting
 from truestep.properties.kinds.quantizer.step import Subject, judged
 from truestep.properties.run.plan import checks_of, run_check
@@ -27,6 +28,7 @@ CHECKED = (
     *("quantizer/e4m3_tiles/float32/inference", "quantizer/e5m2_rows/float32/training_power"),
     *("quantizer/int4/float32", "quantizer/int8_rows/float32", "quantizer/mxfp4/float32/rceil"),
     *("quantizer/mxfp8_e5m2/float32/even", "quantizer/nf4/float32", "quantizer/nvfp4/float32"),
+    *("quantizer/dynamic_4bit/float32", "quantizer/e4m3_blocks/float32/optim"),
 )
 
 
@@ -36,12 +38,12 @@ def _place(capability: Any) -> str:
 
 def _hyper(capability: Any, **fields: Any) -> Any:
     rule = QUANTIZERS[capability.rule].Hyper
-    return rule(**fields, **capability.dialect, **capability.fixed)
+    return rule(**fields, **capability.dialect, **held(capability.fixed))
 
 
 def test_every_rule_is_of_one_implementation_by_name() -> None:
     """Variants tell implementations of a rule apart, and every rule is a block format."""
-    assert len({_place(c) for c in CAPABILITIES}) == len(CAPABILITIES) == 48
+    assert len({_place(c) for c in CAPABILITIES}) == len(CAPABILITIES) == 51
     assert {c.rule for c in CAPABILITIES} < set(ROWS)
 
 

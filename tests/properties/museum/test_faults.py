@@ -9,7 +9,7 @@ from truestep.properties.museum.power import catch, kernels
 from truestep.properties.run.plan import checks_of, run_check
 from truestep.properties.run.pool import certify
 from truestep.properties.search import exploration
-from truestep.reference.format_rows import ROWS
+from truestep.reference.quantizers import FORMATS
 from truestep.reference.tables import RULES
 
 BACKENDS = "truestep.properties.museum.backends"
@@ -48,8 +48,9 @@ def test_faults_that_are_dialects_are_identified(name: str) -> None:
 # Kernels on which every check is run; on the others those that catch the faults.
 THOROUGH = (
     *("adam", "adamw", "amsgrad", "lamb", "lion", "nesterov", "sgd"),
-    *(name for name in RULES["quantizer"] if name not in ROWS),
+    *(name for name in RULES["quantizer"] if name not in FORMATS),
     *("bof4_s", "e4m3_tiles", "int4", "int8_rows", "mxfp4", "nf4", "nvfp4"),
+    *("q4_k", "q5_1", "uint8"),
 )
 
 

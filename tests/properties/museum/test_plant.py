@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from truestep.properties.museum.plant import StaleEdit, bfloat16, changed, planted
+from truestep.reference import powers_of_two
 from truestep.reference.optimizers import adamw, sgd
+from truestep.reference.quantizers import float8_e8m0fnu
 from truestep.reference.schedules import cosine, linear_warmup_cosine
 
 
@@ -32,6 +34,17 @@ def test_text_in_two_functions_is_addressed_by_one() -> None:
     h = linear_warmup_cosine.Hyper(min_lr=1e-4, warmup_steps=5, total_steps=10)
     assert copy.value(h, 5) < linear_warmup_cosine.value(h, 5)
     assert copy.certificate(h) == linear_warmup_cosine.certificate(h)
+
+
+def test_another_module_is_changed_for_the_copy_alone() -> None:
+    """It is imported with its change by the copy, and by nobody else."""
+    copy = planted(float8_e8m0fnu, [(powers_of_two, "np.ldexp(1.0, k - BIAS)", "np.ones(k.shape)")])
+    h = float8_e8m0fnu.Hyper()
+    assert copy.decode(h, np.array([130])) == 1.0
+    assert float8_e8m0fnu.decode(h, np.array([130])) == 8.0
+    assert planted(float8_e8m0fnu).decode(h, np.array([130])) == 8.0
+    with pytest.raises(StaleEdit, match=r"powers_of_two: 'gone' occurs 0 times"):
+        planted(float8_e8m0fnu, [(powers_of_two, "gone", "")])
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from truestep.properties.run.remote import Remote
 HERE = Path(__file__).parent
 # Of the counter beyond 2^24, where the attacks are, and of the conduct: "beyond" and "found".
 ONLY = "*[ef][yo][ou]nd*"
-PATIENCE = 2.0
+PATIENCE = 0.75
 # Commands of the processes that attacks start.
 STARTED = re.compile(r"sleep 98765\d|print\('x' \* 4096\)|fast\.host\.serve .*TRUESTEP")
 
@@ -176,7 +176,7 @@ def test_a_process_that_stops_itself_is_given_up(
     """A stopped process is not charged for its time, but its judge waits for it only so long."""
     loaded = adapters("hostile_dying")
     monkeypatch.setattr(pool, "STRIKES", 1)
-    monkeypatch.setattr(pool, "LOADING", 4.0)
+    monkeypatch.setattr(pool, "LOADING", 2.0)
     [run] = certify_all(
         ["hostile_dying:Stopped"], only="*yond*", level="smoke", patience=0.5, workers=1
     )
@@ -192,8 +192,8 @@ def test_a_process_that_stops_itself_is_given_up(
 @pytest.mark.parametrize(
     ("spec", "text"),
     [
-        ("hostile_dying:HangsInInit", "no answer within 2 s"),
-        ("hostile_dying:HangsInCapabilities", "no answer within 2 s"),
+        ("hostile_dying:HangsInInit", "no answer within 1 s"),
+        ("hostile_dying:HangsInCapabilities", "no answer within 1 s"),
         ("hostile_flooding:LongName", "a message of"),
         ("hostile_flooding:Many", "a message of"),
     ],
@@ -202,6 +202,6 @@ def test_what_cannot_be_loaded_is_broken(
     adapters: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, spec: str, text: str
 ) -> None:
     """Within the time for loading, in a line that says why."""
-    monkeypatch.setattr(remote, "LOADING", 2.0 if "hangs" in spec.lower() else 60.0)
+    monkeypatch.setattr(remote, "LOADING", 1.0 if "hangs" in spec.lower() else 60.0)
     with pytest.raises(BrokenBackend, match=text):
         Remote(spec, PATIENCE)

@@ -25,11 +25,8 @@ def test_a_run_outlives_what_is_done_to_its_processes(kills: Any) -> None:
     hits = [
         kills.Hit("run", signal.SIGKILL, 2.5),
         kills.Hit("run", signal.SIGTERM, 3.0),
-        kills.Hit("run", signal.SIGSTOP, 2.0, 0.5),
         kills.Hit("judge", signal.SIGKILL, 2.5),
-        kills.Hit("judge", signal.SIGSTOP, 3.0, 0.5),
         kills.Hit("backend", signal.SIGKILL, 3.0),
-        kills.Hit("backend", signal.SIGTERM, 2.0),
         kills.Hit("backend", signal.SIGSTOP, 2.5, 0.5),
     ]
     with ThreadPoolExecutor(2) as pool:

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from truestep.reference import quantizers
-from truestep.reference.format_rows import ROWS
-from truestep.reference.quantizers import QUANTIZERS
+from truestep.reference.quantizers import FORMATS, QUANTIZERS
 
 HEADINGS = ["Rule", "Shapes", "Domain", "Choices", "Special cases", "Judged", "Sources"]
 ALL = pytest.mark.parametrize("name", sorted(QUANTIZERS))
@@ -21,7 +20,7 @@ def test_table_lists_every_module_in_alphabetical_order() -> None:
     """A format's file without a line in QUANTIZERS, or a line without a file, is named here."""
     folder = Path(next(iter(quantizers.__path__)))
     files = sorted(p.stem for p in folder.glob("*.py") if p.stem != "__init__")
-    assert list(QUANTIZERS) == [*files, *sorted(ROWS)]
+    assert list(QUANTIZERS) == [*files, *sorted(FORMATS)]
 
 
 @ALL

@@ -26,7 +26,7 @@ from truestep.properties.kinds.optimizer import step as stepping
 from truestep.properties.kinds.optimizer.laws.bounds import Bounds, Gradient, path_bounds
 from truestep.properties.kinds.optimizer.laws.definitions import inputs_of
 from truestep.properties.kinds.optimizer.sampling import observables
-from truestep.properties.kinds.optimizer.storage import StoredRule, rule_of
+from truestep.properties.kinds.optimizer.storage import StoredRule, draws, rule_of
 from truestep.properties.kinds.optimizer.stored import determined
 from truestep.properties.laws.claims import Claim, Claims
 from truestep.reference.rules import Optimizer
@@ -223,7 +223,7 @@ class Bench:
     ) -> Claims:
         """Claims that two outcomes are equal, bit for bit or within both their bounds.
 
-        A tensor that is stored by stochastic rounding has its bits from chance.
+        A tensor or a code that is stored by stochastic rounding has its bits from chance.
         """
         for name in left.got if names is None else names:
             bits = bitwise and not self._chance(name)
@@ -231,6 +231,9 @@ class Bench:
             yield Claim(name, left.got[name], right.got[name], bound)
 
     def _chance(self, name: str) -> bool:
+        kept = self.capability.storage.get(name.removesuffix("_code"))
+        if kept is not None and name.endswith("_code"):
+            return draws(kept)
         made = arithmetic_of(self.capability.arithmetic)
         return made.rounding == "stochastic" and made.stored(name).name != made.compute
 

@@ -95,11 +95,11 @@ def _stored(rule: StoredRule, hyper: Hyper, slot: Slot, kinds: Sequence[Arithmet
             out[name] = _size(due) + _size(truth)
             continue
         quantizer, how = rule.quantizer(name), hyper.storage[name]
-        scale, value, error = _scale(rule, hyper, name, due, truth)
-        out[rule.scale_of(name)] = error
+        scale, value, error, out[rule.scale_of(name)] = _scale(rule, hyper, name, due, truth)
         with np.errstate(all="ignore"):
-            relative = np.where(value > 0, error / value, 0.0)
-            spread = quantizer.per_element(how, relative, due.shape)
+            relative = np.where(value != 0, error / np.abs(value), 0.0)
+            # Of several scales that an element may have, the one that may be off farthest.
+            spread = -quantizer.per_element(how, -relative, due.shape)
             error = due.e + truth.e + np.abs(due.v) * spread
             low, high = quantizer.admissible(how, due.v, scale, error=error)
         known = np.isfinite(due.e) & np.isfinite(due.v)
@@ -109,14 +109,19 @@ def _stored(rule: StoredRule, hyper: Hyper, slot: Slot, kinds: Sequence[Arithmet
 
 def _scale(
     rule: StoredRule, hyper: Hyper, name: str, due: Bounded, truth: Bounded
-) -> tuple[Array, NDArray[np.float64], NDArray[np.float64]]:
-    """A stored tensor's scale as it is stored, its value, and how far both sides may be from it."""
-    if hasattr(rule.quantizer(name), "block_absmax"):
+) -> tuple[Array, Array, Array, Array]:
+    """A stored tensor's scale as it is stored, its value, and how far both sides may be from it.
+
+    At last how far they may be from it as it is stored, which of some is a code.
+    """
+    quantizer = rule.quantizer(name)
+    if hasattr(quantizer, "block_absmax"):
         one, other = (stored.block_absmax(rule, hyper, name, x) for x in (due, truth))
-        return one.v, one.v, one.e + other.e
+        return one.v, one.v, one.e + other.e, one.e + other.e
     low, high, known = stored.scales(rule, hyper, name, due, truth)
-    value = low.astype(np.float64)
-    return low, value, np.where(known, high.astype(np.float64) - value, np.inf)
+    value, most = (stored.scale_value(quantizer, x) for x in (low, high))
+    error = np.where(known, most - value, np.inf)
+    return low, value, error, np.where(known, high.astype(np.float64) - low, np.inf)
 
 
 def _size(x: Array) -> NDArray[np.float64]:

@@ -100,7 +100,7 @@ def even_state_is_nonnegative(bench: Bench, trial: Trial) -> Claims:
     for name in trial.arrays:
         if behaviour(bench, name).nonnegative:
             x = out.state[name]
-            yield Claim(name, np.minimum(x, 0), x * 0)
+            yield Claim(name, np.minimum(x, 0), np.minimum(np.maximum(x, 0), 0))
 
 
 def first_step_is_at_most_lr(bench: Bench, trial: Trial) -> Claims:

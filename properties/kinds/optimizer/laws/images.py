@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Outcome, Trial, exact
 from truestep.properties.kinds.optimizer.laws.bounds import Bounds
 from truestep.reference.declared import NUMBER, Behaviour
@@ -73,7 +74,8 @@ AXES: dict[str, dict[str, Follows]] = {
     "soap": {"v": _soap},
 }
 
-# Tensors whose last axis is that of all elements of the parameter, one after another.
+# Tensors whose last axis is that of all elements of the parameter, one after another. The other
+# tensors of such a state follow no axis, also where there are as many pairs as elements.
 FLAT: dict[str, tuple[str, ...]] = {
     "lbfgs": ("steps", "changes", "step", "g"),
     "ml_lbfgs": ("mean_p", "mean_g", "last_p", "last_g", "steps", "changes"),
@@ -100,14 +102,11 @@ def behaviour(bench: Bench, name: str) -> Behaviour:
 
 def by_element(bench: Bench, trial: Trial) -> list[str]:
     """Names of the state's arrays with an entry, or several, for every element of p."""
-    flat = FLAT.get(bench.capability.rule, ())
+    if flat := FLAT.get(bench.capability.rule, ()):
+        return [k for k in trial.arrays if k in flat]
     own = AXES.get(bench.capability.rule, {}) if trial.p.ndim == 2 else {}
     shape = trial.p.shape
-    return [
-        k
-        for k in trial.arrays
-        if k in flat or (k not in own and np.shape(trial.slot.state[k]) == shape)
-    ]
+    return [k for k in trial.arrays if k not in own and np.shape(trial.slot.state[k]) == shape]
 
 
 def among_elements(x: Array, size: int, change: Callable[[Array], Array]) -> Array:
@@ -122,6 +121,8 @@ def axes_of(bench: Bench, trial: Trial, name: str) -> Axes | None:
     rule = bench.capability.rule
     if x.ndim == 0 or x.size == 0:
         return ()
+    if rule in FLAT and name in trial.slot.state:
+        return tuple(NEITHER for _ in range(x.ndim))
     if name in AXES.get(rule, {}) and len(shape) == 2:
         return AXES[rule][name](trial, name)
     if x.ndim == len(shape) and all(n in (1, m) for n, m in zip(x.shape, shape, strict=True)):
@@ -209,6 +210,18 @@ def scaled(out: Outcome, factor: Mapping[str, Array]) -> Outcome:
 def cast(x: Array, like: Array) -> Array:
     """x in the format of another array."""
     return np.asarray(x).astype(np.asarray(like).dtype)
+
+
+def times(x: Array, c: float) -> Array:
+    """An input times a power of two; Undecided where one of its numbers leaves the format's range.
+
+    An underflow of one is no reason: what is near zero says as little as zero does.
+    """
+    with np.errstate(over="ignore"):
+        image = cast(np.asarray(x).astype(np.float64) * c, x)
+    if not np.array_equal(np.isfinite(image), np.isfinite(x)):
+        raise Undecided("a scaled input leaves the range")
+    return image
 
 
 def rotated(x: Array) -> Array:

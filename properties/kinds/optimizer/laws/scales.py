@@ -1,7 +1,7 @@
 """How hyperparameters answer to the gradient's scale: what eps and a coupled decay are added to."""
 
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial
-from truestep.properties.kinds.optimizer.laws.images import cast
+from truestep.properties.kinds.optimizer.laws.images import times
 from truestep.reference.validation import Array
 
 # The power of the gradient's scale in which an eps grows that is added to it: 2 where it is added
@@ -53,9 +53,9 @@ def gradient_scaled(bench: Bench, trial: Trial, c: float) -> Trial:
     if "weight_decay" in trial.hyper and coupled(bench, trial):
         fields["weight_decay"] = trial.hyper["weight_decay"] * c
     state = {
-        k: cast(trial.slot.state[k] * c**b.degree, trial.slot.state[k])
+        k: times(trial.slot.state[k], c**b.degree)
         for k, b in bench.rule.State.BEHAVIOUR.items()
         if b.degree
     }
-    inputs = {k: cast(x * c ** INPUT_DEGREES.get(k, 0), x) for k, x in trial.slot.inputs.items()}
-    return trial.where(**fields).on(gradient=cast(trial.g * c, trial.g), **state, **inputs)
+    inputs = {k: times(x, c ** INPUT_DEGREES.get(k, 0)) for k, x in trial.slot.inputs.items()}
+    return trial.where(**fields).on(gradient=times(trial.g, c), **state, **inputs)

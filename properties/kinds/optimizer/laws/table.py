@@ -5,13 +5,23 @@ down. Every rule has an entry for every common law. A special law is listed by t
 family, and as failing by one outside of it.
 """
 
-from truestep.fast.protocol import MinimizerCapability, OptimizerCapability
-from truestep.properties.kinds.optimizer.laws.families.stored import OF_POINTS, STORED, SURVIVING
+from truestep.fast.protocol import MinimizerCapability, OptimizerCapability, Storage
+from truestep.properties.cases.hypers import values_of
+from truestep.properties.kinds.optimizer.laws.families.stored import (
+    OF_BITS,
+    OF_EXTREMES,
+    OF_POINTS,
+    OF_SCALES,
+    STORED,
+    SURVIVING,
+)
 from truestep.properties.kinds.optimizer.laws.laws import COMMON, FAMILIES
 from truestep.properties.kinds.optimizer.laws.needs import need
 from truestep.properties.kinds.optimizer.laws.rows import Row
+from truestep.properties.kinds.optimizer.storage import draws
 from truestep.properties.laws.entries import Holds, Void
 from truestep.reference.optimizers import OPTIMIZERS
+from truestep.reference.quantizers import QUANTIZERS
 
 TABLE: dict[str, Row] = {
     rule: row for family in FAMILIES for rule, row in getattr(family, "RULES", {}).items()
@@ -28,9 +38,23 @@ def entries_of(capability: OptimizerCapability | MinimizerCapability) -> Row:
     surviving = SURVIVING - OF_POINTS if points else SURVIVING
     kept = {law: entry for law, entry in row.items() if law in surviving}
     made = dict(sorted({**kept, **STORED}.items()))
-    if not isinstance(row["equivariant_under_concatenation"], Holds):
+    kept_as = capability.storage.values()
+    formats = [QUANTIZERS[how.quantizer] for how in kept_as]
+    independent = all(format.INDEPENDENT for format in formats)
+    if not independent or not isinstance(row["equivariant_under_concatenation"], Holds):
         del made["equivariant_under_concatenation_of_whole_blocks"]
-    return made
+    lost = set() if all(format.SCALES for format in formats) else OF_SCALES | OF_EXTREMES
+    if any(_chosen(how) & {"ceil", "floor", "stochastic", "toward_zero"} for how in kept_as):
+        lost = lost | OF_EXTREMES
+    if any(draws(how) for how in kept_as):
+        lost = lost | OF_BITS
+    return {law: entry for law, entry in made.items() if law not in lost}
+
+
+def _chosen(how: Storage) -> set[object]:
+    """How a scale and a quotient by it are rounded."""
+    given = (values_of(how.hyper[name]) for name in ("power", "rounding") if name in how.hyper)
+    return {x for values in given for x in values}
 
 
 def entries(rule: str) -> Row:

@@ -34,11 +34,18 @@ EXAMPLES: Mapping[Level, int] = {"smoke": 2, "standard": 8, "deep": 200}
 
 # What a piece must have for laws to say anything of it. Laws that are not listed speak of all.
 _OF: dict[str, str] = {
+    "amax_history": (
+        "an_extreme_counts_as_long_as_the_history scale_halves_as_the_margin_grows_by_one"
+    ),
     "batch": "rate_depends_on_the_ratio_of_batches_alone rate_is_lr_at_the_base_batch",
     "clipping": "unchanged_when_params_grow_as_the_limit_falls",
     "clips": "idempotent parallel_to_the_gradient small_elements_kept_beside_large_ones",
     "delta": "scale_halves_when_the_error_doubles",
     "ema": "averages_of_a_constant_stay no_noise_when_the_squares_agree",
+    "gnorm_vec": (
+        "order_of_earlier_norms_does_not_matter the_first_gradient_is_kept "
+        "the_norm_is_at_most_the_percentile"
+    ),
     "gradients": "each_tensor_as_if_alone equivariant_under_order_of_tensors odd",
     "max_norm": "norm_at_most_the_limit",
     "max_scale": "scale_stays_within_its_limits unscaling_cancels_scaling",
@@ -47,6 +54,10 @@ _OF: dict[str, str] = {
         "base_model_when_widths_are_one hidden_rate_is_the_base_models "
         "input_rate_is_the_base_models output_rate_halves_as_fan_in_doubles "
         "rate_times_decay_is_kept"
+    ),
+    "signs": (
+        "norm_of_every_tensor_is_kept the_same_twice_is_nothing_when_all_signs_are_one "
+        "signs_are_those_of_the_elements"
     ),
     "scales_above": "scales_above_cancel",
     "skips": "a_skipped_step_changes_no_bit scale_is_a_power_of_two",
@@ -57,9 +68,11 @@ _OF: dict[str, str] = {
 OF: dict[str, str] = {law: word for word, laws in _OF.items() for law in laws.split()}
 # Fields of Hyper that a law changes, which therefore must not be fixed; of "homogeneous" DEGREES.
 SETS: dict[str, tuple[str, ...]] = {
+    "an_extreme_counts_as_long_as_the_history": ("amax_history_len",),
     "base_model_when_widths_are_one": ("fan_in", "fan_out"),
     "output_rate_halves_as_fan_in_doubles": ("fan_in",),
     "rate_depends_on_the_ratio_of_batches_alone": ("base_batch",),
+    "scale_halves_as_the_margin_grows_by_one": ("margin",),
     "unchanged_when_params_grow_as_the_limit_falls": ("clipping", "eps"),
 }
 

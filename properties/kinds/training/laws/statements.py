@@ -204,6 +204,65 @@ def scales_above_cancel(bench: Bench, trial: Trial) -> Claims:
     yield from agree(bench.run(trial), bench.run(image), ["weight"])
 
 
+def an_extreme_counts_as_long_as_the_history(bench: Bench, trial: Trial) -> Claims:
+    """Of a history of three, the scale is that of a large tensor for two small ones after it."""
+    x, size = trial.inputs["x"], 3
+    fresh = np.zeros(size, trial.inputs["amax_history"].dtype)
+    trial = trial.where(amax_history_len=size).on(amax_history=fresh)
+    outcomes: list[Outcome] = []
+    for tensor in (x, *((x / 16).astype(x.dtype),) * size):
+        outcomes.append(bench.run(trial.on(x=tensor)))
+        (history,), (scale,) = (outcomes[-1].got[name] for name in ("amax_history", "scale"))
+        trial = trial.on(amax_history=history, scale=float(scale))
+    first, error = (float(part["scale"][0]) for part in (outcomes[0].got, outcomes[0].bound))
+    for k, out in enumerate(outcomes[1:], 1):
+        factor = 16 if k == size else 1
+        bound = factor * error + out.bound["scale"][0]
+        yield one("scale", out.got["scale"][0], factor * first, bound)
+
+
+def scale_halves_as_the_margin_grows_by_one(bench: Bench, trial: Trial) -> Claims:
+    """A factor of two that is left between the extreme and the largest value."""
+    out = bench.run(trial)
+    image = bench.run(trial.where(margin=trial.hyper["margin"] + 1))
+    error = 2 * image.bound["scale"][0] + out.bound["scale"][0]
+    yield one("scale", 2 * float(image.got["scale"][0]), float(out.got["scale"][0]), error)
+
+
+def the_first_gradient_is_kept(bench: Bench, trial: Trial) -> Claims:
+    """It is all of the history, which has no other norm to clip it by."""
+    fresh = np.zeros_like(trial.inputs["gnorm_vec"])
+    out = bench.run(trial.on(gnorm_vec=fresh, t=0))
+    yield one("clipped", out.got["clipped"][0], trial.inputs["gradient"], out.bound["clipped"][0])
+
+
+def the_norm_is_at_most_the_percentile(bench: Bench, trial: Trial) -> Claims:
+    """Of the history that is given out, in which the tensor's own norm is."""
+    out = bench.run(trial)
+    (squares,), (errors,) = (part["gnorm_vec"] for part in (out.got, out.bound))
+    at = min(trial.hyper["percentile"], squares.size - 1)
+    limit = math.sqrt(np.sort(squares)[at])
+    slack = math.sqrt(np.sort(squares.astype(np.float64) + errors)[at]) - limit
+    x, e = (
+        np.broadcast_to(part["clipped"][0], trial.inputs["gradient"].shape).reshape(-1)
+        for part in (out.got, out.bound)
+    )
+    norm, error = math.hypot(*x.astype(np.float64)), math.hypot(*e)
+    # The last term is what this norm, in float64, rounds.
+    bound = error + slack + (2 + x.size) * 2.0**-53 * norm
+    yield one("clipped", max(norm, limit), limit, bound)
+
+
+def order_of_earlier_norms_does_not_matter(bench: Bench, trial: Trial) -> Claims:
+    """Once each has its slot."""
+    squares, t = trial.inputs["gnorm_vec"], max(1, trial.inputs["t"])
+    slot = (t + 1) % squares.size
+    turned = np.copy(squares)
+    turned[np.arange(squares.size) != slot] = np.delete(squares, slot)[::-1]
+    out, image = (bench.run(trial.on(t=t, gnorm_vec=x)) for x in (squares, turned))
+    yield from agree(out, image, ["clipped"])
+
+
 def _accumulated(bench: Bench, trial: Trial, gradients: list[list[Array]]) -> list[Outcome]:
     """The calls of one accumulation, each from the state that the one before left."""
     state = {"totals": [np.zeros_like(g) for g in gradients[0]], "t": 0, "weight": 0.0}
@@ -254,6 +313,41 @@ def averages_of_a_constant_stay(bench: Bench, trial: Trial) -> Claims:
         # Twice the float32 rounding of the state, and the first call's error, scaled alike.
         error = first.bound[name][0] / share + 2.0**-23 * abs(state[name])
         yield one(name, second.got[name][0], state[name], error + second.bound[name][0])
+
+
+def norm_of_every_tensor_is_kept(bench: Bench, trial: Trial) -> Claims:
+    """A rotation moves elements only."""
+    out = bench.run(trial)
+    for x, y, e in zip(
+        trial.inputs["gradients"], out.got["transformed"], out.bound["transformed"], strict=True
+    ):
+        due, got = (math.hypot(*a.reshape(-1).astype(np.float64)) for a in (x, y))
+        error = math.hypot(*np.broadcast_to(e, y.shape).reshape(-1))
+        # The last term is what these norms, in float64, round.
+        yield one("transformed", got, due, error + (2 + x.size) * 2.0**-53 * due)
+
+
+def the_same_twice_is_nothing_when_all_signs_are_one(bench: Bench, trial: Trial) -> Claims:
+    """Without signs the transform is its own inverse."""
+    plain = trial.on(signs=np.ones_like(trial.inputs["signs"]))
+    once = bench.run(plain)
+    again = bench.run(plain.on(gradients=once.got["transformed"]))
+    errors = zip(once.bound["transformed"], again.bound["transformed"], strict=True)
+    pairs = zip(again.got["transformed"], trial.inputs["gradients"], strict=True)
+    for (y, x), (e, f) in zip(pairs, errors, strict=True):
+        # No element of a rotation is longer than the whole.
+        yield one("transformed", y, x, f + math.hypot(*np.broadcast_to(e, y.shape).reshape(-1)))
+
+
+def signs_are_those_of_the_elements(bench: Bench, trial: Trial) -> Claims:
+    """A tensor with its signs is transformed as the tensor times the signs without them."""
+    signs = trial.inputs["signs"]
+    signed = [
+        (x.reshape(-1, signs.size) * signs).reshape(x.shape).astype(x.dtype)
+        for x in trial.inputs["gradients"]
+    ]
+    image = trial.on(gradients=signed, signs=np.ones_like(signs))
+    yield from agree(bench.run(trial), bench.run(image))
 
 
 def rate_is_lr_at_the_base_batch(bench: Bench, trial: Trial) -> Claims:

@@ -34,12 +34,21 @@ DEGREES: dict[str, Mapping[str, int]] = {
     "clip_by_global_norm": {"clipped": 1, "eps": 1, "gradients": 1, "max_norm": 1, "norm": 1},
     "clip_by_value": {"clipped": 1, "gradients": 1, "max_value": 1},
     "data_parallel": {"averaged": 1, "gradients": 1},
+    "delayed_scaling": {"amax_history": 1, "scale": -1, "x": 1},
     "dynamic_loss_scaling": {"gradients": 1, "moments": 1, "params": 1},
     "gradient_accumulation": {"gradients": 1, "results": 1, "totals": 1},
     "gradient_noise_scale": {"big_square": 1, "g2": 1, "s": 1, "small_square": 1},
+    "hadamard_transform": {"gradients": 1, "transformed": 1},
     "linear_scaling": {"lr": 1},
     "mup_adam": {"lr": 1},
     "mup_sgd": {"lr": 1},
+    "percentile_clipping": {
+        "clip_value": 1,
+        "clipped": 1,
+        "gnorm_vec": 2,
+        "gradient": 1,
+        "norm": 1,
+    },
     "stale_gradients": {"compensation": -2, "gradients": 1, "params": 1, "then": 1},
 }
 
@@ -109,6 +118,12 @@ TABLE: dict[str, Row] = {
             {"gradients": ((1.0,), (3.0,)), "sizes": (1, 1)},
         ),
     },
+    "delayed_scaling": {
+        **_EVERY,
+        "an_extreme_counts_as_long_as_the_history": holds(amax_compute_algo="max", kept="scale"),
+        "homogeneous": holds(kept="scale"),
+        "scale_halves_as_the_margin_grows_by_one": holds(kept="scale"),
+    },
     "dynamic_loss_scaling": {
         **_LISTS,
         **obeys(
@@ -137,6 +152,11 @@ TABLE: dict[str, Row] = {
         **_EVERY,
         **obeys("averages_of_a_constant_stay no_noise_when_the_squares_agree"),
     },
+    "hadamard_transform": {
+        **_LISTS,
+        **obeys("norm_of_every_tensor_is_kept the_same_twice_is_nothing_when_all_signs_are_one"),
+        "signs_are_those_of_the_elements": holds(direction="forward"),
+    },
     "linear_scaling": {
         **_EVERY,
         **obeys("rate_depends_on_the_ratio_of_batches_alone rate_is_lr_at_the_base_batch"),
@@ -159,6 +179,13 @@ TABLE: dict[str, Row] = {
         ),
         "output_rate_halves_as_fan_in_doubles": holds(form="table_3"),
         "rate_times_decay_is_kept": holds(form="package"),
+    },
+    "percentile_clipping": {
+        **_EVERY,
+        **obeys(
+            "order_of_earlier_norms_does_not_matter the_first_gradient_is_kept",
+            "the_norm_is_at_most_the_percentile",
+        ),
     },
     "stale_gradients": {
         **_LISTS,

@@ -24,6 +24,7 @@ from truestep.properties.kinds import kind as kinds
 from truestep.properties.kinds.minimizer import families as minimizer_checks
 from truestep.properties.kinds.minimizer.cases import KINDS, MinimizerCase, ProblemSpec, function_of
 from truestep.properties.kinds.minimizer.step import initial, lockstep, taken
+from truestep.properties.museum.plant import Kernel
 from truestep.properties.run import replay
 from truestep.properties.run.plan import checks_of, replay_check, run_check
 from truestep.properties.search import exploration
@@ -311,3 +312,12 @@ def test_states_with_history_hold_pairs_in_the_backends_format() -> None:
     slot = initial(lbfgs, capability, case)
     assert slot.state["t"] == 4 and np.all(slot.state["rho"] > 0)
     assert {x.dtype for k, x in slot.state.items() if k != "t"} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize(("rule", "seed"), [("lbfgs", 4), ("sr1_cubic", 2)])
+def test_numbers_of_pairs_follow_no_axis(rule: str, seed: int) -> None:
+    """Also where there are as many pairs as elements, as in one of these cases."""
+    backend = Kernel(rule)
+    [check] = [c for c in checks_of(backend) if c.name == "law:equivariant_under_permuted_axes"]
+    result = run_check(backend, check, level="standard", seed=seed, told=False)
+    assert result.verdict == "pass", result.message

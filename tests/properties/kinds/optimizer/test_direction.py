@@ -74,7 +74,9 @@ def test_directed_rounding_of_stores_is_found(rule):
     for seed, stored in enumerate((_nearest, _toward_zero, _downwards)):
         backend = Stored(rule, stored)
         check = _check(backend.capability)
-        verdicts[stored.__name__] = run_check(backend, check, level="smoke", seed=seed).verdict
+        verdicts[stored.__name__] = run_check(
+            backend, check, level="smoke", seed=seed, told=False
+        ).verdict
     assert verdicts == {"_nearest": "pass", "_toward_zero": "fail", "_downwards": "fail"}
 
 

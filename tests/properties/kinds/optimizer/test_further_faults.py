@@ -117,7 +117,9 @@ muon = partial(of, "muon", shapes="matrices")
 
 FAULTS: dict[str, Callable[[], OptimizerBackend]] = {
     # Hyperparameters that are read as others.
-    "frozen: beta2 is limited to 0.999": adamw(_as(beta2="min(h.beta2, 0.999)")),
+    "frozen: beta2 is limited to 0.9999": adamw(_as(beta2="min(h.beta2, 0.9999)")),
+    "frozen: beta1 is limited to 0.9999": adamw(_as(beta1="min(h.beta1, 0.9999)")),
+    "frozen: Lion's beta2 is limited to 0.9999": of("lion", _as(beta2="min(h.beta2, 0.9999)")),
     "frozen: eps of vectors is the default": adamw(_as(eps="1e-8 if p.ndim == 1 else h.eps")),
     "frozen: momentum is ignored where RMSProp is centered": of(
         "rmsprop", _as(momentum="0.0 if h.centered else h.momentum")

@@ -64,6 +64,11 @@ def _truncated_tail(rng: np.random.Generator, x: Array) -> Array:
     return np.concatenate(parts).reshape(x.shape)
 
 
+def _truncated_beyond_vectors(rng: np.random.Generator, x: Array) -> Array:
+    """Small tensors take a path that rounds to nearest."""
+    return TRUNCATED(rng, x) if x.size >= 64 else _nearest(rng, x)
+
+
 class Storing:
     """AdamW's lines in float32, whose tensors are stored in bfloat16."""
 
@@ -102,6 +107,7 @@ class Storing:
 
 DIRECTED = {
     "away from zero": Storing("bfloat16_params", p=AWAY),
+    "large tensors alone": Storing("bfloat16_params", p=_truncated_beyond_vectors),
     "negative numbers alone": Storing("bfloat16_params", p=_negative_truncated),
     "the second moment alone": Storing("bfloat16_storage", v=TRUNCATED),
     "what is left of vectors": Storing("bfloat16_params", p=_truncated_tail),

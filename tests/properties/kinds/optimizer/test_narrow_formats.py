@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from truestep.fast.protocol import Group, OptimizerCapability, Slot, Stepped
-from truestep.properties.museum.plant import Edit, planted
+from truestep.properties.laws.claims import PREFIX
+from truestep.properties.museum.plant import Edit, Kernel, planted
 from truestep.properties.run.plan import checks_of, run_check
-from truestep.reference.optimizers import adamw
+from truestep.reference.optimizers import OPTIMIZERS, adamw
 
 # nan for small gradients: an inverse root without a guard.
 UNGUARDED: Edit = (
@@ -55,7 +56,10 @@ class Backend:
 
 def _verdicts(backend: Backend, *names: str, seed: int = 0) -> dict[str, str]:
     found = [check for check in checks_of(backend) if not names or check.name in names]
-    return {c.name: run_check(backend, c, level="standard", seed=seed).verdict for c in found}
+    return {
+        c.name: run_check(backend, c, level="standard", seed=seed, told=False).verdict
+        for c in found
+    }
 
 
 def test_the_lines_pass_and_laws_say_nothing_where_eps_rounds_to_zero() -> None:
@@ -69,3 +73,15 @@ def test_the_lines_pass_and_laws_say_nothing_where_eps_rounds_to_zero() -> None:
 def test_a_nan_for_small_gradients_fails_in_a_family(seed: int) -> None:
     """1 - beta is known not to be negative, so that the root of a small average exists."""
     assert _verdicts(Backend(UNGUARDED), "strata", seed=seed) == {"strata": "fail"}
+
+
+@pytest.mark.parametrize(
+    "rule", [name for name, rule in OPTIMIZERS.items() if not rule.FACTS.observables]
+)
+def test_laws_hold_of_the_lines_in_float16(rule: str) -> None:
+    """Whatever of what they scale or compare leaves the range, and wherever targets are drawn."""
+    backend = Kernel(rule, format="float16", arithmetic="float16")
+    laws = [check for check in checks_of(backend) if check.name.startswith(PREFIX)]
+    found = [run_check(backend, check, level="smoke", seed=0, told=False) for check in laws]
+    assert [x.message for x in found if x.verdict not in ("pass", "not_judged")] == []
+    assert any(x.verdict == "pass" for x in found)

@@ -79,6 +79,14 @@ def _averages(h: Hyper, g: Array, s: State) -> tuple[Array, Array]:
     return m, f(h.beta2) * s["v"] + f(1 - h.beta2) * (g * g)
 
 
+def with_folded_corrections(h: Hyper, p: Array, g: Array, s: State, t: int) -> Moved:
+    """The root of v's correction goes over to the numerator and to eps, all in float32."""
+    m, v = _averages(h, g, s)
+    root = f((1 - h.beta2**t) ** 0.5)
+    d = f(h.lr) * root * m / f(1 - h.beta1**t) / (np.sqrt(v) + f(h.eps) * root)
+    return p * f(1 - h.lr * h.weight_decay) - d, m, v
+
+
 def compensated(x: Array) -> Array:
     """A sum whose lost digits go into the next term (Kahan)."""
     total, lost = f(0), f(0)
@@ -100,7 +108,7 @@ KERNELS: dict[str, Callable[[], OptimizerBackend]] = {
     **{
         way.__name__: partial(Own, way)
         for way in (
-            by_reciprocals, in_float64, with_fused_operations
+            by_reciprocals, in_float64, with_folded_corrections, with_fused_operations
         )
     },
     "norms_with_compensated_sums": _lamb,

@@ -10,6 +10,7 @@ import pytest
 from truestep.properties.museum.plant import Kernel
 from truestep.properties.run.plan import checks_of, run_check
 from truestep.properties.search import exploration
+from truestep.reference import block_scales
 
 
 class Otherwise(Kernel):
@@ -30,6 +31,7 @@ class Otherwise(Kernel):
         ("mxfp4", {}, {"rule": "rceil"}, "the least power of two that is at least absmax over"),
         ("mxfp8_e4m3", {"rule": "ceil"}, {"rule": "even"}, "mxfp8_e4m3 with absmax rounded half"),
         ("mxfp4", {}, {"zero_block": "one"}, "mxfp4 with a block of zeros has scale 1"),
+        ("nvfp4", {}, {"four_over_six": "mse"}, "nvfp4 with the extreme becomes 6 or 4, by"),
         ("nf4", {}, {"ties": "upper"}, "nf4 with midpoints to the upper value"),
         ("e4m3_blocks", {}, {"power": "ceil"}, "e4m3_blocks with rounded up to a power of two"),
         ("dynamic_8bit", {}, {"ties": "upper"}, "dynamic_8bit with midpoints to the upper code"),
@@ -59,9 +61,7 @@ def test_another_rule_is_named(
 
 def test_what_is_no_rule_of_the_format_is_not_named() -> None:
     """Half of every scale is none."""
-    wrong = Kernel(
-        "mxfp4", [("code = np.clip(e + _E8M0_BIAS,", "code = np.clip(e + _E8M0_BIAS - 1,")]
-    )
+    wrong = Kernel("mxfp4", [(block_scales, "np.clip(e + BIAS,", "np.clip(e + BIAS - 1,")])
     [check] = [check for check in checks_of(wrong) if check.name == "thresholds"]
     result = run_check(wrong, check, level="standard", seed=0)
     assert (result.verdict, result.identified) == ("fail", "")

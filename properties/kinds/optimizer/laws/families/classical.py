@@ -6,10 +6,10 @@ import numpy as np
 
 from truestep.properties.kinds.optimizer.laws import rows
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, due, exact
-from truestep.properties.kinds.optimizer.laws.images import cast, coarse
+from truestep.properties.kinds.optimizer.laws.images import cast, coarse, scaled
 from truestep.properties.kinds.optimizer.laws.rows import ZEROS, Row, fails
 from truestep.properties.laws.claims import Claim, Claims
-from truestep.properties.laws.entries import holds, obeys
+from truestep.properties.laws.entries import holds, obeys, tried_at
 from truestep.reference.optimizers import FROM_FUNCTION
 from truestep.reference.validation import Array
 
@@ -92,14 +92,14 @@ def moves_only_on_mistakes(bench: Bench, trial: Trial) -> Claims:
 
 
 def path_from_zero_scales_with_lr(bench: Bench, trial: Trial) -> Claims:
-    """From p = 0 on, doubling lr doubles p bit for bit, since what counts as a mistake stays."""
+    """From p = 0 on, doubling lr doubles p, since what counts as a mistake stays."""
     rate = float(np.float32(trial.hyper["lr"]))
     examples = [trial.g, -trial.g, trial.g[::-1].copy()]
     start = trial.fresh(p=trial.p * 0, response=np.sign(trial.slot.inputs["response"]))
     once = bench.run(start.where(lr=rate), examples)
     twice = bench.run(start.where(lr=2 * rate), examples)
     for a, b in zip(once, twice, strict=True):
-        yield Claim("p", cast(2 * a.p, a.p), b.p)
+        yield from bench.agree(scaled(a, {"p": 2}), b, bitwise=False)
 
 
 def correction_shrinks_the_error_by_its_power(bench: Bench, trial: Trial) -> Claims:
@@ -223,14 +223,17 @@ RULES: dict[str, Row] = {
         "state_independent_of_params": _AVERAGED,
         "state_independent_of_weight_decay": _DECAYED_POINT,
     },
-    "robbins_monro": {
-        **rows.LINEAR,
-        "descends_quadratics_by_the_exact_gradient": holds({"offset": 0.0}),
-        "first_step_is_plain_descent": holds({"offset": 0.0}),
-        "mean_of_the_observations_when_steps_are_one_over_t": holds(
-            {"lr": 1.0, "offset": 0.0, "power": 1.0}
-        ),
-    },
+    "robbins_monro": tried_at(
+        {"target": 0.0},
+        {
+            **rows.LINEAR,
+            "descends_quadratics_by_the_exact_gradient": holds({"offset": 0.0}),
+            "first_step_is_plain_descent": holds({"offset": 0.0}),
+            "mean_of_the_observations_when_steps_are_one_over_t": holds(
+                {"lr": 1.0, "offset": 0.0, "power": 1.0}
+            ),
+        },
+    ),
     "sgd": {
         **rows.LINEAR,
         **rows.decoupled("decoupled"),

@@ -1,7 +1,7 @@
 """Layer-wise rates, steps as long as the tensor's norm says: their laws, and which they obey."""
 
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, at_most, exact, norm, way
-from truestep.properties.kinds.optimizer.laws.images import cast, scaled
+from truestep.properties.kinds.optimizer.laws.images import scaled, times
 from truestep.properties.kinds.optimizer.laws.rows import ALONG, SYMMETRIC, G, P, Row, fails
 from truestep.properties.kinds.optimizer.laws.scales import gradient_scaled
 from truestep.properties.laws.claims import Claim, Claims
@@ -36,9 +36,9 @@ def step_scales_with_params(bench: Bench, trial: Trial) -> Claims:
     """Without decay, p times c and g times k move p by c times what it moved."""
     c, k = 2.0**3, 2.0**6
     start = trial.plain()
-    image = gradient_scaled(bench, start, k).on(p=cast(trial.p * c, trial.p))
+    image = gradient_scaled(bench, start, k).on(p=times(trial.p, c))
     steps = [name for name, b in bench.rule.State.BEHAVIOUR.items() if b is STEP and _of_lr(trial)]
-    state = {name: cast(trial.slot.state[name] * c, trial.p) for name in steps}
+    state = {name: times(trial.slot.state[name], c) for name in steps}
     out = bench.step(start)
     expected = scaled(out, {"p": c, **dict.fromkeys(steps, c)})
     yield from bench.agree(

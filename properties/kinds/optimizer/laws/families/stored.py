@@ -29,6 +29,15 @@ OF_POINTS = {
     "step_within_the_cauchy_schwarz_bound",
     "translates_with_params",
 }
+# And where a scale has a limit, or is the code of one; or a group's extreme is not read as it was.
+OF_SCALES = {"homogeneous_in_gradient_and_eps", "scale_invariant_when_eps_is_zero"}
+OF_EXTREMES = {"step_within_the_cauchy_schwarz_bound"}
+# And where chance decides codes: of codes in bits, and of two steps.
+OF_BITS = {
+    "resumes_bitwise_from_state",
+    "state_independent_of_params",
+    "state_independent_of_weight_decay",
+}
 
 _SHARING = fails(
     "elements of a block share its scale", (0,) * 128, tuple(10.0 ** (-i / 10) for i in range(128))

@@ -1,0 +1,112 @@
+"""Faults in formats that keep more than one scale to a group: affine, K-quants, nested, rank-1."""
+
+from truestep.properties.museum.fault import Fault, fault
+from truestep.properties.museum.plant import Edit
+
+AFFINE = ("uint4", "uint4_rows", "uint4_tensor", "uint8", "uint8_rows", "uint8_tensor")
+SMALLER, WITH_MINIMA, NESTED = ("q4_1", "q5_1"), ("q4_k", "q5_k"), ("fp4_nested", "nf4_nested")
+RANK_ONE = ("dynamic_4bit_rank1", "linear_4bit_rank1")
+ZERO = "zero_point = self._limited(self._plain(h, -low, wide, 0))"
+GIVEN = "for held in (wide, zero_point))"
+FACTORS = "d, dmin, scale, least = held"
+OFFSET = "spread.astype(np.float32) + np.asarray(offset).astype(np.float32)"
+SECOND = "np.asarray(absmax2, np.float64)"
+
+
+# In which formats; the fault's name; what is wrong; the edit; the check that is to catch it.
+_PLANTED: tuple[tuple[tuple[str, ...], str, str, Edit, str], ...] = (
+    (
+        AFFINE, "zero_point_off_by_one",
+        "zero points are one too large [GPTQ's checkpoints, which keep them less one]",
+        (ZERO, ZERO.replace("0))", "0) + 1)")), "random",
+    ),
+    (
+        AFFINE, "zero_point_of_the_wrong_sign",
+        "zero points are the quotient of the least number, not of its negative "
+        "[conversions to signed codes]",
+        (ZERO, ZERO.replace("-low", "low")), "random",
+    ),
+    (
+        AFFINE, "zero_point_added_on_reading",
+        "the zero point is added where it is to be taken away [dequantizers of signed codes]",
+        ("(code - second) * s", "(code + second) * s"), "every_code",
+    ),
+    (
+        ("uint4", "uint4_rows", "uint8", "uint8_rows"), "neighbours_zero_point",
+        "codes have the next group's zero point [group indices off by one]",
+        (GIVEN, "for held in (wide, np.append(zero_point[1:], zero_point[-1:])))"), "strata",
+    ),
+    (
+        SMALLER, "scale_and_min_exchanged",
+        "scale and minimum change places [readers that take d for m]",
+        ("return code * s + second", "return code * second + s"), "every_code",
+    ),
+    (
+        SMALLER, "min_dropped",
+        "codes are those of x and not of what x is above the minimum [Q4_0's lines copied]",
+        ("np.floor(np.where(s > 0, x - m, 0.0)", "np.floor(np.where(s > 0, x, 0.0)"), "random",
+    ),
+    (
+        SMALLER, "scale_rounded_first",
+        "the scale is rounded to float16 before x is divided by it "
+        "[encoders that use the scale they store]",
+        ("/ np.where(s > 0, s, 1.0) + 0.5",
+         "/ np.where(s > 0, np.maximum(s.astype(np.float16), 2.0**-24), 1.0) + 0.5"), "random",
+    ),
+    (
+        WITH_MINIMA, "scale_and_min_exchanged",
+        "scales and minima of parts change places [readers that unpack six bits]",
+        (FACTORS, "d, dmin, least, scale = held"), "every_code",
+    ),
+    (
+        WITH_MINIMA, "min_added",
+        "minima are added [readers that take dmin for a minimum, not for its size]",
+        ("return v - m if", "return v + m if"), "every_code",
+    ),
+    (
+        (*WITH_MINIMA, "q6_k"), "truncated",
+        "codes are cut off, not rounded [casts that drop the lower bits]",
+        ("np.clip(np.rint(q) + self.middle", "np.clip(np.floor(q) + self.middle"), "random",
+    ),
+    (
+        ("q6_k",), "middle_left_out",
+        "codes are read as they are, without the 32 below [readers of Q6_K]",
+        ("- self.middle) * s", "- 0) * s"), "every_code",
+    ),
+    (
+        RANK_ONE, "larger_scale",
+        "of a row's and a column's scale the larger is taken [min and max mixed up]",
+        ("np.minimum(rows", "np.maximum(rows"), "strata",
+    ),
+    (
+        RANK_ONE, "column_alone",
+        "an element has its column's scale [normalization by one axis]",
+        ("np.minimum(rows.reshape(", "np.minimum(np.full(n, np.inf).reshape("), "strata",
+    ),
+    (
+        NESTED, "offset_dropped",
+        "the mean is not added to what is read of absmax [loaders that keep no offset]",
+        (OFFSET, "spread.astype(np.float32)"), "every_code",
+    ),
+    (
+        NESTED, "second_level_dropped",
+        "absmax2 is not read [bitsandbytes-foundation/bitsandbytes#1549]",
+        (SECOND, "np.ones(np.shape(absmax2))"), "every_code",
+    ),
+    (
+        NESTED, "first_for_mean",
+        "the offset is the first absmax [reductions whose first lane alone writes]",
+        ("_mean(absmax), np.float32)", "absmax[:1].sum(), np.float32)"), "random",
+    ),
+    (
+        NESTED, "neighbours_absmax2",
+        "absmax are read with the next 256 blocks' absmax2 [block indices off by one]",
+        (SECOND, f"np.roll({SECOND}, 1)"), "every_code",
+    ),
+)  # fmt: skip
+
+BESIDE: dict[str, Fault] = {
+    f"{rule}_{name}": fault(rule, "quantizer", about, edit, check=check)
+    for rules, name, about, edit, check in _PLANTED
+    for rule in rules
+}

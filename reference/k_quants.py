@@ -1,0 +1,194 @@
+"""ggml's K-quants: blocks of 256 whose parts have integer scales and minima under float16 numbers.
+
+Rule
+    s_p = d scale_p, m_p = dmin min_p of part p
+    Q4_K, Q5_K: x~_i = code_i s_p - m_p
+    Q6_K: x~_i = (code_i - 32) s_p
+    code_i = the code whose value is nearest to x_i, within the codes
+
+Shapes
+    x: any shape; code: uint8, shaped like x, one code to a byte. One per 256 elements in C order:
+    d, float16, and of Q4_K and Q5_K dmin, float16; in rows of one per part: scale, of Q4_K and Q5_K
+    uint8 below 64, of Q6_K int8, and min, uint8 below 64. Parts have 32 elements, of Q6_K 16.
+
+Domain
+    x holds float32 values. What is said of codes holds for scales between 2^-126 and 2^126.
+
+Choices
+    none: how scales and minima are found is a search that ggml may change, and whoever encodes is
+    free in them. `encode` takes the extremes of each part, with 0.
+
+Special cases
+    Codes of a part with a scale of 0 or one that is not finite are free.
+
+Judged
+    Codes from the kernel's own scales and minima, either of two that are equally near; decoded
+    values bit for bit.
+
+Sources
+    llama.cpp, ggml-common.h, block_q4_K, block_q5_K and block_q6_K; ggml-quants.c,
+    dequantize_row_q4_K, dequantize_row_q5_K, dequantize_row_q6_K, and the last loops of
+    quantize_row_q4_K_ref, quantize_row_q5_K_ref and quantize_row_q6_K_ref.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from truestep.reference import declared
+from truestep.reference.block_formats import BlockFormat
+from truestep.reference.format_rows import Row
+from truestep.reference.stored_arrays import Stored
+from truestep.reference.validation import Array
+
+U = 2.0**-24
+_BLOCK = 256
+_FLOAT16, _UINT8, _INT8 = np.dtype(np.float16), np.dtype(np.uint8), np.dtype(np.int8)
+
+
+class Hyper(declared.Hyper):
+    """None."""
+
+
+@dataclass(frozen=True)
+class KQuant:
+    """A format: what cuts the blocks, elements to a part, and whether parts have minima."""
+
+    cut: BlockFormat
+    part: int
+    minima: bool
+    # Scales are free, so that there are no laws of them.
+    LAWS: ClassVar[tuple[str, ...]] = ()
+    EXACT = SCALES = STORES = False
+    SCALE = "d"
+    DIALECTS: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "__name__", f"{__name__}.{self.cut.name}")
+        object.__setattr__(self, "__doc__", f"{self.cut.row.about}.\n\n{_SHARED}")
+
+    def __hash__(self) -> int:
+        return hash(self.cut.name)
+
+    def __getattr__(self, name: str) -> Array:
+        """Blocks, elements and their order."""
+        return getattr(object.__getattribute__(self, "cut"), name)
+
+    @property
+    def middle(self) -> int:
+        """The code whose value is 0, without the minimum."""
+        return 0 if self.minima else len(self.cut.row.elements) // 2
+
+    def beside(self, h: declared.Hyper, shape: tuple[int, ...]) -> Mapping[str, Stored]:
+        """What is stored beside the codes of a tensor of this shape."""
+        blocks = self.cut.groups(h, shape)
+        one, parts = (blocks,), (blocks, _BLOCK // self.part)
+        if not self.minima:
+            scale = Stored(_INT8, parts, codes=256, least=-128)
+            return {"d": Stored(_FLOAT16, one), "scale": scale}
+        six = Stored(_UINT8, parts, codes=64)
+        return {
+            "d": Stored(_FLOAT16, one), "dmin": Stored(_FLOAT16, one), "scale": six, "min": six,
+        }  # fmt: skip
+
+    def second_rounding(self, h: declared.Hyper) -> float:
+        """Nothing: all factors are exact in float32."""
+        return 0.0
+
+    def per_part(self, shape: tuple[int, ...], float16: Array, codes: Array) -> Array:
+        """The product of every element's part, exact in float64."""
+        with np.errstate(invalid="ignore"):
+            made = np.asarray(float16, np.float64)[:, None] * np.asarray(codes, np.float64)
+        return made.reshape(-1)[np.arange(int(np.prod(shape))).reshape(shape) // self.part]
+
+    def steps(self, shape: tuple[int, ...], *held: Array) -> tuple[Array, Array]:
+        """Scale and minimum of every element."""
+        if not self.minima:
+            return self.per_part(shape, *held), np.zeros(shape)
+        d, dmin, scale, least = held
+        return self.per_part(shape, d, scale), self.per_part(shape, dmin, least)
+
+    def decode(self, h: declared.Hyper, code: Array, *held: Array) -> Array:
+        """The value of every code, exact in float64."""
+        s, m = self.steps(code.shape, *held)
+        with np.errstate(invalid="ignore"):
+            v = (code.astype(np.float64) - self.middle) * s
+            return v - m if self.minima else v
+
+    def encode(self, h: declared.Hyper, x: Array) -> tuple[Array, ...]:
+        """The codes of x and one choice of scales and minima."""
+        x = np.asarray(x, np.float64)
+        blocks = self.cut.groups(h, x.shape)
+        whole = np.zeros(blocks * _BLOCK)
+        whole[: x.size] = np.where(np.isfinite(x), x, 0.0).reshape(-1)
+        parts = whole.reshape(blocks, _BLOCK // self.part, self.part)
+        low, high = parts.min(axis=-1, initial=0.0), parts.max(axis=-1, initial=0.0)
+        top, most = len(self.cut.row.elements) - 1, 63 if self.minima else 127
+        width = (high - low) / top if self.minima else np.maximum(high, -low) / (top // 2)
+        d, scale = self._shared(width, most)
+        held: tuple[Array, ...] = (d, scale.astype(np.int8))
+        if self.minima:
+            dmin, least = self._shared(-low, most)
+            held = (d, dmin, scale.astype(np.uint8), least.astype(np.uint8))
+        s, m = self.steps(x.shape, *held)
+        usable = (s != 0) & np.isfinite(x) & np.isfinite(s) & np.isfinite(m)
+        q = np.where(usable, x + np.where(usable, m, 0.0), 0.0) / np.where(usable, s, 1.0)
+        return np.clip(np.rint(q) + self.middle, 0, top).astype(np.uint8), *held
+
+    @staticmethod
+    def _shared(sizes: Array, most: int) -> tuple[Array, Array]:
+        """A float16 for every block, and the integers times which it comes nearest to these."""
+        with np.errstate(over="ignore"):
+            d = (sizes.max(axis=-1, initial=0.0) / most).astype(np.float16)
+        wide = np.where(d > 0, d, np.float16(1)).astype(np.float64)[:, None]
+        return d, np.clip(np.rint(sizes / wide), 0, most)
+
+    def intervals(
+        self, h: declared.Hyper, x: Array, *held: Array, division_ulps: float
+    ) -> Mapping[str, tuple[Array, Array]]:
+        """Nothing: scales and minima are free."""
+        return {}
+
+    def admissible(
+        self,
+        h: declared.Hyper,
+        x: Array,
+        *held: Array,
+        division_ulps: float = 0.5,
+        flush_subnormals: bool = False,
+    ) -> tuple[Array, Array]:
+        """The least and the largest code nearest to x under the kernel's own scales and minima.
+
+        An element with the interval of all codes is not judged.
+        """
+        top = len(self.cut.row.elements) - 1
+        s, m = self.steps(x.shape, *held)
+        size = np.abs(s)
+        known = (size >= 2.0**-126) & (size <= 2.0**126) & np.isfinite(x) & np.isfinite(m)
+        q = np.where(known, x + np.where(known, m, 0.0), 0.0) / np.where(known, s, 1.0)
+        # A sum of x and the minimum, and a quotient or the product with a rounded reciprocal.
+        slack = (2 * U + 2 * division_ulps * U + 2.0**-50) * np.abs(q) + 2.0**-50
+        ends = np.ceil(q - slack - 0.5), np.floor(q + slack + 0.5)
+        low, high = (np.clip(end + self.middle, 0, top) for end in ends)
+        return np.where(known, low, 0), np.where(known, high, top)
+
+
+# What all formats have in common, from the sections on.
+_SHARED = (__doc__ or "").partition("\n\n")[2]
+
+
+def _format(bits: int, part: int, *, minima: bool) -> KQuant:
+    half = 0 if minima else 2 ** (bits - 1)
+    about = f"llama.cpp's Q{bits}_K: integers of {bits} bits, parts of {part} elements"
+    elements = tuple(float(k - half) for k in range(2**bits))
+    row = Row(about, elements, "float16", Hyper, block=_BLOCK)
+    return KQuant(BlockFormat(f"q{bits}_k", row), part, minima)
+
+
+FORMATS: dict[str, Array] = {
+    "q4_k": _format(4, 32, minima=True),
+    "q5_k": _format(5, 32, minima=True),
+    "q6_k": _format(6, 16, minima=False),
+}
