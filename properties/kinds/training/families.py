@@ -41,20 +41,20 @@ FAMILIES: dict[str, Family] = {
     "all_zero": Family(
         "zero gradients",
         Ranges(kinds=("zeros",), specials=("zero",)),
-        examples(2, 10, 100),
+        examples(2, 6, 100),
         _TENSORS,
     ),
     "at_the_threshold": Family(
         "a norm or a size that every kernel gets exactly, the limit at it, above it and below it",
         Ranges(exact=True),
-        examples(6, 40, 1000),
+        examples(6, 24, 1000),
         # Of the clipping pieces only; the others have no limit for a gradient.
         ("clipped",),
     ),
     "full_range": Family(
         "random bit patterns, and huge and tiny scales",
         Ranges(kinds=("normal", "bits"), exponents=(-38, 36), shapes=((33,), (4, 8), (5,))),
-        examples(5, 12, 300),
+        examples(5, 9, 300),
         _TENSORS,
     ),
     "large": Family(
@@ -76,18 +76,18 @@ FAMILIES: dict[str, Family] = {
     "sequence": Family(
         "several calls one after the other, nan and infinities in some of them",
         Ranges(shapes=_SMALL, calls=(2, 6), overflows=True),
-        examples(6, 16, 1000),
+        examples(6, 12, 1000),
         _STATE,
     ),
     "special_values": Family(
         "nan, infinities, the largest and the least numbers",
         Ranges(shapes=((9,), (17,), (4, 5)), specials=EXTREMES, overflows=True),
-        examples(3, 16, 300),
+        examples(3, 10, 300),
         _TENSORS,
     ),
     "values": Family(
         "shapes, layouts, scales and hyperparameters drawn independently of one another",
         Ranges(),
-        examples(10, 20, 2000),
+        examples(10, 15, 2000),
     ),
 }

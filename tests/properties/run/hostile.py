@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from plain_sgd import stepped
+
 from truestep.fast.protocol import Capability, Group, Stepped
-from truestep.properties.museum.plant import Kernel
 
 Results = list[list[Stepped]]
 TRIGGER = 2**24 - 1
@@ -47,7 +48,7 @@ class Hostile:
         ]
 
     def optimizer_step(self, capability: Capability, groups: Sequence[Group]) -> object:
-        results = [list(row) for row in Kernel("sgd").optimizer_step(capability, groups)]
+        results = stepped(groups)
         attack = self.attacks.get(capability.variant)
         beyond = max(int(slot.state["t"]) for group in groups for slot in group.slots) >= TRIGGER
         return attack.act(groups, results) if attack and beyond else results

@@ -181,7 +181,7 @@ class Backend(Hostile):
 
 class EmptiesModules(Hostile):
     name = "empties modules"
-    attacks: ClassVar[Attacks] = {"empties": Attack(_empties_modules, "crashed", "halted")}
+    attacks: ClassVar[Attacks] = {"empties": Attack(_empties_modules, "pass")}
 
 
 class Hides(Hostile):

@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from plain_sgd import stepped
 
 from truestep.fast.protocol import Capability, Group, Stepped
-from truestep.properties.museum.plant import Kernel
 
 Results = list[list[Stepped]]
 TRIGGER = 2**24 - 1
@@ -89,7 +89,7 @@ class Backend:
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
-        results = [list(row) for row in Kernel("sgd").optimizer_step(capability, groups)]
+        results = stepped(groups)
         if max(int(slot.state["t"]) for group in groups for slot in group.slots) >= TRIGGER:
             return MISBEHAVIOUR[capability.variant](groups, results)
         return results
@@ -109,7 +109,7 @@ class Stale:
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
-        results = [list(row) for row in Kernel("sgd").optimizer_step(capability, groups)]
+        results = stepped(groups)
         for group, row in zip(groups, results, strict=True):
             for slot, new in zip(group.slots, row, strict=True):
                 new.param[np.isnan(slot.grad)] = self.before
@@ -132,7 +132,7 @@ class Healthy(Stale):
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
-        return Kernel("sgd").optimizer_step(capability, groups)
+        return stepped(groups)
 
 
 class Fragile(Healthy):

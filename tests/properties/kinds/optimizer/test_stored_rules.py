@@ -30,7 +30,7 @@ from truestep.reference.rank_one import RankOne
 # The whole state of each is stored.
 RULES = [name for name, rule in OPTIMIZERS.items() if rule.State.BEHAVIOUR]
 # On which every check is run, and those that are run on all.
-THOROUGH = ("adafactor", "adamw", "lion", "muon", "sgd")
+THOROUGH = ("adafactor", "adamw", "lion", "sgd")
 USUAL = ("all_zero", "combinations", "lockstep", "update_alone", "law:deterministic")
 Codes = Callable[[Array], Array]
 
@@ -168,7 +168,8 @@ def test_every_format_with_blocks_keeps_a_state(rule: str) -> None:
     """A right kernel passes every check that is not the same for all, and one code off is found."""
     backend = kernel(rule, kept=FORMATS[rule])
     for check in checks_of(backend):
-        if check.name in USUAL or check.name.startswith("law"):
+        laws = check.name.startswith("law") and not OPTIMIZERS[rule].FACTS.observables
+        if check.name in USUAL or laws:
             found = run_check(backend, check, level="smoke", seed=0)
             assert found.verdict in ("pass", "not_judged"), found.message
     wrong = result(kernel(rule, one_off, kept=FORMATS[rule]), "lockstep")
