@@ -73,8 +73,6 @@ peers: $(VENV)/.peers  ## install the third-party libraries, certify each, repor
 	$(TRUESTEP) certify $(PEERS) --force --out $(OUT) || [ $$? -eq 1 ]
 	$(BIN)/python -m truestep.fast.peers.findings $(PEERS:%=$(OUT)/%.json)
 	$(TRUESTEP) report $(PEERS:%=$(OUT)/%.json) --out $(OUT)
-	$(TRUESTEP) atlas --out $(OUT)
-	$(TRUESTEP) interchange --out $(OUT) || [ $$? -eq 1 ]
 
 findings: $(VENV)/.light  ## run the findings' programs, with the libraries that install in a minute
 	$(PYTEST) tests/fast/peers/test_findings.py
@@ -90,8 +88,10 @@ gpu:  ## certify the CUDA kernels on this machine's GPU and time them; needs no 
 bench: $(INSTALLED)  ## our kernels and the installed peers, as ratios to the roofline
 	$(TRUESTEP) bench
 
-report: $(INSTALLED)  ## one report over every certificate under OUT
+report: $(INSTALLED)  ## one report over every certificate under OUT; what each library computes, and reads of another
 	$(TRUESTEP) report $(OUT)/*.json --out $(OUT)
+	$(TRUESTEP) atlas --out $(OUT)
+	$(TRUESTEP) interchange --out $(OUT) || [ $$? -eq 1 ]
 
 # A sanitizer has to be loaded before Python; Python itself never frees everything it allocates.
 # GCC's race detector cannot start where addresses are randomised by more bits than it was built for.

@@ -57,7 +57,7 @@ from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.rules import Quantizer
 
 # Numbers of examples of a law by level.
-EXAMPLES: Mapping[Level, int] = {"smoke": 2, "standard": 12, "deep": 200}
+EXAMPLES: Mapping[Level, int] = {"smoke": 2, "standard": 6, "deep": 200}
 
 Law = Callable[[Subject, Hyper, Encoded], Claims]
 

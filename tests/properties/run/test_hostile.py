@@ -178,7 +178,7 @@ def test_a_process_that_stops_itself_is_given_up(
     monkeypatch.setattr(pool, "STRIKES", 1)
     monkeypatch.setattr(pool, "LOADING", 2.0)
     [run] = certify_all(
-        ["hostile_dying:Stopped"], only="*yond*", level="smoke", patience=0.5, workers=1
+        ["hostile_dying:Stopped"], only="*yond*", level="smoke", patience=0.25, workers=1
     )
     by_variant = {result.variant: result for result in run.results}
     [(variant, attack)] = loaded.Stopped.attacks.items()
