@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -102,3 +103,40 @@ def test_no_arrows_up_inside_properties() -> None:
     """run > kinds > laws > cases > search > judge > arithmetic."""
     properties = [arrow for arrow in _up(PROPERTIES, depth=2) if ".properties." in arrow]
     assert not properties, "\n".join(properties)
+
+
+# What an installation without any library has besides Python.
+INSTALLED = {
+    *("click", "hypothesis", "jinja2", "jsonschema_rs", "markupsafe", "ml_dtypes", "mpmath"),
+    *("numpy", "packaging", "pytest", "rich", "scipy", "truestep"),
+}
+
+
+def _loaded(path: Path) -> Iterator[str]:
+    """Modules that a file imports as it is loaded, up to where it asks for a library."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        asks = isinstance(node, ast.Expr | ast.Assign | ast.If)
+        if asks and any(word in ast.dump(node) for word in ("importorskip", "allow_module_level")):
+            return
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_tests_load_where_no_library_is() -> None:
+    """They skip then: none of them, nor what they import at once, needs one to be imported."""
+    tests = sorted((ROOT / "tests").rglob("*.py"))
+    known = INSTALLED | set(sys.stdlib_module_names) | {path.stem for path in tests}
+    named = {name: set(_loaded(path)) for name, path in _modules().items()}
+    inside = {name: names & named.keys() for name, names in named.items()}
+    roots = {name: {x.partition(".")[0] for x in names} for name, names in named.items()}
+    lacking = {name for name, found in roots.items() if found - known}
+    needed = {}
+    for path in tests:
+        direct = set(_loaded(path))
+        reached = set().union(*(_reached(inside, name) for name in direct & named.keys()))
+        if lacks := {x.partition(".")[0] for x in direct} - known | reached & lacking:
+            needed[str(path.relative_to(ROOT))] = lacks
+    assert needed == {}

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from truestep.fast.peers.findings import FINDINGS
-from truestep.fast.peers.torch import schedules as torch_schedules
 from truestep.fast.protocol import BackendUnavailable, Capability
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.run.plan import checks_of, matching, run_check
@@ -72,11 +71,13 @@ def test_every_torch_row_names_a_scheduler_and_a_rule(torch_backend: Any) -> Non
     """The table's names exist; a recursive scheduler has a recursive form in the reference."""
     import torch
 
-    for row in torch_schedules.ROWS:
+    from truestep.fast.peers.torch.schedules import ROWS
+
+    for row in ROWS:
         assert hasattr(torch.optim.lr_scheduler, row.scheduler)
         assert not row.recursive or SCHEDULES[row.rule].advance
     declared = [c for c in torch_backend.capabilities() if c.kind == "schedule"]
-    assert len(declared) == len(torch_schedules.ROWS)
+    assert len(declared) == len(ROWS)
 
 
 def test_what_a_library_refuses_is_said(torch_backend: Any, optax_backend: Any) -> None:
