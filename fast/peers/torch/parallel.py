@@ -43,8 +43,8 @@ def averaged(hyper: Hyper, inputs: Inputs) -> Outputs:
         model.weight = torch.nn.Parameter(torch.zeros_like(gradient))
         # The loss whose gradient this is.
         model.forward = lambda g: (model.weight * g).sum()
-        # Held until the backward pass is over: its hooks go with it. The parameters are zero, and so
-        # alike, without being sent around.
+        # Held until the backward pass is over: its hooks go with it. The parameters are all zero,
+        # and alike without being sent around.
         parallel = torch.nn.parallel.DistributedDataParallel(
             model, process_group=group, init_sync=False
         )
