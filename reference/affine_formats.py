@@ -49,15 +49,14 @@ from typing import Annotated, Literal
 import numpy as np
 
 from truestep.reference import declared
+from truestep.reference.around import Around
 from truestep.reference.block_formats import BlockFormat
+from truestep.reference.block_scales import OWN, U
 from truestep.reference.declared import Count
 from truestep.reference.format_rows import DIALECTS, Grouping, Least, Row
 from truestep.reference.stored_arrays import Stored
 from truestep.reference.validation import Array
 
-U = 2.0**-24
-# Of the few float64 roundings of the intervals themselves.
-_OWN = 2.0**-50
 _EPSILON = np.float32(2.0**-23)
 _LARGEST = float(np.finfo(np.float32).max)
 _LAWS = (
@@ -110,7 +109,7 @@ class Minimum(declared.Hyper):
 
 
 @dataclass(frozen=True)
-class AffineFormat:
+class AffineFormat(Around):
     """A format: what cuts the groups, with the codes' bits, and which second number it keeps."""
 
     cut: BlockFormat
@@ -120,15 +119,7 @@ class AffineFormat:
     SCALE = "scale"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "__name__", f"{__name__}.{self.cut.name}")
-        object.__setattr__(self, "__doc__", f"{self.cut.row.about}.\n\n{_SHARED}")
-
-    def __hash__(self) -> int:
-        return hash(self.cut.name)
-
-    def __getattr__(self, name: str) -> Array:
-        """Groups, elements and their order."""
-        return getattr(object.__getattribute__(self, "cut"), name)
+        self.named(self.cut.name, self.cut.row.about, _SHARED)
 
     @property
     def LAWS(self) -> tuple[str, ...]:
@@ -201,7 +192,7 @@ class AffineFormat:
         """The least and the largest scale, as it is stored, that a faithful kernel may give."""
         low, high = self.ends(h, x)
         # A difference, over the largest code or times its rounded reciprocal.
-        slack = U + 2 * division_ulps * U + U + _OWN
+        slack = U + 2 * division_ulps * U + U + OWN
         with np.errstate(invalid="ignore"):
             width = high - low
             y = width / self.top
@@ -236,7 +227,7 @@ class AffineFormat:
         """The least and the largest code that x / s with the zero point may become."""
         usable = np.isfinite(s) & (s != 0) & np.isfinite(x)
         q, s = np.where(usable, x, 0.0) / np.where(usable, s, 1.0), np.where(usable, s, 1.0)
-        relative = 2 * division_ulps * U + (U if h.normalise != "divide" else 0.0) + _OWN
+        relative = 2 * division_ulps * U + (U if h.normalise != "divide" else 0.0) + OWN
         exact = (np.frexp(s)[0] == 0.5) & (division_ulps <= 0.5)
         slack = np.where(exact, 0.0, relative) * np.abs(q)
         if h.sum == "before":
@@ -321,7 +312,7 @@ class AffineFormat:
         # Two differences, the scale's division and the reciprocal of the largest code, and x over
         # that or times its rounded reciprocal; then the sum, below 2^bits.
         inverse = U if h.normalise == "reciprocal" else 0.0
-        slack = (4 * U + 4 * division_ulps * U + inverse + _OWN) * q + U * 2.0**self.bits
+        slack = (4 * U + 4 * division_ulps * U + inverse + OWN) * q + U * 2.0**self.bits
         ends = np.floor(q - slack + 0.5), np.floor(q + slack + 0.5)
         alike = width == 0
         found = [np.where(alike, 0, np.clip(end, 0, self.top)) for end in ends]

@@ -38,12 +38,13 @@ from typing import ClassVar
 import numpy as np
 
 from truestep.reference import declared
+from truestep.reference.around import Around
 from truestep.reference.block_formats import BlockFormat
+from truestep.reference.block_scales import OWN, U
 from truestep.reference.format_rows import Row
 from truestep.reference.stored_arrays import Stored
 from truestep.reference.validation import Array
 
-U = 2.0**-24
 _BLOCK = 256
 _FLOAT16, _UINT8, _INT8 = np.dtype(np.float16), np.dtype(np.uint8), np.dtype(np.int8)
 
@@ -53,7 +54,7 @@ class Hyper(declared.Hyper):
 
 
 @dataclass(frozen=True)
-class KQuant:
+class KQuant(Around):
     """A format: what cuts the blocks, elements to a part, and whether parts have minima."""
 
     cut: BlockFormat
@@ -66,15 +67,7 @@ class KQuant:
     DIALECTS: ClassVar[Mapping[str, Mapping[str, str]]] = {}
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "__name__", f"{__name__}.{self.cut.name}")
-        object.__setattr__(self, "__doc__", f"{self.cut.row.about}.\n\n{_SHARED}")
-
-    def __hash__(self) -> int:
-        return hash(self.cut.name)
-
-    def __getattr__(self, name: str) -> Array:
-        """Blocks, elements and their order."""
-        return getattr(object.__getattribute__(self, "cut"), name)
+        self.named(self.cut.name, self.cut.row.about, _SHARED)
 
     @property
     def middle(self) -> int:
@@ -169,7 +162,7 @@ class KQuant:
         known = (size >= 2.0**-126) & (size <= 2.0**126) & np.isfinite(x) & np.isfinite(m)
         q = np.where(known, x + np.where(known, m, 0.0), 0.0) / np.where(known, s, 1.0)
         # A sum of x and the minimum, and a quotient or the product with a rounded reciprocal.
-        slack = (2 * U + 2 * division_ulps * U + 2.0**-50) * np.abs(q) + 2.0**-50
+        slack = (2 * U + 2 * division_ulps * U + OWN) * np.abs(q) + OWN
         ends = np.ceil(q - slack - 0.5), np.floor(q + slack + 0.5)
         low, high = (np.clip(end + self.middle, 0, top) for end in ends)
         return np.where(known, low, 0), np.where(known, high, top)

@@ -44,12 +44,13 @@ from typing import Annotated, Literal
 import numpy as np
 
 from truestep.reference import block_formats, declared
+from truestep.reference.around import Around
 from truestep.reference.block_formats import BlockFormat
+from truestep.reference.block_scales import U
 from truestep.reference.declared import Count
 from truestep.reference.stored_arrays import Stored
 from truestep.reference.validation import Array
 
-U = 2.0**-24
 _LARGEST = float(np.finfo(np.float32).max)
 # Blocks that share an absmax2.
 SECOND = 256
@@ -85,10 +86,10 @@ def first(inner: BlockFormat, h: declared.Hyper) -> declared.Hyper:
 
 
 @dataclass(frozen=True)
-class NestedFormat:
+class NestedFormat(Around):
     """A codebook with its absmax in 8 bits."""
 
-    inner: BlockFormat
+    cut: BlockFormat
     # A block's values depend on the whole tensor's absmax; its extreme is no value of its scale.
     EXACT = INDEPENDENT = STORES = False
     LAWS = ("codes_unchanged_when_scaled_by_a_power_of_two",)
@@ -96,27 +97,18 @@ class NestedFormat:
     Hyper = Hyper
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "__name__", f"{__name__}.{self.inner.name}_nested")
-        about = f"{self.inner.row.about}, absmax in 8 bits"
-        object.__setattr__(self, "__doc__", f"{about}.\n\n{_SHARED}")
-
-    def __hash__(self) -> int:
-        return hash(self.inner.name)
-
-    def __getattr__(self, name: str) -> Array:
-        """Blocks, elements and their order."""
-        return getattr(object.__getattribute__(self, "inner"), name)
+        self.named(f"{self.cut.name}_nested", f"{self.cut.row.about}, absmax in 8 bits", _SHARED)
 
     @property
     def DIALECTS(self) -> Mapping[str, Mapping[str, str]]:
         """Its choices."""
         of = _dynamic().DIALECTS
-        found = {**self.inner.DIALECTS, "map": of["map"], "second_ties": of["ties"]}
+        found = {**self.cut.DIALECTS, "map": of["map"], "second_ties": of["ties"]}
         return {name: found[name] for name in Hyper.CHOICES}
 
     def beside(self, h: declared.Hyper, shape: tuple[int, ...]) -> Mapping[str, Stored]:
         """What is stored beside the codes of a tensor of this shape."""
-        blocks = self.inner.groups(h, shape)
+        blocks = self.cut.groups(h, shape)
         return {
             "absmax_code": Stored(_UINT8, (blocks,), codes=256),
             "absmax2": Stored(_FLOAT32, (-(-blocks // SECOND),)),
@@ -125,7 +117,7 @@ class NestedFormat:
 
     def encode(self, h: declared.Hyper, x: Array) -> tuple[Array, Array, Array, Array]:
         """The codes of x, those of absmax, absmax2 and the offset."""
-        code, absmax = self.inner.encode(first(self.inner, h), x)
+        code, absmax = self.cut.encode(first(self.cut, h), x)
         offset = np.full(min(absmax.size, 1), _mean(absmax), np.float32)
         absmax_code, absmax2 = _dynamic().encode(second(h), _centred(absmax, offset))
         return code, absmax_code, absmax2.astype(np.float32), offset
@@ -137,7 +129,7 @@ class NestedFormat:
         with np.errstate(over="ignore", invalid="ignore"):
             spread = _dynamic().decode(second(h), absmax_code, np.asarray(absmax2, np.float64))
             absmax = spread.astype(np.float32) + np.asarray(offset).astype(np.float32)
-        return self.inner.decode(first(self.inner, h), code, absmax)
+        return self.cut.decode(first(self.cut, h), code, absmax)
 
     def intervals(
         self,
@@ -172,8 +164,8 @@ class NestedFormat:
         flush_subnormals: bool = False,
     ) -> tuple[Array, Array]:
         """The least and the largest rank: those under the absmax before it was encoded."""
-        return self.inner.admissible(
-            first(self.inner, h),
+        return self.cut.admissible(
+            first(self.cut, h),
             x,
             self.absmax(h, x).astype(np.float64),
             division_ulps=division_ulps,
@@ -182,7 +174,7 @@ class NestedFormat:
 
     def absmax(self, h: declared.Hyper, x: Array) -> Array:
         """The absmax of every block, float32: choosing a number does not round."""
-        return self.inner.scales(first(self.inner, h), x)[0]
+        return self.cut.scales(first(self.cut, h), x)[0]
 
 
 def _mean(absmax: Array) -> float:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from truestep.fast.protocol import Array
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.cases.tensors import LAYOUTS, laid_out
-from truestep.properties.kinds.quantizer.step import Encoded, Subject
+from truestep.properties.kinds.quantizer.step import Encoded, Subject, beside
 from truestep.properties.laws.claims import Claim, Claims
 from truestep.reference.declared import Hyper
 from truestep.reference.rules import Quantizer
@@ -191,7 +191,7 @@ def nearest_value_taken(subject: Subject, hyper: Hyper, out: Encoded) -> Claims:
     ascending, first = np.unique(values[usable], return_index=True)
     at = np.searchsorted(ascending, values[out.code])
     codes = [usable[first[np.clip(at + k, 0, ascending.size - 1)]] for k in (-1, 0, 1)]
-    scales = [_wide(out.stored[name]) for name in _scales(out)]
+    scales = beside(out.stored).values()
     due = [rule.decode(hyper, code, *scales) for code in codes]
     keep = _settled(subject, hyper, out) & np.isfinite(out.back)
     errors = [np.where(keep, np.abs(each - x), 0.0) for each in due]
@@ -241,10 +241,6 @@ def _scales(out: Encoded) -> list[str]:
     return [name for name in out.stored if name != "code"]
 
 
-def _wide(scale: Array) -> Array:
-    return scale.astype(np.float64) if scale.dtype.kind == "f" else scale
-
-
 def _group(subject: Subject, hyper: Hyper, x: Array) -> NDArray[np.int64]:
     """The number of every element's group; of a cast, in which each is by itself, 0."""
     rule = subject.rule
@@ -263,7 +259,7 @@ def _settled(subject: Subject, hyper: Hyper, out: Encoded) -> NDArray[np.bool_]:
         # A format without nans may put a number of either sign in the place of one.
         return ~np.isnan(out.x)
     arithmetic = arithmetic_of(subject.capability.arithmetic)
-    scales = [_wide(out.stored[name]) for name in _scales(out)]
+    scales = beside(out.stored).values()
     low, high = rule.admissible(
         hyper,
         out.x.astype(np.float64),

@@ -62,10 +62,10 @@ class Subject:
             raise Malformed(f"what is stored must be a mapping, got {type_of(kept)}")
         stored = packed.taken_back(self.capability, self.rule, kept, x.shape)
         require_array("code", stored.get("code"), x.shape, self.code_type(hyper))
-        beside = kept_beside(self.rule, hyper, x.shape) if self.rule.BLOCKS else {}
-        for name, due in beside.items():
+        due_arrays = kept_beside(self.rule, hyper, x.shape) if self.rule.BLOCKS else {}
+        for name, due in due_arrays.items():
             require_array(name, stored.get(name), due.shape, due.dtype)
-        stored = {name: stored[name] for name in ("code", *beside)}
+        stored = {name: stored[name] for name in ("code", *due_arrays)}
         return Encoded(x, stored, self._read(hyper, stored, kept["code"]), kept["code"])
 
     def decode(self, hyper: Hyper, stored: Mapping[str, Array]) -> NDArray[np.float32]:
@@ -95,7 +95,7 @@ def judged(subject: Subject, hyper: Hyper, out: Encoded) -> Found:
     rule, x = subject.rule, out.x.astype(np.float64)
     if rule.BLOCKS:
         arithmetic = arithmetic_of(subject.capability.arithmetic)
-        held, ulps = _beside(out.stored), arithmetic.ulps_division
+        held, ulps = beside(out.stored), arithmetic.ulps_division
         for name, ends in due_beside(rule, hyper, x, held, ulps).items():
             yield name, enclosure(held[name], *ends)
         flushed = arithmetic.subnormals == "flushed"
@@ -119,10 +119,10 @@ def every_code(subject: Subject, hyper: Hyper) -> Found:
     """Of all codes, those that no encoder gives among them, the decoded values bit for bit."""
     held = every_stored(subject.rule, hyper, subject.code_type(hyper))
     back = subject.decode(hyper, held)
-    yield "decoded", _decoded(subject.rule, hyper, back, held["code"], *_beside(held).values())
+    yield "decoded", _decoded(subject.rule, hyper, back, held["code"], *beside(held).values())
 
 
-def _beside(stored: Mapping[str, Array]) -> Mapping[str, Array]:
+def beside(stored: Mapping[str, Array]) -> Mapping[str, Array]:
     """What is beside the codes: floats in float64; what is kept as a code stays that."""
     held = {name: np.asarray(x) for name, x in stored.items() if name != "code"}
     return {name: x.astype(np.float64) if x.dtype.kind == "f" else x for name, x in held.items()}

@@ -118,7 +118,7 @@ def test_noise_falls_with_the_bits() -> None:
 def test_absmax_err_by_at_most_half_a_gap_of_their_map(name: str) -> None:
     """0.00703 of the largest distance from the mean; what is read back has that absmax."""
     format = MORE[name]
-    h, inner = format.Hyper(), format.inner
+    h, inner = format.Hyper(), format.cut
     x = numbers((600 * 64,))
     code, absmax_code, absmax2, offset = format.encode(h, x)
     absmax = inner.extremes(inner.Hyper(), x)
