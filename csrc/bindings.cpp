@@ -8,39 +8,33 @@
 #include <nanobind/stl/vector.h>
 
 #include <cstdint>
-#include <initializer_list>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 #include <tuple>
 #include <vector>
 
+#include "cpu/codecs.h"
 #include "cpu/dispatch.h"
 #include "cpu/optimizers.h"
 #include "cpu/partition.h"
-#include "cpu/quantizers.h"
+#include "rules/rule.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
 
 namespace {
 
-using truestep::AdamWConstants;
-using truestep::AdamWHyper;
 using truestep::kCodes;
 using truestep::kMaxBlock;
-using truestep::kMinBlock;
-using truestep::u16;
-using truestep::u8;
 namespace cpu = truestep::cpu;
 
 template <class T>
 using Vector = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Table = Vector<const std::int64_t>;
 using Indices = Vector<const std::int32_t>;
-using ConstantTable = nb::ndarray<const float, nb::shape<-1, 9>, nb::c_contig, nb::device::cpu>;
-
-static_assert(sizeof(AdamWConstants) == 9 * sizeof(float), "ConstantTable rows are AdamWConstants");
+using Doubles = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Bytes = Vector<std::uint8_t>;
 
 template <class... Parts>
 [[noreturn]] void fail(const Parts&... message) {
@@ -61,134 +55,129 @@ void require_count(const char* name, std::size_t got, std::size_t wanted) {
   if (got != wanted) fail(name, " must have ", wanted, " entries, got ", got);
 }
 
-struct Addresses {
-  const char* name;
-  const Table& table;
-  std::int64_t alignment;
-};
-
-void require_addresses(const Addresses& given, const Table& sizes) {
-  require_count(given.name, given.table.shape(0), sizes.shape(0));
-  for (std::size_t i = 0; i < sizes.shape(0); ++i) {
-    const std::int64_t address = given.table.data()[i];
-    if (sizes.data()[i] > 0 && (address == 0 || address % given.alignment != 0)) {
-      fail(given.name, "[", i, "] must be a multiple of ", given.alignment, " and not zero, got ",
-           address);
-    }
-  }
-}
-
 void require_threads(int threads) {
   if (threads < 0) fail("threads must be >= 0, got ", threads);
 }
 
-void require_block_size(std::int64_t block_size) {
-  const bool power_of_two = (block_size & (block_size - 1)) == 0;
-  if (block_size < kMinBlock || block_size > kMaxBlock || !power_of_two) {
-    fail("block_size must be a power of two from ", kMinBlock, " to ", kMaxBlock, ", got ",
-         block_size);
+// Numbers of a storage: its place in the table, the block size, the map and the seed.
+struct Storage {
+  cpu::Kept kept;
+};
+
+void init_storage(Storage* storage, const std::string& name, std::int64_t block_size,
+                  const cpu::Codebook* map, std::uint64_t seed) {
+  int place = 0;
+  std::string known;
+  for (; const char* other = cpu::storage_name(place); ++place) {
+    if (name == other) break;
+    known += (known.empty() ? "" : ", ") + std::string(other);
   }
+  if (cpu::storage_name(place) == nullptr) fail("storage must be one of ", known, "; got ", name);
+  const bool power_of_two = (block_size & (block_size - 1)) == 0;
+  if (block_size < 1 || block_size > kMaxBlock || !power_of_two) {
+    fail("block_size must be a power of two from 1 to ", kMaxBlock, ", got ", block_size);
+  }
+  new (storage) Storage{{place, block_size, map, seed}};
 }
 
-cpu::TensorList tensor_list(const Table& sizes, const ConstantTable& constants,
-                            const Indices& index, std::initializer_list<Addresses> tensors) {
+const cpu::RuleKernel& rule_kernel(int kernel) {
+  const cpu::RuleKernel* found = cpu::rule_kernel(kernel);
+  if (found == nullptr) fail("there is no kernel ", kernel);
+  return *found;
+}
+
+// (rule, dialect, type, hyper, states, inputs, numbers, sums) of every kernel.
+using Names = std::tuple<std::string, std::string, std::string, std::string, std::string,
+                         std::string, std::string, int>;
+
+std::vector<Names> rule_kernels() {
+  std::vector<Names> names;
+  while (const cpu::RuleKernel* k = cpu::rule_kernel(static_cast<int>(names.size()))) {
+    names.emplace_back(k->rule, k->dialect, k->type, k->hyper, k->states, k->inputs, k->numbers,
+                       k->sums);
+  }
+  return names;
+}
+
+std::size_t names_in(const char* text) {
+  return static_cast<std::size_t>(truestep::names_in(text));
+}
+
+// addresses: two rows for each of p, g, the inputs and the states: of its codes and of its scales.
+template <decltype(cpu::step)* kStep>
+void step(int kernel, const std::vector<const Storage*>& storages,
+          nb::ndarray<const std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu> addresses,
+          Table sizes, Indices rows, Doubles hyper, Vector<const double> steps, Doubles numbers,
+          int threads) {
+  const cpu::RuleKernel& rule = rule_kernel(kernel);
+  const std::size_t tensors = names_in(rule.inputs) + names_in(rule.states);
   require_sizes(sizes);
-  require_count("constant_index", index.shape(0), sizes.shape(0));
-  const std::size_t rows = constants.shape(0);
-  for (std::size_t i = 0; i < index.shape(0); ++i) {
-    const std::int32_t row = index.data()[i];
-    if (row < 0 || static_cast<std::size_t>(row) >= rows) {
-      fail("constant_index[", i, "] must lie in [0, ", rows, "), got ", row);
+  require_count("storages", storages.size(), 2 + tensors);
+  require_count("addresses", addresses.shape(0), 2 * storages.size());
+  require_count("addresses[0]", addresses.shape(1), sizes.shape(0));
+  require_count("rows", rows.shape(0), sizes.shape(0));
+  require_count("hyper", hyper.shape(0), steps.shape(0));
+  require_count("hyper[0]", hyper.shape(1), names_in(rule.hyper));
+  require_count("numbers", numbers.shape(0), sizes.shape(0));
+  require_count("numbers[0]", numbers.shape(1), names_in(rule.numbers));
+  require_threads(threads);
+  for (std::size_t i = 0; i < rows.shape(0); ++i) {
+    const std::int32_t row = rows.data()[i];
+    if (row < 0 || static_cast<std::size_t>(row) >= steps.shape(0)) {
+      fail("rows[", i, "] must lie in [0, ", steps.shape(0), "), got ", row);
     }
   }
-  for (const Addresses& given : tensors) require_addresses(given, sizes);
-  return {static_cast<std::int64_t>(sizes.shape(0)), sizes.data(),
-          reinterpret_cast<const AdamWConstants*>(constants.data()), index.data()};
-}
-
-template <decltype(cpu::adamw_float32)* kStep, int kParameterSize>
-void adamw(Table p, Table g, Table m, Table v, Table sizes, ConstantTable constants, Indices index,
-           int threads) {
-  const cpu::TensorList list =
-      tensor_list(sizes, constants, index,
-                  {{"p", p, kParameterSize}, {"g", g, kParameterSize}, {"m", m, 4}, {"v", v, 4}});
-  require_threads(threads);
+  for (std::size_t i = 0; i < steps.shape(0); ++i) {
+    if (!(steps.data()[i] >= 1)) fail("steps[", i, "] must be >= 1, got ", steps.data()[i]);
+  }
+  cpu::Call call{};
+  call.kernel = kernel;
+  call.count = static_cast<std::int64_t>(sizes.shape(0));
+  call.sizes = sizes.data();
+  call.rows = rows.data();
+  call.row_count = static_cast<std::int64_t>(steps.shape(0));
+  call.hyper = hyper.data();
+  call.steps = steps.data();
+  call.numbers = numbers.data();
+  for (std::size_t k = 0; k < storages.size(); ++k) {
+    const std::int64_t* code = addresses.data() + 2 * k * sizes.shape(0);
+    cpu::Operand& operand = k == 0 ? call.p : k == 1 ? call.g : call.tensors[k - 2];
+    operand = {storages[k]->kept, code, code + sizes.shape(0)};
+  }
   const nb::gil_scoped_release unlocked;
-  kStep(list, {p.data(), g.data(), m.data(), v.data()}, threads);
+  kStep(call, threads);
 }
 
-template <decltype(cpu::adamw_8bit)* kStep>
-void adamw_8bit(Table p, Table g, Table m_code, Table m_absmax, Table v_code, Table v_absmax,
-                Table sizes, ConstantTable constants, Indices index, const cpu::Codebook& m_map,
-                const cpu::Codebook& v_map, std::int64_t block_size, int threads) {
-  const cpu::TensorList list = tensor_list(sizes, constants, index,
-                                           {{"p", p, 4},
-                                            {"g", g, 4},
-                                            {"m_code", m_code, 1},
-                                            {"m_absmax", m_absmax, 4},
-                                            {"v_code", v_code, 1},
-                                            {"v_absmax", v_absmax, 4}});
-  require_block_size(block_size);
+// The number of elements, once code and scale fit it.
+std::int64_t require_codes(const Storage& storage, std::size_t n, const Bytes& code,
+                           const Bytes& scale, int threads) {
   require_threads(threads);
-  const nb::gil_scoped_release unlocked;
-  kStep(list, {p.data(), g.data(), m_code.data(), m_absmax.data(), v_code.data(), v_absmax.data()},
-        m_map, v_map, block_size, threads);
-}
-
-// n, once code and absmax fit it.
-std::int64_t require_blocks(std::size_t n, std::size_t codes, std::size_t absmaxima,
-                            std::int64_t block_size, int threads) {
-  require_block_size(block_size);
-  require_threads(threads);
-  require_count("code", codes, n);
-  const std::size_t block = static_cast<std::size_t>(block_size);
-  require_count("absmax", absmaxima, (n + block - 1) / block);
+  if (storage.kept.storage == 0) fail("float32 numbers have no codes");
+  if (code.shape(0) < n) fail("code must have ", n, " bytes at least, got ", code.shape(0));
+  const std::size_t block = static_cast<std::size_t>(storage.kept.block_size);
+  if (block > 1 && scale.shape(0) < (n + block - 1) / block) {
+    fail("scale must have a number for each of ", (n + block - 1) / block, " blocks, got ",
+         scale.shape(0), " bytes");
+  }
   return static_cast<std::int64_t>(n);
 }
 
-void quantize(const cpu::Codebook& map, Vector<const float> x, Vector<u8> code,
-              Vector<float> absmax, std::int64_t block_size, int threads) {
-  const std::int64_t n =
-      require_blocks(x.shape(0), code.shape(0), absmax.shape(0), block_size, threads);
+void encode(const Storage& storage, Vector<const float> x, Bytes code, Bytes scale, int threads) {
+  const std::int64_t n = require_codes(storage, x.shape(0), code, scale, threads);
   const nb::gil_scoped_release unlocked;
-  cpu::quantize(map, x.data(), code.data(), absmax.data(), n, block_size, threads);
+  cpu::encode(storage.kept, x.data(), {code.data(), scale.data()}, n, threads);
 }
 
-void dequantize(const cpu::Codebook& map, Vector<const u8> code, Vector<const float> absmax,
-                Vector<float> x, std::int64_t block_size, int threads) {
-  const std::int64_t n =
-      require_blocks(x.shape(0), code.shape(0), absmax.shape(0), block_size, threads);
+void decode(const Storage& storage, Bytes code, Bytes scale, Vector<float> x, int threads) {
+  const std::int64_t n = require_codes(storage, x.shape(0), code, scale, threads);
   const nb::gil_scoped_release unlocked;
-  cpu::dequantize(map, code.data(), absmax.data(), x.data(), n, block_size, threads);
-}
-
-void bfloat16_encode(Vector<const float> x, Vector<u16> code, int threads) {
-  require_threads(threads);
-  require_count("code", code.shape(0), x.shape(0));
-  const nb::gil_scoped_release unlocked;
-  cpu::bfloat16_encode(x.data(), code.data(), static_cast<std::int64_t>(x.shape(0)), threads);
-}
-
-void bfloat16_decode(Vector<const u16> code, Vector<float> x, int threads) {
-  require_threads(threads);
-  require_count("x", x.shape(0), code.shape(0));
-  const nb::gil_scoped_release unlocked;
-  cpu::bfloat16_decode(code.data(), x.data(), static_cast<std::int64_t>(x.shape(0)), threads);
+  cpu::decode(storage.kept, {code.data(), scale.data()}, x.data(), n, threads);
 }
 
 void init_codebook(cpu::Codebook* codebook, Vector<const float> values) {
   require_count("values", values.shape(0), kCodes);
   new (codebook) cpu::Codebook;
   if (const char* wrong = cpu::build_codebook(values.data(), *codebook)) fail(wrong);
-}
-
-std::vector<float> adamw_constants(double lr, double beta1, double beta2, double eps,
-                                   double weight_decay, bool maximize, double t) {
-  if (!(t >= 1)) fail("t must be >= 1, got ", t);
-  const AdamWConstants c =
-      cpu::constants_of(AdamWHyper{lr, beta1, beta2, eps, weight_decay, maximize}, t);
-  const float* first = &c.beta1;
-  return std::vector<float>(first, first + 9);
 }
 
 using Run = std::tuple<std::int64_t, std::int64_t, std::int64_t>;
@@ -226,37 +215,22 @@ NB_MODULE(_core, module) {
   module.def("pieces", &pieces, "sizes"_a, "granule"_a, "part"_a, "parts"_a,
              "The (tensor, begin, end) runs of one part of a list of tensors.");
 
-  module.def("bfloat16_encode", &bfloat16_encode, "x"_a, "code"_a, "threads"_a = 0,
-             "Fill code with the nearest bfloat16 of every element.");
-  module.def("bfloat16_decode", &bfloat16_decode, "code"_a, "x"_a, "threads"_a = 0,
-             "Fill x with the value of every code.");
   nb::class_<cpu::Codebook>(module, "DynamicMap", "256 ascending values, prepared for searching.")
       .def("__init__", &init_codebook, "values"_a);
-  module.def("quantize", &quantize, "map"_a, "x"_a, "code"_a, "absmax"_a, "block_size"_a,
-             "threads"_a = 0, "Fill code and absmax from x.");
-  module.def("dequantize", &dequantize, "map"_a, "code"_a, "absmax"_a, "x"_a, "block_size"_a,
-             "threads"_a = 0, "Fill x from code and absmax.");
-
-  module.def("adamw_constants", &adamw_constants, "lr"_a, "beta1"_a, "beta2"_a, "eps"_a,
-             "weight_decay"_a, "maximize"_a, "t"_a,
-             "The float32 constants of step t, in the order of AdamWConstants.");
-  const auto def_adamw = [&](const char* name, auto* step, const char* text) {
-    module.def(name, step, "p"_a, "g"_a, "m"_a, "v"_a, "sizes"_a, "constants"_a, "constant_index"_a,
-               "threads"_a = 0, text);
+  nb::class_<Storage>(module, "Storage",
+                      "How a tensor is kept: the name of a storage, and what it is told.")
+      .def("__init__", &init_storage, "name"_a, "block_size"_a = 1, "map"_a.none() = nullptr,
+           "seed"_a = 0, nb::keep_alive<1, 4>());
+  module.def("encode", &encode, "storage"_a, "x"_a, "code"_a, "scale"_a, "threads"_a = 0,
+             "Fill the bytes of code and scale from x.");
+  module.def("decode", &decode, "storage"_a, "code"_a, "scale"_a, "x"_a, "threads"_a = 0,
+             "Fill x from the bytes of code and scale.");
+  module.def("rule_kernels", &rule_kernels,
+             "(rule, dialect, type, hyper, states, inputs, numbers, sums) of every kernel.");
+  const auto def_step = [&](const char* name, auto* step, const char* text) {
+    module.def(name, step, "kernel"_a, "storages"_a, "addresses"_a, "sizes"_a, "rows"_a, "hyper"_a,
+               "steps"_a, "numbers"_a, "threads"_a = 0, text);
   };
-  def_adamw("adamw_float32", &adamw<cpu::adamw_float32, 4>,
-            "One step in place on float32 tensors given by address.");
-  def_adamw("adamw_bfloat16", &adamw<cpu::adamw_bfloat16, 2>,
-            "One step in place on bfloat16 parameters and gradients with float32 moments.");
-  def_adamw("stream_float32", &adamw<cpu::stream_float32, 4>,
-            "Add g to p, m and v: the memory traffic of adamw_float32.");
-  const auto def_adamw_8bit = [&](const char* name, auto* step, const char* text) {
-    module.def(name, step, "p"_a, "g"_a, "m_code"_a, "m_absmax"_a, "v_code"_a, "v_absmax"_a,
-               "sizes"_a, "constants"_a, "constant_index"_a, "m_map"_a, "v_map"_a, "block_size"_a,
-               "threads"_a = 0, text);
-  };
-  def_adamw_8bit("adamw_8bit", &adamw_8bit<cpu::adamw_8bit>,
-                 "One step in place on float32 tensors with block-wise 8-bit moments.");
-  def_adamw_8bit("stream_8bit", &adamw_8bit<cpu::stream_8bit>,
-                 "Add g to p and small numbers to the codes: the memory traffic of adamw_8bit.");
+  def_step("step", &step<cpu::step>, "One step in place on tensors given by address.");
+  def_step("stream", &step<cpu::stream>, "The memory traffic of a step: it spoils the tensors.");
 }

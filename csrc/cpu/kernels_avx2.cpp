@@ -88,6 +88,6 @@ struct RunLookup {
 
 }  // namespace
 
-const Kernels kAvx2Kernels = kernels_with<RunLookup>("avx2");
+const Kernels kAvx2Kernels = kernels_with<RunLookup>("avx2", &kAvx2Rules);
 
 }  // namespace truestep::cpu

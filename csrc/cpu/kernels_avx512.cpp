@@ -120,6 +120,6 @@ struct ByteLookup {
 
 }  // namespace
 
-const Kernels kAvx512Kernels = kernels_with<ByteLookup>("avx512");
+const Kernels kAvx512Kernels = kernels_with<ByteLookup>("avx512", &kAvx512Rules);
 
 }  // namespace truestep::cpu

@@ -2,6 +2,6 @@
 
 namespace truestep::cpu {
 
-const Kernels kBaselineKernels = kernels_with<BucketLookup>("baseline");
+const Kernels kBaselineKernels = kernels_with<BucketLookup>("baseline", &kBaselineRules);
 
 }  // namespace truestep::cpu

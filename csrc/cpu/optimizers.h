@@ -1,47 +1,42 @@
-// Optimizer steps over a whole list of tensors in one call, in place. threads: zero for OpenMP's
-// choice. Addresses are those of contiguous arrays.
+// Optimizer steps over a whole list of tensors in one call, in place. Addresses are those of
+// contiguous arrays.
 #pragma once
 
 #include <cstdint>
 
-#include "../rules/adamw.h"
-#include "codebook.h"
+#include "rule.h"
+#include "storage.h"
 
 namespace truestep::cpu {
 
-// The constants of step t. Compiled with the kernels' flags: a fused 1 - lr * weight_decay would be
-// another number.
-AdamWConstants constants_of(const AdamWHyper& hyper, double t);
+// Tensors of one role: how all of them are kept, and where each one's codes and scales lie.
+struct Operand {
+  Kept kept;
+  const std::int64_t* code;
+  const std::int64_t* scale;
+};
 
-// count tensors; tensor i has sizes[i] elements and uses constants[constant_index[i]].
-struct TensorList {
+// count tensors; tensor i has sizes[i] elements and the hyperparameters and step of row rows[i].
+struct Call {
+  int kernel;  // its place in the table of rules
   std::int64_t count;
   const std::int64_t* sizes;
-  const AdamWConstants* constants;
-  const std::int32_t* constant_index;
+  const std::int32_t* rows;
+  std::int64_t row_count;
+  const double* hyper;  // a row of the rule's hyperparameters each
+  const double* steps;
+  double* numbers;  // a row of the state's numbers for each tensor
+  Operand p, g, tensors[kMaxTensors];
 };
 
-struct AdamWAddresses {
-  const std::int64_t *p, *g, *m, *v;
-};
+// The kernel of that place, or nullptr beyond the last.
+const RuleKernel* rule_kernel(int kernel);
 
-void adamw_float32(const TensorList& list, const AdamWAddresses& addresses, int threads);
+// threads: zero for OpenMP's choice; the result does not depend on it.
+void step(const Call& call, int threads);
 
-// Parameters and gradients in bfloat16, moments in float32.
-void adamw_bfloat16(const TensorList& list, const AdamWAddresses& addresses, int threads);
-
-struct AdamW8bitAddresses {
-  const std::int64_t *p, *g, *m_code, *m_absmax, *v_code, *v_absmax;
-};
-
-// Parameters and gradients in float32; moments in blocks of 8-bit codes with one absmax each.
-void adamw_8bit(const TensorList& list, const AdamW8bitAddresses& addresses, const Codebook& m_map,
-                const Codebook& v_map, std::int64_t block_size, int threads);
-
-// The memory traffic of the steps with next to no arithmetic, to measure them against; of the
-// 8-bit one without absmax and maps, which it is given all the same.
-void stream_float32(const TensorList& list, const AdamWAddresses& addresses, int threads);
-void stream_8bit(const TensorList& list, const AdamW8bitAddresses& addresses, const Codebook& m_map,
-                 const Codebook& v_map, std::int64_t block_size, int threads);
+// The memory traffic of a step with next to no arithmetic, to measure it against. The call's
+// hyperparameters are not read.
+void stream(const Call& call, int threads);
 
 }  // namespace truestep::cpu

@@ -15,19 +15,69 @@ import importlib
 import itertools
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from truestep.fast import _core
-from truestep.fast.ours.cpu_plans import AdamW, AdamW8bit
+from truestep.fast.ours import offered, storages
+from truestep.fast.ours.cpu_plans import Plan
+from truestep.fast.ours.rule_kernels import RuleKernel, kernel_for, rule_kernels
 from truestep.fast.protocol import Array
-from truestep.reference.optimizers import adamw
+from truestep.reference.declared import Hyper
+from truestep.reference.tables import RULES
 
-HYPER = adamw.Hyper(decay="before")
 BLOCK_SIZE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another library's optimizer: module, class, and what its constructor is told."""
+
+    name: str
+    module: str
+    cls: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _torch(cls: str, **options: Any) -> Peer:
+    how = next((name for name in ("fused", "foreach") if options.get(name)), "single")
+    return Peer(f"torch {how}", "torch.optim", cls, options)
+
+
+# The fastest implementations of each rule that install on a CPU: torch's fused or foreach kernels.
+PEERS: Mapping[str, tuple[Peer, ...]] = {
+    "adadelta": (_torch("Adadelta", foreach=True),),
+    "adagrad": (_torch("Adagrad", fused=True),),
+    "adam": (_torch("Adam", fused=True),),
+    "adamax": (_torch("Adamax", foreach=True),),
+    "adamw": (_torch("AdamW", fused=True),),
+    "amsgrad": (_torch("Adam", fused=True, amsgrad=True),),
+    "asgd": (_torch("ASGD", foreach=True),),
+    "lamb": (Peer("pytorch-optimizer", "pytorch_optimizer", "Lamb"),),
+    "lars": (Peer("pytorch-optimizer", "pytorch_optimizer", "LARS"),),
+    "lion": (Peer("lion-pytorch", "lion_pytorch", "Lion"),),
+    "nadam": (_torch("NAdam", foreach=True),),
+    "nesterov": (_torch("SGD", fused=True, momentum=0.9, nesterov=True),),
+    "radam": (_torch("RAdam", foreach=True),),
+    "rmsprop": (_torch("RMSprop", foreach=True),),
+    "sgd": (_torch("SGD", fused=True, momentum=0.9),),
+    "adan": (Peer("pytorch-optimizer", "pytorch_optimizer", "Adan"),),
+    "ademamix": (Peer("pytorch-optimizer", "pytorch_optimizer", "AdEMAMix"),),
+}
+PEERS_8BIT: Mapping[str, tuple[Peer, ...]] = {
+    "adamw": (
+        Peer("bitsandbytes", "bitsandbytes.optim", "AdamW8bit"),
+        Peer("torchao", "torchao.optim", "AdamW8bit"),
+    ),
+    "lion": (Peer("bitsandbytes", "bitsandbytes.optim", "Lion8bit"),),
+    "sgd": (Peer("bitsandbytes", "bitsandbytes.optim", "SGD8bit", {"momentum": 0.9}),),
+}
+# What a rule is timed with where its defaults leave a state out.
+TIMED: Mapping[str, Mapping[str, Any]] = {"sgd": {"momentum": 0.9}, "adamw": {"decay": "before"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,51 +116,65 @@ def normals(sizes: list[int], seed: int) -> list[NDArray[np.float32]]:
     return [rng.standard_normal(size, dtype=np.float32) for size in sizes]
 
 
-def ours(plan: AdamW | AdamW8bit) -> Contender:
-    """The steps 1, 2, 3, ... of a plan."""
-    calls = itertools.count(1)
-    return lambda: plan.step(HYPER, next(calls))
+def timed(rule: str) -> tuple[RuleKernel, Hyper]:
+    """The kernel of a rule that is timed, and the hyperparameters."""
+    hyper = RULES["optimizer"][rule].Hyper(**TIMED.get(rule, {}))
+    return kernel_for(rule, hyper), hyper
 
 
-def float32_contenders(sizes: list[int]) -> Iterator[tuple[str, Callable[[], Contender]]]:
-    """Our float32 step, its memory traffic, and torch's fused step; each builds its own tensors."""
-
-    def plan() -> AdamW:
-        params, grads, m, v = (normals(sizes, seed) for seed in range(4))
-        for x in v:
-            np.square(x, out=x)
-        return AdamW(params, grads, m, v)
-
-    yield "ours", lambda: ours(plan())
-    yield "memory traffic alone", lambda: plan().stream
-    yield "torch fused", lambda: torch_step("torch.optim", "AdamW", sizes, fused=True)
-
-
-def contenders_8bit(sizes: list[int]) -> Iterator[tuple[str, Callable[[], Contender]]]:
-    """Our 8-bit step, its memory traffic, and the CPU paths of bitsandbytes and torchao."""
-
-    def moment() -> tuple[list[Array], list[Array]]:
-        blocks = [-(-size // BLOCK_SIZE) for size in sizes]
-        return [np.zeros(n, np.uint8) for n in sizes], [np.zeros(n, np.float32) for n in blocks]
-
-    def plan() -> AdamW8bit:
-        params, grads = normals(sizes, 0), normals(sizes, 1)
-        return AdamW8bit(params, grads, *moment(), *moment(), BLOCK_SIZE)
-
-    yield "ours", lambda: ours(plan())
-    yield "memory traffic alone", lambda: plan().stream
-    yield "bitsandbytes", lambda: torch_step("bitsandbytes.optim", "AdamW8bit", sizes)
-    yield "torchao", lambda: torch_step("torchao.optim", "AdamW8bit", sizes)
+def plan_of(kernel: RuleKernel, sizes: list[int], coded: bool) -> Plan:
+    """Tensors of normal numbers for a kernel; coded: its states as 8-bit codes of zeros."""
+    state: dict[str, list[Array]] = {}
+    kept = {}
+    behaviour = RULES["optimizer"][kernel.rule].State.BEHAVIOUR
+    for seed, name in enumerate((*kernel.inputs, *kernel.states), 2):
+        nonnegative = name in kernel.states and behaviour[name].nonnegative
+        if coded and name in kernel.states:
+            how = storages.dynamic_8bit_kept(not nonnegative, BLOCK_SIZE)
+            kept[name] = how
+            state[f"{name}_code"] = [np.zeros(n, how.code) for n in sizes]
+            state[f"{name}_{how.scale}"] = [np.zeros(how.blocks(n), np.float32) for n in sizes]
+        else:
+            state[name] = [abs(x) if nonnegative else x for x in normals(sizes, seed)]
+    numbers = {name: [1.0] * len(sizes) for name in kernel.numbers}
+    params, grads = normals(sizes, 0), normals(sizes, 1)
+    return Plan(kernel.rule, params, grads, state, kept=kept, numbers=numbers)
 
 
-def torch_step(module: str, name: str, sizes: list[int], **options: bool) -> Contender:
+def contenders(
+    rule: str, sizes: list[int], coded: bool = False
+) -> Iterator[tuple[str, Callable[[], Contender]]]:
+    """Our step, its memory traffic, and other libraries'; each builds its own tensors."""
+    kernel, hyper = timed(rule)
+
+    def ours() -> Contender:
+        plan, calls = plan_of(kernel, sizes, coded), itertools.count(1)
+        return lambda: plan.step(hyper, next(calls))
+
+    def traffic() -> Contender:
+        plan = plan_of(kernel, sizes, coded)
+        return lambda: plan.stream(hyper)
+
+    yield "ours", ours
+    yield "memory traffic alone", traffic
+    for peer in (PEERS_8BIT if coded else PEERS).get(rule, ()):
+        yield peer.name, lambda peer=peer: torch_step(peer, sizes)
+
+
+def bytes_of(kernel: RuleKernel, sizes: list[int], coded: bool) -> int:
+    """Memory that a step reads and writes, scales not counted."""
+    kept = 2 if coded else 8
+    return sum(sizes) * (12 + 4 * len(kernel.inputs) + kept * len(kernel.states))
+
+
+def torch_step(peer: Peer, sizes: list[int]) -> Contender:
     """The step of a torch.optim.Optimizer over parameters that hold their gradients."""
     torch = importlib.import_module("torch")
     params = [torch.from_numpy(x).requires_grad_() for x in normals(sizes, 0)]
     for param, grad in zip(params, normals(sizes, 1), strict=True):
         param.grad = torch.from_numpy(grad)
-    optimizer = getattr(importlib.import_module(module), name)(params, lr=1e-3, **options)
-    step: Contender = optimizer.step
+    make = getattr(importlib.import_module(peer.module), peer.cls)
+    step: Contender = make(params, lr=1e-3, **peer.options).step
     return step
 
 
@@ -155,13 +219,26 @@ def compared(
         yield Row(name, other, usual, least, most, 1e3 * median(own), 1e3 * median(theirs), bytes)
 
 
-def rows(rounds: int = 9) -> Iterator[Row | NotMeasured]:
-    """Every comparison, once it is measured; about a minute, and more where torch compiles."""
+def rows(rounds: int = 9, only: Sequence[str] = ()) -> Iterator[Row | NotMeasured]:
+    """Every comparison of the rules, of all that have kernels by default, once it is measured."""
     gc.collect()
     large, many = [2**24], [1000] * 1000
-    yield from compared("adamw 2^24", float32_contenders(large), 28 * sum(large), rounds, 5)
-    yield from compared("adamw 1000 x 1000", float32_contenders(many), 28 * sum(many), rounds, 10)
-    yield from compared("adamw 8bit 2^24", contenders_8bit(large), 16 * sum(large), rounds, 3)
+    rules = only or sorted({kernel.rule for kernel in rule_kernels()})
+    for rule in rules:
+        kernel, _ = timed(rule)
+        found = contenders(rule, large)
+        yield from compared(f"{rule} 2^24", found, bytes_of(kernel, large, False), rounds, 3)
+        gc.collect()
+    for rule in [rule for rule in rules if rule in PEERS]:
+        kernel, _ = timed(rule)
+        found = contenders(rule, many)
+        yield from compared(f"{rule} 1000 x 1000", found, bytes_of(kernel, many, False), rounds, 10)
+        gc.collect()
+    for rule in [rule for rule in rules if offered.coded_states(timed(rule)[0])]:
+        kernel, _ = timed(rule)
+        found = contenders(rule, large, coded=True)
+        yield from compared(f"{rule} 8bit 2^24", found, bytes_of(kernel, large, True), rounds, 3)
+        gc.collect()
 
 
 def environment() -> Mapping[str, str]:

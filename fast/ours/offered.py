@@ -1,21 +1,14 @@
-"""What the kernels of csrc compute, on whichever device: dialect, quantizer, storage."""
+"""What the kernels of csrc compute, on whichever device: rules, quantizers, storages."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias, TypeVar
+from collections.abc import Mapping
+from typing import TypeVar
 
-from truestep.fast.protocol import (
-    Capability,
-    Fixed,
-    Group,
-    OptimizerCapability,
-    Slot,
-    Stepped,
-    Storage,
-)
+from truestep.fast.ours.rule_kernels import RuleKernel, rule_kernels
+from truestep.fast.protocol import Capability, Fixed, OptimizerCapability, Storage
 from truestep.reference.declared import Hyper
 from truestep.reference.quantizers import dynamic_8bit
+from truestep.reference.tables import RULES
 
-DIALECT: Mapping[str, str] = {"decay": "before", "eps_placement": "outside"}
 # What the quantizer does without being asked, as fields of its Hyper; it varies map and block_size.
 QUANTIZER: Mapping[str, Fixed] = {
     "absmax_floor": 0.0,
@@ -24,28 +17,12 @@ QUANTIZER: Mapping[str, Fixed] = {
     "ties": "lower",
     "zero_block": "code_of_zero",
 }
-# Moments may be kept as codes; both in one block size and by one map.
 _BLOCKS: Mapping[str, Fixed] = {
     "block_size": dynamic_8bit.BLOCK_SIZES,
     "map": ("fused", "separate"),
 }
-STORAGE: Mapping[str, Storage] = {
-    "m": Storage("dynamic_8bit", {"signed": True, **_BLOCKS}),
-    "v": Storage("dynamic_8bit", {"signed": False, **_BLOCKS}),
-}
 
-CAPABILITIES = (
-    Capability("optimizer", "adamw", arithmetic="ieee_float32_strict", dialect=DIALECT),
-    Capability(
-        "optimizer", "adamw", format="bfloat16", arithmetic="bfloat16_params", dialect=DIALECT
-    ),
-    OptimizerCapability(
-        rule="adamw",
-        arithmetic="ieee_float32_strict",
-        dialect=DIALECT,
-        variant="8bit",
-        storage=STORAGE,
-    ),
+QUANTIZERS = (
     Capability("quantizer", "bfloat16", arithmetic="ieee_float32_strict"),
     Capability(
         "quantizer", "dynamic_8bit", arithmetic="ieee_float32_strict", fixed={"absmax_floor": 0.0}
@@ -55,28 +32,68 @@ CAPABILITIES = (
 Entry = TypeVar("Entry")
 
 
-# The moments of a slot as the kernels take them: as numbers, or as codes.
-MOMENTS = {"m": "float32", "v": "float32"}
-CODED = {"m_code": "uint8", "m_absmax": "float32", "v_code": "uint8", "v_absmax": "float32"}
+def capabilities() -> list[Capability]:
+    """Every rule in every dialect that there are kernels of, with each storage; the quantizers."""
+    found: list[Capability] = []
+    by_dialect: dict[tuple[str, str], RuleKernel] = {}
+    # Of the kernels of one dialect, the one that does most.
+    for kernel in sorted(rule_kernels(), key=lambda kernel: -len(kernel.states)):
+        by_dialect.setdefault((kernel.rule, variant_of(kernel)), kernel)
+    by_dialect = dict(sorted(by_dialect.items(), key=lambda item: item[1].place))
+    first: dict[str, RuleKernel] = {}
+    for (rule, variant), kernel in by_dialect.items():
+        found.append(
+            OptimizerCapability(
+                rule=rule,
+                arithmetic=arithmetic_of(kernel, "ieee_float32_strict"),
+                dialect=kernel.dialect,
+                variant=variant,
+            )
+        )
+        first.setdefault(rule, kernel)
+    for rule, kernel in first.items():
+        found += _stored(rule, kernel)
+    return [*found, *QUANTIZERS]
 
-# The block size and the map of a slot's codes; nothing for moments in float32.
-Blocks: TypeAlias = tuple[int, str] | tuple[()]
+
+def variant_of(kernel: RuleKernel) -> str:
+    """What tells this dialect's capability from the rule's others: its choices."""
+    return "+".join(kernel.dialect.values())
 
 
-def stepped(
-    kernels: str,
-    capability: Capability,
-    groups: Sequence[Group],
-    step: Callable[[Sequence[Hyper], Sequence[Blocks], Sequence[Slot]], Sequence[Stepped]],
-) -> list[list[Stepped]]:
-    """Every slot of every group, stepped in one call of step."""
-    if capability.rule != "adamw":
-        raise ValueError(f"the {kernels} backend steps adamw, got {capability.rule!r}")
-    slots = [slot for group in groups for slot in group.slots]
-    hypers = [group.hyper for group in groups for _ in group.slots]
-    blocks = [blocks_of(group.storage, kernels) for group in groups for _ in group.slots]
-    found = iter(step(hypers, blocks, slots))
-    return [[next(found) for _ in group.slots] for group in groups]
+def arithmetic_of(kernel: RuleKernel, name: str) -> str:
+    """The arithmetic of a kernel: sums over a tensor are added in float64."""
+    return f"{name}_float64_sums" if kernel.sums else name
+
+
+def _stored(rule: str, kernel: RuleKernel) -> list[Capability]:
+    """The rule's first dialect with parameters in bfloat16, and with 8-bit moments."""
+    params = OptimizerCapability(
+        rule=rule,
+        format="bfloat16",
+        arithmetic=arithmetic_of(kernel, "bfloat16_params"),
+        dialect=kernel.dialect,
+    )
+    behaviour = RULES["optimizer"][rule].State.BEHAVIOUR
+    if not coded_states(kernel):
+        return [params]
+    coded = OptimizerCapability(
+        rule=rule,
+        arithmetic=arithmetic_of(kernel, "ieee_float32_strict"),
+        dialect=kernel.dialect,
+        variant="8bit",
+        storage={
+            name: Storage("dynamic_8bit", {"signed": not behaviour[name].nonnegative, **_BLOCKS})
+            for name in coded_states(kernel)
+        },
+    )
+    return [params, coded]
+
+
+def coded_states(kernel: RuleKernel) -> tuple[str, ...]:
+    """The states that may be kept as codes: moments, and not points, which lose their place."""
+    behaviour = RULES["optimizer"][kernel.rule].State.BEHAVIOUR
+    return tuple(name for name in kernel.states if not behaviour[name].moves)
 
 
 def chosen(table: Mapping[str, Entry], capability: Capability, kernels: str) -> Entry:
@@ -94,14 +111,3 @@ def require_offered(hyper: Hyper, offered: Mapping[str, Fixed], kernels: str) ->
     for field, value in offered.items():
         if (given := getattr(hyper, field, value)) != value:
             raise ValueError(f"{field} must be {value!r} for the {kernels} kernels, got {given!r}")
-
-
-def blocks_of(storage: Mapping[str, Hyper], kernels: str) -> Blocks:
-    """The block size and the map of both moments; raise unless the kernels store them so."""
-    if not storage:
-        return ()
-    block_size, map = storage["m"].block_size, storage["m"].map
-    for name, how in storage.items():
-        own = {"signed": name == "m", "block_size": block_size, "map": map}
-        require_offered(how, {**QUANTIZER, **own}, kernels)
-    return block_size, map

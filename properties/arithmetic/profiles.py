@@ -106,6 +106,7 @@ _PROFILES = (
         input_format="bfloat16",
     ),
     Arithmetic("bfloat16_params", storage={"p": "bfloat16"}),
+    Arithmetic("bfloat16_params_float64_sums", storage={"p": "bfloat16"}, summation="float64"),
     Arithmetic("bfloat16_storage", storage={"": "bfloat16"}),
     Arithmetic("capturable_float32", counter="float32"),
     Arithmetic("capturable_float64", compute="float64", counter="float32", ulps_power=2.0),
@@ -141,6 +142,7 @@ _PROFILES = (
     ),
     Arithmetic("ieee_float32"),
     Arithmetic("ieee_float32_strict", contraction=False),
+    Arithmetic("ieee_float32_strict_float64_sums", contraction=False, summation="float64"),
     Arithmetic("ieee_float64", compute="float64"),
     Arithmetic("oracle", compute="float64", contraction=False),
     # torch.norm adds n numbers in a fixed number of lanes, each one after another.

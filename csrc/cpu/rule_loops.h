@@ -1,0 +1,113 @@
+// The loops of a rule's kernels, included once per rule and instruction set and compiled with its
+// flags, after the rule's header. All of it has internal linkage.
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+#include "rule.h"
+
+namespace truestep::cpu {
+namespace {
+
+template <std::size_t>
+struct Floats {
+  using Type = float* __restrict;
+};
+
+// Lanes in which a sum is added, whatever the width of the registers: the same bits everywhere.
+constexpr int kLanes = 16;
+
+template <class Rule, std::size_t... k>
+void step_run(std::index_sequence<k...>, const typename Rule::Constants& constants, std::int64_t n,
+              const float* __restrict g, float* __restrict p, typename Floats<k>::Type... tensor) {
+  const typename Rule::Constants c = constants;
+  for (std::int64_t i = 0; i < n; ++i) Rule::element(c, g[i], p[i], tensor[i]...);
+}
+
+template <class Rule, std::size_t... k>
+void add_run(std::index_sequence<k...>, const typename Rule::Constants& constants,
+             const float* __restrict g, const float* __restrict p, const float* const* tensors,
+             std::int64_t n, double* sums) {
+  const typename Rule::Constants c = constants;
+  double lanes[Rule::kSums][kLanes] = {};
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) {
+      double addend[Rule::kSums];
+      Rule::sums(c, g[i + lane], p[i + lane], tensors[k][i + lane]..., addend);
+      for (int j = 0; j < Rule::kSums; ++j) lanes[j][lane] += addend[j];
+    }
+  }
+  for (int lane = 0; i < n; ++i, ++lane) {
+    double addend[Rule::kSums];
+    Rule::sums(c, g[i], p[i], tensors[k][i]..., addend);
+    for (int j = 0; j < Rule::kSums; ++j) lanes[j][lane] += addend[j];
+  }
+  for (int j = 0; j < Rule::kSums; ++j) {
+    for (int width = kLanes / 2; width > 0; width /= 2) {
+      for (int lane = 0; lane < width; ++lane) lanes[j][lane] += lanes[j][lane + width];
+    }
+    sums[j] += lanes[j][0];
+  }
+}
+
+// The functions of a rule without its types.
+template <class Rule>
+struct Erased {
+  using Constants = typename Rule::Constants;
+  using Hyper = typename Rule::Hyper;
+  static constexpr int kInputs = names_in(Rule::kInputs);
+  static constexpr int kTensors = kInputs + names_in(Rule::kStates);
+  using Tensors = std::make_index_sequence<kTensors>;
+
+  static_assert(sizeof(Hyper) == sizeof(double) * names_in(Rule::kHyper), "a name per double");
+  static_assert(sizeof(Constants) <= kMaxConstants && Rule::kSums <= kMaxSums, "see rule.h");
+  static_assert(kTensors <= kMaxTensors && names_in(Rule::kNumbers) <= kMaxSums, "see rule.h");
+
+  static void constants(const double* hyper, double t, void* constants) {
+    *static_cast<Constants*>(constants) =
+        Rule::constants(*reinterpret_cast<const Hyper*>(hyper), t);
+  }
+
+  static void finish(const double* hyper, double t, double size, const double* sums,
+                     double* numbers, void* constants) {
+    if constexpr (Rule::kFinishes) {
+      Rule::finish(*reinterpret_cast<const Hyper*>(hyper), t, size, sums, numbers,
+                   *static_cast<Constants*>(constants));
+    }
+  }
+
+  static void step(const void* constants, const float* g, float* p, float* const* tensors,
+                   std::int64_t n) {
+    apply(Tensors{}, *static_cast<const Constants*>(constants), g, p, tensors, n);
+  }
+
+  template <std::size_t... k>
+  static void apply(std::index_sequence<k...>, const Constants& c, const float* g, float* p,
+                    float* const* tensors, std::int64_t n) {
+    static_cast<void>(tensors);
+    step_run<Rule>(Tensors{}, c, n, g, p, tensors[k]...);
+  }
+
+  static void add(const void* constants, const float* g, const float* p,
+                  const float* const* tensors, std::int64_t n, double* sums) {
+    if constexpr (Rule::kSums > 0) {
+      add_run<Rule>(Tensors{}, *static_cast<const Constants*>(constants), g, p, tensors, n, sums);
+    }
+  }
+};
+
+template <class Rule>
+constexpr RuleKernel kernel_of(const char* rule, const char* dialect, const char* type) {
+  using E = Erased<Rule>;
+  return {rule,           dialect,
+          type,           Rule::kHyper,
+          Rule::kStates,  Rule::kInputs,
+          Rule::kNumbers, Rule::kSums,
+          &E::constants,  Rule::kFinishes ? &E::finish : nullptr,
+          &E::step,       Rule::kSums > 0 ? &E::add : nullptr};
+}
+
+}  // namespace
+}  // namespace truestep::cpu

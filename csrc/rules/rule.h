@@ -1,0 +1,69 @@
+// What the headers of rules have in common. A rule is one header, csrc/rules/<name>.h:
+//
+//   template <choices of its dialect> struct Rule : Elementwise {
+//     kHyper   the names of the hyperparameters that it reads, in the order of struct Hyper's
+//     doubles
+//              (a switch is 0 or 1)
+//     kStates  the names of the state tensors, in the order in which element() takes them
+//     kInputs  what it takes besides the gradient, as further tensors after it
+//     kNumbers the state's 0-d numbers, doubles that finish() reads and writes
+//     constants(hyper, t)   the float32 constants of step t >= 1, each rounded once from double
+//     element(constants, g, p, inputs..., states...)   one element, float32 operation by operation
+//   };
+//
+// Of a layer-wise rule (kSums > 0) sums() gives every element's addends, from what the tensors hold
+// before the step; they are added in double, in an order that follows from the size alone. finish()
+// then makes the tensor's own constants of them. It runs once a tensor and step, also of a rule
+// that has numbers and no sums.
+//
+// TRUESTEP_KERNELS lists what is compiled: for each dialect, or for hyperparameters of which less
+// is to be done ("momentum=0"), the struct. The first that fits serves.
+#pragma once
+
+#include "../formats/host_device.h"
+
+#if !defined(__CUDACC_RTC__)
+#include <math.h>
+#endif
+
+namespace truestep {
+
+// The parts that a rule that works element by element does without.
+struct Elementwise {
+  static constexpr const char* kInputs = "";
+  static constexpr const char* kNumbers = "";
+  static constexpr int kSums = 0;
+  static constexpr bool kFinishes = false;
+};
+
+// How many names a list has, which blanks part.
+constexpr int names_in(const char* text) {
+  int count = 0;
+  for (bool before = true; *text != 0; ++text) {
+    const bool blank = *text == ' ';
+    count += before && !blank ? 1 : 0;
+    before = blank;
+  }
+  return count;
+}
+
+TRUESTEP_HD float rounded(double x) { return static_cast<float>(x); }
+
+TRUESTEP_HD bool is_nan(float x) { return x != x; }
+
+// The larger of the two; nan where one of them is.
+TRUESTEP_HD float larger(float x, float y) { return x > y || is_nan(x) ? x : y; }
+
+TRUESTEP_HD float smaller(float x, float y) { return x < y || is_nan(x) ? x : y; }
+
+// -1, 0 or 1; of nan itself.
+TRUESTEP_HD float sign_of(float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x; }
+
+TRUESTEP_HD float magnitude(float x) { return float_of(bits_of(x) & 0x7fffffffu); }
+
+// The product of two float32 numbers, which double holds exactly.
+TRUESTEP_HD double exact_product(float x, float y) {
+  return static_cast<double>(x) * static_cast<double>(y);
+}
+
+}  // namespace truestep
