@@ -103,10 +103,26 @@ std::size_t names_in(const char* text) {
   return static_cast<std::size_t>(truestep::names_in(text));
 }
 
+using AddressRows = nb::ndarray<const std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+void require_addresses(const Storage& storage, const AddressRows& addresses, std::size_t row,
+                       const Table& sizes) {
+  const std::size_t rows = storage.kept.block_size > 1 ? 2 : 1;
+  const std::int64_t alignment = storage.kept.storage == 0 ? sizeof(float) : 1;
+  for (std::size_t k = row; k < row + rows; ++k) {
+    for (std::size_t i = 0; i < sizes.shape(0); ++i) {
+      const std::int64_t address = addresses.data()[k * sizes.shape(0) + i];
+      if (sizes.data()[i] > 0 && (address == 0 || address % alignment != 0)) {
+        fail("addresses[", k, "][", i, "] must be a multiple of ", alignment,
+             " and not zero, got ", address);
+      }
+    }
+  }
+}
+
 // addresses: two rows for each of p, g, the inputs and the states: of its codes and of its scales.
 template <decltype(cpu::step)* kStep>
-void step(int kernel, const std::vector<const Storage*>& storages,
-          nb::ndarray<const std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu> addresses,
+void step(int kernel, const std::vector<const Storage*>& storages, AddressRows addresses,
           Table sizes, Indices rows, Doubles hyper, Vector<const double> steps, Doubles numbers,
           int threads) {
   const cpu::RuleKernel& rule = rule_kernel(kernel);
@@ -129,6 +145,9 @@ void step(int kernel, const std::vector<const Storage*>& storages,
   }
   for (std::size_t i = 0; i < steps.shape(0); ++i) {
     if (!(steps.data()[i] >= 1)) fail("steps[", i, "] must be >= 1, got ", steps.data()[i]);
+  }
+  for (std::size_t k = 0; k < storages.size(); ++k) {
+    require_addresses(*storages[k], addresses, 2 * k, sizes);
   }
   cpu::Call call{};
   call.kernel = kernel;

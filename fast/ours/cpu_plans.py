@@ -83,7 +83,9 @@ class Plan:
         kept: Mapping[str, Kept] = {},
         numbers: Mapping[str, Sequence[float]] = {},
     ) -> None:
-        format = "float32" if not params or params[0].dtype == FLOAT32 else "bfloat16"
+        format = str(params[0].dtype) if params else "float32"
+        if format not in NUMBERS:
+            raise TypeError(f"params must be {' or '.join(NUMBERS)}, got {format}")
         sizes = [p.size for p in params]
         tensors = {PARAMS: params, GRADS: grads, **state}
         checked(PARAMS, params, numpy_dtype(format), sizes)
