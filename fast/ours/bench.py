@@ -17,6 +17,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from truestep.fast.ours.cpu_plans import Plan
 from truestep.fast.ours.rule_kernels import RuleKernel, kernel_for, rule_kernels
 from truestep.fast.protocol import Array
 from truestep.reference.declared import Hyper
-from truestep.reference.tables import RULES
+from truestep.reference.optimizers import OPTIMIZERS
 
 BLOCK_SIZE = 256
 
@@ -118,7 +119,7 @@ def normals(sizes: list[int], seed: int) -> list[NDArray[np.float32]]:
 
 def timed(rule: str) -> tuple[RuleKernel, Hyper]:
     """The kernel of a rule that is timed, and the hyperparameters."""
-    hyper = RULES["optimizer"][rule].Hyper(**TIMED.get(rule, {}))
+    hyper = OPTIMIZERS[rule].Hyper(**TIMED.get(rule, {}))
     return kernel_for(rule, hyper), hyper
 
 
@@ -126,7 +127,7 @@ def plan_of(kernel: RuleKernel, sizes: list[int], coded: bool) -> Plan:
     """Tensors of normal numbers for a kernel; coded: its states as 8-bit codes of zeros."""
     state: dict[str, list[Array]] = {}
     kept = {}
-    behaviour = RULES["optimizer"][kernel.rule].State.BEHAVIOUR
+    behaviour = OPTIMIZERS[kernel.rule].State.BEHAVIOUR
     for seed, name in enumerate((*kernel.inputs, *kernel.states), 2):
         nonnegative = name in kernel.states and behaviour[name].nonnegative
         if coded and name in kernel.states:
@@ -158,7 +159,7 @@ def contenders(
     yield "ours", ours
     yield "memory traffic alone", traffic
     for peer in (PEERS_8BIT if coded else PEERS).get(rule, ()):
-        yield peer.name, lambda peer=peer: torch_step(peer, sizes)
+        yield peer.name, partial(torch_step, peer, sizes)
 
 
 def bytes_of(kernel: RuleKernel, sizes: list[int], coded: bool) -> int:

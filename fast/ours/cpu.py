@@ -35,7 +35,7 @@ class Backend:
             kernel = kernel_for(capability.rule, group.hyper)
             key = kernel.place, tuple(sorted(group.storage.items()))
             alike.setdefault(key, []).extend((i, j) for j in range(len(group.slots)))
-        stepped = {}
+        stepped: dict[tuple[int, int], Stepped] = {}
         for (_, storage), places in alike.items():
             hypers = [groups[i].hyper for i, _ in places]
             slots = [groups[i].slots[j] for i, j in places]

@@ -6,8 +6,8 @@ from typing import TypeVar
 from truestep.fast.ours.rule_kernels import RuleKernel, rule_kernels
 from truestep.fast.protocol import Capability, Fixed, OptimizerCapability, Storage
 from truestep.reference.declared import Hyper
+from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.quantizers import dynamic_8bit
-from truestep.reference.tables import RULES
 
 # What the quantizer does without being asked, as fields of its Hyper; it varies map and block_size.
 QUANTIZER: Mapping[str, Fixed] = {
@@ -74,7 +74,7 @@ def _stored(rule: str, kernel: RuleKernel) -> list[Capability]:
         arithmetic=arithmetic_of(kernel, "bfloat16_params"),
         dialect=kernel.dialect,
     )
-    behaviour = RULES["optimizer"][rule].State.BEHAVIOUR
+    behaviour = OPTIMIZERS[rule].State.BEHAVIOUR
     if not coded_states(kernel):
         return [params]
     coded = OptimizerCapability(
@@ -92,7 +92,7 @@ def _stored(rule: str, kernel: RuleKernel) -> list[Capability]:
 
 def coded_states(kernel: RuleKernel) -> tuple[str, ...]:
     """The states that may be kept as codes: moments, and not points, which lose their place."""
-    behaviour = RULES["optimizer"][kernel.rule].State.BEHAVIOUR
+    behaviour = OPTIMIZERS[kernel.rule].State.BEHAVIOUR
     return tuple(name for name in kernel.states if not behaviour[name].moves)
 
 

@@ -10,7 +10,7 @@ from functools import cache
 
 from truestep.fast.protocol import BackendUnavailable
 from truestep.reference.declared import Hyper
-from truestep.reference.tables import RULES
+from truestep.reference.optimizers import OPTIMIZERS
 
 try:
     from truestep.fast import _core
@@ -60,7 +60,7 @@ class RuleKernel:
 
 def choices_of(rule: str) -> Mapping[str, tuple[str, ...]]:
     """The choices of each field of a rule's dialect, in the reference's order."""
-    return RULES["optimizer"][rule].Hyper.CHOICES
+    return OPTIMIZERS[rule].Hyper.CHOICES
 
 
 @cache
