@@ -18,11 +18,18 @@ struct Floats {
 // Lanes in which a sum is added, whatever the width of the registers: the same bits everywhere.
 constexpr int kLanes = 16;
 
-template <class Rule, std::size_t... k>
+// One loop; of a rule that says its lines one by one, as line(), only over that line.
+template <class Rule, int line, std::size_t... k>
 void step_run(std::index_sequence<k...>, const typename Rule::Constants& constants, std::int64_t n,
               const float* __restrict g, float* __restrict p, typename Floats<k>::Type... tensor) {
   const typename Rule::Constants c = constants;
-  for (std::int64_t i = 0; i < n; ++i) Rule::element(c, g[i], p[i], tensor[i]...);
+  for (std::int64_t i = 0; i < n; ++i) {
+    if constexpr (Rule::kLines == 0) {
+      Rule::element(c, g[i], p[i], tensor[i]...);
+    } else {
+      Rule::template line<line>(c, g[i], p[i], tensor[i]...);
+    }
+  }
 }
 
 template <class Rule, std::size_t... k>
@@ -63,6 +70,7 @@ struct Erased {
 
   static_assert(sizeof(Hyper) == sizeof(double) * names_in(Rule::kHyper), "a name per double");
   static_assert(sizeof(Constants) <= kMaxConstants && Rule::kSums <= kMaxSums, "see rule.h");
+  static_assert(Rule::kLines <= 3, "see apply()");
   static_assert(kTensors <= kMaxTensors && names_in(Rule::kNumbers) <= kMaxSums, "see rule.h");
 
   static void constants(const double* hyper, double t, void* constants) {
@@ -87,7 +95,9 @@ struct Erased {
   static void apply(std::index_sequence<k...>, const Constants& c, const float* g, float* p,
                     float* const* tensors, std::int64_t n) {
     static_cast<void>(tensors);
-    step_run<Rule>(Tensors{}, c, n, g, p, tensors[k]...);
+    step_run<Rule, 0>(Tensors{}, c, n, g, p, tensors[k]...);
+    if constexpr (Rule::kLines > 1) step_run<Rule, 1>(Tensors{}, c, n, g, p, tensors[k]...);
+    if constexpr (Rule::kLines > 2) step_run<Rule, 2>(Tensors{}, c, n, g, p, tensors[k]...);
   }
 
   static void add(const void* constants, const float* g, const float* p,
