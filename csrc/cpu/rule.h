@@ -27,6 +27,9 @@ struct RuleKernel {
   // tensors: the inputs, then the states; inputs are not written.
   void (*step)(const void* constants, const float* g, float* p, float* const* tensors,
                std::int64_t n);
+  // The same in a loop for each of its lines, for tensors that lie in memory as they are.
+  void (*step_in_place)(const void* constants, const float* g, float* p, float* const* tensors,
+                        std::int64_t n);
   // Adds to sums what n elements contribute; nullptr where sums is 0.
   void (*add)(const void* constants, const float* g, const float* p, const float* const* tensors,
               std::int64_t n, double* sums);

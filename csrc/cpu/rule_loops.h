@@ -18,18 +18,18 @@ struct Floats {
 // Lanes in which a sum is added, whatever the width of the registers: the same bits everywhere.
 constexpr int kLanes = 16;
 
-// One loop; of a rule that says its lines one by one, as line(), only over that line.
-template <class Rule, int line, std::size_t... k>
+template <class Rule, std::size_t... k>
 void step_run(std::index_sequence<k...>, const typename Rule::Constants& constants, std::int64_t n,
               const float* __restrict g, float* __restrict p, typename Floats<k>::Type... tensor) {
   const typename Rule::Constants c = constants;
-  for (std::int64_t i = 0; i < n; ++i) {
-    if constexpr (Rule::kLines == 0) {
-      Rule::element(c, g[i], p[i], tensor[i]...);
-    } else {
-      Rule::template line<line>(c, g[i], p[i], tensor[i]...);
-    }
-  }
+  for (std::int64_t i = 0; i < n; ++i) Rule::element(c, g[i], p[i], tensor[i]...);
+}
+
+template <class Rule, int line, std::size_t... k>
+void line_run(std::index_sequence<k...>, const typename Rule::Constants& constants, std::int64_t n,
+              const float* __restrict g, float* __restrict p, typename Floats<k>::Type... tensor) {
+  const typename Rule::Constants c = constants;
+  for (std::int64_t i = 0; i < n; ++i) Rule::template line<line>(c, g[i], p[i], tensor[i]...);
 }
 
 template <class Rule, std::size_t... k>
@@ -70,7 +70,6 @@ struct Erased {
 
   static_assert(sizeof(Hyper) == sizeof(double) * names_in(Rule::kHyper), "a name per double");
   static_assert(sizeof(Constants) <= kMaxConstants && Rule::kSums <= kMaxSums, "see rule.h");
-  static_assert(Rule::kLines <= 3, "see apply()");
   static_assert(kTensors <= kMaxTensors && names_in(Rule::kNumbers) <= kMaxSums, "see rule.h");
 
   static void constants(const double* hyper, double t, void* constants) {
@@ -95,9 +94,20 @@ struct Erased {
   static void apply(std::index_sequence<k...>, const Constants& c, const float* g, float* p,
                     float* const* tensors, std::int64_t n) {
     static_cast<void>(tensors);
-    step_run<Rule, 0>(Tensors{}, c, n, g, p, tensors[k]...);
-    if constexpr (Rule::kLines > 1) step_run<Rule, 1>(Tensors{}, c, n, g, p, tensors[k]...);
-    if constexpr (Rule::kLines > 2) step_run<Rule, 2>(Tensors{}, c, n, g, p, tensors[k]...);
+    step_run<Rule>(Tensors{}, c, n, g, p, tensors[k]...);
+  }
+
+  static void step_in_place(const void* constants, const float* g, float* p, float* const* tensors,
+                            std::int64_t n) {
+    const Constants& c = *static_cast<const Constants*>(constants);
+    each_line(std::make_integer_sequence<int, Rule::kLines>{}, Tensors{}, c, g, p, tensors, n);
+  }
+
+  template <int... line, std::size_t... k>
+  static void each_line(std::integer_sequence<int, line...>, std::index_sequence<k...>,
+                        const Constants& c, const float* g, float* p, float* const* tensors,
+                        std::int64_t n) {
+    (line_run<Rule, line>(Tensors{}, c, n, g, p, tensors[k]...), ...);
   }
 
   static void add(const void* constants, const float* g, const float* p,
@@ -111,12 +121,19 @@ struct Erased {
 template <class Rule>
 constexpr RuleKernel kernel_of(const char* rule, const char* dialect, const char* type) {
   using E = Erased<Rule>;
-  return {rule,           dialect,
-          type,           Rule::kHyper,
-          Rule::kStates,  Rule::kInputs,
-          Rule::kNumbers, Rule::kSums,
-          &E::constants,  Rule::kFinishes ? &E::finish : nullptr,
-          &E::step,       Rule::kSums > 0 ? &E::add : nullptr};
+  return {rule,
+          dialect,
+          type,
+          Rule::kHyper,
+          Rule::kStates,
+          Rule::kInputs,
+          Rule::kNumbers,
+          Rule::kSums,
+          &E::constants,
+          Rule::kFinishes ? &E::finish : nullptr,
+          &E::step,
+          Rule::kLines > 0 ? &E::step_in_place : &E::step,
+          Rule::kSums > 0 ? &E::add : nullptr};
 }
 
 }  // namespace
