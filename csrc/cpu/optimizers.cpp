@@ -157,7 +157,11 @@ void step(const Call& call, int threads) {
   std::vector<Constants> constants(static_cast<std::size_t>(count));
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t row = rule.finish ? call.rows[i] : i;
-    rule.constants(call.hyper + row * hyper_count, call.steps[row], constants[i].bytes);
+    const double* hyper = call.hyper + row * hyper_count;
+    rule.constants(hyper, call.steps[row], constants[i].bytes);
+    if (rule.begin) {
+      rule.begin(hyper, call.steps[row], call.numbers + i * number_count, constants[i].bytes);
+    }
   }
   const auto constants_of = [&](std::int64_t tensor) {
     return constants[rule.finish ? tensor : call.rows[tensor]].bytes;

@@ -21,7 +21,8 @@ struct RuleKernel {
   const char* numbers;
   int sums;
   void (*constants)(const double* hyper, double t, void* constants);
-  // nullptr where there is nothing to finish.
+  // nullptr where there is nothing to begin or to finish.
+  void (*begin)(const double* hyper, double t, const double* numbers, void* constants);
   void (*finish)(const double* hyper, double t, double size, const double* sums, double* numbers,
                  void* constants);
   // tensors: the inputs, then the states; inputs are not written.

@@ -69,12 +69,20 @@ struct Erased {
   using Tensors = std::make_index_sequence<kTensors>;
 
   static_assert(sizeof(Hyper) == sizeof(double) * names_in(Rule::kHyper), "a name per double");
+  static_assert(Rule::kFinishes || !Rule::kBegins, "what begins finishes");
   static_assert(sizeof(Constants) <= kMaxConstants && Rule::kSums <= kMaxSums, "see rule.h");
   static_assert(kTensors <= kMaxTensors && names_in(Rule::kNumbers) <= kMaxSums, "see rule.h");
 
   static void constants(const double* hyper, double t, void* constants) {
     *static_cast<Constants*>(constants) =
         Rule::constants(*reinterpret_cast<const Hyper*>(hyper), t);
+  }
+
+  static void begin(const double* hyper, double t, const double* numbers, void* constants) {
+    if constexpr (Rule::kBegins) {
+      Rule::begin(*reinterpret_cast<const Hyper*>(hyper), t, numbers,
+                  *static_cast<Constants*>(constants));
+    }
   }
 
   static void finish(const double* hyper, double t, double size, const double* sums,
@@ -130,6 +138,7 @@ constexpr RuleKernel kernel_of(const char* rule, const char* dialect, const char
           Rule::kNumbers,
           Rule::kSums,
           &E::constants,
+          Rule::kBegins ? &E::begin : nullptr,
           Rule::kFinishes ? &E::finish : nullptr,
           &E::step,
           Rule::kLines > 0 ? &E::step_in_place : &E::step,

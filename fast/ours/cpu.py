@@ -81,21 +81,29 @@ def _step(
     kernel = kernel_for(rule, hypers[0])
     params, grads = _copied([s.param for s in slots]), _copied([s.grad for s in slots])
     state = {name: _copied([s.state[name] for s in slots]) for name in _arrays(kernel, kept)}
-    inputs = {name: _copied([s.inputs[name] for s in slots]) for name in kernel.inputs}
-    numbers = {name: [float(s.state[name]) for s in slots] for name in kernel.numbers}
+    inputs = {name: _copied([_given(s, name) for s in slots]) for name in kernel.inputs}
+    numbers = {name: [float(_given(s, name)) for s in slots] for name in kernel.numbers}
     plan = Plan(rule, params, grads, {**state, **inputs}, kept=kept, numbers=numbers)
     steps = [int(slot.state["t"]) + 1 for slot in slots]
     plan.step(hypers, steps)
     after = dict(state)
-    for name, values in plan.numbers.items():
-        before = [s.state[name] for s in slots]
-        after[name] = [np.asarray(x, b.dtype) for x, b in zip(values, before, strict=True)]
+    for name in slots[0].state.keys() & plan.numbers.keys():
+        with np.errstate(over="ignore"):
+            after[name] = [
+                np.asarray(x, s.state[name].dtype)
+                for x, s in zip(plan.numbers[name], slots, strict=True)
+            ]
     for name in slots[0].state.keys() - after.keys() - {"t"}:
         after[name] = _copied([s.state[name] for s in slots])
     return [
         Stepped(p, {"t": t, **{name: arrays[i] for name, arrays in after.items()}})
         for i, (p, t) in enumerate(zip(params, steps, strict=True))
     ]
+
+
+def _given(slot: Slot, name: str) -> Array:
+    """What the slot holds of that name: of its state, or besides the gradient."""
+    return slot.state[name] if name in slot.state else slot.inputs[name]
 
 
 def _arrays(kernel: RuleKernel, kept: Mapping[str, Kept]) -> list[str]:

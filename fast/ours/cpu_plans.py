@@ -16,6 +16,7 @@ from truestep.fast.ours.rule_kernels import RuleKernel, kernel_for
 from truestep.fast.ours.storages import NUMBERS, Kept
 from truestep.fast.protocol import Array, DType, numpy_dtype
 from truestep.reference.declared import Hyper
+from truestep.reference.tables import RULES
 
 if TYPE_CHECKING:
     from truestep.fast._core import _Step
@@ -66,9 +67,10 @@ class Plan:
     """A fixed list of tensors that the kernels of one rule step in place.
 
     rule: the reference's name. params, grads: float32, or all of them bfloat16. state: by name the
-    tensors of the rule's state and of its inputs, in float32; of one that kept names, its codes and
-    scales ("m_code", "m_absmax"). numbers: the 0-d numbers of the state, by name one a tensor. All
-    tensors are C-contiguous, of the parameters' sizes, and overlap no other.
+    tensors of the rule's state, in float32, and of its inputs, in the parameters' format; of one
+    that kept names, its codes and scales ("m_code", "m_absmax"). numbers: the 0-d numbers of the
+    state and of the inputs, by name one a tensor. All tensors are C-contiguous, of the parameters'
+    sizes, and overlap no other.
     """
 
     __slots__ = ("_addresses", "_kept", "_numbers", "_rule", "_sizes", "_tensors")
@@ -95,11 +97,13 @@ class Plan:
             of_codes[f"{name}_code"] = how.code, sizes
             if how.scale:
                 of_codes[f"{name}_{how.scale}"] = FLOAT32, [how.blocks(n) for n in sizes]
+        inputs = RULES["optimizer"][rule].FACTS.inputs
         for name, group in state.items():
-            checked(name, group, *of_codes.get(name, (FLOAT32, sizes)))
+            dtype = numpy_dtype(format) if name in inputs else FLOAT32
+            checked(name, group, *of_codes.get(name, (dtype, sizes)))
         require_disjoint(tensors)
         self._rule, self._tensors = rule, {name: list(group) for name, group in tensors.items()}
-        self._kept = {PARAMS: NUMBERS[format], GRADS: NUMBERS[format], **kept}
+        self._kept = dict.fromkeys((PARAMS, GRADS, *inputs), NUMBERS[format]) | dict(kept)
         self._sizes = np.array(sizes, dtype=np.int64)
         self._numbers = {name: np.array(of, dtype=np.float64) for name, of in numbers.items()}
         self._addresses = {
