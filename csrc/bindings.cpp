@@ -18,6 +18,7 @@
 #include "cpu/dispatch.h"
 #include "cpu/optimizers.h"
 #include "cpu/partition.h"
+#include "cpu/schedules.h"
 #include "rules/rule.h"
 
 namespace nb = nanobind;
@@ -180,6 +181,29 @@ void init_codebook(cpu::Codebook* codebook, Vector<const float> values) {
   if (const char* wrong = cpu::build_codebook(values.data(), *codebook)) fail(wrong);
 }
 
+// (schedule, hyper) of every schedule.
+std::vector<std::tuple<std::string, std::string>> schedules() {
+  std::vector<std::tuple<std::string, std::string>> names;
+  for (int i = 0; i < cpu::kScheduleCount; ++i) {
+    names.emplace_back(cpu::kSchedules[i].schedule, cpu::kSchedules[i].hyper);
+  }
+  return names;
+}
+
+void schedule_values(int kernel, Vector<const double> hyper, Table steps, Vector<double> values) {
+  if (kernel < 0 || kernel >= cpu::kScheduleCount) fail("there is no schedule ", kernel);
+  const cpu::ScheduleKernel& schedule = cpu::kSchedules[kernel];
+  const auto given = static_cast<std::int64_t>(hyper.shape(0));
+  const std::int64_t wanted = cpu::hyper_size(schedule, hyper.data(), given);
+  if (given != wanted) fail("hyper must have ", wanted, " entries, got ", given);
+  require_count("values", values.shape(0), steps.shape(0));
+  for (std::size_t i = 0; i < steps.shape(0); ++i) {
+    if (steps.data()[i] < 0) fail("steps[", i, "] must be >= 0, got ", steps.data()[i]);
+  }
+  cpu::schedule_values(schedule, hyper.data(), steps.data(), values.data(),
+                       static_cast<std::int64_t>(steps.shape(0)));
+}
+
 using Run = std::tuple<std::int64_t, std::int64_t, std::int64_t>;
 
 std::vector<Run> pieces(Table sizes, std::int64_t granule, std::int64_t part, std::int64_t parts) {
@@ -227,6 +251,9 @@ NB_MODULE(_core, module) {
              "Fill x from the bytes of code and scale.");
   module.def("rule_kernels", &rule_kernels,
              "(rule, dialect, type, hyper, states, inputs, numbers, sums) of every kernel.");
+  module.def("schedules", &schedules, "(schedule, hyper) of every schedule.");
+  module.def("schedule_values", &schedule_values, "kernel"_a, "hyper"_a, "steps"_a, "values"_a,
+             "Fill values with the rates after so many steps; nan where there is none.");
   const auto def_step = [&](const char* name, auto* step, const char* text) {
     module.def(name, step, "kernel"_a, "storages"_a, "addresses"_a, "sizes"_a, "rows"_a, "hyper"_a,
                "steps"_a, "numbers"_a, "threads"_a = 0, text);

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from truestep.fast import _core
-from truestep.fast.ours import offered, storages
+from truestep.fast.ours import offered, schedule_kernels, storages
 from truestep.fast.ours.cpu_plans import Plan
 from truestep.fast.ours.rule_kernels import RuleKernel, kernel_for
 from truestep.fast.ours.storages import Kept
@@ -21,8 +21,8 @@ class Backend:
     name = "cpu"
 
     def capabilities(self) -> Sequence[Capability]:
-        """Every rule that has a header, with each storage; the quantizers."""
-        return offered.capabilities()
+        """Every rule that has a header, with each storage; the quantizers; schedules."""
+        return [*offered.capabilities(), *schedule_kernels.capabilities()]
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
@@ -64,6 +64,12 @@ class Backend:
         x = np.empty(code.size, np.float32)
         _core.decode(how.storage, _bytes(code), _bytes(scale), x)
         return x.reshape(stored["code"].shape)
+
+    def schedule_values(
+        self, capability: Capability, hyper: Hyper, steps: Sequence[int]
+    ) -> Sequence[float]:
+        """The learning rate of the step after t steps made, for every t of steps."""
+        return schedule_kernels.values(capability.rule, hyper, steps).tolist()
 
 
 def _bytes(array: Array) -> Array:
