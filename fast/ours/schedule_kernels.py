@@ -50,9 +50,7 @@ def values(rule: str, h: Hyper, steps: Sequence[int]) -> NDArray[np.float64]:
     return defined(h, counts, found)
 
 
-def defined(
-    h: Hyper, steps: NDArray[np.int64], found: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def defined(h: Hyper, steps: NDArray[np.int64], found: NDArray[np.float64]) -> NDArray[np.float64]:
     """The values found; raise where one is nan, which says that the schedule has none."""
     for t in steps[np.isnan(found)]:
         raise ValueError(f"there is no value past the end of {h!r}, got t = {t}")
