@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 CSRC = Path(__file__).parents[2] / "csrc"
-FOLDERS = ("formats", "rules", "schedules")
+FOLDERS = ("formats", "rules", "schedules", "training")
 HEADERS = sorted(path for folder in FOLDERS for path in CSRC.glob(f"{folder}/*.h"))
 COMPILER = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
 # What NVRTC defines before it reads a line.
