@@ -82,7 +82,7 @@ class Backend:
         self, capability: Capability, hyper: Hyper, steps: Sequence[int]
     ) -> Sequence[float]:
         """The learning rate of the step after t steps made, for every t of steps."""
-        return schedule_kernels.values(capability.rule, hyper, steps).tolist()
+        return [float(x) for x in schedule_kernels.values(capability.rule, hyper, steps)]
 
     def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """The outputs of the piece on these inputs, by name."""

@@ -61,7 +61,9 @@ def test_results_do_not_depend_on_threads(threads: int) -> None:
         assert one.keys() == several.keys()
         for name, x in one.items():
             if isinstance(x, list):
-                assert all(a.tobytes() == b.tobytes() for a, b in zip(x, several[name]))
+                assert all(
+                    a.tobytes() == b.tobytes() for a, b in zip(x, several[name], strict=True)
+                )
             else:
                 assert x == several[name]
 
