@@ -57,13 +57,13 @@ def defined(h: Hyper, steps: NDArray[np.int64], found: NDArray[np.float64]) -> N
     return found
 
 
-def capabilities() -> list[Capability]:
+def capabilities(arithmetic: str = "ieee_float64") -> list[Capability]:
     """Every schedule in every dialect: a kernel takes all choices at run time."""
     return [
         ScheduleCapability(
             rule=rule,
             format="float64",
-            arithmetic="ieee_float64",
+            arithmetic=arithmetic,
             dialect=dialect,
             variant="+".join(dialect.values()),
         )
