@@ -5,11 +5,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from truestep.fast import _core
-from truestep.fast.ours import offered, storages
+from truestep.fast.ours import offered, schedule_kernels, storages, training_kernels
 from truestep.fast.ours.cpu_plans import Plan
 from truestep.fast.ours.rule_kernels import RuleKernel, kernel_for
 from truestep.fast.ours.storages import Kept
-from truestep.fast.protocol import Array, Capability, Group, OptimizerCapability, Slot, Stepped
+from truestep.fast.protocol import (
+    Array,
+    Capability,
+    Group,
+    Inputs,
+    OptimizerCapability,
+    Outputs,
+    Slot,
+    Stepped,
+)
 from truestep.reference.declared import Hyper
 
 __all__ = ["Backend", "Plan"]
@@ -21,8 +30,12 @@ class Backend:
     name = "cpu"
 
     def capabilities(self) -> Sequence[Capability]:
-        """Every rule that has a header, with each storage; the quantizers."""
-        return offered.capabilities()
+        """Every rule that has a header, with each storage; quantizers; schedules; pieces."""
+        return [
+            *offered.capabilities(),
+            *schedule_kernels.capabilities(),
+            *training_kernels.capabilities(),
+        ]
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
@@ -64,6 +77,16 @@ class Backend:
         x = np.empty(code.size, np.float32)
         _core.decode(how.storage, _bytes(code), _bytes(scale), x)
         return x.reshape(stored["code"].shape)
+
+    def schedule_values(
+        self, capability: Capability, hyper: Hyper, steps: Sequence[int]
+    ) -> Sequence[float]:
+        """The learning rate of the step after t steps made, for every t of steps."""
+        return [float(x) for x in schedule_kernels.values(capability.rule, hyper, steps)]
+
+    def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
+        """The outputs of the piece on these inputs, by name."""
+        return training_kernels.run(capability.rule, hyper, inputs)
 
 
 def _bytes(array: Array) -> Array:

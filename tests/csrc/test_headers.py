@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 CSRC = Path(__file__).parents[2] / "csrc"
-HEADERS = sorted([*CSRC.glob("rules/*.h"), *CSRC.glob("formats/*.h")])
+FOLDERS = ("formats", "rules", "schedules", "training")
+HEADERS = sorted(path for folder in FOLDERS for path in CSRC.glob(f"{folder}/*.h"))
 COMPILER = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
 # What NVRTC defines before it reads a line.
 DEVICE = """
@@ -22,6 +23,10 @@ DEVICE = """
 inline unsigned __float_as_uint(float x) { return __builtin_bit_cast(unsigned, x); }
 inline float __uint_as_float(unsigned x) { return __builtin_bit_cast(float, x); }
 inline float sqrtf(float x) { return __builtin_sqrtf(x); }
+double cos(double);
+double fmod(double, double);
+double pow(double, double);
+double sqrt(double);
 """
 
 pytestmark = pytest.mark.skipif(not COMPILER, reason="no C++ compiler (g++, clang++ or CXX)")
@@ -41,7 +46,7 @@ def compiled(source: str, *flags: str) -> subprocess.CompletedProcess[str]:
 
 def test_headers_are_found() -> None:
     """The folder that the other tests walk is the one meant."""
-    assert {"adamw.h", "bfloat16.h", "dynamic_map.h"} <= {path.name for path in HEADERS}
+    assert {"adamw.h", "bfloat16.h", "cosine.h", "dynamic_map.h"} <= {path.name for path in HEADERS}
 
 
 @pytest.mark.parametrize("header", HEADERS, ids=lambda path: path.name)
