@@ -159,13 +159,11 @@ class Plan:
         if not count:
             return
         kernel = kernel_for(self._rule, hypers[0])
-        # By identity: hashing every field of a thousand Hypers takes longer than a step.
-        row_of: dict[tuple[int, int], int] = {}
-        rows = [
-            row_of.setdefault(key, len(row_of))
-            for key in zip(map(id, hypers), steps, strict=True)
-        ]
-        by_id = {id(h): h for h in hypers}
+        # By identity: to hash every field of a thousand Hypers takes longer than a step.
+        by_id = dict(zip(map(id, hypers), hypers, strict=True))
+        keys = list(zip(map(id, hypers), steps, strict=True))
+        row_of = {key: row for row, key in enumerate(dict.fromkeys(keys))}
+        rows = list(map(row_of.__getitem__, keys)) if len(row_of) > 1 else [0] * count
         storages, addresses = self._operands(kernel)
         numbers = np.zeros((count, len(kernel.numbers)))
         for k, name in enumerate(kernel.numbers):

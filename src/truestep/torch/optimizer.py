@@ -1,6 +1,5 @@
 """The class below all optimizers of this package: a torch.optim.Optimizer over the CPU kernels."""
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 

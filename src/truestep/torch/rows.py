@@ -90,7 +90,9 @@ class Row:
         way = WAYS[group["state"]]
         coded = coded_states(kernel) if size >= group["min_8bit_size"] or not way.large else ()
         return tuple(
-            Form(name, self.states[name], way.kept(self.nonnegative(name)) if name in coded else None)
+            Form(
+                name, self.states[name], way.kept(self.nonnegative(name)) if name in coded else None
+            )
             for name in kernel.states
         )
 

@@ -1,4 +1,4 @@
-"""How a rule's state lies in torch tensors: keys of a state dict, and what the kernels are given."""
+"""How a rule's state lies in torch tensors: their keys, and the storages of the kernels."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ WAYS: Mapping[str, Way] = {
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A tensor of the state: the reference's name, torch's key, and its storage, None for float32."""
+    """A tensor of the state: the reference's name, torch's key, its storage (None: float32)."""
 
     name: str
     key: str
@@ -128,7 +128,7 @@ def complete(
 
 
 def _found(state: dict[str, Any], plain: Form, nonnegative: bool) -> torch.Tensor | None:
-    """A tensor out of the state as float32, whatever form it has there; None where there is none."""
+    """A tensor out of the state as float32, whatever form it has there; None if it is not there."""
     for way in WAYS.values():
         form = Form(plain.name, plain.key, way.kept(nonnegative))
         keys = list(form.keys.values())
