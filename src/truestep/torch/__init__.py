@@ -7,10 +7,10 @@ csrc/rules has a kernel of its rule: OPTIMIZERS holds those.
 
 from typing import TYPE_CHECKING
 
-from truestep.fast.ours.rule_kernels import rule_kernels
 from truestep.torch import optimizers
 from truestep.torch.embedding import StableEmbedding
 from truestep.torch.optimizer import Optimizer
+from truestep.torch.rows import offered
 
 if TYPE_CHECKING:
     from truestep.torch.optimizers import (
@@ -25,11 +25,10 @@ if TYPE_CHECKING:
         RMSprop,
     )
 
-_OFFERED = {kernel.rule for kernel in rule_kernels()}
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     name: made
     for name, made in vars(optimizers).items()
-    if isinstance(made, type) and hasattr(made, "row") and made.row.rule in _OFFERED
+    if isinstance(made, type) and hasattr(made, "row") and made.row.stepping.rule in offered()
 }
 
 if TYPE_CHECKING:

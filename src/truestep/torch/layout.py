@@ -82,9 +82,7 @@ class Bucket:
             and list(map(torch.Tensor.numel, self.params)) == self.counts
         )
 
-    def prepared(
-        self, optimizer: str, rule: str, hypers: Sequence[Hyper]
-    ) -> Callable[[], None] | None:
+    def prepared(self, optimizer: str, hypers: Sequence[Hyper]) -> Callable[[], None] | None:
         """The step of those that have a gradient, once all is found to be in order."""
         grads = [p.grad for p in self.params]
         present = [g is not None for g in grads]
@@ -102,7 +100,7 @@ class Bucket:
             addresses[name] = np.zeros(len(present), np.int64)
             addresses[name][present] = _addresses(tensors)
         plan = Plan.of_addresses(
-            rule,
+            self.kernel.rule,
             FORMATS[self.dtype],
             # Without elements, what has no gradient is left as it is.
             np.where(present, self.sizes, 0),
@@ -199,10 +197,8 @@ class Layout:
             and all(bucket.intact(state) for bucket in self.buckets.values())
         )
 
-    def prepared(
-        self, optimizer: str, rule: str, hypers: Sequence[Hyper]
-    ) -> Iterator[Callable[[], None]]:
+    def prepared(self, optimizer: str, hypers: Sequence[Hyper]) -> Iterator[Callable[[], None]]:
         """Of every bucket the step."""
         for bucket in self.buckets.values():
-            if (run := bucket.prepared(optimizer, rule, hypers)) is not None:
+            if (run := bucket.prepared(optimizer, hypers)) is not None:
                 yield run

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from truestep.fast.ours.rule_kernels import RuleKernel, kernel_for
+from truestep.fast.ours.rule_kernels import RuleKernel
 from truestep.reference.declared import Hyper
 from truestep.torch.layout import Layout, require_dense
 from truestep.torch.rows import IGNORED, KEEPING, Row
@@ -54,7 +54,7 @@ class Optimizer(torch.optim.Optimizer):  # type: ignore[misc]
         super().add_param_group(param_group)
         self._layout = None
         try:
-            self._hyper(self.param_groups[-1])
+            self._stepped(self.param_groups[-1])
         except (TypeError, ValueError):
             del self.param_groups[-1]
             raise
@@ -69,10 +69,10 @@ class Optimizer(torch.optim.Optimizer):  # type: ignore[misc]
             with torch.enable_grad():
                 loss = closure()
         with torch.no_grad():
-            hypers = [self._hyper(group) for group in self.param_groups]
-            kernels = [kernel_for(self.row.rule, hyper) for hyper in hypers]
-            layout = self._laid_out(kernels)
-            for run in list(layout.prepared(type(self).__name__, self.row.rule, hypers)):
+            stepped = [self._stepped(group) for group in self.param_groups]
+            layout = self._laid_out([kernel for kernel, _ in stepped])
+            hypers = [hyper for _, hyper in stepped]
+            for run in list(layout.prepared(type(self).__name__, hypers)):
                 run()
         return loss
 
@@ -96,14 +96,14 @@ class Optimizer(torch.optim.Optimizer):  # type: ignore[misc]
         for group in self.param_groups:
             for name in self.defaults:
                 group.setdefault(name, self.defaults[name])
-            kernel = kernel_for(self.row.rule, self._hyper(group))
+            kernel, _ = self._stepped(group)
             for p in group["params"]:
                 if isinstance(held := self.state.get(p), _Held):
                     self.state[p] = {name: _own(x) for name, x in held.state.items()}
                     self._complete(p, group, kernel)
 
-    def _hyper(self, group: Mapping[str, Any]) -> Hyper:
-        return self.row.hyper(type(self).__name__, group)
+    def _stepped(self, group: Mapping[str, Any]) -> tuple[RuleKernel, Hyper]:
+        return self.row.stepped(type(self).__name__, group)
 
     def _laid_out(self, kernels: list[RuleKernel]) -> Layout:
         key = (
@@ -134,10 +134,10 @@ class Optimizer(torch.optim.Optimizer):  # type: ignore[misc]
         """Have self.state hold all that the kernel steps, in the form that is asked for."""
         state, own = self.state[p], getattr(p, PARAMETER_STATE, group["state"])
         forms = self.row.forms(kernel, {**group, "state": own}, p.numel())
-        anew = False
+        starts, anew = self.row.of(kernel).start, False
         for form in forms:
-            start = group[self.row.start[form.name]] if form.name in self.row.start else 0.0
-            anew |= complete(state, p, form, self.row.nonnegative(form.name), float(start))
+            start = float(group[starts[form.name]]) if form.name in starts else 0.0
+            anew |= complete(state, p, form, start)
         # torch's SGD counts no steps: with a buffer there has been one.
         state["step"] = torch.tensor(0.0 if anew else float(state.get("step", 1.0)))
         return forms
@@ -147,7 +147,7 @@ def _loadable(optimizer: Optimizer, state_dict: dict[str, Any]) -> dict[str, Any
     """What torch's load_state_dict may be given, once it is known to be of use."""
     groups = state_dict["param_groups"]
     for group in groups:
-        optimizer._hyper({**optimizer.defaults, **group, "state": "float32"})
+        optimizer._stepped({**optimizer.defaults, **group, "state": "float32"})
     held = {key: _Held(state) for key, state in state_dict["state"].items()}
     return {**state_dict, "state": held}
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from inspect import Parameter, Signature
 from typing import Any
 
 import torch
 
 from truestep.fast.ours.offered import coded_states
-from truestep.fast.ours.rule_kernels import RuleKernel
+from truestep.fast.ours.rule_kernels import RuleKernel, kernel_for, rule_kernels
 from truestep.reference.declared import Hyper
-from truestep.reference.tables import RULES
+from truestep.reference.optimizers import OPTIMIZERS
 from truestep.torch.stored import MIN_8BIT_SIZE, WAYS, Form
 
 # How torch goes about a step, which makes no difference to what ours computes.
@@ -29,24 +29,35 @@ _NAMED: Mapping[str, object] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One optimizer class.
+class Stepping:
+    """A reference rule as a class computes it.
 
-    arguments: those of its namesake in their order, with the defaults. refused: of these, the ones
-    that can only have the default. renamed: the reference's hyperparameters that an argument is,
-    where the names differ; None leaves the reference's default. choices: the fields that an
-    argument sets in the dialect. states: the reference's tensors and the namesake's keys. start: of
-    a tensor that does not start at zero, the argument that says where.
+    states: the reference's tensors and the namesake's keys. dialect: its choices. start: of a
+    tensor that does not start at zero, the argument that says where.
     """
 
     rule: str
-    arguments: Mapping[str, object]
     states: Mapping[str, str]
     dialect: Mapping[str, str] = field(default_factory=dict)
+    start: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One optimizer class.
+
+    stepping: its rule. arguments: those of its namesake in their order, with the defaults; one that
+    is no hyperparameter of the rule can only have the default. renamed: the reference's
+    hyperparameters that an argument is, where the names differ; None leaves the reference's
+    default. choices: the reference's value of an argument that is a choice there. switches: the
+    rules that arguments ask for in the place of the first.
+    """
+
+    stepping: Stepping
+    arguments: Mapping[str, object]
     renamed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     choices: Mapping[str, Mapping[object, str]] = field(default_factory=dict)
-    refused: tuple[str, ...] = ()
-    start: Mapping[str, str] = field(default_factory=dict)
+    switches: Mapping[str, Stepping] = field(default_factory=dict)
 
     @property
     def signature(self) -> Signature:
@@ -61,44 +72,65 @@ class Row:
             ]
         )
 
-    def hyper(self, name: str, group: Mapping[str, Any]) -> Hyper:
-        """The hyperparameters of a parameter group. Raises ValueError for what is not offered."""
-        for argument in (*self.refused, "capturable", "differentiable"):
-            default = self.arguments.get(argument, False)
-            if group.get(argument, default) != default:
-                raise ValueError(
-                    f"{name} must have {argument}={default}, got {argument}={group[argument]}"
-                )
+    def stepped(self, name: str, group: Mapping[str, Any]) -> tuple[RuleKernel, Hyper]:
+        """What steps a parameter group. Raises ValueError for what is not offered."""
         if group["state"] not in WAYS:
             raise ValueError(f"state must be one of {', '.join(WAYS)}; got {group['state']!r}")
-        values: dict[str, Any] = dict(self.dialect)
-        for argument in (*self.arguments, "maximize"):
-            if argument in self.choices:
-                values[argument] = self.choices[argument][group[argument]]
-            elif argument not in self.refused:
-                fields = self.renamed.get(argument, (argument,))
-                given = group[argument] if len(fields) > 1 else [group[argument]]
-                if len(given) != len(fields):
-                    raise ValueError(f"{argument} must have {len(fields)} numbers, got {given}")
-                values.update(
-                    {x: _number(v) for x, v in zip(fields, given, strict=True) if v is not None}
-                )
-        return _hyper(self.rule, tuple(values.items()))
+        asked = [switch for switch in self.switches if group[switch]]
+        stepping = self.switches[asked[0]] if asked else self.stepping
+        if stepping.rule not in offered():
+            reason = f"there is no kernel of {stepping.rule}"
+            raise ValueError(f"{name} must have {'=False, '.join(asked)}=False: {reason}")
+        values: dict[str, Any] = {}
+        for argument in (*self.arguments, *_NAMED):
+            values |= self._fields(name, stepping, argument, group) if argument in group else {}
+        hyper = _hyper(stepping.rule, tuple({**values, **stepping.dialect}.items()))
+        return kernel_for(stepping.rule, hyper), hyper
+
+    def _fields(
+        self, name: str, stepping: Stepping, argument: str, group: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The reference's hyperparameters that an argument is."""
+        value = group[argument]
+        if argument in self.switches or argument in KEEPING or argument in IGNORED:
+            return {}
+        if argument in self.choices:
+            return {argument: self.choices[argument][value]}
+        fields = self.renamed.get(argument, (argument,))
+        if not set(fields) <= OPTIMIZERS[stepping.rule].Hyper.__dataclass_fields__.keys():
+            if value != (default := self.arguments.get(argument, _NAMED.get(argument))):
+                raise ValueError(f"{name} must have {argument}={default}, got {value}")
+            return {}
+        given = value if len(fields) > 1 else [value]
+        if len(given) != len(fields):
+            raise ValueError(f"{argument} must have {len(fields)} numbers, got {value}")
+        return {x: _number(v) for x, v in zip(fields, given, strict=True) if v is not None}
 
     def forms(self, kernel: RuleKernel, group: Mapping[str, Any], size: int) -> tuple[Form, ...]:
         """The tensors of the state of a parameter with that many elements."""
-        way = WAYS[group["state"]]
+        way, stepping = WAYS[group["state"]], self.of(kernel)
         coded = coded_states(kernel) if size >= group["min_8bit_size"] or not way.large else ()
+        behaviour = OPTIMIZERS[kernel.rule].State.BEHAVIOUR
         return tuple(
             Form(
-                name, self.states[name], way.kept(self.nonnegative(name)) if name in coded else None
+                name,
+                stepping.states[name],
+                way.kept(behaviour[name].nonnegative) if name in coded else None,
+                behaviour[name].nonnegative,
             )
             for name in kernel.states
         )
 
-    def nonnegative(self, state: str) -> bool:
-        """Whether a tensor of the state is never negative."""
-        return bool(RULES["optimizer"][self.rule].State.BEHAVIOUR[state].nonnegative)
+    def of(self, kernel: RuleKernel) -> Stepping:
+        """The rule of a kernel."""
+        rules = (self.stepping, *self.switches.values())
+        return next(stepping for stepping in rules if stepping.rule == kernel.rule)
+
+
+@cache
+def offered() -> frozenset[str]:
+    """The rules that have kernels."""
+    return frozenset(kernel.rule for kernel in rule_kernels())
 
 
 def _number(x: Any) -> Any:
@@ -108,4 +140,4 @@ def _number(x: Any) -> Any:
 # Far more than there are groups; a scheduler makes a new one at every step.
 @lru_cache(maxsize=256)
 def _hyper(rule: str, values: tuple[tuple[str, Any], ...]) -> Hyper:
-    return RULES["optimizer"][rule].Hyper(**dict(values))
+    return OPTIMIZERS[rule].Hyper(**dict(values))

@@ -1,7 +1,7 @@
 """How a rule's state lies in torch tensors: their keys, and the storages of the kernels."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -47,11 +47,16 @@ WAYS: Mapping[str, Way] = {
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A tensor of the state: the reference's name, torch's key, its storage (None: float32)."""
+    """A tensor of the state.
+
+    name: the reference's. key: torch's. kept: its storage, None for float32. nonnegative: whether
+    it is never negative.
+    """
 
     name: str
     key: str
     kept: Kept | None
+    nonnegative: bool
 
     @property
     def keys(self) -> Mapping[str, str]:
@@ -89,7 +94,8 @@ class Form:
             ((key, dtype, _),) = self.tensors(x)
             return {key: x.to(dtype)}
         out = {key: torch.empty(shape, dtype=dtype) for key, dtype, shape in self.tensors(x)}
-        _core.encode(self.kept.storage, x.reshape(-1).numpy(), *map(_bytes, out.values()))
+        code, scale = map(_bytes, out.values())
+        _core.encode(self.kept.storage, x.reshape(-1).numpy(), code, scale)
         return out
 
     def decoded(self, state: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -107,35 +113,31 @@ def _bytes(x: torch.Tensor) -> Array:
     return array
 
 
-def complete(
-    state: dict[str, Any], like: torch.Tensor, form: Form, nonnegative: bool, start: float
-) -> bool:
+def complete(state: dict[str, Any], like: torch.Tensor, form: Form, start: float) -> bool:
     """Have the state of a parameter hold a tensor in this form; whether it is there anew.
 
     What it holds in another form is brought into this one.
     """
     if form.fits(state, like):
         return False
-    found = _found(state, Form(form.name, form.key, None), nonnegative)
-    anew = found is None
+    found = _found(state, form)
     x = torch.full(like.shape, start, dtype=torch.float32) if found is None else found
     if x.shape != like.shape:
         raise ValueError(
             f"{form.key} must have the parameter's shape {tuple(like.shape)}, got {tuple(x.shape)}"
         )
     state.update(form.encoded(x))
-    return anew
+    return found is None
 
 
-def _found(state: dict[str, Any], plain: Form, nonnegative: bool) -> torch.Tensor | None:
+def _found(state: dict[str, Any], form: Form) -> torch.Tensor | None:
     """A tensor out of the state as float32, whatever form it has there; None if it is not there."""
     for way in WAYS.values():
-        form = Form(plain.name, plain.key, way.kept(nonnegative))
-        keys = list(form.keys.values())
-        if all(isinstance(state.get(key), torch.Tensor) for key in keys):
-            x = form.decoded(state)
-            for key in keys:
+        held = replace(form, kept=way.kept(form.nonnegative))
+        if all(isinstance(state.get(key), torch.Tensor) for key in held.keys.values()):
+            x = held.decoded(state)
+            for key in held.keys.values():
                 del state[key]
             return x
-    state.pop(plain.key, None)
+    state.pop(form.key, None)
     return None
