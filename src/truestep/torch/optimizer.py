@@ -139,7 +139,8 @@ class Optimizer(torch.optim.Optimizer):  # type: ignore[misc]
             start = float(group[starts[form.name]]) if form.name in starts else 0.0
             anew |= complete(state, p, form, start)
         # torch's SGD counts no steps: with a buffer there has been one.
-        state["step"] = torch.tensor(0.0 if anew else float(state.get("step", 1.0)))
+        counted = 0.0 if anew or not state else float(state.get("step", 1.0))
+        state["step"] = torch.tensor(counted)
         return forms
 
 
