@@ -7,7 +7,7 @@ import torch
 
 from truestep.fast.ours.rule_kernels import RuleKernel
 from truestep.reference.declared import Hyper
-from truestep.torch.layout import Layout, require_dense
+from truestep.torch.layout import COUNTER, Layout, require_dense
 from truestep.torch.rows import IGNORED, KEEPING, Row
 from truestep.torch.stored import Form, complete
 
@@ -40,7 +40,7 @@ class Optimizer(torch.optim.Optimizer):  # type: ignore[misc]
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "row" in cls.__dict__:
-            cls.__signature__ = cls.row.signature  # type: ignore[attr-defined]
+            cls.__signature__ = cls.row.signature
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         bound = self.row.signature.bind(*args, **kwargs)
@@ -140,7 +140,7 @@ class Optimizer(torch.optim.Optimizer):  # type: ignore[misc]
             anew |= complete(state, p, form, start)
         # torch's SGD counts no steps: with a buffer there has been one.
         counted = 0.0 if anew or not state else float(state.get("step", 1.0))
-        state["step"] = torch.tensor(counted)
+        state["step"] = torch.tensor(counted, dtype=COUNTER)
         return forms
 
 

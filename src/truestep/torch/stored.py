@@ -78,13 +78,11 @@ class Form:
                 yield key, torch.float32, (self.kept.blocks(like.numel()),)
 
     def fits(self, state: Mapping[str, Any], like: torch.Tensor) -> bool:
-        """Whether state holds the tensors that the kernels can step in place."""
+        """Whether state holds the tensors of this form, in whatever order of memory."""
         return all(
             isinstance(x := state.get(key), torch.Tensor)
             and x.dtype == dtype
             and tuple(x.shape) == shape
-            and x.is_cpu
-            and x.is_contiguous()
             for key, dtype, shape in self.tensors(like)
         )
 
@@ -119,6 +117,8 @@ def complete(state: dict[str, Any], like: torch.Tensor, form: Form, start: float
     What it holds in another form is brought into this one.
     """
     if form.fits(state, like):
+        # Not through float32: where no code of a block is 1, encoding would choose another scale.
+        state.update({key: state[key].cpu().contiguous() for key in form.keys.values()})
         return False
     found = _found(state, form)
     x = torch.full(like.shape, start, dtype=torch.float32) if found is None else found
