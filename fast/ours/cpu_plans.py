@@ -111,6 +111,28 @@ class Plan:
             for name, group in tensors.items()
         }
 
+    @classmethod
+    def of_addresses(
+        cls,
+        rule: str,
+        format: str,
+        sizes: NDArray[np.int64],
+        addresses: Mapping[str, NDArray[np.int64]],
+        *,
+        kept: Mapping[str, Kept] = {},
+    ) -> "Plan":
+        """A plan for tensors that the caller keeps, and has checked: nothing is looked at here.
+
+        addresses: those of a plan's tensors by name, params and grads in that format. Making one is
+        a small part of a step, so tensors that move get a new plan. A tensor of size 0 is left as
+        it is.
+        """
+        plan = cls.__new__(cls)
+        plan._rule, plan._tensors, plan._numbers = rule, {}, {}
+        plan._kept = {PARAMS: NUMBERS[format], GRADS: NUMBERS[format], **kept}
+        plan._sizes, plan._addresses = sizes, dict(addresses)
+        return plan
+
     @property
     def numbers(self) -> Mapping[str, NDArray[np.float64]]:
         """The 0-d numbers of the state, by name one a tensor, as the last step left them."""
@@ -143,8 +165,11 @@ class Plan:
         if not count:
             return
         kernel = kernel_for(self._rule, hypers[0])
-        row_of: dict[tuple[Hyper, int], int] = {}
-        rows = [row_of.setdefault(key, len(row_of)) for key in zip(hypers, steps, strict=True)]
+        # By identity: to hash every field of a thousand Hypers takes longer than a step.
+        by_id = dict(zip(map(id, hypers), hypers, strict=True))
+        keys = list(zip(map(id, hypers), steps, strict=True))
+        row_of = {key: row for row, key in enumerate(dict.fromkeys(keys))}
+        rows = list(map(row_of.__getitem__, keys)) if len(row_of) > 1 else [0] * count
         storages, addresses = self._operands(kernel)
         numbers = np.zeros((count, len(kernel.numbers)))
         for k, name in enumerate(kernel.numbers):
@@ -155,7 +180,7 @@ class Plan:
             addresses,
             self._sizes,
             np.array(rows, dtype=np.int32),
-            np.array([kernel.row(h) for h, _ in row_of], dtype=np.float64),
+            np.array([kernel.row(by_id[h]) for h, _ in row_of], dtype=np.float64),
             np.array([step for _, step in row_of], dtype=np.float64),
             numbers,
             threads,

@@ -1,0 +1,102 @@
+"""truestep.torch on the CPU: every class that has a kernel, with each way to keep the state.
+
+The rows follow from the table of the classes: what an argument is called here stands there.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import ClassVar
+
+import torch
+
+import truestep.torch
+from truestep.fast.ours.offered import arithmetic_of, coded_states
+from truestep.fast.ours.rule_kernels import RuleKernel, rule_kernels
+from truestep.fast.peers import torch_like
+from truestep.fast.peers.torch_like import Row
+from truestep.fast.protocol import Fixed, Storage
+from truestep.reference.optimizers import OPTIMIZERS
+from truestep.torch.layout import COUNTER
+from truestep.torch.optimizer import Optimizer
+from truestep.torch.rows import Stepping, offered
+from truestep.torch.stored import BLOCK_SIZE
+
+
+def _rows(name: str, made: type[Optimizer]) -> Iterator[Row]:
+    """Of a class: its rule, and those that its switches ask for."""
+    options = {"min_8bit_size": 0}
+    yield from _ways(name, made, made.row.stepping, "", options)
+    for switch, stepping in made.row.switches.items():
+        if stepping.rule in offered():
+            yield from _ways(name, made, stepping, f"{name.lower()}_", {**options, switch: True})
+
+
+def _ways(
+    name: str, made: type[Optimizer], stepping: Stepping, prefix: str, options: Mapping[str, object]
+) -> Iterator[Row]:
+    """Of a rule in a class: by the way to keep its state."""
+    defaults = made([torch.zeros(1)], **options).param_groups[0]
+    kernel = _fullest(made.row.stepped(name, defaults)[0])
+    fields = OPTIMIZERS[stepping.rule].Hyper.__dataclass_fields__
+    numbers = {
+        field: argument
+        for argument in (*made.row.arguments, "maximize")
+        for field in made.row.renamed.get(argument, (argument,))
+        if field in fields and argument not in made.row.choices and field != "lr"
+    }
+    fixed: dict[str, Fixed] = {"initial_v": 0.0} if "initial_v" in fields else {}
+    plain = Row(
+        stepping.rule,
+        name,
+        stepping.states,
+        numbers,
+        prefix,
+        stepping.dialect,
+        options,
+        fixed=fixed,
+        arithmetic={
+            "bfloat16": arithmetic_of(kernel, "bfloat16_params"),
+            "float32": arithmetic_of(kernel, "ieee_float32_strict"),
+        },
+    )
+    yield plain
+    if coded_states(kernel):
+        yield _8bit(plain, kernel)
+
+
+def _fullest(kernel: RuleKernel) -> RuleKernel:
+    """Of the kernels of one dialect, the one that has the most states."""
+    alike = [k for k in rule_kernels() if (k.rule, k.dialect) == (kernel.rule, kernel.dialect)]
+    return max(alike, key=lambda other: len(other.states))
+
+
+def _8bit(row: Row, kernel: RuleKernel) -> Row:
+    """The row with moments as codes in blocks."""
+    behaviour = OPTIMIZERS[row.rule].State.BEHAVIOUR
+    state, storage = dict(row.state), {}
+    for name in coded_states(kernel):
+        key = state.pop(name)
+        state |= {f"{name}_{part}": f"{key}_{part}" for part in ("code", "absmax")}
+        signed = not behaviour[name].nonnegative
+        blocks: dict[str, Fixed] = {"signed": signed, "block_size": BLOCK_SIZE, "map": "fused"}
+        storage[name] = Storage("dynamic_8bit", blocks)
+    return replace(
+        row,
+        prefix=f"{row.prefix}8bit_",
+        state=state,
+        options={**row.options, "state": "8bit"},
+        arithmetic={"float32": row.arithmetic["float32"]},
+        storage=storage,
+    )
+
+
+class Backend(torch_like.Backend):
+    """The classes of truestep.torch."""
+
+    name, library = "truestep_torch", truestep.torch
+    fixed: ClassVar[Mapping[str, Fixed]] = {}
+    rows = tuple(row for item in truestep.torch.OPTIMIZERS.items() for row in _rows(*item))
+
+    def count(self, t: int) -> torch.Tensor:
+        """The number of steps made as the optimizers keep it."""
+        return torch.scalar_tensor(t, dtype=COUNTER)
