@@ -31,7 +31,8 @@ class Tile {
   Tile(const StorageKernel* storages, const Operand& operand, std::int64_t tensor, float* room)
       : kept_(&operand.kept),
         storage_(storages + operand.kept.storage),
-        codes_{element<void>(operand.code[tensor], 0), element<void>(operand.scale[tensor], 0)},
+        codes_{reinterpret_cast<void*>(operand.code[tensor]),
+               reinterpret_cast<void*>(operand.scale[tensor]), tensor},
         room_(room) {}
 
   float* load(std::int64_t begin, std::int64_t n) const {

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
+from truestep.fast.ours import offered_quantizers
 from truestep.fast.ours.rule_kernels import RuleKernel, rule_kernels
 from truestep.fast.protocol import Capability, Fixed, OptimizerCapability, Storage
 from truestep.reference.declared import Hyper
@@ -21,13 +22,6 @@ _BLOCKS: Mapping[str, Fixed] = {
     "block_size": dynamic_8bit.BLOCK_SIZES,
     "map": ("fused", "separate"),
 }
-
-QUANTIZERS = (
-    Capability("quantizer", "bfloat16", arithmetic="ieee_float32_strict"),
-    Capability(
-        "quantizer", "dynamic_8bit", arithmetic="ieee_float32_strict", fixed={"absmax_floor": 0.0}
-    ),
-)
 
 Entry = TypeVar("Entry")
 
@@ -53,7 +47,7 @@ def capabilities() -> list[Capability]:
         first.setdefault(rule, kernel)
     for rule, kernel in first.items():
         found += _stored(rule, kernel)
-    return [*found, *QUANTIZERS]
+    return [*found, *offered_quantizers.QUANTIZERS]
 
 
 def variant_of(kernel: RuleKernel) -> str:
