@@ -14,6 +14,12 @@ CASTS = tuple(sorted(name for name, rule in REFERENCES.items() if not rule.BLOCK
 BLOCK_SIZES = (64, 128, 256, 1024, 4096, 32)
 # What has no kernel.
 _WITHOUT: Mapping[str, tuple[str, ...]] = {"four_over_six": ("mae", "mse")}
+# Choices are facts like any other, whose elements do not matter: of formats with the same choices
+# one is offered with all of them.
+_WITH_CHOICES = (
+    "e4m3_blocks", "e4m3_tiles", "int4", "int8_rows", "linear_8bit_tensor", "mxfp4", "nf4",
+    "nvfp4", "nvfp4_two_level", "q4_0", "q8_0",
+)  # fmt: skip
 
 
 def _casts() -> Iterator[Capability]:
@@ -30,15 +36,17 @@ def _blocks() -> Iterator[Capability]:
         if "block_size" in REFERENCES[rule].Hyper.RANGES:
             fixed["block_size"] = BLOCK_SIZES
         for variant, dialect in _choices(rule):
-            yield QuantizerCapability(
-                rule=rule,
-                arithmetic=STRICT,
-                dialect=dialect,
-                variant=variant,
-                fixed=fixed,
-                packing="pairs_high_first" if formats.is_packed(rule) else "",
-                level="deep" if variant else "smoke",
-            )
+            # Scale rules depend on the elements' precision and largest value.
+            if not variant or rule in _WITH_CHOICES or "rule" in dialect:
+                yield QuantizerCapability(
+                    rule=rule,
+                    arithmetic=STRICT,
+                    dialect=dialect,
+                    variant=variant,
+                    fixed=fixed,
+                    packing="pairs_high_first" if formats.is_packed(rule) else "",
+                    level="standard" if variant else "smoke",
+                )
 
 
 def _choices(rule: str) -> Iterator[tuple[str, Mapping[str, str]]]:
