@@ -32,7 +32,7 @@ class Tile {
   Tile(const StorageKernel* storages, const Operand& operand, std::int64_t tensor, float* room)
       : kept_(&operand.kept),
         storage_(storages + operand.kept.storage),
-        codes_{element<u8>(operand.code[tensor], 0), element<u8>(operand.scale[tensor], 0)},
+        codes_{element<u8>(operand.code[tensor], 0), element<u8>(operand.scale[tensor], 0), tensor},
         room_(room) {}
 
   float* load(std::int64_t begin, std::int64_t n) const {

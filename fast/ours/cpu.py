@@ -4,8 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from truestep.fast import _core
-from truestep.fast.ours import offered, schedule_kernels, storages, training_kernels
+from truestep.fast.ours import (
+    offered,
+    quantizers,
+    schedule_kernels,
+    storages,
+    training_kernels,
+)
 from truestep.fast.ours.cpu_plans import Plan
 from truestep.fast.ours.rule_kernels import RuleKernel, kernel_for
 from truestep.fast.ours.storages import Kept
@@ -59,24 +64,13 @@ class Backend:
 
     def encode(self, capability: Capability, hyper: Hyper, x: Array) -> Mapping[str, Array]:
         """The stored form of the float32 x: code, and for blocks their scales."""
-        how = storages.kept(capability.rule, hyper)
         if x.dtype != np.float32:
             raise TypeError(f"x must be float32, got {x.dtype}")
-        code = np.empty(x.shape, how.code)
-        scale = np.empty(how.blocks(x.size), np.float32)
-        _core.encode(how.storage, np.ascontiguousarray(x).reshape(-1), _bytes(code), _bytes(scale))
-        return {"code": code, how.scale: scale} if how.scale else {"code": code}
+        return quantizers.encode(capability.rule, hyper, x)
 
     def decode(self, capability: Capability, hyper: Hyper, stored: Mapping[str, Array]) -> Array:
         """The float32 numbers that stored, as encode gives it, stands for."""
-        how = storages.kept(capability.rule, hyper)
-        code = np.ascontiguousarray(stored["code"])
-        if code.dtype != how.code:
-            raise TypeError(f"code must be {how.code}, got {code.dtype}")
-        scale = np.ascontiguousarray(stored[how.scale]) if how.scale else np.empty(0, np.float32)
-        x = np.empty(code.size, np.float32)
-        _core.decode(how.storage, _bytes(code), _bytes(scale), x)
-        return x.reshape(stored["code"].shape)
+        return quantizers.decode(capability.rule, hyper, stored)
 
     def schedule_values(
         self, capability: Capability, hyper: Hyper, steps: Sequence[int]
@@ -87,10 +81,6 @@ class Backend:
     def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """The outputs of the piece on these inputs, by name."""
         return training_kernels.run(capability.rule, hyper, inputs)
-
-
-def _bytes(array: Array) -> Array:
-    return array.reshape(-1).view(np.uint8)
 
 
 def _copied(arrays: Sequence[Array]) -> list[Array]:
@@ -104,12 +94,18 @@ def _step(
     kernel = kernel_for(rule, hypers[0])
     params, grads = _copied([s.param for s in slots]), _copied([s.grad for s in slots])
     state = {name: _copied([s.state[name] for s in slots]) for name in _arrays(kernel, kept)}
+    packed = [f"{name}_code" for name, how in kept.items() if how.packed]
+    state |= {name: [storages.packed_codes(code) for code in state[name]] for name in packed}
     inputs = {name: _copied([_given(s, name) for s in slots]) for name in kernel.inputs}
     numbers = {name: [float(_given(s, name)) for s in slots] for name in kernel.numbers}
     plan = Plan(rule, params, grads, {**state, **inputs}, kept=kept, numbers=numbers)
     steps = [int(slot.state["t"]) + 1 for slot in slots]
     plan.step(hypers, steps)
     after = dict(state)
+    shapes = [p.shape for p in params]
+    for name in packed:
+        pairs = zip(state[name], shapes, strict=True)
+        after[name] = [storages.unpacked_codes(code, shape) for code, shape in pairs]
     for name in slots[0].state.keys() & plan.numbers.keys():
         with np.errstate(over="ignore"):
             after[name] = [

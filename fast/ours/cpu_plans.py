@@ -70,10 +70,11 @@ class Plan:
     tensors of the rule's state, in float32, and of its inputs, in the parameters' format; of one
     that kept names, its codes and scales ("m_code", "m_absmax"). numbers: the 0-d numbers of the
     state and of the inputs, by name one a tensor. All tensors are C-contiguous, of the parameters'
-    sizes, and overlap no other.
+    sizes, and overlap no other. seed: of what storages draw, for each step and tensor anew; None:
+    another one for every plan.
     """
 
-    __slots__ = ("_addresses", "_kept", "_numbers", "_rule", "_sizes", "_tensors")
+    __slots__ = ("_addresses", "_draws", "_kept", "_numbers", "_rule", "_sizes", "_tensors")
 
     def __init__(
         self,
@@ -84,6 +85,7 @@ class Plan:
         *,
         kept: Mapping[str, Kept] = {},
         numbers: Mapping[str, Sequence[float]] = {},
+        seed: int | None = None,
     ) -> None:
         format = str(params[0].dtype) if params else "float32"
         if format not in NUMBERS:
@@ -94,9 +96,9 @@ class Plan:
         checked(GRADS, grads, numpy_dtype(format), sizes)
         of_codes: dict[str, tuple[DType, list[int]]] = {}
         for name, how in kept.items():
-            of_codes[f"{name}_code"] = how.code, sizes
+            of_codes[f"{name}_code"] = how.code, [how.codes(n) for n in sizes]
             if how.scale:
-                of_codes[f"{name}_{how.scale}"] = FLOAT32, [how.blocks(n) for n in sizes]
+                of_codes[f"{name}_{how.scale}"] = how.scales, [how.blocks(n) for n in sizes]
         inputs = RULES["optimizer"][rule].FACTS.inputs
         for name, group in state.items():
             dtype = numpy_dtype(format) if name in inputs else FLOAT32
@@ -104,6 +106,7 @@ class Plan:
         require_disjoint(tensors)
         self._rule, self._tensors = rule, {name: list(group) for name, group in tensors.items()}
         self._kept = dict.fromkeys((PARAMS, GRADS, *inputs), NUMBERS[format]) | dict(kept)
+        self._draws = np.random.default_rng(seed)
         self._sizes = np.array(sizes, dtype=np.int64)
         self._numbers = {name: np.array(of, dtype=np.float64) for name, of in numbers.items()}
         self._addresses = {
@@ -193,7 +196,7 @@ class Plan:
         storages, rows = [], []
         for name in (PARAMS, GRADS, *kernel.inputs, *kernel.states):
             how = self._kept.get(name, NUMBERS["float32"])
-            storages.append(how.storage)
+            storages.append(how.seeded(lambda: int(self._draws.integers(2**64, dtype=np.uint64))))
             coded = name not in self._addresses
             rows.append(self._addresses[f"{name}_code" if coded else name])
             scales = self._addresses.get(f"{name}_{how.scale}") if how.scale else None

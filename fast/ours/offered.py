@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
+from truestep.fast.ours import offered_quantizers, offered_storages
 from truestep.fast.ours.rule_kernels import RuleKernel, rule_kernels
 from truestep.fast.protocol import Capability, Fixed, OptimizerCapability, Storage
 from truestep.reference.declared import Hyper
@@ -21,13 +22,6 @@ _BLOCKS: Mapping[str, Fixed] = {
     "block_size": dynamic_8bit.BLOCK_SIZES,
     "map": ("fused", "separate"),
 }
-
-QUANTIZERS = (
-    Capability("quantizer", "bfloat16", arithmetic="ieee_float32_strict"),
-    Capability(
-        "quantizer", "dynamic_8bit", arithmetic="ieee_float32_strict", fixed={"absmax_floor": 0.0}
-    ),
-)
 
 Entry = TypeVar("Entry")
 
@@ -53,7 +47,7 @@ def capabilities() -> list[Capability]:
         first.setdefault(rule, kernel)
     for rule, kernel in first.items():
         found += _stored(rule, kernel)
-    return [*found, *QUANTIZERS]
+    return [*found, *offered_quantizers.QUANTIZERS]
 
 
 def variant_of(kernel: RuleKernel) -> str:
@@ -67,7 +61,7 @@ def arithmetic_of(kernel: RuleKernel, name: str) -> str:
 
 
 def _stored(rule: str, kernel: RuleKernel) -> list[Capability]:
-    """The rule's first dialect with parameters in bfloat16, and with 8-bit moments."""
+    """The rule's first dialect with parameters in bfloat16, and with states in other formats."""
     params = OptimizerCapability(
         rule=rule,
         format="bfloat16",
@@ -87,7 +81,9 @@ def _stored(rule: str, kernel: RuleKernel) -> list[Capability]:
             for name in coded_states(kernel)
         },
     )
-    return [params, coded]
+    arithmetic, names = coded.arithmetic, coded_states(kernel)
+    formats = offered_storages.capabilities(rule, kernel.dialect, str(arithmetic), names)
+    return [params, coded, *formats]
 
 
 def coded_states(kernel: RuleKernel) -> tuple[str, ...]:
