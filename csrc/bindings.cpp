@@ -16,6 +16,7 @@
 
 #include "cpu/codecs.h"
 #include "cpu/dispatch.h"
+#include "cpu/factored.h"
 #include "cpu/optimizers.h"
 #include "cpu/partition.h"
 #include "rules/rule.h"
@@ -57,6 +58,20 @@ void require_count(const char* name, std::size_t got, std::size_t wanted) {
 
 void require_threads(int threads) {
   if (threads < 0) fail("threads must be >= 0, got ", threads);
+}
+
+// A row of hyperparameters and a step for each of count tensors.
+void require_rows(const Indices& rows, std::size_t count, const Vector<const double>& steps) {
+  require_count("rows", rows.shape(0), count);
+  for (std::size_t i = 0; i < rows.shape(0); ++i) {
+    const std::int32_t row = rows.data()[i];
+    if (row < 0 || static_cast<std::size_t>(row) >= steps.shape(0)) {
+      fail("rows[", i, "] must lie in [0, ", steps.shape(0), "), got ", row);
+    }
+  }
+  for (std::size_t i = 0; i < steps.shape(0); ++i) {
+    if (!(steps.data()[i] >= 1)) fail("steps[", i, "] must be >= 1, got ", steps.data()[i]);
+  }
 }
 
 // Numbers of a storage: its place in the table, the block size, the map and the seed.
@@ -115,21 +130,12 @@ void step(int kernel, const std::vector<const Storage*>& storages,
   require_count("storages", storages.size(), 2 + tensors);
   require_count("addresses", addresses.shape(0), 2 * storages.size());
   require_count("addresses[0]", addresses.shape(1), sizes.shape(0));
-  require_count("rows", rows.shape(0), sizes.shape(0));
+  require_rows(rows, sizes.shape(0), steps);
   require_count("hyper", hyper.shape(0), steps.shape(0));
   require_count("hyper[0]", hyper.shape(1), names_in(rule.hyper));
   require_count("numbers", numbers.shape(0), sizes.shape(0));
   require_count("numbers[0]", numbers.shape(1), names_in(rule.numbers));
   require_threads(threads);
-  for (std::size_t i = 0; i < rows.shape(0); ++i) {
-    const std::int32_t row = rows.data()[i];
-    if (row < 0 || static_cast<std::size_t>(row) >= steps.shape(0)) {
-      fail("rows[", i, "] must lie in [0, ", steps.shape(0), "), got ", row);
-    }
-  }
-  for (std::size_t i = 0; i < steps.shape(0); ++i) {
-    if (!(steps.data()[i] >= 1)) fail("steps[", i, "] must be >= 1, got ", steps.data()[i]);
-  }
   cpu::Call call{};
   call.kernel = kernel;
   call.count = static_cast<std::int64_t>(sizes.shape(0));
@@ -146,6 +152,58 @@ void step(int kernel, const std::vector<const Storage*>& storages,
   }
   const nb::gil_scoped_release unlocked;
   kStep(call, threads);
+}
+
+// (rule, dialect, hyper, states, rows, columns, vectors) of every factored kernel.
+using FactoredNames = std::tuple<std::string, std::string, std::string, std::string, std::string,
+                                 std::string, std::string>;
+
+std::vector<FactoredNames> factored_kernels() {
+  std::vector<FactoredNames> names;
+  while (const cpu::FactoredKernel* k = cpu::factored_kernel(static_cast<int>(names.size()))) {
+    names.emplace_back(k->rule, k->dialect, k->hyper, k->states, k->rows, k->columns, k->vectors);
+  }
+  return names;
+}
+
+using Addresses = nb::ndarray<const std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+// addresses: a row for each of p, g, the states, the rows' states and the columns' states; views: a
+// row of four numbers for each tensor.
+void factored_step(int kernel, const std::vector<const Storage*>& storages, Addresses addresses,
+                   Addresses views, Indices rows, Doubles hyper, Vector<const double> steps,
+                   int threads) {
+  const cpu::FactoredKernel* found = cpu::factored_kernel(kernel);
+  if (found == nullptr) fail("there is no kernel ", kernel);
+  const std::size_t states = names_in(found->states), sides = names_in(found->rows);
+  const std::size_t count = views.shape(0);
+  require_count("storages", storages.size(), 2 + states);
+  require_count("addresses", addresses.shape(0), 2 + states + 2 * sides);
+  require_count("addresses[0]", addresses.shape(1), count);
+  require_count("views[0]", views.shape(1), 4);
+  require_rows(rows, count, steps);
+  require_count("hyper", hyper.shape(0), steps.shape(0));
+  require_count("hyper[0]", hyper.shape(1), names_in(found->hyper));
+  require_threads(threads);
+  cpu::FactoredCall call{};
+  call.kernel = kernel;
+  call.count = static_cast<std::int64_t>(count);
+  call.views = reinterpret_cast<const cpu::View*>(views.data());
+  call.rows = rows.data();
+  call.hyper = hyper.data();
+  call.steps = steps.data();
+  const auto row = [&](std::size_t k) { return addresses.data() + k * count; };
+  for (std::size_t k = 0; k < storages.size(); ++k) {
+    if (storages[k]->kept.block_size != 1) fail("storages[", k, "] must have no blocks");
+    cpu::Operand& operand = k == 0 ? call.p : k == 1 ? call.g : call.states[k - 2];
+    operand = {storages[k]->kept, row(k), row(k)};
+  }
+  for (std::size_t k = 0; k < sides; ++k) {
+    call.row_states[k] = row(2 + states + k);
+    call.column_states[k] = row(2 + states + sides + k);
+  }
+  const nb::gil_scoped_release unlocked;
+  cpu::factored_step(call, threads);
 }
 
 // The number of elements, once code and scale fit it.
@@ -227,6 +285,11 @@ NB_MODULE(_core, module) {
              "Fill x from the bytes of code and scale.");
   module.def("rule_kernels", &rule_kernels,
              "(rule, dialect, type, hyper, states, inputs, numbers, sums) of every kernel.");
+  module.def("factored_kernels", &factored_kernels,
+             "(rule, dialect, hyper, states, rows, columns, vectors) of every factored kernel.");
+  module.def("factored_step", &factored_step, "kernel"_a, "storages"_a, "addresses"_a, "views"_a,
+             "rows"_a, "hyper"_a, "steps"_a, "threads"_a = 0,
+             "One step of a factored rule in place on tensors given by address.");
   const auto def_step = [&](const char* name, auto* step, const char* text) {
     module.def(name, step, "kernel"_a, "storages"_a, "addresses"_a, "sizes"_a, "rows"_a, "hyper"_a,
                "steps"_a, "numbers"_a, "threads"_a = 0, text);
