@@ -144,14 +144,16 @@ struct Adafactor : Factored {
 
 }  // namespace truestep::factored::adafactor
 
-#define TRUESTEP_KERNELS(KERNEL)                                            \
-  KERNEL("", Adafactor<>)                                                   \
-  KERNEL("eps_placement=floor", Adafactor<Decay::kBefore, Floor::kFloor>)   \
-  KERNEL("decay=step", Adafactor<Decay::kStep>)                             \
-  KERNEL("decay=step momentum=of_step",                                     \
-         Adafactor<Decay::kStep, Floor::kInSquare, Average::kOfStep>)       \
-  KERNEL("parameter_scale=rms_after_decay", Adafactor<>)                    \
-  KERNEL("axes=largest decay=unscaled momentum=of_step step_size=constant", \
-         Adafactor<Decay::kUnscaled, Floor::kInSquare, Average::kOfStep>)   \
-  KERNEL("clip=none momentum=of_update",                                    \
+#define TRUESTEP_KERNELS(KERNEL)                                                        \
+  KERNEL("", Adafactor<>)                                                               \
+  KERNEL("eps_placement=floor", Adafactor<Decay::kBefore, Floor::kFloor>)               \
+  KERNEL("decay=step", Adafactor<Decay::kStep>)                                         \
+  KERNEL("decay=step momentum=of_step",                                                 \
+         Adafactor<Decay::kStep, Floor::kInSquare, Average::kOfStep>)                   \
+  KERNEL("decay=step parameter_scale=none step_size=constant", Adafactor<Decay::kStep>) \
+  KERNEL("parameter_scale=rms_after_decay", Adafactor<>)                                \
+  KERNEL("axes=largest decay=unscaled momentum=of_step step_size=constant",             \
+         Adafactor<Decay::kUnscaled, Floor::kInSquare, Average::kOfStep>)               \
+  KERNEL("axes=largest clip=none parameter_scale=none step_size=constant", Adafactor<>) \
+  KERNEL("axes=leading clip=none momentum=of_update",                                   \
          Adafactor<Decay::kBefore, Floor::kInSquare, Average::kOfUpdate>)
