@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from truestep.fast import _core
-from truestep.fast.ours import factored, offered, storages
+from truestep.fast.ours import factored, matrix, offered, storages
 from truestep.fast.ours.cpu_plans import Plan
 from truestep.fast.ours.rule_kernels import RuleKernel, kernel_for
 from truestep.fast.ours.storages import Kept
@@ -22,7 +22,7 @@ class Backend:
 
     def capabilities(self) -> Sequence[Capability]:
         """Every rule that has a header, with each storage; the quantizers."""
-        return [*offered.capabilities(), *factored.capabilities()]
+        return [*offered.capabilities(), *factored.capabilities(), *matrix.capabilities()]
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
@@ -32,6 +32,8 @@ class Backend:
             raise TypeError(f"capability must be an optimizer's, got {capability!r}")
         if capability.rule in factored.rules():
             return factored.optimizer_step(capability, groups)
+        if capability.rule in matrix.MATRICES:
+            return matrix.optimizer_step(capability, groups)
         alike: dict[tuple[int, tuple[tuple[str, Hyper], ...]], list[tuple[int, int]]] = {}
         for i, group in enumerate(groups):
             kernel = kernel_for(capability.rule, group.hyper)
