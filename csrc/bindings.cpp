@@ -10,8 +10,6 @@
 #include <nanobind/stl/vector.h>
 
 #include <cstdint>
-#include <sstream>
-#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -19,9 +17,6 @@
 #include "cpu/dispatch.h"
 #include "cpu/optimizers.h"
 #include "cpu/partition.h"
-#include "cpu/schedules.h"
-#include "cpu/training.h"
-#include "rules/rule.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -29,23 +24,7 @@ using namespace nb::literals;
 namespace {
 
 namespace cpu = truestep::cpu;
-using truestep::bindings::fail;
-using truestep::bindings::require_count;
-using truestep::bindings::require_threads;
-using truestep::bindings::Storage;
-using truestep::bindings::Vector;
-
-using Table = Vector<const std::int64_t>;
-using Indices = Vector<const std::int32_t>;
-using Doubles = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
-void require_sizes(const Table& sizes) {
-  for (std::size_t i = 0; i < sizes.shape(0); ++i) {
-    if (sizes.data()[i] < 0) {
-      fail("sizes[", i, "] must be >= 0, got ", sizes.data()[i]);
-    }
-  }
-}
+using namespace truestep::bindings;
 
 const cpu::RuleKernel& rule_kernel(int kernel) {
   const cpu::RuleKernel* found = cpu::rule_kernel(kernel);
@@ -66,12 +45,6 @@ std::vector<Names> rule_kernels() {
   return names;
 }
 
-std::size_t names_in(const char* text) {
-  return static_cast<std::size_t>(truestep::names_in(text));
-}
-
-using AddressRows = nb::ndarray<const std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
 void require_addresses(const Storage& storage, const AddressRows& addresses, std::size_t row,
                        const Table& sizes) {
   const std::size_t rows = storage.kept.block_size > 1 ? 2 : 1;
@@ -80,8 +53,8 @@ void require_addresses(const Storage& storage, const AddressRows& addresses, std
     for (std::size_t i = 0; i < sizes.shape(0); ++i) {
       const std::int64_t address = addresses.data()[k * sizes.shape(0) + i];
       if (sizes.data()[i] > 0 && (address == 0 || address % alignment != 0)) {
-        fail("addresses[", k, "][", i, "] must be a multiple of ", alignment,
-             " and not zero, got ", address);
+        fail("addresses[", k, "][", i, "] must be a multiple of ", alignment, " and not zero, got ",
+             address);
       }
     }
   }
@@ -98,21 +71,12 @@ void step(int kernel, const std::vector<const Storage*>& storages, AddressRows a
   require_count("storages", storages.size(), 2 + tensors);
   require_count("addresses", addresses.shape(0), 2 * storages.size());
   require_count("addresses[0]", addresses.shape(1), sizes.shape(0));
-  require_count("rows", rows.shape(0), sizes.shape(0));
+  require_rows(rows, sizes.shape(0), steps);
   require_count("hyper", hyper.shape(0), steps.shape(0));
   require_count("hyper[0]", hyper.shape(1), names_in(rule.hyper));
   require_count("numbers", numbers.shape(0), sizes.shape(0));
   require_count("numbers[0]", numbers.shape(1), names_in(rule.numbers));
   require_threads(threads);
-  for (std::size_t i = 0; i < rows.shape(0); ++i) {
-    const std::int32_t row = rows.data()[i];
-    if (row < 0 || static_cast<std::size_t>(row) >= steps.shape(0)) {
-      fail("rows[", i, "] must lie in [0, ", steps.shape(0), "), got ", row);
-    }
-  }
-  for (std::size_t i = 0; i < steps.shape(0); ++i) {
-    if (!(steps.data()[i] >= 1)) fail("steps[", i, "] must be >= 1, got ", steps.data()[i]);
-  }
   for (std::size_t k = 0; k < storages.size(); ++k) {
     require_addresses(*storages[k], addresses, 2 * k, sizes);
   }
@@ -132,77 +96,6 @@ void step(int kernel, const std::vector<const Storage*>& storages, AddressRows a
   }
   const nb::gil_scoped_release unlocked;
   kStep(call, threads);
-}
-
-// (schedule, hyper) of every schedule.
-std::vector<std::tuple<std::string, std::string>> schedules() {
-  std::vector<std::tuple<std::string, std::string>> names;
-  for (int i = 0; i < cpu::kScheduleCount; ++i) {
-    names.emplace_back(cpu::kSchedules[i].schedule, cpu::kSchedules[i].hyper);
-  }
-  return names;
-}
-
-void schedule_values(int kernel, Vector<const double> hyper, Table steps, Vector<double> values) {
-  if (kernel < 0 || kernel >= cpu::kScheduleCount) fail("there is no schedule ", kernel);
-  const cpu::ScheduleKernel& schedule = cpu::kSchedules[kernel];
-  const auto given = static_cast<std::int64_t>(hyper.shape(0));
-  const std::int64_t wanted = cpu::hyper_size(schedule, hyper.data(), given);
-  if (given != wanted) fail("hyper must have ", wanted, " entries, got ", given);
-  require_count("values", values.shape(0), steps.shape(0));
-  for (std::size_t i = 0; i < steps.shape(0); ++i) {
-    if (steps.data()[i] < 0) fail("steps[", i, "] must be >= 0, got ", steps.data()[i]);
-  }
-  cpu::schedule_values(schedule, hyper.data(), steps.data(), values.data(),
-                       static_cast<std::int64_t>(steps.shape(0)));
-}
-
-// (piece, hyper, inputs, outputs, given, numbers, flags) of every piece of the training loop.
-using PieceNames = std::tuple<std::string, std::string, std::string, std::string, std::string,
-                              std::string, std::string>;
-
-std::vector<PieceNames> training_kernels() {
-  std::vector<PieceNames> names;
-  for (int i = 0; i < cpu::kTrainingCount; ++i) {
-    const cpu::TrainingKernel& k = cpu::kTraining[i];
-    names.emplace_back(k.piece, k.hyper, k.inputs, k.outputs, k.given, k.numbers, k.flags);
-  }
-  return names;
-}
-
-using Rows = nb::ndarray<const std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
-// units: of each tensor (outer, middle, inner), whose product is its size.
-void train(int kernel, Vector<const double> hyper, Vector<const double> given,
-           Vector<double> numbers, Table sizes, Rows units, Rows inputs, Rows outputs,
-           int threads) {
-  if (kernel < 0 || kernel >= cpu::kTrainingCount) fail("there is no piece ", kernel);
-  const cpu::TrainingKernel& k = cpu::kTraining[kernel];
-  const std::size_t count = sizes.shape(0);
-  const bool listed = std::string(k.given).find('[') != std::string::npos;
-  require_sizes(sizes);
-  require_threads(threads);
-  require_count("hyper", hyper.shape(0), names_in(k.hyper));
-  require_count("given", given.shape(0), listed ? count : names_in(k.given));
-  require_count("numbers", numbers.shape(0), names_in(k.numbers) + names_in(k.flags));
-  require_count("units", units.shape(0), count);
-  require_count("units[0]", units.shape(1), 3);
-  require_count("inputs", inputs.shape(0), names_in(k.inputs));
-  require_count("inputs[0]", inputs.shape(1), count);
-  require_count("outputs", outputs.shape(0), names_in(k.outputs));
-  require_count("outputs[0]", outputs.shape(1), count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::int64_t* row = units.data() + 3 * i;
-    if (row[0] < 0 || row[1] < 0 || row[2] < 1 || row[0] * row[1] * row[2] != sizes.data()[i]) {
-      fail("units[", i, "] must have the product ", sizes.data()[i], ", got ", row[0], ", ", row[1],
-           ", ", row[2]);
-    }
-  }
-  const cpu::TrainingCall call{
-      hyper.data(), given.data(), numbers.data(), static_cast<std::int64_t>(count),
-      sizes.data(), units.data(), inputs.data(),  outputs.data()};
-  const nb::gil_scoped_release unlocked;
-  k.run(call, threads);
 }
 
 using Run = std::tuple<std::int64_t, std::int64_t, std::int64_t>;
@@ -240,17 +133,11 @@ NB_MODULE(_core, module) {
   module.def("pieces", &pieces, "sizes"_a, "granule"_a, "part"_a, "parts"_a,
              "The (tensor, begin, end) runs of one part of a list of tensors.");
 
-  truestep::bindings::bind_storages(module);
+  bind_storages(module);
+  bind_factored(module);
+  bind_loop(module);
   module.def("rule_kernels", &rule_kernels,
              "(rule, dialect, type, hyper, states, inputs, numbers, sums) of every kernel.");
-  module.def("schedules", &schedules, "(schedule, hyper) of every schedule.");
-  module.def("schedule_values", &schedule_values, "kernel"_a, "hyper"_a, "steps"_a, "values"_a,
-             "Fill values with the rates after so many steps; nan where there is none.");
-  module.def("training_kernels", &training_kernels,
-             "(piece, hyper, inputs, outputs, given, numbers, flags) of every training piece.");
-  module.def("train", &train, "kernel"_a, "hyper"_a, "given"_a, "numbers"_a, "sizes"_a, "units"_a,
-             "inputs"_a, "outputs"_a, "threads"_a = 0,
-             "One call of a piece on tensors given by address; numbers are written too.");
   const auto def_step = [&](const char* name, auto* step, const char* text) {
     module.def(name, step, "kernel"_a, "storages"_a, "addresses"_a, "sizes"_a, "rows"_a, "hyper"_a,
                "steps"_a, "numbers"_a, "threads"_a = 0, text);

@@ -109,6 +109,17 @@ def train(
     threads: int = 0,
 ) -> None: ...
 def rule_kernels() -> list[tuple[str, str, str, str, str, str, str, int]]: ...
+def factored_kernels() -> list[tuple[str, str, str, str, str, str, str]]: ...
+def factored_step(
+    kernel: int,
+    storages: Sequence[Storage],
+    addresses: _Table,
+    views: _Table,
+    rows: NDArray[np.int32],
+    hyper: _Doubles,
+    steps: _Doubles,
+    threads: int = 0,
+) -> None: ...
 
 class _Step(Protocol):
     def __call__(

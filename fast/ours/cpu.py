@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from truestep.fast.ours import (
+    factored,
+    matrix,
     offered,
     quantizers,
     schedule_kernels,
@@ -35,9 +37,11 @@ class Backend:
     name = "cpu"
 
     def capabilities(self) -> Sequence[Capability]:
-        """Every rule that has a header, with each storage; quantizers; schedules; pieces."""
+        """Every rule that has kernels, with each storage; quantizers; schedules; pieces."""
         return [
             *offered.capabilities(),
+            *factored.capabilities(),
+            *matrix.capabilities(),
             *schedule_kernels.capabilities(),
             *training_kernels.capabilities(),
         ]
@@ -48,6 +52,10 @@ class Backend:
         """One step on every slot of every group, one call for each kernel and storage."""
         if not isinstance(capability, OptimizerCapability):
             raise TypeError(f"capability must be an optimizer's, got {capability!r}")
+        if capability.rule in factored.rules():
+            return factored.optimizer_step(capability, groups)
+        if capability.rule in matrix.MATRICES:
+            return matrix.optimizer_step(capability, groups)
         alike: dict[tuple[int, tuple[tuple[str, Hyper], ...]], list[tuple[int, int]]] = {}
         for i, group in enumerate(groups):
             kernel = kernel_for(capability.rule, group.hyper)

@@ -75,12 +75,17 @@ def rule_kernels() -> tuple[RuleKernel, ...]:
 def _kernel(
     place: int, rule: str, conditions: str, type: str, *names: str, sums: int
 ) -> RuleKernel:
-    given = dict(condition.split("=") for condition in conditions.split())
-    choices = choices_of(rule)
-    dialect = {name: value for name, value in given.items() if name in choices}
-    fixed = {name: float(value) for name, value in given.items() if name not in choices}
+    dialect, fixed = conditions_of(rule, conditions)
     hyper, states, inputs, numbers = (tuple(text.split()) for text in names)
     return RuleKernel(place, rule, dialect, fixed, type, hyper, states, inputs, numbers, sums)
+
+
+def conditions_of(rule: str, text: str) -> tuple[dict[str, str], dict[str, float]]:
+    """The choices and the values of hyperparameters that "decay=before momentum=0" names."""
+    given = dict(condition.split("=") for condition in text.split())
+    choices = choices_of(rule)
+    dialect = {name: value for name, value in given.items() if name in choices}
+    return dialect, {name: float(value) for name, value in given.items() if name not in choices}
 
 
 def kernel_for(rule: str, h: Hyper) -> RuleKernel:
