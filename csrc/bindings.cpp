@@ -80,6 +80,11 @@ void init_storage(Storage* storage, const std::string& name, std::int64_t block_
   new (storage) Storage{{place, block_size, map, seed}};
 }
 
+std::vector<float> map_values(const Storage& storage) {
+  if (storage.kept.map == nullptr) return {};
+  return {storage.kept.map->values, storage.kept.map->values + kCodes};
+}
+
 const cpu::RuleKernel& rule_kernel(int kernel) {
   const cpu::RuleKernel* found = cpu::rule_kernel(kernel);
   if (found == nullptr) fail("there is no kernel ", kernel);
@@ -220,7 +225,10 @@ NB_MODULE(_core, module) {
   nb::class_<Storage>(module, "Storage",
                       "How a tensor is kept: the name of a storage, and what it is told.")
       .def("__init__", &init_storage, "name"_a, "block_size"_a = 1, "map"_a.none() = nullptr,
-           "seed"_a = 0, nb::keep_alive<1, 4>());
+           "seed"_a = 0, nb::keep_alive<1, 4>())
+      .def_prop_ro("name", [](const Storage& s) { return cpu::storage_name(s.kept.storage); })
+      .def_prop_ro("block_size", [](const Storage& s) { return s.kept.block_size; })
+      .def_prop_ro("values", &map_values, "The values of its map, if it has one.");
   module.def("encode", &encode, "storage"_a, "x"_a, "code"_a, "scale"_a, "threads"_a = 0,
              "Fill the bytes of code and scale from x.");
   module.def("decode", &decode, "storage"_a, "code"_a, "scale"_a, "x"_a, "threads"_a = 0,
