@@ -27,7 +27,7 @@ class Backend:
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
-        """One step on every slot of every group, in one call for those of one kernel and storage."""
+        """One step on every slot of every group, in one call for those of one kernel."""
         return slots.optimizer_step(capability, groups, _step)
 
     def encode(self, capability: Capability, hyper: Hyper, x: Array) -> Mapping[str, Array]:

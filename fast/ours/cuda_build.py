@@ -14,7 +14,6 @@ from pathlib import Path
 
 from truestep.fast.ours.cache import Cache, Entry, contents, key, opened
 from truestep.fast.ours.cuda_toolchain import compiler, identity, nvidia_include
-from truestep.fast.protocol import BackendUnavailable
 
 SANITIZERS = {
     "": (),
@@ -137,7 +136,7 @@ class _Build:
     def flags(self) -> tuple[str, ...]:
         """What every object is compiled with."""
         # No variable of a thread is initialised at run time, so access need not ask whether it is.
-        flags = ["-std=c++17", "-O2", "-g1", "-fPIC", "-fvisibility=hidden", "-fno-extern-tls-init"]
+        flags = ["-std=c++17", "-g1", "-fPIC", "-fvisibility=hidden", "-fno-extern-tls-init"]
         flags += ["-pthread", "-Wall", "-Wextra"]
         # Contraction off makes one operation one rounding, as -fmad=false does for NVRTC.
         flags += ["-ffp-contract=off", "-fno-strict-aliasing"]
@@ -146,7 +145,8 @@ class _Build:
 
     def kernel_flags(self) -> tuple[str, ...]:
         """What kernels are compiled with: the checks and the sanitizer on top."""
-        flags = (*self.flags(), "-Wno-unknown-pragmas", "-Wno-tsan", CHECKS)
+        # Units are many and run on little data: it is the compiler's time that counts.
+        flags = (*self.flags(), "-O1", "-Wno-unknown-pragmas", "-Wno-tsan", CHECKS)
         return (*flags, *SANITIZERS[self.sanitizer], *(f"-D{name}" for name in self.defines))
 
     def objects(self, main: Path | None) -> Iterator[_Object]:
@@ -156,7 +156,7 @@ class _Build:
         own = contents(runtime.glob("*.h"))
         for name in RUNTIME:
             text = (runtime / f"{name}.cpp").read_text(encoding="utf-8")
-            yield _Object(name, text, self.flags(), runtime, own)
+            yield _Object(name, text, (*self.flags(), "-O2"), runtime, own)
         for unit in self.units:
             headers, named = included(unit, self.root)
             beside = unit.beside or runtime

@@ -1,12 +1,12 @@
 """The CUDA kernels executed on the host, as a backend to certify and as a library to call.
 
-The sources that a GPU runs are unmodified: every CUDA thread is a fiber, and the order of blocks and
-threads is a choice, so that a kernel that depends on it is found out. The host also reports what a
-GPU would let pass: barriers that not all threads reach, masks that do not name the calling lane,
-misaligned vectors, indices outside of arrays, writes outside of buffers.
+The sources are those that a GPU runs, unmodified: every CUDA thread is a fiber, and the order of
+blocks and threads is a choice, so that a kernel that depends on it is found out. The host also
+reports what a GPU would let pass: barriers that not all threads reach, masks that do not name the
+calling lane, misaligned vectors, indices outside of arrays, writes outside of buffers.
 
-Compiled at first use, with g++ and NVIDIA's headers (PyPI: nvidia-cuda-runtime, nvidia-cuda-crt,
-nvidia-cuda-cccl), and cached.
+Each kernel is compiled at first use, with g++ and NVIDIA's headers (PyPI: nvidia-cuda-runtime,
+nvidia-cuda-crt, nvidia-cuda-cccl), and cached.
 """
 
 import ctypes
@@ -163,18 +163,18 @@ def build(
 class Kernels:
     """The kernels of a source tree, by default the shipped one; each is built at first use.
 
-    Raises BackendUnavailable where they could not be.
+    source_dir, defines: as in build. Raises BackendUnavailable where nothing can be built.
     """
 
-    def __init__(self, source_dir: Path | None = None) -> None:
+    def __init__(self, source_dir: Path | None = None, defines: Sequence[str] = ()) -> None:
         cuda_toolchain.identity()
-        self._source_dir = source_dir
+        self._source_dir, self._defines = source_dir, defines
         self._libraries: dict[Unit, Library] = {}
 
     def library(self, unit: Unit) -> Library:
         """The library of a unit."""
         if unit not in self._libraries:
-            self._libraries[unit] = build([unit], self._source_dir)
+            self._libraries[unit] = build([unit], self._source_dir, self._defines)
         return self._libraries[unit]
 
 

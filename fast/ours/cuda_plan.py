@@ -153,7 +153,7 @@ class StepPlan:
 
     addresses: by name ("params", "grads", "m", or "m_code" and "m_absmax" of one that kept names)
     those of every tensor; the caller keeps what lies there alive. sizes: numbers of elements.
-    format: of parameters and gradients. numbers: the 0-d numbers of the state, by name one a tensor.
+    format: of parameters and gradients. numbers: the state's 0-d numbers, by name one a tensor.
     """
 
     def __init__(
@@ -252,11 +252,7 @@ class StepPlan:
         return {name: own.get(name, np.array(of)) for name, of in self._first.items()}
 
     def _run(
-        self,
-        part: str,
-        grid: int,
-        arguments: Sequence[Buffer | np.generic],
-        block: int = THREADS,
+        self, part: str, grid: int, arguments: Sequence[Buffer | np.generic], block: int = THREADS
     ) -> None:
         kernel = f"{self._unit.stem}_{part}_kernel"
         self._device.launch(self._unit, kernel, grid, block, arguments)
@@ -296,7 +292,9 @@ class StepPlan:
         return buffer
 
 
-def recode(device: Device, way: str, how: Kept, x: Buffer, stored: Sequence[Buffer], n: int) -> None:
+def recode(
+    device: Device, way: str, how: Kept, x: Buffer, stored: Sequence[Buffer], n: int
+) -> None:
     """Fill the codes and scales from n numbers x ("encode"), or x from them ("decode")."""
     chunks = chunk_table(np.array([n], dtype=np.int64))
     if not len(chunks):

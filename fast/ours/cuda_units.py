@@ -5,12 +5,14 @@ compiled by NVRTC for a GPU and by g++ for the host when it is first launched.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from truestep.fast.ours.cuda_build import Unit
-from truestep.fast.ours.rule_kernels import RuleKernel
+from truestep.fast.ours.offered import capabilities
+from truestep.fast.ours.rule_kernels import RuleKernel, rule_kernels
+from truestep.fast.protocol import OptimizerCapability
 
-_LAUNCHED = "extern \"C\" __global__ void __launch_bounds__(kThreads)"
+_LAUNCHED = 'extern "C" __global__ void __launch_bounds__(kThreads)'
 
 
 def step_unit(kernel: RuleKernel, storages: Sequence[str]) -> Unit:
@@ -53,6 +55,26 @@ using Codes = Coding<{type_of(storage)}>;
 using Row = Codes::Row;
 {(_ENCODE + _DECODE).replace("NAME", storage)}""",
     )
+
+
+def offered_units() -> list[Unit]:
+    """Those of every kernel, and of all that the capabilities name."""
+    units = [step_unit(kernel, _storages_of(kernel)) for kernel in rule_kernels()]
+    for capability in capabilities():
+        if not isinstance(capability, OptimizerCapability):
+            units.append(codec_unit(capability.rule))
+            continue
+        for kernel in rule_kernels():
+            if (kernel.rule, kernel.dialect) == (capability.rule, capability.dialect):
+                kept = {name: how.quantizer for name, how in capability.storage.items()}
+                units.append(step_unit(kernel, _storages_of(kernel, capability.format, kept)))
+    return list(dict.fromkeys(units))
+
+
+def _storages_of(
+    kernel: RuleKernel, format: str = "float32", kept: Mapping[str, str] = {}
+) -> list[str]:
+    return [format, *(kept.get(name, "float32") for name in (*kernel.inputs, *kernel.states))]
 
 
 def type_of(storage: str) -> str:

@@ -17,7 +17,11 @@ class Step(Protocol):
     """One step on copies of slots that one kernel serves, one Hyper for each."""
 
     def __call__(
-        self, kernel: RuleKernel, hypers: Sequence[Hyper], slots: Sequence[Slot], kept: Mapping[str, Kept]
+        self,
+        kernel: RuleKernel,
+        hypers: Sequence[Hyper],
+        slots: Sequence[Slot],
+        kept: Mapping[str, Kept],
     ) -> list[Stepped]:
         """The slots after it, in their order."""
         ...
