@@ -169,6 +169,7 @@ class StepPlan:
         self._device, self._rule = device, rule
         self._addresses = {name: list(of) for name, of in addresses.items()}
         self._kept = {PARAMS: NUMBERS[format], GRADS: NUMBERS[format], **kept}
+        self._coded = frozenset(kept)
         self._sizes = np.array(sizes, dtype=np.int64)
         chunks = chunk_table(self._sizes)
         self._chunk_count = len(chunks)
@@ -276,16 +277,20 @@ class StepPlan:
     def _place(self, kernel: RuleKernel, rows: _Rows) -> None:
         """The table of tensors, each with its row of hyperparameters, and room for constants."""
         columns: list[Sequence[int]] = []
-        nowhere = [0] * len(self._sizes)
         for name in (PARAMS, GRADS, *kernel.inputs, *kernel.states):
             scale = self._kept.get(name, NUMBERS["float32"]).scale
-            code = name if name in self._addresses else f"{name}_code"
-            columns += [self._addresses[code]]
-            columns += [self._addresses[f"{name}_{scale}"] if scale else nowhere]
+            columns.append(self._column(f"{name}_code" if name in self._coded else name))
+            columns.append(self._column(f"{name}_{scale}") if scale else [0] * len(self._sizes))
         columns += [self._sizes.tolist(), rows.of_tensor, first_chunks(self._sizes).tolist()]
         table = np.array(columns, dtype=np.int64).T
         self._tensors = self._device.upload(np.ascontiguousarray(table))
         self._constants = self._scratch(len(rows.steps) * CONSTANTS // 8)
+
+    def _column(self, name: str) -> Sequence[int]:
+        if name not in self._addresses:
+            given = ", ".join(self._addresses)
+            raise ValueError(f"the kernel of {self._rule} steps {name}; the plan has {given}")
+        return self._addresses[name]
 
     def _scratch(self, doubles: int) -> Buffer:
         buffer: Buffer = self._device.upload(np.zeros(doubles))

@@ -1,7 +1,6 @@
 """Lists of tensors that any capability of the kernels takes, as tests and sanitizers need them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,11 @@ from truestep.reference.tables import RULES
 
 SPECIAL = (0.0, -0.0, 1e-45, 1e-38, -1e38, np.inf, -np.inf, np.nan)
 
-# Two hypers that differ in what most rules read; a rule without a field leaves it out.
+# Two hypers that differ in what most rules read; a field that a rule has not, or not with that
+# value, is left at its default.
 SETTINGS: Sequence[Mapping[str, Any]] = (
-    {"lr": 1e-2, "weight_decay": 0.1},
-    {"lr": 1.0, "beta1": 0.5, "beta2": 0.99, "eps": 1e-3, "momentum": 0.5, "maximize": True},
+    {"lr": 1e-2, "momentum": 0.9, "weight_decay": 0.1},
+    {"lr": 1.0, "beta1": 0.5, "beta2": 0.99, "eps": 0.0, "momentum": 0.5, "maximize": True},
 )
 
 
@@ -40,11 +40,20 @@ def tensor(
 def hypers(capability: OptimizerCapability) -> list[Hyper]:
     """One Hyper of the capability's dialect for each of SETTINGS."""
     kind = RULES["optimizer"][capability.rule].Hyper
-    names = {field.name for field in fields(kind)}
     return [
-        kind(**{k: v for k, v in given.items() if k in names}, **capability.dialect)
+        kind(**{k: v for k, v in given.items() if _takes(kind, k, v)}, **capability.dialect)
         for given in SETTINGS
     ]
+
+
+def _takes(kind: type[Hyper], field: str, value: object) -> bool:
+    if field not in kind.RANGES:
+        return False
+    try:
+        kind.RANGES[field].check(field, value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def kernel_of(capability: OptimizerCapability) -> RuleKernel:

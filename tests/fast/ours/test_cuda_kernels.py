@@ -200,8 +200,12 @@ def test_a_plan_follows_its_caller():
             assert bits(one.buffers["b"][i].view) == bits(after.state["b"])
     with pytest.raises(ValueError, match="must have 2 entries, got 1 and 2"):
         one.plan.step([first], 1)
+    bare = OnHost(capability, group).plan
     with pytest.raises(ValueError, match="prepare must come before launch"):
-        OnHost(capability, group).plan.launch()
+        bare.launch()
+    bare._addresses.pop("b")
+    with pytest.raises(ValueError, match="the kernel of sgd steps b; the plan has params, grads"):
+        bare.step(first, 1)
 
 
 def changed_tree(tmp_path: Path, name: str, old: str, new: str) -> Path:
@@ -243,11 +247,7 @@ def test_a_changed_source_changes_the_result(tmp_path, change):
 
 def test_a_missing_barrier_in_the_kernels_is_seen(tmp_path):
     """Without the barrier after the maps are loaded, every schedule gives wrong codes."""
-    change = (
-        "cuda/step.h",
-        "kept[2 + k]), ...);\n    __syncthreads();\n",
-        "kept[2 + k]), ...);\n",
-    )
+    change = ("cuda/step.h", "kept[2 + k]), ...);\n    __syncthreads();\n", "kept[2 + k]), ...);\n")
     faulty = Kernels(changed_tree(tmp_path, *change))
     capability = named("adamw", stored=True)
     # Whole chunks: in a short tensor only the first threads have anything to look up.
