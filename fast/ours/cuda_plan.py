@@ -176,6 +176,7 @@ class StepPlan:
         self._chunks = device.upload(chunks)
         self._first = {name: list(of) for name, of in numbers.items()}
         self._kernel: RuleKernel | None = None
+        # What the device is known to hold of the hyperparameters and steps.
         self._rows: _Rows | None = None
 
     def step(self, hyper: Hyper | Sequence[Hyper], t: int | Sequence[int]) -> None:
@@ -185,10 +186,13 @@ class StepPlan:
         """
         if len(self._sizes):
             self.prepare(hyper, t)
-            self.launch()
+            self._launch()
 
     def prepare(self, hyper: Hyper | Sequence[Hyper], t: int | Sequence[int]) -> None:
-        """Put on the device what launch needs to make step t and, again and again, the next."""
+        """Put on the device what launch needs to make step t and, called again, the next.
+
+        What was captured before is not to be launched any more.
+        """
         count = len(self._sizes)
         hypers = list(hyper) if isinstance(hyper, Sequence) else [hyper] * count
         steps = [t] * count if isinstance(t, int) else list(t)
@@ -196,6 +200,8 @@ class StepPlan:
             raise ValueError(
                 f"hyper and t must have {count} entries, got {len(hypers)} and {len(steps)}"
             )
+        if any(step < 1 for step in steps):
+            raise ValueError(f"t must be >= 1, got {min(steps)}")
         kernel = kernel_for(self._rule, hypers[0])
         if self._kernel is None or kernel.place != self._kernel.place:
             self._choose(kernel)
@@ -212,7 +218,7 @@ class StepPlan:
             self.hyper = self._device.upload(np.array(rows.hyper, dtype=np.float64))
         if self._rows is None or rows.steps != self._rows.steps:
             self.steps = self._device.upload(np.array(rows.steps, dtype=np.float64))
-        self._rows = rows
+        self._rows, self._row_count = rows, len(rows.steps)
 
     def launch(self) -> None:
         """The launches of a step, and nothing else.
@@ -221,9 +227,14 @@ class StepPlan:
         hyper may be written in between. Both are tables of doubles on the device, a row for each
         combination, of the hyperparameters that the kernel reads and of the steps already made.
         """
-        if self._kernel is None or self._rows is None:
+        self._launch()
+        # Whoever captures this repeats it unseen, and may write to the tables.
+        self._rows = None
+
+    def _launch(self) -> None:
+        if self._kernel is None:
             raise ValueError("prepare must come before launch")
-        kernel, rows, count = self._kernel, len(self._rows.steps), np.int64(self._chunk_count)
+        kernel, rows, count = self._kernel, self._row_count, np.int64(self._chunk_count)
         listed = (self._tensors, self._chunks, count, self._operands.table)
         self._run(
             "constants",
@@ -241,7 +252,7 @@ class StepPlan:
             constants = self._own
         if grid:
             self._run("step", grid, (*listed, constants))
-        self._rows = self._rows.after()
+        self._rows = self._rows and self._rows.after()
 
     @property
     def numbers(self) -> Mapping[str, NDArray[np.float64]]:
@@ -260,7 +271,7 @@ class StepPlan:
 
     def _choose(self, kernel: RuleKernel) -> None:
         """What depends on the kernel alone."""
-        numbers = self.numbers
+        self._first = {name: of.tolist() for name, of in self.numbers.items()}
         names = (PARAMS, GRADS, *kernel.inputs, *kernel.states)
         storages = [self._kept.get(name, NUMBERS["float32"]).storage for name in names]
         self._unit = step_unit(kernel, [storages[0].name, *(s.name for s in storages[2:])])
@@ -270,7 +281,7 @@ class StepPlan:
         self._own = self._scratch(count * CONSTANTS // 8 if kernel.finishes else 1)
         first = np.zeros((count, len(kernel.numbers)))
         for k, name in enumerate(kernel.numbers):
-            first[:, k] = numbers[name]
+            first[:, k] = self._first[name]
         self._numbers = self._device.upload(first)
         self._kernel, self._rows = kernel, None
 

@@ -26,7 +26,7 @@ def gpu() -> cuda.Backend:
 
 
 def host(capability):
-    """The CPU kernels; of rules with sums, whose order is a choice, the CUDA kernels on the host."""
+    """The CPU kernels; of rules with sums, which they add in another order, cuda_on_cpu."""
     if capability.kind == "optimizer" and samples.kernel_of(capability).sums:
         return cuda_on_cpu.Backend()
     from truestep.fast.ours.cpu import Backend

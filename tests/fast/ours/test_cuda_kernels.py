@@ -175,6 +175,16 @@ def test_launches_count_their_own_steps(rule):
     one.plan.launch()
     other.plan.step(faster, 5)
     assert before != one.content() != other.content()
+    # What was written to the tables does not outlast the next step that is asked for.
+    again = OnHost(capability, group)
+    again.plan.prepare(group.hyper, 1)
+    again.plan.launch()
+    again.plan.hyper.view[:, place] = 0.5
+    fresh = OnHost(capability, group)
+    for t in (1, 2):
+        fresh.plan.step(group.hyper, t)
+    again.plan.step(group.hyper, 2)
+    assert again.content() == fresh.content()
 
 
 def test_a_plan_follows_its_caller():
@@ -200,6 +210,8 @@ def test_a_plan_follows_its_caller():
             assert bits(one.buffers["b"][i].view) == bits(after.state["b"])
     with pytest.raises(ValueError, match="must have 2 entries, got 1 and 2"):
         one.plan.step([first], 1)
+    with pytest.raises(ValueError, match="t must be >= 1, got 0"):
+        one.plan.step(first, [1, 0])
     bare = OnHost(capability, group).plan
     with pytest.raises(ValueError, match="prepare must come before launch"):
         bare.launch()
