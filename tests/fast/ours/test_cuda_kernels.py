@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from truestep.fast.ours import cuda_build, nvrtc, samples
+from truestep.fast.ours import cuda_build, cuda_plan, nvrtc, samples
 from truestep.fast.ours.cuda_adapter import optimizer_step
 from truestep.fast.ours.cuda_on_cpu import ORDERS, Backend, Device, KernelFault, Kernels, Schedule
 from truestep.fast.ours.cuda_plan import CHUNK, StepPlan
 from truestep.fast.ours.cuda_units import codec_unit, offered_units, step_unit
+from truestep.fast.ours.rule_kernels import RuleKernel
 from truestep.fast.protocol import BackendUnavailable, Group
+from truestep.reference.optimizers import lion
 
 sys.path.insert(0, str(Path(__file__).parent))
 from cuda_cases import CODERS, OPTIMIZERS, bits, groups, named, quantizer_hypers
@@ -218,6 +220,70 @@ def test_a_plan_follows_its_caller():
     bare._addresses.pop("b")
     with pytest.raises(ValueError, match="the kernel of sgd steps b; the plan has params, grads"):
         bare.step(first, 1)
+
+
+# A rule with everything that one can have.
+MADE = """
+#include "rule.h"
+namespace truestep::rules::lion {
+struct Made : Elementwise {
+  static constexpr const char* kHyper = "lr";
+  static constexpr const char* kInputs = "q";
+  static constexpr const char* kStates = "m";
+  static constexpr const char* kNumbers = "total size";
+  static constexpr int kSums = 1;
+  static constexpr bool kFinishes = true;
+  struct Hyper { double lr; };
+  struct Constants { float lr, total; };
+  TRUESTEP_HD Constants constants(const Hyper& h, double t) { return {rounded(h.lr * t), 0.0f}; }
+  TRUESTEP_HD void sums(const Constants&, float g, float, float q, float, double (&addend)[1]) {
+    addend[0] = exact_product(g, q);
+  }
+  TRUESTEP_HD void finish(const Hyper&, double, double size, const double* sum, double* numbers,
+                          Constants& c) {
+    numbers[0] += sum[0], numbers[1] = size;
+    c.total = rounded(numbers[0]);
+  }
+  TRUESTEP_HD void element(const Constants& c, float g, float& p, float q, float& m) {
+    m = m + g;
+    p = p - c.lr * (c.total * q);
+  }
+};
+}
+"""
+
+
+def test_inputs_and_numbers_reach_the_rule(tmp_path, monkeypatch):
+    """Inputs are read and not written; numbers pass from step to step, of empty tensors too."""
+    copy = tmp_path / "csrc"
+    shutil.copytree(cuda_build.source_root(), copy)
+    (copy / "rules" / "lion.h").write_text(MADE)
+    names = ("lr",), ("m",), ("q",), ("total", "size")
+    made = RuleKernel(-1, "lion", {}, {}, "Made", *names, sums=1)
+    monkeypatch.setattr(cuda_plan, "kernel_for", lambda rule, h: made)
+    rng = np.random.default_rng(0)
+    device = Device(Kernels(copy), Schedule())
+    sizes = (0, 3, 5000)
+    # Small integers, whose sums and products are exact.
+    host = {
+        name: [rng.integers(-8, 9, n).astype(np.float32) for n in sizes]
+        for name in ("params", "grads", "m", "q")
+    }
+    buffers = {name: [device.upload(x) for x in of] for name, of in host.items()}
+    addresses = {name: [b.address for b in of] for name, of in buffers.items()}
+    numbers = {"total": [1.0, 2.0, 3.0], "size": [0.0] * 3}
+    plan = StepPlan(device, "lion", "float32", addresses, sizes, numbers=numbers)
+    totals = np.array(numbers["total"])
+    for t in (1, 2):
+        plan.step(lion.Hyper(lr=0.5), t)
+        dots = [g @ q for g, q in zip(host["grads"], host["q"], strict=True)]
+        totals = totals + np.array(dots)
+        np.testing.assert_array_equal(plan.numbers["total"], totals)
+        np.testing.assert_array_equal(plan.numbers["size"], sizes)
+        for i, total in enumerate(totals.astype(np.float32)):
+            host["m"][i] += host["grads"][i]
+            host["params"][i] -= np.float32(0.5 * t) * (total * host["q"][i])
+    assert bits([[b.view for b in of] for of in buffers.values()]) == bits(list(host.values()))
 
 
 def changed_tree(tmp_path: Path, name: str, old: str, new: str) -> Path:
