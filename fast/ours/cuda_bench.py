@@ -20,8 +20,7 @@ from truestep.fast.ours.rule_kernels import kernel_for
 from truestep.fast.ours.storages import dynamic_8bit_kept
 from truestep.fast.protocol import BackendUnavailable
 from truestep.reference.declared import Hyper
-from truestep.reference.optimizers import adamw, lamb, lion, sgd
-from truestep.reference.tables import RULES
+from truestep.reference.optimizers import OPTIMIZERS, adamw, lamb, lion, sgd
 
 if TYPE_CHECKING:
     from cupy import ndarray
@@ -97,7 +96,7 @@ def _step_of(what: Measured, tensors: int, elements: int) -> Callable[[], object
     def arrays(dtype: str, size: int = elements) -> list[ndarray]:
         return [cupy.full(size, 1, dtype) for _ in range(tensors)]
 
-    behaviour = RULES["optimizer"][what.rule].State.BEHAVIOUR
+    behaviour = OPTIMIZERS[what.rule].State.BEHAVIOUR
     state, kept = {}, {}
     for name in kernel_for(what.rule, what.hyper).states:
         if what.stored:

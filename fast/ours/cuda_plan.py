@@ -316,8 +316,8 @@ def recode(
     if not len(chunks):
         return
     operands = _Operands(device, [NUMBERS["float32"].storage, how.storage])
-    code, scale = stored if how.scale else (*stored, None)
-    row = [x.address, 0, code.address, scale.address if scale else 0, n, 0, 0]
+    code, scale = [*(buffer.address for buffer in stored), 0][:2]
+    row = [x.address, 0, code, scale, n, 0, 0]
     tensors = device.upload(np.array([row], dtype=np.int64))
     unit = codec_unit(how.storage.name)
     grid = min(len(chunks), device.resident_blocks)

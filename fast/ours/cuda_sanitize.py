@@ -23,7 +23,7 @@ from truestep.fast.ours.cuda_build import Unit
 from truestep.fast.ours.cuda_on_cpu import ORDERS, Buffer, Device, Kernels, Schedule
 from truestep.fast.ours.samples import groups, one_of_each_shape, tensor
 from truestep.fast.protocol import Array, OptimizerCapability
-from truestep.reference.tables import RULES
+from truestep.reference.quantizers import QUANTIZERS
 
 SANITIZERS = ("address", "thread", "undefined")
 
@@ -166,7 +166,7 @@ def use_every_kernel(device: Recorder) -> None:
             given = groups(rng, capability, sizes, (512, 64))
             cuda_adapter.optimizer_step(device, capability, given)
             continue
-        quantizer = RULES["quantizer"][capability.rule]
+        quantizer = QUANTIZERS[capability.rule]
         for fields in ({"block_size": 128}, {"block_size": 2048}) if quantizer.BLOCKS else ({},):
             h = quantizer.Hyper(**fields)
             x = tensor(rng, 4 * cuda_plan.CHUNK + 5, offset=1)

@@ -8,7 +8,8 @@ import numpy as np
 from truestep.fast.ours.rule_kernels import RuleKernel, kernel_for
 from truestep.fast.protocol import Array, Capability, Group, OptimizerCapability, Slot, numpy_dtype
 from truestep.reference.declared import Hyper
-from truestep.reference.tables import RULES
+from truestep.reference.optimizers import OPTIMIZERS
+from truestep.reference.quantizers import QUANTIZERS
 
 SPECIAL = (0.0, -0.0, 1e-45, 1e-38, -1e38, np.inf, -np.inf, np.nan)
 
@@ -39,7 +40,7 @@ def tensor(
 
 def hypers(capability: OptimizerCapability) -> list[Hyper]:
     """One Hyper of the capability's dialect for each of SETTINGS."""
-    kind = RULES["optimizer"][capability.rule].Hyper
+    kind = OPTIMIZERS[capability.rule].Hyper
     return [
         kind(**{k: v for k, v in given.items() if _takes(kind, k, v)}, **capability.dialect)
         for given in SETTINGS
@@ -69,7 +70,7 @@ def storage_of(capability: OptimizerCapability, **given: Any) -> dict[str, Hyper
             field: given.get(field, value[0]) if isinstance(value, tuple) else value
             for field, value in how.hyper.items()
         }
-        found[name] = RULES["quantizer"][how.quantizer].Hyper(**chosen)
+        found[name] = QUANTIZERS[how.quantizer].Hyper(**chosen)
     return found
 
 
@@ -87,7 +88,7 @@ def slot(
     def numbers(format: str = "float32") -> Array:
         return tensor(rng, n, format, offset, special=special and n > 100)
 
-    reference, kernel = RULES["optimizer"][capability.rule], kernel_for(capability.rule, h)
+    reference, kernel = OPTIMIZERS[capability.rule], kernel_for(capability.rule, h)
     state: dict[str, Any] = {"t": int(rng.integers(0, 3000))}
     first = reference.init(h, np.zeros(n))
     for name, behaviour in reference.State.BEHAVIOUR.items():

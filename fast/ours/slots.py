@@ -1,7 +1,7 @@
 """What lies between the protocol's groups of slots and the kernels' lists of tensors."""
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,19 +12,10 @@ from truestep.fast.ours.storages import Kept
 from truestep.fast.protocol import Array, Capability, Group, OptimizerCapability, Slot, Stepped
 from truestep.reference.declared import Hyper
 
-
-class Step(Protocol):
-    """One step on copies of slots that one kernel serves, one Hyper for each."""
-
-    def __call__(
-        self,
-        kernel: RuleKernel,
-        hypers: Sequence[Hyper],
-        slots: Sequence[Slot],
-        kept: Mapping[str, Kept],
-    ) -> list[Stepped]:
-        """The slots after it, in their order."""
-        ...
+# One step on copies of slots that one kernel serves, one Hyper for each.
+Step: TypeAlias = Callable[
+    [RuleKernel, Sequence[Hyper], Sequence[Slot], Mapping[str, Kept]], list[Stepped]
+]
 
 
 def optimizer_step(
@@ -40,7 +31,7 @@ def optimizer_step(
         kernel = kernel_for(capability.rule, group.hyper)
         key = kernel.place, tuple(sorted(group.storage.items()))
         alike.setdefault(key, (kernel, []))[1].extend((i, j) for j in range(len(group.slots)))
-    stepped = {}
+    stepped: dict[tuple[int, int], Stepped] = {}
     for (_, storage), (kernel, places) in alike.items():
         hypers = [groups[i].hyper for i, _ in places]
         slots = [groups[i].slots[j] for i, j in places]
