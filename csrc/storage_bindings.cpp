@@ -1,12 +1,14 @@
 // Storages as Python sees them. What a format is stands in the reference; the facts of each are
 // given here by truestep.fast.ours.storages.
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <climits>
 #include <cstring>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "bindings.h"
 #include "cpu/codecs.h"
@@ -27,6 +29,11 @@ Enum named(const char* what, const char* const (&names)[kCount], const std::stri
     known += (i == 0 ? "" : ", ") + std::string(names[i]);
   }
   fail(what, " must be one of ", known, "; got ", name);
+}
+
+std::vector<float> map_values(const Storage& storage) {
+  if (storage.kept.map == nullptr) return {};
+  return {storage.kept.map->values, storage.kept.map->values + kCodes};
 }
 
 void init_codebook(cpu::Codebook* codebook, Vector<const float> values) {
@@ -246,6 +253,10 @@ void bind_storages(nb::module_& module) {
            "number"_a.none() = nullptr, "power"_a.none() = nullptr, "format"_a.none() = nullptr,
            nb::keep_alive<1, 4>(), nb::keep_alive<1, 5>(), nb::keep_alive<1, 6>(),
            nb::keep_alive<1, 7>())
+      .def_prop_ro("name",
+                   [](const Storage& s) { return cpu::storage_kernel(s.kept.storage)->name; })
+      .def_prop_ro("block_size", [](const Storage& s) { return s.kept.block_size; })
+      .def_prop_ro("values", &map_values, "The values of its map, if it has one.")
       .def("seeded", &seeded, "seed"_a, nb::keep_alive<0, 1>(),
            "The same, whose roundings are drawn with this seed.");
   module.def("encode", &encode, "storage"_a, "x"_a, "code"_a, "scale"_a, "threads"_a = 0,

@@ -10,22 +10,14 @@ from truestep.fast.ours import (
     offered,
     quantizers,
     schedule_kernels,
+    slots,
     storages,
     training_kernels,
 )
 from truestep.fast.ours.cpu_plans import Plan
-from truestep.fast.ours.rule_kernels import RuleKernel, kernel_for
+from truestep.fast.ours.rule_kernels import RuleKernel
 from truestep.fast.ours.storages import Kept
-from truestep.fast.protocol import (
-    Array,
-    Capability,
-    Group,
-    Inputs,
-    OptimizerCapability,
-    Outputs,
-    Slot,
-    Stepped,
-)
+from truestep.fast.protocol import Array, Capability, Group, Inputs, Outputs, Slot, Stepped
 from truestep.reference.declared import Hyper
 
 __all__ = ["Backend", "Plan"]
@@ -50,25 +42,11 @@ class Backend:
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
         """One step on every slot of every group, one call for each kernel and storage."""
-        if not isinstance(capability, OptimizerCapability):
-            raise TypeError(f"capability must be an optimizer's, got {capability!r}")
         if capability.rule in factored.rules():
             return factored.optimizer_step(capability, groups)
         if capability.rule in matrix.MATRICES:
             return matrix.optimizer_step(capability, groups)
-        alike: dict[tuple[int, tuple[tuple[str, Hyper], ...]], list[tuple[int, int]]] = {}
-        for i, group in enumerate(groups):
-            kernel = kernel_for(capability.rule, group.hyper)
-            key = kernel.place, tuple(sorted(group.storage.items()))
-            alike.setdefault(key, []).extend((i, j) for j in range(len(group.slots)))
-        stepped: dict[tuple[int, int], Stepped] = {}
-        for (_, storage), places in alike.items():
-            hypers = [groups[i].hyper for i, _ in places]
-            slots = [groups[i].slots[j] for i, j in places]
-            quantizers = {name: how.quantizer for name, how in capability.storage.items()}
-            kept = {name: storages.kept(quantizers[name], h) for name, h in storage}
-            stepped |= zip(places, _step(capability.rule, hypers, slots, kept), strict=True)
-        return [[stepped[i, j] for j in range(len(g.slots))] for i, g in enumerate(groups)]
+        return slots.optimizer_step(capability, groups, _step)
 
     def encode(self, capability: Capability, hyper: Hyper, x: Array) -> Mapping[str, Array]:
         """The stored form of the float32 x: code, and for blocks their scales."""
@@ -96,49 +74,19 @@ def _copied(arrays: Sequence[Array]) -> list[Array]:
 
 
 def _step(
-    rule: str, hypers: Sequence[Hyper], slots: Sequence[Slot], kept: Mapping[str, Kept]
+    kernel: RuleKernel, hypers: Sequence[Hyper], given: Sequence[Slot], kept: Mapping[str, Kept]
 ) -> list[Stepped]:
-    """One step on copies of slots whose hypers one kernel serves."""
-    kernel = kernel_for(rule, hypers[0])
-    params, grads = _copied([s.param for s in slots]), _copied([s.grad for s in slots])
-    state = {name: _copied([s.state[name] for s in slots]) for name in _arrays(kernel, kept)}
+    """One step on copies of slots that one kernel serves."""
+    params, grads = _copied([s.param for s in given]), _copied([s.grad for s in given])
+    names = slots.state_arrays(kernel, kept)
+    state = {name: _copied([s.state[name] for s in given]) for name in names}
     packed = [f"{name}_code" for name, how in kept.items() if how.packed]
     state |= {name: [storages.packed_codes(code) for code in state[name]] for name in packed}
-    inputs = {name: _copied([_given(s, name) for s in slots]) for name in kernel.inputs}
-    numbers = {name: [float(_given(s, name)) for s in slots] for name in kernel.numbers}
-    plan = Plan(rule, params, grads, {**state, **inputs}, kept=kept, numbers=numbers)
-    steps = [int(slot.state["t"]) + 1 for slot in slots]
-    plan.step(hypers, steps)
-    after = dict(state)
-    shapes = [p.shape for p in params]
+    inputs = {name: _copied([slots.given(s, name) for s in given]) for name in kernel.inputs}
+    numbers = slots.numbers_of(kernel, given)
+    plan = Plan(kernel.rule, params, grads, {**state, **inputs}, kept=kept, numbers=numbers)
+    plan.step(hypers, slots.steps_of(given))
     for name in packed:
-        pairs = zip(state[name], shapes, strict=True)
-        after[name] = [storages.unpacked_codes(code, shape) for code, shape in pairs]
-    for name in slots[0].state.keys() & plan.numbers.keys():
-        with np.errstate(over="ignore"):
-            after[name] = [
-                np.asarray(x, s.state[name].dtype)
-                for x, s in zip(plan.numbers[name], slots, strict=True)
-            ]
-    for name in slots[0].state.keys() - after.keys() - {"t"}:
-        after[name] = _copied([s.state[name] for s in slots])
-    return [
-        Stepped(p, {"t": t, **{name: arrays[i] for name, arrays in after.items()}})
-        for i, (p, t) in enumerate(zip(params, steps, strict=True))
-    ]
-
-
-def _given(slot: Slot, name: str) -> Array:
-    """What the slot holds of that name: of its state, or besides the gradient."""
-    return slot.state[name] if name in slot.state else slot.inputs[name]
-
-
-def _arrays(kernel: RuleKernel, kept: Mapping[str, Kept]) -> list[str]:
-    """The names of the state's arrays that the kernel steps."""
-    names: list[str] = []
-    for name in kernel.states:
-        how = kept.get(name)
-        names += [name] if how is None else [f"{name}_code"]
-        if how is not None and how.scale:
-            names.append(f"{name}_{how.scale}")
-    return names
+        pairs = zip(state[name], params, strict=True)
+        state[name] = [storages.unpacked_codes(code, p.shape) for code, p in pairs]
+    return slots.results(given, params, state, plan.numbers)

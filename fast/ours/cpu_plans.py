@@ -4,7 +4,7 @@ A plan checks its tensors once and keeps them with a table of their addresses, s
 thousand small ones is one call. Refill the gradients between steps.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -47,13 +47,17 @@ def checked(name: str, tensors: Sequence[Array], dtype: DType, sizes: Sequence[i
 
 def require_disjoint(tensors: Mapping[str, Sequence[Array]]) -> None:
     """Raise if the memory of two tensors overlaps: the kernels assume that it does not."""
-    spans = sorted(
+    require_apart(
         (address_of(tensor), address_of(tensor) + tensor.nbytes, f"{name}[{i}]")
         for name, group in tensors.items()
         for i, tensor in enumerate(group)
         if tensor.size
     )
-    for (_, end, name), (start, _, other) in pairwise(spans):
+
+
+def require_apart(spans: Iterable[tuple[int, int, str]]) -> None:
+    """Raise if two of the named runs of addresses, first and past the last, overlap."""
+    for (_, end, name), (start, _, other) in pairwise(sorted(spans)):
         if start < end:
             raise ValueError(f"{other} must not overlap {name}, got {end - start} shared bytes")
 

@@ -39,6 +39,11 @@ class RuleKernel:
     numbers: tuple[str, ...]
     sums: int
 
+    @property
+    def finishes(self) -> bool:
+        """Whether something is made of a tensor as a whole at every step."""
+        return bool(self.sums or self.numbers)
+
     def serves(self, h: Hyper) -> bool:
         """Whether this is a kernel for h: choices that it does not name have to be the default."""
         defaults = {field.name: field.default for field in fields(h)}
