@@ -27,7 +27,10 @@ Entry = TypeVar("Entry")
 
 
 def capabilities() -> list[Capability]:
-    """Every rule in every dialect that there are kernels of, with each storage; the quantizers."""
+    """Every rule in every dialect that there are kernels of, with each storage; the quantizers.
+
+    A rule's first dialect in float32 is run at level smoke already, the others from standard on.
+    """
     found: list[Capability] = []
     by_dialect: dict[tuple[str, str], RuleKernel] = {}
     # Of the kernels of one dialect, the one that does most.
@@ -42,6 +45,7 @@ def capabilities() -> list[Capability]:
                 arithmetic=arithmetic_of(kernel, "ieee_float32_strict"),
                 dialect=kernel.dialect,
                 variant=variant,
+                level="standard" if rule in first else "smoke",
             )
         )
         first.setdefault(rule, kernel)
@@ -67,6 +71,7 @@ def _stored(rule: str, kernel: RuleKernel) -> list[Capability]:
         format="bfloat16",
         arithmetic=arithmetic_of(kernel, "bfloat16_params"),
         dialect=kernel.dialect,
+        level="standard",
     )
     behaviour = OPTIMIZERS[rule].State.BEHAVIOUR
     if not coded_states(kernel):
@@ -76,6 +81,7 @@ def _stored(rule: str, kernel: RuleKernel) -> list[Capability]:
         arithmetic=arithmetic_of(kernel, "ieee_float32_strict"),
         dialect=kernel.dialect,
         variant="8bit",
+        level="standard",
         storage={
             name: Storage("dynamic_8bit", {"signed": not behaviour[name].nonnegative, **_BLOCKS})
             for name in coded_states(kernel)

@@ -19,9 +19,8 @@ from truestep.fast.ours.cpu_plans import Plan
 from truestep.fast.ours.rule_kernels import RuleKernel, rule_kernels
 from truestep.fast.protocol import Capability
 from truestep.reference.declared import Hyper
-from truestep.reference.optimizers import adamw
+from truestep.reference.optimizers import OPTIMIZERS, adamw
 from truestep.reference.quantizers import dynamic_8bit
-from truestep.reference.tables import RULES
 
 # Around vectors, blocks and cuts, and one tensor long enough for several threads.
 SIZES = (0, 1, 7, 15, 255, 256, 257, 4095, 4097, 70_003)
@@ -33,6 +32,7 @@ CODER = Capability("quantizer", "dynamic_8bit")
 
 Array = NDArray[Any]
 Arrays = dict[str, list[Array]]
+SPECIAL = (0.0, -0.0, 1e-45, -1e-40, np.inf, -np.inf, np.nan, 3e38)
 GUARD = 80
 CANARY = 0xA5
 
@@ -69,25 +69,24 @@ def instruction_set(name: str) -> Iterator[None]:
 
 def bits(x: Array) -> bytes:
     """The bytes of x with every nan made the same."""
-    if x.dtype == np.float32:
-        x = np.where(np.isnan(x), np.float32(np.nan), x)
+    if x.dtype.kind != "u":
+        x = np.where(np.isnan(x), x.dtype.type(np.nan), x)
     return x.tobytes()
 
 
-def wide(seed: int, n: int, low: float = -30, high: float = 18) -> Array:
+def wide(seed: int, n: int, low: float = -30, high: float = 18, *, special: bool = True) -> Array:
     """n float32 of either sign with magnitudes spread over decades, and specials at the end."""
     rng = np.random.default_rng(seed)
     x = rng.choice([-1.0, 1.0], n) * 10.0 ** rng.uniform(low, high, n)
-    special = np.array([0.0, -0.0, 1e-45, -1e-40, np.inf, -np.inf, np.nan, 3e38])
-    if n > 4 * special.size:
-        x[-special.size :] = special
+    if special and n > 4 * len(SPECIAL):
+        x[-len(SPECIAL) :] = SPECIAL
     return x.astype(np.float32)
 
 
 def hyper_of(kernel: RuleKernel) -> Hyper:
     """Hyperparameters that this kernel serves, with every term alive where that is free."""
-    cls = RULES["optimizer"][kernel.rule].Hyper
-    alive = {"weight_decay": 0.1, "momentum": 0.9}
+    cls = OPTIMIZERS[kernel.rule].Hyper
+    alive = {"weight_decay": 0.1, "momentum": 0.9, "centered": True}
     given: dict[str, Any] = {name: x for name, x in alive.items() if name in cls.RANGES}
     for name, value in kernel.fixed.items():
         given[name] = bool(value) if isinstance(getattr(cls(), name), bool) else value
@@ -96,28 +95,29 @@ def hyper_of(kernel: RuleKernel) -> Hyper:
 
 def inputs_of(kernel: RuleKernel, seed: int, *, coded: bool, bfloat16: bool) -> Arrays:
     """Parameters, gradients and states over the whole float range, by the names of a plan."""
-    behaviour = RULES["optimizer"][kernel.rule].State.BEHAVIOUR
-    found = {
-        name: [wide(seed + k + n, n) for n in SIZES] for k, name in enumerate(("params", "grads"))
-    }
+    behaviour = OPTIMIZERS[kernel.rule].State.BEHAVIOUR
+    # What is not finite would make all of a tensor nan that has sums.
+    drawn = partial(wide, special=not kernel.sums)
+    found: Arrays = {}
+    for k, name in enumerate(("params", "grads", *kernel.inputs, *kernel.states)):
+        numbers = [drawn(seed + k + n, n) for n in SIZES]
+        nonnegative = name in behaviour and behaviour[name].nonnegative
+        found[name] = [np.abs(x) for x in numbers] if nonnegative else numbers
+    travels = {"params", "grads", *OPTIMIZERS[kernel.rule].FACTS.inputs} & found.keys()
     if bfloat16:
         with np.errstate(all="ignore"):
-            found = {name: [x.astype(ml_dtypes.bfloat16) for x in of] for name, of in found.items()}
+            found |= {n: [x.astype(ml_dtypes.bfloat16) for x in found[n]] for n in travels}
     rng = np.random.default_rng(seed)
-    for k, name in enumerate((*kernel.inputs, *kernel.states), 2):
-        nonnegative = name in behaviour and behaviour[name].nonnegative
-        if coded and name in offered.coded_states(kernel):
-            found[f"{name}_code"] = [rng.integers(0, 256, n).astype(np.uint8) for n in SIZES]
-            found[f"{name}_absmax"] = [np.abs(wide(seed, -(-n // 64), -20, 5)) for n in SIZES]
-        else:
-            found[name] = [wide(seed + k + n, n) for n in SIZES]
-            found[name] = [np.abs(x) for x in found[name]] if nonnegative else found[name]
+    for name in offered.coded_states(kernel) if coded else ():
+        del found[name]
+        found[f"{name}_code"] = [rng.integers(0, 256, n).astype(np.uint8) for n in SIZES]
+        found[f"{name}_absmax"] = [np.abs(drawn(seed, -(-n // 64), -20, 5)) for n in SIZES]
     return found
 
 
 def plan_of(kernel: RuleKernel, tensors: Mapping[str, list[Array]]) -> Plan:
     """A plan over the tensors; states that come as codes are in the shortest blocks."""
-    behaviour = RULES["optimizer"][kernel.rule].State.BEHAVIOUR
+    behaviour = OPTIMIZERS[kernel.rule].State.BEHAVIOUR
     kept = {
         name: storages.dynamic_8bit_kept(not behaviour[name].nonnegative, 64)
         for name in kernel.states
@@ -163,9 +163,7 @@ def test_bfloat16_rounds_only_the_parameter(kernel: RuleKernel) -> None:
     """p is the float32 result rounded once; the states are the float32 results."""
     given = inputs_of(kernel, 5, coded=False, bfloat16=True)
     widened = {
-        name: [x.astype(np.float32) for x in of]
-        if name in ("params", "grads")
-        else [x.copy() for x in of]
+        name: [x.astype(np.float32) if x.dtype == ml_dtypes.bfloat16 else x.copy() for x in of]
         for name, of in given.items()
     }
     for tensors in (given, widened):
@@ -183,7 +181,7 @@ def test_bfloat16_rounds_only_the_parameter(kernel: RuleKernel) -> None:
 )
 def test_8bit_moves_p_by_unquantized_states(kernel: RuleKernel) -> None:
     """p, absmax and codes follow from the decoded states stepped in float32."""
-    behaviour = RULES["optimizer"][kernel.rule].State.BEHAVIOUR
+    behaviour = OPTIMIZERS[kernel.rule].State.BEHAVIOUR
     given = inputs_of(kernel, 3, coded=True, bfloat16=False)
     plain = {name: [x.copy() for x in of] for name, of in given.items()}
     hypers = {
