@@ -33,10 +33,10 @@ struct Reduction {
   static constexpr int kCount = P::kSums + P::kLargest;
   double of[kCount > 0 ? kCount : 1] = {};
 
+  static double joined(int k, double x, double y) { return k < P::kSums ? x + y : y > x ? y : x; }
+
   void join(const Reduction& other) {
-    for (int k = 0; k < kCount; ++k) {
-      of[k] = k < P::kSums ? of[k] + other.of[k] : training::larger(of[k], other.of[k]);
-    }
+    for (int k = 0; k < kCount; ++k) of[k] = joined(k, of[k], other.of[k]);
   }
 };
 
@@ -97,18 +97,27 @@ struct Loops<P, std::index_sequence<i...>, std::index_sequence<o...>> {
   static Reduction<P> reduced(const TrainingCall& call, const Piece& piece, Reduce reduce) {
     const float* const in[] = {input(call, i, piece)...};
     const std::int64_t n = piece.end - piece.begin;
-    Reduction<P> lanes[kSumLanes];
+    double lanes[Reduction<P>::kCount][kSumLanes] = {};
+    const auto join = [&](int lane, std::int64_t j) {
+      const Reduction<P> own = reduced_at(j, in, reduce);
+      for (int k = 0; k < own.kCount; ++k)
+        lanes[k][lane] = own.joined(k, lanes[k][lane], own.of[k]);
+    };
     std::int64_t j = 0;
     for (; j + kSumLanes <= n; j += kSumLanes) {
-      for (int lane = 0; lane < kSumLanes; ++lane) {
-        lanes[lane].join(reduced_at(j + lane, in, reduce));
+      for (int lane = 0; lane < kSumLanes; ++lane) join(lane, j + lane);
+    }
+    for (int lane = 0; j < n; ++j, ++lane) join(lane, j);
+    Reduction<P> all;
+    for (int k = 0; k < all.kCount; ++k) {
+      for (int width = kSumLanes / 2; width > 0; width /= 2) {
+        for (int lane = 0; lane < width; ++lane) {
+          lanes[k][lane] = all.joined(k, lanes[k][lane], lanes[k][lane + width]);
+        }
       }
+      all.of[k] = lanes[k][0];
     }
-    for (int lane = 0; j < n; ++j, ++lane) lanes[lane].join(reduced_at(j, in, reduce));
-    for (int width = kSumLanes / 2; width > 0; width /= 2) {
-      for (int lane = 0; lane < width; ++lane) lanes[lane].join(lanes[lane + width]);
-    }
-    return lanes[0];
+    return all;
   }
 };
 
@@ -218,16 +227,16 @@ void run_replicas(const TrainingCall& call, int threads) {
     double sum[kGranule];
     for (std::int64_t begin = piece.begin; begin < piece.end; begin += kGranule) {
       const std::int64_t n = std::min(kGranule, piece.end - begin);
+      // -0 is what changes no sum, not even one of -0 alone.
+      std::fill_n(sum, n, -0.0);
       for (int k = 0; k < count; ++k) {
         const float* g = element<const float>(call.inputs[k], begin);
-        for (std::int64_t j = 0; j < n; ++j) {
-          const double term = weights[k] * static_cast<double>(g[j]);
-          sum[j] = k == 0 ? term : sum[j] + term;
-        }
+        for (std::int64_t j = 0; j < n; ++j) sum[j] += weights[k] * static_cast<double>(g[j]);
       }
-      for (int k = 0; k < count; ++k) {
-        float* mean = element<float>(call.outputs[k], begin);
-        for (std::int64_t j = 0; j < n; ++j) mean[j] = rounded(sum[j] / divisor);
+      float* mean = element<float>(call.outputs[0], begin);
+      for (std::int64_t j = 0; j < n; ++j) mean[j] = rounded(sum[j] / divisor);
+      for (int k = 1; k < count; ++k) {
+        std::copy_n(mean, n, element<float>(call.outputs[k], begin));
       }
     }
   });

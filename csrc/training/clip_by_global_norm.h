@@ -35,7 +35,9 @@ struct Piece : Whole {
 
   TRUESTEP_HD void finish(const Hyper& h, const double*, const double* sum, const double* largest,
                           double* numbers, Constants& c) {
-    const double n = h.norm == kInfinity ? largest[0] : sqrt(sum[0]);
+    // A sum of squares is nan where an element is, and only there.
+    const bool nan = sum[0] != sum[0];
+    const double n = h.norm == kInfinity && !nan ? largest[0] : sqrt(sum[0]);
     numbers[0] = n;
     const bool within = n < h.max_norm;
     if (h.form == kThreshold && !within) c.factor = rounded(h.max_norm / n);

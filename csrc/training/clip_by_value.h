@@ -24,7 +24,9 @@ struct Piece : Whole {
                           Constants&) {}
 
   TRUESTEP_HD void element(const Constants& c, float g, float& clipped) {
-    clipped = smaller(larger(g, -c.max_value), c.max_value);
+    // Neither comparison holds of nan.
+    const float raised = g < -c.max_value ? -c.max_value : g;
+    clipped = raised > c.max_value ? c.max_value : raised;
   }
 };
 

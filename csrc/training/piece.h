@@ -11,7 +11,7 @@
 // Of three forms, by what a piece inherits:
 // Whole     constants(hyper, given, numbers)  before the tensors are read
 //           reduce(constants, inputs..., sums, largest)  an element's addends, and sizes of which
-//                    the largest is wanted (nan is larger than any): over all tensors
+//                    the largest is wanted, nan left aside: over all tensors
 //           finish(hyper, given, sums, largest, numbers, constants)  what follows from them
 //           element(constants, inputs..., outputs...)
 // Units     reduce(inputs..., sums, largest), finish(hyper, sums) and element of each unit by
@@ -42,9 +42,7 @@ struct Replicas : Plain {};
 
 TRUESTEP_HD bool is_number(float x) { return x - x == 0.0f; }
 
-using truestep::larger;
-using truestep::smaller;
-
+// The larger and the smaller of two; nan where one of them is.
 TRUESTEP_HD double larger(double x, double y) { return x > y || x != x ? x : y; }
 
 TRUESTEP_HD double smaller(double x, double y) { return x < y || x != x ? x : y; }
