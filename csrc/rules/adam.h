@@ -11,7 +11,7 @@
 namespace truestep::rules::adam {
 
 enum class Decay { kCoupled, kBefore, kAfter };
-enum class Eps { kOutside, kBeforeCorrection, kInside, kFloor };
+enum class Eps { kOutside, kBeforeCorrection, kInside };
 // By their place in the reference's list.
 enum Correction { kBoth, kNone, kInAverage };
 
@@ -64,10 +64,8 @@ struct Adam : Elementwise {
       update = m_hat / (root_of(v_hat) + c.eps);
     } else if constexpr (kEps == Eps::kBeforeCorrection) {
       update = m_hat * c.shrink / (root_of(v_hat) + c.eps);
-    } else if constexpr (kEps == Eps::kInside) {
-      update = m_hat / root_of(v_hat + c.eps);
     } else {
-      update = m_hat / larger(root_of(v_hat), c.eps);
+      update = m_hat / root_of(v_hat + c.eps);
     }
     p = p - c.lr * update;
     if constexpr (kDecay == Decay::kAfter) p = p * c.decay;

@@ -27,7 +27,7 @@ struct Adamax : Elementwise {
     float eps_before, eps_after;  // of the maximum
     float rate;                   // lr / (1 - beta1^t)
     float sign;
-    float decay;  // what p is multiplied by, in the sum of "in_step" and else
+    float decay;  // weight_decay, or lr weight_decay of "in_step", or 1 - lr weight_decay
   };
 
   TRUESTEP_HD Constants constants(const Hyper& h, double t) {

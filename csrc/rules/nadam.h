@@ -93,6 +93,7 @@ struct Nadam : Elementwise {
   KERNEL("", Nadam<Decay::kCoupled>)                                                            \
   KERNEL("decay=before", Nadam<Decay::kBefore>)                                                 \
   KERNEL("form=constant", Nadam<Decay::kCoupled>)                                               \
+  KERNEL("eps_placement=inside form=constant", Nadam<Decay::kCoupled, Eps::kInside>)            \
   KERNEL("decay=in_step form=constant", Nadam<Decay::kInStep>)                                  \
   KERNEL("decay=before form=one_correction", Nadam<Decay::kBefore>)                             \
   KERNEL("bias_correction=in_average eps_placement=floor", Nadam<Decay::kCoupled, Eps::kFloor>) \
