@@ -11,8 +11,8 @@ from truestep.reports.certificate import Record
 from truestep.reports.sheet import Cell, Section, Sheet, Table
 
 _ABOUT = (
-    "How many times as long as our step the other takes, the median over rounds in which each has its "
-    "turn, in one process; in brackets the least and the greatest. Above 1 we are faster.",
+    "How many times as long as our step the other takes, the median over rounds in which each has "
+    "its turn, in one process, and the least and the greatest. Above 1 we are faster.",
     "Memory traffic alone goes through the same arrays with next to no arithmetic: what a step can "
     "cost at best. Below 1 is the share of it that our step reaches.",
 )
