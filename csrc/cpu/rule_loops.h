@@ -32,24 +32,29 @@ void line_run(std::index_sequence<k...>, const typename Rule::Constants& constan
   for (std::int64_t i = 0; i < n; ++i) Rule::template line<line>(c, g[i], p[i], tensor[i]...);
 }
 
+// Element by element into lanes, and then lane by lane: each is a loop over one type.
 template <class Rule, std::size_t... k>
-void add_run(std::index_sequence<k...>, const typename Rule::Constants& constants,
-             const float* __restrict g, const float* __restrict p, const float* const* tensors,
-             std::int64_t n, double* sums) {
+void add_run(std::index_sequence<k...>, const typename Rule::Constants& constants, std::int64_t n,
+             double* __restrict sums, const float* __restrict g, const float* __restrict p,
+             typename Floats<k>::Type... tensor) {
   const typename Rule::Constants c = constants;
   double lanes[Rule::kSums][kLanes] = {};
-  std::int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) {
+  for (std::int64_t begin = 0; begin < n; begin += kLanes) {
+    const int count = n - begin < kLanes ? static_cast<int>(n - begin) : kLanes;
+    double addends[Rule::kSums][kLanes] = {};
+    const auto fill = [&](int lane) __attribute__((always_inline)) {
       double addend[Rule::kSums];
-      Rule::sums(c, g[i + lane], p[i + lane], tensors[k][i + lane]..., addend);
-      for (int j = 0; j < Rule::kSums; ++j) lanes[j][lane] += addend[j];
+      Rule::sums(c, g[begin + lane], p[begin + lane], tensor[begin + lane]..., addend);
+      for (int j = 0; j < Rule::kSums; ++j) addends[j][lane] = addend[j];
+    };
+    if (count == kLanes) {
+      for (int lane = 0; lane < kLanes; ++lane) fill(lane);
+    } else {
+      for (int lane = 0; lane < count; ++lane) fill(lane);
     }
-  }
-  for (int lane = 0; i < n; ++i, ++lane) {
-    double addend[Rule::kSums];
-    Rule::sums(c, g[i], p[i], tensors[k][i]..., addend);
-    for (int j = 0; j < Rule::kSums; ++j) lanes[j][lane] += addend[j];
+    for (int j = 0; j < Rule::kSums; ++j) {
+      for (int lane = 0; lane < kLanes; ++lane) lanes[j][lane] += addends[j][lane];
+    }
   }
   for (int j = 0; j < Rule::kSums; ++j) {
     for (int width = kLanes / 2; width > 0; width /= 2) {
@@ -121,8 +126,16 @@ struct Erased {
   static void add(const void* constants, const float* g, const float* p,
                   const float* const* tensors, std::int64_t n, double* sums) {
     if constexpr (Rule::kSums > 0) {
-      add_run<Rule>(Tensors{}, *static_cast<const Constants*>(constants), g, p, tensors, n, sums);
+      add_each(Tensors{}, *static_cast<const Constants*>(constants), g, p, tensors, n, sums);
     }
+  }
+
+  template <std::size_t... k>
+  static void add_each(std::index_sequence<k...>, const Constants& c, const float* g,
+                       const float* p, const float* const* tensors, std::int64_t n, double* sums) {
+    static_cast<void>(tensors);
+    // Not written: what a rule adds follows from what the tensors hold.
+    add_run<Rule>(Tensors{}, c, n, sums, g, p, const_cast<float*>(tensors[k])...);
   }
 };
 
