@@ -53,7 +53,9 @@ def _of_check(check: CheckResult) -> Iterator[str]:
         yield f"oracle_fraction is {check.oracle_fraction:g}"
     if verdict == "pass" and not check.judged_fraction:
         yield "passes with nothing judged"
-    if verdict in ("not_judged", "not_run") and (check.judged_fraction or used is not None):
+    # A law that is silent of one tensor is not judged, whatever it says of the others.
+    silent = verdict == "not_run" or (verdict == "not_judged" and check.contract != "law")
+    if silent and (check.judged_fraction or used is not None):
         yield f"{VERDICTS[verdict].word} with a fraction of {check.judged_fraction:g} judged"
     if check.judged_fraction and not check.examples:
         yield f"a fraction of {check.judged_fraction:g} judged without an example"

@@ -32,7 +32,7 @@ struct Adan : Elementwise {
     float beta2;
     float eps;
     float lr;
-    float decay;  // what p is multiplied by, or weight_decay of "in_step"
+    float decay;  // what p is divided by, what it is multiplied by, or weight_decay of "in_step"
   };
 
   // first: the new part is taken in full, the average starting with it.
@@ -57,7 +57,7 @@ struct Adan : Elementwise {
     c.beta2 = rounded(h.beta2);
     c.eps = rounded(h.eps);
     c.lr = rounded(h.lr);
-    c.decay = rounded(kDecay == Decay::kProx     ? 1.0 / (1.0 + h.lr * h.weight_decay)
+    c.decay = rounded(kDecay == Decay::kProx     ? 1.0 + h.lr * h.weight_decay
                       : kDecay == Decay::kBefore ? 1.0 - h.lr * h.weight_decay
                                                  : h.weight_decay);
     return c;
@@ -76,9 +76,9 @@ struct Adan : Elementwise {
     n = c.n.kept * n + c.n.weight * (ahead * ahead);
     previous = g;
     const float direction = m * c.m.correction + c.beta2 * (v * c.v.correction);
-    float update = direction / (root_of(n * c.n.correction) + c.eps);
+    const float update = direction / (root_of(n * c.n.correction) + c.eps);
     if constexpr (kDecay == Decay::kProx) {
-      p = (p - c.lr * update) * c.decay;
+      p = (p - c.lr * update) / c.decay;
     } else if constexpr (kDecay == Decay::kBefore) {
       p = p * c.decay - c.lr * update;
     } else {

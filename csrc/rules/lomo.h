@@ -42,7 +42,7 @@ struct Lomo : Elementwise {
 
   TRUESTEP_HD void element(const Constants& c, float g, float& p) {
     g = g / c.loss_scale;
-    if constexpr (kByValue) g = smaller(larger(g, -c.clip_value), c.clip_value);
+    if constexpr (kByValue) g = clipped(g, c.clip_value);
     if constexpr (kByNorm) g = g * c.scale;
     const float moved = p * c.decay - c.lr * g;
     p = kSkips && c.skips ? p : moved;

@@ -67,6 +67,12 @@ TRUESTEP_HD float larger(float x, float y) { return x > y || is_nan(x) ? x : y; 
 
 TRUESTEP_HD float smaller(float x, float y) { return x < y || is_nan(x) ? x : y; }
 
+// x within [-limit, limit]; nan as it is.
+TRUESTEP_HD float clipped(float x, float limit) {
+  const float above = x < -limit ? -limit : x;
+  return above > limit ? limit : above;
+}
+
 // -1, 0 or 1; of nan itself.
 TRUESTEP_HD float sign_of(float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x; }
 

@@ -65,8 +65,7 @@ struct Sophia : Elementwise {
     const float denominator = kDenominator == Denominator::kFloor
                                   ? larger(c.gamma * used, c.eps)
                                   : c.gamma * larger(used, 0.0f) + c.eps;
-    float update = m * c.correction / denominator;
-    update = smaller(larger(update, -c.limit), c.limit);
+    float update = clipped(m * c.correction / denominator, c.limit);
     if constexpr (kDecay == Decay::kBefore || kDecay == Decay::kUnscaled) p = p * c.decay;
     if constexpr (kDecay == Decay::kInStep) update = update + c.decay * p;
     p = p - c.lr * update;

@@ -16,7 +16,7 @@ from truestep.fast.ours.rule_kernels import RuleKernel, kernel_for
 from truestep.fast.ours.storages import NUMBERS, Kept
 from truestep.fast.protocol import Array, DType, numpy_dtype
 from truestep.reference.declared import Hyper
-from truestep.reference.tables import RULES
+from truestep.reference.optimizers import OPTIMIZERS
 
 if TYPE_CHECKING:
     from truestep.fast._core import _Step
@@ -103,7 +103,7 @@ class Plan:
             of_codes[f"{name}_code"] = how.code, [how.codes(n) for n in sizes]
             if how.scale:
                 of_codes[f"{name}_{how.scale}"] = how.scales, [how.blocks(n) for n in sizes]
-        inputs = RULES["optimizer"][rule].FACTS.inputs
+        inputs = OPTIMIZERS[rule].FACTS.inputs
         for name, group in state.items():
             dtype = numpy_dtype(format) if name in inputs else FLOAT32
             checked(name, group, *of_codes.get(name, (dtype, sizes)))
