@@ -118,8 +118,9 @@ struct Erased {
 
   template <int... line, std::size_t... k>
   static void each_line(std::integer_sequence<int, line...>, std::index_sequence<k...>,
-                        const Constants& c, const float* g, float* p, float* const* tensors,
-                        std::int64_t n) {
+                        [[maybe_unused]] const Constants& c, [[maybe_unused]] const float* g,
+                        [[maybe_unused]] float* p, [[maybe_unused]] float* const* tensors,
+                        [[maybe_unused]] std::int64_t n) {
     (line_run<Rule, line>(Tensors{}, c, n, g, p, tensors[k]...), ...);
   }
 

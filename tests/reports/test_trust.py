@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -127,3 +128,11 @@ def test_zeros_of_both_signs_may_differ() -> None:
         worst={**worst, "oracle": "0x0.0p+0", "utilisation": math.inf}, utilisation=math.inf
     )
     assert list(trust._of_worst(same))
+
+
+def test_a_law_that_is_silent_of_a_tensor_may_have_judged_others(fakes: Any) -> None:
+    """It is not judged, and what it said of the others stands in the certificate."""
+    law = next(check for check in fakes.small() if check.contract == "law")
+    assert not list(trust._of_check(replace(law, verdict="not_judged")))
+    other = next(check for check in fakes.small() if check.contract != "law" and check.utilisation)
+    assert list(trust._of_check(replace(other, verdict="not_judged")))
