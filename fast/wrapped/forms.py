@@ -22,10 +22,13 @@ _HOPELESS = 3e-3
 Walk = list[tuple[Named, Array]]
 
 
-def choices(rule: Optimizer, mapped: Mapping[str, object]) -> dict[str, tuple[object, ...]]:
+def choices(
+    rule: Optimizer, mapped: Mapping[str, object], hints: Sequence[float] = ()
+) -> dict[str, tuple[object, ...]]:
     """What may differ between forms, by field of Hyper: the most likely value first.
 
-    mapped: fields of which the optimizer has a number of its own.
+    mapped: fields of which the optimizer has a number of its own. hints: numbers that a field which
+    it does not offer may be fixed at.
     """
     default = rule.Hyper()
     dialects = {
@@ -33,7 +36,7 @@ def choices(rule: Optimizer, mapped: Mapping[str, object]) -> dict[str, tuple[ob
         for field, values in rule.Hyper.CHOICES.items()
     }
     fixed = {
-        field: _values(field, limits, getattr(default, field))
+        field: _values(field, limits, getattr(default, field), hints)
         for field, limits in rule.Hyper.RANGES.items()
         if field not in mapped
     }
@@ -44,7 +47,9 @@ def _first(first: object, values: Sequence[object]) -> tuple[object, ...]:
     return first, *(x for x in values if x != first)
 
 
-def _values(field: str, limits: object, default: object) -> tuple[object, ...]:
+def _values(
+    field: str, limits: object, default: object, hints: Sequence[float]
+) -> tuple[object, ...]:
     if field == "maximize":
         return (False,)
     if field == "weight_decay":
@@ -52,8 +57,17 @@ def _values(field: str, limits: object, default: object) -> tuple[object, ...]:
     if isinstance(limits, Flag):
         return _first(default, (False, True))
     if isinstance(limits, (Count, Real)) and not limits.of:
-        return _first(default, tuple(dict.fromkeys((0, 1, *limits.usual))))[:_MOST_VALUES]
+        usual = tuple(dict.fromkeys((*hints, 0, 1, *limits.usual)))
+        return _first(default, [x for x in usual if _takes(limits, x)])[:_MOST_VALUES]
     return (default,)
+
+
+def _takes(limits: Count | Real, x: object) -> bool:
+    try:
+        limits.check("", x)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def forms(open_: Mapping[str, Sequence[object]], farthest: int | None = None) -> Iterator[Named]:

@@ -18,7 +18,7 @@ from truestep.reference.optimizers import OPTIMIZERS
 # form that was found by less, by as much as it was off.
 _WITHIN, _OFF = 1e-4, 4.0
 # Counts at which rules that warm up change their form, with the rule's default numbers.
-_COUNTS = (*range(1, 9), 20, 1000)
+_COUNTS = (*range(1, 9), 20, 1000, 10**6)
 _SPECIAL = (0.0, np.nan, np.inf, -np.inf, 1e-8)
 # Parameters on which forms are told apart that differ by their rounding alone.
 _MANY = 4096
@@ -91,7 +91,8 @@ def _probes(found: Found, last: tuple[Named, Array]) -> Iterator[Probe]:
     special = g.copy()
     special.flat[: len(_SPECIAL)] = _SPECIAL[: special.size]
     yield Probe(numbers, state, p, special)
-    yield Probe(numbers, state, np.zeros_like(p), g)
+    for scaled in (np.zeros_like(p), 1e-3 * p, 1e3 * p):
+        yield Probe(numbers, state, scaled, g)
     hyper = rule.Hyper(**found.hyper)
     start = fields(rule.init(hyper, p))
     for gradient in (g, np.zeros_like(g), 1e-8 * g, special):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher, get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,7 @@ class Found:
     numbers: the rule's fields and the optimizer's names. state, counter: where the rule's state is
     kept. distance: the number of choices in which the form differs from the rule's own. left: its
     numbers that no field of the rule stands for. error: how far it is off, by the largest change.
+    unseen: fields of the rule's state that were zero throughout, so that none could be paired.
     """
 
     rule: str
@@ -55,6 +57,7 @@ class Found:
     fixed: Mapping[str, Fixed] = field(default_factory=dict)
     shapes: Shapes = "any"
     single: bool = False
+    unseen: Sequence[str] = ()
 
     @property
     def dialect(self) -> dict[str, str]:
@@ -99,7 +102,7 @@ def _within(subject: Subject, name: str, farthest: int | None, within: float) ->
     shapes = (MATRIX, WIDE if rule.FACTS.matrices else VECTOR)
     theirs = renamed(numbers, values)
     runs = [subject.trial(theirs, *trials.drawn(shape, seed=i)) for i, shape in enumerate(shapes)]
-    out, open_ = Tried(name, []), forms.choices(rule, numbers)
+    out, open_ = Tried(name, []), forms.choices(rule, numbers, subject.hints)
     counted, left = matching.counter(runs[0]), _left(subject, numbers)
     for changes in forms.forms(open_, farthest):
         hyper = {**{f: values[f] for f in numbers}, **changes}
@@ -118,9 +121,10 @@ def _within(subject: Subject, name: str, farthest: int | None, within: float) ->
         everywhere = len(walks) == len(runs) and not rule.FACTS.matrices
         distance = sum(value != open_[f][0] for f, value in changes.items())
         shape: Shapes = "any" if everywhere else "matrices"
-        out.found.append(
-            Found(name, numbers, hyper, state, counted, distance, left, error, shapes=shape)
-        )
+        last = walks[0][-1][0]
+        unseen = [f for f, x in last.items() if f not in ("t", *state) and np.size(x)]
+        found = Found(name, numbers, hyper, state, counted, distance, left, error)
+        out.found.append(replace(found, shapes=shape, unseen=unseen))
         if everywhere or not out.walk:
             out.walk, out.grads = walks[-1], runs[len(walks) - 1].grads
         if len(out.found) >= _MOST_TIED:
@@ -162,14 +166,20 @@ def _told(name: str, changes: Mapping[str, object], open_: Mapping[str, Sequence
     return ", ".join([name, *words])
 
 
-def candidates(subject: Subject) -> Iterator[Tried]:
-    """Every rule that needs no input besides the gradient, tried; those that cannot be left out."""
-    for name, rule in OPTIMIZERS.items():
-        if not rule.FACTS.inputs:
-            try:
-                yield tried(subject, name, _NEAR)
-            except BrokenBackend:
-                continue
+def candidates(subject: Subject) -> list[Tried]:
+    """Every rule that needs no input besides the gradient, tried; those that cannot be left out.
+
+    Rules of matrix functions, whose forms take long, only where none of the others agrees.
+    """
+    every: list[Tried] = []
+    for matrices in (False, True):
+        for name, rule in OPTIMIZERS.items():
+            if not rule.FACTS.inputs and (rule.FACTS.observables is not None) == matrices:
+                with suppress(BrokenBackend):
+                    every.append(tried(subject, name, _NEAR))
+        if any(each.found for each in every):
+            break
+    return every
 
 
 def best(subject: Subject, name: str | None) -> Tried:
@@ -184,7 +194,7 @@ def best(subject: Subject, name: str | None) -> Tried:
     if name is not None and OPTIMIZERS[name].FACTS.inputs:
         inputs = ", ".join(OPTIMIZERS[name].FACTS.inputs)
         raise BrokenBackend(f"{subject.name}: {name} takes {inputs} too: write an adapter for it")
-    every = [tried(subject, name)] if name else list(candidates(subject))
+    every = [tried(subject, name)] if name else candidates(subject)
     agreeing = [each for each in every if each.found]
     if agreeing:
         return min(agreeing, key=lambda each: _rank(subject, each.found[0]))

@@ -1,12 +1,15 @@
 """What was found, in words."""
 
-from truestep.fast.wrapped.search import Found
+from truestep.fast.wrapped.search import WITHIN, Found
 from truestep.reference.optimizers import OPTIMIZERS
 
 
-def arithmetic(rule: str) -> str:
+def arithmetic(found: Found) -> str:
     """How a rule is expected to round in float32: with sums, one number is added after another."""
-    return "ieee_float32" if OPTIMIZERS[rule].FACTS.elementwise else "sequential_float32"
+    if found.rule == "muon" and found.error > WITHIN:
+        return "bfloat16_newton_schulz"
+    elementwise = OPTIMIZERS[found.rule].FACTS.elementwise
+    return "ieee_float32" if elementwise else "sequential_float32"
 
 
 def declaration(found: Found, rounding: str) -> str:
@@ -18,6 +21,8 @@ def declaration(found: Found, rounding: str) -> str:
     ]
     if found.counter:
         kept.append(f"t is {found.counter.name}")
+    if found.unseen:
+        kept.append(f"{', '.join(found.unseen)} not seen")
     fixed = [f"{name} = {value}" for name, value in sorted(found.fixed.items())]
     parts = [", ".join([f"judged as {found.rule}", *form])]
     parts += [", ".join(each) for each in (kept, fixed) if each]

@@ -49,6 +49,7 @@ class Class:
         self.offered: dict[str, object] = {**self._accepted, **self.grouped}
         for name in self.options:
             self.offered.pop(name, None)
+        self.hints = _numbers(tuple(self.options.values()))
         # Of the last trial of a matrix: what was kept at its end, and which numbers changed.
         self.moving: set[str] = set()
         self.state: Named = {}
@@ -149,6 +150,13 @@ class Class:
         rows = (_row(self, found, arithmetic),)
         made: Backend = type("Backend", (Backend,), {**members, "rows": rows})()
         return made
+
+
+def _numbers(x: object) -> list[float]:
+    """The numbers in a value, or in the tuples of it."""
+    if isinstance(x, tuple):
+        return [number for each in x for number in _numbers(each)]
+    return [x] if isinstance(x, (int, float)) and not isinstance(x, bool) else []
 
 
 def _dense(gradient: torch.Tensor) -> torch.Tensor:
@@ -366,7 +374,7 @@ def wrapped(
     tried = search.best(subject, rule)
 
     def build(found: Found) -> tuple[OptimizerBackend, Capability]:
-        backend = subject.backend(found, arithmetic or told.arithmetic(found.rule))
+        backend = subject.backend(found, arithmetic or told.arithmetic(found))
         [capability] = backend.capabilities()
         return backend, capability
 
@@ -374,4 +382,4 @@ def wrapped(
         found = probes.settled(tried, build)
     except BrokenBackend as error:
         raise BrokenBackend(f"{subject.name}: {error}") from error
-    return subject.backend(found, arithmetic or told.arithmetic(found.rule))
+    return subject.backend(found, arithmetic or told.arithmetic(found))

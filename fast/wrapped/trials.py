@@ -46,16 +46,17 @@ class Trial:
 class Subject(Protocol):
     """What can be run on tensors without being told what it computes.
 
-    name: what it is called. offered: its numbers by name with their defaults. hidden: those of
-    them that only a step shows, and not their names.
+    name: what it is called. offered: its numbers by name with their defaults. hints: numbers that
+    it was given, and that a rule may be fixed at.
     """
 
     name: str
     offered: Mapping[str, object]
+    hints: Sequence[float]
 
-    def trial(
-        self, numbers: Mapping[str, object], param: Array, grads: Sequence[Array]
-    ) -> Trial: ...
+    def trial(self, numbers: Mapping[str, object], param: Array, grads: Sequence[Array]) -> Trial:
+        """Steps with these numbers, from the first on."""
+        ...
 
 
 def drawn(shape: tuple[int, ...], seed: int) -> tuple[Array, list[Array]]:
