@@ -20,7 +20,9 @@ class Place:
     """Where an optimizer keeps something: by name in its state of a tensor, or of a group.
 
     negative: it keeps the negative. squeezed: the axis of size 1 that it leaves out. like: what it
-    kept at the end of a trial. ahead: of a counter, by how much.
+    kept at the end of a trial. ahead: of a counter, by how much. parts: where the reference joins
+    in one array what it keeps for every axis, under a name that ends in the axis's number: vectors
+    along the axis, or square matrices.
     """
 
     where: Literal["state", "group"]
@@ -29,6 +31,7 @@ class Place:
     negative: bool = False
     squeezed: int | None = None
     ahead: int = 0
+    parts: Literal["", "sides", "squares"] = ""
 
 
 def counter(trial: Trial) -> Place | None:
@@ -79,8 +82,8 @@ def _moves(field: str, walk: Walk, start: Named) -> bool:
 
 
 def _among(place: Place, options: Iterable[Place]) -> bool:
-    mine = (place.where, place.name, place.negative)
-    return any((o.where, o.name, o.negative) == mine for o in options)
+    mine = (place.where, place.name, place.negative, place.parts)
+    return any((o.where, o.name, o.negative, o.parts) == mine for o in options)
 
 
 def _options(field: str, walk: Walk, trial: Trial, within: float) -> list[Place]:
@@ -92,10 +95,49 @@ def _options(field: str, walk: Walk, trial: Trial, within: float) -> list[Place]
                 if all(_same(x, -w if negative else w, within) for x, w in zip(kept, wanted)):
                     axis = _squeezed(np.shape(kept[-1]), wanted[-1].shape)
                     found.append(Place(where, name, kept[-1], negative, axis))
+    if wanted[0].ndim == 1:
+        found += [
+            Place("state", name, None, parts=parts)
+            for name, parts, kept in _series(trial)
+            if all(_same(x, w, within) for x, w in zip(kept, wanted, strict=True))
+        ]
     return found
 
 
+def shapes(parts: str, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """The shapes of what is kept for every axis of a tensor."""
+    if parts == "squares":
+        return [(n, n) for n in shape]
+    if len(shape) < 2:
+        return [shape]
+    return [tuple(n if a == axis else 1 for a in range(len(shape))) for axis, n in enumerate(shape)]
+
+
+def _series(trial: Trial) -> Iterator[tuple[str, Literal["sides", "squares"], list[Array]]]:
+    """What is kept for every axis, joined, after every step; the name without the number."""
+    shape, last = trial.params[0].shape, trial.states[-1]
+    for first in (name for name in last if name.endswith("0")):
+        name = first.removesuffix("0")
+        for parts in _PARTS:
+            due = shapes(parts, shape)
+            numbered = [f"{name}{axis}" for axis in range(len(due))]
+            if [np.shape(last.get(each, "")) for each in numbered] == due:
+                yield (
+                    name,
+                    parts,
+                    [
+                        np.concatenate([np.ravel(state[each]) for each in numbered])
+                        for state in trial.states
+                    ],
+                )
+
+
+_PARTS: tuple[Literal["sides", "squares"], ...] = ("sides", "squares")
+
+
 def _same(x: object, wanted: Array, within: float) -> bool:
+    if np.size(x) != wanted.size:
+        return False
     got = np.asarray(x, np.float64).reshape(wanted.shape)
     return apart(got, wanted, np.max(np.abs(wanted), initial=0.0)) <= within
 

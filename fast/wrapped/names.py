@@ -16,7 +16,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "clip_threshold": ("d", "clipping_threshold"),
     "clip_value": ("clip_grad_value", "max_value"),
     "decay_rate": ("beta2_decay",),
-    "eps": ("epsilon", "eps_root", "damping", "delta"),
+    "eps": ("epsilon", "eps_root", "matrix_eps", "damping", "delta"),
     "eps1": ("epsilon1", "eps"),
     "eps2": ("epsilon2",),
     "lr": ("learning_rate", "eta", "step_size", "stepsize", "rate", "alpha", "gamma"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -14,9 +15,9 @@ import torch
 from truestep.fast.discovery import BrokenBackend
 from truestep.fast.peers import torch_like
 from truestep.fast.peers.torch_like import Bridge, Named, Row, number
-from truestep.fast.peers.torch_tensors import to_tensor
+from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.protocol import Array, Capability, Fixed, OptimizerBackend, Slot
-from truestep.fast.wrapped import probes, search, told, trials
+from truestep.fast.wrapped import matching, probes, search, told, trials
 from truestep.fast.wrapped.matching import Place
 from truestep.fast.wrapped.search import Found
 from truestep.fast.wrapped.trials import Trial
@@ -57,7 +58,8 @@ class Class:
 
     def _signature(self) -> tuple[Named, list[str]]:
         """The constructor's arguments with their defaults, and those that have none."""
-        _, *parameters = inspect.signature(self.make).parameters.values()
+        first, *parameters = inspect.signature(self.make).parameters.values()
+        self.of_models = first.name in ("model", "module")
         named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
         required = [p.name for p in named if p.default is p.empty and p.name not in self.options]
         if unknown := [name for name in required if name not in _REQUIRED]:
@@ -108,16 +110,17 @@ class Class:
         """
         beside = {name: x for name, x in self.options.items() if name not in self._accepted}
         groups = [{"params": entry["params"], **beside} for entry in entries]
+        subject = _model(groups) if self.of_models else groups
         options = {name: x for name, x in self.options.items() if name in self._accepted}
         own = {name: x for name, x in entries[0].items() if name in self._accepted}
         own = {name: x for name, x in own.items() if name not in getattr(self, "grouped", own)}
         known = {name: x for name, x in numbers.items() if name in self._accepted}
         required = {name: _REQUIRED[name] for name in self._required}
         try:
-            made = self.make(groups, **{**known, **own, **required, **options})
+            made = self.make(subject, **{**known, **own, **required, **options})
         except (AssertionError, TypeError, ValueError):
             # Numbers that it takes by group alone, or of another type.
-            made = self.make(groups, **{**required, **own, **options})
+            made = self.make(subject, **{**required, **own, **options})
         for group, entry in zip(getattr(made, "param_groups", ()), entries, strict=False):
             known = {k: x for k, x in entry.items() if k != "params" and k in group}
             group.update(known)
@@ -150,6 +153,14 @@ class Class:
         rows = (_row(self, found, arithmetic),)
         made: Backend = type("Backend", (Backend,), {**members, "rows": rows})()
         return made
+
+
+def _model(groups: Sequence[Named]) -> torch.nn.Module:
+    """For optimizers that are built of a model: one with these parameters."""
+    model = torch.nn.Module()
+    for j, param in enumerate(param for group in groups for param in group["params"]):
+        model.register_parameter(f"weight{j}", param)
+    return model
 
 
 def _numbers(x: object) -> list[float]:
@@ -197,10 +208,12 @@ def _moves(name: str, states: Sequence[Named]) -> bool:
 def _row(subject: Class, found: Found, arithmetic: str) -> Row:
     """The row that a hand-written table would have."""
     apart = any(n.removeprefix("-") not in subject.grouped for n in found.numbers.values())
-    tensors, scalars, shared = {}, {}, {}
+    tensors, scalars, shared, parts = {}, {}, {}, {}
     for ours, place in found.state.items():
         if place.where == "group":
             shared[ours] = place.name
+        elif place.parts:
+            parts[ours] = place
         elif np.ndim(place.like) == 0 or np.size(place.like) == 1:
             scalars[ours] = place
         else:
@@ -219,28 +232,42 @@ def _row(subject: Class, found: Found, arithmetic: str) -> Row:
         arithmetic={"float32": arithmetic},
         counter=counter.name if counter and counter.where == "state" else "",
         shared=shared,
-        apart=apart or bool(shared),
+        apart=apart or bool(shared) or subject.of_models,
         squeezed={f: p.squeezed for f, p in found.state.items() if p.squeezed is not None},
         shapes=found.shapes,
         single=found.single,
         given="vectors" if subject.gradient is _sparse else "views",
-        bridge=_bridge(subject, found, scalars),
+        bridge=_bridge(subject, found, scalars, parts),
     )
 
 
-def _bridge(subject: Class, found: Found, scalars: Mapping[str, Place]) -> Bridge:
+def _bridge(
+    subject: Class, found: Found, scalars: Mapping[str, Place], parts: Mapping[str, Place]
+) -> Bridge:
     """Numbers in the types that the optimizer keeps them in, and what else it keeps."""
     kept = dict(subject.state)
     known = {place.name for place in found.state.values()}
     if found.counter:
         known.add(found.counter.name)
-    rest = {name: x for name, x in kept.items() if name not in known}
+    series = tuple(place.name for place in parts.values())
+    rest = {
+        name: x
+        for name, x in kept.items()
+        if name not in known and name.rstrip("0123456789") not in series
+    }
     moving = [name for name in rest if name in subject.moving]
 
     def enter(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
         for ours, place in scalars.items():
             sign = -1 if place.negative else 1
             state[place.name] = _typed(sign * float(slot.state[ours]), kept[place.name], slot)
+        for place in found.state.values():
+            like = kept.get(place.name)
+            if isinstance(like, torch.Tensor) and like.dtype != subject.dtype:
+                # In this format, whatever the parameter's.
+                state[place.name] = state[place.name].to(like.dtype)
+        for ours, place in parts.items():
+            state.update(_parted(place, slot.state[ours], slot.param.shape))
         for name, x in rest.items():
             state.setdefault(name, _blank(x, slot))
         if moving:
@@ -254,13 +281,35 @@ def _bridge(subject: Class, found: Found, scalars: Mapping[str, Place]) -> Bridg
                 group[name] = copy.deepcopy(x)
 
     def leave(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
-        return {
+        joined = {ours: _joined(place, state, slot) for ours, place in parts.items()}
+        return joined | {
             ours: number((-1 if place.negative else 1) * float(state[place.name]), slot.state[ours])
             for ours, place in scalars.items()
             if place.name in state
         }
 
     return Bridge(enter=enter, leave=leave, gradient=subject.gradient)
+
+
+def _parted(place: Place, joined: Array, shape: tuple[int, ...]) -> Named:
+    """What the optimizer keeps for every axis, of what the reference joins."""
+    due = matching.shapes(place.parts, shape)
+    ends = np.cumsum([math.prod(each) for each in due])[:-1]
+    return {
+        f"{place.name}{axis}": to_tensor(np.array(part).reshape(each))
+        for axis, (part, each) in enumerate(zip(np.split(joined, ends), due, strict=True))
+    }
+
+
+def _joined(place: Place, state: Named, slot: Slot) -> Array:
+    """What the optimizer keeps for every axis, joined."""
+    due = matching.shapes(place.parts, slot.param.shape)
+    return np.concatenate(
+        [
+            from_tensor(state[f"{place.name}{axis}"].contiguous()).reshape(-1)
+            for axis in range(len(due))
+        ]
+    )
 
 
 def _typed(value: float, like: object, slot: Slot) -> object:
@@ -304,6 +353,8 @@ def _blank(x: object, slot: Slot) -> object:
         return torch.zeros_like(
             to_tensor(slot.param), dtype=None if x.is_floating_point() else x.dtype
         )
+    if np.size(x) == 1 and x == math.prod(trials.MATRIX):  # type: ignore[arg-type]
+        return _typed(slot.param.size, x, slot)
     return copy.deepcopy(x)
 
 

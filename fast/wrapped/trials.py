@@ -15,7 +15,7 @@ Named = dict[str, Any]
 # A tall matrix; a wide one for the rules that are of matrices, and of any other a vector.
 MATRIX, WIDE, VECTOR = (5, 3), (3, 7), (4,)
 # Sizes of the gradients step by step: averages of squares grow, and shrink again.
-_SIZES = (1.0, 0.1, 0.6, 2.0)
+_SIZES = (1.0, 0.1, 0.6, 2.0, 0.3, 1.5, 0.8, 0.5)
 # Numbers of which every term is alive, and which no library has as its default.
 _ALIVE: Mapping[str, float] = {
     "beta1": 0.7,
