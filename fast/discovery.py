@@ -98,13 +98,13 @@ def load(spec: str) -> Backend:
 
 def _wrapped(spec: str, asked: specs.Spec) -> object:
     """The backend of what has no adapter."""
+    library, module = specs.WRAPS[asked.kind]
+    if importlib.util.find_spec(library) is None:
+        raise BackendUnavailable(f"{library} is not installed")
     found = _named(spec, asked.target)
-    if importlib.util.find_spec(specs.REQUIRES[asked.kind]) is None:
-        raise BackendUnavailable(f"{specs.REQUIRES[asked.kind]} is not installed")
-    from truestep import wrap
-
     with _blamed(spec, "wrapping it raised"):
-        return getattr(wrap, asked.kind)(found, asked.rule or None)
+        wraps = importlib.import_module(f"{specs.__package__}.{module}")
+        return wraps.wrapped(found, asked.rule or None)
 
 
 def _named(spec: str, target: str) -> object:

@@ -19,8 +19,8 @@ _AHEAD = (0, 1, -1)
 class Place:
     """Where an optimizer keeps something: by name in its state of a tensor, or of a group.
 
-    negative: it keeps the negative. squeezed: the axis of size 1 that it leaves out. like: what it
-    kept at the end of a trial. ahead: of a counter, by how much. parts: where the reference joins
+    negative: it keeps the negative. squeezed: the axis of size 1 that it leaves out. shape: the
+    rule's own in that trial. like: what it kept at the end of a trial. ahead: of a counter, by how much. parts: where the reference joins
     in one array what it keeps for every axis, under a name that ends in the axis's number: vectors
     along the axis, or square matrices.
     """
@@ -30,6 +30,7 @@ class Place:
     like: Any
     negative: bool = False
     squeezed: int | None = None
+    shape: tuple[int, ...] = ()
     ahead: int = 0
     parts: Literal["", "sides", "squares"] = ""
 
@@ -94,7 +95,8 @@ def _options(field: str, walk: Walk, trial: Trial, within: float) -> list[Place]
             for negative in (False, True):
                 if all(_same(x, -w if negative else w, within) for x, w in zip(kept, wanted)):
                     axis = _squeezed(np.shape(kept[-1]), wanted[-1].shape)
-                    found.append(Place(where, name, kept[-1], negative, axis))
+                    shape = wanted[-1].shape
+                    found.append(Place(where, name, kept[-1], negative, axis, shape))
     if wanted[0].ndim == 1:
         found += [
             Place("state", name, None, parts=parts)

@@ -26,6 +26,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "nesterov": ("use_nesterov",),
     "ns_steps": ("newton_schulz_steps", "steps"),
     "period": ("update_period", "hessian_interval"),
+    "precondition_frequency": ("preconditioning_compute_steps", "update_freq"),
     "rho": ("beta", "decay", "alpha"),
     "trust_coefficient": ("trust_coef", "eeta"),
     "update_gap": ("update_proj_gap",),

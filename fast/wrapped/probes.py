@@ -165,7 +165,10 @@ def _exact(found: Found, backend: OptimizerBackend, capability: Capability, plai
 
 def _near(got: Array, due: Array, size: float) -> bool:
     got, due = np.asarray(got, np.float64), np.asarray(due, np.float64)
-    if got.shape != due.shape or not np.array_equal(np.isfinite(got), np.isfinite(due)):
+    if got.size != due.size:
+        return False
+    got = got.reshape(due.shape)
+    if not np.array_equal(np.isfinite(got), np.isfinite(due)):
         return False
     finite = np.isfinite(due)
     if not np.array_equal(got[~finite], due[~finite], equal_nan=True):

@@ -60,6 +60,12 @@ class Found:
     unseen: Sequence[str] = ()
 
     @property
+    def reshaped(self) -> int:
+        """How many tensors of the state have another shape than the optimizer's."""
+        places = self.state.values()
+        return sum(p.shape != np.shape(p.like) for p in places if p.like is not None)
+
+    @property
     def dialect(self) -> dict[str, str]:
         """The choices that differ from the rule's own."""
         module = OPTIMIZERS[self.rule]
@@ -90,8 +96,8 @@ def tried(subject: Subject, name: str, farthest: int | None = None) -> Tried:
         least = min((each.error for each in coarse.found), default=0.0)
         coarse.found = [each for each in coarse.found if each.error <= _NEXT * least]
         out = coarse if coarse.found else out
-    # What agrees on vectors too comes first.
-    out.found.sort(key=lambda each: (each.shapes == "matrices", each.distance))
+    # What agrees on vectors too comes first, and what needs the fewest changes.
+    out.found.sort(key=lambda each: (each.shapes == "matrices", each.distance, each.reshaped))
     return out
 
 

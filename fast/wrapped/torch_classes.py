@@ -353,7 +353,9 @@ def _blank(x: object, slot: Slot) -> object:
         return torch.zeros_like(
             to_tensor(slot.param), dtype=None if x.is_floating_point() else x.dtype
         )
-    if np.size(x) == 1 and x == math.prod(trials.MATRIX):  # type: ignore[arg-type]
+    scalar = x.numel() == 1 if isinstance(x, torch.Tensor) else isinstance(x, (int, float))
+    if scalar and x == math.prod(trials.MATRIX):
+        # The number of elements.
         return _typed(slot.param.size, x, slot)
     return copy.deepcopy(x)
 

@@ -85,6 +85,8 @@ def _alive(field: str, limits: object, default: object) -> object:
     if not isinstance(limits, Real):
         return default
     value = _ALIVE.get(field)
+    if field == "lr" and default == 1:
+        value = 0.75  # of estimates and of ratios: by less they do not grow in a few steps
     usual = () if limits.of else limits.usual
     first = next((x for x in usual if x not in (0, default)), None)
     for x in (value, first, default * 1.25, default * 0.75):  # type: ignore[operator]
