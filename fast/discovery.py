@@ -34,6 +34,7 @@ from truestep.fast.protocol import (
     Storage,
     numpy_dtype,
 )
+from truestep.fast.wrapped import specs
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.packing import PACKINGS, of_format
 from truestep.reference.quantizers import QUANTIZERS
@@ -80,10 +81,35 @@ def load(spec: str) -> Backend:
     spec: a name of builtin() or of the entry-point group, "package.module:Name", or "file.py:Name"
     (":Name" may be left out where the module defines exactly one class with capabilities()). Name
     may be an instance, a class, or a factory; the last two are called without arguments.
+    What has no adapter is wrapped: "torch:package.module:Name@rule", see truestep.wrap.
     Raises UnknownBackend, BrokenBackend, or BackendUnavailable: where the backend itself says so,
     or an adapter of fast/peers imports what is not installed.
     """
-    path, name = _split(_targets().get(spec, spec))
+    if asked := specs.parsed(spec):
+        return check(_wrapped(spec, asked), spec)
+    found = _named(spec, _targets().get(spec, spec))
+    if inspect.isclass(found) or not hasattr(found, "capabilities"):
+        if not callable(found):
+            raise BrokenBackend(f"{spec}: neither a backend, a class nor a factory: {found!r}")
+        with _blamed(spec, f"calling {found!r} raised"):
+            found = found()
+    return check(found, spec)
+
+
+def _wrapped(spec: str, asked: specs.Spec) -> object:
+    """The backend of what has no adapter."""
+    library, module = specs.WRAPS[asked.kind]
+    if importlib.util.find_spec(library) is None:
+        raise BackendUnavailable(f"{library} is not installed")
+    found = _named(spec, asked.target)
+    with _blamed(spec, "wrapping it raised"):
+        wraps = importlib.import_module(f"{specs.__package__}.{module}")
+        return wraps.wrapped(found, asked.rule or None)
+
+
+def _named(spec: str, target: str) -> object:
+    """What stands under a target's name in its module or file."""
+    path, name = _split(target)
     if Path(path).is_dir() and not path.isidentifier():
         raise UnknownBackend(f"{spec}: {path} is a folder; give a file of it: file.py:Name")
     if path.endswith(".py"):
@@ -95,13 +121,7 @@ def load(spec: str) -> Backend:
             f"unknown backend {spec!r}{_near(spec, _targets())}; known: "
             f"{', '.join(sorted(_targets()))}; or give package.module:Name or file.py:Name"
         )
-    found = _attribute(spec, module, name)
-    if inspect.isclass(found) or not hasattr(found, "capabilities"):
-        if not callable(found):
-            raise BrokenBackend(f"{spec}: neither a backend, a class nor a factory: {found!r}")
-        with _blamed(spec, f"calling {found!r} raised"):
-            found = found()
-    return check(found, spec)
+    return _attribute(spec, module, name)
 
 
 def available() -> dict[str, str]:
@@ -233,7 +253,8 @@ def _split(target: str) -> tuple[str, str]:
 
 def file_of(spec: str) -> Path | None:
     """The file that a spec names, if it is one of a file."""
-    path = _split(spec)[0]
+    asked = specs.parsed(spec)
+    path = _split(asked.target if asked else spec)[0]
     return Path(path) if path.endswith(".py") else None
 
 
@@ -242,7 +263,7 @@ def _blamed(spec: str, what: str) -> Iterator[None]:
     """Whatever a backend raises within is BrokenBackend, in a line that says where."""
     try:
         yield
-    except (BackendUnavailable, UnknownBackend):
+    except (BackendUnavailable, BrokenBackend, UnknownBackend):
         raise
     except (Exception, SystemExit) as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]

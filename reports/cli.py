@@ -79,6 +79,7 @@ def list_command(topic: str | None, as_json: bool) -> int:
 
 @commands.command()
 @click.argument("backend", nargs=-1, required=True)
+@click.option("--as", "rule", metavar="RULE", help="The rule that a wrapped BACKEND is judged as.")
 @click.option("--only", metavar="GLOB", help="Only checks whose id matches or has this word.")
 @click.option("--level", type=click.Choice(LEVELS), default="standard", show_default=True)
 @_OUT
@@ -91,10 +92,13 @@ def list_command(topic: str | None, as_json: bool) -> int:
 @click.option("--fail-fast", is_flag=True, help="Run no more of a backend's checks once one fails.")
 @_JSON
 def certify(
-    backend: tuple[str, ...], only: str | None, level: Level, out: Path, seed: int,
+    backend: tuple[str, ...], rule: str | None, only: str | None, level: Level, out: Path, seed: int,
     workers: int | None, resume: Path | None, force: bool, fail_fast: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Judge each BACKEND: a name of `list backends`, package.module:Name, or file.py:Name.
+
+    What has no adapter is wrapped: torch:package.module:Name of a torch.optim.Optimizer, or
+    torch:file.py:Name; --as names the rule, which is found where it is not given.
 
     Of several backends each has its certificate, and report.html shows them side by side; --json
     prints a list of certificates. A run replaces its own earlier certificate in the folder; beside
@@ -106,6 +110,13 @@ def certify(
     """
     from truestep.reports import run
 
+    if rule:
+        from truestep.fast.wrapped.specs import judged_as
+
+        try:
+            backend = tuple(judged_as(spec, rule) for spec in backend)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from error
     request = run.Request(only, level, seed, workers, out, as_json, resume, force, fail_fast)
     return run.certify(backend, request)
 

@@ -81,13 +81,16 @@ def _here(
     if not chosen:
         raise ValueError(f"no check of {spec} matches {only!r}; one is {checks[0].id!r}")
     results = [plan.run_check(made, check, level=level, seed=seed) for check in chosen]
-    return pool.Run(made.name, results, seconds=time.perf_counter() - begin)
+    told = str(getattr(made, "declaration", ""))
+    return pool.Run(made.name, results, seconds=time.perf_counter() - begin, declaration=told)
 
 
 def judged(header: Record, run: pool.Run, checks: Sequence[Record]) -> Judged:
     """What a run that has ended found; checks: its results as JSON can hold them."""
     spec, name = header["backend"]["spec"], run.backend_name
     backend = {**header["backend"], "name": name, "unavailable": run.unavailable}
+    if run.declaration:
+        backend["declaration"] = run.declaration
     document = certificate.build(
         header={**header, "backend": backend}, checks=checks, complete=True, seconds=run.seconds,
         findings=findings_for(name, spec, checks, header["environment"]["libraries"]),

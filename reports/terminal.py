@@ -132,6 +132,8 @@ def show_page(page: Page) -> None:
             f"{', '.join(parts)}; {numbers.plural(tally.examples, 'example')}, "
             f"{numbers.duration(backend.run['seconds'])}, sha256 {backend.run['sha256'][:12]}"
         )
+        if declaration := backend.run["backend"].get("declaration"):
+            console.print(Text(declaration))
         console.print(Text(backend.sentence, style=RUNS[backend.verdict].style))
         console.print(Text(told, style="dim"))
 

@@ -16,8 +16,8 @@ themselves; everything else is a list that begins with what it is:
     ["foreign", name]                       what is none of these: the name of its type
 
 Messages of the judge: ["load", spec]; ["call", number, method, capability's index, [arguments]];
-["value", value] of the function. Of the backend: ["ready", name, capabilities] or ["failed", why,
-text] after loading; ["done", number, value, left], ["raised", number, types, text, lines, left] or
+["value", value] of the function. Of the backend: ["ready", name, capabilities, declaration] or
+["failed", why, text] after loading; ["done", number, value, left], ["raised", number, types, text, lines, left] or
 ["evaluate", number, value] after the call of that number. left: what the call left changed of the
 process, in words.
 """

@@ -77,7 +77,7 @@ def _loaded(channel: Channel, spec: str) -> Any:
     except Exception as reason:
         channel.send("failed", "BrokenBackend", str(reason) or type(reason).__name__)
         return None
-    channel.send("ready", backend.name, capabilities)
+    channel.send("ready", backend.name, capabilities, str(getattr(backend, "declaration", "")))
     return backend
 
 

@@ -58,6 +58,7 @@ class Run:
     """The outcome of a run: results in the order they ended, or why nothing could run.
 
     error: what certify raises, where the backend is unknown or broken, or no check matches.
+    declaration: what was found of a backend that was wrapped, in a line.
     """
 
     backend_name: str
@@ -65,6 +66,7 @@ class Run:
     unavailable: str | None = None
     seconds: float = 0.0
     error: Exception | None = None
+    declaration: str = ""
 
 
 def certify(
@@ -158,9 +160,10 @@ class _Job:
         self.idle_deaths = 0
         self.begin = time.perf_counter()
 
-    def learn(self, name: str, checks: Sequence[Check]) -> int:
+    def learn(self, name: str, checks: Sequence[Check], declaration: str) -> int:
         """Take the backend's name and checks; the number of those that are to run."""
         self.known, self.run.backend_name = True, name
+        self.run.declaration = declaration
         chosen = matching(checks, self.only)
         if not chosen:
             raise ValueError(f"no check of {name} matches {self.only!r}; one is {checks[0].id!r}")
@@ -282,9 +285,8 @@ class _Pool:
         elif kind == "ready":
             worker.ready = True
             if not job.known:
-                name, checks = rest
                 try:
-                    yield job, job.learn(name, checks)  # type: ignore[arg-type]
+                    yield job, job.learn(*rest)  # type: ignore[arg-type]
                 except ValueError as error:
                     yield from self._end(job, error)
         elif kind == "failed":

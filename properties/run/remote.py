@@ -61,7 +61,7 @@ class Remote:
         self._numbers = itertools.count()
         self._left: list[str] = []
         self._host: Hosted | None = host or Hosted(spec)
-        self.name, declared = self._ready()
+        self.name, declared, self.declaration = self._ready()
         try:
             self._capabilities = [_capability(each) for each in declared]
             discovery.check(self, spec)
@@ -137,7 +137,7 @@ class Remote:
             self._lost = True
             raise BackendLost(reason)
 
-    def _ready(self) -> tuple[str, list[Node]]:
+    def _ready(self) -> tuple[str, list[Node], str]:
         """What the process says once it has loaded; once more in a fresh one if it died."""
         host = self._revived(announced=True)
         try:
@@ -150,15 +150,15 @@ class Remote:
             self.close()
             raise BrokenBackend(f"{self._spec}: loading it: {lost}") from None
 
-    def _announced(self, host: Hosted) -> tuple[str, list[Node]]:
+    def _announced(self, host: Hosted) -> tuple[str, list[Node], str]:
         kind, *rest = host.receive(LOADING)
         if kind == "failed":
             self.close()
             why, text = (*map(str, rest), "", "")[:2]
             raise _REASONS.get(why, BrokenBackend)(visible(text[:TEXT]))
         try:
-            name, capabilities = rest
-            return str(name), list(capabilities)
+            name, capabilities, declaration = rest
+            return str(name), list(capabilities), visible(str(declaration)[:TEXT])
         except (TypeError, ValueError):
             raise Lost(f"it announced {str(rest)[:80]}") from None
 

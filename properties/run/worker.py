@@ -71,7 +71,7 @@ def _loaded(pipe: Connection, spec: str, patience: float, host: Hosted) -> "Remo
     except Exception as reason:
         send(pipe, ("failed", BrokenBackend(str(reason) or type(reason).__name__)))
     else:
-        send(pipe, ("ready", backend.name, [*checks, conduct.check()]))
+        send(pipe, ("ready", backend.name, [*checks, conduct.check()], backend.declaration))
         return backend
     return None
 

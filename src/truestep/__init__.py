@@ -3,6 +3,7 @@
 `certify` judges a backend, which declares one `Capability` for each rule and format it computes and
 takes and gives back `Group`, `Slot` and `Stepped`. OPTIMIZERS, SCHEDULES, QUANTIZERS and TRAINING
 are the references: a name to a module with `Hyper` and the rule's own functions.
+`truestep.wrap` makes backends of optimizers that have no adapter.
 `truestep.testing` has what judges one step, one schedule or one encoding in somebody's own tests.
 
 Every name is loaded when it is first asked for, so that importing the package costs nothing.
@@ -11,6 +12,7 @@ Every name is loaded when it is first asked for, so that importing the package c
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from truestep import wrap
     from truestep.fast.protocol import (
         Capability,
         Group,
@@ -45,6 +47,7 @@ __all__ = [
     "TrainingCapability",
     "__version__",
     "certify",
+    "wrap",
 ]
 
 __version__ = "0.1.0"
@@ -68,6 +71,8 @@ if not TYPE_CHECKING:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
 
+        if name == "wrap":
+            return import_module("truestep.wrap")
         found = getattr(import_module(_HOMES.get(name, "truestep.fast.protocol")), name)
         globals()[name] = found
         return found

@@ -1,0 +1,233 @@
+"""Finds which rule an optimizer computes, in which form, and where it keeps the rule's state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from difflib import SequenceMatcher, get_close_matches
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from truestep.fast.discovery import BrokenBackend
+from truestep.fast.protocol import Array, Fixed, Shapes
+from truestep.fast.wrapped import forms, matching, trials
+from truestep.fast.wrapped.matching import Place
+from truestep.fast.wrapped.names import paired, renamed
+from truestep.fast.wrapped.trials import MATRIX, VECTOR, WIDE, Named, Subject, Trial
+from truestep.reference.optimizers import OPTIMIZERS
+
+if TYPE_CHECKING:
+    from truestep.reference.rules import Optimizer
+
+# How far a form that agrees may be off, by the largest change of a step: float64, and float32
+# inside. The nearest wrong forms are off by 1e-3 and more.
+WITHIN = 1e-5
+# Of rules that iterate on matrices, which some do in bfloat16: no form nearer, and none beside it.
+_COARSE, _NEXT = 2e-2, 2.0
+# Forms that agree, between which probes decide.
+_MOST_TIED = 200
+# Of how many candidates an error tells, and what more than them is not worth telling.
+_MOST_TOLD = 3
+_FAR = 1e3
+# Choices between forms where the rule is not given.
+_NEAR = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an optimizer computes.
+
+    numbers: the rule's fields and the optimizer's names. state, counter: where the rule's state is
+    kept. distance: the number of choices in which the form differs from the rule's own. left: its
+    numbers that no field of the rule stands for. error: how far it is off, by the largest change.
+    unseen: fields of the rule's state that were zero throughout, so that none could be paired.
+    """
+
+    rule: str
+    numbers: Mapping[str, str]
+    hyper: Named
+    state: Mapping[str, Place]
+    counter: Place | None
+    distance: int
+    left: int
+    error: float
+    fixed: Mapping[str, Fixed] = field(default_factory=dict)
+    shapes: Shapes = "any"
+    single: bool = False
+    unseen: Sequence[str] = ()
+
+    @property
+    def reshaped(self) -> int:
+        """How many tensors of the state have another shape than the optimizer's."""
+        places = self.state.values()
+        return sum(p.shape != np.shape(p.like) for p in places if p.like is not None)
+
+    @property
+    def dialect(self) -> dict[str, str]:
+        """The choices that differ from the rule's own."""
+        module = OPTIMIZERS[self.rule]
+        own = module.Hyper()
+        return {f: self.hyper[f] for f in module.DIALECTS if self.hyper[f] != getattr(own, f)}
+
+
+@dataclass(slots=True)
+class Tried:
+    """A rule whose forms were tried.
+
+    found: those that agree. best: the least error, and of which form. walk, grads: of the first
+    form that agrees, its last trial.
+    """
+
+    name: str
+    found: list[Found]
+    best: tuple[float, str] = (math.inf, "")
+    walk: forms.Walk = field(default_factory=list)
+    grads: Sequence[Array] = ()
+
+
+def tried(subject: Subject, name: str, farthest: int | None = None) -> Tried:
+    """Every form of a rule that agrees with the optimizer, the nearest first."""
+    out = _within(subject, name, farthest, WITHIN)
+    if not out.found and OPTIMIZERS[name].FACTS.observables and out.best[0] > WITHIN:
+        coarse = _within(subject, name, farthest, _COARSE)
+        least = min((each.error for each in coarse.found), default=0.0)
+        coarse.found = [each for each in coarse.found if each.error <= _NEXT * least]
+        out = coarse if coarse.found else out
+    # What agrees on vectors too comes first, and what needs the fewest changes.
+    out.found.sort(key=lambda each: (each.shapes == "matrices", each.distance, each.reshaped))
+    return out
+
+
+def _within(subject: Subject, name: str, farthest: int | None, within: float) -> Tried:
+    rule = OPTIMIZERS[name]
+    numbers = paired(rule, subject.offered)
+    values = trials.alive(rule)
+    shapes = (MATRIX, WIDE if rule.FACTS.matrices else VECTOR)
+    theirs = renamed(numbers, values)
+    runs = [subject.trial(theirs, *trials.drawn(shape, seed=i)) for i, shape in enumerate(shapes)]
+    out, open_ = Tried(name, []), forms.choices(rule, numbers, subject.hints)
+    counted, left = matching.counter(runs[0]), _left(subject, numbers)
+    for changes in forms.forms(open_, farthest):
+        hyper = {**{f: values[f] for f in numbers}, **changes}
+        error, walks = _walked(rule, hyper, runs, within)
+        if error > within:
+            out.best = min(out.best, (error, _told(name, changes, open_)))
+            continue
+        initial = [_initial(rule, hyper, run) for run in runs]
+        state, missing = matching.places(walks, runs, 10 * WITHIN, initial)
+        if missing:
+            told = f"{_told(name, changes, open_)} but for its state {', '.join(missing)}"
+            out.best = min(out.best, (error, told))
+            continue
+        if rule.FACTS.matrices and len(walks) < len(runs):
+            continue
+        everywhere = len(walks) == len(runs) and not rule.FACTS.matrices
+        distance = sum(value != open_[f][0] for f, value in changes.items())
+        shape: Shapes = "any" if everywhere else "matrices"
+        last = walks[0][-1][0]
+        unseen = [f for f, x in last.items() if f not in ("t", *state) and np.size(x)]
+        found = Found(name, numbers, hyper, state, counted, distance, left, error)
+        out.found.append(replace(found, shapes=shape, unseen=unseen))
+        if everywhere or not out.walk:
+            out.walk, out.grads = walks[-1], runs[len(walks) - 1].grads
+        if len(out.found) >= _MOST_TIED:
+            break
+    return out
+
+
+def _walked(
+    rule: Optimizer, hyper: Named, runs: Sequence[Trial], within: float
+) -> tuple[float, list[forms.Walk]]:
+    """The error on the matrix, or on both tensors where the form agrees on the vector too."""
+    error, walk = forms.walked(rule, hyper, runs[0], within)
+    if error > within:
+        return error, []
+    walks = [walk]
+    for run in runs[1:]:
+        again, walk = forms.walked(rule, hyper, run, within)
+        if again <= within:
+            walks.append(walk)
+    return error, walks
+
+
+def _initial(rule: Optimizer, hyper: Named, run: Trial) -> Named:
+    return forms.fields(rule.init(rule.Hyper(**hyper), run.params[0]))
+
+
+def _left(subject: Subject, numbers: Mapping[str, str]) -> int:
+    taken = {name.removeprefix("-") for name in numbers.values()}
+    kinds = (int, float, tuple)
+    return sum(
+        isinstance(x, kinds) and not isinstance(x, bool) and name not in taken
+        for name, x in subject.offered.items()
+    )
+
+
+def _told(name: str, changes: Mapping[str, object], open_: Mapping[str, Sequence[object]]) -> str:
+    """A rule and how its form differs, in words."""
+    words = [f"{f} {x}" for f, x in sorted(changes.items()) if x != open_[f][0]]
+    return ", ".join([name, *words])
+
+
+def candidates(subject: Subject) -> list[Tried]:
+    """Every rule that needs no input besides the gradient, tried; those that cannot be left out.
+
+    Rules of matrix functions, whose forms take long, only where none of the others agrees.
+    """
+    every: list[Tried] = []
+    for matrices in (False, True):
+        for name, rule in OPTIMIZERS.items():
+            if not rule.FACTS.inputs and (rule.FACTS.observables is not None) == matrices:
+                with suppress(BrokenBackend):
+                    every.append(tried(subject, name, _NEAR))
+        if any(each.found for each in every):
+            break
+    return every
+
+
+def best(subject: Subject, name: str | None) -> Tried:
+    """The rule's forms that agree; without a name those of the rule that explains the most."""
+    if name is not None and name not in OPTIMIZERS:
+        near = get_close_matches(name, OPTIMIZERS, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise BrokenBackend(
+            f"{subject.name}: no optimizer rule {name!r}{hint}; "
+            "`truestep list optimizers` shows them"
+        )
+    if name is not None and OPTIMIZERS[name].FACTS.inputs:
+        inputs = ", ".join(OPTIMIZERS[name].FACTS.inputs)
+        raise BrokenBackend(f"{subject.name}: {name} takes {inputs} too: write an adapter for it")
+    every = [tried(subject, name)] if name else candidates(subject)
+    agreeing = [each for each in every if each.found]
+    if agreeing:
+        return min(agreeing, key=lambda each: _rank(subject, each.found[0]))
+    told = [
+        f"{form} ({'infinitely' if error > _FAR else f'{error:.1g}'} off)"
+        for error, form in sorted(each.best for each in every)
+        if form
+    ]
+    nearest = "; ".join(told[:_MOST_TOLD]) or "none could be run"
+    what = name or "any rule"
+    raise BrokenBackend(
+        f"{subject.name}: does not compute {what} in any form; the nearest, and by how much of the "
+        f"largest change of a step each is off: {nearest}"
+    )
+
+
+def _rank(subject: Subject, found: Found) -> tuple[object, ...]:
+    rule = OPTIMIZERS[found.rule]
+    unnamed = sum(f not in found.numbers for f in rule.Hyper.RANGES)
+    names = found.rule.replace("_", ""), subject.name.rpartition(".")[2].lower().replace("_", "")
+    likeness = SequenceMatcher(None, *names).ratio()
+    return found.shapes == "matrices", found.left, unnamed, -likeness, found.distance, found.rule
+
+
+def evaluated(found: Found, hyper: Named, state: Named, p: Array, g: Array) -> tuple[Named, Array]:
+    """One step of a found form with other numbers; raises ValueError where it takes them not."""
+    rule: Any = OPTIMIZERS[found.rule]
+    with np.errstate(all="ignore"):
+        s, q = rule.step(rule.Hyper(**{**found.hyper, **hyper}), rule.State(**state), p, g)
+    return forms.fields(s), np.asarray(q)

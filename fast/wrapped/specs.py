@@ -1,0 +1,34 @@
+"""What the command line is given to wrap: "torch:package.module:Name@rule", or of a file.
+
+The rule may be left out, and is found then.
+"""
+
+from dataclasses import dataclass
+
+# What can be wrapped, by how the spec begins: the library that it takes, and our module for it.
+WRAPS = {"torch": ("torch", "torch_classes")}
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """kind: of WRAPS. target: "package.module:Name" or "file.py:Name". rule: "" if not given."""
+
+    kind: str
+    target: str
+    rule: str = ""
+
+
+def parsed(spec: str) -> Spec | None:
+    """What a spec asks to wrap; None where it names a backend."""
+    kind, _, rest = spec.partition(":")
+    target, _, rule = rest.rpartition("@") if "@" in rest else (rest, "", "")
+    return Spec(kind, target, rule) if kind in WRAPS and ":" in target else None
+
+
+def judged_as(spec: str, rule: str) -> str:
+    """The spec with this rule; raises ValueError where it names a backend."""
+    asked = parsed(spec)
+    if asked is None:
+        kinds = ", ".join(f"{kind}:package.module:Name" for kind in WRAPS)
+        raise ValueError(f"--as {rule} is of what is wrapped ({kinds}), not of {spec!r}")
+    return f"{asked.kind}:{asked.target}@{rule}"

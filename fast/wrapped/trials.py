@@ -1,0 +1,103 @@
+"""What an optimizer is run on, and the record of a run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from truestep.fast.protocol import Array
+from truestep.reference.declared import Count, Flag, Real
+from truestep.reference.rules import Optimizer
+
+Named = dict[str, Any]
+
+# A tall matrix; a wide one for the rules that are of matrices, and of any other a vector.
+MATRIX, WIDE, VECTOR = (5, 3), (3, 7), (4,)
+# Sizes of the gradients step by step: averages of squares grow, and shrink again.
+_SIZES = (1.0, 0.1, 0.6, 2.0, 0.3, 1.5, 0.8, 0.5)
+# Numbers of which every term is alive, and which no library has as its default.
+_ALIVE: Mapping[str, float] = {
+    "beta1": 0.7,
+    "beta2": 0.85,
+    "beta3": 0.9375,
+    "dampening": 0.25,
+    "eps": 0.01,
+    "lr": 0.03,
+    "momentum": 0.6,
+    "weight_decay": 0.2,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A run on one tensor, from its first step on.
+
+    params: before the first step and after every one. states, groups: after every step what the
+    optimizer keeps of the tensor, and of its group, by name: arrays and numbers.
+    """
+
+    grads: Sequence[Array]
+    params: Sequence[Array]
+    states: Sequence[Named]
+    groups: Sequence[Named]
+
+
+class Subject(Protocol):
+    """What can be run on tensors without being told what it computes.
+
+    name: what it is called. offered: its numbers by name with their defaults. hints: numbers that
+    it was given, and that a rule may be fixed at.
+    """
+
+    name: str
+    offered: Mapping[str, object]
+    hints: Sequence[float]
+
+    def trial(self, numbers: Mapping[str, object], param: Array, grads: Sequence[Array]) -> Trial:
+        """Steps with these numbers, from the first on."""
+        ...
+
+
+def drawn(shape: tuple[int, ...], seed: int) -> tuple[Array, list[Array]]:
+    """A parameter, and a gradient for every step of a trial.
+
+    Gradients have a part in common, so that estimates of a distance grow.
+    """
+    rng = np.random.default_rng(seed)
+    p, common = rng.normal(size=shape), rng.normal(size=shape)
+    return p, [size * (common + rng.normal(size=shape)) for size in _SIZES]
+
+
+def alive(rule: Optimizer) -> Named:
+    """Numbers of a rule that differ from its defaults, and of which none removes a term."""
+    default = rule.Hyper()
+    return {f: _alive(f, x, getattr(default, f)) for f, x in rule.Hyper.RANGES.items()}
+
+
+def _alive(field: str, limits: object, default: object) -> object:
+    if field == "maximize":
+        return False
+    if isinstance(limits, Flag):
+        return True
+    if isinstance(limits, Count):
+        return next((x for x in limits.usual if x not in (0, default) and x < 10), default)
+    if not isinstance(limits, Real):
+        return default
+    value = _ALIVE.get(field)
+    if field == "lr" and default == 1:
+        value = 0.75  # of estimates and of ratios: by less they do not grow in a few steps
+    usual = () if limits.of else limits.usual
+    first = next((x for x in usual if x not in (0, default)), None)
+    for x in (value, first, default * 1.25, default * 0.75):  # type: ignore[operator]
+        if x is not None and _within(field, limits, x):
+            return x
+    return default
+
+
+def _within(field: str, limits: Real, x: float) -> bool:
+    try:
+        limits.check(field, x)
+    except ValueError:
+        return False
+    return True

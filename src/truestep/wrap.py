@@ -1,0 +1,43 @@
+"""Backends of what has no adapter: which rule it computes, in which form, is found by running it.
+
+    import truestep
+    from my_package import MyLion
+
+    backend = truestep.wrap.torch(MyLion)
+    print(backend.declaration)  # judged as lion, nan_sign zero; m is exp_avg; ...
+    truestep.certify(backend)
+
+Numbers are paired by their names and state by its values, on a few random tensors; of the rule's
+forms the one is declared that agrees. Everything raises BrokenBackend of truestep.fast.discovery
+where nothing agrees, with the nearest forms and how far they are off. On the command line: truestep
+certify torch:my_package.my_module:MyLion --as lion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from truestep.fast.wrapped.torch_classes import Backend
+
+__all__ = ["torch"]
+
+
+def torch(
+    make: Callable[..., Any],
+    rule: str | None = None,
+    *,
+    arithmetic: str | None = None,
+    **options: object,
+) -> Backend:
+    """A backend of a torch.optim.Optimizer class, or of a function that makes one of parameters.
+
+    rule: the reference's name; found where it is not given. arithmetic: how it rounds (`truestep
+    list arithmetics`); ieee_float32 where none is named, with sums one after another where the rule
+    has any. options: arguments of the constructor, or of parameter groups, that are not numbers of
+    the rule.
+    """
+    from truestep.fast.wrapped.torch_classes import wrapped
+
+    return wrapped(make, rule, arithmetic, options)

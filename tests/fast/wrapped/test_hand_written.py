@@ -1,0 +1,76 @@
+"""A hand-written optimizer, given as text in a file, is judged by its spec alone."""
+
+# ruff: noqa: E402 - the imports after the skip need torch
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed")
+
+from truestep.fast import discovery
+from truestep.fast.discovery import BrokenBackend, UnknownBackend
+from truestep.reports import judged
+
+LION = """\
+import torch
+
+
+class MyLion(torch.optim.Optimizer):
+    def __init__(self, params, learning_rate=1e-4, b1=0.9, b2=0.99, wd=0.0):
+        super().__init__(params, dict(learning_rate=learning_rate, b1=b1, b2=b2, wd=wd))
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                state = self.state[p]
+                if not state:
+                    state["velocity"] = torch.zeros_like(p)
+                m = state["velocity"]
+                p.mul_(1 - group["learning_rate"] * group["wd"])
+                c = m * group["b1"] + p.grad * (1 - group["b1"])
+                p.sub_({size} * group["learning_rate"] * torch.sign(c))
+                m.mul_(group["b2"]).add_(p.grad, alpha=1 - group["b2"])
+"""
+
+
+def written(folder: Path, size: str = "1") -> str:
+    """The file of a Lion whose step is so many times too large."""
+    path = folder / "my_optimizers.py"
+    path.write_text(LION.replace("{size}", size), encoding="utf-8")
+    return str(path)
+
+
+def test_its_spec_loads_a_backend(tmp_path: Path) -> None:
+    """Numbers of other names are paired, and the declaration says what was found."""
+    backend = discovery.load(f"torch:{written(tmp_path)}:MyLion@lion")
+    [capability] = backend.capabilities()
+    assert (capability.rule, capability.dialect) == ("lion", {"nan_sign": "zero"})
+    assert capability.fixed == {"maximize": False}
+    assert backend.declaration == (  # type: ignore[attr-defined]
+        "judged as lion, nan_sign zero; m is velocity; maximize = False; arithmetic ieee_float32"
+    )
+
+
+def test_it_is_certified(tmp_path: Path) -> None:
+    """Its steps pass, without a line of adapter; the certificate says what it was judged as."""
+    found = judged.certify(
+        f"torch:{written(tmp_path)}:MyLion@lion", only="*lockstep*", level="smoke", workers=1
+    )
+    assert found.passed
+    assert found.certificate["backend"]["declaration"].startswith("judged as lion, nan_sign zero;")
+
+
+def test_a_wrong_one_is_told_how_far_it_is_off(tmp_path: Path) -> None:
+    """A step that is a hundredth too large is no form of Lion."""
+    with pytest.raises(BrokenBackend, match=r"does not compute lion in any form; .* lion .*off"):
+        discovery.load(f"torch:{written(tmp_path, size='1.01')}:MyLion@lion")
+
+
+def test_a_wrong_name_is_told(tmp_path: Path) -> None:
+    """As for backends, with what is near."""
+    with pytest.raises(UnknownBackend, match="did you mean 'MyLion'"):
+        discovery.load(f"torch:{written(tmp_path)}:MyLoin@lion")
