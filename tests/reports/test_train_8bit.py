@@ -1,4 +1,4 @@
-"""Training with 8-bit moments: the same loss as torch's AdamW, in a quarter of the state's bytes."""
+"""Training with 8-bit moments: the loss of torch's AdamW, in a quarter of the bytes."""
 
 # ruff: noqa: E402 - the imports after the skip need torch
 

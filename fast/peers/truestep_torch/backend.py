@@ -90,12 +90,16 @@ def _8bit(row: Row, kernel: RuleKernel) -> Row:
     )
 
 
+ROWS: tuple[Row, ...] = tuple(
+    row for item in truestep.torch.OPTIMIZERS.items() for row in _rows(*item)
+)
+
+
 class Backend(torch_like.Backend):
     """The classes of truestep.torch."""
 
-    name, library = "truestep_torch", truestep.torch
+    name, library, rows = "truestep_torch", truestep.torch, ROWS
     fixed: ClassVar[Mapping[str, Fixed]] = {}
-    rows = tuple(row for item in truestep.torch.OPTIMIZERS.items() for row in _rows(*item))
 
     def count(self, t: int) -> torch.Tensor:
         """The number of steps made as the optimizers keep it."""

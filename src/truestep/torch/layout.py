@@ -5,7 +5,7 @@ may be moved. What is fixed between steps is which tensors belong together.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import compress
+from itertools import chain, compress
 from operator import attrgetter, is_
 from typing import Any
 
@@ -45,8 +45,8 @@ class Bucket:
     """Parameters of one format that one kernel steps, with states in the same forms."""
 
     __slots__ = (
-        "counts", "dtype", "forms", "groups", "kernel", "keys", "params", "sizes", "states",
-        "steps", "tensors",
+        "counts", "dtype", "forms", "groups", "held", "kernel", "keys", "params", "sizes",
+        "states", "steps", "tensors",
     )  # fmt: skip
 
     def __init__(self, kernel: RuleKernel, dtype: torch.dtype, forms: tuple[Form, ...]) -> None:
@@ -70,16 +70,17 @@ class Bucket:
         self.steps = vector.numpy()
         for state, step in zip(self.states, vector.unbind(), strict=True):
             state["step"] = step
-        self.tensors = {key: self._held(key) for key in ("step", *self.keys.values())}
+        self.tensors = {key: [state[key] for state in self.states] for key in self.keys.values()}
+        self.held = list(self._holding())
 
-    def _held(self, key: str) -> list[Any]:
-        return [state.get(key) for state in self.states]
+    def _holding(self) -> Iterator[object]:
+        return chain.from_iterable(map(dict.values, self.states))
 
-    def intact(self, state: Mapping[torch.Tensor, dict[str, Any]]) -> bool:
+    def intact(self) -> bool:
         """Whether parameters and states are the tensors that they were."""
         return (
-            all(map(is_, map(state.get, self.params), self.states))
-            and all(all(map(is_, self._held(key), held)) for key, held in self.tensors.items())
+            sum(map(len, self.states)) == len(self.held)
+            and all(map(is_, self._holding(), self.held))
             and set(map(_DTYPE, self.params)) == {self.dtype}
             and list(map(torch.Tensor.numel, self.params)) == self.counts
         )
@@ -172,7 +173,7 @@ class Layout:
     key: of what the buckets depend on.
     """
 
-    __slots__ = ("buckets", "key", "waiting")
+    __slots__ = ("buckets", "key", "states", "waiting")
 
     def __init__(self, key: object) -> None:
         self.key = key
@@ -186,17 +187,20 @@ class Layout:
             self.buckets[key] = Bucket(kernel, dtype, forms)
         return self.buckets[key]
 
-    def close(self) -> None:
+    def close(self, state: Mapping[torch.Tensor, dict[str, Any]]) -> None:
         """Once all parameters are there."""
         for bucket in self.buckets.values():
             bucket.close()
+        self.states = list(state.values())
 
     def holds(self, key: object, state: Mapping[torch.Tensor, dict[str, Any]]) -> bool:
         """Whether it is still what it was made of."""
         return (
             self.key == key
             and not any(p.grad is not None for p in self.waiting)
-            and all(bucket.intact(state) for bucket in self.buckets.values())
+            and len(self.states) == len(state)
+            and all(map(is_, state.values(), self.states))
+            and all(bucket.intact() for bucket in self.buckets.values())
         )
 
     def prepared(self, optimizer: str, hypers: Sequence[Hyper]) -> Iterator[Callable[[], None]]:

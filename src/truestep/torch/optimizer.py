@@ -1,6 +1,7 @@
 """The class below all optimizers of this package: a torch.optim.Optimizer over the CPU kernels."""
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any, ClassVar
 
 import torch
@@ -107,7 +108,7 @@ class Optimizer(torch.optim.Optimizer):  # type: ignore[misc]
 
     def _laid_out(self, kernels: list[RuleKernel]) -> Layout:
         key = (
-            [id(p) for group in self.param_groups for p in group["params"]],
+            list(map(id, chain.from_iterable(group["params"] for group in self.param_groups))),
             [
                 (kernel.place, group["state"], group["min_8bit_size"], len(group["params"]))
                 for kernel, group in zip(kernels, self.param_groups, strict=True)
@@ -124,7 +125,7 @@ class Optimizer(torch.optim.Optimizer):  # type: ignore[misc]
                 require_dense(type(self).__name__, "parameter", p)
                 forms = self._complete(p, group, kernel)
                 layout.bucket(kernel, p.dtype, forms).add(p, self.state[p], place)
-        layout.close()
+        layout.close(self.state)
         self._layout = layout
         return layout
 
