@@ -5,6 +5,7 @@ The rows follow from the table of the classes: what an argument is called here s
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import ModuleType
 from typing import ClassVar
 
 import torch
@@ -98,7 +99,8 @@ ROWS: tuple[Row, ...] = tuple(
 class Backend(torch_like.Backend):
     """The classes of truestep.torch."""
 
-    name, library, rows = "truestep_torch", truestep.torch, ROWS
+    name, rows = "truestep_torch", ROWS
+    library: ClassVar[ModuleType] = truestep.torch
     fixed: ClassVar[Mapping[str, Fixed]] = {}
 
     def count(self, t: int) -> torch.Tensor:
