@@ -69,13 +69,18 @@ class Optimizer(torch.optim.Optimizer):  # type: ignore[misc]
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        self._step()
+        return loss
+
+    # A compiled step of training leaves its graph here: addresses cannot be traced.
+    @torch._disable_dynamo  # type: ignore[untyped-decorator]
+    def _step(self) -> None:
         with torch.no_grad():
             stepped = [self._stepped(group) for group in self.param_groups]
             layout = self._laid_out([kernel for kernel, _ in stepped])
             hypers = [hyper for _, hyper in stepped]
             for run in list(layout.prepared(type(self).__name__, hypers)):
                 run()
-        return loss
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a state_dict() of this class or of its namesake in torch.
