@@ -140,12 +140,13 @@ class Optimizer(torch.optim.Optimizer):  # type: ignore[misc]
         """Have self.state hold all that the kernel steps, in the form that is asked for."""
         state, own = self.state[p], getattr(p, PARAMETER_STATE, group["state"])
         forms = self.row.forms(kernel, {**group, "state": own}, p.numel())
-        starts, anew = self.row.of(kernel).start, False
+        starts, anew = self.row.of(kernel).start, []
         for form in forms:
             start = float(group[starts[form.name]]) if form.name in starts else 0.0
-            anew |= complete(state, p, form, start)
+            anew.append(complete(state, p, form, start))
+        begins = not state or (bool(anew) and all(anew))
         # torch's SGD counts no steps: with a buffer there has been one.
-        counted = 0.0 if anew or not state else float(state.get("step", 1.0))
+        counted = 0.0 if begins else float(state.get("step", 1.0))
         state["step"] = torch.tensor(counted, dtype=COUNTER)
         return forms
 

@@ -235,6 +235,18 @@ def test_state_that_is_cleared_starts_anew() -> None:
     assert optimizer.state[p]["step"] == 1
 
 
+def test_momentum_may_be_switched_on_and_off() -> None:
+    """The first gradient after it is switched on starts the buffer, which is kept when it is off."""
+    p, q = (torch.nn.Parameter(torch.ones(3)) for _ in range(2))
+    a, b = (made([x], lr=0.1) for made, x in ((ours.SGD, p), (torch.optim.SGD, q)))
+    for t, momentum in enumerate((0.0, 0.0, 0.9, 0.9, 0.0, 0.9)):
+        for x, optimizer in ((p, a), (q, b)):
+            optimizer.param_groups[0].update(momentum=momentum, dampening=0.5)
+            x.grad = torch.full((3,), 1.0 + t)
+            optimizer.step()
+    torch.testing.assert_close(p, q)
+
+
 def test_a_graph_that_needs_the_old_values_is_told() -> None:
     """As after a step of torch's: the second backward raises instead of using new values."""
     p = parameter(3)
