@@ -236,7 +236,7 @@ def test_state_that_is_cleared_starts_anew() -> None:
 
 
 def test_momentum_may_be_switched_on_and_off() -> None:
-    """The first gradient after it is switched on starts the buffer, which is kept when it is off."""
+    """The first gradient with momentum starts the buffer, which is kept while it is off."""
     p, q = (torch.nn.Parameter(torch.ones(3)) for _ in range(2))
     a, b = (made([x], lr=0.1) for made, x in ((ours.SGD, p), (torch.optim.SGD, q)))
     for t, momentum in enumerate((0.0, 0.0, 0.9, 0.9, 0.0, 0.9)):
