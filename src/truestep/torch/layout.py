@@ -20,7 +20,7 @@ from truestep.reference.declared import Hyper
 from truestep.torch.stored import Form
 
 # Each look at a thousand tensors takes 0.05 ms in C, and many times that in a loop of Python.
-_DTYPE, _IS_CPU, _LAYOUT = attrgetter("dtype"), attrgetter("is_cpu"), attrgetter("layout")
+_DTYPE, _IS_CPU = attrgetter("dtype"), attrgetter("is_cpu")
 _PLAIN = {torch.Tensor, torch.nn.Parameter}
 # torch counts in float32, which stays at 2**24, and takes either.
 COUNTER = torch.float64
@@ -89,19 +89,21 @@ class Bucket:
         """The step of those that have a gradient, once all is found to be in order."""
         grads = [p.grad for p in self.params]
         present = [g is not None for g in grads]
-        if not any(present):
+        whole = all(present)
+        if not (whole or any(present)):
             return None
-        params, counts = list(compress(self.params, present)), list(compress(self.counts, present))
+        params, counts, given = self.params, self.counts, grads
+        if not whole:
+            params, counts, given = (list(compress(x, present)) for x in (params, counts, grads))
         stepped = (
             params if _in_order(params) else [_usable(optimizer, "parameter", p) for p in params]
         )
-        given = list(compress(grads, present))
         if not self._as_usual(given, counts):
             given = self._gradients(optimizer, given, counts)
         addresses = {name: _addresses(self.tensors[key]) for name, key in self.keys.items()}
         for name, tensors in (PARAMS, stepped), (GRADS, given):
             addresses[name] = np.zeros(len(present), np.int64)
-            addresses[name][present] = _addresses(tensors)
+            addresses[name][slice(None) if whole else present] = _addresses(tensors)
         plan = Plan.of_addresses(
             self.kernel.rule,
             FORMATS[self.dtype],
@@ -116,10 +118,11 @@ class Bucket:
         def run() -> None:
             plan.step(each, counters, torch.get_num_threads())
             # Until here the copies had to live.
-            given.clear()
-            for p, copy in zip(params, stepped, strict=True):
-                if copy is not p:
-                    p.copy_(copy)
+            del given[:]
+            if stepped is not params:
+                for p, copy in zip(params, stepped, strict=True):
+                    if copy is not p:
+                        p.copy_(copy)
             self.steps += present
             # As operations of torch do: a graph that has kept the old values then raises.
             torch.autograd.graph.increment_version(params)
@@ -151,11 +154,7 @@ class Bucket:
 
 
 def _in_order(tensors: list[torch.Tensor]) -> bool:
-    return (
-        all(map(_IS_CPU, tensors))
-        and set(map(_LAYOUT, tensors)) == {torch.strided}
-        and all(map(torch.Tensor.is_contiguous, tensors))
-    )
+    return all(map(_IS_CPU, tensors)) and all(map(torch.Tensor.is_contiguous, tensors))
 
 
 def _usable(optimizer: str, what: str, x: torch.Tensor) -> torch.Tensor:
