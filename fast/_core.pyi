@@ -19,14 +19,103 @@ def instruction_set() -> str: ...
 def set_instruction_set(name: str) -> None: ...
 def pieces(sizes: _Table, granule: int, part: int, parts: int) -> list[tuple[int, int, int]]: ...
 
+class SmallFloat:
+    def __init__(
+        self,
+        fraction_bits: int,
+        min_exponent: int,
+        largest: int,
+        overflow: int,
+        minus_zero: bool,
+        nan: int,
+        negative_nan: int,
+        own_nan: int,
+    ) -> None: ...
+
+class PowerOfTwo:
+    def __init__(
+        self,
+        emax: int,
+        cut: int,
+        even: bool,
+        zero: int,
+        beyond: int,
+        infinite: int,
+        negative_nan: bool,
+    ) -> None: ...
+
+class BlockFormat:
+    signed: bool
+    drawn: bool
+    keeps_absmax: bool
+    largest: float
+    least: float
+    level: float
+    level_divides: bool
+    of_zero: int
+    powers: PowerOfTwo
+    normalise: str
+    power: str
+
+    def __init__(
+        self, values: _Floats, codes: _Bytes, keys: NDArray[np.int32], scale: str
+    ) -> None: ...
+
+class Grouping:
+    def __init__(self, rows: int, columns: int, down: int, across: int) -> None: ...
+
 class Storage:
     def __init__(
-        self, name: str, block_size: int = 1, map: DynamicMap | None = None, seed: int = 0
+        self,
+        name: str,
+        block_size: int = 1,
+        map: DynamicMap | None = None,
+        number: SmallFloat | None = None,
+        power: PowerOfTwo | None = None,
+        format: BlockFormat | None = None,
     ) -> None: ...
+    def seeded(self, seed: int) -> Storage: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def block_size(self) -> int: ...
+    @property
+    def values(self) -> list[float]: ...
 
 def encode(storage: Storage, x: _Floats, code: _Bytes, scale: _Bytes, threads: int = 0) -> None: ...
 def decode(storage: Storage, code: _Bytes, scale: _Bytes, x: _Floats, threads: int = 0) -> None: ...
+def encode_groups(
+    storage: Storage, grouping: Grouping, x: _Floats, code: _Bytes, scale: _Bytes, threads: int = 0
+) -> None: ...
+def decode_groups(
+    storage: Storage, grouping: Grouping, code: _Bytes, scale: _Bytes, x: _Floats, threads: int = 0
+) -> None: ...
+def schedules() -> list[tuple[str, str]]: ...
+def schedule_values(kernel: int, hyper: _Doubles, steps: _Table, values: _Doubles) -> None: ...
+def training_kernels() -> list[tuple[str, str, str, str, str, str, str]]: ...
+def train(
+    kernel: int,
+    hyper: _Doubles,
+    given: _Doubles,
+    numbers: _Doubles,
+    sizes: _Table,
+    units: _Table,
+    inputs: _Table,
+    outputs: _Table,
+    threads: int = 0,
+) -> None: ...
 def rule_kernels() -> list[tuple[str, str, str, str, str, str, str, int]]: ...
+def factored_kernels() -> list[tuple[str, str, str, str, str, str, str]]: ...
+def factored_step(
+    kernel: int,
+    storages: Sequence[Storage],
+    addresses: _Table,
+    views: _Table,
+    rows: NDArray[np.int32],
+    hyper: _Doubles,
+    steps: _Doubles,
+    threads: int = 0,
+) -> None: ...
 
 class _Step(Protocol):
     def __call__(

@@ -38,6 +38,12 @@ _OUT = click.option(
     show_default=True, help="Folder for certificates and reports.",
 )  # fmt: skip
 
+_PAGE = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write a page, as HTML and Markdown, into this folder.",
+)
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
@@ -201,13 +207,19 @@ def mutants_(only: str | None, seed: int) -> int:
 
 
 @commands.command()
+@click.argument("rules", nargs=-1)
 @click.option("--rounds", type=click.IntRange(min=1), default=9, show_default=True)
+@click.option("--sweep", is_flag=True, help="One tensor of 10^3 to 10^8 elements, with a plot.")
+@_PAGE
 @_JSON
-def bench(rounds: int, as_json: bool) -> int:
-    """Time our kernels against memory traffic alone and the installed libraries, as ratios."""
+def bench(rules: tuple[str, ...], rounds: int, sweep: bool, out: Path | None, as_json: bool) -> int:
+    """Time our kernels of RULES, or of all, against memory traffic and the installed libraries.
+
+    Ratios, from rounds in which each has its turn in one process.
+    """
     from truestep.reports.bench import show
 
-    return show(rounds, as_json)
+    return show(rounds, as_json, rules, sweep=sweep, out=out)
 
 
 @commands.command()
@@ -223,11 +235,7 @@ def atlas(backends: tuple[str, ...], out: Path, as_json: bool) -> int:
 
 @commands.command()
 @click.argument("backends", nargs=-1)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Write a page, as HTML and Markdown, into this folder.",
-)
+@_PAGE
 @_JSON
 def interchange(backends: tuple[str, ...], out: Path | None, as_json: bool) -> int:
     """Let each BACKEND read what every other has stored in the formats that both have.

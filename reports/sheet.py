@@ -6,6 +6,8 @@ HTML, Markdown and the terminal are functions of it alone, as they are of the re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from truestep.reports.certificate import Record
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -20,7 +22,7 @@ class Table:
     """One table under its title. corner: what the heads of rows are.
 
     notes: terms and what is said of each, below it; folded: the line under which they are folded
-    away, "" where they are in view.
+    away, "" where they are in view. chart: a picture above it, as ``plots.chart`` takes it.
     """
 
     title: str
@@ -30,6 +32,7 @@ class Table:
     rows: Sequence[tuple[str, Sequence[Cell]]]
     notes: Sequence[tuple[str, str]] = ()
     folded: str = ""
+    chart: Record | None = None
 
 
 @dataclass(frozen=True, slots=True)

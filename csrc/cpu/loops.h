@@ -6,8 +6,9 @@
 //   encode(map, x, absmax, code, n)   code_i of x_i / absmax, for 0 < absmax < inf
 #pragma once
 
-#include "../formats/bfloat16.h"
+#include "block_loops.h"
 #include "kernels.h"
+#include "number_loops.h"
 
 namespace truestep::cpu {
 namespace {
@@ -61,30 +62,6 @@ struct DynamicBlocks {
   }
 };
 
-// A number format of its own, number by number. Format: Code, decoded(code), encoded(x).
-template <class Format>
-struct Numbers {
-  using Code = typename Format::Code;
-
-  static void load(const Kept&, const Codes& from, std::int64_t begin, std::int64_t n,
-                   float* __restrict x) {
-    const Code* __restrict code = static_cast<const Code*>(from.code) + begin;
-    for (std::int64_t i = 0; i < n; ++i) x[i] = Format::decoded(code[i]);
-  }
-
-  static void store(const Kept&, const Codes& to, std::int64_t begin, std::int64_t n,
-                    const float* __restrict x) {
-    Code* __restrict code = static_cast<Code*>(to.code) + begin;
-    for (std::int64_t i = 0; i < n; ++i) code[i] = Format::encoded(x[i]);
-  }
-};
-
-struct Bfloat16 {
-  using Code = u16;
-  static float decoded(u16 code) { return bfloat16_to_float(code); }
-  static u16 encoded(float x) { return bfloat16_from_float(x); }
-};
-
 void stream_floats(const float* __restrict g, float* __restrict x, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) x[i] += g[i];
 }
@@ -94,17 +71,25 @@ void stream_bytes(u8* x, std::int64_t n) {
 }
 
 template <class Codec>
-constexpr StorageKernel storage_of(const char* name) {
-  return {name, false, &Codec::load, &Codec::store};
+constexpr StorageKernel storage_of(const char* name, const char* told, int code_bits) {
+  return {name, told, code_bits, false, &Codec::load, &Codec::store};
 }
 
 template <class Lookup>
 constexpr Kernels kernels_with(const char* name, const RuleTable* rules) {
   return {name,
           rules,
-          {{"float32", true, nullptr, nullptr},
-           storage_of<Numbers<Bfloat16>>("bfloat16"),
-           storage_of<DynamicBlocks<Lookup>>("dynamic_8bit")},
+          {{"float32", "", 32, true, nullptr, nullptr},
+           storage_of<Numbers<Bfloat16>>("bfloat16", "", 16),
+           storage_of<CutBfloat16<true>>("bfloat16_stochastic", "number", 16),
+           storage_of<CutBfloat16<false>>("bfloat16_toward_zero", "number", 16),
+           storage_of<Blocks<false>>("blocks", "format", 8),
+           storage_of<Blocks<true>>("blocks_4bit", "format", 4),
+           storage_of<DynamicBlocks<Lookup>>("dynamic_8bit", "map", 8),
+           storage_of<Numbers<PowersOfTwo>>("power_of_two", "power", 8),
+           storage_of<Numbers<SmallFloats<u8>>>("small_float_8bit", "number", 8),
+           storage_of<Numbers<SmallFloats<u16>>>("small_float_16bit", "number", 16)},
+          {&Groups::load, &Groups::store},
           stream_floats,
           stream_bytes};
 }

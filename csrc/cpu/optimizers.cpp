@@ -10,9 +10,10 @@
 namespace truestep::cpu {
 namespace {
 
-// Elements that stay in the first-level cache while one array after another is read and written;
-// more where a block is longer.
+// Elements that stay in the first-level cache while one array after another is read and written,
+// and of tensors that are kept as codes, beside their numbers; more where a block is longer.
 constexpr std::int64_t kTile = 512;
+constexpr std::int64_t kCodedTile = 256;
 constexpr int kLine = 64;
 
 const RuleKernel* kernel_in(const RuleTable& table, int kernel) {
@@ -31,21 +32,13 @@ class Tile {
   Tile(const StorageKernel* storages, const Operand& operand, std::int64_t tensor, float* room)
       : kept_(&operand.kept),
         storage_(storages + operand.kept.storage),
-        codes_{element<void>(operand.code[tensor], 0), element<void>(operand.scale[tensor], 0)},
+        codes_{element<u8>(operand.code[tensor], 0), element<u8>(operand.scale[tensor], 0), tensor},
         room_(room) {}
 
   float* load(std::int64_t begin, std::int64_t n) const {
-    if (!storage_->in_place) {
-      storage_->load(*kept_, codes_, begin, n, room_);
-      return room_;
-    }
-    float* numbers = static_cast<float*>(codes_.code) + begin;
-    // Going through all arrays at once is bound by how memory and the prefetchers cope with several
-    // streams at the same offset in their pages: on AMD Zen 4 that takes a quarter longer.
-    const char* byte = reinterpret_cast<const char*>(numbers);
-    const char* end = reinterpret_cast<const char*>(numbers + n);
-    for (; byte < end; byte += kLine) __builtin_prefetch(byte);
-    return numbers;
+    if (storage_->in_place) return static_cast<float*>(codes_.code) + begin;
+    storage_->load(*kept_, codes_, begin, n, room_);
+    return room_;
   }
 
   void store(std::int64_t begin, std::int64_t n) const {
@@ -73,18 +66,34 @@ struct alignas(double) Constants {
   unsigned char bytes[kMaxConstants];
 };
 
+// Whether every operand lies in memory as the numbers that it stands for.
+bool in_place(const Call& call, const Names& names) {
+  const StorageKernel* storages = kernels().storages;
+  bool all = storages[call.p.kept.storage].in_place && storages[call.g.kept.storage].in_place;
+  for (int k = 0; k < names.tensors; ++k) {
+    all = all && storages[call.tensors[k].kept.storage].in_place;
+  }
+  return all;
+}
+
+std::int64_t tile_length(const Call& call, const Names& names) {
+  if (in_place(call, names)) return kTile;
+  std::int64_t length = std::max({kCodedTile, call.p.kept.block_size, call.g.kept.block_size});
+  for (int k = 0; k < names.tensors; ++k) {
+    length = std::max(length, call.tensors[k].kept.block_size);
+  }
+  return length;
+}
+
 // Calls use(tiles' begin, n, g, p, tensors) for every tile of a piece, and stores what it leaves if
 // it is to.
 template <bool stored, class Use>
 void for_each_tile(const Call& call, const Names& names, const Piece& piece, Use use) {
   const StorageKernel* storages = kernels().storages;
-  std::int64_t length = std::max({kTile, call.p.kept.block_size, call.g.kept.block_size});
-  for (int k = 0; k < names.tensors; ++k) {
-    length = std::max(length, call.tensors[k].kept.block_size);
-  }
+  const std::int64_t length = tile_length(call, names);
   alignas(kLine) static thread_local float room[(kMaxTensors + 2) * kMaxBlock];
   const auto tile_of = [&](const Operand& operand, int place) {
-    return Tile(storages, operand, piece.tensor, room + place * kMaxBlock);
+    return Tile(storages, operand, piece.tensor, room + place * length);
   };
   const Tile p = tile_of(call.p, 0), g = tile_of(call.g, 1);
   Tile others[kMaxTensors];
@@ -148,7 +157,11 @@ void step(const Call& call, int threads) {
   std::vector<Constants> constants(static_cast<std::size_t>(count));
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t row = rule.finish ? call.rows[i] : i;
-    rule.constants(call.hyper + row * hyper_count, call.steps[row], constants[i].bytes);
+    const double* hyper = call.hyper + row * hyper_count;
+    rule.constants(hyper, call.steps[row], constants[i].bytes);
+    if (rule.begin) {
+      rule.begin(hyper, call.steps[row], call.numbers + i * number_count, constants[i].bytes);
+    }
   }
   const auto constants_of = [&](std::int64_t tensor) {
     return constants[rule.finish ? tensor : call.rows[tensor]].bytes;
@@ -174,11 +187,12 @@ void step(const Call& call, int threads) {
                   constants[i].bytes);
     }
   }
+  const auto run = in_place(call, names) ? rule.step_in_place : rule.step;
   for_each_piece(partition, threads, [&](const Piece& piece) {
     const void* c = constants_of(piece.tensor);
     for_each_tile<true>(call, names, piece,
                         [&](std::int64_t, std::int64_t n, const float* g, float* p,
-                            float* const* tensors) { rule.step(c, g, p, tensors, n); });
+                            float* const* tensors) { run(c, g, p, tensors, n); });
   });
 }
 

@@ -21,12 +21,16 @@ struct RuleKernel {
   const char* numbers;
   int sums;
   void (*constants)(const double* hyper, double t, void* constants);
-  // nullptr where there is nothing to finish.
+  // nullptr where there is nothing to begin or to finish.
+  void (*begin)(const double* hyper, double t, const double* numbers, void* constants);
   void (*finish)(const double* hyper, double t, double size, const double* sums, double* numbers,
                  void* constants);
   // tensors: the inputs, then the states; inputs are not written.
   void (*step)(const void* constants, const float* g, float* p, float* const* tensors,
                std::int64_t n);
+  // The same in a loop for each of its lines, for tensors that lie in memory as they are.
+  void (*step_in_place)(const void* constants, const float* g, float* p, float* const* tensors,
+                        std::int64_t n);
   // Adds to sums what n elements contribute; nullptr where sums is 0.
   void (*add)(const void* constants, const float* g, const float* p, const float* const* tensors,
               std::int64_t n, double* sums);

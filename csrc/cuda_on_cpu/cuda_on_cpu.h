@@ -1,19 +1,15 @@
 // CUDA's kernel language for a C++ compiler: include it before a .cu file, which then needs no
 // change.
 //
-// NVIDIA's own headers come first; they supply float4, dim3 and the conversions of the small
-// floats. Then the keywords are redefined. A block's threads are fibers of one operating-system
-// thread, so
-// __shared__ is that thread's own storage.
+// NVIDIA's own headers come first: here those that supply float4 and dim3, and before this one all
+// that the source includes. Then the keywords are redefined. A block's threads are fibers of one
+// operating-system thread, so __shared__ is that thread's own storage.
 //
 // Not modelled: textures, surfaces, clusters, cooperative groups, asynchronous copies, tensor
 // cores, printf's buffering. A busy wait on a plain load never ends; one on an atomic operation is
 // reported.
 #pragma once
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-#include <cuda_fp8.h>
 #include <vector_functions.h>
 #include <vector_types.h>
 

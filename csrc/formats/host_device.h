@@ -4,7 +4,7 @@
 #pragma once
 
 #if defined(__CUDACC__) || defined(__CUDACC_RTC__)
-#define TRUESTEP_HD __host__ __device__ __forceinline__
+#define TRUESTEP_HD static __host__ __device__ __forceinline__
 #else
 // Internal linkage and forced inlining: a shared copy of an inline function, compiled for AVX-512,
 // could otherwise be the one that the linker keeps for the baseline.

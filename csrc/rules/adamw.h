@@ -52,25 +52,37 @@ struct AdamW : Elementwise {
     return c;
   }
 
+  static constexpr int kLines = 3;
+  template <int k>
+  TRUESTEP_HD void line(const Constants& c, float g, float& p, float& m, float& v) {
+    if constexpr (k == 0) {
+      m = c.beta1 * m + c.gradient_weight * g;
+    } else if constexpr (k == 1) {
+      v = c.beta2 * v + c.square_weight * (g * g);
+    } else {
+      const float m_hat = m * c.reciprocal_correction1;
+      float update;
+      if constexpr (kEps == Eps::kOutside) {
+        update = m_hat / (root_of(v * c.correction2) + c.eps);
+      } else {
+        update = m_hat * c.correction2 / (root_of(v) + c.eps);
+      }
+      if constexpr (kDecay == Decay::kBefore) {
+        p = p * c.decay - c.lr * update;
+      } else if constexpr (kDecay == Decay::kUnscaled) {
+        p = p - (c.lr * update + c.decay * p);
+      } else if constexpr (kDecay == Decay::kInStep) {
+        p = p - c.lr * (update + c.decay * p);
+      } else {
+        p = (p - c.lr * update) * c.decay;
+      }
+    }
+  }
+
   TRUESTEP_HD void element(const Constants& c, float g, float& p, float& m, float& v) {
-    m = c.beta1 * m + c.gradient_weight * g;
-    v = c.beta2 * v + c.square_weight * (g * g);
-    const float m_hat = m * c.reciprocal_correction1;
-    float update;
-    if constexpr (kEps == Eps::kOutside) {
-      update = m_hat / (root_of(v * c.correction2) + c.eps);
-    } else {
-      update = m_hat * c.correction2 / (root_of(v) + c.eps);
-    }
-    if constexpr (kDecay == Decay::kBefore) {
-      p = p * c.decay - c.lr * update;
-    } else if constexpr (kDecay == Decay::kUnscaled) {
-      p = p - (c.lr * update + c.decay * p);
-    } else if constexpr (kDecay == Decay::kInStep) {
-      p = p - c.lr * (update + c.decay * p);
-    } else {
-      p = (p - c.lr * update) * c.decay;
-    }
+    line<0>(c, g, p, m, v);
+    line<1>(c, g, p, m, v);
+    line<2>(c, g, p, m, v);
   }
 };
 

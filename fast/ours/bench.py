@@ -16,7 +16,8 @@ import itertools
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from truestep.fast.ours.cpu_plans import Plan
 from truestep.fast.ours.rule_kernels import RuleKernel, kernel_for, rule_kernels
 from truestep.fast.protocol import Array
 from truestep.reference.declared import Hyper
-from truestep.reference.tables import RULES
+from truestep.reference.optimizers import OPTIMIZERS
 
 BLOCK_SIZE = 256
 
@@ -96,6 +97,8 @@ class Row:
     ours_ms: float
     other_ms: float
     bytes: int
+    rule: str = ""
+    elements: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,8 @@ class NotMeasured:
     name: str
     against: str
     reason: str
+    rule: str = ""
+    elements: int = 0
 
 
 Contender = Callable[[], object]
@@ -118,7 +123,7 @@ def normals(sizes: list[int], seed: int) -> list[NDArray[np.float32]]:
 
 def timed(rule: str) -> tuple[RuleKernel, Hyper]:
     """The kernel of a rule that is timed, and the hyperparameters."""
-    hyper = RULES["optimizer"][rule].Hyper(**TIMED.get(rule, {}))
+    hyper = OPTIMIZERS[rule].Hyper(**TIMED.get(rule, {}))
     return kernel_for(rule, hyper), hyper
 
 
@@ -126,7 +131,7 @@ def plan_of(kernel: RuleKernel, sizes: list[int], coded: bool) -> Plan:
     """Tensors of normal numbers for a kernel; coded: its states as 8-bit codes of zeros."""
     state: dict[str, list[Array]] = {}
     kept = {}
-    behaviour = RULES["optimizer"][kernel.rule].State.BEHAVIOUR
+    behaviour = OPTIMIZERS[kernel.rule].State.BEHAVIOUR
     for seed, name in enumerate((*kernel.inputs, *kernel.states), 2):
         nonnegative = name in kernel.states and behaviour[name].nonnegative
         if coded and name in kernel.states:
@@ -158,7 +163,7 @@ def contenders(
     yield "ours", ours
     yield "memory traffic alone", traffic
     for peer in (PEERS_8BIT if coded else PEERS).get(rule, ()):
-        yield peer.name, lambda peer=peer: torch_step(peer, sizes)
+        yield peer.name, partial(torch_step, peer, sizes)
 
 
 def bytes_of(kernel: RuleKernel, sizes: list[int], coded: bool) -> int:
@@ -219,26 +224,48 @@ def compared(
         yield Row(name, other, usual, least, most, 1e3 * median(own), 1e3 * median(theirs), bytes)
 
 
+# Elements of one tensor, from what fits the first-level cache to far beyond the last.
+SWEPT = (10**3, 10**4, 10**5, 10**6, 10**7, 10**8)
+
+
+def timed_rules(only: Sequence[str] = ()) -> list[str]:
+    """The rules that have kernels, or these of them. Raises ValueError for one that has none."""
+    known = sorted({kernel.rule for kernel in rule_kernels()})
+    if strange := [rule for rule in only if rule not in known]:
+        raise ValueError(f"no kernel of {strange[0]!r}; there are {', '.join(known)}")
+    return list(only) or known
+
+
 def rows(rounds: int = 9, only: Sequence[str] = ()) -> Iterator[Row | NotMeasured]:
-    """Every comparison of the rules, of all that have kernels by default, once it is measured."""
-    gc.collect()
+    """Every comparison of these rules, or of all, once it is measured."""
     large, many = [2**24], [1000] * 1000
-    rules = only or sorted({kernel.rule for kernel in rule_kernels()})
+    rules = timed_rules(only)
+    coded = [rule for rule in rules if offered.coded_states(timed(rule)[0])]
     for rule in rules:
-        kernel, _ = timed(rule)
-        found = contenders(rule, large)
-        yield from compared(f"{rule} 2^24", found, bytes_of(kernel, large, False), rounds, 3)
-        gc.collect()
+        yield from _compared(rule, "2^24", large, rounds, calls=3)
     for rule in [rule for rule in rules if rule in PEERS]:
-        kernel, _ = timed(rule)
-        found = contenders(rule, many)
-        yield from compared(f"{rule} 1000 x 1000", found, bytes_of(kernel, many, False), rounds, 10)
-        gc.collect()
-    for rule in [rule for rule in rules if offered.coded_states(timed(rule)[0])]:
-        kernel, _ = timed(rule)
-        found = contenders(rule, large, coded=True)
-        yield from compared(f"{rule} 8bit 2^24", found, bytes_of(kernel, large, True), rounds, 3)
-        gc.collect()
+        yield from _compared(rule, "1000 x 1000", many, rounds, calls=10)
+    for rule in coded:
+        yield from _compared(rule, "8bit 2^24", large, rounds, calls=3, coded=True)
+
+
+def swept(rounds: int = 9, only: Sequence[str] = ()) -> Iterator[Row | NotMeasured]:
+    """The same of one tensor from 10^3 to 10^8 elements."""
+    for rule in timed_rules(only):
+        for size in SWEPT:
+            calls = max(3, min(200, 10**7 // size))
+            yield from _compared(rule, f"{size}", [size], rounds, calls=calls)
+
+
+def _compared(
+    rule: str, how: str, sizes: list[int], rounds: int, *, calls: int, coded: bool = False
+) -> Iterator[Row | NotMeasured]:
+    # What earlier comparisons held is given back before tensors of a gigabyte are made.
+    gc.collect()
+    traffic = bytes_of(timed(rule)[0], sizes, coded)
+    found = contenders(rule, sizes, coded)
+    for row in compared(f"{rule} {how}", found, traffic, rounds, calls):
+        yield replace(row, rule=rule, elements=sum(sizes))
 
 
 def environment() -> Mapping[str, str]:

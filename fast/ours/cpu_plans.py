@@ -4,7 +4,7 @@ A plan checks its tensors once and keeps them with a table of their addresses, s
 thousand small ones is one call. Refill the gradients between steps.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from truestep.fast.ours.rule_kernels import RuleKernel, kernel_for
 from truestep.fast.ours.storages import NUMBERS, Kept
 from truestep.fast.protocol import Array, DType, numpy_dtype
 from truestep.reference.declared import Hyper
+from truestep.reference.tables import RULES
 
 if TYPE_CHECKING:
     from truestep.fast._core import _Step
@@ -46,13 +47,17 @@ def checked(name: str, tensors: Sequence[Array], dtype: DType, sizes: Sequence[i
 
 def require_disjoint(tensors: Mapping[str, Sequence[Array]]) -> None:
     """Raise if the memory of two tensors overlaps: the kernels assume that it does not."""
-    spans = sorted(
+    require_apart(
         (address_of(tensor), address_of(tensor) + tensor.nbytes, f"{name}[{i}]")
         for name, group in tensors.items()
         for i, tensor in enumerate(group)
         if tensor.size
     )
-    for (_, end, name), (start, _, other) in pairwise(spans):
+
+
+def require_apart(spans: Iterable[tuple[int, int, str]]) -> None:
+    """Raise if two of the named runs of addresses, first and past the last, overlap."""
+    for (_, end, name), (start, _, other) in pairwise(sorted(spans)):
         if start < end:
             raise ValueError(f"{other} must not overlap {name}, got {end - start} shared bytes")
 
@@ -66,12 +71,14 @@ class Plan:
     """A fixed list of tensors that the kernels of one rule step in place.
 
     rule: the reference's name. params, grads: float32, or all of them bfloat16. state: by name the
-    tensors of the rule's state and of its inputs, in float32; of one that kept names, its codes and
-    scales ("m_code", "m_absmax"). numbers: the 0-d numbers of the state, by name one a tensor. All
-    tensors are C-contiguous, of the parameters' sizes, and overlap no other.
+    tensors of the rule's state, in float32, and of its inputs, in the parameters' format; of one
+    that kept names, its codes and scales ("m_code", "m_absmax"). numbers: the 0-d numbers of the
+    state and of the inputs, by name one a tensor. All tensors are C-contiguous, of the parameters'
+    sizes, and overlap no other. seed: of what storages draw, for each step and tensor anew; None:
+    another one for every plan.
     """
 
-    __slots__ = ("_addresses", "_kept", "_numbers", "_rule", "_sizes", "_tensors")
+    __slots__ = ("_addresses", "_draws", "_kept", "_numbers", "_rule", "_sizes", "_tensors")
 
     def __init__(
         self,
@@ -82,22 +89,28 @@ class Plan:
         *,
         kept: Mapping[str, Kept] = {},
         numbers: Mapping[str, Sequence[float]] = {},
+        seed: int | None = None,
     ) -> None:
-        format = "float32" if not params or params[0].dtype == FLOAT32 else "bfloat16"
+        format = str(params[0].dtype) if params else "float32"
+        if format not in NUMBERS:
+            raise TypeError(f"params must be {' or '.join(NUMBERS)}, got {format}")
         sizes = [p.size for p in params]
         tensors = {PARAMS: params, GRADS: grads, **state}
         checked(PARAMS, params, numpy_dtype(format), sizes)
         checked(GRADS, grads, numpy_dtype(format), sizes)
         of_codes: dict[str, tuple[DType, list[int]]] = {}
         for name, how in kept.items():
-            of_codes[f"{name}_code"] = how.code, sizes
+            of_codes[f"{name}_code"] = how.code, [how.codes(n) for n in sizes]
             if how.scale:
-                of_codes[f"{name}_{how.scale}"] = FLOAT32, [how.blocks(n) for n in sizes]
+                of_codes[f"{name}_{how.scale}"] = how.scales, [how.blocks(n) for n in sizes]
+        inputs = RULES["optimizer"][rule].FACTS.inputs
         for name, group in state.items():
-            checked(name, group, *of_codes.get(name, (FLOAT32, sizes)))
+            dtype = numpy_dtype(format) if name in inputs else FLOAT32
+            checked(name, group, *of_codes.get(name, (dtype, sizes)))
         require_disjoint(tensors)
         self._rule, self._tensors = rule, {name: list(group) for name, group in tensors.items()}
-        self._kept = {PARAMS: NUMBERS[format], GRADS: NUMBERS[format], **kept}
+        self._kept = dict.fromkeys((PARAMS, GRADS, *inputs), NUMBERS[format]) | dict(kept)
+        self._draws = np.random.default_rng(seed)
         self._sizes = np.array(sizes, dtype=np.int64)
         self._numbers = {name: np.array(of, dtype=np.float64) for name, of in numbers.items()}
         self._addresses = {
@@ -191,7 +204,7 @@ class Plan:
         storages, rows = [], []
         for name in (PARAMS, GRADS, *kernel.inputs, *kernel.states):
             how = self._kept.get(name, NUMBERS["float32"])
-            storages.append(how.storage)
+            storages.append(how.seeded(lambda: int(self._draws.integers(2**64, dtype=np.uint64))))
             coded = name not in self._addresses
             rows.append(self._addresses[f"{name}_code" if coded else name])
             scales = self._addresses.get(f"{name}_{how.scale}") if how.scale else None

@@ -1,25 +1,30 @@
 """The CUDA kernels on a GPU, through CuPy: as a backend to certify, and in place on device arrays.
 
-CuPy compiles the sources of csrc/cuda for the GPU that is present, at first use, and caches them.
+CuPy compiles the kernels of a rule and its storages for the GPU that is present when they are first
+launched, and caches them.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, nvrtc, offered
+from truestep.fast.ours.cache import contents, key
+from truestep.fast.ours.cpu_plans import FLOAT32, GRADS, PARAMS, require_apart
+from truestep.fast.ours.cuda_build import Unit
+from truestep.fast.ours.storages import Kept
 from truestep.fast.protocol import Array, BackendUnavailable, Capability, DType, Group, Stepped
 from truestep.reference.declared import Hyper
 
 if TYPE_CHECKING:
-    from cupy import RawKernel, ndarray
+    from cupy import RawModule, ndarray
 
 
 @cache
@@ -59,24 +64,24 @@ class Buffer:
 class Device:
     """The current GPU."""
 
-    def __init__(self, sources: cuda_build.Sources | None = None) -> None:
+    def __init__(self, root: Path | None = None) -> None:
         self._cupy = cupy()
-        chosen = cuda_build.sources() if sources is None else sources
-        # CuPy's cache does not look into included files; a macro that changes with them does.
-        content = hashlib.sha256()
-        for path in sorted([*chosen.root.glob("*/*.h"), *chosen.files]):
-            content.update(path.read_bytes())
-        options = (*nvrtc.options(chosen), f"-DTRUESTEP_SOURCES={int(content.hexdigest()[:7], 16)}")
-        self._kernels: dict[str, RawKernel] = {}
-        for path in chosen.files:
-            module = self._cupy.RawModule(
-                code=path.read_text(encoding="utf-8"), options=options, backend="nvrtc"
-            )
-            names = [name for name, home in chosen.kernels().items() if home == path]
-            self._kernels |= {name: module.get_function(name) for name in names}
+        self._root = cuda_build.source_root() if root is None else root
+        self._modules: dict[Unit, RawModule] = {}
         attributes = self._cupy.cuda.Device().attributes
         # Enough blocks of 512 threads to fill every multiprocessor's 1024 to 2048.
         self.resident_blocks = 4 * int(attributes["MultiProcessorCount"])
+
+    def _module(self, unit: Unit) -> RawModule:
+        if unit not in self._modules:
+            # CuPy's cache does not look into included files; a macro that changes with them does.
+            headers, _ = cuda_build.included(unit, self._root)
+            number = int(key(contents(headers))[:7], 16)
+            options = (*nvrtc.options(unit, self._root), f"-DTRUESTEP_SOURCES={number}")
+            self._modules[unit] = self._cupy.RawModule(
+                code=unit.text, options=options, backend="nvrtc"
+            )
+        return self._modules[unit]
 
     def upload(self, array: Array) -> Buffer:
         """A copy in C order that is aligned as the array is, up to 16 bytes."""
@@ -93,89 +98,91 @@ class Device:
         return np.ndarray(buffer.shape, buffer.dtype, frame, buffer.start).copy()
 
     def launch(
-        self, kernel: str, grid: int, block: int, arguments: Sequence[Buffer | np.generic]
+        self,
+        unit: Unit,
+        kernel: str,
+        grid: int,
+        block: int,
+        arguments: Sequence[Buffer | np.generic],
     ) -> None:
         """Start a kernel on the current stream."""
         values = tuple(
             np.uint64(argument.address) if isinstance(argument, Buffer) else argument
             for argument in arguments
         )
-        self._kernels[kernel]((grid,), (block,), values)
-
-    def adamw_constants(self, h: Hyper, t: int) -> Sequence[float]:
-        """The constants of step t >= 1, from the C++ that the CPU kernels use."""
-        from truestep.fast.ours.cpu_plans import constants
-
-        return constants(h, t)
+        self._module(unit).get_function(kernel)((grid,), (block,), values)
 
 
-class _InPlace:
-    """Device arrays that a plan steps in place; each offers __cuda_array_interface__."""
+class Plan(cuda_plan.StepPlan):
+    """A fixed list of device arrays that the kernels of one rule step in place.
 
-    def __init__(self, arrays: Mapping[str, Sequence[ndarray]], dtypes: Mapping[str, str]) -> None:
-        columns = []
-        for name, dtype in dtypes.items():
-            for i, array in enumerate(arrays[name]):
-                interface = array.__cuda_array_interface__
-                if interface["typestr"] != dtype or interface.get("strides") is not None:
-                    raise TypeError(
-                        f"{name}[{i}] must be a C-contiguous array of {dtype}, "
-                        f"got {interface['typestr']}, strides {interface.get('strides')}"
-                    )
-            columns.append([int(a.__cuda_array_interface__["data"][0]) for a in arrays[name]])
-        shapes = [array.__cuda_array_interface__["shape"] for array in arrays["params"]]
-        sizes = [int(np.prod(shape, dtype=np.int64)) for shape in shapes]
-        self._arrays = arrays
-        self._count = len(sizes)
-        self._plan = cuda_plan.OptimizerPlan(Device(), columns, sizes)
-
-
-class AdamW(_InPlace):
-    """AdamW in place, decay before the step; all tensors in one launch.
-
-    params and grads: float32, or all of them uint16 that hold bfloat16; m and v: float32.
+    rule: the reference's name. params, grads: float32, or all of them uint16 that hold bfloat16.
+    state: by name the arrays of the rule's state and of its inputs, in float32; of one that kept
+    names, its codes and scales ("m_code", "m_absmax"). numbers: the 0-d numbers of the state, by
+    name one a tensor. All arrays offer __cuda_array_interface__, are C-contiguous, and overlap no
+    other.
     """
 
     def __init__(
         self,
+        rule: str,
         params: Sequence[ndarray],
         grads: Sequence[ndarray],
-        m: Sequence[ndarray],
-        v: Sequence[ndarray],
+        state: Mapping[str, Sequence[ndarray]],
+        *,
+        kept: Mapping[str, Kept] = {},
+        numbers: Mapping[str, Sequence[float]] = {},
     ) -> None:
-        arrays = {"params": params, "grads": grads, "m": m, "v": v}
-        kind = params[0].__cuda_array_interface__["typestr"] if params else "<f4"
-        self._format = "bfloat16" if kind == "<u2" else "float32"
-        dtype = "<u2" if kind == "<u2" else "<f4"
-        super().__init__(arrays, {"params": dtype, "grads": dtype, "m": "<f4", "v": "<f4"})
+        format = "bfloat16" if params and _typestr(params[0]) == _CODES.str else "float32"
+        number = _CODES if format == "bfloat16" else FLOAT32
+        shapes = [tuple(p.__cuda_array_interface__["shape"]) for p in params]
+        sizes = [int(np.prod(shape, dtype=np.int64)) for shape in shapes]
+        wanted = {PARAMS: (number, sizes), GRADS: (number, sizes)}
+        wanted |= dict.fromkeys(state, (FLOAT32, sizes))
+        for name, how in kept.items():
+            wanted[f"{name}_code"] = how.code, sizes
+            if how.scale:
+                wanted[f"{name}_{how.scale}"] = FLOAT32, [how.blocks(n) for n in sizes]
+        self._arrays = {PARAMS: list(params), GRADS: list(grads)}
+        self._arrays |= {name: list(group) for name, group in state.items()}
+        spans = {
+            name: list(_checked(name, group, *wanted[name])) for name, group in self._arrays.items()
+        }
+        require_apart(
+            (start, end, f"{name}[{i}]")
+            for name, group in spans.items()
+            for i, (start, end) in enumerate(group)
+            if start < end
+        )
+        addresses = {name: [start for start, _ in group] for name, group in spans.items()}
+        super().__init__(Device(), rule, format, addresses, sizes, kept, numbers)
 
-    def step(self, hyper: Hyper, t: int) -> None:
-        """Step number t; the first is 1."""
-        self._plan.adamw(self._format, [hyper] * self._count, [t] * self._count)
+
+_CODES = np.dtype(np.uint16)
 
 
-class AdamW8bit(_InPlace):
-    """AdamW in place on float32 arrays, with moments as codes in blocks of block_size."""
+def _typestr(array: ndarray) -> str:
+    return str(array.__cuda_array_interface__["typestr"])
 
-    def __init__(
-        self,
-        params: Sequence[ndarray],
-        grads: Sequence[ndarray],
-        m_code: Sequence[ndarray],
-        m_absmax: Sequence[ndarray],
-        v_code: Sequence[ndarray],
-        v_absmax: Sequence[ndarray],
-        block_size: int = 256,
-        kind: str = "fused",
-    ) -> None:
-        arrays = {"params": params, "grads": grads, "m_code": m_code, "m_absmax": m_absmax}
-        arrays |= {"v_code": v_code, "v_absmax": v_absmax}
-        super().__init__(arrays, {n: "|u1" if n.endswith("code") else "<f4" for n in arrays})
-        self._blocks = block_size, kind
 
-    def step(self, hyper: Hyper, t: int) -> None:
-        """Step number t; the first is 1."""
-        self._plan.adamw_8bit([hyper] * self._count, [t] * self._count, *self._blocks)
+def _checked(
+    name: str, arrays: Sequence[ndarray], dtype: DType, sizes: Sequence[int]
+) -> Iterator[tuple[int, int]]:
+    """Where each array begins and ends; raises unless it is contiguous, of that type and size."""
+    if len(arrays) != len(sizes):
+        raise ValueError(f"{name} must hold {len(sizes)} arrays, got {len(arrays)}")
+    for i, (array, size) in enumerate(zip(arrays, sizes, strict=True)):
+        interface = array.__cuda_array_interface__
+        if interface["typestr"] != dtype.str or interface.get("strides") is not None:
+            raise TypeError(
+                f"{name}[{i}] must be a C-contiguous array of {dtype.str}, "
+                f"got {interface['typestr']}, strides {interface.get('strides')}"
+            )
+        given = int(np.prod(interface["shape"], dtype=np.int64))
+        if given != size:
+            raise ValueError(f"{name}[{i}] must have {size} elements, got {given}")
+        start = int(interface["data"][0])
+        yield start, start + size * dtype.itemsize
 
 
 class Backend:
@@ -187,8 +194,8 @@ class Backend:
         self._device = Device()
 
     def capabilities(self) -> Sequence[Capability]:
-        """What the CUDA kernels offer."""
-        return offered.CAPABILITIES
+        """Every rule that has a header, with each storage; the quantizers."""
+        return offered.capabilities()
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]

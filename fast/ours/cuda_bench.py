@@ -11,12 +11,16 @@ import importlib
 import json
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from truestep.fast.ours import cuda
+from truestep.fast.ours.rule_kernels import kernel_for
+from truestep.fast.ours.storages import dynamic_8bit_kept
 from truestep.fast.protocol import BackendUnavailable
-from truestep.reference.optimizers import adamw
+from truestep.reference.declared import Hyper
+from truestep.reference.optimizers import OPTIMIZERS, adamw, lamb, lion, sgd
 
 if TYPE_CHECKING:
     from cupy import ndarray
@@ -25,8 +29,36 @@ REPEATS = 20
 ELEMENTS = 2**26
 MANY = (1000, 1000)  # tensors, elements of each
 BLOCK_SIZE = 256
-# Bytes read and written per element, scales of blocks included.
-BYTES = {"adamw float32": 28, "adamw bfloat16": 22, "adamw 8bit": 16 + 4 * 4 / BLOCK_SIZE}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A rule that is timed. stored: whether its states are 8-bit codes in blocks of BLOCK_SIZE."""
+
+    rule: str
+    hyper: Hyper
+    format: str = "float32"
+    stored: bool = False
+
+    def bytes(self) -> float:
+        """Bytes read and written per element, scales of blocks included."""
+        kernel = kernel_for(self.rule, self.hyper)
+        number = 2 if self.format == "bfloat16" else 4
+        state = 1 + 4 / BLOCK_SIZE if self.stored else 4
+        read = 2 * number + len(kernel.states) * state
+        # A rule with sums reads everything once more.
+        return (2 if kernel.sums else 1) * read + number + len(kernel.states) * state
+
+
+_ADAMW = adamw.Hyper(decay="before")
+MEASURED: Mapping[str, Measured] = {
+    "adamw float32": Measured("adamw", _ADAMW),
+    "adamw bfloat16": Measured("adamw", _ADAMW, "bfloat16"),
+    "adamw 8bit": Measured("adamw", _ADAMW, stored=True),
+    "lamb float32": Measured("lamb", lamb.Hyper()),
+    "lion float32": Measured("lion", lion.Hyper()),
+    "sgd float32": Measured("sgd", sgd.Hyper(momentum=0.9)),
+}
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -55,25 +87,27 @@ def copy_bandwidth() -> float:
 
 def own(tensors: int, elements: int) -> dict[str, Callable[[], object]]:
     """One call per rule, on tensors of that many elements each."""
+    return {name: _step_of(what, tensors, elements) for name, what in MEASURED.items()}
+
+
+def _step_of(what: Measured, tensors: int, elements: int) -> Callable[[], object]:
     cupy = cuda.cupy()
 
     def arrays(dtype: str, size: int = elements) -> list[ndarray]:
         return [cupy.full(size, 1, dtype) for _ in range(tensors)]
 
-    blocks = -(-elements // BLOCK_SIZE)
-    h = adamw.Hyper(decay="before")
-    float32 = cuda.AdamW(*(arrays("float32") for _ in range(4)))
-    bfloat16 = cuda.AdamW(
-        *(arrays("uint16") for _ in range(2)), *(arrays("float32") for _ in range(2))
-    )
-    moments = [(arrays("uint8"), arrays("float32", blocks)) for _ in "mv"]
-    given = (arrays("float32"), arrays("float32"), *moments[0], *moments[1])
-    eight = cuda.AdamW8bit(*given, block_size=BLOCK_SIZE)
-    return {
-        "adamw float32": lambda: float32.step(h, 10),
-        "adamw bfloat16": lambda: bfloat16.step(h, 10),
-        "adamw 8bit": lambda: eight.step(h, 10),
-    }
+    behaviour = OPTIMIZERS[what.rule].State.BEHAVIOUR
+    state, kept = {}, {}
+    for name in kernel_for(what.rule, what.hyper).states:
+        if what.stored:
+            kept[name] = dynamic_8bit_kept(not behaviour[name].nonnegative, BLOCK_SIZE)
+            state[f"{name}_code"] = arrays("uint8")
+            state[f"{name}_absmax"] = arrays("float32", kept[name].blocks(elements))
+        else:
+            state[name] = arrays("float32")
+    number = "uint16" if what.format == "bfloat16" else "float32"
+    plan = cuda.Plan(what.rule, arrays(number), arrays(number), state, kept=kept)
+    return lambda: plan.step(what.hyper, 10)
 
 
 def peers(tensors: int, elements: int) -> dict[str, Callable[[], object]]:
@@ -111,7 +145,7 @@ def main() -> int:
     for tensors, elements in ((1, ELEMENTS), MANY):
         for name, call in {**own(tensors, elements), **peers(tensors, elements)}.items():
             time = seconds(call)
-            moved = BYTES[name.partition(":")[0]] * tensors * elements
+            moved = MEASURED[name.partition(":")[0]].bytes() * tensors * elements
             rows.append(
                 {
                     "what": name,

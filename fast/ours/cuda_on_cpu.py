@@ -1,12 +1,12 @@
 """The CUDA kernels executed on the host, as a backend to certify and as a library to call.
 
-The sources of csrc/cuda run unmodified: every CUDA thread is a fiber, and the order of blocks and
-threads is a choice, so that a kernel that depends on it is found out. The host also reports what a
-GPU would let pass: barriers that not all threads reach, masks that do not name the calling lane,
-misaligned vectors, indices outside of arrays, writes outside of buffers.
+The sources are those that a GPU runs, unmodified: every CUDA thread is a fiber, and the order of
+blocks and threads is a choice, so that a kernel that depends on it is found out. The host also
+reports what a GPU would let pass: barriers that not all threads reach, masks that do not name the
+calling lane, misaligned vectors, indices outside of arrays, writes outside of buffers.
 
-Compiled at first use, with g++ and NVIDIA's headers (PyPI: nvidia-cuda-runtime, nvidia-cuda-crt,
-nvidia-cuda-cccl), and cached.
+Each kernel is compiled at first use, with g++ and NVIDIA's headers (PyPI: nvidia-cuda-runtime,
+nvidia-cuda-crt, nvidia-cuda-cccl), and cached.
 """
 
 import ctypes
@@ -20,7 +20,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, offered
+from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, cuda_toolchain, offered
+from truestep.fast.ours.cuda_build import Unit
 from truestep.fast.protocol import Array, Capability, DType, Group, Stepped
 from truestep.reference.declared import Hyper
 
@@ -73,14 +74,15 @@ _MAX_PARAMETERS = 64
 
 
 class Library:
-    """A compiled set of kernels, callable by name."""
+    """A compiled set of kernels, callable by name; kernels: the bytes of each one's parameters."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._functions = ctypes.CDLL(str(path))
         self._functions.cuda_on_cpu_kernel.restype = ctypes.c_char_p
+        self.kernels: Mapping[str, tuple[int, ...]] = self._found()
 
-    def kernels(self) -> dict[str, tuple[int, ...]]:
+    def _found(self) -> dict[str, tuple[int, ...]]:
         """Every kernel's name with the sizes of its parameters in bytes."""
         found: dict[str, tuple[int, ...]] = {}
         while name := self._functions.cuda_on_cpu_kernel(len(found)):
@@ -105,9 +107,9 @@ class Library:
         ran before have had their effect.
         """
         chosen = Schedule() if schedule is None else schedule
-        sizes = self.kernels().get(kernel)
+        sizes = self.kernels.get(kernel)
         if sizes is None:
-            raise ValueError(f"no kernel named {kernel!r}; there are {', '.join(self.kernels())}")
+            raise ValueError(f"no kernel named {kernel!r}; there are {', '.join(self.kernels)}")
         values = [_value(argument) for argument in arguments]
         if tuple(value.nbytes for value in values) != sizes:
             raise TypeError(
@@ -131,18 +133,6 @@ class Library:
         if self._functions.cuda_on_cpu_launch(ctypes.byref(request)) != 0:
             raise KernelFault(message.value.decode(errors="replace"))
 
-    def adamw_constants(self, h: Hyper, t: int) -> list[float]:
-        """The constants of step t >= 1, by the header that the kernels were compiled with."""
-        doubles = (h.lr, h.beta1, h.beta2, h.eps, h.weight_decay)
-        constants = (ctypes.c_float * 9)()
-        self._functions.truestep_adamw_constants(
-            *map(ctypes.c_double, doubles),
-            ctypes.c_int(h.maximize),
-            ctypes.c_double(t),
-            ctypes.byref(constants),
-        )
-        return list(constants)
-
 
 def _value(argument: Array | np.generic) -> Array:
     if isinstance(argument, np.ndarray):
@@ -160,19 +150,32 @@ def _dimensions(size: int | tuple[int, ...]) -> tuple[int, ...]:
 
 
 def build(
-    source_dir: Path | None = None,
-    sanitizer: str = "",
-    defines: Sequence[str] = (),
-    files: Sequence[Path] = (),
+    units: Sequence[Unit], source_dir: Path | None = None, defines: Sequence[str] = ()
 ) -> Library:
-    """Compile the kernels of a source tree, or take them from the cache.
+    """Compile units, or take their library from the cache.
 
-    source_dir: a folder with the layout of csrc, by default csrc itself. files: other .cu
-    files to compile instead of cuda/*.cu. sanitizer: for programs; see cuda_build.host_library.
-    Raises BackendUnavailable without a compiler or NVIDIA's headers, CompilationError if rejected.
+    source_dir: a folder with the layout of csrc, by default csrc itself. Raises BackendUnavailable
+    without a compiler or NVIDIA's headers, CompilationError if rejected.
     """
-    chosen = cuda_build.sources(source_dir, files)
-    return Library(cuda_build.host_library(chosen, sanitizer, defines))
+    return Library(cuda_build.host_library(units, source_dir, defines=defines))
+
+
+class Kernels:
+    """The kernels of a source tree, by default the shipped one; each is built at first use.
+
+    source_dir, defines: as in build. Raises BackendUnavailable where nothing can be built.
+    """
+
+    def __init__(self, source_dir: Path | None = None, defines: Sequence[str] = ()) -> None:
+        cuda_toolchain.identity()
+        self._source_dir, self._defines = source_dir, defines
+        self._libraries: dict[Unit, Library] = {}
+
+    def library(self, unit: Unit) -> Library:
+        """The library of a unit."""
+        if unit not in self._libraries:
+            self._libraries[unit] = build([unit], self._source_dir, self._defines)
+        return self._libraries[unit]
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -201,8 +204,8 @@ class Device:
     # Few, so that blocks take several chunks each in small cases too.
     resident_blocks = 3
 
-    def __init__(self, library: Library, schedule: Schedule) -> None:
-        self.library = library
+    def __init__(self, kernels: Kernels, schedule: Schedule) -> None:
+        self.kernels = kernels
         self.schedule = schedule
         self._buffers: weakref.WeakSet[Buffer] = weakref.WeakSet()
 
@@ -223,9 +226,10 @@ class Device:
 
     def launch(
         self,
+        unit: Unit,
         kernel: str,
-        grid: int | tuple[int, ...],
-        block: int | tuple[int, ...],
+        grid: int,
+        block: int,
         arguments: Sequence[Buffer | np.generic],
     ) -> None:
         """Run a kernel and look whether it wrote beside a buffer."""
@@ -233,16 +237,13 @@ class Device:
             np.uint64(argument.address) if isinstance(argument, Buffer) else argument
             for argument in arguments
         ]
-        self.library.launch(kernel, grid, block, values, schedule=self.schedule)
+        library = self.kernels.library(unit)
+        library.launch(kernel, grid, block, values, schedule=self.schedule)
         for buffer in self._buffers:
             nbytes = buffer.view.nbytes
             offset = cuda_plan.overwritten_guard(buffer.frame, buffer.start, nbytes)
             if offset is not None:
                 raise KernelFault(f"kernel {kernel} wrote to byte {offset} of a buffer of {nbytes}")
-
-    def adamw_constants(self, h: Hyper, t: int) -> list[float]:
-        """The constants of step t >= 1."""
-        return self.library.adamw_constants(h, t)
 
 
 def drawn_schedule(arrays: Iterable[Array]) -> Schedule:
@@ -261,16 +262,16 @@ class Backend:
 
     name = "cuda_on_cpu"
 
-    def __init__(self, schedule: Schedule | None = None, library: Library | None = None) -> None:
+    def __init__(self, schedule: Schedule | None = None, kernels: Kernels | None = None) -> None:
         self._schedule = schedule
-        self._library = build() if library is None else library
+        self._kernels = Kernels() if kernels is None else kernels
 
     def capabilities(self) -> Sequence[Capability]:
-        """What the CUDA kernels offer."""
-        return offered.CAPABILITIES
+        """Every rule that has a header, with each storage; the quantizers."""
+        return offered.capabilities()
 
     def _device(self, arrays: Iterable[Array]) -> Device:
-        return Device(self._library, self._schedule or drawn_schedule(arrays))
+        return Device(self._kernels, self._schedule or drawn_schedule(arrays))
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]

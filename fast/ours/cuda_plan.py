@@ -5,22 +5,28 @@ of CHUNK elements, and every block of threads takes chunks of one tensor each. T
 of csrc/cuda/plan.h.
 """
 
-from collections.abc import Iterable, Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.ours.offered import DIALECT, require_offered
+from truestep.fast._core import Storage
+from truestep.fast.ours.cpu_plans import GRADS, PARAMS
+from truestep.fast.ours.cuda_build import Unit
+from truestep.fast.ours.cuda_units import codec_unit, step_unit
+from truestep.fast.ours.rule_kernels import RuleKernel, kernel_for
+from truestep.fast.ours.storages import NUMBERS, Kept
 from truestep.fast.protocol import Array
 from truestep.reference.declared import Hyper
-from truestep.reference.quantizers import dynamic_8bit
 
 CHUNK = 4096
-# Threads of a block: any multiple of a warp for elementwise kernels, exactly this for block-wise.
-ELEMENTWISE_THREADS = 256
-BLOCKWISE_THREADS = 512
+# Threads of a block of every kernel; of that of constants fewer, one for each row.
+THREADS = 512
+ROW_THREADS = 64
+# Bytes of a row of constants, the most that a rule may have: kMaxConstants of csrc/cpu/rule.h.
+CONSTANTS = 256
 
 
 class Buffer(Protocol):
@@ -77,13 +83,9 @@ class GenericDevice(Protocol[B]):
         ...
 
     def launch(
-        self, kernel: str, grid: int, block: int, arguments: Sequence[B | np.generic]
+        self, unit: Unit, kernel: str, grid: int, block: int, arguments: Sequence[B | np.generic]
     ) -> None:
-        """Run a kernel; a buffer stands for its address."""
-        ...
-
-    def adamw_constants(self, h: Hyper, t: int) -> Sequence[float]:
-        """The fields of AdamWConstants for step t >= 1."""
+        """Run a kernel of a unit; a buffer stands for its address."""
         ...
 
 
@@ -94,119 +96,230 @@ def chunk_table(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
     """One row (tensor, first element) per chunk, in the order of the tensors; none for empties."""
     counts = -(-sizes // CHUNK)
     tensor = np.repeat(np.arange(sizes.size), counts)
-    begin = (np.arange(tensor.size) - np.repeat(np.cumsum(counts) - counts, counts)) * CHUNK
+    begin = (np.arange(tensor.size) - np.repeat(first_chunks(sizes), counts)) * CHUNK
     return np.stack([tensor, begin], axis=1).astype(np.int64)
 
 
-def addresses_of(buffers: Iterable[Buffer]) -> list[int]:
-    """The address of every buffer."""
-    return [buffer.address for buffer in buffers]
+def first_chunks(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The place of each tensor's first chunk in the table of chunks."""
+    counts = -(-sizes // CHUNK)
+    return np.cumsum(counts) - counts
 
 
-def constant_table(
-    device: Device, hypers: Sequence[Hyper], steps: Sequence[int]
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The distinct rows of constants that the tensors need, and the row of each tensor."""
-    rows: dict[tuple[Hyper, int], int] = {}
-    index = [rows.setdefault(key, len(rows)) for key in zip(hypers, steps, strict=True)]
-    table = np.array([device.adamw_constants(h, t) for h, t in rows], dtype=np.float32)
-    return table, np.array(index, dtype=np.int64)
-
-
-class OptimizerPlan:
-    """The tables of one launch over a fixed list of tensors, kept on the device.
-
-    columns: the addresses of the tensors, one list per pointer of the kernel's row, in its order;
-    the caller keeps what lies there alive. sizes: numbers of elements.
-    """
-
-    def __init__(
-        self, device: Device, columns: Sequence[Sequence[int]], sizes: Sequence[int]
-    ) -> None:
-        self._device = device
-        self._sizes = np.array(sizes, dtype=np.int64)
-        self._columns = np.array(columns, dtype=np.int64).reshape(len(columns), len(sizes))
-        chunks = chunk_table(self._sizes)
-        self._count = len(chunks)
-        self._chunks = device.upload(chunks)
-        self._index: NDArray[np.int64] | None = None
-        self._tensors = self._chunks
-
-    def _tables(
-        self, hypers: Sequence[Hyper], steps: Sequence[int]
-    ) -> tuple[Buffer, Buffer, Buffer]:
-        constants, index = constant_table(self._device, hypers, steps)
-        if self._index is None or not np.array_equal(index, self._index):
-            rows = np.concatenate([self._columns, [self._sizes], [index]]).T
-            self._tensors = self._device.upload(np.ascontiguousarray(rows))
-            self._index = index
-        return self._tensors, self._chunks, self._device.upload(constants)
-
-    def adamw(self, format: str, hypers: Sequence[Hyper], steps: Sequence[int]) -> None:
-        """One step of AdamW; columns p, g, m, v. One Hyper and one step number per tensor."""
-        for h in dict.fromkeys(hypers):
-            require_offered(h, DIALECT, "CUDA")
-        if self._count:
-            arguments = self._tables(hypers, steps)
-            kernel = f"adamw_{format}_kernel"
-            self._device.launch(kernel, self._count, ELEMENTWISE_THREADS, arguments)
-
-    def adamw_8bit(
-        self, hypers: Sequence[Hyper], steps: Sequence[int], block_size: int, kind: str = "fused"
-    ) -> None:
-        """One step of AdamW on codes; columns p, g, m_code, m_absmax, v_code, v_absmax.
-
-        kind: the map's, "fused" or "separate".
-        """
-        for h in dict.fromkeys(hypers):
-            require_offered(h, DIALECT, "CUDA")
-        if not self._count:
-            return
-        tensors, chunks, constants = self._tables(hypers, steps)
-        signed, m_zero = map_table(True, kind)
-        unsigned, v_zero = map_table(False, kind)
-        maps = self._device.upload(np.concatenate([signed, unsigned]))
-        scalars = (np.uint32(m_zero), np.uint32(v_zero), np.int32(block_size))
-        arguments = (tensors, chunks, np.int64(self._count), constants, maps, *scalars)
-        _blockwise(self._device, "adamw_8bit_kernel", self._count, arguments)
-
-
-def _blockwise(
-    device: Device, kernel: str, chunks: int, arguments: Sequence[Buffer | np.generic]
-) -> None:
-    device.launch(kernel, min(chunks, device.resident_blocks), BLOCKWISE_THREADS, arguments)
-
-
-@cache
-def map_table(signed: bool, kind: str) -> tuple[NDArray[np.float32], int]:
-    """The 256 values and 255 thresholds of a map, with one unused number, and the code of zero.
+def map_table(values: Sequence[float]) -> NDArray[np.float32]:
+    """Of a map its 256 values, its 255 thresholds and the code of zero: csrc/cuda's Map.
 
     A threshold is the exact midpoint rounded down to float32: no float32 lies between the two, so a
     float32 quotient is above the one when it is above the other.
     """
-    h = dynamic_8bit.Hyper(signed=signed, map=kind)  # type: ignore[arg-type]
-    exact = dynamic_8bit.thresholds(h)
+    of = np.array(values, dtype=np.float64)
+    exact = (of[:-1] + of[1:]) / 2
     nearest = exact.astype(np.float32)
     down = np.where(nearest > exact, np.nextafter(nearest, np.float32(-np.inf)), nearest)
-    table = np.concatenate([dynamic_8bit.all_values(h), down, [0.0]]).astype(np.float32)
-    return table, dynamic_8bit.code_of_zero(h)
+    return np.concatenate([of, down, np.flatnonzero(of == 0)]).astype(np.float32)
 
 
-def coded(
-    device: Device, kernel: str, arrays: Sequence[Buffer], size: int, h: Hyper, *zero: np.generic
+class _Operands:
+    """What a kernel is told of how its operands are kept, on the device."""
+
+    def __init__(self, device: Device, storages: Sequence[Storage]) -> None:
+        maps = [
+            device.upload(map_table(storage.values)) if storage.values else None
+            for storage in storages
+        ]
+        rows = [
+            [table.address if table else 0, storage.block_size]
+            for table, storage in zip(maps, storages, strict=True)
+        ]
+        self.maps = maps  # kept alive
+        self.table = device.upload(np.array(rows, dtype=np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The hyperparameters and the steps of a plan: which row each tensor has, and the rows."""
+
+    of_tensor: tuple[int, ...]
+    hyper: tuple[tuple[float, ...], ...]
+    steps: tuple[int, ...]
+
+    def after(self) -> "_Rows":
+        """As the device has them once it has made the step."""
+        return _Rows(self.of_tensor, self.hyper, tuple(t + 1 for t in self.steps))
+
+
+class StepPlan:
+    """The launches of one rule's steps over a fixed list of tensors on a device.
+
+    addresses: by name ("params", "grads", "m", or "m_code" and "m_absmax" of one that kept names)
+    those of every tensor; the caller keeps what lies there alive. sizes: numbers of elements.
+    format: of parameters and gradients. numbers: the state's 0-d numbers, by name one a tensor.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        rule: str,
+        format: str,
+        addresses: Mapping[str, Sequence[int]],
+        sizes: Sequence[int],
+        kept: Mapping[str, Kept] = {},
+        numbers: Mapping[str, Sequence[float]] = {},
+    ) -> None:
+        self._device, self._rule = device, rule
+        self._addresses = {name: list(of) for name, of in addresses.items()}
+        self._kept = {PARAMS: NUMBERS[format], GRADS: NUMBERS[format], **kept}
+        self._coded = frozenset(kept)
+        self._sizes = np.array(sizes, dtype=np.int64)
+        chunks = chunk_table(self._sizes)
+        self._chunk_count = len(chunks)
+        self._chunks = device.upload(chunks)
+        self._first = {name: list(of) for name, of in numbers.items()}
+        self._kernel: RuleKernel | None = None
+        # What the device is known to hold of the hyperparameters and steps.
+        self._rows: _Rows | None = None
+
+    def step(self, hyper: Hyper | Sequence[Hyper], t: int | Sequence[int]) -> None:
+        """Step number t (the first is 1) on every tensor; both arguments may be one per tensor.
+
+        All hypers must be served by one kernel.
+        """
+        if len(self._sizes):
+            self.prepare(hyper, t)
+            self._launch()
+
+    def prepare(self, hyper: Hyper | Sequence[Hyper], t: int | Sequence[int]) -> None:
+        """Put on the device what launch needs to make step t and, called again, the next.
+
+        What was captured before is not to be launched any more.
+        """
+        count = len(self._sizes)
+        hypers = list(hyper) if isinstance(hyper, Sequence) else [hyper] * count
+        steps = [t] * count if isinstance(t, int) else list(t)
+        if len(hypers) != count or len(steps) != count:
+            raise ValueError(
+                f"hyper and t must have {count} entries, got {len(hypers)} and {len(steps)}"
+            )
+        if any(step < 1 for step in steps):
+            raise ValueError(f"t must be >= 1, got {min(steps)}")
+        kernel = kernel_for(self._rule, hypers[0])
+        if self._kernel is None or kernel.place != self._kernel.place:
+            self._choose(kernel)
+        row_of: dict[tuple[Hyper, int], int] = {}
+        index = [row_of.setdefault(key, len(row_of)) for key in zip(hypers, steps, strict=True)]
+        rows = _Rows(
+            tuple(index),
+            tuple(tuple(kernel.row(h)) for h, _ in row_of),
+            tuple(step - 1 for _, step in row_of),
+        )
+        if self._rows is None or rows.of_tensor != self._rows.of_tensor:
+            self._place(kernel, rows)
+        if self._rows is None or rows.hyper != self._rows.hyper:
+            self.hyper = self._device.upload(np.array(rows.hyper, dtype=np.float64))
+        if self._rows is None or rows.steps != self._rows.steps:
+            self.steps = self._device.upload(np.array(rows.steps, dtype=np.float64))
+        self._rows, self._row_count = rows, len(rows.steps)
+
+    def launch(self) -> None:
+        """The launches of a step, and nothing else.
+
+        A captured graph of them makes one step after another: the counts in steps advance, and
+        hyper may be written in between. Both are tables of doubles on the device, a row for each
+        combination, of the hyperparameters that the kernel reads and of the steps already made.
+        """
+        self._launch()
+        # Whoever captures this repeats it unseen, and may write to the tables.
+        self._rows = None
+
+    def _launch(self) -> None:
+        if self._kernel is None:
+            raise ValueError("prepare must come before launch")
+        kernel, rows, count = self._kernel, self._row_count, np.int64(self._chunk_count)
+        listed = (self._tensors, self._chunks, count, self._operands.table)
+        self._run(
+            "constants",
+            -(-rows // ROW_THREADS),
+            (self.hyper, self.steps, np.int64(rows), self._constants),
+            ROW_THREADS,
+        )
+        grid = min(self._chunk_count, self._device.resident_blocks)
+        constants = self._constants
+        if kernel.sums and grid:
+            self._run("sums", grid, (*listed, constants, self._partials))
+        if kernel.finishes:
+            arguments = (self._tensors, self.hyper, self.steps, constants, self._partials)
+            self._run("finish", len(self._sizes), (*arguments, self._numbers, self._own))
+            constants = self._own
+        if grid:
+            self._run("step", grid, (*listed, constants))
+        self._rows = self._rows and self._rows.after()
+
+    @property
+    def numbers(self) -> Mapping[str, NDArray[np.float64]]:
+        """The 0-d numbers of the state, by name one a tensor, as the last step left them."""
+        if self._kernel is None or not self._kernel.numbers:
+            return {name: np.array(of, dtype=np.float64) for name, of in self._first.items()}
+        table = self._device.download(self._numbers)
+        own = {name: table[:, k].copy() for k, name in enumerate(self._kernel.numbers)}
+        return {name: own.get(name, np.array(of)) for name, of in self._first.items()}
+
+    def _run(
+        self, part: str, grid: int, arguments: Sequence[Buffer | np.generic], block: int = THREADS
+    ) -> None:
+        kernel = f"{self._unit.stem}_{part}_kernel"
+        self._device.launch(self._unit, kernel, grid, block, arguments)
+
+    def _choose(self, kernel: RuleKernel) -> None:
+        """What depends on the kernel alone."""
+        self._first = {name: of.tolist() for name, of in self.numbers.items()}
+        names = (PARAMS, GRADS, *kernel.inputs, *kernel.states)
+        storages = [self._kept.get(name, NUMBERS["float32"]).storage for name in names]
+        self._unit = step_unit(kernel, [storages[0].name, *(s.name for s in storages[2:])])
+        self._operands = _Operands(self._device, storages)
+        count, sums = len(self._sizes), max(1, kernel.sums)
+        self._partials = self._scratch(self._chunk_count * sums if kernel.sums else 1)
+        self._own = self._scratch(count * CONSTANTS // 8 if kernel.finishes else 1)
+        first = np.zeros((count, len(kernel.numbers)))
+        for k, name in enumerate(kernel.numbers):
+            first[:, k] = self._first[name]
+        self._numbers = self._device.upload(first)
+        self._kernel, self._rows = kernel, None
+
+    def _place(self, kernel: RuleKernel, rows: _Rows) -> None:
+        """The table of tensors, each with its row of hyperparameters, and room for constants."""
+        columns: list[Sequence[int]] = []
+        for name in (PARAMS, GRADS, *kernel.inputs, *kernel.states):
+            scale = self._kept.get(name, NUMBERS["float32"]).scale
+            columns.append(self._column(f"{name}_code" if name in self._coded else name))
+            columns.append(self._column(f"{name}_{scale}") if scale else [0] * len(self._sizes))
+        columns += [self._sizes.tolist(), rows.of_tensor, first_chunks(self._sizes).tolist()]
+        table = np.array(columns, dtype=np.int64).T
+        self._tensors = self._device.upload(np.ascontiguousarray(table))
+        self._constants = self._scratch(len(rows.steps) * CONSTANTS // 8)
+
+    def _column(self, name: str) -> Sequence[int]:
+        if name not in self._addresses:
+            given = ", ".join(self._addresses)
+            raise ValueError(f"the kernel of {self._rule} steps {name}; the plan has {given}")
+        return self._addresses[name]
+
+    def _scratch(self, doubles: int) -> Buffer:
+        buffer: Buffer = self._device.upload(np.zeros(doubles))
+        return buffer
+
+
+def recode(
+    device: Device, way: str, how: Kept, x: Buffer, stored: Sequence[Buffer], n: int
 ) -> None:
-    """Quantize or dequantize; arrays x, code and absmax of size elements; h a quantizer's Hyper."""
-    chunks = chunk_table(np.array([size], dtype=np.int64))
-    if len(chunks):
-        tensors = device.upload(np.array([[*addresses_of(arrays), size]], dtype=np.int64))
-        maps = device.upload(map_table(h.signed, h.map)[0])
-        plan = (tensors, device.upload(chunks), np.int64(len(chunks)))
-        _blockwise(device, kernel, len(chunks), (*plan, maps, *zero, np.int32(h.block_size)))
-
-
-def elementwise(device: Device, kernel: str, source: Buffer, target: Buffer, size: int) -> None:
-    """Run a kernel that takes every element of source to the same of target."""
-    blocks = -(-size // ELEMENTWISE_THREADS)
-    if blocks:
-        grid = min(blocks, device.resident_blocks)
-        device.launch(kernel, grid, ELEMENTWISE_THREADS, (source, target, np.int64(size)))
+    """Fill the codes and scales from n numbers x ("encode"), or x from them ("decode")."""
+    chunks = chunk_table(np.array([n], dtype=np.int64))
+    if not len(chunks):
+        return
+    operands = _Operands(device, [NUMBERS["float32"].storage, how.storage])
+    code, scale = [*(buffer.address for buffer in stored), 0][:2]
+    row = [x.address, 0, code, scale, n, 0, 0]
+    tensors = device.upload(np.array([row], dtype=np.int64))
+    unit = codec_unit(how.storage.name)
+    grid = min(len(chunks), device.resident_blocks)
+    arguments = (tensors, device.upload(chunks), np.int64(len(chunks)), operands.table)
+    device.launch(unit, f"{unit.stem}_{way}_kernel", grid, THREADS, arguments)

@@ -12,18 +12,18 @@ import os
 import struct
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from truestep.fast.ours import cache, cuda_adapter, cuda_build, cuda_toolchain, offered
-from truestep.fast.ours.cuda_on_cpu import ORDERS, Buffer, Device, Library, Schedule, build
-from truestep.fast.protocol import Array, Group, Slot, numpy_dtype
-from truestep.reference.declared import Hyper
-from truestep.reference.optimizers import adamw
-from truestep.reference.quantizers import bfloat16, dynamic_8bit
+from truestep.fast.ours import cache, cuda_adapter, cuda_build, cuda_plan, cuda_toolchain, offered
+from truestep.fast.ours.cuda_build import Unit
+from truestep.fast.ours.cuda_on_cpu import ORDERS, Buffer, Device, Kernels, Schedule
+from truestep.fast.ours.samples import groups, one_of_each_shape, tensor
+from truestep.fast.protocol import Array, OptimizerCapability
+from truestep.reference.quantizers import QUANTIZERS
 
 SANITIZERS = ("address", "thread", "undefined")
 
@@ -51,6 +51,7 @@ class Recorder:
     device: Device
     events: list[bytes] = field(default_factory=list)
     buffers: list[Buffer] = field(default_factory=list)
+    units: dict[Unit, None] = field(default_factory=dict)
 
     @property
     def resident_blocks(self) -> int:
@@ -79,9 +80,15 @@ class Recorder:
         return self.device.download(buffer)
 
     def launch(
-        self, kernel: str, grid: int, block: int, arguments: Sequence[Buffer | np.generic]
+        self,
+        unit: Unit,
+        kernel: str,
+        grid: int,
+        block: int,
+        arguments: Sequence[Buffer | np.generic],
     ) -> None:
         """Run the kernel and note it."""
+        self.units[unit] = None
         schedule = self.device.schedule
         event = struct.pack("<cI", b"L", len(kernel)) + kernel.encode()
         event += struct.pack("<6I", grid, 1, 1, block, 1, 1)
@@ -95,11 +102,7 @@ class Recorder:
                 number = self.buffers.index(argument)
                 event += struct.pack("<BI", 1, number)
         self.events.append(event)
-        self.device.launch(kernel, grid, block, arguments)
-
-    def adamw_constants(self, h: Hyper, t: int) -> list[float]:
-        """As the device."""
-        return self.device.adamw_constants(h, t)
+        self.device.launch(unit, kernel, grid, block, arguments)
 
 
 def sanitize(
@@ -107,19 +110,17 @@ def sanitize(
     use: Callable[[Recorder], None],
     source_dir: Path | None = None,
     defines: Sequence[str] = (),
-    files: Sequence[Path] = (),
     schedule: Schedule | None = None,
 ) -> Report:
     """Run ``use`` on a recording device, then its launches under the sanitizer.
 
-    source_dir, defines, files: as in cuda_on_cpu.build.
+    source_dir, defines: as in cuda_on_cpu.build.
     """
-    chosen = cuda_build.sources(source_dir, files)
-    library: Library = build(source_dir, defines=defines, files=files)
-    recorder = Recorder(Device(library, Schedule() if schedule is None else schedule))
+    kernels = Kernels(source_dir, defines)
+    recorder = Recorder(Device(kernels, Schedule() if schedule is None else schedule))
     use(recorder)
     main = cuda_build.source_root() / "cuda_on_cpu" / "replay.cpp"
-    program = cuda_build.host_library(chosen, sanitizer, defines, main)
+    program = cuda_build.host_library(list(recorder.units), source_dir, sanitizer, defines, main)
     with cache.opened().scratch() as folder:
         recording = folder / "launches"
         recording.write_bytes(b"".join(recorder.events) + b"E")
@@ -150,52 +151,27 @@ def _unrandomised() -> list[str]:
     return prefix if permitted else []
 
 
+SIZES = (0, 1, 257, 4099)
+
+
 def use_every_kernel(device: Recorder) -> None:
-    """Each shipped kernel on lists with empties, tails, several chunks and misaligned views."""
+    """Kernels of every shape on lists with empties, tails, several chunks and misaligned views.
+
+    What a rule computes of one element is left to the certificate.
+    """
     rng = np.random.default_rng(0)
-    sizes = (0, 1, 257, 4099)
-
-    def values(n: int, dtype: str = "float32") -> Array:
-        # One element in, so that vectors of four are not aligned.
-        x = rng.standard_normal(n + 1).astype(numpy_dtype(dtype))
-        return x[1:] if n == sizes[-2] else x[:n]
-
-    for capability in offered.CAPABILITIES:
-        h = adamw.Hyper(decay="before")
-        if capability.rule == "adamw" and not capability.variant:
-            slots = [
-                Slot(
-                    values(n, capability.format),
-                    values(n, capability.format),
-                    {"t": n, "m": values(n), "v": np.abs(values(n))},
-                )
-                for n in sizes
-            ]
-            cuda_adapter.optimizer_step(device, capability, [Group(h, slots)])
-        for block_size in (64, 256, 512) if capability.variant == "8bit" else ():
-            storage = {
-                name: dynamic_8bit.Hyper(signed=name == "m", block_size=block_size)
-                for name in ("m", "v")
-            }
-            slots = [
-                Slot(values(n), values(n), _coded_state(storage, n)) for n in (*sizes, 4096 * 4)
-            ]
-            cuda_adapter.optimizer_step(device, capability, [Group(h, slots, storage)])
-        if capability.rule == "bfloat16":
-            stored = cuda_adapter.encode(device, capability, bfloat16.Hyper(), values(sizes[-1]))
-            cuda_adapter.decode(device, capability, bfloat16.Hyper(), stored)
-        for block_size in (128, 2048) if capability.rule == "dynamic_8bit" else ():
-            hq = dynamic_8bit.Hyper(block_size=block_size)
-            stored = cuda_adapter.encode(device, capability, hq, values(4096 * 4 + 5))
-            cuda_adapter.decode(device, capability, hq, stored)
-
-
-def _coded_state(storage: Mapping[str, dynamic_8bit.Hyper], n: int) -> dict[str, Array | int]:
-    state: dict[str, Array | int] = {"t": 0}
-    for name, how in storage.items():
-        code, absmax = dynamic_8bit.encode(how, np.zeros(n))
-        state |= {f"{name}_code": code, f"{name}_absmax": absmax.astype(np.float32)}
-    return state
+    for capability in one_of_each_shape(offered.capabilities()):
+        if isinstance(capability, OptimizerCapability):
+            sizes = (*SIZES, 4 * cuda_plan.CHUNK) if capability.storage else SIZES
+            given = groups(rng, capability, sizes, (512, 64))
+            cuda_adapter.optimizer_step(device, capability, given)
+            continue
+        quantizer = QUANTIZERS[capability.rule]
+        for fields in ({"block_size": 128}, {"block_size": 2048}) if quantizer.BLOCKS else ({},):
+            h = quantizer.Hyper(**fields)
+            x = tensor(rng, 4 * cuda_plan.CHUNK + 5, offset=1)
+            stored = cuda_adapter.encode(device, capability, h, x)
+            cuda_adapter.decode(device, capability, h, stored)
 
 
 def main() -> int:

@@ -1,7 +1,6 @@
 """Compiles the CUDA sources for GPUs with NVIDIA's run-time compiler; needs no GPU.
 
-``python -m truestep.fast.ours.nvrtc`` checks that every shipped source compiles for every
-architecture.
+``python -m truestep.fast.ours.nvrtc`` checks that all kernels compile for every architecture.
 """
 
 import ctypes
@@ -9,6 +8,7 @@ import sys
 from pathlib import Path
 
 from truestep.fast.ours import cuda_build, cuda_toolchain
+from truestep.fast.ours.cuda_units import offered_units
 from truestep.fast.protocol import BackendUnavailable
 
 # The oldest that CUDA 13 compiles for, and the generations since.
@@ -26,35 +26,32 @@ def nvrtc_library() -> ctypes.CDLL:
     raise BackendUnavailable("NVRTC is not installed: pip install nvidia-cuda-nvrtc")
 
 
-def options(chosen: cuda_build.Sources) -> list[str]:
+def options(unit: cuda_build.Unit, root: Path) -> list[str]:
     """What every compilation for a GPU is given; the architecture comes on top."""
-    return [
-        # Each operation of the sources is one rounding, on the GPU as on the CPU.
-        "--fmad=false",
-        f"-I{chosen.root}",
-        # Sources include relative to their own folder, and NVRTC may be given no path of theirs.
-        f"-I{chosen.root / 'cuda'}",
-    ]
+    # Each operation of the sources is one rounding, on the GPU as on the CPU.
+    folders = [root, *([unit.beside] if unit.beside else [])]
+    return ["--fmad=false", *(f"-I{folder}" for folder in folders)]
 
 
-def compiled(path: Path, chosen: cuda_build.Sources, architecture: str) -> bytes:
-    """One source as NVRTC compiles it: to PTX for "compute_90", to a cubin for "sm_90".
+def compiled(unit: cuda_build.Unit, architecture: str, root: Path | None = None) -> bytes:
+    """A unit as NVRTC compiles it: to PTX for "compute_90", to a cubin for "sm_90".
 
-    Raises CompilationError with NVRTC's log.
+    root: a folder with the layout of csrc. Raises CompilationError with NVRTC's log.
     """
+    root = cuda_build.source_root() if root is None else root
     nvrtc = nvrtc_library()
     program = ctypes.c_void_p()
-    given = [o.encode() for o in (f"--gpu-architecture={architecture}", *options(chosen))]
+    given = [o.encode() for o in (f"--gpu-architecture={architecture}", *options(unit, root))]
     array = (ctypes.c_char_p * len(given))(*given)
     status = nvrtc.nvrtcCreateProgram(
-        ctypes.byref(program), path.read_bytes(), str(path).encode(), 0, None, None
+        ctypes.byref(program), unit.text.encode(), f"{unit.stem}.cu".encode(), 0, None, None
     )
     if status != 0:
-        raise cuda_build.CompilationError(f"{path}: NVRTC could not start: error {status}")
+        raise cuda_build.CompilationError(f"{unit.stem}: NVRTC could not start: error {status}")
     try:
         if nvrtc.nvrtcCompileProgram(program, len(given), array) != 0:
             log = _output(nvrtc, "ProgramLog", program).decode()
-            raise cuda_build.CompilationError(f"{path} for {architecture}:\n{log.strip()}")
+            raise cuda_build.CompilationError(f"{unit.stem}.cu for {architecture}:\n{log.strip()}")
         return _output(nvrtc, "CUBIN" if architecture.startswith("sm_") else "PTX", program)
     finally:
         nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
@@ -69,11 +66,10 @@ def _output(nvrtc: ctypes.CDLL, what: str, program: ctypes.c_void_p) -> bytes:
 
 
 def main() -> int:
-    """Compile every shipped source for every architecture and print the sizes of the results."""
-    chosen = cuda_build.sources()
-    for path in chosen.files:
-        sizes = [f"{a} {len(compiled(path, chosen, a))}" for a in ARCHITECTURES]
-        print(f"{path.name}: bytes of cubin for {', '.join(sizes)}")
+    """Compile all kernels for every architecture and print the sizes of the results."""
+    for unit in offered_units():
+        sizes = [f"{a} {len(compiled(unit, a))}" for a in ARCHITECTURES]
+        print(f"{unit.stem}: bytes of cubin for {', '.join(sizes)}")
     return 0
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
+from truestep.fast.ours import offered_quantizers, offered_storages
 from truestep.fast.ours.rule_kernels import RuleKernel, rule_kernels
 from truestep.fast.protocol import Capability, Fixed, OptimizerCapability, Storage
 from truestep.reference.declared import Hyper
+from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.quantizers import dynamic_8bit
-from truestep.reference.tables import RULES
 
 # What the quantizer does without being asked, as fields of its Hyper; it varies map and block_size.
 QUANTIZER: Mapping[str, Fixed] = {
@@ -22,18 +23,14 @@ _BLOCKS: Mapping[str, Fixed] = {
     "map": ("fused", "separate"),
 }
 
-QUANTIZERS = (
-    Capability("quantizer", "bfloat16", arithmetic="ieee_float32_strict"),
-    Capability(
-        "quantizer", "dynamic_8bit", arithmetic="ieee_float32_strict", fixed={"absmax_floor": 0.0}
-    ),
-)
-
 Entry = TypeVar("Entry")
 
 
 def capabilities() -> list[Capability]:
-    """Every rule in every dialect that there are kernels of, with each storage; the quantizers."""
+    """Every rule in every dialect that there are kernels of, with each storage; the quantizers.
+
+    A rule's first dialect in float32 is run at level smoke already, the others from standard on.
+    """
     found: list[Capability] = []
     by_dialect: dict[tuple[str, str], RuleKernel] = {}
     # Of the kernels of one dialect, the one that does most.
@@ -48,12 +45,13 @@ def capabilities() -> list[Capability]:
                 arithmetic=arithmetic_of(kernel, "ieee_float32_strict"),
                 dialect=kernel.dialect,
                 variant=variant,
+                level="standard" if rule in first else "smoke",
             )
         )
         first.setdefault(rule, kernel)
     for rule, kernel in first.items():
         found += _stored(rule, kernel)
-    return [*found, *QUANTIZERS]
+    return [*found, *offered_quantizers.QUANTIZERS]
 
 
 def variant_of(kernel: RuleKernel) -> str:
@@ -67,14 +65,15 @@ def arithmetic_of(kernel: RuleKernel, name: str) -> str:
 
 
 def _stored(rule: str, kernel: RuleKernel) -> list[Capability]:
-    """The rule's first dialect with parameters in bfloat16, and with 8-bit moments."""
+    """The rule's first dialect with parameters in bfloat16, and with states in other formats."""
     params = OptimizerCapability(
         rule=rule,
         format="bfloat16",
         arithmetic=arithmetic_of(kernel, "bfloat16_params"),
         dialect=kernel.dialect,
+        level="standard",
     )
-    behaviour = RULES["optimizer"][rule].State.BEHAVIOUR
+    behaviour = OPTIMIZERS[rule].State.BEHAVIOUR
     if not coded_states(kernel):
         return [params]
     coded = OptimizerCapability(
@@ -82,17 +81,20 @@ def _stored(rule: str, kernel: RuleKernel) -> list[Capability]:
         arithmetic=arithmetic_of(kernel, "ieee_float32_strict"),
         dialect=kernel.dialect,
         variant="8bit",
+        level="standard",
         storage={
             name: Storage("dynamic_8bit", {"signed": not behaviour[name].nonnegative, **_BLOCKS})
             for name in coded_states(kernel)
         },
     )
-    return [params, coded]
+    arithmetic, names = coded.arithmetic, coded_states(kernel)
+    formats = offered_storages.capabilities(rule, kernel.dialect, str(arithmetic), names)
+    return [params, coded, *formats]
 
 
 def coded_states(kernel: RuleKernel) -> tuple[str, ...]:
     """The states that may be kept as codes: moments, and not points, which lose their place."""
-    behaviour = RULES["optimizer"][kernel.rule].State.BEHAVIOUR
+    behaviour = OPTIMIZERS[kernel.rule].State.BEHAVIOUR
     return tuple(name for name in kernel.states if not behaviour[name].moves)
 
 

@@ -10,7 +10,7 @@ from functools import cache
 
 from truestep.fast.protocol import BackendUnavailable
 from truestep.reference.declared import Hyper
-from truestep.reference.tables import RULES
+from truestep.reference.optimizers import OPTIMIZERS
 
 try:
     from truestep.fast import _core
@@ -39,6 +39,11 @@ class RuleKernel:
     numbers: tuple[str, ...]
     sums: int
 
+    @property
+    def finishes(self) -> bool:
+        """Whether something is made of a tensor as a whole at every step."""
+        return bool(self.sums or self.numbers)
+
     def serves(self, h: Hyper) -> bool:
         """Whether this is a kernel for h: choices that it does not name have to be the default."""
         defaults = {field.name: field.default for field in fields(h)}
@@ -60,7 +65,7 @@ class RuleKernel:
 
 def choices_of(rule: str) -> Mapping[str, tuple[str, ...]]:
     """The choices of each field of a rule's dialect, in the reference's order."""
-    return RULES["optimizer"][rule].Hyper.CHOICES
+    return OPTIMIZERS[rule].Hyper.CHOICES
 
 
 @cache
@@ -75,12 +80,17 @@ def rule_kernels() -> tuple[RuleKernel, ...]:
 def _kernel(
     place: int, rule: str, conditions: str, type: str, *names: str, sums: int
 ) -> RuleKernel:
-    given = dict(condition.split("=") for condition in conditions.split())
-    choices = choices_of(rule)
-    dialect = {name: value for name, value in given.items() if name in choices}
-    fixed = {name: float(value) for name, value in given.items() if name not in choices}
+    dialect, fixed = conditions_of(rule, conditions)
     hyper, states, inputs, numbers = (tuple(text.split()) for text in names)
     return RuleKernel(place, rule, dialect, fixed, type, hyper, states, inputs, numbers, sums)
+
+
+def conditions_of(rule: str, text: str) -> tuple[dict[str, str], dict[str, float]]:
+    """The choices and the values of hyperparameters that "decay=before momentum=0" names."""
+    given = dict(condition.split("=") for condition in text.split())
+    choices = choices_of(rule)
+    dialect = {name: value for name, value in given.items() if name in choices}
+    return dialect, {name: float(value) for name, value in given.items() if name not in choices}
 
 
 def kernel_for(rule: str, h: Hyper) -> RuleKernel:

@@ -1,4 +1,4 @@
-"""How the kernels keep a state tensor as codes: by the quantizer that says so, what they are told.
+"""How the kernels keep a tensor as codes: by the quantizer that says so, what they are told.
 
 A storage is one function each way per instruction set (csrc/cpu/storage.h); here stands what a
 quantizer's Hyper has to be for it, and which arrays hold its codes.
@@ -11,12 +11,15 @@ from functools import cache
 import numpy as np
 
 from truestep.fast import _core
+from truestep.fast.ours import formats
 from truestep.fast.ours.offered import QUANTIZER, require_offered
-from truestep.fast.protocol import DType
+from truestep.fast.protocol import Array, DType
 from truestep.reference.declared import Hyper
-from truestep.reference.quantizers import dynamic_8bit
+from truestep.reference.format_rows import ROWS
+from truestep.reference.quantizers import QUANTIZERS, dynamic_8bit
 
 FLOAT32 = np.dtype(np.float32)
+BYTE = np.dtype(np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +27,29 @@ class Kept:
     """A storage of the extension, and the arrays of a tensor "m" that is kept so.
 
     code: the dtype of m_code. scale: what follows "m_" in the name of the scales, "" without them.
-    blocks(shape): how many scales there are.
+    scales: their dtype. packed: two codes lie in a byte, the first in the higher half. drawn:
+    roundings are drawn, with a seed that is given for every call.
     """
 
     storage: _core.Storage
     code: DType
     scale: str = ""
     block_size: int = 1
+    scales: DType = FLOAT32
+    packed: bool = False
+    drawn: bool = False
 
     def blocks(self, size: int) -> int:
         """How many scales size elements have."""
         return -(-size // self.block_size) if self.scale else 0
+
+    def codes(self, size: int) -> int:
+        """How many entries the codes of size elements take."""
+        return -(-size // 2) if self.packed else size
+
+    def seeded(self, seed: Callable[[], int]) -> _core.Storage:
+        """The storage for one call."""
+        return self.storage.seeded(seed()) if self.drawn else self.storage
 
 
 NUMBERS: Mapping[str, Kept] = {
@@ -53,7 +68,7 @@ def dynamic_map(signed: bool, kind: str = "fused") -> _core.DynamicMap:
 def dynamic_8bit_kept(signed: bool, block_size: int, kind: str = "fused") -> Kept:
     """Block-wise dynamic 8-bit codes."""
     storage = _core.Storage("dynamic_8bit", block_size, dynamic_map(signed, kind))
-    return Kept(storage, np.dtype(np.uint8), "absmax", block_size)
+    return Kept(storage, BYTE, "absmax", block_size)
 
 
 def _dynamic_8bit(h: Hyper) -> Kept:
@@ -62,19 +77,64 @@ def _dynamic_8bit(h: Hyper) -> Kept:
 
 
 def _bfloat16(h: Hyper) -> Kept:
-    require_offered(h, {"rounding": "nearest_even", "overflow": "infinity"}, "cpu")
-    return NUMBERS["bfloat16"]
+    if (h.rounding, h.overflow) == ("nearest_even", "infinity"):
+        return NUMBERS["bfloat16"]
+    drawn = h.rounding == "stochastic"
+    name = "small_float_16bit" if h.rounding == "nearest_even" else f"bfloat16_{h.rounding}"
+    number = formats.small_float("bfloat16", h)
+    return Kept(_core.Storage(name, number=number), np.dtype(np.uint16), drawn=drawn)
 
 
-STORAGES: Mapping[str, Callable[[Hyper], Kept]] = {
+def _small_float(rule: str, h: Hyper) -> Kept:
+    code = np.dtype(QUANTIZERS[rule].FORMAT.dtype)
+    storage = f"small_float_{8 * code.itemsize}bit"
+    return Kept(_core.Storage(storage, number=formats.small_float(rule, h)), code)
+
+
+def _power_of_two(h: Hyper) -> Kept:
+    return Kept(_core.Storage("power_of_two", power=formats.power_of_two(h)), BYTE)
+
+
+def _blocks(rule: str, h: Hyper) -> Kept:
+    row, format = ROWS[rule], formats.block_format(rule, h)
+    block_size = int(row.block or getattr(h, "block_size", 1)) if row.grouping == "block" else 1
+    packed = formats.is_packed(rule)
+    storage = _core.Storage("blocks_4bit" if packed else "blocks", block_size, format=format)
+    drawn = getattr(h, "rounding", "") == "stochastic"
+    return Kept(storage, BYTE, "scale", block_size, formats.scale_type(row), packed, drawn)
+
+
+_OWN: Mapping[str, Callable[[Hyper], Kept]] = {
     "bfloat16": _bfloat16,
     "dynamic_8bit": _dynamic_8bit,
+    "float8_e8m0fnu": _power_of_two,
 }
 
 
 @cache
 def kept(quantizer: str, h: Hyper) -> Kept:
-    """The storage of a quantizer with these hyperparameters. Raises ValueError without one."""
-    if quantizer not in STORAGES:
-        raise ValueError(f"the kernels keep {', '.join(sorted(STORAGES))}; got {quantizer!r}")
-    return STORAGES[quantizer](h)
+    """The storage of a quantizer with these hyperparameters. Raises ValueError without one.
+
+    Of a format whose groups are not blocks of consecutive elements, it is for encoding alone.
+    """
+    if quantizer in _OWN:
+        return _OWN[quantizer](h)
+    if quantizer in ROWS:
+        return _blocks(quantizer, h)
+    if hasattr(QUANTIZERS[quantizer], "FORMAT"):
+        return _small_float(quantizer, h)
+    raise ValueError(f"the kernels have no storage {quantizer!r}")
+
+
+def packed_codes(code: Array) -> Array:
+    """Codes of four bits, flattened, two to a byte."""
+    flat = code.reshape(-1)
+    whole = np.append(flat, np.zeros(flat.size % 2, BYTE))
+    pairs: Array = whole[::2] << 4 | whole[1::2]
+    return pairs
+
+
+def unpacked_codes(packed: Array, shape: tuple[int, ...]) -> Array:
+    """The codes, in their shape, of those bytes."""
+    pairs = np.stack([packed >> 4, packed & 15], axis=-1).reshape(-1)
+    return pairs[: int(np.prod(shape))].reshape(shape)

@@ -121,6 +121,8 @@ _PROFILES = (
         ulps_power=8.0,
         ulps_function=4.0,
     ),
+    # The same guide, double precision: pow and cos within 2 ulps.
+    Arithmetic("cuda_float64", compute="float64", ulps_power=2.0, ulps_function=2.0),
     Arithmetic("float16", compute="float16"),
     Arithmetic("float16_params", storage={"p": "float16"}),
     Arithmetic("float16_storage", storage={"": "float16"}),

@@ -3,6 +3,7 @@
 `certify` judges a backend, which declares one `Capability` for each rule and format it computes and
 takes and gives back `Group`, `Slot` and `Stepped`. OPTIMIZERS, SCHEDULES, QUANTIZERS and TRAINING
 are the references: a name to a module with `Hyper` and the rule's own functions.
+`truestep.testing` has what judges one step, one schedule or one encoding in somebody's own tests.
 
 Every name is loaded when it is first asked for, so that importing the package costs nothing.
 """

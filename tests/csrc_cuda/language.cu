@@ -2,6 +2,8 @@
 // compile under nvcc too.
 #include <cuda_bf16.h>
 
+#include "formats/bfloat16.h"
+
 extern "C" __global__ void indices_kernel(int* out) {
   const int thread = threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z);
   const int block = blockIdx.x + gridDim.x * (blockIdx.y + gridDim.y * blockIdx.z);
@@ -145,10 +147,17 @@ extern "C" __global__ void last_block_kernel(int* partial, unsigned* finished, i
   *total = sum;
 }
 
-// NVIDIA's own conversions, to compare ours with.
+// NVIDIA's own conversions, and ours to compare with them.
 extern "C" __global__ void nvidia_bfloat16_kernel(const float* x, unsigned short* code,
                                                   long long size) {
   for (long long i = threadIdx.x; i < size; i += blockDim.x) {
     code[i] = __bfloat16_as_ushort(__float2bfloat16_rn(x[i]));
+  }
+}
+
+extern "C" __global__ void own_bfloat16_kernel(const float* x, unsigned short* code,
+                                               long long size) {
+  for (long long i = threadIdx.x; i < size; i += blockDim.x) {
+    code[i] = truestep::bfloat16_from_float(x[i]);
   }
 }

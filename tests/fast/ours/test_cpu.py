@@ -1,9 +1,10 @@
-"""The C++ kernels: bit for bit the written float32 rule, however they are cut, aligned and run."""
+"""The C++ kernels of every rule: the same bits however they are cut, aligned, kept and run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import ml_dtypes
@@ -12,18 +13,26 @@ import pytest
 from numpy.typing import NDArray
 
 from truestep.fast import _core
-from truestep.fast.ours import cpu_plans
-from truestep.fast.ours.cpu import AdamW, AdamW8bit
-from truestep.reference.optimizers import adamw
+from truestep.fast.ours import offered, storages
+from truestep.fast.ours.cpu import Backend
+from truestep.fast.ours.cpu_plans import Plan
+from truestep.fast.ours.rule_kernels import RuleKernel, rule_kernels
+from truestep.fast.protocol import Capability
+from truestep.reference.declared import Hyper
+from truestep.reference.optimizers import OPTIMIZERS, adamw
 from truestep.reference.quantizers import dynamic_8bit
 
 # Around vectors, blocks and cuts, and one tensor long enough for several threads.
-SIZES = (0, 1, 7, 15, 255, 256, 257, 4095, 4097, 200_003)
+SIZES = (0, 1, 7, 15, 255, 256, 257, 4095, 4097, 70_003)
 HYPER = adamw.Hyper(decay="before", weight_decay=0.1)
 SETS = _core.instruction_sets()
+# Numbers of threads, and offsets from an alignment of 64 bytes.
+CUTS = ((2, 1), (1, 3), (5, 0), (1, 7), (3, 5), (2, 1))
+CODER = Capability("quantizer", "dynamic_8bit")
 
 Array = NDArray[Any]
 Arrays = dict[str, list[Array]]
+SPECIAL = (0.0, -0.0, 1e-45, -1e-40, np.inf, -np.inf, np.nan, 3e38)
 GUARD = 80
 CANARY = 0xA5
 
@@ -60,163 +69,176 @@ def instruction_set(name: str) -> Iterator[None]:
 
 def bits(x: Array) -> bytes:
     """The bytes of x with every nan made the same."""
-    if x.dtype == np.float32:
-        x = np.where(np.isnan(x), np.float32(np.nan), x)
+    if x.dtype.kind != "u":
+        x = np.where(np.isnan(x), x.dtype.type(np.nan), x)
     return x.tobytes()
 
 
-def wide(seed: int, n: int, low: float = -30, high: float = 18) -> Array:
+def wide(seed: int, n: int, low: float = -30, high: float = 18, *, special: bool = True) -> Array:
     """n float32 of either sign with magnitudes spread over decades, and specials at the end."""
     rng = np.random.default_rng(seed)
     x = rng.choice([-1.0, 1.0], n) * 10.0 ** rng.uniform(low, high, n)
-    special = np.array([0.0, -0.0, 1e-45, -1e-40, np.inf, -np.inf, np.nan, 3e38])
-    if n > 4 * special.size:
-        x[-special.size :] = special
+    if special and n > 4 * len(SPECIAL):
+        x[-len(SPECIAL) :] = SPECIAL
     return x.astype(np.float32)
 
 
-def adamw_in_numpy(
-    constants: Array, p: Array, g: Array, m: Array, v: Array
-) -> tuple[Array, Array, Array]:
-    """The rule of csrc/rules/adamw.h, operation by operation in float32."""
-    beta1, gradient, beta2, square, correction1, correction2, lr, decay, eps = constants
+def hyper_of(kernel: RuleKernel) -> Hyper:
+    """Hyperparameters that this kernel serves, with every term alive where that is free."""
+    cls = OPTIMIZERS[kernel.rule].Hyper
+    alive = {"weight_decay": 0.1, "momentum": 0.9, "centered": True}
+    given: dict[str, Any] = {name: x for name, x in alive.items() if name in cls.RANGES}
+    for name, value in kernel.fixed.items():
+        given[name] = bool(value) if isinstance(getattr(cls(), name), bool) else value
+    return cls(**given, **kernel.dialect)
+
+
+def inputs_of(kernel: RuleKernel, seed: int, *, coded: bool, bfloat16: bool) -> Arrays:
+    """Parameters, gradients and states over the whole float range, by the names of a plan."""
+    behaviour = OPTIMIZERS[kernel.rule].State.BEHAVIOUR
+    # What is not finite would make all of a tensor nan that has sums.
+    drawn = partial(wide, special=not kernel.sums)
+    found: Arrays = {}
+    for k, name in enumerate(("params", "grads", *kernel.inputs, *kernel.states)):
+        numbers = [drawn(seed + k + n, n) for n in SIZES]
+        nonnegative = name in behaviour and behaviour[name].nonnegative
+        found[name] = [np.abs(x) for x in numbers] if nonnegative else numbers
+    travels = {"params", "grads", *OPTIMIZERS[kernel.rule].FACTS.inputs} & found.keys()
+    if bfloat16:
+        with np.errstate(all="ignore"):
+            found |= {n: [x.astype(ml_dtypes.bfloat16) for x in found[n]] for n in travels}
+    rng = np.random.default_rng(seed)
+    for name in offered.coded_states(kernel) if coded else ():
+        del found[name]
+        found[f"{name}_code"] = [rng.integers(0, 256, n).astype(np.uint8) for n in SIZES]
+        found[f"{name}_absmax"] = [np.abs(drawn(seed, -(-n // 64), -20, 5)) for n in SIZES]
+    return found
+
+
+def plan_of(kernel: RuleKernel, tensors: Mapping[str, list[Array]]) -> Plan:
+    """A plan over the tensors; states that come as codes are in the shortest blocks."""
+    behaviour = OPTIMIZERS[kernel.rule].State.BEHAVIOUR
+    kept = {
+        name: storages.dynamic_8bit_kept(not behaviour[name].nonnegative, 64)
+        for name in kernel.states
+        if f"{name}_code" in tensors
+    }
+    state = {name: of for name, of in tensors.items() if name not in ("params", "grads")}
+    numbers = {name: [0.5] * len(SIZES) for name in kernel.numbers}
+    params, grads = tensors["params"], tensors["grads"]
+    return Plan(kernel.rule, params, grads, state, kept=kept, numbers=numbers)
+
+
+def stepped(kernel: RuleKernel, name: str, threads: int, offset: int, **how: bool) -> bytes:
+    """The bytes of every tensor after two steps; no guard zone may have been written."""
+    inputs = inputs_of(kernel, 1, **how)
+    arenas = {key: [Guarded(x, offset) for x in tensors] for key, tensors in inputs.items()}
+    with instruction_set(name):
+        plan = plan_of(kernel, {key: [a.array for a in group] for key, group in arenas.items()})
+        plan.step(hyper_of(kernel), 3, threads)
+        plan.step(hyper_of(kernel), 4, threads)
+    assert all(arena.intact() for group in arenas.values() for arena in group)
+    numbers = b"".join(x.tobytes() for x in plan.numbers.values())
+    return numbers + b"".join(bits(arena.array) for group in arenas.values() for arena in group)
+
+
+def named(kernel: RuleKernel) -> str:
+    """A readable id."""
+    fixed = (f"{name}{value:g}" for name, value in kernel.fixed.items())
+    return "-".join([kernel.rule, *kernel.dialect.values(), *fixed])
+
+
+@pytest.mark.parametrize("kernel", rule_kernels(), ids=named)
+def test_same_bits_however_it_is_run(kernel: RuleKernel) -> None:
+    """Instruction set, number of threads (so of cuts) and alignment never change a bit."""
+    for coded, bfloat16 in ((False, False), (False, True), (True, False)):
+        run = partial(stepped, kernel, coded=coded, bfloat16=bfloat16)
+        expected = run("baseline", 1, 0)
+        for name, (threads, offset) in zip(SETS * 2, CUTS, strict=False):
+            assert run(name, threads, offset) == expected, (name, threads, offset)
+
+
+@pytest.mark.parametrize("kernel", rule_kernels(), ids=named)
+def test_bfloat16_rounds_only_the_parameter(kernel: RuleKernel) -> None:
+    """p is the float32 result rounded once; the states are the float32 results."""
+    given = inputs_of(kernel, 5, coded=False, bfloat16=True)
+    widened = {
+        name: [x.astype(np.float32) if x.dtype == ml_dtypes.bfloat16 else x.copy() for x in of]
+        for name, of in given.items()
+    }
+    for tensors in (given, widened):
+        plan_of(kernel, tensors).step(hyper_of(kernel), 9)
+    with np.errstate(all="ignore"):
+        rounded = [x.astype(ml_dtypes.bfloat16).astype(np.float32) for x in widened["params"]]
+    got = [x.astype(np.float32) for x in given["params"]]
+    assert [bits(x) for x in got] == [bits(x) for x in rounded]
+    for name in kernel.states:
+        assert [bits(x) for x in given[name]] == [bits(x) for x in widened[name]]
+
+
+@pytest.mark.parametrize(
+    "kernel", [k for k in rule_kernels() if offered.coded_states(k)], ids=named
+)
+def test_8bit_moves_p_by_unquantized_states(kernel: RuleKernel) -> None:
+    """p, absmax and codes follow from the decoded states stepped in float32."""
+    behaviour = OPTIMIZERS[kernel.rule].State.BEHAVIOUR
+    given = inputs_of(kernel, 3, coded=True, bfloat16=False)
+    plain = {name: [x.copy() for x in of] for name, of in given.items()}
+    hypers = {
+        name: dynamic_8bit.Hyper(signed=not behaviour[name].nonnegative, block_size=64)
+        for name in offered.coded_states(kernel)
+    }
+    backend = Backend()
+    for name, h in hypers.items():
+        codes, scales = plain.pop(f"{name}_code"), plain.pop(f"{name}_absmax")
+        plain[name] = [
+            backend.decode(CODER, h, {"code": code, "absmax": scale})
+            for code, scale in zip(codes, scales, strict=True)
+        ]
+    for tensors in (given, plain):
+        plan_of(kernel, tensors).step(hyper_of(kernel), 4)
+    assert [bits(x) for x in given["params"]] == [bits(x) for x in plain["params"]]
+    for name, h in hypers.items():
+        for i, numbers in enumerate(plain[name]):
+            stored = backend.encode(CODER, h, numbers)
+            assert bits(given[f"{name}_code"][i]) == bits(stored["code"])
+            assert bits(given[f"{name}_absmax"][i]) == bits(stored["absmax"])
+
+
+def adamw_in_numpy(h: Hyper, t: int, p: Array, g: Array, m: Array, v: Array) -> list[Array]:
+    """The lines of csrc/rules/adamw.h, operation by operation in float32."""
+    f = np.float32
+    beta1, beta2, lr, eps = f(h.beta1), f(h.beta2), f(h.lr), f(h.eps)
+    gradient = f(h.beta1 - 1 if h.maximize else 1 - h.beta1)
+    correction1, correction2 = f(1 / (1 - h.beta1**t)), f(1 / (1 - h.beta2**t))
     with np.errstate(all="ignore"):
         m = beta1 * m + gradient * g
-        v = beta2 * v + square * (g * g)
+        v = beta2 * v + f(1 - h.beta2) * (g * g)
         update = m * correction1 / (np.sqrt(v * correction2) + eps)
-        return p * decay - lr * update, m, v
-
-
-def float32_inputs(seed: int) -> Arrays:
-    """Parameters, gradients and moments over the whole float range."""
-    return {
-        "params": [wide(seed + n, n) for n in SIZES],
-        "grads": [wide(seed + n + 1, n) for n in SIZES],
-        "m": [wide(seed + n + 2, n) for n in SIZES],
-        "v": [np.abs(wide(seed + n + 3, n)) for n in SIZES],
-    }
-
-
-def bfloat16_inputs(seed: int) -> Arrays:
-    """The same with parameters and gradients in bfloat16."""
-    inputs = float32_inputs(seed)
-    with np.errstate(all="ignore"):
-        for name in ("params", "grads"):
-            inputs[name] = [x.astype(ml_dtypes.bfloat16) for x in inputs[name]]
-    return inputs
-
-
-def inputs_8bit(seed: int) -> Arrays:
-    """The same with random codes, and an absmax per block that is sometimes zero."""
-    rng = np.random.default_rng(seed)
-    inputs = {k: v for k, v in float32_inputs(seed).items() if k in ("params", "grads")}
-    for name in ("m", "v"):
-        inputs[f"{name}_code"] = [rng.integers(0, 256, n).astype(np.uint8) for n in SIZES]
-        inputs[f"{name}_absmax"] = [np.abs(wide(seed, -(-n // 64), -20, 5)) for n in SIZES]
-    return inputs
-
-
-def plan_8bit(*args: Any) -> AdamW8bit:
-    """A plan with the shortest blocks."""
-    return AdamW8bit(*args, block_size=64)
-
-
-RULES: dict[str, tuple[Callable[[int], Arrays], Callable[..., Any]]] = {
-    "adamw_8bit": (inputs_8bit, plan_8bit),
-    "adamw_bfloat16": (bfloat16_inputs, AdamW),
-    "adamw_float32": (float32_inputs, AdamW),
-}
-
-
-def stepped(rule: str, name: str, threads: int, offset: int) -> bytes:
-    """The bytes of every tensor after two steps; no guard zone may have been written."""
-    make_inputs, plan = RULES[rule]
-    arenas = {key: [Guarded(x, offset) for x in tensors] for key, tensors in make_inputs(1).items()}
-    with instruction_set(name):
-        steps = plan(*([arena.array for arena in group] for group in arenas.values()))
-        steps.step(HYPER, 3, threads)
-        steps.step(HYPER, 4, threads)
-    assert all(arena.intact() for group in arenas.values() for arena in group)
-    return b"".join(bits(arena.array) for group in arenas.values() for arena in group)
-
-
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("name", SETS)
-def test_same_bits_however_it_is_run(rule: str, name: str) -> None:
-    """Instruction set, number of threads (so of cuts) and alignment never change a bit."""
-    expected = stepped(rule, "baseline", 1, 0)
-    for threads, offset in ((1, 0), (1, 3), (2, 1), (3, 7), (5, 0)):
-        assert stepped(rule, name, threads, offset) == expected, (name, threads, offset)
+        return [p * f(1 - h.lr * h.weight_decay) - lr * update, m, v]
 
 
 @pytest.mark.parametrize("maximize", [False, True])
 @pytest.mark.parametrize("t", [1, 2, 1000, 2**24])
 def test_float32_is_the_written_rule(maximize: bool, t: int) -> None:
-    """Bit for bit NumPy's float32 evaluation of the header's lines, specials included."""
-    h = adamw.Hyper(decay="before", weight_decay=0.1, maximize=maximize)
-    p, g, m, v = (tensors[-1] for tensors in float32_inputs(5).values())
-    constants = np.array(cpu_plans.constants(h, t), dtype=np.float32)
-    expected = adamw_in_numpy(constants, p, g, m, v)
-    AdamW([p], [g], [m], [v]).step(h, t)
-    assert [bits(x) for x in (p, m, v)] == [bits(x) for x in expected]
-
-
-def test_constants_are_rounded_once_from_double() -> None:
-    """In the order of the struct, each the float32 nearest to its float64 value."""
-    rng = np.random.default_rng(0)
-    for t in [1, 2, 7, 1000, 2**24] * 40:
+    """Bit for bit NumPy's float32 evaluation, each constant rounded once from double."""
+    rng = np.random.default_rng(t)
+    p, g, m, v = (wide(5 + k, 10_003) for k in range(4))
+    v = np.abs(v)
+    for _ in range(20):
         lr, decay = 10.0 ** rng.uniform(-2, 0, 2)
-        h = adamw.Hyper(lr, *rng.uniform(0, 1, 2), 1e-6, decay, bool(t % 2), decay="before")
-        b1, b2 = h.beta1, h.beta2
-        exact = [b1, (b1 - 1 if h.maximize else 1 - b1), b2, 1 - b2, 1 / (1 - b1**t)]
-        exact += [1 / (1 - b2**t), lr, 1 - lr * decay, 1e-6]
-        assert cpu_plans.constants(h, t) == [float(np.float32(x)) for x in exact]
+        h = adamw.Hyper(lr, *rng.uniform(0, 1, 2), 1e-6, decay, maximize, decay="before")
+        expected = adamw_in_numpy(h, t, p, g, m, v)
+        Plan("adamw", [p], [g], {"m": [m], "v": [v]}).step(h, t)
+        assert [bits(x) for x in (p, m, v)] == [bits(x) for x in expected]
 
 
 def test_maximizing_is_descending_on_the_negated_gradient() -> None:
     """Bit for bit, zeros and specials included."""
-    h = adamw.Hyper(decay="before", maximize=True)
-    up, down = (list(float32_inputs(7).values()) for _ in range(2))
-    AdamW(*up).step(h, 2)
-    down[1] = [-g for g in down[1]]
-    AdamW(*down).step(adamw.Hyper(decay="before"), 2)
-    for name in (0, 2, 3):
+    [kernel, *_] = [k for k in rule_kernels() if k.rule == "adamw"]
+    up, down = (inputs_of(kernel, 7, coded=False, bfloat16=False) for _ in range(2))
+    plan_of(kernel, up).step(adamw.Hyper(decay="before", maximize=True), 2)
+    down["grads"] = [-g for g in down["grads"]]
+    plan_of(kernel, down).step(adamw.Hyper(decay="before"), 2)
+    for name in ("params", "m", "v"):
         assert [bits(x) for x in up[name]] == [bits(x) for x in down[name]]
-
-
-def test_bfloat16_rounds_only_the_parameter() -> None:
-    """p is the float32 result rounded once; m and v are float32 results."""
-    p, g, m, v = (tensors[-1] for tensors in bfloat16_inputs(5).values())
-    constants = np.array(cpu_plans.constants(HYPER, 9), dtype=np.float32)
-    wide_p, m_new, v_new = adamw_in_numpy(
-        constants, p.astype(np.float32), g.astype(np.float32), m, v
-    )
-    AdamW([p], [g], [m], [v]).step(HYPER, 9)
-    with np.errstate(all="ignore"):
-        expected = wide_p.astype(ml_dtypes.bfloat16)
-    assert bits(p.astype(np.float32)) == bits(expected.astype(np.float32))
-    assert (bits(m), bits(v)) == (bits(m_new), bits(v_new))
-
-
-@pytest.mark.parametrize("block_size", dynamic_8bit.BLOCK_SIZES)
-def test_8bit_moves_p_by_unquantized_moments(block_size: int) -> None:
-    """p, absmax and codes follow from the decoded moments stepped in float32."""
-    rng = np.random.default_rng(block_size)
-    n = 3 * block_size + 17
-    p, g = (rng.standard_normal(n).astype(np.float32) for _ in range(2))
-    g[: 2 * block_size] *= np.float32(1e-3)
-    # The extreme of a block at its end, at its beginning, and at the end of the short one.
-    g[[block_size - 1, 2 * block_size, n - 1]] = 1e3
-    code = {k: rng.integers(0, 256, n).astype(np.uint8) for k in "mv"}
-    absmax = {k: rng.uniform(0.1, 2, 4).astype(np.float32) for k in "mv"}
-    decoded = {k: cpu_plans.dequantize(code[k], absmax[k], k == "m", block_size) for k in "mv"}
-    constants = np.array(cpu_plans.constants(HYPER, 4), dtype=np.float32)
-    p_new, m_new, v_new = adamw_in_numpy(constants, p, g, decoded["m"], decoded["v"])
-    AdamW8bit([p], [g], [code["m"]], [absmax["m"]], [code["v"]], [absmax["v"]], block_size).step(
-        HYPER, 4
-    )
-    assert bits(p) == bits(p_new)
-    for k, moment in (("m", m_new), ("v", v_new)):
-        stored_code, stored_absmax = cpu_plans.quantize(moment, k == "m", block_size)
-        assert bits(code[k]) == bits(stored_code)
-        assert bits(absmax[k]) == bits(stored_absmax)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truestep.fast.ours.cpu import AdamW, Backend
+from truestep.fast.ours.cpu import Backend, Plan
 from truestep.fast.protocol import Capability, Group, Slot
-from truestep.reference.optimizers import adamw
+from truestep.reference.optimizers import adamw, kbfgs
 from truestep.reference.quantizers import dynamic_8bit
 
 HYPER = adamw.Hyper(decay="before", weight_decay=0.1)
@@ -101,10 +101,10 @@ def test_8bit_groups_may_differ_in_block_size_and_map() -> None:
 FORKED = """
 import os
 import numpy as np
-from truestep.fast.ours.cpu import AdamW
+from truestep.fast.ours.cpu import Plan
 from truestep.reference.optimizers import adamw
 p, g, m, v = ([np.ones(200_000, np.float32)] for _ in range(4))
-plan = AdamW(p, g, m, v)
+plan = Plan("adamw", p, g, {"m": m, "v": v})
 plan.step(adamw.Hyper(decay="before"), 1, threads=2)
 child = os.fork()
 if not child:
@@ -120,15 +120,20 @@ def test_works_in_a_forked_child() -> None:
     assert done.returncode == 7
 
 
+def plan_of(p: Any, g: Any, m: Any, v: Any) -> Plan:
+    """A plan of AdamW over one tensor."""
+    return Plan("adamw", [p], [g], {"m": [m], "v": [v]})
+
+
 def test_subnormals_are_kept_whatever_the_process_does() -> None:
     """Flushing that another library switched on does not reach the kernels, and stays on."""
     torch = pytest.importorskip("torch")
     inputs = [np.full(300_000, x, np.float32) for x in (1e-39, 0.0, 1e-39, 1e-39)]
     expected = [x.copy() for x in inputs]
-    AdamW(*([x] for x in expected)).step(HYPER, 5)
+    plan_of(*expected).step(HYPER, 5)
     assert torch.set_flush_denormal(True)
     try:
-        AdamW(*([x] for x in inputs)).step(HYPER, 5)
+        plan_of(*inputs).step(HYPER, 5)
         still_flushed = float(torch.tensor([1e-39]) * 1.0) == 0.0
     finally:
         torch.set_flush_denormal(False)
@@ -139,5 +144,5 @@ def test_subnormals_are_kept_whatever_the_process_does() -> None:
 
 def test_unknown_rule_is_refused() -> None:
     """The error names what is offered."""
-    with pytest.raises(ValueError, match="the cpu backend steps adamw, got 'lion'"):
-        Backend().optimizer_step(Capability("optimizer", "lion"), [])
+    with pytest.raises(ValueError, match="no kernel of kbfgs serves"):
+        Backend().optimizer_step(Capability("optimizer", "kbfgs"), [Group(kbfgs.Hyper(), [])])

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from truestep.fast import _core
-from truestep.fast.ours import cpu_plans
-from truestep.fast.ours.cpu import AdamW, AdamW8bit, Backend
-from truestep.fast.protocol import Group, Slot
+from truestep.fast.ours import storages
+from truestep.fast.ours.cpu import Backend, Plan
+from truestep.fast.protocol import Capability, Group, Slot
 from truestep.reference.optimizers import adamw
 from truestep.reference.quantizers import dynamic_8bit
 
+CODER = Capability("quantizer", "dynamic_8bit")
 HYPER = adamw.Hyper(decay="before")
 
 
@@ -24,32 +25,48 @@ def floats(n: int = 8) -> Any:
     return np.ones(n, np.float32)
 
 
-def plan(**changed: Any) -> AdamW:
-    """A plan over one tensor of 8 elements, with some of its lists replaced."""
+def plan(**changed: Any) -> Plan:
+    """A plan of AdamW over one tensor of 8 elements, with some of its lists replaced."""
     lists: dict[str, Any] = {name: [floats()] for name in ("params", "grads", "m", "v")}
-    return AdamW(**{**lists, **changed})
+    lists |= changed
+    params, grads = lists.pop("params"), lists.pop("grads")
+    return Plan("adamw", params, grads, lists)
 
 
-def overlapping() -> AdamW:
+def overlapping() -> Plan:
     """A plan whose m shares half of its memory with its parameter."""
     buffer = floats(12)
     return plan(params=[buffer[:8]], m=[buffer[4:]])
 
 
-def read_only() -> AdamW:
+def read_only() -> Plan:
     """A plan whose m cannot be written."""
     x = floats()
     x.flags.writeable = False
     return plan(m=[x])
 
 
-def plan_8bit(block_size: int, absmax: int) -> AdamW8bit:
-    """A plan over 100 elements with that many absmaxima."""
-    codes = [np.zeros(100, np.uint8) for _ in range(2)]
-    scales = [floats(absmax) for _ in range(2)]
-    return AdamW8bit(
-        [floats(100)], [floats(100)], codes[:1], scales[:1], codes[1:], scales[1:], block_size
-    )
+def plan_8bit(block_size: int, absmax: int) -> Plan:
+    """A plan over 100 elements with that many absmaxima of m."""
+    kept = {"m": storages.dynamic_8bit_kept(True, block_size)}
+    state = {"m_code": [np.zeros(100, np.uint8)], "m_absmax": [floats(absmax)], "v": [floats(100)]}
+    return Plan("adamw", [floats(100)], [floats(100)], state, kept=kept)
+
+
+def called(**changed: Any) -> Any:
+    """A call of the extension's step on AdamW over one tensor of 8 elements, with changes."""
+    arrays = [floats() for _ in range(4)]
+    given: dict[str, Any] = {
+        "kernel": 0,
+        "storages": [storages.NUMBERS["float32"].storage] * 4,
+        "addresses": np.array([[x.ctypes.data * k] for x in arrays for k in (1, 0)]),
+        "sizes": np.array([8]),
+        "rows": np.zeros(1, np.int32),
+        "hyper": np.full((1, 6), 0.5),
+        "steps": np.ones(1),
+        "numbers": np.zeros((1, 0)),
+    }
+    return _core.step(**{**given, **changed})
 
 
 def backend_step(**changed: Any) -> Any:
@@ -76,60 +93,61 @@ def broken_map(change: Callable[[Any], None]) -> Any:
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
-    "absmax count": (
-        lambda: plan_8bit(64, 3),
+    "address rows": (
+        lambda: called(addresses=np.zeros((6, 1), np.int64)),
         ValueError,
-        "m_absmax[0] must have 2 elements, got 3",
+        "addresses must have 8 entries, got 6",
     ),
-    "array kind": (lambda: plan(v=[[1.0] * 8]), TypeError, "v[0] must be a NumPy array, got list"),
-    "block size": (lambda: plan_8bit(100, 1), ValueError, "block_size must be one of"),
-    "block sizes that differ": (
-        lambda: stored_step(m={"block_size": 64}, v={"block_size": 128}),
+    "block size": (
+        lambda: plan_8bit(100, 1),
         ValueError,
-        "block_size must be 64 for the cpu kernels, got 128",
+        "block_size must be a power of two from 1 to 4096, got 100",
     ),
-    "block size of quantize": (
-        lambda: cpu_plans.quantize(floats(), True, 96),
+    "dialect": (
+        lambda: plan().step(adamw.Hyper(decay="before", eps_placement="inside"), 1),
         ValueError,
-        "block_size must be a power of two from 64 to 4096, got 96",
-    ),
-    "codes of quantize": (
-        lambda: _core.dequantize(
-            cpu_plans.dynamic_map(True), np.zeros(5, np.uint8), floats(1), floats(6), 64
-        ),
-        ValueError,
-        "code must have 6 entries, got 5",
-    ),
-    "constant index": (
-        lambda: _core.adamw_float32(
-            *(np.array([x.ctypes.data]) for x in (floats(), floats(), floats(), floats())),
-            np.array([8]),
-            np.ones((1, 9), np.float32),
-            np.array([1], np.int32),
-        ),
-        ValueError,
-        "constant_index[0] must lie in [0, 1), got 1",
-    ),
-    "decay": (
-        lambda: plan().step(adamw.Hyper(), 1),
-        ValueError,
-        "decay must be 'before' for the cpu kernels, got 'unscaled'",
+        "no kernel of adamw serves Hyper(",
     ),
     "dtype of gradient": (
         lambda: backend_step(grad=np.ones(8)),
         TypeError,
-        "grad must be float32, got float64",
+        "grads[0] must be float32, got float64",
     ),
     "dtype of parameter": (
         lambda: plan(params=[np.ones(8)]),
         TypeError,
         "params must be float32 or bfloat16, got float64",
     ),
-    "eps placement": (
-        lambda: plan().step(adamw.Hyper(decay="before", eps_placement="inside"), 1),
+    "hyperparameters of the row": (
+        lambda: called(hyper=np.zeros((1, 5))),
         ValueError,
-        "eps_placement must be 'outside' for the cpu kernels, got 'inside'",
+        "hyper[0] must have 6 entries, got 5",
     ),
+    "kernel": (lambda: called(kernel=10**6), ValueError, "there is no kernel 1000000"),
+    "missing address": (
+        lambda: called(addresses=np.zeros((8, 1), np.int64)),
+        ValueError,
+        "addresses[0][0] must be a multiple of 4 and not zero, got 0",
+    ),
+    "normalise": (
+        lambda: Backend().encode(CODER, dynamic_8bit.Hyper(normalise="reciprocal"), floats()),
+        ValueError,
+        "normalise must be 'divide' for the cpu kernels, got 'reciprocal'",
+    ),
+    "overlap": (overlapping, ValueError, "m[0] must not overlap params[0], got 16 shared bytes"),
+    "row": (
+        lambda: called(rows=np.ones(1, np.int32)),
+        ValueError,
+        "rows[0] must lie in [0, 1), got 1",
+    ),
+    "storage": (lambda: _core.Storage("float31"), ValueError, "storage must be one of float32"),
+    "t": (lambda: plan().step(HYPER, 0), ValueError, "steps[0] must be >= 1, got 0"),
+    "absmax count": (
+        lambda: plan_8bit(64, 3),
+        ValueError,
+        "m_absmax[0] must have 2 elements, got 3",
+    ),
+    "array kind": (lambda: plan(v=[[1.0] * 8]), TypeError, "v[0] must be a NumPy array, got list"),
     "instruction set": (
         lambda: _core.set_instruction_set("mmx"),
         ValueError,
@@ -156,34 +174,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ValueError,
         "values must hold 0",
     ),
-    "misaligned address": (
-        lambda: _core.adamw_float32(
-            *(np.array([4096 + 2 * (i == 2)]) for i in range(4)),
-            np.array([8]),
-            np.ones((1, 9), np.float32),
-            np.array([0], np.int32),
-        ),
-        ValueError,
-        "m[0] must be a multiple of 4 and not zero, got 4098",
-    ),
-    "maps that differ": (
-        lambda: stored_step(m={}, v={"map": "separate"}),
-        ValueError,
-        "map must be 'fused' for the cpu kernels, got 'separate'",
-    ),
     "negative threads": (
         lambda: plan().step(HYPER, 1, -2),
         ValueError,
         "threads must be >= 0, got -2",
     ),
-    "normalise": (
-        lambda: Backend().encode(
-            Backend().capabilities()[-1], dynamic_8bit.Hyper(normalise="reciprocal"), floats()
-        ),
-        ValueError,
-        "normalise must be 'divide' for the cpu kernels, got 'reciprocal'",
-    ),
-    "overlap": (overlapping, ValueError, "m[0] must not overlap p[0], got 16 shared bytes"),
     "read-only": (read_only, ValueError, "m[0] must be writable"),
     "size of gradient": (
         lambda: backend_step(grad=floats(7)),
@@ -200,7 +195,6 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ValueError,
         "grads[0] must be C-contiguous and aligned, got strides (8,)",
     ),
-    "t": (lambda: plan().step(HYPER, 0), ValueError, "t must be >= 1, got 0"),
     "ties": (
         lambda: stored_step(m={"ties": "even"}),
         ValueError,

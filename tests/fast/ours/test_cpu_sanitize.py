@@ -19,38 +19,44 @@ PREPARED = """
 import sys
 import numpy as np
 from truestep.fast import _core
-from truestep.fast.ours import cpu_plans
+from truestep.fast.ours import storages
+from truestep.fast.ours.rule_kernels import kernel_for
+from truestep.reference.optimizers import adamw, lamb
 _core.set_instruction_set(sys.argv[1])
 n = 200_000
-def tables(arrays): return [np.array([x.ctypes.data for x in column]) for column in arrays]
-def pair(dtype): return [np.ones(n, dtype) for _ in range(2)]
+plain, bfloat16 = storages.NUMBERS["float32"], storages.NUMBERS["bfloat16"]
+signed, unsigned = (storages.dynamic_8bit_kept(of, 64) for of in (True, False))
+def pair(dtype, length=n): return [np.ones(length, dtype) for _ in range(2)]
 def twice(dtype, length=n): return [np.ones(length, dtype)] * 2
-sizes, constants = np.array([n, n]), np.ones((1, 9), np.float32)
-index = np.zeros(2, np.int32)
 p, g, m, v = (pair(np.float32) for _ in range(4))
-m_scale, v_scale = ([np.ones(n // 64, np.float32) for _ in range(2)] for _ in range(2))
+m_scale, v_scale = (pair(np.float32, n // 64) for _ in range(2))
 m_code, v_code = (pair(np.uint8) for _ in range(2))
-def step(size=n):
-    given = tables([p, g, m, v])
-    _core.adamw_float32(*given, np.array([n, size]), constants, index, 2)
+def call(kept, arrays, size=n, rule="adamw"):
+    h = {"adamw": adamw.Hyper(decay="before"), "lamb": lamb.Hyper()}[rule]
+    kernel = kernel_for(rule, h)
+    addresses = np.array([[x.ctypes.data for x in column] for column in arrays])
+    _core.step(kernel.place, [how.storage for how in kept], addresses, np.array([n, size]),
+               np.zeros(2, np.int32), np.array([kernel.row(h)]), np.ones(1), np.zeros((2, 0)), 2)
+def step(size=n, rule="adamw"):
+    call([plain] * 4, [p, p, g, g, m, m, v, v], size, rule)
 def step_bfloat16():
-    _core.adamw_bfloat16(*tables([p, g, m, v]), sizes, constants, index, 2)
+    call([bfloat16, bfloat16, plain, plain], [p, p, g, g, m, m, v, v])
 def step_8bit():
-    given = tables([p, g, m_code, m_scale, v_code, v_scale])
-    maps = [cpu_plans.dynamic_map(signed) for signed in (True, False)]
-    _core.adamw_8bit(*given, sizes, constants, index, *maps, 64, 2)
+    call([plain, plain, signed, unsigned], [p, p, g, g, m_code, m_scale, v_code, v_scale])
 def code():
-    map = cpu_plans.dynamic_map(True)
-    _core.quantize(map, p[0], m_code[0], m_scale[0], 64, 2)
-    _core.dequantize(map, m_code[0], m_scale[0], p[0], 64, 2)
-    bfloat16 = np.ones(n, np.uint16)
-    _core.bfloat16_encode(p[0], bfloat16, 2)
-    _core.bfloat16_decode(bfloat16, p[0], 2)
+    for how in (signed, bfloat16):
+        codes, scale = np.ones(2 * n, np.uint8), np.ones(4 * (n // 64), np.uint8)
+        _core.encode(how.storage, p[0], codes, scale, 2)
+        _core.decode(how.storage, codes, scale, p[0], 2)
 """
-SOUND = "step(); step_8bit(); code(); p, g = pair(np.uint16), pair(np.uint16); step_bfloat16()"
+SOUND = (
+    "step(); step(rule='lamb'); step_8bit(); code();"
+    "p, g = pair(np.uint16), pair(np.uint16); step_bfloat16()"
+)
 RACES = {
     "parameter": "p = twice(np.float32); step()",
     "parameter in bfloat16": "p, g = twice(np.uint16), pair(np.uint16); step_bfloat16()",
+    "parameter of a layer-wise rule": "p = twice(np.float32); step(rule='lamb')",
     "moment": "v = twice(np.float32); step()",
     "scale": "m_scale = twice(np.float32, n // 64); step_8bit()",
     "code": "v_code = twice(np.uint8); step_8bit()",
@@ -84,7 +90,7 @@ def test_a_race_is_reported(name: str, race: str) -> None:
     done = run("libtsan", race, name)
     assert done.returncode != 0
     assert "ThreadSanitizer: data race" in done.stderr
-    assert "_loop" in done.stderr
+    assert "truestep::cpu" in done.stderr
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -93,7 +99,7 @@ def test_an_overrun_is_reported(name: str) -> None:
     done = run("libasan", "step(n + 1)", name)
     assert done.returncode != 0
     assert "AddressSanitizer: heap-buffer-overflow" in done.stderr
-    assert "_loop" in done.stderr
+    assert "truestep::cpu" in done.stderr
 
 
 def test_undefined_behaviour_ends_the_program() -> None:

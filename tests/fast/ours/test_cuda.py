@@ -10,12 +10,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from truestep.fast.ours import cuda, cuda_bench, cuda_on_cpu
-from truestep.fast.protocol import BackendUnavailable
+from truestep.fast.ours import cuda, cuda_bench, cuda_on_cpu, samples, storages
+from truestep.fast.ours.cuda_build import Unit
+from truestep.fast.protocol import BackendUnavailable, Slot
 from truestep.reference.optimizers import adamw
 
 sys.path.insert(0, str(Path(__file__).parent))
-from cuda_cases import CODERS, OPTIMIZERS, bits, groups, quantizer_hypers, tensor
+from cuda_cases import CODERS, OPTIMIZERS, bits, groups, named, quantizer_hypers
 
 
 class FakeArray:
@@ -43,7 +44,7 @@ class FakeArray:
 def fake(monkeypatch):
     """A CuPy whose modules are the kernels of cuda_on_cpu; the options it was given."""
     try:
-        library = cuda_on_cpu.build()
+        kernels = cuda_on_cpu.Kernels()
     except BackendUnavailable as unavailable:
         pytest.skip(str(unavailable))
     seen = []
@@ -52,6 +53,8 @@ def fake(monkeypatch):
         assert "__global__" in code
         assert backend == "nvrtc"
         seen.append(options)
+        stem = Unit("", code).kernels()[0].rsplit("_", 2)[0]
+        library = kernels.library(Unit(stem, code))
 
         def get_function(name):
             assert name in code
@@ -90,14 +93,13 @@ def test_without_cupy_or_a_gpu_it_is_not_run():
 
 def test_steps_and_codes_pass_through_the_same_plan(fake):
     """Results are those of cuda_on_cpu, bit for bit."""
-    pytest.importorskip("truestep.fast._core", exc_type=ImportError)
     gpu, host = cuda.Backend(), cuda_on_cpu.Backend()
     assert gpu.capabilities() == host.capabilities()
     for capability in OPTIMIZERS:
         given = groups(3, capability)
         ours = gpu.optimizer_step(capability, given)
         assert bits(ours) == bits(host.optimizer_step(capability, given))
-    x = tensor(np.random.default_rng(0), 5000, "float32", 1, special=True)
+    x = samples.tensor(np.random.default_rng(0), 5000, "float32", 1, special=True)
     for capability in CODERS:
         for h in quantizer_hypers(capability.rule):
             stored = gpu.encode(capability, h, x)
@@ -108,7 +110,9 @@ def test_steps_and_codes_pass_through_the_same_plan(fake):
 
 def test_options_keep_operations_apart_and_change_with_the_headers(fake):
     """No contraction; and a number made from the headers, which CuPy's cache does not look into."""
-    cuda.Backend()
+    capability = named("adamw")
+    cuda.Backend().optimizer_step(capability, groups(0, capability, (5,)))
+    assert fake
     for options in fake:
         assert "--fmad=false" in options
         assert any(option.startswith("-DTRUESTEP_SOURCES=") for option in options)
@@ -124,53 +128,74 @@ def test_a_write_beside_a_buffer_is_reported(fake):
         device.download(buffer)
 
 
-def test_in_place_steps_move_the_arrays_themselves(fake):
-    """Two steps on device arrays equal two steps of the backend; states advance."""
-    pytest.importorskip("truestep.fast._core", exc_type=ImportError)
+def plan_of(capability, group):
+    """A plan on the group's tensors and the arrays that it steps."""
+    kind = np.uint16 if capability.format == "bfloat16" else np.float32
+    kernel = samples.kernel_of(capability)
+    kept = {name: storages.kept("dynamic_8bit", h) for name, h in group.storage.items()}
+    params, grads = (
+        [FakeArray(np.ascontiguousarray(getattr(s, name)).view(kind)) for s in group.slots]
+        for name in ("param", "grad")
+    )
+    names = group.slots[0].state.keys() - {"t", *kernel.numbers}
+    state = {
+        name: [FakeArray(np.ascontiguousarray(s.state[name])) for s in group.slots]
+        for name in names
+    }
+    inputs = {name: [FakeArray(s.inputs[name]) for s in group.slots] for name in kernel.inputs}
+    numbers = {name: [float(s.state[name]) for s in group.slots] for name in kernel.numbers}
+    plan = cuda.Plan(
+        capability.rule, params, grads, {**state, **inputs}, kept=kept, numbers=numbers
+    )
+    return plan, params, state
+
+
+@pytest.mark.parametrize("capability", OPTIMIZERS, ids="{0.rule}-{0.format}-{0.variant}".format)
+def test_in_place_steps_move_the_arrays_themselves(fake, capability):
+    """Two steps on device arrays equal two steps of the backend; states and numbers advance."""
     backend = cuda_on_cpu.Backend()
-    for capability in OPTIMIZERS:
-        given = groups(5, capability, (1, 300, 5000))[:1]
-        [group] = given
-        fields = list(group.slots[0].state)[1:]
-        kind = np.uint16 if capability.format == "bfloat16" else np.float32
-        columns = [
-            [FakeArray(getattr(s, name).view(kind)) for s in group.slots]
-            for name in ("param", "grad")
+    [group, _] = groups(5, capability, (1, 300, 5000))
+    plan, params, state = plan_of(capability, group)
+    slots = [Slot(s.param, s.grad, {**s.state, "t": 6}, s.inputs) for s in group.slots]
+    for t in (7, 8):
+        plan.step(group.hyper, t)
+        changed = type(group)(group.hyper, slots, group.storage)
+        [stepped] = backend.optimizer_step(capability, [changed])
+        slots = [
+            Slot(n.param, s.grad, n.state, s.inputs) for s, n in zip(slots, stepped, strict=True)
         ]
-        columns += [
-            [FakeArray(np.ascontiguousarray(s.state[f])) for s in group.slots] for f in fields
-        ]
-        plan = (cuda.AdamW8bit if capability.storage else cuda.AdamW)(*columns)
-        slots = [type(s)(s.param, s.grad, {**s.state, "t": 6}) for s in group.slots]
-        for t in (7, 8):
-            plan.step(group.hyper, t)
-            changed = type(group)(group.hyper, slots, group.storage)
-            [stepped] = backend.optimizer_step(capability, [changed])
-            slots = [type(s)(n.param, s.grad, n.state) for s, n in zip(slots, stepped, strict=True)]
-        for i, s in enumerate(slots):
-            assert bits(columns[0][i].content) == bits(s.param.view(kind))
-            for column, field in zip(columns[2:], fields, strict=True):
-                assert bits(column[i].content) == bits(s.state[field])
+    for i, s in enumerate(slots):
+        assert bits(params[i].content) == bits(s.param.view(params[i].content.dtype))
+        for name, column in state.items():
+            assert bits(column[i].content) == bits(s.state[name])
+        for name, column in plan.numbers.items():
+            assert column[i] == s.state[name]
 
 
 def test_in_place_arrays_are_checked(fake):
-    """A wrong type is named with its place; 8-bit states cannot mix block sizes."""
-    good = [FakeArray(np.ones(4, np.float32))]
-    bad = [FakeArray(np.ones(4))]
-    with pytest.raises(TypeError, match=r"grads\[0\] must be .*<f4, got <f8"):
-        cuda.AdamW(good, bad, good, good)
-    plan = cuda.AdamW(good, good, good, good)
-    with pytest.raises(ValueError, match="decay must be 'before'"):
-        plan.step(adamw.Hyper(), 1)
-    with pytest.raises(ValueError, match="decay must be 'before'"):
-        cuda.AdamW8bit(*[good] * 2, *[[FakeArray(np.ones(4, np.uint8))], good] * 2).step(
-            adamw.Hyper(), 1
-        )
+    """A wrong type, size or count and shared memory are named with their place."""
+    good = [[FakeArray(np.ones(4, np.float32))] for _ in range(4)]
+    p, g, m, v = good
+    cases = [
+        (TypeError, r"grads\[0\] must be .*<f4, got <f8", (p, [FakeArray(np.ones(4))], m, v)),
+        (
+            ValueError,
+            r"m\[0\] must have 4 elements, got 5",
+            (p, g, [FakeArray(np.ones(5, "f4"))], v),
+        ),
+        (ValueError, "v must hold 1 arrays, got 2", (p, g, m, v * 2)),
+        (ValueError, r"v\[0\] must not overlap m\[0\], got 16 shared bytes", (p, g, m, m)),
+    ]
+    for error, message, (params, grads, *state) in cases:
+        with pytest.raises(error, match=message):
+            cuda.Plan("adamw", params, grads, dict(zip("mv", state, strict=True)))
+    plan = cuda.Plan("adamw", p, g, {"m": m, "v": v})
+    with pytest.raises(ValueError, match=r"no kernel of adamw serves .*eps_placement"):
+        plan.step(adamw.Hyper(decay="after", eps_placement="before_correction"), 1)
 
 
 def test_the_benchmark_prints_one_document(fake, monkeypatch, capsys):
     """Every rule on one large and on many small tensors, as shares of the copy's bandwidth."""
-    pytest.importorskip("truestep.fast._core", exc_type=ImportError)
     monkeypatch.setattr(cuda_bench, "ELEMENTS", 5000)
     monkeypatch.setattr(cuda_bench, "MANY", (3, 100))
     monkeypatch.setattr(cuda_bench, "REPEATS", 1)
@@ -179,8 +204,8 @@ def test_the_benchmark_prints_one_document(fake, monkeypatch, capsys):
     document = json.loads(capsys.readouterr().out)
     assert document["device"] == "stand-in"
     assert [(row["what"], row["tensors"]) for row in document["rows"]] == [
-        (name, tensors) for tensors in (1, 3) for name in cuda_bench.BYTES
+        (name, tensors) for tensors in (1, 3) for name in cuda_bench.MEASURED
     ]
     # The stand-in's clock always shows 2 ms, so the copy of 8 bytes per element is the unit.
-    shares = [row["share_of_copy_bandwidth"] * 8 for row in document["rows"][:2]]
-    assert shares == [28.0, 22.0]
+    shares = [row["share_of_copy_bandwidth"] * 8 for row in document["rows"][:6]]
+    assert shares == [28.0, 22.0, 16.0625, 44.0, 20.0, 20.0]

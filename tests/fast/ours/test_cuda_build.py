@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 import truestep
-from truestep.fast.ours import cache, cuda_build, cuda_on_cpu, cuda_toolchain
+from truestep.fast.ours import cache, cuda_build, cuda_on_cpu, cuda_toolchain, cuda_units
+from truestep.fast.ours.rule_kernels import kernel_for
 from truestep.fast.protocol import BackendUnavailable
+from truestep.reference.optimizers import lion
 
 SOURCE = '#include "one.h"\nextern "C" __global__ void one_kernel(int* x) { x[0] = ONE; }\n'
 
@@ -44,8 +46,9 @@ def written(source: Path) -> int:
 import numpy as np
 from pathlib import Path
 from truestep.fast.ours import cuda_on_cpu
+from truestep.fast.ours.cuda_build import unit_of
 x = np.zeros(1, np.int32)
-cuda_on_cpu.build(files=[Path({str(source)!r})]).launch("one_kernel", 1, 1, [x])
+cuda_on_cpu.build([unit_of(Path({str(source)!r}))]).launch("one_kernel", 1, 1, [x])
 print(x[0])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
@@ -55,7 +58,7 @@ print(x[0])
 
 def test_an_altered_library_is_compiled_anew(source: Path) -> None:
     """Torn or with one other byte, it is not loaded; the new one is as the first was."""
-    chosen = cuda_build.sources(files=[source])
+    chosen = [cuda_build.unit_of(source)]
     path = cuda_build.host_library(chosen)
     content = path.read_bytes()
     assert path.stem.endswith(hashlib.sha256(content).hexdigest())
@@ -67,7 +70,7 @@ def test_an_altered_library_is_compiled_anew(source: Path) -> None:
 
 def test_an_altered_object_is_not_linked(source: Path, own_cache: Path) -> None:
     """Each object is verified before it becomes part of a library."""
-    chosen = cuda_build.sources(files=[source])
+    chosen = [cuda_build.unit_of(source)]
     path = cuda_build.host_library(chosen)
     content = path.read_bytes()
     path.unlink()
@@ -81,6 +84,21 @@ def test_a_header_beside_the_source_is_part_of_the_key(source: Path) -> None:
     assert written(source) == 1
     source.with_name("one.h").write_text("#define ONE 2\n")
     assert written(source) == 2
+
+
+def test_headers_are_followed_and_those_of_other_rules_are_not(tmp_path: Path) -> None:
+    """What a unit includes is found through its headers; another rule's does not make it anew."""
+    rule = kernel_for("lion", lion.Hyper())
+    unit = cuda_units.step_unit(rule, ["float32", "bfloat16"])
+    headers, named = cuda_build.included(unit, cuda_build.source_root())
+    names = {path.name for path in headers}
+    assert {"lion.h", "rule.h", "step.h", "storage.h", "bfloat16.h", "host_device.h"} <= names
+    assert not {"adamw.h", "dynamic_8bit.h"} & names
+    assert named == {"math.h"}
+    (tmp_path / "one.h").write_text('// #include "two.h"\n#include <cuda_fp16.h>\n')
+    (tmp_path / "two.h").write_text("")
+    own = cuda_build.Unit("own", '#include "one.h"\n', tmp_path)
+    assert cuda_build.included(own, tmp_path) == ([tmp_path / "one.h"], {"cuda_fp16.h"})
 
 
 def set_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +154,7 @@ def test_a_compiler_in_the_current_folder_is_not_run(
 
 def test_a_library_in_use_is_not_pruned(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What this process was given stays, the objects it was made of go."""
-    library = cuda_on_cpu.build(files=[source])
+    library = cuda_on_cpu.build([cuda_build.unit_of(source)])
     monkeypatch.setattr(cache, "MAX_BYTES", 0)
     cache.opened().prune()
     assert list(cache.opened().folder.iterdir()) == [library.path]

@@ -17,8 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from truestep.fast.ours import cuda_build, cuda_toolchain
+from truestep.fast.ours.cuda_build import Unit, unit_of
 from truestep.fast.ours.cuda_on_cpu import (
     ORDERS,
+    Backend,
     KernelFault,
     Library,
     Schedule,
@@ -42,7 +44,7 @@ POISON = 0x7F7FFFFF
 def library(name: str, *defines: str) -> Library:
     """The kernels of one file of tests/csrc_cuda; skips where they cannot be compiled."""
     try:
-        return build(files=[KERNELS / name], defines=defines)
+        return build([unit_of(KERNELS / name)], defines=defines)
     except BackendUnavailable as unavailable:
         pytest.skip(str(unavailable))
 
@@ -266,14 +268,15 @@ def test_arguments_are_checked_before_the_launch():
         run("shuffle_kernel", [np.zeros(192), np.int64(1)])
 
 
-def test_a_rejected_source_shows_the_compilers_words(tmp_path):
+def test_a_rejected_source_shows_the_compilers_words():
     """What g++ objects to reaches the caller."""
     if not library("language.cu"):
         return
-    source = tmp_path / "broken.cu"
-    source.write_text('extern "C" __global__ void broken_kernel(int* x) { x[0] = nothing; }')
-    with pytest.raises(cuda_build.CompilationError, match="nothing"):
-        build(files=[source])
+    broken = 'extern "C" __global__ void broken_kernel(int* x) { x[0] = nothing; }'
+    with pytest.raises(cuda_build.CompilationError, match=r"broken\.cu:1(.|\n)*nothing"):
+        build([Unit("broken", broken)])
+    with pytest.raises(cuda_build.CompilationError, match="empty: no kernel"):
+        build([Unit("empty", "")])
 
 
 @settings(max_examples=25, deadline=None)
@@ -297,7 +300,7 @@ def test_bfloat16_agrees_with_nvidias_conversion():
     x = (upper[:, None] | lower).reshape(-1).view(np.float32)
     theirs, ours = np.zeros(x.size, np.uint16), np.zeros(x.size, np.uint16)
     run("nvidia_bfloat16_kernel", [x, theirs, np.int64(x.size)])
-    build().launch("bfloat16_encode_kernel", 1, 32, [x, ours, np.int64(x.size)])
+    run("own_bfloat16_kernel", [x, ours, np.int64(x.size)])
     # NVIDIA's gives one nan for all; which one is not part of the format's rounding.
     is_nan = np.isnan(x)
     np.testing.assert_array_equal(ours[~is_nan], theirs[~is_nan])
@@ -314,7 +317,7 @@ def test_fibers_work_without_assembly(tmp_path):
         assert "defined(__x86_64__)" in text
         path.write_text(text.replace("defined(__x86_64__)", "defined(NO_SUCH_PROCESSOR)"))
     library("faults.cu")
-    portable = build(copy, files=[KERNELS / "faults.cu"], defines=["MISSING_BARRIER"])
+    portable = build([unit_of(KERNELS / "faults.cu")], copy, ["MISSING_BARRIER"])
     for schedule in SCHEDULES:
         results = []
         for kernels in (library("faults.cu", "MISSING_BARRIER"), portable):
@@ -327,7 +330,7 @@ def test_fibers_work_without_assembly(tmp_path):
 
 
 def test_what_is_missing_is_named(monkeypatch, tmp_path):
-    """No compiler, no headers, no sources: not available, each with its reason."""
+    """No compiler, no headers: not available, each with its reason."""
     for function in (cuda_toolchain.compiler, cuda_toolchain.nvidia_include):
         monkeypatch.setattr(cuda_toolchain, function.__name__, function.__wrapped__)
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -337,8 +340,9 @@ def test_what_is_missing_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(cuda_toolchain, "nvidia_folders", lambda: [tmp_path])
     with pytest.raises(BackendUnavailable, match="pip install nvidia-cuda-runtime"):
         cuda_toolchain.nvidia_include()
-    with pytest.raises(BackendUnavailable, match="no CUDA sources"):
-        build(tmp_path)
+    cuda_toolchain.identity.cache_clear()
+    with pytest.raises(BackendUnavailable, match="no C\\+\\+ compiler"):
+        Backend()
 
 
 def test_a_call_without_a_schedule_draws_one_from_its_inputs() -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, offered
-from truestep.fast.ours.cuda_on_cpu import Schedule
+from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, offered, samples
+from truestep.fast.ours.cuda_build import unit_of
+from truestep.fast.ours.cuda_on_cpu import KernelFault, Schedule
 from truestep.fast.ours.cuda_sanitize import (
     SANITIZERS,
     Recorder,
@@ -22,7 +23,7 @@ from truestep.fast.protocol import Array, BackendUnavailable
 from truestep.reference.quantizers import dynamic_8bit
 
 LIBRARIES = {"address": "asan", "thread": "tsan", "undefined": "ubsan"}
-FAULTS = Path(__file__).resolve().parents[2] / "csrc_cuda" / "faults.cu"
+FAULTS = unit_of(Path(__file__).resolve().parents[2] / "csrc_cuda" / "faults.cu")
 
 
 def report(sanitizer: str, use: Callable[[Recorder], None], **options: object) -> Report:
@@ -43,14 +44,14 @@ def one_launch(
     """A use that launches one kernel on one array."""
 
     def use(device: Recorder) -> None:
-        device.launch(kernel, grid, block, [device.upload(x), *scalars])
+        device.launch(FAULTS, kernel, grid, block, [device.upload(x), *scalars])
 
     return use
 
 
 @pytest.mark.parametrize("sanitizer", SANITIZERS)
 def test_the_shipped_kernels_are_clean(sanitizer):
-    """Every kernel, with empties, tails, several chunks per block and misaligned views."""
+    """Every shape of kernel, with empties, tails, several chunks a block and misaligned views."""
     found = report(sanitizer, use_every_kernel)
     assert found.clean, found.output
     assert "launches, 0 failed" in found.output
@@ -67,7 +68,7 @@ RACES = [
 def test_a_race_is_reported(kernel, x, grid, block):
     """In shared memory between threads or within a warp, and in global memory between blocks."""
     use = one_launch(kernel, x, grid, block)
-    found = report("thread", use, files=[FAULTS], defines=["MISSING_BARRIER"])
+    found = report("thread", use, defines=["MISSING_BARRIER"])
     assert not found.clean
     assert "data race" in found.output
     assert kernel in found.output
@@ -77,20 +78,26 @@ def test_a_race_is_reported(kernel, x, grid, block):
 def test_the_barrier_is_what_makes_the_difference(kernel):
     """The same kernels with their barrier are clean."""
     x = np.arange(32, dtype=np.float32 if kernel.startswith("missing") else np.int32)
-    found = report("thread", one_launch(kernel, x, 1, 32), files=[FAULTS])
+    found = report("thread", one_launch(kernel, x, 1, 32))
     assert found.clean, found.output
+
+
+def without(tmp_path: Path, name: str, passage: str) -> Path:
+    """A copy of the sources without one passage of a header, which must occur exactly once."""
+    copy = tmp_path / "csrc"
+    shutil.copytree(cuda_build.source_root(), copy)
+    header = copy / "cuda" / name
+    text = header.read_text()
+    assert text.count(passage) == 1
+    header.write_text(text.replace(passage, ""))
+    return copy
 
 
 def test_a_race_with_right_numbers_is_reported(tmp_path):
     """The shipped block maximum without the barrier before its scratch is used again."""
-    copy = tmp_path / "csrc"
-    shutil.copytree(cuda_build.source_root(), copy)
-    header = copy / "cuda" / "dynamic_blocks.h"
     barrier = "  // The call before may still be reading.\n  __syncthreads();\n"
-    text = header.read_text()
-    assert text.count(barrier) == 1
-    header.write_text(text.replace(barrier, ""))
-    [capability] = [c for c in offered.CAPABILITIES if c.rule == "dynamic_8bit"]
+    copy = without(tmp_path, "dynamic_8bit.h", barrier)
+    [capability] = [c for c in offered.capabilities() if c.rule == "dynamic_8bit"]
     x = np.sin(np.arange(4 * cuda_plan.CHUNK)).astype(np.float32)
 
     def quantize(device: Recorder) -> None:
@@ -98,19 +105,41 @@ def test_a_race_with_right_numbers_is_reported(tmp_path):
         recorded.update(cuda_adapter.encode(device, capability, h, x))
 
     h, recorded = dynamic_8bit.Hyper(block_size=512), {}
-    found = report(
-        "thread",
-        quantize,
-        source_dir=copy,
-        files=[copy / "cuda" / "dynamic_8bit.cu"],
-        schedule=Schedule("ascending"),
-    )
+    found = report("thread", quantize, source_dir=copy, schedule=Schedule("ascending"))
     code, absmax = dynamic_8bit.encode(h, x.astype(np.float64))
     np.testing.assert_array_equal(recorded["absmax"], absmax)
     np.testing.assert_array_equal(recorded["code"], code)
     assert not found.clean
     assert "data race" in found.output
     assert "team_max" in found.output
+
+
+RACING = {
+    "scales": ("dynamic_8bit.h", "    __syncwarp();\n", True, 64),
+    "sums": ("step.h", "  // Thread 0 may still be reading those of the call before.\n"
+             "  __syncthreads();\n", False, 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("race", RACING.values(), ids=RACING)
+def test_a_race_of_a_step_is_reported(tmp_path, race):
+    """The absmax that a team still reads; the sums of warps that thread 0 still adds."""
+    name, passage, stored, block_size = race
+    copy = without(tmp_path, name, passage)
+    [capability] = [
+        c
+        for c in samples.one_of_each_shape(offered.capabilities())
+        if c.rule == "lamb" and c.format == "float32" and bool(c.storage) == stored
+    ]
+    sizes = (8 * cuda_plan.CHUNK,)
+    given = samples.groups(np.random.default_rng(0), capability, sizes, (block_size or 64, 64))
+
+    def step(device: Recorder) -> None:
+        cuda_adapter.optimizer_step(device, capability, given[:1])
+
+    found = report("thread", step, source_dir=copy, schedule=Schedule("ascending"))
+    assert not found.clean
+    assert "data race" in found.output
 
 
 def test_undefined_behaviour_is_reported_and_ends_the_launches():
@@ -121,7 +150,7 @@ def test_undefined_behaviour_is_reported_and_ends_the_launches():
         use(device)
         use(device)
 
-    found = report("undefined", twice, files=[FAULTS])
+    found = report("undefined", twice)
     assert not found.clean
     assert found.output.count("is outside the range of representable values of type 'int'") == 1
     assert "faults.cu" in found.output
@@ -131,7 +160,7 @@ def test_undefined_behaviour_is_reported_and_ends_the_launches():
 def test_an_overrun_of_a_buffer_is_reported():
     """A write of four bytes behind a buffer, which the watched guards see too late to say where."""
     use = one_launch("misaligned_store_kernel", np.zeros(5, np.float32), 1, 1, np.int32(4))
-    found = report("address", use_unwatched(use), files=[FAULTS])
+    found = report("address", use_unwatched(use))
     assert not found.clean
     assert "heap-buffer-overflow" in found.output
     assert "misaligned_store_kernel" in found.output
@@ -139,7 +168,6 @@ def test_an_overrun_of_a_buffer_is_reported():
 
 def use_unwatched(use: Callable[[Recorder], None]) -> Callable[[Recorder], None]:
     """The same use, whose fault the guards report while it is being recorded."""
-    from truestep.fast.ours.cuda_on_cpu import KernelFault
 
     def recorded(device: Recorder) -> None:
         with pytest.raises(KernelFault, match="wrote to byte 20 of a buffer of 20"):

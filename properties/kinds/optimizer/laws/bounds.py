@@ -60,7 +60,7 @@ def _path(
         return lift.tensor(x) if isinstance(x, np.ndarray) else x
 
     for gradient in gradients:
-        g = gradient(p) if callable(gradient) else gradient
+        g = lift.stored("p", gradient(p)) if callable(gradient) else gradient
         g, others = handed(name, g, slot.inputs, enter)
         outputs = lift.outputs(*advanced(rule, h, state, p, g, others))
         p = outputs["p"]

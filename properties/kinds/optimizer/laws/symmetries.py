@@ -189,7 +189,7 @@ def translates_with_params(bench: Bench, trial: Trial) -> Claims:
     # Integers, whose differences are exact: points of the state are shifted with the parameter.
     start = start.on(p=coarse(trial.p), **{k: coarse(trial.slot.state[k]) for k in points})
     at = {k: start.p.reshape(start.slot.state[k].shape) for k in points}
-    shifted = {k: cast(start.slot.state[k] - at[k], start.p) for k in points}
+    shifted = {k: cast(start.slot.state[k] - at[k], start.slot.state[k]) for k in points}
     home = start.on(p=start.p * 0, **shifted)
     a, b = bench.step(home), bench.step(start)
     for name in _judged(trial, a):

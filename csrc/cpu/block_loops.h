@@ -1,0 +1,210 @@
+// The bodies of the formats in groups; for what includes it, see loops.h.
+#pragma once
+
+#include "random_loops.h"
+#include "storage.h"
+
+namespace truestep::cpu {
+namespace {
+
+// Elements that are quantized at a time: an even number, and one that kDraws covers.
+constexpr std::int64_t kChunk = kDraws;
+
+float extreme_in(const float* x, std::int64_t n, float extreme) {
+  u32 largest = bits_of(extreme) & 0x7fffffffu;
+  const u32 before = largest;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const u32 bits = bits_of(x[i]) & 0x7fffffffu;
+    largest = bits > largest ? bits : largest;
+  }
+  if (largest == before) return extreme;
+  std::int64_t first = 0;
+  while ((bits_of(x[first]) & 0x7fffffffu) != largest) ++first;
+  return x[first];
+}
+
+// Ranks of at most kChunk quotients.
+template <bool kFew>
+void ranks_of(const BlockFormat& format, const GroupScale& scale, const float* __restrict x,
+              std::int64_t n, float* __restrict quotient, u8* __restrict rank) {
+  const float factor = scale.factor;
+  if (scale.multiplies) {
+    for (std::int64_t i = 0; i < n; ++i) quotient[i] = x[i] * factor;
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) quotient[i] = x[i] / factor;
+  }
+  for (std::int64_t i = 0; i < n; ++i) {
+    rank[i] = static_cast<u8>(rank_of<kFew>(format, quotient[i]));
+  }
+}
+
+// Codes of at most kChunk elements of a group; begin: the first one's place in the tensor.
+void encode_chunk(const BlockFormat& format, const GroupScale& scale, const Stream& stream,
+                  std::int64_t begin, const float* x, std::int64_t n, u8* __restrict code) {
+  float quotient[kChunk];
+  u8 rank[kChunk];
+  if (format.few) {
+    ranks_of<true>(format, scale, x, n, quotient, rank);
+  } else {
+    ranks_of<false>(format, scale, x, n, quotient, rank);
+  }
+  if (format.drawn) {
+    u32 random[kDraws];
+    draw(stream, begin - begin % 4, random);
+    // A run may begin within four numbers that belong together.
+    const std::int64_t skipped = begin % 4, covered = n < kDraws - skipped ? n : kDraws - skipped;
+    for (std::int64_t i = 0; i < covered; ++i) {
+      rank[i] = static_cast<u8>(drawn_rank(format, quotient[i], rank[i], random[skipped + i]));
+    }
+    if (covered < n) draw(stream, begin - skipped + kDraws, random);
+    for (std::int64_t i = covered; i < n; ++i) {
+      rank[i] = static_cast<u8>(drawn_rank(format, quotient[i], rank[i], random[i - covered]));
+    }
+  }
+  for (std::int64_t i = 0; i < n; ++i) code[i] = format.codes[rank[i]];
+}
+
+void decode_run(const BlockFormat& format, float scale, const u8* __restrict code,
+                float* __restrict x, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) x[i] = format.values[code[i]] * scale;
+}
+
+// Two codes to a byte, the first in the higher half; of an odd number the last lower half is 0.
+void pack(const u8* __restrict code, std::int64_t n, u8* __restrict packed) {
+  for (std::int64_t i = 0; i < n / 2; ++i) {
+    packed[i] = static_cast<u8>(code[2 * i] << 4 | code[2 * i + 1]);
+  }
+  if (n % 2 != 0) packed[n / 2] = static_cast<u8>(code[n - 1] << 4);
+}
+
+void unpack(const u8* __restrict packed, std::int64_t n, u8* __restrict code) {
+  for (std::int64_t i = 0; i < n / 2; ++i) {
+    code[2 * i] = packed[i] >> 4;
+    code[2 * i + 1] = packed[i] & 15;
+  }
+  if (n % 2 != 0) code[n - 1] = packed[n / 2] >> 4;
+}
+
+u32 scale_at(const BlockFormat& format, const void* scales, std::int64_t i) {
+  switch (format.scale) {
+    case ScaleKind::kAbsmax:
+    case ScaleKind::kFloat32:
+      return static_cast<const u32*>(scales)[i];
+    case ScaleKind::kFloat16:
+      return static_cast<const u16*>(scales)[i];
+    default:
+      return static_cast<const u8*>(scales)[i];
+  }
+}
+
+void put_scale(const BlockFormat& format, void* scales, std::int64_t i, u32 stored) {
+  switch (format.scale) {
+    case ScaleKind::kAbsmax:
+    case ScaleKind::kFloat32:
+      static_cast<u32*>(scales)[i] = stored;
+      break;
+    case ScaleKind::kFloat16:
+      static_cast<u16*>(scales)[i] = static_cast<u16>(stored);
+      break;
+    default:
+      static_cast<u8*>(scales)[i] = static_cast<u8>(stored);
+  }
+}
+
+// Blocks of consecutive elements, as states are kept; kPacked: codes of four bits, two to a byte.
+template <bool kPacked>
+struct Blocks {
+  static void load(const Kept& kept, const Codes& from, std::int64_t begin, std::int64_t n,
+                   float* x) {
+    const BlockFormat& format = *kept.format;
+    const u8* codes = static_cast<const u8*>(from.code);
+    for (std::int64_t i = 0; i < n; i += kept.block_size) {
+      const std::int64_t end = n - i < kept.block_size ? n : i + kept.block_size;
+      const u32 stored = scale_at(format, from.scale, (begin + i) / kept.block_size);
+      const float scale = scale_value(format, stored);
+      if constexpr (!kPacked) {
+        decode_run(format, scale, codes + begin + i, x + i, end - i);
+        continue;
+      }
+      for (std::int64_t j = i; j < end; j += kChunk) {
+        const std::int64_t length = end - j < kChunk ? end - j : kChunk;
+        u8 code[kChunk];
+        unpack(codes + (begin + j) / 2, length, code);
+        decode_run(format, scale, code, x + j, length);
+      }
+    }
+  }
+
+  static void store(const Kept& kept, const Codes& to, std::int64_t begin, std::int64_t n,
+                    const float* x) {
+    const BlockFormat& format = *kept.format;
+    const Stream stream = {kept.seed, static_cast<u64>(to.tensor)};
+    u8* codes = static_cast<u8*>(to.code);
+    for (std::int64_t i = 0; i < n; i += kept.block_size) {
+      const std::int64_t end = n - i < kept.block_size ? n : i + kept.block_size;
+      const GroupScale scale = group_scale(format, extreme_in(x + i, end - i, 0.0f));
+      put_scale(format, to.scale, (begin + i) / kept.block_size, scale.stored);
+      for (std::int64_t j = i; j < end; j += kChunk) {
+        const std::int64_t length = end - j < kChunk ? end - j : kChunk;
+        u8 code[kChunk];
+        u8* const into = kPacked ? code : codes + begin + j;
+        encode_chunk(format, scale, stream, begin + j, x + j, length, into);
+        if constexpr (kPacked) pack(code, length, codes + (begin + j) / 2);
+      }
+    }
+  }
+};
+
+// Groups of any grouping, a byte to a code.
+struct Groups {
+  // Calls use(begin, n) for every run of consecutive elements of a group.
+  template <class Use>
+  static void for_each_run(const Grouping& grouping, std::int64_t group, Use use) {
+    const std::int64_t across = grouping.tiles_across();
+    const std::int64_t j = group % across * grouping.across;
+    const std::int64_t i = group / across % grouping.tiles_down() * grouping.down;
+    const std::int64_t matrix = group / across / grouping.tiles_down();
+    const std::int64_t left = grouping.columns - j, below = grouping.rows - i;
+    const std::int64_t length = left < grouping.across ? left : grouping.across;
+    const std::int64_t count = below < grouping.down ? below : grouping.down;
+    for (std::int64_t row = i; row < i + count; ++row) {
+      use((matrix * grouping.rows + row) * grouping.columns + j, length);
+    }
+  }
+
+  static void load(const Kept& kept, const Grouping& grouping, const Codes& from,
+                   std::int64_t begin, std::int64_t end, float* x) {
+    const BlockFormat& format = *kept.format;
+    const u8* codes = static_cast<const u8*>(from.code);
+    for (std::int64_t group = begin; group < end; ++group) {
+      const float scale = scale_value(format, scale_at(format, from.scale, group));
+      for_each_run(grouping, group, [&](std::int64_t first, std::int64_t n) {
+        decode_run(format, scale, codes + first, x + first, n);
+      });
+    }
+  }
+
+  static void store(const Kept& kept, const Grouping& grouping, const Codes& to, std::int64_t begin,
+                    std::int64_t end, const float* x) {
+    const BlockFormat& format = *kept.format;
+    const Stream stream = {kept.seed, static_cast<u64>(to.tensor)};
+    u8* codes = static_cast<u8*>(to.code);
+    for (std::int64_t group = begin; group < end; ++group) {
+      float extreme = 0.0f;
+      for_each_run(grouping, group, [&](std::int64_t first, std::int64_t n) {
+        extreme = extreme_in(x + first, n, extreme);
+      });
+      const GroupScale scale = group_scale(format, extreme);
+      put_scale(format, to.scale, group, scale.stored);
+      for_each_run(grouping, group, [&](std::int64_t first, std::int64_t n) {
+        for (std::int64_t i = 0; i < n; i += kChunk) {
+          const std::int64_t length = n - i < kChunk ? n - i : kChunk;
+          encode_chunk(format, scale, stream, first + i, x + first + i, length, codes + first + i);
+        }
+      });
+    }
+  }
+};
+
+}  // namespace
+}  // namespace truestep::cpu

@@ -1,0 +1,173 @@
+// Formats whose elements share a scale by groups, by their facts: a table of element values, how
+// the scale follows from a group's extreme and is kept, and how elements are rounded. Values and
+// codes are those of reference/block_formats.py.
+//
+//   scale_g = that of the extreme of group g: max |x_i|, or the first element of that magnitude
+//   code_i  = the code of the element value that x_i / scale_g is rounded to
+//   decoded = value[code_i] * scale_g
+//
+// A quotient is compared as an integer with the last float32 number below each threshold, so that
+// rounding and ties are in the table, and -0 and 0 may have codes of their own.
+#pragma once
+
+#include "power_of_two.h"
+#include "random.h"
+#include "small_float.h"
+
+namespace truestep {
+
+enum class ScaleKind : int { kAbsmax, kFloat32, kFloat16, kE8m0, kE4m3 };
+enum class Normalise : int { kDivide, kReciprocal, kInverse };
+enum class Power : int { kNone, kFloor, kCeil };
+
+constexpr int kElements = 256;
+constexpr int kFewElements = 16;
+
+struct BlockFormat {
+  int count;     // of element values
+  bool few;      // at most kFewElements
+  bool signed_;  // the extreme has its sign
+  bool drawn;    // rounding is stochastic
+  ScaleKind scale;
+  Normalise normalise;
+  Power power;
+  bool keeps_absmax;  // in the place of the scale
+  bool level_divides;
+  float largest;  // what the extreme becomes
+  float least;    // below which no scale goes
+  float level;    // by which every scale is multiplied, or divided
+  u32 of_zero;    // what is stored in the place of a scale of zero
+  PowerOfTwo powers;
+  float values[kElements];  // by code
+  float ranked[kElements];  // ascending, -0 before 0
+  u8 codes[kElements];      // by rank
+  // keys[k] is the key of the largest number whose rank is at most k; beyond the last the largest
+  // integer. Of stochastic rounding ranks are those of the values not above the quotient.
+  int keys[kElements];
+};
+
+// Ascends with the number, and from -0 to 0.
+TRUESTEP_HD int key_of(float x) {
+  const int bits = static_cast<int>(bits_of(x));
+  return bits ^ (bits >> 31 & 0x7fffffff);
+}
+
+// The number whose magnitude is the largest so far, the first of those; nan is larger than all.
+TRUESTEP_HD float extreme_of(float extreme, float x) {
+  return (bits_of(x) & 0x7fffffffu) > (bits_of(extreme) & 0x7fffffffu) ? x : extreme;
+}
+
+// What is stored of a group's scale, and by what its elements are divided or multiplied.
+struct GroupScale {
+  u32 stored;
+  float factor;
+  bool multiplies;
+};
+
+// The power of two beside a positive finite number.
+TRUESTEP_HD float power_beside(Power power, float s) {
+  const bool tiny = bits_of(s) < 0x00800000u;
+  const u32 bits = bits_of(tiny ? s * 0x1p32f : s);
+  const bool up = power == Power::kCeil && (bits & 0x007fffffu) != 0;
+  const float found = float_of((bits & 0x7f800000u) + (up ? 0x00800000u : 0u));
+  return tiny ? found * 0x1p-32f : found;
+}
+
+// By what an element value is multiplied under a stored scale.
+TRUESTEP_HD float scale_value(const BlockFormat& f, u32 stored) {
+  float s;
+  switch (f.scale) {
+    case ScaleKind::kAbsmax:
+      return float_of(stored);
+    case ScaleKind::kFloat32:
+      s = float_of(stored);
+      return f.keeps_absmax ? s / f.largest : s;
+    case ScaleKind::kFloat16:
+      return small_float_value(kFloat16, stored);
+    case ScaleKind::kE8m0:
+      return power_value(stored);
+    case ScaleKind::kE4m3:
+      s = small_float_value(kE4m3, stored);
+      return f.level_divides ? s / f.level : s * f.level;
+  }
+  return 0.0f;
+}
+
+// A float32 scale as it is kept.
+TRUESTEP_HD float kept_scale(const BlockFormat& f, float s) {
+  s = s < f.least ? f.least : s;
+  if (f.power != Power::kNone && s > 0.0f && bits_of(s) < kInfinity) s = power_beside(f.power, s);
+  return s == 0.0f ? float_of(f.of_zero) : s;
+}
+
+// The code of an e4m3 scale.
+TRUESTEP_HD u32 kept_code(const BlockFormat& f, float extreme) {
+  const u32 bits = bits_of(extreme) & 0x7fffffffu;
+  if (bits >= kInfinity) return kE4m3.own_nan;
+  const float y = extreme / f.largest;
+  const float s = f.level_divides ? y * f.level : y / f.level;
+  // A finite extreme saturates, also where the quotient overflows.
+  const u32 code = small_float_code(kE4m3, s < f.least ? f.least : s);
+  return code == 0 ? f.of_zero : code;
+}
+
+// The scale of a group with this extreme. Where there is none to divide by, zeros keep their sign.
+TRUESTEP_HD GroupScale group_scale(const BlockFormat& f, float extreme) {
+  if (!f.signed_) extreme = float_of(bits_of(extreme) & 0x7fffffffu);
+  GroupScale g = {0, 0.0f, false};
+  float s = extreme / f.largest;
+  switch (f.scale) {
+    case ScaleKind::kAbsmax:
+      s = float_of(bits_of(extreme) & 0x7fffffffu) < f.least ? f.least : extreme;
+      g.stored = bits_of(s);
+      break;
+    case ScaleKind::kFloat32:
+      s = f.keeps_absmax ? s : kept_scale(f, s);
+      g.stored = bits_of(f.keeps_absmax ? extreme : s);
+      break;
+    case ScaleKind::kFloat16:
+      g.stored = small_float_code(kFloat16, s);
+      break;
+    case ScaleKind::kE8m0:
+      g.stored = power_code(f.powers, extreme);
+      s = power_value(g.stored);
+      break;
+    case ScaleKind::kE4m3:
+      g.stored = kept_code(f, extreme);
+      s = scale_value(f, g.stored);
+      break;
+  }
+  const bool usable = s != 0.0f && (bits_of(s) & 0x7fffffffu) < kInfinity;
+  g.multiplies = !usable || f.normalise != Normalise::kDivide;
+  if (usable) {
+    const bool inverse = f.normalise == Normalise::kInverse && s == extreme / f.largest;
+    g.factor = !g.multiplies ? s : inverse ? f.largest / extreme : 1.0f / s;
+  }
+  return g;
+}
+
+// A quotient's rank: how many keys are below its own.
+template <bool kFew>
+TRUESTEP_HD u32 rank_of(const BlockFormat& f, float quotient) {
+  const int key = key_of(quotient);
+  u32 rank = 0;
+  if constexpr (kFew) {
+    for (int k = 0; k < kFewElements - 1; ++k) rank += f.keys[k] < key ? 1u : 0u;
+  } else {
+    for (u32 step = kElements / 2; step != 0; step /= 2) {
+      rank += f.keys[rank + step - 1] < key ? step : 0u;
+    }
+  }
+  return rank;
+}
+
+// The rank that a random number of 32 bits decides, the value below the quotient having this one.
+TRUESTEP_HD u32 drawn_rank(const BlockFormat& f, float quotient, u32 rank, u32 random) {
+  if (static_cast<int>(rank) + 1 >= f.count) return rank;
+  const float low = f.ranked[rank];
+  const float part = (quotient - low) / (f.ranked[rank + 1] - low);
+  const float draw = static_cast<float>(static_cast<int>(random >> 8)) * 0x1p-24f;
+  return draw < part ? rank + 1 : rank;
+}
+
+}  // namespace truestep

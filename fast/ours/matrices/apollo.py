@@ -1,0 +1,99 @@
+"""APOLLO: gradients scaled by channel, or whole, as Adam would scale a random projection."""
+
+from typing import Any
+
+import numpy as np
+
+from truestep.fast.ours.matrices.algebra import length
+from truestep.fast.protocol import Array, State
+
+ARITHMETIC = "sequential_float32"
+_AUTHORS = {"correction": "last", "guard": "eps"}
+DIALECTS = (
+    {},
+    {"scaling": "tensor"},
+    # apollo-torch, and its scale_front and disable_nl.
+    {**_AUTHORS, "scale_placement": "after"},
+    {**_AUTHORS, "scale_placement": "after", "scaling": "tensor"},
+    _AUTHORS,
+    {**_AUTHORS, "limiter": "none", "scale_placement": "after"},
+)
+GUARD = 1e-8
+
+
+def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[str, Array]]:
+    """The new p, projection, moments and norm."""
+    if h.maximize:
+        g = -g
+    projection, norm = state["projection"], state["norm"]
+    projects, wide = projection.size > 0, p.ndim == 2 and p.shape[0] < p.shape[1]
+    if projects and t > 1 and (t - 1) % h.update_gap == 0:
+        projection = drawn(h, projection.shape, (t - 1) // h.update_gap)
+    r = g
+    if projects:
+        r = projection @ g if wide else g @ projection
+    m = h.beta1 * state["m"] + (1 - h.beta1) * r
+    v = h.beta2 * state["v"] + (1 - h.beta2) * (r * r)
+    left1, left2 = 1 - h.beta1**t, 1 - h.beta2**t
+    size = h.lr
+    if h.correction == "first":
+        d = m / left1 / (np.sqrt(v / left2) + h.eps)
+    else:
+        d = m / (np.sqrt(v) + h.eps)
+        size = h.lr * (left2**0.5 / left1)
+    if projects:
+        d, norm = scaled(h, t, g, factors(h, d, r, wide), norm)
+    p = p - size * d
+    after = {"projection": projection, "m": m, "v": v, "norm": norm}
+    return p - (h.lr * h.weight_decay) * p, after
+
+
+def drawn(h: Any, shape: tuple[int, ...], refresh: int) -> Array:
+    """The projection of that refresh."""
+    generator = np.random.Generator(np.random.PCG64((h.seed, refresh)))
+    return (generator.standard_normal(shape) / np.sqrt(h.rank)).astype(np.float32)
+
+
+def factors(h: Any, d: Array, r: Array, wide: bool) -> Array:
+    """The factor of each channel, or of all: how much longer Adam makes it."""
+    if h.scaling == "tensor":
+        longer, before = np.float64(length(d)), np.float64(length(r))
+    else:
+        longer, before = channels(d, wide), channels(r, wide)
+    if h.guard == "eps":
+        ratio = longer / (before + GUARD)
+    else:
+        ratio = np.where(before == 0, 0.0, longer / np.where(before == 0, 1.0, before))
+    return np.asarray(ratio, np.float32)
+
+
+def channels(x: Array, wide: bool) -> Array:
+    """The norms of the columns of a wide matrix, of the rows of another, in float64."""
+    sums = np.einsum("ij,ij->j" if wide else "ij,ij->i", x, x, dtype=np.float64)
+    return np.sqrt(sums if wide else sums[:, None])
+
+
+def scaled(h: Any, t: int, g: Array, factor: Array, last: Array) -> tuple[Array, Array]:
+    """The update, and its norm where that is limited."""
+    d = factor * g
+    if h.scale_placement == "before":
+        d = h.scale**0.5 * d
+    norm = last
+    if h.limiter == "growth":
+        now, before = np.float64(length(d)), np.float64(last)
+        if t > 1:
+            divisor = excess(h, now, before)
+            d, now = d / np.float32(divisor), now / divisor
+        norm = np.asarray(now, np.float32)
+    if h.scale_placement == "after":
+        d = h.scale**0.5 * d
+    return d, norm
+
+
+def excess(h: Any, now: np.float64, before: np.float64) -> np.float64:
+    """By how much the norm has grown more than it may, at least 1."""
+    if h.guard == "eps":
+        return np.float64(np.maximum(now / (before + GUARD), h.growth) / h.growth)
+    if before == 0:
+        return np.float64(1.0)
+    return np.float64(np.maximum(now / before, h.growth) / h.growth)

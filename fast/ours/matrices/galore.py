@@ -1,0 +1,73 @@
+"""GaLore: Adam on the gradient's leading singular directions, by LAPACK's float32 decomposition."""
+
+from typing import Any
+
+import numpy as np
+
+from truestep.fast.protocol import Array, State
+
+ARITHMETIC = "ieee_float32"
+_EPS = "eps_placement"
+DIALECTS = (
+    {},
+    # galore-torch.
+    {_EPS: "before_correction"},
+    {_EPS: "before_correction", "side": "larger"},
+    {_EPS: "before_correction", "side": "left"},
+    {_EPS: "before_correction", "side": "right"},
+    {_EPS: "before_correction", "side": "both"},
+    # pytorch-optimizer, optax.
+    {"decay": "shrunk", _EPS: "before_correction", "refresh": "multiples"},
+    {"decay": "before", "side": "larger"},
+)
+
+
+def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[str, Array]]:
+    """The new p, projectors and moments."""
+    if h.maximize:
+        g = -g
+    left, right = state["left"], state["right"]
+    projects = left.size > 0 or right.size > 0
+    if projects and is_due(h, t):
+        left, right = projectors(g, left, right)
+    r = left.T @ g if left.size else g
+    r = r @ right.T if right.size else r
+    m = h.beta1 * state["m"] + (1 - h.beta1) * r
+    v = h.beta2 * state["v"] + (1 - h.beta2) * (r * r)
+    d = direction(h, t, m, v)
+    if projects:
+        d = left @ d if left.size else d
+        d = d @ right if right.size else d
+        d = h.scale * d
+    after = {"left": left, "right": right, "m": m, "v": v}
+    if h.decay == "before":
+        return p * (1 - h.lr * h.weight_decay) - h.lr * d, after
+    p = p - h.lr * d
+    if h.decay == "shrunk":
+        return p * (1 - h.lr * h.weight_decay), after
+    return p - (h.lr * h.weight_decay) * p, after
+
+
+def is_due(h: Any, t: int) -> bool:
+    """Whether step t takes new projectors."""
+    if h.refresh == "from_first":
+        return bool((t - 1) % h.update_gap == 0)
+    return bool(t == 1 or t % h.update_gap == 0)
+
+
+def projectors(g: Array, left: Array, right: Array) -> tuple[Array, Array]:
+    """The leading singular vectors, as many as there were, of the sides that are projected."""
+    u, _, v_transposed = np.linalg.svd(g, full_matrices=False)
+    if left.size:
+        left = np.ascontiguousarray(u[:, : left.shape[1]])
+    if right.size:
+        right = v_transposed[: right.shape[0]].copy()
+    return left, right
+
+
+def direction(h: Any, t: int, m: Array, v: Array) -> Array:
+    """Adam's step from its moments."""
+    left1, left2 = 1 - h.beta1**t, 1 - h.beta2**t
+    if h.eps_placement == "outside":
+        return m * (1 / left1) / (np.sqrt(v * (1 / left2)) + h.eps)
+    return m * (1 / left1) * np.sqrt(left2).astype(np.float32) / (np.sqrt(v) + h.eps)

@@ -1,0 +1,91 @@
+"""Muon: momentum, and a Newton-Schulz iteration of its matrix in float32."""
+
+from typing import Any
+
+import numpy as np
+
+from truestep.fast.ours.matrices.algebra import inner, length
+from truestep.fast.protocol import Array, State
+
+ARITHMETIC = "ieee_float32"
+DIALECTS = (
+    {},
+    # torch.optim.Muon and pytorch-optimizer, and the former's match_rms_adamw.
+    {"momentum_form": "ema", "norm_guard": "floor", "scale": "tall"},
+    {"momentum_form": "ema", "norm_guard": "floor", "scale": "rms"},
+    # Keras, optax, heavyball.
+    {"decay": "in_step", "scale": "rms"},
+    {"decay": "in_step", "momentum_form": "debiased", "scale": "wide"},
+    {"coefficients": "quintic", "momentum_form": "added", "norm_guard": "floor", "scale": "tall"},
+)
+
+# modded-nanogpt's coefficients of each step; the last are repeated.
+QUINTIC = (
+    (4.0848, -6.8946, 2.9270),
+    (3.9505, -6.3029, 2.6377),
+    (3.7418, -5.5913, 2.3037),
+    (2.8769, -3.1427, 1.2046),
+    (2.8366, -3.0525, 1.2012),
+)
+
+
+def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[str, Array]]:
+    """The new p and b."""
+    if h.maximize:
+        g = -g
+    if h.decay == "coupled":
+        g = g + h.weight_decay * p
+    elif h.decay == "before":
+        p = p * (1 - h.lr * h.weight_decay)
+    b, m = with_momentum(h, t, state["b"], g)
+    matrix = m.reshape(m.shape[0] if m.ndim else 1, -1)
+    x = orthogonalized(h, matrix)
+    if h.magnitude == "dual_norm":
+        x = np.float32(inner(matrix, x)) * x
+    scale, x = shape_scale(h, *matrix.shape), x.reshape(p.shape)
+    if h.decay == "in_step":
+        return p - h.lr * (scale * x + h.weight_decay * p), {"b": b}
+    return p - (h.lr * scale) * x, {"b": b}
+
+
+def with_momentum(h: Any, t: int, b: Array, g: Array) -> tuple[Array, Array]:
+    """The new b, and what is orthogonalized."""
+    kept, weight = h.momentum, 1 - h.momentum
+    if h.momentum_form == "in_average":
+        weight = (1 - h.momentum) / (1 - h.momentum**t)
+        kept = 1 - weight
+    new = g if h.momentum_form == "sum" else weight * g
+    b = kept * b + new
+    if h.momentum_form == "debiased":
+        now = 1 / (1 - h.momentum**t)
+        if not h.nesterov:
+            return b, now * b
+        return b, h.momentum / (1 - h.momentum ** (t + 1)) * b + now * new
+    if h.momentum_form == "added":
+        new, kept = g, 1.0
+    return b, new + kept * b if h.nesterov else b
+
+
+def orthogonalized(h: Any, x: Array) -> Array:
+    """What the iteration makes of matrix x; products are of its shorter side."""
+    tall = x.shape[0] > x.shape[1]
+    norm = length(x)
+    divisor = norm + h.eps if h.norm_guard == "added" else np.maximum(norm, h.eps)
+    x = (x.T if tall else x) / np.float32(divisor)
+    for i in range(h.ns_steps):
+        a, b, c = h.ns_a, h.ns_b, h.ns_c
+        if h.coefficients == "quintic":
+            a, b, c = QUINTIC[min(i, len(QUINTIC) - 1)]
+        gram = x @ x.T
+        x = a * x + (b * gram + c * (gram @ gram)) @ x
+    return x.T if tall else x
+
+
+def shape_scale(h: Any, rows: int, columns: int) -> float:
+    """The factor of the step for a matrix of this shape."""
+    if h.scale == "none":
+        return 1.0
+    if h.scale == "rms":
+        return float(h.rms * np.sqrt(max(rows, columns)))
+    ratio = columns / rows if h.scale == "wide" else rows / columns
+    return float(np.sqrt(ratio if h.scale == "ratio" else max(1.0, ratio)))

@@ -1,0 +1,314 @@
+"""One line in the place of a tolerance typed by hand, for tests of one's own.
+
+`assert_step` judges one optimizer step, `assert_schedule` a schedule's values, `assert_codes` what
+a quantizer stored; `bounds` gives the numbers themselves: what is due, and how far a faithful
+kernel may stray from it. Each takes the reference's name of a rule (`truestep list optimizers`),
+hyperparameters by name, and arrays of NumPy, PyTorch, JAX or CuPy. They raise an AssertionError
+that shows the worst element, what is due there, the bound, and which other tensors agree; and a
+ValueError for names and values that do not exist.
+
+    from truestep.testing import assert_step
+
+    def test_my_adamw():
+        before = {"p": p, "g": g, "t": 2, "m": m, "v": v}
+        after = my_adamw(before, lr=1e-3)
+        assert_step("adamw", {"lr": 1e-3, "decay": "before"}, before, after)
+
+What judges is loaded at the first call, so that importing this module costs little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from truestep.fast.protocol import Slot, Storage
+    from truestep.properties.arithmetic.profiles import Arithmetic
+    from truestep.properties.judge.contracts import Judgement
+    from truestep.reference.declared import Hyper
+    from truestep.reference.rules import Optimizer
+
+__all__ = ["Bounds", "BeyondContract", "assert_codes", "assert_schedule", "assert_step", "bounds"]
+
+Array: TypeAlias = NDArray[Any]
+# Numbers and choices by the names of a rule's Hyper, or that Hyper itself.
+Hypers: TypeAlias = "Mapping[str, Any] | Hyper"
+Found: TypeAlias = "Iterable[tuple[str, Judgement]]"
+Item = TypeVar("Item")
+
+# What a parameter's format says of the arithmetic, where none is named.
+_ARITHMETICS = {
+    "bfloat16": "bfloat16_params",
+    "float16": "float16_params",
+    "float32": "ieee_float32",
+    "float64": "ieee_float64",
+}
+
+
+class BeyondContract(AssertionError):
+    """Some element lies farther from what is due than any faithful kernel may put it."""
+
+
+class Bounds(NamedTuple):
+    """What is due of one tensor, in float64. error: how far a kernel that repeats the written lines
+    may stray, storage included; infinite where nothing is certain. A kernel passes within twice it.
+    """
+
+    value: NDArray[np.float64]
+    error: NDArray[np.float64]
+
+
+def assert_step(
+    rule: str,
+    hyper: Hypers,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    *,
+    arithmetic: str | Arithmetic | None = None,
+    storage: Mapping[str, Storage] = {},
+) -> None:
+    """Raise BeyondContract unless one step from before leads to after.
+
+    before: "p" and "g", and the state by the names of the rule's State; t, the number of steps
+    made, is 0 where it is not given, and then the state may be left out too. What the rule takes
+    besides the gradient comes by its name. after: "p", and of the state what is to be judged.
+    arithmetic: a name of `truestep list arithmetics`; by default float32, with p in its own format.
+    storage: of state tensors that are kept as codes, how ({"m": Storage("dynamic_8bit", {...})});
+    before and after then have "m_code" and "m_absmax" in the place of "m".
+    """
+    module, h, slot = _step_of(rule, hyper, before, storage)
+    told = _arithmetic(arithmetic, slot.param)
+    got = {name: x if name == "t" else _array(x) for name, x in after.items()}
+    if strange := got.keys() - {"p", *slot.state}:
+        raise ValueError(f"after has {min(strange)!r}, not one of p, {', '.join(slot.state)}")
+    if "p" not in got:
+        raise ValueError("after lacks 'p', the parameter after the step")
+    due = int(slot.state["t"]) + 1
+    if "t" in got and int(got["t"]) != due:
+        raise BeyondContract(f"{rule}: t is {got['t']}, due is {due}")
+    _require(rule, _judged_step(module, h, slot, got, told), {"g": slot.grad, "p": slot.param})
+
+
+def bounds(
+    rule: str,
+    hyper: Hypers,
+    before: Mapping[str, Any],
+    *,
+    arithmetic: str | Arithmetic | None = None,
+) -> dict[str, Bounds]:
+    """What is due after one step from before, and the bound on a kernel's error, by tensor.
+
+    The arguments are assert_step's. Raises ValueError for a rule of iterated matrix functions, of
+    which no rigorous bound is of use: assert_step judges those by replicates.
+    """
+    from truestep.properties.arithmetic.bounded import Bounded
+    from truestep.properties.arithmetic.lift import bounded, stepped
+    from truestep.properties.arithmetic.profiles import ORACLE
+
+    module, h, slot = _step_of(rule, hyper, before, {})
+    if module.FACTS.observables:
+        raise ValueError(f"{rule} is judged by replicates, it has no bounds; use assert_step")
+    told = _arithmetic(arithmetic, slot.param)
+    kernel, oracle = (stepped(module, h, slot, bounded(of)) for of in (told, ORACLE))
+    return {
+        name: Bounds(np.array(x.v), np.where(np.isfinite(x.v), x.e + oracle[name].e, x.e))
+        for name, x in kernel.items()
+        if isinstance(x, Bounded)
+    }
+
+
+def assert_schedule(
+    rule: str,
+    hyper: Hypers,
+    steps: Sequence[int],
+    values: Iterable[float],
+    *,
+    arithmetic: str | Arithmetic = "ieee_float64",
+) -> None:
+    """Raise BeyondContract unless the values are the schedule's after so many steps made each."""
+    from truestep.fast.protocol import ScheduleCapability
+    from truestep.properties.kinds.schedule.step import judged
+    from truestep.reference.schedules import SCHEDULES
+
+    module = _named("schedule", SCHEDULES, rule)
+    h = _hyper(module, hyper)
+    got = np.asarray(list(values), np.float64)
+    if got.shape != (len(steps),):
+        raise ValueError(f"values must be {len(steps)} numbers, got {got.size}")
+    capability = ScheduleCapability(rule=rule, format="float64", arithmetic=arithmetic)
+    found = judged(module, capability, h, list(steps), got)
+    _require(rule, [("lr", found)], {"t": np.asarray(list(steps))})
+
+
+def assert_codes(
+    quantizer: str,
+    hyper: Hypers,
+    x: Any,
+    stored: Mapping[str, Any],
+    decoded: Any = None,
+    *,
+    arithmetic: str | Arithmetic = "ieee_float32",
+) -> None:
+    """Raise BeyondContract unless stored is a right encoding of the float32 tensor x.
+
+    stored: "code", shaped like x, and what the format keeps besides ("absmax", "scale", ...).
+    decoded: what is read of it, if that is to be judged too.
+    """
+    from truestep.fast.protocol import QuantizerCapability
+    from truestep.properties.kinds.quantizer.step import Encoded, Subject, judged
+    from truestep.reference.quantizers import QUANTIZERS
+
+    module = _named("quantizer", QUANTIZERS, quantizer)
+    h = _hyper(module, hyper)
+    capability = QuantizerCapability(rule=quantizer, arithmetic=arithmetic)
+    arrays = {name: _array(of) for name, of in stored.items()}
+    numbers = _array(x)
+    if arrays.get("code", np.empty(0)).shape != numbers.shape:
+        raise ValueError(f"stored must have 'code' of shape {numbers.shape}")
+    back = np.zeros(numbers.shape, np.float32) if decoded is None else _array(decoded)
+    out = Encoded(numbers, arrays, back, arrays["code"])
+    found = judged(Subject(None, capability), h, out)  # type: ignore[arg-type]
+    wanted = [(name, j) for name, j in found if name != "decoded" or decoded is not None]
+    _require(quantizer, wanted, {"x": numbers})
+
+
+def _named(kind: str, table: Mapping[str, Item], name: str) -> Item:
+    if name not in table:
+        near = get_close_matches(name, table, 3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise ValueError(f"unknown {kind} {name!r}{hint} (`truestep list {kind}s`)")
+    return table[name]
+
+
+def _hyper(module: Any, given: Hypers) -> Hyper:
+    made: Hyper
+    if isinstance(given, module.Hyper):
+        made = given
+        return made
+    if not isinstance(given, Mapping):
+        raise ValueError(f"hyper must be a mapping or a Hyper of this rule, got {given!r}")
+    known = {*module.Hyper.RANGES, *module.Hyper.CHOICES}
+    if strange := given.keys() - known:
+        raise ValueError(f"hyper has {min(strange)!r}, not one of {', '.join(sorted(known))}")
+    made = module.Hyper(**given)
+    return made
+
+
+def _array(x: Any) -> Array:
+    """The array of another library as NumPy's; bfloat16 and the small floats by ml_dtypes."""
+    if isinstance(x, np.ndarray):
+        return x
+    if hasattr(x, "detach"):
+        x = x.detach().cpu()
+        if str(x.dtype) == "torch.bfloat16":
+            import ml_dtypes
+            import torch
+
+            return np.asarray(x.view(torch.int16).numpy()).view(ml_dtypes.bfloat16)
+        return np.asarray(x.numpy())
+    return np.asarray(x.get() if hasattr(x, "get") else x)
+
+
+def _arithmetic(given: str | Arithmetic | None, p: Array) -> Arithmetic:
+    from truestep.properties.arithmetic.profiles import arithmetic_of
+
+    if given is None:
+        name = str(p.dtype)
+        if name not in _ARITHMETICS:
+            raise ValueError(f"p must be {', '.join(_ARITHMETICS)}, got {name}; name an arithmetic")
+        given = _ARITHMETICS[name]
+    return arithmetic_of(given)
+
+
+def _step_of(
+    rule: str, hyper: Hypers, before: Mapping[str, Any], storage: Mapping[str, Storage]
+) -> tuple[Optimizer, Hyper, Slot]:
+    """The rule that judges, its Hyper, and the slot before the step."""
+    from truestep.fast.protocol import Slot
+    from truestep.properties.arithmetic.lift import fields_of
+    from truestep.properties.kinds.optimizer.storage import with_storage
+    from truestep.reference.optimizers import OPTIMIZERS
+
+    plain = _named("optimizer", OPTIMIZERS, rule)
+    module, h = with_storage(plain, storage), _hyper(plain, hyper)
+    if storage:
+        told = {name: dict(how.hyper) for name, how in storage.items()}
+        h = module.Hyper(**fields_of(h), storage=told)
+    given = {name: x if name == "t" else _array(x) for name, x in before.items()}
+    if missing := {"p", "g"} - given.keys():
+        raise ValueError(f"before lacks {min(missing)!r}")
+    p, g, t = given.pop("p"), given.pop("g"), int(given.pop("t", 0))
+    if g.shape != p.shape:
+        raise ValueError(f"g must have the shape of p, {p.shape}, got {g.shape}")
+    inputs = {name: given.pop(name) for name in module.FACTS.inputs if name in given}
+    state = fields_of(module.init(h, p.astype(np.float64)))
+    if strange := given.keys() - state.keys():
+        raise ValueError(f"before has {min(strange)!r}, not one of p, g, {', '.join(state)}")
+    if t and (missing := state.keys() - given.keys() - {"t"}):
+        raise ValueError(f"before lacks {min(missing)!r}, which t = {t} needs")
+    fresh = {name: np.asarray(x) for name, x in state.items() if name != "t"}
+    return module, h, Slot(p, g, {"t": t, **fresh, **given}, inputs)
+
+
+def _judged_step(
+    module: Optimizer, h: Hyper, slot: Slot, got: Mapping[str, Array], told: Arithmetic
+) -> Iterator[tuple[str, Judgement]]:
+    from truestep.fast.protocol import Stepped
+    from truestep.properties.arithmetic.bounded import Bounded
+    from truestep.properties.arithmetic.lift import bounded, stepped
+    from truestep.properties.arithmetic.profiles import ORACLE
+    from truestep.properties.judge.contracts import judge
+    from truestep.properties.kinds.optimizer import sampling, stored
+    from truestep.properties.kinds.optimizer.storage import StoredRule
+
+    whole = isinstance(module, StoredRule) or module.FACTS.observables
+    if whole and (missing := slot.state.keys() - got.keys() - {"t"}):
+        raise ValueError(f"after lacks {min(missing)!r}, which this rule is judged with")
+    state = {name: x for name, x in got.items() if name != "p"}
+    new = Stepped(got["p"], {**state, "t": int(slot.state["t"]) + 1})
+    if isinstance(module, StoredRule):
+        for _, name, judgement in stored.judgements(module, h, [slot], [new], told):
+            yield name, judgement
+    elif module.FACTS.observables:
+        yield from sampling.judgements(module, h, slot, new, told)
+    else:
+        kernel, oracle = (stepped(module, h, slot, bounded(of)) for of in (told, ORACLE))
+        for name, due in kernel.items():
+            if isinstance(due, Bounded) and name in got:
+                yield name, judge(got[name], due, oracle[name])
+
+
+def _require(rule: str, found: Found, inputs: Mapping[str, Array]) -> None:
+    """Raise BeyondContract with the worst element, or where nothing could be judged."""
+    from truestep.properties.judge.contracts import SLACK
+
+    judged = list(found)
+    ratios = {name: j.utilisation for name, j in judged if j.utilisation is not None}
+    if not ratios and any(j.elements for _, j in judged):
+        raise BeyondContract(f"{rule}: nothing could be judged: no element's value is certain")
+    broken = {name: ratio for name, ratio in ratios.items() if ratio > SLACK}
+    if not broken:
+        return
+    worst = max(broken, key=lambda name: broken[name])
+    j = dict(judged)[worst]
+    index = j.index or ()
+    place = f"{worst}[{', '.join(map(str, index))}]" if index else worst
+    got, due = float(j.got), float(j.oracle)
+    at = {n: x[index] for n, x in inputs.items() if x.ndim == len(index) and x.size}
+    agreeing = [name for name in ratios if name not in broken]
+    others = [f"{name} (utilisation {x:.4g})" for name, x in broken.items() if name != worst]
+    lines = [
+        f"{rule}: {place} is {got!r}, due is {due!r}",
+        f"  got {got.hex()}  oracle {due.hex()}",
+        f"  error {abs(got - due):.4g}  bound {j.bound:.4g}  utilisation {j.utilisation:.4g} "
+        f"(passes up to {SLACK:g}), relative error {abs(got - due) / abs(due) if due else 0:.3g}",
+    ]
+    lines += ["  there: " + ", ".join(f"{n}={float(x)!r}" for n, x in at.items())] if at else []
+    lines += [f"  beyond it too: {', '.join(others)}"] if others else []
+    lines += [f"  within it: {', '.join(agreeing)}"] if agreeing else []
+    raise BeyondContract("\n".join(lines))
