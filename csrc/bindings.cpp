@@ -122,6 +122,8 @@ void set_instruction_set(const std::string& name) {
 }  // namespace
 
 NB_MODULE(_core, module) {
+  // Tables of storages live as long as the process, whoever else holds on to modules at its end.
+  nb::set_leak_warnings(false);
   module.doc() = "TrueStep's C++ kernels; truestep.fast.ours.cpu_plans is the interface to use.";
   module.def("instruction_sets", &cpu::instruction_sets,
              "Names of the instruction sets this processor can run, narrowest first.");

@@ -173,10 +173,14 @@ class Plan:
             return
         kernel = kernel_for(self._rule, hypers[0])
         # By identity: to hash every field of a thousand Hypers takes longer than a step.
-        by_id = dict(zip(map(id, hypers), hypers, strict=True))
-        keys = list(zip(map(id, hypers), steps, strict=True))
-        row_of = {key: row for row, key in enumerate(dict.fromkeys(keys))}
-        rows = list(map(row_of.__getitem__, keys)) if len(row_of) > 1 else [0] * count
+        if len(set(map(id, hypers))) == 1 and len(set(steps)) == 1:
+            rows, pairs = np.zeros(count, np.int32), [(hypers[0], steps[0])]
+        else:
+            keys = list(zip(map(id, hypers), steps, strict=True))
+            distinct = dict(zip(keys, zip(hypers, steps, strict=True), strict=True))
+            row_of = dict(zip(distinct, range(count), strict=False))
+            rows = np.fromiter(map(row_of.__getitem__, keys), np.int32, count)
+            pairs = list(distinct.values())
         storages, addresses = self._operands(kernel)
         numbers = np.zeros((count, len(kernel.numbers)))
         for k, name in enumerate(kernel.numbers):
@@ -186,9 +190,9 @@ class Plan:
             storages,
             addresses,
             self._sizes,
-            np.array(rows, dtype=np.int32),
-            np.array([kernel.row(by_id[h]) for h, _ in row_of], dtype=np.float64),
-            np.array([step for _, step in row_of], dtype=np.float64),
+            rows,
+            np.array([kernel.row(h) for h, _ in pairs], dtype=np.float64),
+            np.array([step for _, step in pairs], dtype=np.float64),
             numbers,
             threads,
         )

@@ -5,6 +5,7 @@ The rows follow from the table of the classes: what an argument is called here s
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import ModuleType
 from typing import ClassVar
 
 import torch
@@ -90,12 +91,17 @@ def _8bit(row: Row, kernel: RuleKernel) -> Row:
     )
 
 
+ROWS: tuple[Row, ...] = tuple(
+    row for item in truestep.torch.OPTIMIZERS.items() for row in _rows(*item)
+)
+
+
 class Backend(torch_like.Backend):
     """The classes of truestep.torch."""
 
-    name, library = "truestep_torch", truestep.torch
+    name, rows = "truestep_torch", ROWS
+    library: ClassVar[ModuleType] = truestep.torch
     fixed: ClassVar[Mapping[str, Fixed]] = {}
-    rows = tuple(row for item in truestep.torch.OPTIMIZERS.items() for row in _rows(*item))
 
     def count(self, t: int) -> torch.Tensor:
         """The number of steps made as the optimizers keep it."""

@@ -2,20 +2,19 @@
 
 `from truestep.torch import AdamW` takes the arguments of torch.optim.AdamW and reads and writes its
 state dicts; `state="8bit"` keeps a moment in 65 bytes for 64 elements. A class exists where
-csrc/rules has a kernel of its rule: OPTIMIZERS holds those.
+csrc/rules has a kernel of its rule: OPTIMIZERS holds those, by name.
+
+Every name is loaded when it is first asked for: where torch is missing, the package is still there.
 """
 
 from typing import TYPE_CHECKING
 
-from truestep.torch import optimizers
-from truestep.torch.embedding import StableEmbedding
-from truestep.torch.optimizer import Optimizer
-from truestep.torch.rows import offered
-
 if TYPE_CHECKING:
+    from truestep.torch.embedding import StableEmbedding
     from truestep.torch.optimizers import (
         LAMB,
         LARS,
+        OPTIMIZERS,
         SGD,
         Adagrad,
         Adam,
@@ -25,13 +24,6 @@ if TYPE_CHECKING:
         RMSprop,
     )
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    name: made
-    for name, made in vars(optimizers).items()
-    if isinstance(made, type) and hasattr(made, "row") and made.row.stepping.rule in offered()
-}
-
-if TYPE_CHECKING:
     __all__ = [
         "LAMB",
         "LARS",
@@ -46,5 +38,21 @@ if TYPE_CHECKING:
         "StableEmbedding",
     ]
 else:
-    __all__ = ["OPTIMIZERS", "StableEmbedding", *OPTIMIZERS]
-    globals().update(OPTIMIZERS)
+
+    def __getattr__(name):
+        """Load a public name, or the list of them, from its home (PEP 562)."""
+        if name.startswith("_") and name != "__all__":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from truestep.torch.embedding import StableEmbedding
+        from truestep.torch.optimizers import OPTIMIZERS
+
+        public = {"OPTIMIZERS": OPTIMIZERS, "StableEmbedding": StableEmbedding, **OPTIMIZERS}
+        if name == "__all__":
+            return list(public)
+        if name not in public:
+            raise AttributeError(f"{__name__} has no {name}; there are: {', '.join(public)}")
+        globals()[name] = public[name]
+        return public[name]
+
+    def __dir__():
+        return sorted({*globals(), *__getattr__("__all__")})

@@ -5,7 +5,7 @@ may be moved. What is fixed between steps is which tensors belong together.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import compress
+from itertools import chain, compress
 from operator import attrgetter, is_
 from typing import Any
 
@@ -20,7 +20,7 @@ from truestep.reference.declared import Hyper
 from truestep.torch.stored import Form
 
 # Each look at a thousand tensors takes 0.05 ms in C, and many times that in a loop of Python.
-_DTYPE, _IS_CPU, _LAYOUT = attrgetter("dtype"), attrgetter("is_cpu"), attrgetter("layout")
+_DTYPE, _IS_CPU = attrgetter("dtype"), attrgetter("is_cpu")
 _PLAIN = {torch.Tensor, torch.nn.Parameter}
 # torch counts in float32, which stays at 2**24, and takes either.
 COUNTER = torch.float64
@@ -45,8 +45,8 @@ class Bucket:
     """Parameters of one format that one kernel steps, with states in the same forms."""
 
     __slots__ = (
-        "counts", "dtype", "forms", "groups", "kernel", "keys", "params", "sizes", "states",
-        "steps", "tensors",
+        "counts", "dtype", "forms", "groups", "held", "kernel", "keys", "params", "sizes",
+        "states", "steps", "tensors",
     )  # fmt: skip
 
     def __init__(self, kernel: RuleKernel, dtype: torch.dtype, forms: tuple[Form, ...]) -> None:
@@ -70,16 +70,17 @@ class Bucket:
         self.steps = vector.numpy()
         for state, step in zip(self.states, vector.unbind(), strict=True):
             state["step"] = step
-        self.tensors = {key: self._held(key) for key in ("step", *self.keys.values())}
+        self.tensors = {key: [state[key] for state in self.states] for key in self.keys.values()}
+        self.held = list(self._holding())
 
-    def _held(self, key: str) -> list[Any]:
-        return [state.get(key) for state in self.states]
+    def _holding(self) -> Iterator[object]:
+        return chain.from_iterable(map(dict.values, self.states))
 
-    def intact(self, state: Mapping[torch.Tensor, dict[str, Any]]) -> bool:
+    def intact(self) -> bool:
         """Whether parameters and states are the tensors that they were."""
         return (
-            all(map(is_, map(state.get, self.params), self.states))
-            and all(all(map(is_, self._held(key), held)) for key, held in self.tensors.items())
+            sum(map(len, self.states)) == len(self.held)
+            and all(map(is_, self._holding(), self.held))
             and set(map(_DTYPE, self.params)) == {self.dtype}
             and list(map(torch.Tensor.numel, self.params)) == self.counts
         )
@@ -88,19 +89,21 @@ class Bucket:
         """The step of those that have a gradient, once all is found to be in order."""
         grads = [p.grad for p in self.params]
         present = [g is not None for g in grads]
-        if not any(present):
+        whole = all(present)
+        if not (whole or any(present)):
             return None
-        params, counts = list(compress(self.params, present)), list(compress(self.counts, present))
+        params, counts, given = self.params, self.counts, grads
+        if not whole:
+            params, counts, given = (list(compress(x, present)) for x in (params, counts, grads))
         stepped = (
             params if _in_order(params) else [_usable(optimizer, "parameter", p) for p in params]
         )
-        given = list(compress(grads, present))
         if not self._as_usual(given, counts):
             given = self._gradients(optimizer, given, counts)
         addresses = {name: _addresses(self.tensors[key]) for name, key in self.keys.items()}
         for name, tensors in (PARAMS, stepped), (GRADS, given):
             addresses[name] = np.zeros(len(present), np.int64)
-            addresses[name][present] = _addresses(tensors)
+            addresses[name][slice(None) if whole else present] = _addresses(tensors)
         plan = Plan.of_addresses(
             self.kernel.rule,
             FORMATS[self.dtype],
@@ -115,10 +118,11 @@ class Bucket:
         def run() -> None:
             plan.step(each, counters, torch.get_num_threads())
             # Until here the copies had to live.
-            given.clear()
-            for p, copy in zip(params, stepped, strict=True):
-                if copy is not p:
-                    p.copy_(copy)
+            del given[:]
+            if stepped is not params:
+                for p, copy in zip(params, stepped, strict=True):
+                    if copy is not p:
+                        p.copy_(copy)
             self.steps += present
             # As operations of torch do: a graph that has kept the old values then raises.
             torch.autograd.graph.increment_version(params)
@@ -150,11 +154,7 @@ class Bucket:
 
 
 def _in_order(tensors: list[torch.Tensor]) -> bool:
-    return (
-        all(map(_IS_CPU, tensors))
-        and set(map(_LAYOUT, tensors)) == {torch.strided}
-        and all(map(torch.Tensor.is_contiguous, tensors))
-    )
+    return all(map(_IS_CPU, tensors)) and all(map(torch.Tensor.is_contiguous, tensors))
 
 
 def _usable(optimizer: str, what: str, x: torch.Tensor) -> torch.Tensor:
@@ -172,7 +172,7 @@ class Layout:
     key: of what the buckets depend on.
     """
 
-    __slots__ = ("buckets", "key", "waiting")
+    __slots__ = ("buckets", "key", "states", "waiting")
 
     def __init__(self, key: object) -> None:
         self.key = key
@@ -186,17 +186,20 @@ class Layout:
             self.buckets[key] = Bucket(kernel, dtype, forms)
         return self.buckets[key]
 
-    def close(self) -> None:
+    def close(self, state: Mapping[torch.Tensor, dict[str, Any]]) -> None:
         """Once all parameters are there."""
         for bucket in self.buckets.values():
             bucket.close()
+        self.states = list(state.values())
 
     def holds(self, key: object, state: Mapping[torch.Tensor, dict[str, Any]]) -> bool:
         """Whether it is still what it was made of."""
         return (
             self.key == key
             and not any(p.grad is not None for p in self.waiting)
-            and all(bucket.intact(state) for bucket in self.buckets.values())
+            and len(self.states) == len(state)
+            and all(map(is_, state.values(), self.states))
+            and all(bucket.intact() for bucket in self.buckets.values())
         )
 
     def prepared(self, optimizer: str, hypers: Sequence[Hyper]) -> Iterator[Callable[[], None]]:

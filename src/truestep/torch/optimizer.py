@@ -1,6 +1,7 @@
 """The class below all optimizers of this package: a torch.optim.Optimizer over the CPU kernels."""
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any, ClassVar
 
 import torch
@@ -68,13 +69,18 @@ class Optimizer(torch.optim.Optimizer):  # type: ignore[misc]
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        self._step()
+        return loss
+
+    # A compiled step of training leaves its graph here: addresses cannot be traced.
+    @torch._disable_dynamo  # type: ignore[untyped-decorator]
+    def _step(self) -> None:
         with torch.no_grad():
             stepped = [self._stepped(group) for group in self.param_groups]
             layout = self._laid_out([kernel for kernel, _ in stepped])
             hypers = [hyper for _, hyper in stepped]
             for run in list(layout.prepared(type(self).__name__, hypers)):
                 run()
-        return loss
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a state_dict() of this class or of its namesake in torch.
@@ -107,7 +113,7 @@ class Optimizer(torch.optim.Optimizer):  # type: ignore[misc]
 
     def _laid_out(self, kernels: list[RuleKernel]) -> Layout:
         key = (
-            [id(p) for group in self.param_groups for p in group["params"]],
+            list(map(id, chain.from_iterable(group["params"] for group in self.param_groups))),
             [
                 (kernel.place, group["state"], group["min_8bit_size"], len(group["params"]))
                 for kernel, group in zip(kernels, self.param_groups, strict=True)
@@ -124,7 +130,7 @@ class Optimizer(torch.optim.Optimizer):  # type: ignore[misc]
                 require_dense(type(self).__name__, "parameter", p)
                 forms = self._complete(p, group, kernel)
                 layout.bucket(kernel, p.dtype, forms).add(p, self.state[p], place)
-        layout.close()
+        layout.close(self.state)
         self._layout = layout
         return layout
 
@@ -134,12 +140,13 @@ class Optimizer(torch.optim.Optimizer):  # type: ignore[misc]
         """Have self.state hold all that the kernel steps, in the form that is asked for."""
         state, own = self.state[p], getattr(p, PARAMETER_STATE, group["state"])
         forms = self.row.forms(kernel, {**group, "state": own}, p.numel())
-        starts, anew = self.row.of(kernel).start, False
+        starts, anew = self.row.of(kernel).start, []
         for form in forms:
             start = float(group[starts[form.name]]) if form.name in starts else 0.0
-            anew |= complete(state, p, form, start)
+            anew.append(complete(state, p, form, start))
+        begins = not state or (bool(anew) and all(anew))
         # torch's SGD counts no steps: with a buffer there has been one.
-        counted = 0.0 if anew or not state else float(state.get("step", 1.0))
+        counted = 0.0 if begins else float(state.get("step", 1.0))
         state["step"] = torch.tensor(counted, dtype=COUNTER)
         return forms
 

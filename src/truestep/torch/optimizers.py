@@ -1,9 +1,9 @@
-"""The optimizer classes. One exists for every row whose rule has a kernel in csrc/rules."""
+"""The optimizer classes. OPTIMIZERS has those whose rule has a kernel."""
 
 from dataclasses import replace
 
 from truestep.torch.optimizer import Optimizer
-from truestep.torch.rows import Row, Stepping
+from truestep.torch.rows import Row, Stepping, offered
 
 _ADAM = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False}
 _BETAS = {"betas": ("beta1", "beta2")}
@@ -122,3 +122,9 @@ class SGD(Optimizer):
         {"lr": 1e-3, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False},
         switches={"nesterov": Stepping("nesterov", {"u": "momentum_buffer"}, {"form": "torch"})},
     )
+
+
+CLASSES = (Adagrad, Adam, AdamW, AdEMAMix, LAMB, LARS, Lion, RMSprop, SGD)
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    made.__name__: made for made in CLASSES if made.row.stepping.rule in offered()
+}

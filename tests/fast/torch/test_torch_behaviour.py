@@ -235,6 +235,18 @@ def test_state_that_is_cleared_starts_anew() -> None:
     assert optimizer.state[p]["step"] == 1
 
 
+def test_momentum_may_be_switched_on_and_off() -> None:
+    """The first gradient with momentum starts the buffer, which is kept while it is off."""
+    p, q = (torch.nn.Parameter(torch.ones(3)) for _ in range(2))
+    a, b = (made([x], lr=0.1) for made, x in ((ours.SGD, p), (torch.optim.SGD, q)))
+    for t, momentum in enumerate((0.0, 0.0, 0.9, 0.9, 0.0, 0.9)):
+        for x, optimizer in ((p, a), (q, b)):
+            optimizer.param_groups[0].update(momentum=momentum, dampening=0.5)
+            x.grad = torch.full((3,), 1.0 + t)
+            optimizer.step()
+    torch.testing.assert_close(p, q)
+
+
 def test_a_graph_that_needs_the_old_values_is_told() -> None:
     """As after a step of torch's: the second backward raises instead of using new values."""
     p = parameter(3)
@@ -253,15 +265,24 @@ def test_step_hooks_run() -> None:
     assert seen == ["before", "after"]
 
 
-def test_models_may_be_compiled() -> None:
+# Dynamo warns of what it does itself.
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("whole", [False, True], ids=["model", "step"])
+def test_training_may_be_compiled(whole: bool) -> None:
     """torch.compile around the model, and around a whole step of training."""
 
     def train(optimizer: Any, model: Any) -> None:
-        compiled = torch.compile(model, backend="aot_eager")
-        for t in range(3):
+        def step(model: Any, t: int) -> None:
             optimizer.zero_grad()
-            loss(compiled, t).backward()
+            loss(model, t).backward()
             optimizer.step()
+
+        compiled = torch.compile(step if whole else model, backend="aot_eager")
+        for t in range(3):
+            if whole:
+                compiled(model, t)
+            else:
+                step(compiled, t)
 
     both(network, train)
 
