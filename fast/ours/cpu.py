@@ -5,11 +5,21 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from truestep.fast import _core
-from truestep.fast.ours import factored, matrix, offered, storages
+from truestep.fast.ours import factored, lbfgs, matrix, offered, storages
 from truestep.fast.ours.cpu_plans import Plan
+from truestep.fast.ours.matrices import MATRICES
 from truestep.fast.ours.rule_kernels import RuleKernel, kernel_for
 from truestep.fast.ours.storages import Kept
-from truestep.fast.protocol import Array, Capability, Group, OptimizerCapability, Slot, Stepped
+from truestep.fast.protocol import (
+    Array,
+    Capability,
+    Function,
+    Group,
+    OptimizerCapability,
+    Slot,
+    State,
+    Stepped,
+)
 from truestep.reference.declared import Hyper
 
 __all__ = ["Backend", "Plan"]
@@ -22,7 +32,12 @@ class Backend:
 
     def capabilities(self) -> Sequence[Capability]:
         """Every rule that has a header, with each storage; the quantizers."""
-        return [*offered.capabilities(), *factored.capabilities(), *matrix.capabilities()]
+        return [
+            *offered.capabilities(),
+            *factored.capabilities(),
+            *matrix.capabilities(),
+            *lbfgs.capabilities(),
+        ]
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
@@ -32,7 +47,7 @@ class Backend:
             raise TypeError(f"capability must be an optimizer's, got {capability!r}")
         if capability.rule in factored.rules():
             return factored.optimizer_step(capability, groups)
-        if capability.rule in matrix.MATRICES:
+        if capability.rule in MATRICES:
             return matrix.optimizer_step(capability, groups)
         alike: dict[tuple[int, tuple[tuple[str, Hyper], ...]], list[tuple[int, int]]] = {}
         for i, group in enumerate(groups):
@@ -47,6 +62,12 @@ class Backend:
             kept = {name: storages.kept(quantizers[name], h) for name, h in storage}
             stepped |= zip(places, _step(capability.rule, hypers, slots, kept), strict=True)
         return [[stepped[i, j] for j in range(len(g.slots))] for i, g in enumerate(groups)]
+
+    def minimizer_step(
+        self, capability: Capability, hyper: Hyper, param: Array, state: State, function: Function
+    ) -> Stepped:
+        """One step of L-BFGS."""
+        return lbfgs.minimizer_step(hyper, param, state, function)
 
     def encode(self, capability: Capability, hyper: Hyper, x: Array) -> Mapping[str, Array]:
         """The stored form of the float32 x: code, and for blocks their scales."""

@@ -1,5 +1,6 @@
 """APOLLO: gradients scaled by channel, or whole, as Adam would scale a random projection."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from truestep.fast.protocol import Array, State
 
 ARITHMETIC = "sequential_float32"
 _AUTHORS = {"correction": "last", "guard": "eps"}
-DIALECTS = (
+DIALECTS: Sequence[Mapping[str, str]] = (
     {},
     {"scaling": "tensor"},
     # apollo-torch, and its scale_front and disable_nl.
@@ -51,15 +52,14 @@ def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[
 def drawn(h: Any, shape: tuple[int, ...], refresh: int) -> Array:
     """The projection of that refresh."""
     generator = np.random.Generator(np.random.PCG64((h.seed, refresh)))
-    return (generator.standard_normal(shape) / np.sqrt(h.rank)).astype(np.float32)
+    return np.asarray(generator.standard_normal(shape) / np.sqrt(h.rank), np.float32)
 
 
 def factors(h: Any, d: Array, r: Array, wide: bool) -> Array:
     """The factor of each channel, or of all: how much longer Adam makes it."""
-    if h.scaling == "tensor":
-        longer, before = np.float64(length(d)), np.float64(length(r))
-    else:
-        longer, before = channels(d, wide), channels(r, wide)
+    longer, before = (
+        np.float64(length(x)) if h.scaling == "tensor" else channels(x, wide) for x in (d, r)
+    )
     if h.guard == "eps":
         ratio = longer / (before + GUARD)
     else:
@@ -70,7 +70,7 @@ def factors(h: Any, d: Array, r: Array, wide: bool) -> Array:
 def channels(x: Array, wide: bool) -> Array:
     """The norms of the columns of a wide matrix, of the rows of another, in float64."""
     sums = np.einsum("ij,ij->j" if wide else "ij,ij->i", x, x, dtype=np.float64)
-    return np.sqrt(sums if wide else sums[:, None])
+    return np.asarray(np.sqrt(sums if wide else sums[:, None]))
 
 
 def scaled(h: Any, t: int, g: Array, factor: Array, last: Array) -> tuple[Array, Array]:

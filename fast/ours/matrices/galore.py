@@ -1,5 +1,6 @@
 """GaLore: Adam on the gradient's leading singular directions, by LAPACK's float32 decomposition."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from truestep.fast.protocol import Array, State
 
 ARITHMETIC = "ieee_float32"
 _EPS = "eps_placement"
-DIALECTS = (
+DIALECTS: Sequence[Mapping[str, str]] = (
     {},
     # galore-torch.
     {_EPS: "before_correction"},
@@ -69,5 +70,5 @@ def direction(h: Any, t: int, m: Array, v: Array) -> Array:
     """Adam's step from its moments."""
     left1, left2 = 1 - h.beta1**t, 1 - h.beta2**t
     if h.eps_placement == "outside":
-        return m * (1 / left1) / (np.sqrt(v * (1 / left2)) + h.eps)
-    return m * (1 / left1) * np.sqrt(left2).astype(np.float32) / (np.sqrt(v) + h.eps)
+        return np.asarray(m * (1 / left1) / (np.sqrt(v * (1 / left2)) + h.eps))
+    return np.asarray(m * (left2**0.5 / left1) / (np.sqrt(v) + h.eps))

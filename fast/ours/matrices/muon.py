@@ -1,5 +1,6 @@
 """Muon: momentum, and a Newton-Schulz iteration of its matrix in float32."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from truestep.fast.ours.matrices.algebra import inner, length
 from truestep.fast.protocol import Array, State
 
 ARITHMETIC = "ieee_float32"
-DIALECTS = (
+DIALECTS: Sequence[Mapping[str, str]] = (
     {},
     # torch.optim.Muon and pytorch-optimizer, and the former's match_rms_adamw.
     {"momentum_form": "ema", "norm_guard": "floor", "scale": "tall"},

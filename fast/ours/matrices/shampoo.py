@@ -1,5 +1,6 @@
 """Shampoo: a preconditioner for every axis, its root by LAPACK's float32 decomposition."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from truestep.fast.protocol import Array, State
 
 ARITHMETIC = "ieee_float32"
 _FED_BACK = {"momentum_form": "fed_back", "spectrum": "as_found"}
-DIALECTS = (
+DIALECTS: Sequence[Mapping[str, str]] = (
     {},
     # torch_optimizer, pytorch-optimizer.
     {"exponent": "order", "statistics": "preconditioned", **_FED_BACK},

@@ -1,6 +1,6 @@
 """SOAP: Adam in the eigenbases of Shampoo's factors, by LAPACK's float32 decompositions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from truestep.fast.ours.matrices.algebra import along, gram, is_finite, joined, 
 from truestep.fast.protocol import Array, State
 
 ARITHMETIC = "ieee_float32"
-DIALECTS = (
+DIALECTS: Sequence[Mapping[str, str]] = (
     {},
     # The authors' code and pytorch-optimizer.
     {"eps_placement": "before_correction", "order": "sorted"},
@@ -76,7 +76,7 @@ def direction(h: Any, k: int, bases: Mapping[int, Array], m: Array, v: Array) ->
     if h.normalization != "none":
         rms = np.sqrt(squares(d) / d.size)
         d = d / np.float32(rms + (TINY if h.normalization == "rms" else h.eps))
-    return (h.lr * factor) * d
+    return np.asarray((h.lr * factor) * d)
 
 
 def eigenvectors(a: Array) -> Array:
