@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from truestep.fast.ours.matrices.algebra import length
+from truestep.fast.ours.matrices.parts import adam_direction, combined
 from truestep.fast.protocol import Array, State
 
 ARITHMETIC = "sequential_float32"
@@ -33,18 +34,15 @@ def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[
     r = g
     if projects:
         r = projection @ g if wide else g @ projection
-    m = h.beta1 * state["m"] + (1 - h.beta1) * r
-    v = h.beta2 * state["v"] + (1 - h.beta2) * (r * r)
     left1, left2 = 1 - h.beta1**t, 1 - h.beta2**t
-    size = h.lr
-    if h.correction == "first":
-        d = m / left1 / (np.sqrt(v / left2) + h.eps)
-    else:
-        d = m / (np.sqrt(v) + h.eps)
-        size = h.lr * (left2**0.5 / left1)
+    of_m, of_v, size = 1 / left1, 1 / left2, h.lr
+    if h.correction == "last":
+        of_m, of_v, size = 1.0, 1.0, h.lr * (left2**0.5 / left1)
+    betas = h.beta1, h.beta2
+    d, m, v = adam_direction(betas, h.eps, of_m, of_v, r, state["m"], state["v"])
     if projects:
         d, norm = scaled(h, t, g, factors(h, d, r, wide), norm)
-    p = p - size * d
+    p = combined(-size, d, 1.0, p)
     after = {"projection": projection, "m": m, "v": v, "norm": norm}
     return p - (h.lr * h.weight_decay) * p, after
 
