@@ -52,7 +52,7 @@ def minimizer_step(h: Any, param: Array, state: State, function: Function) -> St
         if not stalled:
             a = searched(h, along(param, d, function), float(value), slope, a)
         moved = np.asarray(a * d, np.float32)
-        p = param.copy() if stalled else param + moved.reshape(param.shape)
+        p = param.copy() if stalled else np.asarray(param + moved.reshape(param.shape))
     if stalled and h.stalled == "zero":
         moved = np.zeros_like(moved)
     after = {"steps": steps, "changes": changes, "rho": rho, "gamma": gamma}
@@ -112,7 +112,7 @@ def along(p: Array, d: Array, function: Function) -> Phi:
     """The function and its slope on the way from p in the direction d."""
 
     def phi(a: float) -> tuple[float, float]:
-        value, gradient = function(p + (a * d).reshape(p.shape))
+        value, gradient = function(np.asarray(p + (a * d).reshape(p.shape)))
         return float(value), inner(gradient, d)
 
     return phi
