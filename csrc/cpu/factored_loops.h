@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 #include "factored_rule.h"
@@ -54,11 +55,17 @@ void run_row(std::index_sequence<k...>, const typename Rule::Constants& constant
   for (; i + kLanes <= part.n; i += kLanes) {
     for (int lane = 0; lane < kLanes; ++lane) one(i + lane, lane);
   }
-  for (int lane = 0; i < part.n; ++i, ++lane) one(i, lane);
+  // Short rows are many: one lane is sooner added up.
+  const bool is_short = part.n < kLanes;
+  for (int lane = 0; i < part.n; ++i, lane += is_short ? 0 : 1) one(i, lane);
+  const auto sum = [&](auto largest, double* lanes) {
+    return is_short ? lanes[0] : joined_lanes<largest>(lanes);
+  };
   if constexpr (kPass.rows) {
-    *part.row_sum = joined<kPass.largest>(*part.row_sum, joined_lanes<kPass.largest>(side));
+    *part.row_sum =
+        joined<kPass.largest>(*part.row_sum, sum(std::bool_constant<kPass.largest>{}, side));
   }
-  for (int j = 0; j < kPass.totals; ++j) part.total[j] += joined_lanes<false>(total[j]);
+  for (int j = 0; j < kPass.totals; ++j) part.total[j] += sum(std::false_type{}, total[j]);
 }
 
 // The functions of a rule without its types.

@@ -6,6 +6,7 @@ import numpy as np
 
 from truestep.fast.ours import (
     factored,
+    lbfgs,
     matrix,
     offered,
     quantizers,
@@ -15,9 +16,21 @@ from truestep.fast.ours import (
     training_kernels,
 )
 from truestep.fast.ours.cpu_plans import Plan
+from truestep.fast.ours.matrices import MATRICES
 from truestep.fast.ours.rule_kernels import RuleKernel
 from truestep.fast.ours.storages import Kept
-from truestep.fast.protocol import Array, Capability, Group, Inputs, Outputs, Slot, Stepped
+from truestep.fast.protocol import (
+    Array,
+    Capability,
+    Function,
+    Group,
+    Inputs,
+    OptimizerCapability,
+    Outputs,
+    Slot,
+    State,
+    Stepped,
+)
 from truestep.reference.declared import Hyper
 
 __all__ = ["Backend", "Plan"]
@@ -34,6 +47,7 @@ class Backend:
             *offered.capabilities(),
             *factored.capabilities(),
             *matrix.capabilities(),
+            *lbfgs.capabilities(),
             *schedule_kernels.capabilities(),
             *training_kernels.capabilities(),
         ]
@@ -42,11 +56,19 @@ class Backend:
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
         """One step on every slot of every group, one call for each kernel and storage."""
+        if not isinstance(capability, OptimizerCapability):
+            raise TypeError(f"capability must be an optimizer's, got {capability!r}")
         if capability.rule in factored.rules():
             return factored.optimizer_step(capability, groups)
-        if capability.rule in matrix.MATRICES:
+        if capability.rule in MATRICES:
             return matrix.optimizer_step(capability, groups)
         return slots.optimizer_step(capability, groups, _step)
+
+    def minimizer_step(
+        self, capability: Capability, hyper: Hyper, param: Array, state: State, function: Function
+    ) -> Stepped:
+        """One step of L-BFGS."""
+        return lbfgs.minimizer_step(hyper, param, state, function)
 
     def encode(self, capability: Capability, hyper: Hyper, x: Array) -> Mapping[str, Array]:
         """The stored form of the float32 x: code, and for blocks their scales."""

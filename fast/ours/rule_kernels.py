@@ -70,10 +70,11 @@ def choices_of(rule: str) -> Mapping[str, tuple[str, ...]]:
 
 @cache
 def rule_kernels() -> tuple[RuleKernel, ...]:
-    """Every kernel, in the extension's order."""
+    """Every kernel of a rule, in the extension's order; csrc/parts has others."""
     return tuple(
         _kernel(place, *texts, sums=sums)
         for place, (*texts, sums) in enumerate(_core.rule_kernels())
+        if texts[0] in RULES["optimizer"]
     )
 
 

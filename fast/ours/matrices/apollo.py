@@ -1,15 +1,17 @@
 """APOLLO: gradients scaled by channel, or whole, as Adam would scale a random projection."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from truestep.fast.ours.matrices.algebra import length
+from truestep.fast.ours.matrices.parts import adam_direction, combined
 from truestep.fast.protocol import Array, State
 
 ARITHMETIC = "sequential_float32"
 _AUTHORS = {"correction": "last", "guard": "eps"}
-DIALECTS = (
+DIALECTS: Sequence[Mapping[str, str]] = (
     {},
     {"scaling": "tensor"},
     # apollo-torch, and its scale_front and disable_nl.
@@ -32,18 +34,15 @@ def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[
     r = g
     if projects:
         r = projection @ g if wide else g @ projection
-    m = h.beta1 * state["m"] + (1 - h.beta1) * r
-    v = h.beta2 * state["v"] + (1 - h.beta2) * (r * r)
     left1, left2 = 1 - h.beta1**t, 1 - h.beta2**t
-    size = h.lr
-    if h.correction == "first":
-        d = m / left1 / (np.sqrt(v / left2) + h.eps)
-    else:
-        d = m / (np.sqrt(v) + h.eps)
-        size = h.lr * (left2**0.5 / left1)
+    of_m, of_v, size = 1 / left1, 1 / left2, h.lr
+    if h.correction == "last":
+        of_m, of_v, size = 1.0, 1.0, h.lr * (left2**0.5 / left1)
+    betas = h.beta1, h.beta2
+    d, m, v = adam_direction(betas, h.eps, of_m, of_v, r, state["m"], state["v"])
     if projects:
         d, norm = scaled(h, t, g, factors(h, d, r, wide), norm)
-    p = p - size * d
+    p = combined(-size, d, 1.0, p)
     after = {"projection": projection, "m": m, "v": v, "norm": norm}
     return p - (h.lr * h.weight_decay) * p, after
 
@@ -51,15 +50,14 @@ def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[
 def drawn(h: Any, shape: tuple[int, ...], refresh: int) -> Array:
     """The projection of that refresh."""
     generator = np.random.Generator(np.random.PCG64((h.seed, refresh)))
-    return (generator.standard_normal(shape) / np.sqrt(h.rank)).astype(np.float32)
+    return np.asarray(generator.standard_normal(shape) / np.sqrt(h.rank), np.float32)
 
 
 def factors(h: Any, d: Array, r: Array, wide: bool) -> Array:
     """The factor of each channel, or of all: how much longer Adam makes it."""
-    if h.scaling == "tensor":
-        longer, before = np.float64(length(d)), np.float64(length(r))
-    else:
-        longer, before = channels(d, wide), channels(r, wide)
+    longer, before = (
+        np.float64(length(x)) if h.scaling == "tensor" else channels(x, wide) for x in (d, r)
+    )
     if h.guard == "eps":
         ratio = longer / (before + GUARD)
     else:
@@ -70,7 +68,7 @@ def factors(h: Any, d: Array, r: Array, wide: bool) -> Array:
 def channels(x: Array, wide: bool) -> Array:
     """The norms of the columns of a wide matrix, of the rows of another, in float64."""
     sums = np.einsum("ij,ij->j" if wide else "ij,ij->i", x, x, dtype=np.float64)
-    return np.sqrt(sums if wide else sums[:, None])
+    return np.asarray(np.sqrt(sums if wide else sums[:, None]))
 
 
 def scaled(h: Any, t: int, g: Array, factor: Array, last: Array) -> tuple[Array, Array]:

@@ -1,14 +1,16 @@
 """GaLore: Adam on the gradient's leading singular directions, by LAPACK's float32 decomposition."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from truestep.fast.ours.matrices.parts import adam_direction, combined
 from truestep.fast.protocol import Array, State
 
 ARITHMETIC = "ieee_float32"
 _EPS = "eps_placement"
-DIALECTS = (
+DIALECTS: Sequence[Mapping[str, str]] = (
     {},
     # galore-torch.
     {_EPS: "before_correction"},
@@ -32,19 +34,21 @@ def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[
         left, right = projectors(g, left, right)
     r = left.T @ g if left.size else g
     r = r @ right.T if right.size else r
-    m = h.beta1 * state["m"] + (1 - h.beta1) * r
-    v = h.beta2 * state["v"] + (1 - h.beta2) * (r * r)
-    d = direction(h, t, m, v)
+    of_m, of_v = corrections(h, t)
+    betas = h.beta1, h.beta2
+    d, m, v = adam_direction(betas, h.eps, of_m, of_v, r, state["m"], state["v"])
+    size = h.lr
     if projects:
         d = left @ d if left.size else d
         d = d @ right if right.size else d
-        d = h.scale * d
+        size = h.lr * h.scale
     after = {"left": left, "right": right, "m": m, "v": v}
+    shrink = 1 - h.lr * h.weight_decay
     if h.decay == "before":
-        return p * (1 - h.lr * h.weight_decay) - h.lr * d, after
-    p = p - h.lr * d
+        return combined(-size, d, shrink, p), after
+    p = combined(-size, d, 1.0, p)
     if h.decay == "shrunk":
-        return p * (1 - h.lr * h.weight_decay), after
+        return p * shrink, after
     return p - (h.lr * h.weight_decay) * p, after
 
 
@@ -65,9 +69,9 @@ def projectors(g: Array, left: Array, right: Array) -> tuple[Array, Array]:
     return left, right
 
 
-def direction(h: Any, t: int, m: Array, v: Array) -> Array:
-    """Adam's step from its moments."""
+def corrections(h: Any, t: int) -> tuple[float, float]:
+    """What Adam's moments are multiplied by for their zero start."""
     left1, left2 = 1 - h.beta1**t, 1 - h.beta2**t
     if h.eps_placement == "outside":
-        return m * (1 / left1) / (np.sqrt(v * (1 / left2)) + h.eps)
-    return m * (1 / left1) * np.sqrt(left2).astype(np.float32) / (np.sqrt(v) + h.eps)
+        return 1 / left1, 1 / left2
+    return left2**0.5 / left1, 1.0

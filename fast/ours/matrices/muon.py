@@ -1,14 +1,16 @@
 """Muon: momentum, and a Newton-Schulz iteration of its matrix in float32."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from truestep.fast.ours.matrices.algebra import inner, length
+from truestep.fast.ours.matrices.parts import combined
 from truestep.fast.protocol import Array, State
 
 ARITHMETIC = "ieee_float32"
-DIALECTS = (
+DIALECTS: Sequence[Mapping[str, str]] = (
     {},
     # torch.optim.Muon and pytorch-optimizer, and the former's match_rms_adamw.
     {"momentum_form": "ema", "norm_guard": "floor", "scale": "tall"},
@@ -34,9 +36,7 @@ def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[
     if h.maximize:
         g = -g
     if h.decay == "coupled":
-        g = g + h.weight_decay * p
-    elif h.decay == "before":
-        p = p * (1 - h.lr * h.weight_decay)
+        g = combined(h.weight_decay, p, 1.0, g)
     b, m = with_momentum(h, t, state["b"], g)
     matrix = m.reshape(m.shape[0] if m.ndim else 1, -1)
     x = orthogonalized(h, matrix)
@@ -44,8 +44,9 @@ def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[
         x = np.float32(inner(matrix, x)) * x
     scale, x = shape_scale(h, *matrix.shape), x.reshape(p.shape)
     if h.decay == "in_step":
-        return p - h.lr * (scale * x + h.weight_decay * p), {"b": b}
-    return p - (h.lr * scale) * x, {"b": b}
+        return combined(-h.lr, combined(h.weight_decay, p, scale, x), 1.0, p), {"b": b}
+    shrink = 1 - h.lr * h.weight_decay if h.decay == "before" else 1.0
+    return combined(-h.lr * scale, x, shrink, p), {"b": b}
 
 
 def with_momentum(h: Any, t: int, b: Array, g: Array) -> tuple[Array, Array]:
@@ -54,16 +55,16 @@ def with_momentum(h: Any, t: int, b: Array, g: Array) -> tuple[Array, Array]:
     if h.momentum_form == "in_average":
         weight = (1 - h.momentum) / (1 - h.momentum**t)
         kept = 1 - weight
-    new = g if h.momentum_form == "sum" else weight * g
-    b = kept * b + new
+    new = 1.0 if h.momentum_form == "sum" else weight
+    b = combined(new, g, kept, b)
     if h.momentum_form == "debiased":
         now = 1 / (1 - h.momentum**t)
         if not h.nesterov:
             return b, now * b
-        return b, h.momentum / (1 - h.momentum ** (t + 1)) * b + now * new
+        return b, combined(now * new, g, h.momentum / (1 - h.momentum ** (t + 1)), b)
     if h.momentum_form == "added":
-        new, kept = g, 1.0
-    return b, new + kept * b if h.nesterov else b
+        new, kept = 1.0, 1.0
+    return b, combined(new, g, kept, b) if h.nesterov else b
 
 
 def orthogonalized(h: Any, x: Array) -> Array:

@@ -1,15 +1,17 @@
 """Shampoo: a preconditioner for every axis, its root by LAPACK's float32 decomposition."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from truestep.fast.ours.matrices.algebra import along, gram, is_finite, joined, separated
+from truestep.fast.ours.matrices.parts import combined
 from truestep.fast.protocol import Array, State
 
 ARITHMETIC = "ieee_float32"
 _FED_BACK = {"momentum_form": "fed_back", "spectrum": "as_found"}
-DIALECTS = (
+DIALECTS: Sequence[Mapping[str, str]] = (
     {},
     # torch_optimizer, pytorch-optimizer.
     {"exponent": "order", "statistics": "preconditioned", **_FED_BACK},
@@ -22,14 +24,12 @@ def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[
     if h.maximize:
         g = -g
     if h.momentum_form == "fed_back" and t > 1:
-        g = (1 - h.momentum) * g + h.momentum * state["m"]
+        g = combined(1 - h.momentum, g, h.momentum, state["m"])
     if h.decay == "coupled":
-        g = g + h.weight_decay * p
-    else:
-        p = p * (1 - (h.lr if h.decay == "before" else 1.0) * h.weight_decay)
+        g = combined(h.weight_decay, p, 1.0, g)
     m = g
     if h.momentum_form == "averaged":
-        m = h.momentum * state["m"] + (1 - h.momentum) * g
+        m = combined(1 - h.momentum, g, h.momentum, state["m"])
     factors, roots = (separated(state[name], p.shape) for name in ("factors", "roots"))
     due = (t if h.timing == "multiples" else t - 1) % h.precondition_frequency == 0
     power = p.ndim if h.exponent == "order" else 2 * p.ndim
@@ -43,7 +43,8 @@ def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[
             g = along(roots[i], g, i)
     after = {"m": x if h.momentum_form == "fed_back" else m}
     after |= {"factors": joined(factors), "roots": joined(roots)}
-    return p - h.lr * x, after
+    shrunk = {"coupled": 0.0, "before": h.lr, "unscaled": 1.0}[h.decay] * h.weight_decay
+    return combined(-h.lr, x, 1 - shrunk, p), after
 
 
 def inverse_root(h: Any, a: Array, power: int) -> Array:

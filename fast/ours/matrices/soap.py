@@ -1,15 +1,16 @@
 """SOAP: Adam in the eigenbases of Shampoo's factors, by LAPACK's float32 decompositions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from truestep.fast.ours.matrices.algebra import along, gram, is_finite, joined, separated, squares
+from truestep.fast.ours.matrices.parts import combined, combined_square
 from truestep.fast.protocol import Array, State
 
 ARITHMETIC = "ieee_float32"
-DIALECTS = (
+DIALECTS: Sequence[Mapping[str, str]] = (
     {},
     # The authors' code and pytorch-optimizer.
     {"eps_placement": "before_correction", "order": "sorted"},
@@ -30,14 +31,14 @@ def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[
     )
     m, v = state["m"], state["v"]
     if t > 1:
-        m = h.beta1 * m + (1 - h.beta1) * g
-        turned = rotated(bases, g)
-        v = h.beta2 * v + (1 - h.beta2) * (turned * turned)
-        d = direction(h, t - 1, bases, m, v)
+        m = combined(1 - h.beta1, g, h.beta1, m)
+        v = combined_square(1 - h.beta2, rotated(bases, g), h.beta2, v)
+        size, d = direction(h, t - 1, bases, m, v)
+        shrink = 1 - h.lr * h.weight_decay
         if h.decay == "before":
-            p = p * (1 - h.lr * h.weight_decay) - d
+            p = combined(-size, d, shrink, p)
         else:
-            p = (p - d) * (1 - h.lr * h.weight_decay)
+            p = combined(-size, d, 1.0, p) * shrink
     for i in axes:
         factors[i] = h.shampoo_beta * factors[i] + (1 - h.shampoo_beta) * gram(g, i)
         if t == 1:
@@ -62,8 +63,10 @@ def rotated(bases: Mapping[int, Array], x: Array) -> Array:
     return x
 
 
-def direction(h: Any, k: int, bases: Mapping[int, Array], m: Array, v: Array) -> Array:
-    """lr times the step of Adam, its k-th, in the coordinates of p."""
+def direction(
+    h: Any, k: int, bases: Mapping[int, Array], m: Array, v: Array
+) -> tuple[float, Array]:
+    """The size and the direction of the step of Adam, its k-th, in the coordinates of p."""
     corrected = h.bias_correction == "both"
     left1, left2 = (1 - h.beta1**k, 1 - h.beta2**k) if corrected else (1.0, 1.0)
     m, factor = rotated(bases, m), 1.0
@@ -76,7 +79,7 @@ def direction(h: Any, k: int, bases: Mapping[int, Array], m: Array, v: Array) ->
     if h.normalization != "none":
         rms = np.sqrt(squares(d) / d.size)
         d = d / np.float32(rms + (TINY if h.normalization == "rms" else h.eps))
-    return (h.lr * factor) * d
+    return h.lr * factor, d
 
 
 def eigenvectors(a: Array) -> Array:
