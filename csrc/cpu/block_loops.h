@@ -111,6 +111,23 @@ void put_scale(const BlockFormat& format, void* scales, std::int64_t i, u32 stor
   }
 }
 
+// The scale of a group with this extreme. for_each_run(use) calls use(x, n) for the group's runs.
+template <class Runs>
+GroupScale scale_of(const BlockFormat& format, float extreme, Runs for_each_run) {
+  const GroupScale six = group_scale(format, extreme, format.largest);
+  if (format.four_over_six == FourOverSix::kOff) return six;
+  const GroupScale four = group_scale(format, extreme, 4.0f);
+  const float value6 = scale_value(format, six.stored), value4 = scale_value(format, four.stored);
+  double with_six = 0.0, with_four = 0.0;
+  for_each_run([&](const float* x, std::int64_t n) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      with_six += static_cast<double>(missed(format, six, value6, x[i]));
+      with_four += static_cast<double>(missed(format, four, value4, x[i]));
+    }
+  });
+  return with_four < with_six ? four : six;
+}
+
 // Blocks of consecutive elements, as states are kept; kPacked: codes of four bits, two to a byte.
 template <bool kPacked>
 struct Blocks {
@@ -142,7 +159,8 @@ struct Blocks {
     u8* codes = static_cast<u8*>(to.code);
     for (std::int64_t i = 0; i < n; i += kept.block_size) {
       const std::int64_t end = n - i < kept.block_size ? n : i + kept.block_size;
-      const GroupScale scale = group_scale(format, extreme_in(x + i, end - i, 0.0f));
+      const GroupScale scale = scale_of(format, extreme_in(x + i, end - i, 0.0f),
+                                        [&](auto use) { use(x + i, end - i); });
       put_scale(format, to.scale, (begin + i) / kept.block_size, scale.stored);
       for (std::int64_t j = i; j < end; j += kChunk) {
         const std::int64_t length = end - j < kChunk ? end - j : kChunk;
@@ -151,57 +169,6 @@ struct Blocks {
         encode_chunk(format, scale, stream, begin + j, x + j, length, into);
         if constexpr (kPacked) pack(code, length, codes + (begin + j) / 2);
       }
-    }
-  }
-};
-
-// Groups of any grouping, a byte to a code.
-struct Groups {
-  // Calls use(begin, n) for every run of consecutive elements of a group.
-  template <class Use>
-  static void for_each_run(const Grouping& grouping, std::int64_t group, Use use) {
-    const std::int64_t across = grouping.tiles_across();
-    const std::int64_t j = group % across * grouping.across;
-    const std::int64_t i = group / across % grouping.tiles_down() * grouping.down;
-    const std::int64_t matrix = group / across / grouping.tiles_down();
-    const std::int64_t left = grouping.columns - j, below = grouping.rows - i;
-    const std::int64_t length = left < grouping.across ? left : grouping.across;
-    const std::int64_t count = below < grouping.down ? below : grouping.down;
-    for (std::int64_t row = i; row < i + count; ++row) {
-      use((matrix * grouping.rows + row) * grouping.columns + j, length);
-    }
-  }
-
-  static void load(const Kept& kept, const Grouping& grouping, const Codes& from,
-                   std::int64_t begin, std::int64_t end, float* x) {
-    const BlockFormat& format = *kept.format;
-    const u8* codes = static_cast<const u8*>(from.code);
-    for (std::int64_t group = begin; group < end; ++group) {
-      const float scale = scale_value(format, scale_at(format, from.scale, group));
-      for_each_run(grouping, group, [&](std::int64_t first, std::int64_t n) {
-        decode_run(format, scale, codes + first, x + first, n);
-      });
-    }
-  }
-
-  static void store(const Kept& kept, const Grouping& grouping, const Codes& to, std::int64_t begin,
-                    std::int64_t end, const float* x) {
-    const BlockFormat& format = *kept.format;
-    const Stream stream = {kept.seed, static_cast<u64>(to.tensor)};
-    u8* codes = static_cast<u8*>(to.code);
-    for (std::int64_t group = begin; group < end; ++group) {
-      float extreme = 0.0f;
-      for_each_run(grouping, group, [&](std::int64_t first, std::int64_t n) {
-        extreme = extreme_in(x + first, n, extreme);
-      });
-      const GroupScale scale = group_scale(format, extreme);
-      put_scale(format, to.scale, group, scale.stored);
-      for_each_run(grouping, group, [&](std::int64_t first, std::int64_t n) {
-        for (std::int64_t i = 0; i < n; i += kChunk) {
-          const std::int64_t length = n - i < kChunk ? n - i : kChunk;
-          encode_chunk(format, scale, stream, first + i, x + first + i, length, codes + first + i);
-        }
-      });
     }
   }
 };

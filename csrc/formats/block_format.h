@@ -19,6 +19,8 @@ namespace truestep {
 enum class ScaleKind : int { kAbsmax, kFloat32, kFloat16, kE8m0, kE4m3 };
 enum class Normalise : int { kDivide, kReciprocal, kInverse };
 enum class Power : int { kNone, kFloor, kCeil };
+// By which sum of what elements miss a group's extreme becomes 6 or 4: of sizes or of squares.
+enum class FourOverSix : int { kOff, kMae, kMse };
 
 constexpr int kElements = 256;
 constexpr int kFewElements = 16;
@@ -31,6 +33,7 @@ struct BlockFormat {
   ScaleKind scale;
   Normalise normalise;
   Power power;
+  FourOverSix four_over_six;
   bool keeps_absmax;  // in the place of the scale
   bool level_divides;
   float largest;  // what the extreme becomes
@@ -100,11 +103,11 @@ TRUESTEP_HD float kept_scale(const BlockFormat& f, float s) {
   return s == 0.0f ? float_of(f.of_zero) : s;
 }
 
-// The code of an e4m3 scale.
-TRUESTEP_HD u32 kept_code(const BlockFormat& f, float extreme) {
+// The code of an e4m3 scale under which the extreme becomes this value.
+TRUESTEP_HD u32 kept_code(const BlockFormat& f, float extreme, float becomes) {
   const u32 bits = bits_of(extreme) & 0x7fffffffu;
   if (bits >= kInfinity) return kE4m3.own_nan;
-  const float y = extreme / f.largest;
+  const float y = extreme / becomes;
   const float s = f.level_divides ? y * f.level : y / f.level;
   // A finite extreme saturates, also where the quotient overflows.
   const u32 code = small_float_code(kE4m3, s < f.least ? f.least : s);
@@ -112,7 +115,8 @@ TRUESTEP_HD u32 kept_code(const BlockFormat& f, float extreme) {
 }
 
 // The scale of a group with this extreme. Where there is none to divide by, zeros keep their sign.
-TRUESTEP_HD GroupScale group_scale(const BlockFormat& f, float extreme) {
+// becomes: the value of the extreme, where e4m3 scales are chosen.
+TRUESTEP_HD GroupScale group_scale(const BlockFormat& f, float extreme, float becomes) {
   if (!f.signed_) extreme = float_of(bits_of(extreme) & 0x7fffffffu);
   GroupScale g = {0, 0.0f, false};
   float s = extreme / f.largest;
@@ -133,7 +137,7 @@ TRUESTEP_HD GroupScale group_scale(const BlockFormat& f, float extreme) {
       s = power_value(g.stored);
       break;
     case ScaleKind::kE4m3:
-      g.stored = kept_code(f, extreme);
+      g.stored = kept_code(f, extreme, becomes);
       s = scale_value(f, g.stored);
       break;
   }
@@ -159,6 +163,16 @@ TRUESTEP_HD u32 rank_of(const BlockFormat& f, float quotient) {
     }
   }
   return rank;
+}
+
+TRUESTEP_HD float quotient_of(const GroupScale& g, float x) {
+  return g.multiplies ? x * g.factor : x / g.factor;
+}
+
+// What an element misses under a scale of this value.
+TRUESTEP_HD float missed(const BlockFormat& f, const GroupScale& g, float value, float x) {
+  const float miss = f.ranked[rank_of<true>(f, quotient_of(g, x))] * value - x;
+  return f.four_over_six == FourOverSix::kMse ? miss * miss : float_of(bits_of(miss) & 0x7fffffffu);
 }
 
 // The rank that a random number of 32 bits decides, the value below the quotient having this one.

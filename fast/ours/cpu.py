@@ -26,7 +26,7 @@ class Backend:
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
-        """One step on every slot of every group, in one call for those of one kernel and storage."""
+        """One step on every slot of every group, in one call for those of one kernel."""
         if not isinstance(capability, OptimizerCapability):
             raise TypeError(f"capability must be an optimizer's, got {capability!r}")
         alike: dict[tuple[int, tuple[tuple[str, Hyper], ...]], list[tuple[int, int]]] = {}

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from truestep.fast import _core
 from truestep.fast.protocol import Array, DType
-from truestep.reference import four_over_six
 from truestep.reference.block_formats import BlockFormat
 from truestep.reference.block_scales import SMALL_E4M3
 from truestep.reference.declared import Hyper
@@ -92,10 +91,8 @@ def is_packed(rule: str) -> bool:
 
 @cache
 def block_format(rule: str, h: Hyper) -> _core.BlockFormat:
-    """A block format with these choices. Raises ValueError for a choice without a kernel."""
+    """A block format with these choices."""
     format = block_rule(rule)
-    if four_over_six.chooses(h):
-        raise ValueError(f"four_over_six must be 'off' for the kernels, got {h.four_over_six!r}")
     row, drawn = format.row, getattr(h, "rounding", "") == "stochastic"
     codes, values = format.ranked
     keys = _keys(values[1:].astype(np.float32)) - 1 if drawn else _nearest_keys(format, h)
@@ -104,8 +101,8 @@ def block_format(rule: str, h: Hyper) -> _core.BlockFormat:
     )
     made.signed, made.drawn = row.signed, drawn
     made.largest = row.largest
-    made.normalise = getattr(h, "normalise", "divide")
-    made.power = getattr(h, "power", "none")
+    choices = (("normalise", "divide"), ("power", "none"), ("four_over_six", "off"))
+    made.choose(*(getattr(h, name, default) for name, default in choices))
     made.keeps_absmax = getattr(h, "kept", "") == "absmax"
     made.least = 0.0 if made.keeps_absmax else getattr(h, "least", 0.0)
     if row.scale == "e8m0":
@@ -119,9 +116,9 @@ def block_format(rule: str, h: Hyper) -> _core.BlockFormat:
     return made
 
 
-def grouping(rule: str, shape: tuple[int, ...]) -> _core.Grouping:
+def grouping(row: Row, shape: tuple[int, ...]) -> _core.Grouping:
     """The groups of a tensor with elements, where they are not blocks of consecutive ones."""
-    row, size = block_rule(rule).row, math.prod(shape)
+    size = math.prod(shape)
     if row.grouping == "tensor" or not shape:
         return _core.Grouping(1, size, 1, size)
     rows, columns = shape[-2:] if len(shape) > 1 else (1, shape[-1])

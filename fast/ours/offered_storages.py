@@ -1,4 +1,4 @@
-"""In which formats the C++ kernels keep states: a table, offered of a rule with one and with two."""
+"""In which formats the C++ kernels keep states: a table, offered of two rules."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _GROUP: Mapping[str, Fixed] = {"block_size": (128, 64, 32, 256)}
 
 @dataclass(frozen=True, slots=True)
 class Formats:
-    """The block formats of signed states and of those that are never negative, and their choices."""
+    """The formats of signed states and of those that are never negative, and their choices."""
 
     signed: str
     nonnegative: str
