@@ -10,13 +10,15 @@ namespace {
 // Elements that are quantized at a time: an even number, and one that kDraws covers.
 constexpr std::int64_t kChunk = kDraws;
 
-float extreme_in(const float* x, std::int64_t n, float extreme) {
+// The extreme of what it was before and of n elements; without a sign, its magnitude alone.
+float extreme_in(const BlockFormat& format, const float* x, std::int64_t n, float extreme) {
   u32 largest = bits_of(extreme) & 0x7fffffffu;
   const u32 before = largest;
   for (std::int64_t i = 0; i < n; ++i) {
     const u32 bits = bits_of(x[i]) & 0x7fffffffu;
     largest = bits > largest ? bits : largest;
   }
+  if (!format.signed_) return float_of(largest);
   if (largest == before) return extreme;
   std::int64_t first = 0;
   while ((bits_of(x[first]) & 0x7fffffffu) != largest) ++first;
@@ -33,9 +35,25 @@ void ranks_of(const BlockFormat& format, const GroupScale& scale, const float* _
   } else {
     for (std::int64_t i = 0; i < n; ++i) quotient[i] = x[i] / factor;
   }
-  for (std::int64_t i = 0; i < n; ++i) {
-    rank[i] = static_cast<u8>(rank_of<kFew>(format, quotient[i]));
+  if constexpr (kFew) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      rank[i] = static_cast<u8>(rank_of<true>(format, quotient[i]));
+    }
+    return;
   }
+  // One level of the search for all of them, then the next: a search alone waits for its loads.
+  int key[kChunk];
+  u32 found[kChunk];
+  for (std::int64_t i = 0; i < n; ++i) {
+    key[i] = key_of(quotient[i]);
+    found[i] = 0;
+  }
+  for (u32 step = kElements / 2; step != 0; step /= 2) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      found[i] += step & -static_cast<u32>(format.keys[found[i] + step - 1] < key[i]);
+    }
+  }
+  for (std::int64_t i = 0; i < n; ++i) rank[i] = static_cast<u8>(found[i]);
 }
 
 // Codes of at most kChunk elements of a group; begin: the first one's place in the tensor.
@@ -159,7 +177,7 @@ struct Blocks {
     u8* codes = static_cast<u8*>(to.code);
     for (std::int64_t i = 0; i < n; i += kept.block_size) {
       const std::int64_t end = n - i < kept.block_size ? n : i + kept.block_size;
-      const GroupScale scale = scale_of(format, extreme_in(x + i, end - i, 0.0f),
+      const GroupScale scale = scale_of(format, extreme_in(format, x + i, end - i, 0.0f),
                                         [&](auto use) { use(x + i, end - i); });
       put_scale(format, to.scale, (begin + i) / kept.block_size, scale.stored);
       for (std::int64_t j = i; j < end; j += kChunk) {

@@ -43,7 +43,7 @@ struct Groups {
     for (std::int64_t group = begin; group < end; ++group) {
       float extreme = 0.0f;
       for_each_run(grouping, group, [&](std::int64_t first, std::int64_t n) {
-        extreme = extreme_in(x + first, n, extreme);
+        extreme = extreme_in(format, x + first, n, extreme);
       });
       const GroupScale scale = scale_of(format, extreme, [&](auto use) {
         for_each_run(grouping, group,

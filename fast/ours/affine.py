@@ -36,18 +36,20 @@ def encode(rule: str, h: Hyper, x: Array) -> Mapping[str, Array]:
         for name, stored in FORMATS[rule].beside(h, x.shape).items()
     }
     if x.size:
-        flat, held = np.ascontiguousarray(x).reshape(-1), map(_bytes, (code, *beside.values()))
-        _core.encode_affine(told(rule, h), _grouping(rule, h, x.shape), flat, *held)
+        flat, (scale, second) = np.ascontiguousarray(x).reshape(-1), map(_bytes, beside.values())
+        grouping = _grouping(rule, h, x.shape)
+        _core.encode_affine(told(rule, h), grouping, flat, _bytes(code), scale, second)
     return {"code": code, **beside}
 
 
 def decode(rule: str, h: Hyper, stored: Mapping[str, Array]) -> Array:
     """The float32 numbers that codes and the numbers of groups stand for."""
     x = np.empty(stored["code"].shape, np.float32)
-    held = ("code", *FORMATS[rule].beside(h, x.shape))
+    names = ("code", *FORMATS[rule].beside(h, x.shape))
     if x.size:
-        arrays = (_bytes(np.ascontiguousarray(stored[name])) for name in held)
-        _core.decode_affine(told(rule, h), _grouping(rule, h, x.shape), *arrays, x.reshape(-1))
+        code, scale, second = (_bytes(np.ascontiguousarray(stored[name])) for name in names)
+        grouping = _grouping(rule, h, x.shape)
+        _core.decode_affine(told(rule, h), grouping, code, scale, second, x.reshape(-1))
     return x
 
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from truestep.fast import _core
 from truestep.fast.protocol import Array, DType
 from truestep.reference.block_formats import BlockFormat
-from truestep.reference.block_scales import SMALL_E4M3
 from truestep.reference.declared import Hyper
+from truestep.reference.element_tables import SMALL_E4M3
 from truestep.reference.format_rows import ROWS, Row
 from truestep.reference.powers_of_two import BIAS, LARGEST, NAN
 from truestep.reference.quantizers import QUANTIZERS
@@ -161,4 +161,5 @@ def _nearest_keys(format: BlockFormat, h: Hyper) -> Array:
     below = np.where(below > exact, np.nextafter(below, np.float32(-np.inf)), below)
     at = below.astype(np.float64)
     up = format.nearest(h, at, np.ones(at.shape)) > np.arange(at.size)
-    return _keys(below) - ((at == exact) & up).astype(np.int32)
+    keys: Array = _keys(below) - ((at == exact) & up).astype(np.int32)
+    return keys

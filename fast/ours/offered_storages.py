@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from truestep.fast.protocol import Fixed, OptimizerCapability, Storage
-from truestep.reference.tables import RULES
+from truestep.reference.optimizers import OPTIMIZERS
 
 # No rule knows how its states are kept. One is judged with all of these that has a signed state and
 # one that is never negative, and one with signed states alone.
@@ -62,7 +62,7 @@ def capabilities(
     """The rule in this dialect with these states kept as codes, in every format."""
     if rule not in RULES_JUDGED:
         return
-    behaviour = RULES["optimizer"][rule].State.BEHAVIOUR
+    behaviour = OPTIMIZERS[rule].State.BEHAVIOUR
     for variant, formats in VARIANTS.items():
         chosen = {
             name: formats.nonnegative if behaviour[name].nonnegative else formats.signed
