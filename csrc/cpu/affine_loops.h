@@ -14,8 +14,8 @@ struct AffineGroups {
     for (std::int64_t group = begin; group < end; ++group) {
       float scale, second;
       if (format.minimum) {
-        scale = small_float_value(kFloat16, static_cast<const u16*>(from.scale)[group]);
-        second = small_float_value(kFloat16, static_cast<const u16*>(from.second)[group]);
+        scale = small_float_value(float16_format(), static_cast<const u16*>(from.scale)[group]);
+        second = small_float_value(float16_format(), static_cast<const u16*>(from.second)[group]);
       } else {
         scale = static_cast<const float*>(from.scale)[group];
         second = static_cast<const u8*>(from.second)[group];

@@ -62,8 +62,8 @@ TRUESTEP_HD AffineScale affine_scale(const AffineFormat& f, float low, float hig
     g.factor = f.reciprocal ? 1.0f / s : s;
   }
   if (f.minimum) {
-    g.stored = small_float_code(kFloat16, s);
-    g.second = small_float_code(kFloat16, low);
+    g.stored = small_float_code(float16_format(), s);
+    g.second = small_float_code(float16_format(), low);
   } else {
     g.zero = limited(with_zero_point(f, over(g, -low), 0.0f), 0.0f, static_cast<float>(f.top));
     g.stored = bits_of(s);

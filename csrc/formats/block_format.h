@@ -86,11 +86,11 @@ TRUESTEP_HD float scale_value(const BlockFormat& f, u32 stored) {
       s = float_of(stored);
       return f.keeps_absmax ? s / f.largest : s;
     case ScaleKind::kFloat16:
-      return small_float_value(kFloat16, stored);
+      return small_float_value(float16_format(), stored);
     case ScaleKind::kE8m0:
       return power_value(stored);
     case ScaleKind::kE4m3:
-      s = small_float_value(kE4m3, stored);
+      s = small_float_value(e4m3_format(), stored);
       return f.level_divides ? s / f.level : s * f.level;
   }
   return 0.0f;
@@ -106,11 +106,11 @@ TRUESTEP_HD float kept_scale(const BlockFormat& f, float s) {
 // The code of an e4m3 scale under which the extreme becomes this value.
 TRUESTEP_HD u32 kept_code(const BlockFormat& f, float extreme, float becomes) {
   const u32 bits = bits_of(extreme) & 0x7fffffffu;
-  if (bits >= kInfinity) return kE4m3.own_nan;
+  if (bits >= kInfinity) return e4m3_format().own_nan;
   const float y = extreme / becomes;
   const float s = f.level_divides ? y * f.level : y / f.level;
   // A finite extreme saturates, also where the quotient overflows.
-  const u32 code = small_float_code(kE4m3, s < f.least ? f.least : s);
+  const u32 code = small_float_code(e4m3_format(), s < f.least ? f.least : s);
   return code == 0 ? f.of_zero : code;
 }
 
@@ -130,7 +130,7 @@ TRUESTEP_HD GroupScale group_scale(const BlockFormat& f, float extreme, float be
       g.stored = bits_of(f.keeps_absmax ? extreme : s);
       break;
     case ScaleKind::kFloat16:
-      g.stored = small_float_code(kFloat16, s);
+      g.stored = small_float_code(float16_format(), s);
       break;
     case ScaleKind::kE8m0:
       g.stored = power_code(f.powers, extreme);
