@@ -1,7 +1,7 @@
 // truestep.fast._core: the C++ kernels, seen from Python. Tensors are passed as tables of
 // addresses; truestep.fast.ours.cpu_plans owns the arrays behind them and checks types, shapes and
 // contiguity.
-#include "bindings.h"
+#include "bindings/common.h"
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>

@@ -59,9 +59,12 @@ VARIANTS: Mapping[str, Formats] = {
 def capabilities(
     rule: str, dialect: Mapping[str, str], arithmetic: str, coded: tuple[str, ...]
 ) -> Iterator[OptimizerCapability]:
-    """The rule in this dialect with these states kept as codes, in every format."""
+    """The rule in this dialect with these states kept as codes in every format; with float16."""
     if rule not in RULES_JUDGED:
         return
+    yield OptimizerCapability(
+        rule=rule, format="float16", arithmetic="float16_params", dialect=dialect, level="standard"
+    )
     behaviour = OPTIMIZERS[rule].State.BEHAVIOUR
     for variant, formats in VARIANTS.items():
         chosen = {

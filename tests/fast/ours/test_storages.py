@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -90,6 +91,19 @@ def test_codes_of_four_bits_take_half_a_byte() -> None:
             assert (code.dtype, code.nbytes) == (np.uint8, (n + 1) // 2)
 
 
+def test_streams_no_more_than_the_codes() -> None:
+    """What measures the memory traffic of a step stays within codes of four bits."""
+    kept = kept_by("4bit")
+    p, g, state = tensors(kept)
+    whole = {name: [np.append(code, code[:1]) for code in state[name]] for name in state}
+    cut = {name: [x[:-1] if x.size else x for x in group] for name, group in whole.items()}
+    last = {name: [x[-1:].copy() for x in group] for name, group in whole.items()}
+    Plan("adamw", p, g, cut, kept=kept).stream(HYPER)
+    for name, group in whole.items():
+        for x, before in zip(group, last[name], strict=True):
+            np.testing.assert_array_equal(x[-1:], before)
+
+
 @pytest.mark.parametrize("size", [0, 1, 2, 33])
 def test_packs_as_the_reference_does(size: int) -> None:
     """Two to a byte, the first in the higher half, and back."""
@@ -126,6 +140,21 @@ def test_draws_anew_for_every_tensor_state_and_step() -> None:
     assert once == drawn(3, steps=2, threads=2)
     assert not set(once) & set(drawn(4, steps=2))
     assert not set(drawn(None)) & set(drawn(None))
+
+
+def test_parameters_are_rounded_by_chance() -> None:
+    """By stochastic rounding bfloat16 parameters move by less than their spacing on average."""
+    n = 4096
+    p, g = (np.full(n, x, np.float32).astype(ml_dtypes.bfloat16) for x in (1.0, 1.0))
+    state = {name: [np.zeros(n, np.float32)] for name in "mv"}
+    stochastic = QUANTIZERS["bfloat16"].Hyper(rounding="stochastic")
+    kept = {"params": storages.kept("bfloat16", stochastic)}
+    h = adamw.Hyper(decay="before", lr=1e-3, weight_decay=0.0)
+    Plan("adamw", [p], [g], state, kept=kept, seed=0).step(h, 1)
+    values = p.astype(np.float64)
+    assert set(values) == {1.0, 1 - 2.0**-8}
+    # A quarter goes down; a deviation of 2^-5 is four standard deviations and a half.
+    assert abs(np.mean(values != 1.0) - 2.0**8 * 1e-3) < 2.0**-5
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "cpu/storage.h"
+#include "../cpu/storage.h"
 
 namespace truestep::bindings {
 

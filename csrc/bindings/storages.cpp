@@ -8,8 +8,8 @@
 #include <string>
 #include <utility>
 
-#include "bindings.h"
-#include "cpu/codecs.h"
+#include "../cpu/codecs.h"
+#include "common.h"
 
 namespace truestep::bindings {
 namespace {
