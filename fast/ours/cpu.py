@@ -65,7 +65,7 @@ def _step(
     kernel = kernel_for(rule, hypers[0])
     params, grads = _copied([s.param for s in slots]), _copied([s.grad for s in slots])
     state = {name: _copied([s.state[name] for s in slots]) for name in _arrays(kernel, kept)}
-    packed = [f"{name}_code" for name, how in kept.items() if how.packed]
+    packed = [f"{name}_code" for name in kernel.states if name in kept and kept[name].packed]
     state |= {name: [storages.packed_codes(code) for code in state[name]] for name in packed}
     inputs = {name: _copied([s.inputs[name] for s in slots]) for name in kernel.inputs}
     numbers = {name: [float(s.state[name]) for s in slots] for name in kernel.numbers}
