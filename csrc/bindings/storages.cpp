@@ -113,6 +113,22 @@ void choose(BlockFormat& format, const std::string& normalise, const std::string
   }
 }
 
+void round_to_floats(BlockFormat& format, const SmallFloat& number) {
+  format.elements = Elements::kSmallFloats;
+  format.number = number;
+}
+
+void round_to_integers(BlockFormat& format, float steps, float low, float high, u32 mask) {
+  if (!(steps > 0) || !(-256 <= low && low <= high && high <= 256)) {
+    fail("integers must lie in [-256, 256], got ", low, " to ", high, " by ", steps);
+  }
+  format.elements = Elements::kIntegers;
+  format.steps = steps;
+  format.low = low;
+  format.high = high;
+  format.mask = mask;
+}
+
 void init_storage(Storage* storage, const std::string& name, std::int64_t block_size,
                   const cpu::Codebook* map, const SmallFloat* number, const PowerOfTwo* power,
                   const BlockFormat* format) {
@@ -275,6 +291,10 @@ void bind_facts(nb::module_& module) {
       .def_rw("level_divides", &BlockFormat::level_divides)
       .def_rw("of_zero", &BlockFormat::of_zero)
       .def_rw("powers", &BlockFormat::powers)
+      .def("round_to_floats", &round_to_floats, "number"_a,
+           "Quotients get codes as this format's, nearest, ties to even; not by the table.")
+      .def("round_to_integers", &round_to_integers, "steps"_a, "low"_a, "high"_a, "mask"_a,
+           "The same as integers in two's complement, so many steps to 1.")
       .def("choose", &choose, "normalise"_a, "power"_a, "four_over_six"_a);
 }
 

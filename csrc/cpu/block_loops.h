@@ -25,17 +25,20 @@ float extreme_in(const BlockFormat& format, const float* x, std::int64_t n, floa
   return x[first];
 }
 
-// Ranks of at most kChunk quotients.
-template <bool kFew>
-void ranks_of(const BlockFormat& format, const GroupScale& scale, const float* __restrict x,
-              std::int64_t n, float* __restrict quotient, u8* __restrict rank) {
+void quotients_of(const GroupScale& scale, const float* __restrict x, std::int64_t n,
+                  float* __restrict quotient) {
   const float factor = scale.factor;
   if (scale.multiplies) {
     for (std::int64_t i = 0; i < n; ++i) quotient[i] = x[i] * factor;
   } else {
     for (std::int64_t i = 0; i < n; ++i) quotient[i] = x[i] / factor;
   }
-  if constexpr (kFew) {
+}
+
+// Ranks of at most kChunk quotients.
+void ranks_of(const BlockFormat& format, const float* __restrict quotient, std::int64_t n,
+              u8* __restrict rank) {
+  if (format.few) {
     for (std::int64_t i = 0; i < n; ++i) {
       rank[i] = static_cast<u8>(rank_of<true>(format, quotient[i]));
     }
@@ -56,29 +59,41 @@ void ranks_of(const BlockFormat& format, const GroupScale& scale, const float* _
   for (std::int64_t i = 0; i < n; ++i) rank[i] = static_cast<u8>(found[i]);
 }
 
+// Rounds the ranks of values below quotients up where random numbers say; begin: see encode_chunk.
+void draw_ranks(const BlockFormat& format, const Stream& stream, std::int64_t begin,
+                const float* quotient, std::int64_t n, u8* rank) {
+  u32 random[kDraws];
+  // A run may begin within four numbers that belong together.
+  const std::int64_t skipped = begin % 4, covered = n < kDraws - skipped ? n : kDraws - skipped;
+  draw(stream, begin - skipped, random);
+  for (std::int64_t i = 0; i < covered; ++i) {
+    rank[i] = static_cast<u8>(drawn_rank(format, quotient[i], rank[i], random[skipped + i]));
+  }
+  if (covered < n) draw(stream, begin - skipped + kDraws, random);
+  for (std::int64_t i = covered; i < n; ++i) {
+    rank[i] = static_cast<u8>(drawn_rank(format, quotient[i], rank[i], random[i - covered]));
+  }
+}
+
 // Codes of at most kChunk elements of a group; begin: the first one's place in the tensor.
 void encode_chunk(const BlockFormat& format, const GroupScale& scale, const Stream& stream,
                   std::int64_t begin, const float* x, std::int64_t n, u8* __restrict code) {
   float quotient[kChunk];
+  quotients_of(scale, x, n, quotient);
+  if (format.elements == Elements::kIntegers) {
+    for (std::int64_t i = 0; i < n; ++i) code[i] = integer_code(format, quotient[i]);
+    return;
+  }
+  if (format.elements == Elements::kSmallFloats) {
+    const SmallFloat number = format.number;
+    for (std::int64_t i = 0; i < n; ++i) {
+      code[i] = static_cast<u8>(small_float_code(number, quotient[i]));
+    }
+    return;
+  }
   u8 rank[kChunk];
-  if (format.few) {
-    ranks_of<true>(format, scale, x, n, quotient, rank);
-  } else {
-    ranks_of<false>(format, scale, x, n, quotient, rank);
-  }
-  if (format.drawn) {
-    u32 random[kDraws];
-    draw(stream, begin - begin % 4, random);
-    // A run may begin within four numbers that belong together.
-    const std::int64_t skipped = begin % 4, covered = n < kDraws - skipped ? n : kDraws - skipped;
-    for (std::int64_t i = 0; i < covered; ++i) {
-      rank[i] = static_cast<u8>(drawn_rank(format, quotient[i], rank[i], random[skipped + i]));
-    }
-    if (covered < n) draw(stream, begin - skipped + kDraws, random);
-    for (std::int64_t i = covered; i < n; ++i) {
-      rank[i] = static_cast<u8>(drawn_rank(format, quotient[i], rank[i], random[i - covered]));
-    }
-  }
+  ranks_of(format, quotient, n, rank);
+  if (format.drawn) draw_ranks(format, stream, begin, quotient, n, rank);
   for (std::int64_t i = 0; i < n; ++i) code[i] = format.codes[rank[i]];
 }
 

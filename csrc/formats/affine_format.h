@@ -9,6 +9,7 @@
 // Ties of round go to the even integer; everything is limited to [0, top].
 #pragma once
 
+#include "integers.h"
 #include "small_float.h"
 
 namespace truestep {
@@ -33,14 +34,6 @@ struct AffineScale {
 // nan, once it is one.
 TRUESTEP_HD float least_of(float least, float x) { return x < least || x != x ? x : least; }
 TRUESTEP_HD float most_of(float most, float x) { return x > most || x != x ? x : most; }
-
-// To the nearest integer, ties to even, for magnitudes below 2^22: the sum rounds to it.
-TRUESTEP_HD float nearest_integer(float x) { return (x + 0x1.8p23f) - 0x1.8p23f; }
-
-// nan becomes low.
-TRUESTEP_HD float limited(float x, float low, float high) {
-  return x > low ? (x < high ? x : high) : low;
-}
 
 TRUESTEP_HD float over(const AffineScale& g, float x) {
   return g.multiplies ? x * g.factor : x / g.factor;

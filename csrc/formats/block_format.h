@@ -10,6 +10,7 @@
 // rounding and ties are in the table, and -0 and 0 may have codes of their own.
 #pragma once
 
+#include "integers.h"
 #include "power_of_two.h"
 #include "random.h"
 #include "small_float.h"
@@ -19,6 +20,9 @@ namespace truestep {
 enum class ScaleKind : int { kAbsmax, kFloat32, kFloat16, kE8m0, kE4m3 };
 enum class Normalise : int { kDivide, kReciprocal, kInverse };
 enum class Power : int { kNone, kFloor, kCeil };
+// How a quotient gets its code: by the table, or, rounded to the nearest and ties to even, as a
+// small float or as an integer in two's complement.
+enum class Elements : int { kTable, kSmallFloats, kIntegers };
 // By which sum of what elements miss a group's extreme becomes 6 or 4: of sizes or of squares.
 enum class FourOverSix : int { kOff, kMae, kMse };
 
@@ -41,6 +45,11 @@ struct BlockFormat {
   float level;    // by which every scale is multiplied, or divided
   u32 of_zero;    // what is stored in the place of a scale of zero
   PowerOfTwo powers;
+  Elements elements;
+  SmallFloat number;        // of small floats
+  float steps;              // of integers: how many there are to 1,
+  float low, high;          // the least and the largest,
+  u32 mask;                 // and the bits of their codes
   float values[kElements];  // by code
   float ranked[kElements];  // ascending, -0 before 0
   u8 codes[kElements];      // by rank
@@ -148,6 +157,12 @@ TRUESTEP_HD GroupScale group_scale(const BlockFormat& f, float extreme, float be
     g.factor = !g.multiplies ? s : inverse ? f.largest / extreme : 1.0f / s;
   }
   return g;
+}
+
+// The code of a quotient of elements that are integers.
+TRUESTEP_HD u8 integer_code(const BlockFormat& f, float quotient) {
+  const float k = nearest_integer(limited(quotient * f.steps, f.low, f.high));
+  return static_cast<u8>(static_cast<u32>(static_cast<int>(k)) & f.mask);
 }
 
 // A quotient's rank: how many keys are below its own.

@@ -17,7 +17,7 @@ from truestep.fast import _core
 from truestep.fast.protocol import Array, DType
 from truestep.reference.block_formats import BlockFormat
 from truestep.reference.declared import Hyper
-from truestep.reference.element_tables import SMALL_E4M3
+from truestep.reference.element_tables import SMALL_E4M3, numbers
 from truestep.reference.format_rows import ROWS, Row
 from truestep.reference.powers_of_two import BIAS, LARGEST, NAN
 from truestep.reference.quantizers import QUANTIZERS
@@ -29,6 +29,8 @@ _ONE = 1 << 23
 _CUTS: Mapping[str, int] = {
     "down": _ONE, "nearest_even": _ONE // 2, "nearest_up": _ONE // 2 - 1, "up": 0,
 }  # fmt: skip
+# What elements of block formats may be.
+_ELEMENTS = ("float4_e2m1fn", "float6_e2m3fn", "float6_e3m2fn", "float8_e4m3fn", "float8_e5m2")
 _SCALES: Mapping[str, DType] = {
     "absmax": np.dtype(np.float32),
     "e4m3": np.dtype(np.uint8),
@@ -105,6 +107,8 @@ def block_format(rule: str, h: Hyper) -> _core.BlockFormat:
     made.choose(*(getattr(h, name, default) for name, default in choices))
     made.keeps_absmax = getattr(h, "kept", "") == "absmax"
     made.least = 0.0 if made.keeps_absmax else getattr(h, "least", 0.0)
+    if getattr(h, "rounding", "") == "nearest_even":
+        _round_by_arithmetic(made, row)
     if row.scale == "e8m0":
         made.powers = _scale_powers(row, h)
     if getattr(h, "zero_scale", "") == "epsilon":
@@ -114,6 +118,32 @@ def block_format(rule: str, h: Hyper) -> _core.BlockFormat:
     made.level_divides = getattr(h, "level", "") == "reciprocal"
     made.level = float(np.float32(1 / level if made.level_divides else level))
     return made
+
+
+def _round_by_arithmetic(made: _core.BlockFormat, row: Row) -> None:
+    """Where elements are small floats or integers, their codes need no search of the table."""
+    values = np.asarray(row.elements)
+    for rule in _ELEMENTS:
+        format = cast(SmallFloat, QUANTIZERS[rule].FORMAT)
+        if np.array_equal(numbers(format), values, equal_nan=True):
+            largest = format.largest
+            made.round_to_floats(
+                _core.SmallFloat(
+                    format.fraction_bits,
+                    format.min_exponent,
+                    largest,
+                    overflow=largest,
+                    minus_zero=True,
+                    nan=largest,
+                    negative_nan=largest,
+                    own_nan=-1,
+                )
+            )
+    half = values.size // 2
+    whole = np.append(np.arange(half), np.arange(-half, 0)) * values[1]
+    if np.array_equal(np.where(np.isnan(values), whole, values), whole):
+        least = np.nanmin(values) / values[1]
+        made.round_to_integers(float(1 / values[1]), float(least), half - 1, values.size - 1)
 
 
 def grouping(row: Row, shape: tuple[int, ...]) -> _core.Grouping:
