@@ -59,6 +59,12 @@ void ranks_of(const BlockFormat& format, const float* __restrict quotient, std::
   for (std::int64_t i = 0; i < n; ++i) rank[i] = static_cast<u8>(found[i]);
 }
 
+void small_float_codes(const SmallFloat& number, const float* __restrict x, std::int64_t n,
+                       u8* __restrict code) {
+  const SmallFloat f = number;
+  for (std::int64_t i = 0; i < n; ++i) code[i] = static_cast<u8>(small_float_code(f, x[i]));
+}
+
 // Rounds the ranks of values below quotients up where random numbers say; begin: see encode_chunk.
 void draw_ranks(const BlockFormat& format, const Stream& stream, std::int64_t begin,
                 const float* quotient, std::int64_t n, u8* rank) {
@@ -85,10 +91,7 @@ void encode_chunk(const BlockFormat& format, const GroupScale& scale, const Stre
     return;
   }
   if (format.elements == Elements::kSmallFloats) {
-    const SmallFloat number = format.number;
-    for (std::int64_t i = 0; i < n; ++i) {
-      code[i] = static_cast<u8>(small_float_code(number, quotient[i]));
-    }
+    small_float_codes(format.number, quotient, n, code);
     return;
   }
   u8 rank[kChunk];
