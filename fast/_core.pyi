@@ -54,11 +54,24 @@ class BlockFormat:
     level_divides: bool
     of_zero: int
     powers: PowerOfTwo
-    normalise: str
-    power: str
 
     def __init__(
         self, values: _Floats, codes: _Bytes, keys: NDArray[np.int32], scale: str
+    ) -> None: ...
+    def round_to_floats(self, number: SmallFloat) -> None: ...
+    def round_to_integers(self, steps: float, low: float, high: float, mask: int) -> None: ...
+    def choose(self, normalise: str, power: str, four_over_six: str) -> None: ...
+
+class AffineFormat:
+    def __init__(
+        self,
+        bits: int,
+        minimum: bool,
+        reciprocal: bool,
+        own_range: bool,
+        sum_first: bool,
+        least: float,
+        of_zero: float,
     ) -> None: ...
 
 class Grouping:
@@ -89,6 +102,24 @@ def encode_groups(
 ) -> None: ...
 def decode_groups(
     storage: Storage, grouping: Grouping, code: _Bytes, scale: _Bytes, x: _Floats, threads: int = 0
+) -> None: ...
+def encode_affine(
+    format: AffineFormat,
+    grouping: Grouping,
+    x: _Floats,
+    code: _Bytes,
+    scale: _Bytes,
+    second: _Bytes,
+    threads: int = 0,
+) -> None: ...
+def decode_affine(
+    format: AffineFormat,
+    grouping: Grouping,
+    code: _Bytes,
+    scale: _Bytes,
+    second: _Bytes,
+    x: _Floats,
+    threads: int = 0,
 ) -> None: ...
 def schedules() -> list[tuple[str, str]]: ...
 def schedule_values(kernel: int, hyper: _Doubles, steps: _Table, values: _Doubles) -> None: ...

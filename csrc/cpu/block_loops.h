@@ -10,31 +10,74 @@ namespace {
 // Elements that are quantized at a time: an even number, and one that kDraws covers.
 constexpr std::int64_t kChunk = kDraws;
 
-float extreme_in(const float* x, std::int64_t n, float extreme) {
+// The extreme of what it was before and of n elements; without a sign, its magnitude alone.
+float extreme_in(const BlockFormat& format, const float* x, std::int64_t n, float extreme) {
   u32 largest = bits_of(extreme) & 0x7fffffffu;
   const u32 before = largest;
   for (std::int64_t i = 0; i < n; ++i) {
     const u32 bits = bits_of(x[i]) & 0x7fffffffu;
     largest = bits > largest ? bits : largest;
   }
+  if (!format.signed_) return float_of(largest);
   if (largest == before) return extreme;
   std::int64_t first = 0;
   while ((bits_of(x[first]) & 0x7fffffffu) != largest) ++first;
   return x[first];
 }
 
-// Ranks of at most kChunk quotients.
-template <bool kFew>
-void ranks_of(const BlockFormat& format, const GroupScale& scale, const float* __restrict x,
-              std::int64_t n, float* __restrict quotient, u8* __restrict rank) {
+void quotients_of(const GroupScale& scale, const float* __restrict x, std::int64_t n,
+                  float* __restrict quotient) {
   const float factor = scale.factor;
   if (scale.multiplies) {
     for (std::int64_t i = 0; i < n; ++i) quotient[i] = x[i] * factor;
   } else {
     for (std::int64_t i = 0; i < n; ++i) quotient[i] = x[i] / factor;
   }
+}
+
+// Ranks of at most kChunk quotients.
+void ranks_of(const BlockFormat& format, const float* __restrict quotient, std::int64_t n,
+              u8* __restrict rank) {
+  if (format.few) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      rank[i] = static_cast<u8>(rank_of<true>(format, quotient[i]));
+    }
+    return;
+  }
+  // One level of the search for all of them, then the next: a search alone waits for its loads.
+  int key[kChunk];
+  u32 found[kChunk];
   for (std::int64_t i = 0; i < n; ++i) {
-    rank[i] = static_cast<u8>(rank_of<kFew>(format, quotient[i]));
+    key[i] = key_of(quotient[i]);
+    found[i] = 0;
+  }
+  for (u32 step = kElements / 2; step != 0; step /= 2) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      found[i] += step & -static_cast<u32>(format.keys[found[i] + step - 1] < key[i]);
+    }
+  }
+  for (std::int64_t i = 0; i < n; ++i) rank[i] = static_cast<u8>(found[i]);
+}
+
+void small_float_codes(const SmallFloat& number, const float* __restrict x, std::int64_t n,
+                       u8* __restrict code) {
+  const SmallFloat f = number;
+  for (std::int64_t i = 0; i < n; ++i) code[i] = static_cast<u8>(small_float_code(f, x[i]));
+}
+
+// Rounds the ranks of values below quotients up where random numbers say; begin: see encode_chunk.
+void draw_ranks(const BlockFormat& format, const Stream& stream, std::int64_t begin,
+                const float* quotient, std::int64_t n, u8* rank) {
+  u32 random[kDraws];
+  // A run may begin within four numbers that belong together.
+  const std::int64_t skipped = begin % 4, covered = n < kDraws - skipped ? n : kDraws - skipped;
+  draw(stream, begin - skipped, random);
+  for (std::int64_t i = 0; i < covered; ++i) {
+    rank[i] = static_cast<u8>(drawn_rank(format, quotient[i], rank[i], random[skipped + i]));
+  }
+  if (covered < n) draw(stream, begin - skipped + kDraws, random);
+  for (std::int64_t i = covered; i < n; ++i) {
+    rank[i] = static_cast<u8>(drawn_rank(format, quotient[i], rank[i], random[i - covered]));
   }
 }
 
@@ -42,25 +85,18 @@ void ranks_of(const BlockFormat& format, const GroupScale& scale, const float* _
 void encode_chunk(const BlockFormat& format, const GroupScale& scale, const Stream& stream,
                   std::int64_t begin, const float* x, std::int64_t n, u8* __restrict code) {
   float quotient[kChunk];
+  quotients_of(scale, x, n, quotient);
+  if (format.elements == Elements::kIntegers) {
+    for (std::int64_t i = 0; i < n; ++i) code[i] = integer_code(format, quotient[i]);
+    return;
+  }
+  if (format.elements == Elements::kSmallFloats) {
+    small_float_codes(format.number, quotient, n, code);
+    return;
+  }
   u8 rank[kChunk];
-  if (format.few) {
-    ranks_of<true>(format, scale, x, n, quotient, rank);
-  } else {
-    ranks_of<false>(format, scale, x, n, quotient, rank);
-  }
-  if (format.drawn) {
-    u32 random[kDraws];
-    draw(stream, begin - begin % 4, random);
-    // A run may begin within four numbers that belong together.
-    const std::int64_t skipped = begin % 4, covered = n < kDraws - skipped ? n : kDraws - skipped;
-    for (std::int64_t i = 0; i < covered; ++i) {
-      rank[i] = static_cast<u8>(drawn_rank(format, quotient[i], rank[i], random[skipped + i]));
-    }
-    if (covered < n) draw(stream, begin - skipped + kDraws, random);
-    for (std::int64_t i = covered; i < n; ++i) {
-      rank[i] = static_cast<u8>(drawn_rank(format, quotient[i], rank[i], random[i - covered]));
-    }
-  }
+  ranks_of(format, quotient, n, rank);
+  if (format.drawn) draw_ranks(format, stream, begin, quotient, n, rank);
   for (std::int64_t i = 0; i < n; ++i) code[i] = format.codes[rank[i]];
 }
 
@@ -111,6 +147,23 @@ void put_scale(const BlockFormat& format, void* scales, std::int64_t i, u32 stor
   }
 }
 
+// The scale of a group with this extreme. for_each_run(use) calls use(x, n) for the group's runs.
+template <class Runs>
+GroupScale scale_of(const BlockFormat& format, float extreme, Runs for_each_run) {
+  const GroupScale six = group_scale(format, extreme, format.largest);
+  if (format.four_over_six == FourOverSix::kOff) return six;
+  const GroupScale four = group_scale(format, extreme, 4.0f);
+  const float value6 = scale_value(format, six.stored), value4 = scale_value(format, four.stored);
+  double with_six = 0.0, with_four = 0.0;
+  for_each_run([&](const float* x, std::int64_t n) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      with_six += static_cast<double>(missed(format, six, value6, x[i]));
+      with_four += static_cast<double>(missed(format, four, value4, x[i]));
+    }
+  });
+  return with_four < with_six ? four : six;
+}
+
 // Blocks of consecutive elements, as states are kept; kPacked: codes of four bits, two to a byte.
 template <bool kPacked>
 struct Blocks {
@@ -142,7 +195,8 @@ struct Blocks {
     u8* codes = static_cast<u8*>(to.code);
     for (std::int64_t i = 0; i < n; i += kept.block_size) {
       const std::int64_t end = n - i < kept.block_size ? n : i + kept.block_size;
-      const GroupScale scale = group_scale(format, extreme_in(x + i, end - i, 0.0f));
+      const GroupScale scale = scale_of(format, extreme_in(format, x + i, end - i, 0.0f),
+                                        [&](auto use) { use(x + i, end - i); });
       put_scale(format, to.scale, (begin + i) / kept.block_size, scale.stored);
       for (std::int64_t j = i; j < end; j += kChunk) {
         const std::int64_t length = end - j < kChunk ? end - j : kChunk;
@@ -151,57 +205,6 @@ struct Blocks {
         encode_chunk(format, scale, stream, begin + j, x + j, length, into);
         if constexpr (kPacked) pack(code, length, codes + (begin + j) / 2);
       }
-    }
-  }
-};
-
-// Groups of any grouping, a byte to a code.
-struct Groups {
-  // Calls use(begin, n) for every run of consecutive elements of a group.
-  template <class Use>
-  static void for_each_run(const Grouping& grouping, std::int64_t group, Use use) {
-    const std::int64_t across = grouping.tiles_across();
-    const std::int64_t j = group % across * grouping.across;
-    const std::int64_t i = group / across % grouping.tiles_down() * grouping.down;
-    const std::int64_t matrix = group / across / grouping.tiles_down();
-    const std::int64_t left = grouping.columns - j, below = grouping.rows - i;
-    const std::int64_t length = left < grouping.across ? left : grouping.across;
-    const std::int64_t count = below < grouping.down ? below : grouping.down;
-    for (std::int64_t row = i; row < i + count; ++row) {
-      use((matrix * grouping.rows + row) * grouping.columns + j, length);
-    }
-  }
-
-  static void load(const Kept& kept, const Grouping& grouping, const Codes& from,
-                   std::int64_t begin, std::int64_t end, float* x) {
-    const BlockFormat& format = *kept.format;
-    const u8* codes = static_cast<const u8*>(from.code);
-    for (std::int64_t group = begin; group < end; ++group) {
-      const float scale = scale_value(format, scale_at(format, from.scale, group));
-      for_each_run(grouping, group, [&](std::int64_t first, std::int64_t n) {
-        decode_run(format, scale, codes + first, x + first, n);
-      });
-    }
-  }
-
-  static void store(const Kept& kept, const Grouping& grouping, const Codes& to, std::int64_t begin,
-                    std::int64_t end, const float* x) {
-    const BlockFormat& format = *kept.format;
-    const Stream stream = {kept.seed, static_cast<u64>(to.tensor)};
-    u8* codes = static_cast<u8*>(to.code);
-    for (std::int64_t group = begin; group < end; ++group) {
-      float extreme = 0.0f;
-      for_each_run(grouping, group, [&](std::int64_t first, std::int64_t n) {
-        extreme = extreme_in(x + first, n, extreme);
-      });
-      const GroupScale scale = group_scale(format, extreme);
-      put_scale(format, to.scale, group, scale.stored);
-      for_each_run(grouping, group, [&](std::int64_t first, std::int64_t n) {
-        for (std::int64_t i = 0; i < n; i += kChunk) {
-          const std::int64_t length = n - i < kChunk ? n - i : kChunk;
-          encode_chunk(format, scale, stream, first + i, x + first + i, length, codes + first + i);
-        }
-      });
     }
   }
 };

@@ -14,6 +14,10 @@ void for_each_run(const Grouping& grouping, std::int64_t groups, int threads, Us
                  [&](const Piece& piece) { use(piece.begin / length, piece.end / length); });
 }
 
+const GroupKernel& kernel_of(const Kept& kept) {
+  return kept.affine != nullptr ? kernels().affine : kernels().groups;
+}
+
 }  // namespace
 
 const StorageKernel* storage_kernel(int storage) {
@@ -54,7 +58,7 @@ void decode(const Kept& kept, const Codes& codes, float* x, std::int64_t n, int 
 
 void encode_groups(const Kept& kept, const Grouping& grouping, const float* x, const Codes& codes,
                    std::int64_t groups, int threads) {
-  const GroupKernel& kernel = kernels().groups;
+  const GroupKernel& kernel = kernel_of(kept);
   for_each_run(grouping, groups, threads, [&](std::int64_t begin, std::int64_t end) {
     kernel.store(kept, grouping, codes, begin, end, x);
   });
@@ -62,7 +66,7 @@ void encode_groups(const Kept& kept, const Grouping& grouping, const float* x, c
 
 void decode_groups(const Kept& kept, const Grouping& grouping, const Codes& codes, float* x,
                    std::int64_t groups, int threads) {
-  const GroupKernel& kernel = kernels().groups;
+  const GroupKernel& kernel = kernel_of(kept);
   for_each_run(grouping, groups, threads, [&](std::int64_t begin, std::int64_t end) {
     kernel.load(kept, grouping, codes, begin, end, x);
   });

@@ -161,7 +161,7 @@ class Step {
 
   static Codes codes_of(const Operand& operand, std::int64_t tensor) {
     return {reinterpret_cast<void*>(operand.code[tensor]),
-            reinterpret_cast<void*>(operand.scale[tensor])};
+            reinterpret_cast<void*>(operand.scale[tensor]), tensor};
   }
 
   // The states of lines, then their factors, of every matrix; rows first, whose means count.

@@ -13,7 +13,7 @@ struct Kernels {
   const char* name;
   const RuleTable* rules;
   StorageKernel storages[kStorages];
-  GroupKernel groups;
+  GroupKernel groups, affine;
   // Adds g to an array of float32, or a small number to every byte: the memory traffic of a step
   // with the least arithmetic.
   void (*stream_floats)(const float* g, float* x, std::int64_t n);

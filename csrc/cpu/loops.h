@@ -6,7 +6,9 @@
 //   encode(map, x, absmax, code, n)   code_i of x_i / absmax, for 0 < absmax < inf
 #pragma once
 
+#include "affine_loops.h"
 #include "block_loops.h"
+#include "group_loops.h"
 #include "kernels.h"
 #include "number_loops.h"
 
@@ -90,6 +92,7 @@ constexpr Kernels kernels_with(const char* name, const RuleTable* rules) {
            storage_of<Numbers<SmallFloats<u8>>>("small_float_8bit", "number", 8),
            storage_of<Numbers<SmallFloats<u16>>>("small_float_16bit", "number", 16)},
           {&Groups::load, &Groups::store},
+          {&AffineGroups::load, &AffineGroups::store},
           stream_floats,
           stream_bytes};
 }

@@ -204,11 +204,15 @@ void stream(const Call& call, int threads) {
     for (std::int64_t begin = piece.begin; begin < piece.end; begin += kTile) {
       const std::int64_t n = std::min(kTile, piece.end - begin);
       const auto go = [&](const Operand& operand) {
-        if (set.storages[operand.kept.storage].in_place) {
+        const StorageKernel& storage = set.storages[operand.kept.storage];
+        // A gradient of another format is shorter than these numbers.
+        if (storage.in_place && set.storages[call.g.kept.storage].in_place) {
           set.stream_floats(element<const float>(call.g.code[piece.tensor], begin),
                             element<float>(operand.code[piece.tensor], begin), n);
         } else {
-          set.stream_bytes(element<u8>(operand.code[piece.tensor], begin), n);
+          const std::int64_t first = begin * storage.code_bits / 8;
+          set.stream_bytes(element<u8>(operand.code[piece.tensor], first),
+                           (n * storage.code_bits + 7) / 8);
         }
       };
       for (int k = names.inputs; k < names.tensors; ++k) go(call.tensors[k]);

@@ -4,16 +4,19 @@
 
 #include <cstdint>
 
+#include "../formats/affine_format.h"
 #include "../formats/block_format.h"
 #include "codebook.h"
 
 namespace truestep::cpu {
 
 // The arrays of one tensor, and its number in the call. scale: of storages in blocks, one a block.
+// second: of formats with two numbers to a group the other one.
 struct Codes {
   void* code;
   void* scale;
   std::int64_t tensor;
+  void* second = nullptr;
 };
 
 // A storage and what it is told.
@@ -24,6 +27,7 @@ struct Kept {
   const SmallFloat* number;
   const PowerOfTwo* power;
   const BlockFormat* format;
+  const AffineFormat* affine;
   u64 seed;  // of storages that draw their roundings
 };
 

@@ -10,6 +10,7 @@
 // rounding and ties are in the table, and -0 and 0 may have codes of their own.
 #pragma once
 
+#include "integers.h"
 #include "power_of_two.h"
 #include "random.h"
 #include "small_float.h"
@@ -19,6 +20,11 @@ namespace truestep {
 enum class ScaleKind : int { kAbsmax, kFloat32, kFloat16, kE8m0, kE4m3 };
 enum class Normalise : int { kDivide, kReciprocal, kInverse };
 enum class Power : int { kNone, kFloor, kCeil };
+// How a quotient gets its code: by the table, or, rounded to the nearest and ties to even, as a
+// small float or as an integer in two's complement.
+enum class Elements : int { kTable, kSmallFloats, kIntegers };
+// By which sum of what elements miss a group's extreme becomes 6 or 4: of sizes or of squares.
+enum class FourOverSix : int { kOff, kMae, kMse };
 
 constexpr int kElements = 256;
 constexpr int kFewElements = 16;
@@ -31,6 +37,7 @@ struct BlockFormat {
   ScaleKind scale;
   Normalise normalise;
   Power power;
+  FourOverSix four_over_six;
   bool keeps_absmax;  // in the place of the scale
   bool level_divides;
   float largest;  // what the extreme becomes
@@ -38,6 +45,11 @@ struct BlockFormat {
   float level;    // by which every scale is multiplied, or divided
   u32 of_zero;    // what is stored in the place of a scale of zero
   PowerOfTwo powers;
+  Elements elements;
+  SmallFloat number;        // of small floats
+  float steps;              // of integers: how many there are to 1,
+  float low, high;          // the least and the largest,
+  u32 mask;                 // and the bits of their codes
   float values[kElements];  // by code
   float ranked[kElements];  // ascending, -0 before 0
   u8 codes[kElements];      // by rank
@@ -83,11 +95,11 @@ TRUESTEP_HD float scale_value(const BlockFormat& f, u32 stored) {
       s = float_of(stored);
       return f.keeps_absmax ? s / f.largest : s;
     case ScaleKind::kFloat16:
-      return small_float_value(kFloat16, stored);
+      return small_float_value(float16_format(), stored);
     case ScaleKind::kE8m0:
       return power_value(stored);
     case ScaleKind::kE4m3:
-      s = small_float_value(kE4m3, stored);
+      s = small_float_value(e4m3_format(), stored);
       return f.level_divides ? s / f.level : s * f.level;
   }
   return 0.0f;
@@ -100,19 +112,20 @@ TRUESTEP_HD float kept_scale(const BlockFormat& f, float s) {
   return s == 0.0f ? float_of(f.of_zero) : s;
 }
 
-// The code of an e4m3 scale.
-TRUESTEP_HD u32 kept_code(const BlockFormat& f, float extreme) {
+// The code of an e4m3 scale under which the extreme becomes this value.
+TRUESTEP_HD u32 kept_code(const BlockFormat& f, float extreme, float becomes) {
   const u32 bits = bits_of(extreme) & 0x7fffffffu;
-  if (bits >= kInfinity) return kE4m3.own_nan;
-  const float y = extreme / f.largest;
+  if (bits >= kInfinity) return e4m3_format().own_nan;
+  const float y = extreme / becomes;
   const float s = f.level_divides ? y * f.level : y / f.level;
   // A finite extreme saturates, also where the quotient overflows.
-  const u32 code = small_float_code(kE4m3, s < f.least ? f.least : s);
+  const u32 code = small_float_code(e4m3_format(), s < f.least ? f.least : s);
   return code == 0 ? f.of_zero : code;
 }
 
 // The scale of a group with this extreme. Where there is none to divide by, zeros keep their sign.
-TRUESTEP_HD GroupScale group_scale(const BlockFormat& f, float extreme) {
+// becomes: the value of the extreme, where e4m3 scales are chosen.
+TRUESTEP_HD GroupScale group_scale(const BlockFormat& f, float extreme, float becomes) {
   if (!f.signed_) extreme = float_of(bits_of(extreme) & 0x7fffffffu);
   GroupScale g = {0, 0.0f, false};
   float s = extreme / f.largest;
@@ -126,14 +139,14 @@ TRUESTEP_HD GroupScale group_scale(const BlockFormat& f, float extreme) {
       g.stored = bits_of(f.keeps_absmax ? extreme : s);
       break;
     case ScaleKind::kFloat16:
-      g.stored = small_float_code(kFloat16, s);
+      g.stored = small_float_code(float16_format(), s);
       break;
     case ScaleKind::kE8m0:
       g.stored = power_code(f.powers, extreme);
       s = power_value(g.stored);
       break;
     case ScaleKind::kE4m3:
-      g.stored = kept_code(f, extreme);
+      g.stored = kept_code(f, extreme, becomes);
       s = scale_value(f, g.stored);
       break;
   }
@@ -144,6 +157,12 @@ TRUESTEP_HD GroupScale group_scale(const BlockFormat& f, float extreme) {
     g.factor = !g.multiplies ? s : inverse ? f.largest / extreme : 1.0f / s;
   }
   return g;
+}
+
+// The code of a quotient of elements that are integers.
+TRUESTEP_HD u8 integer_code(const BlockFormat& f, float quotient) {
+  const float k = nearest_integer(limited(quotient * f.steps, f.low, f.high));
+  return static_cast<u8>(static_cast<u32>(static_cast<int>(k)) & f.mask);
 }
 
 // A quotient's rank: how many keys are below its own.
@@ -159,6 +178,16 @@ TRUESTEP_HD u32 rank_of(const BlockFormat& f, float quotient) {
     }
   }
   return rank;
+}
+
+TRUESTEP_HD float quotient_of(const GroupScale& g, float x) {
+  return g.multiplies ? x * g.factor : x / g.factor;
+}
+
+// What an element misses under a scale of this value.
+TRUESTEP_HD float missed(const BlockFormat& f, const GroupScale& g, float value, float x) {
+  const float miss = f.ranked[rank_of<true>(f, quotient_of(g, x))] * value - x;
+  return f.four_over_six == FourOverSix::kMse ? miss * miss : float_of(bits_of(miss) & 0x7fffffffu);
 }
 
 // The rank that a random number of 32 bits decides, the value below the quotient having this one.

@@ -23,12 +23,11 @@ struct PowerOfTwo {
 TRUESTEP_HD u32 power_code(const PowerOfTwo& f, float x) {
   u32 bits = bits_of(x) & 0x7fffffffu;
   const bool below_zero = bits_of(x) >> 31 != 0 && bits != 0;
-  int k = -f.emax;
-  if (bits < 0x00800000u && bits != 0) {
-    // A subnormal number has its exponent made visible.
-    bits = bits_of(float_of(bits) * 0x1p32f);
-    k -= 32;
-  }
+  // A subnormal number has its exponent made visible.
+  const bool tiny = bits < 0x00800000u;
+  const u32 scaled = bits_of(float_of(bits) * 0x1p32f);
+  bits = tiny ? scaled : bits;
+  int k = (tiny ? -32 : 0) - f.emax;
   const u32 fraction = bits & 0x007fffffu;
   k += static_cast<int>(bits >> 23);
   const bool tie_up = f.even != 0 && fraction == f.cut && (k & 1) != 0;

@@ -51,10 +51,17 @@ TRUESTEP_HD float small_float_value(const SmallFloat& f, u32 code) {
   return float_of((code & f.sign) != 0 && !is_nan ? bits | 0x80000000u : bits);
 }
 
-// The two in which block formats keep scales; overflow of e4m3 goes to its largest value.
-constexpr SmallFloat kFloat16 = {13,     112u << 23, 113u << 23, 0x1p-1f, 0x1p-24f,         0x400,
-                                 0x7bff, 0x8000,     0x7c00,     0x8000,  {0x7e00, 0x7e00}, 0x7e00};
-constexpr SmallFloat kE4m3 = {20,   120u << 23, 121u << 23, 0x1p14f, 0x1p-9f,      0x08,
-                              0x7e, 0x80,       0x7e,       0x80,    {0x7f, 0x7f}, 0x7f};
+// The two in which block formats keep scales. Functions, because device code takes no address of a
+// constant of the host.
+TRUESTEP_HD SmallFloat float16_format() {
+  return {13,     112u << 23, 113u << 23, 0x1p-1f, 0x1p-24f,         0x400,
+          0x7bff, 0x8000,     0x7c00,     0x8000,  {0x7e00, 0x7e00}, 0x7e00};
+}
+
+// Overflow goes to the largest value.
+TRUESTEP_HD SmallFloat e4m3_format() {
+  return {20,   120u << 23, 121u << 23, 0x1p14f, 0x1p-9f,      0x08,
+          0x7e, 0x80,       0x7e,       0x80,    {0x7f, 0x7f}, 0x7f};
+}
 
 }  // namespace truestep

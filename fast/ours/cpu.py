@@ -102,7 +102,7 @@ def _step(
     params, grads = _copied([s.param for s in given]), _copied([s.grad for s in given])
     names = slots.state_arrays(kernel, kept)
     state = {name: _copied([s.state[name] for s in given]) for name in names}
-    packed = [f"{name}_code" for name, how in kept.items() if how.packed]
+    packed = [f"{name}_code" for name in kernel.states if name in kept and kept[name].packed]
     state |= {name: [storages.packed_codes(code) for code in state[name]] for name in packed}
     inputs = {name: _copied([slots.given(s, name) for s in given]) for name in kernel.inputs}
     numbers = slots.numbers_of(kernel, given)

@@ -70,10 +70,11 @@ def address_of(tensor: Array) -> int:
 class Plan:
     """A fixed list of tensors that the kernels of one rule step in place.
 
-    rule: the reference's name. params, grads: float32, or all of them bfloat16. state: by name the
-    tensors of the rule's state, in float32, and of its inputs, in the parameters' format; of one
-    that kept names, its codes and scales ("m_code", "m_absmax"). numbers: the 0-d numbers of the
-    state and of the inputs, by name one a tensor. All tensors are C-contiguous, of the parameters'
+    rule: the reference's name. params, grads: all in one of the formats of NUMBERS. state: by name
+    the tensors of the rule's state, in float32, and of its inputs, in the parameters' format; of
+    one that kept names, its codes and scales ("m_code", "m_absmax"). kept may say of "params" how
+    they are rounded. numbers: the 0-d numbers of the state and of the inputs, by name one a tensor.
+    All tensors are C-contiguous, of the parameters'
     sizes, and overlap no other. seed: of what storages draw, for each step and tensor anew; None:
     another one for every plan.
     """
@@ -91,9 +92,9 @@ class Plan:
         numbers: Mapping[str, Sequence[float]] = {},
         seed: int | None = None,
     ) -> None:
-        format = str(params[0].dtype) if params else "float32"
+        format = params[0].dtype.name if params else "float32"
         if format not in NUMBERS:
-            raise TypeError(f"params must be {' or '.join(NUMBERS)}, got {format}")
+            raise TypeError(f"params must be {', '.join(NUMBERS)}, got {format}")
         sizes = [p.size for p in params]
         tensors = {PARAMS: params, GRADS: grads, **state}
         checked(PARAMS, params, numpy_dtype(format), sizes)

@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from truestep.fast import _core
 from truestep.fast.protocol import Array, DType
-from truestep.reference import four_over_six
 from truestep.reference.block_formats import BlockFormat
-from truestep.reference.block_scales import SMALL_E4M3
 from truestep.reference.declared import Hyper
+from truestep.reference.element_tables import SMALL_E4M3, numbers
 from truestep.reference.format_rows import ROWS, Row
 from truestep.reference.powers_of_two import BIAS, LARGEST, NAN
 from truestep.reference.quantizers import QUANTIZERS
@@ -30,6 +29,8 @@ _ONE = 1 << 23
 _CUTS: Mapping[str, int] = {
     "down": _ONE, "nearest_even": _ONE // 2, "nearest_up": _ONE // 2 - 1, "up": 0,
 }  # fmt: skip
+# What elements of block formats may be. Of 16 of them the search is the faster way.
+_ELEMENTS = ("float6_e2m3fn", "float6_e3m2fn", "float8_e4m3fn", "float8_e5m2")
 _SCALES: Mapping[str, DType] = {
     "absmax": np.dtype(np.float32),
     "e4m3": np.dtype(np.uint8),
@@ -92,10 +93,8 @@ def is_packed(rule: str) -> bool:
 
 @cache
 def block_format(rule: str, h: Hyper) -> _core.BlockFormat:
-    """A block format with these choices. Raises ValueError for a choice without a kernel."""
+    """A block format with these choices."""
     format = block_rule(rule)
-    if four_over_six.chooses(h):
-        raise ValueError(f"four_over_six must be 'off' for the kernels, got {h.four_over_six!r}")
     row, drawn = format.row, getattr(h, "rounding", "") == "stochastic"
     codes, values = format.ranked
     keys = _keys(values[1:].astype(np.float32)) - 1 if drawn else _nearest_keys(format, h)
@@ -104,10 +103,12 @@ def block_format(rule: str, h: Hyper) -> _core.BlockFormat:
     )
     made.signed, made.drawn = row.signed, drawn
     made.largest = row.largest
-    made.normalise = getattr(h, "normalise", "divide")
-    made.power = getattr(h, "power", "none")
+    choices = (("normalise", "divide"), ("power", "none"), ("four_over_six", "off"))
+    made.choose(*(getattr(h, name, default) for name, default in choices))
     made.keeps_absmax = getattr(h, "kept", "") == "absmax"
     made.least = 0.0 if made.keeps_absmax else getattr(h, "least", 0.0)
+    if getattr(h, "rounding", "") == "nearest_even":
+        _round_by_arithmetic(made, row)
     if row.scale == "e8m0":
         made.powers = _scale_powers(row, h)
     if getattr(h, "zero_scale", "") == "epsilon":
@@ -119,9 +120,35 @@ def block_format(rule: str, h: Hyper) -> _core.BlockFormat:
     return made
 
 
-def grouping(rule: str, shape: tuple[int, ...]) -> _core.Grouping:
+def _round_by_arithmetic(made: _core.BlockFormat, row: Row) -> None:
+    """Where elements are small floats or integers, their codes need no search of the table."""
+    values = np.asarray(row.elements)
+    for rule in _ELEMENTS:
+        format = cast(SmallFloat, QUANTIZERS[rule].FORMAT)
+        if np.array_equal(numbers(format), values, equal_nan=True):
+            largest = format.largest
+            made.round_to_floats(
+                _core.SmallFloat(
+                    format.fraction_bits,
+                    format.min_exponent,
+                    largest,
+                    overflow=largest,
+                    minus_zero=True,
+                    nan=largest,
+                    negative_nan=largest,
+                    own_nan=-1,
+                )
+            )
+    half = values.size // 2
+    whole = np.append(np.arange(half), np.arange(-half, 0)) * values[1]
+    if np.array_equal(np.where(np.isnan(values), whole, values), whole):
+        least = np.nanmin(values) / values[1]
+        made.round_to_integers(float(1 / values[1]), float(least), half - 1, values.size - 1)
+
+
+def grouping(row: Row, shape: tuple[int, ...]) -> _core.Grouping:
     """The groups of a tensor with elements, where they are not blocks of consecutive ones."""
-    row, size = block_rule(rule).row, math.prod(shape)
+    size = math.prod(shape)
     if row.grouping == "tensor" or not shape:
         return _core.Grouping(1, size, 1, size)
     rows, columns = shape[-2:] if len(shape) > 1 else (1, shape[-1])
@@ -164,4 +191,5 @@ def _nearest_keys(format: BlockFormat, h: Hyper) -> Array:
     below = np.where(below > exact, np.nextafter(below, np.float32(-np.inf)), below)
     at = below.astype(np.float64)
     up = format.nearest(h, at, np.ones(at.shape)) > np.arange(at.size)
-    return _keys(below) - ((at == exact) & up).astype(np.int32)
+    keys: Array = _keys(below) - ((at == exact) & up).astype(np.int32)
+    return keys

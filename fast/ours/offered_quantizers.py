@@ -1,10 +1,10 @@
 """The quantizers that the C++ kernels offer: casts, block formats, and each of their choices."""
 
 from collections.abc import Iterator, Mapping
-from typing import cast
 
 from truestep.fast.ours import formats
 from truestep.fast.protocol import Capability, Fixed, QuantizerCapability
+from truestep.reference.affine_formats import FORMATS as AFFINE
 from truestep.reference.format_rows import ROWS
 from truestep.reference.quantizers import QUANTIZERS as REFERENCES
 
@@ -12,13 +12,11 @@ STRICT = "ieee_float32_strict"
 CASTS = tuple(sorted(name for name, rule in REFERENCES.items() if not rule.BLOCKS))
 # Lengths of blocks where the format leaves them open: powers of two, which share no byte.
 BLOCK_SIZES = (64, 128, 256, 1024, 4096, 32)
-# What has no kernel.
-_WITHOUT: Mapping[str, tuple[str, ...]] = {"four_over_six": ("mae", "mse")}
 # Choices are facts like any other, whose elements do not matter: of formats with the same choices
 # one is offered with all of them.
 _WITH_CHOICES = (
     "e4m3_blocks", "e4m3_tiles", "int4", "int8_rows", "linear_8bit_tensor", "mxfp4", "nf4",
-    "nvfp4", "nvfp4_two_level", "q4_0", "q8_0",
+    "nvfp4", "nvfp4_two_level", "q4_0", "q4_1", "q8_0", "uint4", "uint8_rows",
 )  # fmt: skip
 
 
@@ -31,7 +29,7 @@ def _casts() -> Iterator[Capability]:
 
 
 def _blocks() -> Iterator[Capability]:
-    for rule in sorted(ROWS):
+    for rule in sorted((*ROWS, *AFFINE)):
         fixed: dict[str, Fixed] = {}
         if "block_size" in REFERENCES[rule].Hyper.RANGES:
             fixed["block_size"] = BLOCK_SIZES
@@ -55,15 +53,12 @@ def _choices(rule: str) -> Iterator[tuple[str, Mapping[str, str]]]:
     hyper = REFERENCES[rule].Hyper()
     for field, values in hyper.CHOICES.items():
         for value in values:
-            if value != getattr(hyper, field) and value not in _WITHOUT.get(field, ()):
+            if value != getattr(hyper, field):
                 yield f"{field}_{value}", {field: value}
 
 
 QUANTIZERS: tuple[Capability, ...] = (
     *_casts(),
-    cast(
-        Capability,
-        QuantizerCapability(rule="dynamic_8bit", arithmetic=STRICT, fixed={"absmax_floor": 0.0}),
-    ),
+    QuantizerCapability(rule="dynamic_8bit", arithmetic=STRICT, fixed={"absmax_floor": 0.0}),
     *_blocks(),
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from truestep.fast.protocol import Fixed, OptimizerCapability, Storage
-from truestep.reference.tables import RULES
+from truestep.reference.optimizers import OPTIMIZERS
 
 # No rule knows how its states are kept. One is judged with all of these that has a signed state and
 # one that is never negative, and one with signed states alone.
@@ -59,10 +59,13 @@ VARIANTS: Mapping[str, Formats] = {
 def capabilities(
     rule: str, dialect: Mapping[str, str], arithmetic: str, coded: tuple[str, ...]
 ) -> Iterator[OptimizerCapability]:
-    """The rule in this dialect with these states kept as codes, in every format."""
+    """The rule in this dialect with these states kept as codes in every format; with float16."""
     if rule not in RULES_JUDGED:
         return
-    behaviour = RULES["optimizer"][rule].State.BEHAVIOUR
+    yield OptimizerCapability(
+        rule=rule, format="float16", arithmetic="float16_params", dialect=dialect, level="standard"
+    )
+    behaviour = OPTIMIZERS[rule].State.BEHAVIOUR
     for variant, formats in VARIANTS.items():
         chosen = {
             name: formats.nonnegative if behaviour[name].nonnegative else formats.signed

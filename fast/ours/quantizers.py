@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from truestep.fast import _core
-from truestep.fast.ours import formats, storages
+from truestep.fast.ours import affine, formats, storages
 from truestep.fast.protocol import Array
+from truestep.reference.affine_formats import FORMATS as AFFINE
 from truestep.reference.declared import Hyper
 from truestep.reference.format_rows import ROWS
 
@@ -16,6 +17,8 @@ _SEEDS = np.random.default_rng()
 
 def encode(rule: str, h: Hyper, x: Array) -> Mapping[str, Array]:
     """What is stored of the float32 x: codes shaped like x, or packed, and for groups scales."""
+    if rule in AFFINE:
+        return affine.encode(rule, h, x)
     how, flat = storages.kept(rule, h), np.ascontiguousarray(x).reshape(-1)
     groups = _groups(rule, h, x.shape)
     code = np.empty((how.codes(x.size),) if how.packed else x.shape, how.code)
@@ -24,7 +27,7 @@ def encode(rule: str, h: Hyper, x: Array) -> Mapping[str, Array]:
     if groups is None:
         _core.encode(storage, flat, _bytes(code), _bytes(scale))
     elif x.size:
-        grouping = formats.grouping(rule, x.shape)
+        grouping = formats.grouping(ROWS[rule], x.shape)
         _core.encode_groups(storage, grouping, flat, _bytes(code), _bytes(scale))
     return {"code": code, how.scale: scale} if how.scale else {"code": code}
 
@@ -34,6 +37,8 @@ def decode(rule: str, h: Hyper, stored: Mapping[str, Array]) -> Array:
 
     Of packed codes stored has the "shape" besides.
     """
+    if rule in AFFINE:
+        return affine.decode(rule, h, stored)
     how = storages.kept(rule, h)
     code = np.ascontiguousarray(stored["code"])
     if code.dtype != how.code:
@@ -45,7 +50,7 @@ def decode(rule: str, h: Hyper, stored: Mapping[str, Array]) -> Array:
     if _groups(rule, h, shape) is None:
         _core.decode(how.storage, _bytes(code), _bytes(scale), flat)
     elif x.size:
-        grouping = formats.grouping(rule, shape)
+        grouping = formats.grouping(ROWS[rule], shape)
         _core.decode_groups(how.storage, grouping, _bytes(code), _bytes(scale), flat)
     return x
 

@@ -52,12 +52,6 @@ class Kept:
         return self.storage.seeded(seed()) if self.drawn else self.storage
 
 
-NUMBERS: Mapping[str, Kept] = {
-    "float32": Kept(_core.Storage("float32"), FLOAT32),
-    "bfloat16": Kept(_core.Storage("bfloat16"), np.dtype(np.uint16)),
-}
-
-
 @cache
 def dynamic_map(signed: bool, kind: str = "fused") -> _core.DynamicMap:
     """The reference's map of that kind, prepared for the kernels."""
@@ -78,7 +72,7 @@ def _dynamic_8bit(h: Hyper) -> Kept:
 
 def _bfloat16(h: Hyper) -> Kept:
     if (h.rounding, h.overflow) == ("nearest_even", "infinity"):
-        return NUMBERS["bfloat16"]
+        return Kept(_core.Storage("bfloat16"), np.dtype(np.uint16))
     drawn = h.rounding == "stochastic"
     name = "small_float_16bit" if h.rounding == "nearest_even" else f"bfloat16_{h.rounding}"
     number = formats.small_float("bfloat16", h)
@@ -124,6 +118,14 @@ def kept(quantizer: str, h: Hyper) -> Kept:
     if hasattr(QUANTIZERS[quantizer], "FORMAT"):
         return _small_float(quantizer, h)
     raise ValueError(f"the kernels have no storage {quantizer!r}")
+
+
+# In which formats parameters and gradients may be.
+NUMBERS: Mapping[str, Kept] = {
+    "float32": Kept(_core.Storage("float32"), FLOAT32),
+    "bfloat16": kept("bfloat16", QUANTIZERS["bfloat16"].Hyper()),
+    "float16": kept("float16", QUANTIZERS["float16"].Hyper()),
+}
 
 
 def packed_codes(code: Array) -> Array:

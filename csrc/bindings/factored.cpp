@@ -1,4 +1,6 @@
 // Rules that keep numbers by row and column, as Python sees them.
+#include "../cpu/factored.h"
+
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
@@ -8,8 +10,7 @@
 #include <tuple>
 #include <vector>
 
-#include "bindings.h"
-#include "cpu/factored.h"
+#include "common.h"
 
 namespace truestep::bindings {
 namespace {

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "bindings.h"
-#include "cpu/codecs.h"
+#include "../cpu/codecs.h"
+#include "common.h"
 
 namespace truestep::bindings {
 namespace {
@@ -78,6 +78,7 @@ void init_power(PowerOfTwo* power, int emax, u32 cut, bool even, u32 zero, u32 b
 constexpr const char* kScales[] = {"absmax", "float32", "float16", "e8m0", "e4m3"};
 constexpr const char* kNormalise[] = {"divide", "reciprocal", "inverse"};
 constexpr const char* kPowers[] = {"none", "floor", "ceil"};
+constexpr const char* kFourOverSix[] = {"off", "mae", "mse"};
 
 // The element tables alone; what follows of scales is given one by one.
 void init_format(BlockFormat* format, Vector<const float> values, Vector<const std::uint8_t> codes,
@@ -108,6 +109,33 @@ void init_format(BlockFormat* format, Vector<const float> values, Vector<const s
   }
 }
 
+void choose(BlockFormat& format, const std::string& normalise, const std::string& power,
+            const std::string& four_over_six) {
+  format.normalise = named<Normalise>("normalise", kNormalise, normalise);
+  format.power = named<Power>("power", kPowers, power);
+  format.four_over_six = named<FourOverSix>("four_over_six", kFourOverSix, four_over_six);
+  if (format.four_over_six != FourOverSix::kOff && (!format.few || format.drawn)) {
+    fail("four_over_six must be off where roundings are drawn, or of more than ", kFewElements,
+         " elements");
+  }
+}
+
+void round_to_floats(BlockFormat& format, const SmallFloat& number) {
+  format.elements = Elements::kSmallFloats;
+  format.number = number;
+}
+
+void round_to_integers(BlockFormat& format, float steps, float low, float high, u32 mask) {
+  if (!(steps > 0) || !(-256 <= low && low <= high && high <= 256)) {
+    fail("integers must lie in [-256, 256], got ", low, " to ", high, " by ", steps);
+  }
+  format.elements = Elements::kIntegers;
+  format.steps = steps;
+  format.low = low;
+  format.high = high;
+  format.mask = mask;
+}
+
 void init_storage(Storage* storage, const std::string& name, std::int64_t block_size,
                   const cpu::Codebook* map, const SmallFloat* number, const PowerOfTwo* power,
                   const BlockFormat* format) {
@@ -134,7 +162,7 @@ void init_storage(Storage* storage, const std::string& name, std::int64_t block_
   if (found->code_bits < 8 && (block_size == 1 || !format->few)) {
     fail("storage ", name, " is of blocks of at least two codes below ", kFewElements);
   }
-  new (storage) Storage{{place, block_size, map, number, power, format, 0}};
+  new (storage) Storage{{place, block_size, map, number, power, format, nullptr, 0}};
 }
 
 Storage seeded(const Storage& storage, std::uint64_t seed) {
@@ -175,18 +203,22 @@ void decode(const Storage& storage, Bytes code, Bytes scale, Vector<float> x, in
   cpu::decode(storage.kept, {code.data(), scale.data(), 0}, x.data(), n, threads);
 }
 
-// The number of groups, once code and scale fit it.
-std::int64_t require_groups(const Storage& storage, const cpu::Grouping& grouping, std::size_t n,
-                            const Bytes& code, const Bytes& scale, int threads) {
-  if (storage.kept.format == nullptr || cpu::code_bytes(storage.kept, 8) != 8) {
-    fail("groups must be those of a storage blocks");
-  }
+// The number of groups of n elements.
+std::int64_t groups_of(const cpu::Grouping& grouping, std::size_t n) {
   if (std::min({grouping.rows, grouping.columns, grouping.down, grouping.across}) < 1) {
     fail("rows, columns, down and across must be >= 1");
   }
   const std::int64_t size = static_cast<std::int64_t>(n), matrix = grouping.rows * grouping.columns;
   if (size % matrix != 0) fail("x must be of whole matrices of ", matrix, ", got ", size);
-  const std::int64_t groups = size / matrix * grouping.tiles_down() * grouping.tiles_across();
+  return size / matrix * grouping.tiles_down() * grouping.tiles_across();
+}
+
+std::int64_t require_groups(const Storage& storage, const cpu::Grouping& grouping, std::size_t n,
+                            const Bytes& code, const Bytes& scale, int threads) {
+  if (storage.kept.format == nullptr || cpu::code_bytes(storage.kept, 8) != 8) {
+    fail("groups must be those of a storage blocks");
+  }
+  const std::int64_t groups = groups_of(grouping, n), size = static_cast<std::int64_t>(n);
   require_bytes(storage, size, groups, code, scale, threads);
   return groups;
 }
@@ -203,6 +235,47 @@ void decode_groups(const Storage& storage, const cpu::Grouping& grouping, Bytes 
   const std::int64_t n = require_groups(storage, grouping, x.shape(0), code, scale, threads);
   const nb::gil_scoped_release unlocked;
   cpu::decode_groups(storage.kept, grouping, {code.data(), scale.data(), 0}, x.data(), n, threads);
+}
+
+std::int64_t require_affine(const AffineFormat& format, const cpu::Grouping& grouping,
+                            std::size_t n, const Bytes& code, const Bytes& scale,
+                            const Bytes& second, int threads) {
+  require_threads(threads);
+  const std::int64_t groups = groups_of(grouping, n);
+  const std::size_t count = static_cast<std::size_t>(groups);
+  require_count("code", code.shape(0), n);
+  require_count("bytes of scale", scale.shape(0), count * (format.minimum ? 2 : 4));
+  require_count("bytes of second", second.shape(0), count * (format.minimum ? 2 : 1));
+  return groups;
+}
+
+cpu::Kept kept_affine(const AffineFormat& format) {
+  cpu::Kept kept = {};
+  kept.affine = &format;
+  return kept;
+}
+
+void encode_affine(const AffineFormat& format, const cpu::Grouping& grouping, Vector<const float> x,
+                   Bytes code, Bytes scale, Bytes second, int threads) {
+  const std::int64_t n = require_affine(format, grouping, x.shape(0), code, scale, second, threads);
+  const nb::gil_scoped_release unlocked;
+  const cpu::Codes codes = {code.data(), scale.data(), 0, second.data()};
+  cpu::encode_groups(kept_affine(format), grouping, x.data(), codes, n, threads);
+}
+
+void decode_affine(const AffineFormat& format, const cpu::Grouping& grouping, Bytes code,
+                   Bytes scale, Bytes second, Vector<float> x, int threads) {
+  const std::int64_t n = require_affine(format, grouping, x.shape(0), code, scale, second, threads);
+  const nb::gil_scoped_release unlocked;
+  const cpu::Codes codes = {code.data(), scale.data(), 0, second.data()};
+  cpu::decode_groups(kept_affine(format), grouping, codes, x.data(), n, threads);
+}
+
+void init_affine(AffineFormat* format, int bits, bool minimum, bool reciprocal, bool own_range,
+                 bool sum_first, float least, float of_zero) {
+  if (bits < 1 || bits > 8) fail("bits must lie in [1, 8], got ", bits);
+  const int top = (1 << bits) - 1;
+  new (format) AffineFormat{top, minimum, reciprocal, own_range, sum_first, least, of_zero};
 }
 
 void bind_facts(nb::module_& module) {
@@ -225,28 +298,39 @@ void bind_facts(nb::module_& module) {
       .def_rw("level_divides", &BlockFormat::level_divides)
       .def_rw("of_zero", &BlockFormat::of_zero)
       .def_rw("powers", &BlockFormat::powers)
-      .def_prop_rw(
-          "normalise", [](const BlockFormat& f) { return kNormalise[int(f.normalise)]; },
-          [](BlockFormat& f, const std::string& name) {
-            f.normalise = named<Normalise>("normalise", kNormalise, name);
-          })
-      .def_prop_rw(
-          "power", [](const BlockFormat& f) { return kPowers[int(f.power)]; },
-          [](BlockFormat& f, const std::string& name) {
-            f.power = named<Power>("power", kPowers, name);
-          });
+      .def("round_to_floats", &round_to_floats, "number"_a,
+           "Quotients get codes as this format's, nearest, ties to even; not by the table.")
+      .def("round_to_integers", &round_to_integers, "steps"_a, "low"_a, "high"_a, "mask"_a,
+           "The same as integers in two's complement, so many steps to 1.")
+      .def("choose", &choose, "normalise"_a, "power"_a, "four_over_six"_a);
 }
 
-}  // namespace
-
-void bind_storages(nb::module_& module) {
-  bind_facts(module);
+void bind_groups(nb::module_& module) {
   nb::class_<cpu::Grouping>(module, "Grouping", "Tiles of matrices, or lines, or blocks.")
       .def(
           "__init__",
           [](cpu::Grouping* grouping, std::int64_t rows, std::int64_t columns, std::int64_t down,
              std::int64_t across) { new (grouping) cpu::Grouping{rows, columns, down, across}; },
           "rows"_a, "columns"_a, "down"_a, "across"_a);
+  nb::class_<AffineFormat>(module, "AffineFormat", "Integers with two numbers to a group.")
+      .def("__init__", &init_affine, "bits"_a, "minimum"_a, "reciprocal"_a, "own_range"_a,
+           "sum_first"_a, "least"_a, "of_zero"_a);
+  module.def("encode_groups", &encode_groups, "storage"_a, "grouping"_a, "x"_a, "code"_a, "scale"_a,
+             "threads"_a = 0, "Fill code and scale from x: blocks in another grouping.");
+  module.def("decode_groups", &decode_groups, "storage"_a, "grouping"_a, "code"_a, "scale"_a, "x"_a,
+             "threads"_a = 0, "Fill x from code and scale: blocks in another grouping.");
+  module.def("encode_affine", &encode_affine, "format"_a, "grouping"_a, "x"_a, "code"_a, "scale"_a,
+             "second"_a, "threads"_a = 0, "Fill the bytes of code, scale and second from x.");
+  module.def("decode_affine", &decode_affine, "format"_a, "grouping"_a, "code"_a, "scale"_a,
+             "second"_a, "x"_a, "threads"_a = 0,
+             "Fill x from the bytes of code, scale and second.");
+}
+
+}  // namespace
+
+void bind_storages(nb::module_& module) {
+  bind_facts(module);
+  bind_groups(module);
   nb::class_<Storage>(module, "Storage",
                       "How a tensor is kept: the name of a storage, and what it is told.")
       .def("__init__", &init_storage, "name"_a, "block_size"_a = 1, "map"_a.none() = nullptr,
@@ -263,10 +347,6 @@ void bind_storages(nb::module_& module) {
              "Fill the bytes of code and scale from x.");
   module.def("decode", &decode, "storage"_a, "code"_a, "scale"_a, "x"_a, "threads"_a = 0,
              "Fill x from the bytes of code and scale.");
-  module.def("encode_groups", &encode_groups, "storage"_a, "grouping"_a, "x"_a, "code"_a, "scale"_a,
-             "threads"_a = 0, "The same of blocks in another grouping.");
-  module.def("decode_groups", &decode_groups, "storage"_a, "grouping"_a, "code"_a, "scale"_a, "x"_a,
-             "threads"_a = 0, "The same of blocks in another grouping.");
 }
 
 }  // namespace truestep::bindings

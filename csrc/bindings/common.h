@@ -9,8 +9,8 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "cpu/storage.h"
-#include "rules/rule.h"
+#include "../cpu/storage.h"
+#include "../rules/rule.h"
 
 namespace truestep::bindings {
 

@@ -8,9 +8,9 @@
 #include <tuple>
 #include <vector>
 
-#include "bindings.h"
-#include "cpu/schedules.h"
-#include "cpu/training.h"
+#include "../cpu/schedules.h"
+#include "../cpu/training.h"
+#include "common.h"
 
 namespace truestep::bindings {
 namespace {

@@ -1,0 +1,188 @@
+"""States kept as codes by the CPU kernels: what a plan holds, and what a step makes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from truestep.fast import _core
+from truestep.fast.ours import offered_storages, storages
+from truestep.fast.ours.cpu_plans import Plan
+from truestep.reference.optimizers import adamw
+from truestep.reference.packing import pack
+from truestep.reference.quantizers import QUANTIZERS
+
+HYPER = adamw.Hyper(decay="before")
+SIZES = (1, 511, 0, 40_003)
+NO_SCALES = np.empty(0, np.uint8)
+
+
+def kept_by(variant: str) -> dict[str, storages.Kept]:
+    """How m and v are kept, each choice the first of its values."""
+    chosen = offered_storages.VARIANTS[variant]
+    hyper = {k: x[0] if isinstance(x, tuple) else x for k, x in chosen.hyper.items()}
+    formats = {"m": chosen.signed, "v": chosen.nonnegative}
+    return {k: storages.kept(rule, QUANTIZERS[rule].Hyper(**hyper)) for k, rule in formats.items()}
+
+
+def encoded(how: storages.Kept, x: Any) -> tuple[Any, Any]:
+    """The codes and the scales of a float32 array."""
+    code = np.empty(how.codes(x.size), how.code)
+    scale = np.empty(how.blocks(x.size), how.scales)
+    _core.encode(how.storage, x, code.view(np.uint8), scale.view(np.uint8))
+    return code, scale
+
+
+def decoded(how: storages.Kept, code: Any, scale: Any, size: int) -> Any:
+    """The float32 numbers of those."""
+    x = np.empty(size, np.float32)
+    _core.decode(how.storage, code.view(np.uint8), scale.view(np.uint8), x)
+    return x
+
+
+def tensors(kept: dict[str, storages.Kept], seed: int = 0) -> tuple[Any, Any, dict[str, Any]]:
+    """Parameters, gradients, and codes and scales of moments, of SIZES."""
+    rng = np.random.default_rng(seed)
+    p, g, m = ([rng.standard_normal(n).astype(np.float32) for n in SIZES] for _ in range(3))
+    state: dict[str, Any] = {}
+    for name, moment in (("m", m), ("v", [x * x for x in m])):
+        pairs = [encoded(kept[name], x) for x in moment]
+        state[f"{name}_code"] = [code for code, _ in pairs]
+        state[f"{name}_{kept[name].scale}"] = [scale for _, scale in pairs]
+    return p, g, state
+
+
+@pytest.mark.parametrize("variant", sorted(offered_storages.VARIANTS))
+def test_steps_between_decoding_and_encoding(variant: str) -> None:
+    """The step's tensors are those of the float32 step on decoded moments, encoded again."""
+    kept = kept_by(variant)
+    if any(how.drawn for how in kept.values()):
+        pytest.skip("drawn roundings differ from call to call")
+    p, g, state = tensors(kept)
+    plain = {
+        name: [
+            decoded(kept[name], *pair, n)
+            for *pair, n in zip(state[f"{name}_code"], state[f"{name}_scale"], SIZES, strict=True)
+        ]
+        for name in "mv"
+    }
+    expected = [x.copy() for x in p]
+    Plan("adamw", expected, g, plain).step(HYPER, 4)
+    Plan("adamw", p, g, state, kept=kept).step(HYPER, 4, threads=2)
+    for i in range(len(SIZES)):
+        np.testing.assert_array_equal(p[i].view(np.uint32), expected[i].view(np.uint32))
+        for name in "mv":
+            code, scale = encoded(kept[name], plain[name][i])
+            np.testing.assert_array_equal(state[f"{name}_code"][i], code)
+            np.testing.assert_array_equal(
+                state[f"{name}_scale"][i].view(np.uint8), scale.view(np.uint8)
+            )
+
+
+def test_codes_of_four_bits_take_half_a_byte() -> None:
+    """Both moments of the 4-bit variant in a byte for each parameter, besides the scales."""
+    kept = kept_by("4bit")
+    _, _, state = tensors(kept)
+    for name in "mv":
+        for n, code in zip(SIZES, state[f"{name}_code"], strict=True):
+            assert (code.dtype, code.nbytes) == (np.uint8, (n + 1) // 2)
+
+
+def test_streams_no_more_than_the_codes() -> None:
+    """What measures the memory traffic of a step stays within codes of four bits."""
+    kept = kept_by("4bit")
+    p, g, state = tensors(kept)
+    whole = {name: [np.append(code, code[:1]) for code in state[name]] for name in state}
+    cut = {name: [x[:-1] if x.size else x for x in group] for name, group in whole.items()}
+    last = {name: [x[-1:].copy() for x in group] for name, group in whole.items()}
+    Plan("adamw", p, g, cut, kept=kept).stream(HYPER)
+    for name, group in whole.items():
+        for x, before in zip(group, last[name], strict=True):
+            np.testing.assert_array_equal(x[-1:], before)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 33])
+def test_packs_as_the_reference_does(size: int) -> None:
+    """Two to a byte, the first in the higher half, and back."""
+    code = (np.arange(size) * 7 % 16).astype(np.uint8)
+    packed = storages.packed_codes(code)
+    np.testing.assert_array_equal(packed, pack("pairs_high_first", code, 4))
+    np.testing.assert_array_equal(storages.unpacked_codes(packed, code.shape), code)
+
+
+def drawn(seed: int | None, steps: int = 1, threads: int = 1) -> list[bytes]:
+    """The codes of m after each step of lr 0 on two equal tensors, whose moments do not move."""
+    kept = kept_by("int4_stochastic")
+    m = np.full(4096, 0.5, np.float32)
+    m[::128] = 1.0
+    pair = [encoded(kept["m"], m) for _ in range(2)]
+    state = {
+        f"{name}_{part}": [pair[i][k].copy() for i in range(2)]
+        for name in "mv"
+        for k, part in enumerate(("code", "scale"))
+    }
+    p, g = ([np.full(4096, 0.3, np.float32) for _ in range(2)] for _ in range(2))
+    plan = Plan("adamw", p, g, state, kept=kept, seed=seed)
+    found = []
+    for t in range(1, steps + 1):
+        plan.step(HYPER, t, threads)
+        found += [code.tobytes() for name in "mv" for code in state[f"{name}_code"]]
+    return found
+
+
+def test_draws_anew_for_every_tensor_state_and_step() -> None:
+    """No two of them have the same codes; nor have two plans; with a seed a plan repeats itself."""
+    once = drawn(3, steps=2)
+    assert len(set(once)) == len(once) == 8
+    assert once == drawn(3, steps=2, threads=2)
+    assert not set(once) & set(drawn(4, steps=2))
+    assert not set(drawn(None)) & set(drawn(None))
+
+
+def test_parameters_are_rounded_by_chance() -> None:
+    """By stochastic rounding bfloat16 parameters move by less than their spacing on average."""
+    n = 4096
+    p, g = (np.full(n, x, np.float32).astype(ml_dtypes.bfloat16) for x in (1.0, 1.0))
+    state = {name: [np.zeros(n, np.float32)] for name in "mv"}
+    stochastic = QUANTIZERS["bfloat16"].Hyper(rounding="stochastic")
+    kept = {"params": storages.kept("bfloat16", stochastic)}
+    h = adamw.Hyper(decay="before", lr=1e-3, weight_decay=0.0)
+    Plan("adamw", [p], [g], state, kept=kept, seed=0).step(h, 1)
+    values = p.astype(np.float64)
+    assert set(values) == {1.0, 1 - 2.0**-8}
+    # A quarter goes down; a deviation of 2^-5 is four standard deviations and a half.
+    assert abs(np.mean(values != 1.0) - 2.0**8 * 1e-3) < 2.0**-5
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: _core.Storage("nf5"), "storage must be one of float32, bfloat16, "),
+        (lambda: _core.Storage("blocks", 64), "storage blocks takes a format"),
+        (lambda: storages.kept("nf4", QUANTIZERS["nf4"].Hyper(block_size=96)), "power of two"),
+        (lambda: storages.kept("nf4", QUANTIZERS["nf4"].Hyper(block_size=1)), "at least two codes"),
+        (
+            lambda: _core.encode(
+                kept_by("nf4")["m"].storage, np.ones(9, np.float32), NO_SCALES, NO_SCALES
+            ),
+            "code must have 5 bytes at least, got 0",
+        ),
+        (
+            lambda: _core.encode(
+                kept_by("nf4")["m"].storage,
+                np.ones(9, np.float32),
+                np.empty(5, np.uint8),
+                NO_SCALES,
+            ),
+            "scale must have 4 bytes at least, got 0",
+        ),
+        (lambda: storages.kept("q4_k", QUANTIZERS["q4_k"].Hyper()), "no storage 'q4_k'"),
+    ],
+)
+def test_says_what_is_wrong(make: Any, told: str) -> None:
+    """A storage that is not there, what it is not told, and arrays that are too short."""
+    with pytest.raises(ValueError, match=told):
+        make()
