@@ -136,11 +136,12 @@ class _Build:
     def flags(self) -> tuple[str, ...]:
         """What every object is compiled with."""
         # No variable of a thread is initialised at run time, so access need not ask whether it is.
-        flags = ["-std=c++17", "-g1", "-fPIC", "-fvisibility=hidden", "-fno-extern-tls-init"]
+        flags = ["-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-extern-tls-init"]
         flags += ["-pthread", "-Wall", "-Wextra"]
         # Contraction off makes one operation one rounding, as -fmad=false does for NVRTC.
         flags += ["-ffp-contract=off", "-fno-strict-aliasing"]
-        named = [f"-DTRUESTEP_{self.sanitizer[0].upper()}SAN"] if self.sanitizer else []
+        # A sanitizer's reports name lines.
+        named = [f"-DTRUESTEP_{self.sanitizer[0].upper()}SAN", "-g1"] if self.sanitizer else []
         return (*flags, *named)
 
     def kernel_flags(self) -> tuple[str, ...]:
