@@ -50,7 +50,8 @@ struct Stepping {
   static constexpr int kInputs = names_in(Rule::kInputs);
   static constexpr int kNumbers = names_in(Rule::kNumbers);
   static_assert(kTensors == kInputs + names_in(Rule::kStates), "a storage per input and state");
-  static_assert(Rule::kFinishes == (Rule::kSums > 0 || kNumbers > 0), "a use for what finish makes");
+  static_assert(Rule::kFinishes == (Rule::kSums > 0 || kNumbers > 0),
+                "a use for what finish makes");
   using Row = Tensor<2 + kTensors>;
   using All = typename IndicesTo<kTensors>::Type;
 

@@ -14,6 +14,7 @@ import weakref
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -70,6 +71,8 @@ class _Request(ctypes.Structure):
 
 
 _MESSAGE_SIZE = 2048
+# Libraries that keep the stacks of their fibers between launches: each takes up to 3 MB.
+READY = 16
 _MAX_PARAMETERS = 64
 
 
@@ -90,6 +93,10 @@ class Library:
             count = self._functions.cuda_on_cpu_parameters(name, sizes, _MAX_PARAMETERS)
             found[name.decode()] = tuple(sizes[:count])
         return found
+
+    def release(self) -> None:
+        """Give back the memory that launches keep for the next one."""
+        self._functions.cuda_on_cpu_release()
 
     def launch(
         self,
@@ -169,13 +176,19 @@ class Kernels:
     def __init__(self, source_dir: Path | None = None, defines: Sequence[str] = ()) -> None:
         cuda_toolchain.identity()
         self._source_dir, self._defines = source_dir, defines
+        # Those used last come last.
         self._libraries: dict[Unit, Library] = {}
 
     def library(self, unit: Unit) -> Library:
         """The library of a unit."""
-        if unit not in self._libraries:
-            self._libraries[unit] = build([unit], self._source_dir, self._defines)
-        return self._libraries[unit]
+        library = self._libraries.pop(unit, None)
+        if library is None:
+            library = build([unit], self._source_dir, self._defines)
+        self._libraries[unit] = library
+        if len(self._libraries) > READY:
+            [*_, oldest] = islice(self._libraries.values(), len(self._libraries) - READY)
+            oldest.release()
+        return library
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
