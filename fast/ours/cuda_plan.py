@@ -148,6 +148,23 @@ class _Rows:
         return _Rows(self.of_tensor, self.hyper, tuple(t + 1 for t in self.steps))
 
 
+def _distinct(
+    hyper: Hyper | Sequence[Hyper], t: int | Sequence[int], count: int
+) -> tuple[list[tuple[Hyper, int]], tuple[int, ...]]:
+    """The combinations of a Hyper and a step among count tensors, and which each of them has."""
+    if isinstance(t, int) and not isinstance(hyper, Sequence):
+        return [(hyper, t)], (0,) * count
+    hypers = list(hyper) if isinstance(hyper, Sequence) else [hyper] * count
+    steps = [t] * count if isinstance(t, int) else list(t)
+    if len(hypers) != count or len(steps) != count:
+        raise ValueError(
+            f"hyper and t must have {count} entries, got {len(hypers)} and {len(steps)}"
+        )
+    row_of: dict[tuple[Hyper, int], int] = {}
+    index = [row_of.setdefault(key, len(row_of)) for key in zip(hypers, steps, strict=True)]
+    return list(row_of), tuple(index)
+
+
 class StepPlan:
     """The launches of one rule's steps over a fixed list of tensors on a device.
 
@@ -193,24 +210,19 @@ class StepPlan:
 
         What was captured before is not to be launched any more.
         """
-        count = len(self._sizes)
-        hypers = list(hyper) if isinstance(hyper, Sequence) else [hyper] * count
-        steps = [t] * count if isinstance(t, int) else list(t)
-        if len(hypers) != count or len(steps) != count:
-            raise ValueError(
-                f"hyper and t must have {count} entries, got {len(hypers)} and {len(steps)}"
-            )
-        if any(step < 1 for step in steps):
-            raise ValueError(f"t must be >= 1, got {min(steps)}")
-        kernel = kernel_for(self._rule, hypers[0])
+        keys, of_tensor = _distinct(hyper, t, len(self._sizes))
+        if any(step < 1 for _, step in keys):
+            raise ValueError(f"t must be >= 1, got {min(step for _, step in keys)}")
+        kernel = kernel_for(self._rule, keys[0][0])
+        for h, _ in keys[1:]:
+            if not kernel.serves(h):
+                raise ValueError(f"one kernel must serve all: that of {keys[0][0]!r} not {h!r}")
         if self._kernel is None or kernel.place != self._kernel.place:
             self._choose(kernel)
-        row_of: dict[tuple[Hyper, int], int] = {}
-        index = [row_of.setdefault(key, len(row_of)) for key in zip(hypers, steps, strict=True)]
         rows = _Rows(
-            tuple(index),
-            tuple(tuple(kernel.row(h)) for h, _ in row_of),
-            tuple(step - 1 for _, step in row_of),
+            of_tensor,
+            tuple(tuple(kernel.row(h)) for h, _ in keys),
+            tuple(step - 1 for _, step in keys),
         )
         if self._rows is None or rows.of_tensor != self._rows.of_tensor:
             self._place(kernel, rows)

@@ -212,6 +212,8 @@ def test_a_plan_follows_its_caller():
             assert bits(one.buffers["b"][i].view) == bits(after.state["b"])
     with pytest.raises(ValueError, match="must have 2 entries, got 1 and 2"):
         one.plan.step([first], 1)
+    with pytest.raises(ValueError, match=r"one kernel must serve all: .*'coupled'.*'decoupled'"):
+        one.plan.step([first, kind(lr=0.1, momentum=0.9, decay="decoupled")], 1)
     with pytest.raises(ValueError, match="t must be >= 1, got 0"):
         one.plan.step(first, [1, 0])
     bare = OnHost(capability, group).plan
