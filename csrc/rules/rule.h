@@ -5,8 +5,10 @@
 //     doubles
 //              (a switch is 0 or 1)
 //     kStates  the names of the state tensors, in the order in which element() takes them
-//     kInputs  what it takes besides the gradient, as further tensors after it
-//     kNumbers the state's 0-d numbers, doubles that finish() reads and writes
+//     kInputs  what it takes besides the gradient, and what it only reads of the state, as further
+//     tensors after the gradient
+//     kNumbers the 0-d numbers of the state and of the inputs, doubles that begin() reads and
+//     finish() reads and writes
 //     constants(hyper, t)   the float32 constants of step t >= 1, each rounded once from double
 //     element(constants, g, p, inputs..., states...)   one element, float32 operation by operation
 //   };
@@ -14,7 +16,12 @@
 // Of a layer-wise rule (kSums > 0) sums() gives every element's addends, from what the tensors hold
 // before the step; they are added in double, in an order that follows from the size alone. finish()
 // then makes the tensor's own constants of them. It runs once a tensor and step, also of a rule
-// that has numbers and no sums.
+// that has numbers and no sums. begin() runs before sums() where that needs constants made of the
+// numbers (kBegins); such a rule has a finish() too.
+//
+// Of a rule with several tensors the CPU may go through memory faster in one loop after another
+// over a run that stays in the first-level cache: with kLines > 0 line<k>() are element()'s lines
+// apart.
 //
 // TRUESTEP_KERNELS lists what is compiled: for each dialect, or for hyperparameters of which less
 // is to be done ("momentum=0"), the struct. The first that fits serves.
@@ -33,7 +40,9 @@ struct Elementwise {
   static constexpr const char* kInputs = "";
   static constexpr const char* kNumbers = "";
   static constexpr int kSums = 0;
+  static constexpr bool kBegins = false;
   static constexpr bool kFinishes = false;
+  static constexpr int kLines = 0;
 };
 
 // How many names a list has, which blanks part.
@@ -50,6 +59,8 @@ constexpr int names_in(const char* text) {
 TRUESTEP_HD float rounded(double x) { return static_cast<float>(x); }
 
 TRUESTEP_HD bool is_nan(float x) { return x != x; }
+
+TRUESTEP_HD bool is_finite(float x) { return x - x == 0.0f; }
 
 // The larger of the two; nan where one of them is.
 TRUESTEP_HD float larger(float x, float y) { return x > y || is_nan(x) ? x : y; }

@@ -21,7 +21,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, cuda_toolchain, offered
+from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, cuda_toolchain, cuda_units
 from truestep.fast.ours.cuda_build import Unit
 from truestep.fast.protocol import Array, Capability, DType, Group, Stepped
 from truestep.reference.declared import Hyper
@@ -280,8 +280,8 @@ class Backend:
         self._kernels = Kernels() if kernels is None else kernels
 
     def capabilities(self) -> Sequence[Capability]:
-        """Every rule that has a header, with each storage; the quantizers."""
-        return offered.capabilities()
+        """Every rule that has a header, with each storage of csrc/cuda; the quantizers."""
+        return cuda_units.capabilities()
 
     def _device(self, arrays: Iterable[Array]) -> Device:
         return Device(self._kernels, self._schedule or drawn_schedule(arrays))

@@ -256,12 +256,15 @@ class StepPlan:
         )
         grid = min(self._chunk_count, self._device.resident_blocks)
         constants = self._constants
-        if kernel.sums and grid:
-            self._run("sums", grid, (*listed, constants, self._partials))
         if kernel.finishes:
-            arguments = (self._tensors, self.hyper, self.steps, constants, self._partials)
-            self._run("finish", len(self._sizes), (*arguments, self._numbers, self._own))
+            tensors, given = len(self._sizes), (self.hyper, self.steps)
+            begins = (self._tensors, np.int64(tensors), *given, constants, self._numbers, self._own)
+            self._run("begin", -(-tensors // ROW_THREADS), begins, ROW_THREADS)
             constants = self._own
+            if kernel.sums and grid:
+                self._run("sums", grid, (*listed, constants, self._partials))
+            finishes = (self._tensors, *given, self._partials, self._numbers, constants)
+            self._run("finish", tensors, finishes)
         if grid:
             self._run("step", grid, (*listed, constants))
         self._rows = self._rows and self._rows.after()

@@ -18,7 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
-from truestep.fast.ours import cache, cuda_adapter, cuda_build, cuda_plan, cuda_toolchain, offered
+from truestep.fast.ours import (
+    cache,
+    cuda_adapter,
+    cuda_build,
+    cuda_plan,
+    cuda_toolchain,
+    cuda_units,
+)
 from truestep.fast.ours.cuda_build import Unit
 from truestep.fast.ours.cuda_on_cpu import ORDERS, Buffer, Device, Kernels, Schedule
 from truestep.fast.ours.samples import groups, one_of_each_shape, tensor
@@ -160,7 +167,7 @@ def use_every_kernel(device: Recorder) -> None:
     What a rule computes of one element is left to the certificate.
     """
     rng = np.random.default_rng(0)
-    for capability in one_of_each_shape(offered.capabilities()):
+    for capability in one_of_each_shape(cuda_units.capabilities()):
         if isinstance(capability, OptimizerCapability):
             sizes = (*SIZES, 4 * cuda_plan.CHUNK) if capability.storage else SIZES
             given = groups(rng, capability, sizes, (512, 64))

@@ -58,8 +58,13 @@ def steps_of(slots: Sequence[Slot]) -> list[int]:
 
 
 def numbers_of(kernel: RuleKernel, slots: Sequence[Slot]) -> dict[str, list[float]]:
-    """The 0-d numbers of the state that the kernel steps, by name one a slot."""
-    return {name: [float(s.state[name]) for s in slots] for name in kernel.numbers}
+    """The 0-d numbers of the state and of the inputs, by name one a slot."""
+    return {name: [float(given(s, name)) for s in slots] for name in kernel.numbers}
+
+
+def given(slot: Slot, name: str) -> Array:
+    """What the slot holds of that name: of its state, or besides the gradient."""
+    return slot.state[name] if name in slot.state else slot.inputs[name]
 
 
 def results(
@@ -70,9 +75,10 @@ def results(
 ) -> list[Stepped]:
     """The slots with what a step left; what it does not touch is copied."""
     after = {name: list(arrays) for name, arrays in state.items()}
-    for name, values in numbers.items():
-        before = [s.state[name] for s in slots]
-        after[name] = [np.asarray(x, b.dtype) for x, b in zip(values, before, strict=True)]
+    for name in slots[0].state.keys() & numbers.keys():
+        pairs = zip(numbers[name], slots, strict=True)
+        with np.errstate(over="ignore"):
+            after[name] = [np.asarray(x, s.state[name].dtype) for x, s in pairs]
     for name in slots[0].state.keys() - after.keys() - {"t"}:
         after[name] = [np.array(s.state[name], order="C", copy=True) for s in slots]
     return [
