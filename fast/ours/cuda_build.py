@@ -169,18 +169,16 @@ class _Build:
             yield _Object(main.stem, text, self.kernel_flags(), main.parent, own)
 
 
-# This process loads or runs these by their paths, so they stay in the cache until it ends.
-_in_use: dict[Path, Entry] = {}
-
-
 def host_library(
     units: Sequence[Unit],
     root: Path | None = None,
     sanitizer: str = "",
     defines: Sequence[str] = (),
     main: Path | None = None,
-) -> Path:
+) -> Entry:
     """Compiles units for the host, with cuda_on_cpu: a library, or a program if main is given.
+
+    The caller releases the entry when it has loaded the library or run the program.
 
     root: a folder with the layout of csrc, by default csrc itself. main: a .cpp file with a main
     function that launches kernels through the C interface; the sanitizers need to be in a program
@@ -201,11 +199,7 @@ def host_library(
             entries = [compiled.enter_context(of.compiled(cache, root)) for of in objects]
             _run_compiler([*flags, *(str(entry.path) for entry in entries)], path)
 
-    entry = cache.entry(stem, whole, suffix, link)
-    if before := _in_use.get(entry.path):
-        before.release()
-    _in_use[entry.path] = entry
-    return entry.path
+    return cache.entry(stem, whole, suffix, link)
 
 
 def _text(unit: Unit, named: Iterable[str]) -> str:

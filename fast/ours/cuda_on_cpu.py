@@ -164,7 +164,9 @@ def build(
     source_dir: a folder with the layout of csrc, by default csrc itself. Raises BackendUnavailable
     without a compiler or NVIDIA's headers, CompilationError if rejected.
     """
-    return Library(cuda_build.host_library(units, source_dir, defines=defines))
+    # Once it is loaded its file may go: a process that has many must not keep a file open for each.
+    with cuda_build.host_library(units, source_dir, defines=defines) as entry:
+        return Library(entry.path)
 
 
 class Kernels:

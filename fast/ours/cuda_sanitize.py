@@ -127,11 +127,14 @@ def sanitize(
     recorder = Recorder(Device(kernels, Schedule() if schedule is None else schedule))
     use(recorder)
     main = cuda_build.source_root() / "cuda_on_cpu" / "replay.cpp"
-    program = cuda_build.host_library(list(recorder.units), source_dir, sanitizer, defines, main)
-    with cache.opened().scratch() as folder:
+    units = list(recorder.units)
+    with (
+        cuda_build.host_library(units, source_dir, sanitizer, defines, main) as program,
+        cache.opened().scratch() as folder,
+    ):
         recording = folder / "launches"
         recording.write_bytes(b"".join(recorder.events) + b"E")
-        command = [str(program), str(recording)]
+        command = [str(program.path), str(recording)]
         # GCC's ThreadSanitizer cannot place its shadow where addresses are randomised by more bits
         # than it was built for, as newer kernels do.
         if sanitizer == "thread":
