@@ -66,8 +66,8 @@ struct Dynamic8bit {
   }
 
   template <int place>
-  static __device__ __forceinline__ void load(const Kept& kept, const Operand& from,
-                                              const Run& run, float (&x)[kItems]) {
+  static __device__ __forceinline__ void load(const Kept& kept, const Operand& from, const Run& run,
+                                              float (&x)[kItems]) {
     const Map& map = shared_map<place>();
     u8 code[kItems];
     load_items(static_cast<const u8*>(from.code) + run.begin, run.count, code);

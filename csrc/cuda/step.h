@@ -2,8 +2,9 @@
 // nothing waits for the host:
 //
 //   constants  counts the step and makes the float32 constants of every row of hyperparameters
+//   begin      of rules that finish: the constants of every tensor
 //   sums       of rules with sums: what each chunk adds to them
-//   finish     of rules that finish: totals them and makes the constants of every tensor
+//   finish     of rules that finish: totals the sums, and completes the constants and the numbers
 //   step       loads, steps and stores every element
 //
 // A captured sequence thus counts its own steps, and reads hyperparameters that change in place.
@@ -50,7 +51,8 @@ struct Stepping {
   static constexpr int kInputs = names_in(Rule::kInputs);
   static constexpr int kNumbers = names_in(Rule::kNumbers);
   static_assert(kTensors == kInputs + names_in(Rule::kStates), "a storage per input and state");
-  static_assert(Rule::kFinishes == (Rule::kSums > 0 || kNumbers > 0), "a use for what finish makes");
+  static_assert(Rule::kFinishes == (Rule::kSums > 0 || kNumbers > 0),
+                "a use for what finish makes");
   using Row = Tensor<2 + kTensors>;
   using All = typename IndicesTo<kTensors>::Type;
 
@@ -69,8 +71,22 @@ struct Stepping {
     constants[row] = Rule::constants(hyper[row], t);
   }
 
+  // own: the constants of each of count tensors. numbers: kNumbers of each.
+  static __device__ __forceinline__ void begin(const Row* tensors, i64 count, const Hyper* hyper,
+                                               const double* steps, const Constants* constants,
+                                               const double* numbers, Constants* own) {
+    const i64 i = static_cast<i64>(blockIdx.x) * blockDim.x + threadIdx.x;
+    if (i >= count) return;
+    const i64 row = tensors[i].row;
+    Constants c = constants[row];
+    if constexpr (Rule::kBegins) {
+      Rule::begin(hyper[row], steps[row], numbers + i * kNumbers, c);
+    }
+    own[i] = c;
+  }
+
   static __device__ __forceinline__ void sums(const Row* tensors, const Chunk* chunks, i64 count,
-                                              const Kept* kept, const Constants* constants,
+                                              const Kept* kept, const Constants* own,
                                               double* partials) {
     prepare(All{}, kept);
     for (i64 k = blockIdx.x; k < count; k += gridDim.x) {
@@ -78,7 +94,7 @@ struct Stepping {
       const Row tensor = tensors[chunk.tensor];
       const Run run = run_of(chunk, tensor.size);
       double sum[Rule::kSums] = {};
-      add(All{}, constants[tensor.row], kept, tensor, run, sum);
+      add(All{}, own[chunk.tensor], kept, tensor, run, sum);
       add_over_block(sum);
       if (threadIdx.x != 0) continue;
 #pragma unroll
@@ -86,11 +102,10 @@ struct Stepping {
     }
   }
 
-  // One block per tensor. numbers: kNumbers of each. own: the constants of each.
+  // One block per tensor.
   static __device__ __forceinline__ void finish(const Row* tensors, const Hyper* hyper,
-                                                const double* steps, const Constants* constants,
-                                                const double* partials, double* numbers,
-                                                Constants* own) {
+                                                const double* steps, const double* partials,
+                                                double* numbers, Constants* own) {
     const i64 i = blockIdx.x;
     const Row tensor = tensors[i];
     double sum[Rule::kSums > 0 ? Rule::kSums : 1] = {};
@@ -103,10 +118,8 @@ struct Stepping {
       add_over_block(sum);
     }
     if (threadIdx.x != 0) return;
-    Constants c = constants[tensor.row];
     Rule::finish(hyper[tensor.row], steps[tensor.row], static_cast<double>(tensor.size), sum,
-                 numbers + i * kNumbers, c);
-    own[i] = c;
+                 numbers + i * kNumbers, own[i]);
   }
 
   // constants: by row, or by tensor of rules that finish.

@@ -1,5 +1,5 @@
-// kItems consecutive codes of a thread in one or two wide accesses, where their address allows it: a
-// view into a larger array can start anywhere, and its elements then go one by one.
+// kItems consecutive codes of a thread in one or two wide accesses, where their address allows it:
+// a view into a larger array can start anywhere, and its elements then go one by one.
 #pragma once
 
 #include "plan.h"

@@ -74,6 +74,8 @@ void run(Launch& launch) {
   }
 }
 
+void release_workers() {}
+
 #else
 
 std::mutex idle_mutex;
@@ -107,6 +109,11 @@ void run(Launch& launch) {
   for (std::thread& thread : threads) thread.join();
   const std::lock_guard<std::mutex> lock(idle_mutex);
   for (auto& worker : workers) idle_workers.push_back(std::move(worker));
+}
+
+void release_workers() {
+  const std::lock_guard<std::mutex> lock(idle_mutex);
+  idle_workers.clear();
 }
 
 #endif
@@ -166,6 +173,9 @@ TRUESTEP_API int cuda_on_cpu_parameters(const char* name, std::int64_t* sizes, i
   }
   return kernel->parameters;
 }
+
+// Gives the stacks of fibers back; the next launch makes them anew.
+TRUESTEP_API void cuda_on_cpu_release() { cuda_on_cpu::release_workers(); }
 
 // 0 if the launch ran to its end; else the message says what happened.
 TRUESTEP_API int cuda_on_cpu_launch(const cuda_on_cpu::Request* request) {

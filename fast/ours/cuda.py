@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, nvrtc, offered
+from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, cuda_units, nvrtc
 from truestep.fast.ours.cache import contents, key
 from truestep.fast.ours.cpu_plans import FLOAT32, GRADS, PARAMS, require_apart
 from truestep.fast.ours.cuda_build import Unit
@@ -194,8 +194,8 @@ class Backend:
         self._device = Device()
 
     def capabilities(self) -> Sequence[Capability]:
-        """Every rule that has a header, with each storage; the quantizers."""
-        return offered.capabilities()
+        """Every rule that has a header, with each storage of csrc/cuda; the quantizers."""
+        return cuda_units.capabilities()
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]

@@ -78,7 +78,8 @@ def _step(
         arrays = [s.state[name] for s in given]
         buffers[name] = _uploaded(device, name, arrays, codes.get(name, FLOAT32))
     for name in kernel.inputs:
-        buffers[name] = _uploaded(device, name, [s.inputs[name] for s in given], FLOAT32)
+        arrays = [slots.given(s, name) for s in given]
+        buffers[name] = _uploaded(device, name, arrays, FLOAT32)
     addresses = {name: [b.address for b in column] for name, column in buffers.items()}
     sizes = [s.param.size for s in given]
     numbers = slots.numbers_of(kernel, given)

@@ -13,6 +13,7 @@ import statistics
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 from truestep.fast.ours import cuda
@@ -107,7 +108,8 @@ def _step_of(what: Measured, tensors: int, elements: int) -> Callable[[], object
             state[name] = arrays("float32")
     number = "uint16" if what.format == "bfloat16" else "float32"
     plan = cuda.Plan(what.rule, arrays(number), arrays(number), state, kept=kept)
-    return lambda: plan.step(what.hyper, 10)
+    steps = count(1)
+    return lambda: plan.step(what.hyper, next(steps))
 
 
 def peers(tensors: int, elements: int) -> dict[str, Callable[[], object]]:

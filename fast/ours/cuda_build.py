@@ -136,11 +136,12 @@ class _Build:
     def flags(self) -> tuple[str, ...]:
         """What every object is compiled with."""
         # No variable of a thread is initialised at run time, so access need not ask whether it is.
-        flags = ["-std=c++17", "-g1", "-fPIC", "-fvisibility=hidden", "-fno-extern-tls-init"]
+        flags = ["-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-extern-tls-init"]
         flags += ["-pthread", "-Wall", "-Wextra"]
         # Contraction off makes one operation one rounding, as -fmad=false does for NVRTC.
         flags += ["-ffp-contract=off", "-fno-strict-aliasing"]
-        named = [f"-DTRUESTEP_{self.sanitizer[0].upper()}SAN"] if self.sanitizer else []
+        # A sanitizer's reports name lines.
+        named = [f"-DTRUESTEP_{self.sanitizer[0].upper()}SAN", "-g1"] if self.sanitizer else []
         return (*flags, *named)
 
     def kernel_flags(self) -> tuple[str, ...]:
@@ -168,18 +169,16 @@ class _Build:
             yield _Object(main.stem, text, self.kernel_flags(), main.parent, own)
 
 
-# This process loads or runs these by their paths, so they stay in the cache until it ends.
-_in_use: dict[Path, Entry] = {}
-
-
 def host_library(
     units: Sequence[Unit],
     root: Path | None = None,
     sanitizer: str = "",
     defines: Sequence[str] = (),
     main: Path | None = None,
-) -> Path:
+) -> Entry:
     """Compiles units for the host, with cuda_on_cpu: a library, or a program if main is given.
+
+    The caller releases the entry when it has loaded the library or run the program.
 
     root: a folder with the layout of csrc, by default csrc itself. main: a .cpp file with a main
     function that launches kernels through the C interface; the sanitizers need to be in a program
@@ -200,11 +199,7 @@ def host_library(
             entries = [compiled.enter_context(of.compiled(cache, root)) for of in objects]
             _run_compiler([*flags, *(str(entry.path) for entry in entries)], path)
 
-    entry = cache.entry(stem, whole, suffix, link)
-    if before := _in_use.get(entry.path):
-        before.release()
-    _in_use[entry.path] = entry
-    return entry.path
+    return cache.entry(stem, whole, suffix, link)
 
 
 def _text(unit: Unit, named: Iterable[str]) -> str:

@@ -14,13 +14,14 @@ import weakref
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, cuda_toolchain, offered
+from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, cuda_toolchain, cuda_units
 from truestep.fast.ours.cuda_build import Unit
 from truestep.fast.protocol import Array, Capability, DType, Group, Stepped
 from truestep.reference.declared import Hyper
@@ -70,6 +71,8 @@ class _Request(ctypes.Structure):
 
 
 _MESSAGE_SIZE = 2048
+# Libraries that keep the stacks of their fibers between launches: each takes up to 3 MB.
+READY = 16
 _MAX_PARAMETERS = 64
 
 
@@ -90,6 +93,10 @@ class Library:
             count = self._functions.cuda_on_cpu_parameters(name, sizes, _MAX_PARAMETERS)
             found[name.decode()] = tuple(sizes[:count])
         return found
+
+    def release(self) -> None:
+        """Give back the memory that launches keep for the next one."""
+        self._functions.cuda_on_cpu_release()
 
     def launch(
         self,
@@ -157,7 +164,9 @@ def build(
     source_dir: a folder with the layout of csrc, by default csrc itself. Raises BackendUnavailable
     without a compiler or NVIDIA's headers, CompilationError if rejected.
     """
-    return Library(cuda_build.host_library(units, source_dir, defines=defines))
+    # Once it is loaded its file may go: a process that has many must not keep a file open for each.
+    with cuda_build.host_library(units, source_dir, defines=defines) as entry:
+        return Library(entry.path)
 
 
 class Kernels:
@@ -169,13 +178,19 @@ class Kernels:
     def __init__(self, source_dir: Path | None = None, defines: Sequence[str] = ()) -> None:
         cuda_toolchain.identity()
         self._source_dir, self._defines = source_dir, defines
+        # Those used last come last.
         self._libraries: dict[Unit, Library] = {}
 
     def library(self, unit: Unit) -> Library:
         """The library of a unit."""
-        if unit not in self._libraries:
-            self._libraries[unit] = build([unit], self._source_dir, self._defines)
-        return self._libraries[unit]
+        library = self._libraries.pop(unit, None)
+        if library is None:
+            library = build([unit], self._source_dir, self._defines)
+        self._libraries[unit] = library
+        if len(self._libraries) > READY:
+            [*_, oldest] = islice(self._libraries.values(), len(self._libraries) - READY)
+            oldest.release()
+        return library
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -267,8 +282,8 @@ class Backend:
         self._kernels = Kernels() if kernels is None else kernels
 
     def capabilities(self) -> Sequence[Capability]:
-        """Every rule that has a header, with each storage; the quantizers."""
-        return offered.capabilities()
+        """Every rule that has a header, with each storage of csrc/cuda; the quantizers."""
+        return cuda_units.capabilities()
 
     def _device(self, arrays: Iterable[Array]) -> Device:
         return Device(self._kernels, self._schedule or drawn_schedule(arrays))

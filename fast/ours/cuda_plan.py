@@ -148,6 +148,23 @@ class _Rows:
         return _Rows(self.of_tensor, self.hyper, tuple(t + 1 for t in self.steps))
 
 
+def _distinct(
+    hyper: Hyper | Sequence[Hyper], t: int | Sequence[int], count: int
+) -> tuple[list[tuple[Hyper, int]], tuple[int, ...]]:
+    """The combinations of a Hyper and a step among count tensors, and which each of them has."""
+    if isinstance(t, int) and not isinstance(hyper, Sequence):
+        return [(hyper, t)], (0,) * count
+    hypers = list(hyper) if isinstance(hyper, Sequence) else [hyper] * count
+    steps = [t] * count if isinstance(t, int) else list(t)
+    if len(hypers) != count or len(steps) != count:
+        raise ValueError(
+            f"hyper and t must have {count} entries, got {len(hypers)} and {len(steps)}"
+        )
+    row_of: dict[tuple[Hyper, int], int] = {}
+    index = [row_of.setdefault(key, len(row_of)) for key in zip(hypers, steps, strict=True)]
+    return list(row_of), tuple(index)
+
+
 class StepPlan:
     """The launches of one rule's steps over a fixed list of tensors on a device.
 
@@ -193,24 +210,19 @@ class StepPlan:
 
         What was captured before is not to be launched any more.
         """
-        count = len(self._sizes)
-        hypers = list(hyper) if isinstance(hyper, Sequence) else [hyper] * count
-        steps = [t] * count if isinstance(t, int) else list(t)
-        if len(hypers) != count or len(steps) != count:
-            raise ValueError(
-                f"hyper and t must have {count} entries, got {len(hypers)} and {len(steps)}"
-            )
-        if any(step < 1 for step in steps):
-            raise ValueError(f"t must be >= 1, got {min(steps)}")
-        kernel = kernel_for(self._rule, hypers[0])
+        keys, of_tensor = _distinct(hyper, t, len(self._sizes))
+        if any(step < 1 for _, step in keys):
+            raise ValueError(f"t must be >= 1, got {min(step for _, step in keys)}")
+        kernel = kernel_for(self._rule, keys[0][0])
+        for h, _ in keys[1:]:
+            if not kernel.serves(h):
+                raise ValueError(f"one kernel must serve all: that of {keys[0][0]!r} not {h!r}")
         if self._kernel is None or kernel.place != self._kernel.place:
             self._choose(kernel)
-        row_of: dict[tuple[Hyper, int], int] = {}
-        index = [row_of.setdefault(key, len(row_of)) for key in zip(hypers, steps, strict=True)]
         rows = _Rows(
-            tuple(index),
-            tuple(tuple(kernel.row(h)) for h, _ in row_of),
-            tuple(step - 1 for _, step in row_of),
+            of_tensor,
+            tuple(tuple(kernel.row(h)) for h, _ in keys),
+            tuple(step - 1 for _, step in keys),
         )
         if self._rows is None or rows.of_tensor != self._rows.of_tensor:
             self._place(kernel, rows)
@@ -244,12 +256,15 @@ class StepPlan:
         )
         grid = min(self._chunk_count, self._device.resident_blocks)
         constants = self._constants
-        if kernel.sums and grid:
-            self._run("sums", grid, (*listed, constants, self._partials))
         if kernel.finishes:
-            arguments = (self._tensors, self.hyper, self.steps, constants, self._partials)
-            self._run("finish", len(self._sizes), (*arguments, self._numbers, self._own))
+            tensors, given = len(self._sizes), (self.hyper, self.steps)
+            begins = (self._tensors, np.int64(tensors), *given, constants, self._numbers, self._own)
+            self._run("begin", -(-tensors // ROW_THREADS), begins, ROW_THREADS)
             constants = self._own
+            if kernel.sums and grid:
+                self._run("sums", grid, (*listed, constants, self._partials))
+            finishes = (self._tensors, *given, self._partials, self._numbers, constants)
+            self._run("finish", tensors, finishes)
         if grid:
             self._run("step", grid, (*listed, constants))
         self._rows = self._rows and self._rows.after()

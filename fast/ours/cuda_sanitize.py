@@ -18,7 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
-from truestep.fast.ours import cache, cuda_adapter, cuda_build, cuda_plan, cuda_toolchain, offered
+from truestep.fast.ours import (
+    cache,
+    cuda_adapter,
+    cuda_build,
+    cuda_plan,
+    cuda_toolchain,
+    cuda_units,
+)
 from truestep.fast.ours.cuda_build import Unit
 from truestep.fast.ours.cuda_on_cpu import ORDERS, Buffer, Device, Kernels, Schedule
 from truestep.fast.ours.samples import groups, one_of_each_shape, tensor
@@ -120,11 +127,14 @@ def sanitize(
     recorder = Recorder(Device(kernels, Schedule() if schedule is None else schedule))
     use(recorder)
     main = cuda_build.source_root() / "cuda_on_cpu" / "replay.cpp"
-    program = cuda_build.host_library(list(recorder.units), source_dir, sanitizer, defines, main)
-    with cache.opened().scratch() as folder:
+    units = list(recorder.units)
+    with (
+        cuda_build.host_library(units, source_dir, sanitizer, defines, main) as program,
+        cache.opened().scratch() as folder,
+    ):
         recording = folder / "launches"
         recording.write_bytes(b"".join(recorder.events) + b"E")
-        command = [str(program), str(recording)]
+        command = [str(program.path), str(recording)]
         # GCC's ThreadSanitizer cannot place its shadow where addresses are randomised by more bits
         # than it was built for, as newer kernels do.
         if sanitizer == "thread":
@@ -160,7 +170,7 @@ def use_every_kernel(device: Recorder) -> None:
     What a rule computes of one element is left to the certificate.
     """
     rng = np.random.default_rng(0)
-    for capability in one_of_each_shape(offered.capabilities()):
+    for capability in one_of_each_shape(cuda_units.capabilities()):
         if isinstance(capability, OptimizerCapability):
             sizes = (*SIZES, 4 * cuda_plan.CHUNK) if capability.storage else SIZES
             given = groups(rng, capability, sizes, (512, 64))

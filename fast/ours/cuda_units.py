@@ -7,12 +7,27 @@ compiled by NVRTC for a GPU and by g++ for the host when it is first launched.
 import re
 from collections.abc import Mapping, Sequence
 
+from truestep.fast.ours import offered
 from truestep.fast.ours.cuda_build import Unit
-from truestep.fast.ours.offered import capabilities
 from truestep.fast.ours.rule_kernels import RuleKernel, rule_kernels
-from truestep.fast.protocol import OptimizerCapability
+from truestep.fast.protocol import Capability, OptimizerCapability
 
 _LAUNCHED = 'extern "C" __global__ void __launch_bounds__(kThreads)'
+
+
+# What csrc/cuda has a storage for, by the quantizer's name.
+STORAGES = ("bfloat16", "dynamic_8bit")
+
+
+def capabilities() -> list[Capability]:
+    """Of what is offered, that of which csrc/cuda has the storages."""
+    return [capability for capability in offered.capabilities() if _is_stored(capability)]
+
+
+def _is_stored(capability: Capability) -> bool:
+    if isinstance(capability, OptimizerCapability):
+        return all(how.quantizer in STORAGES for how in capability.storage.values())
+    return capability.rule in STORAGES and not capability.dialect
 
 
 def step_unit(kernel: RuleKernel, storages: Sequence[str]) -> Unit:
@@ -20,9 +35,9 @@ def step_unit(kernel: RuleKernel, storages: Sequence[str]) -> Unit:
     given = {**kernel.dialect, **{name: f"{value:g}" for name, value in kernel.fixed.items()}}
     conditions = (word for condition in given.items() for word in condition)
     stem = re.sub(r"\W", "_", "_".join([kernel.rule, *conditions, *storages]))
-    parts = [_CONSTANTS, *([_SUMS] if kernel.sums else []), _STEP]
+    parts = [_CONSTANTS, _STEP]
     if kernel.finishes:
-        parts.insert(-1, _FINISH)
+        parts = [_CONSTANTS, _BEGIN, *([_SUMS] if kernel.sums else []), _FINISH, _STEP]
     types = ", ".join(["Rule", *map(type_of, storages)])
     return Unit(
         stem,
@@ -92,19 +107,26 @@ extern "C" __global__ void NAME_constants_kernel(const Steps::Hyper* hyper, doub
   Steps::constants(hyper, steps, rows, constants);
 }
 """
+_BEGIN = """
+extern "C" __global__ void NAME_begin_kernel(const Row* tensors, i64 count,
+                                             const Steps::Hyper* hyper, const double* steps,
+                                             const Steps::Constants* constants,
+                                             const double* numbers, Steps::Constants* own) {
+  Steps::begin(tensors, count, hyper, steps, constants, numbers, own);
+}
+"""
 _SUMS = f"""
 {_LAUNCHED}
     NAME_sums_kernel(const Row* tensors, const Chunk* chunks, i64 count, const Kept* kept,
-                     const Steps::Constants* constants, double* partials) {{
-  Steps::sums(tensors, chunks, count, kept, constants, partials);
+                     const Steps::Constants* own, double* partials) {{
+  Steps::sums(tensors, chunks, count, kept, own, partials);
 }}
 """
 _FINISH = f"""
 {_LAUNCHED}
     NAME_finish_kernel(const Row* tensors, const Steps::Hyper* hyper, const double* steps,
-                       const Steps::Constants* constants, const double* partials, double* numbers,
-                       Steps::Constants* own) {{
-  Steps::finish(tensors, hyper, steps, constants, partials, numbers, own);
+                       const double* partials, double* numbers, Steps::Constants* own) {{
+  Steps::finish(tensors, hyper, steps, partials, numbers, own);
 }}
 """
 _STEP = f"""

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from truestep.fast.ours import offered, samples
+from truestep.fast.ours import cuda_units, samples
 from truestep.fast.protocol import Group, OptimizerCapability
 from truestep.reference.quantizers import QUANTIZERS
 
-CAPABILITIES = samples.one_of_each_shape(offered.capabilities())
+CAPABILITIES = samples.one_of_each_shape(cuda_units.capabilities())
 # Of optimizers one for every shape of kernels: what a rule computes of an element is certified.
 OPTIMIZERS = [c for c in CAPABILITIES if isinstance(c, OptimizerCapability)]
 CODERS = [c for c in CAPABILITIES if c.kind == "quantizer"]
@@ -22,7 +22,7 @@ def named(rule: str, *, format: str = "float32", stored: bool = False) -> Optimi
     """The first capability of a rule with that format, with or without codes."""
     return next(
         c
-        for c in offered.capabilities()
+        for c in cuda_units.capabilities()
         if isinstance(c, OptimizerCapability)
         and (c.rule, c.format, bool(c.storage)) == (rule, format, stored)
     )

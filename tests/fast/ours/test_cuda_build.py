@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import truestep
@@ -56,27 +58,33 @@ print(x[0])
     return int(done.stdout)
 
 
+def library_of(units: list[cuda_build.Unit]) -> Path:
+    """Where their library lies in the cache."""
+    with cuda_build.host_library(units) as entry:
+        return entry.path
+
+
 def test_an_altered_library_is_compiled_anew(source: Path) -> None:
     """Torn or with one other byte, it is not loaded; the new one is as the first was."""
     chosen = [cuda_build.unit_of(source)]
-    path = cuda_build.host_library(chosen)
+    path = library_of(chosen)
     content = path.read_bytes()
     assert path.stem.endswith(hashlib.sha256(content).hexdigest())
     for altered in (content[:-100], content.replace(b"one_kernel", b"two_kernel")):
         path.write_bytes(altered)
-        assert cuda_build.host_library(chosen).read_bytes() == content
+        assert library_of(chosen).read_bytes() == content
     assert written(source) == 1
 
 
 def test_an_altered_object_is_not_linked(source: Path, own_cache: Path) -> None:
     """Each object is verified before it becomes part of a library."""
     chosen = [cuda_build.unit_of(source)]
-    path = cuda_build.host_library(chosen)
+    path = library_of(chosen)
     content = path.read_bytes()
     path.unlink()
     [unit] = own_cache.glob("one-*.o")
     unit.write_bytes(unit.read_bytes().replace(b"one_kernel", b"two_kernel"))
-    assert cuda_build.host_library(chosen).read_bytes() == content
+    assert library_of(chosen).read_bytes() == content
 
 
 def test_a_header_beside_the_source_is_part_of_the_key(source: Path) -> None:
@@ -152,9 +160,16 @@ def test_a_compiler_in_the_current_folder_is_not_run(
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_library_in_use_is_not_pruned(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What this process was given stays, the objects it was made of go."""
-    library = cuda_on_cpu.build([cuda_build.unit_of(source)])
+def test_a_loaded_library_needs_no_file(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps none open, and outlives the one that it was loaded from."""
+    units = [cuda_build.unit_of(source)]
+    library_of(units)
+    before = os.listdir("/proc/self/fd")
+    library = cuda_on_cpu.build(units)
+    assert os.listdir("/proc/self/fd") == before
     monkeypatch.setattr(cache, "MAX_BYTES", 0)
     cache.opened().prune()
-    assert list(cache.opened().folder.iterdir()) == [library.path]
+    assert not list(cache.opened().folder.iterdir())
+    x = np.zeros(1, np.int32)
+    library.launch("one_kernel", 1, 1, [x])
+    assert x == 1

@@ -212,6 +212,8 @@ def test_a_plan_follows_its_caller():
             assert bits(one.buffers["b"][i].view) == bits(after.state["b"])
     with pytest.raises(ValueError, match="must have 2 entries, got 1 and 2"):
         one.plan.step([first], 1)
+    with pytest.raises(ValueError, match=r"one kernel must serve all: .*'coupled'.*'decoupled'"):
+        one.plan.step([first, kind(lr=0.1, momentum=0.9, decay="decoupled")], 1)
     with pytest.raises(ValueError, match="t must be >= 1, got 0"):
         one.plan.step(first, [1, 0])
     bare = OnHost(capability, group).plan
@@ -232,12 +234,18 @@ struct Made : Elementwise {
   static constexpr const char* kStates = "m";
   static constexpr const char* kNumbers = "total size";
   static constexpr int kSums = 1;
+  static constexpr bool kBegins = true;
   static constexpr bool kFinishes = true;
   struct Hyper { double lr; };
-  struct Constants { float lr, total; };
-  TRUESTEP_HD Constants constants(const Hyper& h, double t) { return {rounded(h.lr * t), 0.0f}; }
-  TRUESTEP_HD void sums(const Constants&, float g, float, float q, float, double (&addend)[1]) {
-    addend[0] = exact_product(g, q);
+  struct Constants { float lr, total, before; };
+  TRUESTEP_HD Constants constants(const Hyper& h, double t) {
+    return {rounded(h.lr * t), 0.0f, 0.0f};
+  }
+  TRUESTEP_HD void begin(const Hyper&, double t, const double* numbers, Constants& c) {
+    c.before = rounded(numbers[0] + t);
+  }
+  TRUESTEP_HD void sums(const Constants& c, float g, float, float q, float, double (&addend)[1]) {
+    addend[0] = exact_product(g, q) + c.before;
   }
   TRUESTEP_HD void finish(const Hyper&, double, double size, const double* sum, double* numbers,
                           Constants& c) {
@@ -277,7 +285,7 @@ def test_inputs_and_numbers_reach_the_rule(tmp_path, monkeypatch):
     for t in (1, 2):
         plan.step(lion.Hyper(lr=0.5), t)
         dots = [g @ q for g, q in zip(host["grads"], host["q"], strict=True)]
-        totals = totals + np.array(dots)
+        totals = totals + np.array(dots) + np.array(sizes) * (totals + t)
         np.testing.assert_array_equal(plan.numbers["total"], totals)
         np.testing.assert_array_equal(plan.numbers["size"], sizes)
         for i, total in enumerate(totals.astype(np.float32)):

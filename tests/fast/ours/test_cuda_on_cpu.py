@@ -258,6 +258,15 @@ def test_a_launch_beyond_the_limits_of_cuda_is_refused(grid, block, message):
         run("indices_kernel", [np.zeros(4, np.int32)], grid=grid, block=block)
 
 
+def test_a_library_runs_on_after_its_memory_was_released():
+    """Fibers are made anew, and what a launch computes is the same."""
+    for _ in range(2):
+        out = np.full(24, -1, np.int32)
+        run("indices_kernel", [out], block=24)
+        np.testing.assert_array_equal(out, np.arange(24))
+        library("language.cu").release()
+
+
 def test_arguments_are_checked_before_the_launch():
     """A kernel's name, the number of its arguments and their sizes have to be right."""
     with pytest.raises(ValueError, match="no kernel named 'absent'"):

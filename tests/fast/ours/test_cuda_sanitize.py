@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, offered, samples
+from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, cuda_units, samples
 from truestep.fast.ours.cuda_build import unit_of
 from truestep.fast.ours.cuda_on_cpu import KernelFault, Schedule
 from truestep.fast.ours.cuda_sanitize import (
@@ -97,7 +97,7 @@ def test_a_race_with_right_numbers_is_reported(tmp_path):
     """The shipped block maximum without the barrier before its scratch is used again."""
     barrier = "  // The call before may still be reading.\n  __syncthreads();\n"
     copy = without(tmp_path, "dynamic_8bit.h", barrier)
-    [capability] = [c for c in offered.capabilities() if c.rule == "dynamic_8bit"]
+    [capability] = [c for c in cuda_units.capabilities() if c.rule == "dynamic_8bit"]
     x = np.sin(np.arange(4 * cuda_plan.CHUNK)).astype(np.float32)
 
     def quantize(device: Recorder) -> None:
@@ -128,7 +128,7 @@ def test_a_race_of_a_step_is_reported(tmp_path, race):
     copy = without(tmp_path, name, passage)
     [capability] = [
         c
-        for c in samples.one_of_each_shape(offered.capabilities())
+        for c in samples.one_of_each_shape(cuda_units.capabilities())
         if c.rule == "lamb" and c.format == "float32" and bool(c.storage) == stored
     ]
     sizes = (8 * cuda_plan.CHUNK,)
