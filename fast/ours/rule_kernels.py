@@ -74,7 +74,7 @@ def rule_kernels() -> tuple[RuleKernel, ...]:
     return tuple(
         _kernel(place, *texts, sums=sums)
         for place, (*texts, sums) in enumerate(_core.rule_kernels())
-        if texts[0] in RULES["optimizer"]
+        if texts[0] in OPTIMIZERS
     )
 
 
