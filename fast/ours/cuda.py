@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, cuda_units, nvrtc
+from truestep.fast.ours import (
+    cuda_adapter,
+    cuda_build,
+    cuda_plan,
+    cuda_schedules,
+    cuda_units,
+    nvrtc,
+    schedule_kernels,
+)
 from truestep.fast.ours.cache import contents, key
 from truestep.fast.ours.cpu_plans import FLOAT32, GRADS, PARAMS, require_apart
 from truestep.fast.ours.cuda_build import Unit
@@ -194,14 +202,21 @@ class Backend:
         self._device = Device()
 
     def capabilities(self) -> Sequence[Capability]:
-        """Every rule that has a header, with each storage of csrc/cuda; the quantizers."""
-        return cuda_units.capabilities()
+        """Every rule that has a header, with each storage of csrc/cuda; quantizers; schedules."""
+        return [*cuda_units.capabilities(), *schedule_kernels.capabilities("cuda_float64")]
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
         """One step on copies of every slot of every group."""
         return cuda_adapter.optimizer_step(self._device, capability, groups)
+
+    def schedule_values(
+        self, capability: Capability, hyper: Hyper, steps: Sequence[int]
+    ) -> Sequence[float]:
+        """The learning rate of the step after t steps made, for every t of steps."""
+        found = cuda_schedules.values(self._device, capability.rule, hyper, steps)
+        return [float(x) for x in found]
 
     def encode(self, capability: Capability, hyper: Hyper, x: Array) -> Mapping[str, Array]:
         """The stored form of the float32 x."""

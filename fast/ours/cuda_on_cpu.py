@@ -21,7 +21,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.fast.ours import cuda_adapter, cuda_build, cuda_plan, cuda_toolchain, cuda_units
+from truestep.fast.ours import (
+    cuda_adapter,
+    cuda_build,
+    cuda_plan,
+    cuda_schedules,
+    cuda_toolchain,
+    cuda_units,
+    schedule_kernels,
+)
 from truestep.fast.ours.cuda_build import Unit
 from truestep.fast.protocol import Array, Capability, DType, Group, Stepped
 from truestep.reference.declared import Hyper
@@ -282,8 +290,8 @@ class Backend:
         self._kernels = Kernels() if kernels is None else kernels
 
     def capabilities(self) -> Sequence[Capability]:
-        """Every rule that has a header, with each storage of csrc/cuda; the quantizers."""
-        return cuda_units.capabilities()
+        """Every rule that has a header, with each storage of csrc/cuda; quantizers; schedules."""
+        return [*cuda_units.capabilities(), *schedule_kernels.capabilities("cuda_float64")]
 
     def _device(self, arrays: Iterable[Array]) -> Device:
         return Device(self._kernels, self._schedule or drawn_schedule(arrays))
@@ -294,6 +302,13 @@ class Backend:
         """One step on copies of every slot of every group."""
         given = (x for group in groups for slot in group.slots for x in (slot.param, slot.grad))
         return cuda_adapter.optimizer_step(self._device(given), capability, groups)
+
+    def schedule_values(
+        self, capability: Capability, hyper: Hyper, steps: Sequence[int]
+    ) -> Sequence[float]:
+        """The learning rate of the step after t steps made, for every t of steps."""
+        device = self._device([np.array(steps, dtype=np.int64)])
+        return [float(x) for x in cuda_schedules.values(device, capability.rule, hyper, steps)]
 
     def encode(self, capability: Capability, hyper: Hyper, x: Array) -> Mapping[str, Array]:
         """The stored form of the float32 x."""

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 from truestep.fast.ours import cuda_build, cuda_toolchain
+from truestep.fast.ours.cuda_schedules import schedule_unit
 from truestep.fast.ours.cuda_units import offered_units
+from truestep.fast.ours.schedule_kernels import schedules
 from truestep.fast.protocol import BackendUnavailable
 
 # The oldest that CUDA 13 compiles for, and the generations since.
@@ -67,7 +69,7 @@ def _output(nvrtc: ctypes.CDLL, what: str, program: ctypes.c_void_p) -> bytes:
 
 def main() -> int:
     """Compile all kernels for every architecture and print the sizes of the results."""
-    for unit in offered_units():
+    for unit in (*offered_units(), *map(schedule_unit, schedules())):
         sizes = [f"{a} {len(compiled(unit, a))}" for a in ARCHITECTURES]
         print(f"{unit.stem}: bytes of cubin for {', '.join(sizes)}")
     return 0

@@ -140,9 +140,10 @@ def capabilities() -> list[Capability]:
             arithmetic="ieee_float32_strict_float64_sums",
             dialect=dialect,
             variant="+".join(dialect.values()),
+            level="standard" if number else "smoke",
         )
         for rule in training_kernels()
-        for dialect in _dialects(rule)
+        for number, dialect in enumerate(_dialects(rule))
     ]
 
 
