@@ -1,4 +1,4 @@
-"""What 8-bit moments do to training: a small transformer, with torch's AdamW and with ours.
+"""What coarser moments do to training: a small transformer, with torch's AdamW and with ours.
 
 ``python -m truestep.reports.train_8bit`` prints a table. Every optimizer trains the same model from
 the same weights on the same batches, for each of several seeds; the loss is of words that were held
@@ -29,6 +29,7 @@ OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
     'AdamW, state="bfloat16"': lambda *of, **how: AdamW(*of, state="bfloat16", **how),
     # The model's matrices have from 1024 elements on.
     'AdamW, state="8bit"': lambda *of, **how: AdamW(*of, state="8bit", min_8bit_size=1024, **how),
+    'AdamW, state="4bit"': lambda *of, **how: AdamW(*of, state="4bit", min_8bit_size=1024, **how),
 }
 
 

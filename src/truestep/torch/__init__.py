@@ -1,4 +1,4 @@
-"""Optimizers of torch over TrueStep's CPU kernels, with states in float32, bfloat16 or 8 bits.
+"""Optimizers of torch over TrueStep's CPU kernels, with states of 32, 16, 8 or 4 bits.
 
 `from truestep.torch import AdamW` takes the arguments of torch.optim.AdamW and reads and writes its
 state dicts; `state="8bit"` keeps a moment in 65 bytes for 64 elements. A class exists where

@@ -27,9 +27,9 @@ class Optimizer(torch.optim.Optimizer):  # type: ignore[misc]
     """Steps parameters and states in place, all tensors in one call of a C++ kernel.
 
     Besides its namesake's arguments, which groups may override, each class takes:
-    state: how moments are kept: "float32"; "bfloat16" (second moments in float32); "8bit", in
-    blocks of 256 elements with a scale each.
-    min_8bit_size: tensors of fewer elements keep float32 states in spite of "8bit".
+    state: how moments are kept: "float32"; "bfloat16" (second moments in float32); "8bit" and
+    "4bit", in blocks of 256 and 128 elements with a scale each.
+    min_8bit_size: tensors of fewer elements keep float32 states in spite of "8bit" and "4bit".
     foreach and fused are taken and make no difference.
 
     Parameters are float32 or bfloat16, on the CPU. A loaded state is brought into the form that

@@ -9,14 +9,17 @@ import numpy as np
 import torch
 
 from truestep.fast import _core
-from truestep.fast.ours.storages import NUMBERS, Kept, dynamic_8bit_kept
+from truestep.fast.ours.storages import NUMBERS, Kept, dynamic_8bit_kept, kept
 from truestep.fast.protocol import Array
+from truestep.reference.quantizers import QUANTIZERS
 
 BLOCK_SIZE = 256
+# As in Li et al. 2023, "Memory efficient optimizers with 4-bit states".
+BLOCK_SIZE_4BIT = 128
 # Tensors with fewer elements keep float32 states: they are a small part of the memory, and biases
 # and norms suffer most from coarse moments.
 MIN_8BIT_SIZE = 4096
-TORCH_DTYPES = {"uint8": torch.uint8, "uint16": torch.bfloat16}
+TORCH_DTYPES = {"float32": torch.float32, "uint8": torch.uint8, "uint16": torch.bfloat16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,13 @@ def _8bit(nonnegative: bool) -> Kept:
     return dynamic_8bit_kept(not nonnegative, BLOCK_SIZE)
 
 
+def _4bit(nonnegative: bool) -> Kept:
+    format = "linear_4bit" if nonnegative else "dynamic_4bit"
+    return kept(format, QUANTIZERS[format].Hyper(block_size=BLOCK_SIZE_4BIT))
+
+
 WAYS: Mapping[str, Way] = {
+    "4bit": Way(_4bit, large=True),
     "8bit": Way(_8bit, large=True),
     # Rounded to the nearest of 8 bits, an average of squares with beta2 = 0.999 never decreases:
     # a thousandth is less than half the distance to the number below.
@@ -70,12 +79,15 @@ class Form:
 
     def tensors(self, like: torch.Tensor) -> Iterator[tuple[str, torch.dtype, tuple[int, ...]]]:
         """Key, dtype and shape of each, for a parameter."""
-        code = torch.float32 if self.kept is None else TORCH_DTYPES[self.kept.code.name]
         key, *scales = self.keys.values()
-        yield key, code, tuple(like.shape)
-        if self.kept is not None:
-            for key in scales:
-                yield key, torch.float32, (self.kept.blocks(like.numel()),)
+        if self.kept is None:
+            yield key, torch.float32, tuple(like.shape)
+            return
+        how, n = self.kept, like.numel()
+        shape = (how.codes(n),) if how.packed else tuple(like.shape)
+        yield key, TORCH_DTYPES[how.code.name], shape
+        for key in scales:
+            yield key, TORCH_DTYPES[how.scales.name], (how.blocks(n),)
 
     def fits(self, state: Mapping[str, Any], like: torch.Tensor) -> bool:
         """Whether state holds the tensors of this form, in whatever order of memory."""
@@ -96,12 +108,12 @@ class Form:
         _core.encode(self.kept.storage, x.reshape(-1).numpy(), code, scale)
         return out
 
-    def decoded(self, state: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """float32, from tensors by key."""
+    def decoded(self, state: Mapping[str, torch.Tensor], like: torch.Tensor) -> torch.Tensor:
+        """float32 of a parameter's shape, from tensors by key."""
         code, *scale = (state[key].cpu().contiguous() for key in self.keys.values())
         if self.kept is None or not scale:
             return code.float()
-        x = torch.empty(code.shape)
+        x = torch.empty(like.shape)
         _core.decode(self.kept.storage, _bytes(code), _bytes(scale[0]), x.reshape(-1).numpy())
         return x
 
@@ -120,7 +132,7 @@ def complete(state: dict[str, Any], like: torch.Tensor, form: Form, start: float
         # Not through float32: where no code of a block is 1, encoding would choose another scale.
         state.update({key: state[key].cpu().contiguous() for key in form.keys.values()})
         return False
-    found = _found(state, form)
+    found = _found(state, like, form)
     x = torch.full(like.shape, start, dtype=torch.float32) if found is None else found
     if x.shape != like.shape:
         raise ValueError(
@@ -130,12 +142,12 @@ def complete(state: dict[str, Any], like: torch.Tensor, form: Form, start: float
     return found is None
 
 
-def _found(state: dict[str, Any], form: Form) -> torch.Tensor | None:
+def _found(state: dict[str, Any], like: torch.Tensor, form: Form) -> torch.Tensor | None:
     """A tensor out of the state as float32, whatever form it has there; None if it is not there."""
     for way in WAYS.values():
         held = replace(form, kept=way.kept(form.nonnegative))
         if all(isinstance(state.get(key), torch.Tensor) for key in held.keys.values()):
-            x = held.decoded(state)
+            x = held.decoded(state, like)
             for key in held.keys.values():
                 del state[key]
             return x

@@ -79,7 +79,7 @@ def test_training_goes_on_from_and_to_torch(name: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-@pytest.mark.parametrize("way", ["float32", "bfloat16", "8bit"])
+@pytest.mark.parametrize("way", ["float32", "bfloat16", "8bit", "4bit"])
 @pytest.mark.parametrize("name", sorted(ours.OPTIMIZERS))
 def test_training_resumes_bitwise(name: str, way: str, dtype: Any) -> None:
     """From a state dict in a file, and from a pickle of optimizer and parameters."""
@@ -96,8 +96,8 @@ def test_training_resumes_bitwise(name: str, way: str, dtype: Any) -> None:
             assert a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
 
 
-@pytest.mark.parametrize("to", ["float32", "bfloat16", "8bit"])
-@pytest.mark.parametrize("since", ["float32", "bfloat16", "8bit"])
+@pytest.mark.parametrize("to", ["float32", "bfloat16", "8bit", "4bit"])
+@pytest.mark.parametrize("since", ["float32", "bfloat16", "8bit", "4bit"])
 def test_a_state_is_brought_into_the_form_that_is_asked_for(since: str, to: str) -> None:
     """The optimizer that loads keeps its way; the numbers stay, to the accuracy of both."""
     first = Training(ours.AdamW, state=since, min_8bit_size=0).run(range(5))
@@ -109,7 +109,8 @@ def test_a_state_is_brought_into_the_form_that_is_asked_for(since: str, to: str)
         for key in ("exp_avg", "exp_avg_sq"):
             got, due = plain.optimizer.state[p][key], direct.optimizer.state[q][key]
             assert got.dtype == torch.float32 and plain.optimizer.state[p]["step"] == 5
-            assert (got - due).abs().max() <= (0.03 * due.abs().max() if since != to else 0)
+            error = 0.0 if since == to else 0.15 if to == "4bit" else 0.03
+            assert (got - due).abs().max() <= error * due.abs().max()
 
 
 def test_loading_copies() -> None:

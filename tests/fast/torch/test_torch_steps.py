@@ -31,7 +31,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "RMSprop": [{"momentum": 0.9}, {"centered": True}, {"centered": True, "momentum": 0.5}],
     "SGD": [{}, {"momentum": 0.9, "weight_decay": 0.1}, {"momentum": 0.9, "dampening": 0.5}],
 }
-WAYS = ["float32", "bfloat16", "8bit"]
+WAYS = ["float32", "bfloat16", "8bit", "4bit"]
 
 
 def parameters(dtype: Any = torch.float32) -> list[Any]:
