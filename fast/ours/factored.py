@@ -141,6 +141,7 @@ def capabilities() -> list[Capability]:
                 arithmetic=f"ieee_float32_strict{ending}",
                 dialect=kernel.dialect,
                 variant="+".join(kernel.dialect.values()),
+                level="standard" if kernel.rule in seen else "smoke",
             )
         )
         if kernel.rule not in seen:
@@ -150,6 +151,7 @@ def capabilities() -> list[Capability]:
                     format="bfloat16",
                     arithmetic=f"bfloat16_params{ending}",
                     dialect=kernel.dialect,
+                    level="standard",
                 )
             )
         seen.add(kernel.rule)

@@ -17,9 +17,10 @@ def capabilities() -> list[Capability]:
             arithmetic=module.ARITHMETIC,
             dialect=dialect,
             variant="+".join(dialect.values()),
+            level="standard" if number else "smoke",
         )
         for rule, module in MATRICES.items()
-        for dialect in module.DIALECTS
+        for number, dialect in enumerate(module.DIALECTS)
     ]
 
 
