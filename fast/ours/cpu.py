@@ -42,7 +42,7 @@ class Backend:
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
-        """One step on every slot of every group, in one call for those of one kernel and storage."""
+        """One step on every slot, in one call for those of one kernel and storage."""
         if not isinstance(capability, OptimizerCapability):
             raise TypeError(f"capability must be an optimizer's, got {capability!r}")
         if capability.rule in factored.rules():
@@ -54,7 +54,7 @@ class Backend:
             kernel = kernel_for(capability.rule, group.hyper)
             key = kernel.place, tuple(sorted(group.storage.items()))
             alike.setdefault(key, []).extend((i, j) for j in range(len(group.slots)))
-        stepped = {}
+        stepped: dict[tuple[int, int], Stepped] = {}
         for (_, storage), places in alike.items():
             hypers = [groups[i].hyper for i, _ in places]
             slots = [groups[i].slots[j] for i, j in places]
