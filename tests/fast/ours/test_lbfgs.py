@@ -9,7 +9,7 @@ import pytest
 
 from truestep.fast.ours import lbfgs
 from truestep.properties.arithmetic.lift import fields_of
-from truestep.reference.tables import RULES
+from truestep.reference.optimizers import FROM_FUNCTION
 
 
 def bowl(x: Any) -> tuple[Any, Any]:
@@ -22,7 +22,7 @@ def bowl(x: Any) -> tuple[Any, Any]:
 @pytest.mark.parametrize("search", ["strong_wolfe", "backtracking"])
 def test_minimises(shape: tuple[int, ...], search: str) -> None:
     """A quadratic in as many variables, in some more steps than those."""
-    rule: Any = RULES["optimizer"]["lbfgs"]
+    rule: Any = FROM_FUNCTION["lbfgs"]
     h, p = rule.Hyper(line_search=search), np.zeros(shape, np.float32)
     fields = fields_of(rule.init(h, p.astype(np.float64)))
     state: dict[str, Any] = {n: x if n == "t" else x.astype(np.float32) for n, x in fields.items()}
