@@ -179,6 +179,8 @@ class Plan:
         else:
             keys = list(zip(map(id, hypers), steps, strict=True))
             distinct = dict(zip(keys, zip(hypers, steps, strict=True), strict=True))
+            if any(not kernel.serves(h) for h, _ in distinct.values()):
+                raise ValueError("all hypers must be served by one kernel; part them by kernel_for")
             row_of = dict(zip(distinct, range(count), strict=False))
             rows = np.fromiter(map(row_of.__getitem__, keys), np.int32, count)
             pairs = list(distinct.values())

@@ -199,7 +199,8 @@ def _judged(
 ) -> list[Judged]:
     arithmetic, format = arithmetic_of(capability.arithmetic), format_named(capability.format)
     got = {**new.state, "p": new.param}
-    arrays = {name: x for name, x in got.items() if isinstance(x, np.ndarray)}
+    # A number of NumPy is an array without axes.
+    arrays = {n: np.asarray(x) for n, x in got.items() if not isinstance(x, (int, np.integer))}
     try:
         due = observed(rule, hyper, slot, function, arithmetic, format)
         oracle = observed(rule, hyper, slot, function, ORACLE, format)
