@@ -58,7 +58,7 @@ def sums(capability) -> int:
 
 
 @pytest.mark.parametrize("capability", [c for c in OPTIMIZERS if not sums(c)], ids=by_name)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     schedule=schedules,
     seed=st.integers(0, 2**32),
