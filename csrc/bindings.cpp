@@ -1,8 +1,6 @@
 // truestep.fast._core: the C++ kernels, seen from Python. Tensors are passed as tables of
 // addresses; truestep.fast.ours.cpu_plans owns the arrays behind them and checks types, shapes and
 // contiguity.
-#include "bindings/common.h"
-
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
@@ -16,6 +14,7 @@
 #include <tuple>
 #include <vector>
 
+#include "bindings/common.h"
 #include "cpu/dispatch.h"
 #include "cpu/optimizers.h"
 #include "cpu/partition.h"
