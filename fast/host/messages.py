@@ -17,9 +17,9 @@ themselves; everything else is a list that begins with what it is:
 
 Messages of the judge: ["load", spec]; ["call", number, method, capability's index, [arguments]];
 ["value", value] of the function. Of the backend: ["ready", name, capabilities, declaration] or
-["failed", why, text] after loading; ["done", number, value, left], ["raised", number, types, text, lines, left] or
-["evaluate", number, value] after the call of that number. left: what the call left changed of the
-process, in words.
+["failed", why, text] after loading; ["done", number, value, left], ["raised", number, types, text,
+lines, left] or ["evaluate", number, value] after the call of that number. declaration: of a backend
+that was wrapped, what was found. left: what the call left changed of the process, in words.
 """
 
 import copy

@@ -48,7 +48,9 @@ def paired(rule: Optimizer, offered: Mapping[str, object]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for name, value in offered.items():
-        for fields in TUPLES.get(name, ()) if isinstance(value, tuple) else ():
+        if not isinstance(value, tuple):
+            continue
+        for fields in TUPLES.get(name, ()):
             if len(fields) == len(value) and all(f in rule.Hyper.RANGES for f in fields):
                 found |= dict.fromkeys(fields, name)
                 break

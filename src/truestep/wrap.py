@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from truestep.fast.wrapped.torch_classes import Backend
+    from truestep.fast.wrapped.torch_backend import Backend
 
 __all__ = ["torch"]
 
@@ -38,6 +38,6 @@ def torch(
     has any. options: arguments of the constructor, or of parameter groups, that are not numbers of
     the rule.
     """
-    from truestep.fast.wrapped.torch_classes import wrapped
+    from truestep.fast.wrapped.torch_backend import wrapped
 
     return wrapped(make, rule, arithmetic, options)

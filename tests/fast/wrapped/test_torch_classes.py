@@ -27,8 +27,8 @@ BRIDGED = {
 }
 
 
-# Choices that are not compared. prodigy: the row leaves growth_rate at infinity, where both are one.
-# shampoo: rounding makes no eigenvalue of these factors negative.
+# Choices that are not compared. prodigy: the row leaves growth_rate at infinity, where both are
+# one. shampoo: rounding makes no eigenvalue of these factors negative.
 OPEN = {"prodigy": "growth", "shampoo": "spectrum"}
 
 
