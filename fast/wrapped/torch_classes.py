@@ -14,14 +14,10 @@ import torch
 from truestep.fast.discovery import BrokenBackend
 from truestep.fast.protocol import Array
 from truestep.fast.wrapped import trials
+from truestep.fast.wrapped.names import REQUIRED
 from truestep.fast.wrapped.trials import Named, Trial
 
 Make = Callable[..., torch.optim.Optimizer]
-# Where a constructor demands numbers, these.
-_REQUIRED: Mapping[str, object] = {
-    "alpha": 0.03, "betas": (0.9, 0.99), "beta1": 0.9, "beta2": 0.99, "eps": 1e-8,
-    "learning_rate": 0.03, "lr": 0.03, "momentum": 0.9, "weight_decay": 0.0,
-}  # fmt: skip
 _DTYPES = {torch.float64: np.float64, torch.float32: np.float32}
 
 
@@ -54,12 +50,12 @@ class Class:
         self.of_models = first.name in ("model", "module")
         named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
         required = [p.name for p in named if p.default is p.empty and p.name not in self.options]
-        if unknown := [name for name in required if name not in _REQUIRED]:
+        if unknown := [name for name in required if name not in REQUIRED]:
             raise BrokenBackend(
                 f"{self.name}: its constructor needs {', '.join(unknown)} besides the parameters: "
                 "wrap a function or functools.partial that gives them"
             )
-        defaults = {p.name: _REQUIRED[p.name] for p in named if p.name in required}
+        defaults = {p.name: REQUIRED[p.name] for p in named if p.name in required}
         return {
             **{p.name: p.default for p in named if p.default is not p.empty},
             **defaults,
@@ -68,7 +64,7 @@ class Class:
     def _tried(self) -> tuple[torch.dtype, torch.optim.Optimizer]:
         """The widest format in which the optimizer steps, and an optimizer that has stepped."""
         problem: Exception | None = None
-        tries = itertools.product(_DTYPES, (_dense, sparse), ({}, _REQUIRED))
+        tries = itertools.product(_DTYPES, (_dense, sparse), ({}, REQUIRED))
         for dtype, self.gradient, numbers in tries:
             param = torch.nn.Parameter(torch.ones(trials.MATRIX, dtype=dtype))
             param.grad = self.gradient(torch.ones(trials.MATRIX, dtype=dtype))
@@ -107,7 +103,7 @@ class Class:
         own = {name: x for name, x in entries[0].items() if name in self._accepted}
         own = {name: x for name, x in own.items() if name not in getattr(self, "grouped", own)}
         known = {name: x for name, x in numbers.items() if name in self._accepted}
-        required = {name: _REQUIRED[name] for name in self._required}
+        required = {name: REQUIRED[name] for name in self._required}
         try:
             made = self.make(subject, **{**known, **own, **required, **options})
         except (AssertionError, TypeError, ValueError):
