@@ -85,7 +85,7 @@ def _bridge(
         for name, x in rest.items():
             state.setdefault(name, _blank(x, slot))
         if moving:
-            state.update(_of_the_last_step(subject, slot, group, state, moving, found.counter))
+            state.update(_of_the_last_step(subject, found, slot, group, state, moving))
         for ours, place in found.state.items():
             if place.where == "group":
                 like = subject.group[place.name]
@@ -137,26 +137,20 @@ def _typed(value: float, like: object, slot: Slot) -> object:
 
 
 def _of_the_last_step(
-    subject: Class, slot: Slot, group: Named, state: Named, names: Sequence[str],
-    counter: Place | None,
-) -> Named:  # fmt: skip
+    subject: Class, found: Found, slot: Slot, group: Named, state: Named, names: Sequence[str]
+) -> Named:
     """Numbers that every step leaves for the next: a step of one element, to this count, does."""
     one = torch.nn.Parameter(torch.zeros(1, dtype=to_tensor(slot.param).dtype))
     one.grad = subject.gradient(torch.zeros_like(one))
     optimizer = subject.built([{**group, "params": [one]}], {})
-    before = slot.state["t"] - 1
+    before, counter = slot.state["t"] - 1, found.counter
     if before and counter and counter.where == "state":
-        like = {name: x.clone() if isinstance(x, torch.Tensor) else x for name, x in state.items()}
-        blank = {
-            name: torch.zeros(1, dtype=x.dtype)
-            if isinstance(x, torch.Tensor) and x.shape == slot.param.shape and x.ndim
-            else x
-            for name, x in like.items()
-        }
-        optimizer.state[one].update(blank)
-        optimizer.state[one][counter.name] = _typed(
-            before + counter.ahead, subject.state[counter.name], slot
-        )
+        tensors = [place.name for place in found.state.values()]
+        held = {name: x.clone() if isinstance(x, torch.Tensor) else x for name, x in state.items()}
+        held |= {name: torch.zeros(1, dtype=held[name].dtype) for name in tensors if name in held}
+        kept = subject.state[counter.name]
+        held[counter.name] = _typed(before + counter.ahead, kept, slot)
+        optimizer.state[one].update(held)
     optimizer.step()
     return {name: optimizer.state[one][name] for name in names}
 
