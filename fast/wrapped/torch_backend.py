@@ -44,6 +44,9 @@ class Backend(torch_like.Backend):
                 entry[name] = rate
         ours = self.found.numbers
         rule = OPTIMIZERS[self.found.rule]
+        if any(place.where == "group" for place in self.found.state.values()):
+            # The constructor makes them of its numbers, as a first estimate.
+            return self.subject.built(entries, entries[0])
         safe = {**trials.alive(rule), **{f: self.found.hyper[f] for f in ours}}
         return self.subject.built(entries, renamed(ours, safe))
 

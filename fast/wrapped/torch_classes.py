@@ -102,7 +102,7 @@ class Class:
         options = {name: x for name, x in self.options.items() if name in self._accepted}
         own = {name: x for name, x in entries[0].items() if name in self._accepted}
         own = {name: x for name, x in own.items() if name not in getattr(self, "grouped", own)}
-        known = {name: x for name, x in numbers.items() if name in self._accepted}
+        known = {k: x for k, x in numbers.items() if k in self._accepted and k != "params"}
         required = {name: REQUIRED[name] for name in self._required}
         try:
             made = self.make(subject, **{**known, **own, **required, **options})
