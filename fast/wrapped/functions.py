@@ -15,7 +15,15 @@ from typing import Any
 import numpy as np
 
 from truestep.fast.discovery import BrokenBackend
-from truestep.fast.protocol import Array, Capability, Group, OptimizerCapability, Slot, Stepped
+from truestep.fast.protocol import (
+    FARTHEST,
+    Array,
+    Capability,
+    Group,
+    OptimizerCapability,
+    Slot,
+    Stepped,
+)
 from truestep.fast.wrapped import matching, probes, search, told, trials
 from truestep.fast.wrapped.matching import Place
 from truestep.fast.wrapped.names import REQUIRED, renamed
@@ -72,11 +80,12 @@ def _copied(state: Mapping[str, Any]) -> Named:
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A step whose rule was found."""
+    """A step whose rule was found. reach: the last step that its counter takes."""
 
     subject: Function
     found: Found
     arithmetic: str
+    reach: int = FARTHEST
 
     @property
     def name(self) -> str:
@@ -98,6 +107,7 @@ class Backend:
                 dialect=found.dialect,
                 fixed=found.fixed,
                 shapes=found.shapes,
+                reach=self.reach,
             )
         ]
 
@@ -173,16 +183,22 @@ def wrapped(
     rule: str | None = None,
     arithmetic: str | None = None,
     options: Mapping[str, object] | None = None,
+    *,
     name: str = "",
+    rounding: Callable[[Found], str] = told.arithmetic,
+    reach: int = FARTHEST,
 ) -> Backend:
-    """A backend of a function: see truestep.wrap.callable."""
+    """A backend of a function: see truestep.wrap.callable.
+
+    name: in the place of the function's. rounding: the arithmetic, where none is given.
+    """
     if not callable(step):
         raise BrokenBackend(f"{step!r} is no function")
     subject = Function(step, options or {}, name)
     tried = search.best(subject, rule)
 
     def made(found: Found) -> Backend:
-        return Backend(subject, found, arithmetic or told.arithmetic(found))
+        return Backend(subject, found, arithmetic or rounding(found), reach)
 
     def build(found: Found) -> tuple[Backend, Capability]:
         backend = made(found)

@@ -11,11 +11,21 @@ import numpy as np
 import optax
 
 from truestep.fast.discovery import BrokenBackend
-from truestep.fast.protocol import Array
+from truestep.fast.protocol import FARTHEST, Array
 from truestep.fast.wrapped import functions
+from truestep.fast.wrapped.search import Found
 from truestep.fast.wrapped.trials import Named
+from truestep.reference.optimizers import OPTIMIZERS
 
 Make = Callable[..., optax.GradientTransformation]
+# The last step that optax's int32 counter takes: from there on it stands still, as documented.
+_REACH = FARTHEST - 1
+
+
+def _rounding(found: Found) -> str:
+    """XLA's operations, one by one: subnormal numbers are flushed, counts are float32."""
+    elementwise = OPTIMIZERS[found.rule].FACTS.elementwise
+    return "xla_eager_float32" if elementwise else "xla_sequential_float32"
 
 
 def _stepping(make: Make) -> functions.Step:
@@ -56,4 +66,6 @@ def wrapped(
     named = [p.replace(kind=p.KEYWORD_ONLY) for p in theirs]
     step.__signature__ = inspect.Signature([*own, *named])  # type: ignore[attr-defined]
     name = getattr(make, "__qualname__", type(make).__name__)
-    return functions.wrapped(step, rule, arithmetic, options, name)
+    return functions.wrapped(
+        step, rule, arithmetic, options, name=name, rounding=_rounding, reach=_REACH
+    )
