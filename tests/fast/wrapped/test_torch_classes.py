@@ -91,7 +91,7 @@ def test_torch_optim(name: str, rule: str) -> None:
     assert numbers == row.numbers
 
 
-@pytest.mark.parametrize("name", ["AdamW", "SGD"])
+@pytest.mark.parametrize("name", ["ASGD", "AdamW", "SGD"])
 def test_the_rule_is_found(name: str) -> None:
     """Without a rule, the one that explains the optimizer's numbers and state."""
     assert wrap.torch(getattr(torch.optim, name)).found.rule == name.lower()
