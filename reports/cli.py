@@ -92,8 +92,9 @@ def list_command(topic: str | None, as_json: bool) -> int:
 @click.option("--fail-fast", is_flag=True, help="Run no more of a backend's checks once one fails.")
 @_JSON
 def certify(
-    backend: tuple[str, ...], rule: str | None, only: str | None, level: Level, out: Path, seed: int,
-    workers: int | None, resume: Path | None, force: bool, fail_fast: bool, as_json: bool,
+    backend: tuple[str, ...], rule: str | None, only: str | None, level: Level, out: Path,
+    seed: int, workers: int | None, resume: Path | None, force: bool, fail_fast: bool,
+    as_json: bool,
 ) -> int:  # fmt: skip
     """Judge each BACKEND: a name of `list backends`, package.module:Name, or file.py:Name.
 

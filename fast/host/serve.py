@@ -77,7 +77,8 @@ def _loaded(channel: Channel, spec: str) -> Any:
     except Exception as reason:
         channel.send("failed", "BrokenBackend", str(reason) or type(reason).__name__)
         return None
-    channel.send("ready", backend.name, capabilities, str(getattr(backend, "declaration", "")))
+    found = [backend.declaration] if hasattr(backend, "declaration") else []
+    channel.send("ready", backend.name, capabilities, *found)
     return backend
 
 

@@ -2,6 +2,7 @@
 
 names.py pairs its numbers with a rule's by name, trials.py runs it, forms.py evaluates the rule's
 forms on the same tensors, matching.py pairs the states by value, probes.py decides between forms
-that agree, and search.py puts these together. torch_classes.py and functions.py know how
-torch.optim.Optimizers and plain functions are run; specs.py reads what the command line is given.
+that agree, and search.py puts these together. torch_classes.py, torch_rows.py and
+torch_backend.py know how a torch.optim.Optimizer is run; specs.py reads what the command line is
+given, and told.py says what was found.
 """

@@ -11,8 +11,9 @@ from truestep.fast.wrapped.trials import Named, Trial
 from truestep.reference.declared import Count, Flag, Real
 from truestep.reference.rules import Optimizer
 
-# Forms of one rule that are all tried; of a rule that has more, those so many choices away.
-_MOST_FORMS = 4000
+# Forms of one rule that are all tried; of a rule that has more, those so many choices away. So few
+# forms are tried even where every rule is.
+_MOST_FORMS, _FEW_FORMS = 4000, 200
 _FARTHEST = 3
 # Values of a number that the optimizer does not offer.
 _MOST_VALUES = 5
@@ -71,12 +72,16 @@ def _takes(limits: Count | Real, x: object) -> bool:
 
 
 def forms(open_: Mapping[str, Sequence[object]], farthest: int | None = None) -> Iterator[Named]:
-    """Every form, by the number of choices in which it differs from the first of all."""
+    """Every form, by the number of choices in which it differs from the first of all.
+
+    farthest: the largest such number, of a rule that has many forms.
+    """
     several = sorted(name for name, values in open_.items() if len(values) > 1)
     count = math.prod(len(open_[name]) for name in several)
     most = len(several) if count <= _MOST_FORMS else _FARTHEST
+    near = most if farthest is None or count <= _FEW_FORMS else farthest
     first = {name: values[0] for name, values in open_.items()}
-    for distance in range(min(most, most if farthest is None else farthest) + 1):
+    for distance in range(min(most, near) + 1):
         for names in itertools.combinations(several, distance):
             for values in itertools.product(*(open_[name][1:] for name in names)):
                 yield {**first, **dict(zip(names, values, strict=True))}

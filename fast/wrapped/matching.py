@@ -20,9 +20,9 @@ class Place:
     """Where an optimizer keeps something: by name in its state of a tensor, or of a group.
 
     negative: it keeps the negative. squeezed: the axis of size 1 that it leaves out. shape: the
-    rule's own in that trial. like: what it kept at the end of a trial. ahead: of a counter, by how much. parts: where the reference joins
-    in one array what it keeps for every axis, under a name that ends in the axis's number: vectors
-    along the axis, or square matrices.
+    rule's own in a trial. like: what it kept at the end of that trial. ahead: of a counter, by how
+    much. parts: where the reference joins in one array what it keeps for every axis, under a name
+    that ends in the axis's number: vectors along the axis, or square matrices.
     """
 
     where: Literal["state", "group"]
@@ -40,7 +40,8 @@ def counter(trial: Trial) -> Place | None:
     for where, name, kept in _entries(trial):
         for ahead in _AHEAD:
             wanted = [t + 1 + ahead for t in range(len(kept))]
-            if all(np.size(x) == 1 and float(np.ravel(x)[0]) == t for x, t in zip(kept, wanted)):
+            pairs = zip(kept, wanted, strict=True)
+            if all(np.size(x) == 1 and float(np.ravel(x)[0]) == t for x, t in pairs):
                 return Place(where, name, kept[-1], ahead=ahead)
     return None
 
@@ -93,7 +94,8 @@ def _options(field: str, walk: Walk, trial: Trial, within: float) -> list[Place]
     for where, name, kept in _entries(trial):
         if all(np.size(x) == w.size for x, w in zip(kept, wanted, strict=True)):
             for negative in (False, True):
-                if all(_same(x, -w if negative else w, within) for x, w in zip(kept, wanted)):
+                pairs = zip(kept, wanted, strict=True)
+                if all(_same(x, -w if negative else w, within) for x, w in pairs):
                     axis = _squeezed(np.shape(kept[-1]), wanted[-1].shape)
                     shape = wanted[-1].shape
                     found.append(Place(where, name, kept[-1], negative, axis, shape))
@@ -138,9 +140,10 @@ _PARTS: tuple[Literal["sides", "squares"], ...] = ("sides", "squares")
 
 
 def _same(x: object, wanted: Array, within: float) -> bool:
-    if np.size(x) != wanted.size:
+    got = np.asarray(x, np.float64)
+    if got.size != wanted.size:
         return False
-    got = np.asarray(x, np.float64).reshape(wanted.shape)
+    got = got.reshape(wanted.shape)
     return apart(got, wanted, np.max(np.abs(wanted), initial=0.0)) <= within
 
 

@@ -39,6 +39,12 @@ TUPLES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "ns_coefficients": (("ns_a", "ns_b", "ns_c"),),
 }
 
+# Of numbers that have no default: what is given at first.
+REQUIRED: Mapping[str, object] = {
+    "alpha": 0.03, "betas": (0.9, 0.99), "beta1": 0.9, "beta2": 0.99, "eps": 1e-8,
+    "learning_rate": 0.03, "lr": 0.03, "momentum": 0.9, "weight_decay": 0.0,
+}  # fmt: skip
+
 
 def paired(rule: Optimizer, offered: Mapping[str, object]) -> dict[str, str]:
     """A rule's numbers and what the optimizer calls them; several that share a name: its tuple.
@@ -48,7 +54,9 @@ def paired(rule: Optimizer, offered: Mapping[str, object]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for name, value in offered.items():
-        for fields in TUPLES.get(name, ()) if isinstance(value, tuple) else ():
+        if not isinstance(value, tuple):
+            continue
+        for fields in TUPLES.get(name, ()):
             if len(fields) == len(value) and all(f in rule.Hyper.RANGES for f in fields):
                 found |= dict.fromkeys(fields, name)
                 break

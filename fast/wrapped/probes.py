@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from truestep.fast.discovery import BrokenBackend
-from truestep.fast.protocol import Array, Capability, Group, OptimizerBackend, Slot, Stepped
+from truestep.fast.protocol import Array, Capability, Group, Shapes, Slot, Stepped
 from truestep.fast.wrapped import search, trials
 from truestep.fast.wrapped.forms import fields
 from truestep.fast.wrapped.search import Found, Tried
@@ -25,7 +26,18 @@ _MANY = 4096
 # Values that stand for a number which may not be 0.
 _MOST_VALUES = 4
 
-Build = Callable[[Found], tuple[OptimizerBackend, Capability]]
+
+class Steps(Protocol):
+    """What a backend of optimizers does."""
+
+    def optimizer_step(
+        self, capability: Capability, groups: Sequence[Group]
+    ) -> Sequence[Sequence[Stepped]]:
+        """One step of every tensor of every group."""
+        ...
+
+
+Build = Callable[[Found], tuple[Steps, Capability]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +128,7 @@ def _simplest(limits: object, alive: object) -> object:
     return None
 
 
-def _answer(backend: OptimizerBackend, capability: Capability, probe: Probe) -> Stepped | None:
+def _answer(backend: Steps, capability: Capability, probe: Probe) -> Stepped | None:
     """What the optimizer makes of a probe; None where it raises."""
     rule = OPTIMIZERS[capability.rule]
     try:
@@ -145,7 +157,7 @@ def _agrees(found: Found, probe: Probe, answer: Stepped | None) -> bool:
     )
 
 
-def _exact(found: Found, backend: OptimizerBackend, capability: Capability, plain: Probe) -> int:
+def _exact(found: Found, backend: Steps, capability: Capability, plain: Probe) -> int:
     """Of many float32 parameters, how many the form computes to the last bit, in its own order."""
 
     def many(x: object) -> object:
@@ -196,9 +208,7 @@ def _limited(found: Found, wrong: Sequence[str]) -> Found:
     return replace(found, numbers=numbers, fixed=fixed)
 
 
-def _shapes(
-    found: Found, backend: OptimizerBackend, capability: Capability, plain: Probe
-) -> search.Shapes:
+def _shapes(found: Found, backend: Steps, capability: Capability, plain: Probe) -> Shapes:
     """The tensors that the optimizer takes."""
     if found.shapes == "matrices":
         return "matrices"
@@ -209,7 +219,7 @@ def _shapes(
     return "any" if _agrees(found, empty, _answer(backend, capability, empty)) else "nonempty"
 
 
-def _single(backend: OptimizerBackend, capability: Capability, plain: Probe) -> bool:
+def _single(backend: Steps, capability: Capability, plain: Probe) -> bool:
     """Whether two tensors in a group step otherwise than each by itself."""
     rule = OPTIMIZERS[capability.rule]
     hyper = rule.Hyper(**{**capability.dialect, **plain.hyper})
@@ -220,6 +230,7 @@ def _single(backend: OptimizerBackend, capability: Capability, plain: Probe) -> 
     except Exception:  # of whatever the optimizer raises
         return True
     return any(
-        not np.allclose(x.param, y.param, rtol=1e-6, atol=0)
+        not np.allclose(one, other, rtol=1e-6, atol=0)
         for x, y in zip(together, alone, strict=True)
+        for one, other in [(x.param, y.param), *((x.state[f], y.state[f]) for f in x.state)]
     )

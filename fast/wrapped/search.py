@@ -203,7 +203,11 @@ def best(subject: Subject, name: str | None) -> Tried:
     every = [tried(subject, name)] if name else candidates(subject)
     agreeing = [each for each in every if each.found]
     if agreeing:
-        return min(agreeing, key=lambda each: _rank(subject, each.found[0]))
+        chosen = min(agreeing, key=lambda each: _rank(subject, each.found[0]))
+        # Once more with this rule's numbers: what the subject keeps is of its last trial.
+        numbers = renamed(chosen.found[0].numbers, trials.alive(OPTIMIZERS[chosen.name]))
+        subject.trial(numbers, *trials.drawn(MATRIX, seed=0))
+        return chosen
     told = [
         f"{form} ({'infinitely' if error > _FAR else f'{error:.1g}'} off)"
         for error, form in sorted(each.best for each in every)

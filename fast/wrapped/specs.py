@@ -6,7 +6,11 @@ The rule may be left out, and is found then.
 from dataclasses import dataclass
 
 # What can be wrapped, by how the spec begins: the library that it takes, and our module for it.
-WRAPS = {"torch": ("torch", "torch_classes")}
+WRAPS = {
+    "callable": ("numpy", "functions"),
+    "optax": ("optax", "transformations"),
+    "torch": ("torch", "torch_backend"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,15 +44,22 @@ class Trial:
 
 
 class Subject(Protocol):
-    """What can be run on tensors without being told what it computes.
+    """What can be run on tensors without being told what it computes."""
 
-    name: what it is called. offered: its numbers by name with their defaults. hints: numbers that
-    it was given, and that a rule may be fixed at.
-    """
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
 
-    name: str
-    offered: Mapping[str, object]
-    hints: Sequence[float]
+    @property
+    def offered(self) -> Mapping[str, object]:
+        """Its numbers by name, with their defaults."""
+        ...
+
+    @property
+    def hints(self) -> Sequence[float]:
+        """Numbers that it was given, and that a rule may be fixed at."""
+        ...
 
     def trial(self, numbers: Mapping[str, object], param: Array, grads: Sequence[Array]) -> Trial:
         """Steps with these numbers, from the first on."""

@@ -157,8 +157,9 @@ class Remote:
             why, text = (*map(str, rest), "", "")[:2]
             raise _REASONS.get(why, BrokenBackend)(visible(text[:TEXT]))
         try:
-            name, capabilities, declaration = rest
-            return str(name), list(capabilities), visible(str(declaration)[:TEXT])
+            name, capabilities, *told = rest
+            declaration = visible(str(told[0])[:TEXT]) if told else ""
+            return str(name), list(capabilities), declaration
         except (TypeError, ValueError):
             raise Lost(f"it announced {str(rest)[:80]}") from None
 

@@ -19,9 +19,43 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from truestep.fast.wrapped.torch_classes import Backend
+    from truestep.fast.wrapped import functions
+    from truestep.fast.wrapped.torch_backend import Backend
 
-__all__ = ["torch"]
+__all__ = ["callable", "optax", "torch"]
+
+
+def callable(
+    step: Callable[..., Any],
+    rule: str | None = None,
+    *,
+    arithmetic: str | None = None,
+    **options: object,
+) -> functions.Backend:
+    """A backend of a function: step(p, g, state, lr=..., ...) -> (p, state), of NumPy's arrays.
+
+    state: a dictionary of arrays and numbers by name, empty before the first step; the count of
+    steps, where the rule needs it, is one of them. rule, arithmetic, options: as of torch.
+    """
+    from truestep.fast.wrapped.functions import wrapped
+
+    return wrapped(step, rule, arithmetic, options)
+
+
+def optax(
+    make: Callable[..., Any],
+    rule: str | None = None,
+    *,
+    arithmetic: str | None = None,
+    **options: object,
+) -> functions.Backend:
+    """A backend of a function that makes a GradientTransformation of numbers, as optax.lion.
+
+    rule, arithmetic, options: as of torch.
+    """
+    from truestep.fast.wrapped.transformations import wrapped
+
+    return wrapped(make, rule, arithmetic, options)
 
 
 def torch(
@@ -38,6 +72,6 @@ def torch(
     has any. options: arguments of the constructor, or of parameter groups, that are not numbers of
     the rule.
     """
-    from truestep.fast.wrapped.torch_classes import wrapped
+    from truestep.fast.wrapped.torch_backend import wrapped
 
     return wrapped(make, rule, arithmetic, options)

@@ -1,7 +1,5 @@
 """A hand-written optimizer, given as text in a file, is judged by its spec alone."""
 
-# ruff: noqa: E402 - the imports after the skip need torch
-
 from __future__ import annotations
 
 from pathlib import Path

@@ -8,6 +8,7 @@ import pytest
 
 from truestep.fast import discovery
 from truestep.fast.wrapped.specs import Spec, judged_as, parsed
+from truestep.reports.cli import run_command
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,12 @@ def test_the_rule_of_the_command_line_comes_last() -> None:
     assert judged_as("torch:a:Name@adam", "lion") == "torch:a:Name@lion"
     with pytest.raises(ValueError, match="not of 'cpu'"):
         judged_as("cpu", "lion")
+
+
+def test_the_command_line_refuses_a_rule_for_a_backend(capsys: pytest.CaptureFixture[str]) -> None:
+    """In one line, before anything runs."""
+    assert run_command(["certify", "cpu", "--as", "lion"]) == 2
+    assert capsys.readouterr().err.startswith("truestep: --as lion is of what is wrapped")
 
 
 def test_the_file_of_a_spec() -> None:

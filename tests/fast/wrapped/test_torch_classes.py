@@ -27,8 +27,8 @@ BRIDGED = {
 }
 
 
-# Choices that are not compared. prodigy: the row leaves growth_rate at infinity, where both are one.
-# shampoo: rounding makes no eigenvalue of these factors negative.
+# Choices that are not compared. prodigy: the row leaves growth_rate at infinity, where both are
+# one. shampoo: rounding makes no eigenvalue of these factors negative.
 OPEN = {"prodigy": "growth", "shampoo": "spectrum"}
 
 
@@ -91,7 +91,7 @@ def test_torch_optim(name: str, rule: str) -> None:
     assert numbers == row.numbers
 
 
-@pytest.mark.parametrize("name", ["AdamW", "SGD"])
+@pytest.mark.parametrize("name", ["ASGD", "AdamW", "SGD"])
 def test_the_rule_is_found(name: str) -> None:
     """Without a rule, the one that explains the optimizer's numbers and state."""
     assert wrap.torch(getattr(torch.optim, name)).found.rule == name.lower()

@@ -1,0 +1,109 @@
+"""A torch.optim.Optimizer as a backend, once it is understood."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+
+from truestep.fast.discovery import BrokenBackend
+from truestep.fast.peers import torch_like
+from truestep.fast.peers.torch_like import Named, Row
+from truestep.fast.peers.torch_tensors import to_tensor
+from truestep.fast.protocol import Array, Capability, Fixed, Slot
+from truestep.fast.wrapped import probes, search, told, trials
+from truestep.fast.wrapped.names import renamed
+from truestep.fast.wrapped.search import Found
+from truestep.fast.wrapped.torch_classes import Class, Make
+from truestep.fast.wrapped.torch_rows import row_of
+from truestep.reference.declared import Hyper
+from truestep.reference.optimizers import OPTIMIZERS
+
+
+class Backend(torch_like.Backend):
+    """An optimizer whose row was found."""
+
+    subject: ClassVar[Class]
+    found: ClassVar[Found]
+    fixed: ClassVar[Mapping[str, Fixed]] = {}
+    warns = True
+
+    @property
+    def declaration(self) -> str:
+        """What was found, in one line."""
+        return told.declaration(self.found, self.rows[0].arithmetic["float32"])
+
+    def build(self, row: Row, entries: list[Named]) -> torch.optim.Optimizer:
+        """The optimizer of these param_groups."""
+        name = self.found.numbers.get("lr")
+        for entry in entries:
+            rate = entry.pop("lr", None)
+            if name:
+                entry[name] = rate
+        ours = self.found.numbers
+        rule = OPTIMIZERS[self.found.rule]
+        if any(place.where == "group" for place in self.found.state.values()):
+            # The constructor makes them of its numbers, as a first estimate.
+            return self.subject.built(entries, entries[0])
+        safe = {**trials.alive(rule), **{f: self.found.hyper[f] for f in ours}}
+        return self.subject.built(entries, renamed(ours, safe))
+
+    def parameter(self, array: Array) -> torch.Tensor:
+        """Which a model can have."""
+        return torch.nn.Parameter(to_tensor(array))
+
+    def count(self, t: int) -> object:
+        """The number of steps made as the optimizer keeps it."""
+        place = self.found.counter
+        if place is None:
+            return int(t)
+        kept = self.subject.state if place.where == "state" else self.subject.group
+        like, t = kept[place.name], int(t) + place.ahead
+        if isinstance(like, torch.Tensor):
+            return torch.full(like.shape, t, dtype=like.dtype)
+        return type(like)(t)
+
+    def read(self, row: Row, hyper: Hyper, slot: Slot, entry: Named, state: Named) -> Named:
+        """The reference's state, from the optimizer's after the step."""
+        out = super().read(row, hyper, slot, entry, state)
+        place = self.found.counter
+        if place is not None:
+            out["t"] -= place.ahead
+        return out
+
+
+def wrapped(
+    make: Make,
+    rule: str | None = None,
+    arithmetic: str | None = None,
+    options: Mapping[str, object] | None = None,
+) -> Backend:
+    """A backend of an optimizer's class: see truestep.wrap.torch."""
+    if not callable(make) or (
+        inspect.isclass(make) and not issubclass(make, torch.optim.Optimizer)
+    ):
+        raise BrokenBackend(f"{make!r} is no torch.optim.Optimizer, and no function that makes one")
+    given = dict(options or {})
+    if rule and rule in inspect.signature(make).parameters:
+        given.setdefault(rule, True)  # as amsgrad and nesterov are switched on
+    subject = Class(make, given)
+    tried = search.best(subject, rule)
+
+    def made(found: Found) -> Backend:
+        row = row_of(subject, found, arithmetic or told.arithmetic(found))
+        members = {"name": subject.name, "subject": subject, "found": found, "rows": (row,)}
+        backend: Backend = type("Backend", (Backend,), members)()
+        return backend
+
+    def build(found: Found) -> tuple[Backend, Capability]:
+        backend = made(found)
+        [capability] = backend.capabilities()
+        return backend, capability
+
+    try:
+        found = probes.settled(tried, build)
+    except BrokenBackend as error:
+        raise BrokenBackend(f"{subject.name}: {error}") from error
+    return made(found)

@@ -1,0 +1,168 @@
+"""What was found of a torch.optim.Optimizer, as a row of a hand-written table."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from truestep.fast.peers.torch_like import Bridge, Named, Row, number
+from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
+from truestep.fast.protocol import Array, Slot
+from truestep.fast.wrapped import matching, trials
+from truestep.fast.wrapped.matching import Place
+from truestep.fast.wrapped.search import Found
+from truestep.fast.wrapped.torch_classes import Class, sparse
+from truestep.reference.declared import Hyper
+
+
+def row_of(subject: Class, found: Found, arithmetic: str) -> Row:
+    """The row that a hand-written table would have."""
+    apart = any(n.removeprefix("-") not in subject.grouped for n in found.numbers.values())
+    tensors, scalars, shared, parts = {}, {}, {}, {}
+    for ours, place in found.state.items():
+        if place.where == "group":
+            shared[ours] = place.name
+        elif place.parts:
+            parts[ours] = place
+        elif np.ndim(place.like) == 0 or np.size(place.like) == 1:
+            scalars[ours] = place
+        else:
+            tensors[ours] = f"{'-' if place.negative else ''}{place.name}"
+    counter = found.counter
+    if counter and counter.where == "group":
+        shared["t"] = counter.name
+    return Row(
+        found.rule,
+        subject.name,
+        tensors,
+        {ours: theirs for ours, theirs in found.numbers.items() if ours != "lr"},
+        dialect=found.dialect,
+        fixed=found.fixed,
+        paths={"": {}},
+        arithmetic={"float32": arithmetic},
+        counter=counter.name if counter and counter.where == "state" else "",
+        shared=shared,
+        apart=apart or bool(shared) or subject.of_models,
+        squeezed={f: p.squeezed for f, p in found.state.items() if p.squeezed is not None},
+        shapes=found.shapes,
+        single=found.single,
+        given="vectors" if subject.gradient is sparse else "views",
+        bridge=_bridge(subject, found, scalars, parts),
+    )
+
+
+def _bridge(
+    subject: Class, found: Found, scalars: Mapping[str, Place], parts: Mapping[str, Place]
+) -> Bridge:
+    """Numbers in the types that the optimizer keeps them in, and what else it keeps."""
+    kept = dict(subject.state)
+    known = {place.name for place in found.state.values()}
+    if found.counter:
+        known.add(found.counter.name)
+    series = tuple(place.name for place in parts.values())
+    rest = {
+        name: x
+        for name, x in kept.items()
+        if name not in known and name.rstrip("0123456789") not in series
+    }
+    moving = [name for name in rest if name in subject.moving]
+
+    def enter(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+        for ours, place in scalars.items():
+            sign = -1 if place.negative else 1
+            state[place.name] = _typed(sign * float(slot.state[ours]), kept[place.name], slot)
+        for place in found.state.values():
+            like = kept.get(place.name)
+            if isinstance(like, torch.Tensor) and like.dtype != subject.dtype:
+                # In this format, whatever the parameter's.
+                state[place.name] = state[place.name].to(like.dtype)
+        for ours, place in parts.items():
+            state.update(_parted(place, slot.state[ours], slot.param.shape))
+        for name, x in rest.items():
+            state.setdefault(name, _blank(x, slot))
+        if moving:
+            state.update(_of_the_last_step(subject, found, slot, group, state, moving))
+        for ours, place in found.state.items():
+            if place.where == "group":
+                like = subject.group[place.name]
+                group[place.name] = _typed(float(slot.state[ours]), like, slot)
+        for name, x in subject.group.items():
+            if name not in group:
+                group[name] = copy.deepcopy(x)
+
+    def leave(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
+        joined = {ours: _joined(place, state, slot) for ours, place in parts.items()}
+        return joined | {
+            ours: number((-1 if place.negative else 1) * float(state[place.name]), slot.state[ours])
+            for ours, place in scalars.items()
+            if place.name in state
+        }
+
+    return Bridge(enter=enter, leave=leave, gradient=subject.gradient)
+
+
+def _parted(place: Place, joined: Array, shape: tuple[int, ...]) -> Named:
+    """What the optimizer keeps for every axis, of what the reference joins."""
+    due = matching.shapes(place.parts, shape)
+    ends = np.cumsum([math.prod(each) for each in due])[:-1]
+    return {
+        f"{place.name}{axis}": to_tensor(np.array(part).reshape(each))
+        for axis, (part, each) in enumerate(zip(np.split(joined, ends), due, strict=True))
+    }
+
+
+def _joined(place: Place, state: Named, slot: Slot) -> Array:
+    """What the optimizer keeps for every axis, joined."""
+    due = matching.shapes(place.parts, slot.param.shape)
+    return np.concatenate(
+        [
+            from_tensor(state[f"{place.name}{axis}"].contiguous()).reshape(-1)
+            for axis in range(len(due))
+        ]
+    )
+
+
+def _typed(value: float, like: object, slot: Slot) -> object:
+    """A number as the optimizer keeps it."""
+    if isinstance(like, torch.Tensor):
+        # float64 only where the parameter is: trials are in float64.
+        narrow = like.dtype == torch.float64 and slot.param.dtype != np.float64
+        dtype = torch.float32 if narrow else like.dtype
+        return torch.full(like.shape, value, dtype=dtype)
+    return type(like)(value)  # type: ignore[call-arg]
+
+
+def _of_the_last_step(
+    subject: Class, found: Found, slot: Slot, group: Named, state: Named, names: Sequence[str]
+) -> Named:
+    """Numbers that every step leaves for the next: a step of one element, to this count, does."""
+    one = torch.nn.Parameter(torch.zeros(1, dtype=to_tensor(slot.param).dtype))
+    one.grad = subject.gradient(torch.zeros_like(one))
+    optimizer = subject.built([{**group, "params": [one]}], {})
+    before, counter = slot.state["t"] - 1, found.counter
+    if before and counter and counter.where == "state":
+        tensors = [place.name for place in found.state.values()]
+        held = {name: x.clone() if isinstance(x, torch.Tensor) else x for name, x in state.items()}
+        held |= {name: torch.zeros(1, dtype=held[name].dtype) for name in tensors if name in held}
+        kept = subject.state[counter.name]
+        held[counter.name] = _typed(before + counter.ahead, kept, slot)
+        optimizer.state[one].update(held)
+    optimizer.step()
+    return {name: optimizer.state[one][name] for name in names}
+
+
+def _blank(x: object, slot: Slot) -> object:
+    """What the optimizer keeps besides the rule's state, for a tensor of another shape."""
+    if isinstance(x, torch.Tensor) and tuple(x.shape) == trials.MATRIX:
+        return torch.zeros_like(
+            to_tensor(slot.param), dtype=None if x.is_floating_point() else x.dtype
+        )
+    scalar = x.numel() == 1 if isinstance(x, torch.Tensor) else isinstance(x, (int, float))
+    if scalar and x == math.prod(trials.MATRIX):
+        # The number of elements.
+        return _typed(slot.param.size, x, slot)
+    return copy.deepcopy(x)
