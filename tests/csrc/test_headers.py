@@ -31,6 +31,7 @@ inline float __uint_as_float(unsigned x) { return __builtin_bit_cast(float, x); 
 inline float sqrtf(float x) { return __builtin_sqrtf(x); }
 double cos(double);
 double exp(double);
+double fabs(double);
 double fmod(double, double);
 double log(double);
 double pow(double, double);

@@ -12,10 +12,12 @@ import pytest
 from truestep.fast import _core
 from truestep.fast.ours import storages
 from truestep.fast.ours.cpu import Backend, Plan
+from truestep.fast.ours.rule_kernels import kernel_for
 from truestep.fast.protocol import Capability, Group, Slot
 from truestep.reference.optimizers import adamw
 from truestep.reference.quantizers import dynamic_8bit
 
+ADAMW = next(c for c in Backend().capabilities() if c.rule == "adamw")
 CODER = Capability("quantizer", "dynamic_8bit")
 HYPER = adamw.Hyper(decay="before")
 
@@ -57,7 +59,7 @@ def called(**changed: Any) -> Any:
     """A call of the extension's step on AdamW over one tensor of 8 elements, with changes."""
     arrays = [floats() for _ in range(4)]
     given: dict[str, Any] = {
-        "kernel": 0,
+        "kernel": kernel_for("adamw", HYPER).place,
         "storages": [storages.NUMBERS["float32"].storage] * 4,
         "addresses": np.array([[x.ctypes.data * k] for x in arrays for k in (1, 0)]),
         "sizes": np.array([8]),
@@ -74,12 +76,14 @@ def backend_step(**changed: Any) -> Any:
     parts: dict[str, Any] = {"param": floats(), "grad": floats(), "m": floats(), "v": floats()}
     parts |= changed
     slot = Slot(parts["param"], parts["grad"], {"t": 0, "m": parts["m"], "v": parts["v"]})
-    return Backend().optimizer_step(Backend().capabilities()[0], [Group(HYPER, [slot])])
+    return Backend().optimizer_step(ADAMW, [Group(HYPER, [slot])])
 
 
 def stored_step(**hypers: Any) -> Any:
     """A step of the backend on moments that are stored so."""
-    capability = next(c for c in Backend().capabilities() if c.variant == "8bit")
+    capability = next(
+        c for c in Backend().capabilities() if (c.rule, c.variant) == ("adamw", "8bit")
+    )
     storage = {k: dynamic_8bit.Hyper(signed=k == "m", **fields) for k, fields in hypers.items()}
     slot = Slot(floats(), floats(), {})
     return Backend().optimizer_step(capability, [Group(HYPER, [slot], storage)])
@@ -116,7 +120,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "dtype of parameter": (
         lambda: plan(params=[np.ones(8)]),
         TypeError,
-        "params must be float32 or bfloat16, got float64",
+        "params must be float32, bfloat16, float16, got float64",
     ),
     "hyperparameters of the row": (
         lambda: called(hyper=np.zeros((1, 5))),
