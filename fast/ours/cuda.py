@@ -30,6 +30,7 @@ from truestep.fast.ours.cuda_build import Unit
 from truestep.fast.ours.storages import Kept
 from truestep.fast.protocol import Array, BackendUnavailable, Capability, DType, Group, Stepped
 from truestep.reference.declared import Hyper
+from truestep.reference.optimizers import OPTIMIZERS
 
 if TYPE_CHECKING:
     from cupy import RawModule, ndarray
@@ -125,10 +126,10 @@ class Plan(cuda_plan.StepPlan):
     """A fixed list of device arrays that the kernels of one rule step in place.
 
     rule: the reference's name. params, grads: float32, or all of them uint16 that hold bfloat16.
-    state: by name the arrays of the rule's state and of its inputs, in float32; of one that kept
-    names, its codes and scales ("m_code", "m_absmax"). numbers: the 0-d numbers of the state, by
-    name one a tensor. All arrays offer __cuda_array_interface__, are C-contiguous, and overlap no
-    other.
+    state: by name the arrays of the rule's state, in float32, and of its inputs, in the parameters'
+    format; of one that kept names, its codes and scales ("m_code", "m_absmax"). numbers: the 0-d
+    numbers of the state and of the inputs, by name one a tensor. All arrays offer
+    __cuda_array_interface__, are C-contiguous, and overlap no other.
     """
 
     def __init__(
@@ -146,7 +147,8 @@ class Plan(cuda_plan.StepPlan):
         shapes = [tuple(p.__cuda_array_interface__["shape"]) for p in params]
         sizes = [int(np.prod(shape, dtype=np.int64)) for shape in shapes]
         wanted = {PARAMS: (number, sizes), GRADS: (number, sizes)}
-        wanted |= dict.fromkeys(state, (FLOAT32, sizes))
+        inputs = OPTIMIZERS[rule].FACTS.inputs
+        wanted |= {name: (number if name in inputs else FLOAT32, sizes) for name in state}
         for name, how in kept.items():
             wanted[f"{name}_code"] = how.code, sizes
             if how.scale:

@@ -12,6 +12,7 @@ from truestep.fast.ours.rule_kernels import RuleKernel
 from truestep.fast.ours.storages import Kept
 from truestep.fast.protocol import Array, Capability, DType, Group, Slot, Stepped, numpy_dtype
 from truestep.reference.declared import Hyper
+from truestep.reference.optimizers import OPTIMIZERS
 
 
 def optimizer_step(
@@ -79,7 +80,8 @@ def _step(
         buffers[name] = _uploaded(device, name, arrays, codes.get(name, FLOAT32))
     for name in kernel.inputs:
         arrays = [slots.given(s, name) for s in given]
-        buffers[name] = _uploaded(device, name, arrays, FLOAT32)
+        travels = name in OPTIMIZERS[kernel.rule].FACTS.inputs
+        buffers[name] = _uploaded(device, name, arrays, dtype if travels else FLOAT32)
     addresses = {name: [b.address for b in column] for name, column in buffers.items()}
     sizes = [s.param.size for s in given]
     numbers = slots.numbers_of(kernel, given)

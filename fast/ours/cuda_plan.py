@@ -20,6 +20,7 @@ from truestep.fast.ours.rule_kernels import RuleKernel, kernel_for
 from truestep.fast.ours.storages import NUMBERS, Kept
 from truestep.fast.protocol import Array
 from truestep.reference.declared import Hyper
+from truestep.reference.optimizers import OPTIMIZERS
 
 CHUNK = 4096
 # Threads of a block of every kernel; of that of constants fewer, one for each row.
@@ -185,7 +186,8 @@ class StepPlan:
     ) -> None:
         self._device, self._rule = device, rule
         self._addresses = {name: list(of) for name, of in addresses.items()}
-        self._kept = {PARAMS: NUMBERS[format], GRADS: NUMBERS[format], **kept}
+        inputs = OPTIMIZERS[rule].FACTS.inputs
+        self._kept = dict.fromkeys((PARAMS, GRADS, *inputs), NUMBERS[format]) | dict(kept)
         self._coded = frozenset(kept)
         self._sizes = np.array(sizes, dtype=np.int64)
         chunks = chunk_table(self._sizes)

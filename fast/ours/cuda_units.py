@@ -11,6 +11,7 @@ from truestep.fast.ours import offered
 from truestep.fast.ours.cuda_build import Unit
 from truestep.fast.ours.rule_kernels import RuleKernel, rule_kernels
 from truestep.fast.protocol import Capability, OptimizerCapability
+from truestep.reference.optimizers import OPTIMIZERS
 
 _LAUNCHED = 'extern "C" __global__ void __launch_bounds__(kThreads)'
 
@@ -26,7 +27,8 @@ def capabilities() -> list[Capability]:
 
 def _is_stored(capability: Capability) -> bool:
     if isinstance(capability, OptimizerCapability):
-        return all(how.quantizer in STORAGES for how in capability.storage.values())
+        kept = (how.quantizer for how in capability.storage.values())
+        return all(name in ("float32", *STORAGES) for name in (capability.format, *kept))
     return capability.rule in STORAGES and not capability.dialect
 
 
@@ -89,7 +91,9 @@ def offered_units() -> list[Unit]:
 def _storages_of(
     kernel: RuleKernel, format: str = "float32", kept: Mapping[str, str] = {}
 ) -> list[str]:
-    return [format, *(kept.get(name, "float32") for name in (*kernel.inputs, *kernel.states))]
+    travels = OPTIMIZERS[kernel.rule].FACTS.inputs
+    inputs = [format if name in travels else "float32" for name in kernel.inputs]
+    return [format, *inputs, *(kept.get(name, "float32") for name in kernel.states)]
 
 
 def type_of(storage: str) -> str:

@@ -35,7 +35,8 @@ def tensor(
     x = rng.standard_normal(n + offset) * 10.0 ** rng.uniform(-10, 4, n + offset)
     if special and n:
         x[rng.integers(offset, n + offset, 3)] = rng.choice(SPECIAL, 3)
-    return x.astype(numpy_dtype(format))[offset:]
+    with np.errstate(over="ignore"):
+        return x.astype(numpy_dtype(format))[offset:]
 
 
 def hypers(capability: OptimizerCapability) -> list[Hyper]:
@@ -89,16 +90,20 @@ def slot(
         return tensor(rng, n, format, offset, special=special and n > 100)
 
     reference, kernel = OPTIMIZERS[capability.rule], kernel_for(capability.rule, h)
+    dtype = numpy_dtype(capability.format)
     state: dict[str, Any] = {"t": int(rng.integers(0, 3000))}
     first = reference.init(h, np.zeros(n))
     for name, behaviour in reference.State.BEHAVIOUR.items():
         if name in storage:
             state |= _codes(rng, name, storage[name], n, offset, special)
-        elif name in kernel.states:
+        elif name in (*kernel.inputs, *kernel.states):
             state[name] = np.abs(numbers()) if behaviour.nonnegative else numbers()
         else:
             state[name] = np.asarray(getattr(first, name))
-    inputs = {name: numbers() for name in kernel.inputs}
+    inputs = {
+        name: numbers(capability.format) if of((n,)) else np.asarray(rng.standard_normal(), dtype)
+        for name, of in reference.FACTS.inputs.items()
+    }
     return Slot(numbers(capability.format), numbers(capability.format), state, inputs)
 
 

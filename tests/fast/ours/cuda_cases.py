@@ -52,8 +52,13 @@ def quantizer_hypers(rule: str) -> list[Any]:
 
 
 def bits(result: Any) -> Any:
-    """Nested results with every array as its type, shape and bytes, so that == means bitwise."""
+    """Nested results with every array as its type, shape and bytes, so that == means bitwise.
+
+    Which nan it is, is free.
+    """
     if isinstance(result, np.ndarray):
+        if result.dtype.kind not in "biu":
+            result = np.where(np.isnan(result), result.dtype.type(np.nan), result)
         return (result.dtype.str, result.shape, result.tobytes())
     if isinstance(result, dict):
         return {key: bits(value) for key, value in result.items()}
