@@ -37,8 +37,9 @@ def _step(rule: str, h: Hyper, slot: Slot) -> Stepped:
             p, new = MATRICES[rule].step(
                 h, t, np.asarray(slot.param), np.asarray(slot.grad), slot.state, **slot.inputs
             )
-        state |= {name: np.asarray(x) for name, x in new.items()}
-    return Stepped(np.asarray(p, np.float32), {**state, "t": t})
+        # What a rule leaves as it was is the input's own memory.
+        state |= {name: np.array(x) for name, x in new.items()}
+    return Stepped(np.array(p, np.float32), {**state, "t": t})
 
 
 def _copied(x: Array | int) -> Array | int:

@@ -23,7 +23,13 @@ _WITH_CHOICES = (
 def _casts() -> Iterator[Capability]:
     for rule in CASTS:
         yield from (
-            QuantizerCapability(rule=rule, arithmetic=STRICT, dialect=dialect, variant=variant)
+            QuantizerCapability(
+                rule=rule,
+                arithmetic=STRICT,
+                dialect=dialect,
+                variant=variant,
+                level="standard" if variant else "smoke",
+            )
             for variant, dialect in _choices(rule)
         )
 
@@ -43,7 +49,7 @@ def _blocks() -> Iterator[Capability]:
                     variant=variant,
                     fixed=fixed,
                     packing="pairs_high_first" if formats.is_packed(rule) else "",
-                    level="standard" if variant else "smoke",
+                    level="standard" if variant or rule not in _WITH_CHOICES else "smoke",
                 )
 
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 TABLE: dict[str, str] = PYPROJECT["tool"]["scikit-build"]["wheel"]["packages"]
 # What the wheel does not carry: tests of the suite itself, and C++ that is compiled into it.
-COMPILED = ("csrc/bindings", "csrc/bindings.cpp", "csrc/cpu", "csrc/factored", "csrc/parts")
+COMPILED = ("csrc/bindings", "csrc/cpu", "csrc/factored", "csrc/parts")
 NOT_SHIPPED = ("tests", *COMPILED)
 SOURCES = (".cpp", ".cu", ".cuh", ".h")
 

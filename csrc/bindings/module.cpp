@@ -12,10 +12,10 @@
 #include <tuple>
 #include <vector>
 
-#include "bindings/common.h"
-#include "cpu/dispatch.h"
-#include "cpu/optimizers.h"
-#include "cpu/partition.h"
+#include "../cpu/dispatch.h"
+#include "../cpu/optimizers.h"
+#include "../cpu/partition.h"
+#include "common.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
