@@ -79,8 +79,9 @@ class _Request(ctypes.Structure):
 
 
 _MESSAGE_SIZE = 2048
-# Libraries that keep the stacks of their fibers between launches: each takes up to 3 MB.
-READY = 16
+# Libraries that keep the stacks of their fibers between launches: each takes up to 3 MB, and with
+# the guards between stacks a thousand of the 65,530 mappings that a process has, for every worker.
+READY = 4
 _MAX_PARAMETERS = 64
 
 
