@@ -26,7 +26,7 @@ SOURCES := pyproject.toml CMakeLists.txt constraints.txt $(shell find \
     csrc fast properties reference reports src -name __pycache__ -prune -o ! -name "*.so" -print)
 CXX_SOURCES := $(shell find csrc tests -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' -o -name '*.h')
 PACKAGES := fast properties reference reports
-OURS := cpu cuda cuda_on_cpu reference
+OURS := cpu cuda cuda_on_cpu reference truestep_torch
 PEERS = $(filter-out $(OURS),$(shell $(BIN)/python -c 'from truestep.fast.discovery import available; \
     print(*[name for name, obstacle in available().items() if not obstacle])'))
 
