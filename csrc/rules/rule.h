@@ -46,7 +46,7 @@ struct Elementwise {
 };
 
 // How many names a list has, which blanks part.
-constexpr int names_in(const char* text) {
+TRUESTEP_HD constexpr int names_in(const char* text) {
   int count = 0;
   for (bool before = true; *text != 0; ++text) {
     const bool blank = *text == ' ';
