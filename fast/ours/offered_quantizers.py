@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from truestep.fast.ours import formats
-from truestep.fast.protocol import Capability, Fixed, QuantizerCapability
+from truestep.fast.protocol import Capability, Fixed, Level, QuantizerCapability
 from truestep.reference.affine_formats import FORMATS as AFFINE
 from truestep.reference.format_rows import ROWS
 from truestep.reference.quantizers import QUANTIZERS as REFERENCES
@@ -20,6 +20,14 @@ _WITH_CHOICES = (
 )  # fmt: skip
 
 
+# One format of each sort is run at level smoke already.
+_FIRST = ("bfloat16", "e4m3_blocks", "float8_e4m3fn", "mxfp4", "nf4")
+
+
+def _level(rule: str, variant: str) -> Level:
+    return "standard" if variant or rule not in _FIRST else "smoke"
+
+
 def _casts() -> Iterator[Capability]:
     for rule in CASTS:
         yield from (
@@ -28,7 +36,7 @@ def _casts() -> Iterator[Capability]:
                 arithmetic=STRICT,
                 dialect=dialect,
                 variant=variant,
-                level="standard" if variant else "smoke",
+                level=_level(rule, variant),
             )
             for variant, dialect in _choices(rule)
         )
@@ -49,7 +57,7 @@ def _blocks() -> Iterator[Capability]:
                     variant=variant,
                     fixed=fixed,
                     packing="pairs_high_first" if formats.is_packed(rule) else "",
-                    level="standard" if variant or rule not in _WITH_CHOICES else "smoke",
+                    level=_level(rule, variant),
                 )
 
 
