@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from truestep.properties.judge.contracts import SLACK
+from truestep.properties.judge.contracts import SLACK, Judgement
 from truestep.properties.judge.results import Check, CheckResult, Record, Verdict
 from truestep.properties.judge.tally import Case, Tally
 
@@ -88,21 +88,25 @@ def _worst(tally: Tally, where: Place | None) -> Record | None:
     }
 
 
+def worst_lines(subject: str, words: str, j: Judgement) -> list[str]:
+    """What a message says of the numbers of a worst element."""
+    got, due = float(j.got), float(j.oracle)
+    return [
+        f"{subject}: {words} is {got!r}, due is {due!r}",
+        f"  got {got.hex()}  oracle {due.hex()}",
+        f"  error {abs(j.got - j.oracle):.4g}  bound {j.bound:.4g}  utilisation "
+        f"{j.utilisation:.4g} (passes up to {SLACK:g})",
+    ]
+
+
 def _message(check: Check, tally: Tally, where: Place | None, remarks: Sequence[str]) -> str:
     formats = ", ".join(x for x in (check.capability.format, check.capability.variant) if x)
     subject = f"{check.rule} ({formats})"
     if tally.worst is None or where is None:
         lines = [f"{subject}: {tally.message}"]
     else:
-        j = tally.worst.judgement
-        got, due = float(j.got), float(j.oracle)
-        lines = [
-            f"{subject}: {where.words} is {got!r}, due is {due!r}",
-            f"  got {got.hex()}  oracle {due.hex()}",
-            f"  error {abs(j.got - j.oracle):.4g}  bound {j.bound:.4g}  utilisation "
-            f"{j.utilisation:.4g} (passes up to {SLACK:g})",
-            *(f"  {line}" for line in where.lines),
-        ]
+        lines = worst_lines(subject, where.words, tally.worst.judgement)
+        lines += [f"  {line}" for line in where.lines]
     lines += [f"  {line}" for line in remarks]
     if tally.worst_case is not None:
         lines += snippet(check.id, tally.worst_case.to_json())

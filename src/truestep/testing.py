@@ -286,28 +286,30 @@ def _judged_step(
 def _require(rule: str, found: Found, inputs: Mapping[str, Array]) -> None:
     """Raise BeyondContract with the worst element, or where nothing could be judged."""
     from truestep.properties.judge.contracts import SLACK
+    from truestep.properties.judge.records import worst_lines
 
-    judged = list(found)
-    ratios = {name: j.utilisation for name, j in judged if j.utilisation is not None}
-    if not ratios and any(j.elements for _, j in judged):
+    # Of a tensor that is judged twice, as its codes and its scales, the worse counts.
+    worse: dict[str, tuple[float, Judgement]] = {}
+    elements = 0
+    for name, j in found:
+        elements += j.elements
+        if j.utilisation is not None and j.utilisation >= worse.get(name, (0.0, j))[0]:
+            worse[name] = j.utilisation, j
+    if not worse and elements:
         raise BeyondContract(f"{rule}: nothing could be judged: no element's value is certain")
-    broken = {name: ratio for name, ratio in ratios.items() if ratio > SLACK}
+    broken = {name: ratio for name, (ratio, _) in worse.items() if ratio > SLACK}
     if not broken:
         return
     worst = max(broken, key=lambda name: broken[name])
-    j = dict(judged)[worst]
+    j = worse[worst][1]
     index = j.index or ()
     place = f"{worst}[{', '.join(map(str, index))}]" if index else worst
-    got, due = float(j.got), float(j.oracle)
+    due = abs(float(j.oracle))
     at = {n: x[index] for n, x in inputs.items() if x.ndim == len(index) and x.size}
-    agreeing = [name for name in ratios if name not in broken]
+    agreeing = [name for name in worse if name not in broken]
     others = [f"{name} (utilisation {x:.4g})" for name, x in broken.items() if name != worst]
-    lines = [
-        f"{rule}: {place} is {got!r}, due is {due!r}",
-        f"  got {got.hex()}  oracle {due.hex()}",
-        f"  error {abs(got - due):.4g}  bound {j.bound:.4g}  utilisation {j.utilisation:.4g} "
-        f"(passes up to {SLACK:g}), relative error {abs(got - due) / abs(due) if due else 0:.3g}",
-    ]
+    lines = worst_lines(rule, place, j)
+    lines += [f"  relative error {abs(j.got - j.oracle) / due:.3g}"] if due else []
     lines += ["  there: " + ", ".join(f"{n}={float(x)!r}" for n, x in at.items())] if at else []
     lines += [f"  beyond it too: {', '.join(others)}"] if others else []
     lines += [f"  within it: {', '.join(agreeing)}"] if agreeing else []
