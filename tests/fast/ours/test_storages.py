@@ -114,7 +114,7 @@ def test_packs_as_the_reference_does(size: int) -> None:
 
 
 def drawn(seed: int | None, steps: int = 1, threads: int = 1) -> list[bytes]:
-    """The codes of m after each step of lr 0 on two equal tensors, whose moments do not move."""
+    """The codes after each step of lr 0 on two equal tensors, whose moments then lie between codes."""
     kept = kept_by("int4_stochastic")
     m = np.full(4096, 0.5, np.float32)
     m[::128] = 1.0
@@ -124,7 +124,7 @@ def drawn(seed: int | None, steps: int = 1, threads: int = 1) -> list[bytes]:
         for name in "mv"
         for k, part in enumerate(("code", "scale"))
     }
-    p, g = ([np.full(4096, 0.3, np.float32) for _ in range(2)] for _ in range(2))
+    p, g = ([np.full(4096, 20.0, np.float32) for _ in range(2)] for _ in range(2))
     plan = Plan("adamw", p, g, state, kept=kept, seed=seed)
     found = []
     for t in range(1, steps + 1):
