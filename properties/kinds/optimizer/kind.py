@@ -32,14 +32,9 @@ from truestep.properties.kinds.optimizer.storage import (
 )
 from truestep.properties.laws.claims import PREFIX
 from truestep.properties.search.exploration import Drawn, Listed
-from truestep.properties.search.identification import (
-    Reading,
-    departures,
-    dialects_of,
-    nearby_dialects,
-)
+from truestep.properties.search.identification import Reading, dialects_of, nearby_dialects
 from truestep.reference.optimizers import OPTIMIZERS
-from truestep.reference.rules import Optimizer
+from truestep.reference.rules import Optimizer, Rule
 
 
 @final
@@ -144,11 +139,13 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
             out.append(fitted(case, capability))
         return out
 
+    def rule(self, capability: OptimizerCapability) -> Rule:
+        """The rule, with its state as it is kept."""
+        return rule_of(capability)
+
     def readings(self, capability: OptimizerCapability, distance: int) -> Iterator[Reading]:
         """Other dialects, and other rules that are called and judged alike."""
-        rule = rule_of(capability)
-        changes = departures(rule, capability.dialect, distance)
-        yield from dialects_of(capability.rule, rule, changes)
+        yield from super().readings(capability, distance)
         if distance > 1:
             return
         yield from storage_readings(capability)
