@@ -78,6 +78,20 @@ def list_command(topic: str | None, as_json: bool) -> int:
 
 
 @commands.command()
+@click.argument("rule")
+def show(rule: str) -> int:
+    """Explain one RULE: its definition, hyperparameters, state, dialects and checks."""
+    from truestep.reports import shown, terminal
+
+    try:
+        found = shown.shown(rule)
+    except shown.UnknownRule as error:
+        raise click.ClickException(str(error)) from error
+    terminal.show_rules(found)
+    return 0
+
+
+@commands.command()
 @click.argument("backend", nargs=-1, required=True)
 @click.option("--as", "rule", metavar="RULE", help="The rule that a wrapped BACKEND is judged as.")
 @click.option("--only", metavar="GLOB", help="Only checks whose id matches or has this word.")

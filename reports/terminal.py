@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich import progress as bars
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
@@ -22,6 +23,9 @@ from truestep.reports.page import Backend, Page, Rule
 from truestep.reports.sheet import Sheet
 from truestep.reports.verdicts import CONDITION, FAILING, RUNS, TOLD, VERDICTS
 from truestep.reports.visible import visible
+
+if TYPE_CHECKING:
+    from truestep.reports.shown import Shown
 
 # A terminal shows this many groups with failures; the report has them all.
 _MOST_FAILURES = 10
@@ -250,6 +254,16 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     _out().print(table)
+
+
+def show_rules(found: Sequence[Shown]) -> None:
+    """The definition of each, as it is written, and its tables."""
+    console = _out()
+    for each in found:
+        console.print(Text(f"{each.kind}/{each.name}", style="bold underline"))
+        print(visible(each.definition))
+        for table in each.tables:
+            show_table(table.columns, table.rows)
 
 
 def show_list(found: Mapping[str, Sequence[Record]]) -> None:
