@@ -19,8 +19,8 @@ from truestep.properties.kinds.theorem.theorems.stochastic import gaussian
 from truestep.properties.kinds.theorem.theorems.table import LEVEL, THEOREMS
 from truestep.properties.kinds.theorem.theorems.theorem import (
     Evidence,
-    Subject,
     Outcome,
+    Subject,
     Theorem,
     Trial,
     at_most,
