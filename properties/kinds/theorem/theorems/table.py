@@ -1,5 +1,18 @@
 """The theorems by name, and the probability with which each may fail a correct kernel."""
 
+from truestep.properties.kinds.theorem.theorems.batches.data_parallelism import DATA_PARALLELISM
+from truestep.properties.kinds.theorem.theorems.batches.delay_thresholds import DELAY_THRESHOLDS
+from truestep.properties.kinds.theorem.theorems.batches.gradient_accumulation import (
+    GRADIENT_ACCUMULATION,
+)
+from truestep.properties.kinds.theorem.theorems.batches.importance_sampling import (
+    IMPORTANCE_SAMPLING,
+)
+from truestep.properties.kinds.theorem.theorems.batches.kaczmarz_rate import KACZMARZ_RATE
+from truestep.properties.kinds.theorem.theorems.batches.linear_scaling import LINEAR_SCALING
+from truestep.properties.kinds.theorem.theorems.batches.minibatch_variance import MINIBATCH_VARIANCE
+from truestep.properties.kinds.theorem.theorems.batches.noise_scale import NOISE_SCALE
+from truestep.properties.kinds.theorem.theorems.batches.shuffling import SHUFFLING
 from truestep.properties.kinds.theorem.theorems.deterministic.absolute_value_alternates import (
     ABSOLUTE_VALUE,
 )
@@ -34,16 +47,25 @@ FALSE_ALARM_PROBABILITY = 1e-6
 THEOREMS: dict[str, Theorem] = {
     "absolute_value_alternates": ABSOLUTE_VALUE,
     "convex_lipschitz_rate": CONVEX_LIPSCHITZ,
+    "data_parallelism_is_the_batch": DATA_PARALLELISM,
     "decaying_steps_are_not_linear": DECAYING_STEPS,
+    "delay_thresholds": DELAY_THRESHOLDS,
+    "gradient_accumulation_is_the_batch": GRADIENT_ACCUMULATION,
     "gradient_descent_rate": GRADIENT_DESCENT_RATE,
+    "gradient_noise_scale": NOISE_SCALE,
     "heavy_ball_cycle": HEAVY_BALL_CYCLE,
     "heavy_ball_rate": HEAVY_BALL_RATE,
+    "importance_sampling": IMPORTANCE_SAMPLING,
+    "kaczmarz_rate": KACZMARZ_RATE,
     "last_iterate": LAST_ITERATE,
+    "linear_scaling_and_its_end": LINEAR_SCALING,
+    "minibatch_variance": MINIBATCH_VARIANCE,
     "nesterov_bound": NESTEROV_BOUND,
     "nesterov_linear_rate": NESTEROV_LINEAR,
     "polyak_ruppert_averaging": POLYAK_RUPPERT,
     "robbins_monro_convergence": ROBBINS_MONRO,
     "sgd_moments": SGD_MOMENTS,
+    "shuffling_beats_replacement": SHUFFLING,
     "summable_steps_stall": SUMMABLE_STEPS,
 }
 

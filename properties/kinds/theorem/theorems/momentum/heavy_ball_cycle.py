@@ -72,8 +72,8 @@ HEAVY_BALL_CYCLE = Theorem(
     topic="momentum",
     statement=(
         "With a = 1 / 9 and beta = 4 / 9, the best for quadratics of mu = 1 and L = 25, the heavy "
-        "ball from 3.2 cycles through 792, -2208 and 2592 over 1225 for ever on a strongly convex f "
-        "of the same mu and L, where gradient descent converges."
+        "ball from 3.2 cycles through 792, -2208 and 2592 over 1225 for ever on a strongly convex "
+        "f of the same mu and L, where gradient descent converges."
     ),
     source="L. Lessard, B. Recht, A. Packard, SIAM J. Optim. 26, 2016, section 4.6",
     subject=Subject("heavy_ball", sets=("lr", "momentum")),
