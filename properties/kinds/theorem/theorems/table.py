@@ -24,6 +24,9 @@ from truestep.properties.kinds.theorem.theorems.deterministic.gradient_descent_r
     GRADIENT_DESCENT_RATE,
 )
 from truestep.properties.kinds.theorem.theorems.deterministic.last_iterate import LAST_ITERATE
+from truestep.properties.kinds.theorem.theorems.deterministic.least_squares_stability import (
+    LEAST_SQUARES_STABILITY,
+)
 from truestep.properties.kinds.theorem.theorems.deterministic.summable_steps_stall import (
     SUMMABLE_STEPS,
 )
@@ -31,13 +34,27 @@ from truestep.properties.kinds.theorem.theorems.momentum.heavy_ball_cycle import
 from truestep.properties.kinds.theorem.theorems.momentum.heavy_ball_rate import HEAVY_BALL_RATE
 from truestep.properties.kinds.theorem.theorems.momentum.nesterov_bound import NESTEROV_BOUND
 from truestep.properties.kinds.theorem.theorems.momentum.nesterov_linear_rate import NESTEROV_LINEAR
+from truestep.properties.kinds.theorem.theorems.stochastic.almost_sure_rate import ALMOST_SURE
+from truestep.properties.kinds.theorem.theorems.stochastic.bias_variance_crossing import CROSSING
+from truestep.properties.kinds.theorem.theorems.stochastic.kiefer_wolfowitz_gains import (
+    KIEFER_WOLFOWITZ,
+)
+from truestep.properties.kinds.theorem.theorems.stochastic.momentum_moments import MOMENTUM_MOMENTS
+from truestep.properties.kinds.theorem.theorems.stochastic.noise_floor import NOISE_FLOOR
 from truestep.properties.kinds.theorem.theorems.stochastic.polyak_ruppert_averaging import (
     POLYAK_RUPPERT,
 )
 from truestep.properties.kinds.theorem.theorems.stochastic.robbins_monro_convergence import (
     ROBBINS_MONRO,
 )
+from truestep.properties.kinds.theorem.theorems.stochastic.rounding_averages_out import (
+    ROUNDING_AVERAGES_OUT,
+)
 from truestep.properties.kinds.theorem.theorems.stochastic.sgd_moments import SGD_MOMENTS
+from truestep.properties.kinds.theorem.theorems.stochastic.strongly_convex_rate import (
+    STRONGLY_CONVEX,
+)
+from truestep.properties.kinds.theorem.theorems.stochastic.suffix_averaging import SUFFIX_AVERAGING
 from truestep.properties.kinds.theorem.theorems.theorem import Theorem
 
 # Chance that a run on a correct backend raises any false alarm: a thousand runs a year on ten
@@ -46,6 +63,8 @@ FALSE_ALARM_PROBABILITY = 1e-6
 
 THEOREMS: dict[str, Theorem] = {
     "absolute_value_alternates": ABSOLUTE_VALUE,
+    "almost_sure_rate": ALMOST_SURE,
+    "bias_variance_crossing": CROSSING,
     "convex_lipschitz_rate": CONVEX_LIPSCHITZ,
     "data_parallelism_is_the_batch": DATA_PARALLELISM,
     "decaying_steps_are_not_linear": DECAYING_STEPS,
@@ -57,15 +76,22 @@ THEOREMS: dict[str, Theorem] = {
     "heavy_ball_rate": HEAVY_BALL_RATE,
     "importance_sampling": IMPORTANCE_SAMPLING,
     "kaczmarz_rate": KACZMARZ_RATE,
+    "kiefer_wolfowitz_gains": KIEFER_WOLFOWITZ,
     "last_iterate": LAST_ITERATE,
+    "least_squares_stability": LEAST_SQUARES_STABILITY,
     "linear_scaling_and_its_end": LINEAR_SCALING,
     "minibatch_variance": MINIBATCH_VARIANCE,
+    "momentum_moments": MOMENTUM_MOMENTS,
     "nesterov_bound": NESTEROV_BOUND,
     "nesterov_linear_rate": NESTEROV_LINEAR,
+    "noise_floor": NOISE_FLOOR,
     "polyak_ruppert_averaging": POLYAK_RUPPERT,
     "robbins_monro_convergence": ROBBINS_MONRO,
+    "rounding_averages_out": ROUNDING_AVERAGES_OUT,
     "sgd_moments": SGD_MOMENTS,
     "shuffling_beats_replacement": SHUFFLING,
+    "strongly_convex_rate": STRONGLY_CONVEX,
+    "suffix_averaging": SUFFIX_AVERAGING,
     "summable_steps_stall": SUMMABLE_STEPS,
 }
 

@@ -37,10 +37,12 @@ def replicates(
 ) -> list[Snapshot]:
     """Snapshots at t = 1, 2, 4, ... of independent runs with the step sizes a_0, a_1, ...
 
+    x0: one start, or one for each run.
+
     Roundings of earlier steps pass through I - lr H.
     """
     d = len(q.optimum)
-    run = kernel.start(np.tile(np.asarray(x0, np.float64), (count, 1)))
+    run = kernel.start(np.broadcast_to(x0, (count, d)))
     total, total_drift = np.zeros((count, d)), 0.0
     drift = float(np.abs(run.p - x0).max() * np.sqrt(d))
     snapshots = []
@@ -91,7 +93,7 @@ def moments(
             allowed = float((high - np.sqrt(n) if gap > 0 else np.sqrt(n) - low) + slack)
             where = f"{name}: variance of coordinates {i}, {j}"
             tests.append(Outcome(abs(gap) / allowed, where, change))
-    return worst(tests)
+    return worst(tests)._replace(change=change)
 
 
 def _chi_squared_band(n: int, level: float) -> Array:
