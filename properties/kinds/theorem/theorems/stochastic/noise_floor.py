@@ -21,18 +21,23 @@ RATES, STEPS = (0.05, 0.1, 0.2, 0.4), 16
 
 
 def experiment(kernel: Kernel, trial: Trial) -> Evidence:
-    """Runs that start at rest stay there: mean and covariance after 1 to 16 steps, four rates."""
+    """Runs that start at rest stay there, moving: moments after 1 to 16 steps, four rates."""
     q = quadratic.with_spectrum(SPECTRUM, NOISE, OPTIMUM, seed=4)
     n = trial.pick(8_000, 100_000)
-    level = trial.level / (len(RATES) * STEPS.bit_length() * gaussian.moment_tests(2))
+    level = trial.level / (len(RATES) * (STEPS.bit_length() + 1) * gaussian.moment_tests(2))
     outcomes: list[Outcome] = []
     points: list[Point] = []
     for part, lr in enumerate(RATES):
         C, rng = quadratic.stationary_covariance(q, lr), trial.rng(part)
         x0 = q.optimum + rng.standard_normal((n, 2)) @ np.linalg.cholesky(C).T
-        for run in gaussian.replicates(q, kernel, [lr] * STEPS, x0, n, rng):
+        runs = gaussian.replicates(q, kernel, [lr] * STEPS, x0, n, rng)
+        for run in runs:
             name = f"a = {lr}, t = {run.t}"
             outcomes.append(gaussian.moments(run.x, q.optimum, C, run.drift, level, name))
+        # At rest x still moves, by -a (H (x - x*) + noise).
+        way, moving = runs[0].x - x0, lr**2 * (q.H @ C @ q.H + q.noise)
+        name = f"a = {lr}: the first step"
+        outcomes.append(gaussian.moments(way, np.zeros(2), moving, runs[0].drift, level, name))
         floor = float(C[0, 0])
         band = gaussian.variance_band(floor, n, run.drift, level)
         points.append((lr, gaussian.coordinate(run.x - q.optimum), floor, band))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from truestep.properties.kinds.theorem.theorems.kernels import Kernel
-from truestep.properties.kinds.theorem.theorems.stores import (
+from truestep.properties.kinds.theorem.theorems.planted import (
     rounded_up_too_often,
     stored,
     truncated,

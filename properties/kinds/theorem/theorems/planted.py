@@ -1,4 +1,4 @@
-"""Plain SGD with a way of storing parameters that errs: controls, and faults to plant."""
+"""Plain SGD that errs in how it moves or stores parameters: controls, and faults to plant."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,20 +10,23 @@ from truestep.properties.kinds.theorem.theorems.controls import Sabotage
 from truestep.properties.kinds.theorem.theorems.kernels import Pull
 from truestep.reference.validation import Array
 
+# From a parameter, its update lr g in more than float64, and the unit roundoff of the kernel that
+# is replaced, to the new parameter.
+Move = Callable[[Array, Array, float], Array]
 # A parameter as computed, and the unit roundoff of what it is stored in: as it is stored.
 Store = Callable[[Array, float], Array]
 
 
 @dataclass(frozen=True, slots=True)
-class StoredSgd:
-    """p - lr g in more than float64, then stored."""
+class PlainSgd:
+    """Plain SGD with another way to move."""
 
     u: float
-    store: Store
+    move: Move
 
-    def start(self, p: Array, **numbers: Number) -> "_StoredRun":
+    def start(self, p: Array, **numbers: Number) -> "_PlainRun":
         """A run from p."""
-        return _StoredRun(self, np.array(p, np.float64), numbers)
+        return _PlainRun(self, np.array(p, np.float64), numbers)
 
     def outputs(self, inputs: Mapping[str, object], **numbers: Number) -> Outputs:
         """None: it is an optimizer."""
@@ -35,22 +38,27 @@ class StoredSgd:
 
 
 @dataclass(slots=True)
-class _StoredRun:
-    kernel: StoredSgd
+class _PlainRun:
+    kernel: PlainSgd
     p: Array
     numbers: Mapping[str, Number]
     state: State = field(default_factory=dict)
 
     def step(self, g: Pull, inputs: Mapping[str, Array] | None = None, **changed: Number) -> Array:
         lr = float({**self.numbers, **changed}["lr"])
-        moved = np.asarray(self.p, np.longdouble) - lr * np.asarray(g)
-        self.p = np.asarray(self.kernel.store(moved, self.kernel.u), np.float64)
+        update = lr * np.asarray(g, np.longdouble)
+        self.p = np.asarray(self.kernel.move(self.p, update, self.kernel.u), np.float64)
         return self.p
+
+
+def moved(move: Move) -> Sabotage:
+    """The kernel's place is taken by plain SGD that moves so."""
+    return lambda kernel: PlainSgd(kernel.u, move)
 
 
 def stored(store: Store) -> Sabotage:
     """The kernel's place is taken by plain SGD that stores so, in a format as fine."""
-    return lambda kernel: StoredSgd(kernel.u, store)
+    return moved(lambda p, update, u: store(p - update, u))
 
 
 def truncated(x: Array, u: float) -> Array:
@@ -71,3 +79,13 @@ def rounded_up_too_often(chance: float, seed: int) -> Store:
         return np.ldexp((low + np.sign(mantissa) * up) * u, exponent)
 
     return store
+
+
+def dead_below(size: float, share: float = 0.0) -> Move:
+    """Updates below a size, or below a share of the parameter's, are left out."""
+
+    def move(p: Array, update: Array, u: float) -> Array:
+        small = np.abs(update) < np.maximum(size, share * np.abs(p))
+        return np.where(small, p, p - update)
+
+    return move
