@@ -27,6 +27,7 @@ from truestep.properties.kinds.theorem.theorems.deterministic.last_iterate impor
 from truestep.properties.kinds.theorem.theorems.deterministic.least_squares_stability import (
     LEAST_SQUARES_STABILITY,
 )
+from truestep.properties.kinds.theorem.theorems.deterministic.power_series_sums import POWER_SERIES
 from truestep.properties.kinds.theorem.theorems.deterministic.summable_steps_stall import (
     SUMMABLE_STEPS,
 )
@@ -86,6 +87,7 @@ THEOREMS: dict[str, Theorem] = {
     "nesterov_linear_rate": NESTEROV_LINEAR,
     "noise_floor": NOISE_FLOOR,
     "polyak_ruppert_averaging": POLYAK_RUPPERT,
+    "power_series_sums": POWER_SERIES,
     "robbins_monro_convergence": ROBBINS_MONRO,
     "rounding_averages_out": ROUNDING_AVERAGES_OUT,
     "sgd_moments": SGD_MOMENTS,
