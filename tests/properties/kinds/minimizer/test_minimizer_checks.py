@@ -101,7 +101,8 @@ def test_the_references_lines_in_float32_pass(rule: str, variant: str) -> None:
     """
     backend = Backend()
     for check in checks_of(backend):
-        if (check.capability.rule, check.capability.variant) == (rule, variant):
+        of = check.kind, check.capability.rule, check.capability.variant
+        if of == ("minimizer", rule, variant):
             result = run_check(backend, check, level="smoke", seed=3)
             if result.contract == "law":
                 assert result.verdict in ("pass", "not_judged"), result.message
