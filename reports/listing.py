@@ -121,6 +121,28 @@ def _described(module: str, table: str) -> list[Entry]:
     return [{"name": name, "description": first_line(found[name])} for name in sorted(found)]
 
 
+def _theorems() -> list[Entry]:
+    """Every theorem: what it says, of which rule, in which formats, and what must fail."""
+    from truestep.properties.kinds.theorem.theorems.table import LEVEL, THEOREMS
+
+    return [
+        {
+            "name": name,
+            "description": theorem.statement,
+            "family": theorem.topic,
+            "kind": theorem.subject.kind,
+            "rule": theorem.subject.rule,
+            "formats": list(theorem.subject.formats),
+            "storage": list(theorem.subject.storage),
+            "source": theorem.source,
+            "constants": dict(theorem.constants),
+            "controls": list(theorem.controls),
+            "false_alarm": LEVEL if theorem.random else 0.0,
+        }
+        for name, theorem in sorted(THEOREMS.items())
+    ]
+
+
 TOPICS: dict[str, Callable[[], list[Entry]]] = {
     "optimizers": _optimizers,
     "schedules": _schedules,
@@ -129,7 +151,7 @@ TOPICS: dict[str, Callable[[], list[Entry]]] = {
     "arithmetics": _arithmetics,
     "backends": _backends,
     "laws": _laws,
-    "theorems": lambda: _described("truestep.properties.kinds.theorem.theorems.table", "THEOREMS"),
+    "theorems": _theorems,
     "museum": lambda: _described("truestep.properties.museum", "FAULTS"),
 }
 

@@ -2,47 +2,50 @@
 
 import numpy as np
 
-from truestep.properties.kinds.theorem.theorems import gaussian
+from truestep.properties.kinds.theorem.theorems.controls import rate
+from truestep.properties.kinds.theorem.theorems.kernels import Kernel
+from truestep.properties.kinds.theorem.theorems.stochastic import gaussian
 from truestep.properties.kinds.theorem.theorems.theorem import (
-    FALSE_ALARM_PROBABILITY,
     Evidence,
-    Step,
+    Subject,
     Theorem,
+    Trial,
+    spoilt,
 )
 from truestep.reference.problems import quadratic
 from truestep.reference.schedules import power
 
 SPECTRUM, NOISE, OPTIMUM = (1.0, 4.0), (1.0, 3.0), (1.0, -2.0)
 SCHEDULE = power.Hyper(lr=0.4, shift=1.0, power=0.7)
-STEPS, REPLICATES = 512, 4_000
 
 
-def experiment(step: Step, seed: int, unit_roundoff: float) -> Evidence:
-    """Mean and covariance of the average of 4,000 runs from the optimum, up to 512 steps."""
+def experiment(kernel: Kernel, trial: Trial) -> Evidence:
+    """Mean and covariance of the average of runs from the optimum."""
     q = quadratic.with_spectrum(SPECTRUM, NOISE, OPTIMUM, seed=2)
-    steps = [float(power.value(SCHEDULE, t)) for t in range(STEPS)]
+    count, n = trial.pick(256, 4_096), trial.pick(2_000, 8_000)
+    steps = [float(power.value(SCHEDULE, t)) for t in range(count)]
     exact = {m.t: m for m in quadratic.moments(q, q.optimum, steps)}
-    runs = gaussian.replicates(q, step, steps, q.optimum, REPLICATES, seed, unit_roundoff)
-    level = FALSE_ALARM_PROBABILITY / (len(runs) * gaussian.moment_tests(2))
+    runs = gaussian.replicates(q, kernel, steps, q.optimum, n, trial.rng())
+    level = trial.level / (len(runs) * gaussian.moment_tests(2))
     tests, points = [], []
     for run in runs:
         C = exact[run.t].average_covariance
         name = f"t = {run.t}"
         tests.append(gaussian.moments(run.average, q.optimum, C, run.drift, level, name))
         measured = run.t * gaussian.coordinate(run.average - q.optimum)
-        low, high = gaussian.variance_band(float(C[0, 0]), REPLICATES, run.drift, level)
+        low, high = gaussian.variance_band(float(C[0, 0]), n, run.drift, level)
         points.append((run.t, measured, run.t * float(C[0, 0]), (run.t * low, run.t * high)))
-    return Evidence.of(tests, points, gaussian.resolution(REPLICATES, level))
+    return Evidence.of(tests, points)
 
 
-def _too_short(lr: float) -> float:
+def _too_short(lr: float, t: int) -> float:
     """0.4 / t in the place of lr = 0.4 / t^0.7, which averaging does not repair."""
-    t = float(np.power(SCHEDULE.lr / lr, 1 / SCHEDULE.power))
-    return SCHEDULE.lr / t
+    return lr / float(np.power(t + 1, 1 - SCHEDULE.power))
 
 
 POLYAK_RUPPERT = Theorem(
     name="polyak_ruppert_averaging",
+    topic="stochastic",
     statement=(
         "With a_t = c t^-p, 1/2 < p < 1, the average of the iterates has t Cov -> H^-1 S H^-1, "
         "whatever c; on a quadratic the covariance at every t is that of an exact recursion."
@@ -51,10 +54,11 @@ POLYAK_RUPPERT = Theorem(
         "B. T. Polyak, A. B. Juditsky, SIAM J. Control Optim. 30, 1992, theorem 1; D. Ruppert, "
         "Technical Report 781, Cornell, 1988"
     ),
-    constants={"L": 4.0, "mu": 1.0, "c": 0.4, "p": 0.7, "steps": STEPS, "replicates": REPLICATES},
+    subject=Subject("sgd"),
+    constants={"L": 4.0, "mu": 1.0, "c": 0.4, "p": 0.7},
     experiment=experiment,
-    sabotage=_too_short,
-    control="steps 0.4 / t in the place of 0.4 / t^0.7",
-    false_alarm_probability=FALSE_ALARM_PROBABILITY,
+    controls=spoilt(experiment, **{"steps 0.4 / t in the place of 0.4 / t^0.7": rate(_too_short)}),
     axes=("t", "t times the variance of the average's first coordinate"),
+    random=True,
+    changed="the average's variance",
 )

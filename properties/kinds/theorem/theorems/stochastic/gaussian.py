@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import chdtri, gammaincinv, ndtri
 
-from truestep.properties.kinds.theorem.theorems.theorem import Step, Test, worst
+from truestep.properties.kinds.theorem.theorems import rounding
+from truestep.properties.kinds.theorem.theorems.kernels import Kernel
+from truestep.properties.kinds.theorem.theorems.theorem import Outcome, worst
 from truestep.reference.problems import quadratic
 from truestep.reference.validation import Array
 
@@ -27,29 +29,29 @@ class Snapshot:
 
 def replicates(
     q: quadratic.Problem,
-    step: Step,
+    kernel: Kernel,
     steps: Sequence[float],
     x0: Array,
     count: int,
-    seed: int,
-    unit_roundoff: float,
+    rng: np.random.Generator,
 ) -> list[Snapshot]:
     """Snapshots at t = 1, 2, 4, ... of independent runs with the step sizes a_0, a_1, ...
 
-    One step rounds p, p', lr, g and lr g, each by at most u of itself, so it errs by at most
-    u (|p| + |p'| + 3 lr |g|) in every coordinate; earlier errors pass through I - lr H.
+    x0: one start, or one for each run.
+
+    Roundings of earlier steps pass through I - lr H.
     """
-    rng = np.random.default_rng(seed)
     d = len(q.optimum)
-    x = np.tile(np.asarray(x0, np.float64), (count, 1))
-    total, drift, total_drift = np.zeros((count, d)), 0.0, 0.0
+    run = kernel.start(np.broadcast_to(x0, (count, d)))
+    total, total_drift = np.zeros((count, d)), 0.0
+    drift = float(np.abs(run.p - x0).max() * np.sqrt(d))
     snapshots = []
     for t, lr in enumerate(steps, start=1):
-        g = quadratic.noisy_gradient(q, x, rng.standard_normal((count, d)))
-        before, x = np.abs(x).max(), step(lr, x, g)
-        rounding = unit_roundoff * (before + np.abs(x).max() + 3 * lr * np.abs(g).max())
+        before = run.p
+        g = quadratic.noisy_gradient(q, before, rng.standard_normal((count, d)))
+        x = run.step(g, lr=lr)
         norm = float(np.linalg.norm(np.eye(d) - lr * q.H, 2))
-        drift = norm * drift + float(np.sqrt(d) * rounding)
+        drift = norm * drift + float(np.sqrt(d)) * rounding.of_step(kernel.u, before, x, lr, g)
         total, total_drift = total + x, total_drift + drift
         if t & (t - 1) == 0:
             snapshots.append(Snapshot(t, x, total / t, total_drift / t))
@@ -63,7 +65,7 @@ def moment_tests(d: int) -> int:
 
 def moments(
     x: Array, mean: Array, covariance: Array, drift: float, level: float, name: str
-) -> Test:
+) -> Outcome:
     """The worst test of the hypothesis that the rows of x are independent N(mean, covariance).
 
     Whitened rows have independent standard normal coordinates z: the root of n times a mean is
@@ -77,19 +79,21 @@ def moments(
     with np.errstate(over="ignore", invalid="ignore"):
         z = np.linalg.solve(root, (x - mean).T).T
     slack = float(np.sqrt(n) * drift * np.linalg.norm(np.linalg.inv(root), 2))
-    tests: list[Test] = []
+    tests: list[Outcome] = []
     limit = -float(ndtri(level / 2)) + slack
     for i in range(d):
         deviation = abs(float(np.sqrt(n) * z[:, i].mean())) / limit
-        tests.append((deviation, f"{name}: mean of whitened coordinate {i}"))
+        tests.append(Outcome(deviation, f"{name}: mean of whitened coordinate {i}"))
     low, high = np.sqrt(_chi_squared_band(n, level))
+    change = resolution(n, level) + 4 * slack / np.sqrt(n)
     for i in range(d):
         for j in range(i, d):
             y = z[:, i] if i == j else (z[:, i] + z[:, j]) / np.sqrt(2)
             gap = float(np.linalg.norm(y) - np.sqrt(n))
-            allowed = (high - np.sqrt(n) if gap > 0 else np.sqrt(n) - low) + slack
-            tests.append((abs(gap) / float(allowed), f"{name}: variance of coordinates {i}, {j}"))
-    return worst(tests)
+            allowed = float((high - np.sqrt(n) if gap > 0 else np.sqrt(n) - low) + slack)
+            where = f"{name}: variance of coordinates {i}, {j}"
+            tests.append(Outcome(abs(gap) / allowed, where, change))
+    return worst(tests)._replace(change=change)
 
 
 def _chi_squared_band(n: int, level: float) -> Array:
@@ -104,7 +108,10 @@ def variance_band(variance: float, n: int, drift: float, level: float) -> tuple[
 
 
 def resolution(n: int, level: float) -> float:
-    """The relative error of a variance that n squares reveal with probability 0.99, about."""
+    """The relative change of a variance that n squares reveal with probability 0.99, about.
+
+    The root of a mean of n squares has a standard deviation of about 1 / sqrt(2 n) of itself.
+    """
     return -float((ndtri(level / 2) + ndtri(0.01)) * np.sqrt(2 / n))
 
 

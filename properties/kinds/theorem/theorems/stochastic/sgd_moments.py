@@ -2,26 +2,29 @@
 
 import numpy as np
 
-from truestep.properties.kinds.theorem.theorems import gaussian
+from truestep.properties.kinds.theorem.theorems.controls import longer
+from truestep.properties.kinds.theorem.theorems.kernels import Kernel
+from truestep.properties.kinds.theorem.theorems.stochastic import gaussian
 from truestep.properties.kinds.theorem.theorems.theorem import (
-    FALSE_ALARM_PROBABILITY,
     Evidence,
-    Step,
+    Subject,
     Theorem,
+    Trial,
+    spoilt,
 )
 from truestep.reference.problems import quadratic
 
 SPECTRUM, NOISE, OPTIMUM = (0.25, 1.0, 4.0), (0.5, 1.0, 2.0), (1.0, -2.0, 0.5)
-LR, STEPS, REPLICATES = 0.2, 64, 10_000
+LR, STEPS = 0.2, 64
 
 
-def experiment(step: Step, seed: int, unit_roundoff: float) -> Evidence:
-    """Means and covariances of 10,000 runs after 1, 2, 4, ..., 64 steps."""
+def experiment(kernel: Kernel, trial: Trial) -> Evidence:
+    """Means and covariances of all runs after 1, 2, 4, ..., 64 steps."""
     q = quadratic.with_spectrum(SPECTRUM, NOISE, OPTIMUM, seed=1)
-    steps, x0 = [LR] * STEPS, np.zeros(3)
+    steps, x0, n = [LR] * STEPS, np.zeros(3), trial.pick(4_000, 40_000)
     exact = {m.t: m for m in quadratic.moments(q, x0, steps)}
-    runs = gaussian.replicates(q, step, steps, x0, REPLICATES, seed, unit_roundoff)
-    level = FALSE_ALARM_PROBABILITY / (len(runs) * gaussian.moment_tests(3))
+    runs = gaussian.replicates(q, kernel, steps, x0, n, trial.rng())
+    level = trial.level / (len(runs) * gaussian.moment_tests(3))
     tests, points = [], []
     for run in runs:
         m = exact[run.t]
@@ -29,13 +32,14 @@ def experiment(step: Step, seed: int, unit_roundoff: float) -> Evidence:
         name = f"t = {run.t}"
         tests.append(gaussian.moments(run.x, centre, m.covariance, run.drift, level, name))
         expected = float(m.covariance[0, 0])
-        band = gaussian.variance_band(expected, REPLICATES, run.drift, level)
+        band = gaussian.variance_band(expected, n, run.drift, level)
         points.append((run.t, gaussian.coordinate(run.x - centre), expected, band))
-    return Evidence.of(tests, points, gaussian.resolution(REPLICATES, level))
+    return Evidence.of(tests, points)
 
 
 SGD_MOMENTS = Theorem(
     name="sgd_moments",
+    topic="stochastic",
     statement=(
         "On a quadratic with Hessian H and additive gradient noise of covariance S, SGD with steps "
         "a_t has E x_{t+1} - x* = (I - a_t H)(E x_t - x*) and "
@@ -45,10 +49,11 @@ SGD_MOMENTS = Theorem(
         "by linearity; L. Bottou, F. E. Curtis, J. Nocedal, SIAM Review 60, 2018, section 4, for "
         "the bounds it sharpens"
     ),
-    constants={"L": 4.0, "mu": 0.25, "lr": LR, "steps": STEPS, "replicates": REPLICATES},
+    subject=Subject("sgd"),
+    constants={"L": 4.0, "mu": 0.25, "lr": LR, "steps": STEPS},
     experiment=experiment,
-    sabotage=lambda lr: 1.1 * lr,
-    control="every step 10 % too long",
-    false_alarm_probability=FALSE_ALARM_PROBABILITY,
+    controls=spoilt(experiment, every_step_10_percent_too_long=longer(1.1)),
     axes=("t", "variance of the first coordinate"),
+    random=True,
+    changed="the variance",
 )
