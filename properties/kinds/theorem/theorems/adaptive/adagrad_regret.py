@@ -7,9 +7,9 @@ from truestep.properties.kinds.theorem.theorems.kernels import Kernel
 from truestep.properties.kinds.theorem.theorems.rounding import Drift
 from truestep.properties.kinds.theorem.theorems.theorem import (
     Evidence,
+    Outcome,
     Point,
     Subject,
-    Outcome,
     Theorem,
     Trial,
     at_most,

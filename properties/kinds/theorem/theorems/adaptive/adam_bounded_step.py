@@ -55,8 +55,8 @@ ADAM_BOUNDED_STEP = Theorem(
     statement=(
         "Whatever the gradients, |m_t| / sqrt(v_t) <= (1 - beta1) / sqrt((1 - beta2) "
         "(1 - beta1^2 / beta2)), 7.27 for 0.9 and 0.999 and not the 3.16 of a single spike, so "
-        "that a step is at most lr times that, and bias correction shortens it; gradients (beta2 / beta1)^t "
-        "reach sqrt(1 - (beta1^2 / beta2)^t) of it at step t, exactly."
+        "that a step is at most lr times that, and bias correction shortens it; gradients "
+        "(beta2 / beta1)^t reach sqrt(1 - (beta1^2 / beta2)^t) of it at step t, exactly."
     ),
     source="by the inequality of Cauchy and Schwarz; it corrects arXiv:1412.6980, section 2.1",
     subject=Subject("adam", sets=("lr", "beta1", "beta2", "eps")),

@@ -8,9 +8,9 @@ from truestep.properties.kinds.theorem.theorems.kernels import Kernel, reference
 from truestep.properties.kinds.theorem.theorems.rounding import Drift
 from truestep.properties.kinds.theorem.theorems.theorem import (
     Evidence,
+    Outcome,
     Point,
     Subject,
-    Outcome,
     Theorem,
     Trial,
     spoilt,

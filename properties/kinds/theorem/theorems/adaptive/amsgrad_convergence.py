@@ -7,9 +7,9 @@ from truestep.properties.kinds.theorem.theorems.controls import another
 from truestep.properties.kinds.theorem.theorems.kernels import Kernel, reference
 from truestep.properties.kinds.theorem.theorems.theorem import (
     Evidence,
+    Outcome,
     Point,
     Subject,
-    Outcome,
     Theorem,
     Trial,
     at_most,
@@ -67,8 +67,8 @@ AMSGRAD_CONVERGENCE = Theorem(
     name="amsgrad_convergence",
     topic="adaptive",
     statement=(
-        "On the losses C x, -x, -x, ... over [c - 1, c + 1], where Adam ends at c + 1, AMSGrad with "
-        "beta1 = 0 and steps a / sqrt(t) has a regret of at most 2 C sqrt(T) / a + sum_t "
+        "On the losses C x, -x, -x, ... over [c - 1, c + 1], where Adam ends at c + 1, AMSGrad "
+        "with beta1 = 0 and steps a / sqrt(t) has a regret of at most 2 C sqrt(T) / a + sum_t "
         "a |g_t| / (2 sqrt(t) sqrt(1 - beta2)), and is at c - 1 after every loss C x."
     ),
     source=(

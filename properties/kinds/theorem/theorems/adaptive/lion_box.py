@@ -7,9 +7,9 @@ from truestep.properties.kinds.theorem.theorems.kernels import Kernel
 from truestep.properties.kinds.theorem.theorems.rounding import Drift
 from truestep.properties.kinds.theorem.theorems.theorem import (
     Evidence,
+    Outcome,
     Point,
     Subject,
-    Outcome,
     Theorem,
     Trial,
     at_most,
@@ -77,8 +77,8 @@ LION_BOX = Theorem(
     topic="adaptive",
     statement=(
         "Whatever the gradients, Lion with decoupled weight_decay d keeps |p_t| <= "
-        "(1 - lr d)^t |p_0| + (1 - (1 - lr d)^t) / d in every coordinate, so that p ends in the box "
-        "|p| <= 1 / d; a gradient whose sign stays attains it."
+        "(1 - lr d)^t |p_0| + (1 - (1 - lr d)^t) / d in every coordinate, so that p ends in the "
+        "box |p| <= 1 / d; a gradient whose sign stays attains it."
     ),
     source=(
         "L. Chen, B. Liu, K. Liang, Q. Liu, Lion Secretly Solves Constrained Optimization, ICLR "

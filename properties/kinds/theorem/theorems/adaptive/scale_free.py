@@ -6,8 +6,8 @@ from truestep.fast.protocol import Number
 from truestep.properties.kinds.theorem.theorems.kernels import Kernel
 from truestep.properties.kinds.theorem.theorems.theorem import (
     Evidence,
-    Point,
     Outcome,
+    Point,
     Trial,
     equal,
 )

@@ -95,8 +95,8 @@ SCHEDULE_FREE_BOUND = Theorem(
     topic="adaptive",
     statement=(
         "On a convex f of slope G, Schedule-Free SGD with the constant step gamma and any beta has "
-        "f(x_T) - f* <= D^2 / (2 gamma T) + gamma G^2 / 2 at its average of T points, D G / sqrt(T) "
-        "for gamma = D / (G sqrt(T)); on a straight slope its parameter is "
+        "f(x_T) - f* <= D^2 / (2 gamma T) + gamma G^2 / 2 at its average of T points, "
+        "D G / sqrt(T) for gamma = D / (G sqrt(T)); on a straight slope its parameter is "
         "y = z_1 - gamma ((1 - beta) t + beta (t + 1) / 2) g after t steps, exactly."
     ),
     source="A. Defazio et al., NeurIPS 2024 (arXiv:2405.15682), theorem 1",

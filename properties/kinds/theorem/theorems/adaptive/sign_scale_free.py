@@ -25,8 +25,8 @@ SIGN_SCALE_FREE = Theorem(
     name="sign_scale_free",
     topic="adaptive",
     statement=(
-        "Gradients c g_1, c g_2, ... take signSGD, decay outside the sign, where g_1, g_2, ... take "
-        "it, to the last bit, for every c > 0 that loses no gradient."
+        "Gradients c g_1, c g_2, ... take signSGD, decay outside the sign, where g_1, g_2, ... "
+        "take it, to the last bit, for every c > 0 that loses no gradient."
     ),
     source="by definition; J. Bernstein et al., ICML 2018 (arXiv:1802.04434), section 1",
     subject=Subject(

@@ -7,9 +7,9 @@ from truestep.properties.kinds.theorem.theorems.controls import another
 from truestep.properties.kinds.theorem.theorems.kernels import Kernel, reference
 from truestep.properties.kinds.theorem.theorems.theorem import (
     Evidence,
+    Outcome,
     Point,
     Subject,
-    Outcome,
     Theorem,
     Trial,
     at_most,

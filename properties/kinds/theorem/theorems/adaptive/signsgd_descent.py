@@ -6,9 +6,9 @@ from truestep.properties.kinds.theorem.theorems.controls import gradients, longe
 from truestep.properties.kinds.theorem.theorems.kernels import Kernel
 from truestep.properties.kinds.theorem.theorems.theorem import (
     Evidence,
+    Outcome,
     Point,
     Subject,
-    Outcome,
     Theorem,
     Trial,
     at_most,

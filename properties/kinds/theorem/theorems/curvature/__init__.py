@@ -1,1 +1,1 @@
-"""Rules that know curvature: finite termination, quadratic rates, preconditioners, polar factors."""
+"""Rules that know curvature: finite termination, quadratic rates, preconditioners."""
