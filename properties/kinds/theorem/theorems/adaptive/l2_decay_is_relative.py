@@ -24,8 +24,8 @@ L2_DECAY_IS_RELATIVE = Theorem(
     topic="adaptive",
     statement=(
         "With weight decay in the gradient and eps = 0, gradients c g with decay c d take Adam "
-        "where g with d take it: what counts is the decay over the gradients' size, so that gradients "
-        "twice as large halve the decay. To the last bit where c is a power of two."
+        "where g with d take it: what counts is the decay over the gradients' size, so that "
+        "gradients twice as large halve the decay. To the last bit where c is a power of two."
     ),
     source="I. Loshchilov, F. Hutter, ICLR 2019 (arXiv:1711.05101), section 2, propositions 1, 2",
     subject=Subject(
