@@ -12,6 +12,7 @@ from truestep.properties.kinds.theorem.theorems.controls import gradients, longe
 from truestep.properties.kinds.theorem.theorems.kernels import Kernel
 from truestep.properties.kinds.theorem.theorems.theorem import (
     Evidence,
+    Experiment,
     Outcome,
     Point,
     Subject,
@@ -27,14 +28,19 @@ START = np.array([2.5, 1.25])
 RHO = float(np.sqrt(1 - 1 / 2))
 
 
-def experiment(kernel: Kernel, trial: Trial) -> Evidence:
+def fed_back(kept: float) -> Experiment:
+    """The experiment with this part of the error carried along."""
+    return lambda kernel, trial: _experiment(kernel, trial, kept)
+
+
+def _experiment(kernel: Kernel, trial: Trial, kept: float) -> Evidence:
     """The error carried along, and f at the average of the iterates, after T steps.
 
     What is left of q = a g + e after the kernel's step is e, so that rounding is carried along too:
     x - e makes the steps of plain subgradient descent exactly, and a step's rounding of
     u (|p| + 3 |step|) a coordinate enters e alone.
     """
-    T = trial.pick(256, 4096)
+    T = trial.pick(512, 4096)
     run = kernel.start(START, lr=0.0)
     distance = float(np.linalg.norm(run.p - SUM / 2))
     a = distance / (G * float(np.sqrt(T)))
@@ -47,7 +53,7 @@ def experiment(kernel: Kernel, trial: Trial) -> Evidence:
         q = a * subgradient(x) + e
         step = float(np.abs(q).sum()) / 2
         moved = run.step(q, lr=step)
-        e = q - (x - moved)
+        e = kept * (q - (x - moved))
         rounding = kernel.u * float(np.linalg.norm(2 * np.abs(x) + 2 * np.abs(moved) + 3 * step))
         limit = RHO * (limit + a * G) + rounding
         tests.append(at_most(f"step {t}: |e|", float(np.linalg.norm(e)), limit))
@@ -82,14 +88,17 @@ ERROR_FEEDBACK = Theorem(
     ),
     subject=Subject("signsgd", formats=("bfloat16", "float32", "float64")),
     constants={"G": G, "r": RHO, "dimension": 2},
-    experiment=experiment,
-    controls=spoilt(
-        experiment,
-        **{
-            "no step made": longer(0.0),
-            "the second coordinate always opposite to the first": gradients(_stuck),
-        },
-    ),
+    experiment=fed_back(1.0),
+    controls={
+        "no feedback": fed_back(0.0),
+        **spoilt(
+            fed_back(1.0),
+            **{
+                "no step made": longer(0.0),
+                "the second coordinate always opposite to the first": gradients(_stuck),
+            },
+        ),
+    },
     axes=("t", "f(mean x) - f*"),
     changed="the error carried along",
 )
