@@ -38,7 +38,7 @@ def compensated(kept: float) -> Experiment:
 
 
 def _way(kernel: Kernel, side: float, kept: float) -> tuple[list[Outcome], list[Point]]:
-    """With q = a g + e and e' = q - (x - x'), y = x - e makes the steps y' = y - a (x - x*) exactly.
+    """With q = a g + e and e' = q - (x - x'), y = x - e steps to y - a (x - x*), exactly.
 
     So y - x* shrinks by 1 - a and takes in a |e|: |x - x*| <= (1 - a)^t |x_0 - x*| + 2 max |e|. A
     store loses at most half a spacing, and q is rounded first: |e| <= s / 2 + u |q|.

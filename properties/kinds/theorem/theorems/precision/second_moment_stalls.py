@@ -68,9 +68,9 @@ SECOND_MOMENT_STALLS = Theorem(
     name="second_moment_stalls",
     topic="precision",
     statement=(
-        "With beta2 = 0.999 and no gradient a second moment that is rounded to the nearest bfloat16 "
-        "stays what it is for ever, since (1 - beta2) v < 2^-9 v, half of the least spacing there; "
-        "in float32 it is beta2^t v."
+        "With beta2 = 0.999 and no gradient a second moment that is rounded to the nearest "
+        "bfloat16 stays what it is for ever, since (1 - beta2) v < 2^-9 v, half of the least "
+        "spacing there; in float32 it is beta2^t v."
     ),
     source=(
         "by rounding to nearest; J. Dettmers et al., ICLR 2022 (arXiv:2110.02861), section 2, on "
