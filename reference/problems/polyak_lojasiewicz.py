@@ -4,8 +4,9 @@ Rule
     f(x) = x^2 + 3 sin(x)^2,    f'(x) = 2 x + 3 sin(2 x)
 
 Constants
-    minimum 0 at x* = 0; f'' = 2 + 6 cos(2 x) lies in [-4, 8], so L = 8 and mu = -4. f'(x)^2 >= 2 PL f(x) everywhere, with PL = 0.17553098..., attained at +-2.2017...;
-    so steps 1 / L have f(x_k) <= (1 - PL / L)^k f(x_0). G = inf.
+    minimum 0 at x* = 0; f'' = 2 + 6 cos(2 x) lies in [-4, 8], so L = 8 and mu = -4; G = inf.
+    f'(x)^2 >= 2 PL f(x) everywhere, with PL = 0.17553098..., attained at +-2.2017...; so steps of
+    1 / L have f(x_k) <= (1 - PL / L)^k f(x_0).
 
 Sources
     H. Karimi, J. Nutini, M. Schmidt, "Linear Convergence of Gradient and Proximal-Gradient Methods

@@ -203,7 +203,7 @@ def _in_format(x: object, format: np.dtype[np.generic]) -> Array:
     return np.ascontiguousarray(x, format).reshape(x.shape) if isinstance(x, np.ndarray) else x
 
 
-def reference(rule: str, kind: Kind = "optimizer", **dialect: str) -> Implementation:
+def reference(rule: str, kind: Kind = "optimizer", /, **dialect: str) -> Implementation:
     """The float64 reference of a rule, in the form that the dialect says."""
     known = References().capabilities()
     found = next(c for c in known if (c.kind, c.rule) == (kind, rule))

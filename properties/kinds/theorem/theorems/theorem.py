@@ -50,7 +50,8 @@ def equal(name: str, got: float, due: float, allowed: float) -> Outcome:
     """An equality; allowed is a bound on rounding. Without rounding it is exact."""
     gap = abs(float(got) - float(due))
     deviation = gap / allowed if allowed else (0.0 if gap == 0 else np.inf)
-    return Outcome(deviation, name, 2 * allowed / abs(due) if due else np.inf)
+    change = (2 * allowed / abs(due) if due else np.inf) if allowed else 0.0
+    return Outcome(deviation, name, change)
 
 
 def at_most(name: str, got: float, bound: float, allowed: float = 0.0) -> Outcome:

@@ -4,8 +4,8 @@ import numpy as np
 
 from truestep.fast.protocol import OptimizerCapability
 from truestep.properties.kinds.theorem.theorems.controls import another, numbers
+from truestep.properties.kinds.theorem.theorems.drift import Drift
 from truestep.properties.kinds.theorem.theorems.kernels import Kernel, reference
-from truestep.properties.kinds.theorem.theorems.rounding import Drift
 from truestep.properties.kinds.theorem.theorems.theorem import (
     Evidence,
     Outcome,

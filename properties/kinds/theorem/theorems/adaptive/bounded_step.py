@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from truestep.fast.protocol import Number
+from truestep.properties.kinds.theorem.theorems.drift import Drift
 from truestep.properties.kinds.theorem.theorems.kernels import Kernel
-from truestep.properties.kinds.theorem.theorems.rounding import Drift
 from truestep.properties.kinds.theorem.theorems.theorem import Outcome, Point, Trial, at_most
 from truestep.reference.validation import Array
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from truestep.properties.kinds.theorem.theorems.controls import longer, rate
+from truestep.properties.kinds.theorem.theorems.drift import Drift
 from truestep.properties.kinds.theorem.theorems.kernels import Kernel
-from truestep.properties.kinds.theorem.theorems.rounding import Drift
 from truestep.properties.kinds.theorem.theorems.theorem import (
     Evidence,
     Outcome,

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from truestep.properties.kinds.theorem.theorems import rounding
 from truestep.properties.kinds.theorem.theorems.controls import longer
 from truestep.properties.kinds.theorem.theorems.kernels import Kernel
 from truestep.properties.kinds.theorem.theorems.theorem import (
@@ -33,11 +34,7 @@ def experiment(kernel: Kernel, trial: Trial) -> Evidence:
 
 
 def _modes(kernel: Kernel, scale: float) -> tuple[list[Outcome], list[Point]]:
-    """Each mode contracts by 1 - a lambda a step.
-
-    Rounding: u (|p| + |p'| + 3 lr |g|) a coordinate and step, what the float64 gradient here adds
-    within the 3, carried on by the contraction.
-    """
+    """Each mode contracts by 1 - a lambda a step, and so do earlier roundings."""
     optimum = scale * np.array(OPTIMUM)
     q = quadratic.with_spectrum(SPECTRUM, (1.0, 1.0, 1.0), tuple(optimum), seed=3)
     spectrum, U = np.linalg.eigh(q.H)
@@ -50,11 +47,12 @@ def _modes(kernel: Kernel, scale: float) -> tuple[list[Outcome], list[Point]]:
     drift, tests, points = 0.0, list[Outcome](), list[Point]()
     for t in range(1, STEPS + 1):
         g = quadratic.gradient(q, run.p)
-        before, x = np.abs(run.p).max(), run.step(g)
+        before, x = run.p, run.step(g)
         # d products make a coordinate of the float64 gradient, in units of its own roundoff.
-        rounding = kernel.u * (before + np.abs(x).max() + 3 * lr * np.abs(g).max())
-        rounding += 2.0**-53 * 12 * lr * L * np.sqrt(3) * (before + scale * 2)
-        drift = rate * drift + float(np.sqrt(3) * rounding)
+        largest = float(np.abs(before).max()) + 2 * scale
+        own_gradient = 2.0**-53 * 12 * lr * L * np.sqrt(3) * largest
+        erring = rounding.of_step(kernel.u, before, x, lr, g) + own_gradient
+        drift = rate * drift + float(np.sqrt(3) * erring)
         exact = (1 - lr * spectrum) ** t * c0
         # The exact modes, computed in float64, err by t roundings and those of the eigenvectors.
         own = 2.0**-53 * 64 * scale * (2 + (t + 1) * rate**t)

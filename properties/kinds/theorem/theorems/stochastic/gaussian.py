@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import chdtri, gammaincinv, ndtri
 
+from truestep.properties.kinds.theorem.theorems import rounding
 from truestep.properties.kinds.theorem.theorems.kernels import Kernel
 from truestep.properties.kinds.theorem.theorems.theorem import Outcome, worst
 from truestep.reference.problems import quadratic
@@ -36,11 +37,12 @@ def replicates(
 ) -> list[Snapshot]:
     """Snapshots at t = 1, 2, 4, ... of independent runs with the step sizes a_0, a_1, ...
 
-    One step rounds p, p', lr, g and lr g, each by at most u of itself, so it errs by at most
-    u (|p| + |p'| + 3 lr |g|) in every coordinate; earlier errors pass through I - lr H.
+    x0: one start, or one for each run.
+
+    Roundings of earlier steps pass through I - lr H.
     """
     d = len(q.optimum)
-    run = kernel.start(np.tile(np.asarray(x0, np.float64), (count, 1)))
+    run = kernel.start(np.broadcast_to(x0, (count, d)))
     total, total_drift = np.zeros((count, d)), 0.0
     drift = float(np.abs(run.p - x0).max() * np.sqrt(d))
     snapshots = []
@@ -48,9 +50,8 @@ def replicates(
         before = run.p
         g = quadratic.noisy_gradient(q, before, rng.standard_normal((count, d)))
         x = run.step(g, lr=lr)
-        rounding = kernel.u * (np.abs(before).max() + np.abs(x).max() + 3 * lr * np.abs(g).max())
         norm = float(np.linalg.norm(np.eye(d) - lr * q.H, 2))
-        drift = norm * drift + float(np.sqrt(d) * rounding)
+        drift = norm * drift + float(np.sqrt(d)) * rounding.of_step(kernel.u, before, x, lr, g)
         total, total_drift = total + x, total_drift + drift
         if t & (t - 1) == 0:
             snapshots.append(Snapshot(t, x, total / t, total_drift / t))
@@ -92,7 +93,7 @@ def moments(
             allowed = float((high - np.sqrt(n) if gap > 0 else np.sqrt(n) - low) + slack)
             where = f"{name}: variance of coordinates {i}, {j}"
             tests.append(Outcome(abs(gap) / allowed, where, change))
-    return worst(tests)
+    return worst(tests)._replace(change=change)
 
 
 def _chi_squared_band(n: int, level: float) -> Array:
