@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from truestep.fast.ours import cpu
 from truestep.fast.protocol import Capability, Group, OptimizerCapability, Stepped
 from truestep.properties.kinds.theorem.theorems import controls
 from truestep.properties.kinds.theorem.theorems.controls import Sabotage
@@ -38,8 +39,14 @@ U32 = 2.0**-24
 
 
 def its_reference(theorem: Theorem) -> Implementation:
-    """The reference of the rule that a theorem speaks of, in a form that it speaks of."""
+    """The reference of the rule that a theorem speaks of, in a form that it speaks of.
+
+    Of codes, which no reference keeps, our kernel.
+    """
     subject = theorem.subject
+    if subject.codes:
+        kernels = cpu.Backend()
+        return Implementation(kernels, next(filter(subject.suits, kernels.capabilities())))
     dialect = {name: values[0] for name, values in subject.dialect.items()}
     return reference(subject.rule, subject.kind, **dialect)
 

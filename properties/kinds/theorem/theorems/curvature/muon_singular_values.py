@@ -70,7 +70,7 @@ def _step(
     return tests, points
 
 
-MUON_SINGULAR_values = Theorem(
+MUON_SINGULAR_VALUES = Theorem(
     name="muon_singular_values",
     topic="curvature",
     statement=(

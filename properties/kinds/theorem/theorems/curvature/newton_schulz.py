@@ -1,5 +1,7 @@
 """What Muon's iteration makes of one singular value."""
 
+from functools import cache
+
 import numpy as np
 
 from truestep.fast.protocol import Number
@@ -15,6 +17,8 @@ GIVEN: dict[str, Number] = {
     "ns_c": COEFFICIENTS[2],
     "ns_steps": STEPS,
 }
+# Beyond 1, what one step can make of a number up to here stays below it.
+WIDEST = 1.25
 # What a subject needs for this: one divisor, the Frobenius norm, and these coefficients.
 DIALECT = {"coefficients": ("constant",), "magnitude": ("none",), "norm": ("frobenius",)}
 
@@ -27,15 +31,18 @@ def mapped(s: Array) -> Array:
     return s
 
 
+@cache
 def largest() -> float:
     """A bound on mapped over [0, 1]: its largest value on a grid, and what may lie between.
 
-    |s'| <= a + 3 |b| + 5 c bounds one step's slope where s stays within [0, 1.21], as it does, and
-    a is the slope that counts: none of the products is above a^5, as every step but the first is
-    flatter where the one before was steep. The bound takes a^5 for all.
+    A step maps [0, 1.25] into itself, so that the product of five slopes is at most the fifth power
+    of the largest one there: at an end, or where the second derivative vanishes.
     """
-    grid = np.linspace(0.0, 1.0, 200_001)
-    return float(np.max(mapped(grid))) + COEFFICIENTS[0] ** STEPS * 0.5 / 200_000
+    a, b, c = COEFFICIENTS
+    squares = np.array([0.0, -3 * b / (10 * c), WIDEST**2])
+    steepest = float(np.max(np.abs(a + 3 * b * squares + 5 * c * squares**2)))
+    grid = np.linspace(0.0, 1.0, 400_001)
+    return float(np.max(mapped(grid))) + steepest**STEPS * 0.5 / 400_000
 
 
 def scale(kernel: Kernel, shape: tuple[int, int]) -> float:

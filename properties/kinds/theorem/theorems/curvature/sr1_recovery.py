@@ -41,11 +41,10 @@ def experiment(kernel: Kernel, trial: Trial) -> Evidence:
         tests.append(at_most(f"step {k}: distance", left, size))
         points.append((k, left, size, (0.0, size)))
     S, Y = (np.asarray(run.state[name], np.float64)[-N:].T for name in ("steps", "changes"))
-    if S.shape != (N, N) or not np.linalg.cond(S) < 1 / kernel.u:
-        return Evidence.of([*tests, Outcome(np.inf, "independent pairs")], points)
-    inverse = np.linalg.inv(S)
-    error = _error(kernel) * float(np.linalg.norm(inverse, 2))
-    off = float(np.linalg.norm(Y @ inverse - Q.H, 2))
+    independent = S.shape == (N, N) and np.linalg.cond(S) < 1 / kernel.u
+    inverse = np.linalg.inv(S) if independent else np.full((N, N), np.nan)
+    error = _error(kernel) * float(np.linalg.norm(inverse))
+    off = float(np.linalg.norm(Y @ inverse[: Y.shape[1]] - Q.H))
     tests.append(Outcome(off / error, "the Hessian", 2 * error / SPECTRUM[-1]))
     before = run.p
     left = float(np.linalg.norm(run.step(function) - Q.optimum))
