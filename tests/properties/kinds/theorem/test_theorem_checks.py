@@ -67,7 +67,11 @@ def theorems(backend: Any) -> list[Check]:
 def test_the_reference_proves_every_theorem() -> None:
     """Each check passes, with its false-alarm probability, its control's failure and a chart."""
     found = theorems(Reference())
-    assert [check.id for check in found] == [f"theorem/{name}/float64" for name in THEOREMS]
+    # Two are of states kept as codes, one of a line search that is not the reference's first.
+    others = {"drawn_codes", "eight_bit_dead_zone", "lbfgs_termination"}
+    assert others < THEOREMS.keys()
+    ids = [f"theorem/{name}/float64" for name in THEOREMS if name not in others]
+    assert [check.id for check in found] == ids
     for check in found:
         result = run_check(Reference(), check, level="smoke", seed=0)
         assert result.verdict == "pass", result.message
