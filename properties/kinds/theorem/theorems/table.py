@@ -68,6 +68,7 @@ from truestep.properties.kinds.theorem.theorems.deterministic.last_iterate impor
 from truestep.properties.kinds.theorem.theorems.deterministic.least_squares_stability import (
     LEAST_SQUARES_STABILITY,
 )
+from truestep.properties.kinds.theorem.theorems.deterministic.power_series_sums import POWER_SERIES
 from truestep.properties.kinds.theorem.theorems.deterministic.summable_steps_stall import (
     SUMMABLE_STEPS,
 )
@@ -170,6 +171,7 @@ THEOREMS: dict[str, Theorem] = {
     "noise_floor": NOISE_FLOOR,
     "polyak_lojasiewicz": POLYAK_LOJASIEWICZ,
     "polyak_ruppert_averaging": POLYAK_RUPPERT,
+    "power_series_sums": POWER_SERIES,
     "prodigy_estimate": PRODIGY_ESTIMATE,
     "rmsprop_bounded_step": RMSPROP_BOUNDED_STEP,
     "robbins_monro_convergence": ROBBINS_MONRO,

@@ -64,26 +64,29 @@ def theorems(backend: Any) -> list[Check]:
     return matching(checks_of(backend), "theorem/*")
 
 
-def test_the_reference_proves_every_theorem() -> None:
-    """Each check passes, with its false-alarm probability, its control's failure and a chart."""
-    found = theorems(Reference())
+def test_every_theorem_is_a_check_of_the_reference() -> None:
+    """One for each, in its own form; those on other forms of a rule are not its checks."""
+    found = {check.id for check in theorems(Reference())}
     # Two are of states kept as codes, one of a line search that is not the reference's first.
     others = {"drawn_codes", "eight_bit_dead_zone", "lbfgs_termination"}
     assert others < THEOREMS.keys()
-    ids = [f"theorem/{name}/float64" for name in THEOREMS if name not in others]
-    assert [check.id for check in found] == ids
-    for check in found:
-        result = run_check(Reference(), check, level="smoke", seed=0)
-        assert result.verdict == "pass", result.message
-        theorem = THEOREMS[result.rule]
-        assert (result.kind, result.check) == ("theorem", f"theorem:{theorem.name}")
-        assert result.extra["false_alarm"] == (LEVEL if theorem.random else 0)
-        assert not result.extra["control_statistic"] <= 1
-        assert result.extra["statement"] == theorem.statement
-        assert result.extra["chart"]["series"]
-        assert (result.contract == "statistical") == theorem.random
-        assert result.worst is None or result.worst["case"]["seed"] == result.extra["seed"]
-        json.dumps(result.to_json(), allow_nan=False)
+    assert found == {f"theorem/{name}/float64" for name in THEOREMS.keys() - others}
+
+
+@pytest.mark.parametrize("name", ["gradient_descent_rate", "sgd_moments"])
+def test_the_reference_proves_a_theorem(name: str) -> None:
+    """The check passes, with its false-alarm probability, its control's failure and a chart."""
+    check = next(c for c in theorems(Reference()) if c.rule == name)
+    result = run_check(Reference(), check, level="smoke", seed=0)
+    assert result.verdict == "pass", result.message
+    theorem = THEOREMS[name]
+    assert (result.kind, result.check) == ("theorem", f"theorem:{theorem.name}")
+    assert result.extra["false_alarm"] == (LEVEL if theorem.random else 0)
+    assert not result.extra["control_statistic"] <= 1
+    assert result.extra["statement"] == theorem.statement
+    assert result.extra["chart"]["series"]
+    assert (result.contract == "statistical") == theorem.random
+    json.dumps(result.to_json(), allow_nan=False)
 
 
 @pytest.mark.parametrize("spoilt", [Spoilt(lr=1.1), Spoilt(noise=-1.0), Spoilt(noise=2.0)])
@@ -113,7 +116,8 @@ def test_a_theorem_whose_control_passes_fails(monkeypatch: pytest.MonkeyPatch) -
 def test_single_precision_passes_by_its_own_roundings() -> None:
     """A float32 step passes where float32 is declared, and not where float64 is."""
     coarse = Spoilt(format="float32")
-    for check in theorems(coarse):
+    few = ("gradient_descent_rate", "sgd_moments")
+    for check in [found for found in theorems(coarse) if found.rule in few]:
         assert run_check(coarse, check, level="smoke", seed=0).verdict == "pass"
     assert coarse.capability.format == "float32"
 
