@@ -17,7 +17,7 @@ from truestep.properties.arithmetic.lift import advanced, bounded, converted
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.judge.contracts import SLACK
 from truestep.properties.kinds.theorem.theorems.kernels import Kernel, Numbers
-from truestep.reference.declared import Hyper
+from truestep.reference.declared import Hyper, State
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.validation import Array
 
@@ -33,7 +33,7 @@ class Drift:
     p: Array
     numbers: Numbers
     _p: Bounded = field(init=False)
-    _state: object = field(init=False)
+    _state: State = field(init=False)
 
     def __post_init__(self) -> None:
         lift = bounded(arithmetic_of(self.kernel.capability.arithmetic))

@@ -8,6 +8,7 @@ judge's own contract for these rules.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 from truestep.fast.protocol import Number
 from truestep.properties.arithmetic.formats import format_named
@@ -67,7 +68,7 @@ class _Replica:
     def __init__(self, kernel: Kernel, p: Array, numbers: Numbers, world: Replicates) -> None:
         capability = kernel.capability
         self.kernel, self.numbers, self.world = kernel, numbers, world
-        self.rule: Optimizer = RULES[capability.kind][capability.rule]
+        self.rule = cast(Optimizer, RULES[capability.kind][capability.rule])
         self.format = format_named(capability.format)
         self.lift = sampled(world)
         self.p: Sampled = self.lift.tensor(p)

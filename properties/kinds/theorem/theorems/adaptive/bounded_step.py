@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from truestep.fast.protocol import Number
 from truestep.properties.kinds.theorem.theorems.drift import Drift
-from truestep.properties.kinds.theorem.theorems.kernels import Kernel
+from truestep.properties.kinds.theorem.theorems.kernels import Kernel, Numbers
 from truestep.properties.kinds.theorem.theorems.theorem import Outcome, Point, Trial, at_most
 from truestep.reference.validation import Array
 
@@ -20,7 +19,7 @@ class Found(NamedTuple):
 
 
 def steps(
-    kernel: Kernel, given: dict[str, Number], start: Array, gradients: Iterator[Array]
+    kernel: Kernel, given: Numbers, start: Array, gradients: Iterator[Array]
 ) -> Iterator[tuple[Array, Array]]:
     """Of every step how far p moved, and how far that may stray.
 
@@ -36,7 +35,7 @@ def steps(
 
 def attained(
     kernel: Kernel,
-    given: dict[str, Number],
+    given: Numbers,
     gradients: Iterator[Array],
     due: Callable[[int], float],
     bound: float,
@@ -52,9 +51,7 @@ def attained(
     return Found(tests, points)
 
 
-def never_passed(
-    kernel: Kernel, given: dict[str, Number], trial: Trial, bound: float
-) -> Iterator[Outcome]:
+def never_passed(kernel: Kernel, given: Numbers, trial: Trial, bound: float) -> Iterator[Outcome]:
     """Random gradients of sizes over 12 powers of ten, with zeros between them."""
     rng = trial.rng()
 

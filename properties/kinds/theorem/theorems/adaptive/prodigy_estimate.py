@@ -106,7 +106,7 @@ PRODIGY_ESTIMATE = Theorem(
         experiment,
         **{
             "an estimate twice as large": held(d_coef=2.0),
-            "gradients that grow by 2 % a step": gradients(lambda g, t: g * 1.02**t),
+            "gradients that grow by 2 % a step": gradients(lambda g, t: np.asarray(g) * 1.02**t),
         },
     ),
     axes=("t", "estimate d"),

@@ -1,6 +1,7 @@
 """What Muon's iteration makes of one singular value."""
 
 from functools import cache
+from typing import cast
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def largest() -> float:
 
 def scale(kernel: Kernel, shape: tuple[int, int]) -> float:
     """The factor of a step for a matrix of this shape, in the kernel's form."""
-    return float(muon.shape_scale(kernel.hyper({}), *shape))
+    return float(muon.shape_scale(cast(muon.Hyper, kernel.hyper({})), *shape))
 
 
 def with_singular_values(s: Array, shape: tuple[int, int], seed: int) -> tuple[Array, Array, Array]:

@@ -78,7 +78,7 @@ STALL_RADIUS = Theorem(
         **{
             "every step half as long again": longer(1.5),
             "gradients below 1e-6 lost": gradients(
-                lambda g, _: np.where(np.abs(np.asarray(g)) < 1e-6, 0.0, g)
+                lambda g, _: np.where(np.abs(np.asarray(g)) < 1e-6, 0.0, np.asarray(g))
             ),
         },
     ),

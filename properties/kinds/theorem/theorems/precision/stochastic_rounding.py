@@ -1,5 +1,7 @@
 """Stochastic rounding of parameters does not stall: its mean is that of exact arithmetic."""
 
+from typing import Literal
+
 import numpy as np
 
 from truestep.properties.kinds.theorem.theorems.kernels import Kernel
@@ -20,15 +22,17 @@ from truestep.reference.validation import Array
 LR, OPTIMUM, SPACING, AWAY = 2.0**-6, 1.5, 2.0**-7, 16
 STEPS = 128
 
+Rounding = Literal["nearest_even", "toward_zero", "stochastic"]
 
-def stored(x: Array, rounding: str, rng: np.random.Generator) -> Array:
+
+def stored(x: Array, rounding: Rounding, rng: np.random.Generator) -> Array:
     """The parameters after their store as bfloat16."""
     h = bfloat16.Hyper(rounding=rounding)
     random = (rng.integers(0, 2**16, x.shape),) if rounding == "stochastic" else ()
     return np.asarray(bfloat16.decode(h, bfloat16.encode(h, x, *random)))
 
 
-def rounding_to(rounding: str) -> Experiment:
+def rounding_to(rounding: Rounding) -> Experiment:
     """The experiment with this rounding."""
 
     def experiment(kernel: Kernel, trial: Trial) -> Evidence:
