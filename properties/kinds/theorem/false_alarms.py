@@ -13,6 +13,7 @@ import time
 import numpy as np
 from scipy.special import bdtrc
 
+from truestep.fast.ours import cpu
 from truestep.properties.kinds.theorem.theorems.kernels import Implementation, reference
 from truestep.properties.kinds.theorem.theorems.table import LEVEL, THEOREMS
 from truestep.properties.kinds.theorem.theorems.theorem import Theorem, Trial
@@ -22,8 +23,14 @@ RARE = 1e-6
 
 
 def its_reference(theorem: Theorem) -> Implementation:
-    """The reference of the rule that a theorem speaks of, in a form that it speaks of."""
+    """The reference of the rule that a theorem speaks of, in a form that it speaks of.
+
+    Of states kept as codes, which no reference has, our kernel.
+    """
     subject = theorem.subject
+    if subject.codes:
+        kernels = cpu.Backend()
+        return Implementation(kernels, next(filter(subject.suits, kernels.capabilities())))
     dialect = {name: values[0] for name, values in subject.dialect.items()}
     return reference(subject.rule, subject.kind, **dialect)
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from truestep.fast.protocol import Number, Outputs, State
+from truestep.fast.protocol import Capability, Number, Outputs, State
 from truestep.properties.kinds.theorem.theorems.kernels import Kernel, Numbers, Pull, Run
+from truestep.reference.declared import Hyper
 from truestep.reference.validation import Array
 
 # Each is given the number t = 0, 1, ... of steps made before.
@@ -34,6 +35,15 @@ class Spoilt:
         """The kernel's."""
         return self.kernel.u
 
+    @property
+    def capability(self) -> Capability:
+        """The kernel's."""
+        return self.kernel.capability
+
+    def hyper(self, numbers: Numbers) -> Hyper:
+        """The kernel's, as the experiment means them."""
+        return self.kernel.hyper(numbers)
+
     def start(self, p: Array, **numbers: Number) -> Run:
         """A run that is spoilt at every step."""
         return _SpoiltRun(self, self.kernel.start(p, **self.change(numbers, 0)), numbers)
@@ -61,6 +71,9 @@ class _SpoiltRun:
     @property
     def state(self) -> State:
         return self.run.state
+
+    def put(self, p: Array) -> None:
+        self.run.put(p)
 
     def step(self, g: Pull, inputs: Mapping[str, Array] | None = None, **changed: Number) -> Array:
         numbers = self.spoilt.change({**self.numbers, **changed}, self.t)

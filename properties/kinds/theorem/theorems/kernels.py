@@ -63,9 +63,22 @@ class Run(Protocol):
         """One step from gradient g, with hyperparameters changed for it alone: the new p."""
         ...
 
+    def put(self, p: Array) -> None:
+        """Move the parameters, as a projection does between two steps; the state stays."""
+        ...
+
 
 class Kernel(Protocol):
     """One rule in one implementation."""
+
+    @property
+    def capability(self) -> Capability:
+        """What the implementation declares: its rule, form, format and arithmetic."""
+        ...
+
+    def hyper(self, numbers: Numbers) -> Hyper:
+        """The rule's hyperparameters in the implementation's form, with these numbers."""
+        ...
 
     @property
     def u(self) -> float:
@@ -160,6 +173,11 @@ class Trajectory:
     def state(self) -> State:
         """What the rule keeps."""
         return self._kept.state
+
+    def put(self, p: Array) -> None:
+        """Other parameters, rounded to the format."""
+        param = np.ascontiguousarray(p, self._kept.param.dtype)
+        self._kept = replace(self._kept, param=param)
 
     def step(self, g: Pull, inputs: Mapping[str, Array] | None = None, **changed: Number) -> Array:
         """One step, by the backend."""

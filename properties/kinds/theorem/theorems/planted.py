@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from truestep.fast.protocol import Number, Outputs, State
+from truestep.fast.protocol import Capability, Number, Outputs, State
 from truestep.properties.kinds.theorem.theorems.controls import Sabotage
-from truestep.properties.kinds.theorem.theorems.kernels import Pull
+from truestep.properties.kinds.theorem.theorems.kernels import Kernel, Numbers, Pull
+from truestep.reference.declared import Hyper
 from truestep.reference.validation import Array
 
 # From a parameter, its update lr g in more than float64, and the unit roundoff of the kernel that
@@ -19,10 +20,24 @@ Store = Callable[[Array, float], Array]
 
 @dataclass(frozen=True, slots=True)
 class PlainSgd:
-    """Plain SGD with another way to move."""
+    """Plain SGD with another way to move, in the place of a kernel."""
 
-    u: float
+    kernel: Kernel
     move: Move
+
+    @property
+    def u(self) -> float:
+        """The kernel's."""
+        return self.kernel.u
+
+    @property
+    def capability(self) -> Capability:
+        """The kernel's."""
+        return self.kernel.capability
+
+    def hyper(self, numbers: Numbers) -> Hyper:
+        """The kernel's."""
+        return self.kernel.hyper(numbers)
 
     def start(self, p: Array, **numbers: Number) -> "_PlainRun":
         """A run from p."""
@@ -44,6 +59,9 @@ class _PlainRun:
     numbers: Mapping[str, Number]
     state: State = field(default_factory=dict)
 
+    def put(self, p: Array) -> None:
+        self.p = np.array(p, np.float64)
+
     def step(self, g: Pull, inputs: Mapping[str, Array] | None = None, **changed: Number) -> Array:
         lr = float({**self.numbers, **changed}["lr"])
         update = lr * np.asarray(g, np.longdouble)
@@ -53,7 +71,7 @@ class _PlainRun:
 
 def moved(move: Move) -> Sabotage:
     """The kernel's place is taken by plain SGD that moves so."""
-    return lambda kernel: PlainSgd(kernel.u, move)
+    return lambda kernel: PlainSgd(kernel, move)
 
 
 def stored(store: Store) -> Sabotage:

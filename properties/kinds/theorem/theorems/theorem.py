@@ -17,6 +17,7 @@ import numpy as np
 
 from truestep.fast.protocol import Capability, Kind, Level, OptimizerCapability
 from truestep.properties.cases.hypers import values_of
+from truestep.properties.kinds.optimizer.storage import draws
 from truestep.properties.kinds.theorem.theorems.controls import Sabotage
 from truestep.properties.kinds.theorem.theorems.kernels import Kernel
 from truestep.reference.tables import RULES
@@ -123,7 +124,8 @@ class Subject:
 
     dialect: choices that the statement hangs on, with the values that will do; of the others any
     will. sets: hyperparameters that the experiment sets, and so may not be held fixed. formats: of
-    parameters. storage: quantizers of the state with which the statement still holds.
+    parameters. storage: quantizers of the state with which the statement still holds. codes:
+    where it is of codes alone, whether they are the nearest ones or are drawn by chance.
     """
 
     rule: str
@@ -132,6 +134,7 @@ class Subject:
     sets: tuple[str, ...] = ("lr",)
     formats: tuple[str, ...] = FINE
     storage: tuple[str, ...] = ()
+    codes: Literal["", "nearest", "drawn"] = ""
 
     def suits(self, capability: Capability) -> bool:
         """Whether the theorem speaks of this implementation."""
@@ -144,6 +147,9 @@ class Subject:
             return False
         plain = rule.Hyper()
         if capability.format not in self.formats or not self.keeps(capability) <= {*self.storage}:
+            return False
+        kept = self.chosen(capability)
+        if (kept == "drawn" or self.codes) and kept != self.codes:
             return False
         for name, due in self.dialect.items():
             if capability.dialect.get(name, getattr(plain, name)) not in due:
@@ -160,10 +166,18 @@ class Subject:
         stored = capability.storage if isinstance(capability, OptimizerCapability) else {}
         return frozenset(how.quantizer for how in stored.values())
 
+    @staticmethod
+    def chosen(capability: Capability) -> Literal["", "nearest", "drawn"]:
+        """How the codes of its state are chosen, if it has any."""
+        stored = capability.storage if isinstance(capability, OptimizerCapability) else {}
+        if not stored:
+            return ""
+        return "drawn" if any(draws(how) for how in stored.values()) else "nearest"
+
     @property
     def places(self) -> int:
         """How many implementations of one backend are run at most."""
-        return len(self.formats) * (1 + len(self.storage))
+        return len(self.formats) * ((not self.codes) + len(self.storage))
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,10 @@ def theorems(backend: Any) -> list[Check]:
 def test_every_theorem_is_a_check_of_the_reference() -> None:
     """One for each, in its own form; those on other forms of a rule are not its checks."""
     found = {check.id for check in theorems(Reference())}
-    assert found == {f"theorem/{name}/float64" for name in THEOREMS}
+    # Two are of states kept as codes, one of a line search that is not the reference's first.
+    others = {"drawn_codes", "eight_bit_dead_zone", "lbfgs_termination"}
+    assert others < THEOREMS.keys()
+    assert found == {f"theorem/{name}/float64" for name in THEOREMS.keys() - others}
 
 
 @pytest.mark.parametrize("name", ["gradient_descent_rate", "sgd_moments"])
