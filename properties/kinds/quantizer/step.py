@@ -85,9 +85,13 @@ class Subject:
         kind: np.dtype[Any] = (made[0] if self.rule.BLOCKS else made).dtype
         return kind
 
+    @property
+    def draws(self) -> bool:
+        """Whether roundings are drawn."""
+        return self.capability.dialect.get("rounding") == "stochastic"
+
     def _random(self) -> tuple[Array, ...]:
-        stochastic = self.capability.dialect.get("rounding") == "stochastic"
-        return (np.zeros(1, dtype=np.int64),) if stochastic else ()
+        return (np.zeros(1, dtype=np.int64),) if self.draws else ()
 
 
 def judged(subject: Subject, hyper: Hyper, out: Encoded) -> Found:
@@ -105,14 +109,24 @@ def judged(subject: Subject, hyper: Hyper, out: Encoded) -> Found:
         yield "code", membership(rule.rank(out.code), low, high, rule.ranks(hyper))
         yield "decoded", _decoded(rule, hyper, out.back, out.code, *held.values())
     else:
-        low, high = rule.admissible(hyper, x)
-        nans = np.isnan(rule.decode(hyper, out.code)) & np.isnan(rule.decode(hyper, low))
-        # Which of the nans it is, is not specified.
-        low, high = np.where(nans, out.code, low), np.where(nans, out.code, high)
-        # In the order of integers, whatever the sign of the values.
-        least, most = np.minimum(low, high), np.maximum(low, high)
-        yield "code", membership(out.code, least, most, 1 << 32)
+        yield "code", membership(out.code, *_of_cast(subject, hyper, x, out.code), 1 << 32)
         yield "decoded", _decoded(rule, hyper, out.back, out.code)
+
+
+def _of_cast(subject: Subject, hyper: Hyper, x: Array, code: Array) -> tuple[Array, Array]:
+    """The least and the largest code that is right, as integers, whatever the values' signs."""
+    rule = subject.rule
+    low, high = rule.admissible(hyper, x)
+    found, *ends = (np.isnan(rule.decode(hyper, c)) for c in (code, low, high))
+    # Which of the nans it is, is not specified.
+    taken = found & (ends[0] | ends[1])
+    if subject.draws:
+        # One of two, whose codes may be far apart where one is a zero or a nan.
+        free = (low == 0) & (high == rule.all_values(hyper).size - 1)
+        taken |= ~free & (code == high)
+        high = np.where(free, high, low)
+    low, high = np.where(taken, code, low), np.where(taken, code, high)
+    return np.minimum(low, high), np.maximum(low, high)
 
 
 def every_code(subject: Subject, hyper: Hyper) -> Found:
