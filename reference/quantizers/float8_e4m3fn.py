@@ -51,7 +51,7 @@ FORMAT = SmallFloat(np.uint8, fraction_bits=3, min_exponent=-6, largest=0x7E, na
 
 
 class Hyper(declared.Hyper):
-    """The overflow policy and the rounding; the defaults are the non-saturating mode, to nearest."""
+    """The overflow policy and the rounding; the defaults: no saturation, to nearest."""
 
     overflow: Literal["nan", "saturate"] = "nan"
     rounding: Rounding = "nearest_even"

@@ -51,7 +51,7 @@ FORMAT = SmallFloat(np.uint8, fraction_bits=2, min_exponent=-14, largest=0x7B, n
 
 
 class Hyper(declared.Hyper):
-    """The overflow policy and the rounding; the defaults are the non-saturating mode, to nearest."""
+    """The overflow policy and the rounding; the defaults: no saturation, to nearest."""
 
     overflow: Literal["infinity", "saturate"] = "infinity"
     rounding: Rounding = "nearest_even"

@@ -57,6 +57,11 @@ class Subject:
 
     def encode(self, hyper: Hyper, x: NDArray[np.float32]) -> Encoded:
         """Encode and decode by the backend, with structure and respect for inputs verified."""
+        stored, words = self.stored(hyper, x)
+        return Encoded(x, stored, self._read(hyper, stored, words), words)
+
+    def stored(self, hyper: Hyper, x: NDArray[np.float32]) -> tuple[Mapping[str, Array], Array]:
+        """What the backend stores of x, and the codes as it keeps them."""
         kept = backend_call(self.backend.encode, self.capability, hyper, x)
         if not isinstance(kept, Mapping):
             raise Malformed(f"what is stored must be a mapping, got {type_of(kept)}")
@@ -65,8 +70,7 @@ class Subject:
         due_arrays = kept_beside(self.rule, hyper, x.shape) if self.rule.BLOCKS else {}
         for name, due in due_arrays.items():
             require_array(name, stored.get(name), due.shape, due.dtype)
-        stored = {name: stored[name] for name in ("code", *due_arrays)}
-        return Encoded(x, stored, self._read(hyper, stored, kept["code"]), kept["code"])
+        return {name: stored[name] for name in ("code", *due_arrays)}, kept["code"]
 
     def decode(self, hyper: Hyper, stored: Mapping[str, Array]) -> NDArray[np.float32]:
         """Decode by the backend, with structure and respect for inputs verified."""
@@ -85,13 +89,9 @@ class Subject:
         kind: np.dtype[Any] = (made[0] if self.rule.BLOCKS else made).dtype
         return kind
 
-    @property
-    def draws(self) -> bool:
-        """Whether roundings are drawn."""
-        return self.capability.dialect.get("rounding") == "stochastic"
-
     def _random(self) -> tuple[Array, ...]:
-        return (np.zeros(1, dtype=np.int64),) if self.draws else ()
+        stochastic = self.capability.dialect.get("rounding") == "stochastic"
+        return (np.zeros(1, dtype=np.int64),) if stochastic else ()
 
 
 def judged(subject: Subject, hyper: Hyper, out: Encoded) -> Found:
@@ -109,18 +109,17 @@ def judged(subject: Subject, hyper: Hyper, out: Encoded) -> Found:
         yield "code", membership(rule.rank(out.code), low, high, rule.ranks(hyper))
         yield "decoded", _decoded(rule, hyper, out.back, out.code, *held.values())
     else:
-        yield "code", membership(out.code, *_of_cast(subject, hyper, x, out.code), 1 << 32)
+        yield "code", membership(out.code, *of_cast(rule, hyper, x, out.code), 1 << 32)
         yield "decoded", _decoded(rule, hyper, out.back, out.code)
 
 
-def _of_cast(subject: Subject, hyper: Hyper, x: Array, code: Array) -> tuple[Array, Array]:
+def of_cast(rule: Quantizer, hyper: Hyper, x: Array, code: Array) -> tuple[Array, Array]:
     """The least and the largest code that is right, as integers, whatever the values' signs."""
-    rule = subject.rule
     low, high = rule.admissible(hyper, x)
     found, *ends = (np.isnan(rule.decode(hyper, c)) for c in (code, low, high))
     # Which of the nans it is, is not specified.
     taken = found & (ends[0] | ends[1])
-    if subject.draws:
+    if hyper.rounding == "stochastic":
         # One of two, whose codes may be far apart where one is a zero or a nan.
         free = (low == 0) & (high == rule.all_values(hyper).size - 1)
         taken |= ~free & (code == high)
