@@ -23,6 +23,7 @@ dynamic = partial(fault, "dynamic_8bit", "quantizer")
 e4m3fn = partial(fault, "float8_e4m3fn", "quantizer")
 e5m2 = partial(fault, "float8_e5m2", "quantizer")
 float16 = partial(fault, "float16", "quantizer")
+quantile = partial(fault, "quantile_8bit", "quantizer")
 stochastic = partial(
     fault, "bfloat16", "quantizer", check="frequency", dialect={"rounding": "stochastic"}
 )
@@ -220,5 +221,20 @@ QUANTIZERS: dict[str, Fault] = {
         "midpoints go away from zero, not to the even code [half added before cutting off]",
         cast("np.where(np.isfinite(x), np.nextafter(x, np.copysign(np.inf, x)), x)"),
         check="thresholds",
+    ),
+    "quantile_8bit_codes_of_different_values": quantile(
+        "codes count the different values of the map, of which there are fewer than codes "
+        "[tables without their repetitions]",
+        ("return first[code].astype(np.uint8), scale", "return code, scale"),
+    ),
+    "quantile_8bit_last_value_never_given": quantile(
+        "the largest value is never given [loops that end one too early]",
+        ("first[code].astype", "np.minimum(first[code], 254).astype"),
+        check="all_codes",
+    ),
+    "quantile_8bit_map_of_another_tensor": quantile(
+        "tensors are read by the map of the first one [tables kept by their address, bitsandbytes]",
+        ("return np.asarray(quantile_map(h.sample))", "return np.asarray(quantile_map(0))"),
+        check="strata",
     ),
 }
