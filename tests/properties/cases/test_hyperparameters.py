@@ -12,6 +12,8 @@ import pytest
 from truestep.properties.kinds.optimizer.laws.definitions import RULES, handed, inputs_of
 from truestep.reference.quantizers import QUANTIZERS
 
+pytestmark = pytest.mark.power
+
 STEPS = 4
 # Rules in which something begins later.
 LATER = {"radam": 8}

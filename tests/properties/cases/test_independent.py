@@ -18,6 +18,8 @@ from truestep.properties.kinds.optimizer.families import FAMILIES
 from truestep.properties.kinds.optimizer.storage import drawn
 from truestep.reference.optimizers import OPTIMIZERS
 
+pytestmark = pytest.mark.power
+
 
 def _cases(capability: OptimizerCapability, count: int) -> list[OptimizerCase]:
     found: list[OptimizerCase] = []

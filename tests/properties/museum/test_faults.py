@@ -13,6 +13,8 @@ from truestep.properties.search import exploration
 from truestep.reference.quantizers import FORMATS
 from truestep.reference.tables import RULES
 
+pytestmark = pytest.mark.power
+
 BACKENDS = "truestep.properties.museum.backends"
 NAMES = [rule for table in RULES.values() for rule in table]
 

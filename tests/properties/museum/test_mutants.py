@@ -9,6 +9,8 @@ from truestep.properties.museum.mutants import judged, mutants
 from truestep.reference.quantizers import FORMATS
 from truestep.reference.tables import RULES
 
+pytestmark = pytest.mark.power
+
 
 def test_every_sort_of_change_is_made_once_for_each_place():
     """Of SGD with momentum: constants, operators, branches, fields, statements."""

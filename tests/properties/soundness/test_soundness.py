@@ -28,6 +28,8 @@ from truestep.properties.soundness.bounded import (
 from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import OPTIMIZERS
 
+pytestmark = pytest.mark.power
+
 ARITHMETICS = ("bfloat16", "cuda_fast_math", "float16", "float32_hyper", "ieee_float32")
 # Simulated steps per rule and arithmetic; the thorough search is `make deep`.
 EXAMPLES = int(os.environ.get("TRUESTEP_SOUNDNESS_EXAMPLES", "24"))

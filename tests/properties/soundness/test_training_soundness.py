@@ -24,6 +24,8 @@ from truestep.properties.search.identification import departures
 from truestep.properties.soundness.training import SimulatedBackend
 from truestep.reference.training import TRAINING
 
+pytestmark = pytest.mark.power
+
 ARITHMETICS = ("bfloat16", "cuda_fast_math", "float16", "float32_hyper", "ieee_float32")
 FAMILIES = ("all_zero", "at_the_threshold", "full_range", "sequence", "special_values", "values")
 

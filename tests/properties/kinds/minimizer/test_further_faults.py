@@ -10,6 +10,8 @@ import pytest
 from truestep.properties.museum.plant import Edit, Kernel
 from truestep.properties.museum.power import first_failure
 
+pytestmark = pytest.mark.power
+
 COUNTED = "    t = s.t + 1\n"
 UNITS = "np.eye(p.size)"
 

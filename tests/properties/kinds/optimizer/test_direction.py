@@ -13,6 +13,8 @@ from truestep.properties.museum.plant import Kernel
 from truestep.properties.run.plan import run_check
 from truestep.reference.optimizers import OPTIMIZERS
 
+pytestmark = pytest.mark.power
+
 # Those that round too seldom to tell: an update of whole gradients, a sign, a projection.
 EXACT = ("perceptron",)
 

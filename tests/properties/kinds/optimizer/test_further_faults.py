@@ -15,6 +15,8 @@ from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.validation import Array
 
+pytestmark = pytest.mark.power
+
 COUNTED = "    t = s.t + 1\n"
 SHRUNK = '"before":\n        p = p * (1 - h.lr * h.weight_decay)'
 V_HAT = "v_hat = v / (1 - h.beta2**t)"

@@ -20,6 +20,8 @@ from truestep.properties.museum.power import first_failure
 from truestep.reference.declared import Hyper
 from truestep.reference.validation import Array
 
+pytestmark = pytest.mark.power
+
 STOCHASTIC = Arithmetic(
     "bfloat16_parameters_by_chance", storage={"p": "bfloat16"}, rounding="stochastic"
 )

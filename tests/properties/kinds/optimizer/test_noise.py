@@ -11,6 +11,8 @@ from truestep.properties.kinds.table import KINDS
 from truestep.properties.museum.plant import Kernel
 from truestep.properties.run.plan import run_check
 
+pytestmark = pytest.mark.power
+
 STOCHASTIC = Arithmetic(
     "bfloat16_parameters_stochastic", storage={"p": "bfloat16"}, rounding="stochastic"
 )

@@ -27,6 +27,8 @@ from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.rank_one import RankOne
 
+pytestmark = pytest.mark.power
+
 # The whole state of each is stored.
 RULES = [name for name, rule in OPTIMIZERS.items() if rule.State.BEHAVIOUR]
 # On which every check is run, and those that are run on all.

@@ -15,6 +15,8 @@ from truestep.properties.museum.plant import Kernel
 from truestep.properties.run.plan import run_check
 from truestep.reference.optimizers import OPTIMIZERS
 
+pytestmark = pytest.mark.power
+
 # Fields that a kernel which is given its state cannot be told to ignore, and why.
 EQUIVALENT = {
     ("adagrad", "initial_total"): "enters the first state alone",

@@ -15,6 +15,8 @@ from truestep.properties.run.plan import checks_of, run_check
 from truestep.reference.declared import Hyper
 from truestep.reference.validation import Array
 
+pytestmark = pytest.mark.power
+
 f = np.float32
 State = Mapping[str, Array]
 Moved = tuple[Array, Array, Array]

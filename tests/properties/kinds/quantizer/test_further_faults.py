@@ -14,6 +14,8 @@ from truestep.properties.museum.power import first_failure
 from truestep.reference.declared import Hyper
 from truestep.reference.validation import Array
 
+pytestmark = pytest.mark.power
+
 Stored = Mapping[str, Array]
 Codes = Callable[[Array, Array, Array], Array]
 RECIPROCAL = {"normalise": "reciprocal"}

@@ -14,6 +14,8 @@ from truestep.properties.museum import FAULTS
 from truestep.properties.run.plan import run_check
 from truestep.reference.quantizers import QUANTIZERS
 
+pytestmark = pytest.mark.power
+
 
 def _check(capability, name):
     [check] = [c for c in KINDS["quantizer"].checks(capability) if c.name == name]

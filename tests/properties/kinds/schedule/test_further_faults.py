@@ -13,6 +13,8 @@ from truestep.properties.museum.plant import Edit, Kernel
 from truestep.properties.museum.power import first_failure
 from truestep.reference.declared import Hyper
 
+pytestmark = pytest.mark.power
+
 STEP = "    t = require_step(t)\n"
 PLACE = "c, s = divmod(t, period)"
 POWER = "weight = rest**h.power"

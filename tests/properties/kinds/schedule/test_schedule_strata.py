@@ -12,6 +12,8 @@ from truestep.properties.museum.plant import Kernel
 from truestep.properties.run.plan import run_check
 from truestep.reference.schedules import SCHEDULES
 
+pytestmark = pytest.mark.power
+
 
 def _verdict(backend, seed):
     [capability] = backend.capabilities()

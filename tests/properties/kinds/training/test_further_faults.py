@@ -14,6 +14,8 @@ from truestep.properties.museum.power import first_failure
 from truestep.properties.run.plan import checks_of, run_check
 from truestep.reference.declared import Hyper
 
+pytestmark = pytest.mark.power
+
 BACKED_OFF = "scale=scale, good=0"
 COUNTED = "    t = s.t + 1\n"
 CLIPPED = '"clipped": apply(h, gradients)'

@@ -11,6 +11,8 @@ from truestep.properties.kinds.training import strata
 from truestep.properties.museum import FAULTS
 from truestep.properties.run.plan import run_check
 
+pytestmark = pytest.mark.power
+
 # Faults of which one seed's rows may hold no instance; laws and other families find them.
 ELSEWHERE = {"adaptive_loss_scaling_variance_alone", "dynamic_loss_scaling_grows_without_end"}
 PLANTED = [n for n, f in FAULTS.items() if f.kind == "training" and n not in ELSEWHERE]
