@@ -28,7 +28,7 @@ def show(only: str | None, seed: int, every: int) -> int:
     made = list(islice(every_one, 0, None, every))
     terminal.warn(f"{len(made)} mutants of {len(chosen)} modules")
     known = {name: why for name, why in survivors().items() if name.partition(" ")[0] in chosen}
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         words = list(pool.map(_outcome, made, [seed] * len(made), chunksize=4))
     found = {mutant.name: word for mutant, word in zip(made, words, strict=True)}
     for name, word in found.items():

@@ -40,14 +40,10 @@ WAYS = Ways(2.0, {}, removed=True)
 PATIENT, ENOUGH = 6.0, 60
 # The tests of every module that decides: what stands beside it, and what it was written for.
 TESTS: dict[str, tuple[str, ...]] = {
-    "arithmetic/bounded/bounded": ("arithmetic/test_bounded_operations.py",),
-    "arithmetic/bounded/certainty": (
-        "arithmetic/test_bounded_operations.py", "arithmetic/test_bounded_functions.py",
-    ),
+    "arithmetic/bounded/bounded": ("arithmetic/test_certainty.py",),
+    "arithmetic/bounded/certainty": ("arithmetic/test_certainty.py",),
     "arithmetic/bounded/elementary": ("arithmetic/test_bounded_functions.py",),
-    "arithmetic/bounded/estimate": (
-        "arithmetic/test_bounded_operations.py", "arithmetic/test_bounded_functions.py",
-    ),
+    "arithmetic/bounded/estimate": ("arithmetic/test_certainty.py",),
     "arithmetic/bounded/functions": ("arithmetic/test_bounded_functions.py",),
     "arithmetic/bounded/operations": ("arithmetic/test_bounded_operations.py",),
     "arithmetic/decision": ("arithmetic/test_decision.py",),
