@@ -216,12 +216,11 @@ def _verdict(
     if not count:
         return not_judged(x.size)
     ratio = np.where(judged, ratio, -1.0)
-    flat = int(np.argmax(ratio))
-    index = tuple(int(i) for i in np.unravel_index(flat, x.shape))
+    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(ratio)), x.shape))
     return Judgement(
         elements=x.size,
         judged=count,
-        utilisation=float(ratio.reshape(-1)[flat]),
+        utilisation=float(ratio[index]),
         index=index,
         got=float(x[index]),
         oracle=float(v[index]),
