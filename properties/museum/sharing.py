@@ -58,6 +58,7 @@ SHARED: dict[str, tuple[Judge, ...]] = {
         pairs_low_first="mxfp4", q4_0="q4_0", q4_k="q4_k", q5_0="q5_0", q5_k="q5_k", q6_k="q6_k",
     ),
     "powers_of_two": _formats("float8_e8m0fnu", "mxfp4"),
+    "quantile_maps": _formats("quantile_8bit"),
     "rank_one": _formats("dynamic_4bit_rank1", "linear_4bit_rank1"),
     "small_float": _formats(
         "float8_e4m3fn", "float16", "float4_e2m1fn", "float8_e4m3fnuz", "nvfp4"
