@@ -30,6 +30,8 @@ class SmallFloat:
         nan: int,
         negative_nan: int,
         own_nan: int,
+        beyond: int,
+        limit: int,
     ) -> None: ...
 
 class PowerOfTwo:

@@ -195,12 +195,19 @@ def _check_capability(where: str, capability: object) -> None:
     recursive = isinstance(capability, ScheduleCapability) and capability.recursive
     if recursive and SCHEDULES[capability.rule].advance is None:
         raise BrokenBackend(f"{where}: recursive, but the reference has no recursive form of it")
-    if isinstance(capability, QuantizerCapability) and capability.packing:
-        _check_packing(where, capability)
+    if isinstance(capability, QuantizerCapability):
+        _check_random_bits(where, capability.random_bits)
+        if capability.packing:
+            _check_packing(where, capability)
     if isinstance(capability, OptimizerCapability):
         for field, storage in capability.storage.items():
             _require(where, "stored state", field, _fields(OPTIMIZERS[name].State))
             _check_storage(f"{where}: storage of {field!r}", storage)
+
+
+def _check_random_bits(where: str, bits: object) -> None:
+    if not isinstance(bits, int) or not 0 <= bits <= 64:
+        raise BrokenBackend(f"{where}: random_bits must be an integer in [0, 64], got {bits!r}")
 
 
 def _check_packing(where: str, capability: QuantizerCapability) -> None:

@@ -119,7 +119,10 @@ class QuantizerCapability(Capability):
 
     multiple: of what the size of a tensor's last axis has to be a multiple. encodes: whether it
     encodes too; else what it reads of all codes is judged alone. packing: how codes lie in words,
-    by its name in ``truestep.reference.packing``; "" where each has a byte to itself.
+    by its name in ``truestep.reference.packing``; "" where each has a byte to itself. random_bits:
+    of drawn roundings, how many random bits decide each: its probability is due to less than
+    2^-random_bits, and exactly where it is a multiple of that. 0: as many as are asked of every
+    kernel, 8, or those that float32 has beyond a float of 16 bits.
     """
 
     kind: Kind = "quantizer"
@@ -127,6 +130,7 @@ class QuantizerCapability(Capability):
     multiple: int = 1
     encodes: bool = True
     packing: str = ""
+    random_bits: int = 0
 
 
 @dataclass(frozen=True, slots=True)

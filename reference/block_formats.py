@@ -402,14 +402,18 @@ class BlockFormat:
     ) -> tuple[Array, Array]:
         """The least and the largest rank of quotients from low to high."""
         below, above = self._bands(h)
-        single = below == above
-        least = self._count(
-            lambda k: (above[k] < low) | (single[k] & (above[k] == low) & self._up(h, k, y)),
-            y.shape,
-        )
-        most = self._count(
-            lambda k: (below[k] < high) | ((below[k] == high) & (self._up(h, k, y) | ~single[k])),
-            y.shape,
+        single, at = below == above, np.arange(below.size)
+        up = self._up(h, at, np.ones(at.shape))
+        # What a quotient has to be at least to be above a threshold.
+        ends = [
+            np.where(certain, band, np.nextafter(band, np.inf))
+            for certain, band in ((single & up, above), (~single | up, below))
+        ]
+        # Of the two zeros a quotient of zero has that of its own sign.
+        both = np.signbit(y) & bool(np.any(np.diff(self.ranked[1]) == 0))
+        least, most = (
+            np.searchsorted(end, q, side="right") - (both & (q == 0))
+            for end, q in zip(ends, (low, high), strict=True)
         )
         return least, most
 

@@ -1,6 +1,7 @@
 """Which elements of a tensor share a scale: blocks, columns, rows, tiles, or all of them."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -8,11 +9,18 @@ from truestep.reference.format_rows import Grouping
 from truestep.reference.validation import Array
 
 
+@lru_cache(maxsize=2)
 def group_of(grouping: Grouping, size: int, shape: tuple[int, ...]) -> Array:
-    """The number of every element's group, in the given shape.
+    """The number of every element's group, in the given shape; not to be written.
 
-    size: elements of a block, or of the side of a tile.
+    size: elements of a block, or of the side of a tile. One judgement asks for it a dozen times.
     """
+    found = _group_of(grouping, size, shape)
+    found.setflags(write=False)
+    return found
+
+
+def _group_of(grouping: Grouping, size: int, shape: tuple[int, ...]) -> Array:
     every = math.prod(shape)
     at = np.arange(every).reshape(shape)
     if grouping == "tensor" or not shape:

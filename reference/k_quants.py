@@ -15,8 +15,10 @@ Domain
     x holds float32 values. What is said of codes holds for scales between 2^-126 and 2^126.
 
 Choices
-    none: how scales and minima are found is a search that ggml may change, and whoever encodes is
-    free in them. `encode` takes the extremes of each part, with 0.
+    none: whoever encodes is free in scales and minima. ggml's C takes, of some twenty grids a part,
+    the one of least weighted error: which, the order of its sums decides where two are close, and
+    the search was another in each of make_qkx1_quants, make_qkx2_quants and make_qkx3_quants. Its
+    Python has none. `encode` takes the extremes of each part, with 0.
 
 Special cases
     Codes of a part with a scale of 0 or one that is not finite are free.

@@ -1,11 +1,32 @@
-"""Binary floating-point formats of 4 to 16 bits: the codes of numbers and the values of codes."""
+"""Binary floating-point formats of 4 to 16 bits: the codes of numbers and the values of codes.
 
+Rounding, with |x| / 2^(e-f) = k + c, k an integer and 0 <= c < 1, 2^(e-f) the spacing around x:
+
+    nearest_even    k + 1 if c > 1/2, or c = 1/2 and k is odd, else k
+    nearest_away    k + 1 if c >= 1/2, else k
+    toward_zero     k
+    stochastic      k + 1 with probability c, else k; so the expectation is x
+
+What leaves the range is then treated as the overflow says; toward zero no finite number does. Drawn
+roundings take the spacing beyond the largest value for one more.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from truestep.reference.declared import Hyper
 from truestep.reference.validation import Array
+
+Rounding = Literal["nearest_even", "nearest_away", "toward_zero", "stochastic"]
+ROUNDINGS: Mapping[str, str] = {
+    "nearest_even": "to nearest, ties to even",
+    "nearest_away": "to nearest, ties away from zero",
+    "toward_zero": "what lies between two values cut off",
+    "stochastic": "away from zero with the probability of the part cut off",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +54,16 @@ class SmallFloat:
         return self.decode(h, np.arange(2 * self.sign))
 
     def thresholds(self, h: Hyper) -> Array:
-        """The midpoints between neighbouring finite values, ascending, zero counted once.
+        """Where codes change: the midpoints between neighbouring finite values, ascending.
 
-        The first and the last are where numbers overflow: half a spacing beyond the largest.
+        The first and the last are where numbers overflow: half a spacing beyond the largest. Where
+        what lies between two values is cut off or drawn, the values themselves, but for zero.
         """
         finite = self.decode(h, np.arange(self.largest + 1))
         positive = np.append(finite, 2 * finite[-1] - finite[-2])
         values = np.concatenate([-positive[:0:-1], positive])
+        if not h.rounding.startswith("nearest"):
+            return values[values != 0]
         return values[:-1] / 2 + values[1:] / 2
 
     def decode(self, h: Hyper, code: Array) -> Array:
@@ -71,6 +95,19 @@ class SmallFloat:
         cut_off, code = self.truncated(x)
         return np.where((cut_off > 0.5) | ((cut_off == 0.5) & (code % 2 == 1)), code + 1, code)
 
+    def rounded(self, h: Hyper, x: Array, random: Array | None = None) -> Array:
+        """The code of |x| rounded as the dialect says, before what leaves the range is seen to."""
+        if h.rounding == "nearest_even":
+            return self.nearest(x)
+        cut_off, code = self.truncated(x)
+        if h.rounding == "toward_zero":
+            return np.minimum(code, self.largest)
+        if h.rounding == "nearest_away":
+            return np.where(cut_off >= 0.5, code + 1, code)
+        if random is None:
+            raise ValueError("stochastic rounding needs random integers in [0, 2^16), got None")
+        return np.where(random < cut_off * 2**16, code + 1, code)
+
     def finished(self, h: Hyper, x: Array, code: Array) -> Array:
         """The magnitude's code with overflow, sign and nan attended to."""
         beyond = np.isinf(x) | (code > self.largest)
@@ -89,17 +126,42 @@ class SmallFloat:
             return np.where(np.signbit(x), 0, self.sign)
         return self.largest if h.nan == "largest" else 0
 
-    def encode(self, h: Hyper, x: Array) -> Array:
-        """The code of the value nearest to each x."""
-        return self.finished(h, x, self.nearest(x))
+    def encode(self, h: Hyper, x: Array, random: Array | None = None) -> Array:
+        """The codes of x; stochastic rounding takes random integers in [0, 2^16) from the caller.
+
+        It goes away from zero where random < 2^16 times the probability.
+        """
+        return self.finished(h, x, self.rounded(h, x, random))
+
+    def _drawn(self, h: Hyper, x: Array) -> tuple[Array, Array, Array]:
+        """The codes toward zero and away from it, and how often the latter is taken."""
+        away, code = self.truncated(x)
+        toward, beyond = (
+            self.finished(h, x, c) for c in (code, np.where(away > 0, code + 1, code))
+        )
+        return toward, beyond, np.where(toward == beyond, 0.0, away)
+
+    def probability_up(self, h: Hyper, x: Array) -> Array:
+        """How often stochastic rounding takes the upper one of the two codes of `admissible`.
+
+        Exact; a value of the format has 0, nan too.
+        """
+        _, _, away = self._drawn(h, x)
+        return np.where(np.signbit(x) & (away > 0), 1 - away, away)
 
     def admissible(self, h: Hyper, x: Array) -> tuple[Array, Array]:
         """The lowest and the highest code a faithful kernel may give: twice that of `encode`.
 
-        Any code, of a nan that the dialect says is undefined.
+        Of a drawn rounding the codes of the lower and of the upper value; any code, of a nan that
+        the dialect says is undefined.
         """
-        code = self.encode(h, x)
+        if h.rounding == "stochastic":
+            toward, beyond, _ = self._drawn(h, x)
+            negative = np.signbit(x)
+            low, high = np.where(negative, beyond, toward), np.where(negative, toward, beyond)
+        else:
+            low = high = self.encode(h, x)
         if self.nan is not None or h.nan != "undefined":
-            return code, code
-        high = np.where(np.isnan(x), 2 * self.sign - 1, code)
-        return code, high.astype(self.dtype)
+            return low, high
+        high = np.where(np.isnan(x), 2 * self.sign - 1, high)
+        return np.where(np.isnan(x), 0, low).astype(self.dtype), high.astype(self.dtype)

@@ -224,12 +224,23 @@ def power(only: str | None, as_json: bool) -> int:
 
 @commands.command("mutants")
 @click.option("--only", metavar="GLOB", help="Only rules whose kind/name matches.")
+@click.option(
+    "--every",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Of the changes only the first of so many.",
+)
 @_SEED
-def mutants_(only: str | None, seed: int) -> int:
-    """Run every small change of the references' lines as a kernel. Ends with 1 if one passes."""
+def mutants_(only: str | None, every: int, seed: int) -> int:
+    """Run every small change of the references' lines as a kernel.
+
+    Ends with 1 if one passes for which properties/museum/survivors.toml has no reason. Modules that
+    rules share go by the name shared/MODULE.
+    """
     from truestep.reports.mutation import show
 
-    return show(only, seed)
+    return show(only, seed, every)
 
 
 @commands.command()

@@ -1,69 +1,71 @@
 """The automatic mutants on the command line: how many are killed, and which survive."""
 
 import os
-import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from fnmatch import fnmatchcase
-from types import FrameType
+from itertools import islice
 
 from click import ClickException
 
-from truestep.properties.museum.mutants import Mutant, judged, mutants
-from truestep.reference.tables import RULES
+from truestep.properties.museum.mutants import Mutant, homes, judged, mutants_of
+from truestep.properties.museum.survivors import survivors
 from truestep.reports import terminal
 
-# Seconds after which a mutant hangs, which is noticed.
-_PATIENCE = 120
-KILLED, SURVIVES, UNREACHED = "killed", "survives", "not reached"
+KILLED, LISTED, SURVIVES, UNREACHED = "killed", "listed", "survives", "not reached"
 
 
-def show(only: str | None, seed: int) -> int:
-    """Run every mutant of the rules that match, print what came of them; 1 if one survives."""
-    rules = [
-        (kind, rule)
-        for kind, table in RULES.items()
-        for rule in table
-        if only is None or fnmatchcase(f"{kind}/{rule}", only) or only in f"{kind}/{rule}"
-    ]
-    if not rules:
+def show(only: str | None, seed: int, every: int) -> int:
+    """Run every so many-th mutant of the modules that match, print what came of them.
+
+    1 where one survives without a reason, or a reason is given for one that does not.
+    """
+    chosen = [home for home in homes() if only is None or fnmatchcase(home, only) or only in home]
+    if not chosen:
         raise ClickException(f"no rule matches {only!r}; one is 'optimizer/adamw'")
-    made = [mutant for kind, rule in rules for mutant in mutants(kind, rule)]
-    terminal.warn(f"{len(made)} mutants of {len(rules)} rules")
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        found = list(pool.map(_outcome, made, [seed] * len(made), chunksize=4))
-    terminal.show_table(
-        ("kind", KILLED, SURVIVES, UNREACHED, "share killed"), _by_kind(made, found)
-    )
-    survivors = [mutant.name for mutant, word in zip(made, found, strict=True) if word == SURVIVES]
-    for name in survivors:
-        print(f"survives: {name}")
-    return 1 if survivors else 0
+    every_one = [mutant for home in chosen for mutant in mutants_of(home)]
+    made = list(islice(every_one, 0, None, every))
+    terminal.warn(f"{len(made)} mutants of {len(chosen)} modules")
+    known = {name: why for name, why in survivors().items() if name.partition(" ")[0] in chosen}
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        words = list(pool.map(_outcome, made, [seed] * len(made), chunksize=4))
+    found = {mutant.name: word for mutant, word in zip(made, words, strict=True)}
+    for name, word in found.items():
+        if word == SURVIVES and name in known:
+            found[name] = LISTED
+    terminal.show_table(("kind", *_WORDS, "share killed"), _by_kind(found))
+    wrong = [f"survives: {name}" for name, word in found.items() if word == SURVIVES]
+    wrong += stale(known, found, {mutant.name for mutant in every_one})
+    for line in wrong:
+        print(line)
+    return 1 if wrong else 0
+
+
+_WORDS = (KILLED, LISTED, SURVIVES, UNREACHED)
+
+
+def stale(known: Mapping[str, str], found: Mapping[str, str], names: set[str]) -> Iterator[str]:
+    """What is said of mutants that are not there, or that are no survivors."""
+    for name in known:
+        if name not in names:
+            yield f"no such mutant: {name}"
+        elif found.get(name, LISTED) != LISTED:
+            yield f"listed as a survivor, and {found[name]}: {name}"
 
 
 def _outcome(mutant: Mutant, seed: int) -> str:
-    def hangs(number: int, frame: FrameType | None) -> None:
-        raise TimeoutError
-
-    signal.signal(signal.SIGALRM, hangs)
-    signal.alarm(_PATIENCE)
-    try:
-        outcome = judged(mutant, seed=seed)
-    except TimeoutError:
-        return KILLED
-    finally:
-        signal.alarm(0)
-    if outcome.killed is not None:
+    outcome = judged(mutant, seed=seed)
+    if outcome.killed:
         return KILLED
     return SURVIVES if outcome.reached else UNREACHED
 
 
-def _by_kind(made: Sequence[Mutant], found: Sequence[str]) -> list[tuple[str, ...]]:
-    counted = Counter((mutant.kind, word) for mutant, word in zip(made, found, strict=True))
+def _by_kind(found: Mapping[str, str]) -> Sequence[tuple[str, ...]]:
+    counted = Counter((name.partition("/")[0], word) for name, word in found.items())
     rows: list[tuple[str, ...]] = []
-    for kind in sorted({mutant.kind for mutant in made}):
-        killed, survive, missed = (counted[kind, x] for x in (KILLED, SURVIVES, UNREACHED))
-        share = f"{killed / max(1, killed + survive):.1%}"
-        rows.append((kind, str(killed), str(survive), str(missed), share))
+    for kind in sorted({kind for kind, _ in counted}):
+        counts = [counted[kind, word] for word in _WORDS]
+        share = counts[0] / max(1, counts[0] + counts[2])
+        rows.append((kind, *map(str, counts), f"{share:.1%}"))
     return rows

@@ -42,6 +42,11 @@ struct PowersOfTwo {
   static Facts facts(const Kept& kept) { return *kept.power; }
   static float decoded(const Facts&, u8 code) { return power_value(code); }
   static u32 encoded(const Facts& facts, float x) { return power_code(facts, x); }
+  static u32 drawn(const Facts& facts, float x, u32 random) {
+    Facts cut = facts;
+    cut.cut = random >> 9;
+    return power_code(cut, x);
+  }
 };
 
 template <class T>
@@ -53,21 +58,33 @@ struct SmallFloats {
   static u32 encoded(const Facts& facts, float x) { return small_float_code(facts, x); }
 };
 
-// bfloat16 whose lower half is cut off, or rounded as a random number says.
-template <bool kDrawn>
-struct CutBfloat16 : Numbers<Bfloat16> {
+// What is cut off decides: above a limit, or a random number, a magnitude goes up.
+template <class T>
+struct CutFloats : SmallFloats<T> {
+  static u32 encoded(const SmallFloat& facts, float x) {
+    return small_float_cut(facts, x, facts.limit);
+  }
+  static u32 drawn(const SmallFloat& facts, float x, u32 random) {
+    return small_float_cut(facts, x, random);
+  }
+};
+
+// A format whose roundings are drawn: besides the others, drawn(facts, x, random).
+template <class Format>
+struct Drawn : Numbers<Format> {
+  using Code = typename Format::Code;
+
   static void store(const Kept& kept, const Codes& to, std::int64_t begin, std::int64_t n,
-                    const float* __restrict x) {
-    const u32 overflow = kept.number->overflow;
-    u16* __restrict code = static_cast<u16*>(to.code) + begin;
+                    const float* x) {
+    const typename Format::Facts facts = Format::facts(kept);
+    const Stream stream = {kept.seed, static_cast<u64>(to.tensor)};
+    Code* __restrict code = static_cast<Code*>(to.code) + begin;
     u32 random[kDraws];
     for (std::int64_t i = 0; i < n; i += kDraws) {
       const std::int64_t length = n - i < kDraws ? n - i : kDraws;
-      if constexpr (kDrawn) draw({kept.seed, static_cast<u64>(to.tensor)}, begin + i, random);
+      draw(stream, begin + i, random);
       for (std::int64_t j = 0; j < length; ++j) {
-        // Of what is cut off nothing reaches 2^16.
-        const u32 limit = kDrawn ? random[j] >> 16 : 0x10000u;
-        code[i + j] = bfloat16_cut(x[i + j], limit, overflow);
+        code[i + j] = static_cast<Code>(Format::drawn(facts, x[i + j], random[j]));
       }
     }
   }

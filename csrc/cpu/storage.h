@@ -62,6 +62,6 @@ struct GroupKernel {
                 std::int64_t end, const float* x);
 };
 
-constexpr int kStorages = 10;
+constexpr int kStorages = 13;
 
 }  // namespace truestep::cpu

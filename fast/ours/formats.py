@@ -27,8 +27,10 @@ from truestep.reference.small_float import SmallFloat
 _ONE = 1 << 23
 # Above which fraction a number becomes the power of two above it, in units of 2^-23.
 _CUTS: Mapping[str, int] = {
-    "down": _ONE, "nearest_even": _ONE // 2, "nearest_up": _ONE // 2 - 1, "up": 0,
+    "down": _ONE, "nearest_even": _ONE // 2, "nearest_up": _ONE // 2 - 1, "stochastic": 0, "up": 0,
 }  # fmt: skip
+# Above which part of the spacing a small float that is cut goes up, in units of 2^-32.
+_HALF, _NEVER = 2**31 - 1, 2**32 - 1
 # What elements of block formats may be. Of 16 of them the search is the faster way.
 _ELEMENTS = ("float6_e2m3fn", "float6_e3m2fn", "float8_e4m3fn", "float8_e5m2")
 _SCALES: Mapping[str, DType] = {
@@ -45,6 +47,7 @@ def small_float(rule: str, h: Hyper) -> _core.SmallFloat:
     """A cast's format with what it does of overflow and nans."""
     format = cast(SmallFloat, QUANTIZERS[rule].FORMAT)
     saturates = format.nan is None or h.overflow == "saturate"
+    overflow, toward_zero = format.largest + (not saturates), h.rounding == "toward_zero"
     nan, negative = (
         int(np.asarray(format.code_of_nan(h, np.copysign(np.nan, sign)))) for sign in (1.0, -1.0)
     )
@@ -52,11 +55,13 @@ def small_float(rule: str, h: Hyper) -> _core.SmallFloat:
         format.fraction_bits,
         format.min_exponent,
         format.largest,
-        overflow=format.largest + (not saturates),
+        overflow=overflow,
         minus_zero=format.nan != format.sign,
         nan=nan,
         negative_nan=negative,
         own_nan=-1 if format.nan is None else format.nan,
+        beyond=format.largest if toward_zero else overflow,
+        limit=_NEVER if toward_zero else _HALF,
     )
 
 
@@ -137,6 +142,8 @@ def _round_by_arithmetic(made: _core.BlockFormat, row: Row) -> None:
                     nan=largest,
                     negative_nan=largest,
                     own_nan=-1,
+                    beyond=largest,
+                    limit=_HALF,
                 )
             )
     half = values.size // 2

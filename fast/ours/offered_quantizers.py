@@ -9,6 +9,8 @@ from truestep.reference.format_rows import ROWS
 from truestep.reference.quantizers import QUANTIZERS as REFERENCES
 
 STRICT = "ieee_float32_strict"
+# Random bits of a drawn rounding: the comparison is in float32, or of a fraction of 23 bits.
+RANDOM_BITS = 23
 CASTS = tuple(sorted(name for name, rule in REFERENCES.items() if not rule.BLOCKS))
 # Lengths of blocks where the format leaves them open: powers of two, which share no byte.
 BLOCK_SIZES = (64, 128, 256, 1024, 4096, 32)
@@ -28,6 +30,10 @@ def _level(rule: str, variant: str) -> Level:
     return "standard" if variant or rule not in _FIRST else "smoke"
 
 
+def _random_bits(dialect: Mapping[str, str]) -> int:
+    return RANDOM_BITS if dialect.get("rounding") == "stochastic" else 0
+
+
 def _casts() -> Iterator[Capability]:
     for rule in CASTS:
         yield from (
@@ -37,6 +43,7 @@ def _casts() -> Iterator[Capability]:
                 dialect=dialect,
                 variant=variant,
                 level=_level(rule, variant),
+                random_bits=_random_bits(dialect),
             )
             for variant, dialect in _choices(rule)
         )
@@ -58,6 +65,7 @@ def _blocks() -> Iterator[Capability]:
                     fixed=fixed,
                     packing="pairs_high_first" if formats.is_packed(rule) else "",
                     level=_level(rule, variant),
+                    random_bits=_random_bits(dialect),
                 )
 
 

@@ -73,20 +73,21 @@ def _dynamic_8bit(h: Hyper) -> Kept:
 def _bfloat16(h: Hyper) -> Kept:
     if (h.rounding, h.overflow) == ("nearest_even", "infinity"):
         return Kept(_core.Storage("bfloat16"), np.dtype(np.uint16))
-    drawn = h.rounding == "stochastic"
-    name = "small_float_16bit" if h.rounding == "nearest_even" else f"bfloat16_{h.rounding}"
-    number = formats.small_float("bfloat16", h)
-    return Kept(_core.Storage(name, number=number), np.dtype(np.uint16), drawn=drawn)
+    return _small_float("bfloat16", h)
 
 
 def _small_float(rule: str, h: Hyper) -> Kept:
-    code = np.dtype(QUANTIZERS[rule].FORMAT.dtype)
+    code, drawn = np.dtype(QUANTIZERS[rule].FORMAT.dtype), h.rounding == "stochastic"
     storage = f"small_float_{8 * code.itemsize}bit"
-    return Kept(_core.Storage(storage, number=formats.small_float(rule, h)), code)
+    if h.rounding != "nearest_even":
+        storage += "_drawn" if drawn else "_cut"
+    return Kept(_core.Storage(storage, number=formats.small_float(rule, h)), code, drawn=drawn)
 
 
 def _power_of_two(h: Hyper) -> Kept:
-    return Kept(_core.Storage("power_of_two", power=formats.power_of_two(h)), BYTE)
+    drawn = h.rounding == "stochastic"
+    storage = "power_of_two_drawn" if drawn else "power_of_two"
+    return Kept(_core.Storage(storage, power=formats.power_of_two(h)), BYTE, drawn=drawn)
 
 
 def _blocks(rule: str, h: Hyper) -> Kept:

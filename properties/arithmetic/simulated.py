@@ -2,10 +2,12 @@
 
 Products and sums stay unevaluated until a value is needed; then factors and terms are combined in a
 random order, constants of the host folded or not, divisions by constants turned into products with
-a reciprocal or not, and a product that meets a sum fused or not. Every result is one that a correct
-kernel may give, so every result must lie within the bound that Bounded derives: this is how the
-bounds' soundness is tested. Values are float64 numbers of the narrow format; formats wider than
-float32 are not simulated, since products of their numbers are not exact in float64.
+a reciprocal or not, a product that meets a sum fused or not, a term whose coefficient is exactly 0
+left out or not; now and then a chain is computed in float64, or a sum over many compensated as
+Kahan's. Every result is one that a correct kernel may give, so every result must lie within the
+bound that Bounded derives: this is how the bounds' soundness is tested. Values are float64 numbers
+of the narrow format; formats wider than float32 are not simulated, since products of their numbers
+are not exact in float64.
 
 Over 300 lines, because expressions, what evaluates them and what builds new ones need one another.
 """
@@ -243,8 +245,8 @@ def _factors(node: Simulated) -> list[tuple[Float, int]]:
     return [out[lead], *out[:lead], *out[lead + 1 :]]
 
 
-def _combined(node: Simulated, factors: list[tuple[Float, int]]) -> Float:
-    world, format = node.world, node.format
+def _combined(node: Simulated, factors: list[tuple[Float, int]], format: Format) -> Float:
+    world = node.world
     value = factors[0][0]
     for x, s in factors[1:]:
         value = world.round(value * x, format) if s > 0 else world.divide(value, x, format)
@@ -252,12 +254,27 @@ def _combined(node: Simulated, factors: list[tuple[Float, int]]) -> Float:
 
 
 def _product(node: Simulated) -> Float:
-    return np.asarray(_combined(node, _factors(node)))
+    format = node.format if node.host else node.world.accumulator(node.format)
+    return node.world.round(_combined(node, _factors(node), format), node.format)
+
+
+def _present(node: Simulated) -> list[tuple[Simulated, int]]:
+    """The terms of a sum that a kernel computes: those whose coefficient is 0 it may leave out."""
+    world = node.world
+    parts = [one for one in node.parts if not (_vanishes(one[0]) and world.chance(0.5))]
+    return parts or list(node.parts)
+
+
+def _vanishes(term: Simulated) -> bool:
+    """Whether a constant of the host is a factor, and zero."""
+    product = term.kind == "product" and term._value is None and not term.host
+    return product and any(p.host and s > 0 and not np.any(p.value) for p, s in term.parts)
 
 
 def _sum(node: Simulated) -> Float:
-    world, format = node.world, node.format
-    terms = world.shuffled(list(node.parts))
+    world = node.world
+    terms = world.shuffled(_present(node) if not node.host else list(node.parts))
+    format = node.format if node.host else world.accumulator(node.format)
     fusable = world.arithmetic.contraction and not node.host and world.chance(0.5)
     total: Float | None = None
     for part, s in terms:
@@ -270,13 +287,12 @@ def _sum(node: Simulated) -> Float:
                 total = world.round(total + s * part.value, format)
                 continue
             last = factors.pop(times[-1])[0]
-            total = world.round(total + s * (_combined(part, factors) * last), format)
+            total = world.round(total + s * (_combined(part, factors, format) * last), format)
         else:
             total = world.round(total + s * _entering(part, format), format)
     assert total is not None
-    return (
-        np.asarray(np.broadcast_to(total, node.shape)) if np.shape(total) != node.shape else total
-    )
+    total = world.round(total, node.format)
+    return np.array(np.broadcast_to(total, node.shape)) if np.shape(total) != node.shape else total
 
 
 def _reduced(

@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.properties.arithmetic.formats import Format
+from truestep.properties.arithmetic.formats import Format, format_named
 from truestep.properties.arithmetic.profiles import Arithmetic
 from truestep.reference.validation import Array
 
@@ -69,10 +69,16 @@ class World:
             out.reshape([1 if i in axes else m for i, m in enumerate(x.shape)]) if keepdims else out
         )
 
+    def accumulator(self, format: Format) -> Format:
+        """The format in which a chain of operations is computed: now and then a wider one."""
+        return format_named("float64") if self.chance(0.15) else format
+
     def _added(self, rows: Float, format: Format) -> Float:
-        """The sum of the rows, one after another, in float64 or in pairs."""
-        if self.arithmetic.summation == "float64":
+        """The sum of the rows as the arithmetic declares, or now and then more exactly."""
+        if self.arithmetic.summation == "float64" or self.chance(0.15):
             return self.round(np.sum(rows, axis=0), format)
+        if self.chance(0.15):
+            return self._compensated(rows, format)
         if self.arithmetic.summation == "sequential":
             return reduce(lambda total, row: self.round(total + row, format), rows)
         while len(rows) > 1:
@@ -80,6 +86,18 @@ class World:
             rows = self.round(rows[0 : len(rows) - len(odd) : 2] + rows[1 : len(rows) : 2], format)
             rows = np.concatenate([rows, odd])
         return np.asarray(rows[0])
+
+    def _compensated(self, rows: Float, format: Format) -> Float:
+        """The sum of the rows after Kahan and Neumaier: what each sum loses is added at the end."""
+        total, lost = rows[0], np.zeros(rows.shape[1:])
+        with np.errstate(all="ignore"):
+            for row in rows[1:]:
+                longer, first = self.round(total + row, format), np.abs(total) >= np.abs(row)
+                large, small = np.where(first, total, row), np.where(first, row, total)
+                part = self.round(self.round(large - longer, format) + small, format)
+                total, lost = longer, self.round(lost + part, format)
+            # An infinite sum has lost what is no number.
+            return np.where(np.isfinite(total), self.round(total + lost, format), total)
 
     def matmul(self, x: Float, y: Float, format: Format) -> Float:
         """A matrix product that adds its products in random order, fused or not."""

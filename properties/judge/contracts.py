@@ -181,6 +181,15 @@ def enclosure(got: Array, low: Array, high: Array) -> Judgement:
     return _verdict(x, due, np.zeros(x.shape), np.ones(x.shape, bool), 0.0, inside)
 
 
+def none_amiss(got: Array) -> Judgement:
+    """The record of numbers that were found to be what is due, every one of them."""
+    histogram = np.zeros(len(HISTOGRAM_EDGES) + 1, dtype=np.int64)
+    histogram[0] = got.size
+    first = float(got.flat[0])
+    index = (0,) * got.ndim
+    return Judgement(got.size, got.size, 0.0, index, first, first, 0.0, 0.0, histogram)
+
+
 def not_judged(size: int) -> Judgement:
     """The record of a tensor of so many elements about which nothing is certain."""
     empty = np.zeros(len(HISTOGRAM_EDGES) + 1, dtype=np.int64)
@@ -207,12 +216,11 @@ def _verdict(
     if not count:
         return not_judged(x.size)
     ratio = np.where(judged, ratio, -1.0)
-    flat = int(np.argmax(ratio))
-    index = tuple(int(i) for i in np.unravel_index(flat, x.shape))
+    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(ratio)), x.shape))
     return Judgement(
         elements=x.size,
         judged=count,
-        utilisation=float(ratio.reshape(-1)[flat]),
+        utilisation=float(ratio[index]),
         index=index,
         got=float(x[index]),
         oracle=float(v[index]),

@@ -125,6 +125,10 @@ class Kind(ABC, Generic[Capable, C, Able]):
         for name in self.names(capability):
             yield Check(check_id(capability, name), self.name, capability.rule, name, capability)
 
+    def least(self, check: Check) -> Level:
+        """The least thorough level at which a check is run."""
+        return check.capability.level
+
     # Identification: of a kind whose cases can be judged by another reading of the rule.
 
     def reads(self, check: Check) -> bool:

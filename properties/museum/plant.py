@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from types import ModuleType, SimpleNamespace
+from typing import cast
 
 import ml_dtypes
 import numpy as np
@@ -19,6 +20,7 @@ import numpy as np
 from truestep.fast.protocol import CLASSES, Capability, Group, Slot, Stepped
 from truestep.properties.kinds.quantizer.stored import kept_beside
 from truestep.properties.kinds.training.step import lifted
+from truestep.properties.museum.imports import between
 from truestep.reference import packing
 from truestep.reference.declared import Hyper
 from truestep.reference.quantizers import QUANTIZERS
@@ -52,17 +54,30 @@ class StaleEdit(ValueError):
 def planted(module: ModuleType, edits: Sequence[Edit] = ()) -> ModuleType:
     """A copy of the module in which every edit has replaced its old text by its new one.
 
-    Edits of another module are made in a copy of that one, which this one's copy imports.
-    Docstrings are not searched. Besides the module's names, new text may use: np; memory, a dict
-    that lives as long as the copy; bfloat16(x), which rounds; changed(h, field=value), which is h
-    with a field past its validation. Raises StaleEdit.
+    Edits of another module are made in a copy of that one, which this one's copy imports, through
+    copies of what lies between. Docstrings are not searched. Besides the module's names, new text
+    may use: np; memory, a dict that lives as long as the copy; bfloat16(x), which rounds;
+    changed(h, field=value), which is h with a field past its validation. Raises StaleEdit.
     """
-    source, others = code(module), dict[ModuleType, list[Edit]]()
+    parted: dict[ModuleType, list[Edit]] = {module: []}
+    for edit in edits:
+        elsewhere = len(edit) == 3 and isinstance(edit[0], ModuleType)
+        home, own = (edit[0], edit[1:]) if elsewhere else (module, edit)
+        parted.setdefault(cast(ModuleType, home), []).append(cast(Edit, own))
+    others = between(module, [other for other in parted if other is not module])
+    if strange := [other.__name__ for other in parted if other not in (module, *others)]:
+        raise StaleEdit(f"{module.__name__} does not import {strange[0]}")
+    copies: list[ModuleType] = []
+    for one in (*others, module):
+        with _imported(copies):
+            copies.append(_copy(one, parted.get(one, ())))
+    return copies[-1]
+
+
+def _copy(module: ModuleType, edits: Sequence[Edit]) -> ModuleType:
+    source = code(module)
     for edit in edits:
         old, new = edit[-2:]
-        if len(edit) == 3 and isinstance(edit[0], ModuleType):
-            others.setdefault(edit[0], []).append((old, new))
-            continue
         start, end = _span(module, source, str(edit[0])) if len(edit) == 3 else (0, len(source))
         if (found := source.count(old, start, end)) != 1:
             raise StaleEdit(f"{module.__name__}: {old!r} occurs {found} times, not once")
@@ -70,8 +85,7 @@ def planted(module: ModuleType, edits: Sequence[Edit] = ()) -> ModuleType:
     # Under the module's own name: dataclasses look their annotations up in sys.modules.
     copy = ModuleType(module.__name__)
     vars(copy).update(np=np, memory={}, bfloat16=bfloat16, changed=changed)
-    with _imported([planted(other, own) for other, own in others.items()]):
-        exec(compile(source, f"<{module.__name__}, changed>", "exec"), vars(copy))
+    exec(compile(source, f"<{module.__name__}, changed>", "exec"), vars(copy))
     return copy
 
 

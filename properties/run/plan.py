@@ -54,13 +54,13 @@ def run_check(
 
     told: whether a failing case is simplified, and what the kernel computes instead identified.
     """
-    if LEVELS.index(check.capability.level) > LEVELS.index(level):
-        least = check.capability.level
+    kind = KINDS[check.kind]
+    least = kind.least(check)
+    if LEVELS.index(least) > LEVELS.index(level):
         return check.result("not_run", message=f"runs at level {least!r} and above")
     # Every check of a rule has a stream of its own, the same whichever other checks run and for all
     # implementations, so that what is evaluated for one of them serves the next.
     own = zlib.crc32(f"{check.kind}/{check.rule}/{check.name}".encode()) ^ seed
-    kind = KINDS[check.kind]
     latest: Case | None = None
 
     def noted(case: Case) -> None:

@@ -1,6 +1,13 @@
 """Number formats and quantizers: float64 references of encode and decode."""
 
-from truestep.reference import affine_formats, block_formats, k_quants, nested_formats, rank_one
+from truestep.reference import (
+    affine_formats,
+    block_formats,
+    k_quants,
+    nested_formats,
+    quantile_maps,
+    rank_one,
+)
 from truestep.reference.rules import Quantizer, complete, table
 
 # Formats that are rows of facts, each table with the one body of its own.
@@ -11,6 +18,7 @@ FORMATS = dict(
             | affine_formats.FORMATS
             | k_quants.FORMATS
             | nested_formats.FORMATS
+            | quantile_maps.FORMATS
             | rank_one.FORMATS
         ).items()
     )

@@ -4,6 +4,7 @@ Rule
     With e = max(floor(log2 |x|), -126) the spacing around x is 2^(e-7); of a magnitude k 2^(e-7),
     k an integer, the code is k + 2^7 (e + 126), the sign its bit 15.
     nearest_even: k is the integer nearest to |x| / 2^(e-7), of two equally near ones the even one.
+    nearest_away: of two equally near ones the larger in magnitude.
     toward_zero: k = floor(|x| / 2^(e-7)).
     stochastic: k = floor(|x| / 2^(e-7)) + 1 with the probability |x| / 2^(e-7) - floor(...), else
     floor(...); so the expectation is x.
@@ -41,8 +42,7 @@ from typing import Literal
 import numpy as np
 
 from truestep.reference import declared
-from truestep.reference.small_float import SmallFloat
-from truestep.reference.validation import Array
+from truestep.reference.small_float import ROUNDINGS, Rounding, SmallFloat
 
 BLOCKS = False
 DIALECTS = {
@@ -50,11 +50,7 @@ DIALECTS = {
         "infinity": "numbers that round beyond the largest finite value become infinite",
         "saturate": "they, and infinities, become the largest finite value",
     },
-    "rounding": {
-        "nearest_even": "to nearest, ties to even",
-        "toward_zero": "the lower bits cut off",
-        "stochastic": "away from zero with the probability of the part cut off",
-    },
+    "rounding": ROUNDINGS,
 }
 
 FORMAT = SmallFloat(np.uint16, fraction_bits=7, min_exponent=-126, largest=0x7F7F, nan=0x7FC0)
@@ -64,41 +60,9 @@ class Hyper(declared.Hyper):
     """The overflow policy and the rounding; the defaults are those of IEEE 754."""
 
     overflow: Literal["infinity", "saturate"] = "infinity"
-    rounding: Literal["nearest_even", "toward_zero", "stochastic"] = "nearest_even"
+    rounding: Rounding = "nearest_even"
 
 
+admissible, encode = FORMAT.admissible, FORMAT.encode
 all_values, decode, thresholds = FORMAT.all_values, FORMAT.decode, FORMAT.thresholds
-
-
-def encode(h: Hyper, x: Array, random: Array | None = None) -> Array:
-    """The codes of x; stochastic rounding takes random integers in [0, 2^16) from the caller."""
-    if h.rounding == "nearest_even":
-        return FORMAT.encode(h, x)
-    cut_off, code = FORMAT.truncated(x)
-    if h.rounding == "toward_zero":
-        code = np.minimum(code, FORMAT.largest)
-    elif random is None:
-        raise ValueError("stochastic rounding needs random integers in [0, 2^16), got None")
-    else:
-        code = np.where(random < cut_off * 2**16, code + 1, code)
-    return FORMAT.finished(h, x, code)
-
-
-def probability_up(x: Array) -> Array:
-    """How often stochastic rounding takes the upper one of the two codes of `admissible`.
-
-    Exact: a multiple of 2^-16 for a float32 x. An x that is a bfloat16 value has 0, nan too.
-    """
-    away, _ = FORMAT.truncated(x)
-    return np.where(np.signbit(x) & (away > 0), 1 - away, away)
-
-
-def admissible(h: Hyper, x: Array) -> tuple[Array, Array]:
-    """The codes of the lowest and of the highest value a faithful kernel may give each element."""
-    if h.rounding != "stochastic":
-        code = encode(h, x)
-        return code, code
-    away, code = FORMAT.truncated(x)
-    toward, beyond = (FORMAT.finished(h, x, c) for c in (code, np.where(away > 0, code + 1, code)))
-    negative = np.signbit(x)
-    return np.where(negative, beyond, toward), np.where(negative, toward, beyond)
+probability_up = FORMAT.probability_up

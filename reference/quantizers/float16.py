@@ -12,6 +12,8 @@ Domain
     x: any float64 number, in particular any float32; the result is rounded once.
 
 Choices
+    rounding: as the rule says, or ties away from zero, or toward zero, or drawn so that the
+    expectation is x (``small_float``).
     overflow: IEEE 754 rounds to infinity everything from 65520 on, half a spacing above the largest
     value 65504 ("infinity"). A saturating conversion keeps to that value, infinities included
     ("saturate").
@@ -21,7 +23,8 @@ Special cases
     quiet nan of positive sign; payload and sign of nans are not specified.
 
 Judged
-    Codes bit for bit; of nans only that they are nans.
+    Codes bit for bit; of nans only that they are nans. Drawn ones are one of two, and their
+    frequency is judged by the exact binomial test against `probability_up`.
 
 Sources
     IEEE Std 754-2019, sections 3.4, 4.3.1 and 7.4.
@@ -32,24 +35,27 @@ from typing import Literal
 import numpy as np
 
 from truestep.reference import declared
-from truestep.reference.small_float import SmallFloat
+from truestep.reference.small_float import ROUNDINGS, Rounding, SmallFloat
 
 BLOCKS = False
 DIALECTS = {
     "overflow": {
         "infinity": "numbers that round beyond the largest finite value become infinite",
         "saturate": "they, and infinities, become the largest finite value",
-    }
+    },
+    "rounding": ROUNDINGS,
 }
 
 FORMAT = SmallFloat(np.uint16, fraction_bits=10, min_exponent=-14, largest=0x7BFF, nan=0x7E00)
 
 
 class Hyper(declared.Hyper):
-    """The overflow policy; the default is that of IEEE 754."""
+    """The overflow policy and the rounding; the defaults are those of IEEE 754."""
 
     overflow: Literal["infinity", "saturate"] = "infinity"
+    rounding: Rounding = "nearest_even"
 
 
 admissible, encode = FORMAT.admissible, FORMAT.encode
 all_values, decode, thresholds = FORMAT.all_values, FORMAT.decode, FORMAT.thresholds
+probability_up = FORMAT.probability_up

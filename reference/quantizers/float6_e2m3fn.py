@@ -12,6 +12,8 @@ Domain
     x: any float64 number, in particular any float32; the result is rounded once.
 
 Choices
+    rounding: as the rule says, or ties away from zero, or toward zero, or drawn so that the
+    expectation is x (``small_float``).
     nan: OCP leaves it open. A zero of the sign that the nan has not ("zero": ml_dtypes, whose
     stand-in for nan is -0, negated with it), or 7.5 whatever the sign ("largest": CUDA's
     satfinite, the only mode it has), or nothing ("undefined": libraries that take no nan).
@@ -21,7 +23,8 @@ Special cases
     with their sign. -0 keeps its sign. Subnormals (multiples of 2^-3) are kept, not flushed.
 
 Judged
-    Codes bit for bit; an undefined nan's not at all.
+    Codes bit for bit; an undefined nan's not at all. Drawn ones are one of two, and their
+    frequency is judged by the exact binomial test against `probability_up`.
 
 Sources
     Open Compute Project, "OCP Microscaling Formats (MX) Specification", revision 1.0, 2023,
@@ -33,7 +36,7 @@ from typing import Literal
 import numpy as np
 
 from truestep.reference import declared
-from truestep.reference.small_float import SmallFloat
+from truestep.reference.small_float import ROUNDINGS, Rounding, SmallFloat
 
 BLOCKS = False
 DIALECTS = {
@@ -41,17 +44,20 @@ DIALECTS = {
         "zero": "a nan becomes -0, one of negative sign 0",
         "largest": "a nan becomes 7.5",
         "undefined": "nans are not to be encoded",
-    }
+    },
+    "rounding": ROUNDINGS,
 }
 
 FORMAT = SmallFloat(np.uint8, fraction_bits=3, min_exponent=0, largest=0x1F)
 
 
 class Hyper(declared.Hyper):
-    """What a nan becomes; the default is ml_dtypes'."""
+    """What a nan becomes, and the rounding; the defaults are ml_dtypes'."""
 
     nan: Literal["zero", "largest", "undefined"] = "zero"
+    rounding: Rounding = "nearest_even"
 
 
 admissible, encode = FORMAT.admissible, FORMAT.encode
 all_values, decode, thresholds = FORMAT.all_values, FORMAT.decode, FORMAT.thresholds
+probability_up = FORMAT.probability_up

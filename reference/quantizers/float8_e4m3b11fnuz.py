@@ -13,6 +13,8 @@ Domain
     x: any float64 number, in particular any float32; the result is rounded once.
 
 Choices
+    rounding: as the rule says, or ties away from zero, or toward zero, or drawn so that the
+    expectation is x (``small_float``).
     overflow: 31 lies half a spacing above the largest value 30; a tie, it overflows.
     What overflows becomes nan ("nan": ml_dtypes, PyTorch) or the largest value with its sign
     ("saturate"), infinities included.
@@ -22,7 +24,8 @@ Special cases
     (multiples of 2^-13) are kept, not flushed. There is one nan, 0x80, and no infinity.
 
 Judged
-    Codes bit for bit.
+    Codes bit for bit. Drawn ones are one of two, and their
+    frequency is judged by the exact binomial test against `probability_up`.
 
 Sources
     X. Sun et al., "Hybrid 8-bit Floating Point (HFP8) Training and Inference for Deep Neural
@@ -34,24 +37,27 @@ from typing import Literal
 import numpy as np
 
 from truestep.reference import declared
-from truestep.reference.small_float import SmallFloat
+from truestep.reference.small_float import ROUNDINGS, Rounding, SmallFloat
 
 BLOCKS = False
 DIALECTS = {
     "overflow": {
         "nan": "numbers that round beyond 30, and infinities, become nan",
         "saturate": "they become 30 with their sign",
-    }
+    },
+    "rounding": ROUNDINGS,
 }
 
 FORMAT = SmallFloat(np.uint8, fraction_bits=3, min_exponent=-10, largest=0x7F, nan=0x80)
 
 
 class Hyper(declared.Hyper):
-    """The overflow policy; the default is the libraries'."""
+    """The overflow policy and the rounding; the defaults are the libraries'."""
 
     overflow: Literal["nan", "saturate"] = "nan"
+    rounding: Rounding = "nearest_even"
 
 
 admissible, encode = FORMAT.admissible, FORMAT.encode
 all_values, decode, thresholds = FORMAT.all_values, FORMAT.decode, FORMAT.thresholds
+probability_up = FORMAT.probability_up

@@ -12,6 +12,8 @@ Domain
     x: any float64 number, in particular any float32; the result is rounded once.
 
 Choices
+    rounding: as the rule says, or ties away from zero, or toward zero, or drawn so that the
+    expectation is x (``small_float``).
     overflow: OFP8 has both modes. Without saturation everything from 61440 on, half a spacing above
     the largest value 57344, becomes infinite ("infinity": PyTorch, ml_dtypes). With it, infinities
     included, it becomes the largest value ("saturate": CUDA's satfinite).
@@ -21,7 +23,8 @@ Special cases
     quiet nan of positive sign; payload and sign of nans are not specified.
 
 Judged
-    Codes bit for bit; of nans only that they are nans.
+    Codes bit for bit; of nans only that they are nans. Drawn ones are one of two, and their
+    frequency is judged by the exact binomial test against `probability_up`.
 
 Sources
     Open Compute Project, "OCP 8-bit Floating Point Specification (OFP8)", revision 1.0, 2023,
@@ -33,24 +36,27 @@ from typing import Literal
 import numpy as np
 
 from truestep.reference import declared
-from truestep.reference.small_float import SmallFloat
+from truestep.reference.small_float import ROUNDINGS, Rounding, SmallFloat
 
 BLOCKS = False
 DIALECTS = {
     "overflow": {
         "infinity": "numbers that round beyond the largest finite value become infinite",
         "saturate": "they, and infinities, become the largest finite value",
-    }
+    },
+    "rounding": ROUNDINGS,
 }
 
 FORMAT = SmallFloat(np.uint8, fraction_bits=2, min_exponent=-14, largest=0x7B, nan=0x7E)
 
 
 class Hyper(declared.Hyper):
-    """The overflow policy; the default is the non-saturating mode."""
+    """The overflow policy and the rounding; the defaults: no saturation, to nearest."""
 
     overflow: Literal["infinity", "saturate"] = "infinity"
+    rounding: Rounding = "nearest_even"
 
 
 admissible, encode = FORMAT.admissible, FORMAT.encode
 all_values, decode, thresholds = FORMAT.all_values, FORMAT.decode, FORMAT.thresholds
+probability_up = FORMAT.probability_up

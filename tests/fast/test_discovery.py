@@ -189,6 +189,10 @@ def test_unavailable_is_passed_on() -> None:
             QuantizerCapability(rule="int3", packing="awq"),
             "packing 'awq' is of 4 bits, codes have 3",
         ),
+        (
+            QuantizerCapability(rule="nf4", random_bits=65),
+            r"random_bits must be an integer in \[0, 64\], got 65",
+        ),
         (ScheduleCapability(rule="adamw"), "schedule rule 'adamw' is not one of"),
     ],
 )

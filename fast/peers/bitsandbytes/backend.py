@@ -6,8 +6,10 @@ absmax is inverted, then multiplied by.
 """
 
 from collections.abc import Mapping
+from functools import cache
 
 import bitsandbytes.optim
+import numpy as np
 import torch
 from bitsandbytes import functional
 
@@ -18,6 +20,20 @@ from truestep.fast.peers.torch_like import Named, Row
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.protocol import Array, Capability, QuantizerCapability
 from truestep.reference.declared import Hyper
+from truestep.reference.quantizers import QUANTIZERS
+
+# The format whose values are handed over.
+MAPPED = "quantile_8bit"
+
+
+def _map(capability: Capability, hyper: Hyper) -> torch.Tensor:
+    return _given(hyper) if capability.rule == MAPPED else eight_bit.MAPS[hyper.signed]
+
+
+@cache
+def _given(hyper: Hyper) -> torch.Tensor:
+    # Kept alive: the library recognises a map by its address.
+    return to_tensor(QUANTIZERS[MAPPED].all_values(hyper).astype(np.float32))
 
 
 class Backend(torch_like.Backend):
@@ -32,8 +48,13 @@ class Backend(torch_like.Backend):
             dialect={**eight_bit.DIALECT, "nan": "ignore"},
             fixed={"absmax_floor": 0.0},
         )
+        # Of a map of one's own.
+        mapped = QuantizerCapability(
+            rule=MAPPED, dialect={"normalise": "reciprocal"}, fixed={"least": 0.0}
+        )
         blocks = (
             quantizer,
+            mapped,
             *four_bit.capabilities(),
             *nested.capabilities(),
             int8_rows.capability(),
@@ -49,9 +70,10 @@ class Backend(torch_like.Backend):
         if capability.rule == int8_rows.RULE:
             return int8_rows.encode(x)
         code, state = functional.quantize_blockwise(
-            to_tensor(x), code=eight_bit.MAPS[hyper.signed], blocksize=hyper.block_size
+            to_tensor(x), code=_map(capability, hyper), blocksize=hyper.block_size
         )
-        return {"code": from_tensor(code), "absmax": from_tensor(state.absmax)}
+        absmax = "scale" if capability.rule == MAPPED else "absmax"
+        return {"code": from_tensor(code), absmax: from_tensor(state.absmax)}
 
     def decode(self, capability: Capability, hyper: Hyper, stored: Mapping[str, Array]) -> Array:
         """The float32 numbers that the codes stand for."""
@@ -63,8 +85,8 @@ class Backend(torch_like.Backend):
             return int8_rows.decode(stored)
         decoded = functional.dequantize_blockwise(
             to_tensor(stored["code"]),
-            absmax=to_tensor(stored["absmax"]),
-            code=eight_bit.MAPS[hyper.signed],
+            absmax=to_tensor(stored["scale" if capability.rule == MAPPED else "absmax"]),
+            code=_map(capability, hyper),
             blocksize=hyper.block_size,
         )
         return from_tensor(decoded)

@@ -2,7 +2,8 @@
 
 Arithmetic: an array is rounded in the format that it comes in, once. What a format has no number
 for is, by the documentation, an error: nans in the formats of numbers alone and negative numbers
-in that of powers of two are left out here, and zeros stand in their place.
+in that of powers of two are left out here, and zeros stand in their place. Drawn
+roundings take sixteen random bits for a number.
 """
 
 from collections.abc import Mapping
@@ -25,11 +26,18 @@ FORMATS = {
 }
 POWERS = "float8_e8m0fnu"
 ROUNDINGS = {
-    "down": RoundMode.TowardZero,
     "nearest_even": RoundMode.TiesToEven,
-    "stochastic": RoundMode.Stochastic,
+    "nearest_away": RoundMode.TiesToAway,
     "toward_zero": RoundMode.TowardZero,
+    "stochastic": RoundMode.Stochastic,
+}
+# Those of powers of two, none of which is negative.
+OF_POWERS = {
+    "nearest_even": RoundMode.TiesToEven,
+    "nearest_up": RoundMode.TiesToAway,
+    "down": RoundMode.TowardZero,
     "up": RoundMode.TowardPositive,
+    "stochastic": RoundMode.Stochastic,
 }
 # Random bits of stochastic rounding, as many as a float32 has beyond a bfloat16.
 BITS = 16
@@ -44,32 +52,38 @@ class Backend:
         self.draws = np.random.default_rng(0)
 
     def capabilities(self) -> tuple[QuantizerCapability, ...]:
-        """Every format saturated or not, where it can be; bfloat16 and powers in every rounding."""
+        """Every format saturated or not, where it can be, and in every rounding."""
         declared = [
             *((format, "saturated", {"overflow": "saturate"}) for format in FORMATS),
-            *((format, "", {}) for format in FORMATS),
-            ("bfloat16", "stochastic", {"rounding": "stochastic"}),
-            ("bfloat16", "toward_zero", {"rounding": "toward_zero"}),
-            *((POWERS, rounding, {"rounding": rounding}) for rounding in ("down", "up")),
+            *(
+                (format, "" if rounding == "nearest_even" else rounding, {"rounding": rounding})
+                for format in FORMATS
+                for rounding in (OF_POWERS if format == POWERS else ROUNDINGS)
+            ),
         ]
         return tuple(
-            QuantizerCapability(rule=format, dialect=_dialect(format, dialect), variant=variant)
+            QuantizerCapability(
+                rule=format,
+                dialect=_dialect(format, dialect),
+                variant=variant,
+                random_bits=BITS if variant == "stochastic" else 0,
+            )
             for format, variant, dialect in declared
-            if FORMATS[format].num_nans or not variant
+            if FORMATS[format].num_nans or "overflow" not in dialect
         )
 
     def encode(self, capability: QuantizerCapability, hyper: Hyper, x: Array) -> dict[str, Array]:
         """The codes of x rounded."""
         info = FORMATS[capability.rule]
-        rounding = getattr(hyper, "rounding", "nearest_even")
+        rounding = (OF_POWERS if capability.rule == POWERS else ROUNDINGS)[hyper.rounding]
         saturated = not info.num_nans or hyper.overflow == "saturate"
         known = ~np.isnan(x) if not info.num_nans else np.isnan(x) | (x >= 0) | info.is_signed
         drawn = {}
-        if rounding == "stochastic":
+        if rounding is RoundMode.Stochastic:
             drawn = {"srbits": self.draws.integers(0, 2**BITS, x.shape), "srnumbits": BITS}
         with np.errstate(all="ignore"):
             given = np.where(known, x, np.float32(0))
-            near = round_ndarray(info, given, ROUNDINGS[rounding], saturated, **drawn)
+            near = round_ndarray(info, given, rounding, saturated, **drawn)
             code = encode_ndarray(info, near)
         # A code that is none stays none, or the last: cut to its low bits it might look right.
         unsigned = np.uint8 if info.k <= 8 else np.uint16
@@ -88,4 +102,4 @@ def _dialect(format: str, dialect: Mapping[str, str]) -> Mapping[str, str]:
     if format == POWERS:
         free = {"negative": "undefined", "rounding": "nearest_even", "zero": "least"}
         return {**free, **dialect}
-    return dialect if FORMATS[format].num_nans else {"nan": "undefined"}
+    return dialect if FORMATS[format].num_nans else {"nan": "undefined", **dialect}

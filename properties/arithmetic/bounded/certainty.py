@@ -39,12 +39,13 @@ def rounded(a: Carried, target: Format) -> Carried:
 def _after_rounding(a: Estimate, target: Format) -> Float:
     if a.v.ndim == 0:
         v, error = float(a.v), float(a.e)
-        if error != 0 or not target.represents(a.v):
+        if error != 0 or (abs(v) < math.inf and not target.represents(a.v)):
             error = error + target.u * (abs(v) + error) + target.eta
         return np.asarray(
             math.inf if abs(v) < math.inf and abs(v) + error > target.largest else error
         )
-    kept = ((a.e == 0) & target.represents(a.v)) | np.isinf(a.e)
+    held = target.represents(a.v) | ~np.isfinite(a.v)
+    kept = ((a.e == 0) & held) | np.isinf(a.e)
     e = np.where(kept, a.e, a.e + target.u * (np.abs(a.v) + a.e) + target.eta)
     return np.where(np.isfinite(a.v) & ~(np.abs(a.v) + e <= target.largest), np.inf, e)
 

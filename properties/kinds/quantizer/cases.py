@@ -22,11 +22,13 @@ class QuantizerCase:
 
     pattern: "tensor", the specification's values; "thresholds", every threshold of the format and
     its float32 neighbours within `ulps`, in groups whose scale one element makes 1, times 2^scale;
-    "codes", every value of the format times 2^scale; "binades", numbers of both signs from every
+    "codes", every value of the format times 2^scale; "sixteen_bits", every
+    number of bfloat16 and of float16; "binades", numbers of both signs from every
     binade of float32, a group each where there are groups; "blocks", groups in which something is
     special, the last one short; "beside", groups whose extreme is next to where a power of two as
     the scale changes; "nans", nans of every class, in groups of their own; "every_code", none: all
-    codes are decoded, beside every sort of scale. The tensor's seed decides what is random in them.
+    codes are decoded, beside every sort of scale; "sweep", the scale-th part of all float32
+    numbers. The tensor's seed decides what is random in them.
     multiple: of what the size of the last axis is a multiple.
     """
 
@@ -64,6 +66,8 @@ def _built(case: QuantizerCase, quantizer: Quantizer, hyper: Hyper) -> NDArray[n
     if case.pattern == "beside":
         rng, most = np.random.default_rng(case.tensor.seed), quantizer.extreme(hyper)
         return _arranged(quantizer, hyper, _beside(rng, quantizer.length(hyper), most), rng)
+    if case.pattern == "sixteen_bits":
+        return _sixteen_bits()
     if case.pattern in _OF_GROUPS:
         rng = np.random.default_rng(case.tensor.seed)
         made = _OF_GROUPS[case.pattern](rng, quantizer.length(hyper) if quantizer.BLOCKS else 8)
@@ -97,6 +101,13 @@ def _arranged(
         return one
     short = groups[-1][: groups.shape[1] // 2 + 1]
     return np.append(x, short[::-1]) if quantizer.INDEPENDENT else x
+
+
+def _sixteen_bits() -> NDArray[np.float32]:
+    """Every number of bfloat16 and of float16, nans of every class among them."""
+    bits = np.arange(2**16)
+    wide: NDArray[np.float32] = (bits.astype(np.uint32) << 16).view(np.float32)
+    return np.concatenate([wide, bits.astype(np.uint16).view(np.float16).astype(np.float32)])
 
 
 def _nans(rng: np.random.Generator, block: int) -> NDArray[np.float32]:

@@ -14,8 +14,15 @@ from truestep.reference.quantizers import QUANTIZERS
 # Numbers of examples: what fits the time of each level on two cores, not part of any contract.
 EXAMPLES: Mapping[Level, int] = {"smoke": 6, "standard": 24, "deep": 1000}
 # Families whose cases are listed, and the pattern of these.
-LISTED = {"all_codes": "codes", "every_code": "every_code", "thresholds": "thresholds"}
+LISTED = {
+    "all_codes": "codes",
+    "every_code": "every_code",
+    "sixteen_bits": "sixteen_bits",
+    "thresholds": "thresholds",
+}
 NAMES = ("all_codes", "edges", "every_code", "random", "strata", "thresholds")
+# Of casts besides: every number of the formats of sixteen bits.
+OF_CASTS = ("sixteen_bits",)
 # Of what only decodes.
 READ = ("every_code",)
 # Of stochastic rounding.
@@ -43,23 +50,27 @@ def drawn(
     return st.builds(QuantizerCase, hyper=hyper, tensor=tensor, multiple=multiple)
 
 
+def base(capability: QuantizerCapability) -> dict[str, object]:
+    """The choices of a capability, and the first of what it fixes."""
+    return {**dict(capability.dialect), **held(capability.fixed)}
+
+
 def battery(capability: QuantizerCapability) -> list[QuantizerCase]:
     """Fixed cases that tell dialects apart."""
     rule = QUANTIZERS[capability.rule]
-    base = {**dict(capability.dialect), **held(capability.fixed)}
     patterns = ("thresholds", *(("beside", "binades", "blocks") if rule.BLOCKS else ()))
     tensor = TensorSpec((0,), seed=5)
     return [
-        QuantizerCase(base, tensor, pattern, multiple=capability.multiple) for pattern in patterns
+        QuantizerCase(base(capability), tensor, pattern, multiple=capability.multiple)
+        for pattern in patterns
     ]
 
 
 def listed(capability: QuantizerCapability, pattern: str) -> list[QuantizerCase]:
     """The cases of an exhaustive family."""
     rule = QUANTIZERS[capability.rule]
-    base = {**dict(capability.dialect), **held(capability.fixed)}
     if not rule.BLOCKS:
-        return [QuantizerCase(base, pattern=pattern)]
+        return [QuantizerCase(base(capability), pattern=pattern)]
     scales = (0, -20, 30, -130) if pattern != "every_code" else (0,)
     ranges = rule.Hyper.RANGES
     axes = {
@@ -69,7 +80,7 @@ def listed(capability: QuantizerCapability, pattern: str) -> list[QuantizerCase]
     }
     return [
         QuantizerCase(
-            {**base, **dict(zip(axes, chosen, strict=True))},
+            {**base(capability), **dict(zip(axes, chosen, strict=True))},
             pattern=pattern,
             scale=k,
             multiple=capability.multiple,

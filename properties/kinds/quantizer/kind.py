@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import cast, final
 
-from truestep.fast.protocol import QuantizerBackend, QuantizerCapability
+from truestep.fast.protocol import Level, QuantizerBackend, QuantizerCapability
 from truestep.properties.cases.restored import restored
 from truestep.properties.judge.contracts import Judged
 from truestep.properties.judge.records import Place, within
 from truestep.properties.judge.results import Check, Record
 from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.kind import Kind, Seeded, Steps
-from truestep.properties.kinds.quantizer import families, packed, rounding_statistics, strata
+from truestep.properties.kinds.quantizer import families, packed, rounding_statistics, strata, sweep
 from truestep.properties.kinds.quantizer.cases import QuantizerCase, values
 from truestep.properties.kinds.quantizer.laws import EXAMPLES, laws_of
 from truestep.properties.kinds.quantizer.step import Encoded, Subject, every_code, judged
@@ -36,7 +36,20 @@ class QuantizerKind(Kind[QuantizerCapability, AnyCase, QuantizerBackend]):
         if not capability.encodes:
             return families.READ
         statistics = families.STATISTICS if families.is_stochastic(capability) else ()
-        return (*families.NAMES, *statistics, *(PREFIX + law for law in laws_of(capability)))
+        casts = () if QUANTIZERS[capability.rule].BLOCKS else families.OF_CASTS
+        whole = (sweep.NAME,) if sweep.sweeps(capability) else ()
+        return (
+            *families.NAMES,
+            *casts,
+            *whole,
+            *statistics,
+            *(PREFIX + law for law in laws_of(capability)),
+        )
+
+    def least(self, check: Check) -> Level:
+        """Every number there is takes a minute."""
+        own = super().least(check)
+        return sweep.LEVEL if check.name == sweep.NAME else own
 
     def cases(
         self, check: Check, capability: QuantizerCapability
@@ -46,6 +59,8 @@ class QuantizerKind(Kind[QuantizerCapability, AnyCase, QuantizerBackend]):
             return Listed(lambda seed: [Seeded(seed)])
         if check.name == strata.NAME:
             return Listed(lambda seed: strata.made(capability, seed))
+        if check.name == sweep.NAME:
+            return Listed(lambda _: sweep.listed(families.base(capability)))
         if check.name in families.LISTED:
             pattern = families.LISTED[check.name]
             return Listed(lambda _: families.listed(capability, pattern))
@@ -73,6 +88,10 @@ class QuantizerKind(Kind[QuantizerCapability, AnyCase, QuantizerBackend]):
         hyper = subject.hyper(case)
         if case.pattern == "every_code":
             yield None, [Judged(0, 0, 0, name, j) for name, j in every_code(subject, hyper)]
+            return
+        if case.pattern == sweep.NAME:
+            out, judgement = sweep.judged(subject, hyper, case.scale)
+            yield out, [Judged(0, 0, 0, "code", judgement)]
             return
         out = subject.encode(hyper, values(case, subject.rule, hyper))
         law = laws_of(capability).get(check.name.removeprefix(PREFIX))
@@ -116,7 +135,10 @@ class QuantizerKind(Kind[QuantizerCapability, AnyCase, QuantizerBackend]):
         subject, given = Subject(backend, capability), cast(QuantizerCase, case)
         hyper = subject.hyper(given)
         # Drawn roundings admit what any directed one gives, which says nothing.
-        if given.pattern == "every_code" or reading.changes.get("rounding") == "stochastic":
+        if (
+            given.pattern in ("every_code", sweep.NAME)
+            or reading.changes.get("rounding") == "stochastic"
+        ):
             return
         out = subject.encode(hyper, values(given, subject.rule, hyper))
         if reading.packing:

@@ -1,12 +1,12 @@
 """Stochastic rounding by exact binomial tests: how often it goes up, whether draws repeat.
 
 A cast is given equal numbers, a format with groups the same in groups whose extreme fixes a scale
-of 1. Of groups the probabilities are multiples of 2^-8, because the hardware's conversions to
-floats of four to eight bits draw eight bits for a number; what lies between is not judged.
+of 1. A kernel draws a limited number of random bits: the hardware's conversions to floats of four
+to eight bits draw eight for a number. Where the probability is a multiple of 2^-bits it is due
+exactly, elsewhere to less than that: between the multiple below and the one above.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -23,14 +23,15 @@ from truestep.reference.validation import Array
 # The probability that a faithful kernel fails one check: small beside a million runs. It is shared
 # among the tests of the check (Bonferroni).
 FALSE_ALARM = 1e-9
-# Elements per tensor: a bias of 2^-9 in the probability is then eight standard deviations.
-ELEMENTS = 2**22
-# Parts of the spacing that are cut off, in units of 2^-16: the ends, the middle and between.
-PARTS = (1, 2**8, 2**13, 2**15, 2**16 - 2**13, 2**16 - 1)
-# The same of groups, and elements of each number there: a bias of 2^-9 is then eight standard
-# deviations at the ends.
-PARTS_OF_GROUPS = (2**8, 2**13, 2**15, 2**16 - 2**8)
-OF_GROUPS = 2**16
+# Elements of each number: a bias of 2^-9 in the probability is then eight standard deviations where
+# that is 2^-8.
+ELEMENTS = 2**16
+# Parts of the spacing that are cut off, in units of 2^-16: multiples of 2^-8, between these, and of
+# casts the ends; the same of what is left.
+PARTS_OF_GROUPS = (2**7, 2**8, 3 * 2**7, 2**13, 2**15, 2**15 + 2**7, 2**16 - 2**8, 2**16 - 2**7)
+PARTS = (1, *PARTS_OF_GROUPS, 2**16 - 1)
+# Random bits that a kernel draws at the least, where the format is no float of 16 bits.
+BITS = 8
 # Distances at which a generator that is shared by lanes, warps, blocks or calls repeats itself.
 LAGS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 
@@ -56,23 +57,31 @@ def judged(subject: Subject, name: str) -> Judgement:
     return replace(not_judged(len(p_values)), judged=len(p_values), utilisation=utilisation)
 
 
-def _numbers(subject: Subject, hyper: Hyper) -> Iterator[float]:
-    """Of casts numbers between 1 and the next bfloat16; of groups between values of three sizes."""
-    if not subject.rule.BLOCKS:
-        yield from (sign * (1 + part * 2.0**-23) for part in PARTS for sign in (1, -1))
-        return
-    gaps = _gaps(subject, hyper)
-    for low, high in (gaps[0], gaps[len(gaps) // 2], gaps[-1]):
-        for part in PARTS_OF_GROUPS:
-            x = low + part * 2.0**-16 * (high - low)
-            yield from (x, -x)
+def _numbers(subject: Subject, hyper: Hyper) -> list[float]:
+    """Float32 numbers of both signs between neighbouring values of three sizes."""
+    gaps, parts = _gaps(subject, hyper), PARTS_OF_GROUPS if subject.rule.BLOCKS else PARTS
+    found = [
+        float(np.float32(low + part * 2.0**-16 * (high - low)))
+        for low, high in (gaps[0], gaps[len(gaps) // 2], gaps[-1])
+        for part in parts
+    ]
+    signs = (1, -1) if getattr(subject.rule, "SIGNED", True) else (1,)
+    return list(dict.fromkeys(sign * x for x in found for sign in signs))
 
 
 def _gaps(subject: Subject, hyper: Hyper) -> list[tuple[float, float]]:
-    """The pairs of neighbouring values from zero to a group's extreme."""
+    """The pairs of neighbouring values from zero to a group's extreme, or to the largest."""
     values = np.unique(subject.rule.all_values(hyper))
-    values = values[(values >= 0) & (values <= subject.rule.extreme(hyper))]
+    most = subject.rule.extreme(hyper) if subject.rule.BLOCKS else np.finfo(np.float64).max
+    values = values[(values >= 0) & (values <= most)]
     return list(zip(values[:-1].tolist(), values[1:].tolist(), strict=True))
+
+
+def _bits(subject: Subject) -> int:
+    """How many random bits decide a rounding."""
+    format = getattr(subject.rule, "FORMAT", None)
+    sixteen = format is not None and format.dtype is np.uint16
+    return subject.capability.random_bits or (23 - format.fraction_bits if sixteen else BITS)
 
 
 def _tensor(subject: Subject, hyper: Hyper, number: float, n: int) -> Array:
@@ -90,19 +99,19 @@ def _tensor(subject: Subject, hyper: Hyper, number: float, n: int) -> Array:
 
 
 def _frequency(subject: Subject, hyper: Hyper) -> list[tuple[str, float]]:
-    found, rule = [], subject.rule
-    of_cast = ELEMENTS // (2 * len(PARTS)) * 2
+    found, rule, unit = [], subject.rule, 2.0 ** _bits(subject)
     for number in _numbers(subject, hyper):
-        x = _tensor(subject, hyper, number, OF_GROUPS if rule.BLOCKS else of_cast)
-        out = subject.encode(hyper, x)
+        x = _tensor(subject, hyper, number, ELEMENTS)
+        out, wide = subject.encode(hyper, x), x.astype(np.float64)
         if rule.BLOCKS:
             ulps = arithmetic_of(subject.capability.arithmetic).ulps_division
-            scale, wide = out.stored[rule.SCALE], x.astype(np.float64)
+            scale = out.stored[rule.SCALE]
             ends = rule.probability_up(hyper, wide, scale, division_ulps=ulps)
         else:
-            ends = (rule.probability_up(np.float64(number)),) * 2
+            ends = (rule.probability_up(hyper, wide),) * 2
         at = x == np.float32(number)
-        least, most = (float(np.broadcast_to(p, x.shape)[at].flat[0]) for p in ends)
+        least, most = (float(p[at].flat[0]) for p in ends)
+        least, most = math.floor(least * unit) / unit, math.ceil(most * unit) / unit
         n, ups = int(at.sum()), int(np.count_nonzero((out.back > x)[at]))
         tails = bdtr(ups, n, least), bdtrc(ups - 1, n, most)
         told = f"{ups} of {n} elements {number!r} went up, expected {n * (least + most) / 2:.1f}"
@@ -111,11 +120,9 @@ def _frequency(subject: Subject, hyper: Hyper) -> list[tuple[str, float]]:
 
 
 def _independence(subject: Subject, hyper: Hyper) -> list[tuple[str, float]]:
-    number = 1 + 2.0**-8
-    if subject.rule.BLOCKS:
-        gaps = _gaps(subject, hyper)
-        number = sum(gaps[len(gaps) // 2]) / 2
-    x = _tensor(subject, hyper, number, 2**16)
+    gaps = _gaps(subject, hyper)
+    number = sum(gaps[len(gaps) // 2]) / 2
+    x = _tensor(subject, hyper, number, ELEMENTS)
     at = (x == np.float32(number)).reshape(-1)
     first, second = ((subject.encode(hyper, x).back > x).reshape(-1) for _ in range(2))
     pairs = [("of two calls", (first == second)[at])]

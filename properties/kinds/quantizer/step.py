@@ -57,6 +57,11 @@ class Subject:
 
     def encode(self, hyper: Hyper, x: NDArray[np.float32]) -> Encoded:
         """Encode and decode by the backend, with structure and respect for inputs verified."""
+        stored, words = self.stored(hyper, x)
+        return Encoded(x, stored, self._read(hyper, stored, words), words)
+
+    def stored(self, hyper: Hyper, x: NDArray[np.float32]) -> tuple[Mapping[str, Array], Array]:
+        """What the backend stores of x, and the codes as it keeps them."""
         kept = backend_call(self.backend.encode, self.capability, hyper, x)
         if not isinstance(kept, Mapping):
             raise Malformed(f"what is stored must be a mapping, got {type_of(kept)}")
@@ -65,8 +70,7 @@ class Subject:
         due_arrays = kept_beside(self.rule, hyper, x.shape) if self.rule.BLOCKS else {}
         for name, due in due_arrays.items():
             require_array(name, stored.get(name), due.shape, due.dtype)
-        stored = {name: stored[name] for name in ("code", *due_arrays)}
-        return Encoded(x, stored, self._read(hyper, stored, kept["code"]), kept["code"])
+        return {name: stored[name] for name in ("code", *due_arrays)}, kept["code"]
 
     def decode(self, hyper: Hyper, stored: Mapping[str, Array]) -> NDArray[np.float32]:
         """Decode by the backend, with structure and respect for inputs verified."""
@@ -105,14 +109,23 @@ def judged(subject: Subject, hyper: Hyper, out: Encoded) -> Found:
         yield "code", membership(rule.rank(out.code), low, high, rule.ranks(hyper))
         yield "decoded", _decoded(rule, hyper, out.back, out.code, *held.values())
     else:
-        low, high = rule.admissible(hyper, x)
-        nans = np.isnan(rule.decode(hyper, out.code)) & np.isnan(rule.decode(hyper, low))
-        # Which of the nans it is, is not specified.
-        low, high = np.where(nans, out.code, low), np.where(nans, out.code, high)
-        # In the order of integers, whatever the sign of the values.
-        least, most = np.minimum(low, high), np.maximum(low, high)
-        yield "code", membership(out.code, least, most, 1 << 32)
+        yield "code", membership(out.code, *of_cast(rule, hyper, x, out.code), 1 << 32)
         yield "decoded", _decoded(rule, hyper, out.back, out.code)
+
+
+def of_cast(rule: Quantizer, hyper: Hyper, x: Array, code: Array) -> tuple[Array, Array]:
+    """The least and the largest code that is right, as integers, whatever the values' signs."""
+    low, high = rule.admissible(hyper, x)
+    found, *ends = (np.isnan(rule.decode(hyper, c)) for c in (code, low, high))
+    # Which of the nans it is, is not specified.
+    taken = found & (ends[0] | ends[1])
+    if hyper.rounding == "stochastic":
+        # One of two, whose codes may be far apart where one is a zero or a nan.
+        free = (low == 0) & (high == rule.all_values(hyper).size - 1)
+        taken |= ~free & (code == high)
+        high = np.where(free, high, low)
+    low, high = np.where(taken, code, low), np.where(taken, code, high)
+    return np.minimum(low, high), np.maximum(low, high)
 
 
 def every_code(subject: Subject, hyper: Hyper) -> Found:

@@ -4,6 +4,7 @@ from functools import partial
 
 from truestep.properties.museum.fault import Fault, fault
 from truestep.properties.museum.plant import Edit
+from truestep.reference import small_float
 
 ABSMAX = "absmax = block_absmax(h, x)"
 DRAWN = "np.where(random < cut_off * 2**16, code + 1, code)"
@@ -22,6 +23,7 @@ dynamic = partial(fault, "dynamic_8bit", "quantizer")
 e4m3fn = partial(fault, "float8_e4m3fn", "quantizer")
 e5m2 = partial(fault, "float8_e5m2", "quantizer")
 float16 = partial(fault, "float16", "quantizer")
+quantile = partial(fault, "quantile_8bit", "quantizer")
 stochastic = partial(
     fault, "bfloat16", "quantizer", check="frequency", dialect={"rounding": "stochastic"}
 )
@@ -34,31 +36,43 @@ def decoded(value: str) -> Edit:
 
 def cast(x: str) -> Edit:
     """Another number is cast in the place of x."""
-    return "FORMAT.encode\n", f"lambda h, x: FORMAT.encode(h, {x})\n"
+    return "FORMAT.encode\n", f"lambda h, x, *drawn: FORMAT.encode(h, {x}, *drawn)\n"
 
 
 QUANTIZERS: dict[str, Fault] = {
     "bfloat16_biased_by_2_to_the_minus_9": stochastic(
         "rounds up too often by 2^-9 [generators with too few bits]",
-        (DRAWN, "np.where((cut_off > 0) & (random < cut_off * 2**16 + 2**7), code + 1, code)"),
+        (
+            small_float,
+            DRAWN,
+            "np.where((cut_off > 0) & (random < cut_off * 2**16 + 2**7), code + 1, code)",
+        ),
     ),
     "bfloat16_generator_shared_by_lanes": stochastic(
         "32 draws for every 32 elements [one generator per warp]",
-        (DRAWN, DRAWN.replace("random", "np.resize(random.reshape(-1)[:32], x.shape)")),
+        (
+            small_float,
+            DRAWN,
+            DRAWN.replace("random", "np.resize(random.reshape(-1)[:32], x.shape)"),
+        ),
         check="independence",
     ),
     "bfloat16_nearest_overrides": stochastic(
         "what was rounded at random is written again, rounded to nearest [Nerogar/OneTrainer#994]",
-        (DRAWN, "np.where(cut_off >= 0.5, code + 1, code)"),
+        (small_float, DRAWN, "np.where(cut_off >= 0.5, code + 1, code)"),
     ),
     "bfloat16_noise_too_low": stochastic(
         "the noise lies four bits below where it is due: almost everything rounds down "
         "[uxlfoundation/oneDNN#2903]",
-        (DRAWN, "np.where(random // 16 + cut_off * 2**16 >= 2**16, code + 1, code)"),
+        (small_float, DRAWN, "np.where(random // 16 + cut_off * 2**16 >= 2**16, code + 1, code)"),
     ),
     "bfloat16_seed_shared_by_calls": stochastic(
         "every call draws the same numbers [seeds that are not advanced]",
-        (DRAWN, DRAWN.replace("random", "np.random.default_rng(0).integers(0, 2**16, x.shape)")),
+        (
+            small_float,
+            DRAWN,
+            DRAWN.replace("random", "np.random.default_rng(0).integers(0, 2**16, x.shape)"),
+        ),
         check="independence",
     ),
     "dynamic_8bit_absmax_in_bfloat16": dynamic(
@@ -207,5 +221,20 @@ QUANTIZERS: dict[str, Fault] = {
         "midpoints go away from zero, not to the even code [half added before cutting off]",
         cast("np.where(np.isfinite(x), np.nextafter(x, np.copysign(np.inf, x)), x)"),
         check="thresholds",
+    ),
+    "quantile_8bit_codes_of_different_values": quantile(
+        "codes count the different values of the map, of which there are fewer than codes "
+        "[tables without their repetitions]",
+        ("return first[code].astype(np.uint8), scale", "return code, scale"),
+    ),
+    "quantile_8bit_last_value_never_given": quantile(
+        "the largest value is never given [loops that end one too early]",
+        ("first[code].astype", "np.minimum(first[code], 254).astype"),
+        check="all_codes",
+    ),
+    "quantile_8bit_map_of_another_tensor": quantile(
+        "tensors are read by the map of the first one [tables kept by their address, bitsandbytes]",
+        ("return np.asarray(quantile_map(h.sample))", "return np.asarray(quantile_map(0))"),
+        check="strata",
     ),
 }

@@ -5,32 +5,41 @@ from functools import partial
 from truestep.properties.museum.fault import Fault, fault
 from truestep.properties.museum.faults.quantizers import cast, decoded
 from truestep.properties.museum.plant import Edit
-from truestep.reference import powers_of_two
+from truestep.reference import powers_of_two, small_float
 
 e2m1 = partial(fault, "float4_e2m1fn", "quantizer")
 e2m3 = partial(fault, "float6_e2m3fn", "quantizer")
 e3m2 = partial(fault, "float6_e3m2fn", "quantizer")
 e3m4 = partial(fault, "float8_e3m4", "quantizer")
+e4m3fn = partial(fault, "float8_e4m3fn", "quantizer")
 e4m3 = partial(fault, "float8_e4m3", "quantizer")
 e4m3b11fnuz = partial(fault, "float8_e4m3b11fnuz", "quantizer")
 e4m3fnuz = partial(fault, "float8_e4m3fnuz", "quantizer")
+e5m2 = partial(fault, "float8_e5m2", "quantizer")
 e5m2fnuz = partial(fault, "float8_e5m2fnuz", "quantizer")
 e8m0 = partial(fault, "float8_e8m0fnu", "quantizer")
 
 EXPONENT = "above.astype(np.int64) - 1"
+AWAY = "cut_off >= 0.5"
+DRAWN = "np.where(random < cut_off * 2**16, code + 1, code)"
 K = "code = np.maximum(k + BIAS, 0)"
 POWER = "np.ldexp(1.0, k - BIAS)"
+PART = "random < _beyond(size) * 2**16"
+TOWARD_ZERO = "return np.minimum(code, self.largest)"
 TRUNCATED: Edit = (
     "FORMAT.encode\n",
-    "lambda h, x: FORMAT.finished(h, x, FORMAT.truncated(x)[1])\n",
+    "lambda h, x, *drawn: FORMAT.finished(h, x, FORMAT.truncated(x)[1])\n",
 )
+AWAY_DECLARED = {"rounding": "nearest_away"}
+CUT_DECLARED = {"rounding": "toward_zero"}
+DRAWN_DECLARED = {"rounding": "stochastic"}
 
 
 def _coded(code: str) -> Edit:
     """Another code is given for a number; code: in terms of x and of c, the code that is due."""
     return (
         "FORMAT.encode\n",
-        f"lambda h, x: (lambda c: {code})(FORMAT.encode(h, x)).astype(np.uint8)\n",
+        f"lambda h, x, *drawn: (lambda c: {code})(FORMAT.encode(h, x, *drawn)).astype(np.uint8)\n",
     )
 
 
@@ -59,6 +68,20 @@ SMALL_FLOATS: dict[str, Fault] = {
         "3 and 4 have each other's codes [tables typed by hand]",
         _coded("np.where(c == 5, 6, np.where(c == 6, 5, c))"),
         check="all_codes",
+    ),
+    "float4_e2m1fn_halves_to_even": e2m1(
+        "midpoints go to the even code, declared as away from zero [microsoft/microxcaling]",
+        (small_float, AWAY, "(cut_off > 0.5) | ((cut_off == 0.5) & (code % 2 == 1))"),
+        check="thresholds",
+        computes="to nearest, ties to even",
+        dialect=AWAY_DECLARED,
+    ),
+    "float4_e2m1fn_never_drawn_up": e2m1(
+        "the random bits are zeros, so that everything goes away from zero "
+        "[NVIDIA/TransformerEngine#3281]",
+        (small_float, DRAWN, DRAWN.replace("random", "0 * random")),
+        check="frequency",
+        dialect=DRAWN_DECLARED,
     ),
     "float6_e2m3fn_truncates": e2m3(
         "what lies between two values is cut off [a shift without rounding]", TRUNCATED
@@ -117,6 +140,72 @@ SMALL_FLOATS: dict[str, Fault] = {
         decoded("2 * x"),
         check="every_code",
     ),
+    "float8_e4m3fn_drawn_twice": e4m3fn(
+        "noise is added and then rounded to nearest, which adds a half [a cast after the noise]",
+        (small_float, DRAWN, "np.where(random < cut_off * 2**16 + 2**15, code + 1, code)"),
+        check="frequency",
+        dialect=DRAWN_DECLARED,
+    ),
+    "float8_e4m3fn_eight_random_bits": e4m3fn(
+        "eight random bits decide, declared as sixteen [PTX' cvt.rs]",
+        (small_float, DRAWN, "np.where(random // 2**8 < np.floor(cut_off * 2**8), code + 1, code)"),
+        check="frequency",
+        dialect=DRAWN_DECLARED,
+        random_bits=16,
+    ),
+    "float8_e4m3fn_four_random_bits": e4m3fn(
+        "four random bits decide [a byte shared by two numbers]",
+        (
+            small_float,
+            DRAWN,
+            "np.where(random // 2**12 < np.floor(cut_off * 2**4), code + 1, code)",
+        ),
+        check="frequency",
+        dialect=DRAWN_DECLARED,
+    ),
+    "float8_e4m3fn_overflows_toward_zero": e4m3fn(
+        "what is larger than 448 becomes nan, declared as toward zero [overflow tested first]",
+        (small_float, TOWARD_ZERO, "return np.where(np.abs(x) >= 464, self.largest + 1, code)"),
+        check="thresholds",
+        dialect=CUT_DECLARED,
+    ),
+    "float8_e4m3fn_toward_minus_infinity": e4m3fn(
+        "rounded down, declared as toward zero [an arithmetic shift of a signed number]",
+        (
+            small_float,
+            TOWARD_ZERO,
+            "return np.minimum(code + ((x < 0) & (cut_off > 0)), self.largest)",
+        ),
+        dialect=CUT_DECLARED,
+    ),
+    "float8_e4m3fnuz_drawn_to_minus_zero": e4m3fnuz(
+        "small negative numbers are drawn to the code of nan [the sign set without a look]",
+        _coded("np.where((c == 0) & np.signbit(x), 128, c)"),
+        dialect=DRAWN_DECLARED,
+        check="strata",
+    ),
+    "float8_e5m2_lost_carry": e5m2(
+        "drawn up, a fraction of ones does not carry into the exponent [masks of the fraction]",
+        (small_float, DRAWN, DRAWN.replace("code + 1", "code - code % 4 + (code + 1) % 4")),
+        check="edges",
+        dialect=DRAWN_DECLARED,
+    ),
+    "float8_e5m2_nearest_overrides": e5m2(
+        "what was rounded at random is written again, rounded to nearest [Nerogar/OneTrainer#994]",
+        (small_float, DRAWN, "np.where(cut_off >= 0.5, code + 1, code)"),
+        check="frequency",
+        dialect=DRAWN_DECLARED,
+    ),
+    "float8_e5m2_seed_shared_by_calls": e5m2(
+        "every call draws the same numbers [seeds that are not advanced]",
+        (
+            small_float,
+            DRAWN,
+            DRAWN.replace("random", "np.random.default_rng(0).integers(0, 2**16, x.shape)"),
+        ),
+        check="independence",
+        dialect=DRAWN_DECLARED,
+    ),
     "float8_e5m2fnuz_saturates": e5m2fnuz(
         "what overflows becomes 57344, declared as nan [libraries differ]",
         cast("np.clip(x, -57344, 57344)"),
@@ -138,6 +227,13 @@ SMALL_FLOATS: dict[str, Fault] = {
     "float8_e8m0fnu_bias_of_126": e8m0(
         "every code is one too small [frexp's exponent taken for the logarithm, or not]",
         (K, "code = np.maximum(k + BIAS - 1, 0)"),
+    ),
+    "float8_e8m0fnu_drawn_by_the_logarithm": e8m0(
+        "up with the probability of the logarithm's fraction, whose expectation is another "
+        "[rounding of exponents at random]",
+        (PART, PART.replace("_beyond(size)", "np.log2(1 + _beyond(size))")),
+        check="frequency",
+        dialect={"rounding": "stochastic", "negative": "magnitude"},
     ),
     "float8_e8m0fnu_down": e8m0(
         "rounded down, declared as up: the largest of a block overflows "

@@ -76,3 +76,27 @@ def test_too_many_paths_are_refused() -> None:
 
     with pytest.raises(Undecided, match="more than 64 paths"):
         every_branch(compute)
+
+
+def test_just_as_many_paths_as_there_may_be() -> None:
+    """Six open comparisons are 64 paths; with a limit of 63 they are one too many."""
+
+    def compute() -> int:
+        return sum(bool(_scalar(1.0, 1.0) > 1.0) for _ in range(6))
+
+    assert sorted(every_branch(compute)) == sorted(bin(k).count("1") for k in range(64))
+    with pytest.raises(Undecided, match="more than 63 paths"):
+        every_branch(compute, 63)
+
+
+def test_branches_are_prescribed_inside_alone() -> None:
+    """After every_branch, also after one that failed, an open branch is refused again."""
+
+    def fails() -> None:
+        raise ZeroDivisionError
+
+    every_branch(lambda: bool(_scalar(1.0, 1.0) > 1.0))
+    with pytest.raises(ZeroDivisionError):
+        every_branch(fails)
+    with pytest.raises(Undecided, match="either way"):
+        bool(_scalar(1.0, 1.0) > 1.0)

@@ -52,7 +52,8 @@ def test_seeds_choose_the_association() -> None:
     assert _distinct(lambda a, b, c, d: a + b + c + d, strict) > 3
     assert _distinct(lambda a, b, c, d: a * b * c * d, strict) > 3
     assert _distinct(lambda a, b, c, d: a * 0.1 / 0.3, strict) > 1
-    assert _distinct(lambda a, b, c, d: np.sum(a * b), strict) > 3
+    finer = dataclasses.replace(PROFILES["ieee_float32"], contraction=False)
+    assert _distinct(lambda a, b, c, d: np.sum(a * b), finer) > 3
 
 
 def test_contraction_fuses_products_into_sums() -> None:
@@ -133,3 +134,51 @@ def test_unsupported_functions_are_named() -> None:
         name = getattr(function, "__name__", "add")
         with pytest.raises(TypeError, match=name if name != "reduce" else "add"):
             function(x)
+
+
+def test_a_term_whose_coefficient_is_zero_is_there_or_not() -> None:
+    """0 times an infinity is a nan, and nothing to a kernel that skips the term."""
+    found = set()
+    for seed in range(30):
+        world = _world(seed=seed)
+        x, y = Simulated.of(np.ones(1), world), Simulated.of(np.full(1, np.inf), world)
+        total = x + Simulated.hyper(0.0, world) * y
+        found.add(str(float(total.value[0])))
+    assert found == {"1.0", "nan"}
+    world = _world()
+    y = Simulated.of(np.full(1, np.inf), world)
+    assert np.isnan((Simulated.hyper(0.0, world) * y).value).all()
+    small = Simulated.hyper(1e-3, world) * Simulated.of(np.ones(1), world)
+    assert all((Simulated.of(np.zeros(1), _world(seed=s)) + small).value > 0 for s in range(9))
+
+
+@pytest.mark.parametrize("operation", [np.add, np.multiply])
+def test_a_chain_may_be_computed_in_float64(operation: np.ufunc) -> None:
+    """Rounded once: no order of operations in the format gives all of so many results."""
+    exact = 0
+    for seed in range(60):
+        world = _world(seed=seed)
+        parts = _tensors(world, 4)
+        whole = parts[0].value
+        total = parts[0]
+        for part in parts[1:]:
+            total, whole = operation(total, part), operation(whole, part.value)
+        exact += np.array_equal(total.value, world.arithmetic.format.round(whole))
+    assert 2 < exact < 40
+
+
+def test_a_compensated_sum_loses_nothing_but_its_last_rounding() -> None:
+    """Of many small terms beside a large one; an infinite term leaves an infinity."""
+    world = _world()
+    format = world.arithmetic.format
+    rows = np.concatenate([np.full((1, 3), 1.0), np.full((200, 3), 2.0**-9)])
+    rows[:, 1] *= -1
+    rows[7, 2] = np.inf
+    found = world._compensated(rows, format)
+    due = rows.sum(axis=0)
+    assert np.all(np.abs(found[:2] - due[:2]) <= 2 * format.u * np.abs(due[:2]))
+    assert found[2] == np.inf
+    one_by_one = format.round(np.array(1.0))
+    for row in rows[1:, 0]:
+        one_by_one = format.round(one_by_one + row)
+    assert one_by_one == 1.0

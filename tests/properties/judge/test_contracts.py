@@ -104,6 +104,20 @@ def test_the_oracles_error_is_added_and_reported() -> None:
     assert found.oracle_fraction == 0.75
 
 
+def test_the_largest_share_of_a_judged_bound_is_reported() -> None:
+    """Of finite numbers whose bound is not zero: not of an infinity, nor of what is not judged."""
+    kernel, oracle = _due([1.0, 2.0, 3.0, INF, 5.0], [1.5, 0.75, 0.0, 0.0, INF])
+    oracle.e = np.array([0.5, 0.25, 0.0, 0.3, 1.0])
+    found = judge(np.array([1.0, 2.0, 3.0, INF, 5.0]), kernel, oracle)
+    assert (found.judged, found.oracle_fraction) == (4, 0.25)
+
+
+def test_what_is_not_judged_is_never_the_worst() -> None:
+    """However well the others fare."""
+    found = judge(np.array([9.0, 0.0, 0.25]), *_due([0.0, 0.0, 0.0], [INF, 1.0, 1.0]))
+    assert (found.index, found.utilisation) == ((2,), 0.25)
+
+
 def test_shapes_must_agree() -> None:
     """A result of another shape is an error of the caller, never broadcast."""
     with pytest.raises(ValueError, match=r"got shape \(1,\), expected \(2,\)"):

@@ -59,10 +59,16 @@ def test_a_value_is_kept_whatever_is_drawn() -> None:
         rule.encode(h, x)
 
 
-@pytest.mark.parametrize(("bits", "verdict"), [(8, "pass"), (7, "fail")])
-def test_eight_bits_to_a_draw_are_enough(bits: int, verdict: str) -> None:
-    """Seven are biased where 2^-8 is due."""
-    kernel = Kernel("nvfp4", dialect={"rounding": "stochastic"})
+@pytest.mark.parametrize("name", ["float8_e4m3fn", "nvfp4"])
+@pytest.mark.parametrize(
+    ("bits", "declared", "verdict"),
+    [(8, 0, "pass"), (7, 0, "fail"), (8, 16, "fail"), (16, 16, "pass")],
+)
+def test_as_many_bits_to_a_draw_as_are_declared_are_enough(
+    name: str, bits: int, declared: int, verdict: str
+) -> None:
+    """Without a declaration eight. Fewer are biased where 2^-bits is due."""
+    kernel = Kernel(name, dialect={"rounding": "stochastic"}, random_bits=declared)
     plain, below = kernel.module.encode, 16 - bits
     object.__setattr__(
         kernel.module, "encode", lambda h, x, random: plain(h, x, random >> below << below)

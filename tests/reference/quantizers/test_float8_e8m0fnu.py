@@ -11,7 +11,8 @@ import pytest
 from truestep.reference.quantizers import float8_e8m0fnu
 from truestep.reference.quantizers.float8_e8m0fnu import Hyper, decode, encode
 
-EVERY = pytest.mark.parametrize("rounding", list(float8_e8m0fnu.DIALECTS["rounding"]))
+DIRECTED = [name for name in float8_e8m0fnu.DIALECTS["rounding"] if name != "stochastic"]
+EVERY = pytest.mark.parametrize("rounding", DIRECTED)
 # Between 2^-127 and the midpoint above it ml_dtypes goes up, away from the nearest value.
 LEAST = 2.0**-127
 
@@ -112,5 +113,5 @@ def test_what_the_format_has_no_number_for() -> None:
 def test_numbers_below_the_range_become_its_least() -> None:
     """Whichever way is rounded."""
     x = np.array([2.0**-149, 2.0**-128, 1.99 * 2.0**-128, 2.0**-127])
-    for rounding in float8_e8m0fnu.DIALECTS["rounding"]:
+    for rounding in DIRECTED:
         assert (encode(Hyper(rounding=rounding), x) == 0).all()

@@ -1,0 +1,270 @@
+"""Mutants of the judge itself: the suite's own tests must notice each, or a reason says why not.
+
+python tests/properties/judge_mutants.py [--only GLOB] [--every K] [MODULE...] runs those of modules
+of properties, as judge/contracts, or of all in TESTS, and prints what survives; 1 if anything does
+that judge_survivors.toml does not list. Tests are collected once; each mutant is a process of its
+own, in which one function has other code, and in which the tests run that execute it, the quickest
+first, until one fails. A test that computes for longer than PATIENT seconds is left out.
+"""
+
+from __future__ import annotations
+
+import ast
+import gc
+import importlib
+import inspect
+import json
+import os
+import resource
+import sys
+import time
+import tomllib
+from argparse import ArgumentParser
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from types import CodeType, FrameType, FunctionType, ModuleType
+from typing import Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from truestep.properties.museum.changes import Change, Part, Ways, changes, parts
+
+HERE = Path(__file__).parent
+# Threefold constants, statements left out, comparisons turned round.
+WAYS = Ways(2.0, {}, removed=True)
+# Seconds of a process: of a test that may be run for a mutant, and of all tests of one.
+PATIENT, ENOUGH = 6.0, 60
+# The tests of every module that decides: what stands beside it, and what it was written for.
+TESTS: dict[str, tuple[str, ...]] = {
+    "arithmetic/bounded/bounded": ("arithmetic/test_certainty.py",),
+    "arithmetic/bounded/certainty": ("arithmetic/test_certainty.py",),
+    "arithmetic/bounded/elementary": ("arithmetic/test_bounded_functions.py",),
+    "arithmetic/bounded/estimate": ("arithmetic/test_certainty.py",),
+    "arithmetic/bounded/functions": ("arithmetic/test_bounded_functions.py",),
+    "arithmetic/bounded/operations": ("arithmetic/test_bounded_operations.py",),
+    "arithmetic/decision": ("arithmetic/test_decision.py",),
+    "arithmetic/sampled/replicates": ("arithmetic/test_replicates.py",),
+    "arithmetic/sampled/sampled": ("arithmetic/test_sampled.py", "arithmetic/test_sampling.py"),
+    "judge/contracts": (
+        "judge/test_contracts.py", "judge/test_exact_contracts.py",
+        "judge/test_sampled_contract.py",
+    ),
+    "judge/tally": ("judge/test_tally.py",),
+    "kinds/optimizer/direction": ("kinds/optimizer/test_direction.py",),
+    "kinds/optimizer/noise": ("kinds/optimizer/test_noise.py",),
+    "kinds/optimizer/sampling": ("arithmetic/test_sampling.py",),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A change of a part of a module. name: the module, the part, what is changed and how."""
+
+    name: str
+    module: ModuleType
+    part: Part
+    change: Change
+
+
+def mutants(name: str) -> Iterator[Mutant]:
+    """Every mutant of a module of properties."""
+    module = importlib.import_module(f"truestep.properties.{name.replace('/', '.')}")
+    met = Counter[str]()
+    for part in parts(inspect.getsource(module)):
+        if isinstance(part.node, ast.Assign) and not _is_number(part.node.value):
+            continue
+        for change in changes(part, WAYS):
+            if change.about == "left out" and change.old == " ".join(part.text.split()):
+                continue  # a number without which nothing could be imported
+            told = f"{name} {part.name}: {change.old}: {change.about}"
+            met[told] += 1
+            again = f" ({met[told]})" if met[told] > 1 else ""
+            yield Mutant(told + again, module, part, change)
+
+
+def _is_number(node: ast.expr) -> bool:
+    return all(
+        isinstance(one, ast.Constant | ast.BinOp | ast.operator | ast.UnaryOp | ast.unaryop)
+        for one in ast.walk(node)
+    )
+
+
+def plant(mutant: Mutant) -> None:
+    """Give the functions of this process the mutant's code, or all modules its number."""
+    source, part = inspect.getsource(mutant.module).splitlines(keepends=True), mutant.part.node
+    last = part.end_lineno or part.lineno
+    before, after = "".join(source[: part.lineno - 1]), "".join(source[last:])
+    text = " " * part.col_offset + mutant.change.text() + "\n"
+    file = str(mutant.module.__file__)
+    compiled = compile(before + text + after, file, "exec")
+    if isinstance(part, ast.Assign):
+        _give(mutant, text)
+        return
+    (new,) = [code for code in _codes(compiled) if code.co_qualname == mutant.part.name]
+    found = [
+        one
+        for one in gc.get_objects()
+        if isinstance(one, FunctionType)
+        and one.__code__.co_filename == file
+        and one.__code__.co_qualname == mutant.part.name
+    ]
+    if not found:
+        raise LookupError(f"nothing is called {mutant.part.name} in {file}")
+    for function in found:
+        function.__code__ = new
+
+
+def _give(mutant: Mutant, text: str) -> None:
+    name = mutant.part.name
+    old = vars(mutant.module)[name]
+    exec(text, vars(mutant.module))
+    new = vars(mutant.module)[name]
+    for module in list(sys.modules.values()):
+        if vars(module).get(name) is old:
+            setattr(module, name, new)
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    for one in code.co_consts:
+        if isinstance(one, CodeType):
+            yield one
+            yield from _codes(one)
+
+
+class Runner:
+    """In the place of pytest's loop: which lines each test executes, then the mutants."""
+
+    def __init__(self, made: Sequence[Mutant]) -> None:
+        self.made = made
+        self.survived: list[str] = []
+        self.counts: Counter[str] = Counter()
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run the mutants."""
+        files = {str(mutant.module.__file__) for mutant in self.made}
+        covered = json.loads(_in_a_process(lambda: json.dumps(_covered(session.items, files)))[1])
+        items = {item.nodeid: item for item in session.items}
+        for mutant in self.made:
+            file, (first, last) = str(mutant.module.__file__), mutant.change.lines
+            lines = set(range(first, last + 1))
+            through = [
+                (seconds, name)
+                for name, (seconds, of) in covered.items()
+                if isinstance(mutant.part.node, ast.Assign) or lines & set(of.get(file, ()))
+            ]
+            word = _fate(mutant, [items[name] for _, name in sorted(through)])
+            self.counts[word] += 1
+            if word in ("survives", "not reached"):
+                self.survived.append(mutant.name)
+                print(f"{word}: {mutant.name}", flush=True)
+        return True
+
+
+def _covered(items: Sequence[pytest.Item], files: set[str]) -> dict[str, Any]:
+    """Of every passing test: its seconds, and by file the lines that it executes."""
+    found: dict[str, Any] = {}
+    for item in items:
+        lines: dict[str, set[int]] = {}
+
+        def local(frame: FrameType, event: str, _: object, lines: Any = lines) -> Any:
+            lines.setdefault(frame.f_code.co_filename, set()).add(frame.f_lineno)
+            return local
+
+        def entered(frame: FrameType, event: str, _: object, local: Any = local) -> Any:
+            return local(frame, event, None) if frame.f_code.co_filename in files else None
+
+        begun = time.process_time()
+        sys.settrace(entered)
+        reports = runtestprotocol(item, log=False, nextitem=None)
+        sys.settrace(None)
+        seconds = time.process_time() - begun
+        if any(report.failed for report in reports):
+            print(f"fails without any mutant: {item.nodeid}", flush=True)
+        elif lines and seconds < PATIENT:
+            found[item.nodeid] = (seconds, {file: sorted(of) for file, of in lines.items()})
+    return found
+
+
+def _fate(mutant: Mutant, items: Sequence[pytest.Item]) -> str:
+    """What becomes of a mutant: killed, hangs, survives or not reached."""
+    if not items:
+        return "not reached"
+
+    def tried() -> str:
+        resource.setrlimit(resource.RLIMIT_CPU, (ENOUGH, ENOUGH))
+        plant(mutant)
+        for item in items:
+            if any(report.failed for report in runtestprotocol(item, log=False, nextitem=None)):
+                return "killed"
+        return "survives"
+
+    status, told = _in_a_process(tried)
+    return told if status == 0 else "hangs"
+
+
+def _in_a_process(work: Any) -> tuple[int, str]:
+    """How a copy of this process ends that does the work, and the text it gives."""
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(ours)
+        status = 1
+        try:
+            with os.fdopen(theirs, "w") as out:
+                out.write(work())
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(theirs)
+    with os.fdopen(ours) as told:
+        text = told.read()
+    return os.waitpid(child, 0)[1], text
+
+
+def listed() -> dict[str, str]:
+    """The reasons by the mutants' names."""
+    table = tomllib.loads((HERE / "judge_survivors.toml").read_text("utf-8"))
+    return {
+        f"{home} {name}": reason
+        for home, reasons in table.items()
+        for reason, names in reasons.items()
+        for name in names
+    }
+
+
+def main() -> int:
+    """Run what the command line asks for."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("modules", nargs="*", default=list(TESTS))
+    parser.add_argument("--only", default="*")
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--all", action="store_true", help="those too that a reason is given for")
+    given = parser.parse_args()
+    known = listed()
+    made = [
+        one for name in given.modules for one in mutants(name) if fnmatchcase(one.name, given.only)
+    ]
+    made = [one for one in made if given.all or one.name not in known][:: given.every]
+    files = sorted({str(HERE / file) for name in given.modules for file in TESTS[name]})
+    runner = Runner(made)
+    options = [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "-s",
+        f"--rootdir={HERE.parents[1]}",
+    ]
+    status = pytest.main([*options, *files], plugins=[runner])
+    print(f"{len(made)} mutants: {dict(runner.counts)}")
+    wrong = [name for name in runner.survived if name not in known]
+    return 1 if wrong or status else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
