@@ -270,6 +270,20 @@ def compare(
 
 
 @commands.command()
+@_SEED
+@_PAGE
+@_JSON
+def claims(seed: int, out: Path | None, as_json: bool) -> int:
+    """Decide what is often said of SGD: each claim by an experiment, beside what is true.
+
+    Ends with 1 where an experiment contradicts itself or its control.
+    """
+    from truestep.reports.claims import show
+
+    return show(seed, as_json, out)
+
+
+@commands.command()
 @click.argument("backends", nargs=-1)
 @_OUT
 @_JSON
