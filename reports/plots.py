@@ -166,7 +166,7 @@ def _names(item: Record, x_axis: _Axis, y_axis: _Axis) -> list[str]:
     for x, y, name in zip(item["x"], item["y"], item["names"], strict=True):
         if not name or not (x_axis.shows(float(x)) and y_axis.shows(float(y))):
             continue
-        at, height = x_axis.place(float(x)), y_axis.place(float(y)) + 3.5
+        at, height = x_axis.place(float(x)), y_axis.place(float(y)) - 3.5
         while any(abs(at - u) < 70 and abs(height - v) < 10 for u, v in placed):
             height += 2
         placed.append((at, height))

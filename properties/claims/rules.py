@@ -9,6 +9,7 @@ import numpy as np
 from truestep.properties.claims.claim import Claim, Drawing, Found, near, slope
 from truestep.reference.optimizers import adam
 from truestep.reference.schedules import noam, one_cycle, warmup_stable_decay
+from truestep.reference.validation import Array
 
 
 def _transformer(_: int) -> Found:
@@ -84,7 +85,7 @@ def _adam(_: int) -> Found:
     )
 
 
-def _moves(h: adam.Hyper, gradients: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _moves(h: adam.Hyper, gradients: Array) -> Array:
     """|move of p| at every step, rate 1."""
     p, found = np.zeros(1), []
     state = adam.init(h, p)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import importlib
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import connection
@@ -113,6 +115,8 @@ def make(
             told(key, outcome)
         if kept.error:
             raise kept.error
+    except BrokenProcessPool as error:
+        raise ClickException("a process of the runs was killed; --resume goes on") from error
     finally:
         kept.close()
     return found
@@ -157,7 +161,11 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _watch() -> None:
-    """End this process where its parent is killed, which its queue does not tell it."""
+    """End this process where its parent is killed, which its queue does not tell it.
+
+    A key that stops the parent reaches this process too, which then ends its run and is told.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
 

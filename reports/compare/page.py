@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from truestep.fast.ours.bench import Row
 from truestep.properties.costs.costs import SHAPE
+from truestep.reports import numbers
 from truestep.reports.certificate import Record
 from truestep.reports.compare import tuning
 from truestep.reports.compare.campaign import TRANSFORMER
 from truestep.reports.compare.certified import Certified
-from truestep.reports.compare.exact import Exact
+from truestep.reports.compare.exact import BLOCK_SIZE, Exact
 from truestep.reports.compare.learned import Learned
 from truestep.reports.compare.pareto import front_tables
 from truestep.reports.sheet import Cell, Section, Sheet, Table
@@ -105,7 +106,7 @@ def _overview_cells(found: Compared, rule: str, of: Learned | None) -> list[Cell
     return [
         *learned,
         Cell(f"{costs.state_numbers:.3g}"),
-        Cell(f"{costs.operations_in_all:.4g}"),
+        Cell(_number(costs.operations_in_all)),
         Cell(f"{costs.moved():.3g}"),
         Cell(f"{row.median_ratio:.0%}") if row else _NO_CELL,
         Cell(text, tone),
@@ -199,7 +200,7 @@ def _costs_table(found: Compared) -> Table:
         cells = [costs.operations_in_all, costs.operations.get("divider", 0.0),
                  costs.operations.get("function", 0.0), costs.moved(),
                  costs.operations_in_all / costs.moved()]  # fmt: skip
-        rows.append((rule, [Cell(f"{x:.4g}") for x in cells]))
+        rows.append((rule, [Cell(_number(x)) for x in cells]))
     return Table("Operations and traffic", about, "rule", heads, rows)
 
 
@@ -209,7 +210,8 @@ def _bytes_table(found: Compared) -> Table:
             for rule in found.rules]  # fmt: skip
     about = (
         "Bytes of state for each parameter: as it is, and with every state that is no place of a "
-        "parameter kept as codes, the scales of their blocks included."
+        f"parameter kept as codes: dynamic 8-bit in blocks of {BLOCK_SIZE}, and nf4, with their "
+        "blocks' scales."
     )
     return Table("Memory", about, "rule", heads, rows)
 
@@ -239,6 +241,11 @@ def _loss(x: Learned) -> Cell:
 def _interval(x: Learned) -> str:
     low, high = x.place.best, x.place.worst
     return str(low) if low == high else f"{low} to {high}"
+
+
+def _number(x: float) -> str:
+    """Whole numbers from a thousand on."""
+    return numbers.count(round(x)) if x >= 1000 else f"{x:.4g}"
 
 
 def _share(x: float) -> Cell:

@@ -16,7 +16,7 @@ from truestep.reports.compare.convex import PROBLEMS as CONVEX
 from truestep.reports.compare.learned import learned
 from truestep.reports.compare.outcome import Key, Outcome, to_json
 from truestep.reports.compare.subjects import refusal, subject
-from truestep.reports.stopping import stoppable
+from truestep.reports.stopping import Stopped, stoppable
 
 SCHEMA = "truestep-compare/1"
 PROBLEMS = (TRANSFORMER, *CONVEX)
@@ -59,7 +59,11 @@ def _show(request: Request) -> int:
         def ended(key: Key, _: Outcome) -> None:
             counting.advance(f"{key.problem} {key.rule} {key.rate:.2g}")
 
-        campaign.make(plan, request.out, found, workers, ended)
+        try:
+            campaign.make(plan, request.out, found, workers, ended)
+        except Stopped:
+            terminal.warn(f"{len(found)} of {plan.runs} runs are kept; --resume goes on from them")
+            raise
     compared = _compared(plan, found, request.out)
     document = _document(plan, compared, found)
     text = certificate.dumps(certificate.plain(document))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ Call = Callable[..., tuple[int, str, str]]
 
 PLAN = Plan(("adamw", "robbins_monro"), {"huber": 30})
 MAKE = """
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from truestep.reports.compare import campaign
 plan = campaign.Plan(("adamw", "robbins_monro"), {"huber": 30})
@@ -180,3 +182,19 @@ def _made_up(plan: Plan, found: dict[Key, Outcome], _: int):  # type: ignore[no-
             for key in keys:
                 loss = len(rule) + abs(key.half + 4) + key.seed / 100
                 yield key, Outcome(loss, key.half > 0, 0.1)
+
+
+def test_a_process_that_dies_ends_the_runs_and_loses_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was made until then is in the journal; the error says how to go on."""
+    first = [Key("huber", "adamw", -10, 0), Key("huber", "adamw", -8, 0)]
+
+    def made(plan: Plan, found: dict[Key, Outcome], workers: int):  # type: ignore[no-untyped-def]
+        yield from ((key, Outcome(1.0, False, 0.1)) for key in first)
+        raise BrokenProcessPool("killed")
+
+    monkeypatch.setattr(campaign, "_made", made)
+    with pytest.raises(ClickException, match="--resume goes on"):
+        campaign.make(PLAN, tmp_path, {}, 2, nothing)
+    assert list(campaign.at_hand(tmp_path, PLAN)) == first
