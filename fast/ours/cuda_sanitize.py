@@ -12,8 +12,10 @@ import os
 import struct
 import subprocess
 import sys
+from bisect import bisect_right, insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +61,8 @@ class Recorder:
     events: list[bytes] = field(default_factory=list)
     buffers: list[Buffer] = field(default_factory=list)
     units: dict[Unit, None] = field(default_factory=dict)
+    # The start, the size and the number of each buffer, by their starts.
+    _spans: list[tuple[int, int, int]] = field(default_factory=list)
 
     @property
     def resident_blocks(self) -> int:
@@ -70,17 +74,25 @@ class Recorder:
         buffer = self.device.upload(array)
         addresses = []
         if array.dtype == np.int64:
-            for at, value in enumerate(np.ravel(array)):
-                for number, other in enumerate(self.buffers):
-                    if other.address <= value <= other.address + other.view.nbytes:
-                        addresses.append((8 * at, number, int(value) - other.address))
-                        break
+            for at, value in enumerate(np.ravel(array).tolist()):
+                held = self._holding(value)
+                if held is not None:
+                    addresses.append((8 * at, *held))
         content = buffer.view.tobytes()
         head = struct.pack("<cIQ", b"U", buffer.address % 16, len(content))
         tail = b"".join(struct.pack("<QIQ", *address) for address in addresses)
         self.events.append(head + content + struct.pack("<I", len(addresses)) + tail)
+        insort(self._spans, (buffer.address, len(content), len(self.buffers)))
         self.buffers.append(buffer)
         return buffer
+
+    def _holding(self, address: int) -> tuple[int, int] | None:
+        """The number of the buffer that an address points into, and where; its end counts."""
+        after = bisect_right(self._spans, address, key=itemgetter(0))
+        if not after:
+            return None
+        start, size, number = self._spans[after - 1]
+        return (number, address - start) if address <= start + size else None
 
     def download(self, buffer: Buffer) -> Array:
         """What the buffer now holds."""

@@ -72,7 +72,7 @@ def built(folder: Path) -> Path:
     cmake, ninja = BUILDERS
     nanobind = subprocess.check_output([sys.executable, "-m", "nanobind", "--cmake_dir"], text=True)
     told = [f"-DPython_EXECUTABLE={sys.executable}", f"-Dnanobind_DIR={nanobind.strip()}"]
-    told += [f"-DCMAKE_MAKE_PROGRAM={ninja}", "-DCMAKE_BUILD_TYPE=Debug"]
+    told += [f"-DCMAKE_MAKE_PROGRAM={ninja}", "-DCMAKE_BUILD_TYPE=Debug", "-DTRUESTEP_BASELINE=ON"]
     build = folder / "build"
     for command in (
         [cmake, "-S", str(folder), "-B", str(build), "-G", "Ninja", *told],
