@@ -7,8 +7,8 @@ import pytest
 from truestep.fast.ours import bench
 from truestep.reports.bench import roofline
 
-# Where a kernel moves more than the rule has to: Adan's second step starts v anew, ASGD's average is
-# p for a million steps, and Sophia's curvature is refreshed at every tenth.
+# Where a kernel moves more than the rule has to: Adan's second step starts v anew, ASGD's average
+# is p for a million steps, and Sophia's curvature is refreshed at every tenth.
 MORE = {"adan", "asgd", "sophia"}
 
 

@@ -171,6 +171,13 @@ def test_the_command_writes_a_page_and_a_document(
     campaign.make(Plan(("adamw",), {"huber": 400}), Path("o"), {}, 1, nothing)
     status, _, err = truestep(*arguments)
     assert status == 2 and "--resume goes on" in err
+    status, _, err = truestep("compare", "lion", "--on", "huber", "--out", "o", "--resume")
+    assert status == 2 and "of other rules, problems, steps or version" in err
+    status, out, err = truestep("compare", "adamw", "--on", "huber", "--out", "o", "--resume")
+    assert status == 0 and "13 runs, of them 13 at hand; steps: huber 400" in err
+    assert Path(out.strip()) == Path("o/compare.html").resolve()
+    assert campaign.journals(Path("o")) == []
+    assert "no journal" in truestep("compare", "adamw", "--out", "o", "--resume")[2]
     assert truestep("compare", "sophia")[0] == 2
     assert "no problem 'nosuch'" in truestep("compare", "lion", "--on", "nosuch")[2]
 
