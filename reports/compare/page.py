@@ -55,6 +55,8 @@ def sheet(found: Compared) -> Sheet:
         Section("Loss by rate", [_rates_table(found, p) for p in found.learned]),
         Section("Counted", [_costs_table(found), _bytes_table(found), _text_table(found)]),
     ]
+    if found.times:
+        sections.append(Section("Timed", [_times_table(found)]))
     if shown:
         fronts = front_tables(found.rules, found.exact, shown, found.learned[shown])
         sections.insert(1, Section("Pareto fronts", fronts))
@@ -228,6 +230,23 @@ def _text_table(found: Compared) -> Table:
         "which libraries differ; conditions and loops among them."
     )
     return Table("Length of the text", about, "rule", heads, rows)
+
+
+def _times_table(found: Compared) -> Table:
+    heads = ("our step", "memory alone", "of the roofline", "over the rounds", "GB/s")
+    rows = []
+    for rule, row in found.times.items():
+        cells = (
+            f"{row.ours_ms:.3g} ms", f"{row.other_ms:.3g} ms", f"{row.median_ratio:.0%}",
+            f"{row.low:.0%} to {row.high:.0%}", f"{row.bytes / row.ours_ms / 1e6:.3g}",
+        )  # fmt: skip
+        rows.append((rule, [Cell(text) for text in cells]))
+    elements = next(iter(found.times.values())).elements
+    about = (
+        f"One tensor of {numbers.count(elements)} float32 numbers, in rounds that visit both. "
+        "Rules of matrices, and of rows and columns, are not timed."
+    )
+    return Table("A step's time", about, "rule", heads, rows)
 
 
 def _by_rank(rules: Sequence[str], of: Mapping[str, Learned]) -> list[str]:

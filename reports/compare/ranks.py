@@ -1,8 +1,10 @@
 """Ranks with confidence: between which places a rule lies, at 95 % for all of them together.
 
 Two rules are told apart by Welch's test of their losses at fresh seeds; Holm's procedure keeps the
-probability that any pair is told apart wrongly below 5 %. A rule's rank lies from one more than the
-number of rules that are told to be better, to all but those that are told to be worse.
+probability that any pair is told apart wrongly below 5 %. The seeds are common to all rules, which
+the test leaves out of account: it then tells fewer apart, not more. A rule's rank lies from one
+more than the number of rules that are told to be better, to all but those that are told to be
+worse.
 
 S. Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6, 1979;
 D. Al Mohamad, J. Goeman, E. van Zwet, "Simultaneous confidence intervals for ranks", 2022.
