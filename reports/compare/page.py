@@ -69,8 +69,9 @@ def _sizes(found: Compared) -> Iterable[str]:
         yield (
             f"transformer: {found.parameters} parameters, {found.steps[TRANSFORMER]} steps of "
             f"{found.tokens} words of a text drawn by Zipf's law, losses in nats on words held "
-            "out. Of rules of matrices the model's other tensors are stepped by AdamW at a fixed "
-            "rate. Rules that estimate something over a whole model do so by tensor here."
+            "out. Of rules of matrices the model's other tensors are stepped by AdamW at the "
+            "rate of the grid that is best for AdamW alone. Rules that estimate something over a "
+            "whole model do so by tensor here."
         )
     if convex := [p for p in found.steps if p != TRANSFORMER]:
         yield (
