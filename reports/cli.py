@@ -260,6 +260,55 @@ def bench(rules: tuple[str, ...], rounds: int, sweep: bool, out: Path | None, as
 
 
 @commands.command()
+@click.argument("rules", nargs=-1, required=True)
+@click.option(
+    "--budget", default="40m", show_default=True, metavar="TIME",
+    help="Time that all runs may take, as 90s, 40m or 2h.",
+)  # fmt: skip
+@click.option("--on", "problems", multiple=True, metavar="PROBLEM", help="Only on this problem.")
+@_OUT
+@click.option("-n", "workers", type=click.IntRange(min=1), help="Processes; one per CPU if absent.")
+@click.option("--resume", is_flag=True, help="Go on from the journal of a stopped comparison.")
+@_JSON
+def compare(
+    rules: tuple[str, ...], budget: str, problems: tuple[str, ...], out: Path, workers: int | None,
+    resume: bool, as_json: bool,
+) -> int:  # fmt: skip
+    """Compare RULES on several axes at once; on small problems, no evidence for large models.
+
+    Counted on the references: state, operations, bytes moved, length of the text. Learned: the loss
+    of a small transformer and of convex problems at the end of a fixed decay, of fresh seeds at the
+    best of nine rates, with ranks between which each rule lies. Timed: our step against memory's
+    own speed. Proven: whether the row is the rule that it names.
+
+    The steps of the transformer follow from --budget, and are the same for all. A comparison that
+    is stopped, however it is, goes on with --resume and the same RULES and --on.
+    """
+    from truestep.reports.compare import show
+
+    for problem in problems:
+        if problem not in show.PROBLEMS:
+            told = f"--on: no problem {problem!r}; there are {', '.join(show.PROBLEMS)}"
+            raise click.ClickException(told)
+    request = show.Request(rules, problems, budget, out, workers, resume, as_json)
+    return show.show(request)
+
+
+@commands.command()
+@_SEED
+@_PAGE
+@_JSON
+def claims(seed: int, out: Path | None, as_json: bool) -> int:
+    """Decide what is often said of SGD: each claim by an experiment, beside what is true.
+
+    Ends with 1 where an experiment contradicts itself or its control.
+    """
+    from truestep.reports.claims import show
+
+    return show(seed, as_json, out)
+
+
+@commands.command()
 @click.argument("backends", nargs=-1)
 @_OUT
 @_JSON

@@ -118,6 +118,42 @@ class Progress:
             warn(f"{self._title}: {self._done} of {self._total}, {self._bad} failing")
 
 
+class Counting:
+    """A bar of things that end one after another; elsewhere a line per tenth, or nothing."""
+
+    def __init__(self, title: str, total: int, *, quiet: bool) -> None:
+        console = _out(stderr=True)
+        self._lines = not console.is_terminal and not quiet
+        self._title, self._total, self._done = title, total, 0
+        self._bar = bars.Progress(
+            bars.SpinnerColumn(),
+            bars.TextColumn("{task.description}", style="bold", markup=False),
+            bars.BarColumn(bar_width=30),
+            bars.MofNCompleteColumn(),
+            bars.TimeElapsedColumn(),
+            bars.TimeRemainingColumn(),
+            bars.TextColumn("{task.fields[now]}", style="dim", markup=False),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task(title, total=total, now="")
+
+    def __enter__(self) -> Counting:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._bar.stop()
+
+    def advance(self, now: str, number: int = 1) -> None:
+        """So many more have ended; now: the last of them."""
+        before, self._done = self._done, self._done + number
+        self._bar.update(self._task, advance=number, now=now)
+        if self._lines and self._done * 10 // self._total > before * 10 // self._total:
+            warn(f"{self._title}: {self._done} of {self._total}")
+
+
 def show_page(page: Page) -> None:
     """A row per rule, failures with their messages, and each backend's verdict."""
     console = _out()
