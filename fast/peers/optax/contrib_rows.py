@@ -61,6 +61,15 @@ CONTRIB_ROWS: tuple[Row, ...] = (
         fixed={"alpha_warmup": 0, "beta3_warmup": 0},
         started={"count": 0, "count_m2": 0},
     ),
+    Row("adopt", MOMENTS, ADAM),
+    Row(
+        "adopt",
+        MOMENTS,
+        ADAM,
+        options={"use_clipping": False},
+        dialect={"clip": "none"},
+        prefix="unclipped_",
+    ),
     Row(
         "galore",
         {"left": "projector", "right": "^projector", **MOMENTS},

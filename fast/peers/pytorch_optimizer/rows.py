@@ -14,6 +14,7 @@ from dataclasses import replace
 from truestep.fast.peers import torch_like
 from truestep.fast.peers.pytorch_optimizer.matrix_rows import MATRIX_ROWS
 from truestep.fast.peers.pytorch_optimizer.memory_rows import MEMORY_ROWS
+from truestep.fast.peers.pytorch_optimizer.moment_rows import MOMENT_ROWS
 from truestep.fast.peers.pytorch_optimizer.row import (
     BETAS3,
     BY_GROUP,
@@ -141,6 +142,7 @@ _TIGER = Row(
 ROWS: tuple[torch_like.Row, ...] = (
     *MATRIX_ROWS,
     *MEMORY_ROWS,
+    *MOMENT_ROWS,
     _ADADELTA,
     _ADADELTA.but("decoupled_", {"decay": "before"}, DECOUPLED),
     _ADAMAX,

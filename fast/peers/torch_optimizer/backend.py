@@ -88,7 +88,23 @@ _SGD = Row(
     counter="",
     bridge=BUFFER,
 )
+_ADABELIEF = Row(
+    "adabelief", "AdaBelief", {"m": "exp_avg", "v": "exp_avg_var"}, {**BETAS, **EPS, **DECAY}
+)
+_NOVOGRAD = Row(
+    "novograd",
+    "NovoGrad",
+    {"m": "exp_avg", "v": "exp_avg_sq"},
+    {**BETAS, **EPS, **DECAY},
+    dialect={"start": "while_zero"},
+    arithmetic=SEQUENTIAL,
+)
 ROWS: tuple[Row, ...] = (
+    _ADABELIEF,
+    _ADABELIEF.but("decoupled_", {"decay": "before"}, {"weight_decouple": True}),
+    _ADABELIEF.but(
+        "unscaled_", {"decay": "unscaled"}, {"weight_decouple": True, "fixed_decay": True}
+    ),
     _ADAFACTOR,
     replace(_ADAFACTOR, prefix="any_shape_", shapes="nonempty"),
     replace(
@@ -136,6 +152,8 @@ ROWS: tuple[Row, ...] = (
         fixed={"momentum": 0.9, "weight_decay": 0.0},
         counter="",
     ),
+    _NOVOGRAD,
+    _NOVOGRAD.but("averaged_", {"form": "average"}, {"grad_averaging": True}),
     Row(
         "radam",
         "RAdam",
@@ -173,6 +191,13 @@ ROWS: tuple[Row, ...] = (
         single=True,
         given="vectors",
         arithmetic=SEQUENTIAL,
+    ),
+    Row(
+        "yogi",
+        "Yogi",
+        MOMENTS,
+        {**BETAS, "initial": "initial_accumulator", **EPS, **DECAY},
+        dialect={"bias_correction": "both", "start": "both"},
     ),
 )
 

@@ -1,8 +1,24 @@
 """Layer-wise rates, steps as long as the tensor's norm says: their laws, and which they obey."""
 
-from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, at_most, exact, norm, way
+from truestep.properties.kinds.optimizer.laws.bench import (
+    Bench,
+    Trial,
+    at_most,
+    due,
+    exact,
+    norm,
+    way,
+)
 from truestep.properties.kinds.optimizer.laws.images import scaled, times
-from truestep.properties.kinds.optimizer.laws.rows import ALONG, SYMMETRIC, G, P, Row, fails
+from truestep.properties.kinds.optimizer.laws.rows import (
+    ALONG,
+    SYMMETRIC,
+    G,
+    P,
+    Row,
+    decoupled,
+    fails,
+)
 from truestep.properties.kinds.optimizer.laws.scales import gradient_scaled
 from truestep.properties.laws.claims import Claim, Claims
 from truestep.properties.laws.entries import holds, obeys
@@ -46,6 +62,14 @@ def step_scales_with_params(bench: Bench, trial: Trial) -> Claims:
     )
 
 
+def first_step_is_lr_times_the_direction(bench: Bench, trial: Trial) -> Claims:
+    """From the fresh state the step is lr g / (|g| + eps), with the norm of the whole tensor."""
+    start = trial.plain().fresh(p=trial.p * 0)
+    g = exact(start.g)
+    direction = g / (norm(g) + trial.hyper["eps"])
+    yield due("p", bench.step(start), -trial.hyper["lr"] * direction)
+
+
 def _of_lr(trial: Trial) -> bool:
     """Whether buffers hold steps in the parameter's own scale."""
     return trial.hyper.get("momentum") != "of_update"
@@ -74,6 +98,7 @@ RULES: dict[str, Row] = {
             "Adam's step is taken element by element", (4, 1, 0, 2), (4, 1, 0, -2)
         ),
         "first_step_is_at_most_lr": fails("the step is as long as the tensor, times lr", 5, 1),
+        "first_step_is_lr_times_the_direction": fails("the trust ratio scales", 3, 1),
         "homogeneous_in_gradient_and_eps": holds(ratio="norms"),
         "linear_in_gradients": _DIVIDED,
         "norm_of_step_at_most_lr_times_norm_of_params": holds(
@@ -135,5 +160,20 @@ RULES: dict[str, Row] = {
         "velocity_persists_when_gradients_vanish": holds(
             clip="none", momentum_form="lr_inside lr_outside"
         ),
+    },
+    "novograd": {
+        **SYMMETRIC,
+        **obeys(
+            "equivariant_under_rotation first_step_is_at_most_lr homogeneous_in_gradient_and_eps",
+            "scale_invariant_when_eps_is_zero",
+        ),
+        **decoupled("before"),
+        "decay_alone_is_geometric": holds(),
+        "equivariant_under_concatenation": _WHOLE,
+        "first_step_is_lr_times_the_direction": holds(form="sum average_later"),
+        "linear_in_gradients": _DIVIDED,
+        "linear_in_lr_when_params_are_zero": holds(),
+        "params_unchanged_when_lr_is_zero": holds(decay="in_momentum before"),
+        "step_is_parallel_to_the_gradient": holds(),
     },
 }

@@ -1,0 +1,63 @@
+"""pytorch-optimizer's relatives of Adam: which reference rule each computes, and its options."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from truestep.fast.peers import torch_like
+from truestep.fast.peers.pytorch_optimizer.row import COUPLED, DECOUPLED, Row
+from truestep.fast.peers.torch_like import BETAS, DECAY, EPS, MOMENTS, SEQUENTIAL, begins
+
+UNSCALED = {**DECOUPLED, "fixed_decay": True}
+
+
+def decayed(
+    row: torch_like.Row, within: str = "coupled", before: str = "before"
+) -> Iterator[torch_like.Row]:
+    """The row with each decay: within what the step is made of, ahead of it, and without lr."""
+    for prefix, decay, options in (
+        ("", within, COUPLED),
+        ("decoupled_", before, DECOUPLED),
+        ("unscaled_", "unscaled", UNSCALED),
+    ):
+        yield replace(
+            row,
+            prefix=prefix + row.prefix,
+            dialect={**row.dialect, "decay": decay},
+            options={**row.options, **options},
+        )
+
+
+_ADOPT = Row("adopt", "ADOPT", MOMENTS, {**BETAS, **EPS, **DECAY})
+_NOVOGRAD = Row(
+    "novograd",
+    "NovoGrad",
+    {"m": "moments", "v": "grads_ema"},
+    {**BETAS, **EPS, **DECAY},
+    # It makes its state of the first gradient.
+    fresh=begins,
+    arithmetic=SEQUENTIAL,
+)
+
+MOMENT_ROWS: tuple[torch_like.Row, ...] = (
+    *decayed(
+        Row(
+            "adabelief",
+            "AdaBelief",
+            {"m": "exp_avg", "v": "exp_avg_var"},
+            {**BETAS, **EPS, **DECAY},
+        )
+    ),
+    *decayed(_ADOPT, before="before_all"),
+    _ADOPT.but("unclipped_", {"clip": "none"}, {"clip_lambda": None}),
+    *decayed(_NOVOGRAD, within="in_momentum"),
+    _NOVOGRAD.but("averaged_", {"form": "average_later"}, {"grad_averaging": True}),
+    *decayed(
+        Row(
+            "yogi",
+            "Yogi",
+            MOMENTS,
+            {**BETAS, "initial": "initial_accumulator", **EPS, **DECAY},
+            dialect={"bias_correction": "both", "start": "both"},
+        )
+    ),
+)
