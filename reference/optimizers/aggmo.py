@@ -88,4 +88,5 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     else:
         p = p * (1 - h.weight_decay)
     b1, b2, b3 = h.beta1 * s.b1 + g, h.beta2 * s.b2 + g, h.beta3 * s.b3 + g
-    return State(t=t, b1=b1, b2=b2, b3=b3), p - h.lr / 3 * (b1 + b2 + b3)
+    lr = h.lr / 3
+    return State(t=t, b1=b1, b2=b2, b3=b3), p - lr * b1 - lr * b2 - lr * b3

@@ -82,4 +82,4 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     else:
         p = p * (1 - h.weight_decay)
     m = h.momentum * s.m + (1 - h.momentum) * g
-    return State(t=t, m=m), p - (h.lr * (1 - h.nu) * g + h.lr * h.nu * m)
+    return State(t=t, m=m), p - h.lr * h.nu * m - h.lr * (1 - h.nu) * g

@@ -8,6 +8,7 @@ import optax
 from truestep.fast.peers.optax.row import ADAM, DECAY, MOMENTS, Row
 from truestep.fast.protocol import Fixed, Slot
 from truestep.reference.declared import Hyper
+from truestep.reference.newton_schulz import COEFFICIENTS
 
 
 def _adam_within(hyper: Hyper, slots: Sequence[Slot]) -> dict[str, object]:
@@ -95,6 +96,22 @@ CONTRIB_ROWS: tuple[Row, ...] = (
         ways=("eager",),
         shapes="matrices",
         prefix="dion_",
+    ),
+    # Of its own it knows dion; any other list it is given.
+    *(
+        Row(
+            "muon",
+            {"b": "mu"},
+            MUON,
+            options={"ns_coeffs": COEFFICIENTS[name]},
+            dialect={**MUON_DIALECT, "coefficients": name},
+            fixed={"ns_steps": len(COEFFICIENTS[name])},
+            ways=("eager",),
+            shapes="matrices",
+            prefix=f"{name}_",
+            level="deep",
+        )
+        for name in ("cans", "eight_and_two", "polar_express")
     ),
     *(
         Row(

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from truestep.fast.peers import torch_like
 from truestep.fast.peers.pytorch_optimizer.row import COUPLED, DECOUPLED, Row
+from truestep.fast.peers.pytorch_optimizer.states import AGGMO, QHADAM
 from truestep.fast.peers.torch_like import BETAS, DECAY, EPS, MOMENTS, SEQUENTIAL, begins
 
 UNSCALED = {**DECOUPLED, "fixed_decay": True}
@@ -38,7 +39,35 @@ _NOVOGRAD = Row(
     arithmetic=SEQUENTIAL,
 )
 
+_QHADAM = Row(
+    "qhadam",
+    "QHAdam",
+    MOMENTS,
+    {**BETAS, "nu1": "nus", "nu2": "nus", **EPS, **DECAY},
+    dialect={"bias_correction": "in_average"},
+    bridge=QHADAM,
+    arithmetic={"float32": "float32_hyper"},
+)
+_ADABOUND = Row(
+    "adabound",
+    "AdaBound",
+    MOMENTS,
+    {**BETAS, "final_lr": "final_lr", "gamma": "gamma", **EPS, **DECAY},
+    # Of a rate of 0 it knows no first rate, to which its bounds are in proportion.
+    fixed={"lr": (1e-3, 0.1, 1.3)},
+)
+
 MOMENT_ROWS: tuple[torch_like.Row, ...] = (
+    *decayed(_ADABOUND),
+    *decayed(
+        replace(
+            _ADABOUND,
+            state={**MOMENTS, "v_max": "max_exp_avg_sq"},
+            prefix="amsbound_",
+            dialect={"maximum": "kept"},
+            options={"ams_bound": True},
+        )
+    ),
     *decayed(
         Row(
             "adabelief",
@@ -48,9 +77,32 @@ MOMENT_ROWS: tuple[torch_like.Row, ...] = (
         )
     ),
     *decayed(_ADOPT, before="before_all"),
+    *decayed(
+        Row(
+            "aggmo",
+            "AggMo",
+            {},
+            {"beta1": "betas", "beta2": "betas", "beta3": "betas", **DECAY},
+            bridge=AGGMO,
+        )
+    ),
+    *decayed(
+        Row(
+            "diffgrad",
+            "DiffGrad",
+            {**MOMENTS, "previous": "previous_grad"},
+            {**BETAS, **EPS, **DECAY},
+            dialect={"eps_placement": "before_correction"},
+        )
+    ),
+    Row("grams", "Grams", MOMENTS, {**BETAS, **EPS, **DECAY}),
     _ADOPT.but("unclipped_", {"clip": "none"}, {"clip_lambda": None}),
     *decayed(_NOVOGRAD, within="in_momentum"),
     _NOVOGRAD.but("averaged_", {"form": "average_later"}, {"grad_averaging": True}),
+    *decayed(_QHADAM),
+    *decayed(
+        Row("qhm", "QHM", {"m": "momentum_buffer"}, {"momentum": "momentum", "nu": "nu", **DECAY})
+    ),
     *decayed(
         Row(
             "yogi",

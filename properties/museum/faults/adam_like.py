@@ -17,7 +17,6 @@ rprop = partial(fault, "rprop", "sign")
 yogi = partial(fault, "yogi", "moment")
 
 SIGN = "np.sign(s.v - square) * square"
-PATHS = "[pytorch-optimizer: one path moves in the first step, the other does not]"
 
 ADAM_LIKE: dict[str, Fault] = {
     "adabelief_deviation_from_the_old_mean": adabelief(
@@ -71,7 +70,7 @@ ADAM_LIKE: dict[str, Fault] = {
         check="update_alone",
     ),
     "adopt_first_gradient_moves": adopt(
-        f"the first gradient moves the parameter by its own sign {PATHS}",
+        "the first gradient moves the parameter by its own sign [a return forgotten]",
         (
             "return State(t=t, m=s.m, v=s.v + g * g), p",
             "s = State(t=s.t, m=s.m, v=s.v + g * g)\n        t = 2",
@@ -80,7 +79,7 @@ ADAM_LIKE: dict[str, Fault] = {
     ),
     "aggmo_last_velocity_alone": aggmo(
         "one velocity moves the parameter [a sum overwritten in its loop]",
-        ("(b1 + b2 + b3)", "(3 * b3)"),
+        ("p - lr * b1 - lr * b2 - lr * b3", "p - 3 * lr * b3"),
     ),
     "aggmo_lr_not_divided": aggmo(
         "velocities are summed, not averaged [a mean forgotten]", ("h.lr / 3", "h.lr")
@@ -148,7 +147,7 @@ ADAM_LIKE: dict[str, Fault] = {
     ),
     "qhm_average_of_before": qhm(
         "the average before this step moves the parameter [state read before it was written]",
-        ("h.lr * h.nu * m)", "h.lr * h.nu * s.m)"),
+        ("h.lr * h.nu * m", "h.lr * h.nu * s.m"),
     ),
     "qhm_momentum_for_nu": qhm(
         "the momentum's decay weighs the gradient [a hyperparameter read from its neighbour]",
