@@ -111,6 +111,7 @@ ROWS: tuple[Row, ...] = (
         dialect={"eps_placement": "inside"},
         prefix="paper_",
     ),
+    Row("fromage"),
     Row("lamb", MOMENTS, {**ADAM, **DECAY}, dialect={"guard": "one"}, level="smoke"),
     Row(
         "lars",
@@ -146,6 +147,20 @@ ROWS: tuple[Row, ...] = (
         level="smoke",
     ),
     Row("novograd", {"m": "mu", "v": "nu"}, {**ADAM, **DECAY}),
+    Row(
+        "optimistic_adam",
+        {**MOMENTS, "previous": "previous_gradient"},
+        {**ADAM, "alpha": "alpha", "beta": "beta"},
+        constructor="optimistic_adam_v2",
+        begun="is_initial_step",
+    ),
+    Row(
+        "optimistic_gradient",
+        {"previous": "previous_gradient"},
+        {"alpha": "alpha", "beta": "beta"},
+        constructor="optimistic_gradient_descent",
+        begun="is_initial_step",
+    ),
     Row("radam", MOMENTS, ADAM, dialect={"threshold": "from_5"}),
     Row(
         "rmsprop",

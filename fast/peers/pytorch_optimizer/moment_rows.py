@@ -56,6 +56,15 @@ _ADABOUND = Row(
     # Of a rate of 0 it knows no first rate, to which its bounds are in proportion.
     fixed={"lr": (1e-3, 0.1, 1.3)},
 )
+_AGGMO = Row(
+    "aggmo",
+    "AggMo",
+    {},
+    {"beta1": "betas", "beta2": "betas", "beta3": "betas", **DECAY},
+    # Two that are equal share a velocity: see the findings.
+    fixed={"beta1": (0.0, 0.5), "beta2": (0.9, 0.3), "beta3": (0.99, 0.999)},
+    bridge=AGGMO,
+)
 
 MOMENT_ROWS: tuple[torch_like.Row, ...] = (
     *decayed(_ADABOUND),
@@ -77,15 +86,8 @@ MOMENT_ROWS: tuple[torch_like.Row, ...] = (
         )
     ),
     *decayed(_ADOPT, before="before_all"),
-    *decayed(
-        Row(
-            "aggmo",
-            "AggMo",
-            {},
-            {"beta1": "betas", "beta2": "betas", "beta3": "betas", **DECAY},
-            bridge=AGGMO,
-        )
-    ),
+    *decayed(_AGGMO),
+    _AGGMO.but("equal_", fixed={"beta1": 0.9, "beta2": 0.9, "beta3": 0.99}),
     *decayed(
         Row(
             "diffgrad",
@@ -95,6 +97,7 @@ MOMENT_ROWS: tuple[torch_like.Row, ...] = (
             dialect={"eps_placement": "before_correction"},
         )
     ),
+    Row("fromage", "Fromage", arithmetic=SEQUENTIAL),
     Row("grams", "Grams", MOMENTS, {**BETAS, **EPS, **DECAY}),
     _ADOPT.but("unclipped_", {"clip": "none"}, {"clip_lambda": None}),
     *decayed(_NOVOGRAD, within="in_momentum"),

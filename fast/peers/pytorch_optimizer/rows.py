@@ -57,6 +57,14 @@ _LAMB = Row(
     options={"weight_decouple": False},
     arithmetic=SEQUENTIAL,
 )
+_CAUTIOUS_LION = Row(
+    "cautious_lion",
+    "Lion",
+    {"m": "exp_avg"},
+    {**BETAS, **DECAY},
+    dialect=NAN_SIGN,
+    options={"cautious": True},
+)
 _LION = Row("lion", "Lion", {"m": "exp_avg"}, {**BETAS, **DECAY}, dialect=NAN_SIGN)
 _PRODIGY = Row(
     "prodigy",
@@ -175,6 +183,8 @@ ROWS: tuple[torch_like.Row, ...] = (
         shapes="matrices",
         arithmetic=SEQUENTIAL,
     ),
+    _CAUTIOUS_LION,
+    _CAUTIOUS_LION.but("coupled_", {"decay": "coupled"}, COUPLED),
     _LION,
     _LION.but("coupled_", {**NAN_SIGN, "decay": "coupled"}, COUPLED),
     _LION.but("unscaled_", {**NAN_SIGN, "decay": "unscaled"}, {"fixed_decay": True}),

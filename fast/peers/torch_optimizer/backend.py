@@ -78,6 +78,16 @@ _ADABOUND = Row(
     # It divides by the first rate.
     fixed={"lr": (1e-3, 0.1, 1.3)},
 )
+_AGGMO = Row(
+    "aggmo",
+    "AggMo",
+    {},
+    {"beta1": "betas", "beta2": "betas", "beta3": "betas", **DECAY},
+    # Two that are equal share a velocity: see the findings.
+    fixed={"beta1": (0.0, 0.5), "beta2": (0.9, 0.3), "beta3": (0.99, 0.999)},
+    counter="",
+    bridge=Bridge(enter=_enter_aggmo, leave=_leave_aggmo),
+)
 _ADAFACTOR = Row(
     "adafactor",
     "Adafactor",
@@ -173,14 +183,8 @@ ROWS: tuple[Row, ...] = (
         dialect={"maximum": "kept"},
         options={"amsbound": True},
     ),
-    Row(
-        "aggmo",
-        "AggMo",
-        {},
-        {"beta1": "betas", "beta2": "betas", "beta3": "betas", **DECAY},
-        counter="",
-        bridge=Bridge(enter=_enter_aggmo, leave=_leave_aggmo),
-    ),
+    _AGGMO,
+    _AGGMO.but("equal_", fixed={"beta1": 0.9, "beta2": 0.9, "beta3": 0.99}),
     Row(
         "diffgrad",
         "DiffGrad",

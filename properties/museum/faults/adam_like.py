@@ -6,11 +6,16 @@ from truestep.properties.museum.fault import Fault, fault
 
 adabelief = partial(fault, "adabelief", "moment")
 adabound = partial(fault, "adabound", "moment")
+adamw = partial(fault, "adamw", "decay", dialect={"decay": "cautious"})
 adopt = partial(fault, "adopt", "moment")
 aggmo = partial(fault, "aggmo", "momentum")
+cautious_lion = partial(fault, "cautious_lion", "sign")
 diffgrad = partial(fault, "diffgrad", "moment")
+fromage = partial(fault, "fromage", "norm")
 grams = partial(fault, "grams", "sign")
 novograd = partial(fault, "novograd", "norm")
+optimistic_adam = partial(fault, "optimistic_adam", "momentum")
+optimistic_gradient = partial(fault, "optimistic_gradient", "momentum")
 qhadam = partial(fault, "qhadam", "averaging")
 qhm = partial(fault, "qhm", "momentum")
 rprop = partial(fault, "rprop", "sign")
@@ -53,6 +58,14 @@ ADAM_LIKE: dict[str, Fault] = {
         "the rate is not corrected for the zero start [half of a bias correction]",
         ("h.lr * (np.sqrt(1 - h.beta2**t) / (1 - h.beta1**t))", "h.lr / (1 - h.beta1**t)"),
     ),
+    "adamw_cautious_decay_by_the_gradient": adamw(
+        "decay follows the gradient's sign, not the update's [a variable mixed up]",
+        ("np.where(update * p >= 0", "np.where(g * p >= 0"),
+    ),
+    "adamw_cautious_decay_reversed": adamw(
+        "decay acts where the step leads away from zero [a comparison turned round]",
+        ("np.where(update * p >= 0", "np.where(update * p <= 0"),
+    ),
     "adopt_clip_counts_from_one": adopt(
         "the limit of the second step is that of the third [counters from 0 and from 1]",
         ("limit = (t - 1) ** 0.25", "limit = t**0.25"),
@@ -88,6 +101,18 @@ ADAM_LIKE: dict[str, Fault] = {
         "gradients enter by 1 - beta [an average for a sum]",
         ("h.beta2 * s.b2 + g", "h.beta2 * s.b2 + (1 - h.beta2) * g"),
     ),
+    "cautious_lion_agrees_with_the_momentum": cautious_lion(
+        "the sign is held against the momentum, not the gradient [a variable mixed up]",
+        ("np.where(u * g > 0", "np.where(u * s.m > 0"),
+    ),
+    "cautious_lion_masked_momentum": cautious_lion(
+        "the momentum takes the gradient only where the sign agrees [a mask applied in place]",
+        ("(1 - h.beta2) * g", "(1 - h.beta2) * (agrees * g)"),
+    ),
+    "cautious_lion_not_scaled": cautious_lion(
+        "the step is masked, but not scaled [half of a line]",
+        ("scale = p.size / (count + 1)", "scale = 1.0"),
+    ),
     "diffgrad_friction_of_the_average": diffgrad(
         "friction follows from the average, not from the gradient [a variable mixed up]",
         ("np.abs(s.previous - g)", "np.abs(s.previous - m)"),
@@ -99,6 +124,20 @@ ADAM_LIKE: dict[str, Fault] = {
     "diffgrad_previous_gradient_not_stored": diffgrad(
         "the difference is that from the first gradient [state not written back]",
         ("previous=g)", "previous=s.previous)"),
+    ),
+    "fromage_norm_of_the_moved": fromage(
+        "p shrinks before its norm is taken [lines in another order]",
+        ("np.sqrt(np.sum(p * p))", "np.sqrt(np.sum(p * p)) / np.sqrt(1 + h.lr * h.lr)"),
+        check="combinations",
+    ),
+    "fromage_not_shrunk": fromage(
+        "the moved parameter keeps its length [half of a line]",
+        ("/ np.sqrt(1 + h.lr * h.lr)", "/ 1.0"),
+        check="combinations",
+    ),
+    "fromage_step_as_the_gradient": fromage(
+        "the step is divided by the gradient's norm alone [a factor forgotten]",
+        ("p_norm / np.where(still, 1.0, g_norm)", "1.0 / np.where(still, 1.0, g_norm)"),
     ),
     "grams_sign_of_the_average": grams(
         "the sign is that of the average, as in Adam [a variable mixed up]",
@@ -132,6 +171,27 @@ ADAM_LIKE: dict[str, Fault] = {
     "novograd_norm_not_squared": novograd(
         "norms are averaged in the place of their squares [a root one line too early]",
         ("square = np.sum(g * g)", "square = np.sqrt(np.sum(g * g))"),
+    ),
+    "optimistic_adam_gradient_for_update": optimistic_adam(
+        "the last gradient is taken back, not the last update [a variable mixed up]",
+        ("previous=u)", "previous=g)"),
+    ),
+    "optimistic_adam_weights_swapped": optimistic_adam(
+        "the change weighs alpha [arguments in another order]",
+        ("- h.beta * previous", "- h.alpha * previous"),
+        check="combinations",
+    ),
+    "optimistic_gradient_first_step_twice": optimistic_gradient(
+        "the first gradient has zero before it [a start forgotten]",
+        ("previous = g if t == 1 else s.previous", "previous = s.previous"),
+    ),
+    "optimistic_gradient_previous_not_stored": optimistic_gradient(
+        "the first gradient is taken back again and again [state not written back]",
+        ("previous=g)", "previous=previous)"),
+    ),
+    "optimistic_gradient_sum": optimistic_gradient(
+        "the last gradient is added, not taken back [a sign]",
+        ("- h.beta * previous", "+ h.beta * previous"),
     ),
     "qhadam_corrected_once": qhadam(
         "the first moment is not corrected for its zero start [half of a bias correction]",

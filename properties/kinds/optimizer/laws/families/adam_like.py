@@ -134,6 +134,13 @@ RULES: dict[str, Row] = {
         "becomes_adamw": fails("the signs are the gradient's", 0, 0, {"t": 3, "m": 1}),
         "step_at_most_the_final_rate_times_the_average": fails("small squares divide", 0, 1e-3),
     },
+    "optimistic_adam": {
+        **rows.ADAPTIVE,
+        **obeys("state_independent_of_params"),
+        "becomes_adam": holds({"alpha": 1.0, "beta": 0.0}),
+        "constant_gradients_give_constant_steps": holds({"alpha": 1.0}),
+        "first_step_is_at_most_lr": holds({"alpha": 1.0}),
+    },
     "qhadam": {
         **rows.ADAPTIVE,
         **rows.decoupled("before"),

@@ -1,5 +1,7 @@
 """Layer-wise rates, steps as long as the tensor's norm says: their laws, and which they obey."""
 
+import numpy as np
+
 from truestep.properties.kinds.optimizer.laws.bench import (
     Bench,
     Trial,
@@ -9,7 +11,7 @@ from truestep.properties.kinds.optimizer.laws.bench import (
     norm,
     way,
 )
-from truestep.properties.kinds.optimizer.laws.images import scaled, times
+from truestep.properties.kinds.optimizer.laws.images import cast, scaled, times
 from truestep.properties.kinds.optimizer.laws.rows import (
     ALONG,
     SYMMETRIC,
@@ -70,6 +72,20 @@ def first_step_is_lr_times_the_direction(bench: Bench, trial: Trial) -> Claims:
     yield due("p", bench.step(start), -trial.hyper["lr"] * direction)
 
 
+def norm_is_kept_along_orthogonal_gradients(bench: Bench, trial: Trial) -> Claims:
+    """|p'| = |p| where the gradient is orthogonal to p, and the step as long as lr |p|."""
+    flat = trial.p.reshape(-1)
+    even = flat[: flat.size // 2 * 2].reshape(-1, 2)
+    g = np.zeros_like(flat)
+    g[: even.size] = (even[:, ::-1] * cast(np.array([-1, 1]), flat)).reshape(-1)
+    start = trial.plain().fresh(gradient=g.reshape(trial.p.shape))
+    start = start.on(p=cast(flat * (np.arange(flat.size) < even.size), flat).reshape(trial.p.shape))
+    out = bench.step(start)
+    before, after = norm(exact(start.p)), norm(exact(out.p))
+    slack = np.sqrt(np.sum(out.bound["p"] ** 2))
+    yield Claim("p", after.v, before.v, after.e + before.e + slack)
+
+
 def _of_lr(trial: Trial) -> bool:
     """Whether buffers hold steps in the parameter's own scale."""
     return trial.hyper.get("momentum") != "of_update"
@@ -81,6 +97,20 @@ _TRUSTED = fails("the trust ratio scales", 3, 1)
 _WHOLE = fails("the norms are those of the whole tensor", (1, 2, 3), (1, 2, -1))
 
 RULES: dict[str, Row] = {
+    "fromage": {
+        **obeys(
+            "deterministic equivariant_under_permutation equivariant_under_permuted_axes",
+            "equivariant_under_reflection equivariant_under_rotation independent_of_other_tensors",
+            "maximizing_is_minimizing_the_negated_gradient norm_is_kept_along_orthogonal_gradients",
+            "odd params_unchanged_when_lr_is_zero resumes_bitwise_from_state",
+        ),
+        "equivariant_under_concatenation": _WHOLE,
+        "first_step_is_at_most_lr": fails("the step is as long as the tensor, times lr", 5, 1),
+        "linear_in_gradients": _DIVIDED,
+        "linear_in_lr_when_params_are_zero": fails("the root of 1 + lr^2 divides", 0, 2, lr=1.0),
+        "params_unchanged_when_gradients_are_zero": fails("every step shrinks", 2, 0),
+        "translates_with_params": fails("the step is in proportion to the norm", 2, 1),
+    },
     "lamb": {
         **SYMMETRIC,
         **obeys(

@@ -24,6 +24,11 @@ RULES: dict[str, Row] = {
         "decay_alone_is_geometric": holds(),
         "params_unchanged_when_lr_is_zero": _SCALED,
     },
+    "optimistic_gradient": {
+        **rows.LINEAR,
+        "becomes_sgd": holds({"alpha": 1.0, "beta": 0.0}),
+        "state_independent_of_params": holds(),
+    },
     "qhm": {
         **rows.LINEAR,
         **rows.decoupled("before"),

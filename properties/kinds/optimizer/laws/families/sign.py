@@ -5,7 +5,13 @@ import numpy as np
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial
 from truestep.properties.kinds.optimizer.laws.images import behaviour, cast, times
 from truestep.properties.kinds.optimizer.laws.peers import as_rule
-from truestep.properties.kinds.optimizer.laws.rows import ELEMENTWISE, Row, decoupled, fails
+from truestep.properties.kinds.optimizer.laws.rows import (
+    ELEMENTWISE,
+    SYMMETRIC,
+    Row,
+    decoupled,
+    fails,
+)
 from truestep.properties.laws.claims import Claim, Claims
 from truestep.properties.laws.entries import holds, obeys
 
@@ -68,6 +74,27 @@ _SIGNS: Row = {
 }
 
 RULES: dict[str, Row] = {
+    "cautious_lion": {
+        **SYMMETRIC,
+        **decoupled("before"),
+        **obeys(
+            "depends_on_signs_alone elements_without_gradient_rest",
+            "invariant_under_any_positive_scale",
+        ),
+        "equivariant_under_concatenation": fails(
+            "elements that agree are counted over the whole tensor",
+            (0, 0, 0),
+            (1, 2, -3),
+            {"t": 3, "m": (-9, 1, -1)},
+        ),
+        "equivariant_under_rotation": fails(
+            "a sign is taken element by element", (0, 0, 0, 0), (4, 1, 0, -2)
+        ),
+        "first_step_is_at_most_lr": fails("elements that rest lengthen", (0, 0, 0), (1, 0, 0)),
+        "linear_in_gradients": fails("a sign has no size", 0, 2, {"t": 3}),
+        "params_unchanged_when_lr_is_zero": holds(decay="before coupled"),
+        "step_is_lr_or_nothing": fails("steps are scaled", (0, 0), (1, 1)),
+    },
     "lion": {
         **_SIGNS,
         **decoupled("before unscaled"),
