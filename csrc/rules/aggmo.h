@@ -1,7 +1,7 @@
 // AggMo (Lucas et al. 2019):
 //   g = g + weight_decay p                           decay "coupled"
 //   b1 = beta1 b1 + g,  b2 = beta2 b2 + g,  b3 = beta3 b3 + g
-//   p = p - lr / 3 (b1 + b2 + b3)
+//   p = p - lr / 3 (b1 + b2 + b3), whose sum may leave the range where its parts do not
 #pragma once
 
 #include "rule.h"
@@ -45,7 +45,7 @@ struct AggMo : Elementwise {
     b1 = c.beta1 * b1 + g;
     b2 = c.beta2 * b2 + g;
     b3 = c.beta3 * b3 + g;
-    p = p - c.third * (b1 + b2 + b3);
+    p = p - c.third * b1 - c.third * b2 - c.third * b3;
   }
 };
 

@@ -10,15 +10,19 @@
 
 namespace truestep::rules::optimistic_adam {
 
+// By their place in the reference's list.
+enum Momentum { kAverage, kNesterov };
+
 struct OptimisticAdam : Elementwise {
-  static constexpr const char* kHyper = "lr beta1 beta2 eps alpha beta maximize";
+  static constexpr const char* kHyper = "lr beta1 beta2 eps alpha beta maximize momentum";
   static constexpr const char* kStates = "m v previous";
   struct Hyper {
-    double lr, beta1, beta2, eps, alpha, beta, maximize;
+    double lr, beta1, beta2, eps, alpha, beta, maximize, momentum;
   };
   struct Constants {
     float beta1, weight1, beta2, weight2;  // weight: 1 - beta
-    float correction1, correction2;
+    float of_average, of_gradient;         // in the corrected momentum
+    float correction2;
     float lr, eps, now, before, sign;
     bool first;  // step of all
   };
@@ -27,7 +31,10 @@ struct OptimisticAdam : Elementwise {
     Constants c;
     c.beta1 = rounded(h.beta1), c.weight1 = rounded(1.0 - h.beta1);
     c.beta2 = rounded(h.beta2), c.weight2 = rounded(1.0 - h.beta2);
-    c.correction1 = rounded(1.0 / (1.0 - pow(h.beta1, t)));
+    const bool ahead = h.momentum == kNesterov;
+    const double left = 1.0 - pow(h.beta1, t);
+    c.of_average = rounded(ahead ? h.beta1 / (1.0 - pow(h.beta1, t + 1.0)) : 1.0 / left);
+    c.of_gradient = rounded(ahead ? (1.0 - h.beta1) / left : 0.0);
     c.correction2 = rounded(1.0 / (1.0 - pow(h.beta2, t)));
     c.lr = rounded(h.lr), c.eps = rounded(h.eps);
     c.now = rounded(h.alpha + h.beta), c.before = rounded(h.beta);
@@ -41,7 +48,8 @@ struct OptimisticAdam : Elementwise {
     g = c.sign * g;
     m = c.beta1 * m + c.weight1 * g;
     v = c.beta2 * v + c.weight2 * (g * g);
-    const float u = m * c.correction1 / (root_of(v * c.correction2) + c.eps);
+    const float m_hat = c.of_average * m + c.of_gradient * g;
+    const float u = m_hat / (root_of(v * c.correction2) + c.eps);
     const float last = c.first ? u : previous;
     p = p - c.lr * (c.now * u - c.before * last);
     previous = u;
@@ -50,4 +58,6 @@ struct OptimisticAdam : Elementwise {
 
 }  // namespace truestep::rules::optimistic_adam
 
-#define TRUESTEP_KERNELS(KERNEL) KERNEL("", OptimisticAdam)
+#define TRUESTEP_KERNELS(KERNEL) \
+  KERNEL("", OptimisticAdam)     \
+  KERNEL("momentum=nesterov", OptimisticAdam)

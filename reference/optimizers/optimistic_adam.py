@@ -15,7 +15,9 @@ Domain
 
 Choices
     The paper's alpha and beta are 1; beta = 0 is Adam. optax counts the first update as its own
-    predecessor, where the paper has zero in its place.
+    predecessor, where the paper has zero in its place. momentum: Adam's m_hat ("average"), or
+    beta1 m_t / (1 - beta1^(t+1)) + (1 - beta1) g_t / (1 - beta1^t) in its place, as in NAdam
+    ("nesterov", optax's default).
 
 Special cases
     g = 0 from the start leaves p as it is, or with eps = 0 makes it nan. nan in g poisons that
@@ -29,7 +31,7 @@ Sources
     (arXiv:1711.00141), Algorithm 1; optax, optimistic_adam_v2.
 """
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
 
@@ -41,7 +43,12 @@ from truestep.reference.validation import Array
 Weight: TypeAlias = Annotated[float, Real(0.0, usual=(1.0, 0.5, 2.0, 0.0), edges=(0.0,))]
 
 FACTS = Facts(elementwise=True)
-DIALECTS: dict[str, dict[str, str]] = {}
+DIALECTS = {
+    "momentum": {
+        "average": "the corrected average of gradients divided",
+        "nesterov": "the average looks one step ahead",
+    },
+}
 
 
 class Hyper(declared.Hyper):
@@ -54,6 +61,7 @@ class Hyper(declared.Hyper):
     alpha: Weight = 1.0
     beta: Weight = 1.0
     maximize: Switch = False
+    momentum: Literal["average", "nesterov"] = "average"
 
 
 class State(declared.State):
@@ -77,7 +85,11 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         g = -g
     m = h.beta1 * s.m + (1 - h.beta1) * g
     v = h.beta2 * s.v + (1 - h.beta2) * (g * g)
-    u = m / (1 - h.beta1**t) / (np.sqrt(v / (1 - h.beta2**t)) + h.eps)
+    m_hat = m / (1 - h.beta1**t)
+    if h.momentum == "nesterov":
+        ahead = m / (1 - h.beta1 ** (t + 1))
+        m_hat = h.beta1 * ahead + (1 - h.beta1) / (1 - h.beta1**t) * g
+    u = m_hat / (np.sqrt(v / (1 - h.beta2**t)) + h.eps)
     previous = u if t == 1 else s.previous
     update = (h.alpha + h.beta) * u - h.beta * previous
     return State(t=t, m=m, v=v, previous=u), p - h.lr * update

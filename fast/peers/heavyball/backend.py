@@ -94,6 +94,7 @@ _NADAM = replace(
 
 ROWS: tuple[Row, ...] = (
     _ADAMW,
+    _ADAMW.but("cautious_", {**CORRECTED, "decay": "cautious"}, {"cautious_weight_decay": True}),
     replace(
         _ADAMW,
         rule="ademamix",

@@ -152,7 +152,17 @@ ROWS: tuple[Row, ...] = (
         {**MOMENTS, "previous": "previous_gradient"},
         {**ADAM, "alpha": "alpha", "beta": "beta"},
         constructor="optimistic_adam_v2",
+        dialect={"momentum": "nesterov"},
         begun="is_initial_step",
+    ),
+    Row(
+        "optimistic_adam",
+        {**MOMENTS, "previous": "previous_gradient"},
+        {**ADAM, "alpha": "alpha", "beta": "beta"},
+        constructor="optimistic_adam_v2",
+        options={"nesterov": False},
+        begun="is_initial_step",
+        prefix="plain_",
     ),
     Row(
         "optimistic_gradient",

@@ -137,9 +137,9 @@ RULES: dict[str, Row] = {
     "optimistic_adam": {
         **rows.ADAPTIVE,
         **obeys("state_independent_of_params"),
-        "becomes_adam": holds({"alpha": 1.0, "beta": 0.0}),
-        "constant_gradients_give_constant_steps": holds({"alpha": 1.0}),
-        "first_step_is_at_most_lr": holds({"alpha": 1.0}),
+        "becomes_adam": holds({"alpha": 1.0, "beta": 0.0}, momentum="average"),
+        "constant_gradients_give_constant_steps": holds({"alpha": 1.0}, momentum="average"),
+        "first_step_is_at_most_lr": holds({"alpha": 1.0}, momentum="average"),
     },
     "qhadam": {
         **rows.ADAPTIVE,
