@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import jax.numpy as jnp
 import optax
 
-from truestep.fast.peers.optax.row import ADAM, DECAY, MOMENTS, Row
+from truestep.fast.peers.optax.row import ADAM, ARITHMETIC, DECAY, MOMENTS, WAYS, Row
 from truestep.fast.protocol import Fixed, Slot
 from truestep.reference.declared import Hyper
 from truestep.reference.newton_schulz import COEFFICIENTS
@@ -25,6 +25,8 @@ def _given_estimate(hyper: Hyper, slots: Sequence[Slot]) -> dict[str, object]:
     }
 
 
+# Decays that jnp.where chooses are arrays, as injected ones are.
+CHOSEN = dict.fromkeys(WAYS, ARITHMETIC["injected"])
 MUON = {"beta": "momentum", "eps": "eps", "nesterov": "nesterov", **DECAY}
 ITERATED = {**MUON, "ns_coeffs": ("ns_a", "ns_b", "ns_c"), "ns_steps": "ns_steps"}
 MUON_DIALECT = {"decay": "in_step", "momentum_form": "debiased", "scale": "wide"}
@@ -62,7 +64,7 @@ CONTRIB_ROWS: tuple[Row, ...] = (
         fixed={"alpha_warmup": 0, "beta3_warmup": 0},
         started={"count": 0, "count_m2": 0},
     ),
-    Row("adopt", MOMENTS, ADAM),
+    Row("adopt", MOMENTS, ADAM, arithmetic=CHOSEN),
     Row(
         "adopt",
         MOMENTS,
@@ -70,6 +72,7 @@ CONTRIB_ROWS: tuple[Row, ...] = (
         options={"use_clipping": False},
         dialect={"clip": "none"},
         prefix="unclipped_",
+        arithmetic=CHOSEN,
     ),
     Row(
         "galore",

@@ -29,6 +29,13 @@ def decayed(
 
 
 _ADOPT = Row("adopt", "ADOPT", MOMENTS, {**BETAS, **EPS, **DECAY})
+_DIFFGRAD = Row(
+    "diffgrad",
+    "DiffGrad",
+    {**MOMENTS, "previous": "previous_grad"},
+    {**BETAS, **EPS, **DECAY},
+    dialect={"eps_placement": "before_correction"},
+)
 _NOVOGRAD = Row(
     "novograd",
     "NovoGrad",
@@ -68,6 +75,10 @@ _AGGMO = Row(
 
 MOMENT_ROWS: tuple[torch_like.Row, ...] = (
     *decayed(_ADABOUND),
+    # Where the 1e-15 that the library adds inside the root is less than a rounding.
+    _ADABOUND.but(
+        "large_eps_", {"decay": "coupled"}, COUPLED, fixed={**_ADABOUND.fixed, "eps": 1.0}
+    ),
     *decayed(
         replace(
             _ADABOUND,
@@ -88,15 +99,8 @@ MOMENT_ROWS: tuple[torch_like.Row, ...] = (
     *decayed(_ADOPT, before="before_all"),
     *decayed(_AGGMO),
     _AGGMO.but("equal_", fixed={"beta1": 0.9, "beta2": 0.9, "beta3": 0.99}),
-    *decayed(
-        Row(
-            "diffgrad",
-            "DiffGrad",
-            {**MOMENTS, "previous": "previous_grad"},
-            {**BETAS, **EPS, **DECAY},
-            dialect={"eps_placement": "before_correction"},
-        )
-    ),
+    *decayed(_DIFFGRAD),
+    _DIFFGRAD.but("large_eps_", {"decay": "coupled"}, COUPLED, fixed={"eps": 1.0}),
     Row("fromage", "Fromage", arithmetic=SEQUENTIAL),
     Row("grams", "Grams", MOMENTS, {**BETAS, **EPS, **DECAY}),
     _ADOPT.but("unclipped_", {"clip": "none"}, {"clip_lambda": None}),
