@@ -30,7 +30,7 @@ def _f(x: Any, coefficients: Any = (3.4445, -4.7750, 2.0315)) -> Any:
 
 
 @pytest.mark.parametrize("norm", ["frobenius", "spectral", "schatten"])
-@pytest.mark.parametrize("coefficients", ["constant", *COEFFICIENTS])
+@pytest.mark.parametrize("coefficients", ["constant", "quintic"])
 @pytest.mark.parametrize("shape", [(3, 4), (4, 3), (4, 4), (1, 4), (4, 1)])
 def test_muon_maps_the_singular_values_of_the_momentum(
     shape: tuple[int, int], coefficients: str, norm: str
@@ -52,6 +52,12 @@ def test_muon_maps_the_singular_values_of_the_momentum(
             y = _f(y) if coefficients == "constant" else _f(y, triple(coefficients, i))
         out.append(-0.5 * y)
     assert digits(p) == digits(u * mpmath.diag(out) * v)
+
+
+@pytest.mark.parametrize("coefficients", [name for name in COEFFICIENTS if name != "quintic"])
+def test_muon_takes_the_published_lists_step_by_step(coefficients: str) -> None:
+    """As above, each of its triples in turn, and the last one again."""
+    test_muon_maps_the_singular_values_of_the_momentum((3, 4), coefficients, "frobenius")
 
 
 def test_the_coefficients_bounds_and_fixed_points() -> None:
