@@ -12,16 +12,18 @@
 namespace truestep::rules::adopt {
 
 enum class Decay { kCoupled, kBefore, kBeforeAll, kUnscaled };
+// By their place in the reference's list.
+enum Correction { kNone, kInAverage };
 
 template <Decay kDecay, bool kClips = true>
 struct Adopt : Elementwise {
-  static constexpr const char* kHyper = "lr beta1 beta2 eps weight_decay maximize";
+  static constexpr const char* kHyper = "lr beta1 beta2 eps weight_decay maximize bias_correction";
   static constexpr const char* kStates = "m v";
   struct Hyper {
-    double lr, beta1, beta2, eps, weight_decay, maximize;
+    double lr, beta1, beta2, eps, weight_decay, maximize, bias_correction;
   };
   struct Constants {
-    float beta1, weight1, beta2, weight2;  // weight: 1 - beta
+    float beta1, weight1, beta2, weight2;  // of the old average and of what enters it
     float limit;
     float lr, eps, sign;
     float decay;  // weight_decay, or what p is multiplied by
@@ -31,8 +33,12 @@ struct Adopt : Elementwise {
   TRUESTEP_HD Constants constants(const Hyper& h, double t) {
     Constants c;
     c.first = t == 1.0;
-    c.beta1 = rounded(h.beta1), c.weight1 = rounded(1.0 - h.beta1);
-    c.beta2 = rounded(h.beta2), c.weight2 = rounded(1.0 - h.beta2);
+    const bool in_average = h.bias_correction == kInAverage;
+    const double left1 = in_average && !c.first ? 1.0 - pow(h.beta1, t - 1.0) : 1.0;
+    const double left2 = in_average ? 1.0 - pow(h.beta2, t) : 1.0;
+    const double weight1 = (1.0 - h.beta1) / left1, weight2 = (1.0 - h.beta2) / left2;
+    c.beta1 = rounded(in_average ? 1.0 - weight1 : h.beta1), c.weight1 = rounded(weight1);
+    c.beta2 = rounded(in_average ? 1.0 - weight2 : h.beta2), c.weight2 = rounded(weight2);
     c.limit = rounded(pow(t - 1.0, 0.25));
     c.lr = rounded(h.lr), c.eps = rounded(h.eps);
     c.sign = h.maximize != 0.0 ? -1.0f : 1.0f;
@@ -62,9 +68,10 @@ struct Adopt : Elementwise {
 
 }  // namespace truestep::rules::adopt
 
-#define TRUESTEP_KERNELS(KERNEL)                       \
-  KERNEL("", Adopt<Decay::kCoupled>)                   \
-  KERNEL("clip=none", Adopt<Decay::kCoupled, false>)   \
-  KERNEL("decay=before", Adopt<Decay::kBefore>)        \
-  KERNEL("decay=before_all", Adopt<Decay::kBeforeAll>) \
+#define TRUESTEP_KERNELS(KERNEL)                                                            \
+  KERNEL("", Adopt<Decay::kCoupled>)                                                        \
+  KERNEL("clip=none", Adopt<Decay::kCoupled, false>)                                        \
+  KERNEL("bias_correction=in_average clip=none decay=before", Adopt<Decay::kBefore, false>) \
+  KERNEL("decay=before", Adopt<Decay::kBefore>)                                             \
+  KERNEL("decay=before_all", Adopt<Decay::kBeforeAll>)                                      \
   KERNEL("decay=unscaled", Adopt<Decay::kUnscaled>)

@@ -38,6 +38,7 @@ OPTIMIZERS: dict[str, Optimizer] = table(
     "kbfgs",
     "kfac",
     "lamb",
+    "laprop",
     "lars",
     "lion",
     "lms",

@@ -15,7 +15,9 @@ Domain
     lr, eps, weight_decay >= 0 and finite; 0 <= beta1, beta2 < 1.
 
 Choices
-    clip: the paper's ("root4"), or none of it ("none").
+    clip: the paper's ("root4"), or none of it ("none": heavyball). bias_correction: the paper needs
+    none ("none"); heavyball's averages are of all that has entered them, with new parts that weigh
+    (1 - beta) / (1 - beta^k) the k-th time ("in_average").
     decay: the paper knows none. The authors' code adds it to the gradient ("coupled"), or shrinks p
     by lr weight_decay first ("before"), but not in the first step; pytorch-optimizer shrinks p in
     the first step too ("before_all"), or without lr ("unscaled").
@@ -39,11 +41,16 @@ import numpy as np
 
 from truestep.reference import declared
 from truestep.reference.declared import Beta, Decay, Epsilon, Rate, Second, Step, Switch
+from truestep.reference.optimizers.adamw import in_average
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
 FACTS = Facts(elementwise=True)
 DIALECTS = {
+    "bias_correction": {
+        "none": "averages not corrected for their start",
+        "in_average": "averages kept as they are when corrected",
+    },
     "clip": {
         "root4": "normalized gradients clipped at the fourth root of the steps made",
         "none": "normalized gradients not clipped",
@@ -66,6 +73,7 @@ class Hyper(declared.Hyper):
     eps: Epsilon = 1e-6
     weight_decay: Decay = 0.0
     maximize: Switch = False
+    bias_correction: Literal["none", "in_average"] = "none"
     clip: Literal["root4", "none"] = "root4"
     decay: Literal["coupled", "before", "before_all", "unscaled"] = "coupled"
 
@@ -100,6 +108,9 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     if h.clip == "root4":
         limit = (t - 1) ** 0.25
         u = np.clip(u, -limit, limit)
-    m = h.beta1 * s.m + (1 - h.beta1) * u
-    v = h.beta2 * s.v + (1 - h.beta2) * (g * g)
+    if h.bias_correction == "in_average":
+        m, v = in_average(h.beta1, t - 1, s.m, u), in_average(h.beta2, t, s.v, g * g)
+    else:
+        m = h.beta1 * s.m + (1 - h.beta1) * u
+        v = h.beta2 * s.v + (1 - h.beta2) * (g * g)
     return State(t=t, m=m, v=v), p - h.lr * m

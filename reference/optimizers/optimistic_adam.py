@@ -47,7 +47,7 @@ DIALECTS = {
     "momentum": {
         "average": "the corrected average of gradients divided",
         "nesterov": "the average looks one step ahead",
-    },
+    }
 }
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from truestep.fast.peers import torch_like
 from truestep.fast.peers.pytorch_optimizer.row import COUPLED, DECOUPLED, Row
-from truestep.fast.peers.pytorch_optimizer.states import AGGMO, QHADAM
+from truestep.fast.peers.pytorch_optimizer.states import AGGMO, LAPROP, QHADAM
 from truestep.fast.peers.torch_like import BETAS, DECAY, EPS, MOMENTS, SEQUENTIAL, begins
 
 UNSCALED = {**DECOUPLED, "fixed_decay": True}
@@ -35,6 +35,14 @@ _DIFFGRAD = Row(
     {**MOMENTS, "previous": "previous_grad"},
     {**BETAS, **EPS, **DECAY},
     dialect={"eps_placement": "before_correction"},
+)
+_LAPROP = Row(
+    "laprop",
+    "LaProp",
+    MOMENTS,
+    {**BETAS, **EPS, **DECAY},
+    dialect={"decay": "after", "eps_placement": "before_correction", "rate": "inside"},
+    bridge=LAPROP,
 )
 _NOVOGRAD = Row(
     "novograd",
@@ -104,6 +112,9 @@ MOMENT_ROWS: tuple[torch_like.Row, ...] = (
     Row("fromage", "Fromage", arithmetic=SEQUENTIAL),
     Row("grams", "Grams", MOMENTS, {**BETAS, **EPS, **DECAY}),
     _ADOPT.but("unclipped_", {"clip": "none"}, {"clip_lambda": None}),
+    _LAPROP,
+    # Where the 1e-15 that the library adds inside the root is less than a rounding.
+    _LAPROP.but("large_eps_", fixed={"eps": 1.0}),
     *decayed(_NOVOGRAD, within="in_momentum"),
     _NOVOGRAD.but("averaged_", {"form": "average_later"}, {"grad_averaging": True}),
     *decayed(_QHADAM),

@@ -32,6 +32,13 @@ def _enter_qhadam(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
         state[f"{name}_weight"] = torch.tensor([(1 - beta ** slot.state["t"]) / (1 - beta)])
 
 
+def _enter_laprop(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    # Averages of the rates so far, which did not change, and of ones.
+    t = slot.state["t"]
+    state["exp_avg_lr_1"] = hyper.lr * (1 - hyper.beta1**t)
+    state["exp_avg_lr_2"] = 1 - hyper.beta2**t
+
+
 def _enter_prodigy(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
     d0, d = np.float32(hyper.d0), slot.state["d"]
     # A stored d0 is d0: the library asks whether the estimate still is its first value.
@@ -84,6 +91,7 @@ def _leave_swats(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
 
 ADAM_MINI = Bridge(enter=_enter_adam_mini)
 AGGMO = Bridge(enter=_enter_aggmo, leave=_leave_aggmo)
+LAPROP = Bridge(enter=_enter_laprop)
 PRODIGY = Bridge(enter=_enter_prodigy, leave=_leave_prodigy)
 QHADAM = Bridge(enter=_enter_qhadam)
 SM3 = Bridge(enter=_enter_sm3, leave=_leave_sm3)

@@ -13,6 +13,7 @@ cautious_lion = partial(fault, "cautious_lion", "sign")
 diffgrad = partial(fault, "diffgrad", "moment")
 fromage = partial(fault, "fromage", "norm")
 grams = partial(fault, "grams", "sign")
+laprop = partial(fault, "laprop", "moment")
 novograd = partial(fault, "novograd", "norm")
 optimistic_adam = partial(fault, "optimistic_adam", "momentum")
 optimistic_gradient = partial(fault, "optimistic_gradient", "momentum")
@@ -154,6 +155,19 @@ ADAM_LIKE: dict[str, Fault] = {
             "p - h.lr * (np.abs(update) * np.sign(g))",
             "(p - h.lr * (np.abs(update) * np.sign(g))) * (1 - h.lr * h.weight_decay)",
         ),
+    ),
+    "laprop_divides_the_average": laprop(
+        "the average of gradients is divided, as in Adam [Adam's line, copied]",
+        ("(1 - h.beta1) * u", "(1 - h.beta1) * g"),
+        ("h.lr * update", "h.lr * (update / (np.sqrt(v_hat) + h.eps))"),
+    ),
+    "laprop_divisor_of_before": laprop(
+        "the moment before this step divides [state read before it was written]",
+        ("v_hat = v / left2", "v_hat = s.v / left2"),
+    ),
+    "laprop_uncorrected": laprop(
+        "the average is not corrected for its zero start [half of a bias correction]",
+        ("update = m / left1", "update = m"),
     ),
     "novograd_decay_normalized": novograd(
         "the decay is divided by the norm too [lines in another order]",

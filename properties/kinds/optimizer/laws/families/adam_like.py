@@ -134,6 +134,15 @@ RULES: dict[str, Row] = {
         "becomes_adamw": fails("the signs are the gradient's", 0, 0, {"t": 3, "m": 1}),
         "step_at_most_the_final_rate_times_the_average": fails("small squares divide", 0, 1e-3),
     },
+    "laprop": {
+        **rows.ADAPTIVE,
+        **rows.DECOUPLED,
+        "constant_gradients_give_constant_steps": holds(eps_placement="outside"),
+        "last_gradient_stays_out_of_its_divisor": fails("v holds the gradient", 0, 1, {"t": 3}),
+        "linear_in_lr_when_params_are_zero": holds(decay="before", rate="outside"),
+        "params_unchanged_when_lr_is_zero": holds(rate="outside"),
+        "state_independent_of_params": holds(),
+    },
     "optimistic_adam": {
         **rows.ADAPTIVE,
         **obeys("state_independent_of_params"),
