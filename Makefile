@@ -54,12 +54,13 @@ format: $(DEV)  ## rewrite Python and C++ in house format
 	$(BIN)/ruff format .
 	$(if $(CXX_SOURCES),$(BIN)/clang-format -i $(CXX_SOURCES))
 
-check: $(INSTALLED) $(DEV) $(TYPES)  ## lint, types, completeness
+check: $(INSTALLED) $(DEV) $(TYPES)  ## lint, types, completeness; how many of each library's optimizers have a row
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(if $(CXX_SOURCES),$(BIN)/clang-format --dry-run --Werror $(CXX_SOURCES))
 	MYPYPATH=build/types $(BIN)/mypy --cache-dir build/mypy_cache --package truestep
 	OMP_NUM_THREADS=1 $(BIN)/pytest --quiet tests/packaging
+	$(BIN)/python -m truestep.fast.peers.coverage
 
 test: $(INSTALLED)  ## the tests of the suite itself and the conformance suite as installed
 	$(PYTEST) --durations 10 --durations-min 5 -m "not power" --truestep-level smoke --pyargs tests/ truestep.properties

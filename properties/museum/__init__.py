@@ -1,6 +1,7 @@
 """Faults that kernels really had, planted in the reference's own lines: what checks must catch."""
 
 from truestep.properties.museum.fault import Fault
+from truestep.properties.museum.faults.adam_like import ADAM_LIKE
 from truestep.properties.museum.faults.adamw import ADAMW
 from truestep.properties.museum.faults.adamw_numbers import ADAMW_NUMBERS
 from truestep.properties.museum.faults.adaptive import ADAPTIVE
@@ -16,7 +17,7 @@ from truestep.properties.museum.faults.schedules import SCHEDULES
 from truestep.properties.museum.faults.small_floats import SMALL_FLOATS
 from truestep.properties.museum.faults.training import TRAINING
 
-_OPTIMIZERS = ADAMW | ADAMW_NUMBERS | ADAPTIVE | LAUNCHES | MATRICES | MOMENTUM | PAIRS
+_OPTIMIZERS = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | LAUNCHES | MATRICES | MOMENTUM | PAIRS
 _UNSORTED: dict[str, Fault] = (
     _OPTIMIZERS | BESIDE | BLOCKS | PACKINGS | QUANTIZERS | SCHEDULES | SMALL_FLOATS | TRAINING
 )

@@ -15,7 +15,7 @@ corrected for their zero start, by a decay that moves with t.
 Left out: SOAP, which corrects its factors within their average, keeps the average of gradients in
 the bases, lifts a factor by 64 n roundings of the format before the QR step, puts the columns of a
 basis back in their places, and has no basis for an axis of one: it is a rule of its own, whose
-bases are others from the second step on. So are Scion, PSGD, LATHER, ADOPT and LaProp.
+bases are others from the second step on. So are Scion, PSGD and LATHER.
 """
 
 from collections.abc import Mapping, Sequence
@@ -94,6 +94,7 @@ _NADAM = replace(
 
 ROWS: tuple[Row, ...] = (
     _ADAMW,
+    _ADAMW.but("cautious_", {**CORRECTED, "decay": "cautious"}, {"cautious_weight_decay": True}),
     replace(
         _ADAMW,
         rule="ademamix",
@@ -101,6 +102,20 @@ ROWS: tuple[Row, ...] = (
         state={"m1": "exp_avg_fast", "m2": "exp_avg_slow", "v": "exp_avg_sq"},
         numbers={**BETAS, "beta3": "betas", "alpha": "alpha", **EPS, **DECAY},
         fixed={"alpha_warmup": 0, "beta3_warmup": 0},
+    ),
+    replace(
+        _ADAMW,
+        rule="adopt",
+        optimizer="ADOPT",
+        dialect={"bias_correction": "in_average", "clip": "none", "decay": "before"},
+    ),
+    replace(
+        _ADAMW,
+        rule="laprop",
+        optimizer="LaProp",
+        numbers={**BETAS, **DECAY},
+        # Its eps does not reach the step: see the findings.
+        fixed={"eps": 1e-8},
     ),
     _MUON,
     _in_float64(_MUON),

@@ -132,6 +132,8 @@ def _loaded(row: Row, state: optax.OptState, slots: Sequence[Slot]) -> optax.Opt
     def changed(name: str, held: optax.OptState) -> optax.OptState:
         if name in row.started:
             return jnp.asarray(slots[0].state["t"] + row.started[name], jnp.int32)
+        if name == row.begun:
+            return jnp.asarray(slots[0].state["t"] == 0)
         for ours, theirs in row.state.items():
             turn, kept = _turned(theirs)
             if kept == name and isinstance(held, list):
