@@ -22,6 +22,16 @@ States: TypeAlias = type[State]
 Inputs: TypeAlias = Mapping[str, Callable[[tuple[int, ...]], tuple[int, ...]]]
 
 
+class Departure(str):
+    """A choice of DIALECTS that no paper, and no documentation of the libraries at hand, promises.
+
+    As nan at a gradient of zero, or a guard that is missing. The lines compute it, so that the rest
+    of a kernel that does so is judged; that it does is told beside the verdict.
+    """
+
+    __slots__ = ()
+
+
 class Rule(Protocol):
     """What every module has; its docstring is the definition."""
 
@@ -34,7 +44,10 @@ class Rule(Protocol):
 
     @property
     def DIALECTS(self) -> Mapping[str, Mapping[str, str]]:
-        """Every choice on which libraries differ: field of Hyper -> value -> what it means."""
+        """Every choice on which libraries differ: field of Hyper -> value -> what it means.
+
+        A meaning is a Departure where nothing promises the choice.
+        """
 
     @property
     def Hyper(self) -> Hypers:

@@ -134,6 +134,10 @@ def show_page(page: Page) -> None:
         )
         if declaration := backend.run["backend"].get("declaration"):
             console.print(Text(declaration))
+        for departure in backend.departures[:_MOST_FAILURES]:
+            console.print(Text(f"Departure: {departure}", style="yellow"))
+        if (more := len(backend.departures) - _MOST_FAILURES) > 0:
+            console.print(f"{more} more departures are in the report")
         console.print(Text(backend.sentence, style=RUNS[backend.verdict].style))
         console.print(Text(told, style="dim"))
 

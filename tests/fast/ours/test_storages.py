@@ -114,7 +114,7 @@ def test_packs_as_the_reference_does(size: int) -> None:
 
 
 def drawn(seed: int | None, steps: int = 1, threads: int = 1) -> list[bytes]:
-    """The codes after each step of lr 0 on two equal tensors, whose moments then lie between codes."""
+    """The codes after each step of lr 0 on two equal tensors, whose moments lie between codes."""
     kept = kept_by("int4_stochastic")
     m = np.full(4096, 0.5, np.float32)
     m[::128] = 1.0
