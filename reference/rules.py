@@ -61,7 +61,8 @@ class Facts:
     elementwise: each element is updated by itself, so that tensors of one count may be joined.
     inputs: what a step takes besides the gradient, by name. matrices: the rule is of matrices, and
     at most defined for other tensors. observables(h, s, p): what of a result the definition
-    determines; None: everything. A rule that has them is judged by replicates. parts(h): the number
+    determines; None: everything. A rule that has them is judged by replicates. signed: what
+    is determined once the signs of its singular vectors are given. parts(h): the number
     of equal parts that a tensor must have; None: any tensor will do. values_alone: of those that
     take a function, it gives its value and not its gradient.
     """
@@ -70,8 +71,21 @@ class Facts:
     inputs: Inputs = field(default_factory=dict)
     matrices: bool = False
     observables: Callable[..., dict[str, Array]] | None = None
+    signed: "Signed | None" = None
     parts: Callable[..., int] | None = None
     values_alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Singular vectors whose signs are free, but live on in what a rule keeps beside them.
+
+    vectors: the state tensors that hold them, as columns and as rows. observables: as of Facts, of
+    a step with these signs.
+    """
+
+    vectors: tuple[str, str]
+    observables: Callable[..., dict[str, Array]]
 
 
 class Optimizer(Rule, Protocol):

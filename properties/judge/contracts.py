@@ -15,7 +15,9 @@ Float = NDArray[np.float64]
 
 # Largest passing utilisation. An algebraically equivalent order of evaluation may cost one more
 # rounding per operation than the written one (a product with a reciprocal instead of a quotient),
-# which doubles the bound; it is the only number between a bound and a verdict.
+# which doubles the bound; it is the only number between a bound and a verdict. Replicates err as in
+# any order already: what their contract's probability allows is SLACK of its bounds, so that the
+# factor decides nothing there.
 SLACK = 2.0
 
 
@@ -100,18 +102,19 @@ def judge_sampled(got: Array, sampled: Float, oracle: Float) -> Judgement:
         spread = np.hypot(kernels, oracles)
         count = len(strayed)
         elements = max(1, int(np.count_nonzero(spread > 0)))
-        factor = quantile(count, elements)
+        reach = quantile(count, elements) * spread
         scale = np.max(np.abs(value), where=np.isfinite(value), initial=0.0)
         same = np.all((sampled == value) | (np.isnan(sampled) & np.isnan(value)), axis=0)
         known = np.isfinite(value) & np.all(np.isfinite(sampled), axis=0)
-        bound = np.where(known & (factor * spread <= LINEAR * scale), factor * spread, np.inf)
+        bound = np.where(known & (reach <= LINEAR * scale), reach / SLACK, np.inf)
         bound = np.where(same & ~(known & (spread > 0)), 0.0, bound)
         share = np.where(spread > 0, oracles / spread, 0.0)
     judged = ~np.isinf(bound)
     together = judged & (bound > 0) & np.isfinite(x)
     if np.any(together):
         error, strays = x[together] - value[together], strayed[:, together]
-        whole = _whole(error, spread[together], strays, len(np.unique(np.abs(value[together]))))
+        different = len(np.unique(np.abs(value[together])))
+        whole = SLACK * _whole(error, spread[together], strays, different)
         # The tensor's own verdict is one more factor on its elements' bounds.
         worst = float(np.max(np.abs(error) / bound[together]))
         if whole > worst > 0:
@@ -121,7 +124,7 @@ def judge_sampled(got: Array, sampled: Float, oracle: Float) -> Judgement:
 
 
 def _whole(error: Float, spread: Float, strayed: Float, different: int) -> float:
-    """The utilisation of a tensor as a whole: its error's norm over what the replicates allow."""
+    """A tensor's error as a whole: its norm over what the replicates allow."""
     unit = float(np.max(spread))
     error, spread, strayed = error / unit, spread / unit, strayed / unit
     count = len(strayed)
