@@ -61,7 +61,7 @@ def judge(got: Array, expected: Bounded, oracle: Bounded) -> Judgement:
 
     got, expected and oracle have one shape. expected: evaluation in the backend's arithmetic, after
     storage; oracle: evaluation of the same lines with u = 2^-53. Elements of unknown bound are not
-    judged.
+    judged; those that may be a nan instead are within their bound or nan.
     """
     if got.shape != expected.shape:
         raise ValueError(f"got shape {got.shape}, expected {expected.shape}")
@@ -70,8 +70,16 @@ def judge(got: Array, expected: Bounded, oracle: Bounded) -> Judgement:
         # A nan or infinity that is due for certain stays due whatever the float64 run knows of it.
         bound = np.where(np.isfinite(v), expected.e + oracle.e, expected.e)
         share = np.where((bound > 0) & np.isfinite(v), oracle.e / bound, 0.0)
+        perhaps = np.isinf(bound) & np.isfinite(hazy := _hazy(expected) + _hazy(oracle))
+        bound = np.where(perhaps, hazy, bound)
     judged = ~np.isinf(bound)
-    return _verdict(got, v, bound, judged, float(np.max(share, where=judged, initial=0.0)))
+    oracle_fraction = float(np.max(share, where=judged, initial=0.0))
+    return _verdict(got, v, bound, judged, oracle_fraction, perhaps=perhaps)
+
+
+def _hazy(x: Bounded) -> Float:
+    """How far a faithful kernel may be from x where it gives no nan."""
+    return x.e if x.hazy is None else np.minimum(x.e, x.hazy)
 
 
 # Largest part of a tensor's scale to which errors are taken for linear in the roundings, and so for
@@ -197,13 +205,17 @@ def _verdict(
     judged: NDArray[np.bool_],
     oracle_fraction: float,
     same: NDArray[np.bool_] | None = None,
+    perhaps: NDArray[np.bool_] | None = None,
 ) -> Judgement:
+    """perhaps: where a nan will do as well."""
     x, v = got.astype(np.float64), np.asarray(due)
     with np.errstate(all="ignore"):
         error = np.abs(x - v)
         if same is None:
             # An infinity that is due may come out as nan: inf - inf depends on the order of a sum.
             same = (x == v) | (np.isnan(x) & np.isnan(v)) | (np.isinf(v) & np.isnan(x))
+        if perhaps is not None:
+            same = same | (perhaps & np.isnan(x))
         ratio = np.where(same, 0.0, np.where(bound > 0, error / bound, np.inf))
         ratio = np.where(np.isnan(ratio), np.inf, ratio)
     count = int(np.count_nonzero(judged))

@@ -33,6 +33,7 @@ def rounded(a: Carried, target: Format) -> Carried:
     e = a.e if target.u <= a.format.u else _after_rounding(a, target)
     facts: dict[str, Array] = {"nonnegative": a.nonnegative, "host": a.host, "shrinks": a.shrinks}
     facts |= {"divisor": a.divisor, "fraction": a.fraction, "depth": a.depth}
+    facts |= {"sheer": a.given or a.sheer}
     return a.like(a.v, e, target, reach=a.reach, **facts)
 
 

@@ -9,12 +9,13 @@ independent normal elements of size u |A|_2 up to n = _EASY, and from there on n
 large; twice that where singular values or eigenvalues are iterated for, about two sweeps each, in
 which rotations from both sides turn it against its neighbours: four errors of u |A|_2.
 
-Computed vectors are orthonormal to p(n) u only (ibid.): they are moved by the root of as much. Each
-of k singular vectors or eigenvectors takes part in about 4 k rotations besides, and one whose
-c^2 + s^2 is rounded to 1 + O(u) makes its vectors longer or shorter: |v|^2 strays by 2 sqrt(k) u. A
-reflection, as QR has them, has one rounded factor that does so. Signs of such vectors, which no
-algorithm promises, are turned to those of the value, and those of the value to those that the
-judged kernel took where they live on in its state.
+Computed vectors are orthonormal to p(n) u only (ibid.): they are moved by the root of as much. All
+are made by reflections 1 - tau v v', one for each, and where tau is off by d, Q becomes
+Q (1 + 2 d w w') with a unit vector w that has nothing before its own place: an error of all
+elements together. Each of k singular vectors or eigenvectors takes part in about 4 k rotations
+besides, and one whose c^2 + s^2 is rounded to 1 + O(u) makes its vectors longer or shorter: |v|^2
+strays by 2 sqrt(k) u. Signs of such vectors, which no algorithm promises, are turned to those of the
+value, and those of the value to those that the judged kernel took where they live on in its state.
 """
 
 import numpy as np
@@ -51,22 +52,23 @@ def _rows(a: Sample, x: Array) -> Sample:
     return a.like(a.world.rounded(x, a.format), host=False)
 
 
-def _vectors(a: Sample, x: Array) -> Sample:
-    """Orthonormal vectors as they are computed."""
+def _reflected(a: Sample, x: Array) -> Sample:
+    """Orthonormal columns as reflections make them."""
+    k = x.shape[-1]
+    w = np.tril(a.world.normal((k, k)))
+    w[0] = np.eye(k)
+    w /= np.linalg.norm(w, axis=1, keepdims=True)
+    off = 2 * a.format.u * a.world.normal((1, k))
+    x = x + ((x @ w) * off) @ w.transpose(0, 2, 1)
     return _rows(a, x + np.sqrt(_growth(x)) * a.format.u * a.world.normal(x.shape[1:]))
 
 
-def _lengthened(a: Sample, x: Array, axis: int, of: float) -> Array:
-    """Vectors along an axis whose lengths stray by so many u."""
-    one = tuple(1 if i == axis else n for i, n in enumerate(x.shape))
-    return x * (1 + of * a.format.u * a.world.normal(one[1:]))
-
-
-def _rotated(a: Sample, x: Array, axis: int) -> Sample:
-    """Orthonormal vectors along an axis as rotations make them."""
+def _rotated(a: Sample, x: Array) -> Sample:
+    """Orthonormal columns as reflections and then rotations make them."""
     # Of random matrices of 2, 5, 16 and 129 rows MKL's and OpenBLAS's |v|^2 strayed by 2.6, 4.5,
     # 6.3 and 11 u as a root mean square, and after QR by 1.8, 2.5, 2.8 and 3.5 u.
-    return _vectors(a, _lengthened(a, x, axis, np.sqrt(min(x.shape[1:]))))
+    k = x.shape[-1]
+    return _reflected(a, x * (1 + np.sqrt(k) * a.format.u * a.world.normal((1, k))))
 
 
 def _finite(a: Rows) -> None:
@@ -90,7 +92,7 @@ def eigh(_: Sample, a: Sample) -> tuple[Sample, Sample]:
     """Eigenvalues, ascending, and eigenvectors of a symmetric matrix."""
     _finite(a)
     values, vectors = np.linalg.eigh(_perturbed(a, symmetric=True, times=_ITERATED))
-    return _rows(a, values), _rotated(a, vectors * _signs(vectors, axis=1), axis=1)
+    return _rows(a, values), _rotated(a, vectors * _signs(vectors, axis=1))
 
 
 def svd(_: Sample, a: Sample, full_matrices: bool = True, compute_uv: bool = True) -> Array:
@@ -103,14 +105,15 @@ def svd(_: Sample, a: Sample, full_matrices: bool = True, compute_uv: bool = Tru
         return _rows(a, s)
     columns, rows = a.world.taken
     left, right = _signs(u, axis=1, taken=columns), _signs(vt, axis=2, taken=rows)
-    return _rotated(a, u * left, axis=1), _rows(a, s), _rotated(a, vt * right, axis=2)
+    v = _rotated(a, (vt * right).transpose(0, 2, 1))
+    return _rotated(a, u * left), _rows(a, s), v.T
 
 
 def qr(_: Sample, a: Sample) -> tuple[Sample, Sample]:
     """The thin QR factorization, with the signs of Householder's reflections."""
     _finite(a)
     q, r = np.linalg.qr(_perturbed(a))
-    return _vectors(a, _lengthened(a, q, 1, 1.0)), _rows(a, r)
+    return _reflected(a, q), _rows(a, r)
 
 
 def inv(_: Sample, a: Sample) -> Sample:
