@@ -65,5 +65,6 @@ def init(h: Hyper, p: Array) -> State:
 def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     """One step from state s at p with observation g: the new state and the new p."""
     t = s.t + 1
-    a = h.lr / (h.offset + t) ** h.power
+    # The inverse of a power that leaves float64 is 0.
+    a = h.lr * (h.offset + t) ** -h.power
     return State(t=t), p - a * (g - h.target)

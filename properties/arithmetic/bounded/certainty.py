@@ -113,5 +113,6 @@ def underflow(a: Carried, ulps: float) -> float:
 
 
 def perhaps_nan(a: Carried) -> Mask:
-    """Infinities that were computed: in another order inf - inf may have made a nan of them."""
-    return False if a.given or a.nonnegative else np.isinf(a.v)
+    """What is hazy, and computed infinities: inf - inf in another order makes a nan of them."""
+    computed: Mask = False if a.given or a.nonnegative else np.isinf(a.v)
+    return computed if a.hazy is None else computed | np.isfinite(a.hazy)

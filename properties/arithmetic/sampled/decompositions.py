@@ -14,8 +14,8 @@ are made by reflections 1 - tau v v', one for each, and where tau is off by d, Q
 Q (1 + 2 d w w') with a unit vector w that has nothing before its own place: an error of all
 elements together. Each of k singular vectors or eigenvectors takes part in about 4 k rotations
 besides, and one whose c^2 + s^2 is rounded to 1 + O(u) makes its vectors longer or shorter: |v|^2
-strays by 2 sqrt(k) u. Signs of such vectors, which no algorithm promises, are turned to those of the
-value, and those of the value to those that the judged kernel took where they live on in its state.
+strays by 2 sqrt(k) u. Signs of such vectors, which no algorithm promises, are turned to those of
+the value, and those of the value to those that the judged kernel took where its state keeps them.
 """
 
 import numpy as np

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -237,3 +238,17 @@ def test_asgd_averages_from_step_t0_plus_two() -> None:
         path.append(p)
         kept = path[3:] or path[-1:]
         assert list(s.average) == list(sum(kept[1:], kept[0]) / len(kept))
+
+
+@pytest.mark.parametrize(
+    ("module", "hyper"),
+    [
+        (asgd, {"lr": 1e3, "lambd": 1.0, "alpha": 32.0}),
+        (robbins_monro, {"offset": 1e300, "power": 32.0}),
+    ],
+)
+def test_a_rate_whose_power_leaves_the_range_is_zero(module: Any, hyper: dict[str, float]) -> None:
+    """Within the declared domain no step raises: lr over an infinite power is 0."""
+    h, p = module.Hyper(**hyper), np.ones(2)
+    s = replace(module.init(h, p), t=2**31 - 2)
+    assert np.array_equal(module.step(h, s, p, p)[1], p)
