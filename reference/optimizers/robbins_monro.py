@@ -10,8 +10,8 @@ Shapes
 
 Domain
     lr, offset, power >= 0, target finite; offset <= 2^30 and power <= 32, with which no count of 32
-    bits overflows. The theorem asks for sum a_t = inf and sum a_t^2 < inf, that is 1/2 < power <= 1;
-    other powers are accepted so that they can be seen to fail.
+    bits overflows. The theorem asks for sum a_t = inf and sum a_t^2 < inf, that is
+    1/2 < power <= 1; other powers are accepted so that they can be seen to fail.
 
 Choices
     The paper leaves the sequence a_t free; the power law is its own example (a_t = 1/t)
