@@ -150,7 +150,7 @@ def _rules_table(rules: Sequence[Rule]) -> Table:
     table = _table()
     table.add_column("")
     table.add_column("rule", no_wrap=True)
-    for name in ("checks", "examples", "least judged", "utilisation"):
+    for name in ("checks", "examples", "judged ≥", "utilisation"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("where", overflow="ellipsis", no_wrap=True)
     for rule in rules:
