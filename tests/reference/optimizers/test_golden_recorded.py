@@ -6,7 +6,7 @@ given (lomo-optim its whole step, galore-torch the decomposition). `python
 tests/reference/optimizers/test_golden_recorded.py LIBRARY...` runs those that are installed, writes
 their traces to standard output, and says how far reference and library are apart. Google's Shampoo
 has no package: its step (google-research, scalable_shampoo/pytorch/shampoo.py at 05e1d1c2) was
-followed line by line, roots iterated to the end and the ridge not added to the statistics themselves.
+followed line by line, roots iterated to the end, the ridge not added to the statistics themselves.
 """
 
 from __future__ import annotations
@@ -107,7 +107,8 @@ def record(library: str) -> Iterator[str]:
             digits = NARROW.get(library, 11)
             hyper = ", ".join(f"{k} = {_toml(x)}" for k, x in sorted(options(capability).items()))
             yield (
-                f'[[trace]]\nlibrary = "{name}"\nrule = "{capability.rule}"\nhyper = {{ {hyper} }}\n'
+                f'[[trace]]\nlibrary = "{name}"\nrule = "{capability.rule}"\n'
+                f"hyper = {{ {hyper} }}\n"
                 f'case = "{case}"\nrecorded = "{" ".join(f"{x:.{digits}f}" for x in p.flat)}"\n'
             )
 

@@ -13,9 +13,6 @@ from truestep.properties.museum.plant import Kernel
 from truestep.properties.run.plan import run_check
 from truestep.reference.optimizers import OPTIMIZERS
 
-# Those that round too seldom to tell: an update of whole gradients, a sign, a projection.
-EXACT = ("perceptron",)
-
 
 def _check(capability):
     [check] = [c for c in KINDS["optimizer"].checks(capability) if c.name == direction.NAME]
@@ -60,11 +57,7 @@ def _downwards(x):
     return np.where(near > x, np.nextafter(near, np.float32(-np.inf)), near)
 
 
-APPLIED = [
-    name
-    for name in OPTIMIZERS
-    if name not in EXACT and direction.applies(OptimizerCapability(rule=name))
-]
+APPLIED = [name for name in OPTIMIZERS if direction.applies(OptimizerCapability(rule=name))]
 
 
 @pytest.mark.parametrize("rule", APPLIED)
