@@ -68,8 +68,8 @@ def audit(certificate: Json) -> Iterator[str]:
                 yield f"{finding.label}: there is no check {', '.join(lost)}"
             elif finding.checks and not ids:
                 yield f"{finding.label}: explains no failure"
-            if lost := sorted(_told(finding) - declared):
-                yield f"{finding.label}: nothing declares {', '.join(' '.join(x) for x in lost)}"
+            for one in sorted(_told(finding) - declared):
+                yield f"{finding.label}: nothing declares {' '.join(one)}"
     for one in sorted(declared - {told for finding, _ in known for told in _told(finding)}):
         yield f"{name}: no finding tells of the departure {' '.join(one)}"
     found = {name for _, ids in known for name in ids}

@@ -48,19 +48,26 @@ def test_what_nothing_promises_is_a_departure(capability: Capability, due: dict[
 
 
 @pytest.mark.parametrize("field", ["departures", "documented"])
-def test_a_departure_is_a_choice_of_the_dialect(field: str) -> None:
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        (("decays",), "departure 'decays' is not one of: decay"),
+        ("decay", "must be a tuple of names, got 'decay'"),
+    ],
+)
+def test_a_departure_is_a_choice_of_the_dialect(field: str, declared: Any, told: str) -> None:
     """What is no field of the declared dialect is refused, and the fields are named."""
 
     class Backend:
         name = "x"
 
         def capabilities(self) -> list[Capability]:
-            return [replace(ADAM, **{field: ("decays",)})]
+            return [replace(ADAM, **{field: declared})]
 
         def optimizer_step(self) -> None:
             """Never called."""
 
-    with pytest.raises(BrokenBackend, match="departure 'decays' is not one of: decay"):
+    with pytest.raises(BrokenBackend, match=told):
         check(Backend(), "x")
 
 
