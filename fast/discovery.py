@@ -184,6 +184,11 @@ def _check_capability(where: str, capability: object) -> None:
     for field, value in capability.dialect.items():
         _require(where, "dialect field", field, rule.DIALECTS)
         _require(where, f"dialect {field}", value, rule.DIALECTS[field])
+    for declared in ("departures", "documented"):
+        if not isinstance(fields := getattr(capability, declared), tuple):
+            raise BrokenBackend(f"{where}: {declared} must be a tuple of names, got {fields!r}")
+        for field in fields:
+            _require(where, "departure", field, capability.dialect)
     for field, held in capability.fixed.items():
         _require(where, "fixed hyperparameter", field, rule.Hyper.RANGES)
         try:

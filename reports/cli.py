@@ -104,11 +104,12 @@ def show(rule: str) -> int:
 )
 @click.option("--force", is_flag=True, help="Overwrite certificates of other runs.")
 @click.option("--fail-fast", is_flag=True, help="Run no more of a backend's checks once one fails.")
+@click.option("--strict", is_flag=True, help="End with 1 where only departures are known, too.")
 @_JSON
 def certify(
     backend: tuple[str, ...], rule: str | None, only: str | None, level: Level, out: Path,
     seed: int, workers: int | None, resume: Path | None, force: bool, fail_fast: bool,
-    as_json: bool,
+    strict: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Judge each BACKEND: a name of `list backends`, package.module:Name, or file.py:Name.
 
@@ -122,6 +123,9 @@ def certify(
     A run that is stopped keeps its results in NAME.partial.jsonl, which --resume goes on from: give
     that file or its folder, and the same backend, --only, --level and --seed. Exit status after
     Ctrl-C 130, after SIGTERM 143, after SIGHUP 129.
+
+    A backend may pass but for departures: choices that neither the paper nor its documentation
+    promises, which its adapter declares, and findings that no check can reach. Each is told.
     """
     from truestep.reports import run
 
@@ -132,7 +136,9 @@ def certify(
             backend = tuple(judged_as(spec, rule) for spec in backend)
         except ValueError as error:
             raise click.ClickException(str(error)) from error
-    request = run.Request(only, level, seed, workers, out, as_json, resume, force, fail_fast)
+    request = run.Request(
+        only, level, seed, workers, out, as_json, resume, force, fail_fast, strict
+    )
     return run.certify(backend, request)
 
 

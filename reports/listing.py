@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from truestep.fast.discovery import available
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS
+from truestep.reference.rules import Departure
 from truestep.reference.tables import RULES
 from truestep.reference.training import TRAINING
 
@@ -36,6 +37,12 @@ def _rules(kind: str) -> list[Entry]:
             "description": first_line(rule),
             "definition": inspect.getdoc(rule),
             "dialects": {field: dict(choices) for field, choices in rule.DIALECTS.items()},
+            "departures": [
+                f"{field} {value}"
+                for field, choices in rule.DIALECTS.items()
+                for value, meaning in choices.items()
+                if isinstance(meaning, Departure)
+            ],
             "hyper": {f: x for f, x in _defaults(rule.Hyper).items() if f not in rule.DIALECTS},
             # Quantizers, schedules and some training-loop pieces carry nothing between steps.
             "state": list(_defaults(vars(rule).get("State"))),

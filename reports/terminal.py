@@ -174,6 +174,10 @@ def show_page(page: Page) -> None:
         )
         if declaration := backend.run["backend"].get("declaration"):
             console.print(Text(declaration))
+        for departure in backend.departures[:_MOST_FAILURES]:
+            console.print(Text(f"Departure: {departure}", style="yellow"))
+        if (more := len(backend.departures) - _MOST_FAILURES) > 0:
+            console.print(f"{more} more departures are in the report")
         console.print(Text(backend.sentence, style=RUNS[backend.verdict].style))
         console.print(Text(told, style="dim"))
 
@@ -186,7 +190,7 @@ def _rules_table(rules: Sequence[Rule]) -> Table:
     table = _table()
     table.add_column("")
     table.add_column("rule", no_wrap=True)
-    for name in ("checks", "examples", "judged", "utilisation"):
+    for name in ("checks", "examples", "judged ≥", "utilisation"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("where", overflow="ellipsis", no_wrap=True)
     for rule in rules:

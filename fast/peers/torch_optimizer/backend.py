@@ -256,6 +256,7 @@ ROWS: tuple[Row, ...] = (
             "spectrum": "as_found",
             "statistics": "preconditioned",
         },
+        departures=("exponent",),
         bridge=shampoo("precond"),
         shapes="nonempty",
     ),
