@@ -6,6 +6,7 @@ from truestep.properties.museum.faults.adamw_numbers import ADAMW_NUMBERS
 from truestep.properties.museum.faults.adaptive import ADAPTIVE
 from truestep.properties.museum.faults.beside import BESIDE
 from truestep.properties.museum.faults.blocks import BLOCKS
+from truestep.properties.museum.faults.draws import DRAWS
 from truestep.properties.museum.faults.launches import LAUNCHES
 from truestep.properties.museum.faults.matrices import MATRICES
 from truestep.properties.museum.faults.momentum import MOMENTUM
@@ -16,7 +17,7 @@ from truestep.properties.museum.faults.schedules import SCHEDULES
 from truestep.properties.museum.faults.small_floats import SMALL_FLOATS
 from truestep.properties.museum.faults.training import TRAINING
 
-_OPTIMIZERS = ADAMW | ADAMW_NUMBERS | ADAPTIVE | LAUNCHES | MATRICES | MOMENTUM | PAIRS
+_OPTIMIZERS = ADAMW | ADAMW_NUMBERS | ADAPTIVE | DRAWS | LAUNCHES | MATRICES | MOMENTUM | PAIRS
 _UNSORTED: dict[str, Fault] = (
     _OPTIMIZERS | BESIDE | BLOCKS | PACKINGS | QUANTIZERS | SCHEDULES | SMALL_FLOATS | TRAINING
 )

@@ -19,6 +19,7 @@ import numpy as np
 from truestep.fast.protocol import CLASSES, Capability, Group, Slot, Stepped
 from truestep.properties.kinds.quantizer.stored import kept_beside
 from truestep.properties.kinds.training.step import lifted
+from truestep.properties.museum.kept import Noise, fresh, keeping, read, stored
 from truestep.reference import packing
 from truestep.reference.declared import Hyper
 from truestep.reference.quantizers import QUANTIZERS
@@ -150,8 +151,8 @@ class Kernel:
     """The kernel that a rule's lines are: in float32, a schedule in float64.
 
     edits: what is changed in the lines. slot: computes one tensor's step instead, given the lines'
-    step. groups: computes the whole call instead, given the step of one tensor. declared: fields of
-    the capability.
+    step. groups: computes the whole call instead, given the step of one tensor. noise: what drawn
+    codes of state are rounded by. declared: fields of the capability.
     """
 
     def __init__(
@@ -161,6 +162,7 @@ class Kernel:
         *,
         slot: StepSlot | None = None,
         groups: StepGroups | None = None,
+        noise: Noise = fresh,
         **declared: object,
     ) -> None:
         self.name = f"museum {rule}"
@@ -175,7 +177,7 @@ class Kernel:
         self.packing: Array = planted(packing, [edit[-2:] for edit in of_packing])
         if kind in ("minimizer", "optimizer", "training"):
             self.module.np = _Host()
-        self.slot, self.groups = slot, groups
+        self.slot, self.groups, self.noise, self.calls = slot, groups, noise, 0
         self.draws = np.random.default_rng(2022)
 
     def capabilities(self) -> Sequence[Capability]:
@@ -186,8 +188,12 @@ class Kernel:
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
         """One step on every slot."""
+        self.calls += 1
         with np.errstate(all="ignore"):
-            return self.groups(self._step, groups) if self.groups else each(self._step, groups)
+            how = [keeping(capability, group) for group in groups]
+            given = [read(*pair) for pair in zip(groups, how, strict=True)]
+            made = self.groups(self._step, given) if self.groups else each(self._step, given)
+            return stored(made, how, self.calls, self.noise)
 
     def _step(self, h: Hyper, slot: Slot) -> Stepped:
         return self.slot(self._lines, h, slot) if self.slot else self._lines(h, slot)
@@ -231,9 +237,9 @@ class Kernel:
         random = capability.dialect.get("rounding") == "stochastic"
         drawn = [self.draws.integers(0, 2**16, x.shape)] if random else []
         with np.errstate(all="ignore"):
-            stored = self.module.encode(hyper, x, *drawn)
+            held = self.module.encode(hyper, x, *drawn)
         beside = kept_beside(self.module, hyper, x.shape) if self.module.BLOCKS else ()
-        parts = stored if isinstance(stored, tuple) else (stored,)
+        parts = held if isinstance(held, tuple) else (held,)
         made = dict(zip(("code", *beside), parts, strict=True))
         if name := getattr(capability, "packing", ""):
             bits, signed = packing.of_format(QUANTIZERS[self.rule])

@@ -213,13 +213,26 @@ def held_storage(capability: OptimizerCapability) -> Fields:
     return _storage(capability, 0)
 
 
-def _storage(capability: OptimizerCapability, turn: int) -> Fields:
-    # One turn for all tensors: fields with the same values have the same one of them.
+def drawn_storage(capability: OptimizerCapability) -> Fields:
+    """The same with drawn roundings wherever they may be."""
     made = {
+        name: how if not draws(capability.storage[name]) else {**how, "rounding": "stochastic"}
+        for name, how in _of_turn(capability, 0).items()
+    }
+    return {"storage": made}
+
+
+def _storage(capability: OptimizerCapability, turn: int) -> Fields:
+    made = _of_turn(capability, turn)
+    return {"storage": made} if made else {}
+
+
+def _of_turn(capability: OptimizerCapability, turn: int) -> dict[str, Fields]:
+    # One turn for all tensors: fields with the same values have the same one of them.
+    return {
         name: {k: values_of(x)[turn % len(values_of(x))] for k, x in how.hyper.items()}
         for name, how in capability.storage.items()
     }
-    return {"storage": made} if made else {}
 
 
 def storage_readings(capability: OptimizerCapability) -> Iterator[Reading]:

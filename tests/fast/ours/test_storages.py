@@ -10,7 +10,12 @@ import pytest
 
 from truestep.fast import _core
 from truestep.fast.ours import offered_storages, storages
+from truestep.fast.ours.cpu import Backend
 from truestep.fast.ours.cpu_plans import Plan
+from truestep.fast.protocol import OptimizerCapability, Storage
+from truestep.properties.kinds.optimizer import draws
+from truestep.properties.kinds.table import KINDS
+from truestep.properties.run.plan import run_check
 from truestep.reference.optimizers import adamw
 from truestep.reference.packing import pack
 from truestep.reference.quantizers import QUANTIZERS
@@ -114,7 +119,7 @@ def test_packs_as_the_reference_does(size: int) -> None:
 
 
 def drawn(seed: int | None, steps: int = 1, threads: int = 1) -> list[bytes]:
-    """The codes after each step of lr 0 on two equal tensors, whose moments then lie between codes."""
+    """The codes after each step on two equal tensors, whose moments then lie between codes."""
     kept = kept_by("int4_stochastic")
     m = np.full(4096, 0.5, np.float32)
     m[::128] = 1.0
@@ -140,6 +145,19 @@ def test_draws_anew_for_every_tensor_state_and_step() -> None:
     assert once == drawn(3, steps=2, threads=2)
     assert not set(once) & set(drawn(4, steps=2))
     assert not set(drawn(None)) & set(drawn(None))
+
+
+@pytest.mark.parametrize("format", ["int4", "int8", "mxfp4", "nvfp4"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_draws_as_often_as_it_is_told(format: str, seed: int) -> None:
+    """By the judge's own tests, in formats with each sort of scale."""
+    how = Storage(format, {"rounding": "stochastic"})
+    offered = OptimizerCapability(
+        rule="sgd", arithmetic="ieee_float32_strict", variant=format, storage={"b": how}
+    )
+    [check] = [c for c in KINDS["optimizer"].checks(offered) if c.name == draws.NAME]
+    found = run_check(Backend(), check, level="standard", seed=seed, told=False)
+    assert found.verdict == "pass", found.message
 
 
 def test_parameters_are_rounded_by_chance() -> None:
