@@ -11,8 +11,9 @@ from truestep.fast.protocol import Array, Capability, Group, OptimizerCapability
 from truestep.properties.kinds.optimizer.storage import draws
 from truestep.properties.kinds.optimizer.stored import scale_value
 from truestep.reference.declared import Hyper
-from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.rules import Quantizer
+from truestep.reference.splits import Split
+from truestep.reference.storages import STORAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def fresh(stream: Stream, shape: tuple[int, ...]) -> Array:
 def keeping(capability: Capability, group: Group) -> Keeping:
     """How a group's state is kept, by the reference's own formats."""
     storage = capability.storage if isinstance(capability, OptimizerCapability) else {}
-    return {name: (QUANTIZERS[how.quantizer], group.storage[name]) for name, how in storage.items()}
+    return {name: (STORAGES[how.quantizer], group.storage[name]) for name, how in storage.items()}
 
 
 def read(group: Group, kept: Keeping) -> Group:
@@ -63,6 +64,8 @@ def stored(
 
 def number(quantizer: Quantizer, how: Hyper, code: Array, scale: Array) -> Array:
     """What codes and scales stand for, multiplied in float32."""
+    if isinstance(quantizer, Split):
+        return quantizer.decode(how, code, scale).astype(np.float32)
     value = scale_value(quantizer, scale).astype(np.float32)
     made = quantizer.all_values(how).astype(np.float32)[code]
     made = made * quantizer.per_element(how, value, code.shape)
@@ -72,22 +75,27 @@ def number(quantizer: Quantizer, how: Hyper, code: Array, scale: Array) -> Array
 
 def decoded(slot: Slot, kept: Keeping) -> Slot:
     """The slot with the numbers that its codes stand for."""
-    state = dict(slot.state)
+    state = {**slot.state, "p": slot.param}
     for name, (quantizer, how) in kept.items():
-        code, scale = state.pop(f"{name}_code"), state.pop(f"{name}_{quantizer.SCALE}")
-        state[name] = number(quantizer, how, code, scale)
-    return replace(slot, state=state)
+        scale = "p" if name == "p" else f"{name}_{quantizer.SCALE}"
+        state[name] = number(quantizer, how, state.pop(f"{name}_code"), state.pop(scale))
+    param = state.pop("p")
+    grad = slot.grad if "p" not in kept else slot.grad.astype(np.float32)
+    return replace(slot, state=state, param=param, grad=grad)
 
 
 def encoded(new: Stepped, kept: Keeping, noise: Callable[[str, tuple[int, ...]], Array]) -> Stepped:
     """The result with codes and scales for its state; noise: by name of a state that is drawn."""
-    state: dict[str, object] = dict(new.state)
+    state: dict[str, Array] = {**new.state, "p": new.param}
     for name, (quantizer, how) in kept.items():
         x = np.asarray(state.pop(name), np.float64)
         random = (noise(name, x.shape),) if draws(how) else ()
         code, scale = quantizer.encode(how, x, *random)
-        state[f"{name}_code"] = code
-        state[f"{name}_{quantizer.SCALE}"] = (
-            scale.astype(np.float32) if scale.dtype == np.float64 else scale
-        )
-    return Stepped(new.param, state)
+        state |= {
+            f"{name}_code": code,
+            "p" if name == "p" else f"{name}_{quantizer.SCALE}": (
+                scale.astype(np.float32) if scale.dtype == np.float64 else scale
+            ),
+        }
+    param = state.pop("p")
+    return Stepped(param, state)

@@ -160,8 +160,9 @@ class _Told:
         x, error = self.numbers[name]
         known = np.isfinite(x) & np.isfinite(error)
         x, error = np.where(known, x, 0.0), np.where(known, error, 0.0)
-        scale = np.asarray(results[0][0].state[self.rule.scale_of(name)])
-        wide = scale.astype(np.float64) if scale.dtype.kind == "f" else scale
+        first, of = results[0][0], self.rule.scale_of(name)
+        scale = np.asarray(first.param if of == "p" else first.state[of])
+        wide = scale if scale.dtype.kind == "u" else scale.astype(np.float64)
         ulps = self.arithmetic.ulps_division
         least, most = quantizer.probability_up(how, x, wide, error=error, division_ulps=ulps)
         codes = np.array([[new.state[f"{name}_code"] for new in made] for made in results])
