@@ -58,6 +58,8 @@ DIALECTS = {
         "toward_zero": "cut off",
     },
 }
+# What a state tensor's bfloat16 is called.
+HIGH = "high"
 _IEEE = bfloat16.Hyper()
 # Roundings of the rest in float32: of the product with n, and of what is added before cutting off.
 _ROUNDINGS = 3
@@ -69,6 +71,11 @@ class Hyper(declared.Hyper):
     rest: Literal["bits", "fraction", "signed_bits"] = "bits"
     rounding: Literal["nearest_away", "nearest_even", "stochastic", "toward_zero"] = "nearest_even"
 
+    def __post_init__(self) -> None:
+        declared.Hyper.__post_init__(self)
+        if self.rounding == "stochastic" and self.rest != "fraction":
+            raise ValueError(f"a rest in {self.rest} is not drawn: rounding must be another")
+
 
 @dataclass(frozen=True)
 class Split:
@@ -79,7 +86,7 @@ class Split:
     DIALECTS = DIALECTS
     BLOCKS = STORES = SCALES = True
     INDEPENDENT = True
-    SCALE = "high"
+    SCALE = HIGH
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "__name__", f"{__name__}.bfloat16_rest{self.bits}")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from truestep.fast.protocol import Fixed, OptimizerCapability, Storage
 from truestep.reference.optimizers import OPTIMIZERS
+from truestep.reference.splits import SPLITS
 
 # No rule knows how its states are kept. One is judged with all of these that has a signed state and
 # one that is never negative, and one with signed states alone.
@@ -26,6 +27,11 @@ def _same(format: str, hyper: Mapping[str, Fixed] = {}) -> Formats:
     return Formats(format, format, hyper)
 
 
+# Of each sort of rest, the rounding that libraries have.
+_PARTS: Mapping[str, Fixed] = {
+    "rest": ("bits", "fraction", "signed_bits"),
+    "rounding": ("nearest_even", "nearest_away", "nearest_even"),
+}
 _DRAWN = {**_GROUP, "rounding": "stochastic"}
 VARIANTS: Mapping[str, Formats] = {
     "4bit": Formats("dynamic_4bit", "linear_4bit", _CODEBOOK),
@@ -59,12 +65,22 @@ VARIANTS: Mapping[str, Formats] = {
 def capabilities(
     rule: str, dialect: Mapping[str, str], arithmetic: str, coded: tuple[str, ...]
 ) -> Iterator[OptimizerCapability]:
-    """The rule in this dialect with these states kept as codes in every format; with float16."""
+    """The rule with parameters in float16 and in two parts, and with these states as codes."""
     if rule not in RULES_JUDGED:
         return
     yield OptimizerCapability(
         rule=rule, format="float16", arithmetic="float16_params", dialect=dialect, level="standard"
     )
+    for split in SPLITS:
+        yield OptimizerCapability(
+            rule=rule,
+            format="bfloat16",
+            arithmetic=arithmetic,
+            dialect=dialect,
+            variant=split,
+            level="standard",
+            storage={"p": Storage(split, _PARTS)},
+        )
     behaviour = OPTIMIZERS[rule].State.BEHAVIOUR
     for variant, formats in VARIANTS.items():
         chosen = {

@@ -15,10 +15,11 @@ from truestep.properties.museum.faults.pairs import PAIRS
 from truestep.properties.museum.faults.quantizers import QUANTIZERS
 from truestep.properties.museum.faults.schedules import SCHEDULES
 from truestep.properties.museum.faults.small_floats import SMALL_FLOATS
+from truestep.properties.museum.faults.splits import SPLITS
 from truestep.properties.museum.faults.training import TRAINING
 
-_OPTIMIZERS = ADAMW | ADAMW_NUMBERS | ADAPTIVE | DRAWS | LAUNCHES | MATRICES | MOMENTUM | PAIRS
-_UNSORTED: dict[str, Fault] = (
-    _OPTIMIZERS | BESIDE | BLOCKS | PACKINGS | QUANTIZERS | SCHEDULES | SMALL_FLOATS | TRAINING
-)
+_OPTIMIZERS = ADAMW | ADAMW_NUMBERS | ADAPTIVE | LAUNCHES | MATRICES | MOMENTUM | PAIRS
+_STORED = DRAWS | SPLITS
+_FORMATS = BESIDE | BLOCKS | PACKINGS | QUANTIZERS | SMALL_FLOATS
+_UNSORTED: dict[str, Fault] = _OPTIMIZERS | _STORED | _FORMATS | SCHEDULES | TRAINING
 FAULTS = dict(sorted(_UNSORTED.items()))

@@ -12,8 +12,7 @@ from truestep.properties.kinds.optimizer.storage import draws
 from truestep.properties.kinds.optimizer.stored import scale_value
 from truestep.reference.declared import Hyper
 from truestep.reference.rules import Quantizer
-from truestep.reference.splits import Split
-from truestep.reference.storages import STORAGES
+from truestep.reference.splits import HIGH
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +37,10 @@ def fresh(stream: Stream, shape: tuple[int, ...]) -> Array:
     return rng.integers(0, 2**16, shape)
 
 
-def keeping(capability: Capability, group: Group) -> Keeping:
-    """How a group's state is kept, by the reference's own formats."""
+def keeping(capability: Capability, group: Group, storages: Mapping[str, Quantizer]) -> Keeping:
+    """How a group's state is kept, by these formats."""
     storage = capability.storage if isinstance(capability, OptimizerCapability) else {}
-    return {name: (STORAGES[how.quantizer], group.storage[name]) for name, how in storage.items()}
+    return {name: (storages[how.quantizer], group.storage[name]) for name, how in storage.items()}
 
 
 def read(group: Group, kept: Keeping) -> Group:
@@ -64,7 +63,7 @@ def stored(
 
 def number(quantizer: Quantizer, how: Hyper, code: Array, scale: Array) -> Array:
     """What codes and scales stand for, multiplied in float32."""
-    if isinstance(quantizer, Split):
+    if quantizer.SCALE == HIGH:
         return quantizer.decode(how, code, scale).astype(np.float32)
     value = scale_value(quantizer, scale).astype(np.float32)
     made = quantizer.all_values(how).astype(np.float32)[code]

@@ -20,10 +20,11 @@ from truestep.fast.protocol import CLASSES, Capability, Group, Slot, Stepped
 from truestep.properties.kinds.quantizer.stored import kept_beside
 from truestep.properties.kinds.training.step import lifted
 from truestep.properties.museum.kept import Noise, fresh, keeping, read, stored
-from truestep.reference import packing
+from truestep.reference import packing, splits
 from truestep.reference.declared import Hyper
 from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.rules import Rule
+from truestep.reference.storages import STORAGES
 from truestep.reference.tables import RULES
 from truestep.reference.validation import Array
 
@@ -170,10 +171,11 @@ class Kernel:
         kind = next(kind for kind, table in RULES.items() if rule in table)
         own = FLOAT64 if kind == "schedule" else {}
         self.capability = CLASSES[kind](rule=rule, **own, **declared)  # type: ignore[arg-type]
-        of_packing = [edit for edit in edits if edit[0] is packing]
-        self.module: Array = _lines(
-            RULES[kind][rule], [edit for edit in edits if edit not in of_packing]
-        )
+        of_packing, of_splits = ([e for e in edits if e[0] is x] for x in (packing, splits))
+        apart = (*of_packing, *of_splits)
+        self.module: Array = _lines(RULES[kind][rule], [e for e in edits if e not in apart])
+        planted_splits: Array = planted(splits, [edit[-2:] for edit in of_splits])
+        self.storages = {**STORAGES, **planted_splits.SPLITS}
         self.packing: Array = planted(packing, [edit[-2:] for edit in of_packing])
         if kind in ("minimizer", "optimizer", "training"):
             self.module.np = _Host()
@@ -190,7 +192,7 @@ class Kernel:
         """One step on every slot."""
         self.calls += 1
         with np.errstate(all="ignore"):
-            how = [keeping(capability, group) for group in groups]
+            how = [keeping(capability, group, self.storages) for group in groups]
             given = [read(*pair) for pair in zip(groups, how, strict=True)]
             made = self.groups(self._step, given) if self.groups else each(self._step, given)
             return stored(made, how, self.calls, self.noise)

@@ -36,6 +36,7 @@ from truestep.properties.kinds.optimizer.fitting import fitted
 from truestep.properties.kinds.optimizer.step import Steps, begun, called, drawn_at
 from truestep.properties.kinds.optimizer.storage import StoredRule, drawn_storage, draws, rule_of
 from truestep.properties.kinds.optimizer.stored import moments
+from truestep.reference.storages import STORAGES
 
 NAME = "drawn_codes"
 # Draws of each tensor: 2^22 in all with two tensors, so that where a probability is off by 2^-9 the
@@ -49,8 +50,10 @@ _LAGS = tuple(2**k for k in range(13))
 # What a probability may be off by where sixteen bits are drawn, as the definition's are.
 _FINEST = 2.0**-16
 _BITS = 2.0**8
-# An element whose probability is less certain than this says little.
-_VAGUE = 2.0**-6
+# Of rests of so many bits a float32 number's last place is the last.
+_BELOW = 16
+# An element whose probability is less certain than this says little; if hardly any is, than that.
+_VAGUE, _VAGUER = 2.0**-6, 2.0**-3
 # Sums that _ways makes of a tensor's codes.
 _SUMS = 4
 _TOLD = ("how often a code goes up", "draws correlate")
@@ -59,8 +62,11 @@ Up = NDArray[np.bool_]
 
 
 def applies(capability: OptimizerCapability) -> bool:
-    """Whether chance decides the codes of some state tensor."""
-    return any(draws(how) for how in capability.storage.values())
+    """Whether chance decides the codes of some tensor, by more than float32's rounding does."""
+    return any(
+        draws(how) and getattr(STORAGES[how.quantizer], "bits", 0) < _BELOW
+        for how in capability.storage.values()
+    )
 
 
 def case(capability: OptimizerCapability, seed: int) -> OptimizerCase:
@@ -167,7 +173,10 @@ class _Told:
         least, most = quantizer.probability_up(how, x, wide, error=error, division_ulps=ulps)
         codes = np.array([[new.state[f"{name}_code"] for new in made] for made in results])
         up = quantizer.rank(codes) > quantizer.lower(how, x, wide)
-        open_ = known & (least < 1) & (most > 0) & (most - least < _VAGUE)
+        chance = known & (least < 1) & (most > 0)
+        open_ = chance & (most - least < _VAGUE)
+        if np.count_nonzero(open_) < chance.size / 16:
+            open_ = chance & (most - least < _VAGUER)
         each = (y.reshape(-1) for y in (least, most, open_, np.sign(x)))
         return Drawn(up.reshape(*codes.shape[:2], -1), *each)
 

@@ -16,9 +16,11 @@ from truestep.fast.protocol import OptimizerCapability, Storage
 from truestep.properties.kinds.optimizer import draws
 from truestep.properties.kinds.table import KINDS
 from truestep.properties.run.plan import run_check
+from truestep.reference import splits
 from truestep.reference.optimizers import adamw
 from truestep.reference.packing import pack
 from truestep.reference.quantizers import QUANTIZERS
+from truestep.reference.splits import SPLITS
 
 HYPER = adamw.Hyper(decay="before")
 SIZES = (1, 511, 0, 40_003)
@@ -160,6 +162,35 @@ def test_draws_as_often_as_it_is_told(format: str, seed: int) -> None:
     assert found.verdict == "pass", found.message
 
 
+@pytest.mark.parametrize("name", SPLITS)
+@pytest.mark.parametrize("rest", ["bits", "fraction", "signed_bits"])
+def test_keeps_numbers_in_two_parts(name: str, rest: Any) -> None:
+    """Bits as the reference does, fractions as float32 allows, for numbers of every size."""
+    rounding: Any = "nearest_away" if rest == "fraction" else "nearest_even"
+    split, h = SPLITS[name], splits.Hyper(rest=rest, rounding=rounding)
+    how = storages.kept(name, h)
+    x = np.random.default_rng(0).integers(0, 2**32, 40_000, np.uint32).view(np.float32)
+    x = np.append(x[np.isfinite(x)], np.array([0.0, -0.0, 1e-45, np.inf, -np.inf], np.float32))
+    code, part = encoded(how, x)
+    high = code.view(ml_dtypes.bfloat16)
+    due, due_high = split.encode(h, x.astype(np.float64))
+    np.testing.assert_array_equal(code, due_high.view(np.uint16))
+    whole = np.isfinite(high.astype(np.float64))
+    if rest == "fraction":
+        low, most = split.admissible(h, x.astype(np.float64), high)
+        rank = split.rank(part)
+        assert np.all(((low <= rank) & (rank <= most))[whole])
+    else:
+        np.testing.assert_array_equal(part, due)
+    back = decoded(how, code, part, x.size)
+    exact = split.decode(h, part, high)
+    back, exact = back[whole].astype(np.float64), exact[whole]
+    finite = np.isfinite(exact)
+    np.testing.assert_array_equal(back[~finite], exact[~finite])
+    allowed = (2.0**-24 if rest == "fraction" else 0) * np.abs(exact[finite]) + 1e-45
+    assert np.all(np.abs(back[finite] - exact[finite]) <= allowed)
+
+
 def test_parameters_are_rounded_by_chance() -> None:
     """By stochastic rounding bfloat16 parameters move by less than their spacing on average."""
     n = 4096
@@ -196,6 +227,19 @@ def test_parameters_are_rounded_by_chance() -> None:
                 NO_SCALES,
             ),
             "scale must have 4 bytes at least, got 0",
+        ),
+        (
+            lambda: storages.kept("bfloat16_rest8", splits.Hyper(rounding="toward_zero")),
+            "rounding must be 'nearest_even' of a rest in bits, got 'toward_zero'",
+        ),
+        (
+            lambda: _core.encode(
+                _core.Storage("split_bits_16"),
+                np.ones(9, np.float32),
+                np.empty(18, np.uint8),
+                np.empty(17, np.uint8),
+            ),
+            "scale must have 18 bytes at least, got 17",
         ),
         (lambda: storages.kept("q4_k", QUANTIZERS["q4_k"].Hyper()), "no storage 'q4_k'"),
     ],
