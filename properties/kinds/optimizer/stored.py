@@ -113,15 +113,25 @@ def _stored(
         yield from split.judgements(quantizer, how, name, got, scale, due, truth)
         return
     yield rule.scale_of(name), _scale_judged(rule, hyper, name, scale, due, truth)
-    with np.errstate(invalid="ignore"):
-        low, high = quantizer.admissible(
-            how,
-            due.v,
-            scale.astype(np.float64) if scale.dtype.kind == "f" else scale,
-            error=due.e + truth.e,
-            division_ulps=arithmetic.ulps_division,
-            flush_subnormals=arithmetic.subnormals == "flushed",
-        )
+    own = scale.astype(np.float64) if scale.dtype.kind == "f" else scale
+
+    def admissible(x: Array) -> tuple[Array, Array]:
+        with np.errstate(invalid="ignore"):
+            ends: tuple[Array, Array] = quantizer.admissible(
+                how,
+                x,
+                own,
+                error=due.e + truth.e,
+                division_ulps=arithmetic.ulps_division,
+                flush_subnormals=arithmetic.subnormals == "flushed",
+            )
+        return ends
+
+    low, high = admissible(due.v)
+    if np.any(due.v == 0):
+        # The sign of a zero that is computed follows from the order of evaluation.
+        other = admissible(np.where(due.v == 0, -due.v, due.v))
+        low, high = np.minimum(low, other[0]), np.maximum(high, other[1])
     # Where nothing is known of the number, every code is admissible.
     unknown = ~np.isfinite(due.e) | ~np.isfinite(due.v)
     count = quantizer.ranks(how)

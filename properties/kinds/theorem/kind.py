@@ -30,14 +30,17 @@ FORMATS = ("float32", "float64")
 def applicable(capabilities: Iterable[Capability]) -> list[OptimizerCapability]:
     """The capabilities that theorems are run on: in each format, the first that is plain SGD.
 
-    The theorems speak of the rule's effect over many steps; how its variants round is judged step
-    by step already, at a hundredth of the cost.
+    The theorems speak of the rule's effect over many steps; how its variants round, and what they
+    keep as codes, is judged step by step already, at a hundredth of the cost.
     """
     found: dict[str, OptimizerCapability] = {}
     for capability in capabilities:
         is_sgd = isinstance(capability, OptimizerCapability) and capability.rule == "sgd"
-        if is_sgd and capability.format in FORMATS:
-            found.setdefault(capability.format, cast(OptimizerCapability, capability))
+        if not is_sgd or capability.format not in FORMATS:
+            continue
+        plain = cast(OptimizerCapability, capability)
+        if not plain.storage:
+            found.setdefault(plain.format, plain)
     return list(found.values())
 
 

@@ -254,6 +254,16 @@ def test_drawn_codes_are_either_neighbour() -> None:
         assert found.verdict in ("pass", "not_judged"), found.message
 
 
+def test_the_sign_of_a_zero_follows_from_the_order_of_evaluation() -> None:
+    """m = g or m = 0 m + g, of a gradient of -0: either code of zero is right, and no other."""
+    storage = {name: Storage("e4m3_blocks") for name in ("m", "v", "n")}
+    start = ("m, v, n = g, np", "m, v, n = s.m + g, np")
+    summed = result(Kernel("adan", [start], storage=storage), "all_zero")
+    assert summed.verdict == "pass", summed.message
+    wrong = result(kernel("adan", one_off, kept=storage), "all_zero")
+    assert wrong.verdict == "fail"
+
+
 @pytest.mark.usefixtures("_unsimplified")
 @pytest.mark.parametrize(("body", "kept"), [(Drawing, NEAREST), (TooNoisy, DRAWN)])
 def test_other_codes_than_the_declared_ones_fail(body: Any, kept: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truestep.fast.protocol import Capability, Group, Stepped
+from truestep.fast.protocol import Capability, Group, Stepped, Storage
 from truestep.fast.reference_backend import Backend as Reference
 from truestep.properties.kinds.table import KINDS
 from truestep.properties.kinds.theorem.kind import applicable
@@ -130,7 +130,12 @@ def test_one_variant_in_each_format_is_run() -> None:
         for format in ("bfloat16", "float32", "float64")
         for variant in ("single", "foreach", "fused")
     ]
-    others = [Capability("optimizer", "adamw"), Capability("schedule", "cosine")]
+    coded = {"b": Storage("dynamic_8bit")}
+    others = [
+        Capability("optimizer", "adamw"),
+        Capability("schedule", "cosine"),
+        dataclasses.replace(SGD, storage=coded),
+    ]
     chosen = applicable([*others, *several])
     assert [(c.format, c.variant) for c in chosen] == [("float32", "single"), ("float64", "single")]
     assert applicable(others) == []
