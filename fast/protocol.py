@@ -98,7 +98,9 @@ class OptimizerCapability(Capability):
     one tensor in one group a call, as where all tensors of a model share an estimate. reach: the
     last step that its counter takes. storage: of state tensors that are kept as codes, how ({"m":
     Storage("dynamic_8bit", {"signed": True, "block_size": 256})}); the others are kept as the
-    arithmetic says.
+    arithmetic says. The parameter itself may be kept in two parts ({"p": Storage("bfloat16_rest8",
+    {"rest": "fraction"})}): the format is then that of the high one, and "p_code" of the state is
+    the rest.
     """
 
     kind: Kind = "optimizer"

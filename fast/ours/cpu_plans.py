@@ -73,10 +73,10 @@ class Plan:
     rule: the reference's name. params, grads: all in one of the formats of NUMBERS. state: by name
     the tensors of the rule's state, in float32, and of its inputs, in the parameters' format; of
     one that kept names, its codes and scales ("m_code", "m_absmax"). kept may say of "params" how
-    they are rounded. numbers: the 0-d numbers of the state and of the inputs, by name one a tensor.
-    All tensors are C-contiguous, of the parameters'
-    sizes, and overlap no other. seed: of what storages draw, for each step and tensor anew; None:
-    another one for every plan.
+    they are rounded, or that they are the high parts beside "params_rest". numbers: the 0-d numbers
+    of the state and of the inputs, by name one a tensor. All tensors are C-contiguous, of the
+    parameters' sizes, and overlap no other. seed: of what storages draw, for each step and tensor
+    anew; None: another one for every plan.
     """
 
     __slots__ = ("_addresses", "_draws", "_kept", "_numbers", "_rule", "_sizes", "_tensors")

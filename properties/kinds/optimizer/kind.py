@@ -26,6 +26,7 @@ from truestep.properties.kinds.optimizer.statistics import STATISTICS
 from truestep.properties.kinds.optimizer.step import lockstep
 from truestep.properties.kinds.optimizer.storage import (
     held_storage,
+    is_split,
     rule_of,
     storage_readings,
     with_storage,
@@ -48,11 +49,11 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
         """Families of cases, statistics of rounding, then the laws that hold for it.
 
         Laws are run on a rule's leading implementations, those that the least thorough level
-        includes.
+        includes, but not where tensors are kept in two parts.
         """
         leading = capability.level == LEVELS[0]
         statistics = [name for name, test in STATISTICS.items() if test.applies(capability)]
-        held = laws.names(capability) if leading else ()
+        held = laws.names(capability) if leading and not is_split(capability) else ()
         return (*FAMILIES, strata.NAME, *statistics, *held)
 
     def cases(
