@@ -2,11 +2,11 @@
 
 import inspect
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 
-from truestep.fast.protocol import Capability
+from truestep.fast.protocol import CLASSES
 from truestep.properties.kinds.table import KINDS
 from truestep.properties.laws.claims import PREFIX
 from truestep.reference.declared import Behaviour, Count, Counts, Range, Real
@@ -21,7 +21,7 @@ class Table:
     """Rows under their columns."""
 
     columns: Row
-    rows: list[Row]
+    rows: Sequence[Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def answers(behaviour: Behaviour) -> str:
 
 def _checks(kind: str, name: str) -> Iterator[Row]:
     """The families of cases, and what each law says."""
-    checks = list(KINDS[kind].checks(Capability(kind, name))) if kind in KINDS else []
+    checks = KINDS[kind].checks(CLASSES[kind](rule=name)) if kind in KINDS else ()
     for check in checks:
         if check.name.startswith(PREFIX):
             said = " ".join((KINDS[kind].law(check) or "").split("\n\n")[0].split())
