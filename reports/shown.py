@@ -5,8 +5,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from typing import cast
 
-from truestep.fast.protocol import CLASSES
+from truestep.fast.protocol import Capability, Kind
 from truestep.properties.kinds.table import KINDS
 from truestep.properties.laws.claims import PREFIX
 from truestep.reference.declared import Behaviour, Count, Counts, Range, Real
@@ -89,7 +90,7 @@ def answers(behaviour: Behaviour) -> str:
 
 def _checks(kind: str, name: str) -> Iterator[Row]:
     """The families of cases, and what each law says."""
-    checks = KINDS[kind].checks(CLASSES[kind](rule=name)) if kind in KINDS else ()
+    checks = KINDS[kind].checks(Capability(cast(Kind, kind), name)) if kind in KINDS else ()
     for check in checks:
         if check.name.startswith(PREFIX):
             said = " ".join((KINDS[kind].law(check) or "").split("\n\n")[0].split())
