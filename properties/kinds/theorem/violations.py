@@ -11,7 +11,7 @@ import numpy as np
 from truestep.fast.protocol import Number
 from truestep.properties.kinds.theorem.theorems import controls, planted
 from truestep.properties.kinds.theorem.theorems.controls import Sabotage
-from truestep.properties.kinds.theorem.theorems.kernels import Pull, reference
+from truestep.properties.kinds.theorem.theorems.kernels import Numbers, Pull, reference
 from truestep.properties.kinds.theorem.theorems.table import LEVEL, THEOREMS
 from truestep.properties.kinds.theorem.theorems.theorem import Theorem, Trial
 from truestep.reference.validation import Array
@@ -40,7 +40,11 @@ def _stale() -> Sabotage:
 
     def change(g: Pull, t: int) -> Pull:
         kept[t] = g
-        return kept[t - 1] if t and np.shape(kept[t - 1]) == np.shape(g) else 0.0 * np.asarray(g)
+        return (
+            kept[t - 1]
+            if t and np.asarray(kept[t - 1]).shape == np.asarray(g).shape
+            else 0.0 * np.asarray(g)
+        )
 
     return controls.gradients(change)
 
@@ -52,7 +56,7 @@ def _float16(g: Pull, t: int) -> Array:
 def _rule(rule: str, **fixed: Number) -> Sabotage:
     """Another rule at the same rates, whatever else the experiment sets."""
 
-    def only(given: controls.Numbers, t: int) -> controls.Numbers:
+    def only(given: Numbers, t: int) -> Numbers:
         return {**fixed, **{name: given[name] for name in ("lr",) if name in given}}
 
     return lambda _: controls.Spoilt(reference(rule), change=only)

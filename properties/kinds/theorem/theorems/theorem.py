@@ -140,7 +140,12 @@ class Subject:
         """Whether the theorem speaks of this implementation."""
         if (capability.kind, capability.rule) != (self.kind, self.rule):
             return False
-        plain = RULES[self.kind][self.rule].Hyper()
+        rule = RULES[self.kind][self.rule]
+        # Experiments on rules that are not of matrices have vectors.
+        of_matrices = getattr(getattr(rule, "FACTS", None), "matrices", False)
+        if getattr(capability, "shapes", "any") == "matrices" and not of_matrices:
+            return False
+        plain = rule.Hyper()
         if capability.format not in self.formats or not self.keeps(capability) <= {*self.storage}:
             return False
         kept = self.chosen(capability)

@@ -152,6 +152,7 @@ def test_one_variant_in_each_format_is_run() -> None:
         dataclasses.replace(SGD, fixed={"weight_decay": 0.1}),
         dataclasses.replace(SGD, fixed={"lr": 0.1}),
         eight_bit,
+        OptimizerCapability(rule="sgd", shapes="matrices"),
     ]
     chosen = implementations(moments, [*unfit, *several])
     assert [(c.format, c.variant) for c in chosen] == [("float32", "single"), ("float64", "single")]

@@ -105,7 +105,8 @@ MINIBATCH_VARIANCE = Theorem(
         "drawing with replacement taken for drawing without": partial(experiment, swapped=True),
         "sums of batches in the place of means": partial(experiment, sums=True),
         **spoilt(
-            experiment, **{"gradients 1 permille too large": gradients(lambda g, t: 1.001 * g)}
+            experiment,
+            **{"gradients 1 permille too large": gradients(lambda g, t: 1.001 * np.asarray(g))},
         ),
     },
     axes=("B", "variance of the first coordinate, without replacement"),

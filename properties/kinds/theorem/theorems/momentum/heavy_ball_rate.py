@@ -12,6 +12,7 @@ from truestep.properties.kinds.theorem.theorems.theorem import (
     Trial,
     spoilt,
 )
+from truestep.reference.validation import Array
 
 SPECTRUM = np.array([1.0, 10.0, 100.0])
 MU, L, STEPS = 1.0, 100.0, 96
@@ -28,7 +29,7 @@ def experiment(kernel: Kernel, trial: Trial) -> Evidence:
     recursions = [(1 + BETA - LR * l, BETA) for l in SPECTRUM]
     run = kernel.start(followed.start(SPECTRUM), lr=LR, momentum=BETA)
 
-    def moved(before: np.ndarray) -> np.ndarray:
+    def moved(before: Array) -> Array:
         return run.step(SPECTRUM * (before - followed.OPTIMUM))
 
     found = followed.modes(kernel.u, run, moved, recursions, LR * L, BETA, STEPS)
