@@ -13,7 +13,11 @@ from truestep.properties.judge.results import Check, Record, joined
 from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.kind import LEVELS, Kind, Steps
 from truestep.properties.kinds.theorem.theorems.kernels import Implementation
-from truestep.properties.kinds.theorem.theorems.table import LEVEL, THEOREMS
+from truestep.properties.kinds.theorem.theorems.table import (
+    FALSE_ALARM_PROBABILITY,
+    LEVEL,
+    THEOREMS,
+)
 from truestep.properties.kinds.theorem.theorems.theorem import (
     Theorem,
     TheoremResult,
@@ -105,4 +109,5 @@ class TheoremKind(Kind[Capability, Experiment, Backend]):
         """The statement and a chart with its control."""
         if not isinstance(tally.latest, TheoremResult):
             return {}
-        return report_extra(THEOREMS[check.rule], tally.latest)
+        found = report_extra(THEOREMS[check.rule], tally.latest)
+        return {**found, "false_alarm_of_a_run": FALSE_ALARM_PROBABILITY}

@@ -82,6 +82,7 @@ def test_the_reference_proves_a_theorem(name: str) -> None:
     theorem = THEOREMS[name]
     assert (result.kind, result.check) == ("theorem", f"theorem:{theorem.name}")
     assert result.extra["false_alarm"] == (LEVEL if theorem.random else 0)
+    assert result.extra["false_alarm_of_a_run"] == FALSE_ALARM_PROBABILITY
     assert not result.extra["control_statistic"] <= 1
     assert result.extra["statement"] == theorem.statement
     assert result.extra["chart"]["series"]
