@@ -13,7 +13,7 @@ import numpy as np
 
 from truestep.fast.protocol import Number
 from truestep.properties.arithmetic.bounded import Bounded
-from truestep.properties.arithmetic.lift import advanced, bounded, converted
+from truestep.properties.arithmetic.lift import advanced, bounded, converted, fields_of
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.judge.contracts import SLACK
 from truestep.properties.kinds.theorem.theorems.kernels import Kernel, Numbers
@@ -38,10 +38,8 @@ class Drift:
     def __post_init__(self) -> None:
         lift = bounded(arithmetic_of(self.kernel.capability.arithmetic))
         self._p = lift.tensor(self.p)
-        self._state = converted(
-            OPTIMIZERS[self.kernel.capability.rule].init(self._hyper({}), self.p),
-            lambda _, x: x if isinstance(x, int) else lift.tensor(x),
-        )
+        rule = OPTIMIZERS[self.kernel.capability.rule]
+        self._state = lift.state(rule.State, fields_of(rule.init(self._hyper({}), self.p)))
 
     def _hyper(self, changed: Numbers) -> Hyper:
         return self.kernel.hyper({**self.numbers, **changed})

@@ -12,7 +12,7 @@ from typing import cast
 
 from truestep.fast.protocol import Number
 from truestep.properties.arithmetic.formats import format_named
-from truestep.properties.arithmetic.lift import advanced, converted, sampled
+from truestep.properties.arithmetic.lift import advanced, converted, fields_of, sampled
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.sampled import Replicates, Sampled
 from truestep.properties.kinds.minimizer.cases import Function
@@ -72,10 +72,8 @@ class _Replica:
         self.format = format_named(capability.format)
         self.lift = sampled(world)
         self.p: Sampled = self.lift.tensor(p)
-        self.state = converted(
-            self.rule.init(kernel.hyper(numbers), p),
-            lambda _, x: x if isinstance(x, int) else self.lift.tensor(x),
-        )
+        begun = self.rule.init(kernel.hyper(numbers), p)
+        self.state = self.lift.state(self.rule.State, fields_of(begun))
 
     def step(
         self, g: Array | Function, inputs: Mapping[str, Array], changed: Mapping[str, Number]

@@ -96,7 +96,9 @@ LION_BOX = Theorem(
         experiment,
         **{
             "every step a tenth too long": longer(1.1),
-            "decay without lr": numbers(lambda given, _: {**given, "weight_decay": DECAY / 4}),
+            "a quarter of the decay": numbers(
+                lambda given, _: {**given, "weight_decay": DECAY / 4}
+            ),
         },
     ),
     axes=("t", "|p| of a coordinate whose gradient keeps its sign"),

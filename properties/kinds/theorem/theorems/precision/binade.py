@@ -12,10 +12,7 @@ OPTIMUM = 1.5 * 2.0**POWERS * np.array([1.0, -1.0, 1.0, -1.0])
 
 
 def spacing(kernel: Kernel) -> Array:
-    """The distance of neighbouring parameters around each optimum, an odd and an even number apart.
-
-    1.5 times a power of two is an even number of them.
-    """
+    """The distance of neighbouring parameters around each optimum, which is an even one of them."""
     return 2 * kernel.u * 2.0**POWERS
 
 

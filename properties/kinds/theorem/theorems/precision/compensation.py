@@ -69,7 +69,7 @@ COMPENSATION = Theorem(
     statement=(
         "If what a store to numbers s apart loses is carried to the next step, gradient descent on "
         "curvature 1 comes within s of the optimum for every step a, up to (1 - a)^t of the start "
-        "and u |q|; without it stops s / (2 a) away."
+        "and u |q|; without, it stops s / (2 a) away."
     ),
     source=(
         "W. Kahan, Comm. ACM 8, 1965; P. Zamirai et al., Revisiting BFloat16 Training, 2020 "

@@ -93,6 +93,7 @@ EIGHT_BIT_DEAD_ZONE = Theorem(
     ),
     subject=Subject(
         "adam",
+        dialect={"bias_correction": ("both", "none")},
         sets=("lr", "beta2"),
         formats=("bfloat16", "float32"),
         storage=("dynamic_8bit",),

@@ -76,7 +76,12 @@ SECOND_MOMENT_STALLS = Theorem(
         "by rounding to nearest; J. Dettmers et al., ICLR 2022 (arXiv:2110.02861), section 2, on "
         "states of 16 bits"
     ),
-    subject=Subject("adam", sets=("lr", "beta2"), formats=("bfloat16", "float32", "float64")),
+    subject=Subject(
+        "adam",
+        dialect={"bias_correction": ("both", "none")},
+        sets=("lr", "beta2"),
+        formats=("bfloat16", "float32", "float64"),
+    ),
     constants={"beta2": BETA2, "half_a_spacing": 2.0**-9},
     experiment=experiment,
     controls=spoilt(experiment, **{"beta2 = 0.9, which moves bfloat16 too": held(beta2=0.9)}),
