@@ -32,6 +32,8 @@ def test_integers_lie_between_their_ends(low: int, high: int, first: int) -> Non
     """Both belong; for 0 the one nearest to 0 where that is between; the negative ones last."""
     found = [Dice(bytes([k])).between(low, high) for k in range(high - low + 1)]
     assert sorted(found) == list(range(low, high + 1))
+    if high - low < 255:
+        assert Dice(bytes([high - low + 1])).between(low, high) == first
     assert found[0] == first
     if low < 0 <= high:
         assert found == [*range(high + 1), *range(-1, low - 1, -1)]
@@ -39,9 +41,9 @@ def test_integers_lie_between_their_ends(low: int, high: int, first: int) -> Non
 
 def test_wide_ranges_are_read_off_three_bytes() -> None:
     """From 256 differences on; up to 255 one byte is enough."""
-    for high, width in ((254, 1), (255, 1), (256, 3), (10**6, 3)):
+    for low, high, width in ((0, 254, 1), (0, 255, 1), (0, 256, 3), (-200, 200, 3), (300, 400, 1)):
         dice = Dice(bytes([0, 1, 2, 3]))
-        dice.between(0, high)
+        dice.between(low, high)
         assert dice.at == width
     assert Dice(bytes([0, 1, 2])).between(0, 10**6) == 0x102
 
