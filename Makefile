@@ -93,9 +93,10 @@ gpu:  ## certify the CUDA kernels on this machine's GPU and time them; needs no 
 bench: $(INSTALLED)  ## our kernels and the installed peers, as ratios to the roofline
 	$(TRUESTEP) bench
 
-report: $(INSTALLED)  ## one report over every certificate under OUT; what each library computes, and reads of another
+report: $(INSTALLED)  ## one report over every certificate under OUT; what each library computes, and reads of another; claims
 	$(TRUESTEP) report $(OUT)/*.json --out $(OUT)
 	$(TRUESTEP) atlas --out $(OUT)
+	$(TRUESTEP) claims --out $(OUT)
 	$(TRUESTEP) interchange --out $(OUT) || [ $$? -eq 1 ]
 
 # A sanitizer has to be loaded before Python; Python itself never frees everything it allocates.

@@ -272,13 +272,20 @@ def bench(rules: tuple[str, ...], rounds: int, sweep: bool, out: Path | None, as
     help="Time that all runs may take, as 90s, 40m or 2h.",
 )  # fmt: skip
 @click.option("--on", "problems", multiple=True, metavar="PROBLEM", help="Only on this problem.")
-@_OUT
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("truestep-compare"),
+    show_default=True, help="Folder for the page, the document and the journal.",
+)  # fmt: skip
+@click.option(
+    "--certificates", type=click.Path(path_type=Path, file_okay=False), show_default=True,
+    default=Path("truestep-report"), help="Look here too for certificates of our kernels.",
+)  # fmt: skip
 @click.option("-n", "workers", type=click.IntRange(min=1), help="Processes; one per CPU if absent.")
 @click.option("--resume", is_flag=True, help="Go on from the journal of a stopped comparison.")
 @_JSON
 def compare(
-    rules: tuple[str, ...], budget: str, problems: tuple[str, ...], out: Path, workers: int | None,
-    resume: bool, as_json: bool,
+    rules: tuple[str, ...], budget: str, problems: tuple[str, ...], out: Path, certificates: Path,
+    workers: int | None, resume: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Compare RULES on several axes at once; on small problems, no evidence for large models.
 
@@ -296,7 +303,7 @@ def compare(
         if problem not in show.PROBLEMS:
             told = f"--on: no problem {problem!r}; there are {', '.join(show.PROBLEMS)}"
             raise click.ClickException(told)
-    request = show.Request(rules, problems, budget, out, workers, resume, as_json)
+    request = show.Request(rules, problems, budget, out, certificates, workers, resume, as_json)
     return show.show(request)
 
 

@@ -26,16 +26,18 @@ class Certified:
     told: str
 
 
-def certified(subjects: Sequence[Subject], folder: Path) -> dict[str, Certified]:
+def certified(
+    subjects: Sequence[Subject], folders: Sequence[Path], out: Path
+) -> dict[str, Certified]:
     """By rule what a certificate says of the kernel that trained it.
 
-    Certificates of this version of the suite are looked for in the folder; where none judges a
-    rule, one is made there.
+    Certificates of this version of the suite are looked for in the folders; where none judges a
+    rule, one is made in out.
     """
     found: dict[str, Certified] = {
         s.rule: Certified("reference", "the definition itself") for s in subjects if s.by != BACKEND
     }
-    for path in sorted(folder.glob("*.json")):
+    for path in (path for folder in folders for path in sorted(folder.glob("*.json"))):
         if (document := _ours(path)) is not None:
             found |= _of(document, path.name, [s for s in subjects if s.rule not in found])
     missing = [s for s in subjects if s.rule not in found]
@@ -43,7 +45,7 @@ def certified(subjects: Sequence[Subject], folder: Path) -> dict[str, Certified]
         only = f"optimizer/{name}/float32/*"
         stem = STEM if name == "*" else f"{STEM}-{name}"
         made = judged.certify(BACKEND, only=only, level="smoke")
-        made.write(folder, stem)
+        made.write(out, stem)
         found |= _of(made.certificate, f"{stem}.json", missing)
     unknown = Certified("not_judged", "no check of this form")
     return {s.rule: found.get(s.rule, unknown) for s in subjects}

@@ -24,12 +24,16 @@ PROBLEMS = (TRANSFORMER, *CONVEX)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked. problems: () for all that can be run. budget: like "40m"."""
+    """What is asked. problems: () for all that can be run. budget: like "40m".
+
+    certificates: a folder in which to look for them, besides out.
+    """
 
     rules: Sequence[str]
     problems: Sequence[str]
     budget: str
     out: Path
+    certificates: Path
     workers: int | None
     resume: bool
     as_json: bool
@@ -64,7 +68,7 @@ def _show(request: Request) -> int:
         except Stopped:
             terminal.warn(f"{len(found)} of {plan.runs} runs are kept; --resume goes on from them")
             raise
-    compared = _compared(plan, found, request.out)
+    compared = _compared(plan, found, request)
     document = _document(plan, compared, found)
     text = certificate.dumps(certificate.plain(document))
     files.write_atomically(request.out / "compare.json", text)
@@ -108,7 +112,7 @@ def _told(plan: Plan) -> str:
     return ", ".join(f"{problem} {steps}" for problem, steps in plan.steps.items())
 
 
-def _compared(plan: Plan, found: dict[Key, Outcome], out: Path) -> page.Compared:
+def _compared(plan: Plan, found: dict[Key, Outcome], request: Request) -> page.Compared:
     """All axes; the runs are made."""
     subjects = [subject(rule) for rule in plan.rules]
     terminal.warn("step times and certificates")
@@ -122,7 +126,7 @@ def _compared(plan: Plan, found: dict[Key, Outcome], out: Path) -> page.Compared
         plan.steps,
         {s.rule: exact.exact(s) for s in subjects},
         {problem: learned(problem, plan.rules, found) for problem in plan.steps},
-        certified.certified(subjects, out),
+        certified.certified(subjects, (request.out, request.certificates), request.out),
         timing.step_times(list(plan.rules)),
         tokens,
         parameters,

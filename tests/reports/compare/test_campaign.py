@@ -155,7 +155,7 @@ def test_the_command_writes_a_page_and_a_document(
     monkeypatch.setattr(campaign, "_made", _made_up)
     monkeypatch.setattr(bench, "timed_rules", list)
     told = Certified("pass", "9 checks")
-    monkeypatch.setattr(certified, "certified", lambda of, _: {s.rule: told for s in of})
+    monkeypatch.setattr(certified, "certified", lambda of, *_: {s.rule: told for s in of})
     arguments = ("compare", "adamw", "lion", "--on", "huber", "--out", "o", "-n", "1")
     status, out, err = truestep(*arguments, "--json")
     assert status == 0, err

@@ -50,7 +50,7 @@ def test_a_certificate_of_the_same_form_is_found(
     monkeypatch.setattr(judged, "certify", certify)
     monkeypatch.setattr(judged.Judged, "write", lambda *_: None)
     rules = ("adamw", "lion", "sgd", "muon", "ml_lbfgs")
-    column = certified.certified([subject(rule) for rule in rules], tmp_path)
+    column = certified.certified([subject(rule) for rule in rules], [tmp_path], tmp_path)
     assert column["adamw"] == Certified("pass", "1 checks of cpu.json, level smoke")
     assert column["lion"].verdict == "fail" and column["ml_lbfgs"].verdict == "reference"
     assert asked == ["optimizer/sgd/float32/*", "optimizer/muon/float32/*"]
