@@ -7,13 +7,16 @@
 
 namespace truestep::rules::fromage {
 
+// By their place in the reference's list.
+enum Guard { kZero, kPositive };
+
 struct Fromage : Elementwise {
-  static constexpr const char* kHyper = "lr maximize";
+  static constexpr const char* kHyper = "lr maximize guard";
   static constexpr const char* kStates = "";
   static constexpr int kSums = 2;  // p^2, g^2
   static constexpr bool kFinishes = true;
   struct Hyper {
-    double lr, maximize;
+    double lr, maximize, guard;
   };
   struct Constants {
     float lr, sign;
@@ -35,8 +38,10 @@ struct Fromage : Elementwise {
     addend[1] = exact_product(g, g);
   }
 
-  TRUESTEP_HD void finish(const Hyper&, double, double, const double* sum, double*, Constants& c) {
-    const bool still = sum[0] == 0.0 || sum[1] == 0.0;
+  TRUESTEP_HD void finish(const Hyper& h, double, double, const double* sum, double*,
+                          Constants& c) {
+    const bool still =
+        h.guard == kPositive ? !(sum[0] > 0.0 && sum[1] > 0.0) : sum[0] == 0.0 || sum[1] == 0.0;
     c.ratio = rounded(still ? 1.0 : sqrt(sum[0]) / sqrt(sum[1]));
   }
 
@@ -47,4 +52,6 @@ struct Fromage : Elementwise {
 
 }  // namespace truestep::rules::fromage
 
-#define TRUESTEP_KERNELS(KERNEL) KERNEL("", Fromage)
+#define TRUESTEP_KERNELS(KERNEL) \
+  KERNEL("", Fromage)            \
+  KERNEL("guard=positive", Fromage)

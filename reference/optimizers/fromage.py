@@ -12,10 +12,12 @@ Domain
     lr >= 0 and finite.
 
 Choices
-    Where a norm is zero the step is lr g_t, as in the authors' code, optax and pytorch-optimizer.
+    guard: where a norm is zero the step is lr g_t ("zero", optax), or also where one is nan, as in
+    the authors' code, which asks whether both are positive ("positive": pytorch-optimizer too).
 
 Special cases
-    g = 0 shrinks p by sqrt(1 + lr^2). nan or inf in g makes all of p nan. Empty tensors stay empty
+    g = 0 shrinks p by sqrt(1 + lr^2). nan in g makes all of p nan, or with "positive" that element
+    alone; inf makes it nan, and the others rest. Empty tensors stay empty
     and advance t.
 
 Judged
@@ -27,6 +29,8 @@ Sources
     fromage.py.
 """
 
+from typing import Literal
+
 import numpy as np
 
 from truestep.reference import declared
@@ -36,14 +40,20 @@ from truestep.reference.validation import Array
 
 # Its norms are those of the whole tensor.
 FACTS = Facts(elementwise=False)
-DIALECTS: dict[str, dict[str, str]] = {}
+DIALECTS = {
+    "guard": {
+        "zero": "a plain step where a norm is zero",
+        "positive": "a plain step where a norm is not above zero, or nan",
+    }
+}
 
 
 class Hyper(declared.Hyper):
-    """The learning rate; the default is the paper's."""
+    """The learning rate, the paper's, and what a norm is asked."""
 
     lr: Rate = 1e-2
     maximize: Switch = False
+    guard: Literal["zero", "positive"] = "zero"
 
 
 class State(declared.State):
@@ -63,5 +73,7 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         g = -g
     p_norm, g_norm = np.sqrt(np.sum(p * p)), np.sqrt(np.sum(g * g))
     still = (p_norm == 0) | (g_norm == 0)
+    if h.guard == "positive":
+        still = ~((p_norm > 0) & (g_norm > 0))
     ratio = np.where(still, 1.0, p_norm / np.where(still, 1.0, g_norm))
     return State(t=s.t + 1), (p - h.lr * (ratio * g)) / np.sqrt(1 + h.lr * h.lr)

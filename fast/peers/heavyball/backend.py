@@ -48,6 +48,11 @@ def _largest_rate(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named
     return {"lr_max": number(largest, slot.state["lr_max"])}
 
 
+def _started(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    # The first step, which is another, is behind.
+    state["_warmup_1"] = 1
+
+
 def _in_float64(row: Row) -> Row:
     """Every rate passes through float32, whatever the parameters: a finding. This one is exact."""
     return replace(row, arithmetic={"float64": "ieee_float64"}, fixed={**row.fixed, "lr": 2.0**-5})
@@ -145,6 +150,7 @@ ROWS: tuple[Row, ...] = (
         rule="adopt",
         optimizer="ADOPT",
         dialect={"bias_correction": "in_average", "clip": "none", "decay": "before"},
+        bridge=Bridge(enter=_started),
     ),
     replace(
         _ADAMW,

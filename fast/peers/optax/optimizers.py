@@ -143,7 +143,7 @@ def _loaded(row: Row, state: optax.OptState, slots: Sequence[Slot]) -> optax.Opt
                 held = _laid_out(turn(slots[0].state[ours]), held)
         return held
 
-    names = {*row.started, *(_turned(theirs)[1] for theirs in row.state.values())}
+    names = {row.begun, *row.started, *(_turned(theirs)[1] for theirs in row.state.values())}
     return _replaced(state, names, changed)
 
 

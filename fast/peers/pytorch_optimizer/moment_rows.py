@@ -109,7 +109,7 @@ MOMENT_ROWS: tuple[torch_like.Row, ...] = (
     _AGGMO.but("equal_", fixed={"beta1": 0.9, "beta2": 0.9, "beta3": 0.99}),
     *decayed(_DIFFGRAD),
     _DIFFGRAD.but("large_eps_", {"decay": "coupled"}, COUPLED, fixed={"eps": 1.0}),
-    Row("fromage", "Fromage", arithmetic=SEQUENTIAL),
+    Row("fromage", "Fromage", dialect={"guard": "positive"}, arithmetic=SEQUENTIAL),
     Row("grams", "Grams", MOMENTS, {**BETAS, **EPS, **DECAY}),
     _ADOPT.but("unclipped_", {"clip": "none"}, {"clip_lambda": None}),
     _LAPROP,

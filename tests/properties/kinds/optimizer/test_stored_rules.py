@@ -302,7 +302,8 @@ def test_one_code_off_by_one_fails(rule: str, check: str) -> None:
 
 
 @pytest.mark.usefixtures("_unsimplified")
-@pytest.mark.parametrize("rule", RULES)
+# Of Rprop lr is the first size alone.
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule != "rprop"])
 def test_a_parameter_off_by_a_thousandth_of_its_step_fails(rule: str) -> None:
     """What is not stored is judged as that of any optimizer."""
     found = result(kernel(rule, rate=1.001), "update_alone")
