@@ -6,8 +6,7 @@ kernel that stands for others has to take SciPy's routines; of transposed matric
 drivers they go through other operations.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import scipy.linalg
@@ -46,7 +45,9 @@ def _cholesky(_: int, a: Array) -> Array:
     return scipy.linalg.cholesky(a, lower=True)
 
 
-_ROUTINES: dict[Callable[..., Array], Callable[..., Array]] = {
+Handler = Callable[..., Array]
+
+_ROUTINES: dict[Handler, Handler] = {
     np.linalg.cholesky: _cholesky,
     np.linalg.eigh: _eigh,
     np.linalg.inv: _inv,
@@ -57,7 +58,7 @@ _ROUTINES: dict[Callable[..., Array], Callable[..., Array]] = {
 ORDERS = 4
 
 
-class Single(np.ndarray[Any, Any]):
+class Single(np.ndarray[tuple[int, ...], np.dtype[np.float32]]):
     """A float32 array of one of the orders; matrix products of the last two are of transposes."""
 
     order = 0
@@ -77,8 +78,8 @@ class Single(np.ndarray[Any, Any]):
         self.order = getattr(origin, "order", 0)
 
     def __array_function__(
-        self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+        self, function: Handler, types: Iterable[type], args: Array, kwargs: Mapping[str, Array]
+    ) -> Array:
         """Decompositions by LAPACK in single precision, all else as NumPy has it."""
         if function not in _ROUTINES:
             return super().__array_function__(function, types, args, kwargs)

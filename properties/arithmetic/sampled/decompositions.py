@@ -106,7 +106,7 @@ def svd(_: Sample, a: Sample, full_matrices: bool = True, compute_uv: bool = Tru
     columns, rows = a.world.taken
     left, right = _signs(u, axis=1, taken=columns), _signs(vt, axis=2, taken=rows)
     v = _rotated(a, (vt * right).transpose(0, 2, 1))
-    return _rotated(a, u * left), _rows(a, s), v.T
+    return _rotated(a, u * left), _rows(a, s), v.like(v.x.transpose(0, 2, 1))
 
 
 def qr(_: Sample, a: Sample) -> tuple[Sample, Sample]:
