@@ -11,7 +11,8 @@
 namespace truestep::cpu {
 
 // The arrays of one tensor, and its number in the call. scale: of storages in blocks, one a block;
-// of those in two parts, the rest of every element. second: of formats with two numbers to a group the other one.
+// of those in two parts, the rest of every element. second: of formats with two numbers to a group
+// the other one.
 struct Codes {
   void* code;
   void* scale;

@@ -59,7 +59,7 @@ class Fault:
 
     def without(self) -> Kernel:
         """The correct kernel that the fault is planted in."""
-        return Kernel(self.rule, (), slot=None, groups=None, **self.declared)
+        return Kernel(self.rule, (), slot=None, groups=None, noise=fresh, **self.declared)
 
 
 def fault(

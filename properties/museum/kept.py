@@ -64,7 +64,7 @@ def stored(
 def number(quantizer: Quantizer, how: Hyper, code: Array, scale: Array) -> Array:
     """What codes and scales stand for, multiplied in float32."""
     if quantizer.SCALE == HIGH:
-        return quantizer.decode(how, code, scale).astype(np.float32)
+        return np.asarray(quantizer.decode(how, code, scale), np.float32)
     value = scale_value(quantizer, scale).astype(np.float32)
     made = quantizer.all_values(how).astype(np.float32)[code]
     made = made * quantizer.per_element(how, value, code.shape)

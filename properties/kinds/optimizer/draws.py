@@ -45,6 +45,7 @@ _SHAPE = (128, 128)
 _CALLS = 128
 # A kernel that fails after a few calls is not called more often.
 _FEW = 4
+_TRIES = 64
 # Distances at which a generator that is shared by lanes, warps, rows or blocks repeats itself.
 _LAGS = tuple(2**k for k in range(13))
 # What a probability may be off by where sixteen bits are drawn, as the definition's are.
@@ -70,8 +71,16 @@ def applies(capability: OptimizerCapability) -> bool:
 
 
 def case(capability: OptimizerCapability, seed: int) -> OptimizerCase:
-    """One group of two tensors with the same numbers, or of one."""
+    """One group of two tensors with the same numbers, or of one; no drawn state stays zero."""
     rng = np.random.default_rng(seed)
+    for _ in range(_TRIES):
+        found = _drawn_case(capability, rng)
+        if _moves(capability, found):  # not without momentum, say
+            break
+    return found
+
+
+def _drawn_case(capability: OptimizerCapability, rng: np.random.Generator) -> OptimizerCase:
     number = int(rng.integers(2**32))
     slot = SlotCase(
         TensorSpec(_SHAPE, "normal", seed=number), TensorSpec(_SHAPE, "normal", seed=number ^ 1),
@@ -80,6 +89,16 @@ def case(capability: OptimizerCapability, seed: int) -> OptimizerCase:
     given = {**capability.dialect, **capability.fixed}
     hyper = continuous(rule_of(capability), given, rng) | drawn_storage(capability)
     return fitted(OptimizerCase((GroupCase(hyper, (slot, slot)),), steps=2), capability)
+
+
+def _moves(capability: OptimizerCapability, case: OptimizerCase) -> bool:
+    """Whether some number of every drawn state is not zero after the step."""
+    rule = rule_of(capability)
+    assert isinstance(rule, StoredRule)
+    [group] = begun(rule, capability, case)
+    [due] = moments(rule, group.hyper, group.slots[:1], ORACLE)
+    names = [name for name in rule.kept if draws(group.hyper.storage[name])]
+    return all(np.any(due[name].v != 0) for name in names)
 
 
 def judged(

@@ -15,7 +15,8 @@ from truestep.reference.splits import Split, half_spacing
 def read(split: Split, how: Hyper, code: Array, high: Array, lift: Lift) -> Array:
     """What both parts stand for, as a kernel computes it."""
     if how.rest != "fraction":
-        return lift.tensor(split.decode(how, code, high))
+        whole: Array = lift.tensor(split.decode(how, code, high))
+        return whole
     part = lift.tensor(code.astype(np.float64)) / lift.tensor(np.float64(split.largest))
     made: Array = part * lift.tensor(half_spacing(high)) + lift.tensor(high.astype(np.float64))
     return made

@@ -96,7 +96,7 @@ class StoredRule:
         self, h: declared.Hyper, state: declared.State, p: Array
     ) -> tuple[declared.State, Array]:
         """The state and the parameter with what is stored encoded."""
-        fields: Fields = {}
+        fields: dict[str, Array] = {}
         for name, x in {**fields_of(state), "p": p}.items():
             if name in self.kept:
                 how = h.storage[name]
@@ -105,7 +105,7 @@ class StoredRule:
                 fields |= {f"{name}_code": code, self.scale_of(name): scale}
             else:
                 fields[name] = x
-        high: Array = fields.pop("p")
+        high = fields.pop("p")
         return self.State(**fields), high
 
 
