@@ -1,5 +1,6 @@
 """The automatic mutants on the command line: how many are killed, and which survive."""
 
+import multiprocessing
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +29,9 @@ def show(only: str | None, seed: int, every: int) -> int:
     made = names[::every]
     terminal.warn(f"{len(made)} mutants of {len(chosen)} modules")
     known = {name: why for name, why in survivors().items() if name.partition(" ")[0] in chosen}
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    # A library's threads, such as JAX's, do not outlive a fork.
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), spawned) as pool:
         words = pool.map(_outcome, made, [seed] * len(made), chunksize=4)
         found = dict(zip(made, words, strict=True))
     for name, word in found.items():

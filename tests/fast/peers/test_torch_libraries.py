@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from truestep.fast import discovery
 from truestep.fast.protocol import BackendUnavailable, Capability, Group, Slot, numpy_dtype
+from truestep.properties.cases.hypers import held
 from truestep.properties.cases.tensors import TensorSpec
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.step import BackendRaised, lockstep
@@ -73,7 +74,7 @@ def _hyper(capability: Capability, lr: float = 0.1) -> dict[str, Any]:
     rule = OPTIMIZERS[capability.rule]
     names = set(rule.Hyper.__dataclass_fields__) - set(rule.DIALECTS)
     chosen = {name: value for name, value in strong.items() if name in names}
-    return {**chosen, **capability.dialect, **capability.fixed}
+    return {**chosen, **capability.dialect, **held(capability.fixed)}
 
 
 def _case(capability: Capability, t: int) -> OptimizerCase:

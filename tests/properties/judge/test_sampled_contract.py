@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from truestep.properties.arithmetic.sampled import FALSE_ALARM
-from truestep.properties.judge.contracts import LINEAR, Judgement, judge_sampled
+from truestep.properties.judge.contracts import LINEAR, SLACK, Judgement, judge_sampled
 from truestep.reference.validation import Array
 
 INF, NAN = np.inf, np.nan
@@ -26,6 +26,13 @@ def _oracle(value: Array) -> Array:
 
 def _judged(got: Array, rows: Array) -> Judgement:
     return judge_sampled(got, rows, _oracle(rows[0]))
+
+
+def _share(found: Judgement) -> float:
+    """Of what is allowed: a result passes up to 1."""
+    assert found.utilisation is not None
+    assert found.passed == (found.utilisation <= SLACK)
+    return found.utilisation / SLACK
 
 
 def _spread(rows: Array) -> Array:
@@ -57,8 +64,8 @@ def test_one_element_is_held_to_student_s_t_over_all_elements() -> None:
         got[7] += share * factor * _spread(rows)[7]
         found = _judged(got, rows)
         assert found.index == (7,)
-        np.testing.assert_array_max_ulp(found.utilisation, share, 2**24)
-        np.testing.assert_array_max_ulp(found.bound, factor * _spread(rows)[7], 2**24)
+        np.testing.assert_array_max_ulp(_share(found), share, 2**24)
+        np.testing.assert_array_max_ulp(SLACK * found.bound, factor * _spread(rows)[7], 2**24)
 
 
 def test_a_tensor_is_held_to_fisher_s_f_of_its_norm() -> None:
@@ -71,7 +78,7 @@ def test_a_tensor_is_held_to_fisher_s_f_of_its_norm() -> None:
     assert factor < stats.t.isf(FALSE_ALARM / (2 * SIZE), COUNT) / 2
     for share in (0.999, 1.001, 2.5):
         found = _judged(VALUE + share * factor * spread, rows)
-        np.testing.assert_array_max_ulp(found.utilisation, share, 2**30)
+        np.testing.assert_array_max_ulp(_share(found), share, 2**30)
         assert found.judged == SIZE
 
 
@@ -81,7 +88,7 @@ def test_equal_values_are_one_error() -> None:
     rows = _rows(value, 1e-6)
     factor = np.sqrt(stats.f.isf(FALSE_ALARM, 2, 2 * COUNT))
     found = _judged(value + factor * _spread(rows), rows)
-    np.testing.assert_array_max_ulp(found.utilisation, 1.0, 2**30)
+    np.testing.assert_array_max_ulp(_share(found), 1.0, 2**30)
 
 
 def test_errors_that_go_together_are_one() -> None:
@@ -93,15 +100,15 @@ def test_errors_that_go_together_are_one() -> None:
     assert 1 <= freedom < 1.5
     factor = np.sqrt(stats.f.isf(FALSE_ALARM, freedom, COUNT * freedom))
     found = _judged(VALUE + factor * _spread(rows), rows)
-    np.testing.assert_array_max_ulp(found.utilisation, 1.0, 2**30)
+    np.testing.assert_array_max_ulp(_share(found), 1.0, 2**30)
 
 
 def test_replicates_do_not_fail_one_another() -> None:
     """A kernel that errs as they do: of 200, each with every other's scale, none is near 1."""
     rows = _rows(VALUE, 1e-6, count=COUNT + 200)
-    found = [_judged(got, rows[: COUNT + 1]).utilisation for got in rows[COUNT + 1 :]]
-    assert max(u for u in found if u is not None) < 0.95
-    assert min(u for u in found if u is not None) > 0.05
+    found = [_share(_judged(got, rows[: COUNT + 1])) for got in rows[COUNT + 1 :]]
+    assert max(found) < 0.95
+    assert min(found) > 0.05
 
 
 def test_the_reference_s_own_error_is_added() -> None:
@@ -114,7 +121,7 @@ def test_the_reference_s_own_error_is_added() -> None:
     assert _judged(VALUE, rows).oracle_fraction == 0.0
     got = VALUE.copy()
     got[3] += np.hypot(kernels, own)[3] * stats.t.isf(FALSE_ALARM / (2 * SIZE), COUNT)
-    np.testing.assert_array_max_ulp(judge_sampled(got, rows, oracle).utilisation, 1.0, 2**24)
+    np.testing.assert_array_max_ulp(_share(judge_sampled(got, rows, oracle)), 1.0, 2**24)
 
 
 def test_what_strays_by_as_much_as_the_tensor_s_scale_is_not_judged() -> None:
@@ -200,7 +207,7 @@ def test_what_is_exact_is_none_of_the_elements_that_err() -> None:
     got = value.copy()
     got[4] += _spread(rows)[4] * stats.t.isf(FALSE_ALARM / (2 * SIZE), COUNT)
     found = _judged(got, rows)
-    np.testing.assert_array_max_ulp(found.utilisation, 1.0, 2**24)
+    np.testing.assert_array_max_ulp(_share(found), 1.0, 2**24)
     assert (found.judged, found.oracle_fraction) == (5 * SIZE, 0.0)
 
 
@@ -211,7 +218,7 @@ def test_the_norm_is_of_the_elements_that_err() -> None:
     freedom = _freedom(rows)
     factor = np.sqrt(stats.f.isf(FALSE_ALARM, freedom, COUNT * freedom))
     found = _judged(value + factor * _spread(rows), rows)
-    np.testing.assert_array_max_ulp(found.utilisation, 1.0, 2**30)
+    np.testing.assert_array_max_ulp(_share(found), 1.0, 2**30)
 
 
 def test_two_elements_have_between_one_and_two_degrees_of_freedom() -> None:
@@ -223,7 +230,7 @@ def test_two_elements_have_between_one_and_two_degrees_of_freedom() -> None:
         assert 1.05 < freedom < 1.5
         factor = np.sqrt(stats.f.isf(FALSE_ALARM, freedom, COUNT * freedom))
         found = _judged(value + factor * _spread(rows / scale) * scale, rows)
-        np.testing.assert_array_max_ulp(found.utilisation, 1.0, 2**30)
+        np.testing.assert_array_max_ulp(_share(found), 1.0, 2**30)
 
 
 def test_where_the_replicates_agree_the_reference_s_own_error_is_allowed() -> None:
@@ -232,11 +239,11 @@ def test_where_the_replicates_agree_the_reference_s_own_error_is_allowed() -> No
     got = VALUE.copy()
     got[2] += _spread(oracle)[2] * stats.t.isf(FALSE_ALARM / (2 * SIZE), COUNT)
     found = judge_sampled(got, rows, oracle)
-    np.testing.assert_array_max_ulp(found.utilisation, 1.0, 2**30)
+    np.testing.assert_array_max_ulp(_share(found), 1.0, 2**30)
     assert found.oracle_fraction == 1.0
     factor = np.sqrt(stats.f.isf(FALSE_ALARM, 1, COUNT))
     whole = judge_sampled(VALUE + factor * _spread(oracle), rows, oracle)
-    np.testing.assert_array_max_ulp(whole.utilisation, 1.0, 2**30)
+    np.testing.assert_array_max_ulp(_share(whole), 1.0, 2**30)
 
 
 def test_a_nan_of_the_value_or_of_all_replicates_is_not_judged() -> None:

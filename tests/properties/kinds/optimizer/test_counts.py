@@ -17,6 +17,7 @@ from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.arithmetic.sampled import FALSE_ALARM
 from truestep.properties.judge.contracts import SLACK
 from truestep.properties.kinds.optimizer import direction, noise, sampling
+from truestep.properties.kinds.optimizer.counts import events
 
 FLOAT32 = PROFILES["ieee_float32"]
 INF, NAN = np.inf, np.nan
@@ -139,15 +140,15 @@ def test_counts_are_held_to_bernstein_s_inequality() -> None:
         excess = np.arange(0, 1000)
         bound = 2 * np.exp(-(excess**2) / (2 * (variance + excess / 3)))
         most = int(np.argmax(bound <= FALSE_ALARM))
-        found = [noise._within(round(mean) + side * (most + k), chances) for k in (-2, 1)]
+        found = [events(round(mean) + side * (most + k), chances, FALSE_ALARM) for k in (-2, 1)]
         assert [one.passed for one in found] == [True, False]
         assert found[0].oracle == mean and found[0].judged == found[0].elements == 4000
         assert found[0].utilisation == abs(found[0].got - mean) / found[0].bound
-    assert noise._within(0, np.full(10, 0.5)).utilisation is None
+    assert events(0, np.full(10, 0.5), FALSE_ALARM).utilisation is None
 
 
-def _results(first: Any, second: Any, again: Any) -> list[list[Stepped]]:
-    made = [Stepped(np.asarray(x, np.float32), {}) for x in (first, second, again)]
+def _results(first: Any, second: Any, again: Any) -> list[list[Any]]:
+    made = [np.asarray(x, np.float64) for x in (first, second, again)]
     return [[made[0], made[1]], [made[2], made[2]]]
 
 
@@ -162,18 +163,18 @@ def test_ups_and_differences_are_counted() -> None:
         return 1 + (rng.random(n) < part) * 2.0**-7
 
     first, second, again = drawn(), drawn(), drawn()
-    ups, equal, calls = noise._counts(due, _results(first, second, again), where)
+    ups, equal, calls = noise._counts(due, _results(first, second, again), where, FALSE_ALARM)
     assert (ups.got, ups.oracle) == (np.sum(first > 1), part.sum())
     apart = np.sum(2 * part * (1 - part))
     assert (equal.got, equal.oracle) == (np.sum(first != second), apart)
     assert (calls.got, calls.oracle) == (np.sum(first != again), apart)
     assert ups.passed and equal.passed and calls.passed
-    ups, equal, calls = noise._counts(due, _results(first, first, again), where)
+    ups, equal, calls = noise._counts(due, _results(first, first, again), where, FALSE_ALARM)
     assert ups.passed and not equal.passed and calls.passed
-    ups, equal, calls = noise._counts(due, _results(first, second, first), where)
+    ups, equal, calls = noise._counts(due, _results(first, second, first), where, FALSE_ALARM)
     assert ups.passed and equal.passed and not calls.passed
     ones = np.ones(n)
-    assert not next(iter(noise._counts(due, _results(ones, second, again), where))).passed
+    assert not next(iter(noise._counts(due, _results(ones, second, again), where, FALSE_ALARM))).passed
 
 
 def test_the_spread_of_observables_is_student_s() -> None:
