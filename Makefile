@@ -54,12 +54,13 @@ format: $(DEV)  ## rewrite Python and C++ in house format
 	$(BIN)/ruff format .
 	$(if $(CXX_SOURCES),$(BIN)/clang-format -i $(CXX_SOURCES))
 
-check: $(INSTALLED) $(DEV) $(TYPES)  ## lint, types, completeness
+check: $(INSTALLED) $(DEV) $(TYPES)  ## lint, types, completeness; how many of each library's optimizers have a row
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(if $(CXX_SOURCES),$(BIN)/clang-format --dry-run --Werror $(CXX_SOURCES))
 	MYPYPATH=build/types $(BIN)/mypy --cache-dir build/mypy_cache --package truestep
 	OMP_NUM_THREADS=1 $(BIN)/pytest --quiet tests/packaging
+	$(BIN)/python -m truestep.fast.peers.coverage
 
 test: $(INSTALLED)  ## the tests of the suite itself and the conformance suite as installed
 	$(PYTEST) --durations 10 --durations-min 5 -m "not power" --truestep-level smoke --pyargs tests/ truestep.properties
@@ -80,8 +81,9 @@ peers: $(VENV)/.peers  ## install the third-party libraries, certify each, repor
 findings: $(VENV)/.light  ## run the findings' programs, with the libraries that install in a minute
 	$(PYTEST) tests/fast/peers/test_findings.py
 
-deep: $(INSTALLED)  ## the contracts' soundness at 100,000 examples each, and the most thorough level
+deep: $(INSTALLED)  ## soundness at 100,000 examples each, mutants of the judge, and the most thorough level
 	$(BIN)/python -m truestep.properties.soundness > $(OUT)-soundness.jsonl
+	$(BIN)/python tests/properties/judge_mutants.py
 	$(TRUESTEP) certify truestep.properties.soundness.training:FLOAT32 --level deep --out $(OUT)/deep
 	$(TRUESTEP) certify cpu --level deep --out $(OUT)/deep
 
@@ -91,9 +93,10 @@ gpu:  ## certify the CUDA kernels on this machine's GPU and time them; needs no 
 bench: $(INSTALLED)  ## our kernels and the installed peers, as ratios to the roofline
 	$(TRUESTEP) bench
 
-report: $(INSTALLED)  ## one report over every certificate under OUT; what each library computes, and reads of another
+report: $(INSTALLED)  ## one report over every certificate under OUT; what each library computes, and reads of another; claims
 	$(TRUESTEP) report $(OUT)/*.json --out $(OUT)
 	$(TRUESTEP) atlas --out $(OUT)
+	$(TRUESTEP) claims --out $(OUT)
 	$(TRUESTEP) interchange --out $(OUT) || [ $$? -eq 1 ]
 
 # A sanitizer has to be loaded before Python; Python itself never frees everything it allocates.

@@ -39,6 +39,7 @@ from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.packing import PACKINGS, of_format
 from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.schedules import SCHEDULES
+from truestep.reference.storages import STORAGES
 from truestep.reference.tables import RULES
 
 ENTRY_POINT_GROUP = "truestep.backends"
@@ -184,6 +185,11 @@ def _check_capability(where: str, capability: object) -> None:
     for field, value in capability.dialect.items():
         _require(where, "dialect field", field, rule.DIALECTS)
         _require(where, f"dialect {field}", value, rule.DIALECTS[field])
+    for declared in ("departures", "documented"):
+        if not isinstance(fields := getattr(capability, declared), tuple):
+            raise BrokenBackend(f"{where}: {declared} must be a tuple of names, got {fields!r}")
+        for field in fields:
+            _require(where, "departure", field, capability.dialect)
     for field, held in capability.fixed.items():
         _require(where, "fixed hyperparameter", field, rule.Hyper.RANGES)
         try:
@@ -201,8 +207,10 @@ def _check_capability(where: str, capability: object) -> None:
             _check_packing(where, capability)
     if isinstance(capability, OptimizerCapability):
         for field, storage in capability.storage.items():
-            _require(where, "stored state", field, _fields(OPTIMIZERS[name].State))
+            _require(where, "stored tensor", field, [*_fields(OPTIMIZERS[name].State), "p"])
             _check_storage(f"{where}: storage of {field!r}", storage)
+        if "p" in capability.storage and capability.format != "bfloat16":
+            raise BrokenBackend(f"{where}: a parameter in two parts needs the format bfloat16")
 
 
 def _check_random_bits(where: str, bits: object) -> None:
@@ -219,12 +227,11 @@ def _check_packing(where: str, capability: QuantizerCapability) -> None:
 
 
 def _check_storage(where: str, storage: Storage) -> None:
-    quantizers = RULES["quantizer"]
-    _require(where, "quantizer", storage.quantizer, quantizers)
+    _require(where, "quantizer", storage.quantizer, STORAGES)
     choices = [x if isinstance(x, tuple) else (x,) for x in storage.hyper.values()]
     for values in itertools.product(*choices):
         try:
-            quantizers[storage.quantizer].Hyper(**dict(zip(storage.hyper, values, strict=True)))
+            STORAGES[storage.quantizer].Hyper(**dict(zip(storage.hyper, values, strict=True)))
         except (TypeError, ValueError) as error:
             raise BrokenBackend(f"{where}: {storage.quantizer}: {error}") from None
 

@@ -64,10 +64,13 @@ class Capability:
     gradients ("float32"); of a schedule, of the value. arithmetic: name of a declared profile of
     ``truestep.properties.arithmetic`` ("ieee_float32"), or an Arithmetic; of a schedule only hyper
     and counter count. dialect: the choices that differ from the reference's defaults ({"decay":
-    "before"}). variant: the implementation, where a backend has several ("foreach"). fixed:
-    hyperparameters that the kernel cannot vary ({"eps": 0.0}); of optimizers, minimizers and
-    quantizers a tuple, where it takes these values only. level: the least thorough level at which
-    it is run, for variants that are slow to start.
+    "before"}). departures: the fields of dialect in which it does what neither the rule's paper nor
+    its own documentation promises. documented: those of which its own documentation promises what
+    the rule's table marks as a departure; the others that are marked count as departures too.
+    variant: the implementation, where a backend has several ("foreach"). fixed: hyperparameters
+    that the kernel cannot vary ({"eps": 0.0}); of optimizers, minimizers and quantizers a tuple,
+    where it takes these values only. level: the least thorough level at which it is run, for
+    variants that are slow to start.
     """
 
     kind: Kind
@@ -78,6 +81,8 @@ class Capability:
     variant: str = ""
     fixed: Mapping[str, Fixed] = field(default_factory=dict)
     level: Level = "smoke"
+    departures: tuple[str, ...] = ()
+    documented: tuple[str, ...] = ()
 
     def __new__(cls, kind: str = "", *_: object, **__: object) -> Self:
         """An instance of the class of that kind, which takes the fields of its own too."""
@@ -93,7 +98,9 @@ class OptimizerCapability(Capability):
     one tensor in one group a call, as where all tensors of a model share an estimate. reach: the
     last step that its counter takes. storage: of state tensors that are kept as codes, how ({"m":
     Storage("dynamic_8bit", {"signed": True, "block_size": 256})}); the others are kept as the
-    arithmetic says.
+    arithmetic says. The parameter itself may be kept in two parts ({"p": Storage("bfloat16_rest8",
+    {"rest": "fraction"})}): the format is then that of the high one, and "p_code" of the state is
+    the rest.
     """
 
     kind: Kind = "optimizer"

@@ -2,28 +2,33 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
 from truestep.fast.protocol import (
     Capability,
+    Function,
     Group,
     Inputs,
+    MinimizerCapability,
     OptimizerCapability,
     Outputs,
     ScheduleCapability,
     Slot,
+    State,
     Stepped,
     TrainingCapability,
 )
 from truestep.reference.declared import Hyper
-from truestep.reference.optimizers import OPTIMIZERS
+from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS
 from truestep.reference.schedules import SCHEDULES
 from truestep.reference.training import TRAINING
+from truestep.reference.validation import Array
 
 
 class Backend:
-    """Every optimizer, schedule and training piece of the reference in its own form."""
+    """Every optimizer, minimizer, schedule and training piece of the reference in its own form."""
 
     name = "reference"
 
@@ -31,6 +36,7 @@ class Backend:
         """The whole table in float64."""
         kinds = (
             (OptimizerCapability, OPTIMIZERS),
+            (MinimizerCapability, FROM_FUNCTION),
             (ScheduleCapability, SCHEDULES),
             (TrainingCapability, TRAINING),
         )
@@ -45,6 +51,15 @@ class Backend:
     ) -> Sequence[Sequence[Stepped]]:
         """One step of the reference on every slot."""
         return [[_step(capability.rule, group, slot) for slot in group.slots] for group in groups]
+
+    def minimizer_step(
+        self, capability: Capability, hyper: Hyper, param: Array, state: State, function: Function
+    ) -> Stepped:
+        """One step of the reference on one tensor."""
+        rule = FROM_FUNCTION[capability.rule]
+        pulled = (lambda x: function(x)[0]) if rule.FACTS.values_alone else function
+        with np.errstate(all="ignore"):
+            return _stepped(*rule.step(hyper, rule.State(**state), param, pulled))
 
     def schedule_values(
         self, capability: Capability, hyper: Hyper, steps: Sequence[int]
@@ -77,8 +92,11 @@ def _step(name: str, group: Group, slot: Slot) -> Stepped:
     rule = OPTIMIZERS[name]
     with np.errstate(all="ignore"):
         before = rule.State(**slot.state)
-        state, p = rule.step(group.hyper, before, slot.param, slot.grad, **slot.inputs)
-    fields = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
+        return _stepped(*rule.step(group.hyper, before, slot.param, slot.grad, **slot.inputs))
+
+
+def _stepped(state: object, p: Array) -> Stepped:
+    fields = {f.name: getattr(state, f.name) for f in dataclasses.fields(cast(Array, state))}
     return Stepped(
         np.asarray(p),
         {k: int(x) if isinstance(x, int) else np.asarray(x) for k, x in fields.items()},

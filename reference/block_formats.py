@@ -283,17 +283,29 @@ class BlockFormat:
         return np.where(low < high, np.clip((y - v[low] * size) / gap, 0, 1), 0.0)
 
     def probability_up(
-        self, h: declared.Hyper, x: Array, scale: Array, *, division_ulps: float = 0.5
+        self,
+        h: declared.Hyper,
+        x: Array,
+        scale: Array,
+        *,
+        error: Array | float = 0.0,
+        division_ulps: float = 0.5,
     ) -> tuple[Array, Array]:
-        """How often, at least and at most, stochastic rounding takes the upper of two neighbours.
+        """How often, at least and at most, stochastic rounding takes more than `lower`'s value.
 
-        scale: the kernel's own. Exact but for the rounding of the quotient.
+        scale: the kernel's own. error: by how much its x may differ from x. Exact but for that and
+        the rounding of the quotient.
         """
         y, size = self.against(x, self.per_element(h, self.divisor(h, x, scale), x.shape))
         between = self._neighbours(y, y, y, size)
-        error = self.quotient_error(h, size, division_ulps) * np.abs(y)
-        least, most = (self._part(y + e, *between, size) for e in (-error, error))
+        astray = self.quotient_error(h, size, division_ulps) * (np.abs(y) + error) + error
+        least, most = (self._part(y + e, *between, size) for e in (-astray, astray))
         return least, most
+
+    def lower(self, h: declared.Hyper, x: Array, scale: Array) -> Array:
+        """The rank of the value next to x over its scale, or at it, that is not above it."""
+        y, size = self.against(x, self.per_element(h, self.divisor(h, x, scale), x.shape))
+        return self._neighbours(y, y, y, size)[0]
 
     def against(self, x: Array, s: Array) -> tuple[Array, Array]:
         """x as seen by a positive scale, and that; 0 and 1 where there is none to be had."""

@@ -35,7 +35,10 @@ class EventuallyZero:
 
 @dataclass(frozen=True, slots=True)
 class BoundedBelow:
-    """a_t >= low > 0 for t = start + k period, k = 0, 1, ..."""
+    """a_t >= low > 0 for t = start + k period, k = 0, 1, ...
+
+    Where period > 1 the sequence recurs: a_{t + period} = a_t for t >= start.
+    """
 
     low: float
     start: int = 0
@@ -75,7 +78,8 @@ class PowerLaw:
     """A comparison with the series of (t + shift)^-p.
 
     a_t <= high / (t + shift)^p for t >= start, and a_t >= low / (t + shift)^p > 0 for
-    t = start + k period.
+    t = start + k period. Where period > 1 it recurs: a_{t + period} >= a_t (t / (t + period))^p for
+    every t >= start.
     """
 
     p: Fraction
@@ -109,6 +113,9 @@ class PowerLaw:
 class GeometricCycles:
     """Cycle i has length growth^i steps, with a_t <= 2 peak decay^i, and >= peak decay^i / 4 in its
     first half.
+
+    In its first share x < 1, a_t >= peak decay^i (1 - x)^2 / 2. Where growth = 1 cycles differ by
+    the factor decay alone.
     """
 
     length: int

@@ -22,6 +22,16 @@ States: TypeAlias = type[State]
 Inputs: TypeAlias = Mapping[str, Callable[[tuple[int, ...]], tuple[int, ...]]]
 
 
+class Departure(str):
+    """A choice of DIALECTS that no paper, and no documentation of the libraries at hand, promises.
+
+    As nan at a gradient of zero, or a guard that is missing. The lines compute it, so that the rest
+    of a kernel that does so is judged; that it does is told beside the verdict.
+    """
+
+    __slots__ = ()
+
+
 class Rule(Protocol):
     """What every module has; its docstring is the definition."""
 
@@ -34,7 +44,10 @@ class Rule(Protocol):
 
     @property
     def DIALECTS(self) -> Mapping[str, Mapping[str, str]]:
-        """Every choice on which libraries differ: field of Hyper -> value -> what it means."""
+        """Every choice on which libraries differ: field of Hyper -> value -> what it means.
+
+        A meaning is a Departure where nothing promises the choice.
+        """
 
     @property
     def Hyper(self) -> Hypers:
@@ -48,7 +61,8 @@ class Facts:
     elementwise: each element is updated by itself, so that tensors of one count may be joined.
     inputs: what a step takes besides the gradient, by name. matrices: the rule is of matrices, and
     at most defined for other tensors. observables(h, s, p): what of a result the definition
-    determines; None: everything. A rule that has them is judged by replicates. parts(h): the number
+    determines; None: everything. A rule that has them is judged by replicates. signed: what
+    is determined once the signs of its singular vectors are given. parts(h): the number
     of equal parts that a tensor must have; None: any tensor will do. values_alone: of those that
     take a function, it gives its value and not its gradient.
     """
@@ -57,8 +71,21 @@ class Facts:
     inputs: Inputs = field(default_factory=dict)
     matrices: bool = False
     observables: Callable[..., dict[str, Array]] | None = None
+    signed: "Signed | None" = None
     parts: Callable[..., int] | None = None
     values_alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Singular vectors whose signs are free, but live on in what a rule keeps beside them.
+
+    vectors: the state tensors that hold them, as columns and as rows. observables: as of Facts, of
+    a step with these signs.
+    """
+
+    vectors: tuple[str, str]
+    observables: Callable[..., dict[str, Array]]
 
 
 class Optimizer(Rule, Protocol):

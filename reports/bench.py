@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from truestep.fast.ours import bench
-from truestep.fast.ours.bench import NotMeasured, Row
+from truestep.fast.ours.bench import BLOCK_SIZE, NotMeasured, Row
+from truestep.properties.costs.costs import costs
+from truestep.reference.declared import Hyper
 from truestep.reports import certificate, environment, files, terminal
 from truestep.reports.certificate import Record
 from truestep.reports.sheet import Cell, Section, Sheet, Table
@@ -15,6 +17,7 @@ _ABOUT = (
     "its turn, in one process, and the least and the greatest. Above 1 we are faster.",
     "Memory traffic alone goes through the same arrays with next to no arithmetic: what a step can "
     "cost at best. Below 1 is the share of it that our step reaches.",
+    "GB/s: of what the rule's own lines have to read and write, each number once.",
 )
 _HEADS = ("the other takes (median)", "over the rounds", "our step")
 _COMPARED = "ours, against"
@@ -29,7 +32,7 @@ def show(
     write a page there.
     """
     found: list[Row | NotMeasured] = []
-    for row in (bench.swept if sweep else bench.rows)(rounds, rules):
+    for row in (bench.swept if sweep else bench.rows)(roofline, rounds, rules):
         found.append(row)
         terminal.warn(f"{row.name}: {row.against}")
     told = bench.environment()
@@ -45,6 +48,13 @@ def show(
         terminal.show_table(("ours", "against", *_HEADS), shown)
         print(f"instruction set {told['instruction_set']}, {rounds} interleaved rounds")
     return 0
+
+
+def roofline(rule: str, hyper: Hyper, coded: bool) -> float:
+    """Bytes that a step of the rule must move for each parameter, by its reference's lines."""
+    found = costs(rule, hyper)
+    how = found.coded("dynamic_8bit", block_size=BLOCK_SIZE) if coded else {}
+    return found.moved(how)
 
 
 def _told(row: Row | NotMeasured) -> tuple[str, str, str]:

@@ -84,16 +84,19 @@ def build(
         **plain(header),
         "complete": complete,
         "seconds": round(seconds, 3),
-        **_outcome([result(check) for check in checks], complete=complete),
+        **_outcome([result(check) for check in checks], findings, complete=complete),
         "checks": checks,
         "findings": plain(findings),
     }
     return {**content, "sha256": checksum(content)}
 
 
-def _outcome(checks: Sequence[CheckResult], *, complete: bool) -> Certificate:
-    """What follows from the checks: the verdict and the summary."""
+def _outcome(
+    checks: Sequence[CheckResult], findings: Sequence[Record], *, complete: bool
+) -> Certificate:
+    """What follows from checks and findings: the verdict and the summary."""
     counted = verdicts.tally(checks)
+    departures = len(verdicts.departures(checks, findings))
     return {
         "verdict": verdicts.of_run((check.verdict for check in checks), complete=complete),
         "summary": {
@@ -101,6 +104,8 @@ def _outcome(checks: Sequence[CheckResult], *, complete: bool) -> Certificate:
             **counted.counts,
             "examples": counted.examples,
             "utilisation": plain(counted.utilisation),
+            # Certificates of before there were any have none.
+            **({"departures": departures} if departures else {}),
         },
     }
 
@@ -229,7 +234,8 @@ def _distrust(document: Certificate) -> str | None:
     checks = [result(check) for check in document["checks"]]
     if problem := trust.contradiction(document, checks):
         return f"contradicts itself: {problem}"
-    for name, due in _outcome(checks, complete=document["complete"]).items():
+    due_of = _outcome(checks, document["findings"], complete=document["complete"])
+    for name, due in due_of.items():
         if document[name] != due:
             return f"contradicts itself: {_differing(name, document[name], due)}"
     return None

@@ -78,6 +78,20 @@ def list_command(topic: str | None, as_json: bool) -> int:
 
 
 @commands.command()
+@click.argument("rule")
+def show(rule: str) -> int:
+    """Explain one RULE: its definition, hyperparameters, state, dialects and checks."""
+    from truestep.reports import shown, terminal
+
+    try:
+        found = shown.shown(rule)
+    except shown.UnknownRule as error:
+        raise click.ClickException(str(error)) from error
+    terminal.show_rules(found)
+    return 0
+
+
+@commands.command()
 @click.argument("backend", nargs=-1, required=True)
 @click.option("--as", "rule", metavar="RULE", help="The rule that a wrapped BACKEND is judged as.")
 @click.option("--only", metavar="GLOB", help="Only checks whose id matches or has this word.")
@@ -90,11 +104,12 @@ def list_command(topic: str | None, as_json: bool) -> int:
 )
 @click.option("--force", is_flag=True, help="Overwrite certificates of other runs.")
 @click.option("--fail-fast", is_flag=True, help="Run no more of a backend's checks once one fails.")
+@click.option("--strict", is_flag=True, help="End with 1 where only departures are known, too.")
 @_JSON
 def certify(
     backend: tuple[str, ...], rule: str | None, only: str | None, level: Level, out: Path,
     seed: int, workers: int | None, resume: Path | None, force: bool, fail_fast: bool,
-    as_json: bool,
+    strict: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Judge each BACKEND: a name of `list backends`, package.module:Name, or file.py:Name.
 
@@ -108,6 +123,9 @@ def certify(
     A run that is stopped keeps its results in NAME.partial.jsonl, which --resume goes on from: give
     that file or its folder, and the same backend, --only, --level and --seed. Exit status after
     Ctrl-C 130, after SIGTERM 143, after SIGHUP 129.
+
+    A backend may pass but for departures: choices that neither the paper nor its documentation
+    promises, which its adapter declares, and findings that no check can reach. Each is told.
     """
     from truestep.reports import run
 
@@ -118,7 +136,9 @@ def certify(
             backend = tuple(judged_as(spec, rule) for spec in backend)
         except ValueError as error:
             raise click.ClickException(str(error)) from error
-    request = run.Request(only, level, seed, workers, out, as_json, resume, force, fail_fast)
+    request = run.Request(
+        only, level, seed, workers, out, as_json, resume, force, fail_fast, strict
+    )
     return run.certify(backend, request)
 
 
@@ -243,6 +263,62 @@ def bench(rules: tuple[str, ...], rounds: int, sweep: bool, out: Path | None, as
     from truestep.reports.bench import show
 
     return show(rounds, as_json, rules, sweep=sweep, out=out)
+
+
+@commands.command()
+@click.argument("rules", nargs=-1, required=True)
+@click.option(
+    "--budget", default="40m", show_default=True, metavar="TIME",
+    help="Time that all runs may take, as 90s, 40m or 2h.",
+)  # fmt: skip
+@click.option("--on", "problems", multiple=True, metavar="PROBLEM", help="Only on this problem.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("truestep-compare"),
+    show_default=True, help="Folder for the page, the document and the journal.",
+)  # fmt: skip
+@click.option(
+    "--certificates", type=click.Path(path_type=Path, file_okay=False), show_default=True,
+    default=Path("truestep-report"), help="Look here too for certificates of our kernels.",
+)  # fmt: skip
+@click.option("-n", "workers", type=click.IntRange(min=1), help="Processes; one per CPU if absent.")
+@click.option("--resume", is_flag=True, help="Go on from the journal of a stopped comparison.")
+@_JSON
+def compare(
+    rules: tuple[str, ...], budget: str, problems: tuple[str, ...], out: Path, certificates: Path,
+    workers: int | None, resume: bool, as_json: bool,
+) -> int:  # fmt: skip
+    """Compare RULES on several axes at once; on small problems, no evidence for large models.
+
+    Counted on the references: state, operations, bytes moved, length of the text. Learned: the loss
+    of a small transformer and of convex problems at the end of a fixed decay, of fresh seeds at the
+    best of nine rates, with ranks between which each rule lies. Timed: our step against memory's
+    own speed. Proven: whether the row is the rule that it names.
+
+    The steps of the transformer follow from --budget, and are the same for all. A comparison that
+    is stopped, however it is, goes on with --resume and the same RULES and --on.
+    """
+    from truestep.reports.compare import show
+
+    for problem in problems:
+        if problem not in show.PROBLEMS:
+            told = f"--on: no problem {problem!r}; there are {', '.join(show.PROBLEMS)}"
+            raise click.ClickException(told)
+    request = show.Request(rules, problems, budget, out, certificates, workers, resume, as_json)
+    return show.show(request)
+
+
+@commands.command()
+@_SEED
+@_PAGE
+@_JSON
+def claims(seed: int, out: Path | None, as_json: bool) -> int:
+    """Decide what is often said of SGD: each claim by an experiment, beside what is true.
+
+    Ends with 1 where an experiment contradicts itself or its control.
+    """
+    from truestep.reports.claims import show
+
+    return show(seed, as_json, out)
 
 
 @commands.command()

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from truestep.properties.judge.results import HISTOGRAM_EDGES, CheckResult
-from truestep.reports import certificate, numbers
+from truestep.reports import certificate, numbers, verdicts
 from truestep.reports.certificate import Certificate
 from truestep.reports.verdicts import VERDICTS
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Lines per heading. regressed: a check stopped passing, started failing, or vanished."""
+    """Lines per heading.
+
+    regressed: a check stopped passing, started failing or vanished, or a departure is new.
+    """
 
     worse: Sequence[str] = ()
     missing: Sequence[str] = ()
@@ -41,11 +44,19 @@ def difference(old: Certificate, new: Certificate) -> Difference:
         elif where := _place(before[id], after[id]):
             lines[where].append(f"{id}  {_shown(before[id])} → {_shown(after[id])}")
             regressed |= where == "worse"
+    was, now = (_departures(document) for document in (old, new))
+    lines["worse"] += [f"departure  {one}" for one in now if one not in was]
+    lines["better"] += [f"departure no more  {one}" for one in was if one not in now]
+    regressed |= not set(now) <= set(was)
     return Difference(**lines, notes=_notes(old, new), regressed=regressed)
 
 
 def _checks(document: Certificate) -> dict[str, CheckResult]:
     return {check["id"]: certificate.result(check) for check in document["checks"]}
+
+
+def _departures(document: Certificate) -> list[str]:
+    return verdicts.departures(_checks(document).values(), document["findings"])
 
 
 def _place(old: CheckResult, new: CheckResult) -> str:

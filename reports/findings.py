@@ -20,6 +20,8 @@ def findings_for(
         {
             **{field: getattr(finding, field) for field in FIELDS},
             "reproducer": finding.command,
+            "departs": list(finding.departs),
+            "unseen": finding.unseen,
             "checks": ids,
         }
         for finding, ids in explained(backend, spec, checks, libraries)

@@ -29,6 +29,11 @@ class Judged:
         """Whether a check passed and none failed or crashed; what was not judged is no pass."""
         return bool(self.certificate["verdict"] == "pass")
 
+    @property
+    def departures(self) -> Sequence[str]:
+        """What is known to depart from its definition where checks pass, a line each."""
+        return self.page.backends[0].departures
+
     def write(self, folder: str | os.PathLike[str], stem: str = "report") -> Path:
         """Write stem.json, stem.html and stem.md; the path of the HTML. Raises OSError."""
         text = certificate.written(self.certificate)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from truestep.fast.discovery import available
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS
+from truestep.reference.rules import Departure
 from truestep.reference.tables import RULES
 from truestep.reference.training import TRAINING
 
@@ -36,6 +37,12 @@ def _rules(kind: str) -> list[Entry]:
             "description": first_line(rule),
             "definition": inspect.getdoc(rule),
             "dialects": {field: dict(choices) for field, choices in rule.DIALECTS.items()},
+            "departures": [
+                f"{field} {value}"
+                for field, choices in rule.DIALECTS.items()
+                for value, meaning in choices.items()
+                if isinstance(meaning, Departure)
+            ],
             "hyper": {f: x for f, x in _defaults(rule.Hyper).items() if f not in rule.DIALECTS},
             # Quantizers, schedules and some training-loop pieces carry nothing between steps.
             "state": list(_defaults(vars(rule).get("State"))),
@@ -121,6 +128,28 @@ def _described(module: str, table: str) -> list[Entry]:
     return [{"name": name, "description": first_line(found[name])} for name in sorted(found)]
 
 
+def _theorems() -> list[Entry]:
+    """Every theorem: what it says, of which rule, in which formats, and what must fail."""
+    from truestep.properties.kinds.theorem.theorems.table import LEVEL, THEOREMS
+
+    return [
+        {
+            "name": name,
+            "description": theorem.statement,
+            "family": theorem.topic,
+            "kind": theorem.subject.kind,
+            "rule": theorem.subject.rule,
+            "formats": list(theorem.subject.formats),
+            "storage": list(theorem.subject.storage),
+            "source": theorem.source,
+            "constants": dict(theorem.constants),
+            "controls": list(theorem.controls),
+            "false_alarm": LEVEL if theorem.random else 0.0,
+        }
+        for name, theorem in sorted(THEOREMS.items())
+    ]
+
+
 TOPICS: dict[str, Callable[[], list[Entry]]] = {
     "optimizers": _optimizers,
     "schedules": _schedules,
@@ -129,7 +158,7 @@ TOPICS: dict[str, Callable[[], list[Entry]]] = {
     "arithmetics": _arithmetics,
     "backends": _backends,
     "laws": _laws,
-    "theorems": lambda: _described("truestep.properties.kinds.theorem.theorems.table", "THEOREMS"),
+    "theorems": _theorems,
     "museum": lambda: _described("truestep.properties.museum", "FAULTS"),
 }
 

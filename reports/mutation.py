@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from fnmatch import fnmatchcase
-from itertools import islice
+from functools import cache
 
 from click import ClickException
 
@@ -24,19 +24,19 @@ def show(only: str | None, seed: int, every: int) -> int:
     chosen = [home for home in homes() if only is None or fnmatchcase(home, only) or only in home]
     if not chosen:
         raise ClickException(f"no rule matches {only!r}; one is 'optimizer/adamw'")
-    every_one = [mutant for home in chosen for mutant in mutants_of(home)]
-    made = list(islice(every_one, 0, None, every))
+    names = [name for home in chosen for name in _mutants(home)]
+    made = names[::every]
     terminal.warn(f"{len(made)} mutants of {len(chosen)} modules")
     known = {name: why for name, why in survivors().items() if name.partition(" ")[0] in chosen}
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        words = list(pool.map(_outcome, made, [seed] * len(made), chunksize=4))
-    found = {mutant.name: word for mutant, word in zip(made, words, strict=True)}
+        words = pool.map(_outcome, made, [seed] * len(made), chunksize=4)
+        found = dict(zip(made, words, strict=True))
     for name, word in found.items():
         if word == SURVIVES and name in known:
             found[name] = LISTED
     terminal.show_table(("kind", *_WORDS, "share killed"), _by_kind(found))
     wrong = [f"survives: {name}" for name, word in found.items() if word == SURVIVES]
-    wrong += stale(known, found, {mutant.name for mutant in every_one})
+    wrong += stale(known, found, set(names))
     for line in wrong:
         print(line)
     return 1 if wrong else 0
@@ -54,8 +54,13 @@ def stale(known: Mapping[str, str], found: Mapping[str, str], names: set[str]) -
             yield f"listed as a survivor, and {found[name]}: {name}"
 
 
-def _outcome(mutant: Mutant, seed: int) -> str:
-    outcome = judged(mutant, seed=seed)
+@cache
+def _mutants(home: str) -> Mapping[str, Mutant]:
+    return {mutant.name: mutant for mutant in mutants_of(home)}
+
+
+def _outcome(name: str, seed: int) -> str:
+    outcome = judged(_mutants(name.partition(" ")[0])[name], seed=seed)
     if outcome.killed:
         return KILLED
     return SURVIVES if outcome.reached else UNREACHED

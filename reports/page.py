@@ -75,7 +75,8 @@ class Matrix:
 class Backend:
     """One certificate: its verdict in plain words, and where it comes from.
 
-    name: distinct on the page. broken: groups with a failure. run: the certificate's other members.
+    name: distinct on the page. broken: groups with a failure. departures: what is known to depart
+    from its definition where checks pass. run: the certificate's other members.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Backend:
     tally: Tally
     broken: Sequence[Group]
     findings: Sequence[Finding]
+    departures: Sequence[str]
     gaps: Sequence[Gap]
     run: Record
 
@@ -158,13 +160,17 @@ def _backend(
 ) -> Backend:
     own = [group for group in groups if group.backend == name]
     checks = sorted((check for group in own for check in group.checks), key=lambda c: c.id)
+    departures = verdicts.departures(checks, document["findings"])
     return Backend(
         name=name,
-        sentence=prose.sentence(document["backend"], checks, complete=document["complete"]),
+        sentence=prose.sentence(
+            document["backend"], checks, complete=document["complete"], departures=len(departures)
+        ),
         verdict=document["verdict"],
         tally=_sum(own),
         broken=[group for group in own if group.failures],
         findings=[finding for finding in findings if finding.backend == name],
+        departures=departures,
         gaps=gaps((check.id, check) for check in checks),
         run={key: item for key, item in document.items() if key not in ("checks", "findings")},
     )

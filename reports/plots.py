@@ -110,7 +110,9 @@ def _chart(spec: Record) -> Markup:
 
     spec: {"label": what a screen reader says, "x_label", "y_label", "log_x", "log_y",
     "series": [{"label", "x", "y", "role"}]} with role "measured", "bound", "exact" or "control", or
-    {"label", "x", "low", "high", "role": "band"}. Points that an axis cannot show are left out.
+    {"label", "x", "low", "high", "role": "band"}, or single points {"label", "x", "y", "names",
+    "told", "role": "points"}, where a name that is not "" stands beside its point. What an axis
+    cannot show is left out.
     """
     series = [item for item in spec["series"] if len(item["x"])]
     widths = [x for item in series for x in item["x"]]
@@ -123,7 +125,9 @@ def _chart(spec: Record) -> Markup:
         parts.append(f'<line class="grid" x1="52" x2="470" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(_text(46, y + 3.5, text, anchor="end"))
     parts += [_text(x_axis.place(value), 212, text) for value, text in x_axis.ticks()]
-    parts += [_line(item, x_axis, y_axis) for item in series]
+    for item in series:
+        draw = _single_points if item.get("role") == "points" else _line
+        parts.append(draw(item, x_axis, y_axis))
     parts.append('<line class="axis" x1="52" x2="470" y1="196" y2="196"/>')
     parts.append(_text(261, 230, str(spec.get("x_label", ""))))
     parts.append(_text(52, 8, str(spec.get("y_label", "")), anchor="start"))
@@ -141,6 +145,35 @@ def _line(item: Record, x_axis: _Axis, y_axis: _Axis) -> str:
         f'<{shape} class="{escape(str(item.get("role", "measured")))}" points="{" ".join(points)}">'
         f"<title>{escape(str(item.get('label', '')))}</title></{shape}>"
     )
+
+
+def _single_points(item: Record, x_axis: _Axis, y_axis: _Axis) -> str:
+    parts = []
+    for x, y, name, told in zip(item["x"], item["y"], item["names"], item["told"], strict=True):
+        if x_axis.shows(float(x)) and y_axis.shows(float(y)):
+            place = f'cx="{x_axis.place(float(x)):.1f}" cy="{y_axis.place(float(y)):.1f}"'
+            kind = "named" if name else "unnamed"
+            title = f"<title>{escape(told)}</title>"
+            parts.append(f'<circle class="point {kind}" {place} r="3.5">{title}</circle>')
+    parts += _names(item, x_axis, y_axis)
+    return "".join(parts)
+
+
+def _names(item: Record, x_axis: _Axis, y_axis: _Axis) -> list[str]:
+    """Names beside their points, moved down from one another where they would lie too close."""
+    placed: list[tuple[float, float]] = []
+    parts = []
+    for x, y, name in zip(item["x"], item["y"], item["names"], strict=True):
+        if not name or not (x_axis.shows(float(x)) and y_axis.shows(float(y))):
+            continue
+        at, height = x_axis.place(float(x)), y_axis.place(float(y)) - 3.5
+        while any(abs(at - u) < 70 and abs(height - v) < 10 for u, v in placed):
+            height += 2
+        placed.append((at, height))
+        left = at > 390
+        anchor, shift = ("end", -6) if left else ("start", 6)
+        parts.append(_text(at + shift, height, str(name), anchor=anchor))
+    return parts
 
 
 def _points(item: Record, heights: str, x_axis: _Axis, y_axis: _Axis) -> list[str]:

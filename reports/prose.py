@@ -7,8 +7,10 @@ from truestep.reports import numbers, verdicts
 from truestep.reports.certificate import Record
 
 
-def sentence(backend: Record, checks: Sequence[CheckResult], *, complete: bool) -> str:
-    """The verdict on a backend, one sentence or two."""
+def sentence(
+    backend: Record, checks: Sequence[CheckResult], *, complete: bool, departures: int = 0
+) -> str:
+    """The verdict on a backend, one sentence or two; departures: how many are known."""
     name, counted = backend["name"], verdicts.tally(checks).counts
     if reason := backend["unavailable"]:
         return f"{name} was not run: {reason}."
@@ -37,7 +39,8 @@ def sentence(backend: Record, checks: Sequence[CheckResult], *, complete: bool) 
         text = f"Nothing of {name} was judged, so nothing is known about it."
     elif complete:
         what = f"all {len(passing)} rules" if len(passing) > 1 else passing[0]
-        text = f"{name} computes {what} to the accuracy its arithmetic allows."
+        but = f", but for {numbers.plural(departures, 'departure')}" if departures else ""
+        text = f"{name} computes {what} to the accuracy its arithmetic allows{but}."
     else:
         text = f"{numbers.plural(total, 'check')} of {name} passed and none failed."
     if complete:

@@ -24,7 +24,7 @@ class Request:
 
     workers: None for one per processor. resume: a journal, unfinished certificate or folder to go
     on from. force: whether files of other runs may be overwritten. fail_fast: whether a backend's
-    first failure ends its run.
+    first failure ends its run. strict: whether departures fail it.
     """
 
     only: str | None
@@ -36,6 +36,7 @@ class Request:
     resume: Path | None = None
     force: bool = False
     fail_fast: bool = False
+    strict: bool = False
 
 
 class Recording:

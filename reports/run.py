@@ -73,7 +73,10 @@ def _certify(specs: Sequence[str], request: Request) -> int:
         terminal.show_path(request.out / f"{stem}.html")
     for line in problems:
         terminal.warn(line)
-    statuses = [RUNS[each.certificate["verdict"]].status for each in found]
+    statuses = [
+        max(RUNS[each.certificate["verdict"]].status, request.strict and bool(each.departures))
+        for each in found
+    ]
     return max([2 if problems else 0, *statuses])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich import progress as bars
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
@@ -22,6 +23,9 @@ from truestep.reports.page import Backend, Page, Rule
 from truestep.reports.sheet import Sheet
 from truestep.reports.verdicts import CONDITION, FAILING, RUNS, TOLD, VERDICTS
 from truestep.reports.visible import visible
+
+if TYPE_CHECKING:
+    from truestep.reports.shown import Shown
 
 # A terminal shows this many groups with failures; the report has them all.
 _MOST_FAILURES = 10
@@ -114,6 +118,42 @@ class Progress:
             warn(f"{self._title}: {self._done} of {self._total}, {self._bad} failing")
 
 
+class Counting:
+    """A bar of things that end one after another; elsewhere a line per tenth, or nothing."""
+
+    def __init__(self, title: str, total: int, *, quiet: bool) -> None:
+        console = _out(stderr=True)
+        self._lines = not console.is_terminal and not quiet
+        self._title, self._total, self._done = title, total, 0
+        self._bar = bars.Progress(
+            bars.SpinnerColumn(),
+            bars.TextColumn("{task.description}", style="bold", markup=False),
+            bars.BarColumn(bar_width=30),
+            bars.MofNCompleteColumn(),
+            bars.TimeElapsedColumn(),
+            bars.TimeRemainingColumn(),
+            bars.TextColumn("{task.fields[now]}", style="dim", markup=False),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task(title, total=total, now="")
+
+    def __enter__(self) -> Counting:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._bar.stop()
+
+    def advance(self, now: str, number: int = 1) -> None:
+        """So many more have ended; now: the last of them."""
+        before, self._done = self._done, self._done + number
+        self._bar.update(self._task, advance=number, now=now)
+        if self._lines and self._done * 10 // self._total > before * 10 // self._total:
+            warn(f"{self._title}: {self._done} of {self._total}")
+
+
 def show_page(page: Page) -> None:
     """A row per rule, failures with their messages, and each backend's verdict."""
     console = _out()
@@ -134,6 +174,10 @@ def show_page(page: Page) -> None:
         )
         if declaration := backend.run["backend"].get("declaration"):
             console.print(Text(declaration))
+        for departure in backend.departures[:_MOST_FAILURES]:
+            console.print(Text(f"Departure: {departure}", style="yellow"))
+        if (more := len(backend.departures) - _MOST_FAILURES) > 0:
+            console.print(f"{more} more departures are in the report")
         console.print(Text(backend.sentence, style=RUNS[backend.verdict].style))
         console.print(Text(told, style="dim"))
 
@@ -146,7 +190,7 @@ def _rules_table(rules: Sequence[Rule]) -> Table:
     table = _table()
     table.add_column("")
     table.add_column("rule", no_wrap=True)
-    for name in ("checks", "examples", "judged", "utilisation"):
+    for name in ("checks", "examples", "judged ≥", "utilisation"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("where", overflow="ellipsis", no_wrap=True)
     for rule in rules:
@@ -250,6 +294,16 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     _out().print(table)
+
+
+def show_rules(found: Sequence[Shown]) -> None:
+    """The definition of each, as it is written, and its tables."""
+    console = _out()
+    for each in found:
+        console.print(Text(f"{each.kind}/{each.name}", style="bold underline"))
+        print(visible(each.definition))
+        for table in each.tables:
+            show_table(table.columns, table.rows)
 
 
 def show_list(found: Mapping[str, Sequence[Record]]) -> None:

@@ -18,8 +18,9 @@ from torch.nn import functional
 from truestep.reports import adam_states
 from truestep.torch import AdamW
 
-_WIDTH, _HEADS, _HIDDEN, _LAYERS, _CONTEXT, _BATCH = 32, 4, 128, 2, 32, 16
-_WORDS, _HELD_OUT, _RATE = 1024, 8_000, 3e-3
+_WIDTH, _HEADS, _HIDDEN, _LAYERS = 32, 4, 128, 2
+CONTEXT, BATCH = 32, 16
+WORDS, HELD_OUT, _RATE = 1024, 8_000, 3e-3
 SEEDS, STEPS = 5, 300
 
 # From parameters and arguments to the optimizer.
@@ -38,15 +39,15 @@ class Transformer(torch.nn.Module):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self.words = torch.nn.Embedding(_WORDS, _WIDTH)
-        self.places = torch.nn.Embedding(_CONTEXT, _WIDTH)
+        self.words = torch.nn.Embedding(WORDS, _WIDTH)
+        self.places = torch.nn.Embedding(CONTEXT, _WIDTH)
         layer = torch.nn.TransformerEncoderLayer(
             _WIDTH, _HEADS, _HIDDEN, dropout=0.0, batch_first=True, norm_first=True
         )
         self.layers = torch.nn.TransformerEncoder(layer, _LAYERS, enable_nested_tensor=False)
         self.norm = torch.nn.LayerNorm(_WIDTH)
-        self.scores = torch.nn.Linear(_WIDTH, _WORDS, bias=False)
-        mask = torch.nn.Transformer.generate_square_subsequent_mask(_CONTEXT)
+        self.scores = torch.nn.Linear(_WIDTH, WORDS, bias=False)
+        mask = torch.nn.Transformer.generate_square_subsequent_mask(CONTEXT)
         self.register_buffer("mask", mask)
 
     def forward(self, words: torch.Tensor) -> torch.Tensor:
@@ -77,14 +78,14 @@ def train(
     rng = np.random.default_rng(seed)
     seconds = 0.0
     for _ in range(steps):
-        at = rng.integers(0, len(words) - _HELD_OUT - _CONTEXT, _BATCH)
+        at = rng.integers(0, len(words) - HELD_OUT - CONTEXT, BATCH)
         optimizer.zero_grad()
-        model(words[torch.from_numpy(at[:, None] + np.arange(_CONTEXT + 1))]).backward()
+        model(words[torch.from_numpy(at[:, None] + np.arange(CONTEXT + 1))]).backward()
         start = time.thread_time()
         optimizer.step()
         seconds += time.thread_time() - start
         schedule.step()
-    held_out = words[-_HELD_OUT:].unfold(0, _CONTEXT + 1, _CONTEXT)
+    held_out = words[-HELD_OUT:].unfold(0, CONTEXT + 1, CONTEXT)
     with torch.no_grad():
         loss = float(model(held_out))
     return Trained(loss, _bytes(optimizer), seconds)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from truestep.properties.judge.results import CheckResult
 
@@ -108,6 +109,23 @@ class Tally:
     def ran(self) -> bool:
         """Whether any of them was run."""
         return VERDICTS[self.verdict].ran
+
+
+def departures(checks: Iterable[CheckResult], findings: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What else is known to depart where checks pass, a line each: declared choices, and findings.
+
+    A finding tells of the choices by which it is declared, and of what no check can reach.
+    """
+    unseen = [finding for finding in findings if finding.get("unseen") or finding.get("departs")]
+    told = {(finding["rule"], *one.split()) for finding in unseen for one in finding["departs"]}
+    declared = {
+        (check.rule, field, value)
+        for check in checks
+        for field, value in check.departures.items()
+        if VERDICTS[check.verdict].ran
+    }
+    lines = [": ".join(filter(None, (f["rule"], f["title"]))) for f in unseen]
+    return sorted(dict.fromkeys(lines)) + [f"{r}: {f} {x}" for r, f, x in sorted(declared - told)]
 
 
 def tally(checks: Iterable[CheckResult]) -> Tally:

@@ -29,6 +29,7 @@ std::int64_t code_bytes(const Kept& kept, std::int64_t n) {
 }
 
 std::int64_t scale_bytes(const Kept& kept) {
+  if (const int rest = kernels().storages[kept.storage].rest_bytes) return rest;
   if (kept.map != nullptr) return 4;
   if (kept.format == nullptr) return 0;
   switch (kept.format->scale) {

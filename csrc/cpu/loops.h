@@ -11,6 +11,7 @@
 #include "group_loops.h"
 #include "kernels.h"
 #include "number_loops.h"
+#include "split_loops.h"
 
 namespace truestep::cpu {
 namespace {
@@ -73,15 +74,16 @@ void stream_bytes(u8* x, std::int64_t n) {
 }
 
 template <class Codec>
-constexpr StorageKernel storage_of(const char* name, const char* told, int code_bits) {
-  return {name, told, code_bits, false, &Codec::load, &Codec::store};
+constexpr StorageKernel storage_of(const char* name, const char* told, int code_bits,
+                                   int rest_bytes = 0) {
+  return {name, told, code_bits, false, &Codec::load, &Codec::store, rest_bytes};
 }
 
 template <class Lookup>
 constexpr Kernels kernels_with(const char* name, const RuleTable* rules) {
   return {name,
           rules,
-          {{"float32", "", 32, true, nullptr, nullptr},
+          {{"float32", "", 32, true, nullptr, nullptr, 0},
            storage_of<Numbers<Bfloat16>>("bfloat16", "", 16),
            storage_of<Blocks<false>>("blocks", "format", 8),
            storage_of<Blocks<true>>("blocks_4bit", "format", 4),
@@ -93,7 +95,13 @@ constexpr Kernels kernels_with(const char* name, const RuleTable* rules) {
            storage_of<Drawn<CutFloats<u8>>>("small_float_8bit_drawn", "number", 8),
            storage_of<Numbers<SmallFloats<u16>>>("small_float_16bit", "number", 16),
            storage_of<Numbers<CutFloats<u16>>>("small_float_16bit_cut", "number", 16),
-           storage_of<Drawn<CutFloats<u16>>>("small_float_16bit_drawn", "number", 16)},
+           storage_of<Drawn<CutFloats<u16>>>("small_float_16bit_drawn", "number", 16),
+           storage_of<Splits<Rest::kBits, 8, u8>>("split_bits_8", "", 16, 1),
+           storage_of<Splits<Rest::kBits, 16, u16>>("split_bits_16", "", 16, 2),
+           storage_of<Splits<Rest::kFraction, 8, signed char>>("split_fraction_8", "", 16, 1),
+           storage_of<Splits<Rest::kFraction, 16, short>>("split_fraction_16", "", 16, 2),
+           storage_of<Splits<Rest::kSigned, 8, signed char>>("split_signed_bits_8", "", 16, 1),
+           storage_of<Splits<Rest::kSigned, 16, short>>("split_signed_bits_16", "", 16, 2)},
           {&Groups::load, &Groups::store},
           {&AffineGroups::load, &AffineGroups::store},
           stream_floats,

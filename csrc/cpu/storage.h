@@ -10,8 +10,9 @@
 
 namespace truestep::cpu {
 
-// The arrays of one tensor, and its number in the call. scale: of storages in blocks, one a block.
-// second: of formats with two numbers to a group the other one.
+// The arrays of one tensor, and its number in the call. scale: of storages in blocks, one a block;
+// of those in two parts, the rest of every element. second: of formats with two numbers to a group
+// the other one.
 struct Codes {
   void* code;
   void* scale;
@@ -42,6 +43,8 @@ struct StorageKernel {
   void (*load)(const Kept& kept, const Codes& from, std::int64_t begin, std::int64_t n, float* x);
   void (*store)(const Kept& kept, const Codes& to, std::int64_t begin, std::int64_t n,
                 const float* x);
+  // Of storages in two parts.
+  int rest_bytes;
 };
 
 // Which elements share a scale: those of a tile of a matrix; matrices lie one behind another. Tiles
@@ -62,6 +65,6 @@ struct GroupKernel {
                 std::int64_t end, const float* x);
 };
 
-constexpr int kStorages = 13;
+constexpr int kStorages = 19;
 
 }  // namespace truestep::cpu

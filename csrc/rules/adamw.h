@@ -13,7 +13,7 @@
 
 namespace truestep::rules::adamw {
 
-enum class Decay { kBefore, kUnscaled, kInStep, kAfter };
+enum class Decay { kBefore, kUnscaled, kInStep, kAfter, kCautious };
 enum class Eps { kOutside, kBeforeCorrection };
 
 template <Decay kDecay, Eps kEps = Eps::kOutside>
@@ -46,7 +46,7 @@ struct AdamW : Elementwise {
     c.reciprocal_correction1 = rounded(1.0 / (1.0 - pow(h.beta1, t)));
     c.correction2 = rounded(kEps == Eps::kOutside ? 1.0 / left2 : sqrt(left2));
     c.lr = rounded(h.lr);
-    const bool scaled = kDecay == Decay::kBefore || kDecay == Decay::kAfter;
+    const bool scaled = kDecay != Decay::kUnscaled && kDecay != Decay::kInStep;
     c.decay = rounded(scaled ? 1.0 - h.lr * h.weight_decay : h.weight_decay);
     c.eps = rounded(h.eps);
     return c;
@@ -73,6 +73,8 @@ struct AdamW : Elementwise {
         p = p - (c.lr * update + c.decay * p);
       } else if constexpr (kDecay == Decay::kInStep) {
         p = p - c.lr * (update + c.decay * p);
+      } else if constexpr (kDecay == Decay::kCautious) {
+        p = (update * p >= 0.0f ? p * c.decay : p) - c.lr * update;
       } else {
         p = (p - c.lr * update) * c.decay;
       }
@@ -93,5 +95,6 @@ struct AdamW : Elementwise {
   KERNEL("decay=unscaled", AdamW<Decay::kUnscaled>)      \
   KERNEL("decay=in_step", AdamW<Decay::kInStep>)         \
   KERNEL("decay=after", AdamW<Decay::kAfter>)            \
+  KERNEL("decay=cautious", AdamW<Decay::kCautious>)      \
   KERNEL("decay=before eps_placement=before_correction", \
          AdamW<Decay::kBefore, Eps::kBeforeCorrection>)

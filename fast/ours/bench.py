@@ -86,7 +86,7 @@ class Row:
     """One comparison: how many times as long as our step the other takes, median over rounds.
 
     low and high: the least and the greatest ratio of a round. ours_ms, other_ms: medians over the
-    rounds of a round's fastest call, in milliseconds. bytes: memory that our step reads and writes.
+    rounds of a round's fastest call, in milliseconds. bytes: what a step must read and write.
     """
 
     name: str
@@ -113,6 +113,8 @@ class NotMeasured:
 
 
 Contender = Callable[[], object]
+# Bytes that a step must move for each parameter: of a rule, with 8-bit states where it is coded.
+Roofline = Callable[[str, Hyper, bool], float]
 
 
 def normals(sizes: list[int], seed: int) -> list[NDArray[np.float32]]:
@@ -164,12 +166,6 @@ def contenders(
     yield "memory traffic alone", traffic
     for peer in (PEERS_8BIT if coded else PEERS).get(rule, ()):
         yield peer.name, partial(torch_step, peer, sizes)
-
-
-def bytes_of(kernel: RuleKernel, sizes: list[int], coded: bool) -> int:
-    """Memory that a step reads and writes, scales not counted."""
-    kept = 2 if coded else 8
-    return sum(sizes) * (12 + 4 * len(kernel.inputs) + kept * len(kernel.states))
 
 
 def torch_step(peer: Peer, sizes: list[int]) -> Contender:
@@ -236,34 +232,49 @@ def timed_rules(only: Sequence[str] = ()) -> list[str]:
     return list(only) or known
 
 
-def rows(rounds: int = 9, only: Sequence[str] = ()) -> Iterator[Row | NotMeasured]:
+def rows(
+    roofline: Roofline, rounds: int = 9, only: Sequence[str] = ()
+) -> Iterator[Row | NotMeasured]:
     """Every comparison of these rules, or of all, once it is measured."""
     large, many = [2**24], [1000] * 1000
     rules = timed_rules(only)
     coded = [rule for rule in rules if offered.coded_states(timed(rule)[0])]
     for rule in rules:
-        yield from _compared(rule, "2^24", large, rounds, calls=3)
+        yield from measured(roofline, rule, "2^24", large, rounds, calls=3)
     for rule in [rule for rule in rules if rule in PEERS]:
-        yield from _compared(rule, "1000 x 1000", many, rounds, calls=10)
+        yield from measured(roofline, rule, "1000 x 1000", many, rounds, calls=10)
     for rule in coded:
-        yield from _compared(rule, "8bit 2^24", large, rounds, calls=3, coded=True)
+        yield from measured(roofline, rule, "8bit 2^24", large, rounds, calls=3, coded=True)
 
 
-def swept(rounds: int = 9, only: Sequence[str] = ()) -> Iterator[Row | NotMeasured]:
+def swept(
+    roofline: Roofline, rounds: int = 9, only: Sequence[str] = ()
+) -> Iterator[Row | NotMeasured]:
     """The same of one tensor from 10^3 to 10^8 elements."""
     for rule in timed_rules(only):
         for size in SWEPT:
             calls = max(3, min(200, 10**7 // size))
-            yield from _compared(rule, f"{size}", [size], rounds, calls=calls)
+            yield from measured(roofline, rule, f"{size}", [size], rounds, calls=calls)
 
 
-def _compared(
-    rule: str, how: str, sizes: list[int], rounds: int, *, calls: int, coded: bool = False
+def measured(
+    roofline: Roofline,
+    rule: str,
+    how: str,
+    sizes: list[int],
+    rounds: int,
+    *,
+    calls: int,
+    coded: bool = False,
+    peers: bool = True,
 ) -> Iterator[Row | NotMeasured]:
+    """A rule's kernel on tensors of these sizes, against its traffic and, if wanted, libraries."""
     # What earlier comparisons held is given back before tensors of a gigabyte are made.
     gc.collect()
-    traffic = bytes_of(timed(rule)[0], sizes, coded)
+    traffic = round(sum(sizes) * roofline(rule, timed(rule)[1], coded))
     found = contenders(rule, sizes, coded)
+    if not peers:
+        found = itertools.islice(found, 2)
     for row in compared(f"{rule} {how}", found, traffic, rounds, calls):
         yield replace(row, rule=rule, elements=sum(sizes))
 

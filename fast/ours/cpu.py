@@ -106,8 +106,14 @@ def _step(
     state |= {name: [storages.packed_codes(code) for code in state[name]] for name in packed}
     inputs = {name: _copied([slots.given(s, name) for s in given]) for name in kernel.inputs}
     numbers = slots.numbers_of(kernel, given)
-    plan = Plan(kernel.rule, params, grads, {**state, **inputs}, kept=kept, numbers=numbers)
+    # Of parameters in two parts the plan's state has the rests.
+    rests = _copied([s.state["p_code"] for s in given]) if "p" in kept else []
+    ways = {"params" if name == "p" else name: how for name, how in kept.items()}
+    tensors = {**state, **inputs, **({"params_rest": rests} if "p" in kept else {})}
+    plan = Plan(kernel.rule, params, grads, tensors, kept=ways, numbers=numbers)
     plan.step(hypers, slots.steps_of(given))
+    if "p" in kept:
+        state["p_code"] = rests
     for name in packed:
         pairs = zip(state[name], params, strict=True)
         state[name] = [storages.unpacked_codes(code, p.shape) for code, p in pairs]

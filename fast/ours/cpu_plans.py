@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truestep.fast import _core
+from truestep.fast.ours.hyper_rows import hyper_rows
 from truestep.fast.ours.rule_kernels import RuleKernel, kernel_for
 from truestep.fast.ours.storages import NUMBERS, Kept
 from truestep.fast.protocol import Array, DType, numpy_dtype
@@ -73,10 +74,10 @@ class Plan:
     rule: the reference's name. params, grads: all in one of the formats of NUMBERS. state: by name
     the tensors of the rule's state, in float32, and of its inputs, in the parameters' format; of
     one that kept names, its codes and scales ("m_code", "m_absmax"). kept may say of "params" how
-    they are rounded. numbers: the 0-d numbers of the state and of the inputs, by name one a tensor.
-    All tensors are C-contiguous, of the parameters'
-    sizes, and overlap no other. seed: of what storages draw, for each step and tensor anew; None:
-    another one for every plan.
+    they are rounded, or that they are the high parts beside "params_rest". numbers: the 0-d numbers
+    of the state and of the inputs, by name one a tensor. All tensors are C-contiguous, of the
+    parameters' sizes, and overlap no other. seed: of what storages draw, for each step and tensor
+    anew; None: another one for every plan.
     """
 
     __slots__ = ("_addresses", "_draws", "_kept", "_numbers", "_rule", "_sizes", "_tensors")
@@ -164,26 +165,12 @@ class Plan:
         self, call: "_Step", hyper: Hyper | Sequence[Hyper], t: int | Sequence[int], threads: int
     ) -> None:
         count = len(self._sizes)
-        hypers = list(hyper) if isinstance(hyper, Sequence) else [hyper] * count
-        steps = [t] * count if isinstance(t, int) else list(t)
-        if len(hypers) != count or len(steps) != count:
-            raise ValueError(
-                f"hyper and t must have {count} entries, got {len(hypers)} and {len(steps)}"
-            )
+        pairs, rows = hyper_rows(hyper, t, count)
         if not count:
             return
-        kernel = kernel_for(self._rule, hypers[0])
-        # By identity: to hash every field of a thousand Hypers takes longer than a step.
-        if len(set(map(id, hypers))) == 1 and len(set(steps)) == 1:
-            rows, pairs = np.zeros(count, np.int32), [(hypers[0], steps[0])]
-        else:
-            keys = list(zip(map(id, hypers), steps, strict=True))
-            distinct = dict(zip(keys, zip(hypers, steps, strict=True), strict=True))
-            if any(not kernel.serves(h) for h, _ in distinct.values()):
-                raise ValueError("all hypers must be served by one kernel; part them by kernel_for")
-            row_of = dict(zip(distinct, range(count), strict=False))
-            rows = np.fromiter(map(row_of.__getitem__, keys), np.int32, count)
-            pairs = list(distinct.values())
+        kernel = kernel_for(self._rule, pairs[0][0])
+        if any(not kernel.serves(h) for h, _ in pairs[1:]):
+            raise ValueError("all hypers must be served by one kernel; part them by kernel_for")
         storages, addresses = self._operands(kernel)
         numbers = np.zeros((count, len(kernel.numbers)))
         for k, name in enumerate(kernel.numbers):

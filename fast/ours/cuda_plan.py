@@ -16,6 +16,7 @@ from truestep.fast._core import Storage
 from truestep.fast.ours.cpu_plans import GRADS, PARAMS
 from truestep.fast.ours.cuda_build import Unit
 from truestep.fast.ours.cuda_units import codec_unit, step_unit
+from truestep.fast.ours.hyper_rows import hyper_rows
 from truestep.fast.ours.rule_kernels import RuleKernel, kernel_for
 from truestep.fast.ours.storages import NUMBERS, Kept
 from truestep.fast.protocol import Array
@@ -149,23 +150,6 @@ class _Rows:
         return _Rows(self.of_tensor, self.hyper, tuple(t + 1 for t in self.steps))
 
 
-def _distinct(
-    hyper: Hyper | Sequence[Hyper], t: int | Sequence[int], count: int
-) -> tuple[list[tuple[Hyper, int]], tuple[int, ...]]:
-    """The combinations of a Hyper and a step among count tensors, and which each of them has."""
-    if isinstance(t, int) and not isinstance(hyper, Sequence):
-        return [(hyper, t)], (0,) * count
-    hypers = list(hyper) if isinstance(hyper, Sequence) else [hyper] * count
-    steps = [t] * count if isinstance(t, int) else list(t)
-    if len(hypers) != count or len(steps) != count:
-        raise ValueError(
-            f"hyper and t must have {count} entries, got {len(hypers)} and {len(steps)}"
-        )
-    row_of: dict[tuple[Hyper, int], int] = {}
-    index = [row_of.setdefault(key, len(row_of)) for key in zip(hypers, steps, strict=True)]
-    return list(row_of), tuple(index)
-
-
 class StepPlan:
     """The launches of one rule's steps over a fixed list of tensors on a device.
 
@@ -212,7 +196,7 @@ class StepPlan:
 
         What was captured before is not to be launched any more.
         """
-        keys, of_tensor = _distinct(hyper, t, len(self._sizes))
+        keys, of_tensor = hyper_rows(hyper, t, len(self._sizes))
         if any(step < 1 for _, step in keys):
             raise ValueError(f"t must be >= 1, got {min(step for _, step in keys)}")
         kernel = kernel_for(self._rule, keys[0][0])
@@ -222,7 +206,7 @@ class StepPlan:
         if self._kernel is None or kernel.place != self._kernel.place:
             self._choose(kernel)
         rows = _Rows(
-            of_tensor,
+            tuple(of_tensor.tolist()),
             tuple(tuple(kernel.row(h)) for h, _ in keys),
             tuple(step - 1 for _, step in keys),
         )

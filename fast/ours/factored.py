@@ -142,6 +142,7 @@ def capabilities() -> list[Capability]:
                 dialect=kernel.dialect,
                 variant="+".join(kernel.dialect.values()),
                 level="standard" if kernel.rule in seen else "smoke",
+                documented=tuple(kernel.dialect),
             )
         )
         if kernel.rule not in seen:

@@ -29,6 +29,7 @@ def capabilities() -> list[Capability]:
             arithmetic="ieee_float32",
             dialect=dialect,
             variant="+".join(dialect.values()),
+            documented=tuple(dialect),
         )
         for dialect in DIALECTS
     ]

@@ -18,6 +18,7 @@ def capabilities() -> list[Capability]:
             dialect=dialect,
             variant="+".join(dialect.values()),
             level="standard" if number else "smoke",
+            documented=tuple(dialect),
         )
         for rule, module in MATRICES.items()
         for number, dialect in enumerate(module.DIALECTS)

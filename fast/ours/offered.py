@@ -29,7 +29,8 @@ Entry = TypeVar("Entry")
 def capabilities() -> list[Capability]:
     """Every rule in every dialect that there are kernels of, with each storage; the quantizers.
 
-    A rule's first dialect in float32 is run at level smoke already, the others from standard on.
+    A kernel's header says which choices of the dialect it is for: they are documented. A rule's
+    first dialect in float32 is run at level smoke already, the others from standard on.
     """
     found: list[Capability] = []
     by_dialect: dict[tuple[str, str], RuleKernel] = {}
@@ -46,6 +47,7 @@ def capabilities() -> list[Capability]:
                 dialect=kernel.dialect,
                 variant=variant,
                 level="standard" if rule in first else "smoke",
+                documented=tuple(kernel.dialect),
             )
         )
         first.setdefault(rule, kernel)

@@ -1,14 +1,18 @@
-"""In which formats the C++ kernels keep states: a table, offered of two rules."""
+"""In which formats the C++ kernels keep states: a table, and which rules are judged with what."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from truestep.fast.protocol import Fixed, OptimizerCapability, Storage
+from truestep.fast.protocol import Fixed, Level, OptimizerCapability, Storage
 from truestep.reference.optimizers import OPTIMIZERS
+from truestep.reference.splits import SPLITS
 
 # No rule knows how its states are kept. One is judged with all of these that has a signed state and
-# one that is never negative, and one with signed states alone.
+# one that is never negative, and one with signed states alone; every other one with two.
 RULES_JUDGED = ("adamw", "sgd")
+EVERY = ("4bit", "e4m3")
+# How many others each of these is judged with at level deep.
+_IN_TURN = 3
 _CODEBOOK: Mapping[str, Fixed] = {"block_size": (64, 128, 256, 1024, 4096, 32)}
 _GROUP: Mapping[str, Fixed] = {"block_size": (128, 64, 32, 256)}
 
@@ -26,6 +30,11 @@ def _same(format: str, hyper: Mapping[str, Fixed] = {}) -> Formats:
     return Formats(format, format, hyper)
 
 
+# Of each sort of rest, the rounding that libraries have.
+_PARTS: Mapping[str, Fixed] = {
+    "rest": ("bits", "fraction", "signed_bits"),
+    "rounding": ("nearest_even", "nearest_away", "nearest_even"),
+}
 _DRAWN = {**_GROUP, "rounding": "stochastic"}
 VARIANTS: Mapping[str, Formats] = {
     "4bit": Formats("dynamic_4bit", "linear_4bit", _CODEBOOK),
@@ -59,14 +68,12 @@ VARIANTS: Mapping[str, Formats] = {
 def capabilities(
     rule: str, dialect: Mapping[str, str], arithmetic: str, coded: tuple[str, ...]
 ) -> Iterator[OptimizerCapability]:
-    """The rule in this dialect with these states kept as codes in every format; with float16."""
-    if rule not in RULES_JUDGED:
-        return
-    yield OptimizerCapability(
-        rule=rule, format="float16", arithmetic="float16_params", dialect=dialect, level="standard"
-    )
+    """The rule with these states as codes; of RULES_JUDGED its parameters in other forms too."""
+    if rule in RULES_JUDGED:
+        yield from _parameters(rule, dialect, arithmetic)
     behaviour = OPTIMIZERS[rule].State.BEHAVIOUR
-    for variant, formats in VARIANTS.items():
+    for variant, level in _chosen(rule).items():
+        formats = VARIANTS[variant]
         chosen = {
             name: formats.nonnegative if behaviour[name].nonnegative else formats.signed
             for name in coded
@@ -76,6 +83,38 @@ def capabilities(
             arithmetic=arithmetic,
             dialect=dialect,
             variant=variant,
-            level="standard",
+            level=level,
             storage={name: Storage(format, formats.hyper) for name, format in chosen.items()},
+        )
+
+
+def _chosen(rule: str) -> Mapping[str, Level]:
+    """The variants of a rule, and the level from which on each is run.
+
+    Of most rules those of EVERY, and at level deep a few that the rules take in turn.
+    """
+    if rule in RULES_JUDGED:
+        return dict.fromkeys(VARIANTS, "standard")
+    others = [variant for variant in VARIANTS if variant not in EVERY]
+    at = list(OPTIMIZERS).index(rule) * _IN_TURN
+    turn = [others[(at + k) % len(others)] for k in range(_IN_TURN)]
+    return {**dict.fromkeys(turn, "deep"), **dict.fromkeys(EVERY, "standard")}
+
+
+def _parameters(
+    rule: str, dialect: Mapping[str, str], arithmetic: str
+) -> Iterator[OptimizerCapability]:
+    """The rule with parameters in float16, and in two parts."""
+    yield OptimizerCapability(
+        rule=rule, format="float16", arithmetic="float16_params", dialect=dialect, level="standard"
+    )
+    for split in SPLITS:
+        yield OptimizerCapability(
+            rule=rule,
+            format="bfloat16",
+            arithmetic=arithmetic,
+            dialect=dialect,
+            variant=split,
+            level="standard",
+            storage={"p": Storage(split, _PARTS)},
         )

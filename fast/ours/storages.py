@@ -17,6 +17,7 @@ from truestep.fast.protocol import Array, DType
 from truestep.reference.declared import Hyper
 from truestep.reference.format_rows import ROWS
 from truestep.reference.quantizers import QUANTIZERS, dynamic_8bit
+from truestep.reference.splits import SPLITS, Split
 
 FLOAT32 = np.dtype(np.float32)
 BYTE = np.dtype(np.uint8)
@@ -26,9 +27,10 @@ BYTE = np.dtype(np.uint8)
 class Kept:
     """A storage of the extension, and the arrays of a tensor "m" that is kept so.
 
-    code: the dtype of m_code. scale: what follows "m_" in the name of the scales, "" without them.
-    scales: their dtype. packed: two codes lie in a byte, the first in the higher half. drawn:
-    roundings are drawn, with a seed that is given for every call.
+    code: the dtype of m_code. scale: what follows "m_" in the name of the scales, "" without them;
+    of two parts that of the rest, one to an element. scales: their dtype. packed: two codes lie in
+    a byte, the first in the higher half. drawn: roundings are drawn, with a seed that is given for
+    every call.
     """
 
     storage: _core.Storage
@@ -99,6 +101,14 @@ def _blocks(rule: str, h: Hyper) -> Kept:
     return Kept(storage, BYTE, "scale", block_size, formats.scale_type(row), packed, drawn)
 
 
+def _split(split: Split, h: Hyper) -> Kept:
+    roundings = {"bits": "nearest_even", "fraction": "nearest_away", "signed_bits": "nearest_even"}
+    if h.rounding != (due := roundings[h.rest]):
+        raise ValueError(f"rounding must be {due!r} of a rest in {h.rest}, got {h.rounding!r}")
+    storage = _core.Storage(f"split_{h.rest}_{split.bits}")
+    return Kept(storage, np.dtype(np.uint16), "rest", scales=split.code_type(h))
+
+
 _OWN: Mapping[str, Callable[[Hyper], Kept]] = {
     "bfloat16": _bfloat16,
     "dynamic_8bit": _dynamic_8bit,
@@ -116,6 +126,8 @@ def kept(quantizer: str, h: Hyper) -> Kept:
         return _OWN[quantizer](h)
     if quantizer in ROWS:
         return _blocks(quantizer, h)
+    if quantizer in SPLITS:
+        return _split(SPLITS[quantizer], h)
     if hasattr(QUANTIZERS[quantizer], "FORMAT"):
         return _small_float(quantizer, h)
     raise ValueError(f"the kernels have no storage {quantizer!r}")

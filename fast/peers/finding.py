@@ -32,7 +32,8 @@ class Finding:
     concerned. contradicts: the line of the rule or of the library's own description that does not
     hold. reproducer: a program and its arguments; actual is its standard output, expected what it
     should have been. checks: ids of the checks that fail by it; none where the protocol cannot
-    reach it. when: of their failures, those that it explains. note: where in the library's source.
+    reach it. when: of their failures, those that it explains. departs: the choices of dialect by
+    which its adapter declares it, each as "field value". note: where in the library's source.
     """
 
     library: str
@@ -46,12 +47,18 @@ class Finding:
     actual: str
     checks: tuple[str, ...] = ()
     when: tuple[Conditions, ...] = ()
+    departs: tuple[str, ...] = ()
     note: str = ""
 
     @property
     def label(self) -> str:
         """What tells it from other findings."""
         return f"{self.library} {self.rule or 'every rule'}: {self.title}"
+
+    @property
+    def unseen(self) -> bool:
+        """Whether no check fails by it: it is declared, or the protocol cannot reach it."""
+        return not self.checks
 
     @property
     def program(self) -> tuple[Path, list[str]]:
@@ -106,6 +113,9 @@ def _finding(entry: dict[str, object], sets: Mapping[str, list[str]]) -> Finding
     if unknown := entry.keys() - {field.name for field in fields(Finding)}:
         raise ValueError(f"unknown: {sorted(unknown)}")
     listed, when = entry.pop("checks", []), entry.pop("when", None)
+    departs = entry.pop("departs", [])
+    if not isinstance(departs, list) or not all(len(str(x).split()) == 2 for x in departs):
+        raise ValueError(f"departs is {departs!r}, not a list of 'field value'")
     if not isinstance(listed, list) or bool(listed) is (when is None):
         raise ValueError("checks, a list, and when belong together")
     ids = [name for item in listed for name in _expanded(item, str(entry["rule"]), sets)]
@@ -113,7 +123,8 @@ def _finding(entry: dict[str, object], sets: Mapping[str, list[str]]) -> Finding
         raise ValueError("checks are listed twice, or have a wildcard")
     texts = {key: str(value).strip() for key, value in entry.items()}
     SpecifierSet(texts["versions"])
-    return Finding(**texts, checks=tuple(ids), when=validated(when) if listed else ())
+    conditions = validated(when) if listed else ()
+    return Finding(**texts, checks=tuple(ids), when=conditions, departs=tuple(departs))
 
 
 def _expanded(item: object, rule: str, sets: Mapping[str, list[str]]) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 ``python -m truestep.fast.peers.findings CERTIFICATE...`` holds certificates against them: it ends
 with status 1 where a failure is explained by no finding, where a finding lists a check that there
-is none of, and where a finding explains no failure.
+is none of, where a finding explains no failure, and where a declared departure and a finding that
+tells of it are not both there.
 """
 
 import importlib.metadata
@@ -52,6 +53,11 @@ def audit(certificate: Json) -> Iterator[str]:
     name, checks = certificate["backend"]["name"], certificate["checks"]
     spec, libraries = certificate["backend"]["spec"], certificate["environment"]["libraries"]
     known = explained(name, spec, checks, libraries)
+    declared = {
+        (check["rule"], field, value)
+        for check in checks
+        for field, value in check.get("departures", {}).items()
+    }
     if certificate["only"] is None and certificate["level"] in ("standard", "deep"):
         for finding in findings_of(name, spec):
             version = _version(finding.distribution, libraries)
@@ -62,11 +68,20 @@ def audit(certificate: Json) -> Iterator[str]:
                 yield f"{finding.label}: there is no check {', '.join(lost)}"
             elif finding.checks and not ids:
                 yield f"{finding.label}: explains no failure"
+            for one in sorted(_told(finding) - declared):
+                yield f"{finding.label}: nothing declares {' '.join(one)}"
+    for one in sorted(declared - {told for finding, _ in known for told in _told(finding)}):
+        yield f"{name}: no finding tells of the departure {' '.join(one)}"
     found = {name for _, ids in known for name in ids}
     for check in checks:
         if check["verdict"] in _FAILING and check["id"] not in found:
             told = check["message"].partition("\n")[0]
             yield f"{name}: no finding explains {check['id']}: {told}"
+
+
+def _told(finding: Finding) -> set[tuple[str, ...]]:
+    """The departures that a finding tells of: rule, field and value."""
+    return {(finding.rule, *departure.split()) for departure in finding.departs}
 
 
 def _version(distribution: str, libraries: Mapping[str, str]) -> str | None:

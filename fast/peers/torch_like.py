@@ -117,14 +117,14 @@ class Row:
     empty the library does not have. numbers: the reference's hyperparameters, besides lr, and the
     library's names; several that share one form a tuple. prefix: of the variants' names. options:
     constructor arguments. paths: the ways to step, with the arguments of each. arithmetic: by
-    format. fixed, level, reach, shapes, single, storage: see Capability; level is that of float32.
-    counter: name of the number of steps in a tensor's state, "" where there is none. shared: the
-    reference's fields that are numbers of a parameter group, t among them: tensors that differ in
-    them are in groups of their own. key: what else parts a group. apart: whether every group has an
-    optimizer of its own. fresh: where the library is to make the state itself. squeezed: axes of
-    size 1 that the library leaves out. module: name of the parameter, for optimizers that are built
-    of named ones. given: as what it is handed tensors, where it does not take them all: see the
-    findings. bridge: for the rest.
+    format. departures, fixed, level, reach, shapes, single, storage: see Capability; level is that
+    of float32. counter: name of the number of steps in a tensor's state, "" where there is none.
+    shared: the reference's fields that are numbers of a parameter group, t among them: tensors that
+    differ in them are in groups of their own. key: what else parts a group. apart: whether every
+    group has an optimizer of its own. fresh: where the library is to make the state itself.
+    squeezed: axes of size 1 that the library leaves out. module: name of the parameter, for
+    optimizers that are built of named ones. given: as what it is handed tensors, where it does not
+    take them all: see the findings. bridge: for the rest.
     """
 
     rule: str
@@ -151,6 +151,7 @@ class Row:
     shapes: Shapes = "any"
     single: bool = False
     storage: Mapping[str, Storage] = field(default_factory=dict)
+    departures: tuple[str, ...] = ()
 
     def but(
         self,
@@ -206,6 +207,7 @@ class Backend:
                 shapes=row.shapes,
                 single=row.single,
                 storage=row.storage,
+                departures=row.departures,
             )
             for row in self.rows
             for path in row.paths

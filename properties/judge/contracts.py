@@ -15,7 +15,9 @@ Float = NDArray[np.float64]
 
 # Largest passing utilisation. An algebraically equivalent order of evaluation may cost one more
 # rounding per operation than the written one (a product with a reciprocal instead of a quotient),
-# which doubles the bound; it is the only number between a bound and a verdict.
+# which doubles the bound; it is the only number between a bound and a verdict. Replicates err as in
+# any order already: what their contract's probability allows is SLACK of its bounds, so that the
+# factor decides nothing there.
 SLACK = 2.0
 
 
@@ -59,7 +61,7 @@ def judge(got: Array, expected: Bounded, oracle: Bounded) -> Judgement:
 
     got, expected and oracle have one shape. expected: evaluation in the backend's arithmetic, after
     storage; oracle: evaluation of the same lines with u = 2^-53. Elements of unknown bound are not
-    judged.
+    judged; those that may be a nan instead are within their bound or nan.
     """
     if got.shape != expected.shape:
         raise ValueError(f"got shape {got.shape}, expected {expected.shape}")
@@ -68,8 +70,16 @@ def judge(got: Array, expected: Bounded, oracle: Bounded) -> Judgement:
         # A nan or infinity that is due for certain stays due whatever the float64 run knows of it.
         bound = np.where(np.isfinite(v), expected.e + oracle.e, expected.e)
         share = np.where((bound > 0) & np.isfinite(v), oracle.e / bound, 0.0)
+        perhaps = np.isinf(bound) & np.isfinite(hazy := _hazy(expected) + _hazy(oracle))
+        bound = np.where(perhaps, hazy, bound)
     judged = ~np.isinf(bound)
-    return _verdict(got, v, bound, judged, float(np.max(share, where=judged, initial=0.0)))
+    oracle_fraction = float(np.max(share, where=judged, initial=0.0))
+    return _verdict(got, v, bound, judged, oracle_fraction, perhaps=perhaps)
+
+
+def _hazy(x: Bounded) -> Float:
+    """How far a faithful kernel may be from x where it gives no nan."""
+    return x.e if x.hazy is None else np.minimum(x.e, x.hazy)
 
 
 # Largest part of a tensor's scale to which errors are taken for linear in the roundings, and so for
@@ -100,18 +110,19 @@ def judge_sampled(got: Array, sampled: Float, oracle: Float) -> Judgement:
         spread = np.hypot(kernels, oracles)
         count = len(strayed)
         elements = max(1, int(np.count_nonzero(spread > 0)))
-        factor = quantile(count, elements)
+        reach = quantile(count, elements) * spread
         scale = np.max(np.abs(value), where=np.isfinite(value), initial=0.0)
         same = np.all((sampled == value) | (np.isnan(sampled) & np.isnan(value)), axis=0)
         known = np.isfinite(value) & np.all(np.isfinite(sampled), axis=0)
-        bound = np.where(known & (factor * spread <= LINEAR * scale), factor * spread, np.inf)
+        bound = np.where(known & (reach <= LINEAR * scale), reach / SLACK, np.inf)
         bound = np.where(same & ~(known & (spread > 0)), 0.0, bound)
         share = np.where(spread > 0, oracles / spread, 0.0)
     judged = ~np.isinf(bound)
     together = judged & (bound > 0) & np.isfinite(x)
     if np.any(together):
         error, strays = x[together] - value[together], strayed[:, together]
-        whole = _whole(error, spread[together], strays, len(np.unique(np.abs(value[together]))))
+        different = len(np.unique(np.abs(value[together])))
+        whole = SLACK * _whole(error, spread[together], strays, different)
         # The tensor's own verdict is one more factor on its elements' bounds.
         worst = float(np.max(np.abs(error) / bound[together]))
         if whole > worst > 0:
@@ -121,7 +132,7 @@ def judge_sampled(got: Array, sampled: Float, oracle: Float) -> Judgement:
 
 
 def _whole(error: Float, spread: Float, strayed: Float, different: int) -> float:
-    """The utilisation of a tensor as a whole: its error's norm over what the replicates allow."""
+    """A tensor's error as a whole: its norm over what the replicates allow."""
     unit = float(np.max(spread))
     error, spread, strayed = error / unit, spread / unit, strayed / unit
     count = len(strayed)
@@ -203,13 +214,17 @@ def _verdict(
     judged: NDArray[np.bool_],
     oracle_fraction: float,
     same: NDArray[np.bool_] | None = None,
+    perhaps: NDArray[np.bool_] | None = None,
 ) -> Judgement:
+    """perhaps: where a nan will do as well."""
     x, v = got.astype(np.float64), np.asarray(due)
     with np.errstate(all="ignore"):
         error = np.abs(x - v)
         if same is None:
             # An infinity that is due may come out as nan: inf - inf depends on the order of a sum.
             same = (x == v) | (np.isnan(x) & np.isnan(v)) | (np.isinf(v) & np.isnan(x))
+        if perhaps is not None:
+            same = same | (perhaps & np.isnan(x))
         ratio = np.where(same, 0.0, np.where(bound > 0, error / bound, np.inf))
         ratio = np.where(np.isnan(ratio), np.inf, ratio)
     count = int(np.count_nonzero(judged))

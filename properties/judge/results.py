@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from truestep.fast.protocol import Capability
+from truestep.reference.rules import Departure
+from truestep.reference.tables import RULES
 
 # What goes into a certificate: numbers, texts, lists and mappings of them.
 Record = Mapping[str, object]
@@ -27,7 +29,7 @@ class CheckResult:
     nothing was judged. oracle_fraction: largest share of the bound taken by the reference's own
     rounding. histogram: element counts of utilisation per bin of HISTOGRAM_EDGES. worst: the worst
     input as a reproducible specification with got, oracle and bound. message: for a failure, all
-    that is needed to reproduce it.
+    that is needed to reproduce it. departures: the choices of dialect that nothing promises.
     """
 
     id: str
@@ -49,6 +51,7 @@ class CheckResult:
     seconds: float = 0.0
     identified: str = ""
     extra: Record = field(default_factory=dict)
+    departures: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
         """A dictionary that json.dumps accepts; infinities become the string "inf"."""
@@ -63,6 +66,21 @@ def _plain(value: object) -> object:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value
+
+
+def departures(capability: Capability) -> dict[str, str]:
+    """The choices of a capability's dialect that neither paper nor documentation promises."""
+    rule = RULES.get(capability.kind, {}).get(capability.rule)
+    told = rule.DIALECTS if rule else {}
+    return {
+        field: value
+        for field, value in capability.dialect.items()
+        if field in capability.departures
+        or (
+            isinstance(told.get(field, {}).get(value), Departure)
+            and field not in capability.documented
+        )
+    }
 
 
 def check_id(capability: Capability, name: str) -> str:
@@ -110,4 +128,5 @@ class Check:
             verdict=verdict,
             message=message,
             worst=worst,
+            departures=departures(self.capability),
         )

@@ -20,6 +20,7 @@ from truestep.properties.judge.records import Place, law_line, result_of
 from truestep.properties.judge.results import Check, CheckResult, Record, check_id
 from truestep.properties.judge.tally import Case, Tally
 from truestep.properties.laws.claims import PREFIX
+from truestep.properties.search.arithmetics import looser
 from truestep.properties.search.exploration import Drawn, Listed, explore, run_all
 from truestep.properties.search.identification import (
     Reading,
@@ -138,9 +139,13 @@ class Kind(ABC, Generic[Capable, C, Able]):
         """Fixed cases that tell readings apart, beside the failing one."""
         return ()
 
+    def rule(self, capability: Capable) -> Rule:
+        """The rule as it is judged."""
+        return RULES[capability.kind][capability.rule]
+
     def readings(self, capability: Capable, distance: int) -> Iterator[Reading]:
         """Other readings of the rule, so many choices away."""
-        rule: Rule = RULES[capability.kind][capability.rule]
+        rule = self.rule(capability)
         changes = departures(rule, capability.dialect, distance)
         return dialects_of(capability.rule, rule, changes)
 
@@ -253,13 +258,14 @@ def _identified(
     except TypeError:  # an object that cannot be referred to weakly, or is unhashable
         known = {}
 
-    recalled = cast(Backend, Recalled(backend))
+    recalled = cast(Backend, Recalled(backend, capability))
 
     def agrees(reading: Reading) -> bool:
         def judged(case: Case) -> Steps:
             told(case)  # a sign of life
-            return kind.read(recalled, capability, case, reading)
+            return kind.read(recalled, as_read, case, reading)
 
+        as_read = replace(capability, arithmetic=reading.arithmetic or capability.arithmetic)
         return all_within(judged, tried)
 
     key = check_id(capability, "")
@@ -268,7 +274,9 @@ def _identified(
         fixed = kind.battery(capability)
         tried = [*fixed[:1], failing, *fixed[1:]]
         with np.errstate(invalid="ignore"):
-            known[key] = first_that_agrees(partial(kind.readings, capability), agrees)
+            known[key] = first_that_agrees(
+                partial(kind.readings, capability), agrees
+            ) or first_that_agrees(partial(looser, kind.rule(capability), capability), agrees)
     return known[key]
 
 

@@ -1,11 +1,13 @@
 """Faults that kernels really had, planted in the reference's own lines: what checks must catch."""
 
 from truestep.properties.museum.fault import Fault
+from truestep.properties.museum.faults.adam_like import ADAM_LIKE
 from truestep.properties.museum.faults.adamw import ADAMW
 from truestep.properties.museum.faults.adamw_numbers import ADAMW_NUMBERS
 from truestep.properties.museum.faults.adaptive import ADAPTIVE
 from truestep.properties.museum.faults.beside import BESIDE
 from truestep.properties.museum.faults.blocks import BLOCKS
+from truestep.properties.museum.faults.draws import DRAWS
 from truestep.properties.museum.faults.launches import LAUNCHES
 from truestep.properties.museum.faults.matrices import MATRICES
 from truestep.properties.museum.faults.momentum import MOMENTUM
@@ -14,10 +16,11 @@ from truestep.properties.museum.faults.pairs import PAIRS
 from truestep.properties.museum.faults.quantizers import QUANTIZERS
 from truestep.properties.museum.faults.schedules import SCHEDULES
 from truestep.properties.museum.faults.small_floats import SMALL_FLOATS
+from truestep.properties.museum.faults.splits import SPLITS
 from truestep.properties.museum.faults.training import TRAINING
 
-_OPTIMIZERS = ADAMW | ADAMW_NUMBERS | ADAPTIVE | LAUNCHES | MATRICES | MOMENTUM | PAIRS
-_UNSORTED: dict[str, Fault] = (
-    _OPTIMIZERS | BESIDE | BLOCKS | PACKINGS | QUANTIZERS | SCHEDULES | SMALL_FLOATS | TRAINING
-)
+_OPTIMIZERS = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | LAUNCHES | MATRICES | MOMENTUM | PAIRS
+_STORED = DRAWS | SPLITS
+_FORMATS = BESIDE | BLOCKS | PACKINGS | QUANTIZERS | SMALL_FLOATS
+_UNSORTED: dict[str, Fault] = _OPTIMIZERS | _STORED | _FORMATS | SCHEDULES | TRAINING
 FAULTS = dict(sorted(_UNSORTED.items()))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from truestep.properties.museum.kept import Noise, fresh
 from truestep.properties.museum.plant import Edit, Kernel, StaleEdit, StepGroups, StepSlot
 from truestep.reference.tables import RULES
 
@@ -33,6 +34,7 @@ class Fault:
     computes: str
     slot: StepSlot | None
     groups: StepGroups | None
+    noise: Noise
     declared: Mapping[str, object]
 
     @property
@@ -49,14 +51,15 @@ class Fault:
         """A backend that computes with the fault."""
         try:
             return Kernel(
-                self.rule, self.edits, slot=self.slot, groups=self.groups, **self.declared
-            )
+                self.rule, self.edits, slot=self.slot, groups=self.groups, noise=self.noise,
+                **self.declared,
+            )  # fmt: skip
         except StaleEdit as stale:
             raise StaleEdit(f"{self.rule}, {self.about}: {stale}") from None
 
     def without(self) -> Kernel:
         """The correct kernel that the fault is planted in."""
-        return Kernel(self.rule, (), slot=None, groups=None, **self.declared)
+        return Kernel(self.rule, (), slot=None, groups=None, noise=fresh, **self.declared)
 
 
 def fault(
@@ -68,8 +71,9 @@ def fault(
     computes: str = "",
     slot: StepSlot | None = None,
     groups: StepGroups | None = None,
+    noise: Noise = fresh,
     **declared: object,
 ) -> Fault:
     """A fault by its text; tables take it with rule, kind and declarations already given."""
     check = check or next(USUAL[of] for of, table in RULES.items() if rule in table)
-    return Fault(rule, kind, about, edits, check, computes, slot, groups, declared)
+    return Fault(rule, kind, about, edits, check, computes, slot, groups, noise, declared)

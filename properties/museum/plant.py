@@ -21,10 +21,12 @@ from truestep.fast.protocol import CLASSES, Capability, Group, Slot, Stepped
 from truestep.properties.kinds.quantizer.stored import kept_beside
 from truestep.properties.kinds.training.step import lifted
 from truestep.properties.museum.imports import between
-from truestep.reference import packing
+from truestep.properties.museum.kept import Noise, fresh, keeping, read, stored
+from truestep.reference import packing, splits
 from truestep.reference.declared import Hyper
 from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.rules import Rule
+from truestep.reference.storages import STORAGES
 from truestep.reference.tables import RULES
 from truestep.reference.validation import Array
 
@@ -164,8 +166,8 @@ class Kernel:
     """The kernel that a rule's lines are: in float32, a schedule in float64.
 
     edits: what is changed in the lines. slot: computes one tensor's step instead, given the lines'
-    step. groups: computes the whole call instead, given the step of one tensor. declared: fields of
-    the capability.
+    step. groups: computes the whole call instead, given the step of one tensor. noise: what drawn
+    codes of state are rounded by. declared: fields of the capability.
     """
 
     def __init__(
@@ -175,6 +177,7 @@ class Kernel:
         *,
         slot: StepSlot | None = None,
         groups: StepGroups | None = None,
+        noise: Noise = fresh,
         **declared: object,
     ) -> None:
         self.name = f"museum {rule}"
@@ -182,14 +185,15 @@ class Kernel:
         kind = next(kind for kind, table in RULES.items() if rule in table)
         own = FLOAT64 if kind == "schedule" else {}
         self.capability = CLASSES[kind](rule=rule, **own, **declared)  # type: ignore[arg-type]
-        of_packing = [edit for edit in edits if edit[0] is packing]
-        self.module: Array = _lines(
-            RULES[kind][rule], [edit for edit in edits if edit not in of_packing]
-        )
+        of_packing, of_splits = ([e for e in edits if e[0] is x] for x in (packing, splits))
+        apart = (*of_packing, *of_splits)
+        self.module: Array = _lines(RULES[kind][rule], [e for e in edits if e not in apart])
+        planted_splits: Array = planted(splits, [edit[-2:] for edit in of_splits])
+        self.storages = {**STORAGES, **planted_splits.SPLITS}
         self.packing: Array = planted(packing, [edit[-2:] for edit in of_packing])
         if kind in ("minimizer", "optimizer", "training"):
             self.module.np = _Host()
-        self.slot, self.groups = slot, groups
+        self.slot, self.groups, self.noise, self.calls = slot, groups, noise, 0
         self.draws = np.random.default_rng(2022)
 
     def capabilities(self) -> Sequence[Capability]:
@@ -200,8 +204,12 @@ class Kernel:
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
         """One step on every slot."""
+        self.calls += 1
         with np.errstate(all="ignore"):
-            return self.groups(self._step, groups) if self.groups else each(self._step, groups)
+            how = [keeping(capability, group, self.storages) for group in groups]
+            given = [read(*pair) for pair in zip(groups, how, strict=True)]
+            made = self.groups(self._step, given) if self.groups else each(self._step, given)
+            return stored(made, how, self.calls, self.noise)
 
     def _step(self, h: Hyper, slot: Slot) -> Stepped:
         return self.slot(self._lines, h, slot) if self.slot else self._lines(h, slot)
@@ -245,9 +253,9 @@ class Kernel:
         random = capability.dialect.get("rounding") == "stochastic"
         drawn = [self.draws.integers(0, 2**16, x.shape)] if random else []
         with np.errstate(all="ignore"):
-            stored = self.module.encode(hyper, x, *drawn)
+            held = self.module.encode(hyper, x, *drawn)
         beside = kept_beside(self.module, hyper, x.shape) if self.module.BLOCKS else ()
-        parts = stored if isinstance(stored, tuple) else (stored,)
+        parts = held if isinstance(held, tuple) else (held,)
         made = dict(zip(("code", *beside), parts, strict=True))
         if name := getattr(capability, "packing", ""):
             bits, signed = packing.of_format(QUANTIZERS[self.rule])

@@ -12,7 +12,7 @@ from truestep.properties.judge.tally import Case
 from truestep.properties.kinds import kind as kinds
 from truestep.properties.kinds.kind import LEVELS
 from truestep.properties.kinds.table import KINDS
-from truestep.properties.kinds.theorem.kind import applicable
+from truestep.properties.kinds.theorem.kind import TheoremKind
 
 __all__ = ["LEVELS", "Check", "alike", "checks_of", "matching", "replay_check", "run_check"]
 
@@ -21,8 +21,7 @@ def checks_of(backend: Backend) -> list[Check]:
     """Every check of a backend's results: theorems, each of which takes long, and the others."""
     capabilities = backend.capabilities()
     found = [check for c in capabilities if c.kind in KINDS for check in KINDS[c.kind].checks(c)]
-    theorems = KINDS["theorem"]
-    return [check for c in applicable(capabilities) for check in theorems.checks(c)] + found
+    return [*TheoremKind().checks_of(capabilities), *found]
 
 
 def matching(checks: Sequence[Check], only: str | None) -> list[Check]:

@@ -47,9 +47,17 @@ class Drawn(Generic[C]):
 
 @dataclass(frozen=True, slots=True)
 class Listed(Generic[C]):
-    """Cases that are all tried, in their order; made(seed): they may hang on the run's seed."""
+    """Cases that are all tried, in their order; made(seed): they may hang on the run's seed.
+
+    deep(seed): those of the deepest level, where they are others.
+    """
 
     made: Callable[[int], Sequence[C]]
+    deep: Callable[[int], Sequence[C]] | None = None
+
+    def at(self, level: Level) -> Callable[[int], Sequence[C]]:
+        """What makes the cases of that level."""
+        return self.deep if self.deep is not None and level == "deep" else self.made
 
 
 def explore(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from truestep.fast.protocol import Declared
 from truestep.properties.judge.calls import BackendFault, BackendRaised
 from truestep.properties.judge.contracts import SLACK, Judged
 from truestep.reference.declared import Hyper
@@ -27,7 +28,7 @@ class Reading:
 
     words: what a message calls it. lengths: by how much an integer of the Hyper is longer. storage:
     changes of how state is kept. packing: of packed codes the other packing's name, and whether
-    they are integers in two's complement.
+    they are integers in two's complement. arithmetic: what rounds otherwise than declared.
     """
 
     words: str
@@ -37,6 +38,7 @@ class Reading:
     shift: int = 0
     storage: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     packing: tuple[str, bool] | None = None
+    arithmetic: Declared | None = None
 
     def hyper(self, given: Hyper) -> Hyper:
         """The Hyper under this reading, of the fields that both rules have."""

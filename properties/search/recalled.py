@@ -3,18 +3,19 @@
 import pickle
 from collections.abc import Callable
 
-from truestep.fast.protocol import Backend
+from truestep.fast.protocol import Backend, Capability
 
 
 class Recalled:
     """Stands for a backend; a call like an earlier one gets the earlier answer or exception.
 
-    A call is known by its method and by what follows the capability; what cannot be pickled, such
-    as an objective function, is called again.
+    Every call is one of this capability, whatever it is read as. It is known by its method and by
+    what follows the capability; what cannot be pickled, such as an objective function, is called
+    again.
     """
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+    def __init__(self, backend: Backend, capability: Capability) -> None:
+        self._backend, self._capability = backend, capability
         self._answers: dict[tuple[str, bytes], tuple[object, Exception | None]] = {}
 
     def __getattr__(self, name: str) -> object:
@@ -22,14 +23,14 @@ class Recalled:
         return self._recalling(name, method) if callable(method) else method
 
     def _recalling(self, name: str, method: Callable[..., object]) -> Callable[..., object]:
-        def asked(capability: object, *given: object) -> object:
+        def asked(_: object, *given: object) -> object:
             try:
                 key = name, pickle.dumps(given)
             except (pickle.PicklingError, AttributeError, TypeError):
-                return method(capability, *given)
+                return method(self._capability, *given)
             if key not in self._answers:
                 try:
-                    self._answers[key] = method(capability, *given), None
+                    self._answers[key] = method(self._capability, *given), None
                 except Exception as error:
                     self._answers[key] = None, error
             answer, raised = self._answers[key]

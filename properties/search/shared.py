@@ -34,9 +34,9 @@ def searched(
     told: whether a failing case is simplified.
     """
     if isinstance(source, Listed):
-        key = f"{alike} {seed}"
+        key = f"{alike} {seed} {level if source.deep else ''}"
         if key not in _KNOWN:
-            _keep(key, source.made(seed), None)
+            _keep(key, source.at(level)(seed), None)
         return run_all(_KNOWN[key][0], judge, started)
     examples, own = source.examples[level], source.own(seed)
     key = f"{alike} {seed} {examples}"

@@ -1,9 +1,10 @@
 """Soundness of the sampled contract: kernels in float32 must not leave it.
 
-The kernel is NumPy in float32 on the reference's own lines, LAPACK's single-precision routines
-included, on drawn hyperparameters, shapes, scales and states; it is judged as a backend is. By
-chance it may fail with the probability FALSE_ALARM. What this does not show: soundness for orders
-of evaluation that NumPy never takes, or for formats narrower than float32.
+The kernels are NumPy in float32 on the reference's own lines, with decompositions in float64, as
+NumPy has them, and with LAPACK's of single precision in four orders, on drawn hyperparameters,
+shapes, scales and states; they are judged as a backend is. By chance one may fail with the
+probability FALSE_ALARM. What this does not show: soundness for orders of evaluation that none of
+them takes, or for formats narrower than float32.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,13 +12,15 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from truestep.fast.protocol import Slot, Stepped
-from truestep.properties.arithmetic.lift import plain, stepped
+from truestep.properties.arithmetic.lift import Lift, plain, stepped
 from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.judge.contracts import Judgement
 from truestep.properties.kinds.optimizer import sampling
 from truestep.properties.soundness.bounded import Record, drawn_hyper, drawn_slot, recorded
+from truestep.properties.soundness.single import ORDERS, Single
 from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import OPTIMIZERS, Rule
+from truestep.reference.validation import Array
 
 FLOAT32 = PROFILES["ieee_float32"]
 RULES = tuple(name for name, rule in OPTIMIZERS.items() if rule.FACTS.observables)
@@ -33,10 +36,30 @@ def narrow_step(rule: Rule, hyper: Hyper, slot: Slot) -> Stepped:
     return Stepped(out.pop("p"), out)
 
 
+def single_step(order: int) -> Kernel:
+    """One step of the reference's lines in single precision throughout, in one of the orders."""
+
+    def cast(x: Array) -> Array:
+        return Single.of(x, order)
+
+    def stored(_: str, x: Array) -> Array:
+        return int(x) if isinstance(x, int) else np.asarray(x, np.float32)
+
+    def kernel(rule: Rule, hyper: Hyper, slot: Slot) -> Stepped:
+        out = stepped(rule, hyper, slot, Lift(cast, lambda _, x: x, stored))
+        return Stepped(out.pop("p"), out)
+
+    return kernel
+
+
+KERNELS: tuple[Kernel, ...] = (narrow_step, *map(single_step, range(ORDERS)))
+
+
 def judgements(
-    name: str, seed: int, case: int, kernel: Kernel = narrow_step
+    name: str, seed: int, case: int, kernel: Kernel | None = None
 ) -> Iterator[tuple[str, Judgement]]:
-    """The observables of a drawn case, as that kernel computes them, judged."""
+    """The observables of a drawn case, as a kernel computes them, judged; they take turns."""
+    kernel = kernel or KERNELS[case % len(KERNELS)]
     rule = OPTIMIZERS[name]
     rng = np.random.default_rng((seed, case))
     hyper = drawn_hyper(rule, rng, case)
@@ -51,7 +74,7 @@ def judgements(
 
 
 def soundness(name: str, examples: int, seed: int = 0) -> Record:
-    """Judge so many float32 steps of a rule; every dialect value takes its turn."""
+    """Judge so many float32 steps of a rule; every dialect value and kernel takes its turn."""
     found = (
         (j, {"tensor": tensor, "seed": seed, "case": case})
         for case in range(examples)

@@ -26,7 +26,8 @@ Choices
     alone, not by lr ("unscaled"). PyTorch and most libraries shrink p by (1 - lr weight_decay)
     first ("before"); bitsandbytes' CUDA kernels, GaLore and APOLLO shrink the moved p ("after").
     optax adds weight_decay p to the update that lr multiplies ("in_step"), "before" but for its
-    rounding, as is torchao's p - lr weight_decay p.
+    rounding, as is torchao's p - lr weight_decay p. Cautious decay shrinks "before", and only where
+    the update does not lead away from zero, u p >= 0 ("cautious": Chen et al. 2025, heavyball).
 
 Special cases
     g = 0 from the start leaves m = v = 0 and moves p by the decay alone; with eps = 0 it is 0/0,
@@ -62,6 +63,7 @@ DIALECTS = {
         "before": "weight decay, multiplied by lr, before the step",
         "after": "weight decay, multiplied by lr, after the step",
         "in_step": "weight decay, multiplied by lr, in one sum with the step",
+        "cautious": "weight decay, multiplied by lr, where the step goes towards zero",
     },
     "eps_placement": {
         "outside": "eps added to the root of the corrected second moment",
@@ -81,7 +83,7 @@ class Hyper(declared.Hyper):
     eps: Epsilon = 1e-8
     weight_decay: Decay = 1e-2
     maximize: Switch = False
-    decay: Literal["unscaled", "before", "after", "in_step"] = "unscaled"
+    decay: Literal["unscaled", "before", "after", "in_step", "cautious"] = "unscaled"
     bias_correction: Literal["moments", "in_average"] = "moments"
     eps_placement: Literal["outside", "before_correction", "inside", "floor"] = "outside"
 
@@ -131,6 +133,9 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         p = p * (1 - h.lr * h.weight_decay) - h.lr * update
     elif h.decay == "in_step":
         p = p - h.lr * (update + h.weight_decay * p)
+    elif h.decay == "cautious":
+        shrunk = p * (1 - h.lr * h.weight_decay)
+        p = np.where(update * p >= 0, shrunk, p) - h.lr * update
     else:
         p = (p - h.lr * update) * (1 - h.lr * h.weight_decay)
     if h.bias_correction == "in_average":

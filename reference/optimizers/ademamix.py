@@ -28,7 +28,8 @@ Choices
     alpha: the authors' code has 2, optax, bitsandbytes and pytorch-optimizer 5.
     bias_correction: of m1 and v ("moments"); HeavyBall keeps them divided, as averages whose new
     part weighs (1 - beta) / (1 - beta^t) ("in_average").
-    counter: the authors' schedules begin at t = 1 ("from_one"); optax's at 0 ("from_zero").
+    counter: the authors' schedules begin at t = 1 ("from_one"); optax's at 0 ("from_zero"). The
+    authors' schedule of beta3 adds 1e-8 to both betas within its logarithms, which is left out.
     decay: as above, in one sum with the step ("in_step"); as a factor of p_{t-1} ("before", the
     same but for its rounding: HeavyBall, pytorch-optimizer); bitsandbytes' CUDA kernels shrink the
     moved p ("after"); pytorch-optimizer adds it to the gradient unless told otherwise ("coupled").

@@ -76,7 +76,7 @@ from truestep.reference.declared import (
     Second,
     Switch,
 )
-from truestep.reference.rules import Facts
+from truestep.reference.rules import Departure, Facts
 from truestep.reference.validation import Array
 
 # The projection mixes the elements of rows or columns; only matrices are projected.
@@ -84,9 +84,12 @@ FACTS = Facts(elementwise=False, matrices=True)
 DIALECTS = {
     "correction": {
         "first": "moments corrected for their zero start before everything else",
-        "last": "corrections multiply lr, after the limiter",
+        "last": Departure("corrections multiply lr, after the limiter"),
     },
-    "guard": {"none": "zero norms taken as they are", "eps": "1e-8 added to the norms that divide"},
+    "guard": {
+        "none": "zero norms taken as they are",
+        "eps": Departure("1e-8 added to the norms that divide"),
+    },
     "limiter": {
         "growth": "norm of the update limited to a multiple of the last",
         "none": "norm of the update not limited",

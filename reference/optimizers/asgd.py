@@ -81,7 +81,8 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     if h.maximize:
         g = -g
     g = g + h.weight_decay * p
-    eta = h.lr / (1 + h.lambd * h.lr * (t - 1)) ** h.alpha
+    # The inverse of a power that leaves float64 is 0.
+    eta = h.lr * (1 + h.lambd * h.lr * (t - 1)) ** -h.alpha
     p = p * (1 - h.lambd * eta) - eta * g
     if t - 1 - h.t0 <= 1:
         average = p if h.before_averaging == "copy" else s.average + (p - s.average)

@@ -70,7 +70,7 @@ from truestep.reference.declared import (
     Second,
     Switch,
 )
-from truestep.reference.rules import Facts
+from truestep.reference.rules import Facts, Signed
 from truestep.reference.validation import Array
 
 DIALECTS = {
@@ -197,11 +197,23 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
 
 def observables(h: Hyper, s: State, p: Array) -> dict[str, Array]:
     """What the definition determines of a new state and p, in which no column's sign is left."""
-    found = {"left": s.left @ s.left.T, "right": s.right.T @ s.right, "v": s.v}
+    found = with_signs(h, s, p)
     if (s.left.size or s.right.size) and s.t > 1 and is_due(h, s.t):
-        return found
-    return {**found, "m": project_back(s.left, s.right, s.m), "p": p}
+        # The moments are of the old projectors, whose signs the new ones need not have.
+        del found["m"], found["p"]
+    return found
+
+
+def with_signs(h: Hyper, s: State, p: Array) -> dict[str, Array]:
+    """What the definition determines where the projectors' signs are given."""
+    planes = {"left": s.left @ s.left.T, "right": s.right.T @ s.right}
+    return {**planes, "v": s.v, "m": project_back(s.left, s.right, s.m), "p": p}
 
 
 # The projector mixes the elements of rows or columns; only matrices are projected.
-FACTS = Facts(elementwise=False, matrices=True, observables=observables)
+FACTS = Facts(
+    elementwise=False,
+    matrices=True,
+    observables=observables,
+    signed=Signed(("left", "right"), with_signs),
+)

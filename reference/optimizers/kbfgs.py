@@ -30,7 +30,7 @@ Domain
 
 Choices
     W_t needs no h+ and d+: moved() gives it, so that they can be found there. A bias is a column of
-    W whose activation is 1; the authors' code takes the mean of all others for its mean.
+    W whose activation is 1, and so is its mean, in the authors' code too.
     start: A = 0 and H_a = I / sqrt(damping); the authors begin with A over all data and with
     H_a = D^-1, which warmed() makes.
     second_damping: "powell" as above; the authors' later work adds mu s to y instead

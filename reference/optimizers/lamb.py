@@ -52,7 +52,7 @@ import numpy as np
 
 from truestep.reference import declared
 from truestep.reference.declared import Beta, Decay, Epsilon, First, Rate, Second, Switch
-from truestep.reference.rules import Facts
+from truestep.reference.rules import Departure, Facts
 from truestep.reference.validation import Array
 
 # The norms run over the whole tensor.
@@ -71,13 +71,15 @@ DIALECTS = {
         "none": "trust ratio not limited",
         "norm_10": "norm of p limited to 10",
         "ratio_1": "trust ratio limited to 1",
-        "below_1": "trust ratio where it is below 1, else 1",
+        "below_1": Departure("trust ratio where it is below 1, else 1"),
         "ratio_0.01_10": "trust ratio limited to [0.01, 10]",
     },
     "decay": {
         "in_ratio": "weight decay inside the trust ratio's norm",
         "before": "weight decay, multiplied by lr, before the step",
-        "after_norm": "weight decay, multiplied by lr, before the step but after the norm of p",
+        "after_norm": Departure(
+            "weight decay, multiplied by lr, before the step but after the norm of p"
+        ),
     },
     "guard": {
         "zero": "trust ratio 0 for a zero tensor",

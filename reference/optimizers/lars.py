@@ -49,7 +49,7 @@ import numpy as np
 
 from truestep.reference import declared
 from truestep.reference.declared import Decay, Epsilon, Momentum, Rate, Real, Step, Switch
-from truestep.reference.rules import Facts
+from truestep.reference.rules import Departure, Facts
 from truestep.reference.validation import Array
 
 # The norms run over the whole tensor.
@@ -61,18 +61,20 @@ DIALECTS = {
     },
     "clip": {
         "none": "trust ratio not limited",
-        "below_1": "trust ratio where it is below 1, else 1",
+        "below_1": Departure("trust ratio where it is below 1, else 1"),
     },
     "guard": {
         "zero": "trust ratio 0 for a zero tensor",
         "one": "trust ratio 1 where a norm is zero",
         "divisor": "trust ratio 1 unless tensor and divisor are positive",
-        "undecayed": "trust ratio 1 where a norm is zero, and no decay there",
+        "undecayed": Departure("trust ratio 1 where a norm is zero, and no decay there"),
     },
     "momentum_form": {
         "lr_inside": "lr multiplies the step as it enters the momentum buffer",
         "lr_outside": "lr multiplies the momentum buffer",
-        "trust_outside": "lr and the buffer's own trust ratio multiply the momentum buffer",
+        "trust_outside": Departure(
+            "lr and the buffer's own trust ratio multiply the momentum buffer"
+        ),
     },
     "ratio": {
         "sum_of_norms": "divided by the norm of the gradient plus that of the decay",

@@ -53,7 +53,7 @@ import numpy as np
 
 from truestep.reference import declared, line_search
 from truestep.reference.declared import Count, First, Inverse, Real, Step
-from truestep.reference.rules import Facts
+from truestep.reference.rules import Departure, Facts
 from truestep.reference.validation import Array, require_ordered
 
 # Scalar products run over the whole tensor.
@@ -62,7 +62,7 @@ DIALECTS = {
     "accept": {
         "positive": "pairs of positive curvature kept",
         "curvature": "pairs with y' s > 1e-10 kept",
-        "always": "every pair kept",
+        "always": Departure("every pair kept"),
     },
     "first_step": {
         "unit": "first trial step lr",
@@ -81,8 +81,8 @@ DIALECTS = {
     },
     "stalled": {
         "zero": "a step not made is kept as zero",
-        "recorded": "a step not made is kept as if made",
-        "followed": "steps made in any direction, at zero gradients too",
+        "recorded": Departure("a step not made is kept as if made"),
+        "followed": Departure("steps made in any direction, at zero gradients too"),
     },
 }
 

@@ -31,8 +31,13 @@ Choices
     pytorch-optimizer, heavyball). norm: "frobenius", or as options of optax the largest singular
     value ("spectral"), the root of |M M^T|_F ("schatten") or row by row the root of the sums of
     |M M^T| ("aol"); in the last two eps is a floor under the root.
-    coefficients: ns_a, ns_b, ns_c in every step ("constant"), or five triples of modded-nanogpt,
-    the last one repeated ("quintic": heavyball; optax calls it dion).
+    coefficients: ns_a, ns_b, ns_c in every step ("constant"), or a published list of triples, the
+    last one repeated (reference/newton_schulz.py): modded-nanogpt's ("quintic": heavyball; optax
+    calls it dion), those of Polar Express by its paper, and with safeties of 1e-2 and 2e-2
+    ("polar_express...": pytorch-optimizer, the last Dion's too), CANS's, cubic ones, those for the
+    AOL preconditioning ("aol"), and eight steps of Jordan's with two of 2, -3/2, 1/2
+    ("eight_and_two": DeepSeek-V4). aol's first triple turns singular values above 0.88 round, so
+    that with it a momentum of rank one climbs.
     scale: 1 in the text ("none"). Their code and PyTorch's "original": sqrt(max(1, rows / cols))
     ("tall"); optax keeps weights transposed: sqrt(max(1, cols / rows)) ("wide"). Moonlight, Keras
     and "match_rms_adamw": rms sqrt(max(rows, cols)) ("rms"). timm's "rms_to_rms":
@@ -64,6 +69,7 @@ import numpy as np
 
 from truestep.reference import declared
 from truestep.reference.declared import Count, Decay, Epsilon, First, Momentum, Rate, Real, Switch
+from truestep.reference.newton_schulz import triple
 from truestep.reference.rules import Facts
 from truestep.reference.stages import stage
 from truestep.reference.validation import Array
@@ -72,6 +78,13 @@ DIALECTS = {
     "coefficients": {
         "constant": "the same coefficients in every step of the iteration",
         "quintic": "modded-nanogpt's five triples of coefficients",
+        "polar_express": "Polar Express's eight triples of coefficients",
+        "polar_express_1e-2": "Polar Express's triples of coefficients with a safety of 1e-2",
+        "polar_express_2e-2": "Polar Express's triples of coefficients with a safety of 2e-2",
+        "cans": "CANS's five triples of coefficients",
+        "aol": "four triples of coefficients for rows divided by their sums",
+        "cubic": "five triples of coefficients without a fifth power",
+        "eight_and_two": "eight steps of Jordan's coefficients and two that converge",
     },
     "decay": {
         "before": "weight decay, multiplied by lr without scale, before the step",
@@ -105,15 +118,6 @@ DIALECTS = {
     },
 }
 
-# modded-nanogpt, of 2025; the same in optax, heavyball and pytorch-optimizer.
-QUINTIC = (
-    (4.0848, -6.8946, 2.9270),
-    (3.9505, -6.3029, 2.6377),
-    (3.7418, -5.5913, 2.3037),
-    (2.8769, -3.1427, 1.2046),
-    (2.8366, -3.0525, 1.2012),
-)
-
 
 class Hyper(declared.Hyper):
     """Hyperparameters of Muon; the defaults of the numbers are the authors'."""
@@ -129,7 +133,17 @@ class Hyper(declared.Hyper):
     rms: Annotated[float, Real(0.0, usual=(0.2, 1.0))] = 0.2
     nesterov: Switch = True
     maximize: Switch = False
-    coefficients: Literal["constant", "quintic"] = "constant"
+    coefficients: Literal[
+        "constant",
+        "quintic",
+        "polar_express",
+        "polar_express_1e-2",
+        "polar_express_2e-2",
+        "cans",
+        "aol",
+        "cubic",
+        "eight_and_two",
+    ] = "constant"
     decay: Literal["before", "coupled", "in_step"] = "before"
     magnitude: Literal["none", "dual_norm"] = "none"
     momentum_form: Literal["sum", "ema", "debiased", "in_average", "added"] = "sum"
@@ -159,8 +173,8 @@ def orthogonalized(h: Hyper, x: Array) -> Array:
     x = x / size(h, x)
     for i in range(h.ns_steps):
         a, b, c = h.ns_a, h.ns_b, h.ns_c
-        if h.coefficients == "quintic":
-            a, b, c = QUINTIC[min(i, len(QUINTIC) - 1)]
+        if h.coefficients != "constant":
+            a, b, c = triple(h.coefficients, i)
         gram = x @ x.T
         x = a * x + (b * gram + c * (gram @ gram)) @ x
     return stage(x.T if tall else x, "")

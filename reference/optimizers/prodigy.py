@@ -69,7 +69,7 @@ from truestep.reference.declared import (
     Second,
     Switch,
 )
-from truestep.reference.rules import Facts
+from truestep.reference.rules import Departure, Facts
 from truestep.reference.validation import Array
 
 # One estimate of the distance serves all elements.
@@ -93,11 +93,11 @@ DIALECTS = {
     },
     "guard": {
         "skip": "no step while all gradients were zero",
-        "none": "zero gradients divided by zero",
+        "none": Departure("zero gradients divided by zero"),
     },
     "nan_estimate": {
         "taken": "an estimate of nan makes everything nan",
-        "ignored": "an estimate of nan leaves the last one",
+        "ignored": Departure("an estimate of nan leaves the last one"),
     },
     "weights": {
         "averaged": "distance estimated from averages",

@@ -9,8 +9,9 @@ Shapes
     p, y: one shape, any rank, 0-d and empty included. t: the number of steps made.
 
 Domain
-    lr, offset, power >= 0, target finite. The theorem asks for sum a_t = inf and sum a_t^2 < inf,
-    that is 1/2 < power <= 1; other powers are accepted so that they can be seen to fail.
+    lr, offset, power >= 0, target finite; offset <= 2^30 and power <= 32, with which no count of 32
+    bits overflows. The theorem asks for sum a_t = inf and sum a_t^2 < inf, that is
+    1/2 < power <= 1; other powers are accepted so that they can be seen to fail.
 
 Choices
     The paper leaves the sequence a_t free; the power law is its own example (a_t = 1/t)
@@ -46,7 +47,7 @@ class Hyper(declared.Hyper):
     """The step sequence lr / (t + offset)^power and the level whose crossing is sought."""
 
     lr: Rate = 1.0
-    offset: Annotated[float, Real(0.0, usual=(0.0, 1.0, 10.0, 3.0, 0.7))] = 0.0
+    offset: Annotated[float, Real(0.0, 2.0**30, usual=(0.0, 1.0, 10.0, 3.0, 0.7))] = 0.0
     power: Annotated[float, Real(0.0, POWER, usual=(1.0, 0.75, 0.6, 0.5, 0.0))] = 1.0
     target: Annotated[float, Real(-math.inf, usual=(0.0, 0.3, -7.0))] = 0.0
 

@@ -67,7 +67,7 @@ from truestep.reference.declared import (
     Switch,
 )
 from truestep.reference.factors import along, gram, joined, separated
-from truestep.reference.rules import Facts
+from truestep.reference.rules import Departure, Facts
 from truestep.reference.stages import symmetric
 from truestep.reference.validation import Array
 
@@ -83,7 +83,7 @@ DIALECTS = {
     },
     "momentum_form": {
         "averaged": "average of gradients preconditioned",
-        "fed_back": "last preconditioned step mixed into the gradient",
+        "fed_back": Departure("last preconditioned step mixed into the gradient"),
     },
     "spectrum": {
         "floored": "eigenvalues below eps raised to it",
@@ -91,11 +91,13 @@ DIALECTS = {
     },
     "statistics": {
         "gradient": "every factor from the gradient",
-        "preconditioned": "factors from the gradient as preconditioned along the axes before",
+        "preconditioned": Departure(
+            "factors from the gradient as preconditioned along the axes before"
+        ),
     },
     "timing": {
         "first": "roots taken at the first step and every so many steps after it",
-        "multiples": "roots taken at multiples of the frequency, zero before",
+        "multiples": Departure("roots taken at multiples of the frequency, zero before"),
     },
 }
 

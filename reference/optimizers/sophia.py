@@ -62,7 +62,7 @@ from truestep.reference.declared import (
     Real,
     Switch,
 )
-from truestep.reference.rules import Facts
+from truestep.reference.rules import Departure, Facts
 from truestep.reference.validation import Array
 
 FACTS = Facts(elementwise=True, inputs={"estimate": lambda shape: shape})
@@ -83,7 +83,7 @@ DIALECTS = {
     },
     "refresh": {
         "before": "Hessian refreshed before it is used",
-        "after": "Hessian refreshed after it is used",
+        "after": Departure("Hessian refreshed after it is used"),
     },
 }
 

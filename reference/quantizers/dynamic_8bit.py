@@ -55,6 +55,7 @@ import numpy as np
 
 from truestep.reference import declared, element_tables
 from truestep.reference.declared import Count, Real, Switch
+from truestep.reference.rules import Departure
 from truestep.reference.validation import Array
 
 SCALE, EXACT, INDEPENDENT, SCALES, STORES = "absmax", False, True, True, True
@@ -68,7 +69,7 @@ DIALECTS = {
     },
     "nan": {
         "propagate": "a nan makes its block's absmax nan",
-        "ignore": "absmax passes over a nan, whose code is 0",
+        "ignore": Departure("absmax passes over a nan, whose code is 0"),
     },
     "normalise": {
         "divide": "x divided by absmax",

@@ -7,7 +7,7 @@ Shapes
     t: the number of steps made, an integer >= 0; the result is a number.
 
 Domain
-    lr >= 0, shift > 0, power > 0, finite.
+    lr >= 0, finite; shift >= 2^-31 and 0 < power <= 32, with which no count of 32 bits overflows.
 
 Choices
     shift = 1 makes the steps lr / k^power, k = 1, 2, ...; a larger shift tames the first steps.

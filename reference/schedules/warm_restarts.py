@@ -14,7 +14,8 @@ Domain
 Choices
     Cycles are counted in integers: the logarithm that libraries use to find the cycle is off by one
     at some restarts. t_cur < T_i always: the value that would equal min_lr is the next peak.
-    decay: 1 in the paper; Keras' m_mul, timm's cycle_decay.
+    decay: 1 in the paper; timm's cycle_decay. Keras' m_mul multiplies lr - min_lr, which is the
+    same for min_lr = 0 alone.
 
 Special cases
     Restarts have exactly the peak. Where lr decay^i falls below min_lr the cycle would rise; it

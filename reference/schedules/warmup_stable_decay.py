@@ -15,7 +15,8 @@ Domain
 
 Choices
     shape: "linear", "one_minus_sqrt" (timm's default, found best by Haegele et al.) or "cosine"
-    (transformers' default).
+    (transformers' default). transformers' warm-up rises from min_lr, which is the same for
+    min_lr = 0 alone.
 
 Special cases
     decay_steps = 0 falls to min_lr at total_steps. t = total_steps and later are exactly min_lr.

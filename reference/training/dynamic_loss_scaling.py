@@ -74,7 +74,7 @@ RATE, MOMENTUM = 0.125, 0.5
 
 
 class Hyper(declared.Hyper):
-    """The scale's start, factors, window and limits; PyTorch's defaults."""
+    """The scale's start, factors, window and limits; PyTorch's defaults, and normal."""
 
     initial: Above = 65536.0
     growth: Annotated[float, Real(1.0, open="low", usual=(2.0, 4.0))] = 2.0

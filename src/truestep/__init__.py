@@ -1,8 +1,9 @@
 """TrueStep: what optimizers, schedules and quantizers compute, and proof that a kernel does.
 
-`certify` judges a backend, which declares one `Capability` for each rule and format it computes and
-takes and gives back `Group`, `Slot` and `Stepped`. OPTIMIZERS, SCHEDULES, QUANTIZERS and TRAINING
-are the references: a name to a module with `Hyper` and the rule's own functions.
+`certify` judges a backend, and `parametrize` makes its checks tests of pytest. A backend declares
+one `Capability` for each rule and format it computes and takes and gives back `Group`, `Slot` and
+`Stepped`. OPTIMIZERS, SCHEDULES, QUANTIZERS and TRAINING are the references: a name to a module
+with `Hyper` and the rule's own functions.
 `truestep.wrap` makes backends of optimizers that have no adapter.
 `truestep.testing` has what judges one step, one schedule or one encoding in somebody's own tests.
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from truestep.reference.schedules import SCHEDULES
     from truestep.reference.training import TRAINING
     from truestep.reports.judged import Judged, certify
+    from truestep.reports.parametrized import parametrize
 
 __all__ = [
     "OPTIMIZERS",
@@ -47,6 +49,7 @@ __all__ = [
     "TrainingCapability",
     "__version__",
     "certify",
+    "parametrize",
     "wrap",
 ]
 
@@ -59,6 +62,7 @@ _HOMES = {
     "TRAINING": "truestep.reference.training",
     "Judged": "truestep.reports.judged",
     "certify": "truestep.reports.judged",
+    "parametrize": "truestep.reports.parametrized",
 }
 
 

@@ -54,9 +54,15 @@ TESTS: dict[str, tuple[str, ...]] = {
         "judge/test_sampled_contract.py",
     ),
     "judge/tally": ("judge/test_tally.py",),
-    "kinds/optimizer/direction": ("kinds/optimizer/test_direction.py",),
-    "kinds/optimizer/noise": ("kinds/optimizer/test_noise.py",),
-    "kinds/optimizer/sampling": ("arithmetic/test_sampling.py",),
+    "cases/dice": ("cases/test_dice.py",),
+    "cases/strata": ("cases/test_dice.py",),
+    "kinds/optimizer/direction": ("kinds/optimizer/test_counts.py",),
+    "kinds/optimizer/noise": ("kinds/optimizer/test_counts.py",),
+    "kinds/optimizer/sampling": ("arithmetic/test_sampling.py", "kinds/optimizer/test_counts.py"),
+    "laws/claims": ("laws/test_claims.py",),
+    "laws/entries": ("laws/test_claims.py",),
+    "search/exploration": ("search/test_exploration.py",),
+    "search/recalled": ("search/test_recalled.py",),
 }  # fmt: skip
 
 

@@ -51,6 +51,16 @@ def test_new_and_missing_checks_are_listed(make: Callable[..., Any], fakes: Any)
     assert not difference(make([]), two).regressed
 
 
+def test_a_new_departure_is_a_regression(make: Callable[..., Any], fakes: Any) -> None:
+    """What begins to depart is worse, what no longer does is better; checks pass in both."""
+    plain = make([fakes.result("lion")])
+    departs = make([fakes.result("lion", departures={"nan_sign": "zero"})])
+    found = difference(plain, departs)
+    assert found.worse == ["departure  lion: nan_sign zero"] and found.regressed
+    found = difference(departs, plain)
+    assert found.better == ["departure no more  lion: nan_sign zero"] and not found.regressed
+
+
 def test_differences_of_the_runs_are_noted(make: Callable[..., Any], fakes: Any) -> None:
     """Seed, backend and library versions may explain a change."""
     old, new = make(fakes.passing()), make(fakes.passing(), spec="torch", seed=3)

@@ -8,6 +8,7 @@ import numpy as np
 from truestep.fast.ours.matrices.algebra import inner, length
 from truestep.fast.ours.matrices.parts import combined
 from truestep.fast.protocol import Array, State
+from truestep.reference.newton_schulz import triple
 
 ARITHMETIC = "ieee_float32"
 DIALECTS: Sequence[Mapping[str, str]] = (
@@ -19,15 +20,14 @@ DIALECTS: Sequence[Mapping[str, str]] = (
     {"decay": "in_step", "scale": "rms"},
     {"decay": "in_step", "momentum_form": "debiased", "scale": "wide"},
     {"coefficients": "quintic", "momentum_form": "added", "norm_guard": "floor", "scale": "tall"},
-)
-
-# modded-nanogpt's coefficients of each step; the last are repeated.
-QUINTIC = (
-    (4.0848, -6.8946, 2.9270),
-    (3.9505, -6.3029, 2.6377),
-    (3.7418, -5.5913, 2.3037),
-    (2.8769, -3.1427, 1.2046),
-    (2.8366, -3.0525, 1.2012),
+    # Polar Express as pytorch-optimizer and Dion take it; DeepSeek-V4.
+    {
+        "coefficients": "polar_express_2e-2",
+        "momentum_form": "ema",
+        "norm_guard": "floor",
+        "scale": "tall",
+    },
+    {"coefficients": "eight_and_two", "momentum_form": "ema", "scale": "rms"},
 )
 
 
@@ -75,8 +75,8 @@ def orthogonalized(h: Any, x: Array) -> Array:
     x = (x.T if tall else x) / np.float32(divisor)
     for i in range(h.ns_steps):
         a, b, c = h.ns_a, h.ns_b, h.ns_c
-        if h.coefficients == "quintic":
-            a, b, c = QUINTIC[min(i, len(QUINTIC) - 1)]
+        if h.coefficients != "constant":
+            a, b, c = triple(h.coefficients, i)
         gram = x @ x.T
         x = a * x + (b * gram + c * (gram @ gram)) @ x
     return x.T if tall else x

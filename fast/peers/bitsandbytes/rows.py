@@ -102,7 +102,7 @@ ROWS: tuple[Row, ...] = (
         fixed={"initial_total": 0.0, "lr_decay": 0.0},
         bridge=Bridge(lambda hyper, slot: {"betas": (0.0, 0.0)}, _enter),
     ),
-    _ADAM,
+    replace(_ADAM, departures=("decay",)),
     replace(_ADAM, rule="adamw", optimizer="AdamW"),
     replace(_ADEMAMIX, fixed={"alpha_warmup": 0, "beta3_warmup": 0}),
     # Counts on either side are drawn.

@@ -15,7 +15,7 @@ corrected for their zero start, by a decay that moves with t.
 Left out: SOAP, which corrects its factors within their average, keeps the average of gradients in
 the bases, lifts a factor by 64 n roundings of the format before the QR step, puts the columns of a
 basis back in their places, and has no basis for an axis of one: it is a rule of its own, whose
-bases are others from the second step on. So are Scion, PSGD, LATHER, ADOPT and LaProp.
+bases are others from the second step on. So are Scion, PSGD and LATHER.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ import torch
 
 from truestep.fast.peers import torch_like
 from truestep.fast.peers.torch_like import BETAS, DECAY, EPS, MOMENTS, Bridge, Named, Row, number
-from truestep.fast.protocol import Slot
+from truestep.fast.protocol import Slot, Storage
 from truestep.reference.declared import Hyper
 
 heavyball.utils.compile_mode = None
@@ -36,6 +36,9 @@ PATHS: Mapping[str, Mapping[str, object]] = {
     "multi": {"multi_tensor": True},
     "single": {"multi_tensor": False},
 }
+# What the library calls rests.
+OWN = "::ecc"
+REST = f"param{OWN}"
 CORRECTED = {"bias_correction": "in_average", "eps_placement": "floor"}
 
 
@@ -43,6 +46,11 @@ def _largest_rate(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named
     # Not kept by the library, which weighs by the rate of each step.
     largest = max(float(slot.state["lr_max"]), float(hyper.lr))
     return {"lr_max": number(largest, slot.state["lr_max"])}
+
+
+def _started(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    # The first step, which is another, is behind.
+    state["_warmup_1"] = 1
 
 
 def _in_float64(row: Row) -> Row:
@@ -92,8 +100,43 @@ _NADAM = replace(
     options={"decoupled_weight_decay": False},
 )
 
+
+def _in_two_parts(row: Row, bits: int) -> Row:
+    """Parameters in bfloat16 and a rest, which is drawn; moments in float32."""
+    return replace(
+        row,
+        prefix=f"rest{bits}_",
+        state={**row.state, "p_code": REST},
+        options={"param_ecc": f"bf16+{bits}", "storage_dtype": "float32"},
+        storage={
+            "p": Storage(f"bfloat16_rest{bits}", {"rest": "fraction", "rounding": "stochastic"})
+        },
+        arithmetic={"bfloat16": "float32_hyper"},
+        paths={"single": PATHS["single"]},
+    )
+
+
+def _moments_in_two_parts(row: Row, bits: int) -> Row:
+    """Both moments in bfloat16 and a rest, which is drawn."""
+    kept = Storage(f"bfloat16_rest{bits}", {"rest": "fraction", "rounding": "stochastic"})
+    high = {f"{ours}_high": theirs for ours, theirs in MOMENTS.items()}
+    return replace(
+        row,
+        prefix=f"moments_rest{bits}_",
+        state={**high, **{f"{ours}_code": f"{theirs}{OWN}" for ours, theirs in MOMENTS.items()}},
+        options={"ecc": f"bf16+{bits}"},
+        storage=dict.fromkeys(MOMENTS, kept),
+        paths={"single": PATHS["single"]},
+    )
+
+
 ROWS: tuple[Row, ...] = (
     _ADAMW,
+    _ADAMW.but("cautious_", {**CORRECTED, "decay": "cautious"}, {"cautious_weight_decay": True}),
+    _in_two_parts(_ADAMW, 8),
+    _in_two_parts(_ADAMW, 16),
+    _moments_in_two_parts(_ADAMW, 8),
+    _moments_in_two_parts(_ADAMW, 16),
     replace(
         _ADAMW,
         rule="ademamix",
@@ -101,6 +144,21 @@ ROWS: tuple[Row, ...] = (
         state={"m1": "exp_avg_fast", "m2": "exp_avg_slow", "v": "exp_avg_sq"},
         numbers={**BETAS, "beta3": "betas", "alpha": "alpha", **EPS, **DECAY},
         fixed={"alpha_warmup": 0, "beta3_warmup": 0},
+    ),
+    replace(
+        _ADAMW,
+        rule="adopt",
+        optimizer="ADOPT",
+        dialect={"bias_correction": "in_average", "clip": "none", "decay": "before"},
+        bridge=Bridge(enter=_started),
+    ),
+    replace(
+        _ADAMW,
+        rule="laprop",
+        optimizer="LaProp",
+        numbers={**BETAS, **DECAY},
+        # Its eps does not reach the step: see the findings.
+        fixed={"eps": 1e-8},
     ),
     _MUON,
     _in_float64(_MUON),
@@ -160,11 +218,16 @@ class Backend(torch_like.Backend):
         params = entry.pop("params")
         dtype = str(params[0].dtype).removeprefix("torch.")
         make = getattr(heavyball, row.optimizer)
-        return make(params, **entry, **row.options, storage_dtype=dtype)
+        return make(params, **{"storage_dtype": dtype, **entry, **row.options})
 
     def named(self, row: Row, optimizer: torch.optim.Optimizer) -> Row:
         """The library names a tensor of its state by the function that uses it."""
-        names = {ours: optimizer._find_val_name(theirs) for ours, theirs in row.state.items()}
+
+        def own(theirs: str) -> str:
+            found: str = optimizer._find_val_name(theirs.removesuffix(OWN))
+            return found + OWN if theirs.endswith(OWN) else found
+
+        names = {x: y if y == REST else own(y) for x, y in row.state.items()}
         return replace(row, state=names)
 
     def state_of(self, optimizer: torch.optim.Optimizer, param: torch.Tensor) -> Named:
@@ -177,6 +240,6 @@ class Backend(torch_like.Backend):
     ) -> None:
         """State that has been handed over is not to be made again."""
         for param in optimizer.param_groups[0]["params"]:
-            if state := optimizer.state_(param):
+            if (state := optimizer.state_(param)).keys() - {REST}:
                 state["is_initialized"] = set(optimizer._transform_ids)
         optimizer.step()

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 import jax.numpy as jnp
 import optax
 
-from truestep.fast.peers.optax.row import ADAM, DECAY, MOMENTS, Row
+from truestep.fast.peers.optax.row import ADAM, ARITHMETIC, DECAY, MOMENTS, WAYS, Row
 from truestep.fast.protocol import Fixed, Slot
 from truestep.reference.declared import Hyper
+from truestep.reference.newton_schulz import COEFFICIENTS
 
 
 def _adam_within(hyper: Hyper, slots: Sequence[Slot]) -> dict[str, object]:
@@ -24,6 +25,8 @@ def _given_estimate(hyper: Hyper, slots: Sequence[Slot]) -> dict[str, object]:
     }
 
 
+# Decays that jnp.where chooses are arrays, as injected ones are.
+CHOSEN = dict.fromkeys(WAYS, ARITHMETIC["injected"])
 MUON = {"beta": "momentum", "eps": "eps", "nesterov": "nesterov", **DECAY}
 ITERATED = {**MUON, "ns_coeffs": ("ns_a", "ns_b", "ns_c"), "ns_steps": "ns_steps"}
 MUON_DIALECT = {"decay": "in_step", "momentum_form": "debiased", "scale": "wide"}
@@ -61,6 +64,16 @@ CONTRIB_ROWS: tuple[Row, ...] = (
         fixed={"alpha_warmup": 0, "beta3_warmup": 0},
         started={"count": 0, "count_m2": 0},
     ),
+    Row("adopt", MOMENTS, ADAM, arithmetic=CHOSEN),
+    Row(
+        "adopt",
+        MOMENTS,
+        ADAM,
+        options={"use_clipping": False},
+        dialect={"clip": "none"},
+        prefix="unclipped_",
+        arithmetic=CHOSEN,
+    ),
     Row(
         "galore",
         {"left": "projector", "right": "^projector", **MOMENTS},
@@ -86,6 +99,22 @@ CONTRIB_ROWS: tuple[Row, ...] = (
         ways=("eager",),
         shapes="matrices",
         prefix="dion_",
+    ),
+    # Of its own it knows dion; any other list it is given.
+    *(
+        Row(
+            "muon",
+            {"b": "mu"},
+            MUON,
+            options={"ns_coeffs": COEFFICIENTS[name]},
+            dialect={**MUON_DIALECT, "coefficients": name},
+            fixed={"ns_steps": len(COEFFICIENTS[name])},
+            ways=("eager",),
+            shapes="matrices",
+            prefix=f"{name}_",
+            level="deep",
+        )
+        for name in ("cans", "eight_and_two", "polar_express")
     ),
     *(
         Row(

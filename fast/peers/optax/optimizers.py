@@ -132,6 +132,8 @@ def _loaded(row: Row, state: optax.OptState, slots: Sequence[Slot]) -> optax.Opt
     def changed(name: str, held: optax.OptState) -> optax.OptState:
         if name in row.started:
             return jnp.asarray(slots[0].state["t"] + row.started[name], jnp.int32)
+        if name == row.begun:
+            return jnp.asarray(slots[0].state["t"] == 0)
         for ours, theirs in row.state.items():
             turn, kept = _turned(theirs)
             if kept == name and isinstance(held, list):
@@ -141,7 +143,7 @@ def _loaded(row: Row, state: optax.OptState, slots: Sequence[Slot]) -> optax.Opt
                 held = _laid_out(turn(slots[0].state[ours]), held)
         return held
 
-    names = {*row.started, *(_turned(theirs)[1] for theirs in row.state.values())}
+    names = {row.begun, *row.started, *(_turned(theirs)[1] for theirs in row.state.values())}
     return _replaced(state, names, changed)
 
 

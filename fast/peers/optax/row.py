@@ -58,9 +58,10 @@ class Row:
     the arguments that take more, of (hyper, slots). gradient: makes the gradient of (param, slot),
     where the slot's is an example. beside: state that the user keeps by other functions of optax,
     of (hyper, slot, new param). started: names of counters, with what they hold before the first
-    step. apart: one call for each tensor, as where state is shared by all tensors. ways: those of
-    WAYS it is run in. prefix: of the variants' names, where a rule has several rows. level: the
-    least at which the row is run; the rules that most users are on join first. arithmetic: by way.
+    step. begun: name of a flag that is true before it. apart: one call for each tensor, as where
+    state is shared by all tensors. ways: those of WAYS it is run in. prefix: of the variants'
+    names, where a rule has several rows. level: the least at which the row is run; the rules that
+    most users are on join first. arithmetic: by way.
     dialect, fixed, reach, single, shapes: as in OptimizerCapability.
     """
 
@@ -76,6 +77,7 @@ class Row:
     gradient: Callable[[Array, Slot], Array] | None = None
     beside: Callable[[Hyper, Slot, Array], Mapping[str, Array]] | None = None
     started: Mapping[str, int] = field(default_factory=lambda: {"count": 0})
+    begun: str = ""
     apart: bool = False
     single: bool = False
     shapes: Shapes = "any"

@@ -14,6 +14,12 @@ RMSPROP = {
 SLICES = {"m": "nu", "mu": "mu"}
 
 ROWS: tuple[Row, ...] = (
+    Row(
+        "adabelief",
+        MOMENTS,
+        # The reference has one eps for both places.
+        {**BETAS, "eps": "eps", "eps_root": "eps"},
+    ),
     Row("adadelta", {"v": "e_g", "u": "e_x"}, {"rho": "rho", "eps": "eps", **DECAY}),
     Row(
         "adafactor",
@@ -105,6 +111,7 @@ ROWS: tuple[Row, ...] = (
         dialect={"eps_placement": "inside"},
         prefix="paper_",
     ),
+    Row("fromage"),
     Row("lamb", MOMENTS, {**ADAM, **DECAY}, dialect={"guard": "one"}, level="smoke"),
     Row(
         "lars",
@@ -139,6 +146,31 @@ ROWS: tuple[Row, ...] = (
         dialect={"form": "torch"},
         level="smoke",
     ),
+    Row("novograd", {"m": "mu", "v": "nu"}, {**ADAM, **DECAY}),
+    Row(
+        "optimistic_adam",
+        {**MOMENTS, "previous": "previous_gradient"},
+        {**ADAM, "alpha": "alpha", "beta": "beta"},
+        constructor="optimistic_adam_v2",
+        dialect={"momentum": "nesterov"},
+        begun="is_initial_step",
+    ),
+    Row(
+        "optimistic_adam",
+        {**MOMENTS, "previous": "previous_gradient"},
+        {**ADAM, "alpha": "alpha", "beta": "beta"},
+        constructor="optimistic_adam_v2",
+        options={"nesterov": False},
+        begun="is_initial_step",
+        prefix="plain_",
+    ),
+    Row(
+        "optimistic_gradient",
+        {"previous": "previous_gradient"},
+        {"alpha": "alpha", "beta": "beta"},
+        constructor="optimistic_gradient_descent",
+        begun="is_initial_step",
+    ),
     Row("radam", MOMENTS, ADAM, dialect={"threshold": "from_5"}),
     Row(
         "rmsprop",
@@ -157,6 +189,17 @@ ROWS: tuple[Row, ...] = (
         options={"bias_correction": True, "eps_in_sqrt": False},
         dialect={"bias_correction": "both", "momentum_form": "lr_inside"},
         prefix="corrected_",
+    ),
+    Row(
+        "rprop",
+        {"prev": "prev_updates", "size": "step_sizes"},
+        {
+            "eta_minus": "eta_minus",
+            "eta_plus": "eta_plus",
+            "min_step_size": "size_min",
+            "max_step_size": "size_max",
+        },
+        dialect={"limits": "changed", "memory": "step"},
     ),
     Row(
         "sgd",
@@ -187,5 +230,12 @@ ROWS: tuple[Row, ...] = (
         shapes="nonempty",
         prefix="average_",
         arithmetic=RSQRT,
+    ),
+    Row(
+        "yogi",
+        MOMENTS,
+        ADAM,
+        dialect={"bias_correction": "both", "start": "both"},
+        fixed={"initial": 1e-6},
     ),
 )

@@ -194,10 +194,17 @@ MATRIX_ROWS: tuple[torch_like.Row, ...] = (
         dialect={"norm_guard": "floor", "scale": "rms"},
         fixed={**_MUON.fixed, "nesterov": False},
     ),
-    replace(
-        _MUON.but("quintic_", {"coefficients": "quintic"}, {"ns_coeffs": "quintic"}),
-        numbers={ours: theirs for ours, theirs in _MUON.numbers.items() if theirs != "ns_coeffs"},
-        paths=ALONE,
+    *(
+        replace(
+            _MUON.but(f"{theirs}_", {"coefficients": ours}, {"ns_coeffs": theirs}),
+            numbers={name: x for name, x in _MUON.numbers.items() if x != "ns_coeffs"},
+            paths=ALONE,
+        )
+        for theirs, ours in (
+            ("quintic", "quintic"),
+            ("polar_express", "polar_express_1e-2"),
+            ("polar_express_safer", "polar_express_2e-2"),
+        )
     ),
     _SHAMPOO,
     _SHAMPOO.but("decoupled_", {"decay": "before"}, DECOUPLED),

@@ -14,6 +14,7 @@ from dataclasses import replace
 from truestep.fast.peers import torch_like
 from truestep.fast.peers.pytorch_optimizer.matrix_rows import MATRIX_ROWS
 from truestep.fast.peers.pytorch_optimizer.memory_rows import MEMORY_ROWS
+from truestep.fast.peers.pytorch_optimizer.moment_rows import MOMENT_ROWS
 from truestep.fast.peers.pytorch_optimizer.row import (
     BETAS3,
     BY_GROUP,
@@ -55,6 +56,14 @@ _LAMB = Row(
     dialect={"bias_correction": "none", "clip": "norm_10", "guard": "one", "ratio": "eps"},
     options={"weight_decouple": False},
     arithmetic=SEQUENTIAL,
+)
+_CAUTIOUS_LION = Row(
+    "cautious_lion",
+    "Lion",
+    {"m": "exp_avg"},
+    {**BETAS, **DECAY},
+    dialect=NAN_SIGN,
+    options={"cautious": True},
 )
 _LION = Row("lion", "Lion", {"m": "exp_avg"}, {**BETAS, **DECAY}, dialect=NAN_SIGN)
 _PRODIGY = Row(
@@ -141,6 +150,7 @@ _TIGER = Row(
 ROWS: tuple[torch_like.Row, ...] = (
     *MATRIX_ROWS,
     *MEMORY_ROWS,
+    *MOMENT_ROWS,
     _ADADELTA,
     _ADADELTA.but("decoupled_", {"decay": "before"}, DECOUPLED),
     _ADAMAX,
@@ -173,6 +183,8 @@ ROWS: tuple[torch_like.Row, ...] = (
         shapes="matrices",
         arithmetic=SEQUENTIAL,
     ),
+    _CAUTIOUS_LION,
+    _CAUTIOUS_LION.but("coupled_", {"decay": "coupled"}, COUPLED),
     _LION,
     _LION.but("coupled_", {**NAN_SIGN, "decay": "coupled"}, COUPLED),
     _LION.but("unscaled_", {**NAN_SIGN, "decay": "unscaled"}, {"fixed_decay": True}),

@@ -14,6 +14,31 @@ def _enter_adam_mini(hyper: Hyper, slot: Slot, group: Named, state: Named) -> No
     state["reduced"] = False
 
 
+def _enter_aggmo(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    # By damping: of two that are equal there is one buffer.
+    state["momentum_buffer"] = {
+        getattr(hyper, f"beta{k}"): to_tensor(slot.state[f"b{k}"]) for k in (1, 2, 3)
+    }
+
+
+def _leave_aggmo(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
+    buffers = state["momentum_buffer"]
+    return {f"b{k}": from_tensor(buffers[getattr(hyper, f"beta{k}")]) for k in (1, 2, 3)}
+
+
+def _enter_qhadam(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    for name in ("beta1", "beta2"):
+        beta = getattr(hyper, name)
+        state[f"{name}_weight"] = torch.tensor([(1 - beta ** slot.state["t"]) / (1 - beta)])
+
+
+def _enter_laprop(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    # Averages of the rates so far, which did not change, and of ones.
+    t = slot.state["t"]
+    state["exp_avg_lr_1"] = hyper.lr * (1 - hyper.beta1**t)
+    state["exp_avg_lr_2"] = 1 - hyper.beta2**t
+
+
 def _enter_prodigy(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
     d0, d = np.float32(hyper.d0), slot.state["d"]
     # A stored d0 is d0: the library asks whether the estimate still is its first value.
@@ -65,6 +90,9 @@ def _leave_swats(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
 
 
 ADAM_MINI = Bridge(enter=_enter_adam_mini)
+AGGMO = Bridge(enter=_enter_aggmo, leave=_leave_aggmo)
+LAPROP = Bridge(enter=_enter_laprop)
 PRODIGY = Bridge(enter=_enter_prodigy, leave=_leave_prodigy)
+QHADAM = Bridge(enter=_enter_qhadam)
 SM3 = Bridge(enter=_enter_sm3, leave=_leave_sm3)
 SWATS = Bridge(enter=_enter_swats, leave=_leave_swats)

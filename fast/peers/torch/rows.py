@@ -139,5 +139,23 @@ ROWS: tuple[Row, ...] = (
         ),
         *LISTS,
     ),
+    *on_paths(
+        Row(
+            "rprop",
+            "Rprop",
+            {"prev": "prev", "size": "step_size"},
+            {
+                "eta_minus": "etas",
+                "eta_plus": "etas",
+                "size_min": "step_sizes",
+                "size_max": "step_sizes",
+                "maximize": "maximize",
+            },
+            # torch.sign(nan) is 0.
+            dialect={"nan_sign": "zero"},
+            fresh=never,
+        ),
+        *LISTS,
+    ),
     *on_paths(_SGD, *FUSED, "tensor_lr", "compiled"),
 )

@@ -25,7 +25,7 @@ from truestep.fast.peers.torch_like import (
     number,
 )
 from truestep.fast.peers.torch_matrices import shampoo
-from truestep.fast.peers.torch_tensors import to_tensor
+from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.protocol import Slot
 from truestep.reference.declared import Hyper
 
@@ -42,6 +42,24 @@ def _enter_swats(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
         state["momentum_buffer"] = to_tensor(slot.state["b"])
 
 
+def _enter_aggmo(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    # By damping: of two that are equal there is one buffer.
+    state["momentum_buffer"] = {
+        getattr(hyper, f"beta{k}"): to_tensor(slot.state[f"b{k}"]) for k in (1, 2, 3)
+    }
+
+
+def _leave_aggmo(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
+    buffers = state["momentum_buffer"]
+    return {f"b{k}": from_tensor(buffers[getattr(hyper, f"beta{k}")]) for k in (1, 2, 3)}
+
+
+def _enter_qhadam(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    for name in ("beta1", "beta2"):
+        beta = getattr(hyper, name)
+        state[f"{name}_weight"] = (1 - beta ** slot.state["t"]) / (1 - beta)
+
+
 def _leave_swats(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
     switched = group["phase"] == "SGD"
     rate = group["lr"] if switched else slot.state["sgd_lr"].item()
@@ -52,6 +70,24 @@ def _leave_swats(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
     }
 
 
+_ADABOUND = Row(
+    "adabound",
+    "AdaBound",
+    MOMENTS,
+    {**BETAS, "final_lr": "final_lr", "gamma": "gamma", **EPS, **DECAY},
+    # It divides by the first rate.
+    fixed={"lr": (1e-3, 0.1, 1.3)},
+)
+_AGGMO = Row(
+    "aggmo",
+    "AggMo",
+    {},
+    {"beta1": "betas", "beta2": "betas", "beta3": "betas", **DECAY},
+    # Two that are equal share a velocity: see the findings.
+    fixed={"beta1": (0.0, 0.5), "beta2": (0.9, 0.3), "beta3": (0.99, 0.999)},
+    counter="",
+    bridge=Bridge(enter=_enter_aggmo, leave=_leave_aggmo),
+)
 _ADAFACTOR = Row(
     "adafactor",
     "Adafactor",
@@ -79,6 +115,22 @@ _LAMB = Row(
     dialect={"bias_correction": "none", "clip": "norm_10", "guard": "one"},
     arithmetic=SEQUENTIAL,
 )
+_QHADAM = Row(
+    "qhadam",
+    "QHAdam",
+    MOMENTS,
+    {**BETAS, "nu1": "nus", "nu2": "nus", **EPS, **DECAY},
+    dialect={"bias_correction": "in_average"},
+    counter="",
+    bridge=Bridge(enter=_enter_qhadam),
+)
+_QHM = Row(
+    "qhm",
+    "QHM",
+    {"m": "momentum_buffer"},
+    {"momentum": "momentum", "nu": "nu", **DECAY},
+    counter="",
+)
 _SGD = Row(
     "sgd",
     "SGDW",
@@ -88,7 +140,23 @@ _SGD = Row(
     counter="",
     bridge=BUFFER,
 )
+_ADABELIEF = Row(
+    "adabelief", "AdaBelief", {"m": "exp_avg", "v": "exp_avg_var"}, {**BETAS, **EPS, **DECAY}
+)
+_NOVOGRAD = Row(
+    "novograd",
+    "NovoGrad",
+    {"m": "exp_avg", "v": "exp_avg_sq"},
+    {**BETAS, **EPS, **DECAY},
+    dialect={"start": "while_zero"},
+    arithmetic=SEQUENTIAL,
+)
 ROWS: tuple[Row, ...] = (
+    _ADABELIEF,
+    _ADABELIEF.but("decoupled_", {"decay": "before"}, {"weight_decouple": True}),
+    _ADABELIEF.but(
+        "unscaled_", {"decay": "unscaled"}, {"weight_decouple": True, "fixed_decay": True}
+    ),
     _ADAFACTOR,
     replace(_ADAFACTOR, prefix="any_shape_", shapes="nonempty"),
     replace(
@@ -107,6 +175,23 @@ ROWS: tuple[Row, ...] = (
         fixed={"beta2_cap": 1.0, "min_size": 0},
     ),
     _ADAFACTOR.but("warmup_", {"decay": "step", "step_size": "warmup"}, {"warmup_init": True}),
+    _ADABOUND,
+    replace(
+        _ADABOUND,
+        state={**MOMENTS, "v_max": "max_exp_avg_sq"},
+        prefix="amsbound_",
+        dialect={"maximum": "kept"},
+        options={"amsbound": True},
+    ),
+    _AGGMO,
+    _AGGMO.but("equal_", fixed={"beta1": 0.9, "beta2": 0.9, "beta3": 0.99}),
+    Row(
+        "diffgrad",
+        "DiffGrad",
+        {**MOMENTS, "previous": "previous_grad"},
+        {**BETAS, **EPS, **DECAY},
+        dialect={"eps_placement": "before_correction"},
+    ),
     _LAMB,
     _LAMB.but("debiased_", {"bias_correction": "after_ratio"}, {"debias": True}),
     replace(
@@ -136,6 +221,16 @@ ROWS: tuple[Row, ...] = (
         fixed={"momentum": 0.9, "weight_decay": 0.0},
         counter="",
     ),
+    _NOVOGRAD,
+    _NOVOGRAD.but("averaged_", {"form": "average"}, {"grad_averaging": True}),
+    _QHADAM,
+    _QHADAM.but(
+        "decoupled_",
+        {"bias_correction": "in_average", "decay": "before"},
+        {"decouple_weight_decay": True},
+    ),
+    _QHM,
+    _QHM.but("decoupled_", {"decay": "before"}, {"weight_decay_type": "direct"}),
     Row(
         "radam",
         "RAdam",
@@ -161,6 +256,7 @@ ROWS: tuple[Row, ...] = (
             "spectrum": "as_found",
             "statistics": "preconditioned",
         },
+        departures=("exponent",),
         bridge=shampoo("precond"),
         shapes="nonempty",
     ),
@@ -173,6 +269,13 @@ ROWS: tuple[Row, ...] = (
         single=True,
         given="vectors",
         arithmetic=SEQUENTIAL,
+    ),
+    Row(
+        "yogi",
+        "Yogi",
+        MOMENTS,
+        {**BETAS, "initial": "initial_accumulator", **EPS, **DECAY},
+        dialect={"bias_correction": "both", "start": "both"},
     ),
 )
 

@@ -1,6 +1,6 @@
 """torchao on the CPU, uncompiled: block-wise dynamic 8-bit quantization, stochastic rounding to
-bfloat16, block formats (blocks.py), and Adam and AdamW (adam.py, and low_bit.py on quantized
-moments).
+bfloat16, block formats (blocks.py), affine integers (affine.py), and Adam and AdamW (adam.py, and
+low_bit.py on quantized moments).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from torchao.optim import quant_utils
 
 from truestep.fast.peers.dynamic_map import map_dialect
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
-from truestep.fast.peers.torchao import adam, blocks, low_bit
+from truestep.fast.peers.torchao import adam, affine, blocks, low_bit
 from truestep.fast.peers.torchao.low_bit import whole
 from truestep.fast.peers.torchao.moments_4bit import FLOOR
 from truestep.fast.protocol import Array, Capability, Group, QuantizerCapability, Slot, Stepped
@@ -39,6 +39,7 @@ class Backend:
             QuantizerCapability(
                 rule="bfloat16", dialect={"rounding": "stochastic"}, variant="stochastic"
             ),
+            *affine.capabilities(),
             *blocks.capabilities(),
             *low_bit.capabilities(shared),
             *adam.capabilities(),
@@ -50,6 +51,8 @@ class Backend:
         """The codes of x and, of blocks, their scale."""
         if capability.rule in ROWS:
             return blocks.encode(capability, hyper, x)
+        if capability.rule in affine.RULES:
+            return affine.encode(capability, hyper, x)
         if capability.rule == "bfloat16":
             rounded = quant_utils._fp32_to_bf16_sr(to_tensor(x))
             return {"code": rounded.view(torch.int16).numpy().view(np.uint16)}
@@ -67,6 +70,8 @@ class Backend:
         """The float32 numbers that the codes stand for."""
         if capability.rule in ROWS:
             return blocks.decode(capability, hyper, stored)
+        if capability.rule in affine.RULES:
+            return affine.decode(capability, hyper, stored)
         code = stored["code"]
         if capability.rule == "bfloat16":
             tensor = torch.from_numpy(code.view(np.int16).copy()).view(torch.bfloat16)

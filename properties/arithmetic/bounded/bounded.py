@@ -55,15 +55,29 @@ class Bounded(Estimate, np.lib.mixins.NDArrayOperatorsMixin):
         if all(x.host for x in operands):
             return _of_scalars(operation, operands)
         with np.errstate(all="ignore"):
-            return operation(*operands)
+            out = operation(*operands)
+            if ufunc in PASSING and any(x.hazy is not None for x in operands):
+                clear = {id(x): x.cleared for x in operands}
+                out.clouded(operation(*(clear[id(x)] for x in operands)))
+            return out
 
     def __array_function__(self, function: Handler, _: object, args: Array, kwargs: Array) -> Array:
         handler = functions.FUNCTIONS.get(function)
         if handler is None:
             raise TypeError(f"numpy.{function.__name__} is not supported on Bounded arrays")
         with np.errstate(all="ignore"):
-            return handler(self, *args, **kwargs)
+            out = handler(self, *args, **kwargs)
+            if function is np.where and any(getattr(x, "hazy", None) is not None for x in args):
+                clear = (x.cleared if isinstance(x, Bounded) else x for x in args)
+                out.clouded(handler(self, *clear, **kwargs))
+            return out
 
+
+# What makes a nan of a nan; other operations may make a number of it.
+PASSING = (
+    np.absolute, np.add, np.divide, np.multiply, np.negative, np.positive, np.sqrt, np.square,
+    np.subtract,
+)  # fmt: skip
 
 # Operations on scalars of the host, of which the steps of a run have the same again and again, by
 # the operands' identities: they are kept with the result.

@@ -33,6 +33,7 @@ def rounded(a: Carried, target: Format) -> Carried:
     e = a.e if target.u <= a.format.u else _after_rounding(a, target)
     facts: dict[str, Array] = {"nonnegative": a.nonnegative, "host": a.host, "shrinks": a.shrinks}
     facts |= {"divisor": a.divisor, "fraction": a.fraction, "depth": a.depth}
+    facts |= {"sheer": a.given or a.sheer}
     return a.like(a.v, e, target, reach=a.reach, **facts)
 
 
@@ -113,5 +114,6 @@ def underflow(a: Carried, ulps: float) -> float:
 
 
 def perhaps_nan(a: Carried) -> Mask:
-    """Infinities that were computed: in another order inf - inf may have made a nan of them."""
-    return False if a.given or a.nonnegative else np.isinf(a.v)
+    """What is hazy, and computed infinities: inf - inf in another order makes a nan of them."""
+    computed: Mask = False if a.given or a.nonnegative else np.isinf(a.v)
+    return computed if a.hazy is None else computed | np.isfinite(a.hazy)

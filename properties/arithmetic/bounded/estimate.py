@@ -18,9 +18,13 @@ also of roots and sums: x over sqrt(y / c) + z may be x sqrt(c) over sqrt(y) + z
 x sqrt(c) underflow; depth is what then multiplies the reach of that, but not of an overflow.
 
 Non-finite values: v = nan or inf with e = 0 says that a faithful kernel must give nan or that inf;
-e = inf says that nothing is known, and the element is not judged.
+e = inf says that nothing is known, and the element is not judged. A finite number over an infinity
+is 0, unless the infinity was computed and is a nan in another order, as v + (1 - beta) (g g - v) is
+where v is infinite: 0 or nan. Of such an element, and of what is computed from it, e = inf, and
+hazy is the bound that holds where it is no nan.
 """
 
+import dataclasses
 from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
 from typing import Self, TypeVar
@@ -47,6 +51,8 @@ class Estimate:
     kernel may as well subtract a x from x. Of other products of host scalars 0, else None. beyond:
     which elements are no finite numbers of the format for certain, even at twice their bound; of
     what is computed from them, nothing is known, since another order may not go through them.
+    sheer: an infinity among the elements is one in every order, as of a sum of squares. hazy: the
+    bounds of elements that are else nan, infinite elsewhere; None where there are none.
     """
 
     v: Float
@@ -65,6 +71,8 @@ class Estimate:
     divisor: float = 1.0
     fraction: float = 1.0
     depth: float = 1.0
+    sheer: bool = False
+    hazy: Float | None = None
 
     def __post_init__(self) -> None:
         if self.mass is None:
@@ -114,6 +122,23 @@ class Estimate:
             return self.constant(x, self.arithmetic)
         raise TypeError(f"cannot mix a Bounded array with {type(x).__name__}")
 
+    @property
+    def cleared(self) -> Self:
+        """The same, as if no element were the nan that it may be."""
+        if self.hazy is None:
+            return self
+        copy = dataclasses.replace(self, e=np.minimum(self.e, self.hazy), hazy=None)
+        return copy
+
+    def clouded(self, clear: Self) -> Self:
+        """self, hazy where all that is unknown of it is whether an operand was a nan.
+
+        clear: the same of operands that are none.
+        """
+        bounds = clear.e if clear.hazy is None else np.minimum(clear.e, clear.hazy)
+        self.hazy = np.where(np.isinf(self.e), bounds, np.inf)
+        return self
+
     def covering(self, other: Self) -> Self:
         """The same value, with an error that reaches what another way to compute it may give."""
         with np.errstate(all="ignore"):
@@ -125,6 +150,10 @@ class Estimate:
         where = self.arithmetic.stored(tensor)
         if where.name == self.format.name:
             return self
+        out = self._stored(where)
+        return out if self.hazy is None else out.clouded(self.cleared._stored(where))
+
+    def _stored(self, where: Format) -> Self:
         u = where.u * (2 if self.arithmetic.rounding == "stochastic" else 1)
         with np.errstate(all="ignore"):
             added = u * (np.abs(self.v) + self.e) + self.arithmetic.eta(where)

@@ -4,7 +4,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from truestep.properties.arithmetic.bounded.certainty import Mask, certainly_nan, finish, meet
+from truestep.properties.arithmetic.bounded.certainty import (
+    Mask,
+    certainly_infinite,
+    certainly_nan,
+    finish,
+    meet,
+)
 from truestep.properties.arithmetic.bounded.elementary import maximum, minimum
 from truestep.properties.arithmetic.bounded.estimate import Carried, Float
 from truestep.properties.arithmetic.bounded.operations import divide, multiply, sqrt
@@ -26,7 +32,10 @@ def structural(a: Carried, move: Callable[[Float], Float]) -> Carried:
         "nonnegative": a.nonnegative,
         "host": a.host,
         "given": a.given,
+        "sheer": a.sheer,
     }
+    if a.hazy is not None:
+        facts["hazy"] = np.asarray(move(a.hazy))
     return a.like(v, e, mass=mass, reach=reach, **facts)
 
 
@@ -51,8 +60,12 @@ def _joined(function: Handler) -> Handler:
             function([getattr(a, of) for a in parts], axis=axis)
             for of in ("v", "e", "mass", "reach")
         )
-        links, nonnegative = max(a.links for a in parts), all(a.nonnegative for a in parts)
-        return like.like(v, e, mass=mass, reach=reach, links=links, nonnegative=nonnegative)
+        facts: dict[str, Array] = {"links": max(a.links for a in parts)}
+        facts["nonnegative"] = all(a.nonnegative for a in parts)
+        if any(a.hazy is not None for a in parts):
+            bounds = [np.full(a.shape, np.inf) if a.hazy is None else a.hazy for a in parts]
+            facts["hazy"] = function(bounds, axis=axis)
+        return like.like(v, e, mass=mass, reach=reach, **facts)
 
     return handler
 
@@ -73,10 +86,15 @@ def total(_: Carried, a: Carried, axis: Axis = None, keepdims: bool = False) -> 
 
     def definite() -> Mask:
         poisoned = np.any(certainly_nan(a), axis=axis, keepdims=keepdims)
-        return poisoned | (np.isinf(v) & np.isfinite(e))
+        infinite = certainly_infinite(a)
+        sure = np.broadcast_to(np.isfinite(a.v + a.e) | infinite, a.shape)
+        every = np.all(sure, axis=axis, keepdims=keepdims)
+        return poisoned | (np.isinf(v) & every & np.any(infinite, axis=axis, keepdims=keepdims))
 
     host, e = a.host, np.asarray(e)
-    return finish(a, v, e, mass=mass, nonnegative=a.nonnegative, host=host, definite=definite)
+    out = finish(a, v, e, mass=mass, nonnegative=a.nonnegative, host=host, definite=definite)
+    out.sheer = a.nonnegative and (a.given or a.sheer)
+    return out
 
 
 def mean(like: Carried, a: Carried, axis: Axis = None, keepdims: bool = False) -> Carried:
@@ -99,6 +117,7 @@ def _extremum(reduce: Handler) -> Handler:
         out = finish(a, v, e, nonnegative=a.nonnegative, host=a.host, definite=definite)
         if a.beyond is not False and reduce is np.max:
             out.beyond = np.any(a.beyond, axis=axis, keepdims=keepdims)
+        out.sheer = a.given or a.sheer
         return out
 
     return handler
@@ -141,6 +160,7 @@ def where(like: Carried, condition: Decision | Mask, x: Array, y: Array) -> Carr
     facts: dict[str, Array] = {
         "links": max(a.links, b.links),
         "nonnegative": a.nonnegative and b.nonnegative,
+        "sheer": all(x.given or x.sheer or x.host for x in (a, b)),
     }
     host = a.host and b.host and not np.ndim(v)
     return a.like(v, e, mass=mass, reach=reach, host=host, **facts)

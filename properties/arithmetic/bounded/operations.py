@@ -46,6 +46,7 @@ def add(a: Carried, b: Carried, sign: int = 1) -> Carried:
     host = a.host and b.host
     out = finish(a, v, e, mass=mass, nonnegative=nonnegative, host=host, definite=definite)
     out.fraction = a.fraction * b.fraction
+    out.sheer = nonnegative and all(x.given or x.sheer or x.host for x in (a, b))
     return out
 
 
@@ -102,6 +103,8 @@ def multiply(a: Carried, b: Carried) -> Carried:
     nonnegative = square or (a.nonnegative and b.nonnegative)
     out = finish(a, v, e, nonnegative=nonnegative, host=host, definite=definite, **facts)
     out.shrinks = 0.0 if host else None
+    # With a weight it is a term of an average, which may be written otherwise.
+    out.sheer = nonnegative and not (a.host or b.host) and all(x.given or x.sheer for x in (a, b))
     out.divisor, out.depth = a.divisor * b.divisor, a.depth * b.depth
     out.fraction = a.fraction * b.fraction
     for factor in (a, b):
@@ -120,7 +123,10 @@ def _taken_apart(factor: Estimate, x: Estimate) -> tuple[Float, Float]:
 
 
 def divide(a: Carried, b: Carried) -> Carried:
-    """a / b: nothing is known where b may be zero, except that 0/0 is nan and 0/b is 0."""
+    """a / b: nothing is known where b may be zero, except that 0/0 is nan and 0/b is 0.
+
+    A finite number over an infinity is 0, or nan where that infinity may be one.
+    """
     a, b = meet(a, b)
     v = a.v / b.v
     size, size_b = np.abs(v), np.abs(b.v)
@@ -137,10 +143,15 @@ def divide(a: Carried, b: Carried) -> Carried:
         e = e + links * underflow(a, a.arithmetic.ulps_division) * reach * depth
     if (nothing := zero(a)) is not False:
         e = np.where(nothing & clear, 0.0, e)
+    hazy = None
     if not top(size_b) < np.inf:
-        # Another order may overflow on the way, and a finite numerator over inf become inf / inf;
-        # or the infinity be a nan there, as v + (1 - beta) (g g - v) is.
+        # A numerator that overflows in another order makes inf / inf of it.
+        nothing = certainly_infinite(b) & np.isfinite(a.v + a.e) & (reach <= a.format.largest)
         e = np.where(np.isinf(b.v), np.inf, e)
+        if b.given or b.sheer:
+            e = np.where(nothing, 0.0, e)
+        elif np.any(nothing):
+            hazy = np.where(nothing, 0.0, np.inf)
 
     def definite() -> Mask:
         by_zero = zero(b) & (zero(a) | (np.abs(a.v) > a.e))
@@ -150,6 +161,7 @@ def divide(a: Carried, b: Carried) -> Carried:
     facts: dict[str, Array] = {"mass": size, "reach": reach, "links": links}
     nonnegative, host = a.nonnegative and b.nonnegative, a.host and b.host
     out = finish(a, v, e, nonnegative=nonnegative, host=host, definite=definite, **facts)
+    out.hazy = hazy
     scalar = abs(float(b.v)) if b.v.ndim == 0 else 1.0
     out.divisor, out.depth = a.divisor * max(1.0, scalar), depth
     out.fraction = a.fraction / scalar if b.host and 0 < scalar < 1 else a.fraction
@@ -176,7 +188,7 @@ def sqrt(a: Carried) -> Carried:
         return certainly_nan(a) | (certainly_infinite(a) & (a.v > 0)) | (a.v + a.e < 0)
 
     out = finish(a, v, e, nonnegative=True, host=a.host, definite=definite)
-    out.fraction = math.sqrt(a.fraction)
+    out.fraction, out.sheer = math.sqrt(a.fraction), a.given or a.sheer
     return out
 
 

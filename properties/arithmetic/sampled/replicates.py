@@ -50,13 +50,15 @@ class Replicates:
     """The declared arithmetic, the number of replicates, and the source of their roundings.
 
     overflows: one entry for every operation that left the range, finite operands given. Another
-    order of evaluation may not leave it: nothing that follows is certain.
+    order of evaluation may not leave it: nothing that follows is certain. taken: the leading left
+    singular vectors, as columns, and right ones, as rows, whose signs the judged kernel took.
     """
 
     arithmetic: Arithmetic
     count: int
     rng: np.random.Generator
     overflows: list[str] = field(default_factory=list)
+    taken: tuple[Float | None, Float | None] = (None, None)
 
     def watch(self, name: str, x: Float, given: Callable[[], NDArray[np.bool_]]) -> None:
         """Note an overflow where an element of x is not finite, and what it is made of was.

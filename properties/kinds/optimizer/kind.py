@@ -26,20 +26,16 @@ from truestep.properties.kinds.optimizer.statistics import STATISTICS
 from truestep.properties.kinds.optimizer.step import lockstep
 from truestep.properties.kinds.optimizer.storage import (
     held_storage,
+    is_split,
     rule_of,
     storage_readings,
     with_storage,
 )
 from truestep.properties.laws.claims import PREFIX
 from truestep.properties.search.exploration import Drawn, Listed
-from truestep.properties.search.identification import (
-    Reading,
-    departures,
-    dialects_of,
-    nearby_dialects,
-)
+from truestep.properties.search.identification import Reading, dialects_of, nearby_dialects
 from truestep.reference.optimizers import OPTIMIZERS
-from truestep.reference.rules import Optimizer
+from truestep.reference.rules import Optimizer, Rule
 
 
 @final
@@ -53,11 +49,11 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
         """Families of cases, statistics of rounding, then the laws that hold for it.
 
         Laws are run on a rule's leading implementations, those that the least thorough level
-        includes.
+        includes, but not where tensors are kept in two parts.
         """
         leading = capability.level == LEVELS[0]
         statistics = [name for name, test in STATISTICS.items() if test.applies(capability)]
-        held = laws.names(capability) if leading else ()
+        held = laws.names(capability) if leading and not is_split(capability) else ()
         return (*FAMILIES, strata.NAME, *statistics, *held)
 
     def cases(
@@ -144,11 +140,13 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
             out.append(fitted(case, capability))
         return out
 
+    def rule(self, capability: OptimizerCapability) -> Rule:
+        """The rule, with its state as it is kept."""
+        return rule_of(capability)
+
     def readings(self, capability: OptimizerCapability, distance: int) -> Iterator[Reading]:
         """Other dialects, and other rules that are called and judged alike."""
-        rule = rule_of(capability)
-        changes = departures(rule, capability.dialect, distance)
-        yield from dialects_of(capability.rule, rule, changes)
+        yield from super().readings(capability, distance)
         if distance > 1:
             return
         yield from storage_readings(capability)

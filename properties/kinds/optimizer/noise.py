@@ -3,7 +3,8 @@
 Two equal tensors take the same step, in one call and again in another. An element that lies between
 two stored numbers goes up with a probability that its place between them says, and two results of
 it differ with another; over thousands of elements the counts of both stay within what sums of
-independent events exceed with probability FALSE_ALARM (Bernstein's inequality).
+independent events exceed with probability FALSE_ALARM, shared among all of them (Bernstein's
+inequality).
 """
 
 from collections.abc import Iterator
@@ -18,11 +19,13 @@ from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.arithmetic.sampled import FALSE_ALARM
 from truestep.properties.cases.hypers import continuous
 from truestep.properties.cases.tensors import TensorSpec
-from truestep.properties.judge.contracts import SLACK, Judged, Judgement, not_judged
+from truestep.properties.judge.contracts import Judged, Judgement
 from truestep.properties.judge.records import Place
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
+from truestep.properties.kinds.optimizer.counts import events
 from truestep.properties.kinds.optimizer.step import Steps, begun, called
 from truestep.properties.kinds.optimizer.storage import rule_of
+from truestep.reference.optimizers import OPTIMIZERS
 
 NAME = "independent_noise"
 _SHAPE = (64, 96)
@@ -33,11 +36,18 @@ _WAYS = ("goes up", "differs between equal tensors", "differs between equal call
 
 
 def applies(capability: OptimizerCapability) -> bool:
-    """Whether the parameter is stored by stochastic rounding, and several are taken at once."""
-    made = arithmetic_of(capability.arithmetic)
-    coarser = made.format.precision - made.stored("p").precision >= _LACKING
-    open_ = capability.single or capability.storage or rule_of(capability).FACTS.observables
-    return made.rounding == "stochastic" and coarser and not open_
+    """Whether tensors are stored by stochastic rounding, and several are taken at once."""
+    open_ = capability.single or rule_of(capability).FACTS.observables
+    return bool(_tensors(capability)) and not open_
+
+
+def _tensors(capability: OptimizerCapability) -> list[str]:
+    """What is stored by stochastic rounding, and coarsely enough; not what is kept as codes."""
+    made, rule = arithmetic_of(capability.arithmetic), OPTIMIZERS[capability.rule]
+    if made.rounding != "stochastic" or capability.storage:
+        return []
+    names = ("p", *rule.State.BEHAVIOUR)
+    return [x for x in names if made.format.precision - made.stored(x).precision >= _LACKING]
 
 
 def case(capability: OptimizerCapability, seed: int) -> OptimizerCase:
@@ -61,29 +71,39 @@ def judged(
     rule = rule_of(capability)
     [group] = begun(rule, capability, case)
     results = [called(rule, backend, capability, [group])[0] for _ in range(2)]
-    due = np.asarray(stepped(rule, group.hyper, group.slots[0], plain())["p"])
-    where = arithmetic_of(capability.arithmetic).stored("p")
+    due, names = stepped(rule, group.hyper, group.slots[0], plain()), _tensors(capability)
+    level = FALSE_ALARM / (len(_WAYS) * len(names))
     yield (
         [group],
         [
-            Judged(0, 0, way, "p", judgement)
-            for way, judgement in enumerate(_counts(due, results, where))
+            Judged(0, 0, way, name, judgement)
+            for name in names
+            for way, judgement in enumerate(
+                _counts(
+                    np.asarray(due[name]),
+                    [[_given(new, name) for new in made] for made in results],
+                    arithmetic_of(capability.arithmetic).stored(name),
+                    level,
+                )
+            )
         ],
     )
 
 
+def _given(new: Stepped, name: str) -> NDArray[np.float64]:
+    return np.asarray(new.param if name == "p" else new.state[name]).astype(np.float64)
+
+
 def _counts(
-    due: NDArray[np.float64], results: list[list[Stepped]], where: Format
+    due: NDArray[np.float64], results: list[list[NDArray[np.float64]]], where: Format, level: float
 ) -> Iterator[Judgement]:
     """What is counted, in the order of _WAYS."""
-    [[first, second], [again, _]] = [
-        [new.param.astype(np.float64) for new in result] for result in results
-    ]
+    [[first, second], [again, _]] = results
     low, high = neighbours(due, where)
     part = np.where(high > low, (due - low) / np.where(high > low, high - low, 1.0), 0.0)
-    yield _within(int(np.sum((first == high) & (high > low))), part)
+    yield events(int(np.sum((first == high) & (high > low))), part, level)
     for other in (second, again):
-        yield _within(int(np.sum(first != other)), 2 * part * (1 - part))
+        yield events(int(np.sum(first != other)), 2 * part * (1 - part), level)
 
 
 def neighbours(
@@ -94,22 +114,6 @@ def neighbours(
     spacing = 2 * where.u * 2.0 ** np.floor(np.log2(np.maximum(np.abs(x), where.least_normal)))
     low = np.where(near > x, where.round(near - spacing), near)
     return low, np.where(near < x, where.round(near + spacing), near)
-
-
-def _within(count: int, chances: NDArray[np.float64]) -> Judgement:
-    """A count of independent events with these probabilities."""
-    mean, variance = float(np.sum(chances)), float(np.sum(chances * (1 - chances)))
-    level = np.log(2 / FALSE_ALARM)
-    # Bernstein: P(|X - mean| >= t) <= 2 exp(-t^2 / (2 (variance + t / 3))), solved for t.
-    limit = level / 3 + float(np.sqrt((level / 3) ** 2 + 2 * level * variance))
-    if limit >= mean:
-        return not_judged(chances.size)
-    excess = abs(count - mean)
-    return Judgement(
-        elements=chances.size, judged=chances.size, utilisation=SLACK * excess / limit, index=(),
-        got=float(count), oracle=mean, bound=limit / SLACK, oracle_fraction=0.0,
-        histogram=not_judged(0).histogram,
-    )  # fmt: skip
 
 
 def place(found: Judged) -> Place:

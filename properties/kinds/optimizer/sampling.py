@@ -4,7 +4,7 @@ What is judged of a step is what the rule's observables() make of the new state 
 definition leaves the sign of a singular vector, or a basis of a subspace, to the implementation.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,16 +35,22 @@ def judgements(
 
     Not judged where an intermediate result left the range of the format, where rounding may turn a
     comparison on which a Python branch depends, and where the reference refuses the input, as
-    decompositions refuse nan.
+    decompositions refuse nan. Where signs are free and live on, they are those that new has.
     """
-    got = observables(rule, hyper, new.state, new.param)
+    signed = rule.FACTS.signed
+    vectors = [_wide(new.state[name]) for name in signed.vectors] if signed else []
+    taken = tuple(x if x.size else None for x in vectors)
+    got = observables(rule, hyper, new.state, new.param, signed=True)
     try:
         kernel, oracle = remembered(
-            ("sampled", rule.Hyper.__module__, hyper, arithmetic.name),
+            (
+                *("sampled", rule.Hyper.__module__, hyper, arithmetic.name),
+                *(x.tobytes() for x in vectors),
+            ),
             slot,
             lambda: (
-                observed(rule, hyper, slot, arithmetic),
-                observed(rule, hyper, slot, ORACLE, _OF_ORACLE),
+                observed(rule, hyper, slot, arithmetic, taken=taken),
+                observed(rule, hyper, slot, ORACLE, _OF_ORACLE, taken=taken),
             ),
             weight=REPLICATES,
         )
@@ -56,13 +62,19 @@ def judgements(
         yield name, judge_sampled(x, kernel[name], oracle[name])
 
 
-def observables(rule: Rule, hyper: Hyper, state: State, p: Array) -> dict[str, Rows]:
-    """What the definition determines of a new state (fields by name) and parameter, in float64."""
+def observables(
+    rule: Rule, hyper: Hyper, state: State, p: Array, *, signed: bool = False
+) -> dict[str, Rows]:
+    """What the definition determines of a new state (fields by name) and parameter, in float64.
+
+    signed: where it leaves signs to the kernel, with those that the state has.
+    """
     wide = {
         name: int(x) if np.ndim(x) == 0 and np.asarray(x).dtype.kind in "iu" else _wide(x)
         for name, x in state.items()
     }
-    of = rule.FACTS.observables
+    given = rule.FACTS.signed if signed else None
+    of = given.observables if given else rule.FACTS.observables
     assert of is not None
     with np.errstate(all="ignore"):
         found = of(hyper, rule.State(**wide), _wide(p))
@@ -73,30 +85,45 @@ def _wide(x: Array) -> Rows:
     return np.asarray(x).astype(np.float64)
 
 
-def replicates(arithmetic: Arithmetic, count: int = REPLICATES) -> Replicates:
+def replicates(
+    arithmetic: Arithmetic, count: int = REPLICATES, taken: Sequence[Rows | None] = ()
+) -> Replicates:
     """Replicates that err in the same way at every call: a judgement is reproduced exactly."""
-    return Replicates(arithmetic, count, np.random.default_rng(_SEED))
+    left, right = taken or (None, None)
+    return Replicates(arithmetic, count, np.random.default_rng(_SEED), taken=(left, right))
 
 
 def observed(
-    rule: Rule, hyper: Hyper, slot: Slot, arithmetic: Arithmetic, count: int = REPLICATES
+    rule: Rule,
+    hyper: Hyper,
+    slot: Slot,
+    arithmetic: Arithmetic,
+    count: int = REPLICATES,
+    *,
+    taken: Sequence[Rows | None] = (),
 ) -> dict[str, Rows]:
     """The observables of the step's value, in row 0, and of its replicates.
 
-    Raises Undecided where an operation overflowed, which in another order it may not, and where the
-    replicates take different branches.
+    taken: singular vectors of the signs that are due. Raises Undecided where an operation
+    overflowed, which in another order it may not, and where the replicates take different branches.
     """
-    world = replicates(arithmetic, count)
-    return in_rows(rule, hyper, stepped(rule, hyper, slot, sampled(world)), world)
+    world = replicates(arithmetic, count, taken)
+    outputs = stepped(rule, hyper, slot, sampled(world))
+    return in_rows(rule, hyper, outputs, world, signed=True)
 
 
 def in_rows(
-    rule: Rule, hyper: Hyper, outputs: Mapping[str, Array], world: Replicates
+    rule: Rule,
+    hyper: Hyper,
+    outputs: Mapping[str, Array],
+    world: Replicates,
+    *,
+    signed: bool = False,
 ) -> dict[str, Rows]:
     """What is judged of a step's outputs, in rows; Undecided where an operation overflowed."""
     if world.overflows:
         raise Undecided(f"{world.overflows[0]} left the range of the format")
-    made = [_row(rule, hyper, outputs, i) for i in range(world.count + 1)]
+    made = [_row(rule, hyper, outputs, i, signed=signed) for i in range(world.count + 1)]
     return {name: np.stack([row[name] for row in made]) for name in made[0]}
 
 
@@ -110,9 +137,11 @@ def spread(rows: Rows) -> Rows:
     return np.where(alike, 0.0, np.where(np.isfinite(size), size, np.inf))
 
 
-def _row(rule: Rule, hyper: Hyper, stored: Mapping[str, Array], row: int) -> dict[str, Rows]:
+def _row(
+    rule: Rule, hyper: Hyper, stored: Mapping[str, Array], row: int, *, signed: bool
+) -> dict[str, Rows]:
     values = {name: x.x[row] if isinstance(x, Sampled) else x for name, x in stored.items()}
     if rule.FACTS.observables is None:
         return {name: _wide(x) for name, x in values.items() if name != "t"}
     p = values.pop("p")
-    return observables(rule, hyper, values, p)
+    return observables(rule, hyper, values, p, signed=signed)

@@ -6,7 +6,7 @@ from typing import Protocol
 from truestep.fast.protocol import OptimizerBackend, OptimizerCapability
 from truestep.properties.judge.contracts import Judged
 from truestep.properties.judge.records import Place
-from truestep.properties.kinds.optimizer import direction, noise
+from truestep.properties.kinds.optimizer import direction, draws, noise
 from truestep.properties.kinds.optimizer.cases import OptimizerCase
 from truestep.properties.kinds.optimizer.step import Steps
 
@@ -35,5 +35,5 @@ class Statistic(Protocol):
         ...
 
 
-_ALL: tuple[Statistic, ...] = (direction, noise)
+_ALL: tuple[Statistic, ...] = (direction, draws, noise)
 STATISTICS: Mapping[str, Statistic] = {each.NAME: each for each in _ALL}

@@ -92,7 +92,10 @@ def _reached(
             state, moved = advanced(rule, hyper, state, p, g, others)
             moved = travel.round(np.asarray(moved))
             # A way that leaves the format's numbers is none.
-            p = moved if slot.travels and np.all(np.abs(moved) <= travel.largest) else p
+            # Both parts of a parameter in two belong to the same number.
+            whole = isinstance(rule, StoredRule) and "p" in rule.kept
+            goes = slot.travels and np.all(np.abs(moved) <= travel.largest)
+            p = moved if whole or goes else p
     kept = {name: kept_field(x, name, arithmetic, slot.t) for name, x in fields_of(state).items()}
     return p.astype(travel.dtype), kept
 

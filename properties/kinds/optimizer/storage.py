@@ -3,7 +3,8 @@
 How a state tensor is kept is a property of the implementation, not of the rule. A capability with
 storage is judged by a rule of the plain rule's lines, whose state has codes and scales in the place
 of the tensors that are stored ("m_code" and, by the quantizer's name for its scales, "m_absmax" or
-"m_scale" for "m"), and whose Hyper says in `storage` how each of them is quantized.
+"m_scale" for "m"), and whose Hyper says in `storage` how each of them is quantized. Of a parameter
+that is kept in two parts the high one stays the parameter, and the rest is "p_code" of the state.
 """
 
 import dataclasses
@@ -22,8 +23,9 @@ from truestep.properties.search.identification import Reading, departures, in_wo
 from truestep.reference import declared
 from truestep.reference.declared import NUMBER, Behaviour, Hyper, State
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS
-from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.rules import Facts, Hypers, Optimizer, Quantizer, States
+from truestep.reference.splits import SPLITS
+from truestep.reference.storages import STORAGES
 
 Fields = dict[str, object]
 # With this for a random number of 16 bits a stochastic rounding takes the nearer neighbour.
@@ -58,17 +60,18 @@ class StoredRule:
 
     def init(self, h: declared.Hyper, p: Array) -> declared.State:
         """The state before the first step, encoded."""
-        return self.encoded(h, self.plain.init(h, p))
+        return self.encoded(h, self.plain.init(h, p), p)[0]
 
     def step(
         self, h: declared.Hyper, s: declared.State, p: Array, g: Array, **inputs: Array
     ) -> tuple[declared.State, Array]:
         """One step of the reference from the decoded state, encoded again."""
-        fields = fields_of(s)
+        fields = {**fields_of(s), "p": p}
         tensors = {name: self.decoded(h, name, fields) for name in self.kept}
+        point = tensors.pop("p", p)
         kept = {name: x for name, x in fields.items() if name in self.plain_state}
-        state, p = advanced(self.plain, h, self.plain.State(**kept, **tensors), p, g, inputs)
-        return self.encoded(h, state), p
+        state, p = advanced(self.plain, h, self.plain.State(**kept, **tensors), point, g, inputs)
+        return self.encoded(h, state, p)
 
     @property
     def plain_state(self) -> list[str]:
@@ -77,7 +80,7 @@ class StoredRule:
 
     def quantizer(self, name: str) -> Quantizer:
         """What the named tensor is quantized by."""
-        return QUANTIZERS[self.kept[name]]
+        return STORAGES[self.kept[name]]
 
     def scale_of(self, name: str) -> str:
         """What the scales of the named tensor are called."""
@@ -89,10 +92,12 @@ class StoredRule:
         numbers: Array = self.quantizer(name).decode(h.storage[name], code, scale)
         return numbers
 
-    def encoded(self, h: declared.Hyper, state: declared.State) -> declared.State:
-        """The state with its stored tensors encoded."""
-        fields: Fields = {}
-        for name, x in fields_of(state).items():
+    def encoded(
+        self, h: declared.Hyper, state: declared.State, p: Array
+    ) -> tuple[declared.State, Array]:
+        """The state and the parameter with what is stored encoded."""
+        fields: dict[str, Array] = {}
+        for name, x in {**fields_of(state), "p": p}.items():
             if name in self.kept:
                 how = h.storage[name]
                 random = (np.full(np.shape(x), _HALF),) if draws(how) else ()
@@ -100,13 +105,19 @@ class StoredRule:
                 fields |= {f"{name}_code": code, self.scale_of(name): scale}
             else:
                 fields[name] = x
-        return self.State(**fields)
+        high = fields.pop("p")
+        return self.State(**fields), high
 
 
 def draws(how: Hyper | Storage) -> bool:
     """Whether chance decides the codes of a tensor that is kept like this."""
     chosen = how.hyper.get("rounding") if isinstance(how, Storage) else getattr(how, "rounding", "")
     return "stochastic" in values_of(chosen)
+
+
+def is_split(capability: OptimizerCapability) -> bool:
+    """Whether some tensor is kept in two parts."""
+    return any(how.quantizer in SPLITS for how in capability.storage.values())
 
 
 def rule_of(capability: OptimizerCapability | MinimizerCapability) -> Optimizer:
@@ -129,9 +140,13 @@ def with_storage(rule: Optimizer, storage: Mapping[str, Storage]) -> Optimizer:
 def _stored(rule: Optimizer, kept: tuple[tuple[str, str], ...]) -> StoredRule:
     quantizers = dict(kept)
     for name, quantizer in kept:
-        if not getattr(QUANTIZERS.get(quantizer), "STORES", False):
-            able = ", ".join(q for q, module in QUANTIZERS.items() if getattr(module, "STORES", 0))
-            raise ValueError(f"storage of {name} must be one of {able}; got {quantizer!r}")
+        able = SPLITS if name == "p" else STORAGES
+        if quantizer not in able:
+            raise ValueError(
+                f"storage of {name} must be one of {', '.join(able)}; got {quantizer!r}"
+            )
+    if "p" in quantizers and rule.FACTS.observables:
+        raise ValueError(f"{rule.__name__} is judged by replicates, with its parameter in one part")
 
     def validated(self: Hyper) -> None:
         """Both records are validated as they would be alone."""
@@ -139,7 +154,7 @@ def _stored(rule: Optimizer, kept: tuple[tuple[str, str], ...]) -> StoredRule:
         given = fields.pop("storage")
         rule.Hyper(**fields)
         made = {
-            name: how if not isinstance(how, Mapping) else QUANTIZERS[quantizers[name]].Hyper(**how)
+            name: how if not isinstance(how, Mapping) else STORAGES[quantizers[name]].Hyper(**how)
             for name, how in given.items()
         }
         object.__setattr__(self, "storage", made)
@@ -157,12 +172,14 @@ def _stored(rule: Optimizer, kept: tuple[tuple[str, str], ...]) -> StoredRule:
     behaviour: dict[str, Behaviour] = {}
     for name, plain in rule.State.BEHAVIOUR.items():
         if name in quantizers:
-            module = QUANTIZERS[quantizers[name]]
+            module = STORAGES[quantizers[name]]
             signed = getattr(getattr(module, "row", None), "signed", False)
             scale = Behaviour(plain.degree, nonnegative=not signed) if module.SCALES else NUMBER
             behaviour |= {f"{name}_code": NUMBER, _scale_of(name, quantizers[name]): scale}
         else:
             behaviour[name] = plain
+    if "p" in quantizers:
+        behaviour["p_code"] = NUMBER
     state = dataclasses.make_dataclass(
         "State", ["t", *behaviour], bases=(_Made, State), namespace={"BEHAVIOUR": behaviour}
     )
@@ -171,7 +188,8 @@ def _stored(rule: Optimizer, kept: tuple[tuple[str, str], ...]) -> StoredRule:
 
 
 def _scale_of(name: str, quantizer: str) -> str:
-    return f"{name}_{QUANTIZERS[quantizer].SCALE}"
+    # Of a parameter in two parts, the one that stays the parameter.
+    return "p" if name == "p" else f"{name}_{STORAGES[quantizer].SCALE}"
 
 
 class _Made:
@@ -213,19 +231,32 @@ def held_storage(capability: OptimizerCapability) -> Fields:
     return _storage(capability, 0)
 
 
-def _storage(capability: OptimizerCapability, turn: int) -> Fields:
-    # One turn for all tensors: fields with the same values have the same one of them.
+def drawn_storage(capability: OptimizerCapability) -> Fields:
+    """The same with drawn roundings wherever they may be."""
     made = {
+        name: how if not draws(capability.storage[name]) else {**how, "rounding": "stochastic"}
+        for name, how in _of_turn(capability, 0).items()
+    }
+    return {"storage": made}
+
+
+def _storage(capability: OptimizerCapability, turn: int) -> Fields:
+    made = _of_turn(capability, turn)
+    return {"storage": made} if made else {}
+
+
+def _of_turn(capability: OptimizerCapability, turn: int) -> dict[str, Fields]:
+    # One turn for all tensors: fields with the same values have the same one of them.
+    return {
         name: {k: values_of(x)[turn % len(values_of(x))] for k, x in how.hyper.items()}
         for name, how in capability.storage.items()
     }
-    return {"storage": made} if made else {}
 
 
 def storage_readings(capability: OptimizerCapability) -> Iterator[Reading]:
     """The same rule with another choice of its quantizers."""
     for quantizer in sorted({how.quantizer for how in capability.storage.values()}):
-        module = QUANTIZERS[quantizer]
+        module = STORAGES[quantizer]
         names = [name for name, how in capability.storage.items() if how.quantizer == quantizer]
         given = capability.storage[names[0]].hyper
         chosen = {k: str(x) for k, x in given.items() if k in module.DIALECTS}

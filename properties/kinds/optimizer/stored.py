@@ -31,12 +31,13 @@ from truestep.properties.judge.contracts import (
     membership,
     not_judged,
 )
-from truestep.properties.kinds.optimizer import sampling
+from truestep.properties.kinds.optimizer import sampling, split
 from truestep.properties.kinds.optimizer.joint import flat, joined, parts
 from truestep.properties.kinds.optimizer.storage import StoredRule
 from truestep.reference.declared import Hyper
 from truestep.reference.erring_extremes import either_sign
 from truestep.reference.rules import Quantizer
+from truestep.reference.splits import Split
 
 Float = NDArray[np.float64]
 # The least number of float32.
@@ -76,6 +77,7 @@ def determined(rule: StoredRule, hyper: Hyper, state: State, p: Array) -> dict[s
     arrays |= {
         code: rule.quantizer(name).rank(arrays[code])
         for name, code in ((name, f"{name}_code") for name in rule.kept)
+        if not isinstance(rule.quantizer(name), Split)
     }
     if not rule.FACTS.observables:
         return {"p": np.asarray(p), **arrays}
@@ -107,16 +109,29 @@ def _stored(
         return
     quantizer, how, arithmetic = rule.quantizer(name), hyper.storage[name], due.arithmetic
     scale = got[rule.scale_of(name)]
+    if isinstance(quantizer, Split):
+        yield from split.judgements(quantizer, how, name, got, scale, due, truth)
+        return
     yield rule.scale_of(name), _scale_judged(rule, hyper, name, scale, due, truth)
-    with np.errstate(invalid="ignore"):
-        low, high = quantizer.admissible(
-            how,
-            due.v,
-            scale.astype(np.float64) if scale.dtype.kind == "f" else scale,
-            error=due.e + truth.e,
-            division_ulps=arithmetic.ulps_division,
-            flush_subnormals=arithmetic.subnormals == "flushed",
-        )
+    own = scale.astype(np.float64) if scale.dtype.kind == "f" else scale
+
+    def admissible(x: Array) -> tuple[Array, Array]:
+        with np.errstate(invalid="ignore"):
+            ends: tuple[Array, Array] = quantizer.admissible(
+                how,
+                x,
+                own,
+                error=due.e + truth.e,
+                division_ulps=arithmetic.ulps_division,
+                flush_subnormals=arithmetic.subnormals == "flushed",
+            )
+        return ends
+
+    low, high = admissible(due.v)
+    if np.any(due.v == 0):
+        # The sign of a zero that is computed follows from the order of evaluation.
+        other = admissible(np.where(due.v == 0, -due.v, due.v))
+        low, high = np.minimum(low, other[0]), np.maximum(high, other[1])
     # Where nothing is known of the number, every code is admissible.
     unknown = ~np.isfinite(due.e) | ~np.isfinite(due.v)
     count = quantizer.ranks(how)
@@ -177,7 +192,7 @@ def moments(
     whole = joined(slots)
     state = {name: x for name, x in whole.state.items() if name in rule.plain_state}
     state |= {name: _read(rule, hyper, name, slots, lift) for name in rule.kept}
-    whole = dataclasses.replace(whole, state=state)
+    whole = dataclasses.replace(whole, state=state, param=state.pop("p", whole.param))
     outputs = stepped(rule.plain, hyper, whole, lift)
     if rule.FACTS.observables:
         kept = {name: _with_error(outputs[name], arithmetic) for name in rule.kept}
@@ -204,6 +219,10 @@ def _read(rule: StoredRule, hyper: Hyper, name: str, slots: Sequence[Slot], lift
     """A stored tensor as the kernel reads it: the code's value times the scale of its block."""
     quantizer, how = rule.quantizer(name), hyper.storage[name]
     codes = [np.asarray(slot.state[f"{name}_code"]) for slot in slots]
+    if isinstance(quantizer, Split):
+        of = rule.scale_of(name)
+        highs = [slot.param if of == "p" else slot.state[of] for slot in slots]
+        return split.read(quantizer, how, flat(codes), flat([np.asarray(x) for x in highs]), lift)
     factors = [
         quantizer.per_element(how, scale_value(quantizer, slot.state[rule.scale_of(name)]), x.shape)
         for slot, x in zip(slots, codes, strict=True)

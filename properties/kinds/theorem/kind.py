@@ -1,77 +1,91 @@
-"""The convergence theorems as checks of a backend's gradient descent."""
+"""The convergence theorems as checks of whatever implements the rules that they speak of."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from typing import cast, final
+from dataclasses import dataclass, replace
+from typing import final
 
-from truestep.fast.protocol import Capability, OptimizerBackend, OptimizerCapability
-from truestep.properties.arithmetic.formats import format_named
+from truestep.fast.protocol import Backend, Capability
 from truestep.properties.cases.restored import restored
 from truestep.properties.judge.calls import BackendFault
 from truestep.properties.judge.contracts import Judged, not_judged
 from truestep.properties.judge.records import Place
 from truestep.properties.judge.results import Check, Record, joined
 from truestep.properties.judge.tally import Tally
-from truestep.properties.kinds.kind import Kind, Seeded, Steps
-from truestep.properties.kinds.theorem.theorems.table import THEOREMS
+from truestep.properties.kinds.kind import LEVELS, Kind, Steps
+from truestep.properties.kinds.theorem.theorems.kernels import Implementation
+from truestep.properties.kinds.theorem.theorems.table import (
+    FALSE_ALARM_PROBABILITY,
+    LEVEL,
+    THEOREMS,
+)
 from truestep.properties.kinds.theorem.theorems.theorem import (
+    Theorem,
     TheoremResult,
-    backend_step,
+    Trial,
     report_extra,
     run,
 )
 from truestep.properties.search.exploration import Listed
 
 PREFIX = "theorem:"
-# Formats whose roundings leave the experiments' statistics visible.
-FORMATS = ("float32", "float64")
 
 
-def applicable(capabilities: Iterable[Capability]) -> list[OptimizerCapability]:
-    """The capabilities that theorems are run on: in each format, the first that is plain SGD.
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """An experiment's seed and size."""
 
-    The theorems speak of the rule's effect over many steps; how its variants round is judged step
-    by step already, at a hundredth of the cost.
+    seed: int
+    full: bool = False
+
+    def to_json(self) -> dict[str, object]:
+        """A dictionary that json accepts and restored reads back exactly."""
+        return {"seed": self.seed, "full": self.full}
+
+
+def implementations(theorem: Theorem, capabilities: Iterable[Capability]) -> list[Capability]:
+    """Those that a theorem is run on: for each format and storage, the first of the least level.
+
+    A theorem speaks of a rule's effect over many steps; how its variants round is judged step by
+    step already, at a hundredth of the cost.
     """
-    found: dict[str, OptimizerCapability] = {}
-    for capability in capabilities:
-        is_sgd = isinstance(capability, OptimizerCapability) and capability.rule == "sgd"
-        if is_sgd and capability.format in FORMATS:
-            found.setdefault(capability.format, cast(OptimizerCapability, capability))
+    found: dict[tuple[str, frozenset[str]], Capability] = {}
+    suited = [c for c in capabilities if theorem.subject.suits(c)]
+    for capability in sorted(suited, key=lambda c: LEVELS.index(c.level)):
+        found.setdefault((capability.format, theorem.subject.keeps(capability)), capability)
     return list(found.values())
 
 
 @final
-class TheoremKind(Kind[OptimizerCapability, Seeded, OptimizerBackend]):
-    """One experiment for each theorem, with its negative control."""
+class TheoremKind(Kind[Capability, Experiment, Backend]):
+    """One experiment for each theorem and implementation, with its negative controls."""
 
     name = "theorem"
 
-    def names(self, capability: OptimizerCapability) -> Sequence[str]:
-        """The theorems of plain SGD."""
-        return tuple(PREFIX + name for name in THEOREMS)
+    def names(self, capability: Capability) -> Sequence[str]:
+        """The theorems that speak of an implementation."""
+        return tuple(PREFIX + name for name, t in THEOREMS.items() if t.subject.suits(capability))
 
-    def checks(self, capability: OptimizerCapability) -> Iterator[Check]:
-        """A check for each theorem, which stands in the rule's place."""
-        for check in super().checks(capability):
-            name = check.name.removeprefix(PREFIX)
-            own = joined("theorem", name, capability.format, capability.variant)
-            yield replace(check, id=own, rule=name)
+    def checks_of(self, capabilities: Sequence[Capability]) -> Iterator[Check]:
+        """The checks of a backend, theorem by theorem; each stands in the rule's place."""
+        for name, theorem in THEOREMS.items():
+            for capability in implementations(theorem, capabilities):
+                own = joined("theorem", name, capability.format, capability.variant)
+                yield Check(own, self.name, name, PREFIX + name, capability)
 
-    def cases(self, check: Check, capability: OptimizerCapability) -> Listed[Seeded]:
-        """One experiment."""
-        return Listed(lambda seed: [Seeded(seed)])
+    def cases(self, check: Check, capability: Capability) -> Listed[Experiment]:
+        """One experiment, at full size at the deepest level."""
+        return Listed(lambda seed: [Experiment(seed)], lambda seed: [Experiment(seed, full=True)])
 
-    def case(self, check: Check, record: Record) -> Seeded:
+    def case(self, check: Check, record: Record) -> Experiment:
         """The case that to_json wrote."""
-        return restored(Seeded, record)
+        return restored(Experiment, record)
 
     def judged(
-        self, backend: OptimizerBackend, check: Check, capability: OptimizerCapability, case: Seeded
+        self, backend: Backend, check: Check, capability: Capability, case: Experiment
     ) -> Steps:
         """The experiment; what it violates is the backend's fault."""
-        step = backend_step(backend, capability)
-        result = run(THEOREMS[check.rule], step, case.seed, format_named(capability.format).u)
+        trial = Trial(case.seed, LEVEL, case.full)
+        result = run(THEOREMS[check.rule], Implementation(backend, capability), trial)
         yield result, []
         if result.message:
             raise BackendFault(result.message)
@@ -79,7 +93,7 @@ class TheoremKind(Kind[OptimizerCapability, Seeded, OptimizerBackend]):
 
     def contract(self, check: Check) -> str:
         """A test with a stated false-alarm probability, or a bound where nothing is random."""
-        return "statistical" if THEOREMS[check.rule].false_alarm_probability else "bounded"
+        return "statistical" if THEOREMS[check.rule].random else "bounded"
 
     def reads(self, check: Check) -> bool:
         """Never: an experiment has no other reading."""
@@ -90,9 +104,10 @@ class TheoremKind(Kind[OptimizerCapability, Seeded, OptimizerBackend]):
         return Place(check.rule)
 
     def extra(
-        self, backend: OptimizerBackend, check: Check, capability: OptimizerCapability, tally: Tally
+        self, backend: Backend, check: Check, capability: Capability, tally: Tally
     ) -> dict[str, object]:
         """The statement and a chart with its control."""
         if not isinstance(tally.latest, TheoremResult):
             return {}
-        return report_extra(THEOREMS[check.rule], tally.latest)
+        found = report_extra(THEOREMS[check.rule], tally.latest)
+        return {**found, "false_alarm_of_a_run": FALSE_ALARM_PROBABILITY}

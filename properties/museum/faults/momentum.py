@@ -19,7 +19,7 @@ MOMENTUM: dict[str, Fault] = {
         "asgd",
         "averaging",
         "the first rate is that of the second step [counters from 0 and from 1]",
-        ("(t - 1)) ** h.alpha", "t) ** h.alpha"),
+        ("(t - 1)) ** -h.alpha", "t) ** -h.alpha"),
     ),
     "heavy_ball_previous_point_not_stored": fault(
         "heavy_ball",

@@ -8,15 +8,19 @@ import io
 import json
 import runpy
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from truestep.fast import discovery
 from truestep.fast.peers import findings
 from truestep.fast.peers.finding import PEERS, load
 from truestep.fast.peers.findings import FINDINGS, Finding, audit, findings_of
 from truestep.fast.peers.predicate import CONDITIONS, holds, passes, validated
+from truestep.fast.protocol import BackendUnavailable
+from truestep.properties.judge.results import departures
 
 
 @pytest.mark.parametrize("finding", FINDINGS, ids=lambda f: f"{f.library} {f.rule}: {f.title}")
@@ -37,6 +41,25 @@ def test_a_finding_reproduces(finding: Finding, monkeypatch: pytest.MonkeyPatch)
         runpy.run_path(str(file), run_name="__main__")
     assert printed.getvalue().strip() == finding.actual
     assert finding.actual != finding.expected
+
+
+LIBRARIES = sorted({finding.library for finding in FINDINGS if finding.departs})
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_every_declared_departure_has_a_finding(library: str) -> None:
+    """And every finding that tells of one is declared: the audit's two directions."""
+    try:
+        backend = discovery.load(library)
+    except BackendUnavailable as reason:
+        pytest.skip(str(reason))
+    declared = {
+        (capability.rule, f"{field} {value}")
+        for capability in backend.capabilities()
+        for field, value in departures(capability).items()
+    }
+    told = [(f.rule, x) for f in FINDINGS if f.library == library for x in f.departs]
+    assert declared == set(told) and len(told) == len(set(told))
 
 
 def test_findings_are_told_apart() -> None:
@@ -135,6 +158,7 @@ def test_numbers_are_read_as_certificates_write_them() -> None:
         ('checks = ["a/*"]\nwhen = { tensor = "p" }', "wildcard"),
         ('checks = [{ rule = "b", checks = ["c"] }]\nwhen = { tensor = "p" }', "checks has"),
         ('check = "a"', "check"),
+        ('departs = ["decay"]', "field value"),
         ('versions = "2.x"', "2.x"),
     ],
 )
@@ -210,6 +234,10 @@ OTHER = {**CHECK, "id": "optimizer/lion/float32/large"}
         (certificate(OTHER, level="smoke"), ["no finding explains"]),
         (certificate(OTHER), ["there is no check", "no finding explains"]),
         (
+            certificate({**CHECK, "departures": {"decay": "coupled"}}),
+            ["no finding tells of the departure lion decay coupled"],
+        ),
+        (
             certificate(CHECK, environment={"libraries": {"d": "1.1"}}),
             ["seen in ==1.0, 1.1 was judged", "no finding explains"],
         ),
@@ -243,3 +271,13 @@ def test_findings_belong_to_one_library() -> None:
     for name in ("torchao", "torch_optimizer", "torch-optimizer"):
         found = findings_of(name, name)
         assert {f.library for f in found} == {name.replace("-", "_")}
+
+
+def test_an_audit_names_a_departure_that_nothing_declares(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A finding by which a choice is declared needs that choice among the checks."""
+    departing = replace(FINDING, checks=(), when=(), departs=("decay coupled",))
+    monkeypatch.setattr(findings, "FINDINGS", (departing,))
+    passing = {**CHECK, "verdict": "pass"}
+    (line,) = audit(certificate(passing))
+    assert "nothing declares lion decay coupled" in line
+    assert not list(audit(certificate({**passing, "departures": {"decay": "coupled"}})))

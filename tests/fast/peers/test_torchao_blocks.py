@@ -29,6 +29,7 @@ CHECKED = (
     *("quantizer/int4/float32", "quantizer/int8_rows/float32", "quantizer/mxfp4/float32/rceil"),
     *("quantizer/mxfp8_e5m2/float32/even", "quantizer/nf4/float32", "quantizer/nvfp4/float32"),
     *("quantizer/dynamic_4bit/float32", "quantizer/e4m3_blocks/float32/optim"),
+    *("quantizer/uint4/float32/own", "quantizer/uint8_rows/float32/with_zero"),
 )
 
 

@@ -405,3 +405,46 @@ def test_a_quotient_below_the_line_may_come_above_it() -> None:
     x, y = (Bounded.exact(np.array([size]), arithmetic) for size in (3000.0, 2000.0))
     assert np.isinf((x / (y / 1000)).e).all() and np.isinf((x / (y * 1e-3)).e).all()
     assert np.isfinite((x / (y / 2)).e).all()
+
+
+ARITHMETIC = PROFILES["ieee_float32"]
+
+
+def judged(kernel: list[float], expected: Bounded) -> list[bool]:
+    """Whether each result of a kernel passes as an element of its own."""
+    oracle = Bounded(expected.v, expected.e, ARITHMETIC, ARITHMETIC.format, hazy=expected.hazy)
+    return [
+        judge(np.array([x]), expected[i : i + 1], oracle[i : i + 1]).passed
+        for i, x in enumerate(kernel)
+    ]
+
+
+def test_a_number_over_an_infinity_is_zero_or_nan() -> None:
+    """Nothing else; of an infinity that no order makes a nan, and of a given one, it is zero."""
+    x = Bounded.exact(np.array([3.0, 3.0, 3.0, 3.0]), ARITHMETIC)
+    v = Bounded.exact(np.full(4, np.inf), ARITHMETIC)
+    average = Bounded.hyper(0.9, ARITHMETIC) * v + Bounded.hyper(0.1, ARITHMETIC) * (x * x)
+    for expected in (x / average, x / np.sqrt(average), -np.reshape(x / average, (4,))):
+        assert judged([0.0, np.nan, 1e-30, 3.0], expected) == [True, True, False, False]
+    for expected in (x / v, x / np.sqrt(np.sum(v * v))):
+        assert judged([0.0, np.nan, 1e-30, 3.0], expected) == [True, False, False, False]
+
+
+def test_what_is_computed_of_zero_or_nan_is_within_its_bound_or_nan() -> None:
+    """A step of it leaves p or makes it nan; where a nan may be passed over nothing is known."""
+    p = Bounded.exact(np.array([3.0, 3.0, 3.0]), ARITHMETIC)
+    v = Bounded.exact(np.full(3, np.inf), ARITHMETIC)
+    u = p / (Bounded.hyper(0.9, ARITHMETIC) * v + Bounded.hyper(0.1, ARITHMETIC) * (p * p))
+    step = p - Bounded.hyper(0.5, ARITHMETIC) * u
+    moved = float(np.nextafter(np.float32(3), np.float32(4)))
+    assert judged([3.0, np.nan, 3.5], step) == [True, True, False]
+    assert judged([3.0, np.nan, moved], step.stored("p")) == [True, True, False]
+    chosen = np.where(np.array([True, True, False]), step, p)
+    assert judged([np.nan, 3.5, np.nan], chosen) == [True, False, False]
+    together = np.stack([step, p])
+    assert judge(np.array([[np.nan] * 3, [3.0] * 3]), together, together).passed
+    for lost in (np.maximum(u, 1.0), np.sign(u), np.sum(u)):
+        assert np.all(np.isinf(lost.e)) and lost.hazy is None
+    # lr u overflows where u's numerator has met lr before the infinity.
+    large = Bounded.exact(np.full(3, 1e38), ARITHMETIC)
+    assert not np.any(np.isfinite((large / u.lift(v * 0.9) * large).cleared.e))

@@ -129,9 +129,11 @@ def test_a_result_within_the_range_keeps_its_bound() -> None:
 def test_a_result_that_may_leave_the_range_is_not_judged() -> None:
     """By its own size and bound, by the mass of its terms, or by what a partial product reaches."""
     assert _finish([MOST, 1.0], [1.0, 0.5]).e.tolist() == [INF, 0.5]
+    assert _finish([MOST - 4, MOST], [4.0, 1.0]).e.tolist() == [4.0, INF]
     far = np.array([MOST + 1, 1.0])
     assert _finish([1.0, 1.0], [0.5, 0.5], mass=far).e.tolist() == [INF, 0.5]
     assert _finish([1.0, 1.0], [0.5, 0.5], reach=far).e.tolist() == [INF, 0.5]
+    assert _finish([1.0], [0.5], reach=np.array([9.0]), mass=np.array([3.0])).reach == 9.0
     # The reach at hand is larger than the mass and its bound, or smaller.
     assert _finish([MOST, 1.0], [1.0, 0.5], reach=np.ones(2)).e.tolist() == [INF, 0.5]
 

@@ -87,6 +87,10 @@ def test_just_as_many_paths_as_there_may_be() -> None:
     assert sorted(every_branch(compute)) == sorted(bin(k).count("1") for k in range(64))
     with pytest.raises(Undecided, match="more than 63 paths"):
         every_branch(compute, 63)
+    runs = []
+    with pytest.raises(Undecided, match="more than 5 paths"):
+        every_branch(lambda: runs.append(compute()), 5)
+    assert len(runs) == 1  # which has shown that there are six more
 
 
 def test_branches_are_prescribed_inside_alone() -> None:

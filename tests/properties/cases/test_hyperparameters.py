@@ -23,6 +23,7 @@ ACTIVE: dict[str, Any] = {
     "alpha_warmup": 3,
     "beta3_warmup": 3,
     "dampening": 0.5,
+    "initial": 0.1,
     "initial_total": 0.1,
     "initial_v": 0.1,
     "lambd": 0.1,
@@ -49,6 +50,7 @@ OTHERS: dict[str, Any] = {
     "max_dim": 2,
     "min_size": 100,
     "sigma_high": 1.1,
+    "size_max": 0.11,
     "tolerance_change": 100.0,
     "tolerance_grad": 100.0,
 }
@@ -62,6 +64,7 @@ NEEDED: dict[tuple[str, str], Mapping[str, Any]] = {
     ("lamb", "adapts"): {"weight_decay": 0.0},
     ("lbfgs", "c1"): {"line_search": "backtracking", "lr": 1.0},
     ("online_lbfgs", "rank_one"): {"c": 0.5},
+    ("rprop", "limits"): {"size_max": 0.05},
 }
 
 # The seed of the case in which derivatives are the same before and after a step.
@@ -70,7 +73,7 @@ SHAPES = ((4,), (130,), (3, 4), (2, 3, 4))
 
 
 def cases(rule: str) -> Iterator[tuple[Any, list[Any], int]]:
-    """Parameters, gradients and seeds: usual ones, then zeros, large ones, infinities and nan."""
+    """Parameters, gradients and seeds: usual ones, then zeros, large ones, inf, nan, one zero."""
     steps = LATER.get(rule, STEPS)
     for seed, shape in enumerate(SHAPES):
         rng = np.random.default_rng(seed)
@@ -89,6 +92,7 @@ def cases(rule: str) -> Iterator[tuple[Any, list[Any], int]]:
         yield p * scale, [x * shift for x in g], 7
     for value in (np.inf, np.nan):
         yield p, [np.where(p > 1, value, g[0]), *g[1:]], 8
+    yield p, [g[0] * 0, *g[1:]], 9
     yield p, g, UNCHANGED
 
 

@@ -5,6 +5,7 @@ import pytest
 from truestep.properties.kinds import kind as kinds
 from truestep.properties.kinds.table import KINDS
 from truestep.properties.museum import FAULTS
+from truestep.properties.museum.kept import fresh
 from truestep.properties.museum.plant import Kernel
 from truestep.properties.museum.power import catch, kernels
 from truestep.properties.run.plan import checks_of, run_check
@@ -86,7 +87,7 @@ def test_faults_are_told_apart() -> None:
     for name, fault in FAULTS.items():
         assert name.startswith(f"{fault.rule}_")
         assert fault.source
-        assert fault.edits or fault.slot or fault.groups
+        assert fault.edits or fault.slot or fault.groups or fault.noise is not fresh
 
 
 def test_a_fault_fails_through_the_runner() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -237,3 +238,14 @@ def test_asgd_averages_from_step_t0_plus_two() -> None:
         path.append(p)
         kept = path[3:] or path[-1:]
         assert list(s.average) == list(sum(kept[1:], kept[0]) / len(kept))
+
+
+def test_powers_of_counts_stay_in_the_range() -> None:
+    """Within the declared domains no step raises; lr over a power beyond float64 is 0."""
+    h, p = asgd.Hyper(lr=1e3, lambd=1.0, alpha=32.0), np.ones(2)
+    s = replace(asgd.init(h, p), t=2**31 - 2)
+    assert np.array_equal(asgd.step(h, s, p, p)[1], p)
+    limits = robbins_monro.Hyper.RANGES
+    largest = {name: limits[name].high for name in ("offset", "power")}
+    s = replace(robbins_monro.init(robbins_monro.Hyper(), p), t=2**31 - 2)
+    assert np.all(robbins_monro.step(robbins_monro.Hyper(**largest), s, p, p)[1] <= p)

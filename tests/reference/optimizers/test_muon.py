@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from mpmath import mp
 
+from truestep.reference.newton_schulz import COEFFICIENTS, triple
 from truestep.reference.optimizers import muon
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -36,8 +37,9 @@ def test_muon_maps_the_singular_values_of_the_momentum(
 ) -> None:
     """p = -lr U f^k(S / (|M| + eps)) V^T, by a singular value decomposition in 40 digits."""
     g = SQUARE[0].ravel()[: shape[0] * shape[1]].reshape(shape) * np.logspace(0, -2, shape[1])
+    steps = 10 if coefficients == "eight_and_two" else 6
     h = muon.Hyper(
-        lr=0.5, eps=0.25, ns_steps=6, nesterov=False, coefficients=coefficients, norm=norm
+        lr=0.5, eps=0.25, ns_steps=steps, nesterov=False, coefficients=coefficients, norm=norm
     )  # type: ignore[arg-type]
     _, p = run(muon, h, np.zeros(shape), [g])
     u, s, v = mp.svd_r(matrix(g))
@@ -46,10 +48,16 @@ def test_muon_maps_the_singular_values_of_the_momentum(
     out = []
     for x in s:
         y = x / by
-        for i in range(6):
-            y = _f(y, muon.QUINTIC[min(i, 4)]) if coefficients == "quintic" else _f(y)
+        for i in range(steps):
+            y = _f(y) if coefficients == "constant" else _f(y, triple(coefficients, i))
         out.append(-0.5 * y)
     assert digits(p) == digits(u * mpmath.diag(out) * v)
+
+
+@pytest.mark.parametrize("coefficients", [name for name in COEFFICIENTS if name != "quintic"])
+def test_muon_takes_the_published_lists_step_by_step(coefficients: str) -> None:
+    """As above, each of its triples in turn, and the last one again."""
+    test_muon_maps_the_singular_values_of_the_momentum((3, 4), coefficients, "frobenius")
 
 
 def test_the_coefficients_bounds_and_fixed_points() -> None:
@@ -224,3 +232,23 @@ def test_muon_refuses_what_its_domain_excludes(
     """The error names the field."""
     with pytest.raises(error, match=next(iter(fields))):
         muon.Hyper(**fields)
+
+
+# The farthest from 1 that these lists leave a singular value between the two given ones.
+REACH = (
+    ("aol", 0.1, 0.85, 0.02), ("cans", 1e-3, 1.0, 0.13), ("cubic", 1e-2, 1.0, 0.31),
+    ("eight_and_two", 1e-3, 1.0, 1e-3),
+    ("polar_express", 1e-3, 1.0, 1e-12), ("polar_express_1e-2", 1e-3, 1.0, 1e-12),
+    ("polar_express_2e-2", 1e-3, 1.0, 1e-12), ("quintic", 1e-2, 1.0, 0.04),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "least", "most", "distance"), REACH)
+def test_published_lists_bring_singular_values_near_one(
+    name: str, least: float, most: float, distance: float
+) -> None:
+    """A mistyped coefficient leaves one of them elsewhere."""
+    x = np.geomspace(least, most, 500)
+    for i in range(len(COEFFICIENTS[name])):
+        x = _f(x, triple(name, i))
+    assert np.max(np.abs(x - 1)) < distance

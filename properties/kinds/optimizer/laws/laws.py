@@ -3,6 +3,7 @@
 from truestep.properties.kinds.optimizer.laws import common, symmetries
 from truestep.properties.kinds.optimizer.laws.bench import Law
 from truestep.properties.kinds.optimizer.laws.families import (
+    adam_like,
     adaptive,
     classical,
     curvature,
@@ -11,6 +12,7 @@ from truestep.properties.kinds.optimizer.laws.families import (
     matrix,
     memory,
     modern,
+    momenta,
     sign,
     step_bounds,
 )
@@ -18,8 +20,8 @@ from truestep.properties.laws.claims import table
 
 # Each states the laws of its family and, but for step_bounds, which rules of it obey which laws.
 FAMILIES = (
-    adaptive, classical, curvature, large_batch, low_rank, matrix, memory, modern, sign,
-    step_bounds,
+    adam_like, adaptive, classical, curvature, large_batch, low_rank, matrix, memory, modern,
+    momenta, sign, step_bounds,
 )  # fmt: skip
 COMMON: dict[str, Law] = table(common, symmetries)
 SPECIAL: dict[str, Law] = table(*FAMILIES)

@@ -15,9 +15,6 @@ from truestep.reference.optimizers import OPTIMIZERS
 
 pytestmark = pytest.mark.power
 
-# Those that round too seldom to tell: an update of whole gradients, a sign, a projection.
-EXACT = ("perceptron",)
-
 
 def _check(capability):
     [check] = [c for c in KINDS["optimizer"].checks(capability) if c.name == direction.NAME]
@@ -62,11 +59,7 @@ def _downwards(x):
     return np.where(near > x, np.nextafter(near, np.float32(-np.inf)), near)
 
 
-APPLIED = [
-    name
-    for name in OPTIMIZERS
-    if name not in EXACT and direction.applies(OptimizerCapability(rule=name))
-]
+APPLIED = [name for name in OPTIMIZERS if direction.applies(OptimizerCapability(rule=name))]
 
 
 @pytest.mark.parametrize("rule", APPLIED)

@@ -1,16 +1,22 @@
-"""Kernels whose every operation is in float16, where eps and squares of gradients may be zero."""
+"""Kernels whose every operation is in float16, where eps and squares of gradients may be zero.
+
+And kernels in float32 whose state alone is narrower.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from truestep.fast.protocol import Group, OptimizerCapability, Slot, Stepped
+from truestep.properties.arithmetic.profiles import Arithmetic
 from truestep.properties.laws.claims import PREFIX
-from truestep.properties.museum.plant import Edit, Kernel, planted
+from truestep.properties.museum.plant import Edit, Kernel, StepOne, planted
 from truestep.properties.run.plan import checks_of, run_check
+from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import OPTIMIZERS, adamw
 
 # nan for small gradients: an inverse root without a guard.
@@ -85,3 +91,26 @@ def test_laws_hold_of_the_lines_in_float16(rule: str) -> None:
     found = [run_check(backend, check, level="smoke", seed=0, told=False) for check in laws]
     assert [x.message for x in found if x.verdict not in ("pass", "not_judged")] == []
     assert any(x.verdict == "pass" for x in found)
+
+
+def _widened(lines: StepOne, h: Hyper, slot: Slot) -> Stepped:
+    """The lines on float32 numbers, whose state is loaded from and stored in narrower ones."""
+    kept = {name: x for name, x in slot.state.items() if name != "t"}
+    wide = {name: np.asarray(x, np.float32) for name, x in kept.items()}
+    new = lines(h, replace(slot, state={**slot.state, **wide}))
+    narrow = {name: new.state[name].astype(x.dtype) for name, x in kept.items()}
+    return Stepped(new.param, {**new.state, **narrow})
+
+
+@pytest.mark.parametrize("format", ["bfloat16", "float16"])
+@pytest.mark.parametrize("rule", ["adan", "lion"])
+def test_states_may_be_narrower_than_parameters(rule: str, format: str) -> None:
+    """Bounds know of it, and so do laws: a gradient that is kept is rounded."""
+    names = OPTIMIZERS[rule].State.BEHAVIOUR
+    arithmetic = Arithmetic(f"{format}_states", storage=dict.fromkeys(names, format))
+    backend = Kernel(rule, slot=_widened, arithmetic=arithmetic)
+    own = ("law:differences_vanish_when_gradients_are_constant", "lockstep", "strata")
+    checks = [check for check in checks_of(backend) if check.name in own]
+    for check in checks:
+        found = run_check(backend, check, level="smoke", seed=0)
+        assert found.verdict == "pass", found.message

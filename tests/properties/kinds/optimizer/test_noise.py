@@ -17,6 +17,8 @@ STOCHASTIC = Arithmetic(
     "bfloat16_parameters_stochastic", storage={"p": "bfloat16"}, rounding="stochastic"
 )
 
+ALL_STOCHASTIC = Arithmetic("bfloat16_stochastic", storage={"": "bfloat16"}, rounding="stochastic")
+
 
 def _cut(x, added):
     """float32 with 16 bits of noise added below bfloat16's last digit, and cut there."""
@@ -48,6 +50,23 @@ class Storing:
         with np.errstate(all="ignore"):
             new = self.lines._step(hyper, wide)
         return Stepped(_cut(new.param, self.drawn(self.rng, new.param.size)), new.state)
+
+
+class StoringStates(Storing):
+    """The same, whose moments are stored with noise of some kind; the parameter's is right."""
+
+    def capabilities(self):
+        """One, declared stochastic."""
+        return [OptimizerCapability(rule="adamw", format="bfloat16", arithmetic=ALL_STOCHASTIC)]
+
+    def _step(self, hyper, slot):
+        wide = {k: np.float32(x) if k in "mv" else x for k, x in slot.state.items()}
+        with np.errstate(all="ignore"):
+            lifted = [x.astype(np.float32) for x in (slot.param, slot.grad)]
+            new = self.lines._step(hyper, type(slot)(*lifted, wide, slot.inputs))
+        moments = {k: _cut(new.state[k], self.drawn(self.rng, new.param.size)) for k in "mv"}
+        p = _cut(new.param, fresh(self.rng, new.param.size))
+        return Stepped(p, {**new.state, **moments})
 
 
 def fresh(rng, size):
@@ -89,6 +108,15 @@ def test_other_noise_is_found(drawn, seed):
     found = run_check(backend, _check(backend, noise.NAME), level="smoke", seed=seed, told=False)
     assert found.verdict == "fail", found.message
     assert "elements, those of which p" in found.message
+
+
+@pytest.mark.parametrize("drawn", [fresh, nothing, constant, one_stream, half_as_much])
+def test_noise_of_states_is_judged_too(drawn):
+    """Of each moment by itself."""
+    backend = StoringStates(drawn)
+    found = run_check(backend, _check(backend, noise.NAME), level="smoke", seed=0, told=False)
+    assert found.verdict == ("pass" if drawn is fresh else "fail"), found.message
+    assert drawn is fresh or "elements, those of which m" in found.message or " v " in found.message
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -6,6 +6,7 @@ encoding of the tensors that are stored.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -14,11 +15,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truestep.fast.protocol import Array, Group, OptimizerCapability, Stepped, Storage
+from truestep.fast.protocol import (
+    Array,
+    Capability,
+    Group,
+    OptimizerCapability,
+    Slot,
+    Stepped,
+    Storage,
+)
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.kinds import kind
 from truestep.properties.kinds.optimizer.storage import rule_of
-from truestep.properties.kinds.optimizer.stored import scale_value
+from truestep.properties.museum import kept as kept_as
 from truestep.properties.museum.plant import Kernel, StepOne
 from truestep.properties.run.plan import checks_of, run_check
 from truestep.properties.search import exploration
@@ -46,15 +55,6 @@ def storage(rule: str, nan: str) -> dict[str, Storage]:
     }
 
 
-def number(quantizer: Any, how: Any, code: Array, scale: Array) -> Array:
-    """What codes and scales stand for, multiplied in float32."""
-    value = scale_value(quantizer, scale).astype(np.float32)
-    made = quantizer.all_values(how).astype(np.float32)[code]
-    made = made * quantizer.per_element(how, value, code.shape)
-    factor, divisor = quantizer.read_by(how) if hasattr(quantizer, "read_by") else (1.0, 1.0)
-    return np.asarray(made * np.float32(factor) / np.float32(divisor))
-
-
 def kernel(
     rule: str,
     codes: Codes = np.copy,
@@ -74,32 +74,32 @@ def kernel(
     """
     declared = storage(rule, declared_nan) if kept is None else kept
 
-    def stepped(step: StepOne, group: Group) -> list[Stepped]:
-        out = []
-        by = {name: bodies[declared[name].quantizer] for name in group.storage}
-        how = {name: replace(x, **read) for name, x in group.storage.items()}
-        hyper = replace(group.hyper, lr=rate * group.hyper.lr)
-        for slot in group.slots:
-            state = dict(slot.state)
-            for name, quantizer in by.items():
-                code, scale = state.pop(f"{name}_code"), state.pop(f"{name}_{quantizer.SCALE}")
-                state[name] = number(quantizer, how[name], code, scale)
-            new = step(hyper, replace(slot, state=state))
+    class Storing(Kernel):
+        def optimizer_step(
+            self, capability: Capability, groups: Sequence[Group]
+        ) -> list[list[Stepped]]:
+            with np.errstate(all="ignore"):
+                return [[self._stored(group, slot) for slot in group.slots] for group in groups]
+
+        def _stored(self, group: Group, slot: Slot) -> Stepped:
+            how = {
+                name: (bodies[declared[name].quantizer], replace(x, **read))
+                for name, x in group.storage.items()
+            }
+            hyper = replace(group.hyper, lr=rate * group.hyper.lr)
+            new = kept_as.encoded(
+                self._step(hyper, kept_as.decoded(slot, how)),
+                how,
+                lambda name, shape: kept_as.fresh(kept_as.Stream(next(calls), 0, name), shape),
+            )
             made = dict(new.state)
-            for name, quantizer in by.items():
-                code, scale = quantizer.encode(how[name], made.pop(name).astype(np.float64))
-                made[f"{name}_code"] = codes(code)
-                made[f"{name}_{quantizer.SCALE}"] = scales(
-                    slot.state[f"{name}_{quantizer.SCALE}"],
-                    scale.astype(np.float32) if scale.dtype == np.float64 else scale,
-                )
-            out.append(Stepped(new.param, made))
-        return out
+            for name, (quantizer, _) in how.items():
+                code, scale = f"{name}_code", f"{name}_{quantizer.SCALE}"
+                made |= {code: codes(made[code]), scale: scales(slot.state[scale], made[scale])}
+            return Stepped(new.param, made)
 
-    def groups(step: StepOne, given: Sequence[Group]) -> list[list[Stepped]]:
-        return [stepped(step, group) for group in given]
-
-    return Kernel(rule, groups=groups, storage=declared)
+    calls = itertools.count()
+    return Storing(rule, storage=declared)
 
 
 def result(backend: Kernel, name: str) -> CheckResult:
@@ -256,6 +256,16 @@ def test_drawn_codes_are_either_neighbour() -> None:
         assert found.verdict in ("pass", "not_judged"), found.message
 
 
+def test_the_sign_of_a_zero_follows_from_the_order_of_evaluation() -> None:
+    """m = g or m = 0 m + g, of a gradient of -0: either code of zero is right, and no other."""
+    storage = {name: Storage("e4m3_blocks") for name in ("m", "v", "n")}
+    start = ("m, v, n = g, np", "m, v, n = s.m + g, np")
+    summed = result(Kernel("adan", [start], storage=storage), "all_zero")
+    assert summed.verdict == "pass", summed.message
+    wrong = result(kernel("adan", one_off, kept=storage), "all_zero")
+    assert wrong.verdict == "fail"
+
+
 @pytest.mark.usefixtures("_unsimplified")
 @pytest.mark.parametrize(("body", "kept"), [(Drawing, NEAREST), (TooNoisy, DRAWN)])
 def test_other_codes_than_the_declared_ones_fail(body: Any, kept: Any) -> None:
@@ -292,7 +302,8 @@ def test_one_code_off_by_one_fails(rule: str, check: str) -> None:
 
 
 @pytest.mark.usefixtures("_unsimplified")
-@pytest.mark.parametrize("rule", RULES)
+# Of Rprop lr is the first size alone.
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule != "rprop"])
 def test_a_parameter_off_by_a_thousandth_of_its_step_fails(rule: str) -> None:
     """What is not stored is judged as that of any optimizer."""
     found = result(kernel(rule, rate=1.001), "update_alone")

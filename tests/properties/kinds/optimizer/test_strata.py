@@ -21,6 +21,8 @@ pytestmark = pytest.mark.power
 EQUIVALENT = {
     ("adagrad", "initial_total"): "enters the first state alone",
     ("rmsprop", "initial_v"): "enters the first state alone",
+    ("rprop", "lr"): "enters the first state alone",
+    ("yogi", "initial"): "enters the first state alone",
     ("galore", "rank"): "the projector that is given has it",
     ("ml_lbfgs", "memory"): "the history that is given has it",
     ("online_lbfgs", "memory"): "the history that is given has it",

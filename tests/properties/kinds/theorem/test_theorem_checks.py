@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truestep.fast.protocol import Capability, Group, Stepped
+from truestep.fast.protocol import Capability, Group, OptimizerCapability, Stepped, Storage
 from truestep.fast.reference_backend import Backend as Reference
-from truestep.properties.kinds.table import KINDS
-from truestep.properties.kinds.theorem.kind import applicable
-from truestep.properties.kinds.theorem.theorems.table import THEOREMS
+from truestep.properties.kinds.theorem.kind import implementations
+from truestep.properties.kinds.theorem.theorems.table import (
+    FALSE_ALARM_PROBABILITY,
+    LEVEL,
+    THEOREMS,
+)
 from truestep.properties.run.plan import Check, checks_of, matching, replay_check, run_check
 
 SGD = Capability("optimizer", "sgd", format="float64", arithmetic="ieee_float64")
@@ -61,21 +64,30 @@ def theorems(backend: Any) -> list[Check]:
     return matching(checks_of(backend), "theorem/*")
 
 
-def test_the_reference_proves_every_theorem() -> None:
-    """Each check passes, with its false-alarm probability, its control's failure and a chart."""
-    found = theorems(Reference())
-    assert [check.id for check in found] == [f"theorem/{name}/float64" for name in THEOREMS]
-    for check in found:
-        result = run_check(Reference(), check, level="smoke", seed=0)
-        assert result.verdict == "pass", result.message
-        theorem = THEOREMS[result.rule]
-        assert (result.kind, result.check) == ("theorem", f"theorem:{theorem.name}")
-        assert result.extra["false_alarm"] == theorem.false_alarm_probability
-        assert not result.extra["control_statistic"] <= 1
-        assert result.extra["statement"] == theorem.statement
-        assert result.extra["chart"]["series"]
-        assert (result.contract == "statistical") == (theorem.false_alarm_probability > 0)
-        json.dumps(result.to_json(), allow_nan=False)
+def test_every_theorem_is_a_check_of_the_reference() -> None:
+    """One for each, in its own form; those on other forms of a rule are not its checks."""
+    found = {check.id for check in theorems(Reference())}
+    # Two are of states kept as codes, one of a line search that is not the reference's first.
+    others = {"drawn_codes", "eight_bit_dead_zone", "lbfgs_termination"}
+    assert others < THEOREMS.keys()
+    assert found == {f"theorem/{name}/float64" for name in THEOREMS.keys() - others}
+
+
+@pytest.mark.parametrize("name", ["gradient_descent_rate", "sgd_moments"])
+def test_the_reference_proves_a_theorem(name: str) -> None:
+    """The check passes, with its false-alarm probability, its control's failure and a chart."""
+    check = next(c for c in theorems(Reference()) if c.rule == name)
+    result = run_check(Reference(), check, level="smoke", seed=0)
+    assert result.verdict == "pass", result.message
+    theorem = THEOREMS[name]
+    assert (result.kind, result.check) == ("theorem", f"theorem:{theorem.name}")
+    assert result.extra["false_alarm"] == (LEVEL if theorem.random else 0)
+    assert result.extra["false_alarm_of_a_run"] == FALSE_ALARM_PROBABILITY
+    assert not result.extra["control_statistic"] <= 1
+    assert result.extra["statement"] == theorem.statement
+    assert result.extra["chart"]["series"]
+    assert (result.contract == "statistical") == theorem.random
+    json.dumps(result.to_json(), allow_nan=False)
 
 
 @pytest.mark.parametrize("spoilt", [Spoilt(lr=1.1), Spoilt(noise=-1.0), Spoilt(noise=2.0)])
@@ -93,7 +105,8 @@ def test_a_wrong_step_violates_a_theorem(spoilt: Spoilt) -> None:
 
 def test_a_theorem_whose_control_passes_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """A control that does not fail shows that the experiment shows nothing."""
-    theorem = dataclasses.replace(THEOREMS["sgd_moments"], sabotage=lambda lr: lr)
+    moments = THEOREMS["sgd_moments"]
+    theorem = dataclasses.replace(moments, controls={"none": moments.experiment})
     monkeypatch.setitem(THEOREMS, "sgd_moments", theorem)
     check = next(c for c in theorems(Reference()) if c.rule == "sgd_moments")
     result = run_check(Reference(), check, level="smoke", seed=0)
@@ -104,8 +117,10 @@ def test_a_theorem_whose_control_passes_fails(monkeypatch: pytest.MonkeyPatch) -
 def test_single_precision_passes_by_its_own_roundings() -> None:
     """A float32 step passes where float32 is declared, and not where float64 is."""
     coarse = Spoilt(format="float32")
-    for check in theorems(coarse):
+    few = ("gradient_descent_rate", "sgd_moments")
+    for check in [found for found in theorems(coarse) if found.rule in few]:
         assert run_check(coarse, check, level="smoke", seed=0).verdict == "pass"
+    assert coarse.capability.format == "float32"
 
     class Rounding(Reference):
         def optimizer_step(
@@ -124,22 +139,51 @@ def test_single_precision_passes_by_its_own_roundings() -> None:
 
 
 def test_one_variant_in_each_format_is_run() -> None:
-    """Cost is bounded: the first plain SGD of float32 and of float64; nothing else qualifies."""
+    """Cost is bounded: of each format and storage the first that needs the least level."""
+    moments, rate = THEOREMS["sgd_moments"], THEOREMS["gradient_descent_rate"]
     several = [
-        dataclasses.replace(SGD, format=format, variant=variant)
+        dataclasses.replace(SGD, format=format, variant=variant, level=level)
         for format in ("bfloat16", "float32", "float64")
-        for variant in ("single", "foreach", "fused")
+        for variant, level in (("slow", "standard"), ("single", "smoke"), ("fused", "smoke"))
     ]
-    others = [Capability("optimizer", "adamw"), Capability("schedule", "cosine")]
-    chosen = applicable([*others, *several])
+    eight_bit = OptimizerCapability(rule="sgd", storage={"b": Storage("dynamic_8bit")})
+    unfit = [
+        Capability("optimizer", "adamw"),
+        Capability("schedule", "cosine"),
+        dataclasses.replace(SGD, fixed={"weight_decay": 0.1}),
+        dataclasses.replace(SGD, fixed={"lr": 0.1}),
+        eight_bit,
+        OptimizerCapability(rule="sgd", shapes="matrices"),
+    ]
+    chosen = implementations(moments, [*unfit, *several])
     assert [(c.format, c.variant) for c in chosen] == [("float32", "single"), ("float64", "single")]
-    assert applicable(others) == []
-    ids = [check.id for check in KINDS["theorem"].checks(chosen[0])]
-    assert "theorem/sgd_moments/float32/single" in ids
+    assert len(implementations(rate, several)) == 3
+    assert implementations(moments, unfit) == []
+    held = dataclasses.replace(SGD, fixed={"weight_decay": 0.0, "momentum": (0.0, 0.9)})
+    assert implementations(moments, [held]) == [held]
+    stored = dataclasses.replace(moments.subject, storage=("dynamic_8bit",))
+    also = dataclasses.replace(moments, subject=stored)
+    assert implementations(also, [*several, eight_bit])[-1] is eight_bit
+
+
+def test_a_deep_run_has_the_full_size() -> None:
+    """The level decides the size of an experiment, and a recorded case keeps it."""
+    check = next(c for c in theorems(Reference()) if c.rule == "gradient_descent_rate")
+    cases: list[Any] = []
+    for level in ("smoke", "standard", "deep"):
+        run_check(Reference(), check, level=level, seed=0, started=cases.append)
+    assert [case.full for case in cases] == [False, False, True]
+
+
+def test_a_whole_run_rarely_raises_a_false_alarm() -> None:
+    """The levels of all experiments that a backend can be put to sum up to the stated chance."""
+    places = sum(theorem.subject.places for theorem in THEOREMS.values() if theorem.random)
+    assert abs(places * LEVEL / FALSE_ALARM_PROBABILITY - 1) < 1e-12
+    assert FALSE_ALARM_PROBABILITY <= 1e-6
 
 
 def test_a_theorem_that_did_not_run_is_filed_as_one() -> None:
     """The record of a crash names the theorem, not the optimizer."""
     check = theorems(Reference())[0]
     record = check.result("crashed", message="the process died")
-    assert (record.kind, record.rule) == ("theorem", "gradient_descent_rate")
+    assert (record.kind, record.rule) == ("theorem", next(iter(THEOREMS)))

@@ -176,6 +176,7 @@ RULES: dict[str, Row] = {
         ),
         "linear_in_lr_when_params_are_zero": holds(decay="coupled before"),
         "step_at_most_the_momentum_over_the_root_of_eps": holds(eps_placement="inside"),
+        "step_is_its_size_or_nothing": fails("eps shortens steps", 0, 2, eps=1.0),
         "step_is_lr_or_nothing": fails("eps shortens steps", 0, 2, eps=1.0),
         "step_is_parallel_to_the_gradient": fails(_OWN_RATE, (0, 0), (1, 3)),
         "step_shares_its_singular_vectors_with_the_gradient": fails(_OWN_RATE, ZEROS, G),

@@ -236,6 +236,7 @@ RULES: dict[str, Row] = {
     ),
     "sgd": {
         **rows.LINEAR,
+        "norm_is_kept_along_orthogonal_gradients": fails("straight steps lengthen", (1, 2), (1, 1)),
         **rows.decoupled("decoupled"),
         **obeys("decay_alone_is_geometric velocity_persists_when_gradients_vanish"),
         "average_is_the_mean_of_the_points": _NOT_AVERAGED,

@@ -1,8 +1,26 @@
 """Layer-wise rates, steps as long as the tensor's norm says: their laws, and which they obey."""
 
-from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, at_most, exact, norm, way
-from truestep.properties.kinds.optimizer.laws.images import scaled, times
-from truestep.properties.kinds.optimizer.laws.rows import ALONG, SYMMETRIC, G, P, Row, fails
+import numpy as np
+
+from truestep.properties.kinds.optimizer.laws.bench import (
+    Bench,
+    Trial,
+    at_most,
+    due,
+    exact,
+    norm,
+    way,
+)
+from truestep.properties.kinds.optimizer.laws.images import cast, scaled, times
+from truestep.properties.kinds.optimizer.laws.rows import (
+    ALONG,
+    SYMMETRIC,
+    G,
+    P,
+    Row,
+    decoupled,
+    fails,
+)
 from truestep.properties.kinds.optimizer.laws.scales import gradient_scaled
 from truestep.properties.laws.claims import Claim, Claims
 from truestep.properties.laws.entries import holds, obeys
@@ -46,6 +64,28 @@ def step_scales_with_params(bench: Bench, trial: Trial) -> Claims:
     )
 
 
+def first_step_is_lr_times_the_direction(bench: Bench, trial: Trial) -> Claims:
+    """From the fresh state the step is lr g / (|g| + eps), with the norm of the whole tensor."""
+    start = trial.plain().fresh(p=trial.p * 0)
+    g = exact(start.g)
+    direction = g / (norm(g) + trial.hyper["eps"])
+    yield due("p", bench.step(start), -trial.hyper["lr"] * direction)
+
+
+def norm_is_kept_along_orthogonal_gradients(bench: Bench, trial: Trial) -> Claims:
+    """|p'| = |p| where the gradient is orthogonal to p, and the step as long as lr |p|."""
+    flat = trial.p.reshape(-1)
+    even = flat[: flat.size // 2 * 2].reshape(-1, 2)
+    g = np.zeros_like(flat)
+    g[: even.size] = (even[:, ::-1] * cast(np.array([-1, 1]), flat)).reshape(-1)
+    start = trial.plain().fresh(gradient=g.reshape(trial.p.shape))
+    start = start.on(p=cast(flat * (np.arange(flat.size) < even.size), flat).reshape(trial.p.shape))
+    out = bench.step(start)
+    before, after = norm(exact(start.p)), norm(exact(out.p))
+    slack = np.sqrt(np.sum(out.bound["p"] ** 2))
+    yield Claim("p", after.v, before.v, after.e + before.e + slack)
+
+
 def _of_lr(trial: Trial) -> bool:
     """Whether buffers hold steps in the parameter's own scale."""
     return trial.hyper.get("momentum") != "of_update"
@@ -57,6 +97,20 @@ _TRUSTED = fails("the trust ratio scales", 3, 1)
 _WHOLE = fails("the norms are those of the whole tensor", (1, 2, 3), (1, 2, -1))
 
 RULES: dict[str, Row] = {
+    "fromage": {
+        **obeys(
+            "deterministic equivariant_under_permutation equivariant_under_permuted_axes",
+            "equivariant_under_reflection equivariant_under_rotation independent_of_other_tensors",
+            "maximizing_is_minimizing_the_negated_gradient norm_is_kept_along_orthogonal_gradients",
+            "odd params_unchanged_when_lr_is_zero resumes_bitwise_from_state",
+        ),
+        "equivariant_under_concatenation": _WHOLE,
+        "first_step_is_at_most_lr": fails("the step is as long as the tensor, times lr", 5, 1),
+        "linear_in_gradients": _DIVIDED,
+        "linear_in_lr_when_params_are_zero": fails("the root of 1 + lr^2 divides", 0, 2, lr=1.0),
+        "params_unchanged_when_gradients_are_zero": fails("every step shrinks", 2, 0),
+        "translates_with_params": fails("the step is in proportion to the norm", 2, 1),
+    },
     "lamb": {
         **SYMMETRIC,
         **obeys(
@@ -74,6 +128,7 @@ RULES: dict[str, Row] = {
             "Adam's step is taken element by element", (4, 1, 0, 2), (4, 1, 0, -2)
         ),
         "first_step_is_at_most_lr": fails("the step is as long as the tensor, times lr", 5, 1),
+        "first_step_is_lr_times_the_direction": fails("the trust ratio scales", 3, 1),
         "homogeneous_in_gradient_and_eps": holds(ratio="norms"),
         "linear_in_gradients": _DIVIDED,
         "norm_of_step_at_most_lr_times_norm_of_params": holds(
@@ -135,5 +190,20 @@ RULES: dict[str, Row] = {
         "velocity_persists_when_gradients_vanish": holds(
             clip="none", momentum_form="lr_inside lr_outside"
         ),
+    },
+    "novograd": {
+        **SYMMETRIC,
+        **obeys(
+            "equivariant_under_rotation first_step_is_at_most_lr homogeneous_in_gradient_and_eps",
+            "scale_invariant_when_eps_is_zero",
+        ),
+        **decoupled("before"),
+        "decay_alone_is_geometric": holds(),
+        "equivariant_under_concatenation": _WHOLE,
+        "first_step_is_lr_times_the_direction": holds(form="sum average_later"),
+        "linear_in_gradients": _DIVIDED,
+        "linear_in_lr_when_params_are_zero": holds(),
+        "params_unchanged_when_lr_is_zero": holds(decay="in_momentum before"),
+        "step_is_parallel_to_the_gradient": holds(),
     },
 }

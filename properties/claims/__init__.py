@@ -1,0 +1,1 @@
+"""What is often said of stochastic gradient descent, decided by experiments."""

@@ -1,0 +1,45 @@
+"""What is counted of events that chance decides, and how far that may stray from what is due."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from truestep.properties.judge.contracts import SLACK, Judgement, not_judged
+
+Float = NDArray[np.float64]
+
+
+def limit(variance: float, largest: float, false_alarm: float) -> float:
+    """What a sum of independent errors of mean zero exceeds, on either side, so improbably.
+
+    variance: of the sum. largest: of one error. Bernstein: P(|X| >= t) <= 2 exp(-t^2 / (2 (variance
+    + largest t / 3))), solved for t. By Freedman's inequality it holds for martingales too, where
+    the variance is the most that each error has, given those before it.
+    """
+    level = math.log(2 / false_alarm)
+    own = largest * level / 3
+    return own + math.sqrt(own**2 + 2 * level * variance)
+
+
+def within(got: float, least: float, most: float, error: float, elements: int) -> Judgement:
+    """A count that is due between least and most, give or take error."""
+    excess = max(got - most, least - got, 0.0)
+    return replace(
+        not_judged(elements),
+        judged=elements,
+        utilisation=SLACK * excess / error,
+        got=got,
+        oracle=(least + most) / 2,
+        bound=error / SLACK + (most - least) / 2,
+    )
+
+
+def events(count: int, chances: Float, false_alarm: float) -> Judgement:
+    """A count of independent events with these probabilities."""
+    mean, variance = float(np.sum(chances)), float(np.sum(chances * (1 - chances)))
+    most = limit(variance, 1.0, false_alarm)
+    if most >= mean:  # too few to tell
+        return not_judged(chances.size)
+    return within(float(count), mean, mean, most, chances.size)

@@ -1,0 +1,1 @@
+"""Rules that know curvature: finite termination, quadratic rates, preconditioners."""

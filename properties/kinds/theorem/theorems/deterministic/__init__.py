@@ -1,0 +1,1 @@
+"""Theorems in which nothing is random: equalities and bounds, to rounding."""

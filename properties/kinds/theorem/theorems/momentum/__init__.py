@@ -1,0 +1,1 @@
+"""Momentum: its rates, its limits, and where it fails."""

@@ -1,0 +1,1 @@
+"""What holds without convexity: stationary points, the Polyak-Lojasiewicz rate, descent."""

@@ -1,0 +1,1 @@
+"""Where narrow formats stall, and what removes it."""

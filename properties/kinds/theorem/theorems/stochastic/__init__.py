@@ -1,0 +1,1 @@
+"""Theorems in which chance decides: exact distributions, and bounds for finite samples."""

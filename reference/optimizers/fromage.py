@@ -1,0 +1,79 @@
+"""Fromage: steps in proportion to each layer's norm (Bernstein et al. 2020).
+
+Rule
+    g_t = -g when maximizing, else g
+    p_t = (p_{t-1} - lr g_t |p_{t-1}| / |g_t|) / sqrt(1 + lr^2)
+
+Shapes
+    p, g: one shape, any rank, 0-d and empty included; norms are of the whole tensor. t: the number
+    of steps made.
+
+Domain
+    lr >= 0 and finite.
+
+Choices
+    guard: where a norm is zero the step is lr g_t ("zero", optax), or also where one is nan, as in
+    the authors' code, which asks whether both are positive ("positive": pytorch-optimizer too).
+
+Special cases
+    g = 0 shrinks p by sqrt(1 + lr^2). nan in g makes all of p nan, or with "positive" that element
+    alone; inf makes it nan, and the others rest. Empty tensors stay empty
+    and advance t.
+
+Judged
+    p by the bounded contract, t exactly.
+
+Sources
+    J. Bernstein, A. Vahdat, Y. Yue, M.-Y. Liu, "On the distance between two neural networks and
+    the stability of learning", NeurIPS 2020 (arXiv:2002.03432), Algorithm 1; the authors'
+    fromage.py.
+"""
+
+from typing import Literal
+
+import numpy as np
+
+from truestep.reference import declared
+from truestep.reference.declared import Rate, Switch
+from truestep.reference.rules import Facts
+from truestep.reference.validation import Array
+
+# Its norms are those of the whole tensor.
+FACTS = Facts(elementwise=False)
+DIALECTS = {
+    "guard": {
+        "zero": "a plain step where a norm is zero",
+        "positive": "a plain step where a norm is not above zero, or nan",
+    }
+}
+
+
+class Hyper(declared.Hyper):
+    """The learning rate, the paper's, and what a norm is asked."""
+
+    lr: Rate = 1e-2
+    maximize: Switch = False
+    guard: Literal["zero", "positive"] = "zero"
+
+
+class State(declared.State):
+    """The number t of steps made, and nothing else."""
+
+    t: int
+
+
+def init(h: Hyper, p: Array) -> State:
+    """The state before the first step: t = 0."""
+    return State(t=0)
+
+
+def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
+    """One step from state s at p with gradient g: the new state and the new p."""
+    if h.maximize:
+        g = -g
+    p_norm, g_norm = np.sqrt(np.sum(p * p)), np.sqrt(np.sum(g * g))
+    still = (p_norm == 0) | (g_norm == 0)
+    if h.guard == "positive":
+        still = ~((p_norm > 0) & (g_norm > 0))
+    ratio = np.where(still, 1.0, p_norm / np.where(still, 1.0, g_norm))
+    return State(t=s.t + 1), (p - h.lr * (ratio * g)) / np.sqrt(1 + h.lr * h.lr)

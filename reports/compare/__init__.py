@@ -1,0 +1,1 @@
+"""Rules side by side on several axes: counted, learned, timed and proven."""
