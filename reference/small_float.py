@@ -158,10 +158,11 @@ class SmallFloat:
         if h.rounding == "stochastic":
             toward, beyond, _ = self._drawn(h, x)
             negative = np.signbit(x)
-            low, high = np.where(negative, beyond, toward), np.where(negative, toward, beyond)
+            low: Array = np.where(negative, beyond, toward)
+            high: Array = np.where(negative, toward, beyond)
         else:
             low = high = self.encode(h, x)
-        if self.nan is not None or h.nan != "undefined":
-            return low, high
-        high = np.where(np.isnan(x), 2 * self.sign - 1, high)
-        return np.where(np.isnan(x), 0, low).astype(self.dtype), high.astype(self.dtype)
+        if self.nan is None and h.nan == "undefined":
+            low = np.where(np.isnan(x), 0, low)
+            high = np.where(np.isnan(x), 2 * self.sign - 1, high)
+        return low.astype(self.dtype), high.astype(self.dtype)

@@ -79,9 +79,12 @@ def _gaps(subject: Subject, hyper: Hyper) -> list[tuple[float, float]]:
 
 def _bits(subject: Subject) -> int:
     """How many random bits decide a rounding."""
+    if declared := subject.capability.random_bits:
+        return declared
     format = getattr(subject.rule, "FORMAT", None)
-    sixteen = format is not None and format.dtype is np.uint16
-    return subject.capability.random_bits or (23 - format.fraction_bits if sixteen else BITS)
+    if format is None or format.dtype is not np.uint16:
+        return BITS
+    return int(23 - format.fraction_bits)
 
 
 def _tensor(subject: Subject, hyper: Hyper, number: float, n: int) -> Array:

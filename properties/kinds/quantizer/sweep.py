@@ -83,10 +83,10 @@ def _runs(rule: Quantizer, hyper: Hyper) -> tuple[NDArray[np.int64], NDArray[np.
         [0, 1, _INFINITY, _INFINITY + 1, *around[(around > 0) & (around < _SIGN)]]
     )
     first = np.concatenate([magnitudes, magnitudes + _SIGN, [2 * _SIGN]])
-    ends = [_right(rule, hyper, bits) for bits in (first[:-1], first[1:] - 1)]
-    if not np.array_equal(*ends):
+    right = _right(rule, hyper, first[:-1])
+    if not np.array_equal(right, _right(rule, hyper, first[1:] - 1)):
         raise AssertionError(f"{rule.__name__}: a code changes between two thresholds")
-    return first, ends[0]
+    return first, right
 
 
 def _right(rule: Quantizer, hyper: Hyper, bits: NDArray[np.int64]) -> NDArray[np.bool_]:
