@@ -81,9 +81,8 @@ peers: $(VENV)/.peers  ## install the third-party libraries, certify each, repor
 findings: $(VENV)/.light  ## run the findings' programs, with the libraries that install in a minute
 	$(PYTEST) tests/fast/peers/test_findings.py
 
-deep: $(INSTALLED)  ## soundness at 100,000 examples each, mutants of the judge, and the most thorough level
+deep: $(INSTALLED)  ## the contracts' soundness at 100,000 examples each, and the most thorough level
 	$(BIN)/python -m truestep.properties.soundness > $(OUT)-soundness.jsonl
-	$(BIN)/python tests/properties/judge_mutants.py
 	$(TRUESTEP) certify truestep.properties.soundness.training:FLOAT32 --level deep --out $(OUT)/deep
 	$(TRUESTEP) certify cpu --level deep --out $(OUT)/deep
 

@@ -155,7 +155,8 @@ def _dialects(judge: Judge) -> list[Dialect]:
 
 
 def _kernel(judge: Judge, edit: Edit, dialect: Dialect) -> Kernel:
-    return Kernel(judge.rule, (edit,), dialect=dict(dialect), **judge.declared)
+    declared = {"dialect": dict(dialect), **judge.declared}
+    return Kernel(judge.rule, (edit,), slot=None, groups=None, **declared)
 
 
 def _defaults(rule: Rule) -> Mapping[str, float]:

@@ -29,7 +29,6 @@ from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 import pytest
-from _pytest.runner import runtestprotocol
 
 from truestep.properties.museum.changes import Change, Part, Ways, changes, parts
 
@@ -185,13 +184,20 @@ def _covered(items: Sequence[pytest.Item], files: set[str]) -> dict[str, Any]:
 
         begun = time.process_time()
         sys.settrace(entered)
-        reports = runtestprotocol(item, log=False, nextitem=None)
+        reports = _reports(item)
         sys.settrace(None)
         seconds = time.process_time() - begun
         if any(report.failed for report in reports):
             print(f"fails without any mutant: {item.nodeid}", flush=True)
         elif lines and seconds < PATIENT:
             found[item.nodeid] = (seconds, {file: sorted(of) for file, of in lines.items()})
+    return found
+
+
+def _reports(item: pytest.Item) -> Sequence[pytest.TestReport]:
+    """What running a test gives, without a word on the terminal."""
+    runner = item.config.pluginmanager.get_plugin("runner")
+    found: Sequence[pytest.TestReport] = runner.runtestprotocol(item, log=False, nextitem=None)
     return found
 
 
@@ -204,7 +210,7 @@ def _fate(mutant: Mutant, items: Sequence[pytest.Item]) -> str:
         resource.setrlimit(resource.RLIMIT_CPU, (ENOUGH, ENOUGH))
         plant(mutant)
         for item in items:
-            if any(report.failed for report in runtestprotocol(item, log=False, nextitem=None)):
+            if any(report.failed for report in _reports(item)):
                 return "killed"
         return "survives"
 

@@ -32,6 +32,7 @@ def test_the_quantile_is_student_s(count: int, elements: int) -> None:
     due = stats.t.isf(FALSE_ALARM / (2 * elements), count)
     np.testing.assert_array_max_ulp(quantile(count, elements), due, 2**20)
     assert quantile(32) == quantile(32, 1)
+    assert FALSE_ALARM == 1e-9
 
 
 def test_root_mean_square_of_columns() -> None:
