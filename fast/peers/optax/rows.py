@@ -111,7 +111,6 @@ ROWS: tuple[Row, ...] = (
         dialect={"eps_placement": "inside"},
         prefix="paper_",
     ),
-    Row("fromage"),
     Row("lamb", MOMENTS, {**ADAM, **DECAY}, dialect={"guard": "one"}, level="smoke"),
     Row(
         "lars",
