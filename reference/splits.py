@@ -10,8 +10,8 @@ Rule
     n = 2^(b-1) - 1, rest = (x - h) / s n, rounded; x~ = h + rest / n s.
 
 Shapes
-    x: any shape; high, a bfloat16, and code, the rest, shaped like x; integers of b bits, unsigned
-    with "bits".
+    x: any shape; high, bfloat16 numbers in float64, and code, the rest, shaped like x; integers of
+    b bits, unsigned with "bits".
 
 Domain
     x: any float32; overflow is that of IEEE 754, to infinity.
@@ -37,7 +37,6 @@ Sources
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import ml_dtypes
 import numpy as np
 
 from truestep.reference import declared
@@ -229,13 +228,17 @@ def _up(h: declared.Hyper, part: Array, below: Array, random: Array | None) -> A
 
 def rounded(x: Array) -> Array:
     """The nearest bfloat16, ties to even."""
-    code = bfloat16.FORMAT.encode(_IEEE, np.asarray(x, np.float64))
-    return np.asarray(code).view(ml_dtypes.bfloat16)
+    return _value(bfloat16.FORMAT.encode(_IEEE, np.asarray(x, np.float64)))
 
 
 def with_sign(code: Array, negative: Array) -> Array:
     """The bfloat16 of a code and a sign."""
-    return np.asarray(code | np.where(negative, 0x8000, 0), np.uint16).view(ml_dtypes.bfloat16)
+    return _value(code | np.where(negative, 0x8000, 0))
+
+
+def _value(code: Array) -> Array:
+    """The bfloat16 of a code, in float64."""
+    return bfloat16.FORMAT.decode(_IEEE, code)
 
 
 def half_spacing(high: Array) -> Array:

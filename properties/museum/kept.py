@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import ml_dtypes
 import numpy as np
 
 from truestep.fast.protocol import Array, Capability, Group, OptimizerCapability, Slot, Stepped
@@ -90,10 +91,11 @@ def encoded(new: Stepped, kept: Keeping, noise: Callable[[str, tuple[int, ...]],
         x = np.asarray(state.pop(name), np.float64)
         random = (noise(name, x.shape),) if draws(how) else ()
         code, scale = quantizer.encode(how, x, *random)
+        wide = ml_dtypes.bfloat16 if quantizer.SCALE == HIGH else np.float32
         state |= {
             f"{name}_code": code,
             "p" if name == "p" else f"{name}_{quantizer.SCALE}": (
-                scale.astype(np.float32) if scale.dtype == np.float64 else scale
+                scale.astype(wide) if scale.dtype == np.float64 else scale
             ),
         }
     param = state.pop("p")

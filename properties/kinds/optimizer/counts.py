@@ -25,14 +25,14 @@ def limit(variance: float, largest: float, false_alarm: float) -> float:
 
 def within(got: float, least: float, most: float, error: float, elements: int) -> Judgement:
     """A count that is due between least and most, give or take error."""
-    excess = max(got - most, least - got, 0.0)
+    due, bound = min(max(got, least), most), error / SLACK
     return replace(
         not_judged(elements),
         judged=elements,
-        utilisation=SLACK * excess / error,
+        utilisation=abs(got - due) / bound,
         got=got,
-        oracle=(least + most) / 2,
-        bound=error / SLACK + (most - least) / 2,
+        oracle=due,
+        bound=bound,
     )
 
 

@@ -96,7 +96,10 @@ def _reached(
             whole = isinstance(rule, StoredRule) and "p" in rule.kept
             goes = slot.travels and np.all(np.abs(moved) <= travel.largest)
             p = moved if whole or goes else p
-    kept = {name: kept_field(x, name, arithmetic, slot.t) for name, x in fields_of(state).items()}
+    kept = {
+        name: kept_field(x, _format_of(rule, name, arithmetic), slot.t)
+        for name, x in fields_of(state).items()
+    }
     return p.astype(travel.dtype), kept
 
 
@@ -115,13 +118,18 @@ def drawn_at(
     return array(gradient_at(spec, step), travel), others
 
 
-def kept_field(value: Array, name: str, arithmetic: Arithmetic, t: int) -> Array | int:
+def _format_of(rule: Optimizer, name: str, arithmetic: Arithmetic) -> Format:
+    """In which format a field of the state is kept that is no code."""
+    high = isinstance(rule, StoredRule) and name in rule.highs
+    return format_named("bfloat16") if high else arithmetic.stored(name)
+
+
+def kept_field(value: Array, where: Format, t: int) -> Array | int:
     """A field of the reference's state as a backend keeps it; codes and scales stay as they are."""
     if isinstance(value, int):
         return t
     if np.asarray(value).dtype != np.float64:
         return np.array(value)
-    where = arithmetic.stored(name)
     limit = where.largest
     return where.round(np.clip(np.asarray(value), -limit, limit)).astype(where.dtype)
 

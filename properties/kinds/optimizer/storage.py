@@ -82,6 +82,12 @@ class StoredRule:
         """What the named tensor is quantized by."""
         return STORAGES[self.kept[name]]
 
+    @property
+    def highs(self) -> set[str]:
+        """The fields of the state that are high parts of numbers in two parts."""
+        split = [name for name, how in self.kept.items() if how in SPLITS and name != "p"]
+        return {self.scale_of(name) for name in split}
+
     def scale_of(self, name: str) -> str:
         """What the scales of the named tensor are called."""
         return _scale_of(name, self.kept[name])

@@ -66,13 +66,13 @@ _PLANTED: tuple[tuple[str, str, str, Edit], ...] = (
     (
         "fraction",
         "rest_dropped",
-        "the rest is stored as zero [states reset with the moments]",
+        "the fraction is stored as zero [states reset with the moments]",
         (splits, FRACTION, FRACTION.replace("self._integer", "0 * self._integer")),
     ),
     (
         "fraction",
         "rest_of_neighbour",
-        "the rest is the neighbour's [lanes exchanged]",
+        "the fraction is the neighbour's [lanes exchanged]",
         (splits, FRACTION, FRACTION.replace("y, random", "np.roll(y, 1), random")),
     ),
     (
@@ -87,8 +87,8 @@ _PLANTED: tuple[tuple[str, str, str, Edit], ...] = (
         "the high part is cut off where it is to be the nearest [casts by shifting]",
         (
             splits,
-            "code = bfloat16.FORMAT.encode(_IEEE, np.asarray(x, np.float64))",
-            "code = bfloat16.encode(bfloat16.Hyper(rounding='toward_zero'), x)",
+            "return _value(bfloat16.FORMAT.encode(_IEEE, np.asarray(x, np.float64)))",
+            "return _value(bfloat16.encode(bfloat16.Hyper(rounding='toward_zero'), x))",
         ),
     ),
     (

@@ -174,7 +174,7 @@ def test_keeps_numbers_in_two_parts(name: str, rest: Any) -> None:
     code, part = encoded(how, x)
     high = code.view(ml_dtypes.bfloat16)
     due, due_high = split.encode(h, x.astype(np.float64))
-    np.testing.assert_array_equal(code, due_high.view(np.uint16))
+    np.testing.assert_array_equal(code, due_high.astype(ml_dtypes.bfloat16).view(np.uint16))
     whole = np.isfinite(high.astype(np.float64))
     if rest == "fraction":
         low, most = split.admissible(h, x.astype(np.float64), high)
