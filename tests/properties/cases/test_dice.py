@@ -26,7 +26,8 @@ def test_choices_are_the_first_for_zero() -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "first"), [(3, 5, 3), (-2, 2, 0), (0, 4, 0), (-4, -2, -4), (0, 255, 0)]
+    ("low", "high", "first"),
+    [(3, 5, 3), (-2, 2, 0), (-2, 0, 0), (0, 4, 0), (-4, -2, -4), (0, 255, 0)],
 )
 def test_integers_lie_between_their_ends(low: int, high: int, first: int) -> None:
     """Both belong; for 0 the one nearest to 0 where that is between; the negative ones last."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from truestep.fast.protocol import OptimizerCapability
-from truestep.properties.laws.claims import Claim, about, by_name, judged, table
+from truestep.properties.laws.claims import SCALE, Claim, about, by_name, judged, table
 from truestep.properties.laws.entries import Fails, Holds, Void, holding, holds, obeys, tried_at
 
 
@@ -28,6 +28,12 @@ def test_every_claim_is_judged_by_the_agreement_of_its_sides() -> None:
     assert [one.judgement.utilisation for one in found] == [np.inf, 2.0, 0.0, None]
     assert [one.step for one in found] == [0, 70, 5, 0]
     assert {(one.group, one.slot) for one in found} == {(0, 0)}
+    assert (found[1].judgement.got, found[1].judgement.oracle) == (0.5, 0.0)
+
+
+def test_scaling_is_exact() -> None:
+    """By a power of two."""
+    assert np.frexp(SCALE)[0] == 0.5 and SCALE > 1
 
 
 def test_claims_are_made_one_after_another() -> None:
