@@ -1,5 +1,7 @@
 """LaProp: momentum of normalized gradients, not a normalized momentum (Ziyin et al. 2020).
 
+Over 120 lines: the libraries' choices of rate, of corrections and of eps.
+
 Rule
     g_t = -g when maximizing, else g
     v_t = beta2 v_{t-1} + (1 - beta2) g_t^2
