@@ -164,7 +164,7 @@ def test_unavailable_is_passed_on() -> None:
         (OptimizerCapability(rule="adamw", shapes="matrixes"), "shapes 'matrixes'.*'matrices'"),
         (
             OptimizerCapability(rule="adamw", storage={"q": Storage("dynamic_8bit")}),
-            "stored state 'q' is not one of: m, t, v",
+            "stored tensor 'q' is not one of: m, p, t, v",
         ),
         (
             OptimizerCapability(rule="adamw", storage={"m": Storage("dynamic_9bit")}),
