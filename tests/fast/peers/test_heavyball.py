@@ -15,6 +15,7 @@ from truestep.fast.protocol import Capability, Group, Slot
 from truestep.properties.cases.tensors import TensorSpec
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.step import lockstep
+from truestep.properties.kinds.optimizer.storage import held_storage
 from truestep.reference.optimizers import OPTIMIZERS, adamw
 
 BACKEND = Backend()
@@ -40,7 +41,8 @@ def _case(capability: Capability, t: int) -> OptimizerCase:
         SlotCase(TensorSpec(shape, seed=i), TensorSpec(shape, seed=9 + i), t, min(t, 2))
         for i, shape in enumerate(shapes)
     )
-    group = GroupCase({**chosen, **capability.dialect, **capability.fixed}, slots)
+    given = {**chosen, **capability.dialect, **capability.fixed, **held_storage(capability)}
+    group = GroupCase(given, slots)
     return OptimizerCase((group,), steps=2)
 
 
