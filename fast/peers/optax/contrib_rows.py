@@ -105,7 +105,7 @@ CONTRIB_ROWS: tuple[Row, ...] = (
         Row(
             "muon",
             {"b": "mu"},
-            MUON,
+            {**MUON, "ns_steps": "ns_steps"},
             options={"ns_coeffs": COEFFICIENTS[name]},
             dialect={**MUON_DIALECT, "coefficients": name},
             fixed={"ns_steps": len(COEFFICIENTS[name])},

@@ -47,6 +47,7 @@ DEPARTING = {
     ("adan_pytorch", "adan/single"),
     ("torch_optimi", "adan/adam_wd_foreach"),
     ("torch_optimi", "adan/adam_wd_single"),
+    ("torch_optimizer", "aggmo/equal_single"),
     ("torch_optimizer", "sgd/single"),
     ("torch_optimizer", "swats/single"),
 }
