@@ -19,6 +19,7 @@ from typing import Any, cast
 
 from truestep.fast.protocol import METHODS, Level
 from truestep.properties.museum.changes import Change, Ways, changes, parts
+from truestep.properties.museum.kept import fresh
 from truestep.properties.museum.plant import Edit, Kernel, code
 from truestep.properties.museum.sharing import SHARED, Judge
 from truestep.properties.run.plan import checks_of, run_check
@@ -156,7 +157,7 @@ def _dialects(judge: Judge) -> list[Dialect]:
 
 def _kernel(judge: Judge, edit: Edit, dialect: Dialect) -> Kernel:
     declared = {"dialect": dict(dialect), **judge.declared}
-    return Kernel(judge.rule, (edit,), slot=None, groups=None, **declared)
+    return Kernel(judge.rule, (edit,), slot=None, groups=None, noise=fresh, **declared)
 
 
 def _defaults(rule: Rule) -> Mapping[str, float]:

@@ -97,7 +97,7 @@ def _reached(
             goes = slot.travels and np.all(np.abs(moved) <= travel.largest)
             p = moved if whole or goes else p
     kept = {
-        name: kept_field(x, _format_of(rule, name, arithmetic), slot.t)
+        name: kept_field(x, format_of(rule, name, arithmetic), slot.t)
         for name, x in fields_of(state).items()
     }
     return p.astype(travel.dtype), kept
@@ -118,7 +118,7 @@ def drawn_at(
     return array(gradient_at(spec, step), travel), others
 
 
-def _format_of(rule: Optimizer, name: str, arithmetic: Arithmetic) -> Format:
+def format_of(rule: Optimizer, name: str, arithmetic: Arithmetic) -> Format:
     """In which format a field of the state is kept that is no code."""
     high = isinstance(rule, StoredRule) and name in rule.highs
     return format_named("bfloat16") if high else arithmetic.stored(name)

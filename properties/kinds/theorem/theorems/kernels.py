@@ -35,7 +35,7 @@ from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.cases.hypers import held
 from truestep.properties.judge.calls import backend_call
 from truestep.properties.kinds.minimizer.step import for_backend
-from truestep.properties.kinds.optimizer.step import call, kept_field
+from truestep.properties.kinds.optimizer.step import call, format_of, kept_field
 from truestep.properties.kinds.optimizer.storage import held_storage, rule_of
 from truestep.reference.declared import Hyper
 from truestep.reference.tables import RULES
@@ -152,9 +152,12 @@ class Trajectory:
     def __post_init__(self) -> None:
         capability = cast(OptimizerCapability | MinimizerCapability, self.kernel.capability)
         param = np.ascontiguousarray(self.initial, format_named(capability.format).dtype)
-        begun = rule_of(capability).init(self._hyper({}), param.astype(np.float64))
-        arithmetic = arithmetic_of(capability.arithmetic)
-        state = {name: kept_field(x, name, arithmetic, 0) for name, x in fields_of(begun).items()}
+        rule, arithmetic = rule_of(capability), arithmetic_of(capability.arithmetic)
+        begun = rule.init(self._hyper({}), param.astype(np.float64))
+        state = {
+            name: kept_field(x, format_of(rule, name, arithmetic), 0)
+            for name, x in fields_of(begun).items()
+        }
         self._kept = Slot(param, np.zeros_like(param), state)
 
     def _hyper(self, changed: Numbers) -> Hyper:

@@ -52,8 +52,8 @@ def implied_rate_projects_the_step_on_the_gradient(bench: Bench, trial: Trial) -
 def differences_vanish_when_gradients_are_constant(bench: Bench, trial: Trial) -> Claims:
     """From the fresh state one gradient again and again leaves v, of differences, at zero."""
     start = trial.plain().fresh()
-    # One that the last gradient is kept as.
-    kept = np.asarray(start.slot.state["previous"]).dtype
+    # One that the last gradient is kept as, where a rule keeps it.
+    kept = np.asarray(start.slot.state.get("previous", start.g)).dtype
     with np.errstate(over="ignore"):
         g = start.g.astype(kept).astype(start.g.dtype)
     out = bench.run(start, [g, g])[-1]
