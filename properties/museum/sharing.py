@@ -53,6 +53,7 @@ SHARED: dict[str, tuple[Judge, ...]] = {
     "k_quants": _formats("q4_k", "q5_k", "q6_k"),
     "line_search": (Judge("minimizer", "lbfgs"),),
     "nested_formats": _formats("nf4_nested", "fp4_nested"),
+    "newton_schulz": _optimizers("muon"),
     "packing": _packed(
         awq="int4", gptq="int4", pack_quantized="int4", pairs_high_first="nf4",
         pairs_low_first="mxfp4", q4_0="q4_0", q4_k="q4_k", q5_0="q5_0", q5_k="q5_k", q6_k="q6_k",
@@ -71,11 +72,15 @@ SHARED: dict[str, tuple[Judge, ...]] = {
 
 # Modules of which no kernel computes with a line, and what they are.
 UNSHARED = {
+    "compositions": "proofs about sums and products of schedules",
     "declared": "ranges of hyperparameters and what is known of a state",
     "erring_extremes": "bounds of formats: the judge's",
+    "exponents": "comparisons in the proofs about schedules",
     "format_rows": "the rows of formats: facts, each of which the format's own tests state again",
     "robbins_monro": "proofs about schedules",
     "rules": "what a rule has",
+    "splits": "numbers in two parts, which keep a state; faults of theirs are planted by name",
+    "storages": "the table of what may keep a state",
     "stored_arrays": "formats and shapes of what is stored",
     "tables": "the tables of rules",
     "validation": "ranges of hyperparameters",
