@@ -87,13 +87,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     from truestep.fast.discovery import BrokenBackend, UnknownBackend
     from truestep.fast.protocol import BackendUnavailable
-    from truestep.properties.run.plan import checks_of, matching
+    from truestep.properties.run.plan import checks_of, matching, runs
     from truestep.properties.run.remote import PATIENCE, Remote
 
     config = metafunc.config
-    spec = backend_of(config)
+    spec, level = backend_of(config), config.getoption("--truestep-level")
     try:
-        backend = Remote(spec, PATIENCE[config.getoption("--truestep-level")])
+        backend = Remote(spec, PATIENCE[level])
     except (UnknownBackend, BrokenBackend) as error:
         raise pytest.UsageError(str(error)) from error
     except BackendUnavailable as reason:
@@ -106,6 +106,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         only = config.getoption("--truestep-only")
         raise pytest.UsageError(f"no check of {spec} matches {only!r}")
     marks = _marks([check.id for check in checks], config)
+    # Of many checks of other levels each would be a test that is skipped.
+    checks = [check for check in checks if runs(check, level)] or checks
     metafunc.parametrize(
         "truestep_check",
         [pytest.param((backend, check), id=check.id, marks=marks[check.id]) for check in checks],

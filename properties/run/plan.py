@@ -14,7 +14,7 @@ from truestep.properties.kinds.kind import LEVELS
 from truestep.properties.kinds.table import KINDS
 from truestep.properties.kinds.theorem.kind import TheoremKind
 
-__all__ = ["LEVELS", "Check", "alike", "checks_of", "matching", "replay_check", "run_check"]
+__all__ = ["LEVELS", "Check", "alike", "checks_of", "matching", "replay_check", "run_check", "runs"]
 
 
 def checks_of(backend: Backend) -> list[Check]:
@@ -41,6 +41,11 @@ def alike(check: Check) -> Hashable:
     return check.kind, check.rule, check.name, tuple(sorted(check.capability.dialect.items()))
 
 
+def runs(check: Check, level: Level) -> bool:
+    """Whether a check is run at this level."""
+    return LEVELS.index(KINDS[check.kind].least(check)) <= LEVELS.index(level)
+
+
 def run_check(
     backend: Backend,
     check: Check,
@@ -55,9 +60,8 @@ def run_check(
     told: whether a failing case is simplified, and what the kernel computes instead identified.
     """
     kind = KINDS[check.kind]
-    least = kind.least(check)
-    if LEVELS.index(least) > LEVELS.index(level):
-        return check.result("not_run", message=f"runs at level {least!r} and above")
+    if not runs(check, level):
+        return check.result("not_run", message=f"runs at level {kind.least(check)!r} and above")
     # Every check of a rule has a stream of its own, the same whichever other checks run and for all
     # implementations, so that what is evaluated for one of them serves the next.
     own = zlib.crc32(f"{check.kind}/{check.rule}/{check.name}".encode()) ^ seed

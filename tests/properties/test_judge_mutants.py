@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.power
+
 HERE = Path(__file__).parent
 
 

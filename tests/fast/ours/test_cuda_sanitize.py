@@ -22,6 +22,8 @@ from truestep.fast.ours.cuda_sanitize import (
 from truestep.fast.protocol import Array, BackendUnavailable
 from truestep.reference.quantizers import dynamic_8bit
 
+pytestmark = pytest.mark.power
+
 LIBRARIES = {"address": "asan", "thread": "tsan", "undefined": "ubsan"}
 FAULTS = unit_of(Path(__file__).resolve().parents[2] / "csrc_cuda" / "faults.cu")
 

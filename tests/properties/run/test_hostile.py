@@ -20,6 +20,8 @@ from truestep.properties.run import pool, remote
 from truestep.properties.run.pool import certify_all
 from truestep.properties.run.remote import Remote
 
+pytestmark = pytest.mark.power
+
 HERE = Path(__file__).parent
 # Of the counter beyond 2^24, where the attacks are, and of the conduct: "beyond" and "found".
 ONLY = "*[ef][yo][ou]nd*"

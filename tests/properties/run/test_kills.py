@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.power
+
 
 @pytest.fixture
 def kills(monkeypatch: pytest.MonkeyPatch) -> Any:

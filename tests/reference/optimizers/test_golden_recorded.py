@@ -4,9 +4,7 @@ Five steps from state to state as the adapters make them, whose libraries wrote 
 decimals as they agree on: eleven, and fewer where a library computes in float32 whatever it is
 given (lomo-optim its whole step, galore-torch the decomposition). `python
 tests/reference/optimizers/test_golden_recorded.py LIBRARY...` runs those that are installed, writes
-their traces to standard output, and says how far reference and library are apart. Google's Shampoo
-has no package: its step (google-research, scalable_shampoo/pytorch/shampoo.py at 05e1d1c2) was
-followed line by line, roots iterated to the end, the ridge not added to the statistics themselves.
+their traces to standard output, and says how far reference and library are apart.
 """
 
 from __future__ import annotations

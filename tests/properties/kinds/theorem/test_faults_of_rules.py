@@ -14,6 +14,8 @@ from truestep.properties.kinds.theorem.theorems.kernels import Kernel, reference
 from truestep.properties.kinds.theorem.theorems.table import LEVEL, THEOREMS
 from truestep.properties.kinds.theorem.theorems.theorem import Trial
 
+pytestmark = pytest.mark.power
+
 # A theorem, and another form of its rule in the rule's place.
 FORMS: list[tuple[str, str, dict[str, str]]] = [
     ("adam_bounded_step", "adam", {"bias_correction": "none"}),

@@ -23,6 +23,8 @@ from truestep.properties.run.plan import checks_of, matching, run_check
 from truestep.reference.optimizers import sgd
 from truestep.testing import assert_step
 
+pytestmark = pytest.mark.power
+
 STOCHASTIC = Arithmetic("stochastic_bfloat16", storage={"p": "bfloat16"}, rounding="stochastic")
 FLOAT32 = OptimizerCapability(rule="sgd", fixed={"momentum": 0.0, "weight_decay": 0.0})
 BFLOAT16 = OptimizerCapability(

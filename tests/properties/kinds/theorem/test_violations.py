@@ -7,6 +7,8 @@ import pytest
 from truestep.properties.kinds.theorem.theorems.table import THEOREMS
 from truestep.properties.kinds.theorem.violations import VIOLATIONS, noticed, of_sgd
 
+pytestmark = pytest.mark.power
+
 # Cheap experiments of which each violation fails one; the module makes the whole table.
 QUICK = [
     THEOREMS[name]
