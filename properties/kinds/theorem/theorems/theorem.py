@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple, TypeVar
 import numpy as np
 
 from truestep.fast.protocol import Capability, Kind, Level, OptimizerCapability
+from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.cases.hypers import values_of
 from truestep.properties.kinds.optimizer.storage import draws
 from truestep.properties.kinds.theorem.theorems.controls import Sabotage
@@ -125,7 +126,8 @@ class Subject:
     dialect: choices that the statement hangs on, with the values that will do; of the others any
     will. sets: hyperparameters that the experiment sets, and so may not be held fixed. formats: of
     parameters. storage: quantizers of the state with which the statement still holds. codes:
-    where it is of codes alone, whether they are the nearest ones or are drawn by chance.
+    where it is of codes alone, whether they are the nearest ones or are drawn by chance. by_chance:
+    whether its allowance covers stores that are rounded by chance.
     """
 
     rule: str
@@ -135,6 +137,7 @@ class Subject:
     formats: tuple[str, ...] = FINE
     storage: tuple[str, ...] = ()
     codes: Literal["", "nearest", "drawn"] = ""
+    by_chance: bool = False
 
     def suits(self, capability: Capability) -> bool:
         """Whether the theorem speaks of this implementation."""
@@ -144,6 +147,9 @@ class Subject:
         # Experiments on rules that are not of matrices have vectors.
         of_matrices = getattr(getattr(rule, "FACTS", None), "matrices", False)
         if getattr(capability, "shapes", "any") == "matrices" and not of_matrices:
+            return False
+        by_chance = arithmetic_of(capability.arithmetic).rounding == "stochastic"
+        if by_chance and not self.by_chance:
             return False
         plain = rule.Hyper()
         if capability.format not in self.formats or not self.keeps(capability) <= {*self.storage}:

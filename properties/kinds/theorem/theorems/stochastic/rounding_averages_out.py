@@ -64,7 +64,7 @@ ROUNDING_AVERAGES_OUT = Theorem(
         "W. Bennett, Bell Syst. Tech. J. 27, 1948; M. Croci et al., R. Soc. Open Sci. 9, 2022, "
         "section 5; K. Azuma, Tohoku Math. J. 19, 1967"
     ),
-    subject=Subject("sgd", formats=("bfloat16", "float32", "float64")),
+    subject=Subject("sgd", formats=("bfloat16", "float32", "float64"), by_chance=True),
     constants={"lr": LR, "steps": STEPS},
     experiment=experiment,
     controls=spoilt(
