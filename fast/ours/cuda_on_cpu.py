@@ -14,7 +14,6 @@ import weakref
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -82,6 +81,7 @@ _MESSAGE_SIZE = 2048
 # Libraries that keep the stacks of their fibers between launches: each takes up to 3 MB, and with
 # the guards between stacks a thousand of the 65,530 mappings that a process has, for every worker.
 READY = 4
+_ready: "dict[Library, None]" = {}  # those used last come last
 _MAX_PARAMETERS = 64
 
 
@@ -106,6 +106,15 @@ class Library:
     def release(self) -> None:
         """Give back the memory that launches keep for the next one."""
         self._functions.cuda_on_cpu_release()
+
+    def _hold(self) -> None:
+        """Keep that memory, and give back that of the library that was used longest ago."""
+        _ready.pop(self, None)
+        _ready[self] = None
+        if len(_ready) > READY:
+            oldest = next(iter(_ready))
+            del _ready[oldest]
+            oldest.release()
 
     def launch(
         self,
@@ -132,6 +141,7 @@ class Library:
                 f"{kernel} takes arguments of {sizes} bytes, "
                 f"got {tuple(value.nbytes for value in values)}"
             )
+        self._hold()
         message = ctypes.create_string_buffer(_MESSAGE_SIZE)
         pointers = (ctypes.c_void_p * max(1, len(values)))(*(v.ctypes.data for v in values))
         request = _Request(
@@ -187,18 +197,13 @@ class Kernels:
     def __init__(self, source_dir: Path | None = None, defines: Sequence[str] = ()) -> None:
         cuda_toolchain.identity()
         self._source_dir, self._defines = source_dir, defines
-        # Those used last come last.
         self._libraries: dict[Unit, Library] = {}
 
     def library(self, unit: Unit) -> Library:
         """The library of a unit."""
-        library = self._libraries.pop(unit, None)
+        library = self._libraries.get(unit)
         if library is None:
-            library = build([unit], self._source_dir, self._defines)
-        self._libraries[unit] = library
-        if len(self._libraries) > READY:
-            [*_, oldest] = islice(self._libraries.values(), len(self._libraries) - READY)
-            oldest.release()
+            library = self._libraries[unit] = build([unit], self._source_dir, self._defines)
         return library
 
 

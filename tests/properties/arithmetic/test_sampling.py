@@ -145,18 +145,19 @@ def test_false_alarms_keep_to_their_probability() -> None:
 
 @pytest.mark.parametrize("count", [8, 32])
 def test_an_error_passes_up_to_what_its_probability_allows(count: int) -> None:
-    """One element passes to Student's quantile of its replicates, and not by any factor beyond."""
+    """One element's utilisation is 1 at Student's quantile of its replicates."""
     rng = np.random.default_rng(11)
     strays = 1e-6 * rng.standard_normal(count)
     sampled, exact = rows(1.0, strays), rows(1.0, np.zeros(8))
     limit = float(stdtrit(count, 1 - FALSE_ALARM / 2)) * np.sqrt(np.mean(strays**2))
-    assert judge_sampled(np.asarray([1 + 0.999 * limit]), sampled, exact).passed
-    assert not judge_sampled(np.asarray([1 + 1.001 * limit]), sampled, exact).passed
+    for share in (0.999, 1.001):
+        found = judge_sampled(np.asarray([1 + share * limit]), sampled, exact).utilisation
+        assert found is not None and (found <= 1) == (share < 1)
 
 
 @pytest.mark.parametrize("elements", [50, 400])
 def test_a_tensor_passes_up_to_what_its_probability_allows(elements: int) -> None:
-    """Errors of one size in all elements pass to Fisher's quantile, and not by a factor beyond."""
+    """Of errors of one size in all elements the utilisation is 1 at Fisher's quantile."""
     rng = np.random.default_rng(12)
     value, count = rng.standard_normal(elements), 32
     strays = 1e-6 * rng.standard_normal((count, elements))
@@ -165,8 +166,9 @@ def test_a_tensor_passes_up_to_what_its_probability_allows(elements: int) -> Non
     spread = root_mean_square(sampled[1:] - value)
     limit = np.sqrt(fdtri(elements, count * elements, 1 - FALSE_ALARM))
     # The effective number of independent errors is an estimate: within a few parts in a hundred.
-    assert judge_sampled(value + 0.95 * limit * spread, sampled, exact).passed
-    assert not judge_sampled(value + 1.1 * limit * spread, sampled, exact).passed
+    for share in (0.95, 1.1):
+        found = judge_sampled(value + share * limit * spread, sampled, exact).utilisation
+        assert found is not None and (found <= 1) == (share < 1)
 
 
 def test_what_all_replicates_agree_on_is_due_exactly() -> None:
