@@ -163,6 +163,7 @@ RULES: dict[str, Row] = {
         **rows.ADAPTIVE,
         **rows.decoupled("before"),
         **obeys("second_moment_moves_by_a_share_of_the_square"),
+        "decay_alone_is_geometric": holds(decay="before", start="second"),
         "first_step_is_at_most_lr": holds({"initial": 0.0}, bias_correction="both"),
         "first_gradient_enters_the_second_moment_alone": fails("the first step moves", 0, 1),
         "first_second_moment_is_of_the_surprise": fails("v is of squares of gradients", 0, 2),
