@@ -98,7 +98,9 @@ PRODIGY_ESTIMATE = Theorem(
         "Hoelder's inequality"
     ),
     subject=Subject(
-        "prodigy", dialect={"weights": ("averaged", "over_d0")}, sets=("beta1", "beta2", "d0")
+        "prodigy",
+        dialect={"weights": ("averaged", "over_d0")},
+        sets=("beta1", "beta2", "d0", "d_coef"),
     ),
     constants={"distance": DISTANCE, "d0": D0},
     experiment=experiment,

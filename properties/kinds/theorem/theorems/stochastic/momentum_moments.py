@@ -71,7 +71,7 @@ MOMENTUM_MOMENTS = Theorem(
         "by the discrete Lyapunov equation; S. Mandt, M. Hoffman, D. Blei, JMLR 18, 2017, section "
         "4, in the limit of small a"
     ),
-    subject=Subject("sgd", sets=("lr", "momentum")),
+    subject=Subject("sgd", sets=("lr", "momentum", "dampening")),
     constants={"a": LR, "b": BETA, "l": 1.0, "s": 1.0, "steps": STEPS},
     experiment=experiment,
     controls=spoilt(
