@@ -343,7 +343,7 @@ class BlockFormat:
     def decode(self, h: declared.Hyper, code: Array, scale: Array) -> Array:
         """The value of every code times its group's scale, exact in float64."""
         with np.errstate(invalid="ignore"):
-            values = np.append(np.asarray(self.row.elements), np.full(256, np.nan))[code]
+            values = np.append(self.all_values(h), np.full(256, np.nan))[code]
             values = values / (self.row.largest if keeps_absmax(h) else 1.0)
             return values * self.per_element(h, self.value(h, scale), code.shape)
 

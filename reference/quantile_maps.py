@@ -106,11 +106,6 @@ class QuantileMap(BlockFormat):
         code, scale = different.encode(h, x)
         return first[code].astype(np.uint8), scale
 
-    def decode(self, h: declared.Hyper, code: Array, scale: Array) -> Array:
-        """The value of every code times its block's scale, exact in float64."""
-        with np.errstate(invalid="ignore"):
-            return self.all_values(h)[code] * self.per_element(h, self.value(h, scale), code.shape)
-
     def admissible(
         self,
         h: declared.Hyper,

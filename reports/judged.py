@@ -81,10 +81,7 @@ def _here(
     except BackendUnavailable as reason:
         return pool.Run(spec, unavailable=str(reason))
     discovery.check(made, spec)
-    checks = plan.checks_of(made)
-    chosen = plan.matching(checks, only)
-    if not chosen:
-        raise ValueError(f"no check of {spec} matches {only!r}; one is {checks[0].id!r}")
+    chosen = plan.chosen(spec, plan.checks_of(made), only)
     results = [plan.run_check(made, check, level=level, seed=seed) for check in chosen]
     told = str(getattr(made, "declaration", ""))
     return pool.Run(made.name, results, seconds=time.perf_counter() - begin, declaration=told)

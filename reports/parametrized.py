@@ -8,7 +8,7 @@ import pytest
 from truestep.fast import discovery
 from truestep.fast.protocol import Backend, Level
 from truestep.properties.judge.results import CheckResult
-from truestep.properties.run.plan import Check, checks_of, matching, run_check
+from truestep.properties.run.plan import Check, checks_of, chosen, run_check
 from truestep.properties.run.remote import PATIENCE, Remote
 
 
@@ -57,14 +57,10 @@ def parametrize(
     else:
         made = backend() if isinstance(backend, type) else backend
         discovery.check(made, repr(backend))
-    checks = checks_of(made)
-    chosen = matching(checks, only)
-    if not chosen:
-        raise ValueError(f"no check of {made.name} matches {only!r}; one is {checks[0].id!r}")
     return pytest.mark.parametrize(
         "check",
         [
             pytest.param(Judging(made, check, level, seed), id=f"{made.name}/{check.id}")
-            for check in chosen
+            for check in chosen(made.name, checks_of(made), only)
         ],
     )

@@ -14,7 +14,17 @@ from truestep.properties.kinds.kind import LEVELS
 from truestep.properties.kinds.table import KINDS
 from truestep.properties.kinds.theorem.kind import TheoremKind
 
-__all__ = ["LEVELS", "Check", "alike", "checks_of", "matching", "replay_check", "run_check", "runs"]
+__all__ = [
+    "LEVELS",
+    "Check",
+    "alike",
+    "checks_of",
+    "chosen",
+    "matching",
+    "replay_check",
+    "run_check",
+    "runs",
+]
 
 
 def checks_of(backend: Backend) -> list[Check]:
@@ -29,6 +39,14 @@ def matching(checks: Sequence[Check], only: str | None) -> list[Check]:
     if only is None:
         return list(checks)
     return [check for check in checks if fnmatch.fnmatchcase(check.id, globbed(only))]
+
+
+def chosen(name: str, checks: Sequence[Check], only: str | None) -> list[Check]:
+    """Those that match; raises ValueError, with the backend's name, where none does."""
+    found = matching(checks, only)
+    if not found:
+        raise ValueError(f"no check of {name} matches {only!r}; one is {checks[0].id!r}")
+    return found
 
 
 def globbed(only: str) -> str:

@@ -22,7 +22,7 @@ from truestep.properties.judge.results import Check, CheckResult
 from truestep.properties.judge.tally import Case
 from truestep.properties.run import conduct
 from truestep.properties.run.hosted import death
-from truestep.properties.run.plan import LEVELS, alike, matching
+from truestep.properties.run.plan import LEVELS, alike, chosen
 from truestep.properties.run.remote import LOADING, PATIENCE
 from truestep.properties.run.stopwatch import Stopwatch
 from truestep.properties.run.warden import Warden
@@ -164,21 +164,19 @@ class _Job:
         """Take the backend's name and checks; the number of those that are to run."""
         self.known, self.run.backend_name = True, name
         self.run.declaration = declaration
-        chosen = matching(checks, self.only)
-        if not chosen:
-            raise ValueError(f"no check of {name} matches {self.only!r}; one is {checks[0].id!r}")
-        for check in chosen:
+        found = chosen(name, checks, self.only)
+        for check in found:
             self.strikes[id(check.capability)] += self.done.get(check.id, Done()).lost
-        self.watched = sum(check.kind != conduct.KIND for check in chosen)
-        chosen = [check for check in chosen if check.id not in self.done]
+        self.watched = sum(check.kind != conduct.KIND for check in found)
+        found = [check for check in found if check.id not in self.done]
         groups: dict[Hashable, deque[Check]] = {}
-        for check in chosen:
+        for check in found:
             if check.kind == conduct.KIND:
                 self.conduct = check
             else:
                 groups.setdefault(alike(check), deque()).append(check)
         self.waiting.extend(groups.values())
-        self.open = len(chosen)
+        self.open = len(found)
         return self.open
 
     def struck(self, check: Check) -> bool:

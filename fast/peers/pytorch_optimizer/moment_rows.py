@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from truestep.fast.peers import torch_like
 from truestep.fast.peers.pytorch_optimizer.row import COUPLED, DECOUPLED, Row
-from truestep.fast.peers.pytorch_optimizer.states import AGGMO, LAPROP, QHADAM
+from truestep.fast.peers.pytorch_optimizer.states import LAPROP, QHADAM
 from truestep.fast.peers.torch_like import BETAS, DECAY, EPS, MOMENTS, SEQUENTIAL, begins
+from truestep.fast.peers.torch_velocities import AGGMO
 
 UNSCALED = {**DECOUPLED, "fixed_decay": True}
 

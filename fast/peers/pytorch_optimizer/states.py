@@ -14,18 +14,6 @@ def _enter_adam_mini(hyper: Hyper, slot: Slot, group: Named, state: Named) -> No
     state["reduced"] = False
 
 
-def _enter_aggmo(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
-    # By damping: of two that are equal there is one buffer.
-    state["momentum_buffer"] = {
-        getattr(hyper, f"beta{k}"): to_tensor(slot.state[f"b{k}"]) for k in (1, 2, 3)
-    }
-
-
-def _leave_aggmo(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
-    buffers = state["momentum_buffer"]
-    return {f"b{k}": from_tensor(buffers[getattr(hyper, f"beta{k}")]) for k in (1, 2, 3)}
-
-
 def _enter_qhadam(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
     for name in ("beta1", "beta2"):
         beta = getattr(hyper, name)
@@ -90,7 +78,6 @@ def _leave_swats(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
 
 
 ADAM_MINI = Bridge(enter=_enter_adam_mini)
-AGGMO = Bridge(enter=_enter_aggmo, leave=_leave_aggmo)
 LAPROP = Bridge(enter=_enter_laprop)
 PRODIGY = Bridge(enter=_enter_prodigy, leave=_leave_prodigy)
 QHADAM = Bridge(enter=_enter_qhadam)

@@ -25,7 +25,8 @@ from truestep.fast.peers.torch_like import (
     number,
 )
 from truestep.fast.peers.torch_matrices import shampoo
-from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
+from truestep.fast.peers.torch_tensors import to_tensor
+from truestep.fast.peers.torch_velocities import AGGMO
 from truestep.fast.protocol import Slot
 from truestep.reference.declared import Hyper
 
@@ -40,18 +41,6 @@ def _enter_swats(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
     state["exp_avg2"] = torch.tensor([slot.state["average"].item()], dtype=torch.float32)
     if slot.state["switched"]:
         state["momentum_buffer"] = to_tensor(slot.state["b"])
-
-
-def _enter_aggmo(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
-    # By damping: of two that are equal there is one buffer.
-    state["momentum_buffer"] = {
-        getattr(hyper, f"beta{k}"): to_tensor(slot.state[f"b{k}"]) for k in (1, 2, 3)
-    }
-
-
-def _leave_aggmo(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
-    buffers = state["momentum_buffer"]
-    return {f"b{k}": from_tensor(buffers[getattr(hyper, f"beta{k}")]) for k in (1, 2, 3)}
 
 
 def _enter_qhadam(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
@@ -86,7 +75,7 @@ _AGGMO = Row(
     # Two that are equal share a velocity: see the findings.
     fixed={"beta1": (0.0, 0.5), "beta2": (0.9, 0.3), "beta3": (0.99, 0.999)},
     counter="",
-    bridge=Bridge(enter=_enter_aggmo, leave=_leave_aggmo),
+    bridge=AGGMO,
 )
 _ADAFACTOR = Row(
     "adafactor",

@@ -21,7 +21,7 @@ _LARGEST = "np.maximum.at(largest, group, np.abs(flat))"
 _NEAREST = 'if getattr(h, "rounding", "") != "toward_zero":'
 _QUOTIENT = "y = m / (becomes or row.largest)"
 _T = "t = self.thresholds(h)\n        return self._count"
-_VALUES = "values = np.append(np.asarray(self.row.elements), np.full(256, np.nan))[code]"
+_VALUES = "values = np.append(self.all_values(h), np.full(256, np.nan))[code]"
 _PRODUCT = "return values * self.per_element(h, self.value(h, scale), code.shape)"
 
 
@@ -154,8 +154,8 @@ PLANTED: dict[str, _Planted] = {
         "one code's value is 2^-7 off [huggingface/transformers#47030]",
         ((_VALUES, "k = np.arange(len(self.row.elements)) == len(self.row.elements) // 3\n"
           "            " + _VALUES.replace(
-              "np.asarray(self.row.elements)",
-              "np.asarray(self.row.elements) * np.where(k, 1 + 2.0**-7, 1.0)")),),
+              "self.all_values(h)",
+              "self.all_values(h) * np.where(k, 1 + 2.0**-7, 1.0)")),),
         "every_code",
     ),
 }  # fmt: skip

@@ -23,12 +23,10 @@ def _same_gradient(g: Pull, t: int) -> Pull:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoilt:
-    """A kernel that is given other hyperparameters or another gradient than the experiment says."""
+class InItsPlace:
+    """What stands in a kernel's place, and is taken for it."""
 
     kernel: Kernel
-    change: NumbersChange = _same_numbers
-    pull: GradientChange = _same_gradient
 
     @property
     def u(self) -> float:
@@ -43,6 +41,14 @@ class Spoilt:
     def hyper(self, numbers: Numbers) -> Hyper:
         """The kernel's, as the experiment means them."""
         return self.kernel.hyper(numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class Spoilt(InItsPlace):
+    """A kernel that is given other hyperparameters or another gradient than the experiment says."""
+
+    change: NumbersChange = _same_numbers
+    pull: GradientChange = _same_gradient
 
     def start(self, p: Array, **numbers: Number) -> Run:
         """A run that is spoilt at every step."""

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from truestep.fast.protocol import Capability, Number, Outputs, State
-from truestep.properties.kinds.theorem.theorems.controls import Sabotage
-from truestep.properties.kinds.theorem.theorems.kernels import Kernel, Numbers, Pull
-from truestep.reference.declared import Hyper
+from truestep.fast.protocol import Number, Outputs, State
+from truestep.properties.kinds.theorem.theorems.controls import InItsPlace, Sabotage
+from truestep.properties.kinds.theorem.theorems.kernels import Pull
 from truestep.reference.validation import Array
 
 # From a parameter, its update lr g in more than float64, and the unit roundoff of the kernel that
@@ -19,25 +18,10 @@ Store = Callable[[Array, float], Array]
 
 
 @dataclass(frozen=True, slots=True)
-class PlainSgd:
+class PlainSgd(InItsPlace):
     """Plain SGD with another way to move, in the place of a kernel."""
 
-    kernel: Kernel
     move: Move
-
-    @property
-    def u(self) -> float:
-        """The kernel's."""
-        return self.kernel.u
-
-    @property
-    def capability(self) -> Capability:
-        """The kernel's."""
-        return self.kernel.capability
-
-    def hyper(self, numbers: Numbers) -> Hyper:
-        """The kernel's."""
-        return self.kernel.hyper(numbers)
 
     def start(self, p: Array, **numbers: Number) -> "_PlainRun":
         """A run from p."""
