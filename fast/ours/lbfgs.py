@@ -1,12 +1,12 @@
 """L-BFGS on float32 arrays: the two loops and line searches, scalar products added in float64."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from truestep.fast.ours.matrices.algebra import inner
 from truestep.fast.protocol import Array, Capability, Function, MinimizerCapability, State, Stepped
+from truestep.reference.optimizers.lbfgs import Hyper
 
 DIALECTS: Sequence[Mapping[str, str]] = (
     {},
@@ -35,7 +35,7 @@ def capabilities() -> list[Capability]:
     ]
 
 
-def minimizer_step(h: Any, param: Array, state: State, function: Function) -> Stepped:
+def minimizer_step(h: Hyper, param: Array, state: State, function: Function) -> Stepped:
     """One step on one tensor."""
     same = Stepped(param.copy(), {name: _copied(x) for name, x in state.items()})
     if not param.size:
@@ -64,7 +64,7 @@ def _copied(x: Array | int) -> Array | int:
     return x if isinstance(x, int) else np.array(x)
 
 
-def remembered(h: Any, state: State, g: Array) -> tuple[Array, Array, Array, Array]:
+def remembered(h: Hyper, state: State, g: Array) -> tuple[Array, Array, Array, Array]:
     """steps, changes, rho and gamma with the pair that g completes, if it is kept."""
     kept = tuple(np.array(state[name]) for name in ("steps", "changes", "rho", "gamma"))
     steps, changes, rho, _ = kept
@@ -98,7 +98,7 @@ def two_loops(steps: Array, changes: Array, rho: Array, gamma: Array, g: Array) 
     return np.asarray(r)
 
 
-def trial(h: Any, t: int, g: Array) -> float:
+def trial(h: Hyper, t: int, g: Array) -> float:
     """The step that the line search tries first."""
     if t > 0 or h.first_step == "unit":
         return float(h.lr)
@@ -119,7 +119,7 @@ def along(p: Array, d: Array, function: Function) -> Phi:
     return phi
 
 
-def searched(h: Any, phi: Phi, value: float, slope: float, a: float) -> float:
+def searched(h: Hyper, phi: Phi, value: float, slope: float, a: float) -> float:
     """The step that the line search accepts."""
     if h.line_search == "none":
         return a
@@ -132,7 +132,7 @@ def searched(h: Any, phi: Phi, value: float, slope: float, a: float) -> float:
     return a
 
 
-def strong_wolfe(h: Any, phi: Phi, value: float, slope: float, a: float) -> float:
+def strong_wolfe(h: Hyper, phi: Phi, value: float, slope: float, a: float) -> float:
     """Nocedal & Wright's Algorithm 3.5: doubled until a bracket holds acceptable steps."""
     last, last_value = 0.0, value
     for made in range(1, h.max_evaluations + 1):
@@ -149,7 +149,7 @@ def strong_wolfe(h: Any, phi: Phi, value: float, slope: float, a: float) -> floa
 
 
 def zoomed(
-    h: Any, phi: Phi, start: tuple[float, float], bracket: tuple[float, float, float], left: int
+    h: Hyper, phi: Phi, start: tuple[float, float], bracket: tuple[float, float, float], left: int
 ) -> float:
     """Algorithm 3.6, by halving: low has the lowest value of those with sufficient decrease.
 

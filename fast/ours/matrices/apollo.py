@@ -1,13 +1,13 @@
 """APOLLO: gradients scaled by channel, or whole, as Adam would scale a random projection."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from truestep.fast.ours.matrices.algebra import length
 from truestep.fast.ours.matrices.parts import adam_direction, combined
 from truestep.fast.protocol import Array, State
+from truestep.reference.optimizers.apollo import Hyper
 
 ARITHMETIC = "sequential_float32"
 _AUTHORS = {"correction": "last", "guard": "eps"}
@@ -23,7 +23,7 @@ DIALECTS: Sequence[Mapping[str, str]] = (
 GUARD = 1e-8
 
 
-def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[str, Array]]:
+def step(h: Hyper, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[str, Array]]:
     """The new p, projection, moments and norm."""
     if h.maximize:
         g = -g
@@ -47,13 +47,13 @@ def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[
     return p - (h.lr * h.weight_decay) * p, after
 
 
-def drawn(h: Any, shape: tuple[int, ...], refresh: int) -> Array:
+def drawn(h: Hyper, shape: tuple[int, ...], refresh: int) -> Array:
     """The projection of that refresh."""
     generator = np.random.Generator(np.random.PCG64((h.seed, refresh)))
     return np.asarray(generator.standard_normal(shape) / np.sqrt(h.rank), np.float32)
 
 
-def factors(h: Any, d: Array, r: Array, wide: bool) -> Array:
+def factors(h: Hyper, d: Array, r: Array, wide: bool) -> Array:
     """The factor of each channel, or of all: how much longer Adam makes it."""
     longer, before = (
         np.float64(length(x)) if h.scaling == "tensor" else channels(x, wide) for x in (d, r)
@@ -71,7 +71,7 @@ def channels(x: Array, wide: bool) -> Array:
     return np.asarray(np.sqrt(sums if wide else sums[:, None]))
 
 
-def scaled(h: Any, t: int, g: Array, factor: Array, last: Array) -> tuple[Array, Array]:
+def scaled(h: Hyper, t: int, g: Array, factor: Array, last: Array) -> tuple[Array, Array]:
     """The update, and its norm where that is limited."""
     d = factor * g
     if h.scale_placement == "before":
@@ -88,7 +88,7 @@ def scaled(h: Any, t: int, g: Array, factor: Array, last: Array) -> tuple[Array,
     return d, norm
 
 
-def excess(h: Any, now: np.float64, before: np.float64) -> np.float64:
+def excess(h: Hyper, now: np.float64, before: np.float64) -> np.float64:
     """By how much the norm has grown more than it may, at least 1."""
     if h.guard == "eps":
         return np.float64(np.maximum(now / (before + GUARD), h.growth) / h.growth)

@@ -1,12 +1,12 @@
 """Distributed Shampoo: averaged factors, and lengths of another rule's step."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from truestep.fast.ours.matrices.algebra import along, gram, is_finite, joined, length, separated
 from truestep.fast.protocol import Array, State
+from truestep.reference.optimizers.distributed_shampoo import Hyper
 
 ARITHMETIC = "ieee_float32"
 DIALECTS: Sequence[Mapping[str, str]] = (
@@ -29,7 +29,7 @@ TINY = 1e-16
 LEAST = 1e-6
 
 
-def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[str, Array]]:
+def step(h: Hyper, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[str, Array]]:
     """The new p, averages, momentum, factors and roots."""
     if h.maximize:
         g = -g
@@ -53,7 +53,7 @@ def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[
     return p - h.lr * moved, after
 
 
-def conditioned(h: Any, t: int, g: Array, state: State) -> tuple[list[Array], list[Array]]:
+def conditioned(h: Hyper, t: int, g: Array, state: State) -> tuple[list[Array], list[Array]]:
     """The new factors, and their roots where they are due."""
     sides = () if g.ndim == 1 and h.vectors == "grafted" else g.shape
     factors, roots = (separated(state[name], sides) for name in ("factors", "roots"))
@@ -71,7 +71,7 @@ def conditioned(h: Any, t: int, g: Array, state: State) -> tuple[list[Array], li
     return factors, roots
 
 
-def inverse_root(h: Any, a: Array, t: int, power: int) -> Array:
+def inverse_root(h: Hyper, a: Array, t: int, power: int) -> Array:
     """The factor a, corrected and with its ridge, to the power -1 / power; nan where it has nan."""
     if not is_finite(a):
         return a * np.float32(np.nan)
@@ -93,7 +93,7 @@ def inverse_root(h: Any, a: Array, t: int, power: int) -> Array:
     return np.asarray((left * values ** (-1 / power)) @ right)
 
 
-def grafted(h: Any, t: int, g: Array, m_hat: Array, v: Array) -> tuple[Array, Array]:
+def grafted(h: Hyper, t: int, g: Array, m_hat: Array, v: Array) -> tuple[Array, Array]:
     """The graft's second moment, and the step that lends its length."""
     if h.graft == "sign":
         sign = np.sign(m_hat)
@@ -109,7 +109,7 @@ def grafted(h: Any, t: int, g: Array, m_hat: Array, v: Array) -> tuple[Array, Ar
 
 
 def with_momentum(
-    h: Any, t: int, d: Array, lender: Array, state: State
+    h: Hyper, t: int, d: Array, lender: Array, state: State
 ) -> tuple[Array, Array, Array]:
     """The new buffers b and c, and the direction in which p moves."""
     chosen, new = (lender if t < h.start else d), 1 - h.dampening

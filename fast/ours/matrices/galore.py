@@ -1,12 +1,12 @@
 """GaLore: Adam on the gradient's leading singular directions, by LAPACK's float32 decomposition."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from truestep.fast.ours.matrices.parts import adam_direction, combined
 from truestep.fast.protocol import Array, State
+from truestep.reference.optimizers.galore import Hyper
 
 ARITHMETIC = "ieee_float32"
 _EPS = "eps_placement"
@@ -24,7 +24,7 @@ DIALECTS: Sequence[Mapping[str, str]] = (
 )
 
 
-def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[str, Array]]:
+def step(h: Hyper, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[str, Array]]:
     """The new p, projectors and moments."""
     if h.maximize:
         g = -g
@@ -52,7 +52,7 @@ def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[
     return p - (h.lr * h.weight_decay) * p, after
 
 
-def is_due(h: Any, t: int) -> bool:
+def is_due(h: Hyper, t: int) -> bool:
     """Whether step t takes new projectors."""
     if h.refresh == "from_first":
         return bool((t - 1) % h.update_gap == 0)
@@ -69,7 +69,7 @@ def projectors(g: Array, left: Array, right: Array) -> tuple[Array, Array]:
     return left, right
 
 
-def corrections(h: Any, t: int) -> tuple[float, float]:
+def corrections(h: Hyper, t: int) -> tuple[float, float]:
     """What Adam's moments are multiplied by for their zero start."""
     left1, left2 = 1 - h.beta1**t, 1 - h.beta2**t
     if h.eps_placement == "outside":

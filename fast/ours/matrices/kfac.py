@@ -1,12 +1,12 @@
 """K-FAC of one dense layer: both factors' inverses by LAPACK's float32 eigenvectors."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from truestep.fast.ours.matrices.algebra import is_finite
 from truestep.fast.protocol import Array, State
+from truestep.reference.optimizers.kfac import Hyper
 
 ARITHMETIC = "ieee_float32"
 DIALECTS: Sequence[Mapping[str, str]] = (
@@ -17,7 +17,7 @@ DIALECTS: Sequence[Mapping[str, str]] = (
 
 
 def step(
-    h: Any, t: int, p: Array, g: Array, state: State, *, activations: Array, derivatives: Array
+    h: Hyper, t: int, p: Array, g: Array, state: State, *, activations: Array, derivatives: Array
 ) -> tuple[Array, dict[str, Array]]:
     """The new p and factors."""
     kept = min(1 - 1 / t, h.ema)
@@ -41,7 +41,7 @@ def second_moment(x: Array) -> Array:
     return np.asarray(x.T @ x / x.shape[0])
 
 
-def ratio(h: Any, inputs: Array, outputs: Array) -> float:
+def ratio(h: Hyper, inputs: Array, outputs: Array) -> float:
     """How damping is shared between the factors: the root of the ratio of mean eigenvalues."""
     of_inputs, of_outputs = (np.trace(x, dtype=np.float64) / len(x) for x in (inputs, outputs))
     if h.balance == "one" or of_inputs == 0 or of_outputs == 0:

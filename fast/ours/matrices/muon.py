@@ -1,7 +1,6 @@
 """Muon: momentum, and a Newton-Schulz iteration of its matrix in float32."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -9,6 +8,7 @@ from truestep.fast.ours.matrices.algebra import inner, length
 from truestep.fast.ours.matrices.parts import combined
 from truestep.fast.protocol import Array, State
 from truestep.reference.newton_schulz import triple
+from truestep.reference.optimizers.muon import Hyper
 
 ARITHMETIC = "ieee_float32"
 DIALECTS: Sequence[Mapping[str, str]] = (
@@ -31,7 +31,7 @@ DIALECTS: Sequence[Mapping[str, str]] = (
 )
 
 
-def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[str, Array]]:
+def step(h: Hyper, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[str, Array]]:
     """The new p and b."""
     if h.maximize:
         g = -g
@@ -49,7 +49,7 @@ def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[
     return combined(-h.lr * scale, x, shrink, p), {"b": b}
 
 
-def with_momentum(h: Any, t: int, b: Array, g: Array) -> tuple[Array, Array]:
+def with_momentum(h: Hyper, t: int, b: Array, g: Array) -> tuple[Array, Array]:
     """The new b, and what is orthogonalized."""
     kept, weight = h.momentum, 1 - h.momentum
     if h.momentum_form == "in_average":
@@ -67,7 +67,7 @@ def with_momentum(h: Any, t: int, b: Array, g: Array) -> tuple[Array, Array]:
     return b, combined(new, g, kept, b) if h.nesterov else b
 
 
-def orthogonalized(h: Any, x: Array) -> Array:
+def orthogonalized(h: Hyper, x: Array) -> Array:
     """What the iteration makes of matrix x; products are of its shorter side."""
     tall = x.shape[0] > x.shape[1]
     norm = length(x)
@@ -82,7 +82,7 @@ def orthogonalized(h: Any, x: Array) -> Array:
     return x.T if tall else x
 
 
-def shape_scale(h: Any, rows: int, columns: int) -> float:
+def shape_scale(h: Hyper, rows: int, columns: int) -> float:
     """The factor of the step for a matrix of this shape."""
     if h.scale == "none":
         return 1.0

@@ -1,13 +1,13 @@
 """Shampoo: a preconditioner for every axis, its root by LAPACK's float32 decomposition."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from truestep.fast.ours.matrices.algebra import along, gram, is_finite, joined, separated
 from truestep.fast.ours.matrices.parts import combined
 from truestep.fast.protocol import Array, State
+from truestep.reference.optimizers.shampoo import Hyper
 
 ARITHMETIC = "ieee_float32"
 _FED_BACK = {"momentum_form": "fed_back", "spectrum": "as_found"}
@@ -19,7 +19,7 @@ DIALECTS: Sequence[Mapping[str, str]] = (
 )
 
 
-def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[str, Array]]:
+def step(h: Hyper, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[str, Array]]:
     """The new p, m, factors and roots."""
     if h.maximize:
         g = -g
@@ -47,7 +47,7 @@ def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[
     return combined(-h.lr, x, 1 - shrunk, p), after
 
 
-def inverse_root(h: Any, a: Array, power: int) -> Array:
+def inverse_root(h: Hyper, a: Array, power: int) -> Array:
     """a^(-1 / power); nan where a is not finite."""
     if not is_finite(a):
         return a * np.float32(np.nan)

@@ -1,13 +1,13 @@
 """SOAP: Adam in the eigenbases of Shampoo's factors, by LAPACK's float32 decompositions."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from truestep.fast.ours.matrices.algebra import along, gram, is_finite, joined, separated, squares
 from truestep.fast.ours.matrices.parts import combined, combined_square
 from truestep.fast.protocol import Array, State
+from truestep.reference.optimizers.soap import Hyper
 
 ARITHMETIC = "ieee_float32"
 DIALECTS: Sequence[Mapping[str, str]] = (
@@ -20,7 +20,7 @@ DIALECTS: Sequence[Mapping[str, str]] = (
 TINY = 1e-30
 
 
-def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[str, Array]]:
+def step(h: Hyper, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[str, Array]]:
     """The new p, moments, factors and bases."""
     if h.maximize:
         g = -g
@@ -49,7 +49,7 @@ def step(h: Any, t: int, p: Array, g: Array, state: State) -> tuple[Array, dict[
     return p, {"m": m, "v": v, **after}
 
 
-def rotated_axes(h: Any, shape: tuple[int, ...]) -> list[int]:
+def rotated_axes(h: Hyper, shape: tuple[int, ...]) -> list[int]:
     """The axes that have a factor and a basis."""
     if len(shape) == 1 and h.vectors == "plain":
         return []
@@ -64,7 +64,7 @@ def rotated(bases: Mapping[int, Array], x: Array) -> Array:
 
 
 def direction(
-    h: Any, k: int, bases: Mapping[int, Array], m: Array, v: Array
+    h: Hyper, k: int, bases: Mapping[int, Array], m: Array, v: Array
 ) -> tuple[float, Array]:
     """The size and the direction of the step of Adam, its k-th, in the coordinates of p."""
     corrected = h.bias_correction == "both"
@@ -89,7 +89,7 @@ def eigenvectors(a: Array) -> Array:
     return np.ascontiguousarray(np.linalg.eigh(a)[1][:, ::-1])
 
 
-def refreshed(h: Any, a: Array, q: Array, v: Array, axis: int) -> tuple[Array, Array]:
+def refreshed(h: Hyper, a: Array, q: Array, v: Array, axis: int) -> tuple[Array, Array]:
     """The basis q after a step of power iteration with a, and v in the order of its columns."""
     x = a @ q
     if h.order == "sorted":
