@@ -54,6 +54,8 @@ _PLAIN = (str, int, float, bool, type(None))
 # No count is larger, and Python refuses to write integers of some thousand digits out.
 _FARTHEST = 2**64
 LENGTH = struct.Struct(">I")
+# json.dumps would make an encoder at every call.
+_ENCODED = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Garbled(ValueError):
@@ -62,7 +64,7 @@ class Garbled(ValueError):
 
 def framed(message: Node) -> bytes:
     """A message as it is sent."""
-    text = json.dumps(message, separators=(",", ":")).encode("ascii")
+    text = _ENCODED(message).encode("ascii")
     return LENGTH.pack(len(text)) + text
 
 
@@ -118,8 +120,11 @@ class Packing:
     def _array(self, x: Array) -> Node:
         if not self._spread:
             x = np.ascontiguousarray(x).reshape(x.shape)
+        size = x.nbytes
         dense = x.flags.c_contiguous
-        before, size = (0, x.nbytes) if dense else _extent(x)
+        before = 0
+        if not dense:
+            before, size = _extent(x)
         viewed = self._spread and x.base is not None and x.size > 0
         shift = _displacement(x, before) if viewed else 0
         first = _aligned(self.end + GUARD) + shift
@@ -129,9 +134,7 @@ class Packing:
             self._guard(first, size, dense)
         self.end = first + size + GUARD
         if size:
-            held = np.ndarray(
-                x.shape, x.dtype, buffer=self._memory, offset=first + before, strides=x.strides
-            )
+            held = np.ndarray(x.shape, x.dtype, self._memory, first + before, x.strides)
             held[...] = x
         self._firsts.append(first)
         strides = None if dense else list(x.strides)

@@ -5,6 +5,7 @@ import os
 import platform
 import signal
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,10 +24,10 @@ _OFTEN = 32
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    rounding: bytes
-    blocked: frozenset[int]
+    rounding: int
+    blocked: set[int]
     folder: str
-    errors: tuple[tuple[str, object], ...]
+    errors: Mapping[str, object]
 
 
 # How numbers are rounded from then on: later tensors of the same call are computed so too.
@@ -45,7 +46,7 @@ class Surroundings:
     def __init__(self) -> None:
         size, control = _ENVIRONMENTS.get(platform.machine(), (0, b""))
         self._buffer, self._control = ctypes.create_string_buffer(max(size, 64)), control
-        self._whole = b""
+        self._bits, self._whole = int.from_bytes(control, "little"), b""
         self._due = self._now()
         self._environment = self._whole
         self._most = dict.fromkeys(_LISTED, 0)
@@ -78,28 +79,29 @@ class Surroundings:
         return found
 
     def _now(self) -> _State:
-        rounding = b""
+        rounding = 0
         if self._control:
             _C.fegetenv(self._buffer)
             self._whole = self._buffer.raw[: len(self._control)]
-            rounding = bytes(a & b for a, b in zip(self._whole, self._control, strict=True))
-        blocked = frozenset(map(int, signal.pthread_sigmask(signal.SIG_BLOCK, [])))
-        errors = tuple(sorted(np.geterr().items()))
-        return _State(rounding, blocked, _folder(), errors)
+            rounding = int.from_bytes(self._whole, "little") & self._bits
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+        return _State(rounding, blocked, _folder(), np.geterr())
 
     def _restore(self) -> None:
         if self._control:
             ctypes.memmove(self._buffer, self._environment, len(self._environment))
             _C.fesetenv(self._buffer)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._due.blocked)
-        np.seterr(**dict(self._due.errors))  # type: ignore[arg-type]
+        np.seterr(**self._due.errors)  # type: ignore[arg-type]
         if _folder() != self._due.folder:
             os.chdir(self._due.folder)
 
 
 def _entries(folder: str) -> int:
+    """How many there are: a folder of folders has two links more, some have so large a size."""
     try:
-        return len(os.listdir(folder))
+        found = os.stat(folder)
+        return found.st_nlink - 2 or found.st_size or len(os.listdir(folder))
     except OSError:
         return 0
 

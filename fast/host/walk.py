@@ -10,6 +10,12 @@ from truestep.fast.protocol import Array, Group, Slot, Stepped
 # Where an array stands: names of fields and keys, and places in lists.
 Path = tuple[str | int, ...]
 
+# What holds arrays, by its fields; a Hyper has none.
+_FIELDS: Mapping[type, tuple[str, ...]] = {
+    Group: ("slots", "storage"),
+    Slot: tuple(f.name for f in fields(Slot)),
+    Stepped: tuple(f.name for f in fields(Stepped)),
+}
 # Names that say where an array is kept, not what it is.
 _CONTAINERS = ("slots", "state", "inputs")
 
@@ -18,9 +24,9 @@ def arrays_in(value: object, path: Path = ()) -> Iterator[tuple[Path, Array]]:
     """Every array in a value, with its path."""
     if isinstance(value, np.ndarray):
         yield path, value
-    elif isinstance(value, (Group, Slot, Stepped)):
-        for field in fields(value):
-            yield from arrays_in(getattr(value, field.name), (*path, field.name))
+    elif names := _FIELDS.get(type(value)):
+        for name in names:
+            yield from arrays_in(getattr(value, name), (*path, name))
     elif isinstance(value, Mapping):
         for name, item in value.items():
             yield from arrays_in(item, (*path, str(name)))

@@ -6,6 +6,7 @@ import numpy as np
 
 from truestep.fast.ours.matrices.algebra import inner
 from truestep.fast.protocol import Array, Capability, Function, MinimizerCapability, State, Stepped
+from truestep.reference.declared import Hyper as AnyHyper
 from truestep.reference.optimizers.lbfgs import Hyper
 
 DIALECTS: Sequence[Mapping[str, str]] = (
@@ -35,8 +36,10 @@ def capabilities() -> list[Capability]:
     ]
 
 
-def minimizer_step(h: Hyper, param: Array, state: State, function: Function) -> Stepped:
+def minimizer_step(h: AnyHyper, param: Array, state: State, function: Function) -> Stepped:
     """One step on one tensor."""
+    if not isinstance(h, Hyper):
+        raise TypeError(f"h must be L-BFGS's, got {h!r}")
     same = Stepped(param.copy(), {name: _copied(x) for name, x in state.items()})
     if not param.size:
         return same

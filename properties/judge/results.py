@@ -27,9 +27,10 @@ class CheckResult:
     ("bounded", "sampled", "admissible codes", "law", "statistical"). examples: cases tried.
     judged_fraction: judged over all elements. utilisation: max |got - oracle| / bound, None if
     nothing was judged. oracle_fraction: largest share of the bound taken by the reference's own
-    rounding. histogram: element counts of utilisation per bin of HISTOGRAM_EDGES. worst: the worst
-    input as a reproducible specification with got, oracle and bound. message: for a failure, all
-    that is needed to reproduce it. departures: the choices of dialect that nothing promises.
+    rounding, of the steps where that was evaluated. histogram: element counts of utilisation per
+    bin of HISTOGRAM_EDGES. worst: the worst input as a reproducible specification with got, oracle
+    and bound. message: for a failure, all that is needed to reproduce it. departures: the choices
+    of dialect that nothing promises.
     """
 
     id: str

@@ -21,7 +21,7 @@ class Stopwatch:
 
     def __init__(self, pid: int, look: float) -> None:
         """look: seconds between two looks."""
-        self._stat, self._look = Path(f"/proc/{pid}/stat"), look
+        self._pid, self._look = pid, look
         self.seconds = self._stopped = 0.0
         self._seen, self._used = time.monotonic(), -1.0
 
@@ -43,7 +43,7 @@ class Stopwatch:
     def _state(self) -> tuple[str, float]:
         """The process's state as ps(1) shows it, and its processor seconds."""
         try:
-            fields = self._stat.read_text().rpartition(")")[2].split()
+            fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
             return "Z", 0.0
         return fields[0], (int(fields[11]) + int(fields[12])) / _TICKS

@@ -27,8 +27,9 @@ from truestep.properties.arithmetic.lift import advanced, fields_of, sampled, st
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.sampled import Replicates, Sampled
 from truestep.properties.cases.tensors import array, values
+from truestep.properties.judge import truth
 from truestep.properties.judge.calls import BackendFault
-from truestep.properties.judge.contracts import Judged, judge_sampled, not_judged
+from truestep.properties.judge.contracts import Judged, Judgement, judge_sampled, not_judged
 from truestep.properties.kinds.minimizer.cases import Function, MinimizerCase, function_of
 from truestep.properties.kinds.optimizer.sampling import replicates
 from truestep.properties.kinds.optimizer.step import call
@@ -201,18 +202,28 @@ def _judged(
     got = {**new.state, "p": new.param}
     # A number of NumPy is an array without axes.
     arrays = {n: np.asarray(x) for n, x in got.items() if not isinstance(x, (int, np.integer))}
+
+    def evaluated(kind: Arithmetic) -> dict[str, Flow]:
+        return observed(rule, hyper, slot, function, kind, format)
+
+    def found(oracle: Mapping[str, Flow]) -> Iterator[tuple[str, Judgement]]:
+        for name, x in arrays.items():
+            yield name, judge_sampled(x, due[name], oracle[name])
+
     try:
-        due = observed(rule, hyper, slot, function, arithmetic, format)
-        oracle = observed(rule, hyper, slot, function, ORACLE, format)
+        due = evaluated(arithmetic)
+        for name, x in got.items():
+            if name not in arrays and int(x) != due[name]:
+                raise BackendFault(
+                    f"{name} is {int(x)} after a step from {int(slot.state[name])}, expected "
+                    f"{due[name]} (step {step})"
+                )
+        judged = truth.decided(
+            found,
+            lambda: {name: truth.faultless_rows(due[name]) for name in arrays},
+            lambda: evaluated(ORACLE),
+            measured=truth.measured(arithmetic, slot.param),
+        )
     except Undecided:
-        return [Judged(step, 0, 0, name, not_judged(x.size)) for name, x in arrays.items()]
-    for name, x in got.items():
-        if name not in arrays and int(x) != due[name]:
-            raise BackendFault(
-                f"{name} is {int(x)} after a step from {int(slot.state[name])}, expected "
-                f"{due[name]} (step {step})"
-            )
-    return [
-        Judged(step, 0, 0, name, judge_sampled(x, due[name], oracle[name]))
-        for name, x in arrays.items()
-    ]
+        judged = [(name, not_judged(x.size)) for name, x in arrays.items()]
+    return [Judged(step, 0, 0, name, judgement) for name, judgement in judged]

@@ -14,6 +14,7 @@ from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.lift import sampled, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic
 from truestep.properties.arithmetic.sampled import Replicates, Sampled, quantile
+from truestep.properties.judge import truth
 from truestep.properties.judge.contracts import Judgement, judge_sampled, not_judged
 from truestep.properties.judge.remembered import remembered
 from truestep.reference.declared import Hyper
@@ -41,25 +42,31 @@ def judgements(
     vectors = [_wide(new.state[name]) for name in signed.vectors] if signed else []
     taken = tuple(x if x.size else None for x in vectors)
     got = observables(rule, hyper, new.state, new.param, signed=True)
-    try:
-        kernel, oracle = remembered(
-            (
-                *("sampled", rule.Hyper.__module__, hyper, arithmetic.name),
-                *(x.tobytes() for x in vectors),
-            ),
+    key = rule.Hyper.__module__, hyper, *(x.tobytes() for x in vectors)
+
+    def evaluated(kind: Arithmetic, count: int) -> dict[str, Rows]:
+        return remembered(
+            ("sampled", *key, kind.name),
             slot,
-            lambda: (
-                observed(rule, hyper, slot, arithmetic, taken=taken),
-                observed(rule, hyper, slot, ORACLE, _OF_ORACLE, taken=taken),
-            ),
-            weight=REPLICATES,
+            lambda: observed(rule, hyper, slot, kind, count, taken=taken),
+            weight=count,
+        )
+
+    def found(oracle: Mapping[str, Rows]) -> Iterator[tuple[str, Judgement]]:
+        for name, x in got.items():
+            yield name, judge_sampled(x, kernel[name], oracle[name])
+
+    try:
+        kernel = evaluated(arithmetic, REPLICATES)
+        yield from truth.decided(
+            found,
+            lambda: {name: truth.faultless_rows(x) for name, x in kernel.items()},
+            lambda: evaluated(ORACLE, _OF_ORACLE),
+            measured=truth.measured(arithmetic, slot.grad),
         )
     except (Undecided, np.linalg.LinAlgError):
         for name, x in got.items():
             yield name, not_judged(x.size)
-        return
-    for name, x in got.items():
-        yield name, judge_sampled(x, kernel[name], oracle[name])
 
 
 def observables(

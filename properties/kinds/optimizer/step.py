@@ -18,9 +18,17 @@ from truestep.fast.protocol import (
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import Format, format_named
-from truestep.properties.arithmetic.lift import advanced, bounded, fields_of, plain, stepped
+from truestep.properties.arithmetic.lift import (
+    Outputs,
+    advanced,
+    bounded,
+    fields_of,
+    plain,
+    stepped,
+)
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.cases.tensors import TensorSpec, array, laid_out, values
+from truestep.properties.judge import truth
 from truestep.properties.judge.calls import (
     BackendFault,
     BackendRaised,
@@ -279,20 +287,29 @@ def _bounded(
 ) -> Iterator[tuple[int, str, Judgement]]:
     """The judgements of slots that one evaluation serves."""
     whole, places = tile(rule, joined(slots))
-    expected, oracle = remembered(
-        ("bounded", rule.Hyper.__module__, hyper, arithmetic.name),
-        whole,
-        lambda: (
-            stepped(rule, hyper, whole, bounded(arithmetic)),
-            stepped(rule, hyper, whole, bounded(ORACLE)),
-        ),
+    key = rule.Hyper.__module__, hyper
+
+    def evaluated(kind: Arithmetic) -> Outputs:
+        return remembered(
+            ("bounded", *key, kind.name), whole, lambda: stepped(rule, hyper, whole, bounded(kind))
+        )
+
+    def judgements(oracle: Outputs) -> Iterator[tuple[tuple[int, str], Judgement]]:
+        for name, due in expected.items():
+            if isinstance(due, Bounded):
+                got = flat([np.asarray(x.param if name == "p" else x.state[name]) for x in results])
+                judgement = judge(got, due[places], oracle[name][places])
+                slot, index = located(judgement.index, slots)
+                yield (slot, name), dataclasses.replace(judgement, index=index)
+
+    expected = evaluated(arithmetic)
+    found = truth.decided(
+        judgements,
+        lambda: {k: truth.faultless(x) for k, x in expected.items() if isinstance(x, Bounded)},
+        lambda: evaluated(ORACLE),
+        measured=truth.measured(arithmetic, whole.grad),
     )
-    for name, due in expected.items():
-        if isinstance(due, Bounded):
-            got = flat([np.asarray(x.param if name == "p" else x.state[name]) for x in results])
-            judgement = judge(got, due[places], oracle[name][places])
-            slot, index = located(judgement.index, slots)
-            yield slot, name, dataclasses.replace(judgement, index=index)
+    return ((slot, name, judgement) for (slot, name), judgement in found)
 
 
 def _judge_count(got: int, due: int, place: tuple[int, int, int]) -> None:

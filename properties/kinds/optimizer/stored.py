@@ -22,6 +22,7 @@ from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.lift import Lift, Outputs, bounded, sampled, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic
 from truestep.properties.arithmetic.sampled import Sampled
+from truestep.properties.judge import truth
 from truestep.properties.judge.contracts import (
     LINEAR,
     Judgement,
@@ -54,21 +55,35 @@ def judgements(
 ) -> Iterator[tuple[int, str, Judgement]]:
     """Every tensor of the slots' step, judged: p, then the state in its order, by slot."""
     given = [determined(rule, hyper, new.state, new.param) for new in results]
+
+    def found(oracle: Sequence[Outputs]) -> Iterator[tuple[tuple[int, str], Judgement]]:
+        for i, (got, due, truths) in enumerate(zip(given, kernel, oracle, strict=True)):
+            for name, x in due.items():
+                if name in rule.kept:
+                    for where, judgement in _stored(rule, hyper, name, got, x, truths[name]):
+                        yield (i, where), judgement
+                elif name in got:
+                    one = judge if isinstance(x, Bounded) else judge_sampled
+                    yield (i, name), one(got[name], x, truths[name])
+
     try:
-        kernel, oracle = (moments(rule, hyper, slots, kind) for kind in (arithmetic, ORACLE))
+        kernel = moments(rule, hyper, slots, arithmetic)
+        judged = truth.decided(
+            found,
+            lambda: [{name: faultless(x) for name, x in due.items()} for due in kernel],
+            lambda: moments(rule, hyper, slots, ORACLE),
+            measured=truth.measured(arithmetic, slots[0].grad),
+        )
     except (Undecided, np.linalg.LinAlgError):
         if not rule.FACTS.observables:
             raise
-        yield from ((0, name, not_judged(x.size)) for name, x in given[0].items())
-        return
-    for i, (got, due, truth) in enumerate(zip(given, kernel, oracle, strict=True)):
-        for name, x in due.items():
-            if name in rule.kept:
-                found = _stored(rule, hyper, name, got, x, truth[name])
-                yield from ((i, *judgement) for judgement in found)
-            elif name in got:
-                one = judge if isinstance(x, Bounded) else judge_sampled
-                yield i, name, one(got[name], x, truth[name])
+        judged = [((0, name), not_judged(x.size)) for name, x in given[0].items()]
+    return ((i, name, judgement) for (i, name), judgement in judged)
+
+
+def faultless(x: Array) -> Array:
+    """What is due of a number or of rows, as an oracle without error has it."""
+    return truth.faultless(x) if isinstance(x, Bounded) else truth.faultless_rows(x)
 
 
 def determined(rule: StoredRule, hyper: Hyper, state: State, p: Array) -> dict[str, Array]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from truestep.fast.host.walk import arrays_in
 from truestep.fast.protocol import Array, Inputs, Outputs, TrainingBackend, TrainingCapability
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.formats import Format, format_named
@@ -11,8 +12,9 @@ from truestep.properties.arithmetic.lift import bounded
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.whole import Whole, counted
 from truestep.properties.cases.tensors import TensorSpec, array
+from truestep.properties.judge import truth
 from truestep.properties.judge.calls import Malformed, backend_call, require_array, type_of
-from truestep.properties.judge.contracts import Judged, agreement, judge
+from truestep.properties.judge.contracts import Judged, Judgement, agreement, judge
 from truestep.properties.kinds.training.cases import TrainingCase
 from truestep.reference.declared import Hyper
 from truestep.reference.rules import Piece
@@ -118,27 +120,39 @@ def judged(
 ) -> list[Judged]:
     """Every output of a call against the reference's."""
     piece = TRAINING[capability.rule]
-    expected = evaluate(piece, hyper, inputs, arithmetic_of(capability.arithmetic))
-    oracle = evaluate(piece, hyper, inputs, ORACLE)
-    out: list[Judged] = []
-    for name, due in expected.items():
-        if name not in got:
-            if name in piece.OPTIONAL:
-                continue
-            raise Malformed(f"output {name!r} is missing; got {', '.join(got) or 'nothing'}")
-        format = format_of(capability, name)
-        parts = _parts(name, got[name], due)
-        truths = oracle[name] if isinstance(due, list) else [oracle[name]]
-        for slot, ((x, bound), truth) in enumerate(zip(parts, truths, strict=True)):
-            if isinstance(bound, Bounded):
-                tensor = _array(name, x, bound, format, member=isinstance(due, list))
-                judgement = judge(tensor, bound, truth)
-            else:
-                judgement = agreement(
-                    _whole(name, x, bound), np.asarray(bound, dtype=np.float64), None
-                )
-            out.append(Judged(number, 0, slot, name, judgement))
-    return out
+    arithmetic = arithmetic_of(capability.arithmetic)
+    expected = evaluate(piece, hyper, inputs, arithmetic)
+
+    def found(oracle: Outputs) -> Iterator[tuple[tuple[int, str], Judgement]]:
+        for name, due in expected.items():
+            if name not in got:
+                if name in piece.OPTIONAL:
+                    continue
+                raise Malformed(f"output {name!r} is missing; got {', '.join(got) or 'nothing'}")
+            format = format_of(capability, name)
+            parts = _parts(name, got[name], due)
+            truths = oracle[name] if isinstance(due, list) else [oracle[name]]
+            for slot, ((x, bound), own) in enumerate(zip(parts, truths, strict=True)):
+                if isinstance(bound, Bounded):
+                    tensor = _array(name, x, bound, format, member=isinstance(due, list))
+                    yield (slot, name), judge(tensor, bound, own)
+                else:
+                    whole = np.asarray(bound, dtype=np.float64)
+                    yield (slot, name), agreement(_whole(name, x, bound), whole, None)
+
+    judged = truth.decided(
+        found,
+        lambda: {name: _faultless(x) for name, x in expected.items()},
+        lambda: evaluate(piece, hyper, inputs, ORACLE),
+        measured=truth.measured(arithmetic, next((x for _, x in arrays_in(inputs)), np.zeros(0))),
+    )
+    return [Judged(number, 0, slot, name, judgement) for (slot, name), judgement in judged]
+
+
+def _faultless(x: object) -> object:
+    if isinstance(x, list):
+        return [_faultless(item) for item in x]
+    return truth.faultless(x) if isinstance(x, Bounded) else x
 
 
 def _parts(name: str, got: object, due: object) -> list[tuple[object, object]]:

@@ -155,10 +155,14 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A backend's kernel under test, one capability of it."""
+    """A backend's kernel under test, one capability of it.
+
+    whole: whether bounds include the float64 definition's own error.
+    """
 
     backend: OptimizerBackend
     capability: OptimizerCapability
+    whole: bool = True
 
     @property
     def rule(self) -> Optimizer:
@@ -215,7 +219,9 @@ class Bench:
             got = observables(rule, hyper, new.state, new.param)
         if "p" not in got:
             raise Undecided("the definition leaves p open in this step")
-        bounds = cache(lambda: path_bounds(self.capability, hyper, start.slot, gradients))
+        bounds = cache(
+            lambda: path_bounds(self.capability, hyper, start.slot, gradients, whole=self.whole)
+        )
         return Outcome(got, state, bounds)
 
     def agree(

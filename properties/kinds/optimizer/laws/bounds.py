@@ -23,16 +23,21 @@ Gradient = Array | Callable[[Array], Array]
 
 
 def path_bounds(
-    capability: OptimizerCapability, hyper: Hyper, slot: Slot, gradients: Sequence[Gradient]
+    capability: OptimizerCapability,
+    hyper: Hyper,
+    slot: Slot,
+    gradients: Sequence[Gradient],
+    *,
+    whole: bool,
 ) -> Bounds:
     """The largest errors, by output, after a step with each gradient in turn from slot on.
 
-    Those of the capability's arithmetic and of the float64 definition together. Where a rule has
-    observables, the bounds are on these. A rule with a line search is sampled, as those with
-    decompositions are.
+    Those of the capability's arithmetic; whole: and of the float64 definition together. Where a
+    rule has observables, the bounds are on these. A rule with a line search is sampled, as those
+    with decompositions are.
     """
     rule = rule_of(capability)
-    kinds = (arithmetic_of(capability.arithmetic), ORACLE)
+    kinds = (arithmetic_of(capability.arithmetic), *([ORACLE] if whole else []))
     if isinstance(rule, StoredRule):
         return _stored(rule, hyper, slot, kinds)
     searches = capability.rule in FROM_FUNCTION and not rule.FACTS.values_alone
@@ -40,12 +45,12 @@ def path_bounds(
 
     def made() -> Bounds:
         found = [one(capability.rule, hyper, slot, gradients, kind) for kind in kinds]
-        return {name: e + found[1][name] for name, e in found[0].items()}
+        return {name: sum(each[name] for each in found[1:]) + e for name, e in found[0].items()}
 
     arrays = [g.tobytes() for g in gradients if isinstance(g, np.ndarray)]
     if len(arrays) < len(gradients):  # functions of the parameter, which no key tells apart
         return made()
-    return remembered(("path", capability.rule, hyper, kinds[0].name, *arrays), slot, made)
+    return remembered(("path", capability.rule, hyper, kinds[0].name, whole, *arrays), slot, made)
 
 
 def _path(
@@ -87,7 +92,8 @@ def _sampled(
 
 def _stored(rule: StoredRule, hyper: Hyper, slot: Slot, kinds: Sequence[Arithmetic]) -> Bounds:
     """Of codes: how many lie between those that the number's and the scale's errors admit."""
-    [kernel], [oracle] = (stored.moments(rule, hyper, [slot], kind) for kind in kinds)
+    [kernel], *rest = (stored.moments(rule, hyper, [slot], kind) for kind in kinds)
+    oracle: Outputs = rest[0][0] if rest else {k: stored.faultless(x) for k, x in kernel.items()}
     out: dict[str, NDArray[np.float64]] = {}
     for name, due in kernel.items():
         truth = oracle[name]

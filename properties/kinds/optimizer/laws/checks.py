@@ -1,6 +1,7 @@
 """A law as a check: its claims on drawn trials, judged by the contracts of both sides."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -15,7 +16,9 @@ from truestep.fast.protocol import (
     Slot,
 )
 from truestep.properties.arithmetic.lift import fields_of
+from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.cases.hypers import hypers as plain_hypers
+from truestep.properties.judge import truth
 from truestep.properties.judge.contracts import Judged
 from truestep.properties.kinds.minimizer.step import AsOptimizer
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, Slots, cases, slots
@@ -107,8 +110,14 @@ def judgements(
     if isinstance(capability, MinimizerCapability):
         shim = AsOptimizer(cast(MinimizerBackend, backend), capability, function_of)
         backend, capability = shim, shim.capability
-    bench = Bench(cast(OptimizerBackend, backend), capability)
-    return claimed(bench, law, trial_of(capability, law, case))
+    trial = trial_of(capability, law, case)
+    # The definition's own error is evaluated where the claims' verdict may hang on it.
+    whole = truth.measured(arithmetic_of(capability.arithmetic), trial.g)
+    bench = Bench(cast(OptimizerBackend, backend), capability, whole)
+    found = claimed(bench, law, trial)
+    if whole or all(truth.settled(each.judgement) for each in found):
+        return found
+    return claimed(replace(bench, whole=True), law, trial)
 
 
 def trial_of(capability: OptimizerCapability, law: str, case: OptimizerCase) -> Trial:

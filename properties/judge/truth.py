@@ -1,0 +1,64 @@
+"""The reference's own float64 error, which is evaluated where a verdict may hang on it.
+
+To evaluate it takes as long as the kernel's bound, of which it is a billionth in float32.
+"""
+
+import zlib
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import numpy as np
+
+from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic
+from truestep.properties.judge.contracts import Float, Judgement
+from truestep.reference.validation import Array
+
+W = TypeVar("W")
+O = TypeVar("O")
+
+# At one step of so many it is evaluated whatever the verdict, to be told.
+_EVERY = 8
+
+
+def decided(
+    judgements: Callable[[O], Iterable[tuple[W, Judgement]]],
+    faultless: Callable[[], O],
+    oracle: Callable[[], O],
+    *,
+    measured: bool,
+) -> list[tuple[W, Judgement]]:
+    """The judgements by an oracle without error, or by the true one where one of these fails.
+
+    A bound without the oracle's error is narrower: what passes it passes the true one as well.
+    measured: whether the true one is asked for in any case.
+    """
+    if not measured:
+        found = list(judgements(faultless()))
+        if all(settled(judgement) for _, judgement in found):
+            return found
+    return list(judgements(oracle()))
+
+
+def settled(judgement: Judgement) -> bool:
+    """Whether the oracle's error could not change the verdict."""
+    return judgement.passed or judgement.utilisation is None
+
+
+def measured(arithmetic: Arithmetic, x: Array) -> bool:
+    """Whether a step's oracle error is evaluated anyway; x: a tensor of the step.
+
+    That is where the kernel computes as precisely, and at some steps, the same in every run.
+    """
+    near = arithmetic.format.u <= ORACLE.format.u
+    return near or zlib.crc32(np.ascontiguousarray(x).tobytes()) % _EVERY == 0
+
+
+def faultless(x: Bounded) -> Bounded:
+    """What is due of a tensor, as an oracle without error has it."""
+    return x.like(x.v, np.zeros_like(x.e))
+
+
+def faultless_rows(rows: Float) -> Float:
+    """What is due of a tensor that is judged by replicates, in the same way."""
+    return rows[[0, 0]]
