@@ -35,7 +35,7 @@ ADAM_SCALE_FREE = Theorem(
     experiment=experiment,
     controls=spoilt(
         experiment,
-        **{"eps = 1e-3": held(eps=1e-3), "SGD in its place": another(reference("sgd"), "lr")},
+        **{"eps = 1/16": held(eps=0.0625), "SGD in its place": another(reference("sgd"), "lr")},
     ),
     axes=("t", "way from the start"),
     changed="the parameter",

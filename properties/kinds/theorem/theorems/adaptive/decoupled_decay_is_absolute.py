@@ -41,7 +41,7 @@ DECOUPLED_DECAY_IS_ABSOLUTE = Theorem(
             "decay in the gradient, as in Adam": another(
                 reference("adam"), "lr", "weight_decay", "eps"
             ),
-            "eps = 1e-3": held(eps=1e-3),
+            "eps = 1/16": held(eps=0.0625),
         },
     ),
     axes=("t", "way from the start"),
