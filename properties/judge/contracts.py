@@ -56,25 +56,29 @@ class Judged:
     judgement: Judgement
 
 
-def judge(got: Array, expected: Bounded, oracle: Bounded) -> Judgement:
+def judge(got: Array, expected: Bounded, oracle: Bounded | None) -> Judgement:
     """Judge got, of any real dtype, by the kernel's bound plus the oracle's own.
 
     got, expected and oracle have one shape. expected: evaluation in the backend's arithmetic, after
-    storage; oracle: evaluation of the same lines with u = 2^-53. Elements of unknown bound are not
-    judged; those that may be a nan instead are within their bound or nan.
+    storage; oracle: evaluation of the same lines with u = 2^-53, None for one without error.
+    Elements of unknown bound are not judged; those that may be a nan instead are within their bound
+    or nan.
     """
     if got.shape != expected.shape:
         raise ValueError(f"got shape {got.shape}, expected {expected.shape}")
-    v = expected.v
+    v, bound = expected.v, expected.e
+    oracle_fraction, perhaps = 0.0, None
     with np.errstate(all="ignore"):
-        # A nan or infinity that is due for certain stays due whatever the float64 run knows of it.
-        bound = np.where(np.isfinite(v), expected.e + oracle.e, expected.e)
-        share = np.where((bound > 0) & np.isfinite(v), oracle.e / bound, 0.0)
-        perhaps = np.isinf(bound) & np.isfinite(hazy := _hazy(expected) + _hazy(oracle))
-        bound = np.where(perhaps, hazy, bound)
-    judged = ~np.isinf(bound)
-    oracle_fraction = float(np.max(share, where=judged, initial=0.0))
-    return _verdict(got, v, bound, judged, oracle_fraction, perhaps=perhaps)
+        if oracle is not None:
+            # A nan or infinity that is due for certain stays due whatever the float64 run knows.
+            bound = np.where(np.isfinite(v), expected.e + oracle.e, expected.e)
+            share = np.where((bound > 0) & np.isfinite(v), oracle.e / bound, 0.0)
+            oracle_fraction = float(np.max(share, where=~np.isinf(bound), initial=0.0))
+        if expected.hazy is not None:
+            hazy = _hazy(expected) + (0.0 if oracle is None else _hazy(oracle))
+            perhaps = np.isinf(bound) & np.isfinite(hazy)
+            bound = np.where(perhaps, hazy, bound)
+    return _verdict(got, v, bound, ~np.isinf(bound), oracle_fraction, perhaps=perhaps)
 
 
 def _hazy(x: Bounded) -> Float:
@@ -87,27 +91,31 @@ def _hazy(x: Bounded) -> Float:
 LINEAR = 0.25
 
 
-def judge_sampled(got: Array, sampled: Float, oracle: Float) -> Judgement:
+def judge_sampled(got: Array, sampled: Float, oracle: Float | None) -> Judgement:
     """Judge got by replicates, in rows 1 onwards, of the value in row 0.
 
     sampled: rows of the reference's evaluation in the backend's arithmetic; oracle: the same in
-    float64. Two statistics, each over what it may reach with probability FALSE_ALARM if the kernel
-    errs as the replicates do, with normal errors: every element's error over the root mean square
-    of the replicates' (Student's t with as many degrees of freedom as replicates, over all
-    elements), and the whole tensor's root mean square over theirs (Fisher's F; its degrees of
-    freedom are the replicates' effective number of independent errors, (tr C)^2 / |C|_F^2 of their
-    covariance C, at most the number of different values: equal ones a kernel rounds alike). An
-    element whose replicates stray by as much as the tensor's scale, or do not
-    agree on whether it is finite, is not judged; one on which all agree exactly is due exactly.
+    float64, None for one without error. Two statistics, each over what it may reach with
+    probability FALSE_ALARM if the kernel errs as the replicates do, with normal errors: every
+    element's error over the root mean square of the replicates' (Student's t with as many degrees
+    of freedom as replicates, over all elements), and the whole tensor's root mean square over
+    theirs (Fisher's F; its degrees of freedom are the replicates' effective number of independent
+    errors, (tr C)^2 / |C|_F^2 of their covariance C, at most the number of different values: equal
+    ones a kernel rounds alike). An element whose replicates stray by as much as the tensor's scale,
+    or do not agree on whether it is finite, is not judged; one on which all agree exactly is due
+    exactly.
     """
     value = sampled[0]
     if got.shape != value.shape:
         raise ValueError(f"got shape {got.shape}, expected {value.shape}")
     x = got.astype(np.float64)
     with np.errstate(all="ignore"):
-        strayed, own = sampled[1:] - value, oracle[1:] - oracle[0]
-        kernels, oracles = root_mean_square(strayed), root_mean_square(own)
-        spread = np.hypot(kernels, oracles)
+        strayed = sampled[1:] - value
+        spread, share = root_mean_square(strayed), None
+        if oracle is not None:
+            own = root_mean_square(oracle[1:] - oracle[0])
+            spread = np.hypot(spread, own)
+            share = np.where(spread > 0, own / spread, 0.0)
         count = len(strayed)
         elements = max(1, int(np.count_nonzero(spread > 0)))
         reach = quantile(count, elements) * spread
@@ -116,7 +124,6 @@ def judge_sampled(got: Array, sampled: Float, oracle: Float) -> Judgement:
         known = np.isfinite(value) & np.all(np.isfinite(sampled), axis=0)
         bound = np.where(known & (reach <= LINEAR * scale), reach, np.inf)
         bound = np.where(same & ~(known & (spread > 0)), 0.0, bound)
-        share = np.where(spread > 0, oracles / spread, 0.0)
     judged = ~np.isinf(bound)
     together = judged & (bound > 0) & np.isfinite(x)
     if np.any(together):
@@ -127,8 +134,10 @@ def judge_sampled(got: Array, sampled: Float, oracle: Float) -> Judgement:
         worst = float(np.max(np.abs(error) / bound[together]))
         if whole > worst > 0:
             bound = np.where(together, bound * (worst / whole), bound)
-    oracle_fraction = float(np.max(share, where=judged & np.isfinite(share), initial=0.0))
-    return _verdict(x, value, bound, judged, oracle_fraction)
+    of_oracle = 0.0
+    if share is not None:
+        of_oracle = float(np.max(share, where=judged & np.isfinite(share), initial=0.0))
+    return _verdict(x, value, bound, judged, of_oracle)
 
 
 def _whole(error: Float, spread: Float, strayed: Float, different: int) -> float:

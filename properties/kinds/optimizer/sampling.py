@@ -54,13 +54,13 @@ def judgements(
 
     def found(oracle: Mapping[str, Rows]) -> Iterator[tuple[str, Judgement]]:
         for name, x in got.items():
-            yield name, judge_sampled(x, kernel[name], oracle[name])
+            yield name, judge_sampled(x, kernel[name], oracle.get(name))
 
     try:
         kernel = evaluated(arithmetic, REPLICATES)
         yield from truth.decided(
             found,
-            lambda: {name: truth.faultless_rows(x) for name, x in kernel.items()},
+            dict[str, Rows](),
             lambda: evaluated(ORACLE, _OF_ORACLE),
             measured=truth.measured(arithmetic, slot.grad),
         )

@@ -60,17 +60,18 @@ def judgements(
         for i, (got, due, truths) in enumerate(zip(given, kernel, oracle, strict=True)):
             for name, x in due.items():
                 if name in rule.kept:
-                    for where, judgement in _stored(rule, hyper, name, got, x, truths[name]):
+                    own = truths.get(name, truth.faultless(x))
+                    for where, judgement in _stored(rule, hyper, name, got, x, own):
                         yield (i, where), judgement
                 elif name in got:
                     one = judge if isinstance(x, Bounded) else judge_sampled
-                    yield (i, name), one(got[name], x, truths[name])
+                    yield (i, name), one(got[name], x, truths.get(name))
 
     try:
         kernel = moments(rule, hyper, slots, arithmetic)
         judged = truth.decided(
             found,
-            lambda: [{name: faultless(x) for name, x in due.items()} for due in kernel],
+            [dict[str, Array]()] * len(kernel),
             lambda: moments(rule, hyper, slots, ORACLE),
             measured=truth.measured(arithmetic, slots[0].grad),
         )
@@ -79,11 +80,6 @@ def judgements(
             raise
         judged = [((0, name), not_judged(x.size)) for name, x in given[0].items()]
     return ((i, name, judgement) for (i, name), judgement in judged)
-
-
-def faultless(x: Array) -> Array:
-    """What is due of a number or of rows, as an oracle without error has it."""
-    return truth.faultless(x) if isinstance(x, Bounded) else truth.faultless_rows(x)
 
 
 def determined(rule: StoredRule, hyper: Hyper, state: State, p: Array) -> dict[str, Array]:

@@ -10,6 +10,7 @@ from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.lift import Lift, Outputs, advanced, bounded, sampled
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.judge.remembered import remembered
+from truestep.properties.judge.truth import faultless
 from truestep.properties.kinds.optimizer import sampling, stored
 from truestep.properties.kinds.optimizer.laws.definitions import RULES, handed
 from truestep.properties.kinds.optimizer.storage import StoredRule, rule_of
@@ -93,13 +94,13 @@ def _sampled(
 def _stored(rule: StoredRule, hyper: Hyper, slot: Slot, kinds: Sequence[Arithmetic]) -> Bounds:
     """Of codes: how many lie between those that the number's and the scale's errors admit."""
     [kernel], *rest = (stored.moments(rule, hyper, [slot], kind) for kind in kinds)
-    oracle: Outputs = rest[0][0] if rest else {k: stored.faultless(x) for k, x in kernel.items()}
+    oracle: Outputs = rest[0][0] if rest else {}
     out: dict[str, NDArray[np.float64]] = {}
     for name, due in kernel.items():
-        truth = oracle[name]
         if name not in rule.kept:
-            out[name] = _size(due) + _size(truth)
+            out[name] = _size(due) + (_size(oracle[name]) if oracle else 0.0)
             continue
+        truth = oracle.get(name, faultless(due))
         quantizer, how = rule.quantizer(name), hyper.storage[name]
         scale, value, error, out[rule.scale_of(name)] = _scale(rule, hyper, name, due, truth)
         with np.errstate(all="ignore"):
