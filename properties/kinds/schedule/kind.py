@@ -7,6 +7,7 @@ from typing import cast, final
 import numpy as np
 
 from truestep.fast.protocol import BackendUnavailable, ScheduleBackend, ScheduleCapability
+from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.cases.restored import restored
 from truestep.properties.judge.calls import BackendFault, BackendRaised
 from truestep.properties.judge.contracts import Judged, Judgement, not_judged
@@ -23,6 +24,7 @@ from truestep.properties.laws.claims import PREFIX
 from truestep.properties.laws.claims import judged as judged_claims
 from truestep.properties.search.exploration import Drawn, Listed
 from truestep.properties.search.identification import Reading, departures, dialects_of
+from truestep.properties.search.likeness import require_likeness
 from truestep.reference.rules import Schedule
 from truestep.reference.schedules import SCHEDULES
 
@@ -126,6 +128,9 @@ class ScheduleKind(Kind[ScheduleCapability, ScheduleCase, ScheduleBackend]):
         except BackendUnavailable as reason:
             raise ValueError(str(reason)) from reason
         read = [t + reading.shift for t in steps]
+        if not capability.recursive:
+            due = np.array([float(module.value(hyper, t)) for t in read])
+            require_likeness("lr", got, due, arithmetic_of(capability.arithmetic))
         yield steps, [_item(scheduling.judged(module, capability, hyper, read, got))]
 
     def place(self, check: Check, tally: Tally) -> Place:
