@@ -20,7 +20,7 @@ from truestep.properties.judge.records import Place, law_line, result_of
 from truestep.properties.judge.results import Check, CheckResult, Record, check_id
 from truestep.properties.judge.tally import Case, Tally
 from truestep.properties.laws.claims import PREFIX
-from truestep.properties.search.arithmetics import looser
+from truestep.properties.search.arithmetics import looser, loosest
 from truestep.properties.search.exploration import Drawn, Listed, explore, run_all
 from truestep.properties.search.identification import (
     Reading,
@@ -273,10 +273,12 @@ def _identified(
         # Most readings fall on the first fixed case, and most of the others on what has failed.
         fixed = kind.battery(capability)
         tried = [*fixed[:1], failing, *fixed[1:]]
+        rule = kind.rule(capability)
         with np.errstate(invalid="ignore"):
-            known[key] = first_that_agrees(
-                partial(kind.readings, capability), agrees
-            ) or first_that_agrees(partial(looser, kind.rule(capability), capability), agrees)
+            found = first_that_agrees(partial(kind.readings, capability), agrees)
+            if not found and agrees(loosest(rule, capability)):
+                found = first_that_agrees(partial(looser, rule, capability), agrees)
+        known[key] = found
     return known[key]
 
 

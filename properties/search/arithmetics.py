@@ -36,17 +36,32 @@ _LOOSER: Sequence[_Looser] = (
 
 def looser(rule: Rule, capability: Capability, distance: int) -> Iterator[Reading]:
     """The capability's own form in arithmetics that are looser in so many of these ways."""
+    for chosen in itertools.combinations(_open_to(capability), distance):
+        yield _reading(rule, capability, chosen)
+
+
+def loosest(rule: Rule, capability: Capability) -> Reading:
+    """The form in the arithmetic that is looser in all of these ways at once.
+
+    What is not within its bounds is within no other's.
+    """
+    return _reading(rule, capability, _open_to(capability))
+
+
+def _open_to(capability: Capability) -> list[_Looser]:
     declared = arithmetic_of(capability.arithmetic)
-    open_to = [each for each in _LOOSER if _loosens(declared, each.changes)]
+    return [each for each in _LOOSER if _loosens(declared, each.changes)]
+
+
+def _reading(rule: Rule, capability: Capability, chosen: Sequence[_Looser]) -> Reading:
     own = rule.Hyper()
     dialect = {name: capability.dialect.get(name, getattr(own, name)) for name in rule.DIALECTS}
-    for chosen in itertools.combinations(open_to, distance):
-        words = " and ".join(each.words for each in chosen)
-        changes = {name: value for each in chosen for name, value in each.changes.items()}
-        made = _loosened(declared, words, changes)
-        yield Reading(
-            f"{capability.rule} within the bounds of {words}", rule, dialect, arithmetic=made
-        )
+    words = " and ".join(each.words for each in chosen)
+    changes = {name: value for each in chosen for name, value in each.changes.items()}
+    made = _loosened(arithmetic_of(capability.arithmetic), words, changes)
+    return Reading(
+        f"{capability.rule} within the bounds of {words}", rule, dialect, arithmetic=made
+    )
 
 
 def _loosens(declared: Arithmetic, changes: Mapping[str, object]) -> bool:
