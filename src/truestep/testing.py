@@ -1,8 +1,8 @@
 """One line in the place of a tolerance typed by hand, for tests of one's own.
 
 `assert_step` judges one optimizer step, `assert_schedule` a schedule's values, `assert_codes` what
-a quantizer stored; `bounds` gives the numbers themselves: what is due, and how far a faithful
-kernel may stray from it. Each takes the reference's name of a rule (`truestep list optimizers`),
+a quantizer stored, `assert_stochastic` several draws of one tensor that was rounded by chance;
+`bounds` gives the numbers themselves: what is due, and how far a faithful kernel may stray from it. Each takes the reference's name of a rule (`truestep list optimizers`),
 hyperparameters by name, and arrays of NumPy, PyTorch, JAX or CuPy. They raise an AssertionError
 that shows the worst element, what is due there, the bound, and which other tensors agree; and a
 ValueError for names and values that do not exist.
@@ -30,10 +30,19 @@ if TYPE_CHECKING:
     from truestep.fast.protocol import Slot, Storage
     from truestep.properties.arithmetic.profiles import Arithmetic
     from truestep.properties.judge.contracts import Judgement
+    from truestep.properties.kinds.quantizer.step import Encoded, Subject
     from truestep.reference.declared import Hyper
     from truestep.reference.rules import Optimizer
 
-__all__ = ["Bounds", "BeyondContract", "assert_codes", "assert_schedule", "assert_step", "bounds"]
+__all__ = [
+    "Bounds",
+    "BeyondContract",
+    "assert_codes",
+    "assert_schedule",
+    "assert_step",
+    "assert_stochastic",
+    "bounds",
+]
 
 Array: TypeAlias = NDArray[Any]
 # Numbers and choices by the names of a rule's Hyper, or that Hyper itself.
@@ -91,7 +100,7 @@ def assert_step(
     due = int(slot.state["t"]) + 1
     if "t" in got and int(got["t"]) != due:
         raise BeyondContract(f"{rule}: t is {got['t']}, due is {due}")
-    _require(rule, _judged_step(module, h, slot, got, told), {"g": slot.grad, "p": slot.param})
+    _require(rule, _judged_step(module, h, slot, got, told), {"g": slot.grad, "p": slot.param}, got)
 
 
 def bounds(
@@ -159,22 +168,86 @@ def assert_codes(
     stored: "code", shaped like x, and what the format keeps besides ("absmax", "scale", ...).
     decoded: what is read of it, if that is to be judged too.
     """
-    from truestep.fast.protocol import QuantizerCapability
-    from truestep.properties.kinds.quantizer.step import Encoded, Subject, judged
+    from truestep.properties.kinds.quantizer.step import judged
     from truestep.reference.quantizers import QUANTIZERS
 
     module = _named("quantizer", QUANTIZERS, quantizer)
-    h = _hyper(module, hyper)
-    capability = QuantizerCapability(rule=quantizer, arithmetic=arithmetic)
-    arrays = {name: _array(of) for name, of in stored.items()}
-    numbers = _array(x)
-    if arrays.get("code", np.empty(0)).shape != numbers.shape:
-        raise ValueError(f"stored must have 'code' of shape {numbers.shape}")
-    back = np.zeros(numbers.shape, np.float32) if decoded is None else _array(decoded)
-    out = Encoded(numbers, arrays, back, arrays["code"])
-    found = judged(Subject(None, capability), h, out)  # type: ignore[arg-type]
+    h, numbers = _hyper(module, hyper), _array(x)
+    out = _encoded(numbers, stored, decoded)
+    found = judged(_quantizer_of(quantizer, arithmetic), h, out)
     wanted = [(name, j) for name, j in found if name != "decoded" or decoded is not None]
     _require(quantizer, wanted, {"x": numbers})
+
+
+def assert_stochastic(
+    quantizer: str,
+    x: Any,
+    draws: Sequence[Any],
+    hyper: Hypers = {},
+    *,
+    arithmetic: str | Arithmetic = "ieee_float32",
+) -> None:
+    """Raise BeyondContract unless draws are of x, the float32 tensor, rounded by chance.
+
+    draws: at least two, of calls that have nothing to do with one another. Each is what assert_codes
+    takes as stored; or of a format without scales ("bfloat16") the numbers themselves, shaped like
+    x. Each number has to be one of the two neighbours of its element, the upper one as often as its
+    place between them says, and no draw may repeat another, or a part of itself. A kernel may draw
+    16 bits for bfloat16, 8 for small formats. A faithful kernel fails with probability 1e-9.
+    Raises ValueError where there are too few to tell it from rounding to nearest: some thousand
+    numbers that are no values of the format, in all, are enough.
+    """
+    from truestep.properties.kinds.quantizer import drawn
+    from truestep.reference.quantizers import QUANTIZERS
+
+    module = _named("quantizer", QUANTIZERS, quantizer)
+    if isinstance(hyper, Mapping):
+        hyper = {"rounding": "stochastic", **hyper}
+    h, numbers = _hyper(module, hyper), _array(x)
+    if (rounding := getattr(h, "rounding", None)) != "stochastic":
+        raise ValueError(f"rounding must be 'stochastic', got {rounding!r}")
+    if numbers.dtype != np.float32:
+        raise ValueError(f"x must be float32, got {numbers.dtype}")
+    if len(draws) < 2:
+        raise ValueError(f"draws must be at least 2, got {len(draws)}")
+    coded = [isinstance(each, Mapping) for each in draws]
+    if any(coded) != all(coded) or (module.BLOCKS and not all(coded)):
+        raise ValueError("each of draws must be a mapping with 'code' and its scales")
+    if all(coded):
+        encoded = [_encoded(numbers, each, None) for each in draws]
+        found = drawn.of_codes(_quantizer_of(quantizer, arithmetic), h, encoded)
+    else:
+        found = drawn.of_numbers(module, h, numbers, [_like(numbers, each) for each in draws])
+    wanted = [(name, j) for name, j in found if name != "decoded"]
+    told = [f"false-alarm probability {drawn.FALSE_ALARM:g}, {len(draws)} draws"]
+    _require(quantizer, wanted, {"x": numbers}, remarks=told)
+
+
+def _like(x: Array, draw: Any) -> Array:
+    found = _array(draw)
+    if found.shape != x.shape:
+        raise ValueError(f"each of draws must have the shape of x, {x.shape}, got {found.shape}")
+    return found
+
+
+def _quantizer_of(quantizer: str, arithmetic: str | Arithmetic) -> Subject:
+    """The format, with nothing behind it that encodes."""
+    from truestep.fast.protocol import QuantizerCapability
+    from truestep.properties.kinds.quantizer.step import Subject
+
+    capability = QuantizerCapability(rule=quantizer, arithmetic=arithmetic)
+    return Subject(None, capability)  # type: ignore[arg-type]
+
+
+def _encoded(x: Array, stored: Mapping[str, Any], decoded: Any) -> Encoded:
+    """What was stored of x, and what is read of it."""
+    from truestep.properties.kinds.quantizer.step import Encoded
+
+    arrays = {name: _array(of) for name, of in stored.items()}
+    if arrays.get("code", np.empty(0)).shape != x.shape:
+        raise ValueError(f"stored must have 'code' of shape {x.shape}")
+    back = np.zeros(x.shape, np.float32) if decoded is None else _array(decoded)
+    return Encoded(x, arrays, back, arrays["code"])
 
 
 def _named(kind: str, table: Mapping[str, Item], name: str) -> Item:
@@ -200,18 +273,36 @@ def _hyper(module: Any, given: Hypers) -> Hyper:
 
 
 def _array(x: Any) -> Array:
-    """The array of another library as NumPy's; bfloat16 and the small floats by ml_dtypes."""
+    """The array of another library as NumPy's; bfloat16 and the small floats by ml_dtypes.
+
+    By DLPack, which shares memory and knows no bfloat16; what lies on a device is copied.
+    """
     if isinstance(x, np.ndarray):
         return x
     if hasattr(x, "detach"):
-        x = x.detach().cpu()
-        if str(x.dtype) == "torch.bfloat16":
-            import ml_dtypes
-            import torch
+        return _of_torch(x.detach().cpu())
+    if hasattr(x, "get") and hasattr(x, "__cuda_array_interface__"):
+        x = x.get()  # CuPy's
+    if hasattr(x, "__dlpack__"):
+        try:
+            return np.asarray(np.from_dlpack(x))
+        except (BufferError, RuntimeError, TypeError, ValueError):
+            pass  # a type that DLPack or NumPy has not, or another device
+    return np.asarray(x)
 
-            return np.asarray(x.view(torch.int16).numpy()).view(ml_dtypes.bfloat16)
-        return np.asarray(x.numpy())
-    return np.asarray(x.get() if hasattr(x, "get") else x)
+
+def _of_torch(x: Any) -> Array:
+    """A tensor of torch on the CPU: its small floats by their bits."""
+    import torch
+
+    name = str(x.dtype).removeprefix("torch.")
+    x = x.resolve_conj().resolve_neg()
+    if name == "bfloat16" or name.startswith("float8"):
+        import ml_dtypes
+
+        bits = x.view(torch.int16 if name == "bfloat16" else torch.uint8)
+        return np.asarray(np.from_dlpack(bits)).view(getattr(ml_dtypes, name))
+    return np.asarray(np.from_dlpack(x))
 
 
 def _arithmetic(given: str | Arithmetic | None, p: Array) -> Arithmetic:
@@ -283,8 +374,18 @@ def _judged_step(
                 yield name, judge(got[name], due, oracle[name])
 
 
-def _require(rule: str, found: Found, inputs: Mapping[str, Array]) -> None:
-    """Raise BeyondContract with the worst element, or where nothing could be judged."""
+def _require(
+    rule: str,
+    found: Found,
+    inputs: Mapping[str, Array],
+    got: Mapping[str, Array] = {},
+    remarks: Sequence[str] = (),
+) -> None:
+    """Raise BeyondContract with the worst element, or where nothing could be judged.
+
+    got: the tensors judged, of which an error is told in units of the last place too. remarks:
+    lines that the message ends with.
+    """
     from truestep.properties.judge.contracts import SLACK
     from truestep.properties.judge.records import worst_lines
 
@@ -309,8 +410,27 @@ def _require(rule: str, found: Found, inputs: Mapping[str, Array]) -> None:
     agreeing = [name for name in worse if name not in broken]
     others = [f"{name} (utilisation {x:.4g})" for name, x in broken.items() if name != worst]
     lines = worst_lines(rule, place, j)
-    lines += [f"  relative error {abs(j.got - j.oracle) / due:.3g}"] if due else []
+    beside = [f"relative error {abs(j.got - j.oracle) / due:.3g}"] if due and j.index else []
+    beside += [f"{ulps:.4g} ulps of {got[worst].dtype}"] if (ulps := _ulps(got.get(worst), j)) else []
+    lines += [f"  {', '.join(beside)}"] if beside else []
     lines += ["  there: " + ", ".join(f"{n}={float(x)!r}" for n, x in at.items())] if at else []
     lines += [f"  beyond it too: {', '.join(others)}"] if others else []
     lines += [f"  within it: {', '.join(agreeing)}"] if agreeing else []
+    lines += [f"  {remark}" for remark in remarks]
     raise BeyondContract("\n".join(lines))
+
+
+def _ulps(got: Array | None, j: Judgement) -> float:
+    """An error in units of the last place of what is due, in the format of the tensor.
+
+    0 where it has none: of codes, and where what is due is beyond the format.
+    """
+    if got is None or got.dtype.kind in "iub":
+        return 0.0
+    from ml_dtypes import finfo
+
+    limits = finfo(got.dtype)
+    if not abs(j.oracle) <= float(limits.max) or not np.isfinite(j.got):
+        return 0.0
+    _, exponent = np.frexp(max(abs(j.oracle), float(limits.smallest_normal)))
+    return float(abs(j.got - j.oracle) / np.ldexp(1.0, int(exponent) - 1 - limits.nmant))
