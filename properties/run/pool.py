@@ -239,6 +239,8 @@ class _Pool:
             return
         if job.conduct is not None:
             result = conduct.concluded(job.conduct, job.watched, job.left)
+            if told := job.skipped(job.run.backend_name, job.conduct.id):
+                result = job.conduct.result("not_run", message=told)
             job.conduct = None
             yield from self._ended(job, result)
         yield from self._end(job)

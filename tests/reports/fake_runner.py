@@ -116,6 +116,7 @@ class FakeRunner:
         workers: int,
         done: Mapping[str, Mapping[str, Sequence[str]]],
         fail_fast: bool,
+        skipped: Callable[[str, str], str],
         on_start: Callable[[str, int], None],
         on_result: Callable[[str, CheckResult], None],
         on_end: Callable[[str, Run], None],
