@@ -29,7 +29,7 @@ _ATTRIBUTE = "truestep_record"
 
 @dataclass(frozen=True, slots=True)
 class Conforming:
-    """One check of one backend, as a test is given it. known: the entry that lists it as failing."""
+    """One check of one backend, for one test. known: the entry that lists it as failing."""
 
     spec: str
     backend: Remote
@@ -148,9 +148,7 @@ def record(item: pytest.Item, result: CheckResult) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """Send the record with the report; as a property it would be no JUnit that validates."""
     report = yield
     if call.when == "call" and _RECORD in item.stash:

@@ -1,8 +1,8 @@
 """What a run makes of its lists: checks that are known to fail, and checks that are not run.
 
-A certificate's verdict is not changed by a list: a check that fails, fails, with the reason why that
-is known. What changes is the exit status: failures that are listed are none, a listed check that
-passes is one, and an entry that matches no check is an error.
+A certificate's verdict is not changed by a list: a check that fails, fails, with the reason why
+that is known. What changes is the exit status: failures that are listed are none, a listed check
+that passes is one, and an entry that matches no check is an error.
 """
 
 from __future__ import annotations

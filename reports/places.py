@@ -25,9 +25,9 @@ def place_of(spec: str) -> Source | None:
     path = Path(module) if module.endswith(".py") else _file_of(module)
     if path is None or not path.is_file():
         return None
-    here = Path.cwd()
-    whole = path.resolve()
-    return Source(whole.relative_to(here) if whole.is_relative_to(here) else whole, _line(path, name))
+    here, whole = Path.cwd(), path.resolve()
+    shown = whole.relative_to(here) if whole.is_relative_to(here) else whole
+    return Source(shown, _line(path, name))
 
 
 def _file_of(module: str) -> Path | None:

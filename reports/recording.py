@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from click import ClickException
@@ -40,8 +40,8 @@ class Request:
     force: bool = False
     fail_fast: bool = False
     strict: bool = False
-    lists: Lists = Lists()
-    alerts: Alerts = Alerts()
+    lists: Lists = field(default_factory=Lists)
+    alerts: Alerts = field(default_factory=Alerts)
 
 
 class Recording:

@@ -14,7 +14,9 @@ from truestep.reports.certificate import Certificate, Record
 from truestep.reports.places import Source, place_of
 from truestep.reports.verdicts import TOLD, VERDICTS
 
-SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+SCHEMA = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
 
 Log = dict[str, Any]
 

@@ -310,6 +310,12 @@ def show_list(found: Mapping[str, Sequence[Record]]) -> None:
     """A table per topic; names in full, descriptions folded."""
     console = _out()
     for topic, items in found.items():
+        console.print(Text(f"{topic} ({len(items)})", style="bold underline"))
+        if max((len(item["name"]) for item in items), default=0) > console.width // 2:
+            for item in items:
+                console.print(Text(item["name"], style="bold"))
+                console.print(Padding(Text(item["description"]), (0, 0, 0, 4)))
+            continue
         table = _table(heads=False)
         table.add_column(no_wrap=True, style="bold")
         table.add_column()
@@ -325,5 +331,4 @@ def show_list(found: Mapping[str, Sequence[Record]]) -> None:
             ]
             dim = [Text(line, style="dim") for line in lines]
             table.add_row(item["name"], Rows(Text(item["description"]), *dim))
-        console.print(Text(f"{topic} ({len(items)})", style="bold underline"))
         console.print(table)

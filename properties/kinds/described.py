@@ -15,7 +15,7 @@ from truestep.properties.kinds.training import families as training
 from truestep.properties.kinds.training.laws import laws as of_training
 from truestep.properties.laws.claims import PREFIX
 
-_STRATA = "every part of the input space once: shapes, scales, layouts, hyperparameters far from usual"
+_STRATA = "every part of the input space once: shapes, scales, layouts, unusual hyperparameters"
 
 # By kind, and by what follows it in a check's name. Families say themselves what they vary.
 WORDS: Mapping[str, Mapping[str, str]] = {
@@ -26,7 +26,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "optimizer": {
         **{name: family.about for name, family in optimizers.FAMILIES.items()},
         "direction_of_rounding": "whether errors lean one way, as those of a truncating kernel do",
-        "drawn_codes": "codes of state that are drawn: how often each goes up, whether draws repeat",
+        "drawn_codes": "drawn codes of state: how often each goes up, whether draws repeat",
         "independent_noise": "stochastic stores: noise new for every element, tensor and call",
         "strata": _STRATA,
     },

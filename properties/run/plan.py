@@ -101,7 +101,7 @@ def run_check(
     except BackendLost as lost:
         return crashed(check, latest, str(lost))
     except OutOfTime as ended:
-        message = f"out of time after {budget.seconds:g} s; cases tried: {ended}; none of them fails"
+        message = f"out of time after {budget.seconds:g} s; cases tried: {ended}; none fails"
         return replace(check.result("error", message=message), examples=ended.cases)
 
 

@@ -50,10 +50,7 @@ class Session:
     bounds = staticmethod(testing.bounds)
 
     def assert_conforms(
-        self,
-        backend: str | os.PathLike[str] | Backend | type[Backend],
-        *,
-        only: str | None = None,
+        self, backend: str | os.PathLike[str] | Backend | type[Backend], *, only: str | None = None
     ) -> list[CheckResult]:
         """Judge every check of a backend, or those that match; what the checks found.
 

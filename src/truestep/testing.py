@@ -2,9 +2,10 @@
 
 `assert_step` judges one optimizer step, `assert_schedule` a schedule's values, `assert_codes` what
 a quantizer stored, `assert_stochastic` several draws of one tensor that was rounded by chance;
-`bounds` gives the numbers themselves: what is due, and how far a faithful kernel may stray from it. Each takes the reference's name of a rule (`truestep list optimizers`),
-hyperparameters by name, and arrays of NumPy, PyTorch, JAX or CuPy. They raise an AssertionError
-that shows the worst element, what is due there, the bound, and which other tensors agree; and a
+`bounds` gives the numbers themselves: what is due, and how far a faithful kernel may stray from it.
+Each takes the reference's name of a rule (`truestep list optimizers`), hyperparameters by name, and
+arrays of NumPy, PyTorch, JAX, CuPy, or whatever speaks DLPack. They raise an AssertionError that
+shows the worst element, what is due there, the bound, and which other tensors agree; and a
 ValueError for names and values that do not exist.
 
     from truestep.testing import assert_step
@@ -183,26 +184,26 @@ def assert_stochastic(
     quantizer: str,
     x: Any,
     draws: Sequence[Any],
-    hyper: Hypers = {},
+    hyper: Hypers | None = None,
     *,
     arithmetic: str | Arithmetic = "ieee_float32",
 ) -> None:
     """Raise BeyondContract unless draws are of x, the float32 tensor, rounded by chance.
 
-    draws: at least two, of calls that have nothing to do with one another. Each is what assert_codes
-    takes as stored; or of a format without scales ("bfloat16") the numbers themselves, shaped like
-    x. Each number has to be one of the two neighbours of its element, the upper one as often as its
-    place between them says, and no draw may repeat another, or a part of itself. A kernel may draw
-    16 bits for bfloat16, 8 for small formats. A faithful kernel fails with probability 1e-9.
-    Raises ValueError where there are too few to tell it from rounding to nearest: some thousand
-    numbers that are no values of the format, in all, are enough.
+    draws: at least two, of calls that have nothing to do with one another. Each is what
+    assert_codes takes as stored; or of a format without scales ("bfloat16") the numbers themselves,
+    shaped like x. Each number has to be one of the two neighbours of its element, the upper one as
+    often as its place between them says, and no draw may repeat another, or a part of itself. A
+    kernel has to draw 16 bits for bfloat16, 8 for small formats. A faithful kernel fails with
+    probability 1e-9. Raises ValueError where there are too few draws to tell chance from rounding
+    to nearest: eight of a tensor of four thousand numbers are enough.
     """
     from truestep.properties.kinds.quantizer import drawn
     from truestep.reference.quantizers import QUANTIZERS
 
     module = _named("quantizer", QUANTIZERS, quantizer)
-    if isinstance(hyper, Mapping):
-        hyper = {"rounding": "stochastic", **hyper}
+    if hyper is None or isinstance(hyper, Mapping):
+        hyper = {"rounding": "stochastic", **(hyper or {})}
     h, numbers = _hyper(module, hyper), _array(x)
     if (rounding := getattr(h, "rounding", None)) != "stochastic":
         raise ValueError(f"rounding must be 'stochastic', got {rounding!r}")
@@ -411,7 +412,8 @@ def _require(
     others = [f"{name} (utilisation {x:.4g})" for name, x in broken.items() if name != worst]
     lines = worst_lines(rule, place, j)
     beside = [f"relative error {abs(j.got - j.oracle) / due:.3g}"] if due and j.index else []
-    beside += [f"{ulps:.4g} ulps of {got[worst].dtype}"] if (ulps := _ulps(got.get(worst), j)) else []
+    ulps = _ulps(got.get(worst), j)
+    beside += [f"{ulps:.4g} ulps of {got[worst].dtype}"] if ulps else []
     lines += [f"  {', '.join(beside)}"] if beside else []
     lines += ["  there: " + ", ".join(f"{n}={float(x)!r}" for n, x in at.items())] if at else []
     lines += [f"  beyond it too: {', '.join(others)}"] if others else []
