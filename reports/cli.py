@@ -92,6 +92,35 @@ def show(rule: str) -> int:
 
 
 @commands.command()
+@click.argument("rule")
+@click.option("--numpy", is_flag=True, help="In NumPy: the reference's lines, to be replaced.")
+@click.option(
+    "--torch", metavar="SPEC", help="Of an optimizer: package.module:Class, file.py:Class."
+)
+@click.option("--ctypes", type=_CERTIFICATE, metavar="LIB", help="Of RULE_step in a C library.")
+@click.option(
+    "--out", type=_CERTIFICATE, metavar="FILE", help="The file.  [default: RULE_backend.py]"
+)
+@click.option("--force", is_flag=True, help="Overwrite the file.")
+def init(
+    rule: str, numpy: bool, torch: str | None, ctypes: Path | None, out: Path | None, force: bool
+) -> int:
+    """Write a starting adapter of an optimizer, which names RULE, and print its path.
+
+    Names are paired by running the class of --torch, which imports it.
+    """
+    from truestep.reports import starting, terminal
+
+    if numpy + (torch is not None) + (ctypes is not None) != 1:
+        raise click.ClickException("give one of --numpy, --torch SPEC, --ctypes LIB")
+    path = out or Path(f"{rule}_backend.py")
+    if told := starting.write(rule, torch=torch, ctypes=ctypes, out=path, force=force):
+        terminal.warn(told)
+    terminal.show_path(path)
+    return 0
+
+
+@commands.command()
 @click.argument("backend", nargs=-1, required=True)
 @click.option("--as", "rule", metavar="RULE", help="The rule that a wrapped BACKEND is judged as.")
 @click.option("--only", metavar="GLOB", help="Only checks whose id matches or has this word.")
