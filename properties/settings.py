@@ -116,7 +116,7 @@ class Settings:
 
 def record_of(config: pytest.Config) -> Path | None:
     """Where every check is written to."""
-    return cast("Path | None", _value(config, "record"))
+    return cast(Path | None, _value(config, "record"))
 
 
 def settings_of(config: pytest.Config) -> Settings:

@@ -199,6 +199,7 @@ def assert_stochastic(
     to nearest: eight of a tensor of four thousand numbers are enough.
     """
     from truestep.properties.kinds.quantizer import drawn
+    from truestep.properties.kinds.quantizer.rounding_statistics import FALSE_ALARM
     from truestep.reference.quantizers import QUANTIZERS
 
     module = _named("quantizer", QUANTIZERS, quantizer)
@@ -220,7 +221,7 @@ def assert_stochastic(
     else:
         found = drawn.of_numbers(module, h, numbers, [_like(numbers, each) for each in draws])
     wanted = [(name, j) for name, j in found if name != "decoded"]
-    told = [f"false-alarm probability {drawn.FALSE_ALARM:g}, {len(draws)} draws"]
+    told = [f"false-alarm probability {FALSE_ALARM:g}, {len(draws)} draws"]
     _require(quantizer, wanted, {"x": numbers}, remarks=told)
 
 
@@ -429,9 +430,9 @@ def _ulps(got: Array | None, j: Judgement) -> float:
     """
     if got is None or got.dtype.kind in "iub":
         return 0.0
-    from ml_dtypes import finfo
+    import ml_dtypes
 
-    limits = finfo(got.dtype)
+    limits = ml_dtypes.finfo(got.dtype)  # type: ignore[no-untyped-call]
     if not abs(j.oracle) <= float(limits.max) or not np.isfinite(j.got):
         return 0.0
     _, exponent = np.frexp(max(abs(j.oracle), float(limits.smallest_normal)))

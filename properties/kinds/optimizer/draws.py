@@ -109,8 +109,8 @@ def judged(
     found += [Judged(0, 0, 0, name, often(drawn, level)) for name, drawn in first.items()]
     if not any(each.judgement.judged and not each.judgement.passed for each in found):
         results += [called(rule, backend, capability, [group])[0] for _ in range(_CALLS - _FEW)]
-        often = told.of(results).items()
-        found += [Judged(0, 0, 0, name, often(drawn, level)) for name, drawn in often]
+        every = told.of(results).items()
+        found += [Judged(0, 0, 0, name, often(drawn, level)) for name, drawn in every]
     yield [group], found
 
 

@@ -81,8 +81,8 @@ def of_codes(subject: Subject, hyper: Hyper, draws: Sequence[Encoded]) -> Found:
 def _statistics(up: Up, least: Float, most: Float, x: Float, bits: int) -> Found:
     flat = up.reshape(len(up), 1, -1)
     known = np.isfinite(x) & (least < 1) & (most > 0)
-    ends = (each.reshape(-1) for each in (least, most, known, np.sign(np.nan_to_num(x))))
-    drawn = Drawn(flat, *ends)
+    low, high, away = (each.reshape(-1) for each in (least, most, np.sign(np.nan_to_num(x))))
+    drawn = Drawn(flat, low, high, known.reshape(-1), away)
     pairs = list(_pairs(drawn))
     level = FALSE_ALARM / (len(pairs) + 2 * SUMS)
     _require_enough(drawn, level, bits)
