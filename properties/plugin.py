@@ -17,6 +17,8 @@ import pytest
 from truestep.properties import settings
 
 if TYPE_CHECKING:
+    from _pytest.mark.structures import ParameterSet
+
     from truestep.properties.judge.results import Check, CheckResult
     from truestep.properties.run.expected import Entry
     from truestep.properties.run.remote import Remote
@@ -75,12 +77,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test per check of every chosen backend."""
     if "truestep_check" not in metafunc.fixturenames:
         return
+    try:
+        metafunc.parametrize("truestep_check", _parameters(metafunc.config))
+    except pytest.UsageError as error:
+        # Shown as it is, where others have pytest's own lines above them.
+        raise pytest.Collector.CollectError(str(error)) from None
+
+
+def _parameters(config: pytest.Config) -> list[ParameterSet]:
+    """A parameter for each check; raises UsageError where the options name what is not there."""
     from truestep.properties.run import expected
     from truestep.properties.run.plan import checks_of
 
-    asked = settings.settings_of(metafunc.config)
+    asked = settings.settings_of(config)
     xfails, skips = _entries(asked.xfails, "xfails"), _entries(asked.skips, "skips")
-    found = {spec: _loaded(metafunc.config, spec, asked) for spec in asked.backends}
+    found = {spec: _loaded(config, spec, asked) for spec in asked.backends}
     backends = {spec: each for spec, each in found.items() if not isinstance(each, str)}
     ids = [(b.name, check.id) for b in backends.values() for check in checks_of(b)]
     # Of a backend that is not here an entry may be right.
@@ -101,7 +112,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             known = expected.entry_of(xfails, backend.name, check.id)
             one = Conforming(spec, backend, check, known)
             values.append(pytest.param(one, id=f"{name}/{check.id}", marks=marks))
-    metafunc.parametrize("truestep_check", values)
+    return values
 
 
 def _loaded(config: pytest.Config, spec: str, asked: settings.Settings) -> Remote | str:

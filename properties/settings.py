@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import pytest
 
@@ -85,10 +85,11 @@ def declare(parser: pytest.Parser) -> None:
             metavar=option.metavar,
             help=f"{option.help} [{variable}]",
         )
+        kind: Literal["args", "string"] = "args" if option.several else "string"
         parser.addini(
             f"truestep_{_joined(name)}",
             f"{option.help}; --truestep-{name} and {variable} come before it",
-            type="args" if option.several else "string",
+            type=kind,
             default=[] if option.several else "",
         )
 

@@ -284,8 +284,13 @@ def test_wrong_names_and_values_are_told(case: str) -> None:
 
 def test_importing_costs_little() -> None:
     """What judges is loaded when it is first asked for."""
-    program = "import sys, truestep.testing; print(*sorted(m for m in sys.modules if '.' not in m))"
+    program = (
+        "import sys, time, truestep.testing; print(time.process_time(), "
+        "*sorted(m for m in sys.modules if '.' not in m))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    assert not {"hypothesis", "scipy", "torch", "mpmath"} & set(done.stdout.split())
+    seconds, *modules = done.stdout.split()
+    assert not {"hypothesis", "scipy", "torch", "mpmath"} & set(modules)
+    assert float(seconds) <= 0.5

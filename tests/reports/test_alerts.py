@@ -28,7 +28,7 @@ class Backend:
 made = Backend()
 '''
 
-# Of the OASIS schema what concerns these documents: requirements, choices and types; nothing beside.
+# Of the OASIS schema what concerns these documents: what is required, its type, its choices.
 TEXT = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string"}}}
 RULE = {
     "type": "object",
@@ -110,6 +110,12 @@ LOG = {
 }
 
 
+def of(document: Any, rule: str) -> Any:
+    """The check of that rule."""
+    (found,) = (check for check in document["checks"] if check["rule"] == rule)
+    return found
+
+
 @pytest.fixture
 def adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A backend in a file of the working directory."""
@@ -122,7 +128,7 @@ def adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_sarif_of_what_fails(make: Any, adapter: str) -> None:
     """A result each, with its rule, its place and what is known of it."""
     document = make(spec=adapter)
-    document["checks"][2]["extra"] = {"known": "old (known.txt, line 1)"}
+    of(document, "lion")["extra"] = {"known": "old (known.txt, line 1)"}
     found = sarif([document])
     jsonschema_rs.validator_for(LOG).validate(found)
     (run,) = found["runs"]
@@ -146,8 +152,8 @@ def test_sarif_of_what_fails(make: Any, adapter: str) -> None:
 def test_annotations_are_escaped(make: Any, adapter: str) -> None:
     """As GitHub reads workflow commands; known failures are warnings."""
     document = make(spec=adapter)
-    document["checks"][2]["message"] = "50% off\n  at 1\n  reproduce:\n    a program"
-    document["checks"][3]["extra"] = {"known": "old (known.txt, line 1)"}
+    of(document, "lion")["message"] = "50% off\n  at 1\n  reproduce:\n    a program"
+    of(document, "muon")["extra"] = {"known": "old (known.txt, line 1)"}
     error, warning = annotations([document])
     title = f"title={adapter.replace(':', '%3A')}%3A optimizer"
     place = f"file=sub/mine.py,line=6,{title}"
