@@ -93,6 +93,7 @@ def require_junit(root: ET.Element, *, tests: int, skipped: int) -> None:
         assert {child.tag for child in case} <= {"skipped", "error", "failure", "system-out"}
 
 
+@pytest.mark.power
 def test_an_entry_of_nothing_ends_the_run(folder: Path) -> None:
     """In the one line that it takes to say so."""
     (folder / "known.txt").write_text("*/valuse  # mistyped\n")
