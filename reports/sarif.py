@@ -6,7 +6,6 @@ rule, a failing check a result; one whose failure is known is suppressed, with t
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from truestep.properties.kinds import described
 from truestep.reports import known
@@ -18,15 +17,15 @@ SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
 
-Log = dict[str, Any]
+Log = dict[str, object]
 
 
 def sarif(documents: Sequence[Certificate]) -> Log:
     """A SARIF log of certificates."""
     results = [found for document in documents for found in _results(document)]
-    names = sorted({found["ruleId"] for found in results})
+    names = sorted({str(found["ruleId"]) for found in results})
     for found in results:
-        found["ruleIndex"] = names.index(found["ruleId"])
+        found["ruleIndex"] = names.index(str(found["ruleId"]))
     suite = documents[0]["suite"] if documents else {"version": ""}
     driver = {
         "name": "TrueStep",

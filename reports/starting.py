@@ -6,10 +6,9 @@ import inspect
 import json
 import pprint
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 from click import ClickException
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -23,7 +22,7 @@ from truestep.reports import files
 
 _WIDTH = 84
 
-Words = dict[str, Any]
+Words = dict[str, object]
 
 
 def write(rule: str, *, torch: str | None, ctypes: Path | None, out: Path, force: bool) -> str:
@@ -145,7 +144,7 @@ def _of_torch(rule: str, spec: str, out: Path) -> tuple[Words, str]:
     return words, told
 
 
-def _class_of(spec: str, out: Path) -> Any:
+def _class_of(spec: str, out: Path) -> Callable[..., object]:
     """What is named; its package is imported, and so runs, here."""
     place, _, name = spec.rpartition(":")
     if not place or not name:
@@ -162,7 +161,9 @@ def _class_of(spec: str, out: Path) -> Any:
         )
     sys.path.insert(0, str(folder.resolve()))
     try:
-        made = getattr(importlib.import_module(path.stem if path.suffix == ".py" else place), name)
+        made: object = getattr(
+            importlib.import_module(path.stem if path.suffix == ".py" else place), name
+        )
     except Exception as error:
         text = " ".join(str(error).split())
         raise ClickException(f"--torch {spec}: {type(error).__name__}: {text}") from error
@@ -173,7 +174,7 @@ def _class_of(spec: str, out: Path) -> Any:
     return made
 
 
-def _run(rule: str, make: Any) -> Words:
+def _run(rule: str, make: Callable[..., object]) -> Words:
     """What running the class tells; raises BrokenBackend where it tells nothing plain."""
     from truestep.fast.wrapped.torch_backend import wrapped
 

@@ -21,7 +21,7 @@ from truestep.reports.certificate import Record
 from truestep.reports.diff import Difference
 from truestep.reports.page import Backend, Page, Rule
 from truestep.reports.sheet import Sheet
-from truestep.reports.verdicts import CONDITION, FAILING, RUNS, TOLD, VERDICTS
+from truestep.reports.verdicts import CONDITION, FAILING, KNOWN, RUNS, TOLD, VERDICTS
 from truestep.reports.visible import visible
 
 if TYPE_CHECKING:
@@ -221,6 +221,8 @@ def _show_failures(console: Console, backend: Backend) -> None:
         body = [Text(first.text or "no message")]
         if check.identified and check.identified not in first.text:
             body.append(Text(f"It computes: {check.identified}", style="bold"))
+        if why := check.extra.get(KNOWN):
+            body.append(Text(f"Listed as known: {why}", style="yellow"))
         titles = [f.record["title"] for shown in group.failures for f in shown.findings]
         body += [Text(f"Known finding: {t}", style="yellow") for t in dict.fromkeys(titles)]
         if others:

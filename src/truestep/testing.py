@@ -182,8 +182,8 @@ def assert_codes(
 
 def assert_stochastic(
     quantizer: str,
-    x: Any,
-    draws: Sequence[Any],
+    x: object,
+    draws: Sequence[object],
     hyper: Hypers | None = None,
     *,
     arithmetic: str | Arithmetic = "ieee_float32",
@@ -212,11 +212,11 @@ def assert_stochastic(
         raise ValueError(f"x must be float32, got {numbers.dtype}")
     if len(draws) < 2:
         raise ValueError(f"draws must be at least 2, got {len(draws)}")
-    coded = [isinstance(each, Mapping) for each in draws]
-    if any(coded) != all(coded) or (module.BLOCKS and not all(coded)):
+    coded = [each for each in draws if isinstance(each, Mapping)]
+    if len(coded) not in (0, len(draws)) or (module.BLOCKS and not coded):
         raise ValueError("each of draws must be a mapping with 'code' and its scales")
-    if all(coded):
-        encoded = [_encoded(numbers, each, None) for each in draws]
+    if coded:
+        encoded = [_encoded(numbers, each, None) for each in coded]
         found = drawn.of_codes(_quantizer_of(quantizer, arithmetic), h, encoded)
     else:
         found = drawn.of_numbers(module, h, numbers, [_like(numbers, each) for each in draws])
@@ -225,7 +225,7 @@ def assert_stochastic(
     _require(quantizer, wanted, {"x": numbers}, remarks=told)
 
 
-def _like(x: Array, draw: Any) -> Array:
+def _like(x: Array, draw: object) -> Array:
     found = _array(draw)
     if found.shape != x.shape:
         raise ValueError(f"each of draws must have the shape of x, {x.shape}, got {found.shape}")
@@ -241,7 +241,7 @@ def _quantizer_of(quantizer: str, arithmetic: str | Arithmetic) -> Subject:
     return Subject(None, capability)  # type: ignore[arg-type]
 
 
-def _encoded(x: Array, stored: Mapping[str, Any], decoded: Any) -> Encoded:
+def _encoded(x: Array, stored: Mapping[str, object], decoded: object) -> Encoded:
     """What was stored of x, and what is read of it."""
     from truestep.properties.kinds.quantizer.step import Encoded
 

@@ -26,6 +26,7 @@ def test_known_failures_do_not_fail_the_run(truestep: Call, runner: Any) -> None
     status, out, err = truestep("certify", "cpu", "--xfails", xfails)
     assert (status, "are listed as known" in err) == (0, False)
     assert "All of them are listed as known." in " ".join(out.split())
+    assert "Listed as known: decays after the step (known.txt, line 1)" in out
     document = read(Path("truestep-report/cpu.json"))
     assert document["verdict"] == "fail"
     known = {c["id"]: c["extra"]["known"] for c in document["checks"] if "known" in c["extra"]}
