@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,17 @@ def test_lists_of_an_ini_file_lie_beside_it(monkeypatch: pytest.MonkeyPatch) -> 
     """Others are seen from where pytest is started."""
     found = asked(Given({"truestep_xfails": "known.txt"}, skips="slow.txt"))
     assert (found.xfails, found.skips) == (Path("/project/known.txt"), Path("slow.txt"))
+
+
+def test_the_plugin_loads_nothing_heavy() -> None:
+    """Every run of pytest loads it where TrueStep is installed."""
+    heavy = {"hypothesis", "jax", "numpy", "rich", "scipy", "torch"}
+    code = (
+        "import sys, truestep.properties.plugin;"
+        f"sys.exit(' '.join({heavy!r} & set(sys.modules)) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {

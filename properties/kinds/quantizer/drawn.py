@@ -44,11 +44,17 @@ def of_numbers(rule: Quantizer, hyper: Hyper, x: Array, draws: Sequence[Array]) 
     low, high = (rule.decode(hyper, c).astype(np.float64) for c in rule.admissible(hyper, wide))
     reads = [each.astype(np.float64) for each in draws]
     for got in reads:
-        right = (got == low) | (got == high) | (np.isnan(got) & np.isnan(low))
-        nearest = np.where(np.abs(got - low) <= np.abs(high - got), low, high)
+        right = _same(got, low) | _same(got, high)
+        with np.errstate(invalid="ignore"):  # of two infinities
+            nearest = np.where(np.abs(got - low) <= np.abs(high - got), low, high)
         yield "draw", identity(got, np.where(right, got, nearest))
     p = rule.probability_up(hyper, wide)
     yield from _statistics(np.stack([got > low for got in reads]), p, p, wide, bits_of(rule))
+
+
+def _same(x: Float, y: Float) -> Up:
+    """Equal, zeros of both signs told apart, nans alike."""
+    return ((x == y) & (np.signbit(x) == np.signbit(y))) | (np.isnan(x) & np.isnan(y))
 
 
 def of_codes(subject: Subject, hyper: Hyper, draws: Sequence[Encoded]) -> Found:
