@@ -31,12 +31,17 @@ _ATTRIBUTE = "truestep_record"
 
 @dataclass(frozen=True, slots=True)
 class Conforming:
-    """One check of one backend, for one test. known: the entry that lists it as failing."""
+    """One check of one backend, for one test.
+
+    known: the entry that lists it as failing. leaves: whether it is listed that calls leave
+    something changed in their process, which here is no check of its own.
+    """
 
     spec: str
     backend: Remote
     check: Check
     known: Entry | None
+    leaves: bool
 
     def require(self, result: CheckResult) -> None:
         """End the test unless the check passes and is not listed as failing."""
@@ -44,7 +49,7 @@ class Conforming:
         if result.verdict in ("not_judged", "not_run"):
             pytest.skip(result.message or "not judged: nothing in it is certain")
         told = "" if result.verdict == "pass" else f"{result.verdict}\n{result.message}"
-        if not told and left:
+        if not told and left and not self.leaves:
             told = "the backend's calls left changed: " + "; ".join(left)
         if self.known is not None and told and result.verdict != "error":
             pytest.xfail(self.known.told())
@@ -86,19 +91,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def _parameters(config: pytest.Config) -> list[ParameterSet]:
     """A parameter for each check; raises UsageError where the options name what is not there."""
-    from truestep.properties.run import expected
+    from truestep.properties.run import conduct, expected
     from truestep.properties.run.plan import checks_of
 
     asked = settings.settings_of(config)
     xfails, skips = _entries(asked.xfails, "xfails"), _entries(asked.skips, "skips")
     found = {spec: _loaded(config, spec, asked) for spec in asked.backends}
     backends = {spec: each for spec, each in found.items() if not isinstance(each, str)}
-    ids = [(b.name, check.id) for b in backends.values() for check in checks_of(b)]
+    own = conduct.check()
+    ids = [(b.name, check.id) for b in backends.values() for check in [*checks_of(b), own]]
     # Of a backend that is not here an entry may be right.
     if len(backends) == len(found) and (stale := expected.unmatched([*xfails, *skips], ids)):
         told = ", ".join(f"{entry.glob!r} ({entry.place})" for entry in stale)
         raise pytest.UsageError(f"no check matches {told}")
     shared = Counter(backend.name for backend in backends.values())
+    chosen = {spec: _chosen(backend, asked) for spec, backend in backends.items()}
+    if backends and not any(chosen.values()):
+        spec, first = next(iter(backends.items()))
+        one = checks_of(first)[0].id
+        raise pytest.UsageError(f"no check of {spec} matches {asked.only!r}; one is {one!r}")
     values = []
     for spec, backend in found.items():
         if isinstance(backend, str):
@@ -106,12 +117,13 @@ def _parameters(config: pytest.Config) -> list[ParameterSet]:
             values.append(pytest.param(None, id=spec, marks=skip))
             continue
         name = backend.name if shared[backend.name] == 1 else spec
-        for check in _chosen(backend, spec, asked):
+        leaves = expected.entry_of([*xfails, *skips], backend.name, own.id) is not None
+        for check in chosen[spec]:
             entry = expected.entry_of(skips, backend.name, check.id)
             marks = [pytest.mark.skip(reason=entry.told())] if entry else []
             known = expected.entry_of(xfails, backend.name, check.id)
-            one = Conforming(spec, backend, check, known)
-            values.append(pytest.param(one, id=f"{name}/{check.id}", marks=marks))
+            made = Conforming(spec, backend, check, known, leaves)
+            values.append(pytest.param(made, id=f"{name}/{check.id}", marks=marks))
     return values
 
 
@@ -131,14 +143,11 @@ def _loaded(config: pytest.Config, spec: str, asked: settings.Settings) -> Remot
     return backend
 
 
-def _chosen(backend: Remote, spec: str, asked: settings.Settings) -> Sequence[Check]:
+def _chosen(backend: Remote, asked: settings.Settings) -> Sequence[Check]:
     """The checks that are tests: those of other levels would each be one that is skipped."""
-    from truestep.properties.run.plan import checks_of, chosen, runs
+    from truestep.properties.run.plan import checks_of, matching, runs
 
-    try:
-        found = chosen(spec, checks_of(backend), asked.only)
-    except ValueError as error:
-        raise pytest.UsageError(str(error)) from None
+    found = matching(checks_of(backend), asked.only)
     return [check for check in found if runs(check, asked.level)] or found
 
 

@@ -54,7 +54,8 @@ def of_numbers(rule: Quantizer, hyper: Hyper, x: Array, draws: Sequence[Array]) 
 
 def _same(x: Float, y: Float) -> Up:
     """Equal, zeros of both signs told apart, nans alike."""
-    return ((x == y) & (np.signbit(x) == np.signbit(y))) | (np.isnan(x) & np.isnan(y))
+    alike: Up = (x == y) & (np.signbit(x) == np.signbit(y)) | np.isnan(x) & np.isnan(y)
+    return alike
 
 
 def of_codes(subject: Subject, hyper: Hyper, draws: Sequence[Encoded]) -> Found:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from truestep.properties.run.expected import BadList, entry_of, read, unmatched
+from truestep.properties.run.pool import certify_all
 
 TEXT = """
 # known since May
@@ -51,3 +52,36 @@ def test_an_entry_without_reason_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(BadList, match="not UTF-8 at byte 0"):
         read(path)
+
+
+BACKEND = """
+from truestep.fast.protocol import ScheduleCapability
+
+
+class Backend:
+    name = "constants"
+
+    def capabilities(self):
+        return [ScheduleCapability(rule="constant", format="float64", arithmetic="ieee_float64")]
+
+    def schedule_values(self, capability, hyper, steps):
+        return [hyper.lr for _ in steps]
+"""
+
+
+@pytest.mark.power
+def test_what_is_skipped_is_not_run(tmp_path: Path) -> None:
+    """In a run's processes: with the reason, and every check of the backend is known."""
+    path = tmp_path / "b.py"
+    path.write_text(BACKEND)
+
+    def skipped(name: str, check: str) -> str:
+        return f"slow on {name}" if check.endswith(("/values", "/left_as_found")) else ""
+
+    [run] = certify_all(
+        [f"{path}:Backend"], only="*/[lv]*", level="smoke", workers=1, skipped=skipped
+    )
+    found = {result.check: (result.verdict, result.message) for result in run.results}
+    assert found["values"] == found["left_as_found"] == ("not_run", "slow on constants")
+    assert {verdict for verdict, _ in found.values()} == {"not_run", "pass"}
+    assert len(run.known) > len(run.results)
