@@ -22,15 +22,18 @@ from truestep.reports.verdicts import FAILING, KNOWN, RUNS
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """The entries of both files."""
+    """The entries of both files, and the options that name these."""
 
     xfails: Sequence[Entry] = ()
     skips: Sequence[Entry] = ()
+    options: Sequence[str] = ()
 
     @classmethod
     def read(cls, xfails: Path | None, skips: Path | None) -> Lists:
         """Read the files that are given; raises ClickException with the line."""
-        return cls(_entries("--xfails", xfails), _entries("--skips", skips))
+        given = [("--xfails", xfails), ("--skips", skips)]
+        named = [word for option, path in given if path for word in (option, str(path))]
+        return cls(_entries("--xfails", xfails), _entries("--skips", skips), named)
 
     def skipped(self, backend: str, check: str) -> str:
         """Why a check is not run; "" where it is."""

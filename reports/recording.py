@@ -134,6 +134,7 @@ class Recording:
         words = ["truestep", "certify", self.spec, "--resume", str(journal)]
         words += ["--only", asked.only] if asked.only is not None else []
         words += ["--level", asked.level, "--seed", str(asked.seed), "--out", str(asked.out)]
+        words += asked.lists.options
         return shlex.join(words)
 
 

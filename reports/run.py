@@ -83,7 +83,7 @@ def _certify(specs: Sequence[str], request: Request) -> int:
         max(known.status(each.certificate), request.strict and bool(each.departures))
         for each in found
     ]
-    return max([2 if problems else 0, bool(passing), *statuses])
+    return max([2 if problems else 0, int(bool(passing)), *statuses])
 
 
 def _recordings(specs: Sequence[str], request: Request) -> Iterator[Recording]:

@@ -27,6 +27,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from truestep.arrays import Array
+from truestep.arrays import array as _array
+
 if TYPE_CHECKING:
     from truestep.fast.protocol import Slot, Storage
     from truestep.properties.arithmetic.profiles import Arithmetic
@@ -45,7 +48,6 @@ __all__ = [
     "bounds",
 ]
 
-Array: TypeAlias = NDArray[Any]
 # Numbers and choices by the names of a rule's Hyper, or that Hyper itself.
 Hypers: TypeAlias = "Mapping[str, Any] | Hyper"
 Found: TypeAlias = "Iterable[tuple[str, Judgement]]"
@@ -272,39 +274,6 @@ def _hyper(module: Any, given: Hypers) -> Hyper:
         raise ValueError(f"hyper has {min(strange)!r}, not one of {', '.join(sorted(known))}")
     made = module.Hyper(**given)
     return made
-
-
-def _array(x: Any) -> Array:
-    """The array of another library as NumPy's; bfloat16 and the small floats by ml_dtypes.
-
-    By DLPack, which shares memory and knows no bfloat16; what lies on a device is copied.
-    """
-    if isinstance(x, np.ndarray):
-        return x
-    if hasattr(x, "detach"):
-        return _of_torch(x.detach().cpu())
-    if hasattr(x, "get") and hasattr(x, "__cuda_array_interface__"):
-        x = x.get()  # CuPy's
-    if hasattr(x, "__dlpack__"):
-        try:
-            return np.asarray(np.from_dlpack(x))
-        except (BufferError, RuntimeError, TypeError, ValueError):
-            pass  # a type that DLPack or NumPy has not, or another device
-    return np.asarray(x)
-
-
-def _of_torch(x: Any) -> Array:
-    """A tensor of torch on the CPU: its small floats by their bits."""
-    import torch
-
-    name = str(x.dtype).removeprefix("torch.")
-    x = x.resolve_conj().resolve_neg()
-    if name == "bfloat16" or name.startswith("float8"):
-        import ml_dtypes
-
-        bits = x.view(torch.int16 if name == "bfloat16" else torch.uint8)
-        return np.asarray(np.from_dlpack(bits)).view(getattr(ml_dtypes, name))
-    return np.asarray(np.from_dlpack(x))
 
 
 def _arithmetic(given: str | Arithmetic | None, p: Array) -> Arithmetic:

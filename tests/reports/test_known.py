@@ -86,3 +86,16 @@ def test_a_list_that_cannot_be_read_is_told(truestep: Call, runner: Any) -> None
         assert (status, out, len(err.splitlines())) == (2, "", 1)
         assert message in err
     assert not runner.spec
+
+
+def test_a_stopped_run_goes_on_with_its_lists(truestep: Call, runner: Any) -> None:
+    """The command that is told has them."""
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    runner.before_end = stop
+    xfails, skips = listed("known.txt", f"{LION}  # old"), listed("slow.txt", f"{MUON}  # dies")
+    status, _, err = truestep("certify", "cpu", "--xfails", xfails, "--skips", skips)
+    assert status == 130
+    assert "--xfails known.txt --skips slow.txt" in err
