@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 LEVELS = ("smoke", "standard", "deep")
 TOPICS = (
-    "optimizers", "schedules", "quantizers", "training", "arithmetics", "backends", "laws",
-    "theorems", "museum",
+    "optimizers", "schedules", "quantizers", "training", "arithmetics", "backends", "checks",
+    "laws", "theorems", "museum",
 )  # fmt: skip
 
 _CERTIFICATE = click.Path(path_type=Path)
@@ -65,7 +65,7 @@ def commands() -> None:
 @click.argument("topic", type=click.Choice(TOPICS), required=False)
 @_JSON
 def list_command(topic: str | None, as_json: bool) -> int:
-    """Show what there is: rules, backends, laws, theorems, planted faults."""
+    """Show what there is: rules, backends, checks, laws, theorems, planted faults."""
     from truestep.reports import certificate, listing, terminal
 
     found = {name: listing.TOPICS[name]() for name in ([topic] if topic else TOPICS)}
@@ -92,6 +92,35 @@ def show(rule: str) -> int:
 
 
 @commands.command()
+@click.argument("rule")
+@click.option("--numpy", is_flag=True, help="In NumPy: the reference's lines, to be replaced.")
+@click.option(
+    "--torch", metavar="SPEC", help="Of an optimizer: package.module:Class, file.py:Class."
+)
+@click.option("--ctypes", type=_CERTIFICATE, metavar="LIB", help="Of RULE_step in a C library.")
+@click.option(
+    "--out", type=_CERTIFICATE, metavar="FILE", help="The file.  [default: RULE_backend.py]"
+)
+@click.option("--force", is_flag=True, help="Overwrite the file.")
+def init(
+    rule: str, numpy: bool, torch: str | None, ctypes: Path | None, out: Path | None, force: bool
+) -> int:
+    """Write a starting adapter of an optimizer, which names RULE, and print its path.
+
+    Names are paired by running the class of --torch, which imports it.
+    """
+    from truestep.reports import starting, terminal
+
+    if numpy + (torch is not None) + (ctypes is not None) != 1:
+        raise click.ClickException("give one of --numpy, --torch SPEC, --ctypes LIB")
+    path = out or Path(f"{rule}_backend.py")
+    if told := starting.write(rule, torch=torch, ctypes=ctypes, out=path, force=force):
+        terminal.warn(told)
+    terminal.show_path(path)
+    return 0
+
+
+@commands.command()
 @click.argument("backend", nargs=-1, required=True)
 @click.option("--as", "rule", metavar="RULE", help="The rule that a wrapped BACKEND is judged as.")
 @click.option("--only", metavar="GLOB", help="Only checks whose id matches or has this word.")
@@ -105,11 +134,19 @@ def show(rule: str) -> int:
 @click.option("--force", is_flag=True, help="Overwrite certificates of other runs.")
 @click.option("--fail-fast", is_flag=True, help="Run no more of a backend's checks once one fails.")
 @click.option("--strict", is_flag=True, help="End with 1 where only departures are known, too.")
+@click.option("--xfails", type=_CERTIFICATE, metavar="FILE", help="Checks that are known to fail.")
+@click.option("--skips", type=_CERTIFICATE, metavar="FILE", help="Checks that are not run.")
+@click.option("--sarif", type=_CERTIFICATE, metavar="FILE", help="Write what fails as SARIF 2.1.0.")
+@click.option(
+    "--annotate", type=click.Choice(["auto", "github", "no"]), default="auto", show_default=True,
+    help="Print what fails as annotations; auto: where GITHUB_ACTIONS is set.",
+)  # fmt: skip
 @_JSON
 def certify(
     backend: tuple[str, ...], rule: str | None, only: str | None, level: Level, out: Path,
     seed: int, workers: int | None, resume: Path | None, force: bool, fail_fast: bool,
-    strict: bool, as_json: bool,
+    strict: bool, xfails: Path | None, skips: Path | None, sarif: Path | None, annotate: str,
+    as_json: bool,
 ) -> int:  # fmt: skip
     """Judge each BACKEND: a name of `list backends`, package.module:Name, or file.py:Name.
 
@@ -126,8 +163,13 @@ def certify(
 
     A backend may pass but for departures: choices that neither the paper nor its documentation
     promises, which its adapter declares, and findings that no check can reach. Each is told.
+
+    A line of --xfails or --skips is GLOB  # REASON, the glob over ids of checks (NAME/ID for those
+    of one backend). Failures that --xfails lists do not count for the exit status; a listed check
+    that passes does, and an entry that matches no check is an error.
     """
-    from truestep.reports import run
+    from truestep.reports import known, run
+    from truestep.reports.alerts import Alerts
 
     if rule:
         from truestep.fast.wrapped.specs import judged_as
@@ -137,8 +179,9 @@ def certify(
         except ValueError as error:
             raise click.ClickException(str(error)) from error
     request = run.Request(
-        only, level, seed, workers, out, as_json, resume, force, fail_fast, strict
-    )
+        only, level, seed, workers, out, as_json, resume, force, fail_fast, strict,
+        known.Lists.read(xfails, skips), Alerts.asked(sarif, annotate),
+    )  # fmt: skip
     return run.certify(backend, request)
 
 

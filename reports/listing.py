@@ -1,11 +1,11 @@
-"""What ``truestep list`` shows: rules, arithmetics, backends, laws, theorems and planted faults."""
+"""What ``truestep list`` shows: rules, arithmetics, backends, checks, laws, theorems, faults."""
 
 import dataclasses
 import importlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 
-from truestep.fast.discovery import available
+from truestep.fast.discovery import LEVELS, available
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS
 from truestep.reference.rules import Departure
 from truestep.reference.tables import RULES
@@ -128,6 +128,27 @@ def _described(module: str, table: str) -> list[Entry]:
     return [{"name": name, "description": first_line(found[name])} for name in sorted(found)]
 
 
+def _checks() -> list[Entry]:
+    """Every check by its kind and name, with the least level at which one is run.
+
+    The id of a check is kind/rule/format/variant/name, so that "optimizer/*/strata" is a glob over
+    ids, as --only and lists of checks take it. A theorem stands in the rule's place.
+    """
+    from truestep.properties.kinds import described
+    from truestep.properties.kinds.quantizer import sweep
+    from truestep.properties.kinds.theorem.theorems.table import THEOREMS
+
+    levels = {"quantizer/*/sweep": sweep.LEVEL}
+    families = [(kind, name) for kind, of in described.WORDS.items() for name in of]
+    laws = [(str(law["kind"]), f"law:{law['name']}") for law in _laws()]
+    found = [(f"{kind}/*/{name}", described.about(kind, name)) for kind, name in families + laws]
+    found += [(f"theorem/{name}/*", theorem.statement) for name, theorem in THEOREMS.items()]
+    return [
+        {"name": name, "description": words, "level": levels.get(name, LEVELS[0])}
+        for name, words in sorted(found)
+    ]
+
+
 def _theorems() -> list[Entry]:
     """Every theorem: what it says, of which rule, in which formats, and what must fail."""
     from truestep.properties.kinds.theorem.theorems.table import LEVEL, THEOREMS
@@ -157,6 +178,7 @@ TOPICS: dict[str, Callable[[], list[Entry]]] = {
     "training": lambda: _rules("training"),
     "arithmetics": _arithmetics,
     "backends": _backends,
+    "checks": _checks,
     "laws": _laws,
     "theorems": _theorems,
     "museum": lambda: _described("truestep.properties.museum", "FAULTS"),

@@ -26,10 +26,10 @@ def sentence(
             f"{name} does not compute {_listed(failed)} as defined: "
             f"{numbers.count(counted['fail'])} {of_all} "
             f"{'fails' if counted['fail'] == 1 else 'fail'}"
-            f"{f', {number} crashed' if crashed else ''}."
+            f"{f', {number} crashed' if crashed else ''}.{_known(checks)}"
         )
     elif crashed:
-        text = f"{name} crashed on {_listed(crashed)}, in {number} {of_all}."
+        text = f"{name} crashed on {_listed(crashed)}, in {number} {of_all}.{_known(checks)}"
     elif counted["error"]:
         text = (
             f"{numbers.plural(counted['error'], 'check')} of {name} ended in an error of TrueStep "
@@ -46,6 +46,16 @@ def sentence(
     if complete:
         return text
     return f"{text} The run was stopped before its end: this is not a certificate of the whole."
+
+
+def _known(checks: Sequence[CheckResult]) -> str:
+    """How many of the failures a list has, as a sentence that follows; "" where none."""
+    failing = [check for check in checks if check.verdict in verdicts.FAILING]
+    if not (listed := sum(verdicts.KNOWN in check.extra for check in failing)):
+        return ""
+    if listed == len(failing):
+        return " That is listed as known." if listed == 1 else " All of them are listed as known."
+    return f" {numbers.count(listed)} of them {'is' if listed == 1 else 'are'} listed as known."
 
 
 def headline(backends: Sequence[tuple[str, bool]]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from click import ClickException
@@ -12,9 +12,11 @@ from truestep.fast.protocol import Level
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.run import pool
 from truestep.reports import certificate, naming, terminal
+from truestep.reports.alerts import Alerts
 from truestep.reports.certificate import Record
 from truestep.reports.journal import ENDING, Journal
 from truestep.reports.judged import Judged, judged
+from truestep.reports.known import Lists
 from truestep.reports.resume import Earlier
 
 
@@ -24,7 +26,8 @@ class Request:
 
     workers: None for one per processor. resume: a journal, unfinished certificate or folder to go
     on from. force: whether files of other runs may be overwritten. fail_fast: whether a backend's
-    first failure ends its run. strict: whether departures fail it.
+    first failure ends its run. strict: whether departures fail it. lists: checks that are known to
+    fail, or not to be run. alerts: where what fails is told besides.
     """
 
     only: str | None
@@ -37,6 +40,8 @@ class Request:
     force: bool = False
     fail_fast: bool = False
     strict: bool = False
+    lists: Lists = field(default_factory=Lists)
+    alerts: Alerts = field(default_factory=Alerts)
 
 
 class Recording:
@@ -89,7 +94,9 @@ class Recording:
         if error := self.journal.error:
             told = f"{self.journal.path}: {error.strerror}"
             terminal.warn(f"{told}: results after it are in memory only")
-        found = judged(self.header, run, self.checks)
+        lists = self.request.lists
+        checks = [lists.marked(run.backend_name, check) for check in self.checks]
+        found = judged(self.header, run, checks)
         try:
             # A certificate that nobody can read must not be written.
             certificate.checked(found.certificate)
@@ -127,6 +134,7 @@ class Recording:
         words = ["truestep", "certify", self.spec, "--resume", str(journal)]
         words += ["--only", asked.only] if asked.only is not None else []
         words += ["--level", asked.level, "--seed", str(asked.seed), "--out", str(asked.out)]
+        words += asked.lists.options
         return shlex.join(words)
 
 

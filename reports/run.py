@@ -13,13 +13,12 @@ from click import ClickException
 
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.run import pool
-from truestep.reports import certificate, environment, files, numbers, terminal
+from truestep.reports import certificate, environment, files, known, numbers, terminal
 from truestep.reports.judged import Judged
 from truestep.reports.page import build
 from truestep.reports.recording import Recording, Request, told_of
 from truestep.reports.resume import Earlier, earlier
 from truestep.reports.stopping import stoppable
-from truestep.reports.verdicts import RUNS
 
 __all__ = ["Request", "certify"]
 
@@ -32,6 +31,7 @@ def certify(specs: Sequence[str], request: Request) -> int:
 
 def _certify(specs: Sequence[str], request: Request) -> int:
     ended: dict[str, Judged] = {}
+    runs: list[pool.Run] = []
     problems: list[str] = []
     progress = terminal.Progress(specs, quiet=request.as_json)
     with ExitStack() as stack:
@@ -46,6 +46,7 @@ def _certify(specs: Sequence[str], request: Request) -> int:
             progress.advance(result)
 
         def end(spec: str, run: pool.Run) -> None:
+            runs.append(run)
             found, problem = recordings[spec].end(run)
             if found is not None:
                 ended[spec] = found
@@ -61,23 +62,28 @@ def _certify(specs: Sequence[str], request: Request) -> int:
                 }
                 for spec, recording in recordings.items()
             },
-            fail_fast=request.fail_fast,
+            fail_fast=request.fail_fast, skipped=request.lists.skipped,
             on_start=progress.start, on_result=advance, on_end=end,
         )  # fmt: skip
     found = [ended[spec] for spec in recordings if spec in ended]
     stem = "report" if len(recordings) > 1 else next(iter(recordings.values())).stem
     if len(recordings) > 1 and found:
         problems += _side_by_side(found, request, stem)
+    problems += request.lists.unmatched(runs)
     _show(found, request, alone=len(recordings) == 1)
+    problems += request.alerts.raised([each.certificate for each in found])
     if found and not (problems or request.as_json):
         terminal.show_path(request.out / f"{stem}.html")
     for line in problems:
         terminal.warn(line)
+    passing = [line for each in found for line in request.lists.passing(each.certificate)]
+    for line in passing:
+        terminal.warn(line)
     statuses = [
-        max(RUNS[each.certificate["verdict"]].status, request.strict and bool(each.departures))
+        max(known.status(each.certificate), request.strict and bool(each.departures))
         for each in found
     ]
-    return max([2 if problems else 0, *statuses])
+    return max([2 if problems else 0, int(bool(passing)), *statuses])
 
 
 def _recordings(specs: Sequence[str], request: Request) -> Iterator[Recording]:

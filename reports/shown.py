@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import cast
 
 from truestep.fast.protocol import Capability, Kind
+from truestep.properties.kinds import described
 from truestep.properties.kinds.table import KINDS
 from truestep.properties.laws.claims import PREFIX
 from truestep.reference.declared import Behaviour, Count, Counts, Range, Real
@@ -96,4 +97,5 @@ def _checks(kind: str, name: str) -> Iterator[Row]:
             said = " ".join((KINDS[kind].law(check) or "").split("\n\n")[0].split())
             yield check.name, said
         else:
-            yield check.name, f"a family of cases, by the {KINDS[kind].contract(check)} contract"
+            words = described.about(kind, check.name)
+            yield check.name, f"{words} ({KINDS[kind].contract(check)} contract)"

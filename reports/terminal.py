@@ -21,7 +21,7 @@ from truestep.reports.certificate import Record
 from truestep.reports.diff import Difference
 from truestep.reports.page import Backend, Page, Rule
 from truestep.reports.sheet import Sheet
-from truestep.reports.verdicts import CONDITION, FAILING, RUNS, TOLD, VERDICTS
+from truestep.reports.verdicts import CONDITION, FAILING, KNOWN, RUNS, TOLD, VERDICTS
 from truestep.reports.visible import visible
 
 if TYPE_CHECKING:
@@ -221,6 +221,8 @@ def _show_failures(console: Console, backend: Backend) -> None:
         body = [Text(first.text or "no message")]
         if check.identified and check.identified not in first.text:
             body.append(Text(f"It computes: {check.identified}", style="bold"))
+        if why := check.extra.get(KNOWN):
+            body.append(Text(f"Listed as known: {why}", style="yellow"))
         titles = [f.record["title"] for shown in group.failures for f in shown.findings]
         body += [Text(f"Known finding: {t}", style="yellow") for t in dict.fromkeys(titles)]
         if others:
@@ -310,6 +312,12 @@ def show_list(found: Mapping[str, Sequence[Record]]) -> None:
     """A table per topic; names in full, descriptions folded."""
     console = _out()
     for topic, items in found.items():
+        console.print(Text(f"{topic} ({len(items)})", style="bold underline"))
+        if max((len(item["name"]) for item in items), default=0) > console.width // 2:
+            for item in items:
+                console.print(Text(item["name"], style="bold"))
+                console.print(Padding(Text(item["description"]), (0, 0, 0, 4)))
+            continue
         table = _table(heads=False)
         table.add_column(no_wrap=True, style="bold")
         table.add_column()
@@ -325,5 +333,4 @@ def show_list(found: Mapping[str, Sequence[Record]]) -> None:
             ]
             dim = [Text(line, style="dim") for line in lines]
             table.add_row(item["name"], Rows(Text(item["description"]), *dim))
-        console.print(Text(f"{topic} ({len(items)})", style="bold underline"))
         console.print(table)

@@ -42,6 +42,8 @@ VERDICTS = {
 }
 
 FAILING = tuple(name for name, verdict in VERDICTS.items() if verdict.failing)
+# Where the extra of a failing check says why that is known, if a list does.
+KNOWN = "known"
 # Of which a report shows the message.
 TOLD = (*FAILING, "error")
 

@@ -21,6 +21,7 @@ from truestep.properties.judge.results import Check, CheckResult, Record, check_
 from truestep.properties.judge.tally import Case, Tally
 from truestep.properties.laws.claims import PREFIX
 from truestep.properties.search.arithmetics import looser, loosest
+from truestep.properties.search.budget import UNLIMITED, Budget, Clock, OutOfTime
 from truestep.properties.search.exploration import Drawn, Listed, explore, run_all
 from truestep.properties.search.identification import (
     Reading,
@@ -180,25 +181,29 @@ def run(
     seed: int,
     started: Started,
     told: bool = True,
+    budget: Budget = UNLIMITED,
 ) -> CheckResult:
     """Search the cases of a check for one that the backend fails.
 
-    told: whether that is simplified, and what the backend computes instead identified.
+    told: whether that is simplified, and what the backend computes instead identified. Raises
+    OutOfTime where the budget's time ends before anything has failed.
     """
-    begin = time.perf_counter()
+    begin, clock = time.perf_counter(), budget.begin()
     capability = check.capability
 
     def judge(case: Case, tally: Tally) -> None:
+        clock.look(tally)
         _judge(kind, backend, check, case, tally)
 
     least = thoroughness(capability, level)
     source = kind.cases(check, capability)
     alike = f"{kind.name} {check.name} {kind.drawn_for(check)}"
-    tally = searched(source, alike, least, seed, judge, started, told=told)
+    tally = searched(source, alike, least, seed, judge, started, told=told, budget=budget)
+    clock.look(tally)
     identified = None
     found = tally.failed and tally.worst is not None
     if found and tally.worst_case and told and kind.reads(check):
-        identified = _identified(kind, backend, capability, tally.worst_case, started)
+        identified = _identified(kind, backend, capability, tally.worst_case, started, clock)
     tally.extra |= kind.extra(backend, check, capability, tally)
     return _result(kind, check, tally, time.perf_counter() - begin, identified)
 
@@ -251,8 +256,12 @@ def _identified(
     capability: Capability,
     failing: Case,
     told: Callable[[Case], None],
-) -> str:
-    """The readings that a kernel agrees with on a failing case and on the battery; "" if none."""
+    clock: Clock,
+) -> str | None:
+    """The readings that a kernel agrees with on a failing case and on the battery; "" if none.
+
+    None where the time ends before they are found.
+    """
     try:
         known = _IDENTIFIED.setdefault(backend, {})
     except TypeError:  # an object that cannot be referred to weakly, or is unhashable
@@ -263,6 +272,7 @@ def _identified(
     def agrees(reading: Reading) -> bool:
         def judged(case: Case) -> Steps:
             told(case)  # a sign of life
+            clock.look(Tally())
             return kind.read(recalled, as_read, case, reading)
 
         as_read = replace(capability, arithmetic=reading.arithmetic or capability.arithmetic)
@@ -274,12 +284,12 @@ def _identified(
         fixed = kind.battery(capability)
         tried = [*fixed[:1], failing, *fixed[1:]]
         rule = kind.rule(capability)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore"), suppress(OutOfTime):
             found = first_that_agrees(partial(kind.readings, capability), agrees)
             if not found and agrees(loosest(rule, capability)):
                 found = first_that_agrees(partial(looser, rule, capability), agrees)
-        known[key] = found
-    return known[key]
+            known[key] = found
+    return known.get(key)
 
 
 def _result(

@@ -3,6 +3,7 @@
 import fnmatch
 import zlib
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 
 from truestep.fast.protocol import Backend, Level
 from truestep.properties.judge.calls import BackendLost
@@ -13,6 +14,7 @@ from truestep.properties.kinds import kind as kinds
 from truestep.properties.kinds.kind import LEVELS
 from truestep.properties.kinds.table import KINDS
 from truestep.properties.kinds.theorem.kind import TheoremKind
+from truestep.properties.search.budget import UNLIMITED, Budget, OutOfTime
 
 __all__ = [
     "LEVELS",
@@ -72,10 +74,12 @@ def run_check(
     seed: int,
     started: Callable[[Case], None] = lambda _: None,
     told: bool = True,
+    budget: Budget = UNLIMITED,
 ) -> CheckResult:
     """Run one check; started(case) is called with each case before it runs.
 
     told: whether a failing case is simplified, and what the kernel computes instead identified.
+    budget: what it may cost; one whose time ends is no pass.
     """
     kind = KINDS[check.kind]
     if not runs(check, level):
@@ -91,9 +95,14 @@ def run_check(
         started(case)
 
     try:
-        return kinds.run(kind, backend, check, level=level, seed=own, started=noted, told=told)
+        return kinds.run(
+            kind, backend, check, level=level, seed=own, started=noted, told=told, budget=budget
+        )
     except BackendLost as lost:
         return crashed(check, latest, str(lost))
+    except OutOfTime as ended:
+        message = f"out of time after {budget.seconds:g} s; cases tried: {ended}; none fails"
+        return replace(check.result("error", message=message), examples=ended.cases)
 
 
 def replay_check(backend: Backend, check: Check, case: Record) -> CheckResult:

@@ -58,7 +58,8 @@ class Run:
     """The outcome of a run: results in the order they ended, or why nothing could run.
 
     error: what certify raises, where the backend is unknown or broken, or no check matches.
-    declaration: what was found of a backend that was wrapped, in a line.
+    declaration: what was found of a backend that was wrapped, in a line. known: the ids of all its
+    checks, chosen or not.
     """
 
     backend_name: str
@@ -67,6 +68,7 @@ class Run:
     seconds: float = 0.0
     error: Exception | None = None
     declaration: str = ""
+    known: list[str] = field(default_factory=list)
 
 
 def certify(
@@ -111,6 +113,7 @@ def certify_all(
     patience: float | None = None,
     done: Mapping[str, Mapping[str, Done]] = {},
     fail_fast: bool = False,
+    skipped: Callable[[str, str], str] = lambda *_: "",
     on_start: Callable[[str, int], None] = lambda *_: None,
     on_result: Callable[[str, CheckResult], None] = lambda *_: None,
     on_end: Callable[[str, Run], None] = lambda *_: None,
@@ -118,7 +121,8 @@ def certify_all(
     """Run the checks of several backends in one pool; a Run for each, in their order.
 
     done: by backend the ids of checks that are not run, since their results are at hand. fail_fast:
-    whether the checks that wait are not run once one of their backend has failed.
+    whether the checks that wait are not run once one of their backend has failed. skipped(name,
+    id): why a check of the backend of that name is not run, "" where it is.
     on_start(backend, count) once its checks are known, on_result for each that ends, on_end when
     the backend's last has ended. Raises ValueError for an unknown level.
     """
@@ -126,7 +130,7 @@ def certify_all(
         raise ValueError(f"level must be one of {', '.join(LEVELS)}; got {level!r}")
     size = workers or os.cpu_count() or 1
     pool = _Pool(level, seed, patience or PATIENCE[level], size, fail_fast=fail_fast)
-    jobs = [_Job(spec, only, done.get(spec, {})) for spec in dict.fromkeys(backends)]
+    jobs = [_Job(spec, only, done.get(spec, {}), skipped) for spec in dict.fromkeys(backends)]
     try:
         for job, event in pool.work(jobs):
             if isinstance(event, int):
@@ -144,8 +148,11 @@ def certify_all(
 class _Job:
     """One backend's checks: those that wait, in groups that share evaluations of the reference."""
 
-    def __init__(self, spec: str, only: str | None, done: Mapping[str, Done]) -> None:
-        self.spec, self.only, self.done = spec, only, done
+    def __init__(
+        self, spec: str, only: str | None, done: Mapping[str, Done],
+        skipped: Callable[[str, str], str],
+    ) -> None:  # fmt: skip
+        self.spec, self.only, self.done, self.skipped = spec, only, done, skipped
         self.run = Run(spec)
         self.known = False
         self.ended = False
@@ -163,6 +170,7 @@ class _Job:
     def learn(self, name: str, checks: Sequence[Check], declaration: str) -> int:
         """Take the backend's name and checks; the number of those that are to run."""
         self.known, self.run.backend_name = True, name
+        self.run.known = [check.id for check in checks]
         self.run.declaration = declaration
         found = chosen(name, checks, self.only)
         for check in found:
@@ -231,6 +239,8 @@ class _Pool:
             return
         if job.conduct is not None:
             result = conduct.concluded(job.conduct, job.watched, job.left)
+            if told := job.skipped(job.run.backend_name, job.conduct.id):
+                result = job.conduct.result("not_run", message=told)
             job.conduct = None
             yield from self._ended(job, result)
         yield from self._end(job)
@@ -269,8 +279,10 @@ class _Pool:
                     return
                 worker.group = job.waiting.popleft()
             check = worker.group.popleft()
-            if job.struck(check):
+            told = job.skipped(job.run.backend_name, check.id)
+            if not told and job.struck(check):
                 told = f"not run after {STRIKES} crashes of this capability"
+            if told:
                 yield from self._ended(job, check.result("not_run", message=told))
                 continue
             worker.check, worker.case = check, None

@@ -69,7 +69,7 @@ def _loaded(pipe: Connection, spec: str, patience: float, host: Hosted) -> "Remo
     except (BackendUnavailable, BrokenBackend, UnknownBackend) as reason:
         send(pipe, ("failed", type(reason)(str(reason))))
     except Exception as reason:
-        send(pipe, ("failed", BrokenBackend(str(reason) or type(reason).__name__)))
+        send(pipe, ("failed", BrokenBackend(f"{spec}: {reason or type(reason).__name__}")))
     else:
         send(pipe, ("ready", backend.name, [*checks, conduct.check()], backend.declaration))
         return backend

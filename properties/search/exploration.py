@@ -17,6 +17,7 @@ from hypothesis.strategies import SearchStrategy
 from truestep.fast.protocol import Level
 from truestep.properties.judge.calls import BackendFault, BackendRaised
 from truestep.properties.judge.tally import FAILURES, Case, Tally
+from truestep.properties.search.budget import OutOfTime
 
 C = TypeVar("C", bound=Case)
 
@@ -110,6 +111,9 @@ def explore(
             search()
     except (*FAILURES, _Enough):
         pass
+    except OutOfTime:
+        if not tally.failed:
+            raise
     except Flaky:
         tally.message = f"{_FLAKY}; {tally.message}".strip("; ")
     return tally

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from truestep.fast.protocol import Level
 from truestep.properties.judge.tally import Case, Tally
+from truestep.properties.search.budget import UNLIMITED, Budget
 from truestep.properties.search.exploration import Drawn, Listed, explore, fails, run_all
 
 C = TypeVar("C", bound=Case)
@@ -28,17 +29,20 @@ def searched(
     started: Callable[[Case], None],
     *,
     told: bool,
+    budget: Budget = UNLIMITED,
 ) -> Tally:
     """Try the cases of a source until one fails; alike: what says for whom they are the same.
 
-    told: whether a failing case is simplified.
+    told: whether a failing case is simplified. budget: how many cases at the most.
     """
     if isinstance(source, Listed):
         key = f"{alike} {seed} {level if source.deep else ''}"
         if key not in _KNOWN:
             _keep(key, source.at(level)(seed), None)
-        return run_all(_KNOWN[key][0], judge, started)
-    examples, own = source.examples[level], source.own(seed)
+        listed = _KNOWN[key][0]
+        return run_all(listed[: budget.of(len(listed))], judge, started)
+    examples = budget.of(source.examples[level])
+    own = source.own(seed)[:examples]
     key = f"{alike} {seed} {examples}"
     if key in _KNOWN:
         known, simplest = _KNOWN[key]

@@ -1,19 +1,34 @@
 """TrueStep: what optimizers, schedules and quantizers compute, and proof that a kernel does.
 
-`certify` judges a backend, and `parametrize` makes its checks tests of pytest. A backend declares
-one `Capability` for each rule and format it computes and takes and gives back `Group`, `Slot` and
-`Stepped`. OPTIMIZERS, SCHEDULES, QUANTIZERS and TRAINING are the references: a name to a module
-with `Hyper` and the rule's own functions.
-`truestep.wrap` makes backends of optimizers that have no adapter.
-`truestep.testing` has what judges one step, one schedule or one encoding in somebody's own tests.
+Judge a kernel
+    certify         a backend, by every check: a `Judged`, with its certificate and its report
+    parametrize     its checks as tests of pytest; the fixture `truestep` has them in one test
+    wrap            backends of what has no adapter: classes, functions, transformations
 
-Every name is loaded when it is first asked for, so that importing the package costs nothing.
+Judge in tests of one's own
+    testing         assert_step, assert_schedule, assert_codes, assert_stochastic, bounds
+
+Write a backend
+    Capability      what it declares; OptimizerCapability, MinimizerCapability, QuantizerCapability,
+                    ScheduleCapability, TrainingCapability have what is each kind's own
+    Group, Slot     what an optimizer's step is given
+    Stepped         what it gives back
+
+Read the definitions
+    OPTIMIZERS, SCHEDULES, QUANTIZERS, TRAINING
+                    a name to a module, with `Hyper` and the rule's own functions
+
+Train with certified kernels
+    torch           optimizers in the place of torch.optim's (import truestep.torch)
+
+On the command line: truestep --help. Every name is loaded when it is first asked for, so that
+importing the package costs nothing. __version__ is the version of all of it.
 """
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from truestep import wrap
+    from truestep import testing, wrap
     from truestep.fast.protocol import (
         Capability,
         Group,
@@ -50,6 +65,7 @@ __all__ = [
     "__version__",
     "certify",
     "parametrize",
+    "testing",
     "wrap",
 ]
 
@@ -75,8 +91,8 @@ if not TYPE_CHECKING:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
 
-        if name == "wrap":
-            return import_module("truestep.wrap")
+        if name in ("testing", "wrap"):
+            return import_module(f"truestep.{name}")
         found = getattr(import_module(_HOMES.get(name, "truestep.fast.protocol")), name)
         globals()[name] = found
         return found

@@ -1,10 +1,11 @@
 """One line in the place of a tolerance typed by hand, for tests of one's own.
 
 `assert_step` judges one optimizer step, `assert_schedule` a schedule's values, `assert_codes` what
-a quantizer stored; `bounds` gives the numbers themselves: what is due, and how far a faithful
-kernel may stray from it. Each takes the reference's name of a rule (`truestep list optimizers`),
-hyperparameters by name, and arrays of NumPy, PyTorch, JAX or CuPy. They raise an AssertionError
-that shows the worst element, what is due there, the bound, and which other tensors agree; and a
+a quantizer stored, `assert_stochastic` several draws of one tensor that was rounded by chance;
+`bounds` gives the numbers themselves: what is due, and how far a faithful kernel may stray from it.
+Each takes the reference's name of a rule (`truestep list optimizers`), hyperparameters by name, and
+arrays of NumPy, PyTorch, JAX, CuPy, or whatever speaks DLPack. They raise an AssertionError that
+shows the worst element, what is due there, the bound, and which other tensors agree; and a
 ValueError for names and values that do not exist.
 
     from truestep.testing import assert_step
@@ -26,16 +27,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from truestep.arrays import Array
+from truestep.arrays import array as _array
+
 if TYPE_CHECKING:
     from truestep.fast.protocol import Slot, Storage
     from truestep.properties.arithmetic.profiles import Arithmetic
     from truestep.properties.judge.contracts import Judgement
+    from truestep.properties.kinds.quantizer.step import Encoded, Subject
     from truestep.reference.declared import Hyper
     from truestep.reference.rules import Optimizer
 
-__all__ = ["Bounds", "BeyondContract", "assert_codes", "assert_schedule", "assert_step", "bounds"]
+__all__ = [
+    "Bounds",
+    "BeyondContract",
+    "assert_codes",
+    "assert_schedule",
+    "assert_step",
+    "assert_stochastic",
+    "bounds",
+]
 
-Array: TypeAlias = NDArray[Any]
 # Numbers and choices by the names of a rule's Hyper, or that Hyper itself.
 Hypers: TypeAlias = "Mapping[str, Any] | Hyper"
 Found: TypeAlias = "Iterable[tuple[str, Judgement]]"
@@ -91,7 +103,7 @@ def assert_step(
     due = int(slot.state["t"]) + 1
     if "t" in got and int(got["t"]) != due:
         raise BeyondContract(f"{rule}: t is {got['t']}, due is {due}")
-    _require(rule, _judged_step(module, h, slot, got, told), {"g": slot.grad, "p": slot.param})
+    _require(rule, _judged_step(module, h, slot, got, told), {"g": slot.grad, "p": slot.param}, got)
 
 
 def bounds(
@@ -159,22 +171,87 @@ def assert_codes(
     stored: "code", shaped like x, and what the format keeps besides ("absmax", "scale", ...).
     decoded: what is read of it, if that is to be judged too.
     """
-    from truestep.fast.protocol import QuantizerCapability
-    from truestep.properties.kinds.quantizer.step import Encoded, Subject, judged
+    from truestep.properties.kinds.quantizer.step import judged
     from truestep.reference.quantizers import QUANTIZERS
 
     module = _named("quantizer", QUANTIZERS, quantizer)
-    h = _hyper(module, hyper)
-    capability = QuantizerCapability(rule=quantizer, arithmetic=arithmetic)
-    arrays = {name: _array(of) for name, of in stored.items()}
-    numbers = _array(x)
-    if arrays.get("code", np.empty(0)).shape != numbers.shape:
-        raise ValueError(f"stored must have 'code' of shape {numbers.shape}")
-    back = np.zeros(numbers.shape, np.float32) if decoded is None else _array(decoded)
-    out = Encoded(numbers, arrays, back, arrays["code"])
-    found = judged(Subject(None, capability), h, out)  # type: ignore[arg-type]
+    h, numbers = _hyper(module, hyper), _array(x)
+    out = _encoded(numbers, stored, decoded)
+    found = judged(_quantizer_of(quantizer, arithmetic), h, out)
     wanted = [(name, j) for name, j in found if name != "decoded" or decoded is not None]
     _require(quantizer, wanted, {"x": numbers})
+
+
+def assert_stochastic(
+    quantizer: str,
+    x: object,
+    draws: Sequence[object],
+    hyper: Hypers | None = None,
+    *,
+    arithmetic: str | Arithmetic = "ieee_float32",
+) -> None:
+    """Raise BeyondContract unless draws are of x, the float32 tensor, rounded by chance.
+
+    draws: at least two, of calls that have nothing to do with one another. Each is what
+    assert_codes takes as stored; or of a format without scales ("bfloat16") the numbers themselves,
+    shaped like x. Each number has to be one of the two neighbours of its element, the upper one as
+    often as its place between them says, and no draw may repeat another, or a part of itself. A
+    kernel has to draw 16 bits for bfloat16, 8 for small formats. A faithful kernel fails with
+    probability 1e-9. Raises ValueError where there are too few draws to tell chance from rounding
+    to nearest: eight of a tensor of four thousand numbers are enough.
+    """
+    from truestep.properties.kinds.quantizer import drawn
+    from truestep.properties.kinds.quantizer.rounding_statistics import FALSE_ALARM
+    from truestep.reference.quantizers import QUANTIZERS
+
+    module = _named("quantizer", QUANTIZERS, quantizer)
+    if hyper is None or isinstance(hyper, Mapping):
+        hyper = {"rounding": "stochastic", **(hyper or {})}
+    h, numbers = _hyper(module, hyper), _array(x)
+    if (rounding := getattr(h, "rounding", None)) != "stochastic":
+        raise ValueError(f"rounding must be 'stochastic', got {rounding!r}")
+    if numbers.dtype != np.float32:
+        raise ValueError(f"x must be float32, got {numbers.dtype}")
+    if len(draws) < 2:
+        raise ValueError(f"draws must be at least 2, got {len(draws)}")
+    coded = [each for each in draws if isinstance(each, Mapping)]
+    if len(coded) not in (0, len(draws)) or (module.BLOCKS and not coded):
+        raise ValueError("each of draws must be a mapping with 'code' and its scales")
+    if coded:
+        encoded = [_encoded(numbers, each, None) for each in coded]
+        found = drawn.of_codes(_quantizer_of(quantizer, arithmetic), h, encoded)
+    else:
+        found = drawn.of_numbers(module, h, numbers, [_like(numbers, each) for each in draws])
+    wanted = [(name, j) for name, j in found if name != "decoded"]
+    told = [f"false-alarm probability {FALSE_ALARM:g}, {len(draws)} draws"]
+    _require(quantizer, wanted, {"x": numbers}, remarks=told)
+
+
+def _like(x: Array, draw: object) -> Array:
+    found = _array(draw)
+    if found.shape != x.shape:
+        raise ValueError(f"each of draws must have the shape of x, {x.shape}, got {found.shape}")
+    return found
+
+
+def _quantizer_of(quantizer: str, arithmetic: str | Arithmetic) -> Subject:
+    """The format, with nothing behind it that encodes."""
+    from truestep.fast.protocol import QuantizerCapability
+    from truestep.properties.kinds.quantizer.step import Subject
+
+    capability = QuantizerCapability(rule=quantizer, arithmetic=arithmetic)
+    return Subject(None, capability)  # type: ignore[arg-type]
+
+
+def _encoded(x: Array, stored: Mapping[str, object], decoded: object) -> Encoded:
+    """What was stored of x, and what is read of it."""
+    from truestep.properties.kinds.quantizer.step import Encoded
+
+    arrays = {name: _array(of) for name, of in stored.items()}
+    if arrays.get("code", np.empty(0)).shape != x.shape:
+        raise ValueError(f"stored must have 'code' of shape {x.shape}")
+    back = np.zeros(x.shape, np.float32) if decoded is None else _array(decoded)
+    return Encoded(x, arrays, back, arrays["code"])
 
 
 def _named(kind: str, table: Mapping[str, Item], name: str) -> Item:
@@ -197,21 +274,6 @@ def _hyper(module: Any, given: Hypers) -> Hyper:
         raise ValueError(f"hyper has {min(strange)!r}, not one of {', '.join(sorted(known))}")
     made = module.Hyper(**given)
     return made
-
-
-def _array(x: Any) -> Array:
-    """The array of another library as NumPy's; bfloat16 and the small floats by ml_dtypes."""
-    if isinstance(x, np.ndarray):
-        return x
-    if hasattr(x, "detach"):
-        x = x.detach().cpu()
-        if str(x.dtype) == "torch.bfloat16":
-            import ml_dtypes
-            import torch
-
-            return np.asarray(x.view(torch.int16).numpy()).view(ml_dtypes.bfloat16)
-        return np.asarray(x.numpy())
-    return np.asarray(x.get() if hasattr(x, "get") else x)
 
 
 def _arithmetic(given: str | Arithmetic | None, p: Array) -> Arithmetic:
@@ -283,8 +345,18 @@ def _judged_step(
                 yield name, judge(got[name], due, oracle[name])
 
 
-def _require(rule: str, found: Found, inputs: Mapping[str, Array]) -> None:
-    """Raise BeyondContract with the worst element, or where nothing could be judged."""
+def _require(
+    rule: str,
+    found: Found,
+    inputs: Mapping[str, Array],
+    got: Mapping[str, Array] = {},
+    remarks: Sequence[str] = (),
+) -> None:
+    """Raise BeyondContract with the worst element, or where nothing could be judged.
+
+    got: the tensors judged, of which an error is told in units of the last place too. remarks:
+    lines that the message ends with.
+    """
     from truestep.properties.judge.contracts import SLACK
     from truestep.properties.judge.records import worst_lines
 
@@ -309,8 +381,28 @@ def _require(rule: str, found: Found, inputs: Mapping[str, Array]) -> None:
     agreeing = [name for name in worse if name not in broken]
     others = [f"{name} (utilisation {x:.4g})" for name, x in broken.items() if name != worst]
     lines = worst_lines(rule, place, j)
-    lines += [f"  relative error {abs(j.got - j.oracle) / due:.3g}"] if due else []
+    beside = [f"relative error {abs(j.got - j.oracle) / due:.3g}"] if due and j.index else []
+    ulps = _ulps(got.get(worst), j)
+    beside += [f"{ulps:.4g} ulps of {got[worst].dtype}"] if ulps else []
+    lines += [f"  {', '.join(beside)}"] if beside else []
     lines += ["  there: " + ", ".join(f"{n}={float(x)!r}" for n, x in at.items())] if at else []
     lines += [f"  beyond it too: {', '.join(others)}"] if others else []
     lines += [f"  within it: {', '.join(agreeing)}"] if agreeing else []
+    lines += [f"  {remark}" for remark in remarks]
     raise BeyondContract("\n".join(lines))
+
+
+def _ulps(got: Array | None, j: Judgement) -> float:
+    """An error in units of the last place of what is due, in the format of the tensor.
+
+    0 where it has none: of codes, and where what is due is beyond the format.
+    """
+    if got is None or got.dtype.kind in "iub":
+        return 0.0
+    import ml_dtypes
+
+    limits = ml_dtypes.finfo(got.dtype)  # type: ignore[no-untyped-call]
+    if not abs(j.oracle) <= float(limits.max) or not np.isfinite(j.got):
+        return 0.0
+    _, exponent = np.frexp(max(abs(j.oracle), float(limits.smallest_normal)))
+    return float(abs(j.got - j.oracle) / np.ldexp(1.0, int(exponent) - 1 - limits.nmant))

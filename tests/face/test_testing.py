@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,6 +19,7 @@ from truestep.properties.museum import FAULTS
 from truestep.reference.optimizers import OPTIMIZERS, adamw
 from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.schedules import SCHEDULES
+from truestep.reference.storages import STORAGES
 from truestep.testing import BeyondContract, assert_codes, assert_schedule, assert_step, bounds
 
 HYPER = {"lr": 1e-2, "weight_decay": 0.1, "decay": "before"}
@@ -88,6 +91,35 @@ def test_finds_every_fault_that_a_step_can_show(fault: str) -> None:
         judged()
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [n for n, f in FAULTS.items() if f.rule == "adamw" and "p" in f.declared.get("storage", {})],  # type: ignore[operator]
+)
+def test_finds_every_fault_of_parameters_in_two_parts(fault: str) -> None:
+    """As above, of kernels that keep p as a bfloat16 and what that lacks; the right ones pass."""
+    (how,) = FAULTS[fault].declared["storage"].values()  # type: ignore[attr-defined]
+    rule = STORAGES[how.quantizer]
+    hyper = rule.Hyper(**how.hyper)
+    rng = np.random.default_rng(0)
+
+    def judged(kernel: Any, lr: float) -> None:
+        h = adamw.Hyper(lr=lr, weight_decay=0.1, **kernel.capability.dialect)
+        p, g, m, v = (rng.standard_normal(4000).astype(np.float32) for _ in range(4))
+        code, high = rule.encode(hyper, p.astype(np.float64))
+        state = {"t": 3, "m": m, "v": v * v, "p_code": code}
+        start = {name: x.astype(ml_dtypes.bfloat16) for name, x in (("p", high), ("g", g))}
+        slot = Slot(start["p"], start["g"], state)
+        [[new]] = kernel.optimizer_step(kernel.capability, [Group(h, [slot], storage={"p": hyper})])
+        after = {"p": new.param, **new.state}
+        told = kernel.capability.arithmetic
+        assert_step("adamw", h, {**start, **state}, after, arithmetic=told, storage={"p": how})
+
+    for lr in (1e-2, 1e-4):
+        judged(FAULTS[fault].without(), lr)
+    with pytest.raises(BeyondContract, match="adamw: p"):
+        deque((judged(FAULTS[fault].backend(), lr) for lr in (1e-2, 1e-4)), maxlen=0)
+
+
 @pytest.mark.parametrize("rule", ["adamw", "lion", "lamb", "adafactor", "muon", "sgd"])
 def test_the_references_own_lines_pass(rule: str) -> None:
     """In float32, from their first state, also of rules that are judged by replicates."""
@@ -131,6 +163,10 @@ def test_the_message_shows_where_and_what_else() -> None:
     assert f"g={float(state['g'][7])!r}" in told
     assert "within it: m, v" in told
     assert "(passes up to 2)" in told
+    # Of the last place of float32, which p[7] is changed by.
+    due = float(bounds("adamw", HYPER, state)["p"].value[7])
+    ulps = abs(float(after["p"][7]) - due) / float(np.spacing(np.float32(abs(due))))
+    assert f"{ulps:.4g} ulps of float32" in told
 
 
 def test_arrays_of_torch() -> None:
@@ -150,6 +186,40 @@ def test_arrays_of_torch() -> None:
     with pytest.raises(BeyondContract):
         assert_step("sgd", {"lr": 0.5}, {"p": half, "g": half}, {"p": half})
     assert_step("sgd", {"lr": 0.5}, {"p": half, "g": half}, {"p": half / 2})
+
+
+class Elsewhere:
+    """An array of some library that speaks DLPack, and nothing else of NumPy's."""
+
+    def __init__(self, x: Any) -> None:
+        self.x = x
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.x.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self.x.__dlpack_device__()
+
+
+def test_arrays_by_dlpack() -> None:
+    """What is no array of NumPy's comes in through the protocol."""
+    state = before(3)
+    due = {name: x.value.astype(np.float32) for name, x in bounds("adamw", HYPER, state).items()}
+    start = {name: x if name == "t" else Elsewhere(x) for name, x in state.items()}
+    assert_step("adamw", HYPER, start, {name: Elsewhere(x) for name, x in due.items()})
+    due["m"] = due["m"] + np.float32(1)
+    with pytest.raises(BeyondContract, match="adamw: m"):
+        assert_step("adamw", HYPER, start, {name: Elsewhere(x) for name, x in due.items()})
+
+
+def test_arrays_of_jax() -> None:
+    """Arrays of JAX, bfloat16 included."""
+    jnp = pytest.importorskip("jax.numpy", reason="jax is not installed")
+    for dtype in (jnp.float32, jnp.bfloat16):
+        p = jnp.asarray([1.5, 2.0], dtype)
+        assert_step("sgd", {"lr": 0.5}, {"p": p, "g": p}, {"p": p / 2})
+        with pytest.raises(BeyondContract):
+            assert_step("sgd", {"lr": 0.5}, {"p": p, "g": p}, {"p": p})
 
 
 def test_stored_moments() -> None:
@@ -214,8 +284,13 @@ def test_wrong_names_and_values_are_told(case: str) -> None:
 
 def test_importing_costs_little() -> None:
     """What judges is loaded when it is first asked for."""
-    program = "import sys, truestep.testing; print(*sorted(m for m in sys.modules if '.' not in m))"
+    program = (
+        "import sys, time, truestep.testing; print(time.process_time(), "
+        "*sorted(m for m in sys.modules if '.' not in m))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    assert not {"hypothesis", "scipy", "torch", "mpmath"} & set(done.stdout.split())
+    seconds, *modules = done.stdout.split()
+    assert not {"hypothesis", "scipy", "torch", "mpmath"} & set(modules)
+    assert float(seconds) <= 0.5

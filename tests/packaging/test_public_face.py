@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import ast
+import pydoc
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +41,15 @@ def test_every_public_name_is_there_and_listed() -> None:
     imported = {alias.name for node in told.body for alias in node.names}  # type: ignore[attr-defined]
     assert imported | {"__version__"} == set(truestep.__all__)
     assert SOURCE.resolve().with_name("py.typed").exists()
+
+
+def test_help_is_a_table_of_contents() -> None:
+    """It begins with a line for every name, and what it says of modules is there."""
+    told = truestep.__doc__ or ""
+    assert all(re.search(rf"\b{name}\b", told) for name in truestep.__all__)
+    (judging,) = re.findall(r"^    testing +(.*)$", told, re.MULTILINE)
+    assert set(judging.split(", ")) <= set(truestep.testing.__all__)
+    assert pydoc.render_doc(truestep).index("Judge a kernel") < 1000
 
 
 def test_names_come_from_their_home() -> None:

@@ -96,6 +96,12 @@ def passing() -> list[CheckResult]:
     return [result("adamw"), result("lion", utilisation=0.9), result("sgd", utilisation=0.0)]
 
 
+def _left_out(made: CheckResult, why: str) -> CheckResult:
+    """The result of a check that is not run, where there is a reason."""
+    own = {"kind": made.kind, "format": made.format, "variant": made.variant, "check": made.check}
+    return result(made.rule, **own, verdict="not_run", message=why) if why else made
+
+
 class FakeRunner:
     """Stands in for the engine; attributes steer what happens."""
 
@@ -116,6 +122,7 @@ class FakeRunner:
         workers: int,
         done: Mapping[str, Mapping[str, Sequence[str]]],
         fail_fast: bool,
+        skipped: Callable[[str, str], str],
         on_start: Callable[[str, int], None],
         on_result: Callable[[str, CheckResult], None],
         on_end: Callable[[str, Run], None],
@@ -126,12 +133,14 @@ class FakeRunner:
                 known = f"unknown backend {backend!r}; known: cpu, torch"
                 on_end(backend, Run(backend, error=UnknownBackend(known)))
                 continue
-            run = Run(backend, unavailable=self.unavailable, seconds=1.5)
+            known = [] if self.unavailable else [r.id for r in self.results]
+            run = Run(backend, unavailable=self.unavailable, seconds=1.5, known=known)
             chosen = [r for r in self.results if only is None or fnmatchcase(r.rule, only)]
             if not chosen:
                 run.error = ValueError(f"no check of {backend} matches {only!r}; one is 'a/b'")
             elif not self.unavailable:
-                run.results = [r for r in chosen if r.id not in done.get(backend, ())]
+                left = [r for r in chosen if r.id not in done.get(backend, ())]
+                run.results = [_left_out(r, skipped(backend, r.id)) for r in left]
                 on_start(backend, len(run.results))
                 for item in run.results:
                     on_result(backend, item)

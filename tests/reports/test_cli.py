@@ -268,13 +268,14 @@ def test_reproduce_replays_failures_first_and_ends_with_1(
     assert "recorded fails at 3.1e4, now fails at 3.1e4" in " ".join(out.split())
 
 
+@pytest.mark.parametrize(
+    "wanted", ["optimizer/adamw/float32/lockstep", "adamw/float32/lock", "*/adamw/*/lo*"]
+)
 def test_reproduce_of_one_passing_check_ends_with_0(
-    truestep: Call, runner: Any, save: Callable[..., Path]
+    truestep: Call, runner: Any, save: Callable[..., Path], wanted: str
 ) -> None:
-    """--check takes an id."""
-    status, _, _ = truestep(
-        "reproduce", save(), "--backend", "cpu", "--check", "optimizer/adamw/float32/lockstep"
-    )
+    """--check takes an id, a plain word or a glob, as --only does."""
+    status, _, _ = truestep("reproduce", save(), "--backend", "cpu", "--check", wanted)
     assert status == 0 and len(runner.replayed) == 1
 
 

@@ -18,6 +18,7 @@ from truestep.properties.judge.calls import BackendFault
 from truestep.properties.judge.contracts import Judgement, not_judged
 from truestep.properties.kinds.quantizer.step import Subject
 from truestep.reference.declared import Hyper
+from truestep.reference.rules import Quantizer
 from truestep.reference.validation import Array
 
 # The probability that a faithful kernel fails one check: small beside a million runs. It is shared
@@ -79,9 +80,12 @@ def _gaps(subject: Subject, hyper: Hyper) -> list[tuple[float, float]]:
 
 def _bits(subject: Subject) -> int:
     """How many random bits decide a rounding."""
-    if declared := subject.capability.random_bits:
-        return declared
-    format = getattr(subject.rule, "FORMAT", None)
+    return subject.capability.random_bits or bits_of(subject.rule)
+
+
+def bits_of(rule: Quantizer) -> int:
+    """How many random bits are asked of every kernel of a format."""
+    format = getattr(rule, "FORMAT", None)
     if format is None or format.dtype is not np.uint16:
         return BITS
     return int(23 - format.fraction_bits)

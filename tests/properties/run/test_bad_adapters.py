@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -150,6 +151,33 @@ def test_the_command_ends_with_status_2(written: Callable[..., str], tmp_path: P
         f"truestep: {spec}: optimizer/heavy_ball/float32: "
         "state 'p_previous' is missing from the result (group 0, slot 0)"
     ]
+
+
+def _certified(folder: Path, *arguments: str) -> tuple[int, str, list[str], float]:
+    """Exit status, standard output, lines of standard error, and seconds of processor time."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", "truestep.reports.cli", "certify", *arguments, "-n", "1"]
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return run.returncode, run.stdout, run.stderr.splitlines(), seconds
+
+
+@pytest.mark.power
+@pytest.mark.parametrize("name", ["constructor", "dtype", "fixed", "rule", "syntax"])
+def test_every_stage_refuses_in_time(
+    written: Callable[..., str], tmp_path: Path, name: str
+) -> None:
+    """Loading, declaring and the first call: one line each, status 2, within three seconds.
+
+    Counted in processor time, so that it holds on a machine that does much else: the judge and
+    the backend's process load side by side.
+    """
+    old, new, says = WRONG[name]
+    status, out, lines, seconds = _certified(tmp_path, written(old, new))
+    assert (status, out, len(lines)) == (2, "", 1)
+    assert says in lines[0]
+    assert seconds < 2 * 3.0
 
 
 @pytest.fixture

@@ -13,7 +13,9 @@ from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.judge.contracts import Judged, judge
 from truestep.properties.kinds.optimizer.step import BackendFault, BackendRaised
 from truestep.properties.search import exploration
-from truestep.properties.search.exploration import Tally, explore, run_all
+from truestep.properties.search.budget import Budget, OutOfTime
+from truestep.properties.search.exploration import Drawn, Listed, Tally, explore, run_all
+from truestep.properties.search.shared import searched
 
 FLOAT32 = PROFILES["ieee_float32"]
 
@@ -177,3 +179,65 @@ def test_a_seed_stands_for_the_same_cases_whatever_modules_are_loaded(
     monkeypatch.syspath_prepend(str(tmp_path))
     importlib.import_module("module_with_constants")
     assert _explore(passing)[1] == before
+
+
+def test_time_that_ends_before_a_failure_ends_the_search() -> None:
+    """Whoever searches is told; what had failed by then stays failed, simplified or not."""
+
+    def late(case: int, tally: Tally) -> None:
+        if tally.examples == 7 and not tally.failed:
+            raise OutOfTime(tally.examples)
+
+    with pytest.raises(OutOfTime, match="7") as raised:
+        _explore(late)
+    assert raised.value.cases == 7
+
+    def failed(case: int, tally: Tally) -> None:
+        if tally.failed:
+            raise OutOfTime(tally.examples)
+        _count(case, tally)
+
+    tally, _ = _explore(failed)
+    assert tally.failed and tally.worst_case is not None
+
+    def once(case: int, tally: Tally) -> None:
+        if tally.examples == 0:  # the case is tried again by itself
+            raise OutOfTime(0)
+        _count(case, tally)
+
+    tally, _ = _explore(once, simplified=False)
+    assert tally.failed
+
+
+def test_a_budget() -> None:
+    """At most so many cases; a clock that has not ended says nothing, nor one that never does."""
+    assert (Budget(3).of(5), Budget(3).of(2), Budget().of(5)) == (3, 2, 5)
+    tally, other = Tally(), Tally()
+    tally.examples, other.failed = 4, True
+    Budget().begin().look(tally)
+    Budget(seconds=1e6).begin().look(tally)
+    ended = Budget(seconds=1e-9).begin()
+    ended.look(other)
+    with pytest.raises(OutOfTime) as raised:
+        ended.look(tally)
+    assert raised.value.cases == 4
+    with pytest.raises(ValueError, match="max_examples must be at least 1, got 0"):
+        Budget(cases=0)
+    with pytest.raises(ValueError, match="timeout must be more than 0 seconds, got 0"):
+        Budget(seconds=0.0)
+
+
+def test_a_budget_of_cases_is_kept_for_those_that_are_shared() -> None:
+    """Drawn and listed cases, anew and as they are kept; the kept ones are those of the budget."""
+    drawn: Drawn[Any] = Drawn(st.integers(0, 1000), {"smoke": 9, "standard": 9, "deep": 9})
+    listed: Listed[Any] = Listed(lambda seed: list(range(9)))
+
+    def tried(source: Any, budget: Budget) -> int:
+        return searched(
+            source, "a test of budgets", "smoke", 0, lambda *_: None, lambda _: None,
+            told=True, budget=budget,
+        ).examples  # fmt: skip
+
+    for source in (drawn, listed):
+        counts = [tried(source, budget) for budget in (Budget(4), Budget(), Budget(4), Budget(20))]
+        assert counts == [4, 9, 4, 9]
