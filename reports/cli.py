@@ -103,13 +103,20 @@ def show(rule: str) -> int:
     "--resume", type=_CERTIFICATE, metavar="PATH", help="Go on from a stopped run's journal."
 )
 @click.option("--force", is_flag=True, help="Overwrite certificates of other runs.")
+@click.option("--shard", metavar="I/N", help="Only part I of N of the checks, to be merged.")
+@click.option(
+    "--costs",
+    type=_CERTIFICATE,
+    metavar="CERTIFICATE",
+    help="An earlier certificate whose seconds balance the shards; the same for all of them.",
+)
 @click.option("--fail-fast", is_flag=True, help="Run no more of a backend's checks once one fails.")
 @click.option("--strict", is_flag=True, help="End with 1 where only departures are known, too.")
 @_JSON
 def certify(
     backend: tuple[str, ...], rule: str | None, only: str | None, level: Level, out: Path,
-    seed: int, workers: int | None, resume: Path | None, force: bool, fail_fast: bool,
-    strict: bool, as_json: bool,
+    seed: int, workers: int | None, resume: Path | None, force: bool, shard: str | None,
+    costs: Path | None, fail_fast: bool, strict: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Judge each BACKEND: a name of `list backends`, package.module:Name, or file.py:Name.
 
@@ -126,9 +133,16 @@ def certify(
 
     A backend may pass but for departures: choices that neither the paper nor its documentation
     promises, which its adapter declares, and findings that no check can reach. Each is told.
+
+    With --shard the certificate is of a part of the run, NAME-I-of-N.json, and `truestep merge`
+    makes one of all parts. What is in a part depends on the checks, on N and on --costs alone.
     """
     from truestep.reports import run
 
+    if shard and fail_fast:
+        raise click.ClickException("--fail-fast: which checks it leaves out of a shard is chance")
+    if costs and not shard:
+        raise click.ClickException(f"--costs {costs}: balances shards; give --shard I/N")
     if rule:
         from truestep.fast.wrapped.specs import judged_as
 
@@ -137,9 +151,27 @@ def certify(
         except ValueError as error:
             raise click.ClickException(str(error)) from error
     request = run.Request(
-        only, level, seed, workers, out, as_json, resume, force, fail_fast, strict
-    )
+        only, level, seed, workers, out, as_json, resume, force, fail_fast, strict,
+        run.sharding(shard, None if costs is None else read(costs)) if shard else None, costs,
+    )  # fmt: skip
     return run.certify(backend, request)
+
+
+@commands.command()
+@click.argument("certificate", type=_CERTIFICATE, nargs=-1, required=True)
+@_OUT
+@click.option("--force", is_flag=True, help="Overwrite certificates of other runs.")
+@_JSON
+def merge(certificate: tuple[Path, ...], out: Path, force: bool, as_json: bool) -> int:
+    """Make one certificate of those of all shards of a run, as one machine would have made it.
+
+    Refuses a shard that is missing or there twice, and shards of different backends, levels, seeds,
+    selections, suites, libraries or hardware. The exit status is the verdict's.
+    """
+    from truestep.reports import merge as merging
+
+    shards = {str(path): read(path) for path in certificate}
+    return merging.merge(shards, out, force=force, as_json=as_json)
 
 
 @commands.command()
@@ -174,15 +206,17 @@ def sign(certificate: Path, key: Path) -> int:
 @click.option(
     "--key", type=_CERTIFICATE, metavar="FILE", help="Public key of the one who must have signed."
 )
-def verify(certificate: tuple[Path, ...], key: Path | None) -> int:
+@click.option("--current", is_flag=True, help="End with 1 where one has expired, too.")
+def verify(certificate: tuple[Path, ...], key: Path | None, current: bool) -> int:
     """Say whether each CERTIFICATE is whole, which suite made it, and who signed it.
 
     Ends with 0 if all are whole and no signature is wrong, with --key if that key signed all; with
-    1 if not, and with 2 if a file could not be read. The verdicts in them do not matter.
+    1 if not, and with 2 if a file could not be read. The verdicts in them do not matter. One whose
+    suite, libraries or hardware are not those of this machine any more is told to have expired.
     """
     from truestep.reports import attest
 
-    return max(attest.verify(path, key) for path in certificate)
+    return max(attest.verify(path, key, current=current) for path in certificate)
 
 
 @commands.command()
@@ -209,11 +243,11 @@ def report(certificate: tuple[Path, ...], out: Path) -> int:
     """
     import gc
 
-    from truestep.reports import files, page
+    from truestep.reports import expiry, files, page
 
     # All that is read stays until the end: looking for garbage would take half of the time.
     gc.disable()
-    shown = page.build([read(path) for path in certificate])
+    shown = page.build([read(path) for path in certificate], expiry.here())
     click.echo(files.write_report(shown, out, "report"))
     return 0
 

@@ -14,6 +14,7 @@ from truestep.reports import certificate, files
 from truestep.reports.certificate import Certificate, Record
 from truestep.reports.findings import findings_for
 from truestep.reports.page import Page, build
+from truestep.reports.settled import settled
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -93,8 +94,13 @@ def judged(header: Record, run: pool.Run, checks: Sequence[Record]) -> Judged:
     backend = {**header["backend"], "name": name, "unavailable": run.unavailable}
     if run.declaration:
         backend["declaration"] = run.declaration
+    shard = header.get("shard")
+    if shard and run.plan:
+        shard = {**shard, "checks": run.checks, "plan": run.plan}
+    checks = settled(checks)
     document = certificate.build(
-        header={**header, "backend": backend}, checks=checks, complete=True, seconds=run.seconds,
+        header={**header, "backend": backend, **({"shard": shard} if shard else {})},
+        checks=checks, complete=True, seconds=run.seconds,
         findings=findings_for(name, spec, checks, header["environment"]["libraries"]),
     )  # fmt: skip
     return Judged(run.results, document, build([document]))

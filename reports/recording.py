@@ -11,6 +11,7 @@ from click import ClickException
 from truestep.fast.protocol import Level
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.run import pool
+from truestep.properties.run.shards import Shard
 from truestep.reports import certificate, naming, terminal
 from truestep.reports.certificate import Record
 from truestep.reports.journal import ENDING, Journal
@@ -19,12 +20,21 @@ from truestep.reports.resume import Earlier
 
 
 @dataclass(frozen=True, slots=True)
+class Sharding:
+    """A part of a run, and what its certificate tells of it."""
+
+    part: Shard
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What certify is asked beside the backends.
 
     workers: None for one per processor. resume: a journal, unfinished certificate or folder to go
     on from. force: whether files of other runs may be overwritten. fail_fast: whether a backend's
-    first failure ends its run. strict: whether departures fail it.
+    first failure ends its run. strict: whether departures fail it. sharding: which part of the
+    checks is run; costs: the file that it is balanced by.
     """
 
     only: str | None
@@ -37,6 +47,8 @@ class Request:
     force: bool = False
     fail_fast: bool = False
     strict: bool = False
+    sharding: Sharding | None = None
+    costs: Path | None = None
 
 
 class Recording:
@@ -126,6 +138,9 @@ class Recording:
         asked = self.request
         words = ["truestep", "certify", self.spec, "--resume", str(journal)]
         words += ["--only", asked.only] if asked.only is not None else []
+        if asked.sharding is not None:
+            words += ["--shard", f"{asked.sharding.part.index}/{asked.sharding.part.of}"]
+        words += ["--costs", str(asked.costs)] if asked.costs is not None else []
         words += ["--level", asked.level, "--seed", str(asked.seed), "--out", str(asked.out)]
         return shlex.join(words)
 

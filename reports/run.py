@@ -12,22 +12,40 @@ from contextlib import ExitStack
 from click import ClickException
 
 from truestep.properties.judge.results import CheckResult
-from truestep.properties.run import pool
-from truestep.reports import certificate, environment, files, numbers, terminal
+from truestep.properties.run import conduct, pool
+from truestep.properties.run.shards import Shard
+from truestep.reports import certificate, environment, files, numbers, prose, terminal
+from truestep.reports.certificate import Certificate
 from truestep.reports.judged import Judged
+from truestep.reports.merge import seconds_of
 from truestep.reports.page import build
-from truestep.reports.recording import Recording, Request, told_of
+from truestep.reports.recording import Recording, Request, Sharding, told_of
 from truestep.reports.resume import Earlier, earlier
 from truestep.reports.stopping import stoppable
 from truestep.reports.verdicts import RUNS
 
-__all__ = ["Request", "certify"]
+__all__ = ["Request", "certify", "sharding"]
 
 
 def certify(specs: Sequence[str], request: Request) -> int:
     """Judge backends, write what was found of each, show it; the exit status."""
     with stoppable():
         return _certify(specs, request)
+
+
+def sharding(text: str, costs: Certificate | None) -> Sharding:
+    """The part that "i/n" names, balanced by a certificate's seconds; raises ClickException."""
+    index, slash, of = text.partition("/")
+    if not (slash and index.isdecimal() and of.isdecimal()):
+        raise ClickException(f"--shard: {text!r} is not of the form i/n, as 3/7")
+    record: dict[str, object] = {"index": int(index), "of": int(of)}
+    if costs is not None:
+        record["costs"] = costs["sha256"]
+    try:
+        part = Shard(int(index), int(of), seconds_of(costs) if costs else {})
+    except ValueError as error:
+        raise ClickException(f"--shard: {error}") from error
+    return Sharding(part, record)
 
 
 def _certify(specs: Sequence[str], request: Request) -> int:
@@ -61,6 +79,7 @@ def _certify(specs: Sequence[str], request: Request) -> int:
                 }
                 for spec, recording in recordings.items()
             },
+            part=request.sharding.part if request.sharding else None,
             fail_fast=request.fail_fast,
             on_start=progress.start, on_result=advance, on_end=end,
         )  # fmt: skip
@@ -73,25 +92,34 @@ def _certify(specs: Sequence[str], request: Request) -> int:
         terminal.show_path(request.out / f"{stem}.html")
     for line in problems:
         terminal.warn(line)
-    statuses = [
-        max(RUNS[each.certificate["verdict"]].status, request.strict and bool(each.departures))
-        for each in found
-    ]
-    return max([2 if problems else 0, *statuses])
+    return max([2 if problems else 0, *(_status(each, request) for each in found)])
+
+
+def _status(found: Judged, request: Request) -> int:
+    """The exit status that a backend's certificate gives."""
+    document = found.certificate
+    if "shard" in document and not any(c["kind"] != conduct.KIND for c in document["checks"]):
+        terminal.warn(f"no check of {document['backend']['name']} is in {prose.shard(document)}")
+        return 2 if document["backend"]["unavailable"] else 0
+    return max(RUNS[document["verdict"]].status, request.strict and bool(found.departures))
 
 
 def _recordings(specs: Sequence[str], request: Request) -> Iterator[Recording]:
     """One for each backend, under a file name of its own."""
     # The page of several backends has this name.
     stems = ["report"]
+    shard = request.sharding.record if request.sharding else None
     headers = [
-        certificate.header_of(spec, request.only, request.level, request.seed)
+        certificate.header_of(spec, request.only, request.level, request.seed, shard)
         for spec in dict.fromkeys(specs)
     ]
     at_hand = earlier(request.resume, headers) if request.resume else {}
     for header in headers:
         spec = header["backend"]["spec"]
-        stems.append(numbers.distinct(files.stem_of(spec), stems, "{}-{}"))
+        stem = files.stem_of(spec)
+        if shard:
+            stem += f"-{shard['index']}-of-{shard['of']}"
+        stems.append(numbers.distinct(stem, stems, "{}-{}"))
         try:
             yield Recording(stems[-1], header, request, at_hand.get(spec, Earlier()))
         except OSError as error:

@@ -115,6 +115,7 @@ class FakeRunner:
         seed: int,
         workers: int,
         done: Mapping[str, Mapping[str, Sequence[str]]],
+        part: Any = None,
         fail_fast: bool,
         on_start: Callable[[str, int], None],
         on_result: Callable[[str, CheckResult], None],
