@@ -23,6 +23,7 @@ from truestep.reports.visible import one_line
 if TYPE_CHECKING:
     from truestep.fast.protocol import Level
     from truestep.reports.certificate import Certificate
+    from truestep.reports.recording import Engine
 
 LEVELS = ("smoke", "standard", "deep")
 TOPICS = (
@@ -110,13 +111,34 @@ def show(rule: str) -> int:
     metavar="CERTIFICATE",
     help="An earlier certificate whose seconds balance the shards; the same for all of them.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(("processes", "ray")),
+    default="processes",
+    show_default=True,
+    help="What runs the checks: this machine's processes, or a Ray cluster.",
+)
+@click.option(
+    "--needs",
+    multiple=True,
+    metavar="'GLOB NAME=AMOUNT'",
+    help="With --engine ray: what checks ask for whose backend/id matches, as 'cuda/* GPU=1'.",
+)
+@click.option(
+    "--retries",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    help="With --engine ray: how often checks are run again whose worker was lost.",
+)
 @click.option("--fail-fast", is_flag=True, help="Run no more of a backend's checks once one fails.")
 @click.option("--strict", is_flag=True, help="End with 1 where only departures are known, too.")
 @_JSON
 def certify(
     backend: tuple[str, ...], rule: str | None, only: str | None, level: Level, out: Path,
     seed: int, workers: int | None, resume: Path | None, force: bool, shard: str | None,
-    costs: Path | None, fail_fast: bool, strict: bool, as_json: bool,
+    costs: Path | None, engine: str, needs: tuple[str, ...], retries: int, fail_fast: bool,
+    strict: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Judge each BACKEND: a name of `list backends`, package.module:Name, or file.py:Name.
 
@@ -143,6 +165,10 @@ def certify(
         raise click.ClickException("--fail-fast: which checks it leaves out of a shard is chance")
     if costs and not shard:
         raise click.ClickException(f"--costs {costs}: balances shards; give --shard I/N")
+    if needs and engine != "ray":
+        raise click.ClickException(f"--needs {needs[0]!r}: asks a cluster; give --engine ray")
+    if engine == "ray" and (shard or fail_fast or workers):
+        raise click.ClickException("--engine ray: takes no --shard, --fail-fast or -n")
     if rule:
         from truestep.fast.wrapped.specs import judged_as
 
@@ -153,8 +179,15 @@ def certify(
     request = run.Request(
         only, level, seed, workers, out, as_json, resume, force, fail_fast, strict,
         run.sharding(shard, None if costs is None else read(costs)) if shard else None, costs,
+        _ray(needs, retries) if engine == "ray" else None,
     )  # fmt: skip
     return run.certify(backend, request)
+
+
+def _ray(needs: tuple[str, ...], retries: int) -> Engine:
+    from truestep.reports import ray_engine
+
+    return ray_engine.engine(needs, retries)
 
 
 @commands.command()

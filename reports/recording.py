@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from truestep.reports.certificate import Record
 from truestep.reports.journal import ENDING, Journal
 from truestep.reports.judged import Judged, judged
 from truestep.reports.resume import Earlier
+from truestep.reports.spread import Executors, Need
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +30,23 @@ class Sharding:
 
 
 @dataclass(frozen=True, slots=True)
+class Engine:
+    """What carries out units of checks. needs: what they ask for. units: of each backend."""
+
+    executors: Executors
+    needs: Sequence[Need]
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What certify is asked beside the backends.
 
     workers: None for one per processor. resume: a journal, unfinished certificate or folder to go
     on from. force: whether files of other runs may be overwritten. fail_fast: whether a backend's
     first failure ends its run. strict: whether departures fail it. sharding: which part of the
-    checks is run; costs: the file that it is balanced by.
+    checks is run; costs: the file that it is balanced by. engine: what carries out the checks in
+    the place of this machine's processes.
     """
 
     only: str | None
@@ -49,6 +61,7 @@ class Request:
     strict: bool = False
     sharding: Sharding | None = None
     costs: Path | None = None
+    engine: Engine | None = None
 
 
 class Recording:

@@ -15,12 +15,13 @@ from truestep.properties.judge.results import CheckResult
 from truestep.properties.run import conduct, pool
 from truestep.properties.run.shards import Shard
 from truestep.reports import certificate, environment, files, numbers, prose, terminal
-from truestep.reports.certificate import Certificate
+from truestep.reports.certificate import Certificate, Record
 from truestep.reports.judged import Judged
 from truestep.reports.merge import seconds_of
 from truestep.reports.page import build
 from truestep.reports.recording import Recording, Request, Sharding, told_of
 from truestep.reports.resume import Earlier, earlier
+from truestep.reports.spread import Spread, Task
 from truestep.reports.stopping import stoppable
 from truestep.reports.verdicts import RUNS
 
@@ -53,9 +54,10 @@ def _certify(specs: Sequence[str], request: Request) -> int:
     problems: list[str] = []
     progress = terminal.Progress(specs, quiet=request.as_json)
     with ExitStack() as stack:
+        spread = _spread(specs, request)
         recordings = {
             recording.spec: stack.enter_context(recording)
-            for recording in _recordings(specs, request)
+            for recording in _recordings(_headers(specs, request, spread), request)
         }
         stack.enter_context(progress)
 
@@ -69,20 +71,23 @@ def _certify(specs: Sequence[str], request: Request) -> int:
                 ended[spec] = found
             problems.extend(filter(None, [problem]))
 
-        pool.certify_all(
-            list(recordings), only=request.only, level=request.level, seed=request.seed,
-            workers=request.workers or environment.usable_cpus(),
-            done={
-                spec: {
-                    id: pool.Done.of(check.get("extra", {}))
-                    for id, check in recording.earlier.checks.items()
-                }
-                for spec, recording in recordings.items()
-            },
-            part=request.sharding.part if request.sharding else None,
-            fail_fast=request.fail_fast,
-            on_start=progress.start, on_result=advance, on_end=end,
-        )  # fmt: skip
+        done = {
+            spec: {
+                id: pool.Done.of(check.get("extra", {}))
+                for id, check in recording.earlier.checks.items()
+            }
+            for spec, recording in recordings.items()
+        }
+        if spread is not None:
+            spread.certify_all(done=done, on_start=progress.start, on_result=advance, on_end=end)
+        else:
+            pool.certify_all(
+                list(recordings), only=request.only, level=request.level, seed=request.seed,
+                workers=request.workers or environment.usable_cpus(), done=done,
+                part=request.sharding.part if request.sharding else None,
+                fail_fast=request.fail_fast,
+                on_start=progress.start, on_result=advance, on_end=end,
+            )  # fmt: skip
     found = [ended[spec] for spec in recordings if spec in ended]
     stem = "report" if len(recordings) > 1 else next(iter(recordings.values())).stem
     if len(recordings) > 1 and found:
@@ -104,15 +109,31 @@ def _status(found: Judged, request: Request) -> int:
     return max(RUNS[document["verdict"]].status, request.strict and bool(found.departures))
 
 
-def _recordings(specs: Sequence[str], request: Request) -> Iterator[Recording]:
+def _spread(specs: Sequence[str], request: Request) -> Spread | None:
+    """The run on an engine, its checks listed there; None where this machine's processes run it."""
+    engine = request.engine
+    if engine is None:
+        return None
+    tasks = [Task(s, request.only, request.level, request.seed) for s in dict.fromkeys(specs)]
+    return Spread(tasks, engine.executors, needs=engine.needs, units=engine.units)
+
+
+def _headers(specs: Sequence[str], request: Request, spread: Spread | None) -> list[Record]:
+    """The certificates' headers, of where the checks are run."""
+    shard = request.sharding.record if request.sharding else None
+    return [
+        spread.header(spec)
+        if spread is not None
+        else certificate.header_of(spec, request.only, request.level, request.seed, shard)
+        for spec in dict.fromkeys(specs)
+    ]
+
+
+def _recordings(headers: Sequence[Record], request: Request) -> Iterator[Recording]:
     """One for each backend, under a file name of its own."""
     # The page of several backends has this name.
     stems = ["report"]
     shard = request.sharding.record if request.sharding else None
-    headers = [
-        certificate.header_of(spec, request.only, request.level, request.seed, shard)
-        for spec in dict.fromkeys(specs)
-    ]
     at_hand = earlier(request.resume, headers) if request.resume else {}
     for header in headers:
         spec = header["backend"]["spec"]

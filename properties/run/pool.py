@@ -82,14 +82,16 @@ def certify(
     seed: int = 0,
     workers: int = 0,
     patience: float | None = None,
+    part: Part | None = None,
     on_start: Callable[[int], None] = lambda _: None,
     on_result: Callable[[CheckResult], None] = lambda _: None,
 ) -> Run:
     """Run every check of a backend that matches the glob only, and stream the results.
 
     workers: number of processes, 0 for one per core. patience: seconds without a sign of life after
-    which a worker counts as hanging. Raises UnknownBackend or BrokenBackend when there is nothing
-    to run, ValueError for an unknown level or a glob that matches no check.
+    which a worker counts as hanging. part: takes those checks that are run. Raises UnknownBackend
+    or BrokenBackend when there is nothing to run, ValueError for an unknown level or a glob that
+    matches no check.
     """
     [run] = certify_all(
         [backend],
@@ -98,6 +100,7 @@ def certify(
         seed=seed,
         workers=workers,
         patience=patience,
+        part=part,
         on_start=lambda _, count: on_start(count),
         on_result=lambda _, result: on_result(result),
     )
