@@ -317,6 +317,27 @@ def mutants_(only: str | None, every: int, seed: int) -> int:
 
 
 @commands.command()
+@click.option("--only", metavar="GLOB", help="Only faults whose name matches.")
+@click.option(
+    "--every",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="Of the faults only the first of so many; 1 runs all.",
+)
+@_PAGE
+@_JSON
+def audit(only: str | None, every: int, out: Path | None, as_json: bool) -> int:
+    """Judge the museum's faults by acceptance rules that other suites have published.
+
+    Ends with 1 if this suite lets one through.
+    """
+    from truestep.reports.audit import show
+
+    return show(only, every, as_json, out)
+
+
+@commands.command()
 @click.argument("rules", nargs=-1)
 @click.option("--rounds", type=click.IntRange(min=1), default=9, show_default=True)
 @click.option("--sweep", is_flag=True, help="One tensor of 10^3 to 10^8 elements, with a plot.")
