@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from truestep.fast.protocol import Array, Group, Slot
+from truestep.fast.protocol import Array, Group, Slot, State
 from truestep.properties.arithmetic.lift import fields_of
 from truestep.properties.museum.plant import Kernel
+from truestep.reference.declared import Hyper
 
 # What a test looks at, by name: "p" and the state after a step, "value", "decoded" and "x".
 Seen = Mapping[str, Array]
@@ -305,11 +306,13 @@ def seen(kernel: Kernel, right: Kernel, setting: Setting, trial: int) -> list[Se
         return _SEEN[kernel.capability.kind](kernel, right, setting, rng)
 
 
-def _hyper(kernel: Kernel, setting: Setting) -> Array:
+def _hyper(kernel: Kernel, setting: Setting) -> Hyper:
     """The kernel's Hyper: what it declares before what the test sets before the defaults."""
     fields = kernel.module.Hyper.__dataclass_fields__
     set_ = {name: value for name, value in setting.hyper.items() if name in fields}
-    return kernel.module.Hyper(**{**set_, **kernel.capability.dialect, **kernel.capability.fixed})
+    declared = {**kernel.capability.dialect, **kernel.capability.fixed}
+    made: Hyper = kernel.module.Hyper(**{**set_, **declared})
+    return made
 
 
 def _steps(kernel: Kernel, right: Kernel, setting: Setting, rng: np.random.Generator) -> list[Seen]:
@@ -318,7 +321,7 @@ def _steps(kernel: Kernel, right: Kernel, setting: Setting, rng: np.random.Gener
     shape = setting.shape if whole else _MATRIX
     h, own = _hyper(right, setting), _hyper(kernel, setting)
     p = np.asarray(setting.param(rng, shape), np.float32)
-    state = _state(kernel if not setting.before else right, h, p)
+    state: State = _state(kernel if not setting.before else right, h, p)
     found: list[Seen] = []
     last = setting.before + setting.steps - 1
     for step in range(last + 1):
@@ -331,7 +334,7 @@ def _steps(kernel: Kernel, right: Kernel, setting: Setting, rng: np.random.Gener
     return found
 
 
-def _state(kernel: Kernel, h: Array, p: Array) -> dict[str, Array]:
+def _state(kernel: Kernel, h: Hyper, p: Array) -> State:
     """The state before the first step, in the kernel's float32."""
     made = fields_of(kernel.module.init(h, p.astype(np.float64)))
     return {name: x if isinstance(x, int) else _single(np.asarray(x)) for name, x in made.items()}

@@ -19,6 +19,7 @@ from truestep.properties.museum.fault import Fault
 from truestep.properties.museum.faults.blocks import everywhere, made
 from truestep.properties.museum.plant import Kernel
 from truestep.properties.museum.power import first_failure
+from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.tables import RULES
 from truestep.reports import certificate, files, numbers, terminal
 from truestep.reports.acceptance import ACCEPTANCES, Acceptance, Seen, seen
@@ -70,9 +71,8 @@ def _plain(kind: str, fault: Fault) -> bool:
     """Whether other suites' tests could be run on it: float32, nothing besides the gradient."""
     if kind != "optimizer":
         return True
-    capability = fault.without().capability
-    facts = RULES[kind][fault.rule].FACTS
-    return not (capability.storage or facts.inputs) and capability.format == "float32"
+    other = "storage" in fault.declared or fault.declared.get("format", "float32") != "float32"
+    return not (other or OPTIMIZERS[fault.rule].FACTS.inputs)
 
 
 def outcomes(chosen: Mapping[str, tuple[str, Fault]]) -> Iterator[Outcome]:
@@ -91,7 +91,7 @@ def outcomes(chosen: Mapping[str, tuple[str, Fault]]) -> Iterator[Outcome]:
 
 
 def _lets_through(
-    rule: Acceptance, number: int, fault: Fault, right: dict[tuple[str, ...], list[Seen] | None]
+    rule: Acceptance, number: int, fault: Fault, right: dict[tuple[int, ...], list[Seen] | None]
 ) -> bool | None:
     """Whether every one of a rule's tests accepts the fault; None where none accepts its kernel.
 

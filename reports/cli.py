@@ -321,7 +321,7 @@ def mutants_(only: str | None, every: int, seed: int) -> int:
 @click.option(
     "--every",
     type=click.IntRange(min=1),
-    default=10,
+    default=12,
     show_default=True,
     help="Of the faults only the first of so many; 1 runs all.",
 )

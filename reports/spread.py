@@ -189,11 +189,11 @@ class Spread:
         for check in left:
             asked = self._asked(job.task.spec, check.id)
             by_need.setdefault(tuple(sorted(asked.items())), []).append(check)
-        for asked, checks in by_need.items():
+        for pairs, checks in by_need.items():
             share = max(1, round(self._units * len(checks) / len(left)))
             for part in filter(None, dealt(checks, share, {})):
                 named = Named(frozenset(check.id for check in part))
-                future = self._executors(dict(asked)).submit(unit, job.task, named)
+                future = self._executors(dict(pairs)).submit(unit, job.task, named)
                 out[future] = job, part
                 job.out += 1
         return len(left) + sum(check.kind == conduct.KIND for check in every)
