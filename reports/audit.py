@@ -22,8 +22,9 @@ from truestep.properties.museum.power import first_failure
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.tables import RULES
 from truestep.reports import certificate, files, numbers, terminal
-from truestep.reports.acceptance import ACCEPTANCES, Acceptance, Seen, seen
+from truestep.reports.acceptance import ACCEPTANCES, Acceptance
 from truestep.reports.sheet import Cell, Section, Sheet, Table
+from truestep.reports.trials import Seen, seen
 
 OURS = "TrueStep, level standard"
 KINDS = {"optimizer": "Optimizers", "quantizer": "Formats", "schedule": "Schedules"}

@@ -12,15 +12,8 @@ import pytest
 from truestep.properties.museum import FAULTS
 from truestep.properties.museum.plant import Kernel
 from truestep.reports import audit
-from truestep.reports.acceptance import (
-    ACCEPTANCES,
-    OPTIMIZERS,
-    Acceptance,
-    Setting,
-    close,
-    decibels,
-    seen,
-)
+from truestep.reports.acceptance import ACCEPTANCES, OPTIMIZERS, Acceptance, close, decibels
+from truestep.reports.trials import Setting, seen
 
 Call = Callable[..., tuple[int, str, str]]
 RULES = [(kind, rule) for kind, rules in ACCEPTANCES.items() for rule in rules]
@@ -77,6 +70,7 @@ def test_close_is_allclose_but_for_a_share() -> None:
     assert decibels(x, x) == np.inf and 19 < decibels(x, 1.1 * x) < 21
 
 
+@pytest.mark.power
 def test_the_audit_counts_what_each_rule_lets_through() -> None:
     """A decay that is ignored is let through by rules that set none, and by none that sets one."""
     found = audit.faults("adamw_decay_ignored", 1)
