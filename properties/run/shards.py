@@ -9,6 +9,7 @@ the second is shown by the first one's simpler case.
 import hashlib
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import heapreplace
 from statistics import fmean
 
 from truestep.properties.judge.results import Check
@@ -59,11 +60,13 @@ def dealt(checks: Sequence[Check], of: int, seconds: Mapping[str, float]) -> lis
     known = expected(checks, seconds)
     costs = [sum(known[check.id] for check in group) for group in groups.values()]
     members = list(groups.values())
-    totals, parts = [0.0] * of, [list[int]() for _ in range(of)]
+    parts = [list[int]() for _ in range(of)]
+    # Seconds, groups and number of each part, that with the least first.
+    least = [(0.0, 0, part) for part in range(of)]
     for number in sorted(range(len(members)), key=lambda k: (-costs[k], k)):
-        least = min(range(of), key=lambda part: (totals[part], len(parts[part]), part))
-        totals[least] += costs[number]
-        parts[least].append(number)
+        seconds_so_far, groups_so_far, part = least[0]
+        heapreplace(least, (seconds_so_far + costs[number], groups_so_far + 1, part))
+        parts[part].append(number)
     return [[check for number in sorted(part) for check in members[number]] for part in parts]
 
 
