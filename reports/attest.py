@@ -6,7 +6,7 @@ from pathlib import Path
 
 from click import ClickException
 
-from truestep.reports import certificate, signature, terminal
+from truestep.reports import certificate, expiry, prose, signature, terminal
 from truestep.reports.certificate import BadCertificate, Certificate
 from truestep.reports.signature import BadSignature
 
@@ -22,8 +22,11 @@ def sign(path: Path, document: Certificate, key: Path) -> int:
     return 0
 
 
-def verify(path: Path, key: Path | None) -> int:
-    """Print what holds of a certificate in one line: 0 if all does, 1 if not, 2 if unreadable."""
+def verify(path: Path, key: Path | None, *, current: bool = False) -> int:
+    """Print what holds of a certificate in one line: 0 if all does, 1 if not, 2 if unreadable.
+
+    current: whether one that has expired does not hold.
+    """
     try:
         document = certificate.read(path)
         by = signature.verify(path, document["sha256"], key)
@@ -36,9 +39,13 @@ def verify(path: Path, key: Path | None) -> int:
     made = document["suite"]
     commit = f", commit {made['commit'][:12]}" if made["commit"] else ""
     end = "whole" if document["complete"] else "of an unfinished run, what it holds is whole"
+    if part := prose.shard(document):
+        end += f" ({part} of a run)"
     told = f"{path}: {end}; suite {made['version']}{commit}; verdict {document['verdict']}"
     signed = f"signed by key {by}" if by else "unsigned"
     if by and key is None:
         signed += " (--key FILE tells whether you know it)"
-    terminal.show_attested(f"{told}; {signed}", whole=True)
-    return 0
+    changed = expiry.expired(document, expiry.here())
+    old = f"; expired: {'; '.join(changed)}" if changed else ""
+    terminal.show_attested(f"{told}; {signed}{old}", whole=not (current and changed))
+    return int(current and bool(changed))

@@ -110,8 +110,10 @@ def _outcome(
     }
 
 
-def header_of(spec: str, only: str | None, level: str, seed: int) -> Record:
-    """What is known before the first check ends, here and now."""
+def header_of(
+    spec: str, only: str | None, level: str, seed: int, shard: Record | None = None
+) -> Record:
+    """What is known before the first check ends, here and now; shard: of which part of a run."""
     return {
         "schema": SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -121,6 +123,7 @@ def header_of(spec: str, only: str | None, level: str, seed: int) -> Record:
         "only": only,
         "level": level,
         "seed": seed,
+        **({} if shard is None else {"shard": shard}),
     }
 
 

@@ -23,6 +23,7 @@ from truestep.reports.visible import one_line
 if TYPE_CHECKING:
     from truestep.fast.protocol import Level
     from truestep.reports.certificate import Certificate
+    from truestep.reports.recording import Engine
 
 LEVELS = ("smoke", "standard", "deep")
 TOPICS = (
@@ -132,6 +133,33 @@ def init(
     "--resume", type=_CERTIFICATE, metavar="PATH", help="Go on from a stopped run's journal."
 )
 @click.option("--force", is_flag=True, help="Overwrite certificates of other runs.")
+@click.option("--shard", metavar="I/N", help="Only part I of N of the checks, to be merged.")
+@click.option(
+    "--costs",
+    type=_CERTIFICATE,
+    metavar="CERTIFICATE",
+    help="An earlier certificate whose seconds balance the shards; the same for all of them.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(("processes", "ray")),
+    default="processes",
+    show_default=True,
+    help="What runs the checks: this machine's processes, or a Ray cluster.",
+)
+@click.option(
+    "--needs",
+    multiple=True,
+    metavar="'GLOB NAME=AMOUNT'",
+    help="With --engine ray: what checks ask for whose backend/id matches, as 'cuda/* GPU=1'.",
+)
+@click.option(
+    "--retries",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    help="With --engine ray: how often checks are run again whose worker was lost.",
+)
 @click.option("--fail-fast", is_flag=True, help="Run no more of a backend's checks once one fails.")
 @click.option("--strict", is_flag=True, help="End with 1 where only departures are known, too.")
 @click.option("--xfails", type=_CERTIFICATE, metavar="FILE", help="Checks that are known to fail.")
@@ -144,7 +172,8 @@ def init(
 @_JSON
 def certify(
     backend: tuple[str, ...], rule: str | None, only: str | None, level: Level, out: Path,
-    seed: int, workers: int | None, resume: Path | None, force: bool, fail_fast: bool,
+    seed: int, workers: int | None, resume: Path | None, force: bool, shard: str | None,
+    costs: Path | None, engine: str, needs: tuple[str, ...], retries: int, fail_fast: bool,
     strict: bool, xfails: Path | None, skips: Path | None, sarif: Path | None, annotate: str,
     as_json: bool,
 ) -> int:  # fmt: skip
@@ -167,10 +196,21 @@ def certify(
     A line of --xfails or --skips is GLOB  # REASON, the glob over ids of checks (NAME/ID for those
     of one backend). Failures that --xfails lists do not count for the exit status; a listed check
     that passes does, and an entry that matches no check is an error.
+
+    With --shard the certificate is of a part of the run, NAME-I-of-N.json, and `truestep merge`
+    makes one of all parts. What is in a part depends on the checks, on N and on --costs alone.
     """
     from truestep.reports import known, run
     from truestep.reports.alerts import Alerts
 
+    if shard and fail_fast:
+        raise click.ClickException("--fail-fast: which checks it leaves out of a shard is chance")
+    if costs and not shard:
+        raise click.ClickException(f"--costs {costs}: balances shards; give --shard I/N")
+    if needs and engine != "ray":
+        raise click.ClickException(f"--needs {needs[0]!r}: asks a cluster; give --engine ray")
+    if engine == "ray" and (shard or fail_fast or workers or skips):
+        raise click.ClickException("--engine ray: takes no --shard, --fail-fast, --skips or -n")
     if rule:
         from truestep.fast.wrapped.specs import judged_as
 
@@ -181,8 +221,33 @@ def certify(
     request = run.Request(
         only, level, seed, workers, out, as_json, resume, force, fail_fast, strict,
         known.Lists.read(xfails, skips), Alerts.asked(sarif, annotate),
+        run.sharding(shard, None if costs is None else read(costs)) if shard else None, costs,
+        _ray(needs, retries) if engine == "ray" else None,
     )  # fmt: skip
     return run.certify(backend, request)
+
+
+def _ray(needs: tuple[str, ...], retries: int) -> Engine:
+    from truestep.reports import ray_engine
+
+    return ray_engine.engine(needs, retries)
+
+
+@commands.command()
+@click.argument("certificate", type=_CERTIFICATE, nargs=-1, required=True)
+@_OUT
+@click.option("--force", is_flag=True, help="Overwrite certificates of other runs.")
+@_JSON
+def merge(certificate: tuple[Path, ...], out: Path, force: bool, as_json: bool) -> int:
+    """Make one certificate of those of all shards of a run, as one machine would have made it.
+
+    Refuses a shard that is missing or there twice, and shards of different backends, levels, seeds,
+    selections, suites, libraries or hardware. The exit status is the verdict's.
+    """
+    from truestep.reports import merge as merging
+
+    shards = {str(path): read(path) for path in certificate}
+    return merging.merge(shards, out, force=force, as_json=as_json)
 
 
 @commands.command()
@@ -217,15 +282,17 @@ def sign(certificate: Path, key: Path) -> int:
 @click.option(
     "--key", type=_CERTIFICATE, metavar="FILE", help="Public key of the one who must have signed."
 )
-def verify(certificate: tuple[Path, ...], key: Path | None) -> int:
+@click.option("--current", is_flag=True, help="End with 1 where one has expired, too.")
+def verify(certificate: tuple[Path, ...], key: Path | None, current: bool) -> int:
     """Say whether each CERTIFICATE is whole, which suite made it, and who signed it.
 
     Ends with 0 if all are whole and no signature is wrong, with --key if that key signed all; with
-    1 if not, and with 2 if a file could not be read. The verdicts in them do not matter.
+    1 if not, and with 2 if a file could not be read. The verdicts in them do not matter. One whose
+    suite, libraries or hardware are not those of this machine any more is told to have expired.
     """
     from truestep.reports import attest
 
-    return max(attest.verify(path, key) for path in certificate)
+    return max(attest.verify(path, key, current=current) for path in certificate)
 
 
 @commands.command()
@@ -252,11 +319,11 @@ def report(certificate: tuple[Path, ...], out: Path) -> int:
     """
     import gc
 
-    from truestep.reports import files, page
+    from truestep.reports import expiry, files, page
 
     # All that is read stays until the end: looking for garbage would take half of the time.
     gc.disable()
-    shown = page.build([read(path) for path in certificate])
+    shown = page.build([read(path) for path in certificate], expiry.here())
     click.echo(files.write_report(shown, out, "report"))
     return 0
 
@@ -290,6 +357,27 @@ def mutants_(only: str | None, every: int, seed: int) -> int:
     from truestep.reports.mutation import show
 
     return show(only, seed, every)
+
+
+@commands.command()
+@click.option("--only", metavar="GLOB", help="Only faults whose name matches.")
+@click.option(
+    "--every",
+    type=click.IntRange(min=1),
+    default=12,
+    show_default=True,
+    help="Of the faults only the first of so many; 1 runs all.",
+)
+@_PAGE
+@_JSON
+def audit(only: str | None, every: int, out: Path | None, as_json: bool) -> int:
+    """Judge the museum's faults by acceptance rules that other suites have published.
+
+    Ends with 1 if this suite lets one through.
+    """
+    from truestep.reports.audit import show
+
+    return show(only, every, as_json, out)
 
 
 @commands.command()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from truestep.properties.judge.results import HISTOGRAM_EDGES, CheckResult
-from truestep.reports import certificate, numbers, verdicts
+from truestep.reports import certificate, numbers, prose, verdicts
 from truestep.reports.certificate import Certificate
 from truestep.reports.verdicts import VERDICTS
 
@@ -33,6 +33,10 @@ def difference(old: Certificate, new: Certificate) -> Difference:
     """Compare check by check; utilisation counts as moved when it left its bin of the histogram."""
     lines: dict[str, list[str]] = defaultdict(list)
     before, after = _checks(old), _checks(new)
+    if old.get("shard") != new.get("shard"):
+        # Of a part and of what it is no part of, only what both have can be compared.
+        both = before.keys() & after.keys()
+        before, after = ({id: held[id] for id in both} for held in (before, after))
     regressed = False
     for id in sorted(before.keys() | after.keys()):
         if id not in after:
@@ -94,6 +98,7 @@ def _run(document: Certificate) -> dict[str, object]:
         "backend": document["backend"]["name"],
         "suite version": document["suite"]["version"],
         **{name: document[name] for name in ("level", "seed", "only", "complete")},
+        "shard": prose.shard(document) or "of a whole run",
         **{name: document["environment"][name] for name in ("python", "cpu")},
         **document["environment"]["libraries"],
     }

@@ -1,4 +1,4 @@
-"""Judging a backend from Python: what ``truestep.certify`` is, and what the command line writes."""
+"""What a run found: its certificate and page, and running it on this machine."""
 
 import os
 import time
@@ -10,10 +10,12 @@ from truestep.fast import discovery
 from truestep.fast.protocol import Backend, BackendUnavailable, Level
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.run import plan, pool
+from truestep.properties.run.shards import Part
 from truestep.reports import certificate, files
 from truestep.reports.certificate import Certificate, Record
 from truestep.reports.findings import findings_for
 from truestep.reports.page import Page, build
+from truestep.reports.settled import settled
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -45,46 +47,50 @@ class Judged:
         return "\n".join([self.page.headline, *(f"  {c.verdict}: {c.id}" for c in failing)])
 
 
-def certify(
-    backend: str | os.PathLike[str] | Backend | type[Backend],
-    *,
-    only: str | None = None,
-    level: Level = "standard",
-    seed: int = 0,
-    workers: int = 0,
-) -> Judged:
-    """Judge a backend: a name, "package.module:Name" or "file.py:Name", or an object or class.
-
-    What is named is judged in processes of its own, workers of them (0: one per processor), so that
-    a crash costs one check. An object is judged in this process, because no other could load it.
-    only: a glob of check ids. level: "smoke", "standard" or "deep". Raises UnknownBackend or
-    BrokenBackend of truestep.fast.discovery, and ValueError for what matches no check.
-    """
-    if isinstance(backend, (str, os.PathLike)):
-        spec = str(backend)
-        run = pool.certify(spec, only=only, level=level, seed=seed, workers=workers)
+def run_here(
+    backend: str | Backend | type[Backend], only: str | None, level: Level, seed: int, *,
+    workers: int, part: Part | None = None,
+) -> Judged:  # fmt: skip
+    """The certificate of a backend judged here; part: takes those checks that are run."""
+    spec = spec_of(backend)
+    if isinstance(backend, str):
+        run = pool.certify(spec, only=only, level=level, seed=seed, workers=workers, part=part)
     else:
-        kind = backend if isinstance(backend, type) else type(backend)
-        spec = f"{kind.__module__}:{kind.__qualname__}"
-        run = _here(backend, spec, only, level, seed)
+        run = _in_process(backend, spec, only, level, seed, part)
     checks = [certificate.plain(result.to_json()) for result in run.results]
     return judged(certificate.header_of(spec, only, level, seed), run, checks)
 
 
-def _here(
-    backend: Backend | type[Backend], spec: str, only: str | None, level: Level, seed: int
-) -> pool.Run:
+def spec_of(backend: str | Backend | type[Backend]) -> str:
+    """What a certificate calls a backend by."""
+    if isinstance(backend, str):
+        return backend
+    kind = backend if isinstance(backend, type) else type(backend)
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def made(backend: Backend | type[Backend], spec: str) -> Backend:
+    """The object that is judged; raises BrokenBackend or BackendUnavailable."""
+    found = backend() if isinstance(backend, type) else backend
+    discovery.check(found, spec)
+    return found
+
+
+def _in_process(
+    backend: Backend | type[Backend], spec: str, only: str | None, level: Level, seed: int,
+    part: Part | None,
+) -> pool.Run:  # fmt: skip
     """A run in this process."""
     begin = time.perf_counter()
     try:
-        made = backend() if isinstance(backend, type) else backend
+        found = made(backend, spec)
     except BackendUnavailable as reason:
         return pool.Run(spec, unavailable=str(reason))
-    discovery.check(made, spec)
-    chosen = plan.chosen(spec, plan.checks_of(made), only)
-    results = [plan.run_check(made, check, level=level, seed=seed) for check in chosen]
-    told = str(getattr(made, "declaration", ""))
-    return pool.Run(made.name, results, seconds=time.perf_counter() - begin, declaration=told)
+    chosen = plan.chosen(spec, plan.checks_of(found), only)
+    run = part(chosen) if part else chosen
+    results = [plan.run_check(found, check, level=level, seed=seed) for check in run]
+    told = str(getattr(found, "declaration", ""))
+    return pool.Run(found.name, results, seconds=time.perf_counter() - begin, declaration=told)
 
 
 def judged(header: Record, run: pool.Run, checks: Sequence[Record]) -> Judged:
@@ -93,8 +99,13 @@ def judged(header: Record, run: pool.Run, checks: Sequence[Record]) -> Judged:
     backend = {**header["backend"], "name": name, "unavailable": run.unavailable}
     if run.declaration:
         backend["declaration"] = run.declaration
+    shard = header.get("shard")
+    if shard and run.plan:
+        shard = {**shard, "checks": run.checks, "plan": run.plan}
+    checks = settled(checks)
     document = certificate.build(
-        header={**header, "backend": backend}, checks=checks, complete=True, seconds=run.seconds,
+        header={**header, "backend": backend, **({"shard": shard} if shard else {})},
+        checks=checks, complete=True, seconds=run.seconds,
         findings=findings_for(name, spec, checks, header["environment"]["libraries"]),
     )  # fmt: skip
     return Judged(run.results, document, build([document]))

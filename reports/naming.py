@@ -7,7 +7,7 @@ and version of the suite. Beside anything else it goes to a name that carries wh
 import hashlib
 from pathlib import Path
 
-from truestep.reports import certificate
+from truestep.reports import certificate, prose
 from truestep.reports.certificate import Record
 
 
@@ -41,6 +41,8 @@ def _occupied(path: Path, header: Record) -> tuple[str, str]:
         return f"-{header['level']}", f"its level is {other['level']!r}"
     if other["seed"] != header["seed"]:
         return f"-seed{header['seed']}", f"its seed is {other['seed']}"
+    if (one := prose.shard(other)) != prose.shard(header):
+        return _short(header), f"it is of {one or 'a whole run'}"
     version = header["suite"]["version"]
     if other["suite"]["version"] != version:
         return f"-{version}", f"version {other['suite']['version']} of the suite made it"
@@ -49,4 +51,5 @@ def _occupied(path: Path, header: Record) -> tuple[str, str]:
 
 def _short(header: Record) -> str:
     names = (header["backend"]["spec"], header["only"], header["level"], header["seed"])
+    names += tuple(filter(None, [prose.shard(header)]))
     return "-" + hashlib.sha256(repr((*names, header["suite"]["version"])).encode()).hexdigest()[:6]

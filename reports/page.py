@@ -10,7 +10,7 @@ from itertools import groupby
 
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.kinds.schedule import robbins_monro
-from truestep.reports import certificate, numbers, prose, verdicts
+from truestep.reports import certificate, expiry, numbers, prose, verdicts
 from truestep.reports.certificate import Certificate, Record
 from truestep.reports.counterexample import Finding
 from truestep.reports.groups import Gap, Group, anchor, gaps, groups_of
@@ -107,8 +107,11 @@ class Page:
     many: bool
 
 
-def build(certificates: Sequence[Certificate]) -> Page:
-    """The page that shows certificates side by side."""
+def build(certificates: Sequence[Certificate], here: Record | None = None) -> Page:
+    """The page that shows certificates side by side.
+
+    here: suite and environment by which each is told to have expired or not.
+    """
     names: list[str] = []
     for document in certificates:
         names.append(numbers.distinct(document["backend"]["name"], names, "{} ({})"))
@@ -123,7 +126,7 @@ def build(certificates: Sequence[Certificate]) -> Page:
     groups.sort(
         key=lambda g: (kind_rank(g.kind), g.rule, names.index(g.backend), _column_rank(g.label))
     )
-    backends = [_backend(name, document, groups, findings) for name, document in named]
+    backends = [_backend(name, document, groups, findings, here) for name, document in named]
     many = len(backends) > FEW
     schedules = any(group.kind == "schedule" and group.tally.ran for group in groups)
     return Page(
@@ -156,7 +159,11 @@ def _findings(
 
 
 def _backend(
-    name: str, document: Certificate, groups: Sequence[Group], findings: Sequence[Finding]
+    name: str,
+    document: Certificate,
+    groups: Sequence[Group],
+    findings: Sequence[Finding],
+    here: Record | None,
 ) -> Backend:
     own = [group for group in groups if group.backend == name]
     checks = sorted((check for group in own for check in group.checks), key=lambda c: c.id)
@@ -164,7 +171,12 @@ def _backend(
     return Backend(
         name=name,
         sentence=prose.sentence(
-            document["backend"], checks, complete=document["complete"], departures=len(departures)
+            document["backend"],
+            checks,
+            complete=document["complete"],
+            departures=len(departures),
+            part=prose.shard(document),
+            expired=expiry.expired(document, here) if here else (),
         ),
         verdict=document["verdict"],
         tally=_sum(own),

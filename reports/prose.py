@@ -8,9 +8,18 @@ from truestep.reports.certificate import Record
 
 
 def sentence(
-    backend: Record, checks: Sequence[CheckResult], *, complete: bool, departures: int = 0
+    backend: Record,
+    checks: Sequence[CheckResult],
+    *,
+    complete: bool,
+    departures: int = 0,
+    part: str = "",
+    expired: Sequence[str] = (),
 ) -> str:
-    """The verdict on a backend, one sentence or two; departures: how many are known."""
+    """The verdict on a backend, one sentence or two; departures: how many are known.
+
+    part: of which part of a run it is, as `shard` tells it. expired: what has changed since then.
+    """
     name, counted = backend["name"], verdicts.tally(checks).counts
     if reason := backend["unavailable"]:
         return f"{name} was not run: {reason}."
@@ -37,15 +46,25 @@ def sentence(
         )
     elif not passing:
         text = f"Nothing of {name} was judged, so nothing is known about it."
-    elif complete:
+    elif complete and not part:
         what = f"all {len(passing)} rules" if len(passing) > 1 else passing[0]
         but = f", but for {numbers.plural(departures, 'departure')}" if departures else ""
         text = f"{name} computes {what} to the accuracy its arithmetic allows{but}."
     else:
         text = f"{numbers.plural(total, 'check')} of {name} passed and none failed."
-    if complete:
-        return text
-    return f"{text} The run was stopped before its end: this is not a certificate of the whole."
+    why = [
+        *([] if complete else ["The run was stopped before its end"]),
+        *([f"These are the checks of {part} alone"] if part else []),
+    ]
+    if why:
+        text = f"{text} {'. '.join(why)}: this is not a certificate of the whole."
+    return f"{text} It has expired: {'; '.join(expired)}." if expired else text
+
+
+def shard(document: Record) -> str:
+    """Of which part of a run a certificate is ("shard 3 of 7"), "" of a whole one."""
+    found = document.get("shard")
+    return f"shard {found['index']} of {found['of']}" if found else ""
 
 
 def _known(checks: Sequence[CheckResult]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from click import ClickException
 from truestep.fast.protocol import Level
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.run import pool
+from truestep.properties.run.shards import Shard
 from truestep.reports import certificate, naming, terminal
 from truestep.reports.alerts import Alerts
 from truestep.reports.certificate import Record
@@ -18,6 +20,24 @@ from truestep.reports.journal import ENDING, Journal
 from truestep.reports.judged import Judged, judged
 from truestep.reports.known import Lists
 from truestep.reports.resume import Earlier
+from truestep.reports.spread import Executors, Need
+
+
+@dataclass(frozen=True, slots=True)
+class Sharding:
+    """A part of a run, and what its certificate tells of it."""
+
+    part: Shard
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What carries out units of checks. needs: what they ask for. units: of each backend."""
+
+    executors: Executors
+    needs: Sequence[Need]
+    units: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +47,9 @@ class Request:
     workers: None for one per processor. resume: a journal, unfinished certificate or folder to go
     on from. force: whether files of other runs may be overwritten. fail_fast: whether a backend's
     first failure ends its run. strict: whether departures fail it. lists: checks that are known to
-    fail, or not to be run. alerts: where what fails is told besides.
+    fail, or not to be run. alerts: where what fails is told besides. sharding: which part of the
+    checks is run; costs: the file that it is balanced by. engine: what carries out the checks in
+    the place of this machine's processes.
     """
 
     only: str | None
@@ -42,6 +64,9 @@ class Request:
     strict: bool = False
     lists: Lists = field(default_factory=Lists)
     alerts: Alerts = field(default_factory=Alerts)
+    sharding: Sharding | None = None
+    costs: Path | None = None
+    engine: Engine | None = None
 
 
 class Recording:
@@ -133,6 +158,9 @@ class Recording:
         asked = self.request
         words = ["truestep", "certify", self.spec, "--resume", str(journal)]
         words += ["--only", asked.only] if asked.only is not None else []
+        if asked.sharding is not None:
+            words += ["--shard", f"{asked.sharding.part.index}/{asked.sharding.part.of}"]
+        words += ["--costs", str(asked.costs)] if asked.costs is not None else []
         words += ["--level", asked.level, "--seed", str(asked.seed), "--out", str(asked.out)]
         words += asked.lists.options
         return shlex.join(words)

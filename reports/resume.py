@@ -70,14 +70,17 @@ def _read(path: Path) -> Certificate:
 
 def _difference(document: Certificate, header: Record) -> str:
     """In what a run differs from the one that a document is of, or ""."""
-    return next(_differences(document, header), "")
+    for name, there, here in differences(document, header):
+        return f"{name} is {there!r} there and {here!r} here"
+    return ""
 
 
-def _differences(document: Certificate, header: Record) -> Iterator[str]:
-    there, here = _run(document), _run(header)
-    for name in [*there, *(here.keys() - there.keys())]:
+def differences(one: Record, other: Record) -> Iterator[tuple[str, object, object]]:
+    """In what two runs differ that may decide a verdict: each by name, with both values."""
+    there, here = _run(one), _run(other)
+    for name in [*there, *sorted(here.keys() - there.keys())]:
         if there.get(name) != here.get(name):
-            yield f"{name} is {there.get(name)!r} there and {here.get(name)!r} here"
+            yield name, there.get(name), here.get(name)
 
 
 def _run(header: Record) -> dict[str, object]:
@@ -88,4 +91,5 @@ def _run(header: Record) -> dict[str, object]:
     backend = {"backend": header["backend"]["spec"]}
     if file := header["backend"].get("file_sha256"):
         backend["the SHA-256 of the backend's file"] = file
-    return {**backend, **same, **where, **libraries}
+    shard = {f"shard.{name}": value for name, value in header.get("shard", {}).items()}
+    return {**backend, **same, **shard, **where, **libraries}

@@ -35,6 +35,11 @@ def _contradictions(document: Mapping[str, Any], checks: Sequence[CheckResult]) 
             if verdict_of.get(id) not in FAILING:
                 told = f"is {verdict_of[id]!r}" if id in verdict_of else "is not there"
                 yield f"findings[{number}]: explains {id}, which {told}"
+    shard = document.get("shard", {"index": 1, "of": 1})
+    if shard["index"] > shard["of"]:
+        yield f"shard: is number {shard['index']} of {shard['of']}"
+    if len(checks) > shard.get("checks", len(checks)):
+        yield f"shard: {len(checks)} checks of a run that has {shard['checks']}"
     if checks and document["backend"]["unavailable"] is not None:
         yield f"backend.unavailable: {len(checks)} checks of a backend that could not run"
 

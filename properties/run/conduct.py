@@ -8,6 +8,9 @@ from truestep.fast.protocol import Capability, Kind
 from truestep.properties.judge.results import Check, CheckResult, check_id
 
 KIND = "process"
+# Where a result says what the calls of its check have left changed; of this check itself, what the
+# processes have left behind at their end.
+CALLS_LEFT = "calls_left"
 _RULE, _NAME = "conduct", "left_as_found"
 # Departures that a message lists; there may be one for every call.
 _MOST_TOLD = 20
@@ -19,9 +22,14 @@ def check() -> Check:
     return Check(check_id(capability, _NAME), KIND, _RULE, _NAME, capability)
 
 
-def concluded(judged: Check, checks: int, left: Sequence[str]) -> CheckResult:
-    """The check's result, from what the calls of so many checks have left changed."""
-    told = list(dict.fromkeys(left))
+def concluded(
+    judged: Check, checks: int, left: Sequence[str], behind: Sequence[str]
+) -> CheckResult:
+    """The check's result, from what the calls of so many checks have left changed.
+
+    behind: what the backend's processes have left at their end, in which no check has a share.
+    """
+    told = sorted({*left, *behind})
     if not checks:
         return judged.result("not_judged", contract="conduct")
     lines = [f"the backend's calls left changed: {len(told)}", *(f"  {x}" for x in told)]
@@ -33,4 +41,5 @@ def concluded(judged: Check, checks: int, left: Sequence[str]) -> CheckResult:
         ),
         examples=checks,
         judged_fraction=1.0,
+        extra={CALLS_LEFT: sorted(set(behind))} if behind else {},
     )

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -18,12 +18,13 @@ from typing import Any
 from truestep.fast.discovery import BrokenBackend, UnknownBackend
 from truestep.fast.protocol import BackendUnavailable, Level
 from truestep.properties.judge.records import crashed, named
-from truestep.properties.judge.results import Check, CheckResult
+from truestep.properties.judge.results import Check, CheckResult, check_id
 from truestep.properties.judge.tally import Case
 from truestep.properties.run import conduct
 from truestep.properties.run.hosted import death
 from truestep.properties.run.plan import LEVELS, alike, chosen
 from truestep.properties.run.remote import LOADING, PATIENCE
+from truestep.properties.run.shards import Part, fingerprint
 from truestep.properties.run.stopwatch import Stopwatch
 from truestep.properties.run.warden import Warden
 from truestep.properties.run.worker import send
@@ -36,8 +37,9 @@ _CALLS = 8
 _LOOK = 0.5
 # After so many crashes or hangs of one capability, its other checks are not run.
 STRIKES = 2
-# Where a result says what the calls of its check have left changed, and that one lost its process.
-CALLS_LEFT, CALL_LOST = "calls_left", "call_lost"
+GIVEN_UP = f"not run after {STRIKES} crashes of this capability"
+# Where a result says that a call of its check lost its process.
+CALL_LOST = "call_lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Done:
     @classmethod
     def of(cls, extra: Mapping[str, Any]) -> "Done":
         """From a result's extra."""
-        return cls(extra.get(CALLS_LEFT, ()), extra.get(CALL_LOST, False))
+        return cls(extra.get(conduct.CALLS_LEFT, ()), extra.get(CALL_LOST, False))
 
 
 @dataclass(slots=True)
@@ -59,7 +61,8 @@ class Run:
 
     error: what certify raises, where the backend is unknown or broken, or no check matches.
     declaration: what was found of a backend that was wrapped, in a line. known: the ids of all its
-    checks, chosen or not.
+    checks, chosen or not. checks, plan: of all parts of the run together, how many checks there
+    are, and the fingerprint of their ids.
     """
 
     backend_name: str
@@ -69,6 +72,8 @@ class Run:
     error: Exception | None = None
     declaration: str = ""
     known: list[str] = field(default_factory=list)
+    checks: int = 0
+    plan: str = ""
 
 
 def certify(
@@ -79,14 +84,16 @@ def certify(
     seed: int = 0,
     workers: int = 0,
     patience: float | None = None,
+    part: Part | None = None,
     on_start: Callable[[int], None] = lambda _: None,
     on_result: Callable[[CheckResult], None] = lambda _: None,
 ) -> Run:
     """Run every check of a backend that matches the glob only, and stream the results.
 
     workers: number of processes, 0 for one per core. patience: seconds without a sign of life after
-    which a worker counts as hanging. Raises UnknownBackend or BrokenBackend when there is nothing
-    to run, ValueError for an unknown level or a glob that matches no check.
+    which a worker counts as hanging. part: takes those checks that are run. Raises UnknownBackend
+    or BrokenBackend when there is nothing to run, ValueError for an unknown level or a glob that
+    matches no check.
     """
     [run] = certify_all(
         [backend],
@@ -95,6 +102,7 @@ def certify(
         seed=seed,
         workers=workers,
         patience=patience,
+        part=part,
         on_start=lambda _, count: on_start(count),
         on_result=lambda _, result: on_result(result),
     )
@@ -112,6 +120,7 @@ def certify_all(
     workers: int = 0,
     patience: float | None = None,
     done: Mapping[str, Mapping[str, Done]] = {},
+    part: Part | None = None,
     fail_fast: bool = False,
     skipped: Callable[[str, str], str] = lambda *_: "",
     on_start: Callable[[str, int], None] = lambda *_: None,
@@ -120,9 +129,10 @@ def certify_all(
 ) -> list[Run]:
     """Run the checks of several backends in one pool; a Run for each, in their order.
 
-    done: by backend the ids of checks that are not run, since their results are at hand. fail_fast:
-    whether the checks that wait are not run once one of their backend has failed. skipped(name,
-    id): why a check of the backend of that name is not run, "" where it is.
+    done: by backend the ids of checks that are not run, since their results are at hand. part:
+    takes those of a backend's checks that are run here. fail_fast: whether the checks that wait are
+    not run once one of their backend has failed. skipped(name, id): why a check of the backend of
+    that name is not run, "" where it is.
     on_start(backend, count) once its checks are known, on_result for each that ends, on_end when
     the backend's last has ended. Raises ValueError for an unknown level.
     """
@@ -130,7 +140,7 @@ def certify_all(
         raise ValueError(f"level must be one of {', '.join(LEVELS)}; got {level!r}")
     size = workers or os.cpu_count() or 1
     pool = _Pool(level, seed, patience or PATIENCE[level], size, fail_fast=fail_fast)
-    jobs = [_Job(spec, only, done.get(spec, {}), skipped) for spec in dict.fromkeys(backends)]
+    jobs = [_Job(spec, only, done.get(spec, {}), part, skipped) for spec in dict.fromkeys(backends)]
     try:
         for job, event in pool.work(jobs):
             if isinstance(event, int):
@@ -149,20 +159,22 @@ class _Job:
     """One backend's checks: those that wait, in groups that share evaluations of the reference."""
 
     def __init__(
-        self, spec: str, only: str | None, done: Mapping[str, Done],
+        self, spec: str, only: str | None, done: Mapping[str, Done], part: Part | None,
         skipped: Callable[[str, str], str],
     ) -> None:  # fmt: skip
-        self.spec, self.only, self.done, self.skipped = spec, only, done, skipped
+        self.spec, self.only, self.done = spec, only, done
+        self.part, self.skipped = part, skipped
         self.run = Run(spec)
         self.known = False
         self.ended = False
         self.open = 0
         self.waiting: deque[deque[Check]] = deque()
-        self.strikes: Counter[int] = Counter()
+        self.lost: defaultdict[str, list[str]] = defaultdict(list)
         self.deaths: Counter[str] = Counter()
         # What calls have left changed, for the check of the backend's conduct, which comes last.
         self.watched = 0
         self.left = [f"{words}: {check}" for check, was in done.items() for words in was.left]
+        self.left_behind: list[str] = []
         self.conduct: Check | None = None
         self.idle_deaths = 0
         self.begin = time.perf_counter()
@@ -173,8 +185,11 @@ class _Job:
         self.run.known = [check.id for check in checks]
         self.run.declaration = declaration
         found = chosen(name, checks, self.only)
+        self.run.checks, self.run.plan = len(found), fingerprint([check.id for check in found])
+        found = self.part(found) if self.part else found
         for check in found:
-            self.strikes[id(check.capability)] += self.done.get(check.id, Done()).lost
+            if self.done.get(check.id, Done()).lost:
+                self.lose(check)
         self.watched = sum(check.kind != conduct.KIND for check in found)
         found = [check for check in found if check.id not in self.done]
         groups: dict[Hashable, deque[Check]] = {}
@@ -183,13 +198,23 @@ class _Job:
                 self.conduct = check
             else:
                 groups.setdefault(alike(check), deque()).append(check)
-        self.waiting.extend(groups.values())
+        self.waiting.extend(sorted(groups.values(), key=lambda group: _place(group[0])))
         self.open = len(found)
         return self.open
 
+    def lose(self, check: Check) -> None:
+        """Count a call of this check that was lost against its capability."""
+        self.lost[check_id(check.capability, check.kind)].append(check.id)
+
     def struck(self, check: Check) -> bool:
-        """Whether the capability of this check has crashed often enough."""
-        return self.strikes[id(check.capability)] >= STRIKES
+        """Whether checks of its capability that come before this one have crashed often enough."""
+        lost = self.lost[check_id(check.capability, check.kind)]
+        return sum(id < check.id for id in lost) >= STRIKES
+
+
+def _place(check: Check) -> tuple[bool, str, str, str]:
+    """Where checks stand in a run: theorems, which take long, then a rule's by their names."""
+    return check.kind == check.capability.kind, check.kind, check.rule, check.name
 
 
 Event = int | CheckResult | Run
@@ -238,7 +263,7 @@ class _Pool:
         if job.ended or not job.known or job.waiting or at_work:
             return
         if job.conduct is not None:
-            result = conduct.concluded(job.conduct, job.watched, job.left)
+            result = conduct.concluded(job.conduct, job.watched, job.left, job.left_behind)
             if told := job.skipped(job.run.backend_name, job.conduct.id):
                 result = job.conduct.result("not_run", message=told)
             job.conduct = None
@@ -281,7 +306,7 @@ class _Pool:
             check = worker.group.popleft()
             told = job.skipped(job.run.backend_name, check.id)
             if not told and job.struck(check):
-                told = f"not run after {STRIKES} crashes of this capability"
+                told = GIVEN_UP
             if told:
                 yield from self._ended(job, check.result("not_run", message=told))
                 continue
@@ -304,7 +329,7 @@ class _Pool:
         elif kind == "result":
             yield from self._heard_result(worker, *rest)  # type: ignore[arg-type]
         elif kind == "left":
-            job.left += rest[0]  # type: ignore[arg-type]
+            job.left_behind += rest[0]  # type: ignore[arg-type]
             self._dismiss(worker)
         else:
             yield from self._lost(worker, str(rest[0]))
@@ -318,9 +343,9 @@ class _Pool:
         worker.check = None
         job.left += [f"{words}: {check.id}" for words in left]
         if left:
-            result = replace(result, extra={**result.extra, CALLS_LEFT: list(left)})
+            result = replace(result, extra={**result.extra, conduct.CALLS_LEFT: list(left)})
         if lost:
-            job.strikes[id(check.capability)] += 1
+            job.lose(check)
             result = replace(result, extra={**result.extra, CALL_LOST: True})
         yield from self._ended(job, result)
 

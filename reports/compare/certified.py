@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from truestep.reports import certificate, environment, judged, verdicts
+from truestep.reports import certificate, environment, judging, verdicts
 from truestep.reports.certificate import Certificate
 from truestep.reports.compare.subjects import Subject
 
@@ -44,7 +44,7 @@ def certified(
     for name in _selections(missing):
         only = f"optimizer/{name}/float32/*"
         stem = STEM if name == "*" else f"{STEM}-{name}"
-        made = judged.certify(BACKEND, only=only, level="smoke")
+        made = judging.certify(BACKEND, only=only, level="smoke")
         made.write(out, stem)
         found |= _of(made.certificate, f"{stem}.json", missing)
     unknown = Certified("not_judged", "no check of this form")

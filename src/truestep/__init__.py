@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from truestep.reference.quantizers import QUANTIZERS
     from truestep.reference.schedules import SCHEDULES
     from truestep.reference.training import TRAINING
-    from truestep.reports.judged import Judged, certify
+    from truestep.reports.judged import Judged
+    from truestep.reports.judging import certify
     from truestep.reports.parametrized import parametrize
 
 __all__ = [
@@ -77,7 +78,7 @@ _HOMES = {
     "SCHEDULES": "truestep.reference.schedules",
     "TRAINING": "truestep.reference.training",
     "Judged": "truestep.reports.judged",
-    "certify": "truestep.reports.judged",
+    "certify": "truestep.reports.judging",
     "parametrize": "truestep.reports.parametrized",
 }
 

@@ -121,6 +121,7 @@ class FakeRunner:
         seed: int,
         workers: int,
         done: Mapping[str, Mapping[str, Sequence[str]]],
+        part: Any = None,
         fail_fast: bool,
         skipped: Callable[[str, str], str],
         on_start: Callable[[str, int], None],

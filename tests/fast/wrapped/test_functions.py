@@ -9,7 +9,7 @@ import pytest
 
 from truestep import wrap
 from truestep.fast.discovery import BrokenBackend
-from truestep.reports import judged
+from truestep.reports import judging
 
 
 def adam(
@@ -38,7 +38,7 @@ def test_a_function() -> None:
         "judged as adam; m is mean, v is square, t is count; maximize = False, "
         "weight_decay = 0.0; arithmetic ieee_float32"
     )
-    assert judged.certify(backend, only="*lockstep*", level="smoke").passed
+    assert judging.certify(backend, only="*lockstep*", level="smoke").passed
 
 
 def test_a_function_that_needs_more() -> None:

@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="torch is not installed")
 
 from truestep.fast import discovery
 from truestep.fast.discovery import BrokenBackend, UnknownBackend
-from truestep.reports import judged
+from truestep.reports import judging
 
 LION = """\
 import torch
@@ -55,7 +55,7 @@ def test_its_spec_loads_a_backend(tmp_path: Path) -> None:
 
 def test_it_is_certified(tmp_path: Path) -> None:
     """Its steps pass, without a line of adapter; the certificate says what it was judged as."""
-    found = judged.certify(
+    found = judging.certify(
         f"torch:{written(tmp_path)}:MyLion@lion", only="*lockstep*", level="smoke", workers=1
     )
     assert found.passed
