@@ -7,6 +7,7 @@ never to be written: an adapter whose kernel works in place copies first.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any, Literal, Protocol, Self
 
 import numpy as np
@@ -60,7 +61,8 @@ FARTHEST = 2**31 - 2
 class Capability:
     """One thing a backend can do; Capability(kind, rule, ...) is the class of that kind.
 
-    kind: what the rule is. rule: the reference's name ("adamw"). format: format of parameters and
+    kind: what the rule is. rule: the reference's name ("adamw"), or the module of a rule of one's
+    own, which goes by its name then (truestep.reference.own). format: format of parameters and
     gradients ("float32"); of a schedule, of the value. arithmetic: name of a declared profile of
     ``truestep.properties.arithmetic`` ("ieee_float32"), or an Arithmetic; of a schedule only hyper
     and counter count. dialect: the choices that differ from the reference's defaults ({"decay":
@@ -88,6 +90,12 @@ class Capability:
         """An instance of the class of that kind, which takes the fields of its own too."""
         # An unknown kind stays with the base, for the check of declarations to name.
         return object.__new__(CLASSES.get(kind, cls) if cls is Capability else cls)  # type: ignore[return-value]
+
+    def __post_init__(self) -> None:
+        if isinstance(self.rule, ModuleType):
+            from truestep.reference import own
+
+            object.__setattr__(self, "rule", own.added(self.rule))
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="globs of checks known to fail, one per line; one that matches nothing is an error",
     )
     group.addoption(
+        "--truestep-rules",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a rule of your own, which is executed: file.py or package.module",
+    )
+    group.addoption(
         "--truestep-record", default=None, metavar="FILE", help="write every check as a JSON line"
     )
 
@@ -89,12 +96,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     from truestep.fast.protocol import BackendUnavailable
     from truestep.properties.run.plan import checks_of, matching, runs
     from truestep.properties.run.remote import PATIENCE, Remote
+    from truestep.reference import own
 
     config = metafunc.config
     spec, level = backend_of(config), config.getoption("--truestep-level")
     try:
+        own.load(*config.getoption("--truestep-rules"))
         backend = Remote(spec, PATIENCE[level])
-    except (UnknownBackend, BrokenBackend) as error:
+    except (UnknownBackend, BrokenBackend, own.BrokenRule) as error:
         raise pytest.UsageError(str(error)) from error
     except BackendUnavailable as reason:
         skip = pytest.mark.skip(reason=f"{spec} not run: {reason}")

@@ -16,6 +16,7 @@ from typing import Any
 
 from truestep.fast.discovery import file_of
 from truestep.properties.judge.results import CheckResult
+from truestep.reference import own
 from truestep.reports import environment, journal, strict, trust, verdicts
 from truestep.reports.shape import SCHEMA_FILE, first_violation
 from truestep.reports.visible import one_line
@@ -118,6 +119,7 @@ def header_of(spec: str, only: str | None, level: str, seed: int) -> Record:
         "suite": environment.suite(),
         "environment": environment.environment(),
         "backend": {"name": spec, "spec": spec, "unavailable": None, **_file_of(spec)},
+        **({"rules": [rule.to_json() for rule in own.OWN.values()]} if own.OWN else {}),
         "only": only,
         "level": level,
         "seed": seed,

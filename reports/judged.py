@@ -10,6 +10,7 @@ from truestep.fast import discovery
 from truestep.fast.protocol import Backend, BackendUnavailable, Level
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.run import plan, pool
+from truestep.reference import own
 from truestep.reports import certificate, files
 from truestep.reports.certificate import Certificate, Record
 from truestep.reports.findings import findings_for
@@ -52,14 +53,17 @@ def certify(
     level: Level = "standard",
     seed: int = 0,
     workers: int = 0,
+    rules: Sequence[str] = (),
 ) -> Judged:
     """Judge a backend: a name, "package.module:Name" or "file.py:Name", or an object or class.
 
     What is named is judged in processes of its own, workers of them (0: one per processor), so that
     a crash costs one check. An object is judged in this process, because no other could load it.
-    only: a glob of check ids. level: "smoke", "standard" or "deep". Raises UnknownBackend or
-    BrokenBackend of truestep.fast.discovery, and ValueError for what matches no check.
+    only: a glob of check ids. level: "smoke", "standard" or "deep". rules: of one's own, "file.py"
+    or "package.module". Raises UnknownBackend or BrokenBackend of truestep.fast.discovery, and
+    ValueError for what matches no check or is no rule.
     """
+    own.load(*rules)
     if isinstance(backend, (str, os.PathLike)):
         spec = str(backend)
         run = pool.certify(spec, only=only, level=level, seed=seed, workers=workers)
@@ -93,8 +97,13 @@ def judged(header: Record, run: pool.Run, checks: Sequence[Record]) -> Judged:
     backend = {**header["backend"], "name": name, "unavailable": run.unavailable}
     if run.declaration:
         backend["declaration"] = run.declaration
+    used = dict.fromkeys(str(check["rule"]) for check in checks)
+    own.lacking(used)  # those of packages are known to the judge's process alone
+    rules = [own.OWN[rule].to_json() for rule in used if rule in own.OWN]
+    rest = {name: value for name, value in header.items() if name != "rules"}
     document = certificate.build(
-        header={**header, "backend": backend}, checks=checks, complete=True, seconds=run.seconds,
+        header={**rest, "backend": backend, **({"rules": rules} if rules else {})},
+        checks=checks, complete=True, seconds=run.seconds,
         findings=findings_for(name, spec, checks, header["environment"]["libraries"]),
     )  # fmt: skip
     return Judged(run.results, document, build([document]))

@@ -1,6 +1,7 @@
 """A backend's checks as tests of one's own: what ``truestep.parametrize`` is."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -10,6 +11,7 @@ from truestep.fast.protocol import Backend, Level
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.run.plan import Check, checks_of, chosen, run_check
 from truestep.properties.run.remote import PATIENCE, Remote
+from truestep.reference import own
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ def parametrize(
     only: str | None = None,
     level: Level = "standard",
     seed: int = 0,
+    rules: Sequence[str] = (),
 ) -> pytest.MarkDecorator:
     """A decorator that makes a test with the argument ``check`` into one for each of a backend's.
 
@@ -48,10 +51,11 @@ def parametrize(
         def test_kernel(check):
             check()
 
-    backend, only, level and seed are those of `truestep.certify`: what is named is judged in a
-    process of its own, an object in this one. A test's id is the backend's name and the check's.
+    backend, only, level, seed and rules are those of `truestep.certify`: what is named is judged in
+    a process of its own, an object in this one. A test's id is the backend's name and the check's.
     """
     made: Backend
+    own.load(*rules)
     if isinstance(backend, (str, os.PathLike)):
         made = Remote(str(backend), PATIENCE[level])
     else:

@@ -88,4 +88,6 @@ def _run(header: Record) -> dict[str, object]:
     backend = {"backend": header["backend"]["spec"]}
     if file := header["backend"].get("file_sha256"):
         backend["the SHA-256 of the backend's file"] = file
+    for rule in header.get("rules", ()):
+        backend[f"the SHA-256 of the rule {rule['name']}"] = rule["sha256"]
     return {**backend, **same, **where, **libraries}

@@ -23,6 +23,7 @@ from truestep.properties.kinds.training.step import lifted
 from truestep.properties.museum.imports import between
 from truestep.properties.museum.kept import Noise, fresh, keeping, read, stored
 from truestep.reference import packing, splits
+from truestep.reference.block_formats import BlockFormat
 from truestep.reference.declared import Hyper
 from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.rules import Rule
@@ -46,7 +47,10 @@ def _lines(rule: Rule, edits: Sequence[Edit]) -> Array:
     if isinstance(rule, ModuleType):
         return planted(rule, edits)
     body = planted(sys.modules[type(rule).__module__], edits)
-    return vars(body)["FORMATS"][rule.__name__.rpartition(".")[2]]
+    name = rule.__name__.rpartition(".")[2]
+    made = vars(body)["FORMATS"].get(name)
+    # One's own is in no table of the body's.
+    return made or vars(body)[type(rule).__name__](name, cast(BlockFormat, rule).row)
 
 
 class StaleEdit(ValueError):
@@ -106,7 +110,8 @@ def _put(modules: Sequence[ModuleType]) -> None:
     for module in modules:
         package, _, name = module.__name__.rpartition(".")
         sys.modules[module.__name__] = module
-        setattr(sys.modules[package], name, module)
+        if package:
+            setattr(sys.modules[package], name, module)
 
 
 @cache
