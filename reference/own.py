@@ -81,6 +81,10 @@ def _load(spec: str) -> str:
         raise
     except FileNotFoundError as error:
         raise BrokenRule(f"{spec}: {error}") from None
+    except ModuleNotFoundError as error:
+        if error.name and f"{spec}.".startswith(f"{error.name}."):
+            raise BrokenRule(f"{spec}: no module named {error.name!r}") from None
+        raise BrokenRule(f"{spec}: loading it raised {in_a_line(error)}") from error
     except (Exception, SystemExit) as error:
         raise BrokenRule(f"{spec}: loading it raised {in_a_line(error)}") from error
 

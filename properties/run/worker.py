@@ -90,6 +90,7 @@ def _loaded(
 def _run(pipe: Connection, backend: "Remote", spec: str, level: "Level", seed: int) -> None:
     from truestep.properties.judge.records import named
     from truestep.properties.run.plan import checks_of, run_check
+    from truestep.reference import own
 
     checks = {check.id: check for check in checks_of(backend)}
     gc.freeze()
@@ -110,7 +111,9 @@ def _run(pipe: Connection, backend: "Remote", spec: str, level: "Level", seed: i
             result = run_check(backend, check, level=level, seed=seed, started=started)
         except Exception as error:
             text = "".join(traceback.format_exception(error))
-            result = check.result("error", message=f"{_OURS}\n{text}")
+            rule = own.OWN.get(check.rule)
+            whose = f"an error in judging by your rule {rule.file}:" if rule else _OURS
+            result = check.result("error", message=f"{whose}\n{text}")
         send(pipe, ("result", named(result, spec), *backend.seen()))
 
 

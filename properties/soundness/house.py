@@ -30,6 +30,13 @@ _SHAPES = ((), (0,), (5,), (2, 3))
 
 def faults(rule: str) -> Iterator[str]:
     """What is wrong with an optimizer, a schedule or a quantizer, in a line for each fault."""
+    try:
+        yield from _faults(rule)
+    except TypeError as error:
+        yield f"its lines cannot be run in other arithmetics: {error}"
+
+
+def _faults(rule: str) -> Iterator[str]:
     if rule in OPTIMIZERS:
         module = OPTIMIZERS[rule]
         yield from _text(module.__doc__)

@@ -1,8 +1,8 @@
 """The laws of a rule of one's own: those that it declares, else those that its lines obey.
 
 Sought are the laws that every rule is asked about; those of single families hold of strangers for
-no reason. A law that is only found to hold may fail somewhere else. So it is claimed of a kernel in those
-cases alone in which the definition obeys it: what is compared there follows from the definition.
+no reason. A law that is only found to hold may fail somewhere else. So it is claimed of a kernel in
+those cases alone in which the definition obeys it: what is compared there follows from it.
 """
 
 import zlib
