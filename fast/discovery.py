@@ -149,7 +149,10 @@ def check(backend: object, spec: str) -> Backend:
     seen: set[tuple[str, ...]] = set()
     for index, capability in enumerate(capabilities):
         where = f"{spec}: capability {index}"
-        _check_capability(where, capability)
+        try:
+            _check_capability(where, capability)
+        except own.BrokenRule as error:
+            raise BrokenBackend(f"{where}: {error}") from None
         key = (capability.kind, capability.rule, capability.format, capability.variant)
         if key in seen:
             raise BrokenBackend(
@@ -215,10 +218,7 @@ def _check_capability(where: str, capability: object) -> None:
 
 
 def _require_rule(where: str, kind: str, name: str) -> None:
-    try:
-        own.find(name)
-    except own.BrokenRule as error:
-        raise BrokenBackend(f"{where}: {error}") from None
+    own.find(name)
     known = any(name in rules for rules in RULES.values())
     hint = "" if known else "; a rule of your own is named by --rules"
     _require(where, f"{kind} rule", name, RULES[kind], hint)
@@ -238,6 +238,7 @@ def _check_packing(where: str, capability: QuantizerCapability) -> None:
 
 
 def _check_storage(where: str, storage: Storage) -> None:
+    own.find(storage.quantizer)
     _require(where, "quantizer", storage.quantizer, STORAGES)
     choices = [x if isinstance(x, tuple) else (x,) for x in storage.hyper.values()]
     for values in itertools.product(*choices):

@@ -46,11 +46,24 @@ class Declared(Protocol):
 class Storage:
     """How a state tensor is kept as codes: a quantizer of the reference, and its hyperparameters.
 
-    A hyperparameter given as a tuple is one of these values, chosen by group.
+    quantizer: its name, or the module of one's own. A hyperparameter given as a tuple is one of
+    these values, chosen by group.
     """
 
     quantizer: str
     hyper: Mapping[str, Fixed] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "quantizer", _name_of(self.quantizer))
+
+
+def _name_of(rule: object) -> object:
+    """A rule's name: where a module of one's own is given, that under which it joins the tables."""
+    if not isinstance(rule, ModuleType):
+        return rule
+    from truestep.reference import own
+
+    return own.added(rule)
 
 
 # The last step that a 32-bit signed counter can take and pass.
@@ -92,10 +105,7 @@ class Capability:
         return object.__new__(CLASSES.get(kind, cls) if cls is Capability else cls)  # type: ignore[return-value]
 
     def __post_init__(self) -> None:
-        if isinstance(self.rule, ModuleType):
-            from truestep.reference import own
-
-            object.__setattr__(self, "rule", own.added(self.rule))
+        object.__setattr__(self, "rule", _name_of(self.rule))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, partial
 
 from click import ClickException
 
@@ -32,8 +32,8 @@ def show(only: str | None, seed: int, every: int) -> int:
     known = {name: why for name, why in survivors().items() if name.partition(" ")[0] in chosen}
     # A library's threads, such as JAX's, do not outlive a fork.
     spawned = multiprocessing.get_context("spawn")
-    workers, rules = len(os.sched_getaffinity(0)), own.specs()
-    with ProcessPoolExecutor(workers, spawned, initializer=own.load, initargs=rules) as pool:
+    workers, begun = len(os.sched_getaffinity(0)), partial(own.load, *own.specs())
+    with ProcessPoolExecutor(workers, spawned, initializer=begun) as pool:
         words = pool.map(_outcome, made, [seed] * len(made), chunksize=4)
         found = dict(zip(made, words, strict=True))
     for name, word in found.items():

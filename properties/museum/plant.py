@@ -47,10 +47,11 @@ def _lines(rule: Rule, edits: Sequence[Edit]) -> Array:
     if isinstance(rule, ModuleType):
         return planted(rule, edits)
     body = planted(sys.modules[type(rule).__module__], edits)
-    name = rule.__name__.rpartition(".")[2]
-    made = vars(body)["FORMATS"].get(name)
+    format = cast(Array, rule)
+    name = format.__name__.rpartition(".")[2]
     # One's own is in no table of the body's.
-    return made or vars(body)[type(rule).__name__](name, cast(BlockFormat, rule).row)
+    made = vars(body)["FORMATS"].get(name)
+    return made or vars(body)[BlockFormat.__name__](name, format.row)
 
 
 class StaleEdit(ValueError):

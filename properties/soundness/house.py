@@ -10,6 +10,7 @@ import numpy as np
 
 from truestep.fast.protocol import Backend, Capability, OptimizerCapability, ScheduleCapability
 from truestep.fast.reference_backend import Backend as References
+from truestep.properties.kinds.optimizer.contract import choose_contract
 from truestep.properties.kinds.table import KINDS
 from truestep.properties.laws.claims import PREFIX
 from truestep.properties.museum.plant import Kernel
@@ -41,13 +42,14 @@ def _faults(rule: str) -> Iterator[str]:
         module = OPTIMIZERS[rule]
         yield from _text(module.__doc__)
         yield from _writes(module)
+        choose_contract(rule)
         if module.FACTS.observables is None:
             yield from _errs(exactly.steps(module, _ROUNDS * len(choices(module))))
-        yield from _broken(References(), OptimizerCapability(rule=rule, **_EXACT))
+        yield from _broken(References(), OptimizerCapability("optimizer", rule, *_EXACT))
     elif rule in SCHEDULES:
         yield from _text(SCHEDULES[rule].__doc__)
         yield from _errs(exactly.values(rule, SCHEDULES[rule], _RUNS))
-        yield from _broken(References(), ScheduleCapability(rule=rule, **_EXACT))
+        yield from _broken(References(), ScheduleCapability("schedule", rule, *_EXACT))
     elif rule in QUANTIZERS:
         # Codes follow from comparisons: its own lines have to be within what they call admissible.
         kernel = Kernel(rule)
@@ -56,7 +58,8 @@ def _faults(rule: str) -> Iterator[str]:
         raise ValueError(f"no optimizer, schedule or quantizer is named {rule!r}")
 
 
-_EXACT = {"format": "float64", "arithmetic": "ieee_float64"}
+# The references' own format and arithmetic.
+_EXACT = ("float64", "ieee_float64")
 
 
 def _text(doc: str | None) -> Iterator[str]:
@@ -71,7 +74,7 @@ def _writes(rule: Optimizer) -> Iterator[str]:
     """Whether a step of each form writes what it is given, or changes a shape or the count."""
     rng = np.random.default_rng(1)
     for dialect in choices(rule):
-        for shape in _SHAPES:
+        for shape in _SHAPES[-1:] if rule.FACTS.matrices else _SHAPES:
             p, g = (np.asarray(rng.standard_normal(shape)) for _ in range(2))
             others = {
                 name: rng.standard_normal(of(shape)) for name, of in rule.FACTS.inputs.items()

@@ -18,6 +18,7 @@ from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.kind import LEVELS, Kind, Steps
 from truestep.properties.kinds.optimizer import strata
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
+from truestep.properties.kinds.optimizer.contract import choose_contract
 from truestep.properties.kinds.optimizer.families import FAMILIES
 from truestep.properties.kinds.optimizer.fitting import fitted
 from truestep.properties.kinds.optimizer.laws import checks as laws
@@ -52,6 +53,7 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
         Laws are run on a rule's leading implementations, those that the least thorough level
         includes, but not where tensors are kept in two parts.
         """
+        choose_contract(capability.rule)
         find_laws(capability)
         leading = capability.level == LEVELS[0]
         statistics = [name for name, test in STATISTICS.items() if test.applies(capability)]

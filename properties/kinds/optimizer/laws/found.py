@@ -7,8 +7,9 @@ those cases alone in which the definition obeys it: what is compared there follo
 
 import zlib
 from dataclasses import replace
+from typing import cast
 
-from truestep.fast.protocol import OptimizerCapability
+from truestep.fast.protocol import OptimizerBackend, OptimizerCapability
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.judge.calls import BackendFault
 from truestep.properties.judge.contracts import SLACK
@@ -26,7 +27,7 @@ from truestep.properties.search.exploration import explore
 from truestep.reference import own
 from truestep.reference.optimizers import OPTIMIZERS
 
-_DEFINITIONS = Backend()
+_DEFINITIONS = cast(OptimizerBackend, Backend())
 # Cases in which a law is tried before it is asked of kernels: most that fail do in the first.
 _TRIED = 5
 
