@@ -23,7 +23,7 @@ from truestep.reports.visible import one_line
 
 __all__ = [
     "SCHEMA", "SCHEMA_FILE", "BadCertificate", "Certificate", "Record", "build", "checksum",
-    "dumps", "first_violation", "header_of", "plain", "read", "result", "written",
+    "dumps", "first_violation", "header_of", "plain", "read", "result", "rules", "written",
 ]  # fmt: skip
 
 SCHEMA = "truestep-certificate/1"
@@ -119,11 +119,16 @@ def header_of(spec: str, only: str | None, level: str, seed: int) -> Record:
         "suite": environment.suite(),
         "environment": environment.environment(),
         "backend": {"name": spec, "spec": spec, "unavailable": None, **_file_of(spec)},
-        **({"rules": [rule.to_json() for rule in own.OWN.values()]} if own.OWN else {}),
+        **rules(),
         "only": only,
         "level": level,
         "seed": seed,
     }
+
+
+def rules() -> Record:
+    """The member that names the rules of one's own that this process has loaded, if it has any."""
+    return {"rules": [rule.to_json() for rule in own.OWN.values()]} if own.OWN else {}
 
 
 def _file_of(spec: str) -> Record:

@@ -97,12 +97,9 @@ def judged(header: Record, run: pool.Run, checks: Sequence[Record]) -> Judged:
     backend = {**header["backend"], "name": name, "unavailable": run.unavailable}
     if run.declaration:
         backend["declaration"] = run.declaration
-    used = dict.fromkeys(str(check["rule"]) for check in checks)
-    own.lacking(used)  # those of packages are known to the judge's process alone
-    rules = [own.OWN[rule].to_json() for rule in used if rule in own.OWN]
-    rest = {name: value for name, value in header.items() if name != "rules"}
+    own.lacking(str(check["rule"]) for check in checks)  # a judge alone has loaded a package's
     document = certificate.build(
-        header={**rest, "backend": backend, **({"rules": rules} if rules else {})},
+        header={**header, "backend": backend, **certificate.rules()},
         checks=checks, complete=True, seconds=run.seconds,
         findings=findings_for(name, spec, checks, header["environment"]["libraries"]),
     )  # fmt: skip

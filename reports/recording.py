@@ -11,6 +11,7 @@ from click import ClickException
 from truestep.fast.protocol import Level
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.run import pool
+from truestep.reference import own
 from truestep.reports import certificate, naming, terminal
 from truestep.reports.certificate import Record
 from truestep.reports.journal import ENDING, Journal
@@ -125,6 +126,7 @@ class Recording:
         """The command that goes on from a journal."""
         asked = self.request
         words = ["truestep", "certify", self.spec, "--resume", str(journal)]
+        words += [word for spec in own.specs() for word in ("--rules", spec)]
         words += ["--only", asked.only] if asked.only is not None else []
         words += ["--level", asked.level, "--seed", str(asked.seed), "--out", str(asked.out)]
         return shlex.join(words)

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 import truestep
-from truestep.fast.protocol import OptimizerCapability, ScheduleCapability
+from truestep.fast.protocol import OptimizerCapability, ScheduleCapability, Storage
 from truestep.properties.kinds.optimizer import kind as optimizers
 from truestep.properties.kinds.optimizer.laws import found
+from truestep.properties.museum.plant import Kernel
 from truestep.properties.run.plan import checks_of, run_check
 from truestep.reference import own
 from truestep.reference.own import BrokenRule
@@ -111,7 +112,7 @@ def commands(block: str) -> list[tuple[str, list[str]]]:
 def test_the_page_has_what_its_test_needs() -> None:
     """A block that is no longer found would be a test that runs nothing."""
     assert {"softsign.py", "my_kernels.py", "wrong_kernels.py", "more_kernels.py"} <= FILES.keys()
-    assert sum(len(commands(b)) for blocks in SECTIONS.values() for b in blocks) == 9
+    assert sum(len(commands(b)) for blocks in SECTIONS.values() for b in blocks) == 10
 
 
 def test_an_object_is_judged_with_its_rule(page: Any) -> None:
@@ -260,3 +261,69 @@ def test_a_failure_can_be_run_again(page: Any, capsys: pytest.CaptureFixture[str
     result = run_check(subject, check, level="smoke", seed=0, told=False)
     assert f"rules=[{own.OWN['softsign'].spec!r}]" in result.message
     assert json.loads(json.dumps(result.worst))["case"]
+
+
+def test_a_format_of_ones_own_keeps_a_state(page: Any) -> None:
+    """Of any optimizer: AdamW's first moment in halves, right and truncated."""
+    storage = {"m": Storage(page("halves"), {"block_size": 64})}
+    for edits, due in (((), "pass"), ((("m_hat = m / (1", "m_hat = 0.99 * m / (1"),), "fail")):
+        kernel = Kernel("adamw", edits, storage=storage)
+        [check] = [check for check in checks_of(kernel) if check.name == "lockstep"]
+        assert run_check(kernel, check, level="smoke", seed=0, told=False).verdict == due
+
+
+POLAR = """
+import numpy as np
+
+from truestep.reference import declared
+from truestep.reference.declared import Beta, First, Rate
+from truestep.reference.rules import Facts
+
+FACTS = Facts(elementwise=False, matrices=True)
+DIALECTS = {}
+
+
+class Hyper(declared.Hyper):
+    lr: Rate = 0.1
+    beta: Beta = 0.9
+
+
+class State(declared.State):
+    t: int
+    m: First
+
+
+def init(h, p):
+    return State(t=0, m=np.zeros_like(p))
+
+
+def step(h, s, p, g):
+    m = h.beta * s.m + g
+    u, _, vt = np.linalg.svd(m, full_matrices=False)
+    return State(t=s.t + 1, m=m), p - h.lr * (u @ vt)
+"""
+
+
+def test_where_bounds_are_vacuous_replicates_judge(tmp_path: Path) -> None:
+    """Without a word of the rule: right lines pass, a slightly wrong one does not."""
+    (tmp_path / "polar_momentum.py").write_text(POLAR)
+    own.load(str(tmp_path / "polar_momentum.py"))
+    for edits, due in (((), "pass"), ((("* s.m + g", "* s.m + 0.99 * g"),), "fail")):
+        kernel = Kernel("polar_momentum", edits, shapes="matrices")
+        [check] = [check for check in checks_of(kernel) if check.name == "combinations"]
+        result = run_check(kernel, check, level="smoke", seed=0, told=False)
+        assert (result.verdict, result.contract) == (due, "sampled")
+
+
+def test_a_class_is_wrapped_as_a_rule_of_ones_own(page: Any) -> None:
+    """As any: its numbers are paired by name, its form is found."""
+    f = np.float32
+
+    def step(p: Any, g: Any, state: Any, lr: float = 1e-3, beta: float = 0.9, eps: float = 0.01,
+             weight_decay: float = 0.0) -> Any:  # fmt: skip
+        m = f(beta) * state.get("m", np.zeros_like(p)) + f(1 - beta) * g
+        size = np.sqrt(m * m + f(eps * eps))
+        return p - f(lr) * (m / size + f(weight_decay) * p), {"m": m}
+
+    backend = truestep.wrap.callable(step, rule=own.added(page("softsign")))
+    assert backend.declaration.startswith("judged as softsign, size root")
