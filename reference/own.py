@@ -12,7 +12,7 @@ caller (on the command line, in a test) or an installed package, under the entry
 import hashlib
 import importlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -52,9 +52,24 @@ class Own:
 OWN: dict[str, Own] = {}
 
 
-def specs() -> list[str]:
-    """What another process loads to have the same rules."""
-    return [rule.spec for rule in OWN.values()]
+def specs() -> list[tuple[str, str]]:
+    """What another process loads to have the same rules, each with its file's hash."""
+    return [(rule.spec, rule.sha256) for rule in OWN.values()]
+
+
+def load_same(rules: Iterable[Sequence[str]]) -> None:
+    """Load the rules that another process has; BrokenRule where a file is another by now.
+
+    A backend can write its user's files, and so that of the rule by which it is judged.
+    """
+    for spec, sha256 in rules:
+        if spec.endswith(".py") and _digest(Path(spec)) != sha256:
+            raise BrokenRule(f"{spec}: it has changed since the run began")
+        _load(spec)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def load(*named: str) -> list[str]:
@@ -119,9 +134,8 @@ def added(module: ModuleType, spec: str = "") -> str:
         [made] = complete({name: rule}, CLASSES[kind]).values()
     except TypeError as error:
         raise BrokenRule(f"{told}: {error}") from None
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
     place = spec or (module.__name__ if "." in module.__name__ else str(path))
-    OWN[name] = Own(name, kind, place, path, digest)
+    OWN[name] = Own(name, kind, place, path, _digest(path))
     cast(dict[str, object], RULES[kind])[name] = made
     if kind == "quantizer" and getattr(made, "STORES", False):
         STORAGES[name] = made
@@ -132,7 +146,7 @@ def _again(known: Own, path: Path, spec: str) -> str:
     """The name of a rule that is loaded once more, as through a backend that imports it."""
     if path != known.file:
         raise BrokenRule(f"{spec}: the rule {known.name!r} is {known.file} already")
-    if hashlib.sha256(path.read_bytes()).hexdigest() != known.sha256:
+    if _digest(path) != known.sha256:
         raise BrokenRule(f"{spec}: it has changed since it was loaded; start Python anew")
     return known.name
 

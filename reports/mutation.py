@@ -32,7 +32,7 @@ def show(only: str | None, seed: int, every: int) -> int:
     known = {name: why for name, why in survivors().items() if name.partition(" ")[0] in chosen}
     # A library's threads, such as JAX's, do not outlive a fork.
     spawned = multiprocessing.get_context("spawn")
-    workers, begun = len(os.sched_getaffinity(0)), partial(own.load, *own.specs())
+    workers, begun = len(os.sched_getaffinity(0)), partial(own.load_same, own.specs())
     with ProcessPoolExecutor(workers, spawned, initializer=begun) as pool:
         words = pool.map(_outcome, made, [seed] * len(made), chunksize=4)
         found = dict(zip(made, words, strict=True))

@@ -126,7 +126,7 @@ class Recording:
         """The command that goes on from a journal."""
         asked = self.request
         words = ["truestep", "certify", self.spec, "--resume", str(journal)]
-        words += [word for spec in own.specs() for word in ("--rules", spec)]
+        words += [word for spec, _ in own.specs() for word in ("--rules", spec)]
         words += ["--only", asked.only] if asked.only is not None else []
         words += ["--level", asked.level, "--seed", str(asked.seed), "--out", str(asked.out)]
         return shlex.join(words)

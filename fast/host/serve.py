@@ -63,14 +63,14 @@ def main(arguments: list[str]) -> None:
         return
 
 
-def _loaded(channel: Channel, spec: str, rules: Sequence[str]) -> Any:
+def _loaded(channel: Channel, spec: str, rules: Sequence[Sequence[str]]) -> Any:
     """The backend, announced to the judge; None where it cannot be had."""
     from truestep.fast import discovery
     from truestep.fast.protocol import BackendUnavailable
     from truestep.reference import own
 
     try:
-        own.load(*rules)
+        own.load_same(rules)
         backend = discovery.load(spec)
         capabilities = [_declared(capability) for capability in backend.capabilities()]
     except (discovery.BrokenBackend, discovery.UnknownBackend, BackendUnavailable) as reason:

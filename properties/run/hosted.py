@@ -56,7 +56,7 @@ _OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal
 class Hosted:
     """One process that serves a backend, and the memories that it shares with this one."""
 
-    def __init__(self, spec: str, rules: Sequence[str] | None = None) -> None:
+    def __init__(self, spec: str, rules: Sequence[Sequence[str]] | None = None) -> None:
         """Start the process, and tell it what to load.
 
         rules: of one's own; by default those that this process has loaded.
@@ -84,7 +84,7 @@ class Hosted:
         ours.setblocking(False)
         os.set_blocking(reading, False)
         self._begun = bytearray()
-        self.send("load", spec, own.specs() if rules is None else list(rules))
+        self.send("load", spec, own.specs() if rules is None else rules)
 
     @property
     def pid(self) -> int:

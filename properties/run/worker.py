@@ -35,7 +35,7 @@ def serve(
     parent: int,
     descriptor: int,
     spec: str,
-    rules: list[str],
+    rules: list[list[str]],
     level: "Level",
     seed: int,
     patience: float,
@@ -61,7 +61,7 @@ def serve(
 
 
 def _loaded(
-    pipe: Connection, spec: str, rules: list[str], patience: float, host: Hosted
+    pipe: Connection, spec: str, rules: list[list[str]], patience: float, host: Hosted
 ) -> "Remote | None":
     """The backend, announced with its checks; None where it cannot be had."""
     from truestep.fast.discovery import BrokenBackend, UnknownBackend
@@ -73,7 +73,7 @@ def _loaded(
     from truestep.reference import own
 
     try:
-        own.load(*rules)
+        own.load_same(rules)
         backend = Remote(spec, patience, host)
         checks = checks_of(backend)
         require_understood(spec, backend, checks)

@@ -59,7 +59,20 @@ def test_a_file_stands_in_the_table_of_its_kind(tmp_path: Path) -> None:
     assert names == ["downhill", "three"]
     assert RULES["optimizer"]["downhill"].Hyper().lr == 0.1
     assert RULES["quantizer"]["three"] is STORAGES["three"]
-    assert own.specs() == [str(tmp_path / "downhill.py"), str(tmp_path / "three.py")]
+    assert [spec for spec, _ in own.specs()] == [str(tmp_path / f"{name}.py") for name in names]
+
+
+def test_another_process_loads_the_same_text(tmp_path: Path) -> None:
+    """A file that has changed in between, as by the backend that it judges, is not executed."""
+    own.load(written(tmp_path, "downhill.py", PLAIN))
+    told = own.specs()
+    own.OWN.clear()
+    del RULES["optimizer"]["downhill"]  # type: ignore[attr-defined]
+    own.load_same(told)
+    assert own.specs() == told
+    written(tmp_path, "downhill.py", "raise SystemExit('executed')")
+    with pytest.raises(BrokenRule, match=r"downhill\.py: it has changed since the run began"):
+        own.load_same(told)
 
 
 @pytest.mark.parametrize(
