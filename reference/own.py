@@ -109,8 +109,6 @@ def added(module: ModuleType, spec: str = "") -> str:
 
     spec: what loads it in another process; by default its file, or its name in a package.
     """
-    from truestep.reference.block_formats import BlockFormat
-    from truestep.reference.format_rows import Row
     from truestep.reference.rules import CLASSES, complete
     from truestep.reference.storages import STORAGES
     from truestep.reference.tables import RULES
@@ -125,11 +123,7 @@ def added(module: ModuleType, spec: str = "") -> str:
     kind = next((kind for mark, kind in KINDS.items() if hasattr(module, mark)), "")
     if not kind:
         raise BrokenRule(f"{told}: it has none of {', '.join(KINDS)}, and so is no rule")
-    rule: object = module
-    if hasattr(module, "ROW"):
-        if not isinstance(module.ROW, Row):
-            raise BrokenRule(f"{told}: ROW must be a Row of format_rows, got {module.ROW!r}")
-        rule = BlockFormat(name, module.ROW)
+    rule = _format(name, module.ROW, told) if hasattr(module, "ROW") else module
     try:
         [made] = complete({name: rule}, CLASSES[kind]).values()
     except TypeError as error:
@@ -140,6 +134,20 @@ def added(module: ModuleType, spec: str = "") -> str:
     if kind == "quantizer" and getattr(made, "STORES", False):
         STORAGES[name] = made
     return name
+
+
+def _format(name: str, row: object, told: str) -> object:
+    """The format of a row, whose elements kernels hold in float32."""
+    from truestep.reference.block_formats import BlockFormat
+    from truestep.reference.element_tables import float32
+    from truestep.reference.format_rows import Row
+
+    if not isinstance(row, Row):
+        raise BrokenRule(f"{told}: ROW must be a Row of format_rows, got {row!r}")
+    for given, held in zip(row.elements, float32(row.elements), strict=True):
+        if repr(float(given)) != repr(held):
+            raise BrokenRule(f"{told}: the element {given!r} of ROW is no float32 number: {held!r}")
+    return BlockFormat(name, row)
 
 
 def _again(known: Own, path: Path, spec: str) -> str:

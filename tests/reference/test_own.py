@@ -81,6 +81,7 @@ def test_another_process_loads_the_same_text(tmp_path: Path) -> None:
         ("adam.py", PLAIN, "'adam' is the name of a rule of TrueStep's"),
         ("nothing.py", "x = 1", "it has none of step, value, encode, ROW"),
         ("row.py", "ROW = 3", "ROW must be a Row of format_rows, got 3"),
+        ("thirds.py", HALVES.replace("0.0", "1 / 3"), "element 0.3333333333333333 of ROW is no"),
         ("two words.py", PLAIN, "'two words' is none for it"),
         ("typo.py", "x = (", r"SyntaxError: .*line 1"),
         ("leaves.py", "raise SystemExit(3)", "SystemExit: 3"),
