@@ -66,7 +66,7 @@ test: $(INSTALLED)  ## the tests of the suite itself and the conformance suite a
 	$(PYTEST) --durations 10 --durations-min 5 -m "not power" --truestep-level smoke --pyargs tests/ truestep.properties
 
 power: $(INSTALLED)  ## the tests of what is found and what passes: planted faults, hostile adapters, correct kernels
-	$(PYTEST) --durations 10 --durations-min 5 -m power tests/properties tests/fast/ours tests/reports
+	$(PYTEST) --durations 10 --durations-min 5 -m power tests/properties tests/fast/ours tests/reports tests/face
 
 certify: $(INSTALLED)  ## certify the CPU kernels of every rule; ends with the path of the report
 	$(TRUESTEP) certify cpu --level smoke --force --out $(OUT)

@@ -12,7 +12,6 @@ import inspect
 import itertools
 import pkgutil
 import sys
-import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +34,8 @@ from truestep.fast.protocol import (
     numpy_dtype,
 )
 from truestep.fast.wrapped import specs
+from truestep.reference import own
+from truestep.reference.importing import from_file, in_a_line
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.packing import PACKINGS, of_format
 from truestep.reference.quantizers import QUANTIZERS
@@ -148,7 +149,10 @@ def check(backend: object, spec: str) -> Backend:
     seen: set[tuple[str, ...]] = set()
     for index, capability in enumerate(capabilities):
         where = f"{spec}: capability {index}"
-        _check_capability(where, capability)
+        try:
+            _check_capability(where, capability)
+        except own.BrokenRule as error:
+            raise BrokenBackend(f"{where}: {error}") from None
         key = (capability.kind, capability.rule, capability.format, capability.variant)
         if key in seen:
             raise BrokenBackend(
@@ -176,8 +180,8 @@ def _check_capability(where: str, capability: object) -> None:
         wanted, got = CLASSES[kind].__name__, type(capability).__name__
         raise BrokenBackend(f"{where}: kind {kind!r} is declared by {wanted}, got a {got}")
     _require(where, "level", capability.level, LEVELS)
-    _require(where, f"{kind} rule", name, rules := RULES[kind])
-    where, rule = f"{where} ({name})", rules[name]
+    _require_rule(where, kind, name)
+    where, rule = f"{where} ({name})", RULES[kind][name]
     try:
         numpy_dtype(capability.format)
     except ValueError as error:
@@ -213,6 +217,13 @@ def _check_capability(where: str, capability: object) -> None:
             raise BrokenBackend(f"{where}: a parameter in two parts needs the format bfloat16")
 
 
+def _require_rule(where: str, kind: str, name: str) -> None:
+    own.find(name)
+    known = any(name in rules for rules in RULES.values())
+    hint = "" if known else "; a rule of your own is named by --rules"
+    _require(where, f"{kind} rule", name, RULES[kind], hint)
+
+
 def _check_random_bits(where: str, bits: object) -> None:
     if not isinstance(bits, int) or not 0 <= bits <= 64:
         raise BrokenBackend(f"{where}: random_bits must be an integer in [0, 64], got {bits!r}")
@@ -227,6 +238,7 @@ def _check_packing(where: str, capability: QuantizerCapability) -> None:
 
 
 def _check_storage(where: str, storage: Storage) -> None:
+    own.find(storage.quantizer)
     _require(where, "quantizer", storage.quantizer, STORAGES)
     choices = [x if isinstance(x, tuple) else (x,) for x in storage.hyper.values()]
     for values in itertools.product(*choices):
@@ -240,11 +252,11 @@ def _fields(record: type) -> list[str]:
     return [field.name for field in dataclasses.fields(record)]
 
 
-def _require(where: str, what: str, value: str, allowed: Iterable[str]) -> None:
+def _require(where: str, what: str, value: str, allowed: Iterable[str], hint: str = "") -> None:
     if value not in (names := sorted(allowed)):
         listed = ", ".join(names) or "none"
         near = _near(value, names)
-        raise BrokenBackend(f"{where}: {what} {value!r} is not one of: {listed}{near}")
+        raise BrokenBackend(f"{where}: {what} {value!r} is not one of: {listed}{near}{hint}")
 
 
 def _near(value: object, names: Iterable[str]) -> str:
@@ -280,27 +292,17 @@ def _blamed(spec: str, what: str) -> Iterator[None]:
     except (BackendUnavailable, BrokenBackend, UnknownBackend):
         raise
     except (Exception, SystemExit) as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        said, at, line = str(error), frame.filename, frame.lineno
-        if isinstance(error, SyntaxError):
-            said, at, line = error.msg, error.filename or at, error.lineno
-        text = f"{spec}: {what} {type(error).__name__}: {said} ({at}, line {line})"
-        raise BrokenBackend(" ".join(text.split())) from error
+        raise BrokenBackend(f"{spec}: {what} {in_a_line(error)}") from error
 
 
 def _import_file(spec: str, path: Path) -> ModuleType:
     if not path.is_file():
         raise UnknownBackend(f"{spec}: no such file: {path}")
-    location = importlib.util.spec_from_file_location(f"truestep_backend_{path.stem}", path)
-    if location is None or location.loader is None:
-        raise UnknownBackend(f"{spec}: {path} cannot be read as a Python module")
-    module = importlib.util.module_from_spec(location)
     # As for a script: what lies beside an adapter can be imported by it, now and later.
     if (folder := str(path.resolve().parent)) not in sys.path:
         sys.path.insert(0, folder)
     with _blamed(spec, f"executing {path} raised"):
-        location.loader.exec_module(module)
-    return module
+        return from_file(path, f"truestep_backend_{path.stem}")
 
 
 def _import_module(spec: str, path: str) -> ModuleType:

@@ -7,6 +7,7 @@ never to be written: an adapter whose kernel works in place copies first.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any, Literal, Protocol, Self
 
 import numpy as np
@@ -45,11 +46,24 @@ class Declared(Protocol):
 class Storage:
     """How a state tensor is kept as codes: a quantizer of the reference, and its hyperparameters.
 
-    A hyperparameter given as a tuple is one of these values, chosen by group.
+    quantizer: its name, or the module of one's own. A hyperparameter given as a tuple is one of
+    these values, chosen by group.
     """
 
     quantizer: str
     hyper: Mapping[str, Fixed] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "quantizer", _name_of(self.quantizer))
+
+
+def _name_of(rule: object) -> object:
+    """A rule's name: where a module of one's own is given, that under which it joins the tables."""
+    if not isinstance(rule, ModuleType):
+        return rule
+    from truestep.reference import own
+
+    return own.added(rule)
 
 
 # The last step that a 32-bit signed counter can take and pass.
@@ -60,7 +74,8 @@ FARTHEST = 2**31 - 2
 class Capability:
     """One thing a backend can do; Capability(kind, rule, ...) is the class of that kind.
 
-    kind: what the rule is. rule: the reference's name ("adamw"). format: format of parameters and
+    kind: what the rule is. rule: the reference's name ("adamw"), or the module of a rule of one's
+    own, which goes by its name then (truestep.reference.own). format: format of parameters and
     gradients ("float32"); of a schedule, of the value. arithmetic: name of a declared profile of
     ``truestep.properties.arithmetic`` ("ieee_float32"), or an Arithmetic; of a schedule only hyper
     and counter count. dialect: the choices that differ from the reference's defaults ({"decay":
@@ -88,6 +103,9 @@ class Capability:
         """An instance of the class of that kind, which takes the fields of its own too."""
         # An unknown kind stays with the base, for the check of declarations to name.
         return object.__new__(CLASSES.get(kind, cls) if cls is Capability else cls)  # type: ignore[return-value]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rule", _name_of(self.rule))
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,10 +132,12 @@ def _loaded(config: pytest.Config, spec: str, asked: settings.Settings) -> Remot
     from truestep.fast.discovery import BrokenBackend, UnknownBackend
     from truestep.fast.protocol import BackendUnavailable
     from truestep.properties.run.remote import PATIENCE, Remote
+    from truestep.reference import own
 
     try:
+        own.load(*asked.rules)
         backend = Remote(spec, min(PATIENCE[asked.level], asked.seconds or float("inf")))
-    except (UnknownBackend, BrokenBackend) as error:
+    except (UnknownBackend, BrokenBackend, own.BrokenRule) as error:
         raise pytest.UsageError(str(error)) from error
     except BackendUnavailable as reason:
         return str(reason)

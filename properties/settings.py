@@ -5,7 +5,7 @@ Loaded by every pytest run where TrueStep is installed, so it imports nothing he
 
 import os
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -70,6 +70,10 @@ OPTIONS: Mapping[str, Option] = {
     "timeout": Option(_seconds, "SECONDS", "how long a check may take; one that runs out fails"),
     "xfails": Option(Path, "FILE", "checks that are known to fail: GLOB  # REASON in each line"),
     "skips": Option(Path, "FILE", "checks that are not run: GLOB  # REASON in each line"),
+    "rules": Option(
+        str, "FILE", "a rule of your own, which is executed: file.py or package.module; may be "
+        "given several times", (), several=True,
+    ),
     "record": Option(Path, "FILE", "write every check as a JSON line"),
 }  # fmt: skip
 
@@ -107,6 +111,7 @@ class Settings:
     xfails: Path | None
     skips: Path | None
     record: Path | None
+    rules: tuple[str, ...] = ()
 
     def budget(self) -> "Budget":
         """What each check may cost."""
@@ -125,6 +130,7 @@ def settings_of(config: pytest.Config) -> Settings:
     values = {name: _value(config, name) for name in OPTIONS}
     values |= {"backends": tuple(dict.fromkeys(values.pop("backend")))}  # type: ignore[call-overload]
     values |= {"cases": values.pop("max-examples"), "seconds": values.pop("timeout")}
+    values |= {"rules": tuple(cast(Sequence[str], values.pop("rules")))}
     return Settings(**values)  # type: ignore[arg-type]
 
 

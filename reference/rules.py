@@ -184,6 +184,16 @@ class Piece(Rule, Protocol):
         """From a Hyper and the inputs by name to the outputs by name."""
 
 
+# What a module of each kind offers.
+CLASSES: Mapping[str, type] = {
+    "minimizer": Optimizer,
+    "optimizer": Optimizer,
+    "quantizer": Quantizer,
+    "schedule": Schedule,
+    "training": Piece,
+}
+
+
 def table(package: str, kind: type, *names: str) -> dict[str, Array]:
     """The modules of a package by name; raise where one lacks what its kind has."""
     return complete({name: import_module(f"{package}.{name}") for name in names}, kind)

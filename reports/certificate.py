@@ -16,13 +16,14 @@ from typing import Any
 
 from truestep.fast.discovery import file_of
 from truestep.properties.judge.results import CheckResult
+from truestep.reference import own
 from truestep.reports import environment, journal, strict, trust, verdicts
 from truestep.reports.shape import SCHEMA_FILE, first_violation
 from truestep.reports.visible import one_line
 
 __all__ = [
     "SCHEMA", "SCHEMA_FILE", "BadCertificate", "Certificate", "Record", "build", "checksum",
-    "dumps", "first_violation", "header_of", "plain", "read", "result", "written",
+    "dumps", "first_violation", "header_of", "plain", "read", "result", "rules", "written",
 ]  # fmt: skip
 
 SCHEMA = "truestep-certificate/1"
@@ -120,11 +121,17 @@ def header_of(
         "suite": environment.suite(),
         "environment": environment.environment(),
         "backend": {"name": spec, "spec": spec, "unavailable": None, **_file_of(spec)},
+        **rules(),
         "only": only,
         "level": level,
         "seed": seed,
         **({} if shard is None else {"shard": shard}),
     }
+
+
+def rules() -> Record:
+    """The member that names the rules of one's own that this process has loaded, if it has any."""
+    return {"rules": [rule.to_json() for rule in own.OWN.values()]} if own.OWN else {}
 
 
 def _file_of(spec: str) -> Record:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from truestep.reference.own import BrokenRule
 from truestep.reports.stopping import Stopped
 from truestep.reports.visible import one_line
 
@@ -46,6 +47,19 @@ _PAGE = click.option(
 )
 
 
+def _with_rules(context: click.Context, _: click.Parameter, named: tuple[str, ...]) -> None:
+    from truestep.reference import own
+
+    own.load(*named)
+
+
+_RULES = click.option(
+    "--rules", metavar="FILE", multiple=True, expose_value=False, is_eager=True,
+    callback=_with_rules,
+    help="A rule of your own, which is executed: file.py or package.module. May be repeated.",
+)  # fmt: skip
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version",
@@ -64,11 +78,15 @@ def commands() -> None:
 
 @commands.command("list")
 @click.argument("topic", type=click.Choice(TOPICS), required=False)
+@_RULES
 @_JSON
 def list_command(topic: str | None, as_json: bool) -> int:
     """Show what there is: rules, backends, checks, laws, theorems, planted faults."""
+    from truestep.reference import own
     from truestep.reports import certificate, listing, terminal
 
+    for problem in own.found():
+        terminal.warn(problem)
     found = {name: listing.TOPICS[name]() for name in ([topic] if topic else TOPICS)}
     if as_json:
         flat = [{"topic": name, **entry} for name, entries in found.items() for entry in entries]
@@ -80,6 +98,7 @@ def list_command(topic: str | None, as_json: bool) -> int:
 
 @commands.command()
 @click.argument("rule")
+@_RULES
 def show(rule: str) -> int:
     """Explain one RULE: its definition, hyperparameters, state, dialects and checks."""
     from truestep.reports import shown, terminal
@@ -124,6 +143,7 @@ def init(
 @commands.command()
 @click.argument("backend", nargs=-1, required=True)
 @click.option("--as", "rule", metavar="RULE", help="The rule that a wrapped BACKEND is judged as.")
+@_RULES
 @click.option("--only", metavar="GLOB", help="Only checks whose id matches or has this word.")
 @click.option("--level", type=click.Choice(LEVELS), default="standard", show_default=True)
 @_OUT
@@ -254,10 +274,12 @@ def merge(certificate: tuple[Path, ...], out: Path, force: bool, as_json: bool) 
 @click.argument("certificate", type=_CERTIFICATE)
 @click.option("--check", metavar="ID", help="Only checks with this id, glob or word.")
 @click.option("--backend", metavar="SPEC", help="Load this backend, without asking.")
+@_RULES
 def reproduce(certificate: Path, check: str | None, backend: str | None) -> int:
     """Re-run the worst cases and counterexamples that CERTIFICATE records.
 
-    Loading the backend that it names runs that backend's code, and is asked for first.
+    Loading the backend that it names runs that backend's code, and is asked for first. So does a
+    rule of somebody's own, which is never loaded unless --rules names it.
     """
     from truestep.reports import reproduce as replays
 
@@ -339,6 +361,7 @@ def power(only: str | None, as_json: bool) -> int:
 
 
 @commands.command("mutants")
+@_RULES
 @click.option("--only", metavar="GLOB", help="Only rules whose kind/name matches.")
 @click.option(
     "--every",
@@ -508,6 +531,8 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
         return 2
     except click.ClickException as error:
         return _refuse(error.format_message())
+    except BrokenRule as error:
+        return _refuse(str(error))
     except Stopped as signal:
         return _refuse(f"stopped by {signal}", signal.status)
     except (click.Abort, KeyboardInterrupt) as error:

@@ -11,6 +11,7 @@ from truestep.fast.protocol import Backend, BackendUnavailable, Level
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.run import plan, pool
 from truestep.properties.run.shards import Part
+from truestep.reference import own
 from truestep.reports import certificate, files
 from truestep.reports.certificate import Certificate, Record
 from truestep.reports.findings import findings_for
@@ -99,12 +100,14 @@ def judged(header: Record, run: pool.Run, checks: Sequence[Record]) -> Judged:
     backend = {**header["backend"], "name": name, "unavailable": run.unavailable}
     if run.declaration:
         backend["declaration"] = run.declaration
+    own.lacking(str(check["rule"]) for check in checks)  # a judge alone has loaded a package's
     shard = header.get("shard")
     if shard and run.plan:
         shard = {**shard, "checks": run.checks, "plan": run.plan}
     checks = settled(checks)
+    header = {**header, "backend": backend, **certificate.rules()}
     document = certificate.build(
-        header={**header, "backend": backend, **({"shard": shard} if shard else {})},
+        header={**header, **({"shard": shard} if shard else {})},
         checks=checks, complete=True, seconds=run.seconds,
         findings=findings_for(name, spec, checks, header["environment"]["libraries"]),
     )  # fmt: skip

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, partial
 
 from click import ClickException
 
 from truestep.properties.museum.mutants import Mutant, homes, judged, mutants_of
 from truestep.properties.museum.survivors import survivors
+from truestep.reference import own
 from truestep.reports import terminal
 
 KILLED, LISTED, SURVIVES, UNREACHED = "killed", "listed", "survives", "not reached"
@@ -31,7 +32,8 @@ def show(only: str | None, seed: int, every: int) -> int:
     known = {name: why for name, why in survivors().items() if name.partition(" ")[0] in chosen}
     # A library's threads, such as JAX's, do not outlive a fork.
     spawned = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), spawned) as pool:
+    workers, begun = len(os.sched_getaffinity(0)), partial(own.load_same, own.specs())
+    with ProcessPoolExecutor(workers, spawned, initializer=begun) as pool:
         words = pool.map(_outcome, made, [seed] * len(made), chunksize=4)
         found = dict(zip(made, words, strict=True))
     for name, word in found.items():

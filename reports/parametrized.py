@@ -1,6 +1,7 @@
 """A backend's checks as tests of one's own: what ``truestep.parametrize`` is."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -11,6 +12,7 @@ from truestep.properties.judge.results import CheckResult
 from truestep.properties.run.plan import Check, checks_of, chosen, run_check
 from truestep.properties.run.remote import PATIENCE, Remote
 from truestep.properties.search.budget import UNLIMITED, Budget
+from truestep.reference import own
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ def parametrize(
     seed: int = 0,
     max_examples: int | None = None,
     timeout: float | None = None,
+    rules: Sequence[str] = (),
 ) -> pytest.MarkDecorator:
     """A decorator that makes a test with the argument ``check`` into one for each of a backend's.
 
@@ -79,11 +82,12 @@ def parametrize(
         def test_kernel(check):
             check()
 
-    backend, only, level and seed are those of `truestep.certify`: what is named is judged in a
-    process of its own, an object in this one. max_examples: the most cases of each check; a pass
+    backend, only, level, seed and rules are those of `truestep.certify`: what is named is judged in
+    a process of its own, an object in this one. max_examples: the most cases of each check; a pass
     says less then than at the level. timeout: the most seconds; a check that runs out fails. A
     test's id is the backend's name and the check's.
     """
+    own.load(*rules)
     found = judgings(
         backend, only=only, level=level, seed=seed, max_examples=max_examples, timeout=timeout
     )

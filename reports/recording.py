@@ -13,6 +13,7 @@ from truestep.fast.protocol import Level
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.run import pool
 from truestep.properties.run.shards import Shard
+from truestep.reference import own
 from truestep.reports import certificate, naming, terminal
 from truestep.reports.alerts import Alerts
 from truestep.reports.certificate import Record
@@ -157,6 +158,7 @@ class Recording:
         """The command that goes on from a journal."""
         asked = self.request
         words = ["truestep", "certify", self.spec, "--resume", str(journal)]
+        words += [word for spec, _ in own.specs() for word in ("--rules", spec)]
         words += ["--only", asked.only] if asked.only is not None else []
         if asked.sharding is not None:
             words += ["--shard", f"{asked.sharding.part.index}/{asked.sharding.part.of}"]

@@ -20,6 +20,7 @@ from click import ClickException
 from truestep.fast.discovery import file_of
 from truestep.properties.run.plan import globbed
 from truestep.properties.run.remote import PATIENCE
+from truestep.reference import own
 from truestep.reports import certificate, terminal
 from truestep.reports.certificate import Certificate, Record
 from truestep.reports.isolation import CannotReplay, Replayer
@@ -38,6 +39,7 @@ def reproduce(path: Path, document: Certificate, wanted: str | None, backend: st
     backend: what to load; None asks whether to load what the certificate names.
     """
     checks = _recorded(path, document, wanted)
+    _require_rules(path, document, checks)
     spec = _agreed(path, document["backend"]["spec"]) if backend is None else backend
     statuses = set()
     with Replayer(spec, PATIENCE["deep"]) as replayer:
@@ -66,6 +68,19 @@ def _agreed(path: Path, spec: str) -> str:
     if not click.confirm("Load it and run its code?", err=True):
         raise ClickException("nothing was loaded")
     return spec
+
+
+def _require_rules(path: Path, document: Certificate, checks: Sequence[Record]) -> None:
+    """Raise ClickException where a check's rule is its maker's own, and is not loaded here."""
+    recorded = {rule["name"]: rule for rule in document.get("rules", [])}
+    missing = own.lacking(recorded.keys() & {str(check["rule"]) for check in checks})
+    for name in missing:
+        spec = recorded[name]["spec"]
+        told = f"its rule {name!r} is not known here; if you trust its code, say --rules {spec}"
+        raise ClickException(one_line(f"{path}: {told}"))
+    for name, rule in recorded.items():
+        if (known := own.OWN.get(name)) and known.sha256 != rule["sha256"]:
+            terminal.warn(one_line(f"{path}: {known.file} has changed since, or is another file"))
 
 
 def _recorded(path: Path, document: Certificate, wanted: str | None) -> Sequence[Record]:

@@ -91,5 +91,7 @@ def _run(header: Record) -> dict[str, object]:
     backend = {"backend": header["backend"]["spec"]}
     if file := header["backend"].get("file_sha256"):
         backend["the SHA-256 of the backend's file"] = file
+    for rule in header.get("rules", ()):
+        backend[f"the SHA-256 of the rule {rule['name']}"] = rule["sha256"]
     shard = {f"shard.{name}": value for name, value in header.get("shard", {}).items()}
     return {**backend, **same, **shard, **where, **libraries}

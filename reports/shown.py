@@ -11,6 +11,7 @@ from truestep.fast.protocol import Capability, Kind
 from truestep.properties.kinds import described
 from truestep.properties.kinds.table import KINDS
 from truestep.properties.laws.claims import PREFIX
+from truestep.reference import own
 from truestep.reference.declared import Behaviour, Count, Counts, Range, Real
 from truestep.reference.rules import Rule
 from truestep.reference.tables import RULES
@@ -42,6 +43,7 @@ class UnknownRule(ValueError):
 
 def shown(name: str) -> list[Shown]:
     """Every rule of that name, by kind. Raises UnknownRule."""
+    own.find(name)
     found = [_shown(kind, name, rules[name]) for kind, rules in RULES.items() if name in rules]
     if not found:
         close = get_close_matches(name, {known for rules in RULES.values() for known in rules})

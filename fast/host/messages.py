@@ -15,12 +15,12 @@ themselves; everything else is a list that begins with what it is:
     ["function"]                            an objective; it is evaluated by asking back
     ["foreign", name]                       what is none of these: the name of its type
 
-Messages of the judge: ["load", spec]; ["call", number, method, capability's index, [arguments]];
-["value", value] of the function. Of the backend: ["ready", name, capabilities], with the
-declaration where there is one, or ["failed", why, text] after loading; ["done", number, value,
-left], ["raised", number, types, text, lines, left] or ["evaluate", number, value] after the call of
-that number. declaration: of a backend that was wrapped, what was found. left: what the call left
-changed of the process, in words.
+Messages of the judge: ["load", spec, rules], of one's own; ["call", number, method, capability's
+index, [arguments]]; ["value", value] of the function. Of the backend: ["ready", name,
+capabilities], with the declaration where there is one, or ["failed", why, text] after loading;
+["done", number, value, left], ["raised", number, types, text, lines, left] or ["evaluate", number,
+value] after the call of that number. declaration: of a backend that was wrapped, what was found.
+left: what the call left changed of the process, in words.
 """
 
 import copy

@@ -7,7 +7,7 @@ memory, and the judge's number; the first message is what to load.
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -55,20 +55,22 @@ def main(arguments: list[str]) -> None:
     confinement.confine(limit, parent)
     channel = Channel(socket.socket(fileno=descriptors[0]), *map(mapped, descriptors[1:]))
     try:
-        _, spec = channel.receive()
-        backend = _loaded(channel, str(spec))
+        _, spec, rules = channel.receive()
+        backend = _loaded(channel, str(spec), rules)
         if backend is not None:
             _answer(channel, backend)
     except Ended:
         return
 
 
-def _loaded(channel: Channel, spec: str) -> Any:
+def _loaded(channel: Channel, spec: str, rules: Sequence[Sequence[str]]) -> Any:
     """The backend, announced to the judge; None where it cannot be had."""
     from truestep.fast import discovery
     from truestep.fast.protocol import BackendUnavailable
+    from truestep.reference import own
 
     try:
+        own.load_same(rules)
         backend = discovery.load(spec)
         capabilities = [_declared(capability) for capability in backend.capabilities()]
     except (discovery.BrokenBackend, discovery.UnknownBackend, BackendUnavailable) as reason:

@@ -17,6 +17,7 @@ from truestep.fast.wrapped import forms, matching, trials
 from truestep.fast.wrapped.matching import Place
 from truestep.fast.wrapped.names import paired, renamed
 from truestep.fast.wrapped.trials import MATRIX, VECTOR, WIDE, Named, Subject, Trial
+from truestep.reference import own
 from truestep.reference.optimizers import OPTIMIZERS
 
 if TYPE_CHECKING:
@@ -190,6 +191,8 @@ def candidates(subject: Subject) -> list[Tried]:
 
 def best(subject: Subject, name: str | None) -> Tried:
     """The rule's forms that agree; without a name those of the rule that explains the most."""
+    if name is not None:
+        own.find(name)
     if name is not None and name not in OPTIMIZERS:
         near = get_close_matches(name, OPTIMIZERS, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""

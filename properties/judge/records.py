@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from truestep.properties.judge.contracts import SLACK, Judgement
 from truestep.properties.judge.results import Check, CheckResult, Record, Verdict
 from truestep.properties.judge.tally import Case, Tally
+from truestep.reference import own
 
 # Stands in a message for what the backend was loaded by, which a check does not know.
 _SPEC = "BACKEND"
@@ -128,8 +129,14 @@ def snippet(check: str, case: Record) -> list[str]:
     return [
         "  reproduce:",
         "    from truestep.properties.run.replay import case",
-        f"    case({_SPEC}, {check!r}, {json.dumps(case)!r})",
+        f"    case({_SPEC}, {check!r}, {json.dumps(case)!r}{_rules(check)})",
     ]
+
+
+def _rules(check: str) -> str:
+    """Of a check of a rule of one's own, what loads that."""
+    rule = own.OWN.get(check.split("/")[1])
+    return f", rules={[rule.spec]!r}" if rule else ""
 
 
 def named(result: CheckResult, spec: str) -> CheckResult:

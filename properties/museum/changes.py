@@ -81,8 +81,13 @@ def parts(source: str) -> Iterator[Part]:
             text = ast.get_source_segment(source, one)
             if isinstance(one, ast.FunctionDef):
                 yield Part(before + one.name, one, cast(str, text))
-            elif isinstance(one, ast.Assign) and not before:
+            elif isinstance(one, ast.Assign) and not before and not _is_range(one.value):
                 yield Part(ast.unparse(one.targets[0]), one, cast(str, text))
+
+
+def _is_range(value: ast.expr) -> bool:
+    """Whether it is a type that declares a range, of which kernels compute nothing."""
+    return isinstance(value, ast.Subscript) and ast.unparse(value.value) == "Annotated"
 
 
 def changes(part: Part, ways: Ways) -> Iterator[Change]:

@@ -30,7 +30,7 @@ from truestep.reference.tables import RULES
 _OFF = 1e-6
 _REFERENCE = "truestep.reference"
 # What a module declares of itself, which no kernel computes with.
-_DECLARED = {"DIALECTS", "FACTS", "INPUTS", "OPTIONAL", "FORMATS", "_LAWS", "_SHARED"}
+_DECLARED = {"DIALECTS", "FACTS", "INPUTS", "LAWS", "OPTIONAL", "FORMATS", "_LAWS", "_SHARED"}
 HANGS = "hangs"
 # Of the process's own time: a check of a correct kernel takes a few.
 _SECONDS = 120

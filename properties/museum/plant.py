@@ -23,6 +23,7 @@ from truestep.properties.kinds.training.step import lifted
 from truestep.properties.museum.imports import between
 from truestep.properties.museum.kept import Noise, fresh, keeping, read, stored
 from truestep.reference import packing, splits
+from truestep.reference.block_formats import BlockFormat
 from truestep.reference.declared import Hyper
 from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.rules import Rule
@@ -46,7 +47,11 @@ def _lines(rule: Rule, edits: Sequence[Edit]) -> Array:
     if isinstance(rule, ModuleType):
         return planted(rule, edits)
     body = planted(sys.modules[type(rule).__module__], edits)
-    return vars(body)["FORMATS"][rule.__name__.rpartition(".")[2]]
+    format = cast(Array, rule)
+    name = format.__name__.rpartition(".")[2]
+    # One's own is in no table of the body's.
+    made = vars(body)["FORMATS"].get(name)
+    return made or vars(body)[BlockFormat.__name__](name, format.row)
 
 
 class StaleEdit(ValueError):
@@ -106,7 +111,8 @@ def _put(modules: Sequence[ModuleType]) -> None:
     for module in modules:
         package, _, name = module.__name__.rpartition(".")
         sys.modules[module.__name__] = module
-        setattr(sys.modules[package], name, module)
+        if package:
+            setattr(sys.modules[package], name, module)
 
 
 @cache

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 
 from truestep.fast.host import memory
@@ -14,6 +15,7 @@ from truestep.fast.host.confinement import adopts
 from truestep.fast.host.messages import LENGTH, LONGEST, Garbled, Node, framed, parsed
 from truestep.properties.run.stopwatch import Stopwatch
 from truestep.properties.run.warden import children, end, marked
+from truestep.reference import own
 
 # What a backend's process and all that it starts have in their environment, wherever they go: a
 # daemon changes its parent, its session and its name.
@@ -54,8 +56,11 @@ _OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal
 class Hosted:
     """One process that serves a backend, and the memories that it shares with this one."""
 
-    def __init__(self, spec: str) -> None:
-        """Start the process, and tell it what to load."""
+    def __init__(self, spec: str, rules: Sequence[Sequence[str]] | None = None) -> None:
+        """Start the process, and tell it what to load.
+
+        rules: of one's own; by default those that this process has loaded.
+        """
         ours, theirs = socket.socketpair()
         memories = memory.created(), memory.created()
         self.asked, self.answered = map(memory.mapped, memories)
@@ -79,7 +84,7 @@ class Hosted:
         ours.setblocking(False)
         os.set_blocking(reading, False)
         self._begun = bytearray()
-        self.send("load", spec)
+        self.send("load", spec, own.specs() if rules is None else rules)
 
     @property
     def pid(self) -> int:

@@ -28,6 +28,7 @@ from truestep.properties.run.shards import Part, fingerprint
 from truestep.properties.run.stopwatch import Stopwatch
 from truestep.properties.run.warden import Warden
 from truestep.properties.run.worker import send
+from truestep.reference import own
 
 __all__ = ["LEVELS", "BrokenBackend", "Done", "Run", "UnknownBackend", "certify", "certify_all"]
 
@@ -402,7 +403,10 @@ class _Pool:
     def _start(self, job: _Job) -> None:
         ours, theirs = Pipe()
         threads = str(max(1, (os.cpu_count() or 1) // self.size))
-        told = [os.getpid(), theirs.fileno(), job.spec, self.level, self.seed, self.patience]
+        told = [
+            os.getpid(), theirs.fileno(), job.spec, own.specs(), self.level, self.seed,
+            self.patience,
+        ]  # fmt: skip
         process = subprocess.Popen(
             [sys.executable, "-m", "truestep.properties.run.worker", json.dumps(told)],
             stdin=subprocess.DEVNULL,

@@ -2,12 +2,14 @@
 
 import json
 import sys
+from collections.abc import Sequence
 
 from truestep.fast import discovery
 from truestep.fast.protocol import Backend
 from truestep.properties.judge.records import named
 from truestep.properties.judge.results import CheckResult, Record
 from truestep.properties.run.plan import checks_of, replay_check
+from truestep.reference import own
 
 
 def replay(backend: Backend, entry: Record) -> CheckResult:
@@ -21,8 +23,12 @@ def replay(backend: Backend, entry: Record) -> CheckResult:
     return _run_again(backend, str(entry["id"]), worst["case"])
 
 
-def case(backend: str, check: str, record: str | Record) -> CheckResult:
-    """Run a recorded case (a mapping or JSON) of a check in this process; print the outcome."""
+def case(backend: str, check: str, record: str | Record, rules: Sequence[str] = ()) -> CheckResult:
+    """Run a recorded case (a mapping or JSON) of a check in this process; print the outcome.
+
+    rules: of one's own, "file.py" or "package.module", which the check is of.
+    """
+    own.load(*rules)
     given = json.loads(record) if isinstance(record, str) else record
     result = named(_run_again(discovery.load(backend), check, given), backend)
     told = result.message or f"{result.id}: {result.verdict}, utilisation {result.utilisation}"

@@ -32,11 +32,18 @@ _OURS = "an error of TrueStep itself, of which the backend is not to blame; plea
 
 
 def serve(
-    parent: int, descriptor: int, spec: str, level: "Level", seed: int, patience: float
+    parent: int,
+    descriptor: int,
+    spec: str,
+    rules: list[list[str]],
+    level: "Level",
+    seed: int,
+    patience: float,
 ) -> None:
     """Load the backend, then run checks until there is none.
 
-    parent: the run's process. descriptor: of the pipe to it.
+    parent: the run's process. descriptor: of the pipe to it. rules: of one's own, which the run was
+    given.
     """
     confinement.die_with_parent(parent)
     confinement.hide_memory()
@@ -44,8 +51,8 @@ def serve(
     pipe = Connection(descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this process ends it
     os.dup2(2, 1)
-    host = Hosted(spec)
-    backend = _loaded(pipe, spec, patience, host)
+    host = Hosted(spec, rules)
+    backend = _loaded(pipe, spec, rules, patience, host)
     if backend is None:
         return
     _run(pipe, backend, spec, level, seed)
@@ -53,7 +60,9 @@ def serve(
     send(pipe, ("left", backend.seen()[0]))
 
 
-def _loaded(pipe: Connection, spec: str, patience: float, host: Hosted) -> "Remote | None":
+def _loaded(
+    pipe: Connection, spec: str, rules: list[list[str]], patience: float, host: Hosted
+) -> "Remote | None":
     """The backend, announced with its checks; None where it cannot be had."""
     from truestep.fast.discovery import BrokenBackend, UnknownBackend
     from truestep.fast.protocol import BackendUnavailable
@@ -61,8 +70,10 @@ def _loaded(pipe: Connection, spec: str, patience: float, host: Hosted) -> "Remo
     from truestep.properties.run.plan import checks_of
     from truestep.properties.run.preflight import require_understood
     from truestep.properties.run.remote import Remote
+    from truestep.reference import own
 
     try:
+        own.load_same(rules)
         backend = Remote(spec, patience, host)
         checks = checks_of(backend)
         require_understood(spec, backend, checks)
@@ -79,6 +90,7 @@ def _loaded(pipe: Connection, spec: str, patience: float, host: Hosted) -> "Remo
 def _run(pipe: Connection, backend: "Remote", spec: str, level: "Level", seed: int) -> None:
     from truestep.properties.judge.records import named
     from truestep.properties.run.plan import checks_of, run_check
+    from truestep.reference import own
 
     checks = {check.id: check for check in checks_of(backend)}
     gc.freeze()
@@ -99,7 +111,9 @@ def _run(pipe: Connection, backend: "Remote", spec: str, level: "Level", seed: i
             result = run_check(backend, check, level=level, seed=seed, started=started)
         except Exception as error:
             text = "".join(traceback.format_exception(error))
-            result = check.result("error", message=f"{_OURS}\n{text}")
+            rule = own.OWN.get(check.rule)
+            whose = f"an error in judging by your rule {rule.file}:" if rule else _OURS
+            result = check.result("error", message=f"{whose}\n{text}")
         send(pipe, ("result", named(result, spec), *backend.seen()))
 
 

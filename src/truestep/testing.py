@@ -3,10 +3,11 @@
 `assert_step` judges one optimizer step, `assert_schedule` a schedule's values, `assert_codes` what
 a quantizer stored, `assert_stochastic` several draws of one tensor that was rounded by chance;
 `bounds` gives the numbers themselves: what is due, and how far a faithful kernel may stray from it.
-Each takes the reference's name of a rule (`truestep list optimizers`), hyperparameters by name, and
-arrays of NumPy, PyTorch, JAX, CuPy, or whatever speaks DLPack. They raise an AssertionError that
-shows the worst element, what is due there, the bound, and which other tensors agree; and a
-ValueError for names and values that do not exist.
+Each takes the reference's name of a rule (`truestep list optimizers`) or the module of one's own,
+hyperparameters by name, and arrays of NumPy, PyTorch, JAX, CuPy, or whatever speaks DLPack. They
+raise an AssertionError that shows the worst element, what is due there, the bound, and which other
+tensors agree; and a ValueError for names and values that do not exist. `assert_reference` judges a
+rule of one's own itself.
 
     from truestep.testing import assert_step
 
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
@@ -42,12 +44,15 @@ __all__ = [
     "Bounds",
     "BeyondContract",
     "assert_codes",
+    "assert_reference",
     "assert_schedule",
     "assert_step",
     "assert_stochastic",
     "bounds",
 ]
 
+# The name of a rule, or the module of one's own.
+Named: TypeAlias = str | ModuleType
 # Numbers and choices by the names of a rule's Hyper, or that Hyper itself.
 Hypers: TypeAlias = "Mapping[str, Any] | Hyper"
 Found: TypeAlias = "Iterable[tuple[str, Judgement]]"
@@ -76,7 +81,7 @@ class Bounds(NamedTuple):
 
 
 def assert_step(
-    rule: str,
+    rule: Named,
     hyper: Hypers,
     before: Mapping[str, Any],
     after: Mapping[str, Any],
@@ -93,6 +98,7 @@ def assert_step(
     storage: of state tensors that are kept as codes, how ({"m": Storage("dynamic_8bit", {...})});
     before and after then have "m_code" and "m_absmax" in the place of "m".
     """
+    rule = _name(rule)
     module, h, slot = _step_of(rule, hyper, before, storage)
     told = _arithmetic(arithmetic, slot.param)
     got = {name: x if name == "t" else _array(x) for name, x in after.items()}
@@ -107,7 +113,7 @@ def assert_step(
 
 
 def bounds(
-    rule: str,
+    rule: Named,
     hyper: Hypers,
     before: Mapping[str, Any],
     *,
@@ -122,6 +128,7 @@ def bounds(
     from truestep.properties.arithmetic.lift import bounded, stepped
     from truestep.properties.arithmetic.profiles import ORACLE
 
+    rule = _name(rule)
     module, h, slot = _step_of(rule, hyper, before, {})
     if module.FACTS.observables:
         raise ValueError(f"{rule} is judged by replicates, it has no bounds; use assert_step")
@@ -135,7 +142,7 @@ def bounds(
 
 
 def assert_schedule(
-    rule: str,
+    rule: Named,
     hyper: Hypers,
     steps: Sequence[int],
     values: Iterable[float],
@@ -147,6 +154,7 @@ def assert_schedule(
     from truestep.properties.kinds.schedule.step import judged
     from truestep.reference.schedules import SCHEDULES
 
+    rule = _name(rule)
     module = _named("schedule", SCHEDULES, rule)
     h = _hyper(module, hyper)
     got = np.asarray(list(values), np.float64)
@@ -158,7 +166,7 @@ def assert_schedule(
 
 
 def assert_codes(
-    quantizer: str,
+    quantizer: Named,
     hyper: Hypers,
     x: Any,
     stored: Mapping[str, Any],
@@ -174,6 +182,7 @@ def assert_codes(
     from truestep.properties.kinds.quantizer.step import judged
     from truestep.reference.quantizers import QUANTIZERS
 
+    quantizer = _name(quantizer)
     module = _named("quantizer", QUANTIZERS, quantizer)
     h, numbers = _hyper(module, hyper), _array(x)
     out = _encoded(numbers, stored, decoded)
@@ -183,7 +192,7 @@ def assert_codes(
 
 
 def assert_stochastic(
-    quantizer: str,
+    quantizer: Named,
     x: object,
     draws: Sequence[object],
     hyper: Hypers | None = None,
@@ -204,6 +213,7 @@ def assert_stochastic(
     from truestep.properties.kinds.quantizer.rounding_statistics import FALSE_ALARM
     from truestep.reference.quantizers import QUANTIZERS
 
+    quantizer = _name(quantizer)
     module = _named("quantizer", QUANTIZERS, quantizer)
     if hyper is None or isinstance(hyper, Mapping):
         hyper = {"rounding": "stochastic", **(hyper or {})}
@@ -254,12 +264,36 @@ def _encoded(x: Array, stored: Mapping[str, object], decoded: object) -> Encoded
     return Encoded(x, arrays, back, arrays["code"])
 
 
+def assert_reference(rule: Named) -> None:
+    """Raise AssertionError unless a rule of one's own is written as ours are.
+
+    Its docstring says what ours say, its steps write no input and keep shapes, it obeys the laws
+    that it declares, and its lines in float64 agree with the same lines in 60 digits, within the
+    bound that the judge grants a float64 kernel.
+    """
+    from truestep.properties.soundness.house import faults
+
+    rule = _name(rule)
+    if told := "; ".join(faults(rule)):
+        raise AssertionError(f"{rule}: {told}")
+
+
 def _named(kind: str, table: Mapping[str, Item], name: str) -> Item:
     if name not in table:
         near = get_close_matches(name, table, 3)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise ValueError(f"unknown {kind} {name!r}{hint} (`truestep list {kind}s`)")
     return table[name]
+
+
+def _name(rule: Named) -> str:
+    """The name under which a rule stands in its table, where it is put if it is one's own."""
+    from truestep.reference import own
+
+    if isinstance(rule, ModuleType):
+        return own.added(rule)
+    own.find(rule)
+    return rule
 
 
 def _hyper(module: Any, given: Hypers) -> Hyper:

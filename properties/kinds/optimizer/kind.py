@@ -18,9 +18,11 @@ from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.kind import LEVELS, Kind, Steps
 from truestep.properties.kinds.optimizer import strata
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
+from truestep.properties.kinds.optimizer.contract import choose_contract
 from truestep.properties.kinds.optimizer.families import FAMILIES
 from truestep.properties.kinds.optimizer.fitting import fitted
 from truestep.properties.kinds.optimizer.laws import checks as laws
+from truestep.properties.kinds.optimizer.laws.found import claimable, find_laws
 from truestep.properties.kinds.optimizer.laws.laws import LAWS
 from truestep.properties.kinds.optimizer.statistics import STATISTICS
 from truestep.properties.kinds.optimizer.step import lockstep
@@ -51,6 +53,8 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
         Laws are run on a rule's leading implementations, those that the least thorough level
         includes, but not where tensors are kept in two parts.
         """
+        choose_contract(capability.rule)
+        find_laws(capability)
         leading = capability.level == LEVELS[0]
         statistics = [name for name, test in STATISTICS.items() if test.applies(capability)]
         held = laws.names(capability) if leading and not is_split(capability) else ()
@@ -100,7 +104,9 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
     ) -> Steps:
         """Every step from the backend's own last state, or a law's claims."""
         if check.name.startswith(PREFIX):
-            yield None, laws.judgements(backend, capability, check.name.removeprefix(PREFIX), case)
+            law = check.name.removeprefix(PREFIX)
+            if claimable(capability, law, case):
+                yield None, laws.judgements(backend, capability, law, case)
         elif check.name in STATISTICS:
             yield from STATISTICS[check.name].judged(backend, capability, case)
         else:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from truestep.fast.protocol import Number, ScheduleCapability
 from truestep.properties.cases import hypers as drawing
-from truestep.reference.declared import Hyper
+from truestep.reference.declared import Count, Hyper
 from truestep.reference.rules import Rule
 from truestep.reference.schedules import SCHEDULES
 
@@ -97,7 +97,27 @@ def landmarks(hyper: Hyper) -> list[int]:
         found |= {hyper.steps_up, period, period + hyper.steps_up, 2 * period, 9 * period}
     if hasattr(hyper, "cycle_steps"):
         found |= set(restarts(hyper, 5))
+    found |= _of_other_lengths(hyper)
     return sorted(found)
+
+
+# What the lines above know.
+_LENGTHS = {
+    "cycle_steps", "d_model", "decay_steps", "growth", "step_size", "steps_down", "steps_up",
+    "total_steps", "warmup_steps",
+}  # fmt: skip
+
+
+def _of_other_lengths(hyper: Hyper) -> set[int]:
+    """Where something may happen that is measured by lengths of other names: multiples and sums."""
+    counts = [name for name, limits in hyper.RANGES.items() if isinstance(limits, Count)]
+    lengths = {name: getattr(hyper, name) for name in counts}
+    found = set()
+    for name in set(counts) - _LENGTHS:
+        found |= {k * lengths[name] for k in (1, 2, 3, 7)}
+        found |= {lengths[name] + other for other in lengths.values()}
+        found |= {abs(lengths[name] - other) for other in lengths.values()}
+    return found
 
 
 def restarts(hyper: Hyper, count: int) -> list[int]:
@@ -157,7 +177,7 @@ PICTURED: dict[str, Fields] = {
 def pictured(capability: ScheduleCapability) -> ScheduleCase:
     """The capability's picture: its hyperparameters, and every step up to beyond the end."""
     module = SCHEDULES[capability.rule]
-    fields = {**PICTURED[capability.rule], **capability.dialect, **capability.fixed}
+    fields = {**PICTURED.get(capability.rule, {}), **capability.dialect, **capability.fixed}
     hyper = module.Hyper(**fields)
     raises = getattr(hyper, "after", "") == "raise"
     count = hyper.total_steps if raises else min(max(end(hyper) * 7 // 5, 60), 140)

@@ -6,17 +6,23 @@ Values are compared bit for bit, or with the roundings of a faithful kernel at b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
 from truestep.fast.protocol import Level, Number, ScheduleBackend, ScheduleCapability
+from truestep.fast.reference_backend import Backend
 from truestep.properties.arithmetic.formats import format_named
+from truestep.properties.judge.contracts import SLACK
 from truestep.properties.kinds.schedule import step as scheduling
+from truestep.properties.kinds.schedule import strata
 from truestep.properties.kinds.schedule.cases import reach
-from truestep.properties.kinds.schedule.shapes import SHAPES, Phase
+from truestep.properties.kinds.schedule.shapes import Phase, has_shape, shape_of
 from truestep.properties.kinds.schedule.step import Values
-from truestep.properties.laws.claims import Claim, Claims, by_name
+from truestep.properties.laws.claims import Claim, Claims, by_name, judged
+from truestep.properties.laws.own import declared
+from truestep.reference import own
 from truestep.reference.declared import Hyper
 from truestep.reference.schedules import SCHEDULES
 
@@ -26,6 +32,9 @@ EXAMPLES: Mapping[Level, int] = {"smoke": 1, "standard": 5, "deep": 200}
 _BETWEEN = 4
 # Powers of two: scaling by them is exact.
 _SCALES = (2.0**-3, 2.0**5)
+# Cases in which a law is tried on the definition of a schedule of one's own.
+_TRIED = 8
+_DEFINITIONS = Backend()
 
 
 class Subject:
@@ -62,7 +71,7 @@ class Subject:
 
     def phases(self) -> Iterator[tuple[Phase, list[int]]]:
         """Every phase with the steps at which it is looked at."""
-        for phase in SHAPES[self.capability.rule](self.hyper).phases:
+        for phase in shape_of(self.module, self.capability.rule, self.hyper).phases:
             last = min(phase.last, reach(self.capability))
             inner = [phase.first + (last - phase.first) * k // _BETWEEN for k in range(1, _BETWEEN)]
             ends = (phase.first, phase.first + 1, last - 1, last)
@@ -124,16 +133,36 @@ def scales_with_the_learning_rate(subject: Subject, steps: Sequence[int]) -> Cla
 
 
 def names(capability: ScheduleCapability) -> list[str]:
-    """The laws that are asked of a capability: the rate that is to be scaled has to be free."""
-    fixed = capability.fixed
+    """The laws that are asked of a capability: the rate that is to be scaled has to be free.
+
+    Of a schedule of one's own those that it declares, else those that it is found to obey.
+    """
+    rule, fixed = capability.rule, capability.fixed
     held = "lr" in fixed or fixed.get("min_lr", 0.0) != 0.0
-    return [law for law in LAWS if not (held and law == scales_with_the_learning_rate.__name__)]
+    known = list(LAWS)
+    if rule in own.OWN:
+        told = declared(rule, SCHEDULES[rule], LAWS)
+        known = [law for law in LAWS if _obeyed(capability, law)] if told is None else told
+    return [law for law in known if not (held and law == scales_with_the_learning_rate.__name__)]
+
+
+def _obeyed(capability: ScheduleCapability, law: str) -> bool:
+    """Whether the definition of a schedule obeys a law in some cases of the strata."""
+    if not has_shape(SCHEDULES[capability.rule], capability.rule) and law not in SHAPELESS:
+        return False
+    plain = replace(capability, format="float64", arithmetic="oracle", variant="", recursive=False)
+    found = [
+        one.judgement
+        for case in strata.made(plain, 0)[:_TRIED]
+        for one in judged(LAWS[law](Subject(_DEFINITIONS, plain, case.hyper), case.steps))
+    ]
+    return all((one.utilisation or 0.0) <= SLACK for one in found)
 
 
 def stays_between_its_extremes(subject: Subject, steps: Sequence[int]) -> Claims:
     """Never below the lowest value of the definition, nor above its highest; never negative."""
     times = subject.defined(steps)
-    shape = SHAPES[subject.capability.rule](subject.hyper)
+    shape = shape_of(subject.module, subject.capability.rule, subject.hyper)
     values = subject.values(times)
     yield Claim("lr", values, np.clip(values, shape.low, shape.high), subject.bounds(times), times)
 
@@ -154,3 +183,5 @@ LAWS: dict[str, Law] = by_name(
     scales_with_the_learning_rate,
     stays_between_its_extremes,
 )
+# Those that ask for no shape.
+SHAPELESS = {depends_on_the_step_alone.__name__, scales_with_the_learning_rate.__name__}

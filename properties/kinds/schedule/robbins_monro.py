@@ -105,7 +105,8 @@ REMARKS = {
 def noted(rule: str) -> list[Verdict]:
     """The verdicts on a rule's noted forms."""
     module = SCHEDULES[rule]
-    return [verdict(rule, module.Hyper(**fields), formula) for formula, fields in NOTED[rule]]
+    forms = NOTED.get(rule, ((f"{rule}, at its defaults", {}),))
+    return [verdict(rule, module.Hyper(**fields), formula) for formula, fields in forms]
 
 
 def table() -> list[tuple[Verdict, str]]:

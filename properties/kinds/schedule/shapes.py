@@ -12,6 +12,7 @@ from typing import Literal
 
 from truestep.properties.kinds.schedule.cases import FAR, restarts
 from truestep.reference.declared import Hyper
+from truestep.reference.rules import Schedule
 
 Trend = Literal["constant", "falling", "rising"]
 
@@ -215,3 +216,14 @@ SHAPES: dict[str, Callable[[Hyper], Shape]] = {
     "warm_restarts": _warm_restarts,
     "warmup_stable_decay": _warmup_stable_decay,
 }
+
+
+def has_shape(module: Schedule, rule: str) -> bool:
+    """Whether it is known of a schedule: one of one's own may say it, as ``shape(h)``."""
+    return rule in SHAPES or hasattr(module, "shape")
+
+
+def shape_of(module: Schedule, rule: str, hyper: Hyper) -> Shape:
+    """The shape of a schedule with these hyperparameters."""
+    found: Shape = SHAPES[rule](hyper) if rule in SHAPES else module.shape(hyper)  # type: ignore[attr-defined]
+    return found

@@ -63,10 +63,11 @@ def names(capability: Capability) -> list[str]:
 def holding(capability: Capability) -> list[str]:
     """The laws that hold for a rule in a capability's dialect and that it can be asked about."""
     found = table.holding(entries_of(capability), rule_of(capability).Hyper(), capability)
-    return [law for law, entry in found if _askable(capability, law, entry)]
+    return [law for law, entry in found if askable(capability, law, entry)]
 
 
-def _askable(capability: Capability, law: str, entry: Holds) -> bool:
+def askable(capability: Capability, law: str, entry: Holds) -> bool:
+    """Whether a law can be tried on what a capability takes and can vary."""
     asked = need(law)
     if asked.several and (isinstance(capability, MinimizerCapability) or capability.single):
         return False

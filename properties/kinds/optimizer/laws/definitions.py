@@ -4,6 +4,7 @@ The function is made from plain arrays, so that a law can permute and scale it: 
 g p, summed over the elements, whose gradient is curvature p + g.
 """
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -20,7 +21,7 @@ from truestep.properties.kinds.optimizer.storage import rule_of
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS, Rule
 from truestep.reference.validation import Array
 
-RULES: dict[str, Rule] = {**OPTIMIZERS, **FROM_FUNCTION}
+RULES: ChainMap[str, Rule] = ChainMap(OPTIMIZERS, FROM_FUNCTION)
 
 
 def inputs_of(rule: str, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:

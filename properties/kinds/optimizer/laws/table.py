@@ -27,10 +27,19 @@ TABLE: dict[str, Row] = {
     rule: row for family in FAMILIES for rule, row in getattr(family, "RULES", {}).items()
 }
 
+# The rows of rules of one's own, by their form; ``found`` fills it.
+OWN: dict[str, Row] = {}
+
+
+def form(capability: OptimizerCapability | MinimizerCapability) -> str:
+    """A capability's rule, with the choices and numbers that it has."""
+    chosen = sorted({**capability.fixed, **capability.dialect}.items())
+    return f"{capability.rule} {chosen} {capability.shapes}"
+
 
 def entries_of(capability: OptimizerCapability | MinimizerCapability) -> Row:
     """The entries of a capability's rule, as far as they outlive how its state is stored."""
-    row = entries(capability.rule)
+    row = OWN.get(form(capability)) or entries(capability.rule)
     if isinstance(capability, MinimizerCapability) or not capability.storage:
         return row
     behaviour = OPTIMIZERS[capability.rule].State.BEHAVIOUR
@@ -41,7 +50,7 @@ def entries_of(capability: OptimizerCapability | MinimizerCapability) -> Row:
     kept_as = capability.storage.values()
     formats = [QUANTIZERS[how.quantizer] for how in kept_as]
     independent = all(format.INDEPENDENT for format in formats)
-    if not independent or not isinstance(row["equivariant_under_concatenation"], Holds):
+    if not independent or not isinstance(row.get("equivariant_under_concatenation"), Holds):
         del made["equivariant_under_concatenation_of_whole_blocks"]
     lost = set() if all(format.SCALES for format in formats) else OF_SCALES | OF_EXTREMES
     if any(_chosen(how) & {"ceil", "floor", "stochastic", "toward_zero"} for how in kept_as):

@@ -21,7 +21,7 @@ from truestep.fast import discovery
 from truestep.fast.protocol import BackendUnavailable, Capability
 from truestep.fast.reference_backend import Backend as Reference
 from truestep.properties.arithmetic.decision import Undecided, every_branch
-from truestep.properties.arithmetic.exact import DIGITS, Exact
+from truestep.properties.arithmetic.exact import DIGITS
 from truestep.properties.arithmetic.lift import converted
 from truestep.properties.arithmetic.profiles import ORACLE, PROFILES
 from truestep.properties.arithmetic.whole import Whole
@@ -33,6 +33,7 @@ from truestep.properties.kinds.schedule.shapes import SHAPES
 from truestep.properties.kinds.table import KINDS
 from truestep.properties.museum import FAULTS
 from truestep.properties.run.plan import checks_of, replay_check, run_check
+from truestep.properties.soundness.exactly import exact_value
 from truestep.reference.schedules import SCHEDULES
 
 Value = Callable[[Any, int], float]
@@ -340,18 +341,7 @@ def test_the_bound_holds_against_sixty_digits(data: st.DataObject) -> None:
         return
     bound = scheduling.closed(module, h, [t], ORACLE)
     with mpmath.workdps(DIGITS):
-        lifted = converted(
-            h,
-            lambda _, x: (
-                Exact.of(x)
-                if isinstance(x, float)
-                else Whole(x, Exact.of)
-                if isinstance(x, int)
-                else x
-            ),
-        )
-        function = scheduling.over(module, "value", Exact(mpmath.pi()))
-        exact = function(lifted, Whole(t, Exact.of))
+        exact = exact_value(module, h, t)
         error = abs(mpmath.mpf(float(bound.v[0])) - exact.x.item())
         assert error <= float(bound.e[0]), (rule, h, t)
 
