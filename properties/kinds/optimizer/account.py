@@ -20,6 +20,7 @@ from truestep.properties.arithmetic.lift import bounded, fields_of, plain, state
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.judge.calls import BackendFault, BackendRaised
 from truestep.properties.judge.contracts import SLACK, Judged
+from truestep.properties.judge.results import check_id
 from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.optimizer.cases import OptimizerCase
 from truestep.properties.kinds.optimizer.departing import Slips, Step, departing
