@@ -12,22 +12,26 @@ from truestep.properties.told.lines import assigned, replaced, used
 _SWAPPED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}
 
 
-def forms(statement: ast.stmt, before: Sequence[str], numbers: Sequence[str]) -> Iterator[ast.stmt]:
+def forms(
+    statement: ast.stmt, before: Sequence[str], numbers: Sequence[str], names: Sequence[str]
+) -> Iterator[ast.stmt]:
     """The statement with one slip each.
 
     before: fields of the state, whose last values may stand where the new ones are due. numbers:
-    fields of the Hyper that may stand in each other's place.
+    fields of the Hyper that may stand in each other's place. names: tensors that may.
     """
     if not isinstance(statement, ast.Assign | ast.AugAssign):
         return
     for at, node in enumerate(ast.walk(statement)):
-        for other in _of(node, before, numbers):
+        for other in _of(node, before, numbers, names):
             yield replaced(statement, at, other)
     if assigned(statement) & used(statement):
         yield ast.copy_location(ast.Pass(), statement)
 
 
-def _of(node: ast.AST, before: Sequence[str], numbers: Sequence[str]) -> Iterator[ast.expr]:
+def _of(
+    node: ast.AST, before: Sequence[str], numbers: Sequence[str], names: Sequence[str]
+) -> Iterator[ast.expr]:
     match node:
         case ast.BinOp():
             yield from _of_operation(node)
@@ -41,8 +45,11 @@ def _of(node: ast.AST, before: Sequence[str], numbers: Sequence[str]) -> Iterato
         case ast.Name(id="t", ctx=ast.Load()):
             for op in (ast.Sub(), ast.Add()):
                 yield ast.BinOp(ast.Name("t", ast.Load()), op, ast.Constant(1))
-        case ast.Name(id=name, ctx=ast.Load()) if name in before:
-            yield _field("s", name)
+        case ast.Name(id=name, ctx=ast.Load()):
+            if name in before:
+                yield _field("s", name)
+            if name in names:
+                yield from (ast.Name(other, ast.Load()) for other in names if other != name)
         case ast.Attribute(value=ast.Name(id="h"), attr=name) if name in numbers:
             yield from (_field("h", other) for other in numbers if other != name)
 

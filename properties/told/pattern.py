@@ -29,14 +29,17 @@ class Elements:
     ratios: Mapping[str, Float]
 
 
-def words(elements: Elements, exact: Sequence[str] = ()) -> str:
-    """As "t, m, v agree; p errs, most at small t"; exact: what was judged beside and agrees."""
+def words(elements: Elements, exact: Sequence[str] = (), unit: str = "element") -> str:
+    """As "t, m, v agree; p errs, most at small t"; exact: what was judged beside and agrees.
+
+    unit: what an element is called.
+    """
     erring = {name: ratio > SLACK for name, ratio in elements.ratios.items()}
     agreeing = [name for name, errs in erring.items() if not errs.any() and _judged(elements, name)]
     alike: dict[str, list[str]] = {}
     for name, errs in erring.items():
         if errs.any():
-            alike.setdefault(_where(elements, name, errs), []).append(name)
+            alike.setdefault(_where(elements, name, errs, unit), []).append(name)
     told = [_verb(names, "err") + where for where, names in alike.items()]
     return "; ".join([_verb([*exact, *agreeing], "agree"), *told] if agreeing or exact else told)
 
@@ -49,17 +52,17 @@ def _judged(elements: Elements, name: str) -> bool:
     return not bool(np.isnan(elements.ratios[name]).all())
 
 
-def _where(elements: Elements, name: str, errs: Mask) -> str:
+def _where(elements: Elements, name: str, errs: Mask, unit: str) -> str:
     ratio = elements.ratios[name]
     judged = ~np.isnan(ratio)
     errs, others = errs[judged], (~errs)[judged]
     numbers = {key: x[judged] for key, x in elements.numbers.items()}
     if not others.any():
-        return f" in every element{_trend(numbers, ratio[judged])}"
+        return f" in every {unit}{_trend(numbers, ratio[judged])}"
     exactly = next((told for told, where in _conditions(numbers, errs) if _same(where, errs)), "")
     if exactly:
         return f", only {exactly}"
-    return f" in {errs.sum()} of {errs.size} elements{_trend(numbers, ratio[judged])}"
+    return f" in {errs.sum()} of {errs.size} {unit}s{_trend(numbers, ratio[judged])}"
 
 
 def _same(one: Mask, other: Mask) -> bool:

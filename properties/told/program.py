@@ -60,7 +60,7 @@ def program(
     """
     try:
         return _Writer(function, given).written(result, failure)
-    except (_NotAlone, ValueError):
+    except (_NotAlone, ArithmeticError, LookupError, TypeError, ValueError):
         return ""
 
 

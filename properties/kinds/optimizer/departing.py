@@ -76,12 +76,12 @@ def departing(
     except _UNUSABLE:
         return ""
     follow = sorted(steps[0].beyond() - {tensor} - found.beyond)
-    behind = (
-        f"; {', '.join(follow)} follow{'' if len(follow) > 1 else 's'} from it" if follow else ""
-    )
+    verb = "follow" if len(follow) > 1 else "follows"
+    behind = f"; {', '.join(follow)} {verb} from it" if follow else ""
     if slip:
-        line, instead = slip
-        return f"departs in `{line}`: it computes `{instead}`{behind}"
+        line, other = slip
+        instead = "nothing" if isinstance(other, ast.Pass) else f"`{lines.text(other)}`"
+        return f"departs in `{lines.text(line)}`: it computes {instead}{behind}"
     told = [f"`{lines.text(line)}`" for line in among]
     if len(told) == 1:
         return f"departs in {told[0]}{behind}"
@@ -164,20 +164,16 @@ class _Lines:
         return made
 
     def _among(self, at: int, name: str) -> list[ast.stmt]:
-        """The lines on which an output depends, back to outputs that were given before it."""
-        value = self.outputs[name]
-        wanted, kept = lines.used(value), []
-        for i in range(at, -1, -1):
-            line = self.ran[i]
-            if not (made := lines.assigned(line) & wanted):
-                continue
-            if isinstance(line, ast.Assign):
-                wanted = wanted - made
-            known = i != at and set(self.last.get(i, ())) - self.beyond
-            if not known:
-                wanted = wanted | lines.used(line)
-                kept.append(line)
-        kept = [line for line in kept[::-1] if line not in self.counts]
+        """The lines on which an output depends and no output before it that is right."""
+        right = [(i, one) for i in self.last for one in self.last[i] if i < at]
+        known = {
+            line
+            for i, one in right
+            if one not in self.beyond
+            for line in lines.needed(self.ran[: i + 1], lines.used(self.outputs[one]))
+        }
+        needed = lines.needed(self.ran[: at + 1], lines.used(self.outputs[name]))
+        kept = [line for line in needed if line not in known | self.counts]
         return kept or [self.ran[at]]
 
     def agreeing(self, tensor: str) -> list[str]:
@@ -197,8 +193,10 @@ class _Lines:
     def _slips(self, among: Sequence[ast.stmt]) -> Iterator[Slip]:
         ranges, hyper = self.rule.Hyper.RANGES, self.step.hyper
         numbers = [name for name in ranges if isinstance(getattr(hyper, name), float)]
+        names = ["p", "g", *self.step.slot.inputs]
         for line in among:
-            yield from ((line, other) for other in forms(line, self.fields[1:], numbers))
+            yield from ((line, other) for other in forms(line, self.fields[1:], numbers, names))
+            names += lines.assigned(line)
 
     def _agrees(self, slip: Slip, step: Step) -> bool:
         with np.errstate(all="ignore"):
