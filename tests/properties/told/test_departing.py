@@ -42,7 +42,7 @@ def _told(backend: Any) -> tuple[str, str, str]:
         (
             "laprop_divides_the_average",
             "t, v agree; ",
-            "m departs in one of `u = g / (np.sqrt(v_hat) + h.eps)`, `m = ",
+            "given its own v, m departs in one of `left1, left2 = ",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Programs of counterexamples: they need NumPy alone, and print what the certificate says is due."""
+"""Programs of counterexamples: they need NumPy alone, and print what the certificate has as due."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import dataclasses
 import io
 import subprocess
 import sys
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ def test_every_rule_of_gradients_stands_alone() -> None:
         given, due = _second_step(rule)
         fields = list(rule.State.__dataclass_fields__)
         failure = dataclasses.replace(FAILURE, index=(0,) * np.ndim(due))
-        text = program(rule.step, given, lambda end: outputs(end, fields)["p"], failure)
+        text = program(rule.step, given, partial(_parameter, fields), failure)
         if not text:
             lacking.add(name)
             continue
@@ -79,6 +80,10 @@ def test_every_schedule_stands_alone() -> None:
         for t in (0, 3, 41):
             text = program(rule.value, {"h": hyper, "t": t}, _value, FAILURE)
             assert _printed(text) == repr(float(rule.value(hyper, t))), f"{name}\n{text}"
+
+
+def _parameter(fields: list[str], end: ast.Return) -> ast.expr:
+    return outputs(end, fields)["p"]
 
 
 def _value(end: ast.Return) -> ast.expr:
