@@ -10,7 +10,7 @@ import json
 import math
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from click import ClickException
 from truestep.fast.discovery import file_of
 from truestep.properties.run.plan import globbed
 from truestep.properties.run.remote import PATIENCE
-from truestep.reports import certificate, terminal
+from truestep.reports import certificate, counterexample, terminal
 from truestep.reports.certificate import Certificate, Record
 from truestep.reports.isolation import CannotReplay, Replayer
 from truestep.reports.verdicts import FAILING
@@ -88,17 +88,6 @@ def _limit(check: Record) -> None:
     case = (check["worst"] or {}).get("case", {})
     if (length := len(json.dumps(case))) > LONGEST_CASE:
         raise CannotReplay(f"its case has {length} characters, at most {LONGEST_CASE}")
-    sizes = [math.prod(abs(n) for n in shape) for shape in _shapes(case)]
+    sizes = [math.prod(abs(n) for n in shape) for shape in counterexample.shapes(case)]
     if (size := sum(sizes)) > MOST_ELEMENTS:
         raise CannotReplay(f"its case asks for {size} elements, at most {MOST_ELEMENTS}")
-
-
-def _shapes(case: object) -> Iterator[list[int]]:
-    """The shape of every tensor of a case."""
-    if isinstance(case, dict):
-        shape = case.get("shape")
-        if isinstance(shape, list) and all(isinstance(n, int) for n in shape):
-            yield shape
-    if isinstance(case, (dict, list)):
-        for item in case.values() if isinstance(case, dict) else case:
-            yield from _shapes(item)
