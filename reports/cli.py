@@ -146,13 +146,18 @@ def certify(
 @click.argument("certificate", type=_CERTIFICATE)
 @click.option("--check", metavar="ID", help="Only checks with this id, glob or word.")
 @click.option("--backend", metavar="SPEC", help="Load this backend, without asking.")
-def reproduce(certificate: Path, check: str | None, backend: str | None) -> int:
+@click.option("--alone", is_flag=True, help="Print a program that needs NumPy alone; run nothing.")
+def reproduce(certificate: Path, check: str | None, backend: str | None, alone: bool) -> int:
     """Re-run the worst cases and counterexamples that CERTIFICATE records.
 
-    Loading the backend that it names runs that backend's code, and is asked for first.
+    Loading the backend that it names runs that backend's code, and is asked for first. With --alone
+    the simplest counterexample is printed as a program that needs neither it nor TrueStep.
     """
     from truestep.reports import reproduce as replays
 
+    if alone:
+        click.echo(replays.alone(certificate, read(certificate), check), nl=False)
+        return 0
     return replays.reproduce(certificate, read(certificate), check, backend)
 
 

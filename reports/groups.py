@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from truestep.properties.judge.results import HISTOGRAM_EDGES, CheckResult
 from truestep.reports import counterexample, listing, verdicts
@@ -104,6 +105,7 @@ def anchor_of(group: str, check: str) -> str:
     return f"{group}:{fragment(check)}"
 
 
+@lru_cache(maxsize=4096)
 def fragment(text: str) -> str:
     """A text as a part of an address."""
     return "".join(c if c.isalnum() or c in "._" else "-" for c in text)

@@ -131,6 +131,12 @@ class Page:
     step_sizes: Sequence[tuple[robbins_monro.Verdict, str]]
     many: bool
 
+    @property
+    def scoreboard(self) -> list[Backend]:
+        """The backends, those that fail first, then those that are open."""
+        order = ("fail", "error", "pass")
+        return sorted(self.backends, key=lambda backend: order.index(backend.verdict))
+
 
 def build(certificates: Sequence[Certificate]) -> Page:
     """The page that shows certificates side by side."""

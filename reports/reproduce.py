@@ -55,6 +55,16 @@ def reproduce(path: Path, document: Certificate, wanted: str | None, backend: st
     return max(statuses, default=2)
 
 
+def alone(path: Path, document: Certificate, wanted: str | None) -> str:
+    """The program, in NumPy alone, of the simplest counterexample; nothing is loaded or run."""
+    chosen = [certificate.result(check) for check in _recorded(path, document, wanted)]
+    shown = [counterexample.of(document["backend"]["spec"], check) for check in chosen]
+    programs = [one for one in shown if one.alone]
+    if not programs:
+        raise ClickException(f"{path}: no check among {len(chosen)} has a program of NumPy alone")
+    return min(programs, key=lambda one: one.order).alone
+
+
 def _agreed(path: Path, spec: str) -> str:
     """The spec, once the caller has agreed to load it."""
     if not sys.stdin.isatty():
