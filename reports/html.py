@@ -16,11 +16,11 @@ from markupsafe import Markup, escape
 from truestep.properties.kinds.schedule.robbins_monro import CONDITIONS
 from truestep.reports import numbers, plots
 from truestep.reports import page as pages
-from truestep.reports.counterexample import ulps
 from truestep.reports.groups import anchor_of
 from truestep.reports.page import Page, Rule
+from truestep.reports.rows import rows
 from truestep.reports.sheet import Sheet
-from truestep.reports.verdicts import CONDITION, RUNS, TOLD, VERDICTS
+from truestep.reports.verdicts import CONDITION, RUNS, VERDICTS
 from truestep.reports.visible import visible
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -77,12 +77,11 @@ def _templates() -> Environment:
         histogram=plots.histogram,
         most=_MOST_NAMED,
         picture=plots.picture,
+        rows=rows,
         script=Markup((TEMPLATES / "script.js").read_text(encoding="utf-8")),
         share=share,
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
         title=pages.title,
-        told=TOLD,
-        ulps=ulps,
     )
     return environment
 

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from truestep.properties.judge.results import Record
-
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -23,7 +21,7 @@ class Account:
         return [line for line in (self.pattern, self.departs) if line]
 
     @property
-    def extra(self) -> Record:
+    def extra(self) -> dict[str, object]:
         """What the certificate keeps."""
         told = {"pattern": self.pattern, "departs": self.departs, "program": self.program}
         return {name: text for name, text in told.items() if text}

@@ -43,8 +43,8 @@ def _of(
             choices = given[1:] if name == "where" else given[:2]
             yield from choices
         case ast.Name(id="t", ctx=ast.Load()):
-            for op in (ast.Sub(), ast.Add()):
-                yield ast.BinOp(ast.Name("t", ast.Load()), op, ast.Constant(1))
+            for way in (ast.Sub(), ast.Add()):
+                yield ast.BinOp(ast.Name("t", ast.Load()), way, ast.Constant(1))
         case ast.Name(id=name, ctx=ast.Load()):
             if name in before:
                 yield _field("s", name)

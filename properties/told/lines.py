@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from types import CodeType
-from typing import TypeVar
+from typing import TypeVar, cast
 
 Function = Callable[..., object]
 Tree = TypeVar("Tree", bound=ast.AST)
@@ -141,14 +141,13 @@ def needed(statements: Sequence[ast.stmt], names: set[str]) -> list[ast.stmt]:
 def replaced(tree: Tree, at: int, new: ast.AST) -> Tree:
     """A copy of a tree with another node at that place of its walk."""
     made = copy.deepcopy(tree)
-    old = next(node for i, node in enumerate(ast.walk(made)) if i == at)
+    old: ast.AST = next(node for i, node in enumerate(ast.walk(made)) if i == at)
 
     class Replacing(ast.NodeTransformer):
         def visit(self, node: ast.AST) -> ast.AST:
             return copy.deepcopy(new) if node is old else self.generic_visit(node)
 
-    changed: Tree = ast.fix_missing_locations(Replacing().visit(made))
-    return changed
+    return cast(Tree, ast.fix_missing_locations(Replacing().visit(made)))
 
 
 def _until_return(

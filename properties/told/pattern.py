@@ -108,4 +108,4 @@ def _correlation(x: Float, y: Float) -> float:
     ranks = [np.unique(a, return_inverse=True)[1].astype(np.float64) for a in (x, y)]
     if min(np.ptp(rank) for rank in ranks) == 0:
         return 0.0
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])

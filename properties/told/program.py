@@ -132,7 +132,7 @@ class _Writer:
             name = f"{field}_" if field in local else field
             self.hyper[name] = value
             return ast.Name(name, ast.Load())
-        if not isinstance(value, bool | str | tuple | None):
+        if not isinstance(value, bool | str | None):
             raise _NotAlone(field)
         return ast.Constant(value)
 

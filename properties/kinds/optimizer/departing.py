@@ -96,7 +96,7 @@ class _Lines:
 
     def __init__(self, rule: Optimizer, step: Step, arithmetic: Arithmetic) -> None:
         self.rule, self.step, self.arithmetic = rule, step, arithmetic
-        self.fields = [f.name for f in dataclasses.fields(rule.State)]  # type: ignore[arg-type]
+        self.fields = [f.name for f in dataclasses.fields(rule.State)]
         self.ran: list[ast.stmt] = []
         self.counts: set[ast.stmt] = set()
         self.end, _ = lines.run(rule.step, self.given(step), self._note)
