@@ -67,6 +67,7 @@ def test_what_follows_from_a_wrong_output_is_not_blamed() -> None:
     assert departs == "departs in `m = h.beta1 * s.m + (1 - h.beta1) * g`; p follows from it"
 
 
+@pytest.mark.power
 def test_rules_judged_by_replicates_and_stored_ones_tell_tensors() -> None:
     """No line is named where outputs are not bounded element by element."""
     pattern, departs, _ = _told(FAULTS["adamw_bits_rest_dropped"].backend())
