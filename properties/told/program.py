@@ -132,9 +132,9 @@ class _Writer:
             name = f"{field}_" if field in local else field
             self.hyper[name] = value
             return ast.Name(name, ast.Load())
-        if not isinstance(value, bool | str | None):
+        if not isinstance(value, bool | str | tuple | None):
             raise _NotAlone(field)
-        return ast.Constant(value)
+        return ast.parse(repr(value), mode="eval").body
 
     def _text(self, lines: Sequence[str], failure: Failure) -> Iterator[str]:
         *steps, due = lines
