@@ -275,14 +275,19 @@ def merge(certificate: tuple[Path, ...], out: Path, force: bool, as_json: bool) 
 @click.option("--check", metavar="ID", help="Only checks with this id, glob or word.")
 @click.option("--backend", metavar="SPEC", help="Load this backend, without asking.")
 @_RULES
-def reproduce(certificate: Path, check: str | None, backend: str | None) -> int:
+@click.option("--alone", is_flag=True, help="Print a program that needs NumPy alone; run nothing.")
+def reproduce(certificate: Path, check: str | None, backend: str | None, alone: bool) -> int:
     """Re-run the worst cases and counterexamples that CERTIFICATE records.
 
     Loading the backend that it names runs that backend's code, and is asked for first. So does a
-    rule of somebody's own, which is never loaded unless --rules names it.
+    rule of somebody's own, which is never loaded unless --rules names it. With --alone the simplest
+    counterexample is printed as a program that needs neither of them nor TrueStep.
     """
     from truestep.reports import reproduce as replays
 
+    if alone:
+        click.echo(replays.alone(certificate, read(certificate), check), nl=False)
+        return 0
     return replays.reproduce(certificate, read(certificate), check, backend)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from truestep.properties.judge.results import HISTOGRAM_EDGES, CheckResult
 from truestep.reports import counterexample, listing, verdicts
@@ -59,12 +60,13 @@ def _group(
 ) -> Group:
     first = checks[0]
     failing = [check for check in checks if check.verdict in TOLD]
-    failing.sort(key=lambda check: (check.utilisation is None, not check.worst))
     shown = (check for check in checks if check.verdict not in TOLD and check.worst)
     used = [check for check in shown if check.utilisation is not None]
     worst = max(used, key=lambda check: check.utilisation or 0.0, default=None)
     counted = [c.histogram for c in checks if len(c.histogram) == len(HISTOGRAM_EDGES) + 1]
     histogram = [sum(column) for column in zip(*counted, strict=True)]
+    failures = [counterexample.of(spec, check, findings) for check in failing]
+    failures.sort(key=lambda shown: (shown.check.utilisation is None, shown.order))
     return Group(
         backend=backend,
         kind=first.kind,
@@ -74,7 +76,7 @@ def _group(
         dialect=listing.dialect_in_words(first.kind, first.rule, first.dialect),
         checks=checks,
         tally=verdicts.tally(checks),
-        failures=[counterexample.of(spec, check, findings) for check in failing],
+        failures=failures,
         worst=counterexample.of(spec, worst) if worst else None,
         gaps=gaps((check.check, check) for check in checks),
         histogram=histogram if any(histogram) else [],
@@ -95,6 +97,15 @@ def gaps(named: Iterable[tuple[str, CheckResult]]) -> list[Gap]:
 def anchor(backend: str, check: CheckResult) -> str:
     """The fragment of the page's address that shows the check's group."""
     parts = (backend, check.kind, check.rule, check.format, check.variant)
-    return "-".join(
-        "".join(c if c.isalnum() or c in "._" else "-" for c in part) for part in parts if part
-    )
+    return "-".join(fragment(part) for part in parts if part)
+
+
+def anchor_of(group: str, check: str) -> str:
+    """The fragment that shows one check of a group, the same in every report."""
+    return f"{group}:{fragment(check)}"
+
+
+@lru_cache(maxsize=4096)
+def fragment(text: str) -> str:
+    """A text as a part of an address."""
+    return "".join(c if c.isalnum() or c in "._" else "-" for c in text)

@@ -11,12 +11,14 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from truestep.properties.kinds.schedule.robbins_monro import CONDITIONS
 from truestep.reports import numbers, plots
 from truestep.reports import page as pages
+from truestep.reports.groups import anchor_of
 from truestep.reports.page import Page, Rule
+from truestep.reports.rows import rows
 from truestep.reports.sheet import Sheet
 from truestep.reports.verdicts import CONDITION, RUNS, VERDICTS
 from truestep.reports.visible import visible
@@ -24,6 +26,9 @@ from truestep.reports.visible import visible
 TEMPLATES = Path(__file__).with_name("templates")
 # Checks beyond which a page packs its rules: the largest library, with all its variants, has 4,300.
 _PACKED = 6_000
+
+# Findings of what a kernel computes instead that the first screen names.
+_MOST_NAMED = 4
 
 
 def html(page: Page | Sheet) -> str:
@@ -64,17 +69,36 @@ def templates(*, autoescape: bool, keep_trailing_newline: bool) -> Environment:
 @cache
 def _templates() -> Environment:
     environment = templates(autoescape=True, keep_trailing_newline=False)
+    environment.filters["lines"] = lines
     environment.globals.update(
+        anchor_of=_anchor_of,
         chart=plots.chart,
         conditions=CONDITIONS,
         histogram=plots.histogram,
+        most=_MOST_NAMED,
         picture=plots.picture,
+        rows=rows,
         script=Markup((TEMPLATES / "script.js").read_text(encoding="utf-8")),
         share=share,
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
         title=pages.title,
     )
     return environment
+
+
+def _anchor_of(group: str, check: str) -> Markup:
+    """It holds letters, digits and marks that need no escape, and there are very many."""
+    return Markup(anchor_of(group, check))
+
+
+def lines(text: str) -> Markup:
+    """A text in which lines of code stand between backquotes."""
+    parts = text.split("`")
+    code = (
+        Markup("<code>{}</code>").format(part) if i % 2 else escape(part)
+        for i, part in enumerate(parts)
+    )
+    return Markup("").join(code)
 
 
 def share(utilisation: float) -> float:

@@ -21,7 +21,7 @@ _TAKES = {
 }
 
 # The tables of laws by the kind of rule that they speak of.
-_LAWS = (
+LAWS = (
     ("optimizer", "truestep.properties.kinds.optimizer.laws.laws", "LAWS"),
     ("quantizer", "truestep.properties.kinds.quantizer.laws", "LAWS"),
     ("schedule", "truestep.properties.kinds.schedule.laws", "LAWS"),
@@ -117,7 +117,7 @@ def _schedules() -> list[Entry]:
 def _laws() -> list[Entry]:
     found = {
         (kind, str(entry["name"])): {**entry, "kind": kind}
-        for kind, module, table in _LAWS
+        for kind, module, table in LAWS
         for entry in _described(module, table)
     }
     return [found[key] for key in sorted(found)]

@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Container
 
+from truestep.properties.arithmetic.formats import FORMATS
 from truestep.properties.judge.results import HISTOGRAM_EDGES
 
 # A check passes up to this utilisation, and its histogram ends there.
@@ -31,6 +32,20 @@ def utilisation(value: float | str | None) -> str:
             return text
     away = math.floor if number < float(text) else math.ceil
     return f"{away(number * 1000) / 1000:.3f}"
+
+
+def ulps(got: object, due: object, format: str) -> str:
+    """How many units in the last place of the format two recorded numbers differ by, "" if unknown.
+
+    A unit is the distance of the format's numbers at the one that is due.
+    """
+    one, other = _float(got), _float(due)
+    if one is None or other is None or format not in FORMATS or not math.isfinite(one - other):
+        return ""
+    of = FORMATS[format]
+    size = max(abs(other), of.least_normal)
+    unit = math.ldexp(of.u, math.frexp(size)[1])
+    return utilisation(abs(one - other) / unit)
 
 
 def _power(text: str) -> str:

@@ -4,7 +4,7 @@ HTML, Markdown and the terminal are functions of it alone; none of them reads a 
 none has a notion of its own of what fails, how much was used, or what comes first.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -12,8 +12,9 @@ from truestep.properties.judge.results import CheckResult
 from truestep.properties.kinds.schedule import robbins_monro
 from truestep.reports import certificate, expiry, numbers, prose, verdicts
 from truestep.reports.certificate import Certificate, Record
-from truestep.reports.counterexample import Finding
-from truestep.reports.groups import Gap, Group, anchor, gaps, groups_of
+from truestep.reports.counterexample import Counterexample, Finding
+from truestep.reports.explained import explained
+from truestep.reports.groups import Gap, Group, anchor, fragment, gaps, groups_of
 from truestep.reports.pictures import Picture, picture
 from truestep.reports.verdicts import VERDICTS, Tally
 
@@ -40,6 +41,12 @@ class Rule:
     groups: Sequence[Group]
     tally: Tally
     picture: Picture | None
+
+    @property
+    def checked(self) -> list[tuple[str, str]]:
+        """What its checks are: their names, with a sentence each where one is known."""
+        names = dict.fromkeys(check.check for group in self.groups for check in group.checks)
+        return [(name, told) for name in names if (told := explained(self.kind, name))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +79,22 @@ class Matrix:
 
 
 @dataclass(frozen=True, slots=True)
+class Instead:
+    """What a kernel computes in the place of a rule, with the group that it was found in."""
+
+    rule: str
+    text: str
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """One certificate: its verdict in plain words, and where it comes from.
 
-    name: distinct on the page. broken: groups with a failure. departures: what is known to depart
-    from its definition where checks pass. run: the certificate's other members.
+    name: distinct on the page. broken: groups with a failure. computes: what failing rules compute
+    instead, as far as that was found. simplest: the counterexample to read first, with its group.
+    departures: what is known to depart from its definition where checks pass. run: the
+    certificate's other members.
     """
 
     name: str
@@ -84,10 +102,17 @@ class Backend:
     verdict: str
     tally: Tally
     broken: Sequence[Group]
+    computes: Sequence[Instead]
+    simplest: tuple[Counterexample, Group] | None
     findings: Sequence[Finding]
     departures: Sequence[str]
     gaps: Sequence[Gap]
     run: Record
+
+    @property
+    def anchor(self) -> str:
+        """The fragment of its row on the scoreboard."""
+        return f"backend-{fragment(self.name)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +130,12 @@ class Page:
     findings: Sequence[Finding]
     step_sizes: Sequence[tuple[robbins_monro.Verdict, str]]
     many: bool
+
+    @property
+    def scoreboard(self) -> list[Backend]:
+        """The backends, those that fail first, then those that are open."""
+        order = ("fail", "error", "pass")
+        return sorted(self.backends, key=lambda backend: order.index(backend.verdict))
 
 
 def build(certificates: Sequence[Certificate], here: Record | None = None) -> Page:
@@ -168,6 +199,7 @@ def _backend(
     own = [group for group in groups if group.backend == name]
     checks = sorted((check for group in own for check in group.checks), key=lambda c: c.id)
     departures = verdicts.departures(checks, document["findings"])
+    broken = [group for group in own if group.failures]
     return Backend(
         name=name,
         sentence=prose.sentence(
@@ -180,12 +212,30 @@ def _backend(
         ),
         verdict=document["verdict"],
         tally=_sum(own),
-        broken=[group for group in own if group.failures],
+        broken=broken,
+        computes=list(_instead(broken)),
+        simplest=_simplest(broken),
         findings=[finding for finding in findings if finding.backend == name],
         departures=departures,
         gaps=gaps((check.id, check) for check in checks),
         run={key: item for key, item in document.items() if key not in ("checks", "findings")},
     )
+
+
+def _instead(broken: Sequence[Group]) -> Iterator[Instead]:
+    """A line for each rule and finding: the dialect or arithmetic, else the line that departs."""
+    told = set()
+    for group in broken:
+        found = [f.check.identified for f in group.failures if f.check.identified]
+        found = found or [f.departs for f in group.failures if f.departs]
+        if found and (group.rule, found[0]) not in told:
+            told.add((group.rule, found[0]))
+            yield Instead(group.rule, found[0], group.anchor)
+
+
+def _simplest(broken: Sequence[Group]) -> tuple[Counterexample, Group] | None:
+    pairs = [(shown, group) for group in broken for shown in group.failures]
+    return min(pairs, key=lambda pair: pair[0].order, default=None)
 
 
 def _matrices(groups: Sequence[Group], names: Sequence[str], *, many: bool) -> list[Matrix]:

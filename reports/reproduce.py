@@ -10,7 +10,7 @@ import json
 import math
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from truestep.fast.discovery import file_of
 from truestep.properties.run.plan import globbed
 from truestep.properties.run.remote import PATIENCE
 from truestep.reference import own
-from truestep.reports import certificate, terminal
+from truestep.reports import certificate, counterexample, terminal
 from truestep.reports.certificate import Certificate, Record
 from truestep.reports.isolation import CannotReplay, Replayer
 from truestep.reports.verdicts import FAILING
@@ -55,6 +55,16 @@ def reproduce(path: Path, document: Certificate, wanted: str | None, backend: st
             if found.verdict in (*FAILING, "pass"):
                 statuses.add(1 if found.verdict in FAILING else 0)
     return max(statuses, default=2)
+
+
+def alone(path: Path, document: Certificate, wanted: str | None) -> str:
+    """The program, in NumPy alone, of the simplest counterexample; nothing is loaded or run."""
+    chosen = [certificate.result(check) for check in _recorded(path, document, wanted)]
+    shown = [counterexample.of(document["backend"]["spec"], check) for check in chosen]
+    programs = [one for one in shown if one.alone]
+    if not programs:
+        raise ClickException(f"{path}: no check among {len(chosen)} has a program of NumPy alone")
+    return min(programs, key=lambda one: one.order).alone
 
 
 def _agreed(path: Path, spec: str) -> str:
@@ -103,17 +113,6 @@ def _limit(check: Record) -> None:
     case = (check["worst"] or {}).get("case", {})
     if (length := len(json.dumps(case))) > LONGEST_CASE:
         raise CannotReplay(f"its case has {length} characters, at most {LONGEST_CASE}")
-    sizes = [math.prod(abs(n) for n in shape) for shape in _shapes(case)]
+    sizes = [math.prod(abs(n) for n in shape) for shape in counterexample.shapes(case)]
     if (size := sum(sizes)) > MOST_ELEMENTS:
         raise CannotReplay(f"its case asks for {size} elements, at most {MOST_ELEMENTS}")
-
-
-def _shapes(case: object) -> Iterator[list[int]]:
-    """The shape of every tensor of a case."""
-    if isinstance(case, dict):
-        shape = case.get("shape")
-        if isinstance(shape, list) and all(isinstance(n, int) for n in shape):
-            yield shape
-    if isinstance(case, (dict, list)):
-        for item in case.values() if isinstance(case, dict) else case:
-            yield from _shapes(item)

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 # A terminal shows this many groups with failures; the report has them all.
 _MOST_FAILURES = 10
+# Columns from which on a table's stand two apart.
+_WIDE = 100
+# Columns that a line of a message has at least, however deep it is.
+_NARROWEST = 20
 
 
 class _Plain:
@@ -158,7 +162,7 @@ def show_page(page: Page) -> None:
     """A row per rule, failures with their messages, and each backend's verdict."""
     console = _out()
     if page.rules:
-        console.print(_rules_table(page.rules))
+        console.print(_rules_table(page.rules, narrow=console.width < _WIDE))
     for backend in page.backends:
         _show_failures(console, backend)
         tally = backend.tally
@@ -186,9 +190,10 @@ def _table(*, heads: bool = True) -> Table:
     return Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_header=heads)
 
 
-def _rules_table(rules: Sequence[Rule]) -> Table:
+def _rules_table(rules: Sequence[Rule], *, narrow: bool) -> Table:
     table = _table()
-    table.add_column("")
+    table.padding = (0, 1 if narrow else 2, 0, 0)
+    table.add_column("", no_wrap=True, min_width=1)
     table.add_column("rule", no_wrap=True)
     for name in ("checks", "examples", "judged ≥", "utilisation"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -218,7 +223,8 @@ def _show_failures(console: Console, backend: Backend) -> None:
         head = Text(f"{verdict.symbol} {check.id}", style=verdict.style)
         if check.utilisation is not None:
             head.append(f"  utilisation {numbers.utilisation(check.utilisation)}")
-        body = [Text(first.text or "no message")]
+            head.append(f", {first.ulps} ulps" if first.ulps else "")
+        body: list[ConsoleRenderable] = [_hanging(first.text or "no message")]
         if check.identified and check.identified not in first.text:
             body.append(Text(f"It computes: {check.identified}", style="bold"))
         if why := check.extra.get(KNOWN):
@@ -226,12 +232,39 @@ def _show_failures(console: Console, backend: Backend) -> None:
         titles = [f.record["title"] for shown in group.failures for f in shown.findings]
         body += [Text(f"Known finding: {t}", style="yellow") for t in dict.fromkeys(titles)]
         if others:
-            also = ", ".join(f"{VERDICTS[o.check.verdict].symbol} {o.check.check}" for o in others)
+            also = ", ".join(
+                f"{VERDICTS[o.check.verdict].symbol}\u00a0{o.check.check}" for o in others
+            )
             body.append(Text(f"also: {also}", style="red"))
-        console.print(Rows(Text(), head, Padding(Rows(*body), (0, 0, 0, 2))))
+        console.print(Rows(Text(), head, Padding(Rows(*body), (0, 0, 0, 2), expand=False)))
     if (more := len(backend.broken) - _MOST_FAILURES) > 0:
         console.print(f"\n{more} more failing groups are in the report")
     console.print()
+
+
+def _hanging(text: str) -> ConsoleRenderable:
+    """A message whose lines keep their indents where they wrap, and go on two columns deeper."""
+    rows: list[ConsoleRenderable] = []
+    for line in text.splitlines():
+        deep = len(line) - len(line.lstrip())
+        rows.append(_Hanging(line.strip(), deep))
+    return Rows(*rows)
+
+
+class _Hanging:
+    """One line under its indent."""
+
+    def __init__(self, line: str, deep: int) -> None:
+        self._line, self._deep = line, deep
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Text]:
+        room = max(options.max_width - self._deep, _NARROWEST)
+        first, *others = Text(self._line).wrap(console, room) or [Text()]
+        yield Text(" " * self._deep) + first
+        if others:
+            rest = Text(self._line[len(first.plain) :].lstrip())
+            for line in rest.wrap(console, max(room - 2, _NARROWEST)):
+                yield Text(" " * (self._deep + 2)) + line
 
 
 def show_replay(recorded: CheckResult, found: CheckResult) -> None:
@@ -240,7 +273,7 @@ def show_replay(recorded: CheckResult, found: CheckResult) -> None:
     told = f"  recorded {_outcome(recorded)}, now {_outcome(found)}"
     console.print(Text.assemble((f"{verdict.symbol} ", verdict.style), recorded.id, (told, "dim")))
     if found.verdict in TOLD and found.message:
-        console.print(Padding(Text(counterexample.text_of(found.message)), (0, 0, 0, 2)))
+        console.print(Padding(_hanging(counterexample.text_of(found.message)), (0, 0, 0, 2)))
 
 
 def show_not_replayed(recorded: CheckResult, reason: str) -> None:

@@ -53,15 +53,16 @@ class Outcome:
     """How the verdict of a whole run is told, and the exit status that it gives."""
 
     status: int
+    word: str
     symbol: str
     tone: str
     style: str
 
 
 RUNS = {
-    "pass": Outcome(0, "✓", "good", "bold green"),
-    "fail": Outcome(1, "✗", "bad", "bold red"),
-    "error": Outcome(2, "?", "warn", "bold yellow"),
+    "pass": Outcome(0, "passes", "✓", "good", "bold green"),
+    "fail": Outcome(1, "fails", "✗", "bad", "bold red"),
+    "error": Outcome(2, "is open", "?", "warn", "bold yellow"),
 }
 
 # The verdict on a condition that a proof decides.

@@ -66,19 +66,36 @@ def judge(got: Array, expected: Bounded, oracle: Bounded | None) -> Judgement:
     """
     if got.shape != expected.shape:
         raise ValueError(f"got shape {got.shape}, expected {expected.shape}")
-    v, bound = expected.v, expected.e
-    oracle_fraction, perhaps = 0.0, None
+    v, oracle_fraction = expected.v, 0.0
+    bound, perhaps = _limits(expected, oracle)
+    judged = ~np.isinf(bound)
+    if oracle is not None:
+        with np.errstate(all="ignore"):
+            share = np.where((bound > 0) & np.isfinite(v), oracle.e / bound, 0.0)
+        known = judged if perhaps is None else judged & ~perhaps
+        oracle_fraction = float(np.max(share, where=known, initial=0.0))
+    return _verdict(got, v, bound, judged, oracle_fraction, perhaps=perhaps)
+
+
+def utilisations(got: Array, expected: Bounded, oracle: Bounded) -> Float:
+    """Of every element what judge finds of the worst; nan where it is not judged."""
+    bound, perhaps = _limits(expected, oracle)
+    ratio = _ratios(got.astype(np.float64), expected.v, bound, None, perhaps)
+    return np.where(np.isinf(bound), np.nan, ratio)
+
+
+def _limits(expected: Bounded, oracle: Bounded | None) -> tuple[Float, NDArray[np.bool_] | None]:
+    """The bound of every element, infinite where none is known, and where a nan will do as well."""
+    bound = expected.e
     with np.errstate(all="ignore"):
         if oracle is not None:
             # A nan or infinity that is due for certain stays due whatever the float64 run knows.
-            bound = np.where(np.isfinite(v), expected.e + oracle.e, expected.e)
-            share = np.where((bound > 0) & np.isfinite(v), oracle.e / bound, 0.0)
-            oracle_fraction = float(np.max(share, where=~np.isinf(bound), initial=0.0))
-        if expected.hazy is not None:
-            hazy = _hazy(expected) + (0.0 if oracle is None else _hazy(oracle))
-            perhaps = np.isinf(bound) & np.isfinite(hazy)
-            bound = np.where(perhaps, hazy, bound)
-    return _verdict(got, v, bound, ~np.isinf(bound), oracle_fraction, perhaps=perhaps)
+            bound = np.where(np.isfinite(expected.v), bound + oracle.e, bound)
+        if expected.hazy is None:
+            return bound, None
+        hazy = _hazy(expected) + (0.0 if oracle is None else _hazy(oracle))
+        perhaps = np.isinf(bound) & np.isfinite(hazy)
+        return np.where(perhaps, hazy, bound), perhaps
 
 
 def _hazy(x: Bounded) -> Float:
@@ -227,15 +244,7 @@ def _verdict(
 ) -> Judgement:
     """perhaps: where a nan will do as well."""
     x, v = got.astype(np.float64), np.asarray(due)
-    with np.errstate(all="ignore"):
-        error = np.abs(x - v)
-        if same is None:
-            # An infinity that is due may come out as nan: inf - inf depends on the order of a sum.
-            same = (x == v) | (np.isnan(x) & np.isnan(v)) | (np.isinf(v) & np.isnan(x))
-        if perhaps is not None:
-            same = same | (perhaps & np.isnan(x))
-        ratio = np.where(same, 0.0, np.where(bound > 0, error / bound, np.inf))
-        ratio = np.where(np.isnan(ratio), np.inf, ratio)
+    ratio = _ratios(x, v, bound, same, perhaps)
     count = int(np.count_nonzero(judged))
     if not count:
         return not_judged(x.size)
@@ -252,6 +261,25 @@ def _verdict(
         oracle_fraction=oracle_fraction,
         histogram=_histogram(ratio[judged]),
     )
+
+
+def _ratios(
+    x: Float,
+    v: Float,
+    bound: Float,
+    same: NDArray[np.bool_] | None,
+    perhaps: NDArray[np.bool_] | None,
+) -> Float:
+    """Every element's error as a share of its bound; same: where there is none, if that is told."""
+    with np.errstate(all="ignore"):
+        error = np.abs(x - v)
+        if same is None:
+            # An infinity that is due may come out as nan: inf - inf depends on the order of a sum.
+            same = (x == v) | (np.isnan(x) & np.isnan(v)) | (np.isinf(v) & np.isnan(x))
+        if perhaps is not None:
+            same = same | (perhaps & np.isnan(x))
+        ratio = np.where(same, 0.0, np.where(bound > 0, error / bound, np.inf))
+        return np.where(np.isnan(ratio), np.inf, ratio)
 
 
 def _histogram(ratio: NDArray[np.float64]) -> NDArray[np.int64]:

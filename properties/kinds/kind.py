@@ -33,6 +33,7 @@ from truestep.properties.search.identification import (
 )
 from truestep.properties.search.recalled import Recalled
 from truestep.properties.search.shared import searched
+from truestep.properties.told.account import Account
 from truestep.reference.rules import Rule
 from truestep.reference.tables import RULES
 
@@ -154,6 +155,22 @@ class Kind(ABC, Generic[Capable, C, Able]):
         """Run a case, and judge it as if it were of that reading."""
         raise NotImplementedError
 
+    def account(
+        self,
+        backend: Able,
+        check: Check,
+        capability: Capable,
+        tally: Tally,
+        started: Callable[[C], None],
+        *,
+        known: bool,
+    ) -> Account:
+        """What is told of a failure beside its numbers; known: what the kernel computes instead is.
+
+        Asked where reads() says so, of a worst element that there is.
+        """
+        return Account()
+
     def extra(
         self, backend: Able, check: Check, capability: Capable, tally: Tally
     ) -> dict[str, object]:
@@ -200,12 +217,21 @@ def run(
     alike = f"{kind.name} {check.name} {kind.drawn_for(check)}"
     tally = searched(source, alike, least, seed, judge, started, told=told, budget=budget)
     clock.look(tally)
-    identified = None
+    identified, account = None, Account()
     found = tally.failed and tally.worst is not None
     if found and tally.worst_case and told and kind.reads(check):
         identified = _identified(kind, backend, capability, tally.worst_case, started, clock)
-    tally.extra |= kind.extra(backend, check, capability, tally)
-    return _result(kind, check, tally, time.perf_counter() - begin, identified)
+
+        def within(case: Case) -> None:
+            clock.look(Tally())
+            started(case)
+
+        with suppress(OutOfTime):
+            known = bool(identified)
+            account = kind.account(backend, check, capability, tally, within, known=known)
+    tally.extra |= kind.extra(backend, check, capability, tally) | account.extra
+    seconds = time.perf_counter() - begin
+    return _result(kind, check, tally, seconds, identified, account.remarks)
 
 
 def replay(kind: AnyKind, backend: Backend, check: Check, record: Record) -> CheckResult:
@@ -293,7 +319,12 @@ def _identified(
 
 
 def _result(
-    kind: AnyKind, check: Check, tally: Tally, seconds: float, identified: str | None
+    kind: AnyKind,
+    check: Check,
+    tally: Tally,
+    seconds: float,
+    identified: str | None,
+    told: Sequence[str] = (),
 ) -> CheckResult:
     is_law = check.name.startswith(PREFIX)
     rule = RULES.get(check.kind, {}).get(check.rule)
@@ -303,6 +334,7 @@ def _result(
     elif identified is not None:
         none = f"no other known {kind.word} agrees with these outputs"
         remarks.append(f"this kernel computes: {identified or none}")
+    remarks = [*told, *remarks]
     return result_of(
         check,
         tally,

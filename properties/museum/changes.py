@@ -9,6 +9,8 @@ from functools import cache
 from itertools import pairwise
 from typing import cast
 
+from truestep.properties.told.lines import replaced
+
 _OPERATORS: Mapping[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.BitXor: ast.BitOr,
     ast.Div: ast.Mult, ast.FloorDiv: ast.Div, ast.LShift: ast.RShift, ast.Mod: ast.Add,
@@ -130,14 +132,7 @@ def _told(node: ast.AST) -> str:
 
 def _with(part: ast.FunctionDef | ast.Assign, at: int, new: ast.AST) -> str:
     """The part's text with another node at that place of its walk."""
-    tree = copy.deepcopy(part)
-    old = next(node for i, node in enumerate(ast.walk(tree)) if i == at)
-
-    class Replacing(ast.NodeTransformer):
-        def visit(self, node: ast.AST) -> ast.AST:
-            return copy.deepcopy(new) if node is old else self.generic_visit(node)
-
-    changed = ast.fix_missing_locations(Replacing().visit(tree))
+    changed = replaced(part, at, new)
     if isinstance(changed, ast.FunctionDef):
         changed.decorator_list = []  # above the def
     return textwrap.indent(ast.unparse(changed), " " * part.col_offset).lstrip()

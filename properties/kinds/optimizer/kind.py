@@ -1,7 +1,7 @@
 """Optimizers: rules that step from a gradient, judged in lockstep."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import cast, final
 
@@ -17,6 +17,7 @@ from truestep.properties.judge.results import Check, Record
 from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.kind import LEVELS, Kind, Steps
 from truestep.properties.kinds.optimizer import strata
+from truestep.properties.kinds.optimizer.account import account
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.contract import choose_contract
 from truestep.properties.kinds.optimizer.families import FAMILIES
@@ -36,6 +37,7 @@ from truestep.properties.kinds.optimizer.storage import (
 from truestep.properties.laws.claims import PREFIX
 from truestep.properties.search.exploration import Drawn, Listed
 from truestep.properties.search.identification import Reading, dialects_of, nearby_dialects
+from truestep.properties.told.account import Account
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.rules import Optimizer, Rule
 
@@ -172,6 +174,19 @@ class OptimizerKind(Kind[OptimizerCapability, OptimizerCase, OptimizerBackend]):
         """Run a case, and judge it as another rule or dialect."""
         rule = cast(Optimizer, reading.rule)
         return lockstep(backend, capability, case, lambda hyper: (rule, reading.hyper(hyper)))
+
+    def account(
+        self,
+        backend: OptimizerBackend,
+        check: Check,
+        capability: OptimizerCapability,
+        tally: Tally,
+        started: Callable[[OptimizerCase], None],
+        *,
+        known: bool,
+    ) -> Account:
+        """Which tensors err and where, the line of the rule, and a program of its own."""
+        return account(backend, capability, tally, self.battery(capability), started, known=known)
 
     def place(self, check: Check, tally: Tally) -> Place:
         """The step, the tensor and the element, and the numbers that entered it."""

@@ -1,7 +1,7 @@
 """Schedules: values judged by the closed form, or each from the last one; and laws."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast, final
 
 import numpy as np
@@ -17,6 +17,7 @@ from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.kind import Kind, Steps
 from truestep.properties.kinds.schedule import cases, robbins_monro, strata
 from truestep.properties.kinds.schedule import step as scheduling
+from truestep.properties.kinds.schedule.account import account
 from truestep.properties.kinds.schedule.cases import ScheduleCase
 from truestep.properties.kinds.schedule.families import FAMILIES
 from truestep.properties.kinds.schedule.laws import EXAMPLES, LAWS, Subject, names
@@ -25,6 +26,7 @@ from truestep.properties.laws.claims import judged as judged_claims
 from truestep.properties.search.exploration import Drawn, Listed
 from truestep.properties.search.identification import Reading, departures, dialects_of
 from truestep.properties.search.likeness import require_likeness
+from truestep.properties.told.account import Account
 from truestep.reference.rules import Schedule
 from truestep.reference.schedules import SCHEDULES
 
@@ -132,6 +134,23 @@ class ScheduleKind(Kind[ScheduleCapability, ScheduleCase, ScheduleBackend]):
             due = np.array([float(module.value(hyper, t)) for t in read])
             require_likeness("lr", got, due, arithmetic_of(capability.arithmetic))
         yield steps, [_item(scheduling.judged(module, capability, hyper, read, got))]
+
+    def account(
+        self,
+        backend: ScheduleBackend,
+        check: Check,
+        capability: ScheduleCapability,
+        tally: Tally,
+        started: Callable[[ScheduleCase], None],
+        *,
+        known: bool,
+    ) -> Account:
+        """At which steps values are wrong, and a program that computes one."""
+        case, found = cast(ScheduleCase, tally.worst_case), tally.worst
+        assert found is not None
+        subject = Subject(backend, capability, dict(case.hyper))
+        started(case)
+        return account(subject, cast(Sequence[int], tally.context), found)
 
     def place(self, check: Check, tally: Tally) -> Place:
         """The step."""

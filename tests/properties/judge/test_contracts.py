@@ -28,6 +28,20 @@ def _utilisation(got: float, due: float, bound: float) -> float | None:
     return judge(np.array([got]), *_due([due], [bound])).utilisation
 
 
+def test_every_element_is_told_as_the_worst_is() -> None:
+    """Each ratio is what judge finds of that element alone; nan where nothing is judged."""
+    got = np.array([1.5, NAN, 7.0, 2.0])
+    kernel, oracle = _due([1.0, 1.0, NAN, 1.0], [0.5, 0.5, INF, 0.25])
+    oracle.e = np.array([0.0, 0.0, 0.0, 0.25])
+    found = contracts.utilisations(got, kernel, oracle)
+    np.testing.assert_array_equal(found, [1.0, INF, NAN, 2.0])
+    kernel.hazy, oracle.hazy = (np.array([INF, INF, x, INF]) for x in (1e300, 1e300))
+    kernel.v[2] = 0.0
+    oracle.e[2] = INF
+    assert contracts.utilisations(got, kernel, oracle)[2] == 7.0 / 2e300
+    assert judge(got[2:3], kernel[2:3], oracle[2:3]).oracle_fraction == 0.0
+
+
 @pytest.mark.parametrize(
     ("got", "due", "bound", "utilisation"),
     [
