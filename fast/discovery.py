@@ -102,7 +102,7 @@ def _wrapped(spec: str, asked: specs.Spec) -> object:
     library, module = specs.WRAPS[asked.kind]
     if importlib.util.find_spec(library) is None:
         raise BackendUnavailable(f"{library} is not installed")
-    found = _named(spec, asked.target)
+    found = asked.target if asked.kind in specs.OF_PATHS else _named(spec, asked.target)
     with _blamed(spec, "wrapping it raised"):
         wraps = importlib.import_module(f"{specs.__package__}.{module}")
         return wraps.wrapped(found, asked.rule or None)

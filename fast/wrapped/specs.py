@@ -9,8 +9,13 @@ from dataclasses import dataclass
 WRAPS = {
     "callable": ("numpy", "functions"),
     "optax": ("optax", "transformations"),
+    "submission": ("torch", "submissions.backend"),
     "torch": ("torch", "torch_backend"),
 }
+
+
+# Those that are wrapped as a path, and say after "@" all that they are judged as.
+OF_PATHS = ("submission",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,8 @@ def parsed(spec: str) -> Spec | None:
     """What a spec asks to wrap; None where it names a backend."""
     kind, _, rest = spec.partition(":")
     target, _, rule = rest.rpartition("@") if "@" in rest else (rest, "", "")
-    return Spec(kind, target, rule) if kind in WRAPS and ":" in target else None
+    named = kind in WRAPS and (":" in target or (kind in OF_PATHS and bool(rule)))
+    return Spec(kind, target, rule) if named else None
 
 
 def judged_as(spec: str, rule: str) -> str:
