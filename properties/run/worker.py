@@ -45,7 +45,7 @@ def serve(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this process ends it
     os.dup2(2, 1)
     host = Hosted(spec)
-    backend = _loaded(pipe, spec, patience, host)
+    backend = loaded(pipe, spec, patience, host)
     if backend is None:
         return
     _run(pipe, backend, spec, level, seed)
@@ -53,7 +53,7 @@ def serve(
     send(pipe, ("left", backend.seen()[0]))
 
 
-def _loaded(pipe: Connection, spec: str, patience: float, host: Hosted) -> "Remote | None":
+def loaded(pipe: Connection, spec: str, patience: float, host: Hosted) -> "Remote | None":
     """The backend, announced with its checks; None where it cannot be had."""
     from truestep.fast.discovery import BrokenBackend, UnknownBackend
     from truestep.fast.protocol import BackendUnavailable
