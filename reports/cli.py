@@ -172,6 +172,30 @@ def referee(
 
 
 @commands.command()
+@click.argument("rule")
+@click.option(
+    "--as", "collection", type=click.Choice(("flashinfer", "gpumode", "kernelbench")), required=True,
+    help="The collection whose form the task has.",
+)  # fmt: skip
+@click.option("--set", "dialect", multiple=True, metavar="FIELD=VALUE", help="A choice.")
+@click.option("--hyper", multiple=True, metavar="FIELD=VALUE", help="A number to start from.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("truestep-tasks"),
+    show_default=True, help="The task becomes a folder in this one.",
+)  # fmt: skip
+def export(
+    rule: str, collection: str, dialect: tuple[str, ...], hyper: tuple[str, ...], out: Path
+) -> int:
+    """Write one step of RULE as a task of a published collection, checked by TrueStep's bound.
+
+    Its solution is the rule's own lines in plain torch.
+    """
+    from truestep.reports.export import show
+
+    return show.export(rule, collection, (*dialect, *hyper), out)
+
+
+@commands.command()
 @click.argument("certificate", type=_CERTIFICATE)
 @click.option("--check", metavar="ID", help="Only checks with this id, glob or word.")
 @click.option("--backend", metavar="SPEC", help="Load this backend, without asking.")
