@@ -174,8 +174,8 @@ def referee(
 @commands.command()
 @click.argument("rule")
 @click.option(
-    "--as", "collection", type=click.Choice(("flashinfer", "gpumode", "kernelbench")), required=True,
-    help="The collection whose form the task has.",
+    "--as", "collection", required=True, help="The collection whose form the task has.",
+    type=click.Choice(("flashinfer", "gpumode", "kernelbench")),
 )  # fmt: skip
 @click.option("--set", "dialect", multiple=True, metavar="FIELD=VALUE", help="A choice.")
 @click.option("--hyper", multiple=True, metavar="FIELD=VALUE", help="A number to start from.")

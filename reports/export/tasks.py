@@ -132,10 +132,12 @@ def _title(asked: Asked) -> str:
 
 def _rendered(template: str, asked: Asked, rule: Optimizer, lines: Lines) -> str:
     given = lines.arguments[: -len(lines.numbers)] if lines.numbers else lines.arguments
+    switches = {name: x for name, x in asked.hyper.items() if name not in lines.numbers}
     text = _templates().get_template(f"{template}.jinja").render(
-        title=_title(asked), rule=asked.rule, dialect=repr(dict(asked.dialect)),
+        title=_title(asked), rule=asked.rule, dialect=repr({**asked.dialect, **switches}),
         inputs=repr(list(lines.inputs)), state=repr(list(lines.state)),
-        numbers=repr(dict(lines.numbers)), names=list(lines.numbers), lines=lines.source, cases=repr(CASES),
+        numbers=repr(dict(lines.numbers)), names=list(lines.numbers), cases=repr(CASES),
+        lines=lines.body, imports="import math\n\n" if "math." in lines.body else "",
         arguments=repr(lines.arguments), given=given, tensors=given[:-1],
         after=["p", *lines.state], values=repr(list(lines.numbers.values())),
         defaults=", ".join(f"{name}={value!r}" for name, value in lines.numbers.items()),

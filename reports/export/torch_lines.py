@@ -54,14 +54,21 @@ _NEEDED = {"clip": ("maximum", "minimum")}
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """source: a module with the function one_step. arguments: its tensors in order, then "step", then
-    numbers. numbers: hyperparameters by name, with the values that the task starts from.
+    """body: the function one_step and what it calls, of a module that has imported math and torch.
+
+    inputs: what a step takes besides the gradient. numbers: hyperparameters by name, with what the
+    task starts from.
     """
 
-    source: str
+    body: str
     inputs: Sequence[str]
     state: Sequence[str]
     numbers: Mapping[str, object]
+
+    @property
+    def source(self) -> str:
+        """A whole module."""
+        return f"import math\n\nimport torch\n\n\n{self.body}"
 
     @property
     def arguments(self) -> list[str]:
@@ -71,15 +78,14 @@ class Lines:
 
 def written(rule: Optimizer, hyper: Hyper) -> Lines:
     """The rule's step in the dialect, and with the switches, of hyper; raises NotWritable."""
+    limits = rule.Hyper.RANGES
     numbers = {
         name: getattr(hyper, name)
-        for name, limits in rule.Hyper.RANGES.items()
-        if isinstance(limits, (Count, Real)) and not isinstance(getattr(hyper, name), tuple)
+        for name, x in limits.items()
+        if isinstance(x, (Count, Real)) and not isinstance(getattr(hyper, name), tuple)
     }
     folded = {
-        name: getattr(hyper, name)
-        for name in (*rule.Hyper.CHOICES, *rule.Hyper.RANGES)
-        if name not in numbers
+        name: getattr(hyper, name) for name in (*rule.Hyper.CHOICES, *limits) if name not in numbers
     }
     if whole := [
         n for n, x in rule.Hyper.RANGES.items() if n in folded and not isinstance(x, Flag)
@@ -92,7 +98,7 @@ def written(rule: Optimizer, hyper: Hyper) -> Lines:
     body.name = "one_step"
     body.args = ast.parse(f"lambda {', '.join(found.arguments)}: 0", mode="eval").body.args  # type: ignore[attr-defined]
     step = ast.unparse(ast.fix_missing_locations(body))
-    parts = ["import math\n\nimport torch", *_prelude(used), *_helpers(used), step]
+    parts = [*_prelude(used), *_helpers(used), step]
     return Lines("\n\n\n".join(parts) + "\n", found.inputs, state, numbers)
 
 

@@ -54,7 +54,7 @@ def read(path: Path) -> Task:
     if definition is None:
         own = function()
         arguments = list(inspect.signature(own).parameters)
-        return Task(path.stem, arguments, {}, {}, (), None, lambda: _calling(own, None))
+        return Task(path.stem, arguments, {}, {}, (), None, lambda: _calling(own, {}, passed=False))
     reference = ModuleType("definition")
     exec(str(definition["reference"]), vars(reference))
     inputs = definition["inputs"]
@@ -64,8 +64,8 @@ def read(path: Path) -> Task:
         examples={key: _example(each, definition["axes"]) for key, each in inputs.items()},
         numbers={},
         returns=list(definition["outputs"]),
-        baseline=_calling(reference.run, None),
-        candidate=lambda: _calling(function(), definition if passed else None),
+        baseline=_calling(reference.run, definition, passed=False),
+        candidate=lambda: _calling(function(), definition, passed=passed),
     )
 
 
@@ -99,29 +99,30 @@ def _written(path: Path, sources: Sequence[Mapping[str, str]], entry: str) -> Pa
     return folder / entry
 
 
-def _calling(function: Callable[..., object], definition: Named | None) -> Call:
-    """definition: where outputs are passed, to be written; they hold nan, which shows if not."""
+def _calling(function: Callable[..., object], definition: Named, *, passed: bool) -> Call:
+    """passed: whether it writes outputs that it is given; they hold nan, which shows if not."""
+    names = definition.get("outputs", {})
 
     def call(given: Named, numbers: Named) -> object:
-        tensors = [x for x in given.values() if isinstance(x, torch.Tensor)]
-        outputs = {}
-        for name, each in (definition or {}).get("outputs", {}).items():
-            like = _like(each, definition or {}, given)
-            outputs[name] = torch.full_like(tensors[0] if like is None else like, torch.nan)
         with torch.no_grad():
-            returned = function(*given.values(), *outputs.values())
-        return outputs or returned
+            if passed:
+                outputs = [_like(each, definition, given) for each in names.values()]
+                function(*given.values(), *outputs)
+                return outputs
+            returned = function(*given.values())
+        by_name = isinstance(returned, Mapping) and names
+        return [returned.get(name) for name in names] if by_name else returned  # type: ignore[attr-defined]
 
     return call
 
 
-def _like(output: Named, definition: Named, given: Named) -> torch.Tensor | None:
-    """An input that has the output's axes."""
-    for name, each in definition["inputs"].items():
-        if each["shape"] == output["shape"] and isinstance(given[name], torch.Tensor):
-            found: torch.Tensor = given[name]
-            return found
-    return None
+def _like(output: Named, definition: Named, given: Named) -> torch.Tensor:
+    """A tensor for an output, of the shape of an input that has its axes."""
+    alike = [name for name, x in definition["inputs"].items() if x["shape"] == output["shape"]]
+    tensors = [x for x in (given[name] for name in alike) if isinstance(x, torch.Tensor)]
+    if not tensors:
+        raise BrokenBackend(f"an output of axes {output['shape']} is like none of the inputs")
+    return torch.full_like(tensors[0], torch.nan)
 
 
 def _example(told: Named, axes: Mapping[str, Named]) -> object:

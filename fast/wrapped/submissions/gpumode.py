@@ -7,7 +7,6 @@ generate_input(**test, seed=...) gives, a tuple or a dictionary of tensors and n
 from __future__ import annotations
 
 import ast
-import importlib.util
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +26,9 @@ from truestep.fast.wrapped.submissions.task import (
     unpacked_names,
 )
 from truestep.fast.wrapped.trials import Named
+
+# What a submission may import of its task.
+_BESIDE = ("reference", "task", "utils")
 
 
 def read(path: Path) -> Task:
@@ -70,11 +72,12 @@ def read(path: Path) -> Task:
 
 def _stand_in(path: Path) -> None:
     """A module "task" with its two types, where the submission came without it."""
-    if path.with_name("task.py").is_file() or importlib.util.find_spec("task"):
-        return
-    task = ModuleType("task")
-    task.input_t = task.output_t = object  # type: ignore[attr-defined]
-    sys.modules["task"] = task
+    for name in _BESIDE:
+        sys.modules.pop(name, None)  # of another task
+    if not path.with_name("task.py").is_file():
+        task = ModuleType("task")
+        task.input_t = task.output_t = object  # type: ignore[attr-defined]
+        sys.modules["task"] = task
 
 
 def _keys(function: ast.stmt) -> list[str]:
