@@ -198,7 +198,7 @@ class _Bench:
             if crashes >= STRIKES:
                 result = check.result("not_run", message=f"not run after {STRIKES} crashes")
             else:
-                result = run_check(self.backend, check, level=self.level, seed=seed)  # type: ignore[arg-type]
+                result = run_check(self.backend, check, level=self.level, seed=seed)
             crashes += result.verdict == "crashed"
             results[check.id] = named(result, self.spec)
             send(self.pipe, ("result", results[check.id]))

@@ -185,12 +185,14 @@ class _Lines(ast.NodeTransformer):
         if all(isinstance(x, (ast.Constant, ast.Tuple)) for x in sides) and len(sides) == 2:
             left, right = (ast.literal_eval(x) for x in sides)
             [operator] = node.ops
-            decided = {
-                ast.Eq: lambda: left == right, ast.NotEq: lambda: left != right,
-                ast.In: lambda: left in right, ast.NotIn: lambda: left not in right,
-            }  # fmt: skip
+            decided: dict[type[ast.cmpop], bool] = {
+                ast.Eq: left == right,
+                ast.NotEq: left != right,
+                ast.In: isinstance(right, tuple) and left in right,
+                ast.NotIn: isinstance(right, tuple) and left not in right,
+            }
             if type(operator) in decided:
-                return ast.Constant(bool(decided[type(operator)]()))  # type: ignore[index]
+                return ast.Constant(decided[type(operator)])
         return node
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
@@ -234,8 +236,9 @@ class _Lines(ast.NodeTransformer):
         if isinstance(node.value, ast.Name):
             owner, name = node.value.id, node.attr
             if owner == "h":
-                known = name in self.folded
-                return ast.Constant(self.folded[name]) if known else ast.Name(name, ast.Load())
+                if name not in self.folded:
+                    return ast.Name(name, ast.Load())
+                return ast.parse(repr(self.folded[name]), mode="eval").body
             if owner == "s":
                 told = "(step - 1)" if name == "t" else name
                 return ast.parse(told, mode="eval").body

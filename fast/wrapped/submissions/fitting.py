@@ -144,7 +144,7 @@ class Probe:
         for g in grads[:2]:
             s, p = rule.step(hyper, s, p, g, **inputs)
         state, others = ({k: _single(x) for k, x in of.items()} for of in (fields(s), inputs))
-        slot = Slot(_single(p), _single(grads[2]), state, others)
+        slot = Slot(p.astype(np.float32), grads[2].astype(np.float32), state, others)
         s, p = rule.step(hyper, s, p, grads[2], **inputs)
         return cls(hyper, slot, {**fields(s), "p": p})
 
@@ -158,7 +158,8 @@ class Probe:
         return apart(array.reshape(due.shape), due, np.max(size, initial=0.0))
 
 
-def _single(x: object) -> object:
+def _single(x: Array) -> Array:
+    """In float32; a count stays a count."""
     return x.astype(np.float32) if isinstance(x, np.ndarray) else x
 
 
@@ -215,8 +216,10 @@ def _numbers(task: Task, rule: Optimizer) -> tuple[dict[str, str], str]:
 
 def _rank(task: Task, rule: Optimizer, named: Mapping[str, str]) -> int:
     example = next((task.examples.get(name) for name, role in named.items() if role == "p"), None)
-    known = isinstance(example, torch.Tensor) and rule.FACTS.elementwise
-    return example.ndim if known else 0  # type: ignore[union-attr]
+    if isinstance(example, torch.Tensor) and rule.FACTS.elementwise:
+        rank: int = example.ndim
+        return rank
+    return 0
 
 
 def _nearest(
@@ -274,9 +277,10 @@ def _given_back(fit: Fit, call: Call, probe: Probe) -> tuple[dict[str, str | int
             if near[place := min(near, key=near.__getitem__)] < _WITHIN:
                 outputs[role] = place
     open_ = [role for role in roles if role not in outputs]
-    if left := [place for place in items if place not in outputs.values()]:
+    untold = [place for place in items if place not in outputs.values()]
+    if len(untold) == len(open_):
         # In the order of the inputs, where nothing else tells.
-        outputs |= dict(zip(open_, left, strict=True)) if len(open_) == len(left) else {}
+        outputs |= dict(zip(open_, untold, strict=True))
     if fit.task.baseline is None:
         return outputs, []
     unchanged = [

@@ -47,7 +47,8 @@ def read(path: Path) -> Task:
         raise BrokenBackend(f"{path}: its definition {wanted!r} is neither beside it nor above it")
 
     def function() -> Callable[..., object]:
-        loaded = executed(_written(path, solution["sources"], file))
+        with tempfile.TemporaryDirectory(prefix="truestep-solution-") as folder:
+            loaded = executed(_written(path, solution["sources"], file, Path(folder)))
         found: Callable[..., object] = getattr(loaded, name)
         return found
 
@@ -85,9 +86,8 @@ def _definition(path: Path, name: str) -> Named | None:
     return None
 
 
-def _written(path: Path, sources: Sequence[Mapping[str, str]], entry: str) -> Path:
-    """The sources as files, in a folder of their own; the path of the one that is entered."""
-    folder = Path(tempfile.mkdtemp(prefix="truestep-solution-"))
+def _written(path: Path, sources: Sequence[Mapping[str, str]], entry: str, folder: Path) -> Path:
+    """The sources as files in a folder; the path of the one that is entered."""
     for source in sources:
         place = Path(source["path"])
         if place.is_absolute() or ".." in place.parts:

@@ -47,7 +47,7 @@ def read(path: Path) -> Task:
         names = [f"input{i}" for i in range(len(data))]
     if not names:
         raise BrokenBackend(f"{path}: nothing tells what its data holds; is reference.py missing?")
-    values = list(data.values()) if isinstance(data, Mapping) else list(data or ())
+    values = list(data.values()) if isinstance(data, Mapping) else _listed(data)
     kind = list if isinstance(data, list) else tuple
 
     def calling(function: Callable[[object], object]) -> Call:
@@ -68,6 +68,10 @@ def read(path: Path) -> Task:
         baseline=calling(baseline) if baseline else None,
         candidate=lambda: calling(executed(path).custom_kernel),
     )
+
+
+def _listed(data: object) -> list[object]:
+    return list(data) if isinstance(data, (list, tuple)) else []
 
 
 def _stand_in(path: Path) -> None:

@@ -95,7 +95,7 @@ def test_in_place(tmp_path: Path) -> None:
         "    momentum_buffer.mul_(momentum).add_(grad)\n"
         "    weight.sub_(momentum_buffer, alpha=lr)\n"
     )
-    told, verdict = _lockstep(f"submission:{tmp_path}@heavy_ball")
+    told, verdict = _lockstep(f"submission:{tmp_path}@sgd,momentum=0.9")
     assert "p is weight, g is grad" in told
     assert verdict == "pass"
 
