@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from truestep.fast.discovery import BrokenBackend
 from truestep.fast.peers.torch_tensors import from_tensor
 from truestep.fast.protocol import Capability, Group, OptimizerCapability, Slot, Stepped
 from truestep.fast.wrapped.forms import fields
@@ -42,6 +43,9 @@ class Backend:
         given = [f"{role} is {name}" for name, role in fit.tensors.items() if name != role]
         given += [f"steps made + {fit.ahead} is {fit.counter}"] if fit.counter else []
         hidden = [f"{', '.join(fit.hidden)} not given back, so not judged"] if fit.hidden else []
+        state = OPTIMIZERS[rule].State.__dataclass_fields__
+        kept = [name for name in state if name not in ("t", *fit.tensors.values())]
+        hidden += [f"{', '.join(kept)} left as it is"] if kept else []
         fixed = [f"{name} = {value}" for name, value in sorted(self.offered.fixed.items())]
         parts = [", ".join([f"judged as {rule}", *form])]
         parts += [", ".join(each) for each in (given, hidden, fixed) if each]
@@ -63,6 +67,8 @@ class Backend:
         for name, old in slot.state.items():
             if name == "t":
                 state[name] = old + 1
+            elif name not in self.fit.tensors.values():
+                state[name] = old.copy()
             elif name not in self.fit.hidden:
                 x = from_tensor(self.fit.found(name, returned, given).cpu())
                 state[name] = x.reshape(old.shape) if x.size == old.size else x
@@ -80,8 +86,10 @@ class Backend:
         return {n: np.asarray(after[n], slot.state[n].dtype) for n in self.fit.hidden}
 
 
-def wrapped(path: str, text: str) -> Backend:
+def wrapped(path: str, text: str | None) -> Backend:
     """A backend of the submission at a path. text: what it is judged as, as Asked writes it."""
+    if text is None:
+        raise BrokenBackend(f"{path}: say what a submission is judged as: submission:{path}@RULE")
     wanted = asked.parsed(text)
     kind, file = formats.found(Path(path))
     fit, call = fitted(_READ[kind](file), wanted)

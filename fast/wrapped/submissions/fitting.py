@@ -115,7 +115,8 @@ def fitted(task: Task, asked: Asked) -> tuple[Fit, Call]:
     roles = _roles(rule)
     named = _named(tensors, roles)
     left = [name for name in tensors if name not in named]
-    buffers = {name: _plain(name) for name in left if _plain(name) in named.values()}
+    known = {_plain(name): role for name, role in named.items()}
+    buffers = {name: known[_plain(name)] for name in left if _plain(name) in known}
     start = Fit(task, named, numbers, buffers, counter, rank=_rank(task, rule, named))
     call = task.baseline or task.candidate()
     probe = Probe.of(rule, asked, numbers)
@@ -147,6 +148,14 @@ class Probe:
         slot = Slot(p.astype(np.float32), grads[2].astype(np.float32), state, others)
         s, p = rule.step(hyper, s, p, grads[2], **inputs)
         return cls(hyper, slot, {**fields(s), "p": p})
+
+    def kept(self, role: str) -> bool:
+        """Whether the step leaves a tensor of the state as it was."""
+        return role in self.slot.state and not self.moves(role)
+
+    def moves(self, role: str) -> bool:
+        """Whether the step changes a tensor by more than rounding does."""
+        return bool(np.any(np.abs(self.after[role] - _array(self.slot, role)) > _MOVES))
 
     def apart(self, role: str, got: torch.Tensor) -> float:
         """How far a tensor is from the reference's, by its largest number, or p's by its change."""
@@ -194,22 +203,20 @@ def _named(names: Sequence[str], roles: Sequence[str]) -> dict[str, str]:
 
 def _is_number(task: Task, rule: Optimizer, name: str) -> bool:
     example = task.examples.get(name)
+    named = name.lower() in _COUNTS or bool(paired(rule, {name: REQUIRED.get(name, 0.5)}))
     if isinstance(example, torch.Tensor):
-        return example.numel() == 1 and name.lower() in _COUNTS
-    if example is not None:
-        return is_number(example)
-    # Nothing is known but its name.
-    return name.lower() in _COUNTS or name in paired(rule, {name: REQUIRED.get(name, 0.5)}).values()
+        return example.numel() == 1 and named
+    # Where there is no example, nothing is known but the name.
+    return named if example is None else is_number(example)
 
 
 def _numbers(task: Task, rule: Optimizer) -> tuple[dict[str, str], str]:
     """The rule's fields and the task's names for them; what it calls the number of steps."""
-    inputs = {
-        name: task.examples.get(name, REQUIRED.get(name, 0.5))
-        for name in task.inputs
-        if _is_number(task, rule, name)
-    }
-    offered = {**task.numbers, **inputs}
+    offered = dict(task.numbers)
+    for name in task.inputs:
+        if _is_number(task, rule, name):
+            example = task.examples.get(name, REQUIRED.get(name, 0.5))
+            offered[name] = example.item() if isinstance(example, torch.Tensor) else example
     counters = [name for name in offered if name.lower() in _COUNTS]
     return paired(rule, {n: x for n, x in offered.items() if n not in counters}), (*counters, "")[0]
 
@@ -227,6 +234,9 @@ def _nearest(
 ) -> Fit:
     """The fit whose step comes nearest the reference's, among those that the names leave open."""
     open_ = [role for role in roles if role not in start.tensors.values()]
+    if len(untold) < len(open_):
+        # State that a step leaves as it is, at the numbers that the task holds, need not be given.
+        open_ = [role for role in open_ if not probe.kept(role)]
     if len(untold) < len(open_):
         inputs = ", ".join(start.task.inputs)
         raise BrokenBackend(
@@ -262,7 +272,7 @@ def _error(fit: Fit, call: Call, probe: Probe) -> float:
 def _given_back(fit: Fit, call: Call, probe: Probe) -> tuple[dict[str, str | int], list[str]]:
     """Where each tensor is returned, and which come back nowhere though a step changes them."""
     returned, given = fit.called(call, probe.hyper, probe.slot)
-    roles = ["p", *(name for name in probe.slot.state if name != "t")]
+    roles = [role for role in ("p", *probe.slot.state) if role in fit.tensors.values()]
     items = _returned(returned)
     told = {str(place): place for place in items} if isinstance(returned, Mapping) else {}
     if not told and len(fit.task.returns) == len(items):
@@ -290,8 +300,7 @@ def _given_back(fit: Fit, call: Call, probe: Probe) -> tuple[dict[str, str | int
     ]
     if "p" in unchanged:
         raise BrokenBackend(f"{fit.task.name}: the task's own step returns no p, and changes none")
-    moves = {role: probe.after[role] - _array(probe.slot, role) for role in unchanged}
-    return outputs, [role for role, move in moves.items() if np.any(np.abs(move) > _MOVES)]
+    return outputs, [role for role in unchanged if probe.moves(role)]
 
 
 def _same(tensor: torch.Tensor, array: Array) -> bool:

@@ -60,6 +60,22 @@ def test_a_module_without_state_in_its_outputs(tmp_path: Path) -> None:
     assert verdict == "pass"
 
 
+def test_a_task_without_some_of_the_state(tmp_path: Path) -> None:
+    """State that is as it was, at the numbers that the task holds, need not be there."""
+    text = (
+        "import torch\n\n\nclass Model(torch.nn.Module):\n"
+        "    def __init__(self, lr=1e-3, alpha=0.99, eps=1e-8):\n        super().__init__()\n"
+        "        self.lr, self.alpha, self.eps = lr, alpha, eps\n\n"
+        "    def forward(self, param, grad, v):\n"
+        "        v = self.alpha * v + (1 - self.alpha) * grad.pow(2)\n"
+        "        return param - self.lr * grad / (v.sqrt() + self.eps), v\n"
+    )
+    (tmp_path / "rmsprop.py").write_text(text)
+    told, verdict = _lockstep(f"submission:{tmp_path / 'rmsprop.py'}@rmsprop")
+    assert "mean, b left as it is" in told
+    assert verdict == "pass"
+
+
 def test_names_that_do_not_tell(tmp_path: Path) -> None:
     """The task's own step tells by its values which input is what."""
     (tmp_path / "adam.py").write_text(MODEL.format("x3", "x1", "x0", "x2"))
@@ -98,6 +114,30 @@ def test_in_place(tmp_path: Path) -> None:
     told, verdict = _lockstep(f"submission:{tmp_path}@sgd,momentum=0.9")
     assert "p is weight, g is grad" in told
     assert verdict == "pass"
+
+
+def test_buffers(tmp_path: Path) -> None:
+    """Tensors that are only written are named as what they hold; numbers may be tensors."""
+    (tmp_path / "reference.py").write_text(
+        "import torch\n\n\n"
+        "def generate_input(size, seed):\n"
+        "    x = [torch.rand(size) for _ in range(3)]\n"
+        "    return (*x, torch.empty(size), torch.empty(size), torch.tensor(0.1), 0.9, 0.99)\n\n\n"
+        "def ref_kernel(data):\n"
+        "    w, grads, exp_avg, w_out, exp_avg_out, lr, beta1, beta2 = data\n"
+        "    w_out[...] = w - lr * torch.sign(beta1 * exp_avg + (1 - beta1) * grads)\n"
+        "    exp_avg_out[...] = beta2 * exp_avg + (1 - beta2) * grads\n"
+        "    return w_out, exp_avg_out\n"
+    )
+    (tmp_path / "task.yml").write_text('tests:\n  - {"size": 64, "seed": 1}\n')
+    text = (tmp_path / "reference.py").read_text().replace("ref_kernel", "custom_kernel")
+    (tmp_path / "submission.py").write_text(text)
+    told, verdict = _lockstep(f"submission:{tmp_path}@lion,nan_sign=zero")
+    assert "p is w, g is grads, m is exp_avg" in told
+    assert "maximize = False, weight_decay = 0.0" in told
+    assert verdict == "pass"
+    (tmp_path / "submission.py").write_text(text.replace("exp_avg_out[", "exp_avg["))
+    assert _lockstep(f"submission:{tmp_path}@lion,nan_sign=zero")[1] == "fail"
 
 
 def test_outputs_that_are_passed(tmp_path: Path) -> None:

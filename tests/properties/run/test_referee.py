@@ -20,6 +20,7 @@ from truestep.properties.judge.results import CheckResult
 from truestep.properties.run import plan, referee
 from truestep.properties.run.referee import FAILING, refereed
 from truestep.reference.optimizers import OPTIMIZERS
+from truestep.reports.cli import run_command
 from truestep.reports.export.torch_lines import written
 
 pytest.importorskip("torch", reason="submissions are torch programs")
@@ -186,3 +187,20 @@ def test_what_is_judged_is_the_judge_s(tmp_path: Path) -> None:
     for changes in changed:
         with pytest.raises(BrokenBackend, match="its process offers"):
             required(**changes)
+
+
+@pytest.mark.power
+def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A verdict, a time, a certificate, and the status; what failed is run again from it."""
+    (tmp_path / "task").mkdir()
+    _task(tmp_path / "task", "gpumode", ADAMW, "state_ignored")
+    words = ["--only", "lockstep", "--level", "smoke", "--seed", "5", "--out", str(tmp_path)]
+    asked_for = ["referee", str(tmp_path / "task"), "--as", "adamw", "--set", "decay=before"]
+    assert run_command([*asked_for, *words]) == 1
+    out = capsys.readouterr().out
+    assert "submission does not compute adamw as defined" in out
+    assert "A step was not timed, since checks fail before." in out
+    [written] = tmp_path.glob("*.json")
+    spec = json.loads(written.read_text())["backend"]["spec"]
+    assert spec == f"submission:{tmp_path / 'task'}@{ADAMW.text}"
+    assert run_command(["reproduce", str(written), "--backend", spec]) == 1
