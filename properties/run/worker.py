@@ -28,7 +28,7 @@ _GARBAGE = 50_000
 # has died of one: many are judged in a hundredth of a second.
 _SIGN = 0.5
 # What is told of an exception that is not the backend's.
-_OURS = "an error of TrueStep itself, of which the backend is not to blame; please report it:"
+OURS = "an error of TrueStep itself, of which the backend is not to blame; please report it:"
 
 
 def serve(
@@ -99,7 +99,7 @@ def _run(pipe: Connection, backend: "Remote", spec: str, level: "Level", seed: i
             result = run_check(backend, check, level=level, seed=seed, started=started)
         except Exception as error:
             text = "".join(traceback.format_exception(error))
-            result = check.result("error", message=f"{_OURS}\n{text}")
+            result = check.result("error", message=f"{OURS}\n{text}")
         send(pipe, ("result", named(result, spec), *backend.seen()))
 
 

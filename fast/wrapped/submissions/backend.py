@@ -93,4 +93,5 @@ def wrapped(path: str, text: str | None) -> Backend:
     wanted = asked.parsed(text)
     kind, file = formats.found(Path(path))
     fit, call = fitted(_READ[kind](file), wanted)
-    return Backend(file.stem, fit, call, wanted.capability(fit.numbers))
+    name = Path(path).resolve().name if Path(path).is_dir() else file.stem
+    return Backend(name, fit, call, wanted.capability(fit.numbers))

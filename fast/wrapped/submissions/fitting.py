@@ -16,31 +16,26 @@ import torch
 from truestep.fast.discovery import BrokenBackend
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.protocol import Array, Slot
-from truestep.fast.wrapped import matching, trials
-from truestep.fast.wrapped.forms import apart, fields
-from truestep.fast.wrapped.names import REQUIRED, paired, renamed
+from truestep.fast.wrapped.names import renamed
 from truestep.fast.wrapped.submissions.asked import Asked
-from truestep.fast.wrapped.submissions.task import Call, Task, is_number
+from truestep.fast.wrapped.submissions.naming import (
+    is_number_of,
+    numbers_of,
+    paired_tensors,
+    plain,
+    roles_of,
+)
+from truestep.fast.wrapped.submissions.probe import Probe, tensor_of
+from truestep.fast.wrapped.submissions.task import Call, Task
 from truestep.fast.wrapped.trials import Named
 from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.rules import Optimizer
 
-_USUAL: Mapping[str, tuple[str, ...]] = {
-    **matching.USUAL,
-    "g": ("grad", "grads", "gradient", "gradients"),
-    "p": ("param", "params", "parameter", "parameters", "weight", "weights", "w", "theta", "var"),
-    "s": ("sum", "state_sum", "accum", "accumulator", "acc"),
-}
-_COUNTS = ("t", "step", "steps", "count", "iteration", "num_steps", "step_count", "global_step")
-# What tasks put before or after the name of a tensor that is new.
-_AFFIXES = ("new_", "_new", "out_", "_out", "updated_", "_updated", "next_", "_next")
 # What a task counts: the step that is made, or the steps made before it.
 _AHEAD = (1, 0)
 # Of which tensor a value is: nearer than another dialect is, and far from any other tensor.
 _WITHIN = 0.25
-# What a state changes by in a probe that changes at all: more than by being rounded to float32.
-_MOVES = 1e-5
 # Ways to give tensors to inputs without names that are tried.
 _MOST_WAYS = 720
 
@@ -84,7 +79,7 @@ class Fit:
         role = self.tensors.get(name) or self.buffers.get(name)
         if role is None:
             return example
-        array = np.ascontiguousarray(_array(slot, role)).reshape(_array(slot, role).shape)
+        array = np.ascontiguousarray(tensor_of(slot, role)).reshape(tensor_of(slot, role).shape)
         if self.rank and array.shape == slot.param.shape and array.ndim != self.rank:
             array = array.reshape((1,) * (self.rank - 1) + (-1,))
         tensor = to_tensor(array.copy()).to("cuda" if torch.cuda.is_available() else "cpu")
@@ -110,115 +105,19 @@ class Fit:
 def fitted(task: Task, asked: Asked) -> tuple[Fit, Call]:
     """How the task fits the rule, and the submission; raises BrokenBackend where nothing tells."""
     rule = OPTIMIZERS[asked.rule]
-    numbers, counter = _numbers(task, rule)
-    tensors = [name for name in task.inputs if not _is_number(task, rule, name)]
-    roles = _roles(rule)
-    named = _named(tensors, roles)
+    numbers, counter = numbers_of(task, rule)
+    tensors = [name for name in task.inputs if not is_number_of(task, rule, name)]
+    roles = roles_of(rule)
+    named = paired_tensors(tensors, roles)
     left = [name for name in tensors if name not in named]
-    known = {_plain(name): role for name, role in named.items()}
-    buffers = {name: known[_plain(name)] for name in left if _plain(name) in known}
+    known = {plain(name): role for name, role in named.items()}
+    buffers = {name: known[plain(name)] for name in left if plain(name) in known}
     start = Fit(task, named, numbers, buffers, counter, rank=_rank(task, rule, named))
     call = task.baseline or task.candidate()
     probe = Probe.of(rule, asked, numbers)
     fit = _nearest(start, roles, [n for n in tensors if n not in {**named, **buffers}], call, probe)
     outputs, hidden = _given_back(fit, call, probe)
     return replace(fit, outputs=outputs, hidden=hidden), task.candidate() if task.baseline else call
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """One step of the reference: all terms alive, and a state that three steps have reached."""
-
-    hyper: Hyper
-    slot: Slot
-    after: Named
-
-    @classmethod
-    def of(cls, rule: Optimizer, asked: Asked, offered: Mapping[str, str]) -> Probe:
-        """With numbers of which none removes a term, as far as the task has them."""
-        alive = {name: x for name, x in trials.alive(rule).items() if name in offered}
-        hyper = rule.Hyper(**{**alive, **asked.capability(offered).fixed, **asked.dialect})
-        p, grads = trials.drawn(trials.MATRIX, seed=1)
-        rng = np.random.default_rng(2)
-        inputs = {name: rng.normal(size=of(p.shape)) for name, of in rule.FACTS.inputs.items()}
-        s = rule.init(hyper, p)
-        for g in grads[:2]:
-            s, p = rule.step(hyper, s, p, g, **inputs)
-        state, others = ({k: _single(x) for k, x in of.items()} for of in (fields(s), inputs))
-        slot = Slot(p.astype(np.float32), grads[2].astype(np.float32), state, others)
-        s, p = rule.step(hyper, s, p, grads[2], **inputs)
-        return cls(hyper, slot, {**fields(s), "p": p})
-
-    def kept(self, role: str) -> bool:
-        """Whether the step leaves a tensor of the state as it was."""
-        return role in self.slot.state and not self.moves(role)
-
-    def moves(self, role: str) -> bool:
-        """Whether the step changes a tensor by more than rounding does."""
-        return bool(np.any(np.abs(self.after[role] - _array(self.slot, role)) > _MOVES))
-
-    def apart(self, role: str, got: torch.Tensor) -> float:
-        """How far a tensor is from the reference's, by its largest number, or p's by its change."""
-        due = np.asarray(self.after[role], np.float64)
-        array = np.asarray(from_tensor(got.detach().cpu()), np.float64)
-        if array.size != due.size:
-            return np.inf
-        size = np.abs(due - self.slot.param) if role == "p" else np.abs(due)
-        return apart(array.reshape(due.shape), due, np.max(size, initial=0.0))
-
-
-def _single(x: Array) -> Array:
-    """In float32; a count stays a count."""
-    return x.astype(np.float32) if isinstance(x, np.ndarray) else x
-
-
-def _array(slot: Slot, role: str) -> Array:
-    own = {"p": slot.param, "g": slot.grad}
-    return np.asarray(own[role] if role in own else {**slot.inputs, **slot.state}[role])
-
-
-def _roles(rule: Optimizer) -> list[str]:
-    state = [name for name in rule.State.__dataclass_fields__ if name != "t"]
-    return ["p", "g", *state, *rule.FACTS.inputs]
-
-
-def _plain(name: str) -> str:
-    name = name.lower()
-    for affix in _AFFIXES:
-        name = name.removesuffix(affix) if affix[0] == "_" else name.removeprefix(affix)
-    return name
-
-
-def _named(names: Sequence[str], roles: Sequence[str]) -> dict[str, str]:
-    """Which tensor of the rule a name is of: its own name first, then what libraries call it."""
-    found: dict[str, str] = {}
-    for usual in ({}, _USUAL):
-        for role in roles:
-            for word in (role, *usual.get(role, ())):
-                for name in names:
-                    if _plain(name) == word and name not in found and role not in found.values():
-                        found[name] = role
-    return found
-
-
-def _is_number(task: Task, rule: Optimizer, name: str) -> bool:
-    example = task.examples.get(name)
-    named = name.lower() in _COUNTS or bool(paired(rule, {name: REQUIRED.get(name, 0.5)}))
-    if isinstance(example, torch.Tensor):
-        return example.numel() == 1 and named
-    # Where there is no example, nothing is known but the name.
-    return named if example is None else is_number(example)
-
-
-def _numbers(task: Task, rule: Optimizer) -> tuple[dict[str, str], str]:
-    """The rule's fields and the task's names for them; what it calls the number of steps."""
-    offered = dict(task.numbers)
-    for name in task.inputs:
-        if _is_number(task, rule, name):
-            example = task.examples.get(name, REQUIRED.get(name, 0.5))
-            offered[name] = example.item() if isinstance(example, torch.Tensor) else example
-    counters = [name for name in offered if name.lower() in _COUNTS]
-    return paired(rule, {n: x for n, x in offered.items() if n not in counters}), (*counters, "")[0]
 
 
 def _rank(task: Task, rule: Optimizer, named: Mapping[str, str]) -> int:
@@ -277,7 +176,7 @@ def _given_back(fit: Fit, call: Call, probe: Probe) -> tuple[dict[str, str | int
     told = {str(place): place for place in items} if isinstance(returned, Mapping) else {}
     if not told and len(fit.task.returns) == len(items):
         told = dict(zip(fit.task.returns, items, strict=True))
-    outputs = {role: told[name] for name, role in _named(list(told), roles).items()}
+    outputs = {role: told[name] for name, role in paired_tensors(list(told), roles).items()}
     if not outputs and len(items) == 1:
         outputs["p"] = next(iter(items))
     for role in roles:
@@ -296,7 +195,7 @@ def _given_back(fit: Fit, call: Call, probe: Probe) -> tuple[dict[str, str | int
     unchanged = [
         role
         for role in open_
-        if role not in outputs and _same(fit.found(role, None, given), _array(probe.slot, role))
+        if role not in outputs and _same(fit.found(role, None, given), tensor_of(probe.slot, role))
     ]
     if "p" in unchanged:
         raise BrokenBackend(f"{fit.task.name}: the task's own step returns no p, and changes none")

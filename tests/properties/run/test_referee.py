@@ -17,8 +17,9 @@ from truestep.fast import discovery
 from truestep.fast.discovery import BrokenBackend
 from truestep.fast.wrapped.submissions.asked import Asked, asked
 from truestep.properties.judge.results import CheckResult
-from truestep.properties.run import plan, referee
-from truestep.properties.run.referee import FAILING, refereed
+from truestep.properties.run import plan, rounds
+from truestep.properties.run.referee import refereed
+from truestep.properties.run.rounds import FAILING
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reports.cli import run_command
 from truestep.reports.export.torch_lines import written
@@ -177,7 +178,7 @@ def test_what_is_judged_is_the_judge_s(tmp_path: Path) -> None:
             return [self.offered]
 
     def required(**changes: Any) -> Any:
-        return referee._required("fake", Remote(**changes), ADAMW.text)  # type: ignore[arg-type]
+        return rounds._required("fake", Remote(**changes), ADAMW.text)  # type: ignore[arg-type]
 
     assert required().rule == "adamw"
     changed = [
@@ -198,7 +199,7 @@ def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     asked_for = ["referee", str(tmp_path / "task"), "--as", "adamw", "--set", "decay=before"]
     assert run_command([*asked_for, *words]) == 1
     out = capsys.readouterr().out
-    assert "submission does not compute adamw as defined" in out
+    assert "task does not compute adamw as defined" in out
     assert "A step was not timed, since checks fail before." in out
     [written] = tmp_path.glob("*.json")
     spec = json.loads(written.read_text())["backend"]["spec"]
