@@ -208,6 +208,46 @@ def test_what_is_no_submission(
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--as", "adamv"], "no optimizer rule 'adamv' (did you mean 'adam"),
+        (["--as", "adamw", "--set", "decay=late"], "decay=late: of adamw it is one of unscaled, "),
+        (["--as", "adamw", "--set", "speed=9"], "speed=9: adamw has no 'speed', but "),
+        (["--as", "adamw", "--hyper", "lr=-1"], "lr=-1: "),
+        (["--as", "adamw", "--arithmetic", "loose"], "unknown arithmetic 'loose'"),
+    ],
+)
+def test_what_cannot_be_asked_for(
+    words: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line that shows the value, and status 2, before anything is run."""
+    (tmp_path / "adam.py").write_text(MODEL.format("param", "grad", "m", "v"))
+    assert run_command(["referee", str(tmp_path / "adam.py"), *words]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("def custom_kernel(data):\n    p, g, lr = data\n    raise OSError('no GPU')\n", "no GPU"),
+        (
+            "import nothing_of_the_kind\n\n\ndef custom_kernel(data):\n    p, g = data\n",
+            "nothing_of",
+        ),
+        ("def custom_kernel(data):\n    return data\n", "nothing tells what its data holds"),
+    ],
+)
+def test_what_does_not_run(text: str, told: str, tmp_path: Path) -> None:
+    """A line says why, with the submission's path."""
+    (tmp_path / "submission.py").write_text(text)
+    with pytest.raises(BrokenBackend, match=told) as raised:
+        discovery.load(f"submission:{tmp_path}@signsgd")
+    assert str(tmp_path) in str(raised.value)
+
+
 def test_an_empty_folder(tmp_path: Path) -> None:
     """A folder has to hold one submission."""
     with pytest.raises(UnknownBackend, match="no submission is in it"):
