@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
@@ -183,8 +183,11 @@ def _required(spec: str, backend: Remote, text: str) -> OptimizerCapability:
     [declared] = backend.capabilities()
     held = declared.fixed.keys() - asked.hyper.keys()
     wanted = asked.capability(OPTIMIZERS[asked.rule].Hyper.RANGES.keys() - held)
-    if declared != wanted:
-        raise BrokenBackend(f"{spec}: its process offers {declared!r}, asked for is {wanted!r}")
+    for each in fields(wanted):
+        offered, due = (getattr(x, each.name, None) for x in (declared, wanted))
+        if offered != due:
+            told = f"its process offers {each.name} {offered!r}, asked for is {due!r}"
+            raise BrokenBackend(f"{spec}: {told}")
     return wanted
 
 

@@ -190,6 +190,27 @@ def test_what_is_judged_is_the_judge_s(tmp_path: Path) -> None:
             required(**changes)
 
 
+# Before its own lines: what the process offers becomes something looser.
+_LOOSENED = """
+import dataclasses
+
+from truestep.fast.wrapped.submissions.asked import Asked
+
+true = Asked.capability
+Asked.capability = lambda *given: dataclasses.replace(true(*given), arithmetic="bfloat16_params")
+"""
+
+
+@pytest.mark.power
+def test_a_looser_offer_is_refused(tmp_path: Path) -> None:
+    """What a submission makes its process declare is not what is judged."""
+    spec = _task(tmp_path, "gpumode", ADAMW)
+    place = tmp_path / "submission.py"
+    place.write_text(_LOOSENED + place.read_text())
+    with pytest.raises(BrokenBackend, match="its process offers arithmetic 'bfloat16_params'"):
+        refereed(spec, ADAMW, only="*/lockstep", level="smoke")
+
+
 @pytest.mark.power
 def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A verdict, a time, a certificate, and the status; what failed is run again from it."""
