@@ -83,7 +83,8 @@ def load(spec: str) -> Backend:
     spec: a name of builtin() or of the entry-point group, "package.module:Name", or "file.py:Name"
     (":Name" may be left out where the module defines exactly one class with capabilities()). Name
     may be an instance, a class, or a factory; the last two are called without arguments.
-    What has no adapter is wrapped: "torch:package.module:Name@rule", see truestep.wrap.
+    What has no adapter is wrapped: "torch:package.module:Name@rule", see truestep.wrap; submissions
+    to published tasks are "submission:PATH@rule,field=value".
     Raises UnknownBackend, BrokenBackend, or BackendUnavailable: where the backend itself says so,
     or an adapter of fast/peers imports what is not installed.
     """
@@ -103,7 +104,7 @@ def _wrapped(spec: str, asked: specs.Spec) -> object:
     library, module = specs.WRAPS[asked.kind]
     if importlib.util.find_spec(library) is None:
         raise BackendUnavailable(f"{library} is not installed")
-    found = _named(spec, asked.target)
+    found = asked.target if asked.kind in specs.OF_PATHS else _named(spec, asked.target)
     with _blamed(spec, "wrapping it raised"):
         wraps = importlib.import_module(f"{specs.__package__}.{module}")
         return wraps.wrapped(found, asked.rule or None)

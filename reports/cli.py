@@ -271,6 +271,59 @@ def merge(certificate: tuple[Path, ...], out: Path, force: bool, as_json: bool) 
 
 
 @commands.command()
+@click.argument("path", type=_CERTIFICATE)
+@click.option("--as", "rule", metavar="RULE", required=True, help="The rule that it is judged as.")
+@click.option(
+    "--set", "dialect", multiple=True, metavar="FIELD=VALUE", help="A choice of the rule."
+)
+@click.option("--hyper", multiple=True, metavar="FIELD=VALUE", help="Judge at this number alone.")
+@click.option("--arithmetic", default="", metavar="NAME", help="How it rounds.")
+@click.option("--only", metavar="GLOB", help="Only checks whose id matches or has this word.")
+@click.option("--level", type=click.Choice(LEVELS), default="standard", show_default=True)
+@_OUT
+@click.option("--seed", type=click.IntRange(min=0), help="Of the inputs; drawn where not given.")
+@_JSON
+def referee(
+    path: Path, rule: str, dialect: tuple[str, ...], hyper: tuple[str, ...], arithmetic: str,
+    only: str | None, level: Level, out: Path, seed: int | None, as_json: bool,
+) -> int:  # fmt: skip
+    """Judge the submission at PATH to a published task as a RULE: in a process of its own, timed,
+    and judged again on fresh inputs.
+
+    PATH is a KernelBench module, a GPU MODE submission or a FlashInfer-Trace solution, or a folder
+    with one. The time of a step is told as a multiple of a copy of its bytes; it decides nothing.
+    """
+    from truestep.reports import referee as refereeing
+
+    request = refereeing.Request(only, level, out, seed, as_json)
+    return refereeing.referee(path, rule, (*dialect, *hyper), arithmetic, request)
+
+
+@commands.command()
+@click.argument("rule")
+@click.option(
+    "--as", "collection", required=True, help="The collection whose form the task has.",
+    type=click.Choice(("flashinfer", "gpumode", "kernelbench")),
+)  # fmt: skip
+@click.option("--set", "dialect", multiple=True, metavar="FIELD=VALUE", help="A choice.")
+@click.option("--hyper", multiple=True, metavar="FIELD=VALUE", help="A number to start from.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("truestep-tasks"),
+    show_default=True, help="The task becomes a folder in this one.",
+)  # fmt: skip
+def export(
+    rule: str, collection: str, dialect: tuple[str, ...], hyper: tuple[str, ...], out: Path
+) -> int:
+    """Write one step of RULE as a task of a published collection, checked by TrueStep's bound.
+
+    Its solution is the rule's own lines in plain torch.
+    """
+    from truestep.reports.export import show
+
+    return show.export(rule, collection, (*dialect, *hyper), out)
+
+
+@commands.command()
 @click.argument("certificate", type=_CERTIFICATE)
 @click.option("--check", metavar="ID", help="Only checks with this id, glob or word.")
 @click.option("--backend", metavar="SPEC", help="Load this backend, without asking.")

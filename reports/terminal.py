@@ -75,6 +75,17 @@ def show_attested(told: str, *, whole: bool) -> None:
     print(f"{'✓' if whole else '✗'} {visible(told)}")
 
 
+def show_timed(copies: float | None, elements: int) -> None:
+    """How long a step took, where one was timed."""
+    told = "A step was not timed, since checks fail before."
+    if copies is not None:
+        told = (
+            f"A step on {elements} elements, there and back, takes as long as {copies:.3g} copies "
+            "of its bytes."
+        )
+    print(told)
+
+
 class Progress:
     """A bar on an interactive standard error; elsewhere a line per tenth, or nothing when quiet."""
 

@@ -4,5 +4,5 @@ names.py pairs its numbers with a rule's by name, trials.py runs it, forms.py ev
 forms on the same tensors, matching.py pairs the states by value, probes.py decides between forms
 that agree, and search.py puts these together. torch_classes.py, torch_rows.py and
 torch_backend.py know how a torch.optim.Optimizer is run; specs.py reads what the command line is
-given, and told.py says what was found.
+given, and told.py says what was found. submissions/ are kernels as published tasks ask for them.
 """

@@ -175,7 +175,7 @@ def _numeric(x: object) -> bool:
 
 
 # What tensors are called that two fields could be, as v and its maximum while it grows.
-_USUAL: Mapping[str, tuple[str, ...]] = {
+USUAL: Mapping[str, tuple[str, ...]] = {
     "b": ("momentum_buffer", "buf", "momentum", "velocity"),
     "m": ("exp_avg", "momentum_buffer", "mu", "first_moment", "momentum"),
     "v": ("exp_avg_sq", "nu", "second_moment", "square_avg"),
@@ -184,5 +184,5 @@ _USUAL: Mapping[str, tuple[str, ...]] = {
 
 
 def _likeness(field: str, place: Place) -> tuple[bool, float]:
-    names = (field, *_USUAL.get(field, ()))
+    names = (field, *USUAL.get(field, ()))
     return not place.negative, max(SequenceMatcher(None, n, place.name).ratio() for n in names)

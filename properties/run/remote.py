@@ -88,6 +88,11 @@ class Remote:
         self._left, self._lost = [], False
         return found
 
+    @property
+    def pid(self) -> int | None:
+        """The number of the backend's process, if there is one."""
+        return self._host.pid if self._host else None
+
     def close(self) -> None:
         """End the process; what it has started and left running is noted, and ended too."""
         if self._host is not None:

@@ -28,7 +28,7 @@ _GARBAGE = 50_000
 # has died of one: many are judged in a hundredth of a second.
 _SIGN = 0.5
 # What is told of an exception that is not the backend's.
-_OURS = "an error of TrueStep itself, of which the backend is not to blame; please report it:"
+OURS = "an error of TrueStep itself, of which the backend is not to blame; please report it:"
 
 
 def serve(
@@ -52,7 +52,7 @@ def serve(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this process ends it
     os.dup2(2, 1)
     host = Hosted(spec, rules)
-    backend = _loaded(pipe, spec, rules, patience, host)
+    backend = loaded(pipe, spec, rules, patience, host)
     if backend is None:
         return
     _run(pipe, backend, spec, level, seed)
@@ -60,7 +60,7 @@ def serve(
     send(pipe, ("left", backend.seen()[0]))
 
 
-def _loaded(
+def loaded(
     pipe: Connection, spec: str, rules: list[list[str]], patience: float, host: Hosted
 ) -> "Remote | None":
     """The backend, announced with its checks; None where it cannot be had."""
@@ -112,7 +112,7 @@ def _run(pipe: Connection, backend: "Remote", spec: str, level: "Level", seed: i
         except Exception as error:
             text = "".join(traceback.format_exception(error))
             rule = own.OWN.get(check.rule)
-            whose = f"an error in judging by your rule {rule.file}:" if rule else _OURS
+            whose = f"an error in judging by your rule {rule.file}:" if rule else OURS
             result = check.result("error", message=f"{whose}\n{text}")
         send(pipe, ("result", named(result, spec), *backend.seen()))
 

@@ -1,0 +1,286 @@
+"""A reference's lines as plain torch: one dialect, its other branches left out.
+
+The step function takes p, g, the rule's inputs and state, the number of the step (the first is 1)
+and the hyperparameters, and returns p and the state, all new.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import FunctionType
+
+from truestep.reference.declared import Count, Flag, Hyper, Real
+from truestep.reference.rules import Optimizer
+
+
+class NotWritable(ValueError):
+    """The rule's lines use something that is not written in torch here."""
+
+
+# NumPy's functions in the references' lines, on tensors and on Python's numbers.
+_FUNCTIONS = {
+    "abs": "def absolute(x):\n    return abs(x)",
+    "clip": "def clip(x, low, high):\n    return minimum(maximum(x, low), high)",
+    "exp": "def exp(x):\n    return torch.exp(x) if torch.is_tensor(x) else math.exp(x)",
+    "isfinite": "def isfinite(x):\n    return torch.isfinite(torch.as_tensor(x))",
+    "isnan": "def isnan(x):\n    return torch.isnan(torch.as_tensor(x))",
+    "log": "def log(x):\n    return torch.log(x) if torch.is_tensor(x) else math.log(x)",
+    "maximum": "def maximum(x, y):\n    return torch.maximum(*tensors(x, y))",
+    "mean": "def mean(x):\n    return torch.mean(x)",
+    "minimum": "def minimum(x, y):\n    return torch.minimum(*tensors(x, y))",
+    "ones_like": "def ones_like(x):\n    return torch.ones_like(x)",
+    "sign": "def sign(x):\n    return torch.where(torch.isnan(x), x, torch.sign(x))",
+    "sqrt": "def sqrt(x):\n    return torch.sqrt(x) if torch.is_tensor(x) else math.sqrt(x)",
+    "square": "def square(x):\n    return x * x",
+    "sum": "def total(x):\n    return torch.sum(x)",
+    "where": (
+        "def where(condition, x, y):\n    if not torch.is_tensor(condition):\n"
+        "        return x if condition else y\n    return torch.where(condition, x, y)"
+    ),
+    "zeros_like": "def zeros_like(x):\n    return torch.zeros_like(x)",
+}
+# Names that Python has itself.
+_RENAMED = {"abs": "absolute", "sum": "total"}
+_TENSORS = (
+    "def tensors(*values):\n    like = next(x for x in values if torch.is_tensor(x))\n"
+    "    return [torch.as_tensor(x, dtype=like.dtype, device=like.device) for x in values]"
+)
+_NEEDED = {"clip": ("maximum", "minimum")}
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """body: the function one_step and what it calls, of a module that has imported math and torch.
+
+    inputs: what a step takes besides the gradient. numbers: hyperparameters by name, with what the
+    task starts from.
+    """
+
+    body: str
+    inputs: Sequence[str]
+    state: Sequence[str]
+    numbers: Mapping[str, object]
+
+    @property
+    def source(self) -> str:
+        """A whole module."""
+        return f"import math\n\nimport torch\n\n\n{self.body}"
+
+    @property
+    def arguments(self) -> list[str]:
+        """The step function's, in order."""
+        return ["p", "g", *self.inputs, *self.state, "step", *self.numbers]
+
+
+def written(rule: Optimizer, hyper: Hyper) -> Lines:
+    """The rule's step in the dialect, and with the switches, of hyper; raises NotWritable."""
+    limits = rule.Hyper.RANGES
+    numbers = {
+        name: getattr(hyper, name)
+        for name, x in limits.items()
+        if isinstance(x, (Count, Real)) and not isinstance(getattr(hyper, name), tuple)
+    }
+    folded = {
+        name: getattr(hyper, name) for name in (*rule.Hyper.CHOICES, *limits) if name not in numbers
+    }
+    if whole := [
+        n for n, x in rule.Hyper.RANGES.items() if n in folded and not isinstance(x, Flag)
+    ]:
+        raise NotWritable(f"its {whole[0]} is no number")
+    state = [name for name in rule.State.__dataclass_fields__ if name != "t"]
+    used: dict[str, str] = {}
+    body = _Lines(rule, state, numbers, folded, used).function(rule.step)
+    found = Lines("", list(rule.FACTS.inputs), state, numbers)
+    body.name = "one_step"
+    body.args = ast.parse(f"lambda {', '.join(found.arguments)}: 0", mode="eval").body.args  # type: ignore[attr-defined]
+    step = ast.unparse(ast.fix_missing_locations(body))
+    parts = [*_prelude(used), *_helpers(used), step]
+    return Lines("\n\n\n".join(parts) + "\n", found.inputs, state, numbers)
+
+
+def _prelude(used: Mapping[str, str]) -> list[str]:
+    names = {name for name in used if name in _FUNCTIONS}
+    names |= {other for name in names for other in _NEEDED.get(name, ())}
+    shared = [_TENSORS] if names & {"maximum", "minimum"} else []
+    return [*shared, *(_FUNCTIONS[name] for name in sorted(names))]
+
+
+def _helpers(used: Mapping[str, str]) -> list[str]:
+    return [source for name, source in used.items() if name not in _FUNCTIONS]
+
+
+class _Lines(ast.NodeTransformer):
+    """used: NumPy's functions and the rule's own that the lines call, with the source of these."""
+
+    def __init__(
+        self, rule: Optimizer, state: Sequence[str], numbers: Mapping[str, object],
+        folded: Mapping[str, object], used: dict[str, str],
+    ) -> None:  # fmt: skip
+        self.rule, self.state, self.numbers = rule, state, numbers
+        self.folded, self.used = folded, used
+        self.renamed: set[str] = set()
+        self.own: set[str] = set()
+        self.module: Mapping[str, object] = {}
+
+    def function(self, function: object) -> ast.FunctionDef:
+        """A function's syntax in torch, without docstring and annotations."""
+        if not isinstance(function, FunctionType):
+            raise NotWritable(f"{function!r} is no plain function")
+        [tree] = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+        if not isinstance(tree, ast.FunctionDef):
+            raise NotWritable(f"{function.__name__} is no plain function")
+        self.module = function.__globals__
+        self.own = {argument.arg for argument in tree.args.args}
+        functions = {_RENAMED.get(name, name) for name in _FUNCTIONS}
+        taken = {*self.state, *self.numbers, "step", *functions} - self.own
+        self.renamed = {
+            node.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in taken
+        }
+        if ast.get_docstring(tree):
+            tree.body = tree.body[1:]
+        tree.returns = None
+        for argument in tree.args.args:
+            argument.annotation = None
+        tree.args.args = [x for x in tree.args.args if x.arg != "h"]
+        if len(tree.args.args) < len(self.own):
+            tree.args.args += [ast.arg(name) for name in self.numbers]
+        tree.body = self.block(tree.body)
+        return tree
+
+    def block(self, lines: Sequence[ast.stmt]) -> list[ast.stmt]:
+        """Lines without the branches that another dialect takes."""
+        out: list[ast.stmt] = []
+        for line in lines:
+            new = self.visit(line)
+            out += new if isinstance(new, list) else [new] if new is not None else []
+        return out
+
+    def visit_If(self, node: ast.If) -> ast.stmt | list[ast.stmt]:
+        """One branch where the dialect decides."""
+        test = self.visit(node.test)
+        if isinstance(test, ast.Constant):
+            return self.block(node.body if test.value else node.orelse)
+        node.test, node.body = test, self.block(node.body)
+        node.orelse = self.block(node.orelse)
+        return node
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        """One value where the dialect decides."""
+        test = self.visit(node.test)
+        if isinstance(test, ast.Constant):
+            value: ast.expr = self.visit(node.body if test.value else node.orelse)
+            return value
+        return ast.IfExp(test, self.visit(node.body), self.visit(node.orelse))
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        """Decided where both sides are known."""
+        self.generic_visit(node)
+        sides = [node.left, *node.comparators]
+        if all(isinstance(x, (ast.Constant, ast.Tuple)) for x in sides) and len(sides) == 2:
+            left, right = (ast.literal_eval(x) for x in sides)
+            [operator] = node.ops
+            decided: dict[type[ast.cmpop], bool] = {
+                ast.Eq: left == right,
+                ast.NotEq: left != right,
+                ast.In: isinstance(right, tuple) and left in right,
+                ast.NotIn: isinstance(right, tuple) and left not in right,
+            }
+            if type(operator) in decided:
+                return ast.Constant(decided[type(operator)])
+        return node
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        """Without the parts that are known."""
+        values = [self.visit(x) for x in node.values]
+        stops = isinstance(node.op, ast.Or)
+        known = [x for x in values if isinstance(x, ast.Constant)]
+        if any(bool(x.value) == stops for x in known):
+            return ast.Constant(stops)
+        left = [x for x in values if x not in known]
+        if len(left) < 2:
+            return left[0] if left else ast.Constant(not stops)
+        return ast.BoolOp(node.op, left)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        """Decided where its operand is."""
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Not) and isinstance(node.operand, ast.Constant):
+            return ast.Constant(not node.operand.value)
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
+        """Without the type."""
+        assert node.value is not None
+        return self._assigned(ast.Assign([self.visit(node.target)], self.visit(node.value)))
+
+    def visit_Assign(self, node: ast.Assign) -> ast.stmt | None:
+        """Without the count, which is an argument."""
+        if ast.unparse(node) == "t = s.t + 1":
+            return None
+        return self._assigned(self.generic_visit(node))
+
+    @staticmethod
+    def _assigned(node: ast.AST) -> ast.stmt:
+        assert isinstance(node, ast.Assign)
+        node.lineno = 0
+        return node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        """Hyperparameters and state by their names alone."""
+        if isinstance(node.value, ast.Name):
+            owner, name = node.value.id, node.attr
+            if owner == "h":
+                if name not in self.folded:
+                    return ast.Name(name, ast.Load())
+                return ast.parse(repr(self.folded[name]), mode="eval").body
+            if owner == "s":
+                told = "(step - 1)" if name == "t" else name
+                return ast.parse(told, mode="eval").body
+            if owner == "np":
+                if name not in _FUNCTIONS:
+                    raise NotWritable(f"numpy.{name} is not written in torch")
+                self.used.setdefault(name, "")
+                return ast.Name(_RENAMED.get(name, name), ast.Load())
+        self.generic_visit(node)
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """What a function of the references does comes along."""
+        if isinstance(node.func, ast.Name) and node.func.id in self.module:
+            name = node.func.id
+            if name not in self.used and name != "State":
+                inner = _Lines(self.rule, self.state, self.numbers, self.folded, self.used)
+                tree = inner.function(self.module[name])
+                self.used[name] = ast.unparse(ast.fix_missing_locations(tree))
+        plain = [x.id if isinstance(x, ast.Name) else "" for x in node.args]
+        if "s" in plain:
+            raise NotWritable(f"its {ast.unparse(node.func)} takes the whole state")
+        node.args = [x for x, name in zip(node.args, plain, strict=True) if name != "h"]
+        self.generic_visit(node)
+        if "h" in plain:
+            node.args += [ast.Name(name, ast.Load()) for name in self.numbers]
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """Apart from the arguments of that name."""
+        if node.id == "t" and "t" not in self.own:
+            return ast.Name("step", node.ctx)
+        return ast.Name(f"new_{node.id}", node.ctx) if node.id in self.renamed else node
+
+    def visit_Return(self, node: ast.Return) -> ast.stmt:
+        """p, and the state in its order."""
+        value = node.value
+        if isinstance(value, ast.Tuple) and isinstance(made := value.elts[0], ast.Call):
+            named = {k.arg: self.visit(k.value) for k in made.keywords}
+            if missing := [name for name in self.state if name not in named]:
+                raise NotWritable(f"its {missing[0]} is not written in its last line")
+            state = [named[name] for name in self.state]
+            return ast.Return(ast.Tuple([self.visit(value.elts[1]), *state], ast.Load()))
+        self.generic_visit(node)
+        return node
