@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from truestep.properties.judge.results import CheckResult
-from truestep.reports import certificate, judged
+from truestep.reports import certificate, judged, judging
 from truestep.reports.compare import certified
 from truestep.reports.compare.certified import Certified
 from truestep.reports.compare.subjects import subject
@@ -47,7 +47,7 @@ def test_a_certificate_of_the_same_form_is_found(
         asked.append(only)
         return judged.Judged((), make(results(sgd="pass")), pages_of(make))
 
-    monkeypatch.setattr(judged, "certify", certify)
+    monkeypatch.setattr(judging, "certify", certify)
     monkeypatch.setattr(judged.Judged, "write", lambda *_: None)
     rules = ("adamw", "lion", "sgd", "muon", "ml_lbfgs")
     column = certified.certified([subject(rule) for rule in rules], [tmp_path], tmp_path)
