@@ -22,8 +22,8 @@ Choices
     the search was another in each of make_qkx1_quants, make_qkx2_quants and make_qkx3_quants. Its
     Python has none. `encode` takes the extremes of each part, with 0, and no element is off by more
     than half a step of that grid and what scale and minimum are rounded by. A search starts there
-    and takes what errs less; by its weights, mean size + |x|, the root of the mean square is at most
-    sqrt(2) times as large. What is weighted by more than x itself may err more and is not judged.
+    and takes what errs less; by its weights, mean size + |x|, the root of the mean square is at
+    most sqrt(2) times as large. With weights of a user's own it may be larger: none are handed over.
 
 Special cases
     Codes of a part with a scale of 0 or one that is not finite are free.
@@ -84,6 +84,22 @@ class KQuant(Around):
         """The code whose value is 0, without the minimum."""
         return 0 if self.minima else len(self.cut.row.elements) // 2
 
+    @property
+    def most(self) -> int:
+        """The largest integer of a scale or a minimum."""
+        return 63 if self.minima else 127
+
+    def units(self, h: declared.Hyper, x: Array) -> Array:
+        """Blocks of these numbers, whose first part makes d 1, in the others scales of 1."""
+        largest = self.cut.row.elements[-1]
+        shape = _BLOCK // self.part - 1, self.part - 1
+        rows = np.zeros((-(-x.size // (shape[0] * shape[1])), *shape))
+        rows.reshape(-1)[: x.size] = x
+        made = np.insert(rows, 0, largest, axis=-1)
+        first = np.zeros_like(made[:, :1])
+        first[..., 0] = self.most * largest
+        return np.concatenate([first, made], axis=1).reshape(len(rows), _BLOCK)
+
     def beside(self, h: declared.Hyper, shape: tuple[int, ...]) -> Mapping[str, Stored]:
         """What is stored beside the codes of a tensor of this shape."""
         blocks = self.cut.groups(h, shape)
@@ -124,7 +140,7 @@ class KQuant(Around):
         """The codes of x and one choice of scales and minima."""
         x = np.asarray(x, np.float64)
         width, depth = self.grid(h, np.where(np.isfinite(x), x, 0.0))
-        top, most = len(self.cut.row.elements) - 1, 63 if self.minima else 127
+        top, most = len(self.cut.row.elements) - 1, self.most
         d, scale = self._shared(width, most)
         held: tuple[Array, ...] = (d, scale.astype(np.int8))
         if self.minima:
@@ -152,7 +168,7 @@ class KQuant(Around):
         Both 0 where a block is not finite or asks for numbers beyond float16.
         """
         width, depth = self.grid(h, np.asarray(x, np.float64))
-        most = 63 if self.minima else 127
+        most = self.most
         # d may be off by its rounding to float16, what it is multiplied by to an integer by 1/2.
         units = [sizes.max(axis=-1, initial=0.0, keepdims=True) / most for sizes in (width, depth)]
         off = [unit / 2 + most * (unit * 2.0**-11 + 2.0**-25) for unit in units]
@@ -179,8 +195,13 @@ class KQuant(Around):
     def intervals(
         self, h: declared.Hyper, x: Array, *held: Array, division_ulps: float
     ) -> Mapping[str, tuple[Array, Array]]:
-        """Nothing: scales and minima are free."""
-        return {}
+        """Every integer there is: scales and minima are free."""
+        due = {}
+        for name, kept in self.beside(h, x.shape).items():
+            if kept.codes:
+                low = np.full(kept.shape, kept.least)
+                due[name] = low, low + kept.codes - 1
+        return due
 
     def admissible(
         self,

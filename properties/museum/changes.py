@@ -92,7 +92,9 @@ def changes(part: Part, ways: Ways) -> Iterator[Change]:
         if at not in _places(tree):
             continue
         last = cast(int, getattr(node, "end_lineno", tree.end_lineno))
-        line = cast(int, getattr(node, "lineno", tree.lineno))
+        # A def is executed with its module.
+        first = node.body[0] if isinstance(node, ast.FunctionDef) else node
+        line = cast(int, getattr(first, "lineno", tree.lineno))
         for about, new in _of(node, ways):
             yield Change(part, (line, last), about, _told(node), at, new)
 

@@ -66,8 +66,8 @@ class Mutant:
 class Outcome:
     """What became of a mutant.
 
-    killed: the first failing check, HANGS, BROKEN, or "" where every one passed. reached: whether any
-    dialect executes its lines.
+    killed: the first failing check, HANGS, BROKEN, or "" where every one passed. reached: whether
+    any dialect executes its lines.
     """
 
     mutant: Mutant

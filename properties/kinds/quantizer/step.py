@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from truestep.fast.protocol import Array, QuantizerBackend, QuantizerCapability
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.judge.calls import Malformed, backend_call, require_array, type_of
-from truestep.properties.judge.contracts import Judgement, agreement, enclosure, identity, membership
+from truestep.properties.judge.contracts import (
+    Judgement,
+    agreement,
+    enclosure,
+    identity,
+    membership,
+)
 from truestep.properties.kinds.quantizer import packed
 from truestep.properties.kinds.quantizer.cases import QuantizerCase
 from truestep.properties.kinds.quantizer.stored import due_beside, every_stored, kept_beside
