@@ -23,7 +23,7 @@ Choices
     Python has none. `encode` takes the extremes of each part, with 0, and no element is off by more
     than half a step of that grid and what scale and minimum are rounded by. A search starts there
     and takes what errs less; by its weights, mean size + |x|, the root of the mean square is at
-    most sqrt(2) times as large. With weights of a user's own it may be larger: none are handed over.
+    most sqrt(2) times as large. With weights of a user it may be larger: none are handed over.
 
 Special cases
     Codes of a part with a scale of 0 or one that is not finite are free.
