@@ -55,7 +55,7 @@ from truestep.reference.validation import Array
 
 _BLOCK = 256
 # What a float16 can be.
-_LARGEST = 65504.0
+_LARGEST = float(np.finfo(np.float16).max)
 _FLOAT16, _UINT8, _INT8 = np.dtype(np.float16), np.dtype(np.uint8), np.dtype(np.int8)
 
 

@@ -22,7 +22,8 @@ _FUNCTIONS = {
     "all": "any", "any": "all", "ceil": "floor", "cos": "sin", "floor": "ceil", "fmax": "fmin",
     "max": "sum", "maximum": "minimum", "minimum": "maximum", "sin": "cos", "sum": "max",
 }  # fmt: skip
-# Of what the arguments may change places.
+# Of what the first argument stays where it is, and of what all may change places.
+_FIRST_KEPT = {"clip", "where"}
 _SYMMETRIC = {"fmax", "fmin", "hypot", "max", "maximum", "min", "minimum", "zip"}
 
 Changed = tuple[str, ast.AST]
@@ -103,12 +104,21 @@ def changes(part: Part, ways: Ways) -> Iterator[Change]:
 def _places(tree: ast.FunctionDef | ast.Assign) -> frozenset[int]:
     """Where in the walk of a part its statements are: not what it declares, nor its errors."""
     left_out = {id(node) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)}
+    left_out |= {id(size) for node in ast.walk(tree) for size in _found_out(node)}
     declared: list[ast.AST] = [n for n in ast.walk(tree) if isinstance(n, ast.Raise | ast.Assert)]
     if isinstance(tree, ast.FunctionDef):
         declared += [tree.args, *tree.decorator_list, *filter(None, [tree.returns])]
     for one in declared:
         left_out |= {id(node) for node in ast.walk(one)}
     return frozenset(i for i, n in enumerate(ast.walk(tree)) if id(n) not in left_out)
+
+
+def _found_out(node: ast.AST) -> Iterator[ast.AST]:
+    """The 1 of a size of -1 that reshape works out: it takes any negative size for that."""
+    if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "reshape":
+        for size in (n for arg in node.args for n in ast.walk(arg)):
+            if isinstance(size, ast.UnaryOp) and isinstance(size.op, ast.USub):
+                yield size.operand
 
 
 def _told(node: ast.AST) -> str:
@@ -194,7 +204,7 @@ def _of_call(node: ast.Call) -> Iterator[Changed]:
     if name in _FUNCTIONS and isinstance(node.func, ast.Attribute):
         called = ast.Attribute(node.func.value, _FUNCTIONS[name])
         yield f"{name} to {_FUNCTIONS[name]}", ast.Call(called, node.args, node.keywords)
-    first = 1 if name == "where" else 0
+    first = 1 if name in _FIRST_KEPT else 0
     if len(node.args) > first + 1 and name not in _SYMMETRIC:
         given = list(node.args)
         given[first], given[first + 1] = given[first + 1], given[first]

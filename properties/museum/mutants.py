@@ -30,7 +30,10 @@ from truestep.reference.tables import RULES
 _OFF = 1e-6
 _REFERENCE = "truestep.reference"
 # What a module declares of itself, which no kernel computes with.
-_DECLARED = {"DIALECTS", "FACTS", "INPUTS", "OPTIONAL", "FORMATS", "_LAWS", "_SHARED"}
+_DECLARED = {
+    "BLOCKS", "BLOCK_SIZES", "DIALECTS", "EXACT", "FACTS", "FORMATS", "INDEPENDENT", "INPUTS",
+    "OPTIONAL", "SCALE", "SCALES", "SIGNED", "STORES", "_LAWS", "_SHARED",
+}  # fmt: skip
 HANGS = "hangs"
 # Its module raises when it is loaded.
 BROKEN = "cannot be made"
@@ -95,7 +98,8 @@ def mutants_of(home: str) -> Iterator[Mutant]:
     source, met = code(module), Counter[str]()
     ways = Ways(_OFF, _defaults(RULES[judges[0].kind][judges[0].rule]))
     for part in parts(source):
-        if part.name in _DECLARED or part.name.endswith("__post_init__"):
+        declared = set(part.name.strip("()").split(", ")) <= _DECLARED
+        if declared or part.name.endswith("__post_init__"):
             continue
         for change in changes(part, ways):
             told = f"{home} {part.name}: {change.old}: {change.about}"
