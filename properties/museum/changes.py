@@ -102,15 +102,27 @@ def changes(part: Part, ways: Ways) -> Iterator[Change]:
 
 @cache
 def _places(tree: ast.FunctionDef | ast.Assign) -> frozenset[int]:
-    """Where in the walk of a part its statements are: not what it declares, nor its errors."""
+    """Where in the walk of a part its statements are: not what it declares, nor what it refuses."""
     left_out = {id(node) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)}
     left_out |= {id(size) for node in ast.walk(tree) for size in _found_out(node)}
-    declared: list[ast.AST] = [n for n in ast.walk(tree) if isinstance(n, ast.Raise | ast.Assert)]
+    declared: list[ast.AST] = [
+        n for n in ast.walk(tree) if isinstance(n, ast.Assert) or _refuses(n)
+    ]
     if isinstance(tree, ast.FunctionDef):
         declared += [tree.args, *tree.decorator_list, *filter(None, [tree.returns])]
     for one in declared:
         left_out |= {id(node) for node in ast.walk(one)}
     return frozenset(i for i, n in enumerate(ast.walk(tree)) if id(n) not in left_out)
+
+
+def _refuses(node: ast.AST) -> bool:
+    """Whether it raises, or says when, or that both sequences of a zip are of one length."""
+    guard = isinstance(node, ast.If) and not node.orelse and len(node.body) == 1
+    return (
+        isinstance(node, ast.Raise)
+        or (guard and isinstance(cast(ast.If, node).body[0], ast.Raise))
+        or (isinstance(node, ast.keyword) and node.arg == "strict")
+    )
 
 
 def _found_out(node: ast.AST) -> Iterator[ast.AST]:

@@ -16,7 +16,7 @@ from truestep.properties.cases.hypers import continuous, corners
 from truestep.properties.cases.strata import SHAPES, by_row, spread
 from truestep.properties.cases.tensors import EXTREMES, KINDS, LAYOUTS, SPECIALS, TensorSpec
 from truestep.properties.kinds.training.cases import Ranges, TrainingCase, of_seed
-from truestep.reference.training import TRAINING
+from truestep.reference.training import TRAINING, delayed_scaling
 
 NAME = "strata"
 
@@ -28,8 +28,9 @@ ELEMENTS = ("", *dict.fromkeys((*EXTREMES, *SPECIALS)))
 # scale makes infinite, a counter at its last value.
 EVENTS = ("", "overflows", "unscaled", "last")
 # What happens in rows of its own, with kind and order of magnitude: finite gradients whose sum is
-# infinite, and scales at their limit. Where tensors are large or many, the limits bind ("bound").
-_APART = {"sum": ("constant", 38), "limit": ("normal", -6)}
+# infinite, scales at their limit, and those that only a margin keeps within it. Where tensors are
+# large or many, the limits bind ("bound").
+_APART = {"sum": ("constant", 38), "limit": ("normal", -6), "margin": ("normal", -6)}
 _ROWS_APART = 3
 _ROWS = 40
 # Elements of a tensor, a whole chunk of a launch and more than one, and numbers of small tensors.
@@ -171,6 +172,13 @@ def _with(case: TrainingCase, row: _Row, capability: TrainingCapability) -> Trai
         hyper |= {"margin": 0} | dict(capability.fixed)
         for name in ("amax_history", "x"):
             first[name] = replace(first[name], exponent=-38, specials=())
+    if row.event == "margin" and "amax_history" in first:
+        # Whose quotient by itself is beyond float32, and divided by 2^margin is not.
+        hyper |= {"margin": 4} | dict(capability.fixed)
+        amax = hyper["largest"] * 2.0 ** -(hyper["margin"] / 2) / delayed_scaling.GREATEST
+        length = int(np.prod(first["amax_history"].shape))
+        for name, count in (("amax_history", length), ("x", 3)):
+            first[name] = TensorSpec((count,), "explicit", elements=(amax,) * count)
     if row.event == "limit" and "delta" in first:
         # What is sparse and wide: far below the format's least number beside its greatest.
         hyper |= {"least": 2.0**-9, "greatest": 448.0, "tolerance": 1e-3} | dict(capability.fixed)
