@@ -65,12 +65,13 @@ class Ways:
     """What becomes of a number: off: by how much a float grows, relatively; 0 becomes that.
 
     held: the numbers that may stand in the place of a hyperparameter. removed: whether statements
-    are left out, and comparisons turned round.
+    are left out, and comparisons turned round. guards: whether the conditions of errors change.
     """
 
     off: float
     held: Mapping[str, float]
     removed: bool = False
+    guards: bool = False
 
 
 def parts(source: str) -> Iterator[Part]:
@@ -90,7 +91,7 @@ def changes(part: Part, ways: Ways) -> Iterator[Change]:
     """Every change of the part's statements."""
     tree = part.node
     for at, node in enumerate(ast.walk(tree)):
-        if at not in _places(tree):
+        if at not in _places(tree, ways.guards):
             continue
         last = cast(int, getattr(node, "end_lineno", tree.end_lineno))
         # A def is executed with its module.
@@ -101,13 +102,13 @@ def changes(part: Part, ways: Ways) -> Iterator[Change]:
 
 
 @cache
-def _places(tree: ast.FunctionDef | ast.Assign) -> frozenset[int]:
-    """Where in the walk of a part its statements are: not what it declares, nor what it refuses."""
+def _places(tree: ast.FunctionDef | ast.Assign, guards: bool) -> frozenset[int]:
+    """Where in the walk of a part its statements are: not what it declares, nor its errors."""
     left_out = {id(node) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)}
     left_out |= {id(size) for node in ast.walk(tree) for size in _found_out(node)}
-    declared: list[ast.AST] = [
-        n for n in ast.walk(tree) if isinstance(n, ast.Assert) or _refuses(n)
-    ]
+    declared: list[ast.AST] = [n for n in ast.walk(tree) if isinstance(n, ast.Raise | ast.Assert)]
+    if not guards:
+        declared += [node for node in ast.walk(tree) if _refuses(node)]
     if isinstance(tree, ast.FunctionDef):
         declared += [tree.args, *tree.decorator_list, *filter(None, [tree.returns])]
     for one in declared:
@@ -116,13 +117,10 @@ def _places(tree: ast.FunctionDef | ast.Assign) -> frozenset[int]:
 
 
 def _refuses(node: ast.AST) -> bool:
-    """Whether it raises, or says when, or that both sequences of a zip are of one length."""
-    guard = isinstance(node, ast.If) and not node.orelse and len(node.body) == 1
-    return (
-        isinstance(node, ast.Raise)
-        or (guard and isinstance(cast(ast.If, node).body[0], ast.Raise))
-        or (isinstance(node, ast.keyword) and node.arg == "strict")
-    )
+    """Whether it says when an error is raised: by if, or of a zip of sequences unlike in length."""
+    if isinstance(node, ast.If):
+        return not node.orelse and len(node.body) == 1 and isinstance(node.body[0], ast.Raise)
+    return isinstance(node, ast.keyword) and node.arg == "strict"
 
 
 def _found_out(node: ast.AST) -> Iterator[ast.AST]:

@@ -57,6 +57,22 @@ def test_changes_are_what_they_are_called(lines, about, becomes):
     assert "f'{a}'" not in {change.old for change in made}
 
 
+def test_what_cannot_show_is_left_as_it_is():
+    """A size of -1, the first two arguments of clip, whatever says when an error is raised."""
+    source = """def f(x, low, high):
+    if x.size > 3:
+        raise ValueError
+    return [clip(a, b, high) for a, b in zip(x.reshape(-1), low, strict=True)]"""
+    (part,) = parts(source)
+    made = [(change.old, change.about) for change in changes(part, Ways(0.25, {}))]
+    assert made == [
+        ("clip(a, b, high)", "arguments 2 and 3 of clip swapped"),
+        ("-1", "without USub"),
+    ]
+    guarded = {change.about for change in changes(part, Ways(0.25, {}, guards=True))}
+    assert {"Gt to GtE", "condition inverted", "True inverted"} <= guarded
+
+
 def test_what_a_module_s_names_are_given_is_changed_too():
     """As the facts of a small float."""
     names = [mutant.name for mutant in mutants_of("quantizer/float16")]
