@@ -167,18 +167,8 @@ def _with(case: TrainingCase, row: _Row, capability: TrainingCapability) -> Trai
         hyper |= {"growth": 2.0, "max_scale": 2.0**30} | dict(capability.fixed)
         first["scale"] = hyper["max_scale"] / hyper["growth"]
         hyper["initial"] = min(hyper["initial"], hyper["max_scale"])
-    if row.event == "limit" and "amax_history" in first:
-        # So small that the quotient by them is beyond float32.
-        hyper |= {"margin": 0} | dict(capability.fixed)
-        for name in ("amax_history", "x"):
-            first[name] = replace(first[name], exponent=-38, specials=())
-    if row.event == "margin" and "amax_history" in first:
-        # Whose quotient by itself is beyond float32, and divided by 2^margin is not.
-        hyper |= {"margin": 4} | dict(capability.fixed)
-        amax = hyper["largest"] * 2.0 ** -(hyper["margin"] / 2) / delayed_scaling.GREATEST
-        length = int(np.prod(first["amax_history"].shape))
-        for name, count in (("amax_history", length), ("x", 3)):
-            first[name] = TensorSpec((count,), "explicit", elements=(amax,) * count)
+    if row.event in ("limit", "margin") and "amax_history" in first:
+        hyper |= _beside_the_largest(first, row, hyper, capability)
     if row.event == "limit" and "delta" in first:
         # What is sparse and wide: far below the format's least number beside its greatest.
         hyper |= {"least": 2.0**-9, "greatest": 448.0, "tolerance": 1e-3} | dict(capability.fixed)
@@ -194,6 +184,24 @@ def _with(case: TrainingCase, row: _Row, capability: TrainingCapability) -> Trai
         first["scale"] = min(first["scale"], least)
         first["gradients"] = (_special(gradients[0], largest), *gradients[1:])
     return TrainingCase(hyper, tuple(calls))
+
+
+def _beside_the_largest(
+    call: dict[str, Any], row: _Row, hyper: Mapping[str, Any], capability: TrainingCapability
+) -> Mapping[str, Any]:
+    """Extremes just below what makes the largest scale, or above it; what is fixed besides.
+
+    Above it, where the quotient is limited without its margin, one that this alone would save.
+    """
+    alone, above = capability.dialect.get("overflow") == "of_quotient", row.event == "margin"
+    fields = {"margin": 4 if above and alone else 0} | dict(capability.fixed)
+    share = 2.0**-2 if above and alone else 1 + 2.0**-6 if above else 1 - 2.0**-6
+    shift = 0 if alone else fields["margin"]
+    amax = hyper["largest"] * share * 2.0**-shift / delayed_scaling.GREATEST
+    length = int(np.prod(call["amax_history"].shape))
+    for name, count in (("amax_history", length), ("x", 3)):
+        call[name] = TensorSpec((count,), "explicit", elements=(amax,) * count)
+    return fields
 
 
 def _laid_out(call: Mapping[str, Any], row: _Row) -> dict[str, Any]:
