@@ -187,21 +187,21 @@ def _with(case: TrainingCase, row: _Row, capability: TrainingCapability) -> Trai
 
 
 def _beside_the_largest(
-    call: dict[str, Any], row: _Row, hyper: Mapping[str, Any], capability: TrainingCapability
-) -> Mapping[str, Any]:
-    """Extremes just below what makes the largest scale, or above it; what is fixed besides.
+    call: dict[str, object], row: _Row, hyper: Mapping[str, float], capability: TrainingCapability
+) -> Mapping[str, float]:
+    """Extremes just below what makes the largest scale, or above it; the margin that these have.
 
     Above it, where the quotient is limited without its margin, one that this alone would save.
     """
     alone, above = capability.dialect.get("overflow") == "of_quotient", row.event == "margin"
-    fields = {"margin": 4 if above and alone else 0} | dict(capability.fixed)
+    margin = hyper["margin"] if "margin" in capability.fixed else 4 if above and alone else 0
     share = 2.0**-2 if above and alone else 1 + 2.0**-6 if above else 1 - 2.0**-6
-    shift = 0 if alone else fields["margin"]
+    shift = 0 if alone else margin
     amax = hyper["largest"] * share * 2.0**-shift / delayed_scaling.GREATEST
-    length = int(np.prod(call["amax_history"].shape))
+    length = cast(TensorSpec, call["amax_history"]).shape[0]
     for name, count in (("amax_history", length), ("x", 3)):
         call[name] = TensorSpec((count,), "explicit", elements=(amax,) * count)
-    return fields
+    return {"margin": margin}
 
 
 def _laid_out(call: Mapping[str, Any], row: _Row) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from truestep.properties.museum.plant import Kernel
 from truestep.properties.run.plan import checks_of, run_check
 from truestep.reference import affine_formats, k_quants, nested_formats
 from truestep.reference.quantizers import QUANTIZERS
+from truestep.reference.validation import Array
 
 MORE = affine_formats.FORMATS | k_quants.FORMATS | nested_formats.FORMATS
 ZEROS = [name for name, format in affine_formats.FORMATS.items() if format.second == "zero_point"]
@@ -99,7 +100,7 @@ def test_decoding_rounds_as_float32_in_its_order(name: str) -> None:
     assert np.array_equal(got, due.reshape(shape))
 
 
-def searched(format: Any, x: Any) -> Any:
+def searched(format: k_quants.KQuant, x: Array) -> Array:
     """What is read back where each part takes, of grids around its extremes', the least error.
 
     Weighted by mean size + |x|, with scale and minimum by least squares, as ggml's C searches.
