@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from truestep.properties.run.remote import Remote
     from truestep.session import Session
 
-_RECORD = pytest.StashKey[dict[str, object]]()
+_RECORD = pytest.StashKey[str]()
 # What a report carries from the process of a test to that which reports, and only there.
 _ATTRIBUTE = "truestep_record"
 
@@ -165,8 +165,11 @@ def _entries(path: Path | None, name: str) -> list[Entry]:
 
 
 def record(item: pytest.Item, result: CheckResult) -> None:
-    """Keep a check's result with its test, for the summary and --truestep-record."""
-    item.stash[_RECORD] = result.to_json()
+    """Keep a check's result with its test, for the summary and --truestep-record.
+
+    As text: workers of xdist send plain data alone, and numbers of NumPy are none.
+    """
+    item.stash[_RECORD] = json.dumps(result.to_json())
 
 
 @pytest.hookimpl(wrapper=True)
@@ -191,10 +194,10 @@ class _Recorder:
         """Take the record; it is on disk before the next test ends."""
         if (found := getattr(report, _ATTRIBUTE, None)) is None:
             return
-        self.records.append(found)
+        self.records.append(json.loads(found))
         if self.path is not None:
             with self.path.open("a", encoding="utf-8") as out:
-                out.write(json.dumps(found) + "\n")
+                out.write(found + "\n")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """How many checks pass, and the largest utilisation among them."""

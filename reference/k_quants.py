@@ -5,6 +5,8 @@ Rule
     Q4_K, Q5_K: x~_i = code_i s_p - m_p
     Q6_K: x~_i = (code_i - 32) s_p
     code_i = the code whose value is nearest to x_i, within the codes
+    rms_p = the root of the mean square of x~_i - x_i over part p
+        <= twice what the grid below may err by
 
 Shapes
     x: any shape; code: uint8, shaped like x, one code to a byte. One per 256 elements in C order:
@@ -18,14 +20,18 @@ Choices
     none: whoever encodes is free in scales and minima. ggml's C takes, of some twenty grids a part,
     the one of least weighted error: which, the order of its sums decides where two are close, and
     the search was another in each of make_qkx1_quants, make_qkx2_quants and make_qkx3_quants. Its
-    Python has none. `encode` takes the extremes of each part, with 0.
+    Python has none. `encode` takes the extremes of each part, with 0, and no element is off by more
+    than half a step of that grid and what scale and minimum are rounded by. A search starts there
+    and takes what errs less; by its weights, mean size + |x|, the root of the mean square is at
+    most sqrt(2) times as large. With weights of a user it may be larger: none are handed over.
 
 Special cases
     Codes of a part with a scale of 0 or one that is not finite are free.
 
 Judged
     Codes from the kernel's own scales and minima, either of two that are equally near; decoded
-    values bit for bit.
+    values bit for bit. The error of every part whose block is finite and has a d and a dmin within
+    float16.
 
 Sources
     llama.cpp, ggml-common.h, block_q4_K, block_q5_K and block_q6_K; ggml-quants.c,
@@ -48,6 +54,8 @@ from truestep.reference.stored_arrays import Stored
 from truestep.reference.validation import Array
 
 _BLOCK = 256
+# What a float16 can be.
+_LARGEST = float(np.finfo(np.float16).max)
 _FLOAT16, _UINT8, _INT8 = np.dtype(np.float16), np.dtype(np.uint8), np.dtype(np.int8)
 
 
@@ -75,6 +83,22 @@ class KQuant(Around):
     def middle(self) -> int:
         """The code whose value is 0, without the minimum."""
         return 0 if self.minima else len(self.cut.row.elements) // 2
+
+    @property
+    def most(self) -> int:
+        """The largest integer of a scale or a minimum."""
+        return 63 if self.minima else 127
+
+    def units(self, h: declared.Hyper, x: Array) -> Array:
+        """Blocks of these numbers, whose first part makes d 1, in the others scales of 1."""
+        largest = self.cut.row.elements[-1]
+        shape = _BLOCK // self.part - 1, self.part - 1
+        rows = np.zeros((-(-x.size // (shape[0] * shape[1])), *shape))
+        rows.reshape(-1)[: x.size] = x
+        made = np.insert(rows, 0, largest, axis=-1)
+        first = np.zeros_like(made[:, :1])
+        first[..., 0] = self.most * largest
+        return np.concatenate([first, made], axis=1).reshape(len(rows), _BLOCK)
 
     def beside(self, h: declared.Hyper, shape: tuple[int, ...]) -> Mapping[str, Stored]:
         """What is stored beside the codes of a tensor of this shape."""
@@ -115,22 +139,50 @@ class KQuant(Around):
     def encode(self, h: declared.Hyper, x: Array) -> tuple[Array, ...]:
         """The codes of x and one choice of scales and minima."""
         x = np.asarray(x, np.float64)
-        blocks = self.cut.groups(h, x.shape)
-        whole = np.zeros(blocks * _BLOCK)
-        whole[: x.size] = np.where(np.isfinite(x), x, 0.0).reshape(-1)
-        parts = whole.reshape(blocks, _BLOCK // self.part, self.part)
-        low, high = parts.min(axis=-1, initial=0.0), parts.max(axis=-1, initial=0.0)
-        top, most = len(self.cut.row.elements) - 1, 63 if self.minima else 127
-        width = (high - low) / top if self.minima else np.maximum(high, -low) / (top // 2)
+        width, depth = self.grid(h, np.where(np.isfinite(x), x, 0.0))
+        top, most = len(self.cut.row.elements) - 1, self.most
         d, scale = self._shared(width, most)
         held: tuple[Array, ...] = (d, scale.astype(np.int8))
         if self.minima:
-            dmin, least = self._shared(-low, most)
+            dmin, least = self._shared(depth, most)
             held = (d, dmin, scale.astype(np.uint8), least.astype(np.uint8))
         s, m = self.steps(x.shape, *held)
         usable = (s != 0) & np.isfinite(x) & np.isfinite(s) & np.isfinite(m)
         q = np.where(usable, x + np.where(usable, m, 0.0), 0.0) / np.where(usable, s, 1.0)
         return np.clip(np.rint(q) + self.middle, 0, top).astype(np.uint8), *held
+
+    def grid(self, h: declared.Hyper, x: Array) -> tuple[Array, Array]:
+        """Of every part, in rows of a block, the step and the minimum that its extremes ask for."""
+        blocks = self.cut.groups(h, x.shape)
+        whole = np.zeros(blocks * _BLOCK)
+        whole[: x.size] = x.reshape(-1)
+        parts = whole.reshape(blocks, _BLOCK // self.part, self.part)
+        low, high = parts.min(axis=-1, initial=0.0), parts.max(axis=-1, initial=0.0)
+        if self.minima:
+            return (high - low) / (len(self.cut.row.elements) - 1), -low
+        return np.maximum(high, -low) / (self.middle - 1), np.zeros_like(low)
+
+    def misfits(self, h: declared.Hyper, x: Array, back: Array) -> tuple[Array, Array]:
+        """Of every part the root of the mean square error, and the largest of any of the grid's.
+
+        Both 0 where a block is not finite or asks for numbers beyond float16.
+        """
+        width, depth = self.grid(h, np.asarray(x, np.float64))
+        most = self.most
+        # d may be off by its rounding to float16, what it is multiplied by to an integer by 1/2.
+        units = [sizes.max(axis=-1, initial=0.0, keepdims=True) / most for sizes in (width, depth)]
+        off = [unit / 2 + most * (unit * 2.0**-11 + 2.0**-25) for unit in units]
+        farthest = len(self.cut.row.elements) - 1 - (0 if self.minima else self.middle - 1)
+        bound = width / 2 + farthest * off[0] + (off[1] if self.minima else 0.0)
+        known = np.isfinite(width).all(axis=-1, keepdims=True)
+        for unit in units:
+            known = known & (unit < _LARGEST)
+        part = np.arange(x.size) // self.part
+        with np.errstate(invalid="ignore"):
+            error = np.square(back.reshape(-1).astype(np.float64) - x.reshape(-1))
+        sums = np.bincount(part, error, width.size).reshape(width.shape)
+        count = np.maximum(np.bincount(part, minlength=width.size), 1).reshape(width.shape)
+        return np.where(known, np.sqrt(sums / count), 0.0), np.where(known, bound, 0.0)
 
     @staticmethod
     def _shared(sizes: Array, most: int) -> tuple[Array, Array]:
@@ -143,8 +195,13 @@ class KQuant(Around):
     def intervals(
         self, h: declared.Hyper, x: Array, *held: Array, division_ulps: float
     ) -> Mapping[str, tuple[Array, Array]]:
-        """Nothing: scales and minima are free."""
-        return {}
+        """Every integer there is: scales and minima are free."""
+        due = {}
+        for name, kept in self.beside(h, x.shape).items():
+            if kept.codes:
+                low = np.full(kept.shape, kept.least)
+                due[name] = low, low + kept.codes - 1
+        return due
 
     def admissible(
         self,

@@ -124,7 +124,8 @@ class Quantizer(Rule, Protocol):
         EXACT, whether a value times its scale is a float32 number; STORES, whether it can keep an
         optimizer's state. Of those with more than a scale: beside(h, shape), what is stored by
         name; intervals(h, x, *stored), the least and the largest of each, from what is the
-        kernel's own; LAWS, which laws of groups hold; units(h, x), groups whose scale is 1.
+        kernel's own; LAWS, which laws of groups hold; units(h, x), groups whose scale is 1;
+        misfits(h, x, back), where scales are free: errors of parts, and what they may be.
         """
 
     @property

@@ -24,7 +24,8 @@ _FUNCTIONS = {
     "all": "any", "any": "all", "ceil": "floor", "cos": "sin", "floor": "ceil", "fmax": "fmin",
     "max": "sum", "maximum": "minimum", "minimum": "maximum", "sin": "cos", "sum": "max",
 }  # fmt: skip
-# Of what the arguments may change places.
+# Of what the first argument stays where it is, and of what all may change places.
+_FIRST_KEPT = {"clip", "where"}
 _SYMMETRIC = {"fmax", "fmin", "hypot", "max", "maximum", "min", "minimum", "zip"}
 
 Changed = tuple[str, ast.AST]
@@ -66,12 +67,13 @@ class Ways:
     """What becomes of a number: off: by how much a float grows, relatively; 0 becomes that.
 
     held: the numbers that may stand in the place of a hyperparameter. removed: whether statements
-    are left out, and comparisons turned round.
+    are left out, and comparisons turned round. guards: whether the conditions of errors change.
     """
 
     off: float
     held: Mapping[str, float]
     removed: bool = False
+    guards: bool = False
 
 
 def parts(source: str) -> Iterator[Part]:
@@ -96,24 +98,44 @@ def changes(part: Part, ways: Ways) -> Iterator[Change]:
     """Every change of the part's statements."""
     tree = part.node
     for at, node in enumerate(ast.walk(tree)):
-        if at not in _places(tree):
+        if at not in _places(tree, ways.guards):
             continue
         last = cast(int, getattr(node, "end_lineno", tree.end_lineno))
-        line = cast(int, getattr(node, "lineno", tree.lineno))
+        # A def is executed with its module.
+        first = node.body[0] if isinstance(node, ast.FunctionDef) else node
+        line = cast(int, getattr(first, "lineno", tree.lineno))
         for about, new in _of(node, ways):
             yield Change(part, (line, last), about, _told(node), at, new)
 
 
 @cache
-def _places(tree: ast.FunctionDef | ast.Assign) -> frozenset[int]:
+def _places(tree: ast.FunctionDef | ast.Assign, guards: bool) -> frozenset[int]:
     """Where in the walk of a part its statements are: not what it declares, nor its errors."""
     left_out = {id(node) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)}
+    left_out |= {id(size) for node in ast.walk(tree) for size in _found_out(node)}
     declared: list[ast.AST] = [n for n in ast.walk(tree) if isinstance(n, ast.Raise | ast.Assert)]
+    if not guards:
+        declared += [node for node in ast.walk(tree) if _refuses(node)]
     if isinstance(tree, ast.FunctionDef):
         declared += [tree.args, *tree.decorator_list, *filter(None, [tree.returns])]
     for one in declared:
         left_out |= {id(node) for node in ast.walk(one)}
     return frozenset(i for i, n in enumerate(ast.walk(tree)) if id(n) not in left_out)
+
+
+def _refuses(node: ast.AST) -> bool:
+    """Whether it says when an error is raised: by if, or of a zip of sequences unlike in length."""
+    if isinstance(node, ast.If):
+        return not node.orelse and len(node.body) == 1 and isinstance(node.body[0], ast.Raise)
+    return isinstance(node, ast.keyword) and node.arg == "strict"
+
+
+def _found_out(node: ast.AST) -> Iterator[ast.AST]:
+    """The 1 of a size of -1 that reshape works out: it takes any negative size for that."""
+    if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "reshape":
+        for size in (n for arg in node.args for n in ast.walk(arg)):
+            if isinstance(size, ast.UnaryOp) and isinstance(size.op, ast.USub):
+                yield size.operand
 
 
 def _told(node: ast.AST) -> str:
@@ -192,7 +214,7 @@ def _of_call(node: ast.Call) -> Iterator[Changed]:
     if name in _FUNCTIONS and isinstance(node.func, ast.Attribute):
         called = ast.Attribute(node.func.value, _FUNCTIONS[name])
         yield f"{name} to {_FUNCTIONS[name]}", ast.Call(called, node.args, node.keywords)
-    first = 1 if name == "where" else 0
+    first = 1 if name in _FIRST_KEPT else 0
     if len(node.args) > first + 1 and name not in _SYMMETRIC:
         given = list(node.args)
         given[first], given[first + 1] = given[first + 1], given[first]

@@ -20,7 +20,7 @@ from typing import Any, cast
 from truestep.fast.protocol import METHODS, Level
 from truestep.properties.museum.changes import Change, Ways, changes, parts
 from truestep.properties.museum.kept import fresh
-from truestep.properties.museum.plant import Edit, Kernel, code
+from truestep.properties.museum.plant import Edit, Kernel, StaleEdit, code
 from truestep.properties.museum.sharing import SHARED, Judge
 from truestep.properties.run.plan import checks_of, run_check
 from truestep.reference.rules import Rule
@@ -30,8 +30,13 @@ from truestep.reference.tables import RULES
 _OFF = 1e-6
 _REFERENCE = "truestep.reference"
 # What a module declares of itself, which no kernel computes with.
-_DECLARED = {"DIALECTS", "FACTS", "INPUTS", "LAWS", "OPTIONAL", "FORMATS", "_LAWS", "_SHARED"}
+_DECLARED = {
+    "BLOCKS", "BLOCK_SIZES", "DIALECTS", "EXACT", "FACTS", "FORMATS", "INDEPENDENT", "INPUTS",
+    "LAWS", "OPTIONAL", "SCALE", "SCALES", "SIGNED", "STORES", "_LAWS", "_SHARED",
+}  # fmt: skip
 HANGS = "hangs"
+# Its module raises when it is loaded.
+BROKEN = "cannot be made"
 # Of the process's own time: a check of a correct kernel takes a few.
 _SECONDS = 120
 # The checks that are run first.
@@ -64,8 +69,8 @@ class Mutant:
 class Outcome:
     """What became of a mutant.
 
-    killed: the first failing check, HANGS, or "" where every one passed. reached: whether any
-    dialect executes its lines.
+    killed: the first failing check, HANGS, BROKEN, or "" where every one passed. reached: whether
+    any dialect executes its lines.
     """
 
     mutant: Mutant
@@ -93,7 +98,8 @@ def mutants_of(home: str) -> Iterator[Mutant]:
     source, met = code(module), Counter[str]()
     ways = Ways(_OFF, _defaults(RULES[judges[0].kind][judges[0].rule]))
     for part in parts(source):
-        if part.name in _DECLARED or part.name.endswith("__post_init__"):
+        declared = set(part.name.strip("()").split(", ")) <= _DECLARED
+        if declared or part.name.endswith("__post_init__"):
             continue
         for change in changes(part, ways):
             told = f"{home} {part.name}: {change.old}: {change.about}"
@@ -107,7 +113,12 @@ def judged(mutant: Mutant, *, level: Level = "standard", seed: int = 0) -> Outco
     reached, edit = False, mutant.edit()
     for judge, dialect in _under(mutant):
         reached = True
-        kernel = _kernel(judge, edit, dialect)
+        try:
+            kernel = _kernel(judge, edit, dialect)
+        except StaleEdit:
+            raise
+        except Exception:
+            return Outcome(mutant, BROKEN, reached)
         checks = [check for check in checks_of(kernel) if check.kind == judge.kind]
         for check in sorted(checks, key=lambda check: check.name not in _FIRST):
             try:

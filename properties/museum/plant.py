@@ -260,7 +260,8 @@ class Kernel:
         drawn = [self.draws.integers(0, 2**16, x.shape)] if random else []
         with np.errstate(all="ignore"):
             held = self.module.encode(hyper, x, *drawn)
-        beside = kept_beside(self.module, hyper, x.shape) if self.module.BLOCKS else ()
+        rule = QUANTIZERS[self.rule]
+        beside = kept_beside(rule, hyper, x.shape) if rule.BLOCKS else ()
         parts = held if isinstance(held, tuple) else (held,)
         made = dict(zip(("code", *beside), parts, strict=True))
         if name := getattr(capability, "packing", ""):

@@ -34,7 +34,7 @@ from truestep.properties.museum.changes import Change, Part, Ways, changes, part
 
 HERE = Path(__file__).parent
 # Threefold constants, statements left out, comparisons turned round.
-WAYS = Ways(2.0, {}, removed=True)
+WAYS = Ways(2.0, {}, removed=True, guards=True)
 # Seconds of a process: of a test that may be run for a mutant, and of all tests of one.
 PATIENT, ENOUGH = 6.0, 60
 # The tests of every module that decides: what stands beside it, and what it was written for.

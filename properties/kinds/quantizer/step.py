@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from truestep.fast.protocol import Array, QuantizerBackend, QuantizerCapability
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.judge.calls import Malformed, backend_call, require_array, type_of
-from truestep.properties.judge.contracts import Judgement, enclosure, identity, membership
+from truestep.properties.judge.contracts import (
+    Judgement,
+    agreement,
+    enclosure,
+    identity,
+    membership,
+)
 from truestep.properties.kinds.quantizer import packed
 from truestep.properties.kinds.quantizer.cases import QuantizerCase
 from truestep.properties.kinds.quantizer.stored import due_beside, every_stored, kept_beside
@@ -108,6 +114,9 @@ def judged(subject: Subject, hyper: Hyper, out: Encoded) -> Found:
         )
         yield "code", membership(rule.rank(out.code), low, high, rule.ranks(hyper))
         yield "decoded", _decoded(rule, hyper, out.back, out.code, *held.values())
+        if hasattr(rule, "misfits"):
+            error, bound = rule.misfits(hyper, x, out.back)
+            yield "error", agreement(error, np.zeros_like(error), bound)
     else:
         yield "code", membership(out.code, *of_cast(rule, hyper, x, out.code), 1 << 32)
         yield "decoded", _decoded(rule, hyper, out.back, out.code)

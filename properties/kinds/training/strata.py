@@ -16,7 +16,7 @@ from truestep.properties.cases.hypers import continuous, corners
 from truestep.properties.cases.strata import SHAPES, by_row, spread
 from truestep.properties.cases.tensors import EXTREMES, KINDS, LAYOUTS, SPECIALS, TensorSpec
 from truestep.properties.kinds.training.cases import Ranges, TrainingCase, of_seed
-from truestep.reference.training import TRAINING
+from truestep.reference.training import TRAINING, delayed_scaling
 
 NAME = "strata"
 
@@ -28,8 +28,9 @@ ELEMENTS = ("", *dict.fromkeys((*EXTREMES, *SPECIALS)))
 # scale makes infinite, a counter at its last value.
 EVENTS = ("", "overflows", "unscaled", "last")
 # What happens in rows of its own, with kind and order of magnitude: finite gradients whose sum is
-# infinite, and scales at their limit. Where tensors are large or many, the limits bind ("bound").
-_APART = {"sum": ("constant", 38), "limit": ("normal", -6)}
+# infinite, scales at their limit, and those that only a margin keeps within it. Where tensors are
+# large or many, the limits bind ("bound").
+_APART = {"sum": ("constant", 38), "limit": ("normal", -6), "margin": ("normal", -6)}
 _ROWS_APART = 3
 _ROWS = 40
 # Elements of a tensor, a whole chunk of a launch and more than one, and numbers of small tensors.
@@ -166,11 +167,8 @@ def _with(case: TrainingCase, row: _Row, capability: TrainingCapability) -> Trai
         hyper |= {"growth": 2.0, "max_scale": 2.0**30} | dict(capability.fixed)
         first["scale"] = hyper["max_scale"] / hyper["growth"]
         hyper["initial"] = min(hyper["initial"], hyper["max_scale"])
-    if row.event == "limit" and "amax_history" in first:
-        # So small that the quotient by them is beyond float32.
-        hyper |= {"margin": 0} | dict(capability.fixed)
-        for name in ("amax_history", "x"):
-            first[name] = replace(first[name], exponent=-38, specials=())
+    if row.event in ("limit", "margin") and "amax_history" in first:
+        hyper |= _beside_the_largest(first, row, hyper, capability)
     if row.event == "limit" and "delta" in first:
         # What is sparse and wide: far below the format's least number beside its greatest.
         hyper |= {"least": 2.0**-9, "greatest": 448.0, "tolerance": 1e-3} | dict(capability.fixed)
@@ -186,6 +184,24 @@ def _with(case: TrainingCase, row: _Row, capability: TrainingCapability) -> Trai
         first["scale"] = min(first["scale"], least)
         first["gradients"] = (_special(gradients[0], largest), *gradients[1:])
     return TrainingCase(hyper, tuple(calls))
+
+
+def _beside_the_largest(
+    call: dict[str, object], row: _Row, hyper: Mapping[str, float], capability: TrainingCapability
+) -> Mapping[str, float]:
+    """Extremes just below what makes the largest scale, or above it; the margin that these have.
+
+    Above it, where the quotient is limited without its margin, one that this alone would save.
+    """
+    alone, above = capability.dialect.get("overflow") == "of_quotient", row.event == "margin"
+    margin = hyper["margin"] if "margin" in capability.fixed else 4 if above and alone else 0
+    share = 2.0**-2 if above and alone else 1 + 2.0**-6 if above else 1 - 2.0**-6
+    shift = 0 if alone else margin
+    amax = hyper["largest"] * share * 2.0**-shift / delayed_scaling.GREATEST
+    length = cast(TensorSpec, call["amax_history"]).shape[0]
+    for name, count in (("amax_history", length), ("x", 3)):
+        call[name] = TensorSpec((count,), "explicit", elements=(amax,) * count)
+    return {"margin": margin}
 
 
 def _laid_out(call: Mapping[str, Any], row: _Row) -> dict[str, Any]:

@@ -69,6 +69,16 @@ _PLANTED: tuple[tuple[tuple[str, ...], str, str, Edit, str], ...] = (
         ("np.clip(np.rint(q) + self.middle", "np.clip(np.floor(q) + self.middle"), "random",
     ),
     (
+        (*WITH_MINIMA, "q6_k"), "least_part_s_scale",
+        "d is made for the least of a block's parts [reductions that start at the wrong end]",
+        ("(sizes.max(axis=-1, initial=0.0) / most)", "(sizes.min(axis=-1) / most)"), "random",
+    ),
+    (
+        WITH_MINIMA, "minima_left_at_zero",
+        "minima are zero, so that what is negative is lost [encoders that fill scales alone]",
+        ("self._shared(depth, most)", "self._shared(0 * depth, most)"), "random",
+    ),
+    (
         ("q6_k",), "middle_left_out",
         "codes are read as they are, without the 32 below [readers of Q6_K]",
         ("- self.middle) * s", "- 0) * s"), "every_code",

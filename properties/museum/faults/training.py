@@ -176,6 +176,13 @@ TRAINING: dict[str, Fault] = {
         ("/ amax, GREATEST)", "/ amax, np.inf)"),
         check="strata",
     ),
+    "delayed_scaling_margin_before_the_limit": delayed(
+        "the quotient is limited with its margin, where by itself it is promised to be "
+        "[Transformer Engine's fused kernel beside its functions in Python]",
+        ('if h.overflow == "of_quotient" else', 'if h.overflow == "" else'),
+        check="strata",
+        dialect={"overflow": "of_quotient"},
+    ),
     "delayed_scaling_zero_divides": delayed(
         "an extreme of zero makes the scale infinite [a quotient that nothing guards]",
         (USABLE, "if not np.isfinite(amax):"),

@@ -12,7 +12,7 @@ import pytest
 import truestep.reference
 from truestep.properties.museum.changes import Ways, changes, parts
 from truestep.properties.museum.imports import between
-from truestep.properties.museum.mutants import homes, judged, mutants_of
+from truestep.properties.museum.mutants import BROKEN, homes, judged, mutants_of
 from truestep.properties.museum.plant import planted
 from truestep.properties.museum.sharing import SHARED, UNSHARED
 from truestep.properties.museum.survivors import survivors
@@ -55,6 +55,22 @@ def test_changes_are_what_they_are_called(lines, about, becomes):
     for text in found:
         ast.parse(source.replace(part.text, text))
     assert "f'{a}'" not in {change.old for change in made}
+
+
+def test_what_cannot_show_is_left_as_it_is():
+    """A size of -1, the first two arguments of clip, whatever says when an error is raised."""
+    source = """def f(x, low, high):
+    if x.size > 3:
+        raise ValueError
+    return [clip(a, b, high) for a, b in zip(x.reshape(-1), low, strict=True)]"""
+    (part,) = parts(source)
+    made = [(change.old, change.about) for change in changes(part, Ways(0.25, {}))]
+    assert made == [
+        ("clip(a, b, high)", "arguments 2 and 3 of clip swapped"),
+        ("-1", "without USub"),
+    ]
+    guarded = {change.about for change in changes(part, Ways(0.25, {}, guards=True))}
+    assert {"Gt to GtE", "condition inverted", "True inverted"} <= guarded
 
 
 def test_what_a_module_s_names_are_given_is_changed_too():
@@ -120,6 +136,18 @@ def test_a_mutant_of_a_shared_module_is_killed_through_a_rule():
         m for m in mutants_of("shared/stages") if m.name.endswith("1 - weight: Sub to Add")
     ]
     assert judged(mutant).killed in ("strata", "values")
+
+
+def test_a_mutant_whose_module_does_not_load_is_killed():
+    """As one that names an attribute by an object."""
+    (mutant,) = [m for m in mutants_of("shared/around") if "__doc__" in m.name]
+    assert judged(mutant).killed == BROKEN
+
+
+def test_a_def_s_own_line_is_none_that_a_kernel_executes():
+    """It runs as the module is loaded; what is in it need not run at all."""
+    (mutant,) = [m for m in mutants_of("shared/k_quants") if "admissible: q and slack" in m.name]
+    assert not judged(mutant).reached
 
 
 def test_what_no_kernel_executes_is_not_counted_as_killed():

@@ -12,6 +12,7 @@ from truestep.properties.museum.plant import Kernel
 from truestep.properties.run.plan import checks_of, run_check
 from truestep.reference import affine_formats, k_quants, nested_formats
 from truestep.reference.quantizers import QUANTIZERS
+from truestep.reference.validation import Array
 
 MORE = affine_formats.FORMATS | k_quants.FORMATS | nested_formats.FORMATS
 ZEROS = [name for name, format in affine_formats.FORMATS.items() if format.second == "zero_point"]
@@ -97,6 +98,70 @@ def test_decoding_rounds_as_float32_in_its_order(name: str) -> None:
         due = code * (held[0].astype(F)[:, None] * held[1].astype(F))[..., None]
     got = format.decode(format.Hyper(), codes, *held).astype(F)
     assert np.array_equal(got, due.reshape(shape))
+
+
+def searched(format: k_quants.KQuant, x: Array) -> Array:
+    """What is read back where each part takes, of grids around its extremes', the least error.
+
+    Weighted by mean size + |x|, with scale and minimum by least squares, as ggml's C searches.
+    """
+    h, top = format.Hyper(), len(format.row.elements) - 1
+    parts = x.reshape(-1, format.part)
+    low = np.minimum(parts.min(axis=1, keepdims=True), 0.0)
+    span = np.maximum(parts.max(axis=1, keepdims=True), 0.0) - low
+    w = np.sqrt(np.mean(parts**2, axis=1, keepdims=True)) + np.abs(parts)
+    best, least = [span / top, -low], np.inf
+    for k in np.arange(-1.0, 1.01, 0.1):
+        code = np.clip(np.rint((parts - low) * (top + k) / span), 0, top)
+        sw, sl, sl2, sx, sxl = (
+            np.sum(w * v, axis=1, keepdims=True) for v in (1, code, code**2, parts, parts * code)
+        )
+        scale = (sw * sxl - sx * sl) / (sw * sl2 - sl**2)
+        depth = np.maximum((scale * sl - sx) / sw, 0.0)
+        error = np.sum(w * (scale * code - depth - parts) ** 2, axis=1, keepdims=True)
+        better = (error < least) & (scale > 0)
+        best = [np.where(better, *pair) for pair in zip((scale, depth), best, strict=True)]
+        least = np.where(better, error, least)
+    held, integers = zip(
+        *(format._shared(sizes.reshape(-1, 256 // format.part), 63) for sizes in best), strict=True
+    )
+    beside = [*held, *(whole.astype(np.uint8) for whole in integers)]
+    s, m = format.steps(x.shape, *beside)
+    code = np.clip(np.rint((x + m) / np.where(s > 0, s, 1)), 0, top).astype(np.uint8)
+    return format.decode(h, code, *beside).astype(F)
+
+
+@pytest.mark.parametrize("name", ["q4_k", "q5_k", "q6_k"])
+def test_parts_err_by_no_more_than_their_grid(name: str) -> None:
+    """No element of `encode` by more than its part's bound, whatever the sizes and signs."""
+    format, rng = MORE[name], np.random.default_rng(11)
+    h, n = format.Hyper(), 2**13
+    x = np.concatenate([
+        numbers((n,)), -np.abs(numbers((n,))), numbers((n,)) ** 5,
+        rng.choice((-1.0, 1.0), n), np.zeros(256), np.full(256, -3.0),
+        numbers((n,)) * 10.0 ** np.repeat(rng.uniform(-9, 4, n // 32), 32), numbers((77,)),
+    ]).astype(F)  # fmt: skip
+    back = format.decode(h, *format.encode(h, x)).astype(F)
+    error, bound = format.misfits(h, x, back)
+    assert np.all(error <= bound)
+    of_element = bound.reshape(-1)[np.arange(x.size) // format.part]
+    assert np.all(np.abs(back - x.astype(np.float64)) <= of_element * (1 + 2.0**-20))
+    assert np.max(np.abs(back - x) / np.where(of_element, of_element, 1.0)) > 0.6
+    if format.minima:
+        whole = x[: n * 3 // 256 * 256].astype(np.float64)
+        error, bound = format.misfits(h, whole, searched(format, whole))
+        assert np.all(error <= bound)
+
+
+@pytest.mark.parametrize("name", ["q4_k", "q6_k"])
+def test_parts_beyond_float16_or_not_finite_promise_nothing(name: str) -> None:
+    """Nor do the other parts of their blocks; those of other blocks do."""
+    format = MORE[name]
+    x = np.resize(numbers((256,)), (4, 256))
+    x[0, 3], x[1, 200], x[2, 255] = np.inf, np.nan, 1e30
+    _, bound = format.misfits(format.Hyper(), x, np.zeros_like(x))
+    assert np.array_equal(np.any(bound > 0, axis=1), [False, False, False, True])
+    assert np.all(bound[3] > 0)
 
 
 def test_noise_falls_with_the_bits() -> None:
