@@ -34,8 +34,13 @@ def require_likeness(
     part = min(0.25, _ROUNDINGS * max(format_named(name).u for name in formats))
     for slot, new in zip(slots, results, strict=True):
         for name, due in stepped(rule, hyper, slot, plain()).items():
-            got = np.asarray(new.param if name == "p" else new.state[name], dtype=np.float64)
+            old, got = (
+                np.asarray(x, dtype=np.float64) for x in
+                ((slot.param, new.param) if name == "p" else (slot.state[name], new.state[name]))
+            )  # fmt: skip
             with np.errstate(invalid="ignore"):
-                off = np.abs(got - due) > part * np.maximum(np.abs(got), np.abs(due))
+                # Of what a step takes back to zero nothing but rounding may be left.
+                size = np.maximum(np.abs(old), np.maximum(np.abs(got), np.abs(due)))
+                off = np.abs(got - due) > part * size
             if 2 * np.count_nonzero(off) > got.size:
                 raise Unlike(name)
