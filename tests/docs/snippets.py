@@ -126,10 +126,9 @@ def _write(block: Block, page: Page, name: str) -> None:
     path = page.folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(block.text, encoding="utf-8")
-    if path.suffix == ".py":
-        if lack := _lack(block.text, page):
-            page.lacking[name] = lack
-            raise NotRun(lack)
+    if path.suffix == ".py" and (lack := _lack(block.text, page)):
+        page.lacking[name] = lack
+        raise NotRun(lack)
 
 
 def _python(block: Block, page: Page) -> None:
@@ -139,11 +138,16 @@ def _python(block: Block, page: Page) -> None:
     before = Path.cwd()
     os.chdir(page.folder)
     sys.path.insert(0, str(page.folder))
+    importlib.invalidate_caches()
     try:
         exec(made, page.names)
     finally:
         sys.path.remove(str(page.folder))
         os.chdir(before)
+        # Another page may have a file of the same name.
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", None)).startswith(str(page.folder)):
+                del sys.modules[name]
 
 
 def _lack(text: str, page: Page) -> str:
@@ -157,7 +161,7 @@ def _lack(text: str, page: Page) -> str:
     for name in sorted(names):
         if f"{name}.py" in page.lacking:
             return page.lacking[f"{name}.py"]
-        if (page.folder / f"{name}.py").exists():
+        if (page.folder / f"{name}.py").exists() or (page.folder / name).is_dir():
             continue
         if importlib.util.find_spec(name) is None:
             return f"needs {name}"
