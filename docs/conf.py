@@ -43,6 +43,8 @@ html_css_files = ["pages.css"]
 html_math_renderer = "mathml"
 html_copy_source = False
 html_show_sphinx = False
+# Quotes of docstrings are those of strings.
+smartquotes = False
 pygments_dark_style = "github-dark"
 
 autodoc_member_order = "bysource"
@@ -56,6 +58,9 @@ GUIDES = (
     "own_rule", "kernels", "referee", "beyond_one_machine",
 )  # fmt: skip
 REFERENCE = ("reference/api", "reference/cli", "reference/atlas")
+
+# A bar of |x|, close to what it encloses.
+BAR = r'<mo stretchy="false" lspace="0" rspace="0">\1</mo>'
 
 # Public modules, and of each what stands in its __all__ or, where it has none, its own names.
 MODULES = (
@@ -120,7 +125,9 @@ def completed(app: Sphinx, page: str, source: list[str]) -> None:
         source[0] += ADDED[page]()
 
 
-def as_text(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]):
+def as_text(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
     """Docstrings are plain text with code in backticks: what reST would read in them is escaped."""
     lines[:] = plain("\n".join(lines)).splitlines()
 
@@ -147,15 +154,28 @@ def escaped(text: str) -> str:
     return re.sub(r"([\\*_|`])", r"\\\1", text)
 
 
+def shortened(
+    app: Sphinx, what: str, name: str, obj: object, options: object, given: str, returned: str
+) -> tuple[str, str]:
+    """A signature in which what is no Python (a default made at each call) does not stand."""
+    return (given or "").replace("<factory>", "..."), returned
+
+
+def mathml(formula: str, display: str) -> str:
+    """MathML; bars are no operators with blanks on both sides."""
+    made = convert(formula, display=display)
+    return re.sub(r"<mo[^>]*>(\||&#x0007C;|&#x02225;)</mo>", BAR, made)
+
+
 def inline_formula(self: HTML5Translator, node: nodes.math) -> None:
     """A formula within a line."""
-    self.body.append(convert(node.astext()))
+    self.body.append(mathml(node.astext(), "inline"))
     raise nodes.SkipNode
 
 
 def formula(self: HTML5Translator, node: nodes.math_block) -> None:
     """A formula of its own, which scrolls where the page is narrow."""
-    self.body.append(f'<div class="formula">{convert(node.astext(), display="block")}</div>')
+    self.body.append(f'<div class="formula">{mathml(node.astext(), "block")}</div>')
     raise nodes.SkipNode
 
 
@@ -164,3 +184,4 @@ def setup(app: Sphinx) -> None:
     app.add_html_math_renderer("mathml", (inline_formula, None), (formula, None))
     app.connect("source-read", completed)
     app.connect("autodoc-process-docstring", as_text)
+    app.connect("autodoc-process-signature", shortened)
