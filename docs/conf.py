@@ -155,16 +155,27 @@ def escaped(text: str) -> str:
 
 
 def shortened(
-    app: Sphinx, what: str, name: str, obj: object, options: object, given: str, returned: str
-) -> tuple[str, str]:
+    app: Sphinx,
+    what: str,
+    name: str,
+    obj: object,
+    options: object,
+    given: str | None,
+    returned: str,
+) -> tuple[str, str] | None:
     """A signature in which what is no Python (a default made at each call) does not stand."""
-    return (given or "").replace("<factory>", "..."), returned
+    return (given.replace("<factory>", "..."), returned) if given else None
+
+
+def without_types(app: Sphinx, context: object, lines: list[str]) -> None:
+    """Options whose defaults are paths show these as they are typed."""
+    lines[:] = [re.sub(r"PosixPath\('(.*?)'\)", r"\1", line) for line in lines]
 
 
 def mathml(formula: str, display: str) -> str:
     """MathML; bars are no operators with blanks on both sides."""
     made = convert(formula, display=display)
-    return re.sub(r"<mo[^>]*>(\||&#x0007C;|&#x02225;)</mo>", BAR, made)
+    return re.sub(r"<mo[^>]*>(&#x0007C;|&#x02016;)</mo>", BAR, made)
 
 
 def inline_formula(self: HTML5Translator, node: nodes.math) -> None:
@@ -185,3 +196,4 @@ def setup(app: Sphinx) -> None:
     app.connect("source-read", completed)
     app.connect("autodoc-process-docstring", as_text)
     app.connect("autodoc-process-signature", shortened)
+    app.connect("sphinx-click-process-options", without_types)
