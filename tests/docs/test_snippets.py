@@ -23,7 +23,7 @@ SNIPPETS = [
     )
     for path in sorted(DOCS.rglob("*.md"))
     for block in blocks(path.read_text(encoding="utf-8"))
-    if block.language not in ("math", "text")
+    if block.file or block.text.startswith("$ ") or block.language not in ("", "math", "text")
 ]
 PAGES: dict[Path, Page] = {}
 
@@ -92,6 +92,7 @@ def test_a_page_runs_in_order(page: Page) -> None:
         ("$ python -c 'print(1); print(2)'\n2\n1\n", "not printed: '1'"),
         ("$ python -c 'raise SystemExit(1)'\n", "exit status 1, due is 0"),
         ("$ python -c 'print(1)'  # exit status 1\n1\n", "exit status 0, due is 1"),
+        ("$ python -c 'print(1); raise SystemExit(3)'\n1\n", "exit status 3, due is 0"),
         ("1\n", "not with a command"),
     ],
 )
@@ -128,7 +129,8 @@ def test_a_command_may_go_on_in_the_next_line() -> None:
     """After a backslash; what it prints and how it ends belong to it."""
     first, second = commands("$ a \\\n  b  # exit status 2\nx\n$ c\n")
     assert (first.line, first.shown, first.status) == ("a    b", ("x",), 2)
-    assert (second.line, second.shown, second.status) == ("c", (), 0)
+    assert (second.line, second.shown, second.status) == ("c", (), None)
+    assert (first.ends, second.ends) == ((2,), (0,))
 
 
 def test_dots_stand_for_anything() -> None:
