@@ -54,11 +54,14 @@ class Block:
 
 @dataclass(slots=True)
 class Page:
-    """Where the blocks of a page run. lacking: files written that need what is not there."""
+    """Where the blocks of a page run. lacking: files written that need what is not there. done: how
+    many blocks have run.
+    """
 
     folder: Path
     names: dict[str, object] = field(default_factory=lambda: {"__name__": "page"})
     lacking: dict[str, str] = field(default_factory=dict)
+    done: int = 0
 
 
 @dataclass(frozen=True, slots=True)
