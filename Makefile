@@ -42,7 +42,7 @@ endif
 .DELETE_ON_ERROR:
 # One pip at a time in one environment.
 .NOTPARALLEL:
-.PHONY: help setup format check test power certify peers findings deep gpu bench report sanitize wheel clean
+.PHONY: help setup format check test power docs certify peers findings deep gpu bench report sanitize wheel clean
 
 help:  ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -67,6 +67,12 @@ test: $(INSTALLED)  ## the tests of the suite itself and the conformance suite a
 
 power: $(INSTALLED)  ## the tests of what is found and what passes: planted faults, hostile adapters, correct kernels
 	$(PYTEST) --durations 10 --durations-min 5 -m power tests/properties tests/fast/ours tests/reports tests/face
+
+# One process: the blocks of a page build upon one another.
+docs: $(INSTALLED) $(VENV)/.docs  ## build the pages of docs/ into build/docs, check their links, run all their snippets
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs build/docs
+	$(BIN)/python docs/links.py build/docs
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 0 -rs tests/docs
 
 certify: $(INSTALLED)  ## certify the CPU kernels of every rule; ends with the path of the report
 	$(TRUESTEP) certify cpu --level smoke --force --out $(OUT)
@@ -151,6 +157,10 @@ $(INSTALLED): $(SOURCES) | $(ENVIRONMENT) $(WITH_TORCH)
 
 $(DEV): constraints.txt | $(ENVIRONMENT)
 	$(INSTALL) clang-format mypy ruff
+	@touch $@
+
+$(VENV)/.docs: pyproject.toml constraints.txt | $(ENVIRONMENT)
+	$(INSTALL) furo latex2mathml myst-parser sphinx sphinx-click
 	@touch $@
 
 # torch first: several of the peers would otherwise choose one of their own.

@@ -11,11 +11,17 @@ from truestep.properties.search.identification import Unlike
 _ROUNDINGS = 2**12
 
 
-def require_likeness(name: str, got: Array, due: Array, arithmetic: Arithmetic) -> None:
-    """Raise Unlike where half a tensor is off by more than rounding makes of it, or a quarter."""
+def require_likeness(
+    name: str, got: Array, due: Array, arithmetic: Arithmetic, was: Array | float = 0.0
+) -> None:
+    """Raise Unlike where half a tensor is off by more than rounding makes of it, or a quarter.
+
+    was: the numbers before the step: where it goes back to zero, rounding alone may be left of them.
+    """
     formats = arithmetic.compute, arithmetic.hyper, arithmetic.counter, *arithmetic.storage.values()
     part = min(0.25, _ROUNDINGS * max(format_named(each).u for each in formats))
     with np.errstate(invalid="ignore"):
-        off = np.abs(got - due) > part * np.maximum(np.abs(got), np.abs(due))
+        size = np.maximum(np.abs(was), np.maximum(np.abs(got), np.abs(due)))
+        off = np.abs(got - due) > part * size
     if 2 * np.count_nonzero(off) > got.size:
         raise Unlike(name)

@@ -109,6 +109,7 @@ def test_no_arrows_up_inside_properties() -> None:
 INSTALLED = {
     *("click", "hypothesis", "jinja2", "jsonschema_rs", "markupsafe", "ml_dtypes", "mpmath"),
     *("numpy", "packaging", "pytest", "rich", "scipy", "truestep"),
+    "markdown_it",  # rich requires it
 }
 
 

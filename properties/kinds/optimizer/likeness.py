@@ -25,5 +25,6 @@ def require_likeness(
         return
     for slot, new in zip(slots, results, strict=True):
         for name, due in stepped(rule, hyper, slot, plain()).items():
-            got = np.asarray(new.param if name == "p" else new.state[name], dtype=np.float64)
-            likeness.require_likeness(name, got, due, arithmetic)
+            pair = (slot.param, new.param) if name == "p" else (slot.state[name], new.state[name])
+            was, got = (np.asarray(x, dtype=np.float64) for x in pair)
+            likeness.require_likeness(name, got, due, arithmetic, was)
