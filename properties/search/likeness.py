@@ -16,7 +16,7 @@ def require_likeness(
 ) -> None:
     """Raise Unlike where half a tensor is off by more than rounding makes of it, or a quarter.
 
-    was: the numbers before the step: where it goes back to zero, rounding alone may be left of them.
+    was: the numbers before the step: where it goes back to zero, rounding alone may be left.
     """
     formats = arithmetic.compute, arithmetic.hyper, arithmetic.counter, *arithmetic.storage.values()
     part = min(0.25, _ROUNDINGS * max(format_named(each).u for each in formats))
