@@ -82,7 +82,7 @@ def load(spec: str) -> Backend:
     spec: a name of builtin() or of the entry-point group, "package.module:Name", or "file.py:Name"
     (":Name" may be left out where the module defines exactly one class with capabilities()). Name
     may be an instance, a class, or a factory; the last two are called without arguments.
-    What has no adapter is wrapped: "torch:package.module:Name@rule", see truestep.wrap.
+    What has no adapter is wrapped: "torch:package.module:Name@rule", see fast/wrapped/specs.py.
     Raises UnknownBackend, BrokenBackend, or BackendUnavailable: where the backend itself says so,
     or an adapter of fast/peers imports what is not installed.
     """
@@ -102,10 +102,16 @@ def _wrapped(spec: str, asked: specs.Spec) -> object:
     library, module = specs.WRAPS[asked.kind]
     if importlib.util.find_spec(library) is None:
         raise BackendUnavailable(f"{library} is not installed")
-    found = _named(spec, asked.target)
     with _blamed(spec, "wrapping it raised"):
+        # It may choose what the library runs on, before anything imports that.
         wraps = importlib.import_module(f"{specs.__package__}.{module}")
-        return wraps.wrapped(found, asked.rule or None)
+    found = asked.target if asked.kind == "ctypes" else _named(spec, asked.target)
+    try:
+        options = asked.options()
+    except ValueError as error:
+        raise BrokenBackend(f"{spec}: {error}") from None
+    with _blamed(spec, "wrapping it raised"):
+        return wraps.wrapped(found, asked.rule or None, options=options)
 
 
 def _named(spec: str, target: str) -> object:

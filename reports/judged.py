@@ -9,7 +9,7 @@ from pathlib import Path
 from truestep.fast import discovery
 from truestep.fast.protocol import Backend, BackendUnavailable, Level
 from truestep.properties.judge.results import CheckResult
-from truestep.properties.run import plan, pool
+from truestep.properties.run import plan, pool, rounding
 from truestep.reports import certificate, files
 from truestep.reports.certificate import Certificate, Record
 from truestep.reports.findings import findings_for
@@ -83,7 +83,7 @@ def _here(
     discovery.check(made, spec)
     chosen = plan.chosen(spec, plan.checks_of(made), only)
     results = [plan.run_check(made, check, level=level, seed=seed) for check in chosen]
-    told = str(getattr(made, "declaration", ""))
+    told = rounding.told(made)
     return pool.Run(made.name, results, seconds=time.perf_counter() - begin, declaration=told)
 
 

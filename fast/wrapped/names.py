@@ -20,7 +20,10 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "eps1": ("epsilon1", "eps"),
     "eps2": ("epsilon2",),
     "lr": ("learning_rate", "eta", "step_size", "stepsize", "rate", "alpha", "gamma"),
+    "initial": ("initial_accumulator", "initial_accumulator_value"),
+    "initial_total": ("initial_accumulator_value", "initial_accumulator"),
     "limit": ("p", "rho", "clip_threshold"),
+    "max_dim": ("max_precondition_dim",),
     "maximize": ("maximise",),
     "momentum": ("mu", "beta", "beta1", "b1", "momentum_beta", "momentum_factor"),
     "nesterov": ("use_nesterov",),
@@ -37,6 +40,7 @@ TUPLES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "betas": (("beta1", "beta2"), ("beta1", "beta2", "beta3"), ("momentum", "beta2")),
     "eps": (("eps1", "eps2"),),
     "ns_coefficients": (("ns_a", "ns_b", "ns_c"),),
+    "nus": (("nu1", "nu2"),),
 }
 
 # Of numbers that have no default: what is given at first.
@@ -65,8 +69,13 @@ def paired(rule: Optimizer, offered: Mapping[str, object]) -> dict[str, str]:
         for field in rule.Hyper.RANGES:
             for name in (field, *names.get(field, ())):
                 taken = name in found.values() or field in found
-                if not taken and name in offered and _fits(rule, field, offered[name]):
-                    found[field] = _signed(rule, field, name, offered[name])
+                if taken or name not in offered:
+                    continue
+                # What is None stands for a number under the field's own name alone.
+                value = getattr(rule.Hyper(), field) if name == field else None
+                value = value if offered[name] is None else offered[name]
+                if _fits(rule, field, value):
+                    found[field] = _signed(rule, field, name, value)
     order = list(rule.Hyper.RANGES)
     return {field: found[field] for field in sorted(found, key=order.index)}
 

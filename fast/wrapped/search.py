@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 WITHIN = 1e-5
 # Of rules that iterate on matrices, which some do in bfloat16: no form nearer, and none beside it.
 _COARSE, _NEXT = 2e-2, 2.0
+# Steps of the run by which a form is confirmed where the rule was not given: most of what an
+# optimizer does from some step on, or every so many, is done by then. Rounding has had so many
+# times the steps of a trial to add up.
+_LONG, _TIMES = 40, 5
 # Forms that agree, between which probes decide.
 _MOST_TIED = 200
 # Of how many candidates an error tells, and what more than them is not worth telling.
@@ -44,6 +48,7 @@ class Found:
     kept. distance: the number of choices in which the form differs from the rule's own. left: its
     numbers that no field of the rule stands for. error: how far it is off, by the largest change.
     unseen: fields of the rule's state that were zero throughout, so that none could be paired.
+    beside: what it keeps besides, and changes, for which the rule has no field.
     """
 
     rule: str
@@ -58,6 +63,7 @@ class Found:
     shapes: Shapes = "any"
     single: bool = False
     unseen: Sequence[str] = ()
+    beside: Sequence[str] = ()
 
     @property
     def reshaped(self) -> int:
@@ -130,7 +136,8 @@ def _within(subject: Subject, name: str, farthest: int | None, within: float) ->
         last = walks[0][-1][0]
         unseen = [f for f, x in last.items() if f not in ("t", *state) and np.size(x)]
         found = Found(name, numbers, hyper, state, counted, distance, left, error)
-        out.found.append(replace(found, shapes=shape, unseen=unseen))
+        beside = matching.unexplained(runs[0], [*state.values(), *([counted] if counted else [])])
+        out.found.append(replace(found, shapes=shape, unseen=unseen, beside=beside))
         if everywhere or not out.walk:
             out.walk, out.grads = walks[-1], runs[len(walks) - 1].grads
         if len(out.found) >= _MOST_TIED:
@@ -202,12 +209,12 @@ def best(subject: Subject, name: str | None) -> Tried:
         raise BrokenBackend(f"{subject.name}: {name} takes {inputs} too: write an adapter for it")
     every = [tried(subject, name)] if name else candidates(subject)
     agreeing = [each for each in every if each.found]
-    if agreeing:
-        chosen = min(agreeing, key=lambda each: _rank(subject, each.found[0]))
-        # Once more with this rule's numbers: what the subject keeps is of its last trial.
-        numbers = renamed(chosen.found[0].numbers, trials.alive(OPTIMIZERS[chosen.name]))
-        subject.trial(numbers, *trials.drawn(MATRIX, seed=0))
-        return chosen
+    for chosen in sorted(agreeing, key=lambda each: _rank(subject, each.found[0])):
+        if name or _confirmed(subject, chosen):
+            # Once more with this rule's numbers: what the subject keeps is of its last trial.
+            numbers = renamed(chosen.found[0].numbers, trials.alive(OPTIMIZERS[chosen.name]))
+            subject.trial(numbers, *trials.drawn(MATRIX, seed=0))
+            return chosen
     told = [
         f"{form} ({'infinitely' if error > _FAR else f'{error:.1g}'} off)"
         for error, form in sorted(each.best for each in every)
@@ -221,12 +228,51 @@ def best(subject: Subject, name: str | None) -> Tried:
     )
 
 
+def _confirmed(subject: Subject, tried: Tried) -> bool:
+    """Keep the forms that agree over many steps with usual numbers, and say if there are any."""
+    rule, numbers = OPTIMIZERS[tried.name], tried.found[0].numbers
+    usual = {field: getattr(rule.Hyper(), field) for field in numbers}
+    try:
+        run = subject.trial(renamed(numbers, usual), *trials.drawn(MATRIX, seed=0, steps=_LONG))
+    except BrokenBackend:  # it takes other numbers only
+        return True
+    kept = []
+    for each in tried.found:
+        hyper = {**each.hyper, **usual}
+        error, walk = forms.walked(rule, hyper, run, _TIMES * max(WITHIN, each.error))
+        if walk:
+            kept.append(each)
+        tried.best = min(tried.best, (error, f"{tried.name} after {_LONG} steps"))
+    tried.found = kept
+    return bool(kept)
+
+
 def _rank(subject: Subject, found: Found) -> tuple[object, ...]:
     rule = OPTIMIZERS[found.rule]
     unnamed = sum(f not in found.numbers for f in rule.Hyper.RANGES)
     names = found.rule.replace("_", ""), subject.name.rpartition(".")[2].lower().replace("_", "")
     likeness = SequenceMatcher(None, *names).ratio()
-    return found.shapes == "matrices", found.left, unnamed, -likeness, found.distance, found.rule
+    explains = found.shapes == "matrices", len(found.beside), found.left, unnamed
+    return *explains, -likeness, found.distance, found.rule
+
+
+def mixes(found: Found) -> bool:
+    """Whether an element of the result depends on another element, as where a norm is taken."""
+    rule = OPTIMIZERS[found.rule]
+    if rule.FACTS.elementwise:
+        return False
+    if rule.FACTS.matrices or found.shapes == "matrices":
+        return True
+    p, grads = trials.drawn(VECTOR, seed=0)
+    steps = []
+    for size in (1.0, 3.0):
+        with np.errstate(all="ignore"):
+            h = rule.Hyper(**found.hyper)
+            s, q = rule.init(h, p), p
+            for g in grads:
+                s, q = rule.step(h, s, q, np.array([*g[:-1], size * g[-1]]))
+        steps.append(q[:-1])
+    return not np.array_equal(*steps)
 
 
 def evaluated(found: Found, hyper: Named, state: Named, p: Array, g: Array) -> tuple[Named, Array]:

@@ -35,6 +35,10 @@ class Backend(torch_like.Backend):
         """What was found, in one line."""
         return told.declaration(self.found, self.rows[0].arithmetic["float32"])
 
+    def rounding(self, arithmetic: str) -> Backend:
+        """The same in an arithmetic that has been found."""
+        return _made(self.subject, self.found, arithmetic)
+
     def build(self, row: Row, entries: list[Named]) -> torch.optim.Optimizer:
         """The optimizer of these param_groups."""
         name = self.found.numbers.get("lr")
@@ -91,14 +95,8 @@ def wrapped(
     subject = Class(make, given)
     tried = search.best(subject, rule)
 
-    def made(found: Found) -> Backend:
-        row = row_of(subject, found, arithmetic or told.arithmetic(found))
-        members = {"name": subject.name, "subject": subject, "found": found, "rows": (row,)}
-        backend: Backend = type("Backend", (Backend,), members)()
-        return backend
-
     def build(found: Found) -> tuple[Backend, Capability]:
-        backend = made(found)
+        backend = _made(subject, found, arithmetic)
         [capability] = backend.capabilities()
         return backend, capability
 
@@ -106,4 +104,11 @@ def wrapped(
         found = probes.settled(tried, build)
     except BrokenBackend as error:
         raise BrokenBackend(f"{subject.name}: {error}") from error
-    return made(found)
+    return _made(subject, found, arithmetic)
+
+
+def _made(subject: Class, found: Found, arithmetic: str | None) -> Backend:
+    row = row_of(subject, found, arithmetic or told.arithmetics(found))
+    members = {"name": subject.name, "subject": subject, "found": found, "rows": (row,)}
+    backend: Backend = type("Backend", (Backend,), members)()
+    return backend

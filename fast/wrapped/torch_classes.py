@@ -13,7 +13,7 @@ import torch
 
 from truestep.fast.discovery import BrokenBackend
 from truestep.fast.protocol import Array
-from truestep.fast.wrapped import trials
+from truestep.fast.wrapped import nested, trials
 from truestep.fast.wrapped.names import REQUIRED
 from truestep.fast.wrapped.trials import Named, Trial
 
@@ -39,8 +39,9 @@ class Class:
         for name in self.options:
             self.offered.pop(name, None)
         self.hints = _numbers(tuple(self.options.values()))
-        # Of the last trial of a matrix: what was kept at its end, and which numbers changed.
-        self.moving: set[str] = set()
+        # Of the last trial of a matrix: what was kept at its end, and the numbers that changed, as
+        # they were after every step.
+        self.moving: dict[str, list[float]] = {}
         self.state: Named = {}
         self.group: Named = {}
 
@@ -130,7 +131,11 @@ class Class:
             text = " ".join(str(error).split())
             raise BrokenBackend(f"{self.name}: raised {type(error).__name__}: {text}") from error
         if param.ndim > 1:
-            self.moving = {name for name, x in states[-1].items() if _moves(name, states)}
+            self.moving = {
+                name: [float(np.ravel(each[name])[0]) for each in states]
+                for name in states[-1]
+                if _moves(name, states)
+            }
             self.state = dict(optimizer.state.get(p, {}))
             self.group = dict(optimizer.param_groups[0])
         return Trial([x.astype(_DTYPES[self.dtype]) for x in grads], params, states, groups)
@@ -169,7 +174,7 @@ def _array(tensor: torch.Tensor) -> Array:
 def _snapshot(kept: Mapping[str, Any]) -> Named:
     """What is kept by name: tensors as arrays, numbers as they are."""
     out: Named = {}
-    for name, x in kept.items():
+    for name, x in nested.entries(kept):
         if isinstance(x, torch.Tensor) and not x.is_sparse:
             out[name] = (
                 x.detach().clone().to(torch.float64).numpy()
@@ -184,4 +189,4 @@ def _snapshot(kept: Mapping[str, Any]) -> Named:
 def _moves(name: str, states: Sequence[Named]) -> bool:
     """Whether a number is not the same after every step."""
     values = [np.asarray(each.get(name, np.nan)) for each in states]
-    return values[-1].size == 1 and any(x != values[0] for x in values)
+    return all(x.size == 1 for x in values) and any(x != values[0] for x in values)

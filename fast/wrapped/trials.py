@@ -1,5 +1,6 @@
 """What an optimizer is run on, and the record of a run."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -66,14 +67,15 @@ class Subject(Protocol):
         ...
 
 
-def drawn(shape: tuple[int, ...], seed: int) -> tuple[Array, list[Array]]:
+def drawn(shape: tuple[int, ...], seed: int, steps: int = len(_SIZES)) -> tuple[Array, list[Array]]:
     """A parameter, and a gradient for every step of a trial.
 
     Gradients have a part in common, so that estimates of a distance grow.
     """
     rng = np.random.default_rng(seed)
     p, common = rng.normal(size=shape), rng.normal(size=shape)
-    return p, [size * (common + rng.normal(size=shape)) for size in _SIZES]
+    sizes = itertools.islice(itertools.cycle(_SIZES), steps)
+    return p, [size * (common + rng.normal(size=shape)) for size in sizes]
 
 
 def alive(rule: Optimizer) -> Named:

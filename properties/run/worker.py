@@ -61,6 +61,7 @@ def _loaded(pipe: Connection, spec: str, patience: float, host: Hosted) -> "Remo
     from truestep.properties.run.plan import checks_of
     from truestep.properties.run.preflight import require_understood
     from truestep.properties.run.remote import Remote
+    from truestep.properties.run.rounding import told
 
     try:
         backend = Remote(spec, patience, host)
@@ -71,7 +72,7 @@ def _loaded(pipe: Connection, spec: str, patience: float, host: Hosted) -> "Remo
     except Exception as reason:
         send(pipe, ("failed", BrokenBackend(str(reason) or type(reason).__name__)))
     else:
-        send(pipe, ("ready", backend.name, [*checks, conduct.check()], backend.declaration))
+        send(pipe, ("ready", backend.name, [*checks, conduct.check()], told(backend)))
         return backend
     return None
 
