@@ -7,7 +7,9 @@ shows over the steps of a trial; any other count has the same function.
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from truestep.fast.wrapped.trials import Named
+import numpy as np
+
+from truestep.fast.wrapped.trials import Named, Trial
 
 # Of a number b in (0, 1) and the count t, t >= 1.
 _FUNCTIONS: Mapping[str, Callable[[float, int], float]] = {
@@ -38,6 +40,14 @@ def recognized(values: Sequence[float], hyper: Named) -> Counted | None:
                 ):
                     return _made(field, function, scale)
     return None
+
+
+def follows(trial: Trial, name: str, hyper: Named) -> bool:
+    """Whether what is kept under a name follows from the count."""
+    kept = [each.get(name, ()) for each in trial.states]
+    if any(np.size(x) != 1 for x in kept):
+        return False
+    return recognized([float(np.ravel(x)[0]) for x in kept], hyper) is not None
 
 
 def _made(field: str, function: Callable[[float, int], float], scale: str) -> Counted:

@@ -13,7 +13,7 @@ import numpy as np
 
 from truestep.fast.discovery import BrokenBackend
 from truestep.fast.protocol import Array, Fixed, Shapes
-from truestep.fast.wrapped import forms, matching, trials
+from truestep.fast.wrapped import counted, forms, matching, trials
 from truestep.fast.wrapped.matching import Place
 from truestep.fast.wrapped.names import paired, renamed
 from truestep.fast.wrapped.trials import MATRIX, VECTOR, WIDE, Named, Subject, Trial
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from truestep.reference.rules import Optimizer
 
 # How far a form that agrees may be off, by the largest change of a step: float64, and float32
-# inside. The nearest wrong forms are off by 1e-3 and more.
-WITHIN = 1e-5
+# inside or throughout. The nearest wrong forms are off by 1e-3 and more.
+WITHIN = 1e-4
 # Of rules that iterate on matrices, which some do in bfloat16: no form nearer, and none beside it.
 _COARSE, _NEXT = 2e-2, 2.0
 # Steps of the run by which a form is confirmed where the rule was not given: most of what an
 # optimizer does from some step on, or every so many, is done by then. Rounding has had so many
-# times the steps of a trial to add up.
+# times the steps of a trial to add up, and numbers near 1 lose more of their distance to it.
 _LONG, _TIMES = 40, 5
 # Forms that agree, between which probes decide.
 _MOST_TIED = 200
@@ -102,8 +102,10 @@ def tried(subject: Subject, name: str, farthest: int | None = None) -> Tried:
         least = min((each.error for each in coarse.found), default=0.0)
         coarse.found = [each for each in coarse.found if each.error <= _NEXT * least]
         out = coarse if coarse.found else out
-    # What agrees on vectors too comes first, and what needs the fewest changes.
-    out.found.sort(key=lambda each: (each.shapes == "matrices", each.distance, each.reshaped))
+    # What agrees on vectors too comes first, what explains the state, and needs the fewest changes.
+    out.found.sort(
+        key=lambda each: (each.shapes == "matrices", len(each.beside), each.distance, each.reshaped)
+    )
     return out
 
 
@@ -115,7 +117,7 @@ def _within(subject: Subject, name: str, farthest: int | None, within: float) ->
     theirs = renamed(numbers, values)
     runs = [subject.trial(theirs, *trials.drawn(shape, seed=i)) for i, shape in enumerate(shapes)]
     out, open_ = Tried(name, []), forms.choices(rule, numbers, subject.hints)
-    counted, left = matching.counter(runs[0]), _left(subject, numbers)
+    counter, left = matching.counter(runs[0]), _left(subject, numbers)
     for changes in forms.forms(open_, farthest):
         hyper = {**{f: values[f] for f in numbers}, **changes}
         error, walks = _walked(rule, hyper, runs, within)
@@ -123,7 +125,7 @@ def _within(subject: Subject, name: str, farthest: int | None, within: float) ->
             out.best = min(out.best, (error, _told(name, changes, open_)))
             continue
         initial = [_initial(rule, hyper, run) for run in runs]
-        state, missing = matching.places(walks, runs, 10 * WITHIN, initial)
+        state, missing = matching.places(walks, runs, WITHIN, initial)
         if missing:
             told = f"{_told(name, changes, open_)} but for its state {', '.join(missing)}"
             out.best = min(out.best, (error, told))
@@ -135,8 +137,10 @@ def _within(subject: Subject, name: str, farthest: int | None, within: float) ->
         shape: Shapes = "any" if everywhere else "matrices"
         last = walks[0][-1][0]
         unseen = [f for f, x in last.items() if f not in ("t", *state) and np.size(x)]
-        found = Found(name, numbers, hyper, state, counted, distance, left, error)
-        beside = matching.unexplained(runs[0], [*state.values(), *([counted] if counted else [])])
+        found = Found(name, numbers, hyper, state, counter, distance, left, error)
+        known = [*state.values(), *([counter] if counter else [])]
+        beside = matching.unexplained(runs[0], known)
+        beside = [n for n in beside if not counted.follows(runs[0], n, hyper)]
         out.found.append(replace(found, shapes=shape, unseen=unseen, beside=beside))
         if everywhere or not out.walk:
             out.walk, out.grads = walks[-1], runs[len(walks) - 1].grads
@@ -185,11 +189,12 @@ def candidates(subject: Subject) -> list[Tried]:
     Rules of matrix functions, whose forms take long, only where none of the others agrees.
     """
     every: list[Tried] = []
+    remembered = trials.Remembered(subject)
     for matrices in (False, True):
         for name, rule in OPTIMIZERS.items():
             if not rule.FACTS.inputs and (rule.FACTS.observables is not None) == matrices:
                 with suppress(BrokenBackend):
-                    every.append(tried(subject, name, _NEAR))
+                    every.append(tried(remembered, name, _NEAR))
         if any(each.found for each in every):
             break
     return every

@@ -1,7 +1,7 @@
 """What was found, in words."""
 
 from truestep.fast.wrapped import search
-from truestep.fast.wrapped.search import WITHIN, Found
+from truestep.fast.wrapped.search import Found
 
 # How libraries round in float32, the strictest first: each operation by itself; with functions of
 # the counter in float32; with all numbers in float32. Norms are added up one number after another.
@@ -11,7 +11,7 @@ _SUMS = ("sequential_float32", "sequential_float32_hyper")
 
 def arithmetics(found: Found) -> tuple[str, ...]:
     """How an optimizer may round: the judge finds which it is."""
-    if found.rule == "muon" and found.error > WITHIN:
+    if found.rule == "muon" and found.error > search.WITHIN:
         return ("bfloat16_newton_schulz", "bfloat16_newton_schulz_hyper")
     return _SUMS if search.mixes(found) else _ELEMENTS
 

@@ -45,7 +45,7 @@ class Backend(torch_like.Backend):
         for entry in entries:
             rate = entry.pop("lr", None)
             if name:
-                entry[name] = rate
+                entry[name.removeprefix("-")] = rate
         ours = self.found.numbers
         rule = OPTIMIZERS[self.found.rule]
         if any(place.where == "group" for place in self.found.state.values()):
@@ -94,6 +94,8 @@ def wrapped(
         given.setdefault(rule, True)  # as amsgrad and nesterov are switched on
     subject = Class(make, given)
     tried = search.best(subject, rule)
+    first = tried.found[0]
+    subject.hold(renamed(first.numbers, trials.alive(OPTIMIZERS[first.rule])))
 
     def build(found: Found) -> tuple[Backend, Capability]:
         backend = _made(subject, found, arithmetic)

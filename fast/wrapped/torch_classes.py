@@ -110,26 +110,55 @@ class Class:
         except (AssertionError, TypeError, ValueError):
             # Numbers that it takes by group alone, or of another type.
             made = self.make(subject, **{**required, **own, **options})
-        for group, entry in zip(getattr(made, "param_groups", ()), entries, strict=False):
-            known = {k: x for k, x in entry.items() if k != "params" and k in group}
-            group.update(known)
+        for group in getattr(made, "param_groups", ()):
+            # It may have made a group of each tensor.
+            first = group["params"][:1]
+            own = [e for e in entries if any(p is x for p in e["params"] for x in first)]
+            entry = own[0] if own else {}
+            group.update({k: x for k, x in entry.items() if k != "params" and k in group})
         return made
+
+    def hold(self, numbers: Mapping[str, object]) -> None:
+        """Learn which numbers are the constructor's although a group has them too.
+
+        numbers: such as differ from the defaults. What a group says of one of these is not heard.
+        """
+        param, grads = trials.drawn(trials.MATRIX, seed=0)
+        for name in [name for name in numbers if name in self.grouped and name in self._accepted]:
+            steps = []
+            for given in (numbers, {**numbers, name: self._accepted[name]}):
+                try:
+                    steps.append(self._run(numbers, given, param, grads).params)
+                except Exception:  # of whatever the optimizer raises
+                    break
+            if len(steps) == 2 and not np.array_equal(*steps):
+                del self.grouped[name]
 
     def trial(self, numbers: Mapping[str, object], param: Array, grads: Sequence[Array]) -> Trial:
         """Steps of a fresh optimizer of one tensor; raises BrokenBackend where it does not step."""
-        p = torch.nn.Parameter(torch.tensor(param, dtype=self.dtype))
-        params, states, groups = [_array(p)], [], []
         try:
-            optimizer = self.built([{"params": [p], **numbers}], numbers)
-            for g in grads:
-                p.grad = self.gradient(torch.tensor(g, dtype=self.dtype))
-                optimizer.step()
-                params.append(_array(p))
-                states.append(_snapshot(optimizer.state.get(p, {})))
-                groups.append(_snapshot(optimizer.param_groups[0]))
+            return self._run(numbers, numbers, param, grads)
         except Exception as error:
             text = " ".join(str(error).split())
             raise BrokenBackend(f"{self.name}: raised {type(error).__name__}: {text}") from error
+
+    def _run(
+        self,
+        numbers: Mapping[str, object],
+        given: Mapping[str, object],
+        param: Array,
+        grads: Sequence[Array],
+    ) -> Trial:
+        """Steps with these numbers in the group; given: those of the constructor."""
+        p = torch.nn.Parameter(torch.tensor(param, dtype=self.dtype))
+        params, states, groups = [_array(p)], [], []
+        optimizer = self.built([{"params": [p], **numbers}], given)
+        for g in grads:
+            p.grad = self.gradient(torch.tensor(g, dtype=self.dtype))
+            optimizer.step()
+            params.append(_array(p))
+            states.append(_snapshot(optimizer.state.get(p, {})))
+            groups.append(_snapshot(optimizer.param_groups[0]))
         if param.ndim > 1:
             self.moving = {
                 name: [float(np.ravel(each[name])[0]) for each in states]

@@ -67,6 +67,36 @@ class Subject(Protocol):
         ...
 
 
+class Remembered:
+    """A subject whose runs are kept: many rules give it the same numbers."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._runs: dict[str, Trial] = {}
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self._subject.name
+
+    @property
+    def offered(self) -> Mapping[str, object]:
+        """Its numbers by name."""
+        return self._subject.offered
+
+    @property
+    def hints(self) -> Sequence[float]:
+        """Numbers that it was given."""
+        return self._subject.hints
+
+    def trial(self, numbers: Mapping[str, object], param: Array, grads: Sequence[Array]) -> Trial:
+        """The run with these numbers."""
+        key = f"{sorted(numbers.items())} {param} {len(grads)}"
+        if key not in self._runs:
+            self._runs[key] = self._subject.trial(numbers, param, grads)
+        return self._runs[key]
+
+
 def drawn(shape: tuple[int, ...], seed: int, steps: int = len(_SIZES)) -> tuple[Array, list[Array]]:
     """A parameter, and a gradient for every step of a trial.
 

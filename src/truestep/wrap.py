@@ -109,8 +109,8 @@ def torch(
     """A backend of a torch.optim.Optimizer class, or of a function that makes one of parameters.
 
     rule: the reference's name; found where it is not given. arithmetic: how it rounds (`truestep
-    list arithmetics`); found where none is named, the strictest that fixed cases pass. options: arguments of the constructor, or of parameter groups, that are not numbers of
-    the rule.
+    list arithmetics`); found where none is named, the strictest that fixed cases pass. options:
+    arguments of the constructor, or of parameter groups, that are not numbers of the rule.
     """
     from truestep.fast.wrapped.torch_backend import wrapped
 
