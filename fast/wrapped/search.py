@@ -212,10 +212,14 @@ def best(subject: Subject, name: str | None) -> Tried:
     if name is not None and OPTIMIZERS[name].FACTS.inputs:
         inputs = ", ".join(OPTIMIZERS[name].FACTS.inputs)
         raise BrokenBackend(f"{subject.name}: {name} takes {inputs} too: write an adapter for it")
-    every = [tried(subject, name)] if name else candidates(subject)
+    every = [tried(subject, name)] if name else [*candidates(subject), *_namesake(subject)]
     agreeing = [each for each in every if each.found]
     for chosen in sorted(agreeing, key=lambda each: _rank(subject, each.found[0])):
-        if name or _confirmed(subject, chosen):
+        if name is None and _confirmed(subject, chosen) and len(chosen.found) < _MOST_TIED:
+            # Forms farther away may agree as well, and be told apart by the probes.
+            chosen = tried(subject, chosen.name)
+            _confirmed(subject, chosen)
+        if chosen.found:
             # Once more with this rule's numbers: what the subject keeps is of its last trial.
             numbers = renamed(chosen.found[0].numbers, trials.alive(OPTIMIZERS[chosen.name]))
             subject.trial(numbers, *trials.drawn(MATRIX, seed=0))
@@ -231,6 +235,18 @@ def best(subject: Subject, name: str | None) -> Tried:
         f"{subject.name}: does not compute {what} in any form; the nearest, and by how much of the "
         f"largest change of a step each is off: {nearest}"
     )
+
+
+def _namesake(subject: Subject) -> list[Tried]:
+    """The rule that is called like the optimizer, in all forms: rules have more than are near."""
+    plain = {rule.replace("_", ""): rule for rule in OPTIMIZERS}
+    rule = plain.get(subject.name.rpartition(".")[2].lower().replace("_", ""))
+    if rule is None or OPTIMIZERS[rule].FACTS.inputs:
+        return []
+    try:
+        return [tried(subject, rule)]
+    except BrokenBackend:
+        return []
 
 
 def _confirmed(subject: Subject, tried: Tried) -> bool:

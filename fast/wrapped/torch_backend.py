@@ -95,7 +95,7 @@ def wrapped(
     subject = Class(make, given)
     tried = search.best(subject, rule)
     first = tried.found[0]
-    subject.hold(renamed(first.numbers, trials.alive(OPTIMIZERS[first.rule])))
+    subject.hold(renamed(first.numbers, trials.large(OPTIMIZERS[first.rule])))
 
     def build(found: Found) -> tuple[Backend, Capability]:
         backend = _made(subject, found, arithmetic)

@@ -17,6 +17,8 @@ Named = dict[str, Any]
 MATRIX, WIDE, VECTOR = (5, 3), (3, 7), (4,)
 # Sizes of the gradients step by step: averages of squares grow, and shrink again.
 _SIZES = (1.0, 0.1, 0.6, 2.0, 0.3, 1.5, 0.8, 0.5)
+# Numbers below which a term may be less than a rounding.
+_SMALL = 1e-3
 # Numbers of which every term is alive, and which no library has as its default.
 _ALIVE: Mapping[str, float] = {
     "beta1": 0.7,
@@ -112,6 +114,14 @@ def alive(rule: Optimizer) -> Named:
     """Numbers of a rule that differ from its defaults, and of which none removes a term."""
     default = rule.Hyper()
     return {f: _alive(f, x, getattr(default, f)) for f, x in rule.Hyper.RANGES.items()}
+
+
+def large(rule: Optimizer) -> Named:
+    """The same where each number shows in a step: a small one, as 1e-30, does not."""
+    return {
+        field: 0.1 if isinstance(x, float) and 0 < x < _SMALL else x
+        for field, x in alive(rule).items()
+    }
 
 
 def _alive(field: str, limits: object, default: object) -> object:
