@@ -22,12 +22,16 @@ from truestep.fast.wrapped.search import Found
 from truestep.fast.wrapped.trials import Named
 
 _VARIABLE, _BACKENDS = "KERAS_BACKEND", ("tensorflow", "torch", "jax", "numpy")
-if "keras" not in sys.modules and _VARIABLE not in os.environ:
+_chosen = "keras" not in sys.modules and _VARIABLE not in os.environ
+if _chosen:
     os.environ[_VARIABLE] = next(name for name in _BACKENDS if importlib.util.find_spec(name))
 try:
     import keras
 except Exception as error:
     raise BackendUnavailable(f"keras cannot be imported: {error}") from error
+finally:
+    if _chosen:
+        del os.environ[_VARIABLE]
 
 Make = Callable[..., keras.optimizers.Optimizer]
 # What a variable of the state is called after.

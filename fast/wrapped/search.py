@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -286,11 +287,11 @@ def mixes(found: Found) -> bool:
         return True
     p, grads = trials.drawn(VECTOR, seed=0)
     steps = []
-    for size in (1.0, 3.0):
+    for sizes in ((1.0, 1.0), (3.0, 0.5)):
         with np.errstate(all="ignore"):
             h = rule.Hyper(**found.hyper)
             s, q = rule.init(h, p), p
-            for g in grads:
+            for g, size in zip(grads, itertools.cycle(sizes), strict=False):
                 s, q = rule.step(h, s, q, np.array([*g[:-1], size * g[-1]]))
         steps.append(q[:-1])
     return not np.array_equal(*steps)

@@ -95,7 +95,10 @@ def wrapped(
     subject = Class(make, given)
     tried = search.best(subject, rule)
     first = tried.found[0]
-    subject.hold(renamed(first.numbers, trials.large(OPTIMIZERS[first.rule])))
+    numbers = (trials.large(OPTIMIZERS[first.rule]), trials.alive(OPTIMIZERS[first.rule]))
+    subject.hold(renamed(first.numbers, numbers[0]))
+    # What the subject keeps is of its last trial.
+    subject.trial(renamed(first.numbers, numbers[1]), *trials.drawn(trials.MATRIX, seed=0))
 
     def build(found: Found) -> tuple[Backend, Capability]:
         backend = _made(subject, found, arithmetic)

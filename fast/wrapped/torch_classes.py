@@ -121,17 +121,22 @@ class Class:
     def hold(self, numbers: Mapping[str, object]) -> None:
         """Learn which numbers are the constructor's although a group has them too.
 
-        numbers: such as differ from the defaults. What a group says of one of these is not heard.
+        numbers: such as differ from the defaults. What a group says of one of these is not heard, or
+        does not show.
         """
         param, grads = trials.drawn(trials.MATRIX, seed=0)
-        for name in [name for name in numbers if name in self.grouped and name in self._accepted]:
+        for name, value in numbers.items():
+            if name not in self.grouped or self._accepted.get(name, value) == value:
+                continue
+            default = {**numbers, name: self._accepted[name]}
             steps = []
-            for given in (numbers, {**numbers, name: self._accepted[name]}):
+            # Of both, of the group alone, and of neither.
+            for group, constructor in ((numbers, numbers), (numbers, default), (default, default)):
                 try:
-                    steps.append(self._run(numbers, given, param, grads).params)
+                    steps.append(self._run(group, constructor, param, grads).params)
                 except Exception:  # of whatever the optimizer raises
                     break
-            if len(steps) == 2 and not np.array_equal(*steps):
+            if len(steps) == 3 and not (_equal(*steps[:2]) and not _equal(*steps[1:])):
                 del self.grouped[name]
 
     def trial(self, numbers: Mapping[str, object], param: Array, grads: Sequence[Array]) -> Trial:
@@ -213,6 +218,10 @@ def _snapshot(kept: Mapping[str, Any]) -> Named:
         elif isinstance(x, (int, float, bool)):
             out[name] = x
     return out
+
+
+def _equal(a: Sequence[Array], b: Sequence[Array]) -> bool:
+    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
 
 def _moves(name: str, states: Sequence[Named]) -> bool:

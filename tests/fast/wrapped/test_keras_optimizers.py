@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-pytest.importorskip("keras", reason="keras is not installed")
 pytest.importorskip("torch", reason="torch is not installed")
 
 from truestep import wrap
 from truestep.fast.discovery import BrokenBackend
-from truestep.fast.peers.keras.library import keras
+from truestep.fast.protocol import BackendUnavailable
+
+try:
+    from truestep.fast.peers.keras.library import keras
+except BackendUnavailable as unavailable:
+    pytest.skip(str(unavailable), allow_module_level=True)
+
+
+# Keras takes seconds to import.
+pytestmark = pytest.mark.power
 
 
 def test_lion() -> None:

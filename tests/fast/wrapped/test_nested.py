@@ -1,5 +1,7 @@
 """State in containers is found and replaced by its path."""
 
+# ruff: noqa: E402 - the import after the skip needs torch
+
 from __future__ import annotations
 
 from typing import Any
