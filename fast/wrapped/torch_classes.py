@@ -121,8 +121,8 @@ class Class:
     def hold(self, numbers: Mapping[str, object]) -> None:
         """Learn which numbers are the constructor's although a group has them too.
 
-        numbers: such as differ from the defaults. What a group says of one of these is not heard, or
-        does not show.
+        numbers: such as differ from the defaults. What a group says of one of these is not heard,
+        or does not show.
         """
         param, grads = trials.drawn(trials.MATRIX, seed=0)
         for name, value in numbers.items():
