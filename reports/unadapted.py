@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from truestep.fast.discovery import BrokenBackend
+from truestep.fast.discovery import BrokenBackend, check
 from truestep.fast.peers.torch_like import Row
 from truestep.properties.run import plan, rounding
 from truestep.reference.optimizers import OPTIMIZERS
@@ -77,14 +77,14 @@ def _line(name: str, make: Any, options: Options, rows: list[Row]) -> Line:
     from truestep.fast.wrapped.torch_backend import wrapped
 
     try:
-        backend = wrapped(make, None, None, options)
+        backend = check(wrapped(make, None, None, options), name)
         told = rounding.told(backend)
     except BrokenBackend as error:
         return Line(name, options, "refused", str(error))
     [capability] = rounding.settled(backend)
     if any(_same(row, capability) for row in rows):
         return Line(name, options, "row", told)
-    checks = [check for check in plan.checks_of(backend) if check.name == _CHECK]
+    checks = [each for each in plan.checks_of(backend) if each.name == _CHECK]
     verdicts = {plan.run_check(backend, c, level="smoke", seed=0).verdict for c in checks}
     return Line(name, options, "form" if verdicts == {"pass"} else "wrong", told)
 

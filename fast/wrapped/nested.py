@@ -61,24 +61,24 @@ def get(state: Mapping[str, Any], path: str) -> Any:
     return x
 
 
-def put(state: dict[str, Any], path: str, tensor: torch.Tensor) -> None:
+def put(state: dict[str, Any], path: str, tensor: object) -> None:
     """Replace what stands at a path, in the format that it has."""
     home, _, last = path.rpartition("/")
     if not home:
         state[last] = tensor
         return
     old, container = get(state, path), get(state, home)
-    if isinstance(old, torch.Tensor):
+    if isinstance(old, torch.Tensor) and isinstance(tensor, torch.Tensor):
         tensor = tensor.to(old.dtype)
     if isinstance(container, dict):
         container[next(k for i, k in enumerate(container) if _key(k, i) == last)] = tensor
     elif isinstance(container, list):
         container[int(last)] = tensor
     elif isinstance(container, tuple):
-        put(state, home, _replaced(container, int(last), tensor))  # type: ignore[arg-type]
+        put(state, home, _replaced(container, int(last), tensor))
     else:
         setattr(container, last, tensor)
 
 
-def _replaced(old: tuple[Any, ...], position: int, tensor: torch.Tensor) -> tuple[Any, ...]:
+def _replaced(old: tuple[object, ...], position: int, tensor: object) -> tuple[object, ...]:
     return (*old[:position], tensor, *old[position + 1 :])

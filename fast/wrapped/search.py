@@ -296,7 +296,7 @@ def mixes(found: Found) -> bool:
             for g, size in zip(grads, itertools.cycle(sizes), strict=False):
                 s, q = rule.step(h, s, q, np.array([*g[:-1], size * g[-1]]))
         steps.append(q[:-1])
-    return not np.array_equal(*steps)
+    return not np.array_equal(steps[0], steps[1])
 
 
 def evaluated(found: Found, hyper: Named, state: Named, p: Array, g: Array) -> tuple[Named, Array]:

@@ -113,8 +113,8 @@ class Class:
         for group in getattr(made, "param_groups", ()):
             # It may have made a group of each tensor.
             first = group["params"][:1]
-            own = [e for e in entries if any(p is x for p in e["params"] for x in first)]
-            entry = own[0] if own else {}
+            theirs = [e for e in entries if any(p is x for p in e["params"] for x in first)]
+            entry = theirs[0] if theirs else {}
             group.update({k: x for k, x in entry.items() if k != "params" and k in group})
         return made
 

@@ -174,8 +174,8 @@ def _placed(
     for ours, place in deep.items():
         x = slot.state[ours]
         if x.size:
-            axis = place.squeezed
-            x = x.squeeze(axis) if axis is not None and x.ndim > 1 else x
+            if place.squeezed is not None and x.ndim > 1:
+                x = x.squeeze(place.squeezed)
             yield place.name, to_tensor(np.array(-x if place.negative else x))
 
 

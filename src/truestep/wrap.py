@@ -119,7 +119,8 @@ def torch(
 
 def _settled(backend: Wrapped) -> Wrapped:
     """The backend in the arithmetic that is found."""
+    from truestep.fast.discovery import check
     from truestep.properties.run.rounding import settled
 
-    [capability] = settled(backend)
+    [capability] = settled(check(backend, backend.name))
     return backend.rounding(str(capability.arithmetic))
