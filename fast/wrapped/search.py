@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 # How far a form that agrees may be off, by the largest change of a step: float64, and float32
 # inside or throughout. The nearest wrong forms are off by 1e-3 and more.
 WITHIN = 1e-4
+# Of several that agree, those that are so many times farther off than the nearest do not, unless
+# they are nearer than the other number: a small number is told from none so.
+_NEARLY, _SHARP = 10.0, 1e-6
 # Of rules that iterate on matrices, which some do in bfloat16: no form nearer, and none beside it.
 _COARSE, _NEXT = 2e-2, 2.0
 # Steps of the run by which a form is confirmed where the rule was not given: most of what an
@@ -103,6 +106,8 @@ def tried(subject: Subject, name: str, farthest: int | None = None) -> Tried:
         least = min((each.error for each in coarse.found), default=0.0)
         coarse.found = [each for each in coarse.found if each.error <= _NEXT * least]
         out = coarse if coarse.found else out
+    least = min((each.error for each in out.found), default=0.0)
+    out.found = [each for each in out.found if each.error <= max(_SHARP, _NEARLY * least)]
     # What agrees on vectors too comes first, what explains the state, and needs the fewest changes.
     out.found.sort(
         key=lambda each: (each.shapes == "matrices", len(each.beside), each.distance, each.reshaped)

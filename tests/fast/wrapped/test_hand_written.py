@@ -71,6 +71,17 @@ def test_a_wrong_one_is_told_how_far_it_is_off(tmp_path: Path) -> None:
         discovery.load(f"torch:{written(tmp_path, size='1.01')}:MyLion@lion")
 
 
+def test_what_another_form_explains_stands_in_the_declaration(tmp_path: Path) -> None:
+    """A decay that forgets the rate is another form of Lion: it is declared, not passed over."""
+    path = Path(written(tmp_path))
+    right = 'group["learning_rate"] * group["wd"]'
+    text = path.read_text(encoding="utf-8")
+    assert right in text
+    path.write_text(text.replace(right, 'group["wd"]'), encoding="utf-8")
+    backend = discovery.load(f"torch:{path}:MyLion@lion")
+    assert "decay unscaled" in backend.declaration  # type: ignore[attr-defined]
+
+
 def test_a_wrong_name_is_told(tmp_path: Path) -> None:
     """As for backends, with what is near."""
     with pytest.raises(UnknownBackend, match="did you mean 'MyLion'"):
