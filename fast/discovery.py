@@ -83,8 +83,8 @@ def load(spec: str) -> Backend:
     spec: a name of builtin() or of the entry-point group, "package.module:Name", or "file.py:Name"
     (":Name" may be left out where the module defines exactly one class with capabilities()). Name
     may be an instance, a class, or a factory; the last two are called without arguments.
-    What has no adapter is wrapped: "torch:package.module:Name@rule", see truestep.wrap; submissions
-    to published tasks are "submission:PATH@rule,field=value".
+    What has no adapter is wrapped: "torch:package.module:Name@rule", see fast/wrapped/specs.py;
+    submissions to published tasks are "submission:PATH@rule,field=value".
     Raises UnknownBackend, BrokenBackend, or BackendUnavailable: where the backend itself says so,
     or an adapter of fast/peers imports what is not installed.
     """
@@ -104,10 +104,17 @@ def _wrapped(spec: str, asked: specs.Spec) -> object:
     library, module = specs.WRAPS[asked.kind]
     if importlib.util.find_spec(library) is None:
         raise BackendUnavailable(f"{library} is not installed")
-    found = asked.target if asked.kind in specs.OF_PATHS else _named(spec, asked.target)
     with _blamed(spec, "wrapping it raised"):
+        # It may choose what the library runs on, before anything imports that.
         wraps = importlib.import_module(f"{specs.__package__}.{module}")
-        return wraps.wrapped(found, asked.rule or None)
+    found = asked.target if asked.kind in specs.UNNAMED else _named(spec, asked.target)
+    try:
+        options = asked.options()
+    except ValueError as error:
+        raise BrokenBackend(f"{spec}: {error}") from None
+    with _blamed(spec, "wrapping it raised"):
+        given = {"options": options} if options else {}
+        return wraps.wrapped(found, asked.rule or None, **given)
 
 
 def _named(spec: str, target: str) -> object:

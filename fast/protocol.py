@@ -78,20 +78,21 @@ class Capability:
     own, which goes by its name then (truestep.reference.own). format: format of parameters and
     gradients ("float32"); of a schedule, of the value. arithmetic: name of a declared profile of
     ``truestep.properties.arithmetic`` ("ieee_float32"), or an Arithmetic; of a schedule only hyper
-    and counter count. dialect: the choices that differ from the reference's defaults ({"decay":
-    "before"}). departures: the fields of dialect in which it does what neither the rule's paper nor
-    its own documentation promises. documented: those of which its own documentation promises what
-    the rule's table marks as a departure; the others that are marked count as departures too.
-    variant: the implementation, where a backend has several ("foreach"). fixed: hyperparameters
-    that the kernel cannot vary ({"eps": 0.0}); of optimizers, minimizers and quantizers a tuple,
-    where it takes these values only. level: the least thorough level at which it is run, for
-    variants that are slow to start.
+    and counter count. Names in a tuple, the strictest first, where the backend does not know how it
+    rounds: the first under which a few fixed cases pass is the one that it is judged by. dialect:
+    the choices that differ from the reference's defaults ({"decay": "before"}). departures: the
+    fields of dialect in which it does what neither the rule's paper nor its own documentation
+    promises. documented: those of which its own documentation promises what the rule's table marks
+    as a departure; the others that are marked count as departures too. variant: the implementation,
+    where a backend has several ("foreach"). fixed: hyperparameters that the kernel cannot vary
+    ({"eps": 0.0}); of optimizers, minimizers and quantizers a tuple, where it takes these values
+    only. level: the least thorough level at which it is run, for variants that are slow to start.
     """
 
     kind: Kind
     rule: str
     format: str = "float32"
-    arithmetic: str | Declared = "ieee_float32"
+    arithmetic: str | Declared | tuple[str, ...] = "ieee_float32"
     dialect: Mapping[str, str] = field(default_factory=dict)
     variant: str = ""
     fixed: Mapping[str, Fixed] = field(default_factory=dict)

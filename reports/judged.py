@@ -9,7 +9,7 @@ from pathlib import Path
 from truestep.fast import discovery
 from truestep.fast.protocol import Backend, BackendUnavailable, Level
 from truestep.properties.judge.results import CheckResult
-from truestep.properties.run import plan, pool
+from truestep.properties.run import plan, pool, rounding
 from truestep.properties.run.shards import Part
 from truestep.reference import own
 from truestep.reports import certificate, files
@@ -90,7 +90,7 @@ def _in_process(
     chosen = plan.chosen(spec, plan.checks_of(found), only)
     run = part(chosen) if part else chosen
     results = [plan.run_check(found, check, level=level, seed=seed) for check in run]
-    told = str(getattr(found, "declaration", ""))
+    told = rounding.told(found)
     return pool.Run(found.name, results, seconds=time.perf_counter() - begin, declaration=told)
 
 

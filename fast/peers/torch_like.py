@@ -136,7 +136,7 @@ class Row:
     options: Mapping[str, object] = field(default_factory=dict)
     fixed: Mapping[str, Fixed] = field(default_factory=dict)
     paths: Mapping[str, Mapping[str, object]] = field(default_factory=lambda: {"single": {}})
-    arithmetic: Mapping[str, str] = field(default_factory=lambda: IN_FLOAT32)
+    arithmetic: Mapping[str, str | tuple[str, ...]] = field(default_factory=lambda: IN_FLOAT32)
     counter: str = "step"
     shared: Mapping[str, str] = field(default_factory=dict)
     key: Callable[[Hyper, Slot], Hashable] | None = None

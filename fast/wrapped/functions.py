@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -84,8 +84,9 @@ class Backend:
 
     subject: Function
     found: Found
-    arithmetic: str
+    arithmetic: str | tuple[str, ...]
     reach: int = FARTHEST
+    format: str = "float32"
 
     @property
     def name(self) -> str:
@@ -97,12 +98,17 @@ class Backend:
         """What was found, in one line."""
         return told.declaration(self.found, self.arithmetic)
 
+    def rounding(self, arithmetic: str) -> Backend:
+        """The same in an arithmetic that has been found."""
+        return replace(self, arithmetic=arithmetic)
+
     def capabilities(self) -> list[Capability]:
         """The rule that was found."""
         found = self.found
         return [
             OptimizerCapability(
                 rule=found.rule,
+                format=self.format,
                 arithmetic=self.arithmetic,
                 dialect=found.dialect,
                 fixed=found.fixed,
@@ -178,6 +184,15 @@ def _joined(place: Place, state: Mapping[str, Any], slot: Slot) -> Array:
     return np.concatenate([np.ravel(state[f"{place.name}{axis}"]) for axis in range(len(due))])
 
 
+def signed(step: Step, make: Callable[..., object]) -> Step:
+    """The step, with the arguments of make as its numbers."""
+    own = list(inspect.signature(step).parameters.values())[:3]
+    theirs = [p for p in inspect.signature(make).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    named = [p.replace(kind=p.KEYWORD_ONLY) for p in theirs]
+    step.__signature__ = inspect.Signature([*own, *named])  # type: ignore[attr-defined]
+    return step
+
+
 def wrapped(
     step: Step,
     rule: str | None = None,
@@ -185,8 +200,9 @@ def wrapped(
     options: Mapping[str, object] | None = None,
     *,
     name: str = "",
-    rounding: Callable[[Found], str] = told.arithmetic,
+    rounding: Callable[[Found], tuple[str, ...]] = told.arithmetics,
     reach: int = FARTHEST,
+    format: str = "float32",
 ) -> Backend:
     """A backend of a function: see truestep.wrap.callable.
 
@@ -198,7 +214,7 @@ def wrapped(
     tried = search.best(subject, rule)
 
     def made(found: Found) -> Backend:
-        return Backend(subject, found, arithmetic or rounding(found), reach)
+        return Backend(subject, found, arithmetic or rounding(found), reach, format)
 
     def build(found: Found) -> tuple[Backend, Capability]:
         backend = made(found)

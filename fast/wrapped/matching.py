@@ -75,6 +75,20 @@ def places(
     return found, missing
 
 
+def unexplained(trial: Trial, places: Iterable[Place]) -> list[str]:
+    """What changes from step to step in the state of a tensor, and stands in none of the places."""
+    known = {place.name for place in places}
+    joined = tuple(place.name for place in places if place.parts)
+    return [
+        name
+        for where, name, kept in _entries(trial)
+        if where == "state"
+        and name not in known
+        and not (joined and name.startswith(joined))
+        and any(not np.array_equal(x, kept[0], equal_nan=True) for x in kept)
+    ]
+
+
 def _alive(field: str, walk: Walk) -> bool:
     return any(np.any(state[field]) for state, _ in walk)
 

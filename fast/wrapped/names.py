@@ -20,7 +20,10 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "eps1": ("epsilon1", "eps"),
     "eps2": ("epsilon2",),
     "lr": ("learning_rate", "eta", "step_size", "stepsize", "rate", "alpha", "gamma"),
+    "initial": ("initial_accumulator", "initial_accumulator_value"),
+    "initial_total": ("initial_accumulator_value", "initial_accumulator"),
     "limit": ("p", "rho", "clip_threshold"),
+    "max_dim": ("max_precondition_dim",),
     "maximize": ("maximise",),
     "momentum": ("mu", "beta", "beta1", "b1", "momentum_beta", "momentum_factor"),
     "nesterov": ("use_nesterov",),
@@ -34,9 +37,15 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
 }
 # By name of a tuple: the fields that it holds, in its order.
 TUPLES: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "betas": (("beta1", "beta2"), ("beta1", "beta2", "beta3"), ("momentum", "beta2")),
+    "betas": (
+        ("beta1", "beta2"),
+        ("beta1", "beta2", "beta3"),
+        ("momentum", "beta2"),
+        ("beta1", "beta2_cap"),
+    ),
     "eps": (("eps1", "eps2"),),
     "ns_coefficients": (("ns_a", "ns_b", "ns_c"),),
+    "nus": (("nu1", "nu2"),),
 }
 
 # Of numbers that have no default: what is given at first.
@@ -60,15 +69,27 @@ def paired(rule: Optimizer, offered: Mapping[str, object]) -> dict[str, str]:
             if len(fields) == len(value) and all(f in rule.Hyper.RANGES for f in fields):
                 found |= dict.fromkeys(fields, name)
                 break
+    called = {_plain(name): name for name in offered}
     # Every field's own name comes before any synonym.
     for names in ({}, SYNONYMS):
         for field in rule.Hyper.RANGES:
-            for name in (field, *names.get(field, ())):
+            for known in (field, *names.get(field, ())):
+                name = called.get(_plain(known), known)
                 taken = name in found.values() or field in found
-                if not taken and name in offered and _fits(rule, field, offered[name]):
-                    found[field] = _signed(rule, field, name, offered[name])
+                if taken or name not in offered:
+                    continue
+                # What is None stands for a number under the field's own name alone.
+                value = getattr(rule.Hyper(), field) if known == field else None
+                value = value if offered[name] is None else offered[name]
+                if _fits(rule, field, value):
+                    found[field] = _signed(rule, field, name, value)
     order = list(rule.Hyper.RANGES)
     return {field: found[field] for field in sorted(found, key=order.index)}
+
+
+def _plain(name: str) -> str:
+    """A name without what libraries write otherwise: beta_1, beta1."""
+    return name.replace("_", "").lower()
 
 
 def _fits(rule: Optimizer, field: str, value: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -13,7 +14,7 @@ import numpy as np
 
 from truestep.fast.discovery import BrokenBackend
 from truestep.fast.protocol import Array, Fixed, Shapes
-from truestep.fast.wrapped import forms, matching, trials
+from truestep.fast.wrapped import counted, forms, matching, trials
 from truestep.fast.wrapped.matching import Place
 from truestep.fast.wrapped.names import paired, renamed
 from truestep.fast.wrapped.trials import MATRIX, VECTOR, WIDE, Named, Subject, Trial
@@ -24,10 +25,17 @@ if TYPE_CHECKING:
     from truestep.reference.rules import Optimizer
 
 # How far a form that agrees may be off, by the largest change of a step: float64, and float32
-# inside. The nearest wrong forms are off by 1e-3 and more.
-WITHIN = 1e-5
+# inside or throughout. The nearest wrong forms are off by 1e-3 and more.
+WITHIN = 1e-4
+# Of several that agree, those that are so many times farther off than the nearest do not, unless
+# they are nearer than the other number: a small number is told from none so.
+_NEARLY, _SHARP = 10.0, 1e-6
 # Of rules that iterate on matrices, which some do in bfloat16: no form nearer, and none beside it.
 _COARSE, _NEXT = 2e-2, 2.0
+# Steps of the run by which a form is confirmed where the rule was not given: most of what an
+# optimizer does from some step on, or every so many, is done by then. Rounding has had so many
+# times the steps of a trial to add up, and numbers near 1 lose more of their distance to it.
+_LONG, _TIMES = 40, 5
 # Forms that agree, between which probes decide.
 _MOST_TIED = 200
 # Of how many candidates an error tells, and what more than them is not worth telling.
@@ -45,6 +53,7 @@ class Found:
     kept. distance: the number of choices in which the form differs from the rule's own. left: its
     numbers that no field of the rule stands for. error: how far it is off, by the largest change.
     unseen: fields of the rule's state that were zero throughout, so that none could be paired.
+    beside: what it keeps besides, and changes, for which the rule has no field.
     """
 
     rule: str
@@ -59,6 +68,7 @@ class Found:
     shapes: Shapes = "any"
     single: bool = False
     unseen: Sequence[str] = ()
+    beside: Sequence[str] = ()
 
     @property
     def reshaped(self) -> int:
@@ -97,8 +107,12 @@ def tried(subject: Subject, name: str, farthest: int | None = None) -> Tried:
         least = min((each.error for each in coarse.found), default=0.0)
         coarse.found = [each for each in coarse.found if each.error <= _NEXT * least]
         out = coarse if coarse.found else out
-    # What agrees on vectors too comes first, and what needs the fewest changes.
-    out.found.sort(key=lambda each: (each.shapes == "matrices", each.distance, each.reshaped))
+    least = min((each.error for each in out.found), default=0.0)
+    out.found = [each for each in out.found if each.error <= max(_SHARP, _NEARLY * least)]
+    # What agrees on vectors too comes first, what explains the state, and needs the fewest changes.
+    out.found.sort(
+        key=lambda each: (each.shapes == "matrices", len(each.beside), each.distance, each.reshaped)
+    )
     return out
 
 
@@ -110,7 +124,7 @@ def _within(subject: Subject, name: str, farthest: int | None, within: float) ->
     theirs = renamed(numbers, values)
     runs = [subject.trial(theirs, *trials.drawn(shape, seed=i)) for i, shape in enumerate(shapes)]
     out, open_ = Tried(name, []), forms.choices(rule, numbers, subject.hints)
-    counted, left = matching.counter(runs[0]), _left(subject, numbers)
+    counter, left = matching.counter(runs[0]), _left(subject, numbers)
     for changes in forms.forms(open_, farthest):
         hyper = {**{f: values[f] for f in numbers}, **changes}
         error, walks = _walked(rule, hyper, runs, within)
@@ -118,7 +132,7 @@ def _within(subject: Subject, name: str, farthest: int | None, within: float) ->
             out.best = min(out.best, (error, _told(name, changes, open_)))
             continue
         initial = [_initial(rule, hyper, run) for run in runs]
-        state, missing = matching.places(walks, runs, 10 * WITHIN, initial)
+        state, missing = matching.places(walks, runs, WITHIN, initial)
         if missing:
             told = f"{_told(name, changes, open_)} but for its state {', '.join(missing)}"
             out.best = min(out.best, (error, told))
@@ -130,8 +144,11 @@ def _within(subject: Subject, name: str, farthest: int | None, within: float) ->
         shape: Shapes = "any" if everywhere else "matrices"
         last = walks[0][-1][0]
         unseen = [f for f, x in last.items() if f not in ("t", *state) and np.size(x)]
-        found = Found(name, numbers, hyper, state, counted, distance, left, error)
-        out.found.append(replace(found, shapes=shape, unseen=unseen))
+        found = Found(name, numbers, hyper, state, counter, distance, left, error)
+        known = [*state.values(), *([counter] if counter else [])]
+        beside = matching.unexplained(runs[0], known)
+        beside = [n for n in beside if not counted.follows(runs[0], n, hyper)]
+        out.found.append(replace(found, shapes=shape, unseen=unseen, beside=beside))
         if everywhere or not out.walk:
             out.walk, out.grads = walks[-1], runs[len(walks) - 1].grads
         if len(out.found) >= _MOST_TIED:
@@ -179,11 +196,12 @@ def candidates(subject: Subject) -> list[Tried]:
     Rules of matrix functions, whose forms take long, only where none of the others agrees.
     """
     every: list[Tried] = []
+    remembered = trials.Remembered(subject)
     for matrices in (False, True):
         for name, rule in OPTIMIZERS.items():
             if not rule.FACTS.inputs and (rule.FACTS.observables is not None) == matrices:
                 with suppress(BrokenBackend):
-                    every.append(tried(subject, name, _NEAR))
+                    every.append(tried(remembered, name, _NEAR))
         if any(each.found for each in every):
             break
     return every
@@ -203,14 +221,18 @@ def best(subject: Subject, name: str | None) -> Tried:
     if name is not None and OPTIMIZERS[name].FACTS.inputs:
         inputs = ", ".join(OPTIMIZERS[name].FACTS.inputs)
         raise BrokenBackend(f"{subject.name}: {name} takes {inputs} too: write an adapter for it")
-    every = [tried(subject, name)] if name else candidates(subject)
+    every = [tried(subject, name)] if name else [*candidates(subject), *_namesake(subject)]
     agreeing = [each for each in every if each.found]
-    if agreeing:
-        chosen = min(agreeing, key=lambda each: _rank(subject, each.found[0]))
-        # Once more with this rule's numbers: what the subject keeps is of its last trial.
-        numbers = renamed(chosen.found[0].numbers, trials.alive(OPTIMIZERS[chosen.name]))
-        subject.trial(numbers, *trials.drawn(MATRIX, seed=0))
-        return chosen
+    for chosen in sorted(agreeing, key=lambda each: _rank(subject, each.found[0])):
+        if name is None and _confirmed(subject, chosen) and len(chosen.found) < _MOST_TIED:
+            # Forms farther away may agree as well, and be told apart by the probes.
+            chosen = tried(subject, chosen.name)
+            _confirmed(subject, chosen)
+        if chosen.found:
+            # Once more with this rule's numbers: what the subject keeps is of its last trial.
+            numbers = renamed(chosen.found[0].numbers, trials.alive(OPTIMIZERS[chosen.name]))
+            subject.trial(numbers, *trials.drawn(MATRIX, seed=0))
+            return chosen
     told = [
         f"{form} ({'infinitely' if error > _FAR else f'{error:.1g}'} off)"
         for error, form in sorted(each.best for each in every)
@@ -224,12 +246,65 @@ def best(subject: Subject, name: str | None) -> Tried:
     )
 
 
+def _namesake(subject: Subject) -> list[Tried]:
+    """The rule that is called like the optimizer, in all forms: rules have more than are near."""
+    plain = {rule.replace("_", ""): rule for rule in OPTIMIZERS}
+    rule = plain.get(subject.name.rpartition(".")[2].lower().replace("_", ""))
+    if rule is None or OPTIMIZERS[rule].FACTS.inputs:
+        return []
+    try:
+        return [tried(subject, rule)]
+    except BrokenBackend:
+        return []
+
+
+def _confirmed(subject: Subject, tried: Tried) -> bool:
+    """Keep the forms that agree over many steps with usual numbers, and say if there are any."""
+    rule, numbers = OPTIMIZERS[tried.name], tried.found[0].numbers
+    if tried.found[0].error > WITHIN:  # by coarse iterations, of which no run can be long
+        return True
+    usual = {field: getattr(rule.Hyper(), field) for field in numbers}
+    try:
+        run = subject.trial(renamed(numbers, usual), *trials.drawn(MATRIX, seed=0, steps=_LONG))
+    except BrokenBackend:  # it takes other numbers only
+        return True
+    kept = []
+    for each in tried.found:
+        hyper = {**each.hyper, **usual}
+        error, walk = forms.walked(rule, hyper, run, _TIMES * max(WITHIN, each.error))
+        if walk:
+            kept.append(each)
+        tried.best = min(tried.best, (error, f"{tried.name} after {_LONG} steps"))
+    tried.found = kept
+    return bool(kept)
+
+
 def _rank(subject: Subject, found: Found) -> tuple[object, ...]:
     rule = OPTIMIZERS[found.rule]
     unnamed = sum(f not in found.numbers for f in rule.Hyper.RANGES)
     names = found.rule.replace("_", ""), subject.name.rpartition(".")[2].lower().replace("_", "")
     likeness = SequenceMatcher(None, *names).ratio()
-    return found.shapes == "matrices", found.left, unnamed, -likeness, found.distance, found.rule
+    explains = found.shapes == "matrices", len(found.beside), found.left, unnamed
+    return *explains, -likeness, found.distance, found.rule
+
+
+def mixes(found: Found) -> bool:
+    """Whether an element of the result depends on another element, as where a norm is taken."""
+    rule = OPTIMIZERS[found.rule]
+    if rule.FACTS.elementwise:
+        return False
+    if rule.FACTS.matrices or found.shapes == "matrices":
+        return True
+    p, grads = trials.drawn(VECTOR, seed=0)
+    steps = []
+    for sizes in ((1.0, 1.0), (3.0, 0.5)):
+        with np.errstate(all="ignore"):
+            h = rule.Hyper(**found.hyper)
+            s, q = rule.init(h, p), p
+            for g, size in zip(grads, itertools.cycle(sizes), strict=False):
+                s, q = rule.step(h, s, q, np.array([*g[:-1], size * g[-1]]))
+        steps.append(q[:-1])
+    return not np.array_equal(steps[0], steps[1])
 
 
 def evaluated(found: Found, hyper: Named, state: Named, p: Array, g: Array) -> tuple[Named, Array]:

@@ -1,13 +1,18 @@
-"""What the command line is given to wrap: "torch:package.module:Name@rule", or of a file.
+"""What the command line is given to wrap: "torch:package.module:Name(momentum=0.9)@rule".
 
-The rule may be left out, and is found then.
+Or of a file, "torch:file.py:Name"; or with a dot before the name, "keras:keras.optimizers.Lion". Of
+a C library its file and the function's declaration: "ctypes:lib.so:void step(float *p, ...)". The
+arguments may be left out, and so may the rule, which is found then.
 """
 
+import ast
 from dataclasses import dataclass
 
 # What can be wrapped, by how the spec begins: the library that it takes, and our module for it.
 WRAPS = {
     "callable": ("numpy", "functions"),
+    "ctypes": ("numpy", "c_functions"),
+    "keras": ("keras", "keras_optimizers"),
     "optax": ("optax", "transformations"),
     "submission": ("torch", "submissions.backend"),
     "torch": ("torch", "torch_backend"),
@@ -16,23 +21,51 @@ WRAPS = {
 
 # Those that are wrapped as a path, and say after "@" all that they are judged as.
 OF_PATHS = ("submission",)
+# Those whose target is handed over as it is written.
+UNNAMED = ("ctypes", *OF_PATHS)
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """kind: of WRAPS. target: "package.module:Name" or "file.py:Name". rule: "" if not given."""
+    """kind: of WRAPS. target: "package.module:Name" or "file.py:Name". rule: "" if not given.
+
+    given: arguments of what is wrapped, as they were written.
+    """
 
     kind: str
     target: str
     rule: str = ""
+    given: str = ""
+
+    def options(self) -> dict[str, object]:
+        """The arguments; raises ValueError where they are not keywords with literal values."""
+        try:
+            call = ast.parse(f"_({self.given})", mode="eval").body
+            assert isinstance(call, ast.Call)
+            if not call.args and all(each.arg for each in call.keywords):
+                return {str(each.arg): ast.literal_eval(each.value) for each in call.keywords}
+        except (SyntaxError, ValueError):
+            pass
+        raise ValueError(f"arguments must be as in (momentum=0.9, nesterov=True), got {self.given}")
 
 
 def parsed(spec: str) -> Spec | None:
     """What a spec asks to wrap; None where it names a backend."""
     kind, _, rest = spec.partition(":")
+    if kind not in WRAPS:
+        return None
     target, _, rule = rest.rpartition("@") if "@" in rest else (rest, "", "")
-    named = kind in OF_PATHS or (kind in WRAPS and ":" in target)
-    return Spec(kind, target, rule) if named else None
+    if kind in OF_PATHS:
+        return Spec(kind, target, rule)
+    if kind == "ctypes":
+        return Spec(kind, target, rule) if ":" in target else None
+    given = ""
+    if target.endswith(")"):
+        target, _, given = target.removesuffix(")").partition("(")
+    if ":" not in target and not target.endswith(".py"):
+        home, _, name = target.rpartition(".")
+        target = f"{home}:{name}" if home else ""
+    return Spec(kind, target, rule, given) if ":" in target else None
 
 
 def judged_as(spec: str, rule: str) -> str:
@@ -43,4 +76,5 @@ def judged_as(spec: str, rule: str) -> str:
             f"{kind}:{'PATH' if kind in OF_PATHS else 'package.module:Name'}" for kind in WRAPS
         )
         raise ValueError(f"--as {rule} is of what is wrapped ({kinds}), not of {spec!r}")
-    return f"{asked.kind}:{asked.target}@{rule}"
+    given = f"({asked.given})" if asked.given else ""
+    return f"{asked.kind}:{asked.target}{given}@{rule}"

@@ -35,13 +35,17 @@ class Backend(torch_like.Backend):
         """What was found, in one line."""
         return told.declaration(self.found, self.rows[0].arithmetic["float32"])
 
+    def rounding(self, arithmetic: str) -> Backend:
+        """The same in an arithmetic that has been found."""
+        return _made(self.subject, self.found, arithmetic)
+
     def build(self, row: Row, entries: list[Named]) -> torch.optim.Optimizer:
         """The optimizer of these param_groups."""
         name = self.found.numbers.get("lr")
         for entry in entries:
             rate = entry.pop("lr", None)
             if name:
-                entry[name] = rate
+                entry[name.removeprefix("-")] = rate
         ours = self.found.numbers
         rule = OPTIMIZERS[self.found.rule]
         if any(place.where == "group" for place in self.found.state.values()):
@@ -90,15 +94,14 @@ def wrapped(
         given.setdefault(rule, True)  # as amsgrad and nesterov are switched on
     subject = Class(make, given)
     tried = search.best(subject, rule)
-
-    def made(found: Found) -> Backend:
-        row = row_of(subject, found, arithmetic or told.arithmetic(found))
-        members = {"name": subject.name, "subject": subject, "found": found, "rows": (row,)}
-        backend: Backend = type("Backend", (Backend,), members)()
-        return backend
+    first = tried.found[0]
+    numbers = (trials.large(OPTIMIZERS[first.rule]), trials.alive(OPTIMIZERS[first.rule]))
+    subject.hold(renamed(first.numbers, numbers[0]))
+    # What the subject keeps is of its last trial.
+    subject.trial(renamed(first.numbers, numbers[1]), *trials.drawn(trials.MATRIX, seed=0))
 
     def build(found: Found) -> tuple[Backend, Capability]:
-        backend = made(found)
+        backend = _made(subject, found, arithmetic)
         [capability] = backend.capabilities()
         return backend, capability
 
@@ -106,4 +109,11 @@ def wrapped(
         found = probes.settled(tried, build)
     except BrokenBackend as error:
         raise BrokenBackend(f"{subject.name}: {error}") from error
-    return made(found)
+    return _made(subject, found, arithmetic)
+
+
+def _made(subject: Class, found: Found, arithmetic: str | None) -> Backend:
+    row = row_of(subject, found, arithmetic or told.arithmetics(found))
+    members = {"name": subject.name, "subject": subject, "found": found, "rows": (row,)}
+    backend: Backend = type("Backend", (Backend,), members)()
+    return backend

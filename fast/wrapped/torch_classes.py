@@ -13,7 +13,7 @@ import torch
 
 from truestep.fast.discovery import BrokenBackend
 from truestep.fast.protocol import Array
-from truestep.fast.wrapped import trials
+from truestep.fast.wrapped import nested, trials
 from truestep.fast.wrapped.names import REQUIRED
 from truestep.fast.wrapped.trials import Named, Trial
 
@@ -39,8 +39,9 @@ class Class:
         for name in self.options:
             self.offered.pop(name, None)
         self.hints = _numbers(tuple(self.options.values()))
-        # Of the last trial of a matrix: what was kept at its end, and which numbers changed.
-        self.moving: set[str] = set()
+        # Of the last trial of a matrix: what was kept at its end, and the numbers that changed, as
+        # they were after every step.
+        self.moving: dict[str, list[float]] = {}
         self.state: Named = {}
         self.group: Named = {}
 
@@ -109,28 +110,66 @@ class Class:
         except (AssertionError, TypeError, ValueError):
             # Numbers that it takes by group alone, or of another type.
             made = self.make(subject, **{**required, **own, **options})
-        for group, entry in zip(getattr(made, "param_groups", ()), entries, strict=False):
-            known = {k: x for k, x in entry.items() if k != "params" and k in group}
-            group.update(known)
+        for group in getattr(made, "param_groups", ()):
+            # It may have made a group of each tensor.
+            first = group["params"][:1]
+            theirs = [e for e in entries if any(p is x for p in e["params"] for x in first)]
+            entry = theirs[0] if theirs else {}
+            group.update({k: x for k, x in entry.items() if k != "params" and k in group})
         return made
+
+    def hold(self, numbers: Mapping[str, object]) -> None:
+        """Learn which numbers are the constructor's although a group has them too.
+
+        numbers: such as differ from the defaults. What a group says of one of these is not heard,
+        or does not show.
+        """
+        param, grads = trials.drawn(trials.MATRIX, seed=0)
+        for name, value in numbers.items():
+            if name not in self.grouped or self._accepted.get(name, value) == value:
+                continue
+            default = {**numbers, name: self._accepted[name]}
+            steps = []
+            # Of both, of the group alone, and of neither.
+            for group, constructor in ((numbers, numbers), (numbers, default), (default, default)):
+                try:
+                    steps.append(self._run(group, constructor, param, grads).params)
+                except Exception:  # of whatever the optimizer raises
+                    break
+            if len(steps) == 3 and not (_equal(*steps[:2]) and not _equal(*steps[1:])):
+                del self.grouped[name]
 
     def trial(self, numbers: Mapping[str, object], param: Array, grads: Sequence[Array]) -> Trial:
         """Steps of a fresh optimizer of one tensor; raises BrokenBackend where it does not step."""
-        p = torch.nn.Parameter(torch.tensor(param, dtype=self.dtype))
-        params, states, groups = [_array(p)], [], []
         try:
-            optimizer = self.built([{"params": [p], **numbers}], numbers)
-            for g in grads:
-                p.grad = self.gradient(torch.tensor(g, dtype=self.dtype))
-                optimizer.step()
-                params.append(_array(p))
-                states.append(_snapshot(optimizer.state.get(p, {})))
-                groups.append(_snapshot(optimizer.param_groups[0]))
+            return self._run(numbers, numbers, param, grads)
         except Exception as error:
             text = " ".join(str(error).split())
             raise BrokenBackend(f"{self.name}: raised {type(error).__name__}: {text}") from error
+
+    def _run(
+        self,
+        numbers: Mapping[str, object],
+        given: Mapping[str, object],
+        param: Array,
+        grads: Sequence[Array],
+    ) -> Trial:
+        """Steps with these numbers in the group; given: those of the constructor."""
+        p = torch.nn.Parameter(torch.tensor(param, dtype=self.dtype))
+        params, states, groups = [_array(p)], [], []
+        optimizer = self.built([{"params": [p], **numbers}], given)
+        for g in grads:
+            p.grad = self.gradient(torch.tensor(g, dtype=self.dtype))
+            optimizer.step()
+            params.append(_array(p))
+            states.append(_snapshot(optimizer.state.get(p, {})))
+            groups.append(_snapshot(optimizer.param_groups[0]))
         if param.ndim > 1:
-            self.moving = {name for name, x in states[-1].items() if _moves(name, states)}
+            self.moving = {
+                name: [float(np.ravel(each[name])[0]) for each in states]
+                for name in states[-1]
+                if _moves(name, states)
+            }
             self.state = dict(optimizer.state.get(p, {}))
             self.group = dict(optimizer.param_groups[0])
         return Trial([x.astype(_DTYPES[self.dtype]) for x in grads], params, states, groups)
@@ -169,7 +208,7 @@ def _array(tensor: torch.Tensor) -> Array:
 def _snapshot(kept: Mapping[str, Any]) -> Named:
     """What is kept by name: tensors as arrays, numbers as they are."""
     out: Named = {}
-    for name, x in kept.items():
+    for name, x in nested.entries(kept):
         if isinstance(x, torch.Tensor) and not x.is_sparse:
             out[name] = (
                 x.detach().clone().to(torch.float64).numpy()
@@ -181,7 +220,11 @@ def _snapshot(kept: Mapping[str, Any]) -> Named:
     return out
 
 
+def _equal(a: Sequence[Array], b: Sequence[Array]) -> bool:
+    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
 def _moves(name: str, states: Sequence[Named]) -> bool:
     """Whether a number is not the same after every step."""
     values = [np.asarray(each.get(name, np.nan)) for each in states]
-    return values[-1].size == 1 and any(x != values[0] for x in values)
+    return all(x.size == 1 for x in values) and any(x != values[0] for x in values)

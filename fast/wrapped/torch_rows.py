@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -12,22 +12,25 @@ import torch
 from truestep.fast.peers.torch_like import Bridge, Named, Row, number
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.protocol import Array, Slot
-from truestep.fast.wrapped import matching, trials
+from truestep.fast.wrapped import counted, matching, nested, trials
+from truestep.fast.wrapped.counted import Counted
 from truestep.fast.wrapped.matching import Place
 from truestep.fast.wrapped.search import Found
 from truestep.fast.wrapped.torch_classes import Class, sparse
 from truestep.reference.declared import Hyper
 
 
-def row_of(subject: Class, found: Found, arithmetic: str) -> Row:
+def row_of(subject: Class, found: Found, arithmetic: str | tuple[str, ...]) -> Row:
     """The row that a hand-written table would have."""
     apart = any(n.removeprefix("-") not in subject.grouped for n in found.numbers.values())
-    tensors, scalars, shared, parts = {}, {}, {}, {}
+    tensors, scalars, shared, parts, deep = {}, {}, {}, {}, {}
     for ours, place in found.state.items():
         if place.where == "group":
             shared[ours] = place.name
         elif place.parts:
             parts[ours] = place
+        elif nested.is_path(place.name):
+            deep[ours] = place
         elif np.ndim(place.like) == 0 or np.size(place.like) == 1:
             scalars[ours] = place
         else:
@@ -51,25 +54,23 @@ def row_of(subject: Class, found: Found, arithmetic: str) -> Row:
         shapes=found.shapes,
         single=found.single,
         given="vectors" if subject.gradient is sparse else "views",
-        bridge=_bridge(subject, found, scalars, parts),
+        bridge=_bridge(subject, found, scalars, parts, deep),
     )
 
 
 def _bridge(
-    subject: Class, found: Found, scalars: Mapping[str, Place], parts: Mapping[str, Place]
+    subject: Class,
+    found: Found,
+    scalars: Mapping[str, Place],
+    parts: Mapping[str, Place],
+    deep: Mapping[str, Place],
 ) -> Bridge:
     """Numbers in the types that the optimizer keeps them in, and what else it keeps."""
     kept = dict(subject.state)
-    known = {place.name for place in found.state.values()}
-    if found.counter:
-        known.add(found.counter.name)
-    series = tuple(place.name for place in parts.values())
-    rest = {
-        name: x
-        for name, x in kept.items()
-        if name not in known and name.rstrip("0123456789") not in series
-    }
+    following = _counted(subject, found)
+    rest = _rest(kept, found, following)
     moving = [name for name in rest if name in subject.moving]
+    primed = bool(deep) or any(map(nested.is_path, _names(kept))) or _has_numbers(rest, moving)
 
     def enter(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
         for ours, place in scalars.items():
@@ -80,12 +81,18 @@ def _bridge(
             if isinstance(like, torch.Tensor) and like.dtype != subject.dtype:
                 # In this format, whatever the parameter's.
                 state[place.name] = state[place.name].to(like.dtype)
-        for ours, place in parts.items():
-            state.update(_parted(place, slot.state[ours], slot.param.shape))
+        if primed:
+            for name, x in _primed(subject, slot, group).items():
+                state.setdefault(name, x)
+        for name, tensor in _placed(slot, parts, deep):
+            nested.put(state, name, tensor)
         for name, x in rest.items():
             state.setdefault(name, _blank(x, slot))
         if moving:
             state.update(_of_the_last_step(subject, found, slot, group, state, moving))
+        numbers = {ours: getattr(hyper, ours) for ours in found.hyper}
+        for name, value in following.items():
+            state[name] = _typed(value(numbers, slot.state["t"]), kept[name], slot)
         for ours, place in found.state.items():
             if place.where == "group":
                 like = subject.group[place.name]
@@ -96,6 +103,11 @@ def _bridge(
 
     def leave(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
         joined = {ours: _joined(place, state, slot) for ours, place in parts.items()}
+        for ours, place in deep.items():
+            like = slot.state[ours]
+            if like.size:
+                x = from_tensor(nested.get(state, place.name).contiguous()).reshape(like.shape)
+                joined[ours] = np.asarray(-x if place.negative else x, like.dtype)
         return joined | {
             ours: number((-1 if place.negative else 1) * float(state[place.name]), slot.state[ours])
             for ours, place in scalars.items()
@@ -105,14 +117,66 @@ def _bridge(
     return Bridge(enter=enter, leave=leave, gradient=subject.gradient)
 
 
-def _parted(place: Place, joined: Array, shape: tuple[int, ...]) -> Named:
-    """What the optimizer keeps for every axis, of what the reference joins."""
-    due = matching.shapes(place.parts, shape)
-    ends = np.cumsum([math.prod(each) for each in due])[:-1]
-    return {
-        f"{place.name}{axis}": to_tensor(np.array(part).reshape(each))
-        for axis, (part, each) in enumerate(zip(np.split(joined, ends), due, strict=True))
+def _counted(subject: Class, found: Found) -> Mapping[str, Counted]:
+    """The numbers of the state that follow from the count of steps."""
+    known = {place.name for place in found.state.values()}
+    every = {
+        name: counted.recognized(values, found.hyper)
+        for name, values in subject.moving.items()
+        if name not in known and not nested.is_path(name)
     }
+    return {name: function for name, function in every.items() if function is not None}
+
+
+def _rest(kept: Named, found: Found, following: Mapping[str, Counted]) -> Named:
+    """What is kept besides the rule's state, the counter, and what follows from it."""
+    places = list(found.state.values())
+    known = {place.name for place in places} | following.keys()
+    if found.counter:
+        known.add(found.counter.name)
+    series = tuple(place.name for place in places if place.parts)
+    return {
+        name: x
+        for name, x in kept.items()
+        if name not in known and name.rstrip("0123456789") not in series
+    }
+
+
+def _names(kept: Named) -> list[str]:
+    return [name for name, _ in nested.entries(kept)]
+
+
+def _has_numbers(rest: Named, moving: Sequence[str]) -> bool:
+    """Whether it keeps numbers that may be of its constructor."""
+    return any(isinstance(x, (int, float)) and name not in moving for name, x in rest.items())
+
+
+def _primed(subject: Class, slot: Slot, group: Named) -> Named:
+    """What the optimizer keeps of a tensor of this shape after a step of its own."""
+    one = torch.nn.Parameter(to_tensor(slot.param).clone())
+    drawn = np.random.default_rng(0).normal(size=slot.param.shape).astype(slot.param.dtype)
+    one.grad = subject.gradient(to_tensor(np.asarray(drawn)))
+    optimizer = subject.built([{**group, "params": [one]}], {})
+    optimizer.step()
+    return dict(optimizer.state[one])
+
+
+def _placed(
+    slot: Slot, parts: Mapping[str, Place], deep: Mapping[str, Place]
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """What the optimizer keeps for every axis, or in a container, by where."""
+    for ours, place in parts.items():
+        due = matching.shapes(place.parts, slot.param.shape)
+        ends = np.cumsum([math.prod(each) for each in due])[:-1]
+        pieces = zip(np.split(slot.state[ours], ends), due, strict=True)
+        for axis, (part, each) in enumerate(pieces):
+            yield f"{place.name}{axis}", to_tensor(np.array(part).reshape(each))
+    for ours, place in deep.items():
+        x = slot.state[ours]
+        if x.size:
+            if place.squeezed is not None and x.ndim > 1:
+                x = x.squeeze(place.squeezed)
+            yield place.name, to_tensor(np.array(-x if place.negative else x))
 
 
 def _joined(place: Place, state: Named, slot: Slot) -> Array:
@@ -120,7 +184,7 @@ def _joined(place: Place, state: Named, slot: Slot) -> Array:
     due = matching.shapes(place.parts, slot.param.shape)
     return np.concatenate(
         [
-            from_tensor(state[f"{place.name}{axis}"].contiguous()).reshape(-1)
+            from_tensor(nested.get(state, f"{place.name}{axis}").contiguous()).reshape(-1)
             for axis in range(len(due))
         ]
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,20 +11,22 @@ import optax
 
 from truestep.fast.discovery import BrokenBackend
 from truestep.fast.protocol import FARTHEST, Array
-from truestep.fast.wrapped import functions
+from truestep.fast.wrapped import functions, search
 from truestep.fast.wrapped.search import Found
 from truestep.fast.wrapped.trials import Named
-from truestep.reference.optimizers import OPTIMIZERS
 
 Make = Callable[..., optax.GradientTransformation]
 # The last step that optax's int32 counter takes: from there on it stands still, as documented.
 _REACH = FARTHEST - 1
 
 
-def _rounding(found: Found) -> str:
-    """XLA's operations, one by one: subnormal numbers are flushed, counts are float32."""
-    elementwise = OPTIMIZERS[found.rule].FACTS.elementwise
-    return "xla_eager_float32" if elementwise else "xla_sequential_float32"
+# XLA's operations, one by one: subnormal numbers are flushed, counts are float32.
+_ELEMENTS = ("xla_eager_float32", "xla_rsqrt_float32", "xla_float32")
+_SUMS = ("xla_sequential_float32",)
+
+
+def _rounding(found: Found) -> tuple[str, ...]:
+    return _SUMS if search.mixes(found) else _ELEMENTS
 
 
 def _stepping(make: Make) -> functions.Step:
@@ -60,11 +61,7 @@ def wrapped(
     """A backend of what makes a transformation of numbers: see truestep.wrap.optax."""
     if not callable(make):
         raise BrokenBackend(f"{make!r} is no function that makes a GradientTransformation")
-    step = _stepping(make)
-    own = list(inspect.signature(step).parameters.values())[:3]
-    theirs = [p for p in inspect.signature(make).parameters.values() if p.kind is not p.VAR_KEYWORD]
-    named = [p.replace(kind=p.KEYWORD_ONLY) for p in theirs]
-    step.__signature__ = inspect.Signature([*own, *named])  # type: ignore[attr-defined]
+    step = functions.signed(_stepping(make), make)
     name = getattr(make, "__qualname__", type(make).__name__)
     return functions.wrapped(
         step, rule, arithmetic, options, name=name, rounding=_rounding, reach=_REACH

@@ -1,5 +1,6 @@
 """What an optimizer is run on, and the record of a run."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,6 +17,8 @@ Named = dict[str, Any]
 MATRIX, WIDE, VECTOR = (5, 3), (3, 7), (4,)
 # Sizes of the gradients step by step: averages of squares grow, and shrink again.
 _SIZES = (1.0, 0.1, 0.6, 2.0, 0.3, 1.5, 0.8, 0.5)
+# Numbers below which a term may be less than a rounding.
+_SMALL = 1e-3
 # Numbers of which every term is alive, and which no library has as its default.
 _ALIVE: Mapping[str, float] = {
     "beta1": 0.7,
@@ -66,20 +69,59 @@ class Subject(Protocol):
         ...
 
 
-def drawn(shape: tuple[int, ...], seed: int) -> tuple[Array, list[Array]]:
+class Remembered:
+    """A subject whose runs are kept: many rules give it the same numbers."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._runs: dict[str, Trial] = {}
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self._subject.name
+
+    @property
+    def offered(self) -> Mapping[str, object]:
+        """Its numbers by name."""
+        return self._subject.offered
+
+    @property
+    def hints(self) -> Sequence[float]:
+        """Numbers that it was given."""
+        return self._subject.hints
+
+    def trial(self, numbers: Mapping[str, object], param: Array, grads: Sequence[Array]) -> Trial:
+        """The run with these numbers."""
+        key = f"{sorted(numbers.items())} {param} {len(grads)}"
+        if key not in self._runs:
+            self._runs[key] = self._subject.trial(numbers, param, grads)
+        return self._runs[key]
+
+
+def drawn(shape: tuple[int, ...], seed: int, steps: int = len(_SIZES)) -> tuple[Array, list[Array]]:
     """A parameter, and a gradient for every step of a trial.
 
     Gradients have a part in common, so that estimates of a distance grow.
     """
     rng = np.random.default_rng(seed)
     p, common = rng.normal(size=shape), rng.normal(size=shape)
-    return p, [size * (common + rng.normal(size=shape)) for size in _SIZES]
+    sizes = itertools.islice(itertools.cycle(_SIZES), steps)
+    return p, [size * (common + rng.normal(size=shape)) for size in sizes]
 
 
 def alive(rule: Optimizer) -> Named:
     """Numbers of a rule that differ from its defaults, and of which none removes a term."""
     default = rule.Hyper()
     return {f: _alive(f, x, getattr(default, f)) for f, x in rule.Hyper.RANGES.items()}
+
+
+def large(rule: Optimizer) -> Named:
+    """The same where each number shows in a step: a small one, as 1e-30, does not."""
+    return {
+        field: 0.1 if isinstance(x, float) and 0 < x < _SMALL else x
+        for field, x in alive(rule).items()
+    }
 
 
 def _alive(field: str, limits: object, default: object) -> object:

@@ -151,6 +151,9 @@ _PROFILES = (
     Arithmetic("sequential_bfloat16_params", summation="sequential", storage={"p": "bfloat16"}),
     Arithmetic("sequential_float16_params", summation="sequential", storage={"p": "float16"}),
     Arithmetic("sequential_float32", summation="sequential"),
+    Arithmetic(
+        "sequential_float32_hyper", hyper="float32", counter="float32", summation="sequential"
+    ),
     Arithmetic("sequential_float64", compute="float64", summation="sequential"),
     Arithmetic("tensor_lr", tensors={"lr": "float32"}),
     # An lr and a counter in float32 beside Python's doubles.
@@ -172,8 +175,13 @@ PROFILES = {arithmetic.name: arithmetic for arithmetic in _PROFILES}
 ORACLE = PROFILES["oracle"]
 
 
-def arithmetic_of(declared: str | Declared) -> Arithmetic:
-    """The arithmetic that a capability declares, by profile name or as an object."""
+def arithmetic_of(declared: str | Declared | tuple[str, ...]) -> Arithmetic:
+    """The arithmetic that a capability declares, by profile name or as an object.
+
+    Of several names, among which none has been chosen yet, the first, which is the strictest.
+    """
+    if isinstance(declared, tuple):
+        declared = declared[0]
     if isinstance(declared, Arithmetic):
         return declared
     if declared not in PROFILES:

@@ -14,6 +14,7 @@ from truestep.properties.kinds import kind as kinds
 from truestep.properties.kinds.kind import LEVELS
 from truestep.properties.kinds.table import KINDS
 from truestep.properties.kinds.theorem.kind import TheoremKind
+from truestep.properties.run.rounding import settled
 from truestep.properties.search.budget import UNLIMITED, Budget, OutOfTime
 
 __all__ = [
@@ -31,7 +32,7 @@ __all__ = [
 
 def checks_of(backend: Backend) -> list[Check]:
     """Every check of a backend's results: theorems, each of which takes long, and the others."""
-    capabilities = backend.capabilities()
+    capabilities = settled(backend)
     found = [check for c in capabilities if c.kind in KINDS for check in KINDS[c.kind].checks(c)]
     return [*TheoremKind().checks_of(capabilities), *found]
 

@@ -70,6 +70,7 @@ def loaded(
     from truestep.properties.run.plan import checks_of
     from truestep.properties.run.preflight import require_understood
     from truestep.properties.run.remote import Remote
+    from truestep.properties.run.rounding import told
     from truestep.reference import own
 
     try:
@@ -82,7 +83,7 @@ def loaded(
     except Exception as reason:
         send(pipe, ("failed", BrokenBackend(f"{spec}: {reason or type(reason).__name__}")))
     else:
-        send(pipe, ("ready", backend.name, [*checks, conduct.check()], backend.declaration))
+        send(pipe, ("ready", backend.name, [*checks, conduct.check()], told(backend)))
         return backend
     return None
 

@@ -43,13 +43,14 @@ def written(folder: Path, size: str = "1") -> str:
 
 
 def test_its_spec_loads_a_backend(tmp_path: Path) -> None:
-    """Numbers of other names are paired, and the declaration says what was found."""
+    """Numbers of other names are paired; how it rounds is left for the judge to find."""
     backend = discovery.load(f"torch:{written(tmp_path)}:MyLion@lion")
     [capability] = backend.capabilities()
     assert (capability.rule, capability.dialect) == ("lion", {"nan_sign": "zero"})
     assert capability.fixed == {"maximize": False}
+    assert capability.arithmetic == ("ieee_float32", "capturable_float32", "float32_hyper")
     assert backend.declaration == (  # type: ignore[attr-defined]
-        "judged as lion, nan_sign zero; m is velocity; maximize = False; arithmetic ieee_float32"
+        "judged as lion, nan_sign zero; m is velocity; maximize = False"
     )
 
 
@@ -59,13 +60,26 @@ def test_it_is_certified(tmp_path: Path) -> None:
         f"torch:{written(tmp_path)}:MyLion@lion", only="*lockstep*", level="smoke", workers=1
     )
     assert found.passed
-    assert found.certificate["backend"]["declaration"].startswith("judged as lion, nan_sign zero;")
+    assert found.certificate["backend"]["declaration"] == (
+        "judged as lion, nan_sign zero; m is velocity; maximize = False; arithmetic ieee_float32"
+    )
 
 
 def test_a_wrong_one_is_told_how_far_it_is_off(tmp_path: Path) -> None:
     """A step that is a hundredth too large is no form of Lion."""
     with pytest.raises(BrokenBackend, match=r"does not compute lion in any form; .* lion .*off"):
         discovery.load(f"torch:{written(tmp_path, size='1.01')}:MyLion@lion")
+
+
+def test_what_another_form_explains_stands_in_the_declaration(tmp_path: Path) -> None:
+    """A decay that forgets the rate is another form of Lion: it is declared, not passed over."""
+    path = Path(written(tmp_path))
+    right = 'group["learning_rate"] * group["wd"]'
+    text = path.read_text(encoding="utf-8")
+    assert right in text
+    path.write_text(text.replace(right, 'group["wd"]'), encoding="utf-8")
+    backend = discovery.load(f"torch:{path}:MyLion@lion")
+    assert "decay unscaled" in backend.declaration  # type: ignore[attr-defined]
 
 
 def test_a_wrong_name_is_told(tmp_path: Path) -> None:

@@ -1,0 +1,95 @@
+"""A keras.optimizers.Optimizer as a backend, by the variables that it makes.
+
+Keras runs on the backend that KERAS_BACKEND names; where it names none, on the first that is
+installed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import os
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from truestep.fast.discovery import BrokenBackend
+from truestep.fast.protocol import Array, BackendUnavailable
+from truestep.fast.wrapped import functions, search
+from truestep.fast.wrapped.search import Found
+from truestep.fast.wrapped.trials import Named
+
+_VARIABLE, _BACKENDS = "KERAS_BACKEND", ("tensorflow", "torch", "jax", "numpy")
+_chosen = "keras" not in sys.modules and _VARIABLE not in os.environ
+if _chosen:
+    os.environ[_VARIABLE] = next(name for name in _BACKENDS if importlib.util.find_spec(name))
+try:
+    import keras
+except Exception as error:
+    raise BackendUnavailable(f"keras cannot be imported: {error}") from error
+finally:
+    if _chosen:
+        del os.environ[_VARIABLE]
+
+Make = Callable[..., keras.optimizers.Optimizer]
+# What a variable of the state is called after.
+_NAME = "p"
+# The rate is a float32 variable, and functions of the counter are float32 tensors; some updates
+# cast the other numbers too. XLA flushes subnormal numbers.
+_ELEMENTS = ("tensor_lr_counter", "float32_hyper")
+_SUMS = (*_ELEMENTS, "sequential_float32_hyper")
+_XLA = ("xla_eager_float32", "xla_float32")
+
+
+def _rounding(found: Found) -> tuple[str, ...]:
+    if keras.backend.backend() == "jax":
+        return _XLA
+    return _SUMS if search.mixes(found) else _ELEMENTS
+
+
+def _stepping(make: Make) -> functions.Step:
+    """The step of an optimizer as a function of arrays and named variables."""
+
+    def step(p: Array, g: Array, state: Named, **numbers: object) -> tuple[Array, Named]:
+        with keras.device("cpu"), warnings.catch_warnings():
+            # Keras's own conversion of a variable to NumPy.
+            warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+            optimizer = make(**numbers)
+            param = keras.Variable(p, dtype=p.dtype.name, name=_NAME)
+            optimizer.build([param])
+            held = {
+                variable.name.removeprefix(f"{_NAME}_"): variable
+                for variable in optimizer.variables
+                if variable.name != "learning_rate"
+            }
+            for name, x in state.items():
+                held[name].assign(x)
+            optimizer.apply([keras.ops.convert_to_tensor(g, dtype=p.dtype.name)])
+            kept = {name: _array(variable) for name, variable in held.items()}
+            return _array(param), kept
+
+    return step
+
+
+def _array(variable: keras.Variable) -> Array:
+    return np.array(keras.ops.convert_to_numpy(variable.value))
+
+
+def wrapped(
+    make: Make,
+    rule: str | None = None,
+    arithmetic: str | None = None,
+    options: Mapping[str, object] | None = None,
+) -> functions.Backend:
+    """A backend of what makes an optimizer of numbers: see truestep.wrap.keras."""
+    if not callable(make) or (
+        inspect.isclass(make) and not issubclass(make, keras.optimizers.Optimizer)
+    ):
+        raise BrokenBackend(
+            f"{make!r} is no keras.optimizers.Optimizer, and no function that makes one"
+        )
+    step = functions.signed(_stepping(make), make)
+    name = getattr(make, "__qualname__", type(make).__name__)
+    return functions.wrapped(step, rule, arithmetic, options, name=name, rounding=_rounding)
