@@ -11,7 +11,7 @@ import pytest
 from truestep import wrap
 from truestep.fast.discovery import BrokenBackend
 from truestep.fast.wrapped import c_functions
-from truestep.reports import judged
+from truestep.reports import judging
 
 SOURCE = """
 #include <math.h>
@@ -64,7 +64,7 @@ def test_a_function_in_float32(library: str) -> None:
         "judged as adamw, decay before; m is m, v is v, t is t; maximize = False; "
         "arithmetic float32_hyper"
     )
-    assert judged.certify(backend, only="*combinations*", level="smoke").passed
+    assert judging.certify(backend, only="*combinations*", level="smoke").passed
 
 
 def test_a_function_in_float64(library: str) -> None:
