@@ -1,5 +1,6 @@
 """What is told of a step that fails: which tensors err and where, the line, and a program."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import cast
@@ -39,6 +40,9 @@ from truestep.reference.validation import Array
 _MOST_SLOTS, _LARGEST = 40, 4096
 
 _SLIPS: WeakKeyDictionary[OptimizerBackend, dict[str, Slips]] = WeakKeyDictionary()
+# Steps of the fixed cases, of the capabilities that failed last: every failing check needs them.
+_STEPS: WeakKeyDictionary[OptimizerBackend, OrderedDict[str, list[Step]]] = WeakKeyDictionary()
+_MOST_KEPT = 64
 
 # The failing case, then what tells readings apart.
 Cases = Sequence[OptimizerCase]
@@ -70,7 +74,13 @@ def account(
     arithmetic = arithmetic_of(capability.arithmetic)
     hyper, slot = groups[found.group].hyper, groups[found.group].slots[found.slot]
     first = _step(rule, hyper, slot, results[found.group][found.slot], arithmetic)
-    more = list(_steps(rule, recalled, capability, battery, started, arithmetic))
+    kept = _kept(backend)
+    key = check_id(capability, "")
+    if key not in kept:
+        kept[key] = list(_steps(rule, recalled, capability, battery, started, arithmetic))
+        while len(kept) > _MOST_KEPT:
+            kept.popitem(last=False)
+    more = kept[key]
     return Account(
         words(_elements([first, *more]), ("t",)),
         departing(rule, [first, *more], arithmetic, None if known else _slips(backend, capability)),
@@ -84,6 +94,13 @@ def _slips(backend: OptimizerBackend, capability: OptimizerCapability) -> Slips:
         return _SLIPS.setdefault(backend, {}).setdefault(check_id(capability, ""), [])
     except TypeError:  # an object that cannot be referred to weakly, or is unhashable
         return []
+
+
+def _kept(backend: OptimizerBackend) -> OrderedDict[str, list[Step]]:
+    try:
+        return _STEPS.setdefault(backend, OrderedDict())
+    except TypeError:  # an object that cannot be referred to weakly, or is unhashable
+        return OrderedDict()
 
 
 def _step(rule: Optimizer, hyper: Hyper, slot: Slot, new: Stepped, arithmetic: Arithmetic) -> Step:
