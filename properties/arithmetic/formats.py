@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truestep.fast.protocol import numpy_dtype
+from truestep.properties.arithmetic.silence import SILENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Format:
         """x rounded to the nearest number of this format, ties to even, as float64."""
         if self.name == "float64":
             return x
-        with np.errstate(all="ignore"):
+        with SILENCE:
             return np.asarray(x).astype(self.dtype).astype(np.float64)
 
     def represents(self, x: NDArray[np.float64]) -> NDArray[np.bool_]:

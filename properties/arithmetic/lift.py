@@ -14,6 +14,7 @@ from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.counter import Counter
 from truestep.properties.arithmetic.profiles import Arithmetic
 from truestep.properties.arithmetic.sampled import Replicates, Sampled
+from truestep.properties.arithmetic.silence import SILENCE
 from truestep.properties.arithmetic.simulated import Simulated
 from truestep.properties.arithmetic.world import World
 from truestep.reference.declared import Hyper, State
@@ -30,7 +31,7 @@ def advanced(
     rule: Rule, hyper: Hyper, state: State, p: Array, g: Array, inputs: Mapping[str, Array] = _NONE
 ) -> tuple[State, Array]:
     """The new state and parameter, in the numbers given; what overflows is a result, no warning."""
-    with np.errstate(all="ignore"):
+    with SILENCE:
         new: tuple[State, Array] = rule.step(hyper, state, p, g, **inputs)
     return new
 

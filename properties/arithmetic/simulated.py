@@ -23,6 +23,7 @@ from truestep.properties.arithmetic.counter import Counter
 from truestep.properties.arithmetic.formats import Format, format_named
 from truestep.properties.arithmetic.numpy_table import COMPARISONS, MOVES
 from truestep.properties.arithmetic.profiles import Arithmetic
+from truestep.properties.arithmetic.silence import SILENCE
 from truestep.properties.arithmetic.world import Axis, Float, World
 from truestep.reference.validation import Array
 
@@ -101,7 +102,7 @@ class Simulated(np.lib.mixins.NDArrayOperatorsMixin):
     def value(self) -> Float:
         """The numbers, evaluated now if they were not yet."""
         if self._value is None:
-            with np.errstate(all="ignore"):
+            with SILENCE:
                 self._value = _product(self) if self.kind == "product" else _sum(self)
         return self._value
 
@@ -132,19 +133,19 @@ class Simulated(np.lib.mixins.NDArrayOperatorsMixin):
         if ufunc in (*COMPARISONS, np.isfinite, np.isnan):
             return ufunc(*(a.value for a in operands))
         if ufunc is np.matmul:
-            with np.errstate(all="ignore"):
+            with SILENCE:
                 a, b = operands
                 return a._like(self.world.matmul(a.value, b.value, a.format))
         if ufunc not in ROUNDED:
             raise TypeError(f"numpy.{ufunc.__name__} is not supported on Simulated arrays")
         format, host = _meeting(operands)
-        with np.errstate(all="ignore"):
+        with SILENCE:
             x = ufunc(*(_entering(a, format) for a in operands))
             ulps = _ulps(ufunc, self.world.arithmetic)
             return Simulated(self.world, format, self.world.inexact(x, format, ulps), host=host)
 
     def __array_function__(self, function: Handler, _: object, args: Array, kwargs: Array) -> Array:
-        with np.errstate(all="ignore"):
+        with SILENCE:
             if function in REDUCED:
                 return _reduced(function, *args, **kwargs)
             if function in (*MOVES, np.ones_like, np.sort, np.zeros_like):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from truestep.properties.arithmetic.formats import Format, format_named
 from truestep.properties.arithmetic.profiles import Arithmetic
+from truestep.properties.arithmetic.silence import SILENCE
 from truestep.reference.validation import Array
 
 Float = NDArray[np.float64]
@@ -90,7 +91,7 @@ class World:
     def _compensated(self, rows: Float, format: Format) -> Float:
         """The sum of the rows after Kahan and Neumaier: what each sum loses is added at the end."""
         total, lost = rows[0], np.zeros(rows.shape[1:])
-        with np.errstate(all="ignore"):
+        with SILENCE:
             for row in rows[1:]:
                 longer, first = self.round(total + row, format), np.abs(total) >= np.abs(row)
                 large, small = np.where(first, total, row), np.where(first, row, total)

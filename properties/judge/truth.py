@@ -18,7 +18,7 @@ W = TypeVar("W")
 O = TypeVar("O")
 
 # At one step of so many it is evaluated whatever the verdict, to be told.
-_EVERY = 8
+_EVERY = 16
 
 
 def decided(

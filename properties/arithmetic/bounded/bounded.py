@@ -11,6 +11,7 @@ import truestep.properties.arithmetic.bounded.operations as operations
 from truestep.properties.arithmetic.bounded.estimate import Estimate
 from truestep.properties.arithmetic.bounded.functions import Handler
 from truestep.properties.arithmetic.numpy_table import COMPARISONS
+from truestep.properties.arithmetic.silence import SILENCE
 from truestep.reference.validation import Array
 
 
@@ -54,7 +55,7 @@ class Bounded(Estimate, np.lib.mixins.NDArrayOperatorsMixin):
         operands = tuple(self.lift(x) for x in args)
         if all(x.host for x in operands):
             return _of_scalars(operation, operands)
-        with np.errstate(all="ignore"):
+        with SILENCE:
             out = operation(*operands)
             if ufunc in PASSING and any(x.hazy is not None for x in operands):
                 clear = {id(x): x.cleared for x in operands}
@@ -65,7 +66,7 @@ class Bounded(Estimate, np.lib.mixins.NDArrayOperatorsMixin):
         handler = functions.FUNCTIONS.get(function)
         if handler is None:
             raise TypeError(f"numpy.{function.__name__} is not supported on Bounded arrays")
-        with np.errstate(all="ignore"):
+        with SILENCE:
             out = handler(self, *args, **kwargs)
             if function is np.where and any(getattr(x, "hazy", None) is not None for x in args):
                 clear = (x.cleared if isinstance(x, Bounded) else x for x in args)
@@ -88,7 +89,7 @@ _MOST_SCALARS = 4096
 def _of_scalars(operation: Handler, operands: tuple[Bounded, ...]) -> Array:
     key = (operation, *map(id, operands))
     if key not in _SCALARS:
-        with np.errstate(all="ignore"):
+        with SILENCE:
             result = operation(*operands)
         if len(_SCALARS) >= _MOST_SCALARS:
             _SCALARS.clear()

@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from truestep.properties.arithmetic.counter import Counter
 from truestep.properties.arithmetic.formats import FORMATS, Format, format_named
 from truestep.properties.arithmetic.profiles import Arithmetic
+from truestep.properties.arithmetic.silence import SILENCE
 from truestep.reference.validation import Array
 
 Float = NDArray[np.float64]
@@ -141,7 +142,7 @@ class Estimate:
 
     def covering(self, other: Self) -> Self:
         """The same value, with an error that reaches what another way to compute it may give."""
-        with np.errstate(all="ignore"):
+        with SILENCE:
             e = np.maximum(self.e, np.abs(other.v - self.v) + other.e)
         return self.like(self.v, np.where(np.isnan(e), np.inf, e), self.format, host=self.host)
 
@@ -155,7 +156,7 @@ class Estimate:
 
     def _stored(self, where: Format) -> Self:
         u = where.u * (2 if self.arithmetic.rounding == "stochastic" else 1)
-        with np.errstate(all="ignore"):
+        with SILENCE:
             added = u * (np.abs(self.v) + self.e) + self.arithmetic.eta(where)
             exact = (self.e == 0) & (where.represents(self.v) | ~np.isfinite(self.v))
             kept = exact | np.isinf(self.e)  # of nan with e = inf the sum would be nan

@@ -10,6 +10,7 @@ from truestep.properties.arithmetic.sampled.functions import FUNCTIONS, Handler
 from truestep.properties.arithmetic.sampled.operations import applied
 from truestep.properties.arithmetic.sampled.rows import Rows
 from truestep.properties.arithmetic.sampled.sums import matmul
+from truestep.properties.arithmetic.silence import SILENCE
 from truestep.reference.validation import Array
 
 
@@ -56,12 +57,12 @@ class Sampled(Rows, np.lib.mixins.NDArrayOperatorsMixin):
         if method != "__call__" or kwargs:
             raise TypeError(f"numpy.{ufunc.__name__} is not supported on Sampled arrays")
         operands = [self.lift(x) for x in args]
-        with np.errstate(all="ignore"):
+        with SILENCE:
             return matmul(*operands) if ufunc is np.matmul else applied(ufunc, *operands)
 
     def __array_function__(self, function: Handler, _: object, args: Array, kwargs: Array) -> Array:
         handler = FUNCTIONS.get(function)
         if handler is None:
             raise TypeError(f"numpy.{function.__name__} is not supported on Sampled arrays")
-        with np.errstate(all="ignore"):
+        with SILENCE:
             return handler(self, *args, **kwargs)
