@@ -54,7 +54,7 @@ def _values(
     if field == "maximize":
         return (False,)
     if field == "weight_decay":
-        return (0.0,)
+        return tuple(dict.fromkeys((0.0, *hints)))
     if isinstance(limits, Flag):
         return _first(default, (False, True))
     if isinstance(limits, (Count, Real)) and not limits.of:

@@ -124,13 +124,15 @@ def missing_line(shown: tuple[str, ...], printed: str) -> str | None:
     """The first line that does not occur in what was printed, after those before it."""
     lines, at = [" ".join(line.split()) for line in printed.splitlines()], 0
     for line in shown:
+        if not line.strip(" ."):
+            continue
         parts = [re.escape(" ".join(part.split())) for part in line.split("...")]
         wanted = re.compile(".*".join(parts))
         while at < len(lines) and not wanted.search(lines[at]):
             at += 1
         if at == len(lines):
             return line
-        at += bool(line.strip(" ."))
+        at += 1
     return None
 
 
