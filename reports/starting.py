@@ -9,12 +9,15 @@ import sys
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from typing import cast
 
 from click import ClickException
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from truestep.fast.discovery import BrokenBackend
+from truestep.fast.protocol import Backend
 from truestep.fast.wrapped import names
+from truestep.properties.run.rounding import settled
 from truestep.reference.declared import Count, Flag
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.rules import Optimizer
@@ -179,7 +182,7 @@ def _run(rule: str, make: Callable[..., object]) -> Words:
     from truestep.fast.wrapped.torch_backend import wrapped
 
     backend = wrapped(make, rule)
-    [capability], found = backend.capabilities(), backend.found
+    [capability], found = settled(cast(Backend, backend)), backend.found
     places = dict(found.state)
     plain = all(
         p.where == "state" and not p.negative and p.squeezed is None and not p.parts

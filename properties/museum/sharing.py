@@ -77,6 +77,8 @@ UNSHARED = {
     "erring_extremes": "bounds of formats: the judge's",
     "exponents": "comparisons in the proofs about schedules",
     "format_rows": "the rows of formats: facts, each of which the format's own tests state again",
+    "importing": "loads files that the caller names",
+    "own": "puts rules of one's own into the tables",
     "robbins_monro": "proofs about schedules",
     "rules": "what a rule has",
     "splits": "numbers in two parts, which keep a state; faults of theirs are planted by name",

@@ -12,6 +12,8 @@ from functools import cache, lru_cache
 from types import CodeType
 from typing import TypeVar, cast
 
+from truestep.properties.arithmetic.silence import SILENCE
+
 Function = Callable[..., object]
 Tree = TypeVar("Tree", bound=ast.AST)
 Names = dict[str, object]
@@ -89,7 +91,8 @@ def run(
     ends without a return, and what the lines raise.
     """
     names: Names = {**getattr(function, "__globals__", {}), **given}
-    end = _until_return(function_of(function).body, names, after, instead)
+    with SILENCE:
+        end = _until_return(function_of(function).body, names, after, instead)
     if end is None:
         raise ValueError("the lines end without a return")
     return end, names
