@@ -30,6 +30,8 @@ NOT_OURS = ("cmake", "conda", "docker", "git", "make", "nvcc", "pip", "ray", "sb
 DEVICE = ("cupy", "triton")
 NAMED = re.compile(r"^(?:#|//) ([\w./-]+\.(?:c|cfg|cpp|cu|h|ini|json|py|toml|txt|yaml|yml))$", re.M)
 STATUS = re.compile(r"\s+# exit status (\d+)$")
+# What a command may wrap where it is installed: "keras:keras.optimizers.Lion".
+_WRAPPED = ("keras", "optax", "torch")
 _LIMIT = 240
 
 
@@ -225,6 +227,10 @@ def _obstacle(command: Command, page: Page) -> str:
     for name, lack in page.lacking.items():
         if re.search(rf"\b{re.escape(name)}\b", command.line):
             return lack
+    for word in words[1:]:
+        library = word.partition(":")[0]
+        if library in _WRAPPED and importlib.util.find_spec(library) is None:
+            return f"needs {library}"
     scripts = Path(sys.executable).parent
     if shutil.which(first) is None and not (scripts / first).exists():
         return f"needs {first}"
