@@ -220,6 +220,8 @@ def build_slowly(log: str) -> None:
         assert entry.path.stat().st_size == 20000
 
 
+# JAX, which another test may have loaded, warns of every fork; these children only write files.
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 def test_processes_that_want_the_same_share_one_build(folder: Path, tmp_path: Path) -> None:
     """One of them makes it; all get the whole file; no lock stays."""
     context = multiprocessing.get_context("fork")
