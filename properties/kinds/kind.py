@@ -21,7 +21,7 @@ from truestep.properties.judge.results import Check, CheckResult, Record, check_
 from truestep.properties.judge.tally import Case, Tally
 from truestep.properties.laws.claims import PREFIX
 from truestep.properties.search.arithmetics import looser, loosest
-from truestep.properties.search.budget import UNLIMITED, Budget, Clock, OutOfTime
+from truestep.properties.search.budget import UNLIMITED, Budget, OutOfTime
 from truestep.properties.search.exploration import Drawn, Listed, explore, run_all
 from truestep.properties.search.identification import (
     Reading,
@@ -31,7 +31,7 @@ from truestep.properties.search.identification import (
     first_that_agrees,
     in_words,
 )
-from truestep.properties.search.recalled import Recalled
+from truestep.properties.search.recalled import Recalled, kept
 from truestep.properties.search.shared import searched
 from truestep.properties.told.account import Account
 from truestep.reference.rules import Rule
@@ -220,12 +220,12 @@ def run(
     identified, account = None, Account()
     found = tally.failed and tally.worst is not None
     if found and tally.worst_case and told and kind.reads(check):
-        identified = _identified(kind, backend, capability, tally.worst_case, started, clock)
 
         def within(case: Case) -> None:
             clock.look(Tally())
             started(case)
 
+        identified = _identified(kind, backend, capability, tally.worst_case, within)
         with suppress(OutOfTime):
             known = bool(identified)
             account = kind.account(backend, check, capability, tally, within, known=known)
@@ -277,28 +277,18 @@ _IDENTIFIED: WeakKeyDictionary[Backend, dict[str, str]] = WeakKeyDictionary()
 
 
 def _identified(
-    kind: AnyKind,
-    backend: Backend,
-    capability: Capability,
-    failing: Case,
-    told: Callable[[Case], None],
-    clock: Clock,
+    kind: AnyKind, backend: Backend, capability: Capability, failing: Case, started: Started
 ) -> str | None:
     """The readings that a kernel agrees with on a failing case and on the battery; "" if none.
 
     None where the time ends before they are found.
     """
-    try:
-        known = _IDENTIFIED.setdefault(backend, {})
-    except TypeError:  # an object that cannot be referred to weakly, or is unhashable
-        known = {}
-
+    known = kept(_IDENTIFIED, backend, dict)
     recalled = cast(Backend, Recalled(backend, capability))
 
     def agrees(reading: Reading) -> bool:
         def judged(case: Case) -> Steps:
-            told(case)  # a sign of life
-            clock.look(Tally())
+            started(case)
             return kind.read(recalled, as_read, case, reading)
 
         as_read = replace(capability, arithmetic=reading.arithmetic or capability.arithmetic)

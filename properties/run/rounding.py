@@ -12,7 +12,7 @@ from truestep.properties.judge.tally import Case
 from truestep.properties.kinds.kind import Steps
 from truestep.properties.kinds.table import KINDS
 from truestep.properties.search.identification import Reading, all_within
-from truestep.properties.search.recalled import Recalled
+from truestep.properties.search.recalled import Recalled, kept
 
 # What was found of a backend, by capability: every list of its checks needs it.
 _FOUND: WeakKeyDictionary[Backend, list[Capability]] = WeakKeyDictionary()
@@ -27,13 +27,9 @@ def settled(backend: Backend) -> Sequence[Capability]:
     declared = backend.capabilities()
     if not any(isinstance(each.arithmetic, tuple) for each in declared):
         return declared
-    try:
-        known = _FOUND.get(backend)
-    except TypeError:  # an object that cannot be referred to weakly, or is unhashable
-        return [_settled(backend, each) for each in declared]
-    if known is None:
-        known = _FOUND[backend] = [_settled(backend, each) for each in declared]
-    return known
+    found = kept(_FOUND, backend, list)
+    found += [] if found else [_settled(backend, each) for each in declared]
+    return found
 
 
 def told(backend: Backend) -> str:

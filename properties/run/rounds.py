@@ -6,8 +6,6 @@ What is judged is what was asked for: a process that offers anything else is ref
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
 import time
 import traceback
@@ -18,11 +16,10 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from truestep.fast.discovery import BrokenBackend
-from truestep.fast.host import confinement
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.run.hosted import Hosted
 from truestep.properties.run.pool import STRIKES
-from truestep.properties.run.worker import OURS, loaded, send
+from truestep.properties.run.worker import OURS, begun, loaded, send
 
 if TYPE_CHECKING:
     from truestep.fast.protocol import Capability, Group, Level, OptimizerCapability, Stepped
@@ -46,12 +43,7 @@ def serve(
     seeds: Sequence[int], patience: float,
 ) -> None:  # fmt: skip
     """Load the submission and judge it, in a process whose memory it cannot read."""
-    confinement.die_with_parent(parent)
-    confinement.hide_memory()
-    confinement.adopt()
-    pipe = Connection(descriptor)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this process ends it
-    os.dup2(2, 1)
+    pipe = begun(parent, descriptor)
     backend = loaded(pipe, spec, [], patience, Hosted(spec))
     if backend is None:
         return

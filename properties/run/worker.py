@@ -45,12 +45,7 @@ def serve(
     parent: the run's process. descriptor: of the pipe to it. rules: of one's own, which the run was
     given.
     """
-    confinement.die_with_parent(parent)
-    confinement.hide_memory()
-    confinement.adopt()
-    pipe = Connection(descriptor)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this process ends it
-    os.dup2(2, 1)
+    pipe = begun(parent, descriptor)
     host = Hosted(spec, rules)
     backend = loaded(pipe, spec, rules, patience, host)
     if backend is None:
@@ -58,6 +53,17 @@ def serve(
     _run(pipe, backend, spec, level, seed)
     backend.close()
     send(pipe, ("left", backend.seen()[0]))
+
+
+def begun(parent: int, descriptor: int) -> Connection:
+    """The pipe to the run's process, which ends this one; a backend cannot read its memory."""
+    confinement.die_with_parent(parent)
+    confinement.hide_memory()
+    confinement.adopt()
+    pipe = Connection(descriptor)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this process ends it
+    os.dup2(2, 1)
+    return pipe
 
 
 def loaded(

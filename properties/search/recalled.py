@@ -2,8 +2,24 @@
 
 import pickle
 from collections.abc import Callable
+from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from truestep.fast.protocol import Backend, Capability
+
+B = TypeVar("B")
+T = TypeVar("T")
+
+
+def kept(store: WeakKeyDictionary[B, T], backend: B, make: Callable[[], T]) -> T:
+    """What a store has of a backend, made where there is none, for as long as the backend is.
+
+    Of one that cannot be referred to weakly, or is unhashable, nothing is kept.
+    """
+    try:
+        return store.setdefault(backend, make())
+    except TypeError:
+        return make()
 
 
 class Recalled:

@@ -27,7 +27,7 @@ from truestep.properties.kinds.optimizer.cases import OptimizerCase
 from truestep.properties.kinds.optimizer.departing import Slips, Step, departing
 from truestep.properties.kinds.optimizer.step import called, lockstep
 from truestep.properties.kinds.optimizer.storage import StoredRule, rule_of
-from truestep.properties.search.recalled import Recalled
+from truestep.properties.search.recalled import Recalled, kept
 from truestep.properties.told.account import Account
 from truestep.properties.told.lines import outputs
 from truestep.properties.told.pattern import Elements, words
@@ -74,33 +74,20 @@ def account(
     arithmetic = arithmetic_of(capability.arithmetic)
     hyper, slot = groups[found.group].hyper, groups[found.group].slots[found.slot]
     first = _step(rule, hyper, slot, results[found.group][found.slot], arithmetic)
-    kept = _kept(backend)
+    fixed = kept(_STEPS, backend, OrderedDict)
     key = check_id(capability, "")
-    if key not in kept:
-        kept[key] = list(_steps(rule, recalled, capability, battery, started, arithmetic))
-        while len(kept) > _MOST_KEPT:
-            kept.popitem(last=False)
-    more = kept[key]
+    if key not in fixed:
+        fixed[key] = list(_steps(rule, recalled, capability, battery, started, arithmetic))
+        while len(fixed) > _MOST_KEPT:
+            fixed.popitem(last=False)
+    more = fixed[key]
+    # The slip that was found is the kernel's, not the check's.
+    slips = None if known else kept(_SLIPS, backend, dict).setdefault(key, [])
     return Account(
         words(_elements([first, *more]), ("t",)),
-        departing(rule, [first, *more], arithmetic, None if known else _slips(backend, capability)),
+        departing(rule, [first, *more], arithmetic, slips),
         _program(rule, hyper, slot, found, arithmetic),
     )
-
-
-def _slips(backend: OptimizerBackend, capability: OptimizerCapability) -> Slips:
-    """Of a capability, the slip that was found: it is the kernel's, not the check's."""
-    try:
-        return _SLIPS.setdefault(backend, {}).setdefault(check_id(capability, ""), [])
-    except TypeError:  # an object that cannot be referred to weakly, or is unhashable
-        return []
-
-
-def _kept(backend: OptimizerBackend) -> OrderedDict[str, list[Step]]:
-    try:
-        return _STEPS.setdefault(backend, OrderedDict())
-    except TypeError:  # an object that cannot be referred to weakly, or is unhashable
-        return OrderedDict()
 
 
 def _step(rule: Optimizer, hyper: Hyper, slot: Slot, new: Stepped, arithmetic: Arithmetic) -> Step:
