@@ -33,8 +33,9 @@ EVENTS = ("", "overflows", "unscaled", "last")
 _APART = {"sum": ("constant", 38), "limit": ("normal", -6), "margin": ("normal", -6)}
 _ROWS_APART = 3
 _ROWS = 40
-# Elements of a tensor, a whole chunk of a launch and more than one, and numbers of small tensors.
-SIZES, MANY = (2**16, 2**16 + 13), (7, 70)
+# Elements of a tensor, a whole chunk of a launch and more than one, and numbers of small tensors,
+# few and more than one launch takes.
+SIZES, MANY = (2**16, 2**16 + 13), (7, 112)
 # Counts and numbers past the ends of 8, 11, 16 and 24 bits, where they can be that large at all.
 FAR: Mapping[str, tuple[float, ...]] = {
     "batch": (2**8 + 1, 2**11 + 1, 2**15, 2**16 + 8, 2**24 + 2),

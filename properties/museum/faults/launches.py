@@ -127,11 +127,12 @@ def _lost_launch(step: StepOne, groups: Sequence[Group]) -> list[list[Stepped]]:
     ]
 
 
-def _first_chunk(step: StepOne, groups: Sequence[Group]) -> list[list[Stepped]]:
+def _first_launch(limit: int, step: StepOne, groups: Sequence[Group]) -> list[list[Stepped]]:
+    """A launch that knows so many tensors, and no second one."""
     results = each(step, groups)
     for group, row in zip(groups, results, strict=True):
-        late = zip(group.slots[64:], row[64:], strict=True)
-        row[64:] = [_untouched(slot, new) for slot, new in late]
+        late = zip(group.slots[limit:], row[limit:], strict=True)
+        row[limit:] = [_untouched(slot, new) for slot, new in late]
     return results
 
 
@@ -252,10 +253,16 @@ LAUNCHES: dict[str, Fault] = {
         dialect=BEFORE,
         slot=_memory_order,
     ),
+    "adamw_tensors_beyond_110_skipped": tail(
+        "tensors beyond the 110 that fit the largest launch are forgotten "
+        "[NVIDIA/TransformerEngine#3202, for lists of gradients alone]",
+        check="many_tensors",
+        groups=partial(_first_launch, 110),
+    ),
     "adamw_tensors_beyond_64_skipped": tail(
         "tensors beyond the 64 that fit one launch are forgotten [NVIDIA/TransformerEngine#3202]",
         check="many_tensors",
-        groups=_first_chunk,
+        groups=partial(_first_launch, 64),
     ),
     "lamb_corrections_ignored": lamb(
         "moments are not corrected, whatever the flag says "

@@ -93,6 +93,12 @@ TRAINING: dict[str, Fault] = {
         "the tensors' norms are added [the norm of the norms forgotten]",
         (NORM, "reduce(lambda a, b: a + b, [np.sqrt(np.sum(g * g)) for g in parts])"),
     ),
+    "clip_by_global_norm_of_one_launch": by_norm(
+        "the norm is of the 110 tensors that one launch takes, all are clipped by it "
+        "[NVIDIA/TransformerEngine#3202, for sums of squares]",
+        ("for g in gradients if g.size", "for g in gradients[:110] if g.size"),
+        check="many_tensors",
+    ),
     "clip_by_global_norm_without_eps": by_norm(
         "eps is missing beside the norm [eps declared as in PyTorch, and not added]",
         ("h.max_norm / (n + h.eps)", "np.divide(h.max_norm, n)"),
@@ -211,6 +217,12 @@ TRAINING: dict[str, Fault] = {
         "overflow is looked for in the first tensor only [a flag overwritten by every launch]",
         ("was_finite = finite(unscaled)", "was_finite = finite(unscaled[:1])"),
         check="sequence",
+    ),
+    "dynamic_loss_scaling_first_launch_only": loss_scaling(
+        "overflow is looked for in the 110 tensors that one launch takes "
+        "[NVIDIA/TransformerEngine#3202, for the flag of an overflow]",
+        ("was_finite = finite(unscaled)", "was_finite = finite(unscaled[:110])"),
+        check="strata",
     ),
     "dynamic_loss_scaling_grows_late": loss_scaling(
         "the scale grows after window + 1 finite steps [a counter compared before it is raised]",
