@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from truestep.properties.judge.results import CheckResult
+from truestep.properties.run import conduct
 from truestep.reports import numbers, verdicts
 from truestep.reports.certificate import Record
 
@@ -23,17 +24,19 @@ def sentence(
     name, counted = backend["name"], verdicts.tally(checks).counts
     if reason := backend["unavailable"]:
         return f"{name} was not run: {reason}."
+    of_rules = [check for check in checks if check.kind != conduct.KIND]
     failed, crashed, passing = (
-        sorted({check.rule for check in checks if check.verdict == verdict})
+        sorted({check.rule for check in of_rules if check.verdict == verdict})
         for verdict in ("fail", "crashed", "pass")
     )
     total = counted["fail"] + counted["crashed"] + counted["pass"]
     of_all = f"of {numbers.plural(total, 'check')}"
     number = numbers.count(counted["crashed"])
-    if failed:
+    if counted["fail"]:
+        # What it leaves behind in its process is no rule's.
+        what = f"compute {_listed(failed)} as defined" if failed else "leave its process as it was"
         text = (
-            f"{name} does not compute {_listed(failed)} as defined: "
-            f"{numbers.count(counted['fail'])} {of_all} "
+            f"{name} does not {what}: {numbers.count(counted['fail'])} {of_all} "
             f"{'fails' if counted['fail'] == 1 else 'fail'}"
             f"{f', {number} crashed' if crashed else ''}.{_known(checks)}"
         )

@@ -211,6 +211,19 @@ def test_verdict_in_words(make: Callable[..., Any], fakes: Any, count: int, word
     assert words in pages.build([make(results)]).headline
 
 
+def test_conduct_is_no_rule_in_the_verdict(make: Callable[..., Any], fakes: Any) -> None:
+    """One rule is not two with the check of conduct, and what is left changed is no rule's."""
+
+    def conduct(verdict: str) -> Any:
+        return fakes.result("conduct", kind="process", verdict=verdict)
+
+    rule = fakes.result("r0")
+    text = pages.build([make([rule, conduct("pass")])]).headline
+    assert text == "cpu computes r0 to the accuracy its arithmetic allows."
+    text = pages.build([make([rule, conduct("fail")])]).headline
+    assert text.startswith("cpu does not leave its process as it was: 1 of 2 checks fails.")
+
+
 def test_an_error_of_the_suite_is_nobodys_failure_and_no_pass(
     make: Callable[..., Any], fakes: Any
 ) -> None:
