@@ -6,6 +6,7 @@ from truestep.properties.museum.plant import Edit
 AFFINE = ("uint4", "uint4_rows", "uint4_tensor", "uint8", "uint8_rows", "uint8_tensor")
 SMALLER, WITH_MINIMA, NESTED = ("q4_1", "q5_1"), ("q4_k", "q5_k"), ("fp4_nested", "nf4_nested")
 RANK_ONE = ("dynamic_4bit_rank1", "linear_4bit_rank1")
+FLOAT_ZERO = ("uint4_float_zero", "uint8_float_zero")
 COMPANDED = ("softsign_8bit", "sqrt_8bit")
 ZERO = "zero_point = self._limited(self._plain(h, -low, wide, 0))"
 GIVEN = "for held in (wide, zero_point))"
@@ -171,6 +172,39 @@ _PLANTED: tuple[tuple[tuple[str, ...], str, str, Edit, str], ...] = (
         ("sqrt_8bit",), "scale_of_squares",
         "the scale is the largest number, not its root [an absmax before the curve]",
         ("root = np.sqrt(m)", "root = m"), "random",
+    ),
+    (
+        FLOAT_ZERO, "zero_point_rounded",
+        "zero points are rounded to multiples of the scale [zero points kept as integers]",
+        ("z = low + self.middle * s if", "z = (np.rint(low / s) + self.middle) * s if"), "random",
+    ),
+    (
+        FLOAT_ZERO, "middle_off_by_one",
+        "the middle is that of the range, 7.5 or 127.5 [ranges of two kinds]",
+        ("return float(2.0 ** (self.bits - 1))", "return float(2.0 ** (self.bits - 1) - 0.5)"),
+        "random",
+    ),
+    (
+        FLOAT_ZERO, "middle_left_out_on_reading",
+        "the zero point is what code 0 stands for [readers of a minimum]",
+        ("product = (code - self.middle) * s", "product = code * s"), "every_code",
+    ),
+    (
+        FLOAT_ZERO, "zero_in_the_range",
+        "0 counts among the numbers of every group [ranges that hold zero]",
+        ("low, high = self.ends(h, x)\n        with",
+         "low, high = self.ends(h, x)\n        low, high = np.minimum(low, 0), "
+         "np.maximum(high, 0)\n        with"), "strata",
+    ),
+    (
+        FLOAT_ZERO, "truncated",
+        "codes are cut off, not rounded [casts that drop the lower bits]",
+        ("self._limited(np.rint(np.where(", "self._limited(np.floor(np.where("), "random",
+    ),
+    (
+        FLOAT_ZERO, "neighbours_zero_point",
+        "codes have the next group's zero point [group indices off by one]",
+        ("for y in (scale, zero))", "for y in (scale, np.append(zero[1:], zero[-1:])))"), "strata",
     ),
 )  # fmt: skip
 
