@@ -5,6 +5,7 @@ from truestep.reference import (
     block_formats,
     companded_formats,
     float_zero_points,
+    integer_nested,
     k_quants,
     nested_formats,
     quantile_maps,
@@ -20,6 +21,7 @@ FORMATS = dict(
             | affine_formats.FORMATS
             | companded_formats.FORMATS
             | float_zero_points.FORMATS
+            | integer_nested.FORMATS
             | k_quants.FORMATS
             | nested_formats.FORMATS
             | quantile_maps.FORMATS

@@ -52,7 +52,9 @@ def values(case: QuantizerCase, quantizer: Quantizer, hyper: Hyper) -> NDArray[n
     else:
         x = _built(case, quantizer, hyper)
         if x.ndim == 1:
-            x = x[: x.size // case.multiple * case.multiple]
+            # Whole multiples, and at least one of them.
+            whole = max(x.size // case.multiple, min(x.size, 1)) * case.multiple
+            x = np.resize(x, whole)
         x = laid_out(x, case.tensor.layout)
     if getattr(quantizer, "NONNEGATIVE", False):
         x = laid_out(np.abs(x), case.tensor.layout)

@@ -7,6 +7,7 @@ AFFINE = ("uint4", "uint4_rows", "uint4_tensor", "uint8", "uint8_rows", "uint8_t
 SMALLER, WITH_MINIMA, NESTED = ("q4_1", "q5_1"), ("q4_k", "q5_k"), ("fp4_nested", "nf4_nested")
 RANK_ONE = ("dynamic_4bit_rank1", "linear_4bit_rank1")
 FLOAT_ZERO = ("uint4_float_zero", "uint8_float_zero")
+INTEGERS = ("nf4_integer_nested",)
 COMPANDED = ("softsign_8bit", "sqrt_8bit")
 ZERO = "zero_point = self._limited(self._plain(h, -low, wide, 0))"
 GIVEN = "for held in (wide, zero_point))"
@@ -108,7 +109,7 @@ _PLANTED: tuple[tuple[tuple[str, ...], str, str, Edit, str], ...] = (
     (
         NESTED, "first_for_mean",
         "the offset is the first absmax [reductions whose first lane alone writes]",
-        ("_mean(absmax), np.float32)", "absmax[:1].sum(), np.float32)"), "random",
+        ("mean_of(absmax), np.float32)", "absmax[:1].sum(), np.float32)"), "random",
     ),
     (
         NESTED, "neighbours_absmax2",
@@ -205,6 +206,33 @@ _PLANTED: tuple[tuple[tuple[str, ...], str, str, Edit, str], ...] = (
         FLOAT_ZERO, "neighbours_zero_point",
         "codes have the next group's zero point [group indices off by one]",
         ("for y in (scale, zero))", "for y in (scale, np.append(zero[1:], zero[-1:])))"), "strata",
+    ),
+    (
+        INTEGERS, "offset_dropped",
+        "the mean is not added to what is read of absmax [loaders that keep no offset]",
+        ("absmax = spread + np.asarray(offset).astype(np.float32)", "absmax = spread"),
+        "every_code",
+    ),
+    (
+        INTEGERS, "factor_multiplied",
+        "integers are multiplied by the factor that they are to be divided by [scales kept as "
+        "their reciprocals]",
+        ("(absmax_code / of)", "(absmax_code * of)"), "every_code",
+    ),
+    (
+        INTEGERS, "largest_of_127",
+        "the largest distance from the mean becomes 127 [ranges of two kinds]",
+        ("return _WHOLE / largest", "return _TOP / largest"), "random",
+    ),
+    (
+        INTEGERS, "truncated",
+        "integers are cut off, not rounded [casts that drop the lower bits]",
+        ("np.clip(np.rint(np.where(", "np.clip(np.trunc(np.where("), "random",
+    ),
+    (
+        INTEGERS, "neighbours_factor",
+        "absmax are kept with the next blocks' factor [block indices off by one]",
+        ("np.asarray(factor)[np", "np.roll(np.asarray(factor), 1)[np"), "every_code",
     ),
 )  # fmt: skip
 
