@@ -69,6 +69,7 @@ from truestep.reference import block_groups, declared, format_rows, four_over_si
 from truestep.reference.block_scales import (
     OWN,
     U,
+    around,
     interval,
     keeps_absmax,
     second_level,
@@ -355,11 +356,9 @@ class BlockFormat:
         """
         v = self.decode(h, code, scale)
         size = np.where(np.isfinite(v), np.abs(v), 0.0)
-        roundings = (U + second_rounding(h)) * (1 + 2.0**-20)
+        roundings = (U + self.second_rounding(h)) * (1 + 2.0**-20)
         slack = roundings * size + 2.0**-150 * (1 + self.row.largest)
-        low, high = v - slack, v + slack
-        most = float(np.finfo(np.float32).max)
-        return np.where(low < -most, -np.inf, low), np.where(high > most, np.inf, high)
+        return around(v, slack)
 
     def admissible(
         self,
@@ -391,9 +390,6 @@ class BlockFormat:
         slack = slack + np.where(relative > 0, 2.0**-150 * size, 0.0)
         low, high = (y - slack) / size, (y + slack) / size
         low, high = low - relative * np.abs(low), high + relative * np.abs(high)
-        if getattr(h, "rounding", "") == "half_up":
-            # The sum is below twice the largest value, a power of two.
-            low, high = low - U * self.extreme(h), high + U * self.extreme(h)
         if _draws(h):
             # A quotient keeps its sign, where that of x is known.
             known = np.abs(y) >= error
@@ -413,6 +409,9 @@ class BlockFormat:
         self, h: declared.Hyper, y: Array, low: Array, high: Array
     ) -> tuple[Array, Array]:
         """The least and the largest rank of quotients from low to high."""
+        if getattr(h, "rounding", "") == "half_up":
+            # The sum is below twice the largest value, a power of two.
+            low, high = low - U * self.extreme(h), high + U * self.extreme(h)
         below, above = self._bands(h)
         single, at = below == above, np.arange(below.size)
         up = self._up(h, at, np.ones(at.shape))

@@ -95,6 +95,13 @@ def interval(
     return np.minimum(*ends), np.maximum(*ends)
 
 
+def around(v: Array, slack: Array) -> tuple[Array, Array]:
+    """Between which float32 numbers one lies that may be so far from v; beyond them, infinities."""
+    low, high = v - slack, v + slack
+    most = float(np.finfo(np.float32).max)
+    return np.where(low < -most, -np.inf, low), np.where(high > most, np.inf, high)
+
+
 def _nonzero(h: declared.Hyper, scale: Array, epsilon: Array) -> Array:
     """The scales, with epsilon in the place of zero where the kernel puts it there."""
     epsilon = np.asarray(epsilon).astype(scale.dtype)

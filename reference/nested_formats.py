@@ -39,7 +39,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
@@ -94,7 +94,7 @@ class NestedFormat(Around):
     EXACT = INDEPENDENT = STORES = False
     LAWS = ("codes_unchanged_when_scaled_by_a_power_of_two",)
     SCALE, SCALES = "absmax2", True
-    Hyper = Hyper
+    Hyper: ClassVar[type[declared.Hyper]] = Hyper
 
     def __post_init__(self) -> None:
         self.named(f"{self.cut.name}_nested", f"{self.cut.row.about}, absmax in 8 bits", _SHARED)
@@ -118,8 +118,8 @@ class NestedFormat(Around):
     def encode(self, h: declared.Hyper, x: Array) -> tuple[Array, Array, Array, Array]:
         """The codes of x, those of absmax, absmax2 and the offset."""
         code, absmax = self.cut.encode(first(self.cut, h), x)
-        offset = np.full(min(absmax.size, 1), _mean(absmax), np.float32)
-        absmax_code, absmax2 = _dynamic().encode(second(h), _centred(absmax, offset))
+        offset = np.full(min(absmax.size, 1), mean_of(absmax), np.float32)
+        absmax_code, absmax2 = _dynamic().encode(second(h), centred_on(absmax, offset))
         return code, absmax_code, absmax2.astype(np.float32), offset
 
     def decode(
@@ -143,14 +143,14 @@ class NestedFormat(Around):
     ) -> Mapping[str, tuple[Array, ...]]:
         """Of each stored array the least and the largest due, from what is the kernel's own."""
         dynamic, h2, absmax = _dynamic(), second(h), self.absmax(h, x)
-        centred = _centred(absmax, offset)
+        centred = centred_on(absmax, offset)
         known = bool(np.all(np.isfinite(offset)))
         codes = dynamic.admissible(h2, centred, absmax2, division_ulps=division_ulps)
         used = dynamic.per_element(h2, absmax2, absmax_code.shape) != 0
         sizes = dynamic.scales(h2, centred)
         # First what the others are judged by.
         return {
-            "offset": _means(absmax, division_ulps),
+            "offset": means_of(absmax, division_ulps),
             "absmax2": tuple(np.where(known, size, absmax2) for size in sizes),
             "absmax_code": tuple(np.where(known & used, code, absmax_code) for code in codes),
         }
@@ -164,7 +164,7 @@ class NestedFormat(Around):
         flush_subnormals: bool = False,
     ) -> tuple[Array, Array]:
         """The least and the largest rank: those under the absmax before it was encoded."""
-        return self.cut.admissible(
+        return self.body(h).admissible(
             first(self.cut, h),
             x,
             self.absmax(h, x).astype(np.float64),
@@ -172,18 +172,23 @@ class NestedFormat(Around):
             flush_subnormals=flush_subnormals,
         )
 
+    def body(self, h: declared.Hyper) -> BlockFormat:
+        """The codebook."""
+        return self.cut
+
     def absmax(self, h: declared.Hyper, x: Array) -> Array:
         """The absmax of every block, float32: choosing a number does not round."""
         return self.cut.scales(first(self.cut, h), x)[0]
 
 
-def _mean(absmax: Array) -> float:
+def mean_of(absmax: Array) -> float:
+    """The mean of all blocks' absmax, 0 of none."""
     return float(np.mean(absmax, dtype=np.float64)) if absmax.size else 0.0
 
 
-def _means(absmax: Array, division_ulps: float) -> tuple[Array, Array]:
+def means_of(absmax: Array, division_ulps: float) -> tuple[Array, Array]:
     """Between which numbers the float32 mean lies, whatever the order of its sum."""
-    mean = np.full(min(absmax.size, 1), _mean(absmax))
+    mean = np.full(min(absmax.size, 1), mean_of(absmax))
     # n - 1 sums of numbers above 0, and the division by n or the product with its reciprocal.
     sums = absmax.size * U / (1 - absmax.size * U)
     slack = (sums + 2 * division_ulps * U + U) * (1 + 2.0**-20) * mean + 2.0**-149 * (mean > 0)
@@ -193,7 +198,7 @@ def _means(absmax: Array, division_ulps: float) -> tuple[Array, Array]:
     return low, np.where(overflows, np.inf, np.where(finite, mean + slack, mean))
 
 
-def _centred(absmax: Array, offset: Array) -> Array:
+def centred_on(absmax: Array, offset: Array) -> Array:
     """The float32 differences, held in float64."""
     with np.errstate(invalid="ignore"):
         made = absmax.astype(np.float32) - np.asarray(offset).astype(np.float32)

@@ -112,14 +112,15 @@ class Quantizer(Rule, Protocol):
     """A number format: encode, decode, and what of a float32 kernel is right."""
 
     def __getattr__(self, name: str) -> Array:
-        """What some have: the statistics of stochastic rounding; SIGNED, where it is false; and of
-        those with groups:
+        """What some have: the statistics of stochastic rounding; SIGNED, where it is false;
+        NONNEGATIVE, where it is for numbers that are none below zero; and of those with groups:
 
         SCALE, what the scale is called; scales(h, x), the least and the largest, as stored;
         groups(h, shape), how many; per_element(h, scale, shape); length(h), elements to a group;
         arranged(h, groups), the tensor whose groups these are; extreme(h), of what size a group's
         extreme makes its scale 1; ranks(h), how many values there are, and rank(code), their order;
         second_rounding(h), how far a scale may be off that is worked out as it is read;
+        expanded(count, scale) and counted(code), where what is read lies on a curve;
         INDEPENDENT, whether groups are cut in C order; SCALES, whether scaling passes through;
         EXACT, whether a value times its scale is a float32 number; STORES, whether it can keep an
         optimizer's state. Of those with more than a scale: beside(h, shape), what is stored by

@@ -32,7 +32,7 @@ _REFERENCE = "truestep.reference"
 # What a module declares of itself, which no kernel computes with.
 _DECLARED = {
     "BLOCKS", "BLOCK_SIZES", "DIALECTS", "EXACT", "FACTS", "FORMATS", "INDEPENDENT", "INPUTS",
-    "LAWS", "OPTIONAL", "SCALE", "SCALES", "SIGNED", "STORES", "_LAWS", "_SHARED",
+    "LAWS", "NONNEGATIVE", "OPTIONAL", "SCALE", "SCALES", "SIGNED", "STORES", "_LAWS", "_SHARED",
 }  # fmt: skip
 HANGS = "hangs"
 # Its module raises when it is loaded.

@@ -3,6 +3,9 @@
 from truestep.reference import (
     affine_formats,
     block_formats,
+    companded_formats,
+    float_zero_points,
+    integer_nested,
     k_quants,
     nested_formats,
     quantile_maps,
@@ -16,6 +19,9 @@ FORMATS = dict(
         (
             block_formats.FORMATS
             | affine_formats.FORMATS
+            | companded_formats.FORMATS
+            | float_zero_points.FORMATS
+            | integer_nested.FORMATS
             | k_quants.FORMATS
             | nested_formats.FORMATS
             | quantile_maps.FORMATS

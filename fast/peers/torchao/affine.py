@@ -14,7 +14,7 @@ from torchao.quantization.quant_primitives import MappingType
 
 from truestep.fast.peers.torch_tensors import from_tensor
 from truestep.fast.peers.torchao.integers import LEAST
-from truestep.fast.peers.torchao.layouts import Layout, layout
+from truestep.fast.peers.torchao.layouts import layout
 from truestep.fast.protocol import Array, QuantizerCapability
 from truestep.reference.affine_formats import FORMATS
 from truestep.reference.declared import Hyper
@@ -47,7 +47,7 @@ def encode(capability: QuantizerCapability, hyper: Hyper, x: Array) -> Mapping[s
         none = {name: np.zeros(0, kind) for name, kind in _BESIDE.items()}
         return {"code": np.zeros(x.shape, np.uint8), **none}
     where, top = layout(capability, hyper, x.shape), FORMATS[capability.rule].top
-    given = _extended(capability, where, x)
+    given = where.repeated(x) if capability.variant == "own" else where.extended(x)
     scale, zero = _CHOOSE[capability.variant](
         given, MappingType.ASYMMETRIC, where.group, torch.uint8, 0, top
     )
@@ -74,11 +74,3 @@ def decode(capability: QuantizerCapability, hyper: Hyper, stored: Mapping[str, A
 
 
 _BESIDE = {"scale": np.float32, "zero_point": np.uint8}
-
-
-def _extended(capability: QuantizerCapability, where: Layout, x: Array) -> torch.Tensor:
-    """The tensor in whole groups; zeros behind its end would be within a range of its own."""
-    extended = where.extended(x)
-    if capability.variant == "own" and extended.shape[-1] > where.inner[-1]:
-        extended[..., where.inner[-1] :] = extended[..., where.inner[-1] - 1 : where.inner[-1]]
-    return extended

@@ -1,6 +1,6 @@
 """torchao on the CPU, uncompiled: block-wise dynamic 8-bit quantization, stochastic rounding to
-bfloat16, block formats (blocks.py), affine integers (affine.py), and Adam and AdamW (adam.py, and
-low_bit.py on quantized moments).
+bfloat16, block formats (blocks.py), affine integers (affine.py, with zero points that are numbers
+float_zeros.py), and Adam and AdamW (adam.py, and low_bit.py on quantized moments).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from torchao.optim import quant_utils
 
 from truestep.fast.peers.dynamic_map import map_dialect
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
-from truestep.fast.peers.torchao import adam, affine, blocks, low_bit
+from truestep.fast.peers.torchao import adam, affine, blocks, float_zeros, low_bit, nested_float
 from truestep.fast.peers.torchao.low_bit import whole
 from truestep.fast.peers.torchao.moments_4bit import FLOOR
 from truestep.fast.protocol import Array, Capability, Group, QuantizerCapability, Slot, Stepped
@@ -41,7 +41,9 @@ class Backend:
             ),
             *affine.capabilities(),
             *blocks.capabilities(),
+            *float_zeros.capabilities(),
             *low_bit.capabilities(shared),
+            *nested_float.capabilities(),
             *adam.capabilities(),
         )
 
@@ -53,6 +55,10 @@ class Backend:
             return blocks.encode(capability, hyper, x)
         if capability.rule in affine.RULES:
             return affine.encode(capability, hyper, x)
+        if capability.rule in float_zeros.RULES:
+            return float_zeros.encode(capability, hyper, x)
+        if capability.rule in nested_float.RULES:
+            return nested_float.encode(hyper, x)
         if capability.rule == "bfloat16":
             rounded = quant_utils._fp32_to_bf16_sr(to_tensor(x))
             return {"code": rounded.view(torch.int16).numpy().view(np.uint16)}
@@ -72,6 +78,10 @@ class Backend:
             return blocks.decode(capability, hyper, stored)
         if capability.rule in affine.RULES:
             return affine.decode(capability, hyper, stored)
+        if capability.rule in float_zeros.RULES:
+            return float_zeros.decode(capability, hyper, stored)
+        if capability.rule in nested_float.RULES:
+            return nested_float.decode(hyper, stored)
         code = stored["code"]
         if capability.rule == "bfloat16":
             tensor = torch.from_numpy(code.view(np.int16).copy()).view(torch.bfloat16)

@@ -29,6 +29,16 @@ class Layout:
         sides = zip(self.inner, self.group, strict=True)
         return to_tensor(np.pad(inner, [(0, -n % side) for n, side in sides]))
 
+    def repeated(self, x: Array) -> torch.Tensor:
+        """The same with the last element of each row, and not zeros, behind its end.
+
+        Of zeros a group's own range would not be that of its elements.
+        """
+        extended = self.extended(x)
+        if extended.shape[-1] > self.inner[-1]:
+            extended[..., self.inner[-1] :] = extended[..., self.inner[-1] - 1 : self.inner[-1]]
+        return extended
+
     def cut(self, made: torch.Tensor) -> Array:
         """The elements of the tensor that was extended, in its shape."""
         part = from_tensor(made)[tuple(slice(n) for n in self.inner)]

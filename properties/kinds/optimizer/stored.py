@@ -227,17 +227,28 @@ def _with_error(x: Array, arithmetic: Arithmetic) -> Bounded:
 
 
 def _read(rule: StoredRule, hyper: Hyper, name: str, slots: Sequence[Slot], lift: Lift) -> Array:
-    """A stored tensor as the kernel reads it: the code's value times the scale of its block."""
+    """A stored tensor as the kernel reads it: the code's value times the scale of its block.
+
+    Where values lie on a curve, by the format's own lines from the code and the scale.
+    """
     quantizer, how = rule.quantizer(name), hyper.storage[name]
     codes = [np.asarray(slot.state[f"{name}_code"]) for slot in slots]
     if isinstance(quantizer, Split):
         of = rule.scale_of(name)
         highs = [slot.param if of == "p" else slot.state[of] for slot in slots]
         return split.read(quantizer, how, flat(codes), flat([np.asarray(x) for x in highs]), lift)
+    curved = hasattr(quantizer, "expanded")
+    held = [np.asarray(slot.state[rule.scale_of(name)]) for slot in slots]
     factors = [
-        quantizer.per_element(how, scale_value(quantizer, slot.state[rule.scale_of(name)]), x.shape)
-        for slot, x in zip(slots, codes, strict=True)
+        quantizer.per_element(
+            how, scale.astype(np.float64) if curved else scale_value(quantizer, scale), x.shape
+        )
+        for scale, x in zip(held, codes, strict=True)
     ]
+    if curved:
+        counts = lift.tensor(quantizer.counted(flat(codes)))
+        bent: Array = quantizer.expanded(counts, lift.tensor(flat(factors)))
+        return bent
     read: Array = lift.tensor(quantizer.all_values(how)[flat(codes)]) * lift.tensor(flat(factors))
     if not hasattr(quantizer, "read_by"):
         return read

@@ -48,11 +48,17 @@ def values(case: QuantizerCase, quantizer: Quantizer, hyper: Hyper) -> NDArray[n
     """The float32 tensor of a case."""
     if case.pattern == "tensor":
         shape = fitting(case.tensor.shape, case.multiple)
-        return array(replace(case.tensor, shape=shape), FLOAT32)
-    x = _built(case, quantizer, hyper)
-    if x.ndim == 1:
-        x = x[: x.size // case.multiple * case.multiple]
-    return laid_out(x, case.tensor.layout)
+        x: NDArray[np.float32] = array(replace(case.tensor, shape=shape), FLOAT32)
+    else:
+        x = _built(case, quantizer, hyper)
+        if x.ndim == 1:
+            # Whole multiples, and at least one of them.
+            whole = max(x.size // case.multiple, min(x.size, 1)) * case.multiple
+            x = np.resize(x, whole)
+        x = laid_out(x, case.tensor.layout)
+    if getattr(quantizer, "NONNEGATIVE", False):
+        x = laid_out(np.abs(x), case.tensor.layout)
+    return x
 
 
 def fitting(shape: tuple[int, ...], multiple: int) -> tuple[int, ...]:

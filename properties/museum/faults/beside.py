@@ -1,4 +1,4 @@
-"""Faults in formats that keep more than one scale to a group: affine, K-quants, nested, rank-1."""
+"""Faults in formats with a body of their own: affine, K-quants, nested, rank-1, companded."""
 
 from truestep.properties.museum.fault import Fault, fault
 from truestep.properties.museum.plant import Edit
@@ -6,6 +6,9 @@ from truestep.properties.museum.plant import Edit
 AFFINE = ("uint4", "uint4_rows", "uint4_tensor", "uint8", "uint8_rows", "uint8_tensor")
 SMALLER, WITH_MINIMA, NESTED = ("q4_1", "q5_1"), ("q4_k", "q5_k"), ("fp4_nested", "nf4_nested")
 RANK_ONE = ("dynamic_4bit_rank1", "linear_4bit_rank1")
+FLOAT_ZERO = ("uint4_float_zero", "uint8_float_zero")
+INTEGERS = ("nf4_integer_nested",)
+COMPANDED = ("softsign_8bit", "sqrt_8bit")
 ZERO = "zero_point = self._limited(self._plain(h, -low, wide, 0))"
 GIVEN = "for held in (wide, zero_point))"
 FACTORS = "d, dmin, scale, least = held"
@@ -106,12 +109,130 @@ _PLANTED: tuple[tuple[tuple[str, ...], str, str, Edit, str], ...] = (
     (
         NESTED, "first_for_mean",
         "the offset is the first absmax [reductions whose first lane alone writes]",
-        ("_mean(absmax), np.float32)", "absmax[:1].sum(), np.float32)"), "random",
+        ("mean_of(absmax), np.float32)", "absmax[:1].sum(), np.float32)"), "random",
     ),
     (
         NESTED, "neighbours_absmax2",
         "absmax are read with the next 256 blocks' absmax2 [block indices off by one]",
         (SECOND, f"np.roll({SECOND}, 1)"), "every_code",
+    ),
+    (
+        COMPANDED, "scale_rounded_first",
+        "x is divided by what is stored of the scale [encoders that use the scale they store]",
+        ("return np.maximum(self.extremes(h, x), self.smallest(h))",
+         "return np.asarray(self.value(h, scale), np.float64)"), "random",
+    ),
+    (
+        COMPANDED, "truncated",
+        "codes are cut off, not rounded [casts that drop the lower bits]",
+        ("(below[k] * size < above[k] * y)",
+         "(np.roll(below, -1)[k] * size <= np.roll(above, -1)[k] * y)"), "thresholds",
+    ),
+    (
+        COMPANDED, "one_step_more",
+        "codes are read as so many 128ths or 256ths [ranges of two kinds]",
+        ("counts[self.ranked[0]] = self.counts",
+         "counts[self.ranked[0]] = self.counts * (self.STEPS / (self.STEPS + 1))"), "every_code",
+    ),
+    (
+        COMPANDED, "extreme_without_last",
+        "a group's last element does not count for its scale [partial-block reductions]",
+        ("return np.maximum(self.extremes(h, x), self.smallest(h))",
+         "return np.maximum(self.extremes(h, np.where(np.arange(x.size).reshape(x.shape) % 32 == "
+         "31, 0.0, x)), self.smallest(h))"), "random",
+    ),
+    (
+        ("softsign_8bit",), "even_steps",
+        "numbers are rounded as they are, and read off the curve [encoders without the curve]",
+        ("return half, 2 * self.STEPS - np.abs(half)",
+         "return half, np.full(half.shape, float(self.STEPS))"), "random",
+    ),
+    (
+        ("softsign_8bit",), "read_without_curve",
+        "codes are read as even steps [decoders of plain integers]",
+        ("return y / (2 - np.abs(y)) * scale", "return y * scale"), "every_code",
+    ),
+    (
+        ("softsign_8bit",), "softsign_not_doubled",
+        "the curve ends at 1/2: n / (1 + |n|) [softsign as its textbooks have it]",
+        ("return half, 2 * self.STEPS - np.abs(half)",
+         "return half, np.maximum(self.STEPS - np.abs(half), 1e-30)"), "random",
+    ),
+    (
+        ("sqrt_8bit",), "root_left_out",
+        "numbers are rounded as they are [encoders without the curve]",
+        ("return half * half, np.full(half.shape, float(self.STEPS**2))",
+         "return half, np.full(half.shape, float(self.STEPS))"), "random",
+    ),
+    (
+        ("sqrt_8bit",), "read_as_root",
+        "what is read is not squared [a second moment in the place of its root]",
+        ("return root * root", "return root"), "every_code",
+    ),
+    (
+        ("sqrt_8bit",), "scale_of_squares",
+        "the scale is the largest number, not its root [an absmax before the curve]",
+        ("root = np.sqrt(m)", "root = m"), "random",
+    ),
+    (
+        FLOAT_ZERO, "zero_point_rounded",
+        "zero points are rounded to multiples of the scale [zero points kept as integers]",
+        ("z = low + self.middle * s if", "z = (np.rint(low / s) + self.middle) * s if"), "random",
+    ),
+    (
+        FLOAT_ZERO, "middle_off_by_one",
+        "the middle is that of the range, 7.5 or 127.5 [ranges of two kinds]",
+        ("return float(2.0 ** (self.bits - 1))", "return float(2.0 ** (self.bits - 1) - 0.5)"),
+        "random",
+    ),
+    (
+        FLOAT_ZERO, "middle_left_out_on_reading",
+        "the zero point is what code 0 stands for [readers of a minimum]",
+        ("product = (code - self.middle) * s", "product = code * s"), "every_code",
+    ),
+    (
+        FLOAT_ZERO, "zero_in_the_range",
+        "0 counts among the numbers of every group [ranges that hold zero]",
+        ("low, high = self.ends(h, x)\n        with",
+         "low, high = self.ends(h, x)\n        low, high = np.minimum(low, 0), "
+         "np.maximum(high, 0)\n        with"), "strata",
+    ),
+    (
+        FLOAT_ZERO, "truncated",
+        "codes are cut off, not rounded [casts that drop the lower bits]",
+        ("self._limited(np.rint(np.where(", "self._limited(np.floor(np.where("), "random",
+    ),
+    (
+        FLOAT_ZERO, "neighbours_zero_point",
+        "codes have the next group's zero point [group indices off by one]",
+        ("for y in (scale, zero))", "for y in (scale, np.append(zero[1:], zero[-1:])))"), "strata",
+    ),
+    (
+        INTEGERS, "offset_dropped",
+        "the mean is not added to what is read of absmax [loaders that keep no offset]",
+        ("absmax = spread + np.asarray(offset).astype(np.float32)", "absmax = spread"),
+        "every_code",
+    ),
+    (
+        INTEGERS, "factor_multiplied",
+        "integers are multiplied by the factor that they are to be divided by [scales kept as "
+        "their reciprocals]",
+        ("(absmax_code / of)", "(absmax_code * of)"), "every_code",
+    ),
+    (
+        INTEGERS, "largest_of_127",
+        "the largest distance from the mean becomes 127 [ranges of two kinds]",
+        ("return _WHOLE / largest", "return _TOP / largest"), "random",
+    ),
+    (
+        INTEGERS, "truncated",
+        "integers are cut off, not rounded [casts that drop the lower bits]",
+        ("np.clip(np.rint(np.where(", "np.clip(np.trunc(np.where("), "random",
+    ),
+    (
+        INTEGERS, "neighbours_factor",
+        "absmax are kept with the next blocks' factor [block indices off by one]",
+        ("np.asarray(factor)[np", "np.roll(np.asarray(factor), 1)[np"), "every_code",
     ),
 )  # fmt: skip
 

@@ -30,6 +30,7 @@ CHECKED = (
     *("quantizer/mxfp8_e5m2/float32/even", "quantizer/nf4/float32", "quantizer/nvfp4/float32"),
     *("quantizer/dynamic_4bit/float32", "quantizer/e4m3_blocks/float32/optim"),
     *("quantizer/uint4/float32/own", "quantizer/uint8_rows/float32/with_zero"),
+    *("quantizer/uint4_float_zero/float32/tinygemm", "quantizer/uint8_float_zero/float32/hqq"),
 )
 
 
