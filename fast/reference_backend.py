@@ -20,6 +20,7 @@ from truestep.fast.protocol import (
     Stepped,
     TrainingCapability,
 )
+from truestep.reference.advance import advanced
 from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS
 from truestep.reference.schedules import SCHEDULES
@@ -58,8 +59,7 @@ class Backend:
         """One step of the reference on one tensor."""
         rule = FROM_FUNCTION[capability.rule]
         pulled = (lambda x: function(x)[0]) if rule.FACTS.values_alone else function
-        with np.errstate(all="ignore"):
-            return _stepped(*rule.step(hyper, rule.State(**state), param, pulled))
+        return _stepped(*advanced(rule, hyper, rule.State(**state), param, pulled))
 
     def schedule_values(
         self, capability: Capability, hyper: Hyper, steps: Sequence[int]
@@ -90,9 +90,8 @@ def _plain(x: object) -> object:
 
 def _step(name: str, group: Group, slot: Slot) -> Stepped:
     rule = OPTIMIZERS[name]
-    with np.errstate(all="ignore"):
-        before = rule.State(**slot.state)
-        return _stepped(*rule.step(group.hyper, before, slot.param, slot.grad, **slot.inputs))
+    before = rule.State(**slot.state)
+    return _stepped(*advanced(rule, group.hyper, before, slot.param, slot.grad, slot.inputs))
 
 
 def _stepped(state: object, p: Array) -> Stepped:

@@ -8,8 +8,10 @@ import numpy as np
 
 from truestep.fast.protocol import Array
 from truestep.fast.wrapped.trials import Named, Trial
+from truestep.reference.advance import advanced
 from truestep.reference.declared import Count, Flag, Real
 from truestep.reference.rules import Optimizer
+from truestep.reference.silence import SILENCE
 
 # Forms of one rule that are all tried; of a rule that has more, those so many choices away. So few
 # forms are tried even where every rule is.
@@ -98,12 +100,12 @@ def walked(rule: Optimizer, hyper: Named, trial: Trial, within: float) -> tuple[
     try:
         h = rule.Hyper(**hyper)
         p = trial.params[0]
-        with np.errstate(all="ignore"):
+        with SILENCE:
             s = rule.init(h, p)
             for g, before, after in zip(
                 trial.grads, trial.params[:-1], trial.params[1:], strict=True
             ):
-                s, p = rule.step(h, s, p, g)
+                s, p = advanced(rule, h, s, p, g)
                 walk.append((fields(s), np.asarray(p)))
                 worst = max(worst, apart(p, after, np.max(np.abs(after - before))))
                 if worst > max(_HOPELESS, within):

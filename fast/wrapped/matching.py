@@ -132,22 +132,16 @@ def shapes(parts: str, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
 
 
 def _series(trial: Trial) -> Iterator[tuple[str, Literal["sides", "squares"], list[Array]]]:
-    """What is kept for every axis, joined, after every step; the name without the number."""
+    """What is kept for axes, joined, after every step; the name without the number."""
     shape, last = trial.params[0].shape, trial.states[-1]
-    for first in (name for name in last if name.endswith("0")):
-        name = first.removesuffix("0")
+    numbered = (name for name in last if name[-1].isdigit())
+    for name in dict.fromkeys(each.rstrip("0123456789") for each in numbered):
         for parts in _PARTS:
-            due = shapes(parts, shape)
-            numbered = [f"{name}{axis}" for axis in range(len(due))]
-            if [np.shape(last.get(each, "")) for each in numbered] == due:
-                yield (
-                    name,
-                    parts,
-                    [
-                        np.concatenate([np.ravel(state[each]) for each in numbered])
-                        for state in trial.states
-                    ],
-                )
+            due = {f"{name}{axis}": each for axis, each in enumerate(shapes(parts, shape))}
+            kept = [each for each in due if each in last]
+            if kept and all(np.shape(last[each]) == due[each] for each in kept):
+                steps = [[state.get(each, ()) for each in kept] for state in trial.states]
+                yield name, parts, [np.concatenate([*map(np.ravel, step)]) for step in steps]
 
 
 _PARTS: tuple[Literal["sides", "squares"], ...] = ("sides", "squares")

@@ -19,6 +19,8 @@ from truestep.fast.wrapped.matching import Place
 from truestep.fast.wrapped.names import paired, renamed
 from truestep.fast.wrapped.trials import MATRIX, VECTOR, WIDE, Named, Subject, Trial
 from truestep.reference import own
+from truestep.reference.advance import advanced
+from truestep.reference.declared import Flag
 from truestep.reference.optimizers import OPTIMIZERS
 
 if TYPE_CHECKING:
@@ -101,9 +103,31 @@ class Tried:
 
 def tried(subject: Subject, name: str, farthest: int | None = None) -> Tried:
     """Every form of a rule that agrees with the optimizer, the nearest first."""
-    out = _within(subject, name, farthest, WITHIN)
+    numbers = paired(OPTIMIZERS[name], subject.offered)
+    out = _tried(subject, name, numbers, farthest)
+    if not out.found and (heard := _heard(subject, name, numbers)) != numbers:
+        out = _tried(subject, name, heard, farthest)
+    return out
+
+
+def _heard(subject: Subject, name: str, numbers: Mapping[str, str]) -> dict[str, str]:
+    """The numbers without switches that change nothing, as those of a base class may be."""
+    rule, (p, grads) = OPTIMIZERS[name], trials.drawn(MATRIX, seed=0)
+    values = trials.alive(rule)
+
+    def ends(field: str, on: bool) -> bytes:
+        given = renamed(numbers, {**values, field: on})
+        return subject.trial(given, p, grads).params[-1].tobytes()
+
+    switches = [f for f in numbers if isinstance(rule.Hyper.RANGES[f], Flag)]
+    deaf = [f for f in switches if ends(f, True) == ends(f, False)]
+    return {f: theirs for f, theirs in numbers.items() if f not in deaf}
+
+
+def _tried(subject: Subject, name: str, numbers: Mapping[str, str], farthest: int | None) -> Tried:
+    out = _within(subject, name, numbers, farthest, WITHIN)
     if not out.found and OPTIMIZERS[name].FACTS.observables and out.best[0] > WITHIN:
-        coarse = _within(subject, name, farthest, _COARSE)
+        coarse = _within(subject, name, numbers, farthest, _COARSE)
         least = min((each.error for each in coarse.found), default=0.0)
         coarse.found = [each for each in coarse.found if each.error <= _NEXT * least]
         out = coarse if coarse.found else out
@@ -116,9 +140,10 @@ def tried(subject: Subject, name: str, farthest: int | None = None) -> Tried:
     return out
 
 
-def _within(subject: Subject, name: str, farthest: int | None, within: float) -> Tried:
+def _within(
+    subject: Subject, name: str, numbers: Mapping[str, str], farthest: int | None, within: float
+) -> Tried:
     rule = OPTIMIZERS[name]
-    numbers = paired(rule, subject.offered)
     values = trials.alive(rule)
     shapes = (MATRIX, WIDE if rule.FACTS.matrices else VECTOR)
     theirs = renamed(numbers, values)
@@ -298,11 +323,10 @@ def mixes(found: Found) -> bool:
     p, grads = trials.drawn(VECTOR, seed=0)
     steps = []
     for sizes in ((1.0, 1.0), (3.0, 0.5)):
-        with np.errstate(all="ignore"):
-            h = rule.Hyper(**found.hyper)
-            s, q = rule.init(h, p), p
-            for g, size in zip(grads, itertools.cycle(sizes), strict=False):
-                s, q = rule.step(h, s, q, np.array([*g[:-1], size * g[-1]]))
+        h = rule.Hyper(**found.hyper)
+        s, q = rule.init(h, p), p
+        for g, size in zip(grads, itertools.cycle(sizes), strict=False):
+            s, q = advanced(rule, h, s, q, np.array([*g[:-1], size * g[-1]]))
         steps.append(q[:-1])
     return not np.array_equal(steps[0], steps[1])
 
@@ -310,6 +334,5 @@ def mixes(found: Found) -> bool:
 def evaluated(found: Found, hyper: Named, state: Named, p: Array, g: Array) -> tuple[Named, Array]:
     """One step of a found form with other numbers; raises ValueError where it takes them not."""
     rule: Any = OPTIMIZERS[found.rule]
-    with np.errstate(all="ignore"):
-        s, q = rule.step(rule.Hyper(**{**found.hyper, **hyper}), rule.State(**state), p, g)
+    s, q = advanced(rule, rule.Hyper(**{**found.hyper, **hyper}), rule.State(**state), p, g)
     return forms.fields(s), np.asarray(q)

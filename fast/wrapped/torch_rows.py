@@ -70,7 +70,8 @@ def _bridge(
     following = _counted(subject, found)
     rest = _rest(kept, found, following)
     moving = [name for name in rest if name in subject.moving]
-    primed = bool(deep) or any(map(nested.is_path, _names(kept))) or _has_numbers(rest, moving)
+    primed = bool(parts or deep) or any(map(nested.is_path, _names(kept)))
+    primed = primed or _has_numbers(rest, moving)
 
     def enter(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
         for ours, place in scalars.items():
@@ -84,7 +85,7 @@ def _bridge(
         if primed:
             for name, x in _primed(subject, slot, group).items():
                 state.setdefault(name, x)
-        for name, tensor in _placed(slot, parts, deep):
+        for name, tensor in _placed(slot, state, parts, deep):
             nested.put(state, name, tensor)
         for name, x in rest.items():
             state.setdefault(name, _blank(x, slot))
@@ -162,15 +163,14 @@ def _primed(subject: Class, slot: Slot, group: Named) -> Named:
 
 
 def _placed(
-    slot: Slot, parts: Mapping[str, Place], deep: Mapping[str, Place]
+    slot: Slot, state: Named, parts: Mapping[str, Place], deep: Mapping[str, Place]
 ) -> Iterator[tuple[str, torch.Tensor]]:
     """What the optimizer keeps for every axis, or in a container, by where."""
     for ours, place in parts.items():
-        due = matching.shapes(place.parts, slot.param.shape)
-        ends = np.cumsum([math.prod(each) for each in due])[:-1]
-        pieces = zip(np.split(slot.state[ours], ends), due, strict=True)
-        for axis, (part, each) in enumerate(pieces):
-            yield f"{place.name}{axis}", to_tensor(np.array(part).reshape(each))
+        due = _parts(place, state, slot)
+        ends = np.cumsum([x.numel() for x in due.values()])[:-1]
+        for (name, x), part in zip(due.items(), np.split(slot.state[ours], ends), strict=False):
+            yield name, to_tensor(np.array(part).reshape(x.shape))
     for ours, place in deep.items():
         x = slot.state[ours]
         if x.size:
@@ -181,13 +181,15 @@ def _placed(
 
 def _joined(place: Place, state: Named, slot: Slot) -> Array:
     """What the optimizer keeps for every axis, joined."""
-    due = matching.shapes(place.parts, slot.param.shape)
-    return np.concatenate(
-        [
-            from_tensor(nested.get(state, f"{place.name}{axis}").contiguous()).reshape(-1)
-            for axis in range(len(due))
-        ]
-    )
+    kept = [from_tensor(x.contiguous()) for x in _parts(place, state, slot).values()]
+    return np.concatenate([np.zeros(0, slot.param.dtype), *map(np.ravel, kept)])
+
+
+def _parts(place: Place, state: Named, slot: Slot) -> dict[str, torch.Tensor]:
+    """What the optimizer keeps of those axes of which it keeps something, by name."""
+    axes = len(matching.shapes(place.parts, slot.param.shape))
+    kept, due = dict(nested.entries(state)), [f"{place.name}{axis}" for axis in range(axes)]
+    return {name: kept[name] for name in due if name in kept}
 
 
 def _typed(value: float, like: object, slot: Slot) -> object:

@@ -27,6 +27,7 @@ _ALIVE: Mapping[str, float] = {
     "dampening": 0.25,
     "eps": 0.01,
     "lr": 0.03,
+    "max_dim": 3,  # of longer axes a gradient's rank leaves eigenvectors open
     "momentum": 0.6,
     "weight_decay": 0.2,
 }
@@ -130,7 +131,9 @@ def _alive(field: str, limits: object, default: object) -> object:
     if isinstance(limits, Flag):
         return True
     if isinstance(limits, Count):
-        return next((x for x in limits.usual if x not in (0, default) and x < 10), default)
+        return _ALIVE.get(field) or next(
+            (x for x in limits.usual if x not in (0, default) and x < 10), default
+        )
     if not isinstance(limits, Real):
         return default
     value = _ALIVE.get(field)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truestep.fast.protocol import numpy_dtype
-from truestep.properties.arithmetic.silence import SILENCE
+from truestep.reference.silence import SILENCE
 
 
 @dataclass(frozen=True, slots=True)

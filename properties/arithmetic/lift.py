@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
@@ -14,26 +13,15 @@ from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.counter import Counter
 from truestep.properties.arithmetic.profiles import Arithmetic
 from truestep.properties.arithmetic.sampled import Replicates, Sampled
-from truestep.properties.arithmetic.silence import SILENCE
 from truestep.properties.arithmetic.simulated import Simulated
 from truestep.properties.arithmetic.world import World
+from truestep.reference.advance import advanced
 from truestep.reference.declared import Hyper, State
 from truestep.reference.optimizers import Rule
 from truestep.reference.validation import Array
 
 Record = TypeVar("Record")
 Outputs = dict[str, Array]
-
-_NONE: Mapping[str, Array] = MappingProxyType({})
-
-
-def advanced(
-    rule: Rule, hyper: Hyper, state: State, p: Array, g: Array, inputs: Mapping[str, Array] = _NONE
-) -> tuple[State, Array]:
-    """The new state and parameter, in the numbers given; what overflows is a result, no warning."""
-    with SILENCE:
-        new: tuple[State, Array] = rule.step(hyper, state, p, g, **inputs)
-    return new
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from truestep.properties.arithmetic.counter import Counter
 from truestep.properties.arithmetic.formats import Format, format_named
 from truestep.properties.arithmetic.numpy_table import COMPARISONS, MOVES
 from truestep.properties.arithmetic.profiles import Arithmetic
-from truestep.properties.arithmetic.silence import SILENCE
 from truestep.properties.arithmetic.world import Axis, Float, World
+from truestep.reference.silence import SILENCE
 from truestep.reference.validation import Array
 
 Handler = Callable[..., Array]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from truestep.properties.arithmetic.formats import Format, format_named
 from truestep.properties.arithmetic.profiles import Arithmetic
-from truestep.properties.arithmetic.silence import SILENCE
+from truestep.reference.silence import SILENCE
 from truestep.reference.validation import Array
 
 Float = NDArray[np.float64]

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from truestep.fast.protocol import ScheduleCapability, Slot
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.exact import DIGITS, Exact
-from truestep.properties.arithmetic.lift import Lift, advanced, bounded, converted, plain, stepped
+from truestep.properties.arithmetic.lift import Lift, bounded, converted, plain, stepped
 from truestep.properties.arithmetic.profiles import ORACLE
 from truestep.properties.arithmetic.whole import Whole
 from truestep.properties.kinds.schedule import step as scheduling
 from truestep.properties.kinds.schedule import strata
 from truestep.properties.soundness.bounded import drawn_hyper, drawn_slot
+from truestep.reference.advance import advanced
 from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import Rule
 from truestep.reference.rules import Schedule

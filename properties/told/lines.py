@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from types import CodeType
 from typing import TypeVar, cast
 
-from truestep.properties.arithmetic.silence import SILENCE
+from truestep.reference.silence import SILENCE
 
 Function = Callable[..., object]
 Tree = TypeVar("Tree", bound=ast.AST)

@@ -13,6 +13,7 @@ import numpy as np
 from truestep.fast.wrapped import trials
 from truestep.fast.wrapped.forms import fields
 from truestep.fast.wrapped.submissions.asked import Asked
+from truestep.reference.advance import advanced
 from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.rules import Optimizer
@@ -165,17 +166,17 @@ def _require_agreement(rule: Optimizer, hyper: Hyper, lines: Lines) -> None:
     shape = trials.MATRIX if rule.FACTS.matrices else trials.VECTOR
     p, gradients = trials.drawn(shape, seed=5)
     rng = np.random.default_rng(6)
-    others = [rng.normal(size=of(shape)) for of in rule.FACTS.inputs.values()]
+    others = {name: rng.normal(size=of(shape)) for name, of in rule.FACTS.inputs.items()}
     try:
         h = rule.Hyper(**{**fields(hyper), **alive})
         exec(lines.source, names)
         s = rule.init(h, p)
         for step, g in enumerate(gradients, 1):
-            before = [p, g, *others, *(getattr(s, name) for name in lines.state)]
+            before = [p, g, *others.values(), *(getattr(s, name) for name in lines.state)]
             got = names["one_step"](
                 *[torch.tensor(x) for x in before], step, *[alive[name] for name in lines.numbers]
             )
-            s, p = rule.step(h, s, p, g, *others)
+            s, p = advanced(rule, h, s, p, g, others)
             for x, due in zip(got, (p, *(getattr(s, n) for n in lines.state)), strict=True):
                 if not np.allclose(x.numpy(), due, rtol=_AGREES, atol=_AGREES, equal_nan=True):
                     raise NotWritable("its lines mean something else in torch")

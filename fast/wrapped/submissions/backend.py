@@ -16,6 +16,7 @@ from truestep.fast.wrapped.submissions import asked, flashinfer, formats, gpumod
 from truestep.fast.wrapped.submissions.fitting import Fit, fitted
 from truestep.fast.wrapped.submissions.task import Call, Task
 from truestep.fast.wrapped.trials import Named
+from truestep.reference.advance import advanced
 from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import OPTIMIZERS
 
@@ -80,8 +81,8 @@ class Backend:
         if not self.fit.hidden:
             return {}
         rule = OPTIMIZERS[self.offered.rule]
-        with np.errstate(all="ignore"):
-            s, _ = rule.step(hyper, rule.State(**slot.state), slot.param, slot.grad, **slot.inputs)
+        before = rule.State(**slot.state)
+        s, _ = advanced(rule, hyper, before, slot.param, slot.grad, slot.inputs)
         after = fields(s)
         return {n: np.asarray(after[n], slot.state[n].dtype) for n in self.fit.hidden}
 

@@ -14,6 +14,7 @@ from truestep.fast.wrapped import trials
 from truestep.fast.wrapped.forms import apart, fields
 from truestep.fast.wrapped.submissions.asked import Asked
 from truestep.fast.wrapped.trials import Named
+from truestep.reference.advance import advanced
 from truestep.reference.declared import Hyper
 from truestep.reference.rules import Optimizer
 
@@ -37,14 +38,12 @@ class Probe:
         p, grads = trials.drawn(trials.MATRIX, seed=1)
         rng = np.random.default_rng(2)
         inputs = {name: rng.normal(size=of(p.shape)) for name, of in rule.FACTS.inputs.items()}
-        with np.errstate(all="ignore"):
-            s = rule.init(hyper, p)
-            for g in grads[:2]:
-                s, p = rule.step(hyper, s, p, g, **inputs)
+        s = rule.init(hyper, p)
+        for g in grads[:2]:
+            s, p = advanced(rule, hyper, s, p, g, inputs)
         state, others = ({k: _single(x) for k, x in of.items()} for of in (fields(s), inputs))
         slot = Slot(p.astype(np.float32), grads[2].astype(np.float32), state, others)
-        with np.errstate(all="ignore"):
-            s, p = rule.step(hyper, s, p, grads[2], **inputs)
+        s, p = advanced(rule, hyper, s, p, grads[2], inputs)
         return cls(hyper, slot, {**fields(s), "p": p})
 
     def kept(self, role: str) -> bool:

@@ -11,7 +11,7 @@ import truestep.properties.arithmetic.bounded.operations as operations
 from truestep.properties.arithmetic.bounded.estimate import Estimate
 from truestep.properties.arithmetic.bounded.functions import Handler
 from truestep.properties.arithmetic.numpy_table import COMPARISONS
-from truestep.properties.arithmetic.silence import SILENCE
+from truestep.reference.silence import SILENCE
 from truestep.reference.validation import Array
 
 

@@ -10,7 +10,7 @@ from truestep.properties.arithmetic.sampled.functions import FUNCTIONS, Handler
 from truestep.properties.arithmetic.sampled.operations import applied
 from truestep.properties.arithmetic.sampled.rows import Rows
 from truestep.properties.arithmetic.sampled.sums import matmul
-from truestep.properties.arithmetic.silence import SILENCE
+from truestep.reference.silence import SILENCE
 from truestep.reference.validation import Array
 
 

@@ -23,7 +23,7 @@ from truestep.fast.protocol import (
 from truestep.fast.protocol import Function as ToBackend
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import Format, format_named
-from truestep.properties.arithmetic.lift import advanced, fields_of, sampled, stepped
+from truestep.properties.arithmetic.lift import fields_of, sampled, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.sampled import Replicates, Sampled
 from truestep.properties.cases.tensors import array, values
@@ -33,6 +33,7 @@ from truestep.properties.judge.contracts import Judged, Judgement, judge_sampled
 from truestep.properties.kinds.minimizer.cases import Function, MinimizerCase, function_of
 from truestep.properties.kinds.optimizer.sampling import replicates
 from truestep.properties.kinds.optimizer.step import call
+from truestep.reference.advance import advanced
 from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import FROM_FUNCTION
 from truestep.reference.rules import Optimizer

@@ -22,6 +22,7 @@ BRIDGED = {
     "nadam": {"mu_product": "mu_product"},
     "shampoo": {"factors": "pre_cond_", "roots": "inv_pre_cond_"},
     "sm3": {"mu": "accumulator_"},
+    "soap": {"bases": "Q/", "factors": "GG/"},
     "swats": {"average": "exp_avg2"},
     "prodigy": {"d": "d", "d_max": "d_max", "r": "d_numerator"},
 }
@@ -116,6 +117,8 @@ COLLECTION: list[tuple[str, str, dict[str, object]]] = [
     ("Lion", "lion", {"weight_decouple": False}),
     ("Lion", "lion", {"fixed_decay": True}),
     ("Muon", "muon", {"use_muon": True}),
+    # Its base class leaves it a switch that it does not read.
+    ("MuonClip", "muon", {"use_muon": True}),
     ("Prodigy", "prodigy", {}),
     ("RAdam", "radam", {}),
     ("ScheduleFreeAdamW", "schedule_free_adamw", {}),
@@ -126,6 +129,8 @@ COLLECTION: list[tuple[str, str, dict[str, object]]] = [
     ("SignSGD", "signsgd", {"momentum": 0.0}),
     ("SignSGD", "signum", {}),
     ("SM3", "sm3", {}),
+    # It keeps nothing of axes that are too long.
+    ("SOAP", "soap", {}),
     ("StableAdamW", "stable_adamw", {}),
     ("SWATS", "swats", {}),
     ("Tiger", "signum", {}),

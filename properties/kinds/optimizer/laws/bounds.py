@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 
 from truestep.fast.protocol import OptimizerCapability, Slot
 from truestep.properties.arithmetic.bounded import Bounded
-from truestep.properties.arithmetic.lift import Lift, Outputs, advanced, bounded, sampled
+from truestep.properties.arithmetic.lift import Lift, Outputs, bounded, sampled
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.judge.remembered import remembered
 from truestep.properties.judge.truth import faultless
 from truestep.properties.kinds.optimizer import sampling, stored
 from truestep.properties.kinds.optimizer.laws.definitions import RULES, handed
 from truestep.properties.kinds.optimizer.storage import StoredRule, rule_of
+from truestep.reference.advance import advanced
 from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import FROM_FUNCTION
 from truestep.reference.validation import Array
