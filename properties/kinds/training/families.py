@@ -32,7 +32,7 @@ class Family:
 
 _TENSORS = ("gradient", "gradients", "x")
 _LISTS = ("gradients",)
-_STATE = ("amax_history", "gnorm_vec", "moments", "g2", "totals", "weight", "then")
+_STATE = ("amax_history", "bad", "gnorm_vec", "moments", "g2", "totals", "weight", "then")
 _CLIPPING = ("max_norm", "max_value", "clipping")
 _SMALL = ((3,), (2, 3), (), (9,))
 _MANY = (*((n,) for n in range(1, 20)), (0,), (), (3, 5))
