@@ -25,7 +25,7 @@ class Row:
     """One piece: the rule and dialect it computes, and how it is called.
 
     call(hyper, inputs): the outputs of the reference's run, by name. arithmetic: by format, those
-    of float32 lead. shapes: see Capability.
+    of float32 lead, where there are any. shapes: see Capability.
     """
 
     rule: str
@@ -47,7 +47,7 @@ def capabilities(rows: Sequence[Row]) -> tuple[TrainingCapability, ...]:
             dialect=row.dialect,
             variant=row.variant,
             fixed=row.fixed,
-            level="smoke" if format == "float32" else "standard",
+            level="smoke" if format == "float32" or "float32" not in row.arithmetic else "standard",
             shapes=row.shapes,
         )
         for row in rows

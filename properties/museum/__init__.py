@@ -8,6 +8,7 @@ from truestep.properties.museum.faults.adaptive import ADAPTIVE
 from truestep.properties.museum.faults.beside import BESIDE
 from truestep.properties.museum.faults.blocks import BLOCKS
 from truestep.properties.museum.faults.draws import DRAWS
+from truestep.properties.museum.faults.feedback import FEEDBACK
 from truestep.properties.museum.faults.launches import LAUNCHES
 from truestep.properties.museum.faults.matrices import MATRICES
 from truestep.properties.museum.faults.momentum import MOMENTUM
@@ -22,5 +23,6 @@ from truestep.properties.museum.faults.training import TRAINING
 _OPTIMIZERS = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | LAUNCHES | MATRICES | MOMENTUM | PAIRS
 _STORED = DRAWS | SPLITS
 _FORMATS = BESIDE | BLOCKS | PACKINGS | QUANTIZERS | SMALL_FLOATS
-_UNSORTED: dict[str, Fault] = _OPTIMIZERS | _STORED | _FORMATS | SCHEDULES | TRAINING
+_AROUND = FEEDBACK | SCHEDULES | TRAINING
+_UNSORTED: dict[str, Fault] = _OPTIMIZERS | _STORED | _FORMATS | _AROUND
 FAULTS = dict(sorted(_UNSORTED.items()))

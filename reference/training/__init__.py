@@ -30,10 +30,12 @@ TRAINING: dict[str, Piece] = table(
     "dynamic_loss_scaling",
     "gradient_accumulation",
     "gradient_noise_scale",
+    "greedy",
     "hadamard_transform",
     "linear_scaling",
     "mup_adam",
     "mup_sgd",
     "percentile_clipping",
+    "reduce_on_plateau",
     "stale_gradients",
 )

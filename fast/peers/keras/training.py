@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from truestep.fast.peers.keras import feedback
 from truestep.fast.peers.keras.library import keras, variable
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.peers.training_row import DOUBLING, Call, Row
@@ -155,4 +156,5 @@ ROWS: tuple[Row, ...] = (
     Row("dynamic_loss_scaling", "", _scaled_step, fixed=DOUBLING),
     Row("gradient_accumulation", "generic", _accumulated(Recorder), {"form": "mean"}),
     Row("gradient_accumulation", "parallel", _accumulated(ParallelRecorder), {"form": "mean"}),
+    *feedback.ROWS,
 )

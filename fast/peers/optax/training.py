@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from truestep.fast.peers.optax import feedback
 from truestep.fast.peers.training_row import Call, Row
 from truestep.fast.protocol import Inputs, Outputs
 from truestep.reference.declared import Hyper
@@ -91,4 +92,5 @@ ROWS: tuple[Row, ...] = (
     _row("gradient_accumulation", "apply_every", _applied_every, {"form": "sum"}),
     _row("gradient_accumulation", "mean", _accumulated(True), {"form": "running"}),
     _row("gradient_accumulation", "sum", _accumulated(False), {"form": "sum"}),
+    *feedback.ROWS,
 )

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from truestep.fast.peers.torch import parallel
+from truestep.fast.peers.torch_feedback import plateau_rows
 from truestep.fast.peers.torch_like import ELEMENTS
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.peers.training_row import Call, Row
@@ -158,4 +159,5 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("gradient_accumulation", "loss", _backward(False), {"form": "sum"}, {}, ELEMENTS),
     Row("gradient_accumulation", "loss_over_k", _backward(True), {"form": "terms"}, {}, ELEMENTS),
+    *plateau_rows(torch.optim.lr_scheduler.ReduceLROnPlateau),
 )

@@ -1,4 +1,4 @@
-"""transformers' Adafactor on the CPU, in each of its ways to choose the step size.
+"""transformers on the CPU: Adafactor in each of its ways to choose the step size, and schedulers.
 
 It computes float16 and bfloat16 parameters in float32, where its state stays too, and rounds the
 new parameter once. Root mean squares add one number after another.
@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import transformers.optimization
 
-from truestep.fast.peers import torch_like
+from truestep.fast.peers import torch_like, training_row
 from truestep.fast.peers.torch_like import DECAY, FACTORED, SIDES, Bridge, Named, Row
-from truestep.fast.protocol import Slot
+from truestep.fast.peers.transformers import training
+from truestep.fast.protocol import Capability, Inputs, Outputs, Slot
 from truestep.reference.declared import Hyper
 
 
@@ -79,6 +80,14 @@ ROWS: tuple[Row, ...] = (
 
 
 class Backend(torch_like.Backend):
-    """transformers.optimization.Adafactor."""
+    """transformers.optimization."""
 
     name, library, rows = "transformers", transformers.optimization, ROWS
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """Adafactor, and every name of a scheduler that a metric drives."""
+        return (*super().capabilities(), *training_row.capabilities(training.ROWS))
+
+    def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
+        """What a scheduler makes of one more metric."""
+        return training_row.outputs(training.ROWS, capability, hyper, inputs)

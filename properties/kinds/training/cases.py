@@ -96,22 +96,29 @@ def _square(dice: Dice) -> float:
 
 # Numbers and counts by name of input; those that depend on the Hyper are set in _consistent.
 NUMBERS: Mapping[str, Drawn] = {
+    "bad": lambda dice: dice.between(0, 11),
     "batch": _of(1, 32, 256, 1000, 8192),
     "big_square": _square,
+    "cooling": _of(0, 0, 1, 2, 5),
     "examples": _of(1.0, 2.0, 3.0, 5.0, 17.0, 0.5, 100.0),
     "fan_in": _of(1, 2, 3, 64, 100, 4096),
     "g2": lambda dice: _unit(dice) * dice.one_of((1.0, -1.0, 0.0)),
     "good": lambda dice: dice.between(0, 1999),
+    "left": lambda dice: dice.between(0, 499),
+    "lr": _unit,
+    "mean": _of(1.0, 0.5, 2.0),
     "patience": lambda dice: dice.between(1, 3),
     "ratio": lambda dice: _unit(dice) * dice.one_of((1.0, -1.0, 0.0)),
     "role": _of("input", "hidden", "output", "bias"),
     "s": lambda dice: _unit(dice) * dice.one_of((1.0, 0.0)),
     "scale": lambda dice: 65536.0 if dice.flip() else _power(dice, -12, 24),
     "scales_above": lambda dice: tuple(_power(dice, 0, 20) for _ in range(dice.between(0, 3))),
+    "seen": lambda dice: dice.between(0, 2),
     "sizes": lambda dice: dice.between(1, 100),
     "small_square": _square,
     "t": _of(0, 1, 2, 9, 999, 12345),
     "tau": _of(0, 1, 2, 3, 7, 100),
+    "warming": _of(0, 0, 1, 2, 5),
     "weight": _of(1.0, 2.0, 8.0, 0.5, 33.0),
 }
 # What a number, or the choice of a special element, takes of the dice at most.
@@ -207,7 +214,9 @@ def _overflowing_when_unscaled(
 
 def _consistent(inputs: dict[str, Any], hyper: Mapping[str, Any]) -> dict[str, Any]:
     """The inputs with counters and sums that a run can reach under these hyperparameters."""
-    if "good" in inputs:
+    if "metric" in inputs:
+        inputs |= _measured(inputs, hyper)
+    if "patience" in inputs:
         inputs["good"] %= hyper["window"]
         inputs["patience"] = 1 + inputs["patience"] % hyper["hysteresis"]
         inputs["scale"] = min(max(inputs["scale"], hyper["min_scale"]), hyper["max_scale"])
@@ -229,6 +238,63 @@ def _consistent(inputs: dict[str, Any], hyper: Mapping[str, Any]) -> dict[str, A
         # Quotients, and not powers of two.
         inputs["scale"] *= 1 + given.seed % 448 / 448
     return inputs
+
+
+# Distances of a metric from the best one, in thresholds: on either side of the threshold, none on
+# it, where rounding would decide. What else a metric or the best one may be.
+_DISTANCES = (0.0, 0.5, 2.0, -0.5, -2.0, 8.0, 2.0, 0.5, -8.0)
+_NOT_FINITE = ("nan", "inf", "negative_inf")
+
+
+def _measured(inputs: Mapping[str, Any], hyper: Mapping[str, Any]) -> dict[str, Any]:
+    """Counters that a run can reach, and a metric beside the best one or not finite.
+
+    At one in six the best one is still infinite, at a threshold of all of it at one in two.
+    """
+    seeds = inputs["best"].seed, inputs["metric"].seed
+    sign = -1.0 if hyper.get("mode") == "max" else 1.0
+    best = (-1.0) ** (seeds[0] % 3 == 2) * _decimal(seeds[0])
+    width = hyper["rtol"] * abs(best) + hyper["atol"]
+    # Whatever the threshold, as far that float32 tells it from the best one.
+    width = max(width, 2.0**-10 * abs(best)) * _DISTANCES[seeds[1] % len(_DISTANCES)]
+    metric = _number(best - sign * width)
+    worst = "inf" if sign > 0 else "negative_inf"
+    most = hyper["patience"] - (hyper.get("patience_ends") == "reached")
+    cooling, warming = (
+        inputs.get(name, 0) % (hyper.get(of, 0) + 1)
+        for name, of in (("cooling", "cooldown"), ("warming", "warmup"))
+    )
+    waits = cooling > 0 or warming > 0
+    # A run of good metrics is none of bad ones.
+    good = "good" in inputs and seeds[1] // 64 % 2 == 1
+    bad = 0 if waits or good else inputs["bad"] % (max(most, 0) + 1)
+    found = {
+        "bad": bad,
+        "best": _number(best, worst if seeds[0] % (2 if hyper["rtol"] == 1 else 6) == 0 else ""),
+        "cooling": cooling,
+        "lr": max(inputs["lr"], hyper["min_lr"]),
+        "metric": _number(best - sign * width, _NOT_FINITE[seeds[1] % 3] * (seeds[1] % 7 == 0)),
+    }
+    if "mean" in inputs:
+        seen = inputs["seen"] % hyper["accumulation"]
+        mean = metric.elements[0] * inputs["mean"] if seen else 0.0
+        found |= {"seen": seen, "mean": mean}
+    if "left" in inputs:
+        found["lr"] = min(found["lr"], hyper["max_lr"])
+        found["left"] = 1 + inputs["left"] % hyper["rests"]
+        found["warming"] = 0 if cooling else warming
+        found["good"] = 0 if waits or bad else inputs["good"] % (hyper["patience"] + 1)
+    return found
+
+
+def _decimal(seed: int) -> float:
+    """A number from 0.001 to 70 that no binary format has."""
+    return float(f"{(1.3, 3.1, 7.0, 2.0)[seed % 4]}e{seed // 4 % 5 - 3}")
+
+
+def _number(x: float, special: str = "") -> TensorSpec:
+    specials = ((0, special),) if special else ()
+    return TensorSpec((), "explicit", elements=(x,), specials=specials)
 
 
 # Lengths of blocks, NVFP4's more often than others.

@@ -32,7 +32,7 @@ class Family:
 
 _TENSORS = ("gradient", "gradients", "x")
 _LISTS = ("gradients",)
-_STATE = ("amax_history", "gnorm_vec", "moments", "g2", "totals", "weight", "then")
+_STATE = ("amax_history", "bad", "gnorm_vec", "moments", "g2", "totals", "weight", "then")
 _CLIPPING = ("max_norm", "max_value", "clipping")
 _SMALL = ((3,), (2, 3), (), (9,))
 # Two more tensors than one launch knows at most in PyTorch's and apex's multi_tensor_apply.

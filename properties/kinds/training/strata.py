@@ -25,7 +25,7 @@ EXPONENTS = (0, -3, 2, -8, 6, -19, 18, -30, 33, 38)
 # What one element of the gradients is, "" for nothing else than the others.
 ELEMENTS = ("", *dict.fromkeys((*EXTREMES, *SPECIALS)))
 # What happens in a row's calls besides: nothing, nan and infinities, a finite gradient that its
-# scale makes infinite, a counter at its last value.
+# scale makes infinite (of a rate, that it may rise), a counter at its last value.
 EVENTS = ("", "overflows", "unscaled", "last")
 # What happens in rows of its own, with kind and order of magnitude: finite gradients whose sum is
 # infinite, scales at their limit, and those that only a margin keeps within it. Where tensors are
@@ -162,9 +162,11 @@ def _with(case: TrainingCase, row: _Row, capability: TrainingCapability) -> Trai
     if row.event == "bound":
         drawn = [name for name in _WITH_TENSORS if name in hyper and name not in capability.fixed]
         hyper |= {name: hyper[name] / 2**10 for name in drawn}
-    if row.event in ("last", "limit") and "good" in first:
+    if row.event in ("last", "limit") and "patience" in first:
         first["good"], first["patience"] = hyper["window"] - 1, 1
-    if row.event == "limit" and "good" in first:
+    if row.event in ("last", "limit", "unscaled") and "metric" in first:
+        first |= _before_the_change(hyper, row.event)
+    if row.event == "limit" and "patience" in first:
         hyper |= {"growth": 2.0, "max_scale": 2.0**30} | dict(capability.fixed)
         first["scale"] = hyper["max_scale"] / hyper["growth"]
         hyper["initial"] = min(hyper["initial"], hyper["max_scale"])
@@ -185,6 +187,25 @@ def _with(case: TrainingCase, row: _Row, capability: TrainingCapability) -> Trai
         first["scale"] = min(first["scale"], least)
         first["gradients"] = (_special(gradients[0], largest), *gradients[1:])
     return TrainingCase(hyper, tuple(calls))
+
+
+def _before_the_change(hyper: Mapping[str, Any], event: str) -> Mapping[str, Any]:
+    """The counters before a rate falls ("last"), begins anew ("limit") or, if it can, rises.
+
+    The next metric decides whether it does.
+    """
+    most = hyper["patience"] - (hyper.get("patience_ends") == "reached")
+    found: dict[str, Any] = {"bad": max(most, 0), "cooling": 0}
+    if "accumulation" in hyper:
+        found["seen"] = hyper["accumulation"] - 1
+    if "rests" in hyper:
+        found |= {"warming": 0, "good": 0, "left": 1 if event == "limit" else hyper["rests"]}
+        if event == "limit":
+            # Below the least rate, since formats round that to either side.
+            found["lr"] = hyper["min_lr"] / 2
+        elif event == "unscaled":
+            found |= {"bad": 0, "good": hyper["patience"], "lr": 0.95 * hyper["max_lr"]}
+    return found
 
 
 def _beside_the_largest(

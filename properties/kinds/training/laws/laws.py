@@ -13,13 +13,13 @@ from truestep.fast.protocol import Level, TrainingBackend, TrainingCapability
 from truestep.properties.judge.contracts import Judged
 from truestep.properties.kinds.training import step as training
 from truestep.properties.kinds.training.cases import Ranges, TrainingCase, cases
-from truestep.properties.kinds.training.laws import statements
+from truestep.properties.kinds.training.laws import feedback, statements
 from truestep.properties.kinds.training.laws.bench import Bench, Trial
 from truestep.properties.kinds.training.laws.table import DEGREES, LIMITS, SKIPPING, TABLE
 from truestep.properties.laws import claims, entries
 from truestep.reference.training import TRAINING
 
-LAWS: dict[str, Callable[[Bench, Trial], claims.Claims]] = claims.table(statements)
+LAWS: dict[str, Callable[[Bench, Trial], claims.Claims]] = claims.table(feedback, statements)
 
 # Shapes that laws can reverse, join and flatten.
 RANGES = Ranges(
@@ -47,14 +47,20 @@ _OF: dict[str, str] = {
         "the_norm_is_at_most_the_percentile"
     ),
     "gradients": "each_tensor_as_if_alone equivariant_under_order_of_tensors odd",
+    "left": "the_rate_rises_while_the_metric_improves",
     "max_norm": "norm_at_most_the_limit",
     "max_scale": "scale_stays_within_its_limits unscaling_cancels_scaling",
+    "metric": (
+        "a_nan_is_no_improvement a_steady_metric_lowers_the_rate_when_patience_is_spent "
+        "rate_stays_within_its_limits"
+    ),
     "replicas": "mean_of_equal_gradients_is_the_gradient replicas_get_the_same_bits",
     "role": (
         "base_model_when_widths_are_one hidden_rate_is_the_base_models "
         "input_rate_is_the_base_models output_rate_halves_as_fan_in_doubles "
         "rate_times_decay_is_kept"
     ),
+    "seen": "an_improving_metric_keeps_the_rate",
     "signs": (
         "norm_of_every_tensor_is_kept the_same_twice_is_nothing_when_all_signs_are_one "
         "signs_are_those_of_the_elements"

@@ -38,6 +38,16 @@ DEGREES: dict[str, Mapping[str, int]] = {
     "dynamic_loss_scaling": {"gradients": 1, "moments": 1, "params": 1},
     "gradient_accumulation": {"gradients": 1, "results": 1, "totals": 1},
     "gradient_noise_scale": {"big_square": 1, "g2": 1, "s": 1, "small_square": 1},
+    "greedy": {
+        "atol": 1,
+        "best": 1,
+        "eps": 1,
+        "initial": 1,
+        "lr": 1,
+        "max_lr": 1,
+        "metric": 1,
+        "min_lr": 1,
+    },
     "hadamard_transform": {"gradients": 1, "transformed": 1},
     "linear_scaling": {"lr": 1},
     "mup_adam": {"lr": 1},
@@ -48,6 +58,15 @@ DEGREES: dict[str, Mapping[str, int]] = {
         "gnorm_vec": 2,
         "gradient": 1,
         "norm": 1,
+    },
+    "reduce_on_plateau": {
+        "atol": 1,
+        "best": 1,
+        "eps": 1,
+        "lr": 1,
+        "mean": 1,
+        "metric": 1,
+        "min_lr": 1,
     },
     "stale_gradients": {"compensation": -2, "gradients": 1, "params": 1, "then": 1},
 }
@@ -152,6 +171,13 @@ TABLE: dict[str, Row] = {
         **_EVERY,
         **obeys("averages_of_a_constant_stay no_noise_when_the_squares_agree"),
     },
+    "greedy": {
+        **_EVERY,
+        **obeys(
+            "a_nan_is_no_improvement a_steady_metric_lowers_the_rate_when_patience_is_spent",
+            "rate_stays_within_its_limits the_rate_rises_while_the_metric_improves",
+        ),
+    },
     "hadamard_transform": {
         **_LISTS,
         **obeys("norm_of_every_tensor_is_kept the_same_twice_is_nothing_when_all_signs_are_one"),
@@ -185,6 +211,13 @@ TABLE: dict[str, Row] = {
         **obeys(
             "order_of_earlier_norms_does_not_matter the_first_gradient_is_kept",
             "the_norm_is_at_most_the_percentile",
+        ),
+    },
+    "reduce_on_plateau": {
+        **_EVERY,
+        **obeys(
+            "a_nan_is_no_improvement a_steady_metric_lowers_the_rate_when_patience_is_spent",
+            "an_improving_metric_keeps_the_rate rate_stays_within_its_limits",
         ),
     },
     "stale_gradients": {

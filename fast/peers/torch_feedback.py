@@ -1,0 +1,120 @@
+"""Schedulers of torch's kind that are told a metric: made, loaded with a state, stepped once.
+
+Arithmetic: Python's doubles throughout.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from truestep.fast.peers.training_row import Call, Row
+from truestep.fast.protocol import Inputs, Outputs
+from truestep.reference.declared import Hyper
+
+# A scheduler, from its optimizer and its arguments by name.
+Make = Callable[..., Any]
+_FLOAT64: Mapping[str, str] = {"float64": "ieee_float64"}
+
+
+def _plateau(make: Make, threshold: str) -> Call:
+    def call(h: Hyper, inputs: Inputs) -> Outputs:
+        optimizer = torch.optim.SGD([torch.zeros(1)], lr=inputs["lr"])
+        scheduler = make(
+            optimizer,
+            mode=h.mode,
+            factor=h.factor,
+            patience=h.patience,
+            threshold=h.rtol if threshold == "rel" else h.atol,
+            threshold_mode=threshold,
+            cooldown=h.cooldown,
+            min_lr=h.min_lr,
+            eps=h.eps,
+        )
+        counts = {"num_bad_epochs": inputs["bad"], "cooldown_counter": inputs["cooling"]}
+        state = {**scheduler.state_dict(), "best": float(inputs["best"]), **counts}
+        scheduler.load_state_dict(state)
+        scheduler.step(float(inputs["metric"]))
+        return {
+            "lr": float(optimizer.param_groups[0]["lr"]),
+            "best": np.asarray(scheduler.best, np.float64),
+            "bad": scheduler.num_bad_epochs,
+            "cooling": scheduler.cooldown_counter,
+            # It takes no means.
+            "mean": inputs["mean"],
+            "seen": inputs["seen"],
+        }
+
+    return call
+
+
+def plateau_rows(make: Make, variant: str = "") -> tuple[Row, ...]:
+    """ReduceLROnPlateau, of metrics that fall or rise, by relative and absolute thresholds."""
+    return tuple(
+        Row(
+            "reduce_on_plateau",
+            f"{variant}{threshold}_{mode}",
+            _plateau(make, threshold),
+            {"margin": "signed", "mode": mode},
+            {"accumulation": 1, "atol" if threshold == "rel" else "rtol": 0.0},
+            _FLOAT64,
+        )
+        for threshold in ("abs", "rel")
+        for mode in ("max", "min")
+    )
+
+
+def _greedy(make: Make, threshold: str) -> Call:
+    def call(h: Hyper, inputs: Inputs) -> Outputs:
+        optimizer = torch.optim.SGD([torch.zeros(1)], lr=h.initial)
+        scheduler = make(
+            optimizer,
+            mode=h.mode,
+            factor=h.factor,
+            patience=h.patience,
+            threshold=h.rtol if threshold == "rel" else h.atol,
+            threshold_mode=threshold,
+            cooldown=h.cooldown,
+            warmup=h.warmup,
+            min_lr=h.min_lr,
+            max_lr=h.max_lr,
+            eps=h.eps,
+            reset_start=h.rests,
+        )
+        state = {theirs: inputs[ours] for ours, theirs in _GREEDY.items()}
+        best = {"best": float(inputs["best"]), "_last_lr": [inputs["lr"]]}
+        scheduler.load_state_dict({**scheduler.state_dict(), **state, **best})
+        scheduler.step(float(inputs["metric"]))
+        return {
+            "lr": float(optimizer.param_groups[0]["lr"]),
+            "best": np.asarray(scheduler.best, np.float64),
+            **{ours: getattr(scheduler, theirs) for ours, theirs in _GREEDY.items()},
+        }
+
+    return call
+
+
+_GREEDY: Mapping[str, str] = {
+    "bad": "num_bad_epochs",
+    "cooling": "cooldown_counter",
+    "good": "num_good_epochs",
+    "left": "reset_start",
+    "warming": "warmup_counter",
+}
+
+
+def greedy_rows(make: Make) -> tuple[Row, ...]:
+    """GreedyLR without its smoothing, likewise."""
+    return tuple(
+        Row(
+            "greedy",
+            f"{threshold}_{mode}",
+            _greedy(make, threshold),
+            {"margin": "signed", "mode": mode},
+            {"atol" if threshold == "rel" else "rtol": 0.0},
+            _FLOAT64,
+        )
+        for threshold in ("abs", "rel")
+        for mode in ("max", "min")
+    )
