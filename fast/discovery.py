@@ -22,10 +22,12 @@ from truestep.fast import peers
 from truestep.fast.protocol import (
     CLASSES,
     METHODS,
+    OFFERS,
     Backend,
     BackendUnavailable,
     Capability,
     Level,
+    LifeCapability,
     OptimizerCapability,
     QuantizerCapability,
     ScheduleCapability,
@@ -210,6 +212,8 @@ def _check_capability(where: str, capability: object) -> None:
         except (TypeError, ValueError) as error:
             raise BrokenBackend(f"{where}: fixed: {error}") from None
     _require(where, "shapes", getattr(capability, "shapes", "any"), get_args(Shapes))
+    for offered in capability.offers if isinstance(capability, LifeCapability) else ():
+        _require(where, "offer", offered, OFFERS)
     recursive = isinstance(capability, ScheduleCapability) and capability.recursive
     if recursive and SCHEDULES[capability.rule].advance is None:
         raise BrokenBackend(f"{where}: recursive, but the reference has no recursive form of it")

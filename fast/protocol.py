@@ -23,10 +23,14 @@ State = Mapping[str, Any]
 # What a piece of the training loop takes and gives by name: numbers, arrays, lists of arrays.
 Inputs = Mapping[str, Any]
 Outputs = Mapping[str, Any]
+# Something done to an object with a life, and what is seen of it: see LifeBackend.
+Operation = Mapping[str, Any]
+Observation = Mapping[str, Any]
+Program = Sequence[Operation]
 # An objective, at an array: its value, a scalar, and its gradient.
 Function = Callable[[Array], tuple[Array, Array]]
 
-Kind = Literal["minimizer", "optimizer", "quantizer", "schedule", "training"]
+Kind = Literal["life", "minimizer", "optimizer", "quantizer", "schedule", "training"]
 Level = Literal["smoke", "standard", "deep"]
 Shapes = Literal["any", "nonempty", "matrices"]
 Number = float | int | bool | str
@@ -131,6 +135,34 @@ class OptimizerCapability(Capability):
 
 
 @dataclass(frozen=True, slots=True)
+class LifeCapability(Capability):
+    """An object that is constructed, stepped, saved, loaded and copied: an optimizer, a scheduler.
+
+    rule: what is due of it, of ``truestep.reference.lives``; variant: its class. numbers: the
+    arguments of its constructor that are numbers, with values that are no defaults of theirs; of a
+    pair the first is "betas.0". wrong: arguments that are due to raise. offers: what it takes
+    besides steps, of OFFERS.
+    """
+
+    kind: Kind = "life"
+    rule: str = ""
+    shapes: Shapes = "any"
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    wrong: Mapping[str, float] = field(default_factory=dict)
+    offers: tuple[str, ...] = ()
+
+
+# What an object with a life may take: a closure that gives the loss, complex parameters, several
+# groups, a group that joins later, several formats, a rate in a tensor, gradients of None beside
+# others, a scheduler's argument last_epoch, what it says of its rates, the initial ones that it
+# leaves with a group, a measured value at every step.
+OFFERS = (
+    "added_groups", "closure", "complex", "formats", "groups", "initial_lr", "last_epoch", "metric",
+    "none", "rates", "tensor_lr",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class MinimizerCapability(Capability):
     """A rule that evaluates the function."""
 
@@ -183,6 +215,7 @@ class TrainingCapability(Capability):
 
 
 CLASSES: Mapping[str, type[Capability]] = {
+    "life": LifeCapability,
     "minimizer": MinimizerCapability,
     "optimizer": OptimizerCapability,
     "quantizer": QuantizerCapability,
@@ -192,6 +225,7 @@ CLASSES: Mapping[str, type[Capability]] = {
 
 # The methods of a backend that offers each kind.
 METHODS: Mapping[str, tuple[str, ...]] = {
+    "life": ("lived",),
     "minimizer": ("minimizer_step",),
     "optimizer": ("optimizer_step",),
     "quantizer": ("encode", "decode"),
@@ -252,6 +286,45 @@ class OptimizerBackend(Backend, Protocol):
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
         """One step on every slot of every group: results in the same nesting and order."""
+        ...
+
+
+class LifeBackend(Backend, Protocol):
+    """A backend that offers capabilities of kind "life"."""
+
+    def lived(
+        self, capability: Capability, programs: Sequence[Program]
+    ) -> Sequence[Sequence[Observation]]:
+        """What is seen in each of several lives, which know nothing of one another.
+
+        A program is a list of operations on one object, or on an optimizer and its scheduler. "do"
+        says which, the other entries with what:
+
+        make    groups: a list of {"params": [arrays], number: value}; numbers of the constructor;
+                tensor_lr: whether the rate is given as one tensor; attached: whether the scheduler
+                is constructed at once, as always where this is left out
+        attach  construct the scheduler; last_epoch: its argument, where it is given
+        step    grads: an array or None for each parameter, in the order in which they were made;
+                closure: whether they are made by a closure; metric: what a scheduler is given;
+                ticks: whether the scheduler steps too, true where it is left out
+        set     name, value: of group, from now on; in place where it is a tensor
+        add     group: as of make
+        repeat  add the parameters of a group, by its number, once more
+        renew   go on with another object that has been given this one's state. way: "state_dict",
+                "saved" to a file and read back, "pickled", "deepcopied". otherwise: whether it is
+                first constructed with other numbers. order: "optimizer" or "scheduler", which of
+                the two is loaded first
+        fork    program: operations on the one object, after which only the other is gone on with.
+                stay: "original" or "copy", the one that goes on; way as of renew. late: whether the
+                copy takes the state dictionary only after the other's operations
+        format  name: torch's default format, or its like, from now on
+        look    adds an observation
+
+        An observation has "params", a list of arrays; "state", of each the tensors and numbers by
+        name; "groups", the numbers of each by name; "loss", what the last step returned; "rates",
+        what the scheduler says that they are. An operation that raises ends its life with the
+        observation {"raised": type, "text": text, "at": its index}.
+        """
         ...
 
 

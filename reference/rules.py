@@ -188,6 +188,7 @@ class Piece(Rule, Protocol):
 
 # What a module of each kind offers.
 CLASSES: Mapping[str, type] = {
+    "life": Rule,
     "minimizer": Optimizer,
     "optimizer": Optimizer,
     "quantizer": Quantizer,

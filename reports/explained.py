@@ -9,7 +9,7 @@ from truestep.properties.laws.claims import PREFIX
 from truestep.reports.listing import LAWS
 
 # The kinds whose checks are families of cases.
-_KINDS = ("minimizer", "optimizer", "quantizer", "schedule", "training")
+_KINDS = ("life", "minimizer", "optimizer", "quantizer", "schedule", "training")
 _STRATA = {"strata": "the declared input space, every stratum of every axis"}
 _BESIDE = {
     "quantizer": {

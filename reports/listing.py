@@ -22,6 +22,7 @@ _TAKES = {
 
 # The tables of laws by the kind of rule that they speak of.
 LAWS = (
+    ("life", "truestep.properties.kinds.life.laws", "LAWS"),
     ("optimizer", "truestep.properties.kinds.optimizer.laws.laws", "LAWS"),
     ("quantizer", "truestep.properties.kinds.quantizer.laws", "LAWS"),
     ("schedule", "truestep.properties.kinds.schedule.laws", "LAWS"),

@@ -25,6 +25,7 @@ KINDS = {
     "quantizer": "Quantizers",
     "schedule": "Schedules",
     "training": "Training loops",
+    "life": "Objects with a life",
     "theorem": "Theorems",
 }
 

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Mapping
 
+from truestep.properties.kinds.life import laws as lives
 from truestep.properties.kinds.minimizer import families as minimizers
 from truestep.properties.kinds.optimizer import families as optimizers
 from truestep.properties.kinds.optimizer.laws.laws import LAWS
@@ -54,6 +55,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
 }
 _LAWS: Mapping[str, Mapping[str, object]] = {
+    "life": lives.LAWS,
     "minimizer": LAWS,
     "optimizer": LAWS,
     "quantizer": quantizers.LAWS,

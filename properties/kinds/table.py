@@ -3,6 +3,7 @@
 from typing import cast
 
 from truestep.properties.kinds.kind import AnyKind
+from truestep.properties.kinds.life.kind import LifeKind
 from truestep.properties.kinds.minimizer.kind import MinimizerKind
 from truestep.properties.kinds.optimizer.kind import OptimizerKind
 from truestep.properties.kinds.quantizer.kind import QuantizerKind
@@ -14,6 +15,7 @@ KINDS: dict[str, AnyKind] = {
     # A kind takes capabilities, cases and backends of its own only; the runner gives it no others.
     kind.name: cast(AnyKind, kind)
     for kind in (
+        LifeKind(),
         MinimizerKind(),
         OptimizerKind(),
         QuantizerKind(),

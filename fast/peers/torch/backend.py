@@ -8,13 +8,14 @@ from typing import ClassVar
 
 import torch
 
-from truestep.fast.peers import torch_like, training_row
+from truestep.fast.peers import torch_like, torch_lives, training_row
 from truestep.fast.peers.torch import (
     averaging,
     casts,
     compiled,
     examples,
     lbfgs,
+    lives,
     schedules,
     training,
 )
@@ -28,7 +29,9 @@ from truestep.fast.protocol import (
     Function,
     Group,
     Inputs,
+    Observation,
     Outputs,
+    Program,
     Slot,
     State,
     Stepped,
@@ -57,6 +60,7 @@ class Backend(torch_like.Backend):
             *lbfgs.capabilities(),
             *schedules.capabilities(),
             *training_row.capabilities(training.ROWS),
+            *(life.capability for life in lives.LIVES),
         )
 
     def minimizer_step(
@@ -82,6 +86,10 @@ class Backend(torch_like.Backend):
     def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """What clipping, GradScaler or the sum of backward passes makes of the inputs."""
         return training_row.outputs(training.ROWS, capability, hyper, inputs)
+
+    def lived(self, capability: Capability, programs: Sequence[Program]) -> list[list[Observation]]:
+        """Lives of one class of torch.optim, or of one scheduler with SGD."""
+        return torch_lives.lived(lives.LIVES, capability, programs)
 
     def stepped(self, row: Row, groups: Sequence[Group]) -> list[list[Stepped]]:
         """One step() of one optimizer, or of what else makes a step here."""

@@ -17,7 +17,8 @@ from truestep.reference.tables import RULES
 pytestmark = pytest.mark.power
 
 BACKENDS = "truestep.properties.museum.backends"
-NAMES = [rule for table in RULES.values() for rule in table]
+# Objects with a life have faulty classes of their own, in tests/properties/kinds/life.
+NAMES = [rule for kind, table in RULES.items() if kind != "life" for rule in table]
 
 
 @pytest.fixture(autouse=True)

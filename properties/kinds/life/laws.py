@@ -1,0 +1,61 @@
+"""Every law of objects with a life, what each needs of an object, and the events it is tried on."""
+
+from collections.abc import Mapping, Sequence
+
+from truestep.fast.protocol import Capability, LifeCapability
+from truestep.properties.kinds.life import optimizers, schedulers
+from truestep.properties.kinds.life.claims import Law
+from truestep.properties.laws import claims
+
+_OPTIMIZERS: dict[str, Law] = claims.table(optimizers)  # type: ignore[assignment]
+_SCHEDULERS: dict[str, Law] = claims.table(schedulers)  # type: ignore[assignment]
+LAWS: dict[str, Law] = {**_OPTIMIZERS, **_SCHEDULERS}
+BY_RULE: Mapping[str, Mapping[str, Law]] = {"optimizer": _OPTIMIZERS, "scheduler": _SCHEDULERS}
+
+# What an object must offer for a law to speak of it: names of OFFERS, "lr" or "wrong" for numbers
+# of the constructor, and "uncoupled" for parameters that do not share an estimate.
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "added_group_equals_constructed_group": ("added_groups",),
+    "added_group_has_the_rates_of_its_own": ("added_groups",),
+    "added_group_equals_one_without_gradients": ("added_groups", "none", "uncoupled"),
+    "closure_loss_is_returned": ("closure",),
+    "closure_steps_as_its_gradients": ("closure",),
+    "complex_as_two_reals": ("complex",),
+    "each_groups_rate_as_if_alone": ("groups",),
+    "equivariant_under_order_of_groups": ("groups", "uncoupled"),
+    "group_unchanged_when_others_rate_is_set": ("groups", "lr", "uncoupled"),
+    "initial_rates_unchanged": ("initial_lr",),
+    "last_rates_are_the_optimizers": ("rates",),
+    "numbers_take_effect_at_the_next_step": ("lr",),
+    "parameter_as_if_alone": ("groups", "uncoupled"),
+    "raises_when_a_parameter_is_in_two_groups": ("added_groups",),
+    "raises_when_an_argument_is_wrong": ("wrong",),
+    "rates_resume_from_last_epoch": ("last_epoch",),
+    "rates_same_when_the_rate_is_a_tensor": ("tensor_lr",),
+    "unchanged_when_all_gradients_are_none": ("none",),
+    "untouched_when_gradient_is_none": ("none", "uncoupled"),
+    "zero_gradient_differs_from_none": ("none", "weight_decay"),
+}
+# Laws that are not tried on lives in which gradients are absent or zero, or numbers set.
+_ALL = ("step", "none", "zero", "set")
+_EVENTS: Mapping[str, tuple[str, ...]] = {
+    "closure_loss_is_returned": ("step",),
+    "closure_steps_as_its_gradients": ("step",),
+    "complex_as_two_reals": ("step",),
+    "untouched_when_gradient_is_none": ("step", "set"),
+}
+
+
+def holding(capability: Capability) -> Sequence[str]:
+    """The laws that speak of an object."""
+    if not isinstance(capability, LifeCapability):
+        return ()
+    offered = {*capability.offers, *capability.numbers}
+    offered |= {"wrong"} if capability.wrong else set()
+    offered |= {"uncoupled"} if capability.dialect.get("coupling", "none") == "none" else set()
+    return [law for law in BY_RULE[capability.rule] if offered.issuperset(NEEDS.get(law, ()))]
+
+
+def events(law: str) -> tuple[str, ...]:
+    """The sorts of events in the lives that a law is tried on."""
+    return ("step",) if law in _SCHEDULERS else _EVENTS.get(law, _ALL)

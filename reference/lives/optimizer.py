@@ -1,0 +1,47 @@
+"""An optimizer as an object: groups of parameters, a state for each, and a dictionary of both.
+
+Rule
+    step            changes parameters that have a gradient, their states, and nothing else
+    state_dict      holds all that later steps depend on besides parameters and gradients
+    load_state_dict makes an object that goes on as the saved one, and shares nothing with it
+    param_groups    the numbers that the next step takes, of each group its own
+
+Shapes
+    Any number of groups of any number of parameters, each of a shape and a format of its own.
+
+Domain
+    Numbers of a group within the ranges of the rule that is computed; others are due to raise a
+    ValueError at construction.
+
+Choices
+    coupling: "none" where each parameter is updated from its own gradient and state alone;
+    "shared" where an estimate is made of all of a group or of all groups, as the distance of
+    D-Adaptation. Laws that take a parameter by itself speak of the first.
+
+Special cases
+    A gradient of None is none: the parameter, its state and its count stay. A gradient of zero is
+    one: moments decay, counts rise. A complex parameter is two real ones.
+
+Judged
+    Two lives that are due to agree, bit for bit: the same operations in the same process.
+
+Sources
+    torch.optim.Optimizer: "state_dict", "load_state_dict", "add_param_group", "step".
+"""
+
+from typing import Literal
+
+from truestep.reference import declared
+
+DIALECTS = {
+    "coupling": {
+        "none": "each parameter is updated from its own gradient and state",
+        "shared": "an estimate is made of several parameters together",
+    }
+}
+
+
+class Hyper(declared.Hyper):
+    """What kind of object it is."""
+
+    coupling: Literal["none", "shared"] = "none"
