@@ -36,4 +36,5 @@ TRAINING: dict[str, Piece] = table(
     "mup_sgd",
     "percentile_clipping",
     "stale_gradients",
+    "state_precision",
 )
