@@ -38,4 +38,5 @@ TRAINING: dict[str, Piece] = table(
     "percentile_clipping",
     "reduce_on_plateau",
     "stale_gradients",
+    "state_precision",
 )

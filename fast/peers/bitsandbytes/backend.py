@@ -14,11 +14,11 @@ import torch
 from bitsandbytes import functional
 
 from truestep.fast.peers import torch_like
-from truestep.fast.peers.bitsandbytes import eight_bit, four_bit, int8_rows, nested
+from truestep.fast.peers.bitsandbytes import eight_bit, four_bit, int8_rows, nested, precision
 from truestep.fast.peers.bitsandbytes.rows import ROWS
 from truestep.fast.peers.torch_like import Named, Row
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
-from truestep.fast.protocol import Array, Capability, QuantizerCapability
+from truestep.fast.protocol import Array, Capability, Inputs, Outputs, QuantizerCapability
 from truestep.reference.declared import Hyper
 from truestep.reference.quantizers import QUANTIZERS
 
@@ -58,6 +58,7 @@ class Backend(torch_like.Backend):
             *four_bit.capabilities(),
             *nested.capabilities(),
             int8_rows.capability(),
+            precision.capability(),
         )
         return (*blocks, *super().capabilities())
 
@@ -90,6 +91,10 @@ class Backend(torch_like.Backend):
             blocksize=hyper.block_size,
         )
         return from_tensor(decoded)
+
+    def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
+        """The bits of a state."""
+        return precision.outputs(hyper, inputs)
 
     def build(self, row: Row, entries: list[Named]) -> torch.optim.Optimizer:
         """What belongs to the optimizer is taken out of its only group."""

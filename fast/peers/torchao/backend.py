@@ -11,10 +11,27 @@ from torchao.optim import quant_utils
 
 from truestep.fast.peers.dynamic_map import map_dialect
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
-from truestep.fast.peers.torchao import adam, affine, blocks, float_zeros, low_bit, nested_float
+from truestep.fast.peers.torchao import (
+    adam,
+    affine,
+    blocks,
+    float_zeros,
+    low_bit,
+    nested_float,
+    precision,
+)
 from truestep.fast.peers.torchao.low_bit import whole
 from truestep.fast.peers.torchao.moments_4bit import FLOOR
-from truestep.fast.protocol import Array, Capability, Group, QuantizerCapability, Slot, Stepped
+from truestep.fast.protocol import (
+    Array,
+    Capability,
+    Group,
+    Inputs,
+    Outputs,
+    QuantizerCapability,
+    Slot,
+    Stepped,
+)
 from truestep.reference.declared import Hyper
 from truestep.reference.format_rows import ROWS
 
@@ -45,6 +62,7 @@ class Backend:
             *low_bit.capabilities(shared),
             *nested_float.capabilities(),
             *adam.capabilities(),
+            precision.capability(),
         )
 
     def encode(
@@ -94,6 +112,10 @@ class Backend:
             to_tensor(stored["absmax"]),
         )
         return from_tensor(decoded)[: code.size].reshape(code.shape)
+
+    def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
+        """The bits of a state."""
+        return precision.outputs(hyper, inputs)
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]

@@ -15,7 +15,8 @@ from truestep.fast.ours.offered import arithmetic_of, coded_states
 from truestep.fast.ours.rule_kernels import RuleKernel, rule_kernels
 from truestep.fast.peers import torch_like
 from truestep.fast.peers.torch_like import Row
-from truestep.fast.protocol import Fixed, Storage
+from truestep.fast.protocol import Capability, Fixed, Inputs, Outputs, Storage, TrainingCapability
+from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.torch.layout import COUNTER
 from truestep.torch.optimizer import Optimizer
@@ -95,6 +96,11 @@ ROWS: tuple[Row, ...] = tuple(
     row for item in truestep.torch.OPTIMIZERS.items() for row in _rows(*item)
 )
 
+# Embeddings are tensors like any other, and blocks may be short.
+_PRECISION = TrainingCapability(
+    rule="state_precision", dialect={"embeddings": "as_others", "whole": "any"}
+)
+
 
 class Backend(torch_like.Backend):
     """The classes of truestep.torch."""
@@ -106,3 +112,17 @@ class Backend(torch_like.Backend):
     def count(self, t: int) -> torch.Tensor:
         """The number of steps made as the optimizers keep it."""
         return torch.scalar_tensor(t, dtype=COUNTER)
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """The rows, and which tensors have codes."""
+        return (*super().capabilities(), _PRECISION)
+
+    def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
+        """The bits of the first moment's elements of AdamW, after one step."""
+        parameter = torch.nn.Parameter(torch.zeros(inputs["size"]))
+        parameter.grad = torch.zeros_like(parameter)
+        optimizer = truestep.torch.AdamW(
+            [parameter], state=f"{hyper.bits}bit", min_8bit_size=hyper.min_size
+        )
+        optimizer.step()
+        return {"bits_of": hyper.bits if "exp_avg_code" in optimizer.state[parameter] else 32}

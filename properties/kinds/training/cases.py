@@ -107,6 +107,7 @@ NUMBERS: Mapping[str, Drawn] = {
     "left": lambda dice: dice.between(0, 499),
     "lr": _unit,
     "mean": _of(1.0, 0.5, 2.0),
+    "module": _of("other", "embedding", "other"),
     "patience": lambda dice: dice.between(1, 3),
     "ratio": lambda dice: _unit(dice) * dice.one_of((1.0, -1.0, 0.0)),
     "role": _of("input", "hidden", "output", "bias"),
@@ -114,6 +115,7 @@ NUMBERS: Mapping[str, Drawn] = {
     "scale": lambda dice: 65536.0 if dice.flip() else _power(dice, -12, 24),
     "scales_above": lambda dice: tuple(_power(dice, 0, 20) for _ in range(dice.between(0, 3))),
     "seen": lambda dice: dice.between(0, 2),
+    "size": lambda dice: dice.one_of((0, -1, 1, 256, 512, 2048, -256, 63, 0, 64)),
     "sizes": lambda dice: dice.between(1, 100),
     "small_square": _square,
     "t": _of(0, 1, 2, 9, 999, 12345),
@@ -230,6 +232,9 @@ def _consistent(inputs: dict[str, Any], hyper: Mapping[str, Any]) -> dict[str, A
         inputs |= {"g2": 0.0, "s": 0.0, "ratio": 0.0}
     if "gnorm_vec" in inputs:
         inputs["gnorm_vec"] = _squares(inputs["gnorm_vec"], inputs["gradient"], inputs["t"])
+    if "module" in inputs:
+        # Beside the least size, and whole blocks: what is drawn is how far from it.
+        inputs["size"] = max(hyper["min_size"] + inputs["size"], 0)
     if "signs" in inputs:
         inputs |= _in_blocks(inputs["gradients"], inputs["signs"].seed)
     if "amax_history" in inputs:

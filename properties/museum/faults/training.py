@@ -28,6 +28,7 @@ mup_adam = partial(fault, "mup_adam", "training")
 noise_scale = partial(fault, "gradient_noise_scale", "training")
 percentile = partial(fault, "percentile_clipping", "training")
 stale = partial(fault, "stale_gradients", "training")
+precision = partial(fault, "state_precision", "training")
 
 TRAINING: dict[str, Fault] = {
     "adaptive_gradient_clipping_by_tensor": agc(
@@ -396,5 +397,26 @@ TRAINING: dict[str, Fault] = {
         "the rate does not depend on the staleness [plain asynchronous SGD]",
         ('h.lr / max(1, tau) if h.rate == "inverse" else h.lr', "h.lr"),
         computes="stale_gradients with rate independent of the staleness",
+    ),
+    "state_precision_embeddings_like_others": precision(
+        "embeddings have codes [an override that is registered after the state was made]",
+        ('module == "embedding" and', "False and"),
+        check="values",
+    ),
+    "state_precision_least_size_excepted": precision(
+        "the least size itself keeps 32 bits [<= in the place of <]",
+        ("int(size) < h.min_size", "int(size) <= h.min_size"),
+        check="values",
+    ),
+    "state_precision_of_bytes": precision(
+        "the size is counted in bytes [nbytes in the place of numel]",
+        ("int(size) < h.min_size", "4 * int(size) < h.min_size"),
+        check="strata",
+    ),
+    "state_precision_short_blocks": precision(
+        "codes of tensors that end within a block [a condition that is left out]",
+        ('h.whole == "blocks" and', "False and"),
+        dialect={"whole": "blocks"},
+        check="values",
     ),
 }

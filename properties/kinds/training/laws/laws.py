@@ -1,8 +1,9 @@
 """The laws of training-loop pieces, what each speaks of, and how it is checked.
 
 No law names a piece. A law says what it speaks of: names of inputs and of hyperparameters, words of
-INPUTS, or "clips" and "skips" for the pieces that have a limit for gradients and those that leave
-out steps. The table says of every piece for which of them a law holds.
+INPUTS, or "clips", "skips" and "homogeneous" for the pieces that have a limit for gradients, those
+that leave out steps, and those with numbers that grow together. The table says of every piece for
+which of them a law holds.
 """
 
 from collections.abc import Callable, Mapping
@@ -47,12 +48,17 @@ _OF: dict[str, str] = {
         "the_norm_is_at_most_the_percentile"
     ),
     "gradients": "each_tensor_as_if_alone equivariant_under_order_of_tensors odd",
+    "homogeneous": "homogeneous",
     "left": "the_rate_rises_while_the_metric_improves",
     "max_norm": "norm_at_most_the_limit",
     "max_scale": "scale_stays_within_its_limits unscaling_cancels_scaling",
     "metric": (
         "a_nan_is_no_improvement a_steady_metric_lowers_the_rate_when_patience_is_spent "
         "rate_stays_within_its_limits"
+    ),
+    "min_size": (
+        "codes_of_whole_blocks_from_the_least_size_on embeddings_keep_full_precision "
+        "full_precision_below_the_least_size more_elements_never_have_more_bits"
     ),
     "replicas": "mean_of_equal_gradients_is_the_gradient replicas_get_the_same_bits",
     "role": (
@@ -87,6 +93,7 @@ def speaks_of(law: str, rule: str) -> bool:
     """Whether the law says anything of a piece."""
     piece = TRAINING[rule]
     known = {*piece.INPUTS, *piece.INPUTS.values(), *piece.Hyper.__dataclass_fields__}
+    known |= {"homogeneous"} if rule in DEGREES else set()
     known |= ({"clips"} if rule in LIMITS else set()) | ({"skips"} if rule in SKIPPING else set())
     return law not in OF or OF[law] in known
 
@@ -94,7 +101,7 @@ def speaks_of(law: str, rule: str) -> bool:
 def holding(capability: TrainingCapability) -> list[str]:
     """Names of the laws that hold for a capability, and that need not change what it fixes."""
     rule = capability.rule
-    sets = {**SETS, "homogeneous": tuple(DEGREES[rule])}
+    sets = {**SETS, "homogeneous": tuple(DEGREES.get(rule, ()))}
     found = entries.holding(TABLE[rule], TRAINING[rule].Hyper(), capability)
     return [
         law

@@ -1,7 +1,7 @@
 """The laws of training-loop pieces, each a function from a trial to its claims.
 
 A law's name says the conclusion, then after "when" the hypotheses; its docstring says the rest.
-Over 300 lines: thirty laws.
+Over 300 lines: thirty-four laws.
 """
 
 import math
@@ -418,3 +418,32 @@ def step_is_inverse_in_the_staleness(bench: Bench, trial: Trial) -> Claims:
     for i, (a, b) in enumerate(zip(near.got["params"], far.got["params"], strict=True)):
         error = near.bound["params"][i] + 4 * far.bound["params"][i]
         yield one("params", 4 * b.astype(np.float64), a, error)
+
+
+def full_precision_below_the_least_size(bench: Bench, trial: Trial) -> Claims:
+    """One element less than the least size has 32 bits, whatever it is."""
+    size = trial.hyper["min_size"] - 1
+    if size >= 0:
+        out = bench.run(trial.on(size=size))
+        yield one("bits_of", out.got["bits_of"][0], 32)
+
+
+def codes_of_whole_blocks_from_the_least_size_on(bench: Bench, trial: Trial) -> Claims:
+    """The first whole number of blocks that is not below the least size has codes."""
+    block = trial.hyper["block_size"]
+    size = -(-trial.hyper["min_size"] // block) * block
+    out = bench.run(trial.on(size=size, module="other"))
+    yield one("bits_of", out.got["bits_of"][0], trial.hyper["bits"])
+
+
+def embeddings_keep_full_precision(bench: Bench, trial: Trial) -> Claims:
+    """Of any size."""
+    out = bench.run(trial.on(module="embedding"))
+    yield one("bits_of", out.got["bits_of"][0], 32)
+
+
+def more_elements_never_have_more_bits(bench: Bench, trial: Trial) -> Claims:
+    """A tensor of the same sort with one element more has as many bits, or fewer."""
+    sizes = (trial.inputs["size"], trial.inputs["size"] + 1)
+    fewer, more = (bench.run(trial.on(size=size)).got["bits_of"][0] for size in sizes)
+    yield one("bits_of", np.maximum(fewer, more), fewer)

@@ -28,6 +28,7 @@ LIMITS = {
 SKIPPING = ("adaptive_loss_scaling", "dynamic_loss_scaling")
 
 # The powers in which inputs, hyperparameters and outputs grow together; 0 where nothing is listed.
+# Pieces that only count are not among them.
 DEGREES: dict[str, Mapping[str, int]] = {
     "adaptive_gradient_clipping": {"clipped": 1, "eps": 1, "floor": 1, "gradients": 1, "params": 1},
     "adaptive_loss_scaling": {"delta": 1, "greatest": 1, "least": 1},
@@ -74,8 +75,9 @@ DEGREES: dict[str, Mapping[str, int]] = {
 _TWO = ((3.0, 4.0), (0.5, 0.0))
 _UNITS = {"params": ((3.0, 4.0), (0.0, 1.0)), "gradients": ((1.0, 0.0), (0.0, 8.0))}
 
-# Of all pieces, and of those that take lists of tensors.
-_EVERY: Row = {**obeys("deterministic homogeneous")}
+# Of all pieces, of those with numbers, and of those that take lists of tensors.
+_COUNTS: Row = {**obeys("deterministic")}
+_EVERY: Row = {**_COUNTS, **obeys("homogeneous")}
 _LISTS: Row = {
     **_EVERY,
     **obeys(
@@ -224,5 +226,11 @@ TABLE: dict[str, Row] = {
         **_LISTS,
         **obeys("fresh_gradients_make_a_plain_step"),
         "step_is_inverse_in_the_staleness": holds(rate="inverse", gradient="stale"),
+    },
+    "state_precision": {
+        **_COUNTS,
+        **obeys("full_precision_below_the_least_size codes_of_whole_blocks_from_the_least_size_on"),
+        "embeddings_keep_full_precision": holds(embeddings="full"),
+        "more_elements_never_have_more_bits": holds(whole="any"),
     },
 }
