@@ -2,9 +2,10 @@
 
 `python -m truestep.reports.unadapted [LIBRARY...]` wraps every optimizer that has a row in one of
 our adapters: as it is made by default, and with each row's arguments of the constructor. Nothing
-else of a row is used. A line says what was found, and whether it is what a row declares: "row", or
-"form" where rule or dialect is another one and its steps pass all the same, "wrong" where they do
-not, and "refused" where nothing agrees.
+else of a row is used. Some that have no row compute a rule of ours, and are wrapped too. A line
+says what was found, and whether it is what a row declares: "row", or "form" where rule or dialect
+is another one and its steps pass all the same, "wrong" where they do not, and "refused" where
+nothing agrees.
 """
 
 import importlib
@@ -26,6 +27,18 @@ NEEDED: Mapping[str, Options] = {
     "GaLore": {"projection_type": "std", "rank": 2, "scale": 0.25, "update_proj_gap": 200},
     "Muon": {"use_muon": True},
     "MuonClip": {"use_muon": True},
+}
+# Optimizers that have no row and compute a rule of ours, made so.
+WITHOUT_ROWS: Mapping[str, Mapping[str, Options]] = {
+    "pytorch_optimizer": {
+        "AdamS": {"weight_decay": 0.0},
+        "AdamWSN": {},
+        "Fira": {},
+        "GrokFastAdamW": {"grokfast": False},
+        "PAdam": {"partial": 0.5},
+        "ScheduleFreeRAdam": {},
+    },
+    "torch": {},
 }
 LIBRARIES = {
     "pytorch_optimizer": ("pytorch_optimizer", "pytorch_optimizer.rows"),
@@ -50,15 +63,19 @@ class Line:
 
 
 def lines(library: str, only: str = "") -> Iterator[Line]:
-    """Every optimizer of a library that has a row, with each row's options; only: this one."""
+    """Every optimizer of a library that has a row, with each row's options, and of those without.
+
+    only: this one.
+    """
     module, table = LIBRARIES[library]
     rows = importlib.import_module(f"truestep.fast.peers.{table}").ROWS
     home = importlib.import_module(module)
-    for name in sorted({row.optimizer for row in rows}):
+    others = WITHOUT_ROWS[library]
+    for name in sorted({*(row.optimizer for row in rows), *others}):
         make = getattr(home, name, None)
         if isinstance(make, type) and name.startswith(only):
             own = [row for row in rows if row.optimizer == name]
-            for options in _options(name, own):
+            for options in [others[name]] if name in others else _options(name, own):
                 yield _line(name, make, options, own)
 
 
