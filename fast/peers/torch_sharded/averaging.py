@@ -57,7 +57,7 @@ def by_fully_shard(gradients: Sequence[Array], accumulated: bool) -> Array:
     return from_tensor(model.weight.grad.full_tensor()).reshape(gradients[0].shape)
 
 
-def clipped(gradients: Sequence[Array], max_norm: float, norm: float) -> tuple[list[Array], float]:
+def clipped(gradients: Sequence[Array], max_norm: float) -> tuple[list[Array], float]:
     """Gradients of an FSDP2 module after clip_grad_norm_, and the norm that it tells."""
     whole = [torch.atleast_1d(to_tensor(g)) for g in gradients]
     params = fully_sharded([torch.zeros(g.shape, dtype=g.dtype) for g in whole])

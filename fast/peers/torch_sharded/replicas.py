@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from truestep.fast.host.walk import arrays_in, in_words
+from truestep.fast.host.walk import arrays_in
 
 T = TypeVar("T")
 
@@ -19,6 +19,6 @@ def same(replicas: Sequence[T]) -> T:
     for rank, other in enumerate(others, 1):
         for path, x in arrays_in(other):
             if held[path] != x.tobytes():
-                what = in_words(("slots", *path))
+                what = "/".join(map(str, path))
                 raise ReplicasDiffer(f"ranks 0 and {rank} do not hold the same bits: {what}")
     return first

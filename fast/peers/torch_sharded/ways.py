@@ -9,13 +9,13 @@ zero: parameters are whole on all ranks, states belong to one of them: ZeroRedun
 """
 
 import functools
+import warnings
 from collections.abc import Sequence
 
 import torch
 from torch import distributed
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import fully_shard
-from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 
 from truestep.fast.peers import torch_like
@@ -24,6 +24,11 @@ from truestep.fast.peers.torch_sharded.rows import ROWS
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.protocol import Array, Capability, Group, Slot, Stepped
 from truestep.reference.declared import Hyper
+
+with warnings.catch_warnings():
+    # Of its own torch.jit.script, as it is imported.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from torch.distributed.optim import ZeroRedundancyOptimizer
 
 
 @functools.cache
