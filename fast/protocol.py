@@ -207,11 +207,15 @@ class ScheduleCapability(Capability):
 
 @dataclass(frozen=True, slots=True)
 class TrainingCapability(Capability):
-    """A piece of the training loop."""
+    """A piece of the training loop.
+
+    workers: of pieces that take a gradient of each worker, the most workers; 0: any number.
+    """
 
     kind: Kind = "training"
     rule: str = ""
     shapes: Shapes = "any"
+    workers: int = 0
 
 
 CLASSES: Mapping[str, type[Capability]] = {

@@ -253,7 +253,7 @@ class Backend:
         self.step(row, optimizer, slots)
         states = [self.state_of(optimizer, param) for _, param in held]
         results = (
-            Stepped(from_tensor(param), self.read(row, hyper, slot, entry, state))
+            Stepped(self.array(param), self.read(row, hyper, slot, entry, state))
             for (hyper, slot), (entry, param), state in zip(slots, held, states, strict=True)
         )
         return [[next(results) for _ in group.slots] for group in groups]
@@ -273,6 +273,19 @@ class Backend:
         """The tensor that is optimized."""
         return to_tensor(array)
 
+    def parameters(self, row: Row, group: Group) -> list[torch.Tensor]:
+        """The tensors of a group, with their gradients."""
+        params = []
+        for slot in group.slots:
+            param = self.parameter(slot.param)
+            param.grad = row.bridge.gradient(to_tensor(slot.grad))
+            params.append(param)
+        return params
+
+    def array(self, param: torch.Tensor) -> Array:
+        """What such a tensor holds."""
+        return from_tensor(param)
+
     def named(self, row: Row, optimizer: torch.optim.Optimizer) -> Row:
         """The row with the names that this optimizer uses."""
         return row
@@ -287,11 +300,7 @@ class Backend:
         return int(t)
 
     def _entry(self, row: Row, group: Group) -> Named:
-        params = []
-        for slot in group.slots:
-            param = self.parameter(slot.param)
-            param.grad = row.bridge.gradient(to_tensor(slot.grad))
-            params.append(param)
+        params = self.parameters(row, group)
         entries = row.bridge.entries(group.hyper, group.slots[0]) if group.slots else {}
         return {"params": params, **numbers(row, group.hyper), **entries}
 

@@ -25,7 +25,7 @@ class Row:
     """One piece: the rule and dialect it computes, and how it is called.
 
     call(hyper, inputs): the outputs of the reference's run, by name. arithmetic: by format, those
-    of float32 lead, where there are any. shapes: see Capability.
+    of float32 lead, where there are any. shapes, workers: see Capability.
     """
 
     rule: str
@@ -35,6 +35,7 @@ class Row:
     fixed: Mapping[str, Fixed] = field(default_factory=dict)
     arithmetic: Mapping[str, str] = field(default_factory=lambda: {"float32": "ieee_float32"})
     shapes: Shapes = "any"
+    workers: int = 0
 
 
 def capabilities(rows: Sequence[Row]) -> tuple[TrainingCapability, ...]:
@@ -49,6 +50,7 @@ def capabilities(rows: Sequence[Row]) -> tuple[TrainingCapability, ...]:
             fixed=row.fixed,
             level="smoke" if format == "float32" or "float32" not in row.arithmetic else "standard",
             shapes=row.shapes,
+            workers=row.workers,
         )
         for row in rows
         for format, arithmetic in row.arithmetic.items()

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -27,6 +28,9 @@ _LOOK = 0.5
 _TAKING = 60.0
 # Times that what a process has left is looked for: while it is ended, it may start more.
 _ROUNDS = 20
+# Seconds that processes have which end with their parent, as they have asked of the kernel, and
+# between two looks at them.
+_GRACE, _GLANCE = 1.0, 0.02
 # Bytes of what a backend prints that are shown.
 _SHOWN = 2**16
 
@@ -209,6 +213,9 @@ class Hosted:
         """End the process and whatever it has started; the commands of what it left, in words."""
         self._process.kill()
         self._process.wait()
+        until = time.monotonic() + _GRACE
+        while self._descendants() and time.monotonic() < until:
+            time.sleep(_GLANCE)
         left: dict[int, str] = {}
         for _ in range(_ROUNDS):
             found = self._descendants()

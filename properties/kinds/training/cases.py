@@ -142,7 +142,7 @@ def of_seed(capability: TrainingCapability, ranges: Ranges, seed: int) -> Traini
 
 def _bytes(capability: TrainingCapability, ranges: Ranges) -> int:
     """What a case takes of the dice at most, a shape one."""
-    most = ranges.tensors[1]
+    _, most = _numbers(capability, ranges)
     lists = {"tensors": most * SPEC_BYTES, "replicas": most * SPEC_BYTES, "counts": most}
     words = TRAINING[capability.rule].INPUTS.values()
     call = sum(lists.get(word, SPEC_BYTES) + _NUMBER_BYTES for word in words)
@@ -151,11 +151,12 @@ def _bytes(capability: TrainingCapability, ranges: Ranges) -> int:
 
 def _maker(capability: TrainingCapability, ranges: Ranges) -> Callable[[Dice], TrainingCase]:
     piece, shapes = TRAINING[capability.rule], _shapes(capability, ranges)
+    numbers = _numbers(capability, ranges)
     fields = by_number(piece, capability.dialect, capability.fixed)
 
     def made(dice: Dice) -> TrainingCase:
         hyper = fields(dice.number(HYPER_BYTES))
-        chosen = tuple(dice.one_of(shapes) for _ in range(dice.between(*ranges.tensors)))
+        chosen = tuple(dice.one_of(shapes) for _ in range(dice.between(*numbers)))
         calls = tuple(
             _consistent(
                 {k: _input(dice, k, word, chosen, ranges) for k, word in piece.INPUTS.items()},
@@ -170,6 +171,14 @@ def _maker(capability: TrainingCapability, ranges: Ranges) -> Callable[[Dice], T
         return TrainingCase(_reaching(dice, capability, hyper, calls[0]), calls)
 
     return made
+
+
+def _numbers(capability: TrainingCapability, ranges: Ranges) -> tuple[int, int]:
+    """The least and the largest number of tensors, no more replicas than there may be workers."""
+    if not capability.workers or "replicas" not in TRAINING[capability.rule].INPUTS.values():
+        return ranges.tensors
+    low, high = ranges.tensors
+    return min(low, capability.workers), min(high, capability.workers)
 
 
 def _shapes(capability: TrainingCapability, ranges: Ranges) -> tuple[tuple[int, ...], ...]:

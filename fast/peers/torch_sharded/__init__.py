@@ -1,0 +1,3 @@
+"""torch.optim over several processes: parameters, gradients and states in parts."""
+
+REQUIRES = ("torch",)

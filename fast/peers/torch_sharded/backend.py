@@ -1,0 +1,52 @@
+"""PyTorch over ranks: processes that gloo connects, with parameters and states in parts.
+
+rows.py says which optimizers, ways.py how they are laid out, training.py what else there is.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import torch
+
+from truestep.fast.peers import torch_like, training_row
+from truestep.fast.peers.torch_sharded import training, ways
+from truestep.fast.peers.torch_sharded.ranks import available, ranks
+from truestep.fast.peers.torch_sharded.replicas import same
+from truestep.fast.peers.torch_sharded.rows import ROWS, parted
+from truestep.fast.protocol import (
+    BackendUnavailable,
+    Capability,
+    Fixed,
+    Group,
+    Inputs,
+    Outputs,
+    Stepped,
+)
+from truestep.reference.declared import Hyper
+
+
+class Backend(torch_like.Backend):
+    """torch.optim, and what comes before it, over several processes."""
+
+    name, library, rows = "torch_sharded", torch.optim, ROWS
+    fixed: ClassVar[Mapping[str, Fixed]] = {}
+
+    def __init__(self) -> None:
+        if not available():
+            raise BackendUnavailable("torch has no gloo here, or the system does not fork")
+        super().__init__()
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """Every optimizer in every way, and the pieces of the training loop."""
+        return *super().capabilities(), *training_row.capabilities(training.ROWS)
+
+    def optimizer_step(
+        self, capability: Capability, groups: Sequence[Group]
+    ) -> list[list[Stepped]]:
+        """One step by all ranks, after which they have the same, bit for bit."""
+        way, size = parted(capability.variant)
+        return same(ranks(size).call(ways.stepped, way, capability, groups))
+
+    def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
+        """What the ranks make of the inputs."""
+        return training_row.outputs(training.ROWS, capability, hyper, inputs)
