@@ -225,7 +225,7 @@ def test_every_hyperparameter_of_a_quantizer_is_alive(name: str) -> None:
     own = {f: getattr(module.Hyper(), f) for f in module.Hyper.__dataclass_fields__}
     others = {
         "absmax_floor": [0.5], "block_size": [256], "least": [2.0**-6], "signed": [False],
-        "sample": [1], "tensor_scale": [0.001],
+        "sample": [1], "second_size": [4], "tensor_scale": [0.001],
     }  # fmt: skip
     for field, value in own.items():
         for other in others.get(field) or [x for x in module.DIALECTS[field] if x != value]:
