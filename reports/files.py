@@ -1,19 +1,25 @@
 """Writing a file so that a reader sees the old content or the new, never half of it."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import re
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from truestep.reports.html import html
-from truestep.reports.markdown import markdown
-from truestep.reports.page import Page
-from truestep.reports.sheet import Sheet
+if TYPE_CHECKING:
+    from truestep.reports.page import Page
+    from truestep.reports.sheet import Sheet
 
 
 def write_report(page: Page | Sheet, folder: Path, stem: str) -> Path:
     """Write stem.html and stem.md into folder; the path of the HTML. Raises OSError."""
+    # What renders pages is not loaded to refuse a run.
+    from truestep.reports.html import html
+    from truestep.reports.markdown import markdown
+
     path = folder / f"{stem}.html"
     write_atomically(path, html(page))
     write_atomically(folder / f"{stem}.md", markdown(page))

@@ -53,6 +53,7 @@ def templates(*, autoescape: bool, keep_trailing_newline: bool) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
+        auto_reload=False,  # no template changes within a run, and each would be looked at
         trim_blocks=True,
         lstrip_blocks=True,
         autoescape=autoescape,

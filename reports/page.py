@@ -155,10 +155,12 @@ def build(certificates: Sequence[Certificate], here: Record | None = None) -> Pa
         for name, document in named
         for group in groups_of(name, document["backend"]["spec"], checks[name], findings)
     ]
-    groups.sort(
-        key=lambda g: (kind_rank(g.kind), g.rule, names.index(g.backend), _column_rank(g.label))
-    )
-    backends = [_backend(name, document, groups, findings, here) for name, document in named]
+    place = {name: index for index, name in enumerate(names)}
+    groups.sort(key=lambda g: (kind_rank(g.kind), g.rule, place[g.backend], _column_rank(g.label)))
+    members: dict[str, list[Group]] = {name: [] for name in names}
+    for group in groups:
+        members[group.backend].append(group)
+    backends = [_backend(name, document, members[name], findings, here) for name, document in named]
     many = len(backends) > FEW
     schedules = any(group.kind == "schedule" and group.tally.ran for group in groups)
     return Page(
@@ -193,11 +195,10 @@ def _findings(
 def _backend(
     name: str,
     document: Certificate,
-    groups: Sequence[Group],
+    own: Sequence[Group],
     findings: Sequence[Finding],
     here: Record | None,
 ) -> Backend:
-    own = [group for group in groups if group.backend == name]
     checks = sorted((check for group in own for check in group.checks), key=lambda c: c.id)
     departures = verdicts.departures(checks, document["findings"])
     broken = [group for group in own if group.failures]

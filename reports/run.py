@@ -18,7 +18,6 @@ from truestep.reports import certificate, environment, files, known, numbers, pr
 from truestep.reports.certificate import Certificate, Record
 from truestep.reports.judged import Judged
 from truestep.reports.merge import seconds_of
-from truestep.reports.page import build
 from truestep.reports.recording import Recording, Request, Sharding, told_of
 from truestep.reports.resume import Earlier, earlier
 from truestep.reports.spread import Spread, Task
@@ -158,6 +157,8 @@ def _recordings(headers: Sequence[Record], request: Request) -> Iterator[Recordi
 def _side_by_side(found: Sequence[Judged], request: Request, stem: str) -> list[str]:
     """Write the report of all; a line if it cannot be written."""
     try:
+        from truestep.reports.page import build  # with what renders it
+
         files.write_report(build([each.certificate for each in found]), request.out, stem)
     except OSError as error:
         return [told_of(error, request.out)]

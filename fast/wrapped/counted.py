@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from truestep.fast.wrapped.trials import Named, Trial
+from truestep.fast.wrapped.trials import ROUNDED, Named, Trial
 
 # Of a number b in (0, 1) and the count t, t >= 1.
 _FUNCTIONS: Mapping[str, Callable[[float, int], float]] = {
@@ -17,8 +17,6 @@ _FUNCTIONS: Mapping[str, Callable[[float, int], float]] = {
     "one minus power": lambda b, t: 1 - b**t,
     "sum of powers": lambda b, t: (1 - b**t) / (1 - b),
 }
-# float32 inside.
-_WITHIN = 1e-6
 
 Counted = Callable[[Mapping[str, float], int], float]
 
@@ -35,7 +33,7 @@ def recognized(values: Sequence[float], hyper: Named) -> Counted | None:
             for scale in ("", "lr"):
                 size = hyper.get(scale, 1.0) if scale else 1.0
                 if all(
-                    math.isclose(x, size * function(b, t + 1), rel_tol=_WITHIN)
+                    math.isclose(x, size * function(b, t + 1), rel_tol=ROUNDED)
                     for t, x in enumerate(values)
                 ):
                     return _made(field, function, scale)

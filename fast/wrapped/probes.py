@@ -230,7 +230,7 @@ def _single(backend: Steps, capability: Capability, plain: Probe) -> bool:
     except Exception:  # of whatever the optimizer raises
         return True
     return any(
-        not np.allclose(one, other, rtol=1e-6, atol=0)
+        not np.allclose(one, other, rtol=trials.ROUNDED, atol=0)
         for x, y in zip(together, alone, strict=True)
         for one, other in [(x.param, y.param), *((x.state[f], y.state[f]) for f in x.state)]
     )

@@ -17,6 +17,8 @@ Named = dict[str, Any]
 MATRIX, WIDE, VECTOR = (5, 3), (3, 7), (4,)
 # Sizes of the gradients step by step: averages of squares grow, and shrink again.
 _SIZES = (1.0, 0.1, 0.6, 2.0, 0.3, 1.5, 0.8, 0.5)
+# How far what is the same may be apart where it is float32 inside: sixteen roundings.
+ROUNDED = 2.0**-20
 # Numbers below which a term may be less than a rounding.
 _SMALL = 1e-3
 # Numbers of which every term is alive, and which no library has as its default.
