@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from truestep.fast.peers import parting, training_row
-from truestep.fast.peers.keras import training
+from truestep.fast.peers.keras import schedules, training
 from truestep.fast.peers.keras.library import keras, variable
 from truestep.fast.peers.keras.rows import ROWS, Row
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
@@ -36,9 +36,10 @@ class Backend:
                 self._plans[row.rule, path] = row, chosen
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """Every optimizer and piece that has a rule in the reference, in float32."""
+        """Every optimizer, schedule and piece that has a rule in the reference, in float32."""
         optimizers = tuple(row.capability(path) for row in ROWS for path in row.paths)
-        return (*optimizers, *training_row.capabilities(training.ROWS))
+        pieces = training_row.capabilities(training.ROWS)
+        return (*optimizers, *schedules.CAPABILITIES, *pieces)
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
@@ -54,6 +55,13 @@ class Backend:
         """What clipping, accumulation or LossScaleOptimizer makes of the inputs."""
         with _at_work():
             return training_row.outputs(training.ROWS, capability, hyper, inputs)
+
+    def schedule_values(
+        self, capability: Capability, hyper: Hyper, steps: Sequence[int]
+    ) -> list[float]:
+        """The schedule's value at one count after the other."""
+        with _at_work():
+            return schedules.values(capability, hyper, steps)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import torch
 
-from truestep.fast.peers import torch_like, torch_lives, training_row
+from truestep.fast.peers import torch_like, torch_lives, torch_schedulers, training_row
 from truestep.fast.peers.torch import (
     averaging,
     casts,
@@ -58,7 +58,7 @@ class Backend(torch_like.Backend):
             *optimizers,
             *casts.capabilities(),
             *lbfgs.capabilities(),
-            *schedules.capabilities(),
+            *torch_schedulers.capabilities(schedules.ROWS),
             *training_row.capabilities(training.ROWS),
             *(life.capability for life in lives.LIVES),
         )
@@ -81,7 +81,7 @@ class Backend(torch_like.Backend):
         self, capability: Capability, hyper: Hyper, steps: Sequence[int]
     ) -> list[float]:
         """What a scheduler of torch.optim.lr_scheduler sets its optimizer's rate to."""
-        return schedules.values(capability, hyper, steps)
+        return torch_schedulers.values(schedules.ROWS, capability, hyper, steps)
 
     def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """What clipping, GradScaler or the sum of backward passes makes of the inputs."""

@@ -2,47 +2,27 @@
 
 Arithmetic, from torch/optim/lr_scheduler.py: Python doubles throughout. Most schedulers multiply
 the last rate (recursive); OneCycleLR, CyclicLR and CosineAnnealingWarmRestarts have a closed form
-of a counter, which step() advances. The variant "epoch" calls step(epoch) of the last of them,
-which finds the cycle by a logarithm.
+of a counter, which step() advances, and LambdaLR has that of its function. The variant "epoch"
+calls step(epoch), which uses a closed form where the scheduler has one besides; that of
+CosineAnnealingWarmRestarts finds the cycle by a logarithm.
 
 Past the last step OneCycleLR raises, which is its dialect.
 """
 
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 import torch
+from torch.optim import lr_scheduler
 
-from truestep.fast.protocol import (
-    FARTHEST,
-    BackendUnavailable,
-    Capability,
-    Fixed,
-    ScheduleCapability,
-)
+from truestep.fast.peers.torch_schedulers import Make, ScheduleRow
+from truestep.fast.protocol import BackendUnavailable
 from truestep.reference.declared import Hyper
 
-# A step of a scheduler takes 10 microseconds: what every value on the way may cost.
-REACH = 1500
 
-
-@dataclass(frozen=True, slots=True)
-class ScheduleRow:
-    """One scheduler as an implementation of a reference rule.
-
-    scheduler: its name in torch.optim.lr_scheduler. options: its constructor's arguments from the
-    reference's Hyper. jumps: whether any step can be asked for directly, by step(epoch).
-    """
-
-    rule: str
-    scheduler: str
-    options: Callable[[Hyper], Mapping[str, object]]
-    variant: str = ""
-    dialect: Mapping[str, str] = field(default_factory=dict)
-    fixed: Mapping[str, Fixed] = field(default_factory=dict)
-    recursive: bool = False
-    jumps: bool = False
+def _made(scheduler: str, options: Callable[[Hyper], Mapping[str, object]]) -> Make:
+    return lambda optimizer, h: getattr(lr_scheduler, scheduler)(optimizer, **options(h))
 
 
 def _linear(h: Hyper) -> dict[str, object]:
@@ -87,8 +67,41 @@ def _restarts(h: Hyper) -> dict[str, object]:
     return {"T_0": h.cycle_steps, "T_mult": h.growth, "eta_min": h.min_lr}
 
 
-ROWS: tuple[ScheduleRow, ...] = (
-    ScheduleRow(
+def _row(
+    rule: str, scheduler: str, options: Callable[[Hyper], Mapping[str, object]], **declared: Any
+) -> ScheduleRow:
+    return ScheduleRow(rule, scheduler, _made(scheduler, options), **declared)
+
+
+def _by_lambda(optimizer: torch.optim.Optimizer, h: Hyper) -> lr_scheduler.LRScheduler:
+    return lr_scheduler.LambdaLR(optimizer, lambda t: h.gamma**t)
+
+
+def _by_multiplication(optimizer: torch.optim.Optimizer, h: Hyper) -> lr_scheduler.LRScheduler:
+    return lr_scheduler.MultiplicativeLR(optimizer, lambda t: h.gamma)
+
+
+def _chained(optimizer: torch.optim.Optimizer, h: Hyper) -> lr_scheduler.LRScheduler:
+    """Every other milestone in a scheduler of its own."""
+    parts = [list(h.milestones[k::2]) for k in (0, 1)]
+    children = [lr_scheduler.MultiStepLR(optimizer, part, gamma=h.gamma) for part in parts]
+    return lr_scheduler.ChainedScheduler(children)
+
+
+def _in_sequence(optimizer: torch.optim.Optimizer, h: Hyper) -> lr_scheduler.LRScheduler:
+    """A warm-up, what is constant, and a line down: each by a clock of its own."""
+    factors: tuple[Callable[[int], float], ...] = (
+        lambda t: t / max(h.warmup_steps, 1),
+        lambda t: 1.0,
+        lambda t: max(1 - t / h.decay_steps, 0.0) if h.decay_steps else 0.0,
+    )
+    children = [lr_scheduler.LambdaLR(optimizer, factor) for factor in factors]
+    ends = [h.warmup_steps, h.total_steps - h.decay_steps]
+    return lr_scheduler.SequentialLR(optimizer, children, ends)
+
+
+_PLAIN: tuple[ScheduleRow, ...] = (
+    _row(
         "cosine",
         "CosineAnnealingLR",
         lambda h: {"T_max": h.total_steps, "eta_min": h.min_lr},
@@ -96,19 +109,19 @@ ROWS: tuple[ScheduleRow, ...] = (
         recursive=True,
     ),
     *(
-        ScheduleRow(
+        _row(
             "cyclic", "CyclicLR", _cyclic, variant=mode, dialect={"mode": mode, "place": "fraction"}
         )
         for mode in ("triangular", "triangular2", "exp_range")
     ),
-    ScheduleRow(
+    _row(
         "exponential",
         "ExponentialLR",
         lambda h: {"gamma": h.gamma},
         fixed={"step_size": 1, "min_lr": 0.0},
         recursive=True,
     ),
-    ScheduleRow(
+    _row(
         "exponential",
         "StepLR",
         lambda h: {"step_size": h.step_size, "gamma": h.gamma},
@@ -117,15 +130,15 @@ ROWS: tuple[ScheduleRow, ...] = (
         fixed={"min_lr": 0.0},
         recursive=True,
     ),
-    ScheduleRow("linear", "LinearLR", _linear, recursive=True),
-    ScheduleRow(
+    _row("linear", "LinearLR", _linear, recursive=True),
+    _row(
         "multi_step",
         "MultiStepLR",
         lambda h: {"milestones": list(h.milestones), "gamma": h.gamma},
         recursive=True,
     ),
     *(
-        ScheduleRow(
+        _row(
             "one_cycle",
             "OneCycleLR",
             _one_cycle,
@@ -135,15 +148,15 @@ ROWS: tuple[ScheduleRow, ...] = (
         for phases in ("two", "three")
         for anneal in ("cos", "linear")
     ),
-    ScheduleRow(
+    _row(
         "polynomial",
         "PolynomialLR",
         lambda h: {"total_iters": h.total_steps, "power": h.power},
         fixed={"min_lr": 0.0},
         recursive=True,
     ),
-    ScheduleRow("warm_restarts", "CosineAnnealingWarmRestarts", _restarts, fixed={"decay": 1.0}),
-    ScheduleRow(
+    _row("warm_restarts", "CosineAnnealingWarmRestarts", _restarts, fixed={"decay": 1.0}),
+    _row(
         "warm_restarts",
         "CosineAnnealingWarmRestarts",
         _restarts,
@@ -152,42 +165,25 @@ ROWS: tuple[ScheduleRow, ...] = (
         jumps=True,
     ),
 )
+_EXPONENTIAL = {"step_size": 1, "min_lr": 0.0}
+# Of those that multiply the last rate, the closed form that they have besides.
+_CLOSED = tuple(
+    replace(row, variant=f"{row.variant}_epoch".lstrip("_"), recursive=False, jumps=True)
+    for row in _PLAIN
+    if row.recursive
+)
+_COMPOSED = (
+    ScheduleRow("exponential", "LambdaLR", _by_lambda, "lambda", fixed=_EXPONENTIAL),
+    ScheduleRow(
+        "exponential",
+        "MultiplicativeLR",
+        _by_multiplication,
+        "multiplicative",
+        fixed=_EXPONENTIAL,
+        recursive=True,
+    ),
+    ScheduleRow("multi_step", "ChainedScheduler", _chained, "chained", recursive=True),
+    ScheduleRow("warmup_stable_decay", "SequentialLR", _in_sequence, fixed={"min_lr": 0.0}),
+)
 
-
-def capabilities() -> tuple[ScheduleCapability, ...]:
-    """Every scheduler that has a rule in the reference."""
-    return tuple(
-        ScheduleCapability(
-            rule=row.rule,
-            format="float64",
-            arithmetic="ieee_float64",
-            dialect=row.dialect,
-            variant=row.variant,
-            fixed=row.fixed,
-            recursive=row.recursive,
-            reach=FARTHEST if row.jumps else REACH,
-        )
-        for row in ROWS
-    )
-
-
-def values(capability: Capability, hyper: Hyper, steps: Sequence[int]) -> list[float]:
-    """The rate of the optimizer's only group after t calls of step(), for every t of steps."""
-    row = next(r for r in ROWS if (r.rule, r.variant) == (capability.rule, capability.variant))
-    optimizer = torch.optim.SGD([torch.zeros(1)], lr=hyper.lr)
-    made = getattr(torch.optim.lr_scheduler, row.scheduler)(optimizer, **row.options(hyper))
-    wanted, found = set(steps), {}
-    with warnings.catch_warnings():
-        # Of no optimizer.step() before scheduler.step(), and of step(epoch), which is deprecated.
-        warnings.simplefilter("ignore")
-        if row.jumps:
-            for t in steps:
-                made.step(t)
-                found[t] = float(optimizer.param_groups[0]["lr"])
-        else:
-            for t in range(max(steps, default=0) + 1):
-                if t:
-                    made.step()
-                if t in wanted:
-                    found[t] = float(optimizer.param_groups[0]["lr"])
-    return [found[t] for t in steps]
+ROWS: tuple[ScheduleRow, ...] = (*_PLAIN, *_CLOSED, *_COMPOSED)

@@ -4,13 +4,14 @@ It computes float16 and bfloat16 parameters in float32, where its state stays to
 new parameter once. Root mean squares add one number after another.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import transformers.optimization
 
-from truestep.fast.peers import torch_like, training_row
+from truestep.fast.peers import torch_like, torch_schedulers, training_row
 from truestep.fast.peers.torch_like import DECAY, FACTORED, SIDES, Bridge, Named, Row
-from truestep.fast.peers.transformers import training
+from truestep.fast.peers.transformers import schedules, training
 from truestep.fast.protocol import Capability, Inputs, Outputs, Slot
 from truestep.reference.declared import Hyper
 
@@ -85,9 +86,19 @@ class Backend(torch_like.Backend):
     name, library, rows = "transformers", transformers.optimization, ROWS
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """Adafactor, and every name of a scheduler that a metric drives."""
-        return (*super().capabilities(), *training_row.capabilities(training.ROWS))
+        """Adafactor, schedules, and schedulers that a metric drives."""
+        return (
+            *super().capabilities(),
+            *torch_schedulers.capabilities(schedules.ROWS),
+            *training_row.capabilities(training.ROWS),
+        )
 
     def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """What a scheduler makes of one more metric."""
         return training_row.outputs(training.ROWS, capability, hyper, inputs)
+
+    def schedule_values(
+        self, capability: Capability, hyper: Hyper, steps: Sequence[int]
+    ) -> list[float]:
+        """What a schedule sets its optimizer's rate to."""
+        return torch_schedulers.values(schedules.ROWS, capability, hyper, steps)
