@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 
 from truestep.fast.peers import torch_like, training_row
-from truestep.fast.peers.torch_sharded import training, ways
+from truestep.fast.peers.torch_sharded import checkpoints, training, ways
 from truestep.fast.peers.torch_sharded.ranks import available, ranks
 from truestep.fast.peers.torch_sharded.replicas import same
 from truestep.fast.peers.torch_sharded.rows import ROWS, parted
@@ -45,6 +45,8 @@ class Backend(torch_like.Backend):
     ) -> list[list[Stepped]]:
         """One step by all ranks, after which they have the same, bit for bit."""
         way, size = parted(capability.variant)
+        if way == "checkpoint":
+            return same(checkpoints.stepped(size, capability, groups))
         return same(ranks(size).call(ways.stepped, way, capability, groups))
 
     def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
