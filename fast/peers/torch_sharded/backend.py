@@ -4,6 +4,7 @@ rows.py says which optimizers, ways.py how they are laid out, training.py what e
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -38,7 +39,9 @@ class Backend(torch_like.Backend):
 
     def capabilities(self) -> tuple[Capability, ...]:
         """Every optimizer in every way, and the pieces of the training loop."""
-        return *super().capabilities(), *training_row.capabilities(training.ROWS)
+        all_of_them = *super().capabilities(), *training_row.capabilities(training.ROWS)
+        # A step is as many messages as there are tensors, and more.
+        return tuple(replace(capability, theorems=False) for capability in all_of_them)
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]

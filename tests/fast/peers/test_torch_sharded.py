@@ -76,6 +76,11 @@ def test_what_torch_does_over_ranks_passes(name: str) -> None:
     assert result.verdict == "pass", result.message
 
 
+def test_no_theorem_is_run_over_ranks() -> None:
+    """An experiment takes thousands of steps, and each of them messages."""
+    assert {check.kind for check in checks_of(Backend())} == {"optimizer", "training"}
+
+
 # Faults, each in what a rank runs in the place of ways.stepped.
 def _late(x: torch.Tensor) -> torch.Tensor:
     """The elements that every rank would have whose parts begin one element late."""
