@@ -91,6 +91,8 @@ class Capability:
     where a backend has several ("foreach"). fixed: hyperparameters that the kernel cannot vary
     ({"eps": 0.0}); of optimizers, minimizers and quantizers a tuple, where it takes these values
     only. level: the least thorough level at which it is run, for variants that are slow to start.
+    theorems: whether the theorems are run on it; not where a step takes so long that the thousands
+    of an experiment would take hours.
     """
 
     kind: Kind
@@ -103,6 +105,7 @@ class Capability:
     level: Level = "smoke"
     departures: tuple[str, ...] = ()
     documented: tuple[str, ...] = ()
+    theorems: bool = True
 
     def __new__(cls, kind: str = "", *_: object, **__: object) -> Self:
         """An instance of the class of that kind, which takes the fields of its own too."""

@@ -4,12 +4,13 @@ rows.py says which optimizers, ways.py how they are laid out, training.py what e
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
 
 from truestep.fast.peers import torch_like, training_row
-from truestep.fast.peers.torch_sharded import training, ways
+from truestep.fast.peers.torch_sharded import checkpoints, training, ways
 from truestep.fast.peers.torch_sharded.ranks import available, ranks
 from truestep.fast.peers.torch_sharded.replicas import same
 from truestep.fast.peers.torch_sharded.rows import ROWS, parted
@@ -38,13 +39,17 @@ class Backend(torch_like.Backend):
 
     def capabilities(self) -> tuple[Capability, ...]:
         """Every optimizer in every way, and the pieces of the training loop."""
-        return *super().capabilities(), *training_row.capabilities(training.ROWS)
+        all_of_them = *super().capabilities(), *training_row.capabilities(training.ROWS)
+        # A step is as many messages as there are tensors, and more.
+        return tuple(replace(capability, theorems=False) for capability in all_of_them)
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
     ) -> list[list[Stepped]]:
         """One step by all ranks, after which they have the same, bit for bit."""
         way, size = parted(capability.variant)
+        if way == "checkpoint":
+            return same(checkpoints.stepped(size, capability, groups))
         return same(ranks(size).call(ways.stepped, way, capability, groups))
 
     def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:

@@ -9,9 +9,11 @@ from dataclasses import replace
 from truestep.fast.peers.torch.rows import ROWS as WHOLE
 from truestep.fast.peers.torch_like import IN_FLOAT32, Row
 
-# The ways, see ways.py, and the numbers of ranks of each; rules that are run in all of them.
-WAYS = {"dtensor": (2,), "fully_shard": (2, 4), "zero": (2,)}
+# The ways, see ways.py and checkpoints.py, and the numbers of ranks of each; rules that are run in
+# all of them.
+WAYS = {"checkpoint": (2,), "dtensor": (2,), "fully_shard": (2, 4), "zero": (2,)}
 EVERYWHERE = ("adamw", "sgd")
+UNDER_FSDP2 = ("checkpoint", "fully_shard")
 # Of three others FSDP2 takes no step, see the findings; a tensor of one step is no optimizer.
 WITHOUT = ("adafactor", "lms", "muon", "perceptron", "polyak_ruppert", "rprop")
 
@@ -28,7 +30,7 @@ def _rows() -> Iterator[Row]:
                     arithmetic=IN_FLOAT32,
                     # FSDP2 takes no numbers, and not all tensors without elements.
                     given="vectors",
-                    shapes="nonempty" if way == "fully_shard" else row.shapes,
+                    shapes="nonempty" if way in UNDER_FSDP2 else row.shapes,
                     level="smoke" if row.rule in EVERYWHERE else "standard",
                 )
 

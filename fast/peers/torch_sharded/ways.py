@@ -58,11 +58,15 @@ class Sharded(torch_like.Backend):
             for name, x in state.items():
                 if x.shape == param.shape:
                     state[name] = like(param, x)
-        optimizer.step()
+        self.made(optimizer)
         for state in optimizer.state.values():
             for name, x in state.items():
                 if isinstance(x, DTensor):
                     state[name] = x.full_tensor()
+
+    def made(self, optimizer: torch.optim.Optimizer) -> None:
+        """What happens to parameters and states in parts."""
+        optimizer.step()
 
 
 def like(param: DTensor, x: torch.Tensor) -> DTensor:

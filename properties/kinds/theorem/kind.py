@@ -49,7 +49,7 @@ def implementations(theorem: Theorem, capabilities: Iterable[Capability]) -> lis
     step already, at a hundredth of the cost.
     """
     found: dict[tuple[str, frozenset[str]], Capability] = {}
-    suited = [c for c in capabilities if theorem.subject.suits(c)]
+    suited = [c for c in capabilities if c.theorems and theorem.subject.suits(c)]
     for capability in sorted(suited, key=lambda c: LEVELS.index(c.level)):
         found.setdefault((capability.format, theorem.subject.keeps(capability)), capability)
     return list(found.values())

@@ -126,8 +126,8 @@ def _far(capability: TrainingCapability, rng: np.random.Generator) -> Iterator[T
         row = _Row((8, 8), "normal", 0, "contiguous", "", "", int(rng.integers(2**31)))
         case = _row_of(capability, row, 7, 1, rng)
         sizes = (3, *(int(x) for x in FAR["examples"]), 2**20)
-        first = case.calls[0]
-        yield TrainingCase(case.hyper, ({**first, "sizes": sizes[-len(first["sizes"]) :]},))
+        workers = len(case.calls[0]["sizes"])
+        yield TrainingCase(case.hyper, ({**case.calls[0], "sizes": sizes[-workers:]},))
 
 
 def _row_of(

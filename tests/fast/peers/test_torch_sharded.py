@@ -18,8 +18,9 @@ if not available():
     pytest.skip("torch has no gloo here, or the system does not fork", allow_module_level=True)
 
 from torch import distributed
+from torch.distributed.algorithms.ddp_comm_hooks import powerSGD_hook
 
-from truestep.fast.peers.torch_sharded import averaging, ways
+from truestep.fast.peers.torch_sharded import averaging, checkpoints, ways
 from truestep.fast.peers.torch_sharded.backend import Backend
 from truestep.fast.peers.torch_sharded.replicas import ReplicasDiffer, same
 from truestep.fast.peers.torch_sharded.rows import parted
@@ -59,6 +60,7 @@ MEAN = "training/data_parallel/float32/{}/{}"
 @pytest.mark.parametrize(
     "name",
     [
+        SGD.format("checkpoint_2", "update_alone"),
         SGD.format("dtensor_2", "lockstep"),
         SGD.format("fully_shard_2", "lockstep"),
         SGD.format("zero_2", "lockstep"),
@@ -72,6 +74,11 @@ def test_what_torch_does_over_ranks_passes(name: str) -> None:
     """Uneven and empty parts, several ranks, their order."""
     result = _result(Backend(), name)
     assert result.verdict == "pass", result.message
+
+
+def test_no_theorem_is_run_over_ranks() -> None:
+    """An experiment takes thousands of steps, and each of them messages."""
+    assert {check.kind for check in checks_of(Backend())} == {"optimizer", "training"}
 
 
 # Faults, each in what a rank runs in the place of ways.stepped.
@@ -127,6 +134,35 @@ def replicas_diverge(way: str, capability: Capability, groups: Sequence[Group]) 
         for new in (new for group in results for new in group):
             new.param[...] = np.nextafter(new.param, np.float32(np.inf))
     return results
+
+
+def part_not_loaded(folder: str, capability: Capability, groups: Sequence[Group]) -> Any:
+    """The last of the ranks that load goes on with what it had before."""
+    right = checkpoints.checkpoint.load
+
+    def load(held: Any, checkpoint_id: str) -> None:
+        right(held, checkpoint_id=checkpoint_id)
+        if distributed.get_rank() == 1:
+            for tensor in held["states"].values():
+                tensor.to_local().fill_(1.0)
+
+    checkpoints.checkpoint.load = load
+    try:
+        return LOADED(folder, capability, groups)
+    finally:
+        checkpoints.checkpoint.load = right
+
+
+LOADED = checkpoints._loaded
+
+
+def test_a_part_of_a_checkpoint_that_is_not_loaded_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Saved by four ranks, loaded by two."""
+    monkeypatch.setattr(checkpoints, "_loaded", part_not_loaded)
+    result = _result(Backend(), SGD.format("checkpoint_2", "update_alone"))
+    assert result.verdict == "fail", result.message
 
 
 class Faulty(Backend):
@@ -237,6 +273,40 @@ def test_a_fault_of_means_and_norms_is_found(fault: Callable[..., Any], name: st
     """By the check that is named, as numbers that are wrong."""
     result = _result(FaultyPiece(fault), name)
     assert result.verdict == "fail", result.message
+
+
+def by_power_sgd(gradients: Sequence[Any], feedback: bool) -> Any:
+    """What is sent of matrices at rank one, step by step, and what this rank holds back."""
+    shape = gradients[0][0].shape
+    model = averaging._loss(torch.zeros(shape), torch.float32)
+    parallel = torch.nn.parallel.DistributedDataParallel(model, init_sync=False)
+    state = powerSGD_hook.PowerSGDState(
+        None, start_powerSGD_iter=2, use_error_feedback=feedback, min_compression_rate=0.1
+    )
+    parallel.register_comm_hook(state, powerSGD_hook.powerSGD_hook)
+    sent = []
+    for step in gradients[distributed.get_rank()]:
+        model.weight.grad = None
+        parallel(torch.from_numpy(step)).backward()
+        sent.append(model.weight.grad.numpy().copy())
+    held = [x.numpy().reshape(shape) for x in state.error_dict.values()]
+    return sent, sum(held, np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize("feedback", [True, False])
+def test_what_power_sgd_holds_back_is_sent_later(feedback: bool) -> None:
+    """All that is sent, and what is left, add up to all gradients; not where it is forgotten."""
+    rng = np.random.default_rng(0)
+    gradients = rng.standard_normal((2, 6, 5, 4)).astype(np.float32)
+    (sent, first), (others, second) = ranks(2).call(by_power_sgd, list(gradients), feedback)
+    assert np.array_equal(sent, others)
+    total = np.sum(sent, axis=0, dtype=np.float64) + (first.astype(np.float64) + second) / 2
+    due = gradients.astype(np.float64).mean(axis=0).sum(axis=0)
+    # At every step and rank: a product and a sum by step, with what is held back in them.
+    size = 6 * np.linalg.norm(gradients.reshape(12, -1), axis=1).max()
+    unit = 2.0**-24
+    within = np.linalg.norm(total - due) <= 6 * 20 * unit * size
+    assert within == feedback
 
 
 def _raise(rank: int) -> int:
