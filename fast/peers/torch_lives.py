@@ -198,7 +198,8 @@ class World:
 
     def _state(self, p: torch.Tensor) -> object:
         # Looking is not to make a state.
-        return self._optimizer.state[p] if p in self._optimizer.state else {}
+        found: object = self._optimizer.state.get(p, {})
+        return found
 
     def _tensor(self, array: Array) -> torch.Tensor:
         tensor = to_tensor(array)

@@ -158,7 +158,7 @@ def first(capability: LifeCapability, whats: Sequence[str]) -> tuple[LifeCase, .
     return (
         LifeCase(groups[0], events=(step, step), cuts=(1,)),
         LifeCase(groups[1], events=(step, step, *rest, step, step), cuts=(2,), seed=1),
-        LifeCase(groups[2], ("bfloat16", "float32"), (step, *rest, step, step), (1, 3), 2),
+        LifeCase(groups[2], ("bfloat16", "float64"), (step, *rest, step, step), (1, 3), 2),
     )
 
 

@@ -1,0 +1,155 @@
+"""Lives an optimizer or a scheduler of torch's kind, and prints what is left of it.
+
+    lives.py WHAT CLASS [ARGUMENTS] [shape=3] [format=float32]
+
+ARGUMENTS are those of a Python call. WHAT is one of
+
+copy        load the state of one into another, step that, tell whether the first's is the same
+dictionary  take a state dictionary, step, print whether the dictionary is the same
+rate        two groups with one tensor for their rate: change that of the first, print the second's
+formats     the formats of the state before and after it is loaded
+pickle      step, pickle with the parameters, step again
+make        construct
+added       a group joins after the scheduler was made: print both rates after a step
+last_epoch  the rate after three steps, and of one constructed with last_epoch=1 after two
+plateau     rates of two groups with one tensor, after one reduction by ten
+default     a float64 parameter after two steps, with float64 as torch's default and without
+"""
+
+import copy
+import importlib
+import pickle
+import sys
+import warnings
+
+import torch
+
+warnings.simplefilter("ignore")
+what, path, *rest = sys.argv[1:]
+given = dict(x.split("=", 1) for x in rest if x.startswith(("shape=", "format=")))
+call = ", ".join(x for x in rest if not x.startswith(("shape=", "format=")))
+scope = {"torch": torch, "halves": lambda k: 0.5**k}
+keywords = eval(f"dict({call})", scope)
+module, _, name = path.rpartition(".")
+kind = getattr(importlib.import_module(module), name)
+shape = eval(given.get("shape", "3"), scope)
+shape = shape if isinstance(shape, tuple) else (shape,)
+
+
+def parameter():
+    """One with a gradient."""
+    p = torch.ones(shape, dtype=getattr(torch, given.get("format", "float32"))).requires_grad_()
+    p.grad = torch.full_like(p, 0.5)
+    return p
+
+
+def step(optimizer):
+    """One step, whether it takes a closure or not."""
+    p = optimizer.param_groups[0]["params"][0]
+    optimizer.step(*([lambda: (p * p).sum()] if name == "LBFGS" else []))
+
+
+def tensors(state):
+    """All tensors of a state dictionary, as they are now."""
+    return copy.deepcopy(state["state"])
+
+
+def copied():
+    """Whether a state is its own."""
+    one, two = kind([parameter()], **keywords), kind([parameter()], **keywords)
+    step(one)
+    held = one.state_dict()
+    before = tensors(held)
+    if what == "copy":
+        two.load_state_dict(held)
+    step(two if what == "copy" else one)
+    print("the same" if str(before) == str(tensors(held)) else "changed")
+
+
+def rate():
+    """Whether a rate is a group's own."""
+    lr = torch.tensor(0.5)
+    optimizer = kind([{"params": [parameter()]}, {"params": [parameter()]}], lr=lr, **keywords)
+    optimizer.param_groups[0]["lr"].fill_(0.25)
+    print(float(optimizer.param_groups[1]["lr"]))
+
+
+def formats():
+    """What loading makes of the formats."""
+    one, two = (kind([parameter()], **keywords) for _ in range(2))
+    step(one)
+    two.load_state_dict(one.state_dict())
+    for optimizer in (one, two):
+        state = next(iter(optimizer.state.values()))
+        print(*(f"{k} {x.dtype}" for k, x in state.items() if isinstance(x, torch.Tensor)))
+
+
+def pickled():
+    """Whether one goes on."""
+    optimizer = kind([parameter()], **keywords)
+    step(optimizer)
+    step(pickle.loads(pickle.dumps(optimizer)))
+    print("stepped")
+
+
+def scheduled(groups=1, lr=0.5):
+    """An optimizer."""
+    return torch.optim.SGD([{"params": [parameter()]} for _ in range(groups)], lr=lr, momentum=0.5)
+
+
+def added():
+    """What a group that joins has."""
+    optimizer = scheduled()
+    scheduler = kind(optimizer, **keywords)
+    optimizer.add_param_group({"params": [parameter()], "lr": 0.5})
+    optimizer.step()
+    scheduler.step()
+    print(*(round(group["lr"], 6) for group in optimizer.param_groups))
+
+
+def last_epoch():
+    """Where one goes on."""
+    optimizer = scheduled()
+    scheduler = kind(optimizer, **keywords)
+    for k in range(3):
+        if k == 1:
+            held = copy.deepcopy(optimizer.state_dict())
+        optimizer.step()
+        scheduler.step()
+    other = scheduled()
+    other.load_state_dict(held)
+    resumed = kind(other, **keywords, last_epoch=1)
+    other.step()
+    resumed.step()
+    print(*(round(x.param_groups[0]["lr"], 6) for x in (optimizer, other)))
+
+
+def plateau():
+    """How often one reduces."""
+    optimizer = scheduled(2, torch.tensor(1.0))
+    scheduler = kind(optimizer, patience=0)
+    scheduler.step(1.0)
+    scheduler.step(1.0)
+    print(*(round(float(group["lr"]), 6) for group in optimizer.param_groups))
+
+
+def default():
+    """Whether a default matters."""
+    for usual in (torch.float32, torch.float64):
+        torch.set_default_dtype(usual)
+        p = parameter()
+        optimizer = kind([p], **keywords)
+        step(optimizer)
+        step(optimizer)
+        print(f"{p[0].item():.12f}")
+
+
+does = {
+    "copy": copied, "dictionary": copied, "rate": rate, "formats": formats, "pickle": pickled,
+    "make": lambda: (kind([parameter()], **keywords), print("made")), "added": added,
+    "last_epoch": last_epoch, "plateau": plateau, "default": default,
+}  # fmt: skip
+try:
+    does[what]()
+except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    print(type(error).__name__)

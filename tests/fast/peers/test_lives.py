@@ -1,0 +1,66 @@
+"""torch's objects with a life: that all are there, and what a life shows of one."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+import torch
+from torch.optim import lr_scheduler
+
+from truestep.fast.peers import torch_lives
+from truestep.fast.peers.torch import lives
+
+
+def test_every_class_of_torch_has_a_life() -> None:
+    """Every optimizer and every scheduler, but base classes and names kept for old programs."""
+    optimizers = {
+        name
+        for name, found in vars(torch.optim).items()
+        if inspect.isclass(found) and issubclass(found, torch.optim.Optimizer)
+    }
+    schedulers = {
+        name
+        for name, found in vars(lr_scheduler).items()
+        if inspect.isclass(found) and issubclass(found, lr_scheduler.LRScheduler)
+    }
+    known = {life.variant for life in lives.LIVES}
+    assert optimizers - known == {"Optimizer"}
+    assert schedulers - known == {"LRScheduler", "_LRScheduler"}
+
+
+def _life(name: str) -> torch_lives.Life:
+    return next(life for life in lives.LIVES if life.variant == name)
+
+
+def test_a_life_shows_what_its_object_has() -> None:
+    """Parameters, states, numbers and rates, of which StepLR leaves a tenth at the second step."""
+    one = np.ones(2, np.float32)
+    program = [
+        {"do": "make", "groups": [{"params": [one]}], "numbers": {"lr": 0.5}},
+        {"do": "step", "grads": [one]},
+        {"do": "renew", "way": "saved"},
+        {"do": "step", "grads": [one]},
+        {"do": "look"},
+    ]
+    step = _life("StepLR")
+    [[seen]] = torch_lives.lived(lives.LIVES, step.capability, [program])
+    # p = 1 - 0.5 1 - 0.5 1.8, with a momentum of 0.8.
+    assert seen["params"][0].tolist() == pytest.approx([-0.4, -0.4])
+    assert seen["state"][0]["momentum_buffer"].tolist() == pytest.approx([1.8, 1.8])
+    assert seen["groups"][0]["lr"] == 0.05 and seen["rates"] == [0.05]
+
+
+def test_what_raises_ends_a_life() -> None:
+    """The last observation says which operation raised what."""
+    one = np.ones(2, np.float32)
+    program = [
+        {"do": "make", "groups": [{"params": [one]}], "numbers": {"lr": 0.5}},
+        {"do": "look"},
+        {"do": "set", "group": 3, "name": "lr", "value": 0.25},
+        {"do": "look"},
+    ]
+    [seen] = torch_lives.lived(lives.LIVES, _life("SGD").capability, [program])
+    assert len(seen) == 2
+    assert (seen[1]["raised"], seen[1]["at"]) == ("IndexError", 2)
