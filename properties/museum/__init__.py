@@ -5,6 +5,7 @@ from truestep.properties.museum.faults.adam_like import ADAM_LIKE
 from truestep.properties.museum.faults.adamw import ADAMW
 from truestep.properties.museum.faults.adamw_numbers import ADAMW_NUMBERS
 from truestep.properties.museum.faults.adaptive import ADAPTIVE
+from truestep.properties.museum.faults.averages import AVERAGES
 from truestep.properties.museum.faults.beside import BESIDE
 from truestep.properties.museum.faults.blocks import BLOCKS
 from truestep.properties.museum.faults.draws import DRAWS
@@ -14,13 +15,15 @@ from truestep.properties.museum.faults.matrices import MATRICES
 from truestep.properties.museum.faults.momentum import MOMENTUM
 from truestep.properties.museum.faults.packings import PACKINGS
 from truestep.properties.museum.faults.pairs import PAIRS
+from truestep.properties.museum.faults.parameter_free import PARAMETER_FREE
 from truestep.properties.museum.faults.quantizers import QUANTIZERS
 from truestep.properties.museum.faults.schedules import SCHEDULES
 from truestep.properties.museum.faults.small_floats import SMALL_FLOATS
 from truestep.properties.museum.faults.splits import SPLITS
 from truestep.properties.museum.faults.training import TRAINING
 
-_OPTIMIZERS = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | LAUNCHES | MATRICES | MOMENTUM | PAIRS
+_ADAM = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | AVERAGES
+_OPTIMIZERS = _ADAM | LAUNCHES | MATRICES | MOMENTUM | PAIRS | PARAMETER_FREE
 _STORED = DRAWS | SPLITS
 _FORMATS = BESIDE | BLOCKS | PACKINGS | QUANTIZERS | SMALL_FLOATS
 _AROUND = FEEDBACK | SCHEDULES | TRAINING

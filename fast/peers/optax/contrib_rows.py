@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import jax.numpy as jnp
 import optax
 
-from truestep.fast.peers.optax.row import ADAM, ARITHMETIC, DECAY, MOMENTS, WAYS, Row
+from truestep.fast.peers.optax.row import ADAM, ARITHMETIC, BETAS, DECAY, MOMENTS, WAYS, Row
 from truestep.fast.protocol import Fixed, Slot
 from truestep.reference.declared import Hyper
 from truestep.reference.newton_schulz import COEFFICIENTS
@@ -25,8 +25,18 @@ def _given_estimate(hyper: Hyper, slots: Sequence[Slot]) -> dict[str, object]:
     }
 
 
-# Decays that jnp.where chooses are arrays, as injected ones are.
+def _first_distance(hyper: Hyper, slots: Sequence[Slot]) -> dict[str, object]:
+    return {"init_step": (INIT_STEPS[hyper.start], hyper.r_eps)}
+
+
+def _sgd_within(hyper: Hyper, slots: Sequence[Slot]) -> dict[str, object]:
+    return {"base_optimizer": optax.sgd(hyper.lr)}
+
+
+# Decays that jnp.where chooses or lerp takes are arrays, as injected ones are.
 CHOSEN = dict.fromkeys(WAYS, ARITHMETIC["injected"])
+# DoG's starts, and optax's names for them.
+INIT_STEPS = {"distance": "distance", "heuristic": "heuristic", "rate": "learning_rate"}
 MUON = {"beta": "momentum", "eps": "eps", "nesterov": "nesterov", **DECAY}
 ITERATED = {**MUON, "ns_coeffs": ("ns_a", "ns_b", "ns_c"), "ns_steps": "ns_steps"}
 MUON_DIALECT = {"decay": "in_step", "momentum_form": "debiased", "scale": "wide"}
@@ -58,6 +68,13 @@ DISTANCE = {
 
 CONTRIB_ROWS: tuple[Row, ...] = (
     Row(
+        "acprop",
+        MOMENTS,
+        # The reference has one eps for both places.
+        {**BETAS, "eps": "eps", "eps_root": "eps", **DECAY},
+        dialect={"deviation": "old"},
+    ),
+    Row(
         "ademamix",
         {"m1": "m1", "m2": "m2", "v": "nu"},
         {**ADAM, "b3": "beta3", "alpha": "alpha", **DECAY},
@@ -75,6 +92,39 @@ CONTRIB_ROWS: tuple[Row, ...] = (
         arithmetic=CHOSEN,
     ),
     Row(
+        "cocob",
+        {
+            "p0": "init_particles",
+            "s": "cumulative_gradients",
+            "size": "scale",
+            "total": "subgradients",
+            "reward": "reward",
+        },
+        {"alpha": "alpha", "eps": "eps", **DECAY},
+        dialect={"form": "added"},
+    ),
+    *(
+        Row(
+            "dog",
+            {"p0": "init_params", "r": "max_dist", "G": "sum_sq_norm_grads"},
+            {"eps": "eps", **DECAY},
+            made=_first_distance,
+            dialect={"start": start},
+            begun="is_init_step",
+            apart=True,
+            single=True,
+            prefix=f"{start}_",
+        )
+        for start in INIT_STEPS
+    ),
+    Row(
+        "dowg",
+        {"p0": "init_params", "d": "estim_sq_dist", "G": "weighted_sq_norm_grads"},
+        {"init_estim_sq_dist": "d0", "eps": "eps", **DECAY},
+        apart=True,
+        single=True,
+    ),
+    Row(
         "galore",
         {"left": "projector", "right": "^projector", **MOMENTS},
         {"rank": "rank", "update_proj_gap": "update_gap", "scale": "scale", **DECAY},
@@ -82,6 +132,12 @@ CONTRIB_ROWS: tuple[Row, ...] = (
         dialect={"decay": "before", "side": "larger"},
         ways=("eager",),
         shapes="matrices",
+    ),
+    Row(
+        "madgrad",
+        {"s": "s", "v": "grad_sum_sq", "p0": "x0"},
+        {"momentum": "momentum", "eps": "eps", **DECAY},
+        dialect={"form": "added", "rate": "with_eps"},
     ),
     Row("muon", {"b": "mu"}, ITERATED, dialect=MUON_DIALECT, ways=("eager",), shapes="matrices"),
     Row(
@@ -174,6 +230,25 @@ CONTRIB_ROWS: tuple[Row, ...] = (
         started={"count": 0, "step_count": 1},
         apart=True,
         prefix="warmup_",
+    ),
+    Row(
+        "schedule_free_sgd",
+        SCHEDULE_FREE,
+        {"b1": "beta", "weight_lr_power": "weight_lr_power"},
+        constructor="schedule_free",
+        made=_sgd_within,
+        dialect={"form": "through_x"},
+        fixed={"r": 0.0, "warmup_steps": 0},
+        started={"step_count": 1},
+        apart=True,
+        prefix="wrapper_",
+    ),
+    Row(
+        "simplified_ademamix",
+        {"m": "m", "v": "n"},
+        {**ADAM, "alpha": "alpha", **DECAY},
+        started={"t": 0},
+        arithmetic=CHOSEN,
     ),
     Row(
         "sophia",

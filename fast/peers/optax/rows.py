@@ -1,6 +1,15 @@
 """The table of optax's own optimizers: which reference rule each computes, and in which form."""
 
+from collections.abc import Sequence
+
 from truestep.fast.peers.optax.row import ADAM, BETAS, DECAY, EVERY_WAY, MOMENTS, RSQRT, Row
+from truestep.fast.protocol import Slot
+from truestep.reference.declared import Hyper
+
+
+def _rate_of_optimism(hyper: Hyper, slots: Sequence[Slot]) -> dict[str, object]:
+    return {"learning_rate": hyper.alpha}
+
 
 ADAM_INSIDE = {**BETAS, "eps_root": "eps"}
 FACTORED = {"r": "v_row", "c": "v_col", "v": "v"}
@@ -162,6 +171,18 @@ ROWS: tuple[Row, ...] = (
         options={"nesterov": False},
         begun="is_initial_step",
         prefix="plain_",
+    ),
+    Row(
+        "optimistic_adam",
+        {**MOMENTS, "previous": "previous_gradient"},
+        {**ADAM, "optimism": "beta"},
+        constructor="optimistic_adam",
+        made=_rate_of_optimism,
+        dialect={"momentum": "nesterov"},
+        # Two rates, of the update and of its change, are all that it has.
+        fixed={"lr": 1.0},
+        begun="is_initial_step",
+        prefix="first_version_",
     ),
     Row(
         "optimistic_gradient",

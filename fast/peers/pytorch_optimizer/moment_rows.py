@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from truestep.fast.peers import torch_like
-from truestep.fast.peers.pytorch_optimizer.row import COUPLED, DECOUPLED, Row
-from truestep.fast.peers.pytorch_optimizer.states import LAPROP, QHADAM
+from truestep.fast.peers.pytorch_optimizer.row import BETAS3, COUPLED, DECOUPLED, Row
+from truestep.fast.peers.pytorch_optimizer.states import LAPROP, PNM, QHADAM, SIMPLIFIED_ADEMAMIX
 from truestep.fast.peers.torch_like import BETAS, DECAY, EPS, MOMENTS, SEQUENTIAL, begins
 from truestep.fast.peers.torch_velocities import AGGMO
 
@@ -29,6 +29,13 @@ def decayed(
         )
 
 
+_ADAMOD = Row(
+    "adamod",
+    "AdaMod",
+    {**MOMENTS, "limit": "exp_avg_lr"},
+    {**BETAS3, **EPS, **DECAY},
+    dialect={"correction": "rate"},
+)
 _ADOPT = Row("adopt", "ADOPT", MOMENTS, {**BETAS, **EPS, **DECAY})
 _DIFFGRAD = Row(
     "diffgrad",
@@ -37,6 +44,16 @@ _DIFFGRAD = Row(
     {**BETAS, **EPS, **DECAY},
     dialect={"eps_placement": "before_correction"},
 )
+_GROKFAST = Row(
+    "grokfast_adamw",
+    "GrokFastAdamW",
+    {**MOMENTS, "slow": "grok_exp_avg"},
+    {**BETAS, "alpha": "grokfast_alpha", "amplification": "grokfast_lamb", **EPS, **DECAY},
+    dialect={"eps_placement": "floor", "rate": "normalized"},
+    # It keeps no slow part that it does not amplify.
+    fixed={"amplification": (2.0, 5.0, 0.3)},
+    fresh=begins,
+)
 _LAPROP = Row(
     "laprop",
     "LaProp",
@@ -44,6 +61,19 @@ _LAPROP = Row(
     {**BETAS, **EPS, **DECAY},
     dialect={"decay": "after", "eps_placement": "before_correction", "rate": "inside"},
     bridge=LAPROP,
+)
+_MADGRAD = Row(
+    "madgrad",
+    "MADGRAD",
+    {"s": "s", "v": "grad_sum_sq", "p0": "x0"},
+    {"momentum": "momentum", **EPS, **DECAY},
+    dialect={"guard": "still", "rate": "with_eps_but_zero"},
+    # Without momentum there is no first point.
+    fixed={"momentum": (0.9, 0.5)},
+    # It counts the steps of all groups at once.
+    shared={},
+    key=lambda hyper, slot: int(slot.state["t"]),
+    counter="",
 )
 _NOVOGRAD = Row(
     "novograd",
@@ -105,6 +135,7 @@ MOMENT_ROWS: tuple[torch_like.Row, ...] = (
             {**BETAS, **EPS, **DECAY},
         )
     ),
+    *decayed(_ADAMOD),
     *decayed(_ADOPT, before="before_all"),
     *decayed(_AGGMO),
     _AGGMO.but("equal_", fixed={"beta1": 0.9, "beta2": 0.9, "beta3": 0.99}),
@@ -112,15 +143,50 @@ MOMENT_ROWS: tuple[torch_like.Row, ...] = (
     _DIFFGRAD.but("large_eps_", {"decay": "coupled"}, COUPLED, fixed={"eps": 1.0}),
     Row("fromage", "Fromage", dialect={"guard": "positive"}, arithmetic=SEQUENTIAL),
     Row("grams", "Grams", MOMENTS, {**BETAS, **EPS, **DECAY}),
+    _GROKFAST,
+    _GROKFAST.but("plain_", {"rate": "plain"}, {"normalize_lr": False}),
+    _GROKFAST.but("unscaled_", {"decay": "unscaled"}, {"fixed_decay": True}),
     _ADOPT.but("unclipped_", {"clip": "none"}, {"clip_lambda": None}),
     _LAPROP,
     # Where the 1e-15 that the library adds inside the root is less than a rounding.
     _LAPROP.but("large_eps_", fixed={"eps": 1.0}),
+    _MADGRAD,
+    _MADGRAD.but("decoupled_", {"decay": "decoupled"}, DECOUPLED),
+    _MADGRAD.but("without_momentum_", {"start": "recovered"}, fixed={"momentum": 0.0}),
     *decayed(_NOVOGRAD, within="in_momentum"),
     _NOVOGRAD.but("averaged_", {"form": "average_later"}, {"grad_averaging": True}),
+    *decayed(
+        Row(
+            "padam",
+            "PAdam",
+            MOMENTS,
+            {**BETAS, "partial": "partial", **EPS, **DECAY},
+            dialect={"bias_correction": "rate", "maximum": "none"},
+        )
+    ),
+    *decayed(
+        Row(
+            "pnm",
+            "PNM",
+            {},
+            {"beta1": "betas", "beta0": "betas", **DECAY},
+            fixed={"beta0": (1.0, 0.3)},
+            bridge=PNM,
+        )
+    ),
     *decayed(_QHADAM),
     *decayed(
         Row("qhm", "QHM", {"m": "momentum_buffer"}, {"momentum": "momentum", "nu": "nu", **DECAY})
+    ),
+    *decayed(
+        Row(
+            "simplified_ademamix",
+            "SimplifiedAdEMAMix",
+            MOMENTS,
+            {**BETAS, "alpha": "alpha", **EPS, **DECAY},
+            dialect={"correction": "twice", "momentum": "average"},
+            bridge=SIMPLIFIED_ADEMAMIX,
+        )
     ),
     *decayed(
         Row(

@@ -96,6 +96,16 @@ _SCHEDULE_FREE = Row(
     dialect={"bias_correction": "moment"},
     shared={**BY_GROUP, "weight_sum": "weight_sum", "lr_max": "lr_max"},
 )
+_SCHEDULE_FREE_RADAM = replace(
+    _SCHEDULE_FREE,
+    optimizer="ScheduleFreeRAdam",
+    numbers={
+        name: theirs for name, theirs in _SCHEDULE_FREE.numbers.items() if name != "warmup_steps"
+    },
+    prefix="radam_",
+    dialect={"bias_correction": "moment", "rectification": "silent"},
+    fixed={"warmup_steps": 0},
+)
 _SGD = Row(
     "sgd",
     "SGDW",
@@ -214,6 +224,7 @@ ROWS: tuple[torch_like.Row, ...] = (
     _SCHEDULE_FREE,
     # Where the 1e-15 that the library adds inside the root is less than a rounding.
     _SCHEDULE_FREE.but("large_eps_", fixed={"eps": 1.0}),
+    _SCHEDULE_FREE_RADAM,
     Row(
         "schedule_free_sgd",
         "ScheduleFreeSGD",

@@ -27,6 +27,25 @@ def _enter_laprop(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
     state["exp_avg_lr_2"] = 1 - hyper.beta2**t
 
 
+def _enter_pnm(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    for theirs, ours in zip(_PLACES, _averages(int(slot.state["t"])), strict=True):
+        state[theirs] = to_tensor(slot.state[ours])
+
+
+def _leave_pnm(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
+    ours = _averages(int(group["step"]))
+    return {own: from_tensor(state[theirs]) for theirs, own in zip(_PLACES, ours, strict=True)}
+
+
+# Averages of odd and of even steps.
+_PLACES = ("pos_momentum", "neg_momentum")
+
+
+def _averages(t: int) -> tuple[str, str]:
+    """The reference's averages after t steps, the last of which stands in the odd place or not."""
+    return ("m", "previous") if t % 2 else ("previous", "m")
+
+
 def _enter_prodigy(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
     d0, d = np.float32(hyper.d0), slot.state["d"]
     # A stored d0 is d0: the library asks whether the estimate still is its first value.
@@ -41,6 +60,13 @@ def _leave_prodigy(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Name
     names = {"r": "d_numerator", "d": "d", "d_max": "d_max"}
     numbers = {ours: number(group[theirs], slot.state[ours]) for ours, theirs in names.items()}
     return {**numbers, "t": group["step"] - 1}
+
+
+def _enter_simplified_ademamix(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    t = slot.state["t"]
+    # The sum of the weights of gradients, which it does not read, and of squares.
+    state["num_sum"] = (1 - hyper.beta1**t) / (1 - hyper.beta1)
+    state["den_sum"] = 1 - hyper.beta2**t
 
 
 def _enter_sm3(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
@@ -79,7 +105,9 @@ def _leave_swats(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
 
 ADAM_MINI = Bridge(enter=_enter_adam_mini)
 LAPROP = Bridge(enter=_enter_laprop)
+PNM = Bridge(enter=_enter_pnm, leave=_leave_pnm)
 PRODIGY = Bridge(enter=_enter_prodigy, leave=_leave_prodigy)
 QHADAM = Bridge(enter=_enter_qhadam)
+SIMPLIFIED_ADEMAMIX = Bridge(enter=_enter_simplified_ademamix)
 SM3 = Bridge(enter=_enter_sm3, leave=_leave_sm3)
 SWATS = Bridge(enter=_enter_swats, leave=_leave_swats)

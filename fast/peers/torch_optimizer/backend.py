@@ -22,6 +22,7 @@ from truestep.fast.peers.torch_like import (
     Bridge,
     Named,
     Row,
+    never,
     number,
 )
 from truestep.fast.peers.torch_matrices import shampoo
@@ -132,6 +133,24 @@ _SGD = Row(
 _ADABELIEF = Row(
     "adabelief", "AdaBelief", {"m": "exp_avg", "v": "exp_avg_var"}, {**BETAS, **EPS, **DECAY}
 )
+_MADGRAD = Row(
+    "madgrad",
+    "MADGRAD",
+    {"s": "s", "v": "grad_sum_sq", "p0": "x0"},
+    {"momentum": "momentum", **EPS, **DECAY},
+    dialect={"rate": "with_eps"},
+    # Without momentum there is no first point.
+    fixed={"momentum": (0.9, 0.5)},
+    shared={"t": "k"},
+    fresh=never,
+)
+_ADAMOD = Row(
+    "adamod",
+    "AdaMod",
+    {**MOMENTS, "limit": "exp_avg_lr"},
+    {**BETAS, "beta3": "beta3", **EPS, **DECAY},
+    dialect={"correction": "rate"},
+)
 _NOVOGRAD = Row(
     "novograd",
     "NovoGrad",
@@ -165,6 +184,7 @@ ROWS: tuple[Row, ...] = (
     ),
     _ADAFACTOR.but("warmup_", {"decay": "step", "step_size": "warmup"}, {"warmup_init": True}),
     _ADABOUND,
+    _ADAMOD,
     replace(
         _ADABOUND,
         state={**MOMENTS, "v_max": "max_exp_avg_sq"},
@@ -199,6 +219,13 @@ ROWS: tuple[Row, ...] = (
         fixed={"momentum": 0.9},
         counter="",
         arithmetic=SEQUENTIAL,
+    ),
+    _MADGRAD,
+    _MADGRAD.but(
+        "without_momentum_",
+        {**_MADGRAD.dialect, "start": "recovered"},
+        {"momentum": 0.0},
+        fixed={"momentum": 0.0},
     ),
     Row(
         "nesterov",

@@ -20,6 +20,8 @@ pytestmark = pytest.mark.power
 # Fields that a kernel which is given its state cannot be told to ignore, and why.
 EQUIVALENT = {
     ("adagrad", "initial_total"): "enters the first state alone",
+    ("cocob", "eps"): "enters the first state alone",
+    ("dowg", "d0"): "enters the first state alone",
     ("rmsprop", "initial_v"): "enters the first state alone",
     ("rprop", "lr"): "enters the first state alone",
     ("yogi", "initial"): "enters the first state alone",

@@ -87,7 +87,28 @@ _SCALED = holds(decay="coupled before")
 _FRICTION = fails("friction is of the gradient's change in its own unit", 0, 1)
 _BOUNDED = fails("rates are clipped between bounds of their own", 0, 1e6)
 
+_FIRST = fails("the first divisor is 1", 0, 2)
+
 RULES: dict[str, Row] = {
+    "acprop": {
+        **rows.ELEMENTWISE,
+        **rows.DECOUPLED,
+        **obeys(
+            "elements_without_gradient_rest last_gradient_stays_out_of_its_divisor",
+            "linear_in_gradients step_is_parallel_to_the_gradient",
+        ),
+        "equivariant_under_rotation": fails(
+            "each element has a divisor of its own",
+            (0, 0, 0, 0),
+            (4, 1, 0, -2),
+            {"t": 3, "v": (1, 4, 9, 16)},
+        ),
+        "first_second_moment_is_of_the_surprise": holds(deviation="new"),
+        "first_step_is_at_most_lr": _FIRST,
+        "first_step_is_plain_descent": holds({"eps": 0.0}),
+        "homogeneous_in_gradient_and_eps": _FIRST,
+        "scale_invariant_when_eps_is_zero": _FIRST,
+    },
     "adabelief": {
         **rows.ADAPTIVE,
         **rows.decoupled("before"),

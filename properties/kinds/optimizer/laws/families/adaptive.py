@@ -140,6 +140,7 @@ RULES: dict[str, Row] = {
             "squares_over_roots_telescope",
         ),
         "constant_gradients_give_constant_steps": fails("steps shrink as squares add up", 0, 2),
+        "first_step_is_the_cube_root_of_the_gradient": fails("a square root divides", 0, 2),
     },
     "adam": {
         **rows.ADAPTIVE,
@@ -161,6 +162,12 @@ RULES: dict[str, Row] = {
             _OWN_RATE, ((0, 0, 0, 0), (0, 0, 0, 0)), ((0.1, 0.2, 0.3, 0), (0.3, 0.1, 0.1, 0.5))
         ),
         "first_step_is_at_most_lr": holds(bias_correction="both"),
+        "first_step_grows_as_a_power_of_the_gradient": fails(
+            "the root divides, and steps do not grow", 0, 2
+        ),
+        "first_step_is_of_the_positive_average": fails(
+            "the step is divided by a size of the gradients", 0, 2
+        ),
         "first_step_is_plain_descent": fails(
             "the step is divided by a size of the gradients", 0, 2
         ),

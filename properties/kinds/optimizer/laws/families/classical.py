@@ -242,6 +242,8 @@ RULES: dict[str, Row] = {
         "average_is_the_mean_of_the_points": _NOT_AVERAGED,
         "becomes_signsgd": rows.PROPORTIONAL,
         "depends_on_signs_alone": rows.PROPORTIONAL,
+        "first_bet_does_not_look_at_the_size": rows.PROPORTIONAL,
+        "first_step_is_as_long_as_the_first_distance": rows.PROPORTIONAL,
         "first_step_is_plain_descent": holds(first_step="copy"),
         "first_step_of_a_rank_one_matrix_is_flat": fails(
             "the step is proportional to the gradient", ZEROS, ((1, 2), (2, 4))

@@ -90,7 +90,11 @@ RULES: dict[str, Row] = {
         **rows.ADAPTIVE,
         **rows.decoupled("in_step before after"),
         "becomes_adamw": holds({"alpha": 0.0}, decay="in_step before after"),
+        "first_step_counts_the_last_gradient_besides": fails(
+            "the slow average begins at (1 - beta3) g", 0, 2
+        ),
         "first_step_is_at_most_lr": fails("the slow average comes on top", 0, 2, beta3=0.9),
+        "first_step_is_limited_by_its_share": fails("nothing limits rates", 0, 2, beta3=0.9),
         "linear_in_lr_when_params_are_zero": holds(decay="in_step before coupled"),
     },
     "prodigy": {

@@ -1,0 +1,84 @@
+"""Rules that find their own rate: their laws, and which they obey."""
+
+import numpy as np
+
+from truestep.properties.kinds.optimizer.laws import rows
+from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, due, exact, way
+from truestep.properties.kinds.optimizer.laws.rows import Row, fails
+from truestep.properties.laws.claims import Claim, Claims
+from truestep.properties.laws.entries import holds, obeys
+
+
+def first_bet_does_not_look_at_the_size(bench: Bench, trial: Trial) -> Claims:
+    """From the fresh state, with eps = 0, p moves by sign(g) / max(2, alpha), whatever |g|."""
+    start = trial.plain().where(eps=0.0, lr=1.0).fresh()
+    g = exact(start.g)
+    share = 1 / np.maximum(2.0, exact(trial.hyper.get("alpha", 0.0)))
+    yield due("p", bench.step(start), exact(start.p) - share * (g / np.abs(g)))
+
+
+def first_step_is_as_long_as_the_first_distance(bench: Bench, trial: Trial) -> Claims:
+    """From the fresh state, with eps = 0, p moves by lr times the first distance, whatever |g|."""
+    start = trial.plain().where(eps=0.0).fresh()
+    length, slack = way(start, bench.step(start))
+    distance = exact(trial.hyper.get("r_eps", 1.0))
+    if "d0" in trial.hyper:
+        distance = np.sqrt(exact(trial.hyper["d0"]))
+    due_ = trial.hyper["lr"] * distance
+    yield Claim("p", np.asarray(length.v), due_.v, length.e + due_.e + slack)
+
+
+_DISTANT: Row = {
+    **rows.ALONG,
+    **obeys("accumulators_never_decrease"),
+    "decay_alone_is_geometric": fails(
+        "the decay is a gradient, whose size does not show", 1, 0, weight_decay=0.5
+    ),
+    "equivariant_under_concatenation": fails(
+        "one distance serves all elements", (0, 0, 0), (1, 2, -3)
+    ),
+    "linear_in_gradients": fails("squares of the gradient divide", 0, 2),
+    "state_independent_of_params": fails("the way travelled is kept", 2, 1, {"p0": 0}),
+    "state_independent_of_weight_decay": fails(
+        "the decay is part of the gradient", 2, 1, weight_decay=0.5
+    ),
+}
+
+RULES: dict[str, Row] = {
+    "cocob": {
+        **rows.ADAPTIVE,
+        "decay_alone_is_geometric": fails(
+            "the decay is a gradient, whose size does not show", 1, 0, weight_decay=0.5
+        ),
+        **obeys("invariant_under_any_positive_scale"),
+        "first_bet_does_not_look_at_the_size": holds(),
+        "first_step_is_at_most_lr": holds({"lr": 1.0}),
+        "linear_in_gradients": fails("the size of the gradient does not show", 0, 2),
+        "linear_in_lr_when_params_are_zero": fails(
+            "lr multiplies gradients, whose size does not show", 0, 2
+        ),
+        "params_unchanged_when_lr_is_zero": fails(
+            "the bet of the sums so far is made anew", 1, 2, {"s": 1, "size": 1, "total": 1}
+        ),
+        "state_independent_of_params": fails(
+            "the way travelled enters the reward", 2, 1, {"p0": 0}
+        ),
+        "state_independent_of_weight_decay": fails(
+            "the decay is part of the gradient", 2, 1, weight_decay=0.5
+        ),
+    },
+    "dog": {
+        **_DISTANT,
+        **obeys("order_of_gradients_leaves_the_accumulator"),
+        "first_step_is_as_long_as_the_first_distance": holds({"eps": 0.0}, start="distance"),
+        "first_step_is_at_most_lr": fails("the first distance may be any", 0, 2, r_eps=3.0),
+        "homogeneous_in_gradient_and_eps": holds(start="distance heuristic"),
+        "scale_invariant_when_eps_is_zero": holds(start="distance heuristic"),
+    },
+    "dowg": {
+        **_DISTANT,
+        **obeys("homogeneous_in_gradient_and_eps scale_invariant_when_eps_is_zero"),
+        "first_step_is_as_long_as_the_first_distance": holds({"eps": 0.0}),
+        "first_step_is_at_most_lr": fails("the first distance may be any", 0, 2, d0=9.0),
+    },
+}
