@@ -119,7 +119,7 @@ def init(h: Hyper, lr: Array) -> State:
     return State(lr=lr, best=np.inf if h.mode == "min" else -np.inf)
 
 
-def is_better(h: Hyper, metric: Array, best: Array) -> bool:
+def is_better(h: declared.Hyper, metric: Array, best: Array) -> bool:
     """Whether the metric improves on the best one by more than the threshold."""
     if not np.isfinite(best):
         return bool(metric < best if h.mode == "min" else metric > best)
@@ -129,7 +129,7 @@ def is_better(h: Hyper, metric: Array, best: Array) -> bool:
     return bool(metric > best + share + h.atol)
 
 
-def reduced(h: Hyper, lr: Array) -> tuple[Array, Array]:
+def reduced(h: declared.Hyper, lr: Array) -> tuple[Array, Array]:
     """The rate after a fall, and whether it did fall."""
     lower = np.maximum(lr * h.factor, h.min_lr)
     falls = lr - lower > h.eps

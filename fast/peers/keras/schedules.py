@@ -5,12 +5,15 @@ Arithmetic: everything is float32 from the start, the count and the hyperparamet
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import SupportsFloat
 
 from truestep.fast.peers.keras.library import keras
 from truestep.fast.protocol import BackendUnavailable, Capability, Fixed, ScheduleCapability
 from truestep.reference.declared import Hyper
 
 schedules = keras.optimizers.schedules
+# The rate at a count.
+Schedule = Callable[[int], SupportsFloat]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,7 @@ class Row:
     """One schedule as an implementation of a reference rule; make(hyper): the schedule."""
 
     rule: str
-    make: Callable[[Hyper], Callable[[int], object]]
+    make: Callable[[Hyper], Schedule]
     variant: str = ""
     dialect: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, Fixed] = field(default_factory=dict)
@@ -30,38 +33,34 @@ def _share(h: Hyper) -> float:
     return float(h.min_lr / h.lr)
 
 
-def _exponential(h: Hyper) -> Callable[[int], object]:
+def _exponential(h: Hyper) -> Schedule:
     staircase = h.steps == "staircase"
-    made: Callable[[int], object] = schedules.ExponentialDecay(
-        h.lr, h.step_size, h.gamma, staircase
-    )
+    made: Schedule = schedules.ExponentialDecay(h.lr, h.step_size, h.gamma, staircase)
     return made
 
 
-def _inverse_time(h: Hyper) -> Callable[[int], object]:
+def _inverse_time(h: Hyper) -> Schedule:
     staircase = h.steps == "staircase"
-    made: Callable[[int], object] = schedules.InverseTimeDecay(
-        h.lr, h.decay_steps, h.decay_rate, staircase
-    )
+    made: Schedule = schedules.InverseTimeDecay(h.lr, h.decay_steps, h.decay_rate, staircase)
     return made
 
 
-def _warmup(h: Hyper) -> Callable[[int], object]:
+def _warmup(h: Hyper) -> Schedule:
     if h.warmup_steps == h.total_steps:
         raise BackendUnavailable("Keras demands that the cosine takes at least one step")
     length = h.total_steps - h.warmup_steps
-    made: Callable[[int], object] = schedules.CosineDecay(
+    made: Schedule = schedules.CosineDecay(
         0.0, length, _share(h), warmup_target=h.lr, warmup_steps=h.warmup_steps
     )
     return made
 
 
-def _milestones(h: Hyper) -> Callable[[int], object]:
+def _milestones(h: Hyper) -> Schedule:
     at = sorted(set(h.milestones))
     if not at:
         raise BackendUnavailable("Keras takes one boundary or more")
     rates = [h.lr * h.gamma ** sum(t <= b for t in h.milestones) for b in at]
-    made: Callable[[int], object] = schedules.PiecewiseConstantDecay(at, [h.lr, *rates])
+    made: Schedule = schedules.PiecewiseConstantDecay(at, [h.lr, *rates])
     return made
 
 

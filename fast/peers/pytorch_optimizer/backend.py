@@ -11,8 +11,8 @@ from typing import ClassVar
 import pytorch_optimizer
 import torch
 
-from truestep.fast.peers import torch_backward, torch_like, training_row
-from truestep.fast.peers.pytorch_optimizer import training
+from truestep.fast.peers import torch_backward, torch_like, torch_schedulers, training_row
+from truestep.fast.peers.pytorch_optimizer import schedules, training
 from truestep.fast.peers.pytorch_optimizer.rows import ROWS
 from truestep.fast.peers.torch_like import Named, Row
 from truestep.fast.peers.torch_tensors import to_tensor
@@ -28,8 +28,18 @@ class Backend(torch_like.Backend):
     fixed: ClassVar[Mapping[str, Fixed]] = {}
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """Every optimizer of the table on each of its paths, and the pieces, in float32."""
-        return (*super().capabilities(), *training_row.capabilities(training.ROWS))
+        """Every optimizer of the table on each of its paths, and pieces, in float32; schedules."""
+        return (
+            *super().capabilities(),
+            *torch_schedulers.capabilities(schedules.ROWS),
+            *training_row.capabilities(training.ROWS),
+        )
+
+    def schedule_values(
+        self, capability: Capability, hyper: Hyper, steps: Sequence[int]
+    ) -> list[float]:
+        """What a schedule sets its optimizer's rate to."""
+        return torch_schedulers.values(schedules.ROWS, capability, hyper, steps)
 
     def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """What agc, or an optimizer under the loss scaler, makes of the inputs."""

@@ -1,4 +1,4 @@
-"""Schedules of torch and optax: the library's own calls, and the checks that they pass or fail."""
+"""Schedules of libraries: their own calls, and the checks that they pass or fail."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from truestep.fast import discovery
 from truestep.fast.peers.findings import FINDINGS
 from truestep.fast.protocol import BackendUnavailable, Capability
 from truestep.properties.judge.results import CheckResult
@@ -57,6 +58,20 @@ def test_torch_values_pass_but_for_the_findings(torch_backend: Any) -> None:
 def test_optax_values_pass_but_for_the_findings(optax_backend: Any) -> None:
     """Every schedule's values in float32, and its end."""
     assert unexplained(results(optax_backend, "[pv]*").values()) == []
+
+
+@pytest.mark.parametrize("library", ["keras", "pytorch_optimizer", "transformers"])
+def test_values_of_other_libraries_pass_but_for_the_findings(library: str) -> None:
+    """By the few examples of "values"; some fail, as a finding of that library says."""
+    try:
+        backend = discovery.load(library)
+    except BackendUnavailable as reason:
+        pytest.skip(str(reason))
+    found = results(backend, "values")
+    own = [finding for finding in FINDINGS if finding.library == library]
+    failing = [result.to_json() for result in found.values() if result.verdict != "pass"]
+    assert [c["id"] for c in failing if not any(f.explains(c) for f in own)] == []
+    assert len(failing) < len(found)
 
 
 def test_a_torch_scheduler_steps_as_a_training_loop_does(torch_backend: Any) -> None:
