@@ -142,6 +142,7 @@ def default():
         step(optimizer)
         step(optimizer)
         print(f"{p[0].item():.12f}")
+    torch.set_default_dtype(torch.float32)
 
 
 does = {
