@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from truestep.reference.declared import Hyper, State
-from truestep.reference.rules import Rule
+from truestep.reference.rules import Optimizer
 from truestep.reference.silence import SILENCE
 from truestep.reference.validation import Array
 
@@ -12,7 +12,12 @@ _NONE: Mapping[str, Array] = MappingProxyType({})
 
 
 def advanced(
-    rule: Rule, hyper: Hyper, state: State, p: Array, g: Array, inputs: Mapping[str, Array] = _NONE
+    rule: Optimizer,
+    hyper: Hyper,
+    state: State,
+    p: Array,
+    g: Array,
+    inputs: Mapping[str, Array] = _NONE,
 ) -> tuple[State, Array]:
     """The new state and parameter, in the numbers given; what overflows is a result, no warning.
 

@@ -21,6 +21,8 @@ import importlib
 import pickle
 import sys
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -36,25 +38,25 @@ shape = eval(given.get("shape", "3"), scope)
 shape = shape if isinstance(shape, tuple) else (shape,)
 
 
-def parameter():
+def parameter() -> torch.Tensor:
     """One with a gradient."""
     p = torch.ones(shape, dtype=getattr(torch, given.get("format", "float32"))).requires_grad_()
     p.grad = torch.full_like(p, 0.5)
     return p
 
 
-def step(optimizer):
+def step(optimizer: torch.optim.Optimizer) -> None:
     """One step, whether it takes a closure or not."""
     p = optimizer.param_groups[0]["params"][0]
     optimizer.step(*([lambda: (p * p).sum()] if name == "LBFGS" else []))
 
 
-def tensors(state):
+def tensors(state: dict[str, Any]) -> Any:
     """All tensors of a state dictionary, as they are now."""
     return copy.deepcopy(state["state"])
 
 
-def copied():
+def copied() -> None:
     """Whether a state is its own."""
     one, two = kind([parameter()], **keywords), kind([parameter()], **keywords)
     step(one)
@@ -66,7 +68,7 @@ def copied():
     print("the same" if str(before) == str(tensors(held)) else "changed")
 
 
-def rate():
+def rate() -> None:
     """Whether a rate is a group's own."""
     lr = torch.tensor(0.5)
     optimizer = kind([{"params": [parameter()]}, {"params": [parameter()]}], lr=lr, **keywords)
@@ -74,7 +76,7 @@ def rate():
     print(float(optimizer.param_groups[1]["lr"]))
 
 
-def formats():
+def formats() -> None:
     """What loading makes of the formats."""
     one, two = (kind([parameter()], **keywords) for _ in range(2))
     step(one)
@@ -84,7 +86,7 @@ def formats():
         print(*(f"{k} {x.dtype}" for k, x in state.items() if isinstance(x, torch.Tensor)))
 
 
-def pickled():
+def pickled() -> None:
     """Whether one goes on."""
     optimizer = kind([parameter()], **keywords)
     step(optimizer)
@@ -92,12 +94,12 @@ def pickled():
     print("stepped")
 
 
-def scheduled(groups=1, lr=0.5):
+def scheduled(groups: int = 1, lr: Any = 0.5) -> torch.optim.Optimizer:
     """An optimizer."""
     return torch.optim.SGD([{"params": [parameter()]} for _ in range(groups)], lr=lr, momentum=0.5)
 
 
-def added():
+def added() -> None:
     """What a group that joins has."""
     optimizer = scheduled()
     scheduler = kind(optimizer, **keywords)
@@ -107,7 +109,7 @@ def added():
     print(*(round(group["lr"], 6) for group in optimizer.param_groups))
 
 
-def last_epoch():
+def last_epoch() -> None:
     """Where one goes on."""
     optimizer = scheduled()
     scheduler = kind(optimizer, **keywords)
@@ -124,7 +126,7 @@ def last_epoch():
     print(*(round(x.param_groups[0]["lr"], 6) for x in (optimizer, other)))
 
 
-def plateau():
+def plateau() -> None:
     """How often one reduces."""
     optimizer = scheduled(2, torch.tensor(1.0))
     scheduler = kind(optimizer, patience=0)
@@ -133,7 +135,7 @@ def plateau():
     print(*(round(float(group["lr"]), 6) for group in optimizer.param_groups))
 
 
-def default():
+def default() -> None:
     """Whether a default matters."""
     for usual in (torch.float32, torch.float64):
         torch.set_default_dtype(usual)
@@ -145,7 +147,7 @@ def default():
     torch.set_default_dtype(torch.float32)
 
 
-does = {
+does: dict[str, Callable[[], object]] = {
     "copy": copied, "dictionary": copied, "rate": rate, "formats": formats, "pickle": pickled,
     "make": lambda: (kind([parameter()], **keywords), print("made")), "added": added,
     "last_epoch": last_epoch, "plateau": plateau, "default": default,
