@@ -164,6 +164,8 @@ ROWS: tuple[Row, ...] = (
     _in_float64(_MUON),
     _ADDED,
     _in_float64(_ADDED),
+    # Vectors take a step of AdamW.
+    replace(_ADDED, optimizer="MuonAdamW", prefix="adamw_"),
     # In float32 alone: the corrected decay is a float32 near 1 in any format.
     replace(
         _ADDED,

@@ -162,6 +162,8 @@ MOMENT_ROWS: tuple[torch_like.Row, ...] = (
             MOMENTS,
             {**BETAS, "partial": "partial", **EPS, **DECAY},
             dialect={"bias_correction": "rate", "maximum": "none"},
+            # It refuses a power of 0.
+            fixed={"partial": (0.125, 0.25, 0.3, 0.5)},
         )
     ),
     *decayed(
