@@ -4,17 +4,17 @@ Arithmetic: Python's doubles throughout.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import torch
+from torch.optim.lr_scheduler import LRScheduler
 
 from truestep.fast.peers.training_row import Call, Row
 from truestep.fast.protocol import Inputs, Outputs
 from truestep.reference.declared import Hyper
 
 # A scheduler, from its optimizer and its arguments by name.
-Make = Callable[..., Any]
+Make = Callable[..., LRScheduler]
 _FLOAT64: Mapping[str, str] = {"float64": "ieee_float64"}
 
 

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler as Scheduler
 
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.protocol import (
@@ -29,8 +31,6 @@ from truestep.fast.protocol import (
 )
 
 Named = dict[str, Any]
-Optimizer = Any
-Scheduler = Any
 
 # What every class of torch.optim takes.
 ALL = ("added_groups", "closure", "formats", "groups", "none")
@@ -205,7 +205,7 @@ class World:
         tensor = to_tensor(array)
         return torch.view_as_complex(tensor) if self._made.get("complex") else tensor
 
-    def _joined(self, group: Mapping[str, Any]) -> None:
+    def _joined(self, group: Operation) -> None:
         made = [self._tensor(x).requires_grad_() for x in group["params"]]
         self._params += made
         self._groups.append((len(made), {k: x for k, x in group.items() if k != "params"}))
@@ -261,7 +261,7 @@ class World:
         self._loaded_into(new, op, _saved if way == "saved" else lambda held: held)
         return new
 
-    def _loaded_into(self, new: World, op: Operation, carried: Callable[[Any], Any]) -> None:
+    def _loaded_into(self, new: World, op: Operation, carried: Callable[[Named], Named]) -> None:
         def optimizer() -> None:
             new._optimizer.load_state_dict(carried(self._optimizer.state_dict()))
 
@@ -297,14 +297,15 @@ def _last_epoch(op: Operation) -> Named:
     return {"last_epoch": op["last_epoch"]} if "last_epoch" in op else {}
 
 
-def _saved(held: object) -> Any:
+def _saved(held: Named) -> Named:
     file = io.BytesIO()
     torch.save(held, file)
     file.seek(0)
-    return torch.load(file)
+    loaded: Named = torch.load(file)
+    return loaded
 
 
-def _joined(numbers: Mapping[str, Any]) -> Named:
+def _joined(numbers: Operation) -> Named:
     """Numbers by the names of arguments: "betas.0" and "betas.1" are a pair."""
     out: Named = {}
     for name, value in numbers.items():
@@ -340,7 +341,7 @@ def _walked(path: str, held: object) -> Iterator[tuple[str, Array]]:
         yield path, np.asarray(held, dtype=np.float64)
 
 
-def _numbers(group: Mapping[str, Any]) -> dict[str, Array]:
+def _numbers(group: Operation) -> dict[str, Array]:
     """The numbers of a group, and the elements of pairs of them."""
     rest = {
         k: x for k, x in group.items() if k not in ("params", "param_names")

@@ -6,7 +6,6 @@ Arithmetic: Python's doubles throughout.
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 
@@ -15,7 +14,7 @@ from truestep.reference.declared import Hyper
 
 # A step of a scheduler takes 10 microseconds: what every value on the way may cost.
 REACH = 1500
-Make = Callable[[torch.optim.Optimizer, Hyper], Any]
+Make = Callable[[torch.optim.Optimizer, Hyper], torch.optim.lr_scheduler.LRScheduler]
 
 
 @dataclass(frozen=True, slots=True)

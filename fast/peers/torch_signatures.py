@@ -1,8 +1,7 @@
 """What a constructor's signature says of an optimizer: its numbers, and values that are wrong."""
 
 import inspect
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 # Numbers that optimizers take: a value that is no default, and one that no definition allows.
 _KNOWN: Mapping[str, tuple[float, float | None]] = {
@@ -17,7 +16,7 @@ _KNOWN: Mapping[str, tuple[float, float | None]] = {
 _BETAS = ((0.8, 1.5), (0.95, -0.5), (0.98, 1.5))
 
 
-def numbers(constructor: Any) -> tuple[dict[str, float], dict[str, float]]:
+def numbers(constructor: Callable[..., object]) -> tuple[dict[str, float], dict[str, float]]:
     """Of the arguments that are known: values to be given, and wrong ones."""
     given: dict[str, float] = {}
     wrong: dict[str, float] = {}

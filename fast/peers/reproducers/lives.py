@@ -22,7 +22,6 @@ import pickle
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import torch
 
@@ -51,7 +50,7 @@ def step(optimizer: torch.optim.Optimizer) -> None:
     optimizer.step(*([lambda: (p * p).sum()] if name == "LBFGS" else []))
 
 
-def tensors(state: dict[str, Any]) -> Any:
+def tensors(state: dict[str, object]) -> object:
     """All tensors of a state dictionary, as they are now."""
     return copy.deepcopy(state["state"])
 
@@ -94,7 +93,7 @@ def pickled() -> None:
     print("stepped")
 
 
-def scheduled(groups: int = 1, lr: Any = 0.5) -> torch.optim.Optimizer:
+def scheduled(groups: int = 1, lr: float | torch.Tensor = 0.5) -> torch.optim.Optimizer:
     """An optimizer."""
     return torch.optim.SGD([{"params": [parameter()]} for _ in range(groups)], lr=lr, momentum=0.5)
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import torch
+from torch.optim import Optimizer
 from torch.optim import lr_scheduler as schedulers
+from torch.optim.lr_scheduler import LRScheduler as Scheduler
 
 from truestep.fast.peers import torch_lives
-from truestep.fast.peers.torch_lives import Life, Scheduler
+from truestep.fast.peers.torch_lives import Life, Named
 from truestep.fast.peers.torch_signatures import numbers
 
 _PLAIN = (
@@ -19,11 +20,11 @@ _PLAIN = (
 _REAL = ("Adafactor",)
 
 
-def _optimizer(name: str, **more: Any) -> Life:
+def _optimizer(name: str, **more: object) -> Life:
     made = getattr(torch.optim, name)
     given, wrong = numbers(made)
     offers = (*torch_lives.ALL, *(() if name in _REAL else ("complex",)), "tensor_lr")
-    return Life(name, made, numbers=given, wrong=wrong, **{"offers": offers, **more})
+    return Life(name, made, numbers=given, wrong=wrong, **{"offers": offers, **more})  # type: ignore[arg-type]
 
 
 OPTIMIZERS: tuple[Life, ...] = (
@@ -45,34 +46,34 @@ def _thirds(k: int) -> float:
     return 1.0 if k % 3 else 0.75
 
 
-def _chained(optimizer: Any, factor: float = 0.5) -> Scheduler:
+def _chained(optimizer: Optimizer, factor: float = 0.5) -> Scheduler:
     first = schedulers.ConstantLR(optimizer, factor=factor, total_iters=2)
     return schedulers.ChainedScheduler([first, schedulers.ExponentialLR(optimizer, 0.75)])
 
 
-def _sequential(optimizer: Any, milestone: int = 2) -> Scheduler:
+def _sequential(optimizer: Optimizer, milestone: int = 2) -> Scheduler:
     first = schedulers.LinearLR(optimizer, 0.25, total_iters=4)
     second = schedulers.CosineAnnealingLR(optimizer, 5)
     return schedulers.SequentialLR(optimizer, [first, second], milestones=[milestone])
 
 
-def _cyclic(optimizer: Any, **arguments: Any) -> Scheduler:
+def _cyclic(optimizer: Optimizer, **arguments: object) -> Scheduler:
     given = {"base_lr": 0.01, "max_lr": 0.1, "step_size_up": 3, **arguments}
     return schedulers.CyclicLR(optimizer, **given)
 
 
-def _one_cycle(optimizer: Any, **arguments: Any) -> Scheduler:
+def _one_cycle(optimizer: Optimizer, **arguments: object) -> Scheduler:
     return schedulers.OneCycleLR(optimizer, **{"max_lr": 0.1, "total_steps": 20, **arguments})
 
 
-def _swa(optimizer: Any, **arguments: Any) -> Scheduler:
+def _swa(optimizer: Optimizer, **arguments: object) -> Scheduler:
     return torch.optim.swa_utils.SWALR(
         optimizer, **{"swa_lr": 0.01, "anneal_epochs": 4, **arguments}
     )
 
 
 # Every scheduler with its arguments, and with others.
-_SCHEDULERS: dict[str, tuple[Callable[..., Scheduler], dict[str, Any], dict[str, Any]]] = {
+_SCHEDULERS: dict[str, tuple[Callable[..., Scheduler], Named, Named]] = {
     "ChainedScheduler": (_chained, {}, {"factor": 0.25}),
     "ConstantLR": (schedulers.ConstantLR, {"factor": 0.5, "total_iters": 3}, {"factor": 0.25}),
     "CosineAnnealingLR": (schedulers.CosineAnnealingLR, {"T_max": 4}, {"T_max": 7}),

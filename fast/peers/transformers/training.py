@@ -1,17 +1,17 @@
 """transformers' schedulers that are told a metric, by the names that its Trainer takes."""
 
 from collections.abc import Callable
-from typing import Any
 
-import torch
 import transformers.optimization
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from truestep.fast.peers.torch_feedback import greedy_rows, plateau_rows
 from truestep.fast.peers.training_row import Row
 
 
-def _named(name: str) -> Callable[..., Any]:
-    def make(optimizer: torch.optim.Optimizer, **arguments: object) -> Any:
+def _named(name: str) -> Callable[..., LRScheduler]:
+    def make(optimizer: Optimizer, **arguments: object) -> LRScheduler:
         return transformers.optimization.get_scheduler(
             name, optimizer, scheduler_specific_kwargs=arguments
         )

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -70,9 +69,9 @@ def array(case: LifeCase, capability: LifeCapability, place: int, draw: int) -> 
     return found
 
 
-def groups_of(case: LifeCase, capability: LifeCapability) -> list[dict[str, Any]]:
+def groups_of(case: LifeCase, capability: LifeCapability) -> list[Operation]:
     """The groups, each with a rate and a decay of its own where there are several."""
-    found: list[dict[str, Any]] = []
+    found: list[Operation] = []
     for place, count in enumerate(case.groups):
         first = sum(case.groups[:place])
         names = ("lr", "weight_decay") if "groups" in capability.offers else ()
@@ -82,7 +81,7 @@ def groups_of(case: LifeCase, capability: LifeCapability) -> list[dict[str, Any]
     return found
 
 
-def made(case: LifeCase, capability: LifeCapability, **more: Any) -> Operation:
+def made(case: LifeCase, capability: LifeCapability, **more: object) -> Operation:
     """The construction."""
     return {
         "do": "make",

@@ -4,11 +4,10 @@ A law's docstring is its statement. What a law needs of an object stands in ``la
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
-from truestep.fast.protocol import LifeCapability, Operation, numpy_dtype
+from truestep.fast.protocol import Array, LifeCapability, Operation, numpy_dtype
 from truestep.properties.kinds.life.cases import (
     LOOK,
     LifeCase,
@@ -25,7 +24,7 @@ Claims = Iterator[Claim]
 _COPY: Operation = {"way": "state_dict"}
 
 
-def _resumed(capability: LifeCapability, case: LifeCase, **renewal: Any) -> Claims:
+def _resumed(capability: LifeCapability, case: LifeCase, **renewal: object) -> Claims:
     renewed = {"do": "renew", **renewal}
     yield Alike(life(case, capability, renewed), life(case, capability), whole)
 
@@ -216,7 +215,7 @@ def complex_as_two_reals(capability: LifeCapability, case: LifeCase) -> Claims:
     steps, begin = _plain(capability, case)[:1], made(case, capability)
     pair = numpy_dtype("float32")
 
-    def doubled(x: Any) -> Any:
+    def doubled(x: Array | None) -> Array | None:
         return None if x is None else np.stack([x, -2 * x], axis=-1).astype(pair)
 
     groups = [{**g, "params": [doubled(x) for x in g["params"]]} for g in begin["groups"]]

@@ -4,18 +4,17 @@ A law's docstring is its statement. What a law needs of an object stands in ``la
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from truestep.fast.protocol import Array, LifeCapability, Observation, Operation
 from truestep.properties.kinds.life.cases import LOOK, LifeCase, groups_of, life, made, operation
-from truestep.properties.kinds.life.claims import Alike, Claim, rates
+from truestep.properties.kinds.life.claims import Alike, Claim, View, rates
 
 Claims = Iterator[Claim]
 
 
-def _resumed(capability: LifeCapability, case: LifeCase, **renewal: Any) -> Claims:
+def _resumed(capability: LifeCapability, case: LifeCase, **renewal: object) -> Claims:
     renewed = {"do": "renew", **renewal}
     yield Alike(life(case, capability, renewed), life(case, capability), rates)
 
@@ -83,7 +82,7 @@ def state_dict_keeps_its_rates_when_owner_steps(
     yield from _forked(capability, case, stay="copy", late=True)
 
 
-def _forked(capability: LifeCapability, case: LifeCase, **how: Any) -> Claims:
+def _forked(capability: LifeCapability, case: LifeCase, **how: object) -> Claims:
     steps = [operation(case, capability, at) for at in range(len(case.events))]
     fork = {"do": "fork", "way": "state_dict", "program": steps, **how}
     begin = made(case, capability)
@@ -148,7 +147,7 @@ def each_groups_rate_as_if_alone(capability: LifeCapability, case: LifeCase) -> 
         place += count
 
 
-def _rate(k: int) -> Any:
+def _rate(k: int) -> View:
     return lambda seen: {"lr": seen["groups"][k]["lr"]}
 
 
