@@ -26,7 +26,7 @@ def sentence(
         return f"{name} was not run: {reason}."
     of_rules = [check for check in checks if check.kind != conduct.KIND]
     failed, crashed, passing = (
-        sorted({check.rule for check in of_rules if check.verdict == verdict})
+        sorted({_what(check) for check in of_rules if check.verdict == verdict})
         for verdict in ("fail", "crashed", "pass")
     )
     total = counted["fail"] + counted["crashed"] + counted["pass"]
@@ -62,6 +62,11 @@ def sentence(
     if why:
         text = f"{text} {'. '.join(why)}: this is not a certificate of the whole."
     return f"{text} It has expired: {'; '.join(expired)}." if expired else text
+
+
+def _what(check: CheckResult) -> str:
+    """What a check is of, in the verdict's sentence."""
+    return f"lives of {check.rule}s" if check.kind == "life" else check.rule
 
 
 def shard(document: Record) -> str:

@@ -11,7 +11,9 @@ _KNOWN: Mapping[str, tuple[float, float | None]] = {
     "lr_decay": (0.01, -1.0),
     "momentum": (0.8, -0.5),
     "rho": (0.85, -0.5),
-    "weight_decay": (0.1, -1.0),
+    # Of no parameter in eighths so much that it cancels a gradient in eighths: what rounding leaves
+    # of nothing is normalized to a step.
+    "weight_decay": (0.07, -1.0),
 }
 _BETAS = ((0.8, 1.5), (0.95, -0.5), (0.98, 1.5))
 

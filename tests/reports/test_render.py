@@ -224,6 +224,12 @@ def test_conduct_is_no_rule_in_the_verdict(make: Callable[..., Any], fakes: Any)
     assert text.startswith("cpu does not leave its process as it was: 1 of 2 checks fails.")
 
 
+def test_lives_are_told_as_such_in_the_verdict(make: Callable[..., Any], fakes: Any) -> None:
+    """They are of objects, and "optimizer" is the name of no rule."""
+    document = make([fakes.result("optimizer", kind="life", verdict="fail")])
+    assert "does not compute lives of optimizers as defined" in pages.build([document]).headline
+
+
 def test_an_error_of_the_suite_is_nobodys_failure_and_no_pass(
     make: Callable[..., Any], fakes: Any
 ) -> None:
