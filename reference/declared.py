@@ -14,6 +14,7 @@ wanted, soundness above all.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass
+from dataclasses import fields as dataclass_fields
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -276,3 +277,8 @@ class State(_Record):
             if field != "t"
         }
         dataclass(frozen=True)(cls)
+
+
+def fields_of(record: object) -> dict[str, Array]:
+    """The fields of a Hyper or a State by name."""
+    return {f.name: getattr(record, f.name) for f in dataclass_fields(record)}  # type: ignore[arg-type]

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from truestep.fast.protocol import Array, Group, Slot, State
-from truestep.properties.arithmetic.lift import fields_of
 from truestep.properties.museum.plant import Kernel
-from truestep.reference.declared import Hyper
+from truestep.reference.declared import Hyper, fields_of
 
 # What a test looks at, by name: "p" and the state after a step, "value", "decoded" and "x".
 Seen = Mapping[str, Array]

@@ -9,7 +9,7 @@ import numpy as np
 from truestep.fast.protocol import Array
 from truestep.fast.wrapped.trials import Named, Trial
 from truestep.reference.advance import advanced
-from truestep.reference.declared import Count, Flag, Real
+from truestep.reference.declared import Count, Flag, Real, fields_of
 from truestep.reference.rules import Optimizer
 from truestep.reference.silence import SILENCE
 
@@ -106,7 +106,7 @@ def walked(rule: Optimizer, hyper: Named, trial: Trial, within: float) -> tuple[
                 trial.grads, trial.params[:-1], trial.params[1:], strict=True
             ):
                 s, p = advanced(rule, h, s, p, g)
-                walk.append((fields(s), np.asarray(p)))
+                walk.append((fields_of(s), np.asarray(p)))
                 worst = max(worst, apart(p, after, np.max(np.abs(after - before))))
                 if worst > max(_HOPELESS, within):
                     return worst, []
@@ -121,8 +121,3 @@ def apart(x: Array, y: Array, size: Array) -> float:
     if difference == 0:
         return 0.0
     return difference / float(size) if np.isfinite(difference) and size > 0 else math.inf
-
-
-def fields(state: object) -> Named:
-    """A reference's state by the names of its fields."""
-    return {name: getattr(state, name) for name in state.__dataclass_fields__}  # type: ignore[attr-defined]

@@ -9,10 +9,9 @@ import numpy as np
 from truestep.fast.discovery import BrokenBackend
 from truestep.fast.protocol import Array, Capability, Group, Shapes, Slot, Stepped
 from truestep.fast.wrapped import search, trials
-from truestep.fast.wrapped.forms import fields
 from truestep.fast.wrapped.search import Found, Tried
 from truestep.fast.wrapped.trials import Named
-from truestep.reference.declared import Count, Flag, Real
+from truestep.reference.declared import Count, Flag, Real, fields_of
 from truestep.reference.optimizers import OPTIMIZERS
 
 # A difference is measured by the largest change of the step, and by the parameter's rounding: of a
@@ -106,7 +105,7 @@ def _probes(found: Found, last: tuple[Named, Array]) -> Iterator[Probe]:
     for scaled in (np.zeros_like(p), 1e-3 * p, 1e3 * p):
         yield Probe(numbers, state, scaled, g)
     hyper = rule.Hyper(**found.hyper)
-    start = fields(rule.init(hyper, p))
+    start = fields_of(rule.init(hyper, p))
     for gradient in (g, np.zeros_like(g), 1e-8 * g, special):
         yield Probe(numbers, start, p, gradient)
     default = {f: getattr(rule.Hyper(), f) for f in found.numbers}
@@ -214,7 +213,7 @@ def _shapes(found: Found, backend: Steps, capability: Capability, plain: Probe) 
         return "matrices"
     rule = OPTIMIZERS[found.rule]
     nothing = np.zeros(0)
-    state = fields(rule.init(rule.Hyper(**found.hyper), nothing))
+    state = fields_of(rule.init(rule.Hyper(**found.hyper), nothing))
     empty = Probe(plain.hyper, state, nothing, nothing)
     return "any" if _agrees(found, empty, _answer(backend, capability, empty)) else "nonempty"
 

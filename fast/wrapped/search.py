@@ -20,7 +20,7 @@ from truestep.fast.wrapped.names import paired, renamed
 from truestep.fast.wrapped.trials import MATRIX, VECTOR, WIDE, Named, Subject, Trial
 from truestep.reference import own
 from truestep.reference.advance import advanced
-from truestep.reference.declared import Flag
+from truestep.reference.declared import Flag, fields_of
 from truestep.reference.optimizers import OPTIMIZERS
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def _walked(
 
 
 def _initial(rule: Optimizer, hyper: Named, run: Trial) -> Named:
-    return forms.fields(rule.init(rule.Hyper(**hyper), run.params[0]))
+    return fields_of(rule.init(rule.Hyper(**hyper), run.params[0]))
 
 
 def _left(subject: Subject, numbers: Mapping[str, str]) -> int:
@@ -335,4 +335,4 @@ def evaluated(found: Found, hyper: Named, state: Named, p: Array, g: Array) -> t
     """One step of a found form with other numbers; raises ValueError where it takes them not."""
     rule: Any = OPTIMIZERS[found.rule]
     s, q = advanced(rule, rule.Hyper(**{**found.hyper, **hyper}), rule.State(**state), p, g)
-    return forms.fields(s), np.asarray(q)
+    return fields_of(s), np.asarray(q)

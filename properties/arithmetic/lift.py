@@ -16,7 +16,7 @@ from truestep.properties.arithmetic.sampled import Replicates, Sampled
 from truestep.properties.arithmetic.simulated import Simulated
 from truestep.properties.arithmetic.world import World
 from truestep.reference.advance import advanced
-from truestep.reference.declared import Hyper, State
+from truestep.reference.declared import Hyper, State, fields_of
 from truestep.reference.optimizers import Rule
 from truestep.reference.validation import Array
 
@@ -106,11 +106,6 @@ def simulated(world: World) -> Lift:
         return world.round(x.value, world.arithmetic.stored(name)).reshape(x.shape)
 
     return Lift(lambda x: Simulated.of(x, world), lambda _, x: Simulated.hyper(x, world), stored)
-
-
-def fields_of(record: object) -> dict[str, Array]:
-    """The fields of a Hyper or a State by name."""
-    return {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}  # type: ignore[arg-type]
 
 
 def converted(record: Record, convert: Callable[[str, Array], Array]) -> Record:

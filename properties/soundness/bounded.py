@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from truestep.fast.protocol import Slot
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.formats import Format
-from truestep.properties.arithmetic.lift import bounded, fields_of, simulated, stepped
+from truestep.properties.arithmetic.lift import bounded, simulated, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.world import World
 from truestep.properties.cases.hypers import drawn
 from truestep.properties.judge.contracts import SLACK, Judgement, judge
 from truestep.reference.advance import advanced
-from truestep.reference.declared import Hyper
+from truestep.reference.declared import Hyper, fields_of
 from truestep.reference.optimizers import OPTIMIZERS, Rule
 
 # Rules whose steps no element-wise bound covers, and what judges them instead.

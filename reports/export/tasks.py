@@ -11,10 +11,9 @@ import jinja2
 import numpy as np
 
 from truestep.fast.wrapped import trials
-from truestep.fast.wrapped.forms import fields
 from truestep.fast.wrapped.submissions.asked import Asked
 from truestep.reference.advance import advanced
-from truestep.reference.declared import Hyper
+from truestep.reference.declared import Hyper, fields_of
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.rules import Optimizer
 from truestep.reports.export import torch_lines
@@ -168,7 +167,7 @@ def _require_agreement(rule: Optimizer, hyper: Hyper, lines: Lines) -> None:
     rng = np.random.default_rng(6)
     others = {name: rng.normal(size=of(shape)) for name, of in rule.FACTS.inputs.items()}
     try:
-        h = rule.Hyper(**{**fields(hyper), **alive})
+        h = rule.Hyper(**{**fields_of(hyper), **alive})
         exec(lines.source, names)
         s = rule.init(h, p)
         for step, g in enumerate(gradients, 1):

@@ -326,8 +326,8 @@ def _step_of(
 ) -> tuple[Optimizer, Hyper, Slot]:
     """The rule that judges, its Hyper, and the slot before the step."""
     from truestep.fast.protocol import Slot
-    from truestep.properties.arithmetic.lift import fields_of
     from truestep.properties.kinds.optimizer.storage import with_storage
+    from truestep.reference.declared import fields_of
     from truestep.reference.optimizers import OPTIMIZERS
 
     plain = _named("optimizer", OPTIMIZERS, rule)

@@ -11,13 +11,12 @@ import numpy as np
 from truestep.fast.discovery import BrokenBackend
 from truestep.fast.peers.torch_tensors import from_tensor
 from truestep.fast.protocol import Capability, Group, OptimizerCapability, Slot, Stepped
-from truestep.fast.wrapped.forms import fields
 from truestep.fast.wrapped.submissions import asked, flashinfer, formats, gpumode, kernelbench
 from truestep.fast.wrapped.submissions.fitting import Fit, fitted
 from truestep.fast.wrapped.submissions.task import Call, Task
 from truestep.fast.wrapped.trials import Named
 from truestep.reference.advance import advanced
-from truestep.reference.declared import Hyper
+from truestep.reference.declared import Hyper, fields_of
 from truestep.reference.optimizers import OPTIMIZERS
 
 _READ: Mapping[formats.Format, Callable[[Path], Task]] = {
@@ -83,7 +82,7 @@ class Backend:
         rule = OPTIMIZERS[self.offered.rule]
         before = rule.State(**slot.state)
         s, _ = advanced(rule, hyper, before, slot.param, slot.grad, slot.inputs)
-        after = fields(s)
+        after = fields_of(s)
         return {n: np.asarray(after[n], slot.state[n].dtype) for n in self.fit.hidden}
 
 

@@ -11,11 +11,11 @@ import torch
 from truestep.fast.peers.torch_tensors import from_tensor
 from truestep.fast.protocol import Array, Slot
 from truestep.fast.wrapped import trials
-from truestep.fast.wrapped.forms import apart, fields
+from truestep.fast.wrapped.forms import apart
 from truestep.fast.wrapped.submissions.asked import Asked
 from truestep.fast.wrapped.trials import Named
 from truestep.reference.advance import advanced
-from truestep.reference.declared import Hyper
+from truestep.reference.declared import Hyper, fields_of
 from truestep.reference.rules import Optimizer
 
 # What a state changes by in a probe that changes at all: more than by being rounded to float32.
@@ -41,10 +41,10 @@ class Probe:
         s = rule.init(hyper, p)
         for g in grads[:2]:
             s, p = advanced(rule, hyper, s, p, g, inputs)
-        state, others = ({k: _single(x) for k, x in of.items()} for of in (fields(s), inputs))
+        state, others = ({k: _single(x) for k, x in of.items()} for of in (fields_of(s), inputs))
         slot = Slot(p.astype(np.float32), grads[2].astype(np.float32), state, others)
         s, p = advanced(rule, hyper, s, p, grads[2], inputs)
-        return cls(hyper, slot, {**fields(s), "p": p})
+        return cls(hyper, slot, {**fields_of(s), "p": p})
 
     def kept(self, role: str) -> bool:
         """Whether the step leaves a tensor of the state as it was."""

@@ -23,7 +23,7 @@ from truestep.fast.protocol import (
 from truestep.fast.protocol import Function as ToBackend
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import Format, format_named
-from truestep.properties.arithmetic.lift import fields_of, sampled, stepped
+from truestep.properties.arithmetic.lift import sampled, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.sampled import Replicates, Sampled
 from truestep.properties.cases.tensors import array, values
@@ -34,7 +34,7 @@ from truestep.properties.kinds.minimizer.cases import Function, MinimizerCase, f
 from truestep.properties.kinds.optimizer.sampling import replicates
 from truestep.properties.kinds.optimizer.step import call
 from truestep.reference.advance import advanced
-from truestep.reference.declared import Hyper
+from truestep.reference.declared import Hyper, fields_of
 from truestep.reference.optimizers import FROM_FUNCTION
 from truestep.reference.rules import Optimizer
 from truestep.reference.validation import Array as Flow

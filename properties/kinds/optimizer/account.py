@@ -17,7 +17,7 @@ from truestep.fast.protocol import (
     Stepped,
 )
 from truestep.properties.arithmetic.decision import Undecided
-from truestep.properties.arithmetic.lift import bounded, fields_of, plain, state_of, stepped
+from truestep.properties.arithmetic.lift import bounded, plain, state_of, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.judge.calls import BackendFault, BackendRaised
 from truestep.properties.judge.contracts import SLACK, Judged
@@ -32,7 +32,7 @@ from truestep.properties.told.account import Account
 from truestep.properties.told.lines import outputs
 from truestep.properties.told.pattern import Elements, words
 from truestep.properties.told.program import MOST_NUMBERS, Failure, program
-from truestep.reference.declared import Hyper
+from truestep.reference.declared import Hyper, fields_of
 from truestep.reference.rules import Optimizer
 from truestep.reference.validation import Array
 

@@ -7,11 +7,11 @@ import numpy as np
 from truestep.fast.protocol import Slot
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
-from truestep.properties.arithmetic.lift import bounded, fields_of, stepped
+from truestep.properties.arithmetic.lift import bounded, stepped
 from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.reference import own
 from truestep.reference.advance import advanced
-from truestep.reference.declared import Hyper
+from truestep.reference.declared import Hyper, fields_of
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.rules import Optimizer
 from truestep.reference.validation import Array

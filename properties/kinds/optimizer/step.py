@@ -19,7 +19,7 @@ from truestep.fast.protocol import (
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import Format, format_named
-from truestep.properties.arithmetic.lift import Outputs, bounded, fields_of, plain, stepped
+from truestep.properties.arithmetic.lift import Outputs, bounded, plain, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.cases.tensors import TensorSpec, array, laid_out, values
 from truestep.properties.judge import truth
@@ -46,7 +46,7 @@ from truestep.properties.kinds.optimizer.joint import flat, joined, located, til
 from truestep.properties.kinds.optimizer.likeness import require_likeness
 from truestep.properties.kinds.optimizer.storage import StoredRule, parted, rule_of
 from truestep.reference.advance import advanced
-from truestep.reference.declared import Hyper
+from truestep.reference.declared import Hyper, fields_of
 from truestep.reference.rules import Optimizer
 
 Steps = Iterator[tuple[Sequence[Group], list[Judged]]]

@@ -16,13 +16,12 @@ import numpy as np
 from hypothesis import strategies as st
 
 from truestep.fast.protocol import Array, MinimizerCapability, OptimizerCapability, Storage
-from truestep.properties.arithmetic.lift import fields_of
 from truestep.properties.cases import hypers as plain_hypers
 from truestep.properties.cases.hypers import values_of
 from truestep.properties.search.identification import Reading, departures, in_words
 from truestep.reference import declared
 from truestep.reference.advance import advanced
-from truestep.reference.declared import NUMBER, Behaviour, Hyper, State
+from truestep.reference.declared import NUMBER, Behaviour, Hyper, State, fields_of
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS
 from truestep.reference.rules import Facts, Hypers, Optimizer, Quantizer, States
 from truestep.reference.splits import SPLITS

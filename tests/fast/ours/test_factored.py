@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from truestep.fast import _core
 from truestep.fast.ours import factored
 from truestep.fast.protocol import Group, OptimizerCapability, Slot, Stepped
-from truestep.properties.arithmetic.lift import fields_of
-from truestep.reference.declared import Hyper
+from truestep.reference.declared import Hyper, fields_of
 from truestep.reference.tables import RULES
 
 Array = NDArray[Any]

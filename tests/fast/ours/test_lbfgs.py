@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from truestep.fast.ours import lbfgs
-from truestep.properties.arithmetic.lift import fields_of
+from truestep.reference.declared import fields_of
 from truestep.reference.optimizers import FROM_FUNCTION
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from truestep.fast.ours import matrix
 from truestep.fast.protocol import Group, OptimizerCapability, Slot
-from truestep.properties.arithmetic.lift import fields_of
+from truestep.reference.declared import fields_of
 from truestep.reference.tables import RULES
 
 CAPABILITIES = [c for c in matrix.capabilities() if c.rule != "kfac"]

@@ -10,7 +10,6 @@ import pytest
 from truestep.fast import discovery
 from truestep.fast.peers.parting import parted as in_parts
 from truestep.fast.protocol import BackendUnavailable, Group, Slot
-from truestep.properties.arithmetic.lift import fields_of
 from truestep.properties.cases.hypers import held
 from truestep.properties.cases.tensors import TensorSpec
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
@@ -18,6 +17,7 @@ from truestep.properties.kinds.optimizer.step import lockstep
 from truestep.properties.kinds.optimizer.storage import held_storage, parted, rule_of
 from truestep.properties.kinds.quantizer.cases import fitting
 from truestep.properties.kinds.quantizer.step import Subject, judged
+from truestep.reference.declared import fields_of
 from truestep.reference.optimizers import OPTIMIZERS, adamw
 from truestep.reference.quantizers import QUANTIZERS, dynamic_8bit
 

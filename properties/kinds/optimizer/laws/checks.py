@@ -15,7 +15,6 @@ from truestep.fast.protocol import (
     OptimizerCapability,
     Slot,
 )
-from truestep.properties.arithmetic.lift import fields_of
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.cases.hypers import hypers as plain_hypers
 from truestep.properties.judge import truth
@@ -38,6 +37,7 @@ from truestep.properties.kinds.optimizer.storage import held_storage, hypers, ru
 from truestep.properties.laws import entries as table
 from truestep.properties.laws.claims import PREFIX, judged
 from truestep.properties.laws.entries import Holds
+from truestep.reference.declared import fields_of
 from truestep.reference.optimizers import FROM_FUNCTION
 from truestep.reference.validation import Array
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from truestep.fast.protocol import Group, OptimizerCapability, Slot, Stepped
 from truestep.properties.arithmetic.formats import format_named
-from truestep.properties.arithmetic.lift import fields_of, plain
+from truestep.properties.arithmetic.lift import plain
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.cases.tensors import values
 from truestep.properties.kinds.minimizer.step import stored_in
@@ -19,6 +19,7 @@ from truestep.properties.kinds.optimizer import step as stepping
 from truestep.properties.kinds.optimizer.cases import GroupCase, SlotCase, gradient_at
 from truestep.properties.kinds.optimizer.storage import rule_of
 from truestep.reference.advance import advanced
+from truestep.reference.declared import fields_of
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS, Rule
 from truestep.reference.validation import Array
 

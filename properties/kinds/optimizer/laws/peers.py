@@ -6,10 +6,11 @@ import numpy as np
 
 from truestep.fast.protocol import Slot
 from truestep.properties.arithmetic.bounded import Bounded
-from truestep.properties.arithmetic.lift import bounded, fields_of, stepped
+from truestep.properties.arithmetic.lift import bounded, stepped
 from truestep.properties.arithmetic.profiles import ORACLE
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, due
 from truestep.properties.laws.claims import Claims
+from truestep.reference.declared import fields_of
 from truestep.reference.optimizers import OPTIMIZERS
 
 

@@ -13,12 +13,12 @@ import numpy as np
 
 from truestep.fast.protocol import Number
 from truestep.properties.arithmetic.bounded import Bounded
-from truestep.properties.arithmetic.lift import bounded, converted, fields_of
+from truestep.properties.arithmetic.lift import bounded, converted
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.judge.contracts import SLACK
 from truestep.properties.kinds.theorem.theorems.kernels import Kernel, Numbers
 from truestep.reference.advance import advanced
-from truestep.reference.declared import Hyper, State
+from truestep.reference.declared import Hyper, State, fields_of
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.validation import Array
 

@@ -30,14 +30,13 @@ from truestep.fast.protocol import (
 )
 from truestep.fast.reference_backend import Backend as References
 from truestep.properties.arithmetic.formats import format_named
-from truestep.properties.arithmetic.lift import fields_of
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.cases.hypers import held
 from truestep.properties.judge.calls import backend_call
 from truestep.properties.kinds.minimizer.step import for_backend
 from truestep.properties.kinds.optimizer.step import call, format_of, kept_field
 from truestep.properties.kinds.optimizer.storage import held_storage, rule_of
-from truestep.reference.declared import Hyper
+from truestep.reference.declared import Hyper, fields_of
 from truestep.reference.tables import RULES
 from truestep.reference.validation import Array
 

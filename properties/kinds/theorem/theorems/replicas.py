@@ -12,7 +12,7 @@ from typing import cast
 
 from truestep.fast.protocol import Number
 from truestep.properties.arithmetic.formats import format_named
-from truestep.properties.arithmetic.lift import converted, fields_of, sampled
+from truestep.properties.arithmetic.lift import converted, sampled
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.sampled import Replicates, Sampled
 from truestep.properties.kinds.minimizer.cases import Function
@@ -20,6 +20,7 @@ from truestep.properties.kinds.minimizer.step import for_replicates
 from truestep.properties.kinds.optimizer.sampling import replicates, spread
 from truestep.properties.kinds.theorem.theorems.kernels import Kernel, Numbers
 from truestep.reference.advance import advanced
+from truestep.reference.declared import fields_of
 from truestep.reference.rules import Optimizer
 from truestep.reference.tables import RULES
 from truestep.reference.validation import Array
