@@ -42,7 +42,7 @@ class Life:
 
     variant: its name. make(groups, **numbers): the optimizer. attach(optimizer, **last_epoch): the
     scheduler, of which there is none where this is None; otherwise: the same, with other arguments.
-    numbers, wrong, offers, shapes, departures: see LifeCapability. coupling: the dialect. sparse:
+    numbers, wrong, offers, shapes: see LifeCapability. coupling: the dialect. sparse:
     whether gradients are sparse. searches: whether every step evaluates a closure, which then is of
     a quadratic function.
     """

@@ -82,6 +82,14 @@ class Optimizer(torch.optim.Optimizer):  # type: ignore[misc]
             for run in list(layout.prepared(type(self).__name__, hypers)):
                 run()
 
+    def state_dict(self) -> dict[str, Any]:
+        """The state as it is now: a copy, which later steps leave alone, unlike torch's own."""
+        held: dict[str, Any] = super().state_dict()
+        state = {
+            key: {name: _own(x) for name, x in of.items()} for key, of in held["state"].items()
+        }
+        return {**held, "state": state}
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a state_dict() of this class or of its namesake in torch.
 
