@@ -10,7 +10,8 @@ Judge in tests of one's own
 
 Write a backend
     Capability      what it declares; OptimizerCapability, MinimizerCapability, QuantizerCapability,
-                    ScheduleCapability, TrainingCapability have what is each kind's own
+                    ScheduleCapability, TrainingCapability, LifeCapability have what is each
+                    kind's own
     Group, Slot     what an optimizer's step is given
     Stepped         what it gives back
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from truestep.fast.protocol import (
         Capability,
         Group,
+        LifeCapability,
         MinimizerCapability,
         OptimizerCapability,
         QuantizerCapability,
@@ -56,6 +58,7 @@ __all__ = [
     "Capability",
     "Group",
     "Judged",
+    "LifeCapability",
     "MinimizerCapability",
     "OptimizerCapability",
     "QuantizerCapability",

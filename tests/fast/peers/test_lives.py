@@ -1,12 +1,16 @@
 """torch's objects with a life: that all are there, and what a life shows of one."""
 
+# ruff: noqa: E402 - the imports after the skip need torch
+
 from __future__ import annotations
 
 import inspect
 
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
 from torch.optim import lr_scheduler
 
 from truestep.fast.peers import torch_lives
