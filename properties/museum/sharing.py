@@ -42,6 +42,7 @@ SHARED: dict[str, tuple[Judge, ...]] = {
     "block_scales": _formats(
         "nf4", "int4", "mxfp4", "nvfp4", "nvfp4_two_level", "q4_0", "e4m3_blocks"
     ),
+    "companded_formats": _formats("softsign_8bit", "sqrt_8bit"),
     "element_tables": _formats(
         "nf4", "log_8bit", "dynamic_8bit_tensor", "dynamic_8bit_unsigned_tensor",
         "inverse_dynamic_8bit", "dynamic_4bit", "linear_8bit", "linear_8bit_unsigned",
@@ -49,7 +50,9 @@ SHARED: dict[str, tuple[Judge, ...]] = {
         "mxfp6_e2m3", "mxfp6_e3m2", "mxfp8_e4m3", "mxfp8_e5m2", "nvfp4",
     ),
     "factors": _optimizers("shampoo", "kfac", "soap", "kbfgs"),
+    "float_zero_points": _formats("uint4_float_zero", "uint8_float_zero"),
     "four_over_six": _formats("nvfp4"),
+    "integer_nested": _formats("nf4_integer_nested"),
     "k_quants": _formats("q4_k", "q5_k", "q6_k"),
     "line_search": (Judge("minimizer", "lbfgs"),),
     "nested_formats": _formats("nf4_nested", "fp4_nested"),
@@ -72,6 +75,7 @@ SHARED: dict[str, tuple[Judge, ...]] = {
 
 # Modules of which no kernel computes with a line, and what they are.
 UNSHARED = {
+    "advance": "runs a rule's lines, of which it has none",
     "compositions": "proofs about sums and products of schedules",
     "declared": "ranges of hyperparameters and what is known of a state",
     "erring_extremes": "bounds of formats: the judge's",
@@ -81,6 +85,7 @@ UNSHARED = {
     "own": "puts rules of one's own into the tables",
     "robbins_monro": "proofs about schedules",
     "rules": "what a rule has",
+    "silence": "puts NumPy's warnings off",
     "splits": "numbers in two parts, which keep a state; faults of theirs are planted by name",
     "storages": "the table of what may keep a state",
     "stored_arrays": "formats and shapes of what is stored",

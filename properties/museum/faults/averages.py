@@ -35,7 +35,7 @@ AVERAGES: dict[str, Fault] = {
     "acprop_deviation_of_the_old_mean": acprop(
         "the deviation is that from the mean before this step [google-deepmind/optax, acprop]",
         ('m if h.deviation == "new" else s.m', "s.m"),
-        computes="deviation old",
+        computes="acprop with deviation from the mean before the step",
     ),
     "acprop_eps_outside_alone": acprop(
         "eps does not enter the average of squares [an eps for each of two places]",
@@ -66,7 +66,7 @@ AVERAGES: dict[str, Fault] = {
     "adamod_corrected_in_the_rate": adamod(
         "the first correction is limited with the rate [lancopku/AdaMod, adamod.py]",
         ('if h.correction == "moments":', "if False:"),
-        computes="correction rate",
+        computes="adamod with corrections of both moments multiply lr, below the limit",
     ),
     "adamod_decayed_after": adamod(
         "the decay shrinks the moved parameter [lines in another order]",
@@ -122,7 +122,7 @@ AVERAGES: dict[str, Fault] = {
     "grokfast_adamw_decay_by_lr_alone": grokfast(
         "the decay is not multiplied by lr [two conventions]",
         ('lr * h.weight_decay if h.decay == "before" else h.weight_decay', "h.weight_decay"),
-        computes="decay unscaled",
+        computes="grokfast_adamw with weight decay not multiplied by lr",
     ),
     "grokfast_adamw_eps_before_correction": grokfast(
         "eps is added before the moment is corrected [lines in another order]",
@@ -193,7 +193,7 @@ AVERAGES: dict[str, Fault] = {
     "padam_corrected": padam(
         "corrections of Adam multiply lr [uclaml/Padam, Padam.py]",
         ('if h.bias_correction == "rate":', "if True:"),
-        computes="bias_correction rate",
+        computes="padam with Adam's corrections of both moments multiply lr",
     ),
     "padam_decay_before": padam(
         "the decay does not pass through the moments [AdamW's line, copied]",
@@ -201,7 +201,7 @@ AVERAGES: dict[str, Fault] = {
             'if h.decay == "coupled":\n        g = g + h.weight_decay * p',
             'if h.decay == "coupled":\n        p = p * (1 - h.lr * h.weight_decay)',
         ),
-        computes="decay before",
+        computes="padam with weight decay, multiplied by lr, before the step",
     ),
     "padam_eps_after_the_power": padam(
         "eps is added to the power [brackets in another place]",
@@ -251,7 +251,7 @@ AVERAGES: dict[str, Fault] = {
     "pnm_coupled": pnm(
         "the decay passes through the averages [lines in another order]",
         ('if h.decay == "coupled":', "if True:"),
-        computes="decay coupled",
+        computes="pnm with weight decay added to the gradient",
     ),
     "pnm_negative_of_the_older": pnm(
         "the average that was updated is taken off in its old form [a variable mixed up]",
@@ -286,7 +286,7 @@ AVERAGES: dict[str, Fault] = {
     "simplified_ademamix_average": simplified(
         "gradients are averaged, as in Adam [kozistr/pytorch_optimizer, SimplifiedAdEMAMix]",
         ('(g if h.momentum == "sum" else (1 - h.beta1) * g)', "(1 - h.beta1) * g"),
-        computes="momentum average",
+        computes="simplified_ademamix with gradients averaged",
     ),
     "simplified_ademamix_betas_swapped": simplified(
         "the sum decays by the moment's beta [a hyperparameter read from its neighbour]",
@@ -295,13 +295,13 @@ AVERAGES: dict[str, Fault] = {
     "simplified_ademamix_corrected_twice": simplified(
         "the correction is turned round [kozistr/pytorch_optimizer, SimplifiedAdEMAMix]",
         ('if h.correction == "twice":', "if True:"),
-        computes="correction twice",
+        computes="simplified_ademamix with the update divided by the second moment's correction",
     ),
     "simplified_ademamix_decay_with_the_gradient": simplified(
         "the decay passes through the moments [lines in another order]",
         ('if h.decay == "coupled":', "if True:"),
         ('if h.decay == "in_step":', "if False:"),
-        computes="decay coupled",
+        computes="simplified_ademamix with weight decay added to the gradient",
     ),
     "simplified_ademamix_eps_scaled": simplified(
         "eps is added before the moment is corrected [lines in another order]",

@@ -69,7 +69,8 @@ def the_rate_rises_while_the_metric_improves(bench: Bench, trial: Trial) -> Clai
     h = short.hyper
     spent = h["patience"] + 1
     again = spent + h["warmup"]
-    low = short.on(lr=h["max_lr"] * h["factor"] ** 3)
+    # As the kernel holds it, or to hold it would be to change it.
+    low = short.on(lr=float(_of(short, h["max_lr"] * h["factor"] ** 3)))
     rates = _rates(bench, _fresh(low), _improving(short, spent + again))
     yield one("lr", _falls(rates), np.array([spent, spent + again]))
 
