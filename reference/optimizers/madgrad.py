@@ -98,12 +98,12 @@ def init(h: Hyper, p: Array) -> State:
     return State(t=0, s=np.zeros_like(p), v=np.zeros_like(p), p0=p)
 
 
-def moved(h: Hyper, s: Array, v: Array) -> Array:
+def moved(h: Hyper, total: Array, v: Array) -> Array:
     """The way from the first point to z."""
     root = v ** (1 / 3) + h.eps
     if h.guard == "still" and h.eps == 0:
         root = np.where(v == 0, np.inf, root)
-    return s / root
+    return total / root
 
 
 def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:

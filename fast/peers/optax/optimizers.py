@@ -5,6 +5,7 @@ counter is optax's own, an int32; where a transformation counts nothing, t + 1 c
 """
 
 import functools
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import jax
@@ -93,19 +94,22 @@ def _transformation(
     row: Row, way: str, hyper: Hyper, made: Mapping[str, object]
 ) -> optax.GradientTransformation:
     """The constructor's result for these hyperparameters."""
-    make = optax.inject_hyperparams(row.make) if way == "injected" else row.make
-    rate = float(hyper.lr)
-    schedule = optax.constant_schedule(rate) if way == "scheduled" else rate
-    arguments = {"learning_rate": schedule, **row.options, **_arguments(row, hyper), **made}
-    parts = [optax.scale(-1.0)] if getattr(hyper, "maximize", False) else []
-    if row.coupled and hasattr(hyper, "weight_decay"):
-        parts.append(optax.add_decayed_weights(float(hyper.weight_decay)))
-    if row.constructor.startswith("scale_by"):
-        last = optax.scale_by_learning_rate(arguments.pop("learning_rate"))
-        parts += [make(**arguments), last]
-    else:
-        parts += [make(**arguments)]
-    return optax.chain(*parts) if len(parts) > 1 else parts[0]
+    with warnings.catch_warnings():
+        # Of names that optax would have replaced.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        make = optax.inject_hyperparams(row.make) if way == "injected" else row.make
+        rate = float(hyper.lr)
+        schedule = optax.constant_schedule(rate) if way == "scheduled" else rate
+        arguments = {"learning_rate": schedule, **row.options, **_arguments(row, hyper), **made}
+        parts = [optax.scale(-1.0)] if getattr(hyper, "maximize", False) else []
+        if row.coupled and hasattr(hyper, "weight_decay"):
+            parts.append(optax.add_decayed_weights(float(hyper.weight_decay)))
+        if row.constructor.startswith("scale_by"):
+            last = optax.scale_by_learning_rate(arguments.pop("learning_rate"))
+            parts += [make(**arguments), last]
+        else:
+            parts += [make(**arguments)]
+        return optax.chain(*parts) if len(parts) > 1 else parts[0]
 
 
 def _arguments(row: Row, hyper: Hyper) -> dict[str, object]:

@@ -57,6 +57,8 @@ RULES: dict[str, Row] = {
         "linear_in_lr_when_params_are_zero": fails(
             "lr multiplies gradients, whose size does not show", 0, 2
         ),
+        # In float16 the size that it begins with is 0 for the eps of before.
+        "params_unchanged_when_gradients_are_zero": holds({"eps": 2.0**-10}),
         "params_unchanged_when_lr_is_zero": fails(
             "the bet of the sums so far is made anew", 1, 2, {"s": 1, "size": 1, "total": 1}
         ),
