@@ -4,6 +4,7 @@ float_zeros.py), and Adam and AdamW (adam.py, and low_bit.py on quantized moment
 """
 
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 
 import numpy as np
 import torch
@@ -34,6 +35,12 @@ from truestep.fast.protocol import (
 )
 from truestep.reference.declared import Hyper
 from truestep.reference.format_rows import ROWS
+
+# The module that encodes and decodes a format.
+_HOMES: Mapping[str, ModuleType] = {
+    **{rule: home for home in (affine, float_zeros, nested_float) for rule in home.RULES},
+    **dict.fromkeys(ROWS, blocks),
+}
 
 
 class Backend:
@@ -69,14 +76,9 @@ class Backend:
         self, capability: QuantizerCapability, hyper: Hyper, x: Array
     ) -> Mapping[str, Array]:
         """The codes of x and, of blocks, their scale."""
-        if capability.rule in ROWS:
-            return blocks.encode(capability, hyper, x)
-        if capability.rule in affine.RULES:
-            return affine.encode(capability, hyper, x)
-        if capability.rule in float_zeros.RULES:
-            return float_zeros.encode(capability, hyper, x)
-        if capability.rule in nested_float.RULES:
-            return nested_float.encode(hyper, x)
+        if capability.rule in _HOMES:
+            made: Mapping[str, Array] = _HOMES[capability.rule].encode(capability, hyper, x)
+            return made
         if capability.rule == "bfloat16":
             rounded = quant_utils._fp32_to_bf16_sr(to_tensor(x))
             return {"code": rounded.view(torch.int16).numpy().view(np.uint16)}
@@ -92,14 +94,9 @@ class Backend:
         self, capability: QuantizerCapability, hyper: Hyper, stored: Mapping[str, Array]
     ) -> Array:
         """The float32 numbers that the codes stand for."""
-        if capability.rule in ROWS:
-            return blocks.decode(capability, hyper, stored)
-        if capability.rule in affine.RULES:
-            return affine.decode(capability, hyper, stored)
-        if capability.rule in float_zeros.RULES:
-            return float_zeros.decode(capability, hyper, stored)
-        if capability.rule in nested_float.RULES:
-            return nested_float.decode(hyper, stored)
+        if capability.rule in _HOMES:
+            read: Array = _HOMES[capability.rule].decode(capability, hyper, stored)
+            return read
         code = stored["code"]
         if capability.rule == "bfloat16":
             tensor = torch.from_numpy(code.view(np.int16).copy()).view(torch.bfloat16)

@@ -36,7 +36,7 @@ def capabilities() -> tuple[QuantizerCapability, ...]:
     )
 
 
-def encode(hyper: Hyper, x: Array) -> Mapping[str, Array]:
+def encode(capability: QuantizerCapability, hyper: Hyper, x: Array) -> Mapping[str, Array]:
     """Pairs of codes, those of the absmax, factors and the mean."""
     if not x.size:
         none = np.zeros(0, np.float32)
@@ -51,7 +51,7 @@ def encode(hyper: Hyper, x: Array) -> Mapping[str, Array]:
     }
 
 
-def decode(hyper: Hyper, stored: Mapping[str, Array]) -> Array:
+def decode(capability: QuantizerCapability, hyper: Hyper, stored: Mapping[str, Array]) -> Array:
     """The numbers that the codes stand for."""
     shape = tuple(stored["shape"].tolist())
     count = int(np.prod(shape))

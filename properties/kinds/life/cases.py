@@ -115,6 +115,16 @@ def operation(case: LifeCase, capability: LifeCapability, at: int) -> Operation:
     return {"do": "step", "grads": grads_of(case, capability, at), "metric": metric}
 
 
+def operations(case: LifeCase, capability: LifeCapability) -> list[Operation]:
+    """All events as operations."""
+    return [operation(case, capability, at) for at in range(len(case.events))]
+
+
+def unnumbered(begin: Operation) -> Operation:
+    """A construction whose groups have the constructor's numbers alone."""
+    return {**begin, "groups": [{"params": group["params"]} for group in begin["groups"]]}
+
+
 LOOK: Operation = {"do": "look"}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from truestep.fast.protocol import Array, LifeCapability, Observation, Program
-from truestep.properties.kinds.life.cases import LifeCase
+from truestep.properties.kinds.life.cases import LOOK, LifeCase, life, made, operations
 
 # A step of an elementwise rule rounds no number more often.
 ROUNDINGS = 64
@@ -70,3 +70,20 @@ def rates(seen: Observation) -> dict[str, Array | None]:
         for name, x in group.items()
         if name != "initial_lr"
     }
+
+
+def resumed(
+    capability: LifeCapability, case: LifeCase, view: View, **renewal: object
+) -> Iterator[Claim]:
+    """That a life that another object goes on with at the cuts is as one that was not cut."""
+    renewed = {"do": "renew", **renewal}
+    yield Alike(life(case, capability, renewed), life(case, capability), view)
+
+
+def forked(
+    capability: LifeCapability, case: LifeCase, view: View, **how: object
+) -> Iterator[Claim]:
+    """That an object and its copy by a state dictionary know nothing of each other's steps."""
+    begin, steps = made(case, capability), operations(case, capability)
+    fork = {"do": "fork", **how, "program": steps, "way": "state_dict"}
+    yield Alike([begin, *steps, fork, *steps, LOOK], [begin, *steps, *steps, LOOK], view)

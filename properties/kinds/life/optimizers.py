@@ -16,77 +16,67 @@ from truestep.properties.kinds.life.cases import (
     groups_of,
     life,
     made,
-    operation,
+    operations,
+    unnumbered,
 )
-from truestep.properties.kinds.life.claims import Alike, Claim, Raises, tensors, whole
+from truestep.properties.kinds.life.claims import (
+    Alike,
+    Claim,
+    Raises,
+    forked,
+    resumed,
+    tensors,
+    whole,
+)
 
 Claims = Iterator[Claim]
-_COPY: Operation = {"way": "state_dict"}
-
-
-def _resumed(capability: LifeCapability, case: LifeCase, **renewal: object) -> Claims:
-    renewed = {"do": "renew", **renewal}
-    yield Alike(life(case, capability, renewed), life(case, capability), whole)
 
 
 def resumes_bitwise_from_deepcopy(capability: LifeCapability, case: LifeCase) -> Claims:
     """An object's deep copy, taken with its parameters, goes on as the object does."""
-    yield from _resumed(capability, case, way="deepcopied")
+    yield from resumed(capability, case, whole, way="deepcopied")
 
 
 def resumes_bitwise_from_pickle(capability: LifeCapability, case: LifeCase) -> Claims:
     """An object that has been pickled with its parameters goes on as it would have."""
-    yield from _resumed(capability, case, way="pickled")
+    yield from resumed(capability, case, whole, way="pickled")
 
 
 def resumes_bitwise_from_saved_file(capability: LifeCapability, case: LifeCase) -> Claims:
     """A state dictionary that has been saved to a file and read back is as good as itself."""
-    yield from _resumed(capability, case, way="saved")
+    yield from resumed(capability, case, whole, way="saved")
 
 
 def resumes_bitwise_from_state_dict(capability: LifeCapability, case: LifeCase) -> Claims:
     """A fresh object that has loaded the state dictionary goes on as the old one does."""
-    yield from _resumed(capability, case, way="state_dict")
+    yield from resumed(capability, case, whole, way="state_dict")
 
 
 def resumes_bitwise_when_constructed_otherwise(
     capability: LifeCapability, case: LifeCase
 ) -> Claims:
     """What is loaded replaces all that the constructor was given."""
-    yield from _resumed(capability, case, way="state_dict", otherwise=True)
-
-
-def _steps(capability: LifeCapability, case: LifeCase) -> list[Operation]:
-    return [operation(case, capability, at) for at in range(len(case.events))]
+    yield from resumed(capability, case, whole, way="state_dict", otherwise=True)
 
 
 def original_unchanged_when_copy_steps(capability: LifeCapability, case: LifeCase) -> Claims:
     """A copy that has loaded the state dictionary shares nothing with its original."""
-    steps = _steps(capability, case)
-    fork = {"do": "fork", "stay": "original", "program": steps, **_COPY}
-    begin = made(case, capability)
-    yield Alike([begin, *steps, fork, *steps, LOOK], [begin, *steps, *steps, LOOK], whole)
+    yield from forked(capability, case, whole, stay="original")
 
 
 def copy_unchanged_when_original_steps(capability: LifeCapability, case: LifeCase) -> Claims:
     """A copy that has loaded the state dictionary is as it was after more steps of its original."""
-    steps = _steps(capability, case)
-    fork = {"do": "fork", "stay": "copy", "program": steps, **_COPY}
-    begin = made(case, capability)
-    yield Alike([begin, *steps, fork, *steps, LOOK], [begin, *steps, *steps, LOOK], whole)
+    yield from forked(capability, case, whole, stay="copy")
 
 
 def state_dict_unchanged_when_owner_steps(capability: LifeCapability, case: LifeCase) -> Claims:
     """A state dictionary is of the time at which it was asked for, whatever steps follow."""
-    steps = _steps(capability, case)
-    fork = {"do": "fork", "stay": "copy", "program": steps, "late": True, **_COPY}
-    begin = made(case, capability)
-    yield Alike([begin, *steps, fork, *steps, LOOK], [begin, *steps, *steps, LOOK], whole)
+    yield from forked(capability, case, whole, stay="copy", late=True)
 
 
 def untouched_when_gradient_is_none(capability: LifeCapability, case: LifeCase) -> Claims:
     """A parameter whose gradient is None stays as it is, with its state, while others step."""
-    steps = _steps(capability, case)
+    steps = operations(case, capability)
     grads = grads_of(case, capability, len(case.events) - 1)
     still = {"do": "step", "grads": [None, *grads[1:]]}
     begin = [made(case, capability), *steps]
@@ -95,7 +85,7 @@ def untouched_when_gradient_is_none(capability: LifeCapability, case: LifeCase) 
 
 def unchanged_when_all_gradients_are_none(capability: LifeCapability, case: LifeCase) -> Claims:
     """A step without any gradient changes nothing: no parameter, no state, no number."""
-    steps = _steps(capability, case)
+    steps = operations(case, capability)
     still = {"do": "step", "grads": [None] * case.count}
     begin = [made(case, capability), *steps]
     yield Alike([*begin, still, *steps, LOOK], [*begin, *steps, LOOK], whole)
@@ -113,7 +103,7 @@ def zero_gradient_differs_from_none(capability: LifeCapability, case: LifeCase) 
 def added_group_equals_constructed_group(capability: LifeCapability, case: LifeCase) -> Claims:
     """A group that joins before the first step is as one that was there from the start."""
     groups = groups_of(case, capability)
-    steps = _steps(capability, case)
+    steps = operations(case, capability)
     late: list[Operation] = [{"do": "add", "group": group} for group in groups[1:]]
     begin = made(case, capability)
     yield Alike(
@@ -127,7 +117,7 @@ def added_group_equals_one_without_gradients(capability: LifeCapability, case: L
     early = [array(case, capability, k, 1) for k in range(case.groups[0])]
     waiting = [None] * (case.count - len(early))
     joined: list[Operation] = [{"do": "add", "group": group} for group in groups[1:]]
-    steps = _steps(capability, case)
+    steps = operations(case, capability)
     got = [{**begin, "groups": groups[:1]}, {"do": "step", "grads": early}, *joined, *steps, LOOK]
     due = [begin, {"do": "step", "grads": [*early, *waiting]}, *steps, LOOK]
     # Some make a state before there is a gradient.
@@ -146,14 +136,13 @@ def equivariant_under_order_of_groups(capability: LifeCapability, case: LifeCase
 
 def _plain(capability: LifeCapability, case: LifeCase) -> list[Operation]:
     """The steps of a life, without the numbers that are set."""
-    return [op for op in _steps(capability, case) if op["do"] == "step"]
+    return [op for op in operations(case, capability) if op["do"] == "step"]
 
 
 def group_unchanged_when_others_rate_is_set(capability: LifeCapability, case: LifeCase) -> Claims:
     """The rate of one group is no other group's, whichever way it was given."""
     steps, others = _plain(capability, case), range(case.groups[0], case.count)
-    begin = made(case, capability)
-    begin = {**begin, "groups": [{"params": g["params"]} for g in begin["groups"]]}
+    begin = unnumbered(made(case, capability))
     rate: Operation = {"do": "set", "group": 0, "name": "lr", "value": 0.25}
     for shared in (False, True) if "tensor_lr" in capability.offers else (False,):
         make = {**begin, "tensor_lr": shared}
@@ -163,8 +152,7 @@ def group_unchanged_when_others_rate_is_set(capability: LifeCapability, case: Li
 def numbers_take_effect_at_the_next_step(capability: LifeCapability, case: LifeCase) -> Claims:
     """A number that is set before the first step is as good as one given to the constructor."""
     steps = _plain(capability, case)
-    begin = made(case, capability)
-    begin = {**begin, "groups": [{"params": g["params"]} for g in begin["groups"]]}
+    begin = unnumbered(made(case, capability))
     for name in ("lr", "weight_decay"):
         if name in capability.numbers:
             value = capability.numbers[name] / 2
@@ -238,8 +226,7 @@ def unchanged_when_default_format_is_float64(capability: LifeCapability, case: L
 
 def raises_when_an_argument_is_wrong(capability: LifeCapability, case: LifeCase) -> Claims:
     """A negative rate, decay or constant, or a beta outside [0, 1), raises at construction."""
-    begin = made(case, capability)
-    begin = {**begin, "groups": [{"params": g["params"]} for g in begin["groups"]]}
+    begin = unnumbered(made(case, capability))
     for name, value in capability.wrong.items():
         numbers = {**begin["numbers"], name: value}
         yield Raises([{**begin, "numbers": numbers}], f"{name} = {value:g}")

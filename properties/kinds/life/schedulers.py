@@ -8,52 +8,55 @@ from collections.abc import Iterator
 import numpy as np
 
 from truestep.fast.protocol import Array, LifeCapability, Observation, Operation
-from truestep.properties.kinds.life.cases import LOOK, LifeCase, groups_of, life, made, operation
-from truestep.properties.kinds.life.claims import Alike, Claim, View, rates
+from truestep.properties.kinds.life.cases import (
+    LOOK,
+    LifeCase,
+    groups_of,
+    life,
+    made,
+    operations,
+    unnumbered,
+)
+from truestep.properties.kinds.life.claims import Alike, Claim, View, forked, rates, resumed
 
 Claims = Iterator[Claim]
 
 
-def _resumed(capability: LifeCapability, case: LifeCase, **renewal: object) -> Claims:
-    renewed = {"do": "renew", **renewal}
-    yield Alike(life(case, capability, renewed), life(case, capability), rates)
-
-
 def rates_resume_from_deepcopy(capability: LifeCapability, case: LifeCase) -> Claims:
     """A deep copy of optimizer and scheduler goes on as they do."""
-    yield from _resumed(capability, case, way="deepcopied")
+    yield from resumed(capability, case, rates, way="deepcopied")
 
 
 def rates_resume_from_pickle(capability: LifeCapability, case: LifeCase) -> Claims:
     """Optimizer and scheduler that have been pickled together go on as they would have."""
-    yield from _resumed(capability, case, way="pickled")
+    yield from resumed(capability, case, rates, way="pickled")
 
 
 def rates_resume_from_saved_file(capability: LifeCapability, case: LifeCase) -> Claims:
     """State dictionaries that have been saved to a file and read back are as good as themselves."""
-    yield from _resumed(capability, case, way="saved")
+    yield from resumed(capability, case, rates, way="saved")
 
 
 def rates_resume_from_state_dict(capability: LifeCapability, case: LifeCase) -> Claims:
     """Fresh objects that have loaded both state dictionaries go on as the old ones do."""
-    yield from _resumed(capability, case, way="state_dict")
+    yield from resumed(capability, case, rates, way="state_dict")
 
 
 def rates_resume_when_constructed_otherwise(capability: LifeCapability, case: LifeCase) -> Claims:
     """What is loaded replaces all that the constructors were given."""
-    yield from _resumed(capability, case, way="state_dict", otherwise=True)
+    yield from resumed(capability, case, rates, way="state_dict", otherwise=True)
 
 
 def rates_resume_when_scheduler_is_loaded_first(
     capability: LifeCapability, case: LifeCase
 ) -> Claims:
     """The order in which the two state dictionaries are loaded does not matter."""
-    yield from _resumed(capability, case, way="state_dict", order="scheduler")
+    yield from resumed(capability, case, rates, way="state_dict", order="scheduler")
 
 
 def rates_resume_from_last_epoch(capability: LifeCapability, case: LifeCase) -> Claims:
     """Constructed with last_epoch on an optimizer that was loaded, one goes on from there."""
-    steps = [operation(case, capability, at) for at in range(len(case.events))]
+    steps = operations(case, capability)
     begin = made(case, capability)
     cut = case.cuts[0] % len(steps)
     if cut:
@@ -65,33 +68,26 @@ def rates_resume_from_last_epoch(capability: LifeCapability, case: LifeCase) -> 
 
 def original_rates_unchanged_when_copy_steps(capability: LifeCapability, case: LifeCase) -> Claims:
     """A copy that has loaded the state dictionaries shares nothing with its original."""
-    yield from _forked(capability, case, stay="original")
+    yield from forked(capability, case, rates, stay="original")
 
 
 def copied_rates_unchanged_when_original_steps(
     capability: LifeCapability, case: LifeCase
 ) -> Claims:
     """A copy that has loaded the state dictionaries is as it was after steps of its original."""
-    yield from _forked(capability, case, stay="copy")
+    yield from forked(capability, case, rates, stay="copy")
 
 
 def state_dict_keeps_its_rates_when_owner_steps(
     capability: LifeCapability, case: LifeCase
 ) -> Claims:
     """A state dictionary is of the time at which it was asked for, whatever steps follow."""
-    yield from _forked(capability, case, stay="copy", late=True)
-
-
-def _forked(capability: LifeCapability, case: LifeCase, **how: object) -> Claims:
-    steps = [operation(case, capability, at) for at in range(len(case.events))]
-    fork = {"do": "fork", "way": "state_dict", "program": steps, **how}
-    begin = made(case, capability)
-    yield Alike([begin, *steps, fork, *steps, LOOK], [begin, *steps, *steps, LOOK], rates)
+    yield from forked(capability, case, rates, stay="copy", late=True)
 
 
 def rates_same_when_attached_after_steps(capability: LifeCapability, case: LifeCase) -> Claims:
     """Steps that an optimizer makes before it has a scheduler do not count."""
-    steps = [operation(case, capability, at) for at in range(len(case.events))]
+    steps = operations(case, capability)
     begin = made(case, capability)
     late = [{**begin, "attached": False}, steps[0], {"do": "attach"}, *steps, LOOK]
     yield Alike(late, [begin, *steps, LOOK], rates)
@@ -119,24 +115,22 @@ def initial_rates_unchanged(capability: LifeCapability, case: LifeCase) -> Claim
 
     for more in ({}, {"tensor_lr": True}):
         begin = made(case, capability, **more)
-        groups = [{"params": group["params"]} for group in begin["groups"]]
-        begin = {**begin, "groups": groups} if more else begin
-        steps = [operation(case, capability, at) for at in range(len(case.events))]
+        begin = unnumbered(begin) if more else begin
+        steps = operations(case, capability)
         yield Alike([begin, *steps, LOOK], [begin, LOOK], kept)
 
 
 def rates_same_when_the_rate_is_a_tensor(capability: LifeCapability, case: LifeCase) -> Claims:
     """A rate that is kept in a tensor of float64 takes the values of one that is a number."""
-    begin = made(case, capability)
-    begin = {**begin, "groups": [{"params": group["params"]} for group in begin["groups"]]}
-    steps = [operation(case, capability, at) for at in range(len(case.events))]
+    begin = unnumbered(made(case, capability))
+    steps = operations(case, capability)
     yield Alike([{**begin, "tensor_lr": True}, *steps, LOOK], [begin, *steps, LOOK], rates)
 
 
 def each_groups_rate_as_if_alone(capability: LifeCapability, case: LifeCase) -> Claims:
     """The rates of a group are those that it has as the only one."""
     groups, begin = groups_of(case, capability), made(case, capability)
-    steps = [operation(case, capability, at) for at in range(len(case.events))]
+    steps = operations(case, capability)
     place = 0
     for k, group in enumerate(groups):
         count = len(group["params"])
@@ -154,7 +148,7 @@ def _rate(k: int) -> View:
 def added_group_has_the_rates_of_its_own(capability: LifeCapability, case: LifeCase) -> Claims:
     """A group that joins after the scheduler was attached is as one that was there before."""
     groups, begin = groups_of(case, capability), made(case, capability)
-    steps = [operation(case, capability, at) for at in range(len(case.events))]
+    steps = operations(case, capability)
     late: list[Operation] = [{"do": "add", "group": group} for group in groups[1:]]
     got = [{**begin, "groups": groups[:1]}, *late, *steps, LOOK]
     yield Alike(got, [begin, *steps, LOOK], rates)

@@ -1,11 +1,11 @@
 """One case of a law on one object: the lives are run, and what they came to is compared."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from truestep.fast.protocol import Array, LifeBackend, LifeCapability, Observation
+from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.judge.calls import BackendFault, Malformed, backend_call, require_list
 from truestep.properties.judge.contracts import (
     Judged,
@@ -86,9 +86,8 @@ def _alike(claim: Alike, name: str, x: Array | None, y: Array | None) -> tuple[A
 
 
 def _near(x: Array, y: Array) -> Judgement:
-    u = 2.0**-24
     scale = np.max(np.abs(y), initial=0.0)
-    return agreement(x, y, np.full(x.shape, ROUNDINGS * u * scale))
+    return agreement(x, y, np.full(x.shape, ROUNDINGS * format_named(y.dtype.name).u * scale))
 
 
 def _differing(
@@ -100,7 +99,7 @@ def _differing(
     )
     if same:
         raise BackendFault(f"two lives that are due to differ do not\n{_lives(claim)}")
-    return Judged(0, 0, 0, "p", replace(none_amiss(np.zeros(1))))
+    return Judged(0, 0, 0, "p", none_amiss(np.zeros(1)))
 
 
 def _lives(claim: Alike) -> str:
