@@ -37,6 +37,7 @@ Sources
     for first moments, the root for second ones.
 """
 
+from abc import ABC, abstractmethod
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -59,7 +60,7 @@ class Hyper(declared.Hyper):
     rounding: Literal["half_up", "nearest_even"] = "half_up"
 
 
-class _Companded(BlockFormat):
+class _Companded(BlockFormat, ABC):
     """A format whose values are read off a curve, from codes that lie evenly beneath it.
 
     STEPS: the code of 1. A code's threshold is the ratio below / above of two whole numbers.
@@ -73,22 +74,22 @@ class _Companded(BlockFormat):
         "odd", "zero_stays_zero",
     )  # fmt: skip
 
+    @abstractmethod
     def companded(self, n: Array) -> Array:
         """The height of the curve over n."""
-        raise NotImplementedError
 
+    @abstractmethod
     def expanded(self, count: Array, scale: Array) -> Array:
         """What is read of so many steps under a scale: on the numbers of any arithmetic."""
-        raise NotImplementedError
 
+    @abstractmethod
     def edges(self) -> tuple[Array, Array]:
         """Numerators and denominators of the ratios at which codes change, in their order."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def counts(self) -> Array:
         """The numbers of steps that codes stand for, ascending."""
-        raise NotImplementedError
 
     def thresholds(self, h: declared.Hyper) -> Array:
         """At which ratios to a_g, of "sqrt_8bit" to its square, the code changes."""
