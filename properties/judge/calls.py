@@ -35,7 +35,7 @@ def backend_call(method: Callable[..., Result], capability: Capability, *given: 
     Raises BackendFault where an input has been written.
     """
     # A backend in a process of its own has inputs of its own, which are looked at there.
-    mine = [] if getattr(method, "guarded", False) else list(arrays_in(given))
+    mine = [] if is_guarded(method) else list(arrays_in(given))
     before = [x.tobytes() for _, x in mine]
     try:
         result = method(capability, *given)
@@ -50,6 +50,11 @@ def backend_call(method: Callable[..., Result], capability: Capability, *given: 
         if x.tobytes() != was:
             raise BackendFault(f"the backend wrote its input {in_words(path)}")
     return result
+
+
+def is_guarded(method: Callable[..., object]) -> bool:
+    """Whether the backend gets copies, in a process of its own, and cannot write what we hold."""
+    return bool(getattr(method, "guarded", False))
 
 
 def require_array(

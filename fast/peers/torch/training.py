@@ -127,7 +127,12 @@ def _backward(divided: bool) -> Call:
 
 _SUMS = {"float32": "sequential_float32", "float64": "sequential_float64"}
 _SCALER = {"hysteresis": 1, "max_scale": float(np.finfo(np.float32).max), "min_scale": 0.0}
-_DATA_PARALLEL = Row("data_parallel", "ddp", parallel.averaged, {"form": "shares"}, {}, ELEMENTS)
+# Workers who are all connected with all, by sockets of one process.
+_MOST_WORKERS = 16
+_DATA_PARALLEL = Row(
+    "data_parallel", "ddp", parallel.averaged, {"form": "shares"}, {}, ELEMENTS,
+    workers=_MOST_WORKERS,
+)  # fmt: skip
 
 ROWS: tuple[Row, ...] = (
     *(

@@ -28,6 +28,7 @@ from truestep.properties.judge.calls import (
     BackendRaised,
     Malformed,
     backend_call,
+    is_guarded,
     require_array,
     require_list,
     type_of,
@@ -79,21 +80,23 @@ def begun(rule: Optimizer, capability: OptimizerCapability, case: OptimizerCase)
     ]
 
 
-# What a few cases begin with, by the case itself, which is kept so that no other has its place.
-_BEGUN: OrderedDict[tuple[int, str, str], tuple[OptimizerCase, list[Group]]] = OrderedDict()
-_MOST_BEGUN = 32
+# What a few cases begin with, by the case and the rule, which are kept so that no others have their
+# places.
+_Begun = tuple[OptimizerCase, Optimizer, list[Group]]
+_BEGUN: OrderedDict[tuple[int, int, str, str], _Begun] = OrderedDict()
+_MOST_BEGUN = 64
 
 
 def _begun_again(
     rule: Optimizer, capability: OptimizerCapability, case: OptimizerCase
 ) -> list[Group]:
-    """The same, of a case that is read in one way after another."""
-    key = id(case), arithmetic_of(capability.arithmetic).name, capability.format
+    """The same, of a case that one implementation after another is given, or that is read so."""
+    key = id(case), id(rule), arithmetic_of(capability.arithmetic).name, capability.format
     if key not in _BEGUN:
-        _BEGUN[key] = case, begun(rule, capability, case)
+        _BEGUN[key] = case, rule, begun(rule, capability, case)
         while len(_BEGUN) > _MOST_BEGUN:
             _BEGUN.popitem(last=False)
-    return _BEGUN[key][1]
+    return _BEGUN[key][2]
 
 
 @lru_cache(maxsize=1024)
@@ -211,7 +214,9 @@ def lockstep(
     rule = rule_of(capability)
     judge_as = reading or (lambda hyper: (rule, hyper))
     arithmetic = arithmetic_of(capability.arithmetic)
-    groups = (begun if reading is None else _begun_again)(rule, capability, case)
+    # A backend in this process may write what it is given.
+    again = reading is not None or is_guarded(backend.optimizer_step)
+    groups = (_begun_again if again else begun)(rule, capability, case)
     for step in range(case.steps):
         results = called(rule, backend, capability, groups)
         judged = []
