@@ -33,7 +33,8 @@ WITHIN = 1e-4
 # they are nearer than the other number: a small number is told from none so.
 _NEARLY, _SHARP = 10.0, 1e-6
 # Of rules that iterate on matrices, which some do in bfloat16: no form nearer, and none beside it.
-_COARSE, _NEXT = 2e-2, 2.0
+# Five rounds of Muon's iteration in bfloat16 end up to 0.22 off, since small singular values grow.
+_COARSE, _NEXT = 0.25, 2.0
 # Steps of the run by which a form is confirmed where the rule was not given: most of what an
 # optimizer does from some step on, or every so many, is done by then. Rounding has had so many
 # times the steps of a trial to add up, and numbers near 1 lose more of their distance to it.
@@ -267,20 +268,37 @@ def best(subject: Subject, name: str | None) -> Tried:
     what = name or "any rule"
     raise BrokenBackend(
         f"{subject.name}: does not compute {what} in any form; the nearest, and by how much of the "
-        f"largest change of a step each is off: {nearest}"
+        f"largest change of a step each is off: {nearest}{_needing(subject)}"
     )
 
 
 def _namesake(subject: Subject) -> list[Tried]:
     """The rule that is called like the optimizer, in all forms: rules have more than are near."""
-    plain = {rule.replace("_", ""): rule for rule in OPTIMIZERS}
-    rule = plain.get(subject.name.rpartition(".")[2].lower().replace("_", ""))
+    rule = _called(subject)
     if rule is None or OPTIMIZERS[rule].FACTS.inputs:
         return []
     try:
         return [tried(subject, rule)]
     except BrokenBackend:
         return []
+
+
+def _called(subject: Subject) -> str | None:
+    """The rule with the longest name that is in the optimizer's: muon of SingleDeviceMuon."""
+    name = _plain(subject.name.rpartition(".")[2])
+    return max((rule for rule in OPTIMIZERS if _plain(rule) in name), key=len, default=None)
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "")
+
+
+def _needing(subject: Subject) -> str:
+    """What an adapter would have to give, where the optimizer is called like a rule with inputs."""
+    rule = _called(subject)
+    if rule is None or not (inputs := OPTIMIZERS[rule].FACTS.inputs):
+        return ""
+    return f"; if it is {rule}, which takes {', '.join(inputs)} too, it needs an adapter"
 
 
 def _confirmed(subject: Subject, tried: Tried) -> bool:
@@ -307,7 +325,7 @@ def _confirmed(subject: Subject, tried: Tried) -> bool:
 def _rank(subject: Subject, found: Found) -> tuple[object, ...]:
     rule = OPTIMIZERS[found.rule]
     unnamed = sum(f not in found.numbers for f in rule.Hyper.RANGES)
-    names = found.rule.replace("_", ""), subject.name.rpartition(".")[2].lower().replace("_", "")
+    names = _plain(found.rule), _plain(subject.name.rpartition(".")[2])
     likeness = SequenceMatcher(None, *names).ratio()
     explains = found.shapes == "matrices", len(found.beside), found.left, unnamed
     return *explains, -likeness, found.distance, found.rule

@@ -17,8 +17,11 @@ Domain
 Choices
     The paper's one eps enters the average, where it adds up, and is added to the root; optax has
     two numbers for it. decay: the paper knows none. Libraries add it to the gradient ("coupled"),
-    or shrink p by lr weight_decay ("before") or weight_decay ("unscaled") first. The rectified form
-    and that with the largest v are left out.
+    or shrink p by lr weight_decay ("before") or weight_decay ("unscaled") first.
+    rectification: none, or RAdam's factor r_t once rho_t >= 5, the default of the authors' package,
+        p_t = p_{t-1} - lr r_t m_hat sqrt(1 - beta2^t) / (sqrt(v_t) + eps)
+    and until then lr m_hat ("momentum") or, of degenerated_to_sgd = False, no step ("still"). The
+    form with the largest v is left out.
 
 Special cases
     One gradient again and again leaves v at eps / (1 - beta2), or, with eps = 0, makes it fall to
@@ -30,7 +33,7 @@ Judged
 
 Sources
     J. Zhuang et al., "AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients",
-    NeurIPS 2020 (arXiv:2010.07468), Algorithm 2.
+    NeurIPS 2020 (arXiv:2010.07468), Algorithm 2. The authors' package, adabelief-pytorch 0.2.1.
 """
 
 from typing import Literal
@@ -48,7 +51,12 @@ DIALECTS = {
         "coupled": "weight decay added to the gradient",
         "before": "weight decay, multiplied by lr, before the step",
         "unscaled": "weight decay not multiplied by lr",
-    }
+    },
+    "rectification": {
+        "none": "the second moment not rectified",
+        "momentum": "rectified as in RAdam, with steps by the corrected first moment until then",
+        "still": "rectified as in RAdam, with no steps until then",
+    },
 }
 
 
@@ -62,6 +70,7 @@ class Hyper(declared.Hyper):
     weight_decay: Decay = 0.0
     maximize: Switch = False
     decay: Literal["coupled", "before", "unscaled"] = "coupled"
+    rectification: Literal["none", "momentum", "still"] = "none"
 
 
 class State(declared.State):
@@ -93,4 +102,14 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     v = h.beta2 * s.v + (1 - h.beta2) * (surprise * surprise) + h.eps
     m_hat = m / (1 - h.beta1**t)
     v_hat = v / (1 - h.beta2**t)
-    return State(t=t, m=m, v=v), p - h.lr * (m_hat / (np.sqrt(v_hat) + h.eps))
+    if h.rectification == "none":
+        return State(t=t, m=m, v=v), p - h.lr * (m_hat / (np.sqrt(v_hat) + h.eps))
+    rho_inf = 2 / (1 - h.beta2) - 1
+    rho = rho_inf - 2 * t * h.beta2**t / (1 - h.beta2**t)
+    adaptive = rho >= 5
+    # Before the threshold r is not used: 5 keeps its root real.
+    a, b = np.where(adaptive, rho, 5.0), np.where(adaptive, rho_inf, 5.0)
+    r = np.sqrt((a - 4) * (a - 2) * b / ((b - 4) * (b - 2) * a))
+    adapted = r * (m_hat * (np.sqrt(1 - h.beta2**t) / (np.sqrt(v) + h.eps)))
+    until = m_hat if h.rectification == "momentum" else 0.0
+    return State(t=t, m=m, v=v), p - h.lr * np.where(adaptive, adapted, until)

@@ -17,6 +17,9 @@ Domain
 Choices
     decay: p shrunk by lr weight_decay first ("before"), or no decay where the gradient could take
     it: pytorch-optimizer's other option adds it after the step was made, and so to nothing.
+    eps: added to the corrected root ("outside", the paper) or, as in the authors' package, to the
+    root before correction ("before_correction"). bias_correction: of both moments, or of neither
+    ("none": the package's correct_bias = False).
 
 Special cases
     Where g = 0 only the decay moves p, whatever m is. g = 0 from the start with eps = 0 makes p
@@ -27,8 +30,10 @@ Judged
 
 Sources
     Y. Cao, X. Li, Z. Song, "Grams: Gradient Descent with Adaptive Momentum Scaling", 2024
-    (arXiv:2412.17107), Algorithm 1.
+    (arXiv:2412.17107), Algorithm 1. The authors' package, grams-pytorch 0.0.2.
 """
+
+from typing import Literal
 
 import numpy as np
 
@@ -38,7 +43,16 @@ from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
 FACTS = Facts(elementwise=True)
-DIALECTS: dict[str, dict[str, str]] = {}
+DIALECTS = {
+    "bias_correction": {
+        "both": "both moments corrected for their zero start",
+        "none": "moments not corrected for their zero start",
+    },
+    "eps_placement": {
+        "outside": "eps added to the root of the corrected second moment",
+        "before_correction": "eps added to the root before bias correction",
+    },
+}
 
 
 class Hyper(declared.Hyper):
@@ -50,6 +64,8 @@ class Hyper(declared.Hyper):
     eps: Epsilon = 1e-6
     weight_decay: Decay = 0.0
     maximize: Switch = False
+    bias_correction: Literal["both", "none"] = "both"
+    eps_placement: Literal["outside", "before_correction"] = "outside"
 
 
 class State(declared.State):
@@ -72,6 +88,12 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         g = -g
     m = h.beta1 * s.m + (1 - h.beta1) * g
     v = h.beta2 * s.v + (1 - h.beta2) * (g * g)
-    update = m / (1 - h.beta1**t) / (np.sqrt(v / (1 - h.beta2**t)) + h.eps)
+    corrected = h.bias_correction == "both"
+    if h.eps_placement == "outside":
+        v_hat = v / (1 - h.beta2**t) if corrected else v
+        update = (m / (1 - h.beta1**t) if corrected else m) / (np.sqrt(v_hat) + h.eps)
+    else:
+        rate = np.sqrt(1 - h.beta2**t) / (1 - h.beta1**t) if corrected else 1.0
+        update = rate * (m / (np.sqrt(v) + h.eps))
     p = p * (1 - h.lr * h.weight_decay)
     return State(t=t, m=m, v=v), p - h.lr * (np.abs(update) * np.sign(g))

@@ -120,7 +120,7 @@ def _reached(
             goes = slot.travels and np.all(np.abs(moved) <= travel.largest)
             p = moved if whole or goes else p
     kept = {
-        name: kept_field(x, format_of(rule, name, arithmetic), slot.t)
+        name: kept_field(x, format_of(rule, name, arithmetic), slot.t, began=not slot.history)
         for name, x in fields_of(state).items()
     }
     return p.astype(travel.dtype), kept
@@ -147,13 +147,16 @@ def format_of(rule: Optimizer, name: str, arithmetic: Arithmetic) -> Format:
     return format_named("bfloat16") if high else arithmetic.stored(name)
 
 
-def kept_field(value: Array, where: Format, t: int) -> Array | int:
-    """A field of the reference's state as a backend keeps it; codes and scales stay as they are."""
+def kept_field(value: Array, where: Format, t: int, *, began: bool = False) -> Array | int:
+    """A field of the reference's state as a backend keeps it; codes and scales stay as they are.
+
+    began: whether it is as before the first step, where an infinite parameter is kept as it is.
+    """
     if isinstance(value, int):
         return t
     if np.asarray(value).dtype != np.float64:
         return np.array(value)
-    limit = where.largest
+    limit = np.inf if began else where.largest
     return where.round(np.clip(np.asarray(value), -limit, limit)).astype(where.dtype)
 
 

@@ -86,3 +86,68 @@ def test_a_wrong_name_is_told(tmp_path: Path) -> None:
     """As for backends, with what is near."""
     with pytest.raises(UnknownBackend, match="did you mean 'MyLion'"):
         discovery.load(f"torch:{written(tmp_path)}:MyLoin@lion")
+
+
+# A step with the Muon of the 2024 speedruns inside, in bfloat16, which errs by a tenth.
+MUON = """\
+import torch
+
+
+def orthogonalized(g):
+    x = g.bfloat16()
+    tall = g.size(0) > g.size(1)
+    x = x.mT if tall else x
+    x = x / (x.norm() + 1e-7)
+    for _ in range(5):
+        a = x @ x.mT
+        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+    return x.mT if tall else x
+
+
+class OneDeviceMuon(torch.optim.Optimizer):
+    def __init__(self, params, lr=0.02, weight_decay=0.0, momentum=0.95):
+        super().__init__(params, dict(lr=lr, weight_decay=weight_decay, momentum=momentum))
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                state = self.state[p]
+                if not state:
+                    state["momentum_buffer"] = torch.zeros_like(p)
+                m = state["momentum_buffer"].lerp_(p.grad, 1 - group["momentum"])
+                update = orthogonalized(p.grad.lerp(m, group["momentum"]))
+                update *= max(1, p.size(0) / p.size(1)) ** 0.5
+                p.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-group["lr"])
+"""
+SOPHIA = """\
+import torch
+
+
+class MySophia(torch.optim.Optimizer):
+    def __init__(self, params, lr=1e-4, rho=0.04):
+        super().__init__(params, dict(lr=lr, rho=rho))
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.sub_(torch.clamp(p.grad / group["rho"], -1, 1).tanh(), alpha=group["lr"])
+"""
+
+
+def test_an_iteration_in_bfloat16_is_found(tmp_path: Path) -> None:
+    """Though it is off by a tenth of a step, no other form of Muon is nearer."""
+    (tmp_path / "speedrun.py").write_text(MUON, encoding="utf-8")
+    backend = discovery.load(f"torch:{tmp_path / 'speedrun.py'}:OneDeviceMuon@muon")
+    [capability] = backend.capabilities()
+    assert capability.dialect == {"momentum_form": "ema", "scale": "tall"}
+    assert capability.fixed["ns_steps"] == 5
+    assert capability.fixed["nesterov"] is True
+
+
+def test_a_name_of_a_rule_that_takes_more_is_told(tmp_path: Path) -> None:
+    """What is called Sophia needs an adapter, if it is."""
+    (tmp_path / "mine.py").write_text(SOPHIA, encoding="utf-8")
+    with pytest.raises(BrokenBackend, match="if it is sophia, which takes estimate too, it needs"):
+        discovery.load(f"torch:{tmp_path / 'mine.py'}:MySophia")

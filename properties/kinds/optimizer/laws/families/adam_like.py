@@ -118,6 +118,7 @@ RULES: dict[str, Row] = {
             "one eps is added to squares of gradients and to a root", 0, 2, eps=0.01
         ),
         "params_unchanged_when_lr_is_zero": _SCALED,
+        "scale_invariant_when_eps_is_zero": holds(rectification="none still"),
         "second_moment_moves_by_a_share_of_the_square": _FALLS,
     },
     "adabound": {
@@ -151,8 +152,12 @@ RULES: dict[str, Row] = {
     "grams": {
         **rows.ADAPTIVE,
         **rows.DECOUPLED,
-        **obeys("constant_gradients_give_constant_steps elements_without_gradient_rest"),
+        **obeys("elements_without_gradient_rest"),
         "becomes_adamw": fails("the signs are the gradient's", 0, 0, {"t": 3, "m": 1}),
+        "constant_gradients_give_constant_steps": holds(
+            bias_correction="both", eps_placement="outside"
+        ),
+        "first_step_is_at_most_lr": holds(bias_correction="both"),
         "step_at_most_the_final_rate_times_the_average": fails("small squares divide", 0, 1e-3),
     },
     "laprop": {
