@@ -35,8 +35,10 @@ from truestep.properties.museum.changes import Change, Part, Ways, changes, part
 HERE = Path(__file__).parent
 # Threefold constants, statements left out, comparisons turned round.
 WAYS = Ways(2.0, {}, removed=True, guards=True)
-# Seconds of a process: of a test that may be run for a mutant, and of all tests of one.
-PATIENT, ENOUGH = 6.0, 60
+# Seconds of a test that may be run for a mutant.
+PATIENT = 6.0
+# How many times as long as without a mutant its tests may compute, and how many seconds anyway.
+SLOWER, ANYWAY = 3, 5
 # The tests of every module that decides: what stands beside it, and what it was written for.
 TESTS: dict[str, tuple[str, ...]] = {
     "arithmetic/bounded/bounded": ("arithmetic/test_certainty.py",),
@@ -61,10 +63,10 @@ TESTS: dict[str, tuple[str, ...]] = {
     "arithmetic/sampled/functions": ("arithmetic/test_sampled.py",),
     "arithmetic/sampled/operations": ("arithmetic/test_sampled.py",),
     "arithmetic/sampled/replicates": ("arithmetic/test_replicates.py",),
+    "arithmetic/sampled/rows": ("arithmetic/test_sampled.py",),
     "arithmetic/sampled/sampled": ("arithmetic/test_sampled.py", "arithmetic/test_sampling.py"),
-    "judge/calls": (
-        "judge/test_calls.py", "kinds/test_adding_a_kind.py", "run/test_bad_adapters.py",
-    ),
+    "arithmetic/sampled/sums": ("arithmetic/test_sampled.py",),
+    "judge/calls": ("judge/test_calls.py",),
     "judge/contracts": (
         "judge/test_contracts.py", "judge/test_exact_contracts.py",
         "judge/test_sampled_contract.py",
@@ -110,7 +112,10 @@ TESTS: dict[str, tuple[str, ...]] = {
     "kinds/minimizer/step": ("kinds/minimizer/test_minimizer_checks.py",),
     "laws/claims": ("laws/test_claims.py",),
     "laws/entries": ("laws/test_claims.py",),
+    "search/arithmetics": ("search/test_arithmetics.py",),
     "search/exploration": ("search/test_exploration.py",),
+    "search/identification": ("search/test_identification.py", "kinds/test_adding_a_kind.py"),
+    "search/likeness": ("search/test_identification.py", "kinds/optimizer/test_likeness.py"),
     "search/recalled": ("search/test_recalled.py",),
 }  # fmt: skip
 
@@ -211,7 +216,8 @@ class Runner:
                 for name, (seconds, of) in covered.items()
                 if isinstance(mutant.part.node, ast.Assign) or lines & set(of.get(file, ()))
             ]
-            word = _fate(mutant, [items[name] for _, name in sorted(through)])
+            enough = ANYWAY + SLOWER * round(sum(seconds for seconds, _ in through))
+            word = _fate(mutant, [items[name] for _, name in sorted(through)], enough)
             self.counts[word] += 1
             if word in ("survives", "not reached"):
                 self.survived.append(mutant.name)
@@ -251,13 +257,13 @@ def _reports(item: pytest.Item) -> Sequence[pytest.TestReport]:
     return found
 
 
-def _fate(mutant: Mutant, items: Sequence[pytest.Item]) -> str:
-    """What becomes of a mutant: killed, hangs, survives or not reached."""
+def _fate(mutant: Mutant, items: Sequence[pytest.Item], enough: int) -> str:
+    """What becomes of a mutant: killed, hangs, survives or not reached. enough: its seconds."""
     if not items:
         return "not reached"
 
     def tried() -> str:
-        resource.setrlimit(resource.RLIMIT_CPU, (ENOUGH, ENOUGH))
+        resource.setrlimit(resource.RLIMIT_CPU, (enough, enough))
         plant(mutant)
         for item in items:
             if any(report.failed for report in _reports(item)):

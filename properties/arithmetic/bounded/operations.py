@@ -181,8 +181,6 @@ def sqrt(a: Carried) -> Carried:
     if not a.nonnegative:
         e = np.where(low < 0, np.inf, e)
     e = e + 2 * a.arithmetic.ulps_sqrt * a.format.u * (v + e)
-    if (nothing := zero(a)) is not False:
-        e = np.where(nothing, 0.0, e)
 
     def definite() -> Mask:
         return certainly_nan(a) | (certainly_infinite(a) & (a.v > 0)) | (a.v + a.e < 0)

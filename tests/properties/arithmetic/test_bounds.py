@@ -145,7 +145,7 @@ def test_a_product_rounds_once_and_every_link_may_underflow() -> None:
     e = 4.0 * 1.0 + 2.0 * 0.5 + 0.5 * 1.0
     _facts(out, v=[8.0], e=[e + U * (8.0 + e) + 4 * ETA * 128.0 * 119.0], mass=[8.0])
     _facts(out, reach=[128.0], links=4, divisor=33.0, fraction=65.0, depth=119.0, sheer=False)
-    for share, divisor in ((0.25, 4.0), (-0.25, 4.0), (1.0, 1.0), (2.0, 1.0), (0.0, 1.0)):
+    for share, divisor in ((0.25, 4.0), (-0.25, 4.0), (1.0, 1.0), (1.5, 1.0), (0.0, 1.0)):
         assert op.multiply(_x([3.0]), _host(share)).divisor == divisor
         assert op.multiply(_host(share), _x([3.0])).divisor == divisor
     assert op.multiply(_x([3.0]), _x([0.25])).divisor == 1.0
@@ -187,7 +187,8 @@ def test_a_quotient_by_the_ends_of_its_divisor() -> None:
 def test_a_scalar_divisor_may_multiply_elsewhere() -> None:
     """From 1 on what is divided again, below 1 what is under a root or beside a sum."""
     for c, divisor, fraction in (
-        (4.0, 12.0, 5.0), (-4.0, 12.0, 5.0), (1.0, 3.0, 5.0), (0.25, 3.0, 20.0), (-0.25, 3.0, 20.0)
+        (4.0, 12.0, 5.0), (-4.0, 12.0, 5.0), (1.0, 3.0, 5.0), (0.25, 3.0, 20.0), (-0.25, 3.0, 20.0),
+        (1.5, 4.5, 5.0),
     ):  # fmt: skip
         _facts(op.divide(A, _host(c)), divisor=divisor, fraction=fraction)
     # A tensor of no axes is no number of the host.
