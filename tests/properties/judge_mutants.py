@@ -17,6 +17,7 @@ import json
 import os
 import resource
 import sys
+import textwrap
 import time
 import tomllib
 from argparse import ArgumentParser
@@ -154,28 +155,59 @@ def _is_number(node: ast.expr) -> bool:
 
 
 def plant(mutant: Mutant) -> None:
-    """Give the functions of this process the mutant's code, or all modules its number."""
-    source, part = inspect.getsource(mutant.module).splitlines(keepends=True), mutant.part.node
-    last = part.end_lineno or part.lineno
-    before, after = "".join(source[: part.lineno - 1]), "".join(source[last:])
-    text = " " * part.col_offset + mutant.change.text() + "\n"
-    file = str(mutant.module.__file__)
-    compiled = compile(before + text + after, file, "exec")
+    """Give the functions of this process the mutant's code, or all modules its number.
+
+    So too what the part has made when its module was loaded, as the operations of a table.
+    """
+    part, file = mutant.part.node, str(mutant.module.__file__)
     if isinstance(part, ast.Assign):
-        _give(mutant, text)
+        _give(mutant, mutant.change.text())
         return
-    (new,) = [code for code in _codes(compiled) if code.co_qualname == mutant.part.name]
+    whole = inspect.getsource(mutant.module)
+    lines, last = whole.splitlines(keepends=True), part.end_lineno or part.lineno
+    before, after = "".join(lines[: part.lineno - 1]), "".join(lines[last:])
+    old = _inner(compile(whole, file, "exec", dont_inherit=True), mutant.part.name)
+    text = textwrap.indent(_holding(mutant.change.text(), old), " " * part.col_offset) + "\n"
+    changed = compile(before + text + after, file, "exec", dont_inherit=True)
+    becomes = dict(_pairs(old, _inner(changed, mutant.part.name)))
     found = [
         one
         for one in gc.get_objects()
         if isinstance(one, FunctionType)
         and one.__code__.co_filename == file
-        and one.__code__.co_qualname == mutant.part.name
+        and one.__code__ in becomes
     ]
     if not found:
         raise LookupError(f"nothing is called {mutant.part.name} in {file}")
     for function in found:
-        function.__code__ = new
+        function.__code__ = becomes[function.__code__]
+
+
+def _pairs(old: Sequence[CodeType], new: Sequence[CodeType]) -> Iterator[tuple[CodeType, CodeType]]:
+    """What has the same name, and as often."""
+    for name in {code.co_qualname for code in old}:
+        was, made = ([x for x in of if x.co_qualname == name] for of in (old, new))
+        if len(was) == len(made):
+            yield from zip(was, made, strict=True)
+
+
+def _holding(text: str, old: Sequence[CodeType]) -> str:
+    """The text, whose functions in functions name what they named: code fits what is closed over.
+
+    By a statement that is never executed.
+    """
+    tree = ast.parse(textwrap.dedent(text))
+    free = {code.co_name: code.co_freevars for code in old[1:]}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node is not tree.body[0] and free.get(node.name):
+            node.body.append(ast.parse(f"if 0: {', '.join(free[node.name])}").body[0])
+    return ast.unparse(tree)
+
+
+def _inner(code: CodeType, name: str) -> list[CodeType]:
+    """The code of that name, and that of the functions in it."""
+    within = f"{name}.<locals>."
+    return [x for x in _codes(code) if x.co_qualname == name or x.co_qualname.startswith(within)]
 
 
 def _give(mutant: Mutant, text: str) -> None:
@@ -219,7 +251,7 @@ class Runner:
             enough = ANYWAY + SLOWER * round(sum(seconds for seconds, _ in through))
             word = _fate(mutant, [items[name] for _, name in sorted(through)], enough)
             self.counts[word] += 1
-            if word in ("survives", "not reached"):
+            if word in ("survives", "not planted", "not reached"):
                 self.survived.append(mutant.name)
                 print(f"{word}: {mutant.name}", flush=True)
         return True
@@ -258,7 +290,10 @@ def _reports(item: pytest.Item) -> Sequence[pytest.TestReport]:
 
 
 def _fate(mutant: Mutant, items: Sequence[pytest.Item], enough: int) -> str:
-    """What becomes of a mutant: killed, hangs, survives or not reached. enough: its seconds."""
+    """What becomes of a mutant: killed, hangs, survives, not planted or not reached.
+
+    enough: the seconds that its tests may compute.
+    """
     if not items:
         return "not reached"
 
@@ -271,7 +306,9 @@ def _fate(mutant: Mutant, items: Sequence[pytest.Item], enough: int) -> str:
         return "survives"
 
     status, told = _in_a_process(tried)
-    return told if status == 0 else "hangs"
+    if status == 0:
+        return told
+    return "hangs" if os.WIFSIGNALED(status) else "not planted"
 
 
 def _in_a_process(work: Any) -> tuple[int, str]:
