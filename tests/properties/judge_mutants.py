@@ -81,14 +81,10 @@ TESTS: dict[str, tuple[str, ...]] = {
     "cases/strata": ("cases/test_dice.py",),
     "kinds/optimizer/direction": ("kinds/optimizer/test_counts.py",),
     "kinds/optimizer/likeness": ("kinds/optimizer/test_likeness.py",),
-    "kinds/optimizer/joint": ("kinds/optimizer/test_step.py", "search/test_exploration.py"),
+    "kinds/optimizer/joint": ("kinds/optimizer/test_step.py",),
     "kinds/optimizer/noise": ("kinds/optimizer/test_counts.py",),
     "kinds/optimizer/sampling": ("arithmetic/test_sampling.py", "kinds/optimizer/test_counts.py"),
-    "kinds/optimizer/step": (
-        "kinds/optimizer/test_step.py", "kinds/optimizer/test_likeness.py",
-        "kinds/optimizer/test_stored_rules.py", "kinds/test_sharing_of_cases.py",
-        "search/test_exploration.py",
-    ),
+    "kinds/optimizer/step": ("kinds/optimizer/test_step.py",),
     "kinds/optimizer/storage": (
         "kinds/optimizer/test_storage.py", "kinds/optimizer/test_split.py",
         "kinds/optimizer/test_stored_rules.py",

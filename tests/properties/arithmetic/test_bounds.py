@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import erfinv as special
 
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.bounded import operations as op
+from truestep.properties.arithmetic.bounded.elementary import erfinv
 from truestep.properties.arithmetic.decision import Decision
 from truestep.properties.arithmetic.formats import FORMATS
 from truestep.properties.arithmetic.profiles import PROFILES, Arithmetic
@@ -459,6 +461,15 @@ def test_a_mean_is_the_sum_over_the_number_of_its_terms() -> None:
         assert mean.v.tolist() == due.v.tolist() and mean.e.tolist() == due.e.tolist()
 
 
+def test_a_norm_is_the_root_of_the_sum_of_squares() -> None:
+    """Of all elements, or over an axis; it cannot be negative."""
+    x = _x([[4.0, 2.0], [1.0, 2.0]], 0.25)
+    for kept in ({}, {"axis": 1}, {"axis": 0, "keepdims": True}):
+        found, due = np.linalg.norm(x, **kept), np.sqrt(np.sum(x * x, **kept))
+        assert (found.v.tolist(), found.e.tolist()) == (due.v.tolist(), due.e.tolist())
+        assert found.nonnegative
+
+
 REDUCED = [
     (np.sum, [(1.0, 0.5), (NAN, 0.0)], 0.0),
     (np.sum, [(1.0, INF), (NAN, 0.0)], 0.0),
@@ -481,6 +492,11 @@ REDUCED = [
     (np.min, [(1.0, 0.25), (2.0, 2.0)], 1.0),
     (np.min, [(1.0, 0.5), (-INF, 0.0)], 0.0),
     (np.sort, [(1.0, 0.25), (2.0, 0.5)], 0.25),
+    (np.sort, [(-INF, 0.0), (2.0, 0.5)], 0.0),
+    (np.sort, [(-INF, 0.0), (-INF, 0.0)], 0.0),
+    (np.sort, [(-INF, INF), (2.0, 0.5)], INF),
+    (np.sort, [(NAN, 0.0), (NAN, 0.0)], 0.0),
+    (np.sort, [(NAN, INF), (NAN, 0.0)], INF),
 ]
 
 
@@ -544,6 +560,9 @@ def test_what_is_joined_keeps_the_facts_of_its_parts() -> None:
     for out in (np.concatenate([a, np.array([1.1])]), np.stack([a, np.array([1.1])])[:, 0]):
         _facts(out, v=[4.0, 1.1], e=[0.5, U * 1.1 + ETA], mass=[6.0, 1.1], reach=[8.0, 1.1])
         _facts(out, links=2, hazy=None)
+    square = np.reshape(_x([1.0, 2.0, 3.0, 4.0]), (2, 2))
+    assert np.concatenate([square, square]).shape == (4, 2)
+    assert np.stack([square, square, square]).shape == (3, 2, 2)
     hazy = dataclasses.replace(a, hazy=np.array([0.5]))
     _facts(np.concatenate([a, hazy]), hazy=[INF, 0.5])
     _facts(np.stack([hazy, a], axis=1), hazy=[[0.5, INF]])
@@ -586,6 +605,18 @@ def test_a_tensor_core_rounds_its_factors_first() -> None:
     eb = 0.25 + 2.0**-8 * 2.25 + narrow.eta
     mass = (4.0 + ea) * (2.0 + eb)
     assert out.e[0, 0] == 4.0 * eb + ea * 2.0 + ea * eb + U * mass + ETA
+    # At the bottom of its narrow format a factor loses a unit.
+    arithmetic = dataclasses.replace(arithmetic, input_format="float16")
+    out = _x([[1.0]], 0.0, arithmetic) @ _x([[0.0]], 0.0, arithmetic)
+    ea, eb = U + ETA, ETA
+    assert out.e[0, 0] == eb + ea * eb + U * (1.0 + ea) * eb + ETA
+
+
+def test_products_of_stacked_matrices_have_as_many_terms_as_their_last_axis() -> None:
+    """Not as their second."""
+    a, b = _x([[4.0, 2.0, 1.0]], 0.5), _x([[1.0], [2.0], [2.0]], 0.25)
+    stacked = np.reshape(a, (1, 1, 3)) @ np.reshape(b, (1, 3, 1))
+    assert stacked.e.tolist() == [(a @ b).e.tolist()]
 
 
 def test_a_nan_in_a_product_of_matrices_is_certain() -> None:
@@ -619,6 +650,18 @@ def test_an_elementary_function_errs_by_its_slope_and_its_ulps(
         y = float(function(np.float64(v)))
         assert found.e[0] == moved + 2 * ulps * U * (abs(y) + moved) + 2 * ulps * ETA
         assert (found.v[0], found.mass[0], found.links) == (y, abs(y), 0)
+
+
+def test_the_inverse_of_the_error_function_grows_steeper_outwards() -> None:
+    """By the slope at the farther end; from 1 on nothing is known."""
+    for v, e in ((0.5, 0.25), (-0.5, 0.25), (0.5, 0.0)):
+        found = erfinv(_x([v], [e]))
+        end = float(special(0.5 + e))
+        moved = e * float(np.exp(end * end)) if e else 0.0
+        y = abs(float(special(v)))
+        assert found.e[0] == moved + 2 * U * (y + moved) + 2 * ETA
+    with SILENCE:
+        assert erfinv(_x([0.5, -0.75, 0.5], [0.5, 0.25, 0.75])).e.tolist() == [INF, INF, INF]
 
 
 @pytest.mark.parametrize(
@@ -660,6 +703,7 @@ COMPARED = [
     ((1.0, 0.5), (2.0, 0.75), True, True, True),
     ((2.0, 0.75), (1.0, 0.5), True, True, True),
     ((1.0, 0.0), (1.0, 0.5), True, True, True),
+    ((1.0, 0.0), (1.5, 0.5), True, True, False),
     ((1.0, 0.5), (1.0, 0.0), True, True, True),
     ((1.0, INF), (2.0, 0.0), True, True, True),
     ((1.0, 0.0), (2.0, INF), True, True, True),
