@@ -61,12 +61,20 @@ TESTS: dict[str, tuple[str, ...]] = {
     "arithmetic/exact": ("arithmetic/test_exact.py",),
     "arithmetic/lift": ("arithmetic/test_lift.py",),
     "arithmetic/sampled/decompositions": ("arithmetic/test_sampled.py",),
-    "arithmetic/sampled/functions": ("arithmetic/test_sampled.py",),
-    "arithmetic/sampled/operations": ("arithmetic/test_sampled.py",),
+    "arithmetic/sampled/functions": (
+        "arithmetic/test_sampled.py", "arithmetic/test_sampled_sizes.py",
+    ),
+    "arithmetic/sampled/operations": (
+        "arithmetic/test_sampled.py", "arithmetic/test_sampled_sizes.py",
+    ),
     "arithmetic/sampled/replicates": ("arithmetic/test_replicates.py",),
-    "arithmetic/sampled/rows": ("arithmetic/test_sampled.py",),
+    "arithmetic/sampled/rows": (
+        "arithmetic/test_sampled.py", "arithmetic/test_sampled_sizes.py",
+    ),
     "arithmetic/sampled/sampled": ("arithmetic/test_sampled.py", "arithmetic/test_sampling.py"),
-    "arithmetic/sampled/sums": ("arithmetic/test_sampled.py",),
+    "arithmetic/sampled/sums": (
+        "arithmetic/test_sampled.py", "arithmetic/test_sampled_sizes.py",
+    ),
     "judge/calls": ("judge/test_calls.py",),
     "judge/contracts": (
         "judge/test_contracts.py", "judge/test_exact_contracts.py",
@@ -84,7 +92,9 @@ TESTS: dict[str, tuple[str, ...]] = {
     "kinds/optimizer/joint": ("kinds/optimizer/test_step.py",),
     "kinds/optimizer/noise": ("kinds/optimizer/test_counts.py",),
     "kinds/optimizer/sampling": ("arithmetic/test_sampling.py", "kinds/optimizer/test_counts.py"),
-    "kinds/optimizer/step": ("kinds/optimizer/test_step.py",),
+    "kinds/optimizer/step": (
+        "kinds/optimizer/test_step.py", "kinds/optimizer/test_storage.py",
+    ),
     "kinds/optimizer/storage": (
         "kinds/optimizer/test_storage.py", "kinds/optimizer/test_split.py",
         "kinds/optimizer/test_stored_rules.py",

@@ -28,6 +28,8 @@ from truestep.properties.kinds.optimizer.cases import (
 )
 from truestep.properties.museum.plant import Kernel, StepOne
 from truestep.properties.search.identification import Unlike
+from truestep.reference.advance import advanced
+from truestep.reference.declared import fields_of
 from truestep.reference.optimizers import OPTIMIZERS
 
 SGD = OPTIMIZERS["sgd"]
@@ -371,6 +373,23 @@ def test_what_a_rule_takes_besides_is_drawn_at_every_step() -> None:
         np.testing.assert_array_equal(
             found[k], array(input_at(slot.grad, name, k, of((4,))), FLOAT32)
         )
+
+
+def test_a_past_has_all_that_a_rule_takes() -> None:
+    """Each input of its own step."""
+    rule = OPTIMIZERS["sophia"]
+    [(name, of)] = rule.FACTS.inputs.items()
+    slot = _slot((4,), 2)
+    capability = OptimizerCapability(rule="sophia")
+    [group] = step.begun(rule, capability, OptimizerCase((GroupCase({}, (slot,)),)))
+    h, p = rule.Hyper(), values(slot.param, FLOAT32)
+    s = rule.init(h, p)
+    for i in range(2):
+        besides = {name: values(input_at(slot.grad, name, -2 - i, of((4,))), FLOAT32)}
+        s, _ = advanced(rule, h, s, p, _past(slot, -2 - i), besides)
+    for field, x in fields_of(s).items():
+        if field != "t":
+            np.testing.assert_array_equal(group.slots[0].state[field], FLOAT32.round(x))
 
 
 class _Raising:
