@@ -14,9 +14,8 @@ import pytest
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import FORMATS
 from truestep.properties.arithmetic.profiles import PROFILES, Arithmetic
-from truestep.properties.arithmetic.sampled import Replicates, Sampled, quantile
+from truestep.properties.arithmetic.sampled import Replicates, Sampled, quantile, sums
 from truestep.properties.arithmetic.sampled import operations as op
-from truestep.properties.arithmetic.sampled import sums
 
 INF = np.inf
 MANY, FEW = 8192, 8
@@ -106,6 +105,7 @@ def test_what_is_exact_in_every_order() -> None:
     assert strays(number(15) * number(18)) and not strays(number(0.25) * number(1.125))
     assert not strays(number(1.125 * 2**20) * number(-4)) and not strays(number(0) * number(300.5))
     assert not strays(number(300.5) / number(4)) and strays(number(4) / number(1.5))
+    assert not strays(number(0) / number(1.5)) and not strays(number(0) * number(1.1))
     assert strays(number(512) / number(3)) and not strays(number(6) / number(3))
     assert strays(number(1.5) * number(1.5)) and not strays(np.square(number(16)))
 
@@ -118,17 +118,19 @@ def _around(value: float, spread: float, count: int = FEW) -> list[float]:
 def test_what_lies_within_reach_of_zero() -> None:
     """Up to Student's quantile of its spread; not what no rounding has reached."""
     reach = quantile(FEW)
-    rows = np.array([_around(v, s) for v, s in (
-        (0.999 * reach, 1.0), (1.001 * reach, 1.0), (-0.999 * reach, 1.0), (0.0, 0.0), (1.998 * reach, 2.0),
-    )]).T  # fmt: skip
+    near, far = 0.999 * reach, 1.001 * reach
+    cases = ((near, 1.0), (far, 1.0), (-near, 1.0), (0.0, 0.0), (2 * near, 2.0))
+    rows = np.array([_around(v, s) for v, s in cases]).T
     assert op.within_reach_of_zero(rows).tolist() == [True, False, True, False, True]
 
 
 def test_a_close_comparison_goes_both_ways_among_the_replicates() -> None:
     """One after the other; the value's own outcome stays, and what is clear."""
-    left = _rows(np.array([_around(1.0, 1.0), _around(100.0, 1.0), _around(-1.0, 1.0)]).T)
+    centres = (1.0, 100.0, -1.0, -100.0)
+    left = _rows(np.array([_around(v, 1.0) for v in centres]).T)
     found = (left > 0).x
-    assert found[:, 1].all() and found[0].tolist() == [True, True, False]
+    assert found[:, 1].all() and not found[:, 3].any()
+    assert found[0].tolist() == [True, True, False, False]
     for close in (0, 2):
         assert found[1:, close].tolist() == [True, False] * (FEW // 2)
     flags = left > 50
@@ -147,11 +149,7 @@ def test_squares_of_what_is_hardly_more_than_rounding_have_long_tails() -> None:
     assert np.all(np.abs((x * (x + 1.0)).x[1:, 0]) < 7.0)
 
 
-POLES = {
-    "quotient": lambda x: 1.0 / x,
-    "logarithm": np.log,
-    "negative power": lambda x: x**-1.0,
-}
+POLES = {"quotient": lambda x: 1.0 / x, "logarithm": np.log, "negative power": lambda x: x**-1.0}
 
 
 @pytest.mark.parametrize("name", POLES)
@@ -181,6 +179,15 @@ def test_a_division_by_zero_leaves_no_trace_and_an_overflow_does() -> None:
             world = _world(FEW)
             made(_exact([1e30, 1.0], world))
             assert world.overflows == noted
+        # A pole in one element hides no overflow in another.
+        for made, noted in (
+            (lambda x: np.ones(2) / x, ["divide"]),
+            (lambda x: x**-2.0, ["power"]),
+            (lambda x: np.ones(2) / (x * 1e20), []),
+        ):
+            world = _world(FEW)
+            made(_exact([0.0, 1e-39], world))
+            assert world.overflows == noted
 
 
 def test_where_a_coefficient_is_zero_every_other_replicate_leaves_the_term_out() -> None:
@@ -194,6 +201,7 @@ def test_where_a_coefficient_is_zero_every_other_replicate_leaves_the_term_out()
             assert np.isnan(made.x[:, 0]).tolist() == [True, *[False, True] * (FEW // 2)]
             assert np.all(made.x[:, 1] == 0)
         assert np.isnan((_exact([0.0], world) * _exact([INF], world)).x).all()
+        assert np.isinf((Sampled.hyper(0.5, world) * _exact([INF], world)).x).all()
 
 
 @pytest.mark.parametrize(

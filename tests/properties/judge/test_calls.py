@@ -49,7 +49,7 @@ def test_an_exception_of_the_backend_s_is_its_own() -> None:
 @pytest.mark.parametrize("error", [BackendFault("told"), Malformed("told"), BackendRaised("told")])
 def test_what_was_told_already_is_told_once(error: Exception) -> None:
     """A process of the backend's own has said what it is."""
-    with pytest.raises(type(error), match="^told$"):
+    with pytest.raises(type(error), match=r"^told$"):
         backend_call(_raising(error), CAPABILITY)
 
 

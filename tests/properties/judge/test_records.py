@@ -1,4 +1,4 @@
-"""The record and the message of a check: a verdict follows from what was counted, and nothing else."""
+"""The record and the message of a check: a verdict follows from what was counted, and no more."""
 
 from __future__ import annotations
 

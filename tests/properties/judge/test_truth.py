@@ -1,4 +1,4 @@
-"""When the reference's own error is evaluated: where a verdict may hang on it, and at some steps."""
+"""When the reference's own error is evaluated: where a verdict may hang on it, or at some steps."""
 
 from __future__ import annotations
 

@@ -51,6 +51,8 @@ CASE = OptimizerCase(
     ),
     steps=2,
 )
+
+
 def _judged(kernel: Kernel, case: OptimizerCase = CASE, reading: Any = None) -> list[Judged]:
     steps = step.lockstep(kernel, kernel.capability, case, reading)
     return [one for _, judged in steps for one in judged]
@@ -87,7 +89,12 @@ def test_every_tensor_of_a_right_kernel_passes() -> None:
         j = one.judgement
         assert j.judged == j.elements
         counted[one.step, one.group, one.tensor, j.elements] += 1
-    due = {(k, *of) for k in (0, 1) for name in "pb" for of in ((0, name, 11), (0, name, 4), (1, name, 1))}
+    due = {
+        (k, *of)
+        for k in (0, 1)
+        for name in "pb"
+        for of in ((0, name, 11), (0, name, 4), (1, name, 1))
+    }
     assert counted == dict.fromkeys(due, 1)
 
 
@@ -179,9 +186,7 @@ class _Float64:
 
 def test_slots_that_are_joined_are_found_again() -> None:
     """By the element of all of them in a row; those without elements are passed over."""
-    slots = [
-        Slot(np.zeros(s), np.zeros(s), {"t": 1}, {}) for s in ((2, 3), (0,), (4,), (), (1, 2))
-    ]
+    slots = [Slot(np.zeros(s), np.zeros(s), {"t": 1}, {}) for s in ((2, 3), (0,), (4,), (), (1, 2))]
     found = [joint.located((i,), slots) for i in range(13)]
     assert found[:6] == [(0, (i // 3, i % 3)) for i in range(6)]
     assert found[6:10] == [(2, (i,)) for i in range(4)]
@@ -220,14 +225,17 @@ def _tile(size: int = 2 * PERIOD + 1, **changed: int) -> Slot:
     return Slot(x["p"], x["g"], {"t": 1, "b": x["b"]}, {"loss": x["l"]})
 
 
+def _arrays(slot: Slot) -> tuple[Any, ...]:
+    return slot.param, slot.grad, slot.state["b"], slot.inputs["loss"]
+
+
 def test_what_repeats_is_evaluated_once() -> None:
     """In the place of every element that of its period; only if every tensor repeats to its end."""
     slot = _tile()
     first, places = joint.tile(SGD, slot)
-    for x, part in ((slot.param, first.param), (slot.grad, first.grad),
-                    (slot.state["b"], first.state["b"]), (slot.inputs["loss"], first.inputs["loss"])):  # fmt: skip
+    for whole, part in zip(_arrays(slot), _arrays(first), strict=True):
         assert part.shape == (PERIOD,)
-        np.testing.assert_array_equal(part[places], x)
+        np.testing.assert_array_equal(part[places], whole)
     assert first.state["t"] == 1
     for name in "pgbl":
         for at in (0, PERIOD, 2 * PERIOD):
@@ -436,4 +444,4 @@ def test_another_reading_is_asked_of_the_same_numbers() -> None:
     for case in cases:
         _judged(kernel, case, read(right))
     assert len(step._BEGUN) == 32
-    assert [case for case, _ in step._BEGUN.values()][0] is cases[8]
+    assert next(case for case, _ in step._BEGUN.values()) is cases[8]
