@@ -226,6 +226,9 @@ def test_a_sum_strays_by_its_terms_and_its_total(signs: str, summation: str) -> 
     assert 0.95 * least <= found_ <= 1.05 * most
     if signs == "mixed":
         _strays(found, least)
+    if summation == "float64":
+        # Rounded once, from float64.
+        _strays(found, ROUNDING * 64)
 
 
 def test_errors_of_a_sum_have_the_stated_size() -> None:
@@ -284,6 +287,30 @@ def test_axes_count_from_the_value_s_own() -> None:
             np.testing.assert_array_equal(mean.x[0], np.mean(x.x[0], axis=axis, keepdims=keepdims))
             largest = np.max(x, axis=axis, keepdims=keepdims)
             np.testing.assert_array_equal(largest.x[0], x.x[0].max(axis=axis, keepdims=keepdims))
+
+
+def test_sums_of_one_axis_and_products_of_nothing() -> None:
+    """A vector's last axis is its first; a product over no terms is zero."""
+    world = _world(FEW)
+    assert float(np.sum(_exact([1.0, 2.0], world), axis=-1).x[0]) == 3.0
+    nothing = _exact(np.zeros((2, 0)), world) @ _exact(np.zeros((0, 3)), world)
+    assert nothing.shape == (2, 3) and not nothing.x.any()
+    assert np.sum(_exact(np.zeros((2, 0)), world), axis=1).x.tolist() == [[0.0, 0.0]] * (FEW + 1)
+
+
+def test_a_sum_that_leaves_the_range_is_noted() -> None:
+    """Where its own terms were finite, whatever its neighbours' were."""
+    far, near = [3e38, 3e38, 0.0], [INF, 1.0, 0.0]
+    with np.errstate(all="ignore"):
+        for rows, noted in (([far, near], True), ([near, near], False)):
+            world = _world(FEW)
+            np.sum(_exact(rows, world), axis=1)
+            np.sum(_exact(np.transpose(rows), world), axis=0)
+            assert world.overflows == (["sum"] * 2 if noted else [])
+            world = _world(FEW)
+            _exact(rows, world) @ _exact(np.full((3, 2), 2.0), world)
+            _exact(np.full((2, 3), 2.0), world) @ _exact(np.transpose(rows), world)
+            assert world.overflows == (["matmul"] * 2 if noted else [])
 
 
 def test_what_is_joined_chosen_or_taken() -> None:
