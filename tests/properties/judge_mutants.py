@@ -107,7 +107,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "kinds/quantizer/test_further_faults.py", "kinds/quantizer/test_quantizer_laws.py",
     ),
     "kinds/quantizer/step": ("kinds/quantizer/test_step.py",),
-    "kinds/schedule/step": ("kinds/schedule/test_schedule_checks.py",),
+    "kinds/schedule/step": ("kinds/schedule/test_step.py",),
     "kinds/training/step": (
         "kinds/training/test_training_checks.py", "kinds/training/test_infinite_norms.py",
     ),

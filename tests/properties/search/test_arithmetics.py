@@ -99,7 +99,9 @@ def test_looser_arithmetics_are_looser(name: str) -> None:
 def test_every_way_to_round_more_is_open_that_is_not_declared() -> None:
     """Of the strictest all; of one that declares some of them, the others."""
     strict = OptimizerCapability(rule="adam", arithmetic="ieee_float32_strict")
-    fast = OptimizerCapability(rule="adam", arithmetic="cuda_fast_math", dialect={"decay": "before"})
+    fast = OptimizerCapability(
+        rule="adam", arithmetic="cuda_fast_math", dialect={"decay": "before"}
+    )
     words = [
         {reading.words.partition("bounds of ")[2] for reading in looser(OPTIMIZERS["adam"], one, 1)}
         for one in (strict, fast)

@@ -169,6 +169,32 @@ def test_drawn_casts_are_one_of_two() -> None:
     assert subject.code_type(hyper) == np.uint8
 
 
+# Of a drawn cast: a number, the codes that are right, and others, of which some lie between them.
+DRAWN: list[tuple[str, float, tuple[int, ...], tuple[int, ...]]] = [
+    ("float8_e4m3fnuz", -(2.0**-11), (0x81, 0x00), (0x01, 0x40, 0x80, 0x82)),
+    ("float8_e4m3fnuz", -245.0, (0xFF, 0x80), (0x00, 0xC0, 0xFE)),
+    ("float8_e4m3fn", 460.0, (0x7E, 0x7F, 0xFF), (0x7D, 0xFE, 0x00)),
+    ("float8_e4m3fn", -(2.0**-11), (0x80, 0x81), (0x00, 0x82)),
+    ("float8_e4m3fn", 1e6, (0x7F, 0xFF), (0x7E, 0xFE)),
+]
+
+
+@pytest.mark.parametrize(("rule", "x", "right", "wrong"), DRAWN)
+def test_two_neighbours_may_have_codes_far_apart(
+    rule: str, x: float, right: tuple[int, ...], wrong: tuple[int, ...]
+) -> None:
+    """Where one is a zero, or a nan, of which any will do."""
+    kernel = _Kernel(rule, dialect={"rounding": "stochastic"})
+    subject = Subject(kernel, kernel.capability)  # type: ignore[arg-type]
+    hyper = QUANTIZERS[rule].Hyper(rounding="stochastic")
+    for codes, passes in ((right, True), (wrong, False)):
+        for code in codes:
+            stored = {"code": np.array([code], np.uint8)}
+            back = subject.decode(hyper, stored)
+            out = Encoded(np.array([x], np.float32), stored, back, stored["code"])
+            assert (_failing(subject, hyper, out) == {}) is passes, hex(code)
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
