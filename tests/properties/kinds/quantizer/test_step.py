@@ -122,6 +122,17 @@ def test_every_code_is_read(rule: str) -> None:
     assert not found.passed
 
 
+def test_where_scales_are_free_the_errors_are_judged() -> None:
+    """Of each part of a block: codes that fit beside the given scales may not fit the numbers."""
+    subject, hyper = _subject("q4_k")
+    out = subject.encode(hyper, X)
+    found = dict(judged(subject, hyper, out))
+    assert found["error"].judged and all(one.passed for one in found.values())
+    other = X.copy()
+    other[5] += np.float32(4.0)
+    assert "error" in _failing(subject, hyper, replace(out, x=other))
+
+
 CAST = [
     (np.nan, 0.0, False),
     (0.0, -0.0, False),
