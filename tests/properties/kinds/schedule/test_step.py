@@ -109,6 +109,21 @@ def test_a_value_made_from_the_last_one_errs_as_its_step_does() -> None:
     assert np.all(found.e[1:] <= 8 * 2.0**-53 * found.v[1:])
 
 
+@pytest.mark.parametrize(
+    "rule", [name for name, module in SCHEDULES.items() if module.advance is not None]
+)
+def test_every_recursion_is_judged_at_its_own_step(rule: str) -> None:
+    """Both evaluations are of one formula at one step: a little apart, by rounding."""
+    module = SCHEDULES[rule]
+    hyper = module.Hyper()
+    steps = [1, 2, 3, 7, 11]
+    last = [float(module.value(hyper, t - 1)) for t in steps]
+    found = step.advanced(module, hyper, steps, last, FLOAT64)
+    assert np.all(found.e <= 2.0**-40 * np.abs(last))
+    whole = step.unrolled(module, hyper, [0, *steps], FLOAT64)
+    assert np.all(whole.e <= 2.0**-40 * float(module.value(hyper, 0)))
+
+
 def test_a_recursion_s_error_grows_step_by_step() -> None:
     """About the closed form's value, whichever steps are asked for."""
     hyper = EXPONENTIAL.Hyper(lr=0.3)
