@@ -96,12 +96,9 @@ TESTS: dict[str, tuple[str, ...]] = {
         "kinds/optimizer/test_step.py", "kinds/optimizer/test_storage.py",
     ),
     "kinds/optimizer/storage": (
-        "kinds/optimizer/test_storage.py", "kinds/optimizer/test_split.py",
-        "kinds/optimizer/test_stored_rules.py",
+        "kinds/optimizer/test_storage.py", "kinds/optimizer/test_stored_steps.py",
     ),
-    "kinds/optimizer/stored": (
-        "kinds/optimizer/test_stored_rules.py", "kinds/optimizer/test_split.py",
-    ),
+    "kinds/optimizer/stored": ("kinds/optimizer/test_stored_steps.py",),
     "kinds/quantizer/rounding_statistics": ("kinds/quantizer/test_further_faults.py",),
     "kinds/quantizer/statements": (
         "kinds/quantizer/test_further_faults.py", "kinds/quantizer/test_quantizer_laws.py",
