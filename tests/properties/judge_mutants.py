@@ -42,7 +42,9 @@ PATIENT = 6.0
 SLOWER, ANYWAY = 3, 5
 # The tests of every module that decides: what stands beside it, and what it was written for.
 TESTS: dict[str, tuple[str, ...]] = {
-    "arithmetic/bounded/bounded": ("arithmetic/test_certainty.py",),
+    "arithmetic/bounded/bounded": (
+        "arithmetic/test_bounded_operations.py", "arithmetic/test_certainty.py",
+    ),
     "arithmetic/bounded/certainty": ("arithmetic/test_certainty.py",),
     "arithmetic/bounded/elementary": (
         "arithmetic/test_bounded_operations.py", "arithmetic/test_bounds.py",
@@ -99,7 +101,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "kinds/optimizer/test_storage.py", "kinds/optimizer/test_stored_steps.py",
     ),
     "kinds/optimizer/stored": ("kinds/optimizer/test_stored_steps.py",),
-    "kinds/quantizer/rounding_statistics": ("kinds/quantizer/test_further_faults.py",),
+    "kinds/quantizer/rounding_statistics": ("kinds/quantizer/test_rounding_statistics.py",),
     "kinds/quantizer/statements": (
         "kinds/quantizer/test_further_faults.py", "kinds/quantizer/test_quantizer_laws.py",
     ),

@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 
 from truestep.fast.protocol import Capability, Group, Stepped, Storage
+from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.cases.tensors import TensorSpec
 from truestep.properties.judge.calls import Malformed
 from truestep.properties.judge.contracts import Judged
-from truestep.properties.kinds.optimizer import step
+from truestep.properties.kinds.optimizer import step, stored
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
+from truestep.properties.kinds.optimizer.storage import rule_of
 from truestep.properties.museum.plant import Kernel
 
 # Codes on a map, on a curve, of integers and of small floats; scales that are numbers and codes.
@@ -23,6 +26,7 @@ KEPT = {
     "int8": {"block_size": 64},
     "mxfp8_e4m3": {},
 }
+FLOAT32 = PROFILES["ieee_float32"]
 Results = list[list[Stepped]]
 Change = Callable[[Results], None]
 
@@ -155,3 +159,63 @@ def test_codes_are_of_their_own_type() -> None:
 
     with pytest.raises(Malformed, match="b_code has dtype int64, expected uint8"):
         _judged("dynamic_8bit", widened)
+
+
+def _kept(how: str) -> tuple[Any, Any]:
+    rule: Any = rule_of(_Kernel(how).capability)
+    return rule, rule.Hyper(storage={"b": KEPT[how]})
+
+
+def _numbers(v: Any, e: Any) -> Bounded:
+    x = np.zeros(128)
+    error = x.copy()
+    x[: len(v)], error[: len(e)] = v, e
+    return Bounded(x, error, FLOAT32, FLOAT32.format)
+
+
+def _erring(x: Bounded, e: float) -> Bounded:
+    """The same numbers, the first with another error and the others with none."""
+    return Bounded(x.v, np.where(np.arange(x.size) == 0, e, 0.0), x.arithmetic, x.format)
+
+
+INF, NAN = np.inf, np.nan
+
+
+@pytest.mark.parametrize(
+    ("v", "e", "value", "error"),
+    [
+        ([-4.0, 2.0], [0.5, 0.0], 4.0, 0.5),
+        ([-4.0, 3.0], [0.25, 2.0], 4.0, 1.0),
+        ([4.0, 3.0], [2.0, 0.5], 4.0, 2.0),
+        ([4.0, 3.75], [2.0, 0.0], 4.0, 2.0),
+        ([1.0, 3.0], [0.0, 4.0], 3.0, 4.0),
+        ([1.0, 3.0], [INF, 0.0], 3.0, INF),
+        ([1.0, INF], [0.0, 0.0], INF, 0.0),
+        ([1.0, NAN], [0.5, 0.0], NAN, 0.0),
+        ([1.0, NAN], [0.5, INF], NAN, INF),
+        ([1.0, INF], [0.0, 1.0], INF, INF),
+    ],
+)
+def test_the_largest_of_a_block_lies_between_the_largest_of_its_ends(
+    v: Any, e: Any, value: float, error: float
+) -> None:
+    """An infinity or nan that is due for certain is due of its block; the next is untouched."""
+    rule, hyper = _kept("dynamic_8bit")
+    found = stored.block_absmax(rule, hyper, "b", _numbers(v, e))
+    np.testing.assert_array_equal(found.v, [value, 0.0])
+    np.testing.assert_array_equal(found.e, [error, 0.0])
+
+
+def test_a_scale_lies_between_those_of_the_ends() -> None:
+    """Of absmax / 127, by a rounding of the quotient; nothing is known beside what is not."""
+    rule, hyper = _kept("int8")
+    x = _numbers([-4.0, 2.0], [0.5, 0.0])
+    for own, reach in ((0.0, 0.5), (0.25, 0.75)):
+        exact = _erring(x, own)
+        low, high, known = stored.scales(rule, hyper, "b", x, exact)
+        assert known.tolist() == [True, True]
+        for got, due in ((low[0], (4 - reach) / 127), (high[0], (4 + reach) / 127)):
+            assert abs(got - due) <= 2 * np.spacing(np.float32(due))
+        assert low[1] == high[1]
+    lost = stored.scales(rule, hyper, "b", _numbers([4.0, 2.0], [INF, 0.0]), _erring(x, 0.0))
+    assert lost[2].tolist() == [False, True]

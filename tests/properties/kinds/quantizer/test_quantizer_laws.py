@@ -158,6 +158,10 @@ def _negative_swapped(stored: Any) -> Any:
     return {**stored, "code": np.where(code >= 128, code ^ 1, code)}
 
 
+def _turned_by_exponent(stored: Any) -> Any:
+    return {**stored, "code": stored["code"] ^ (stored["scale"].flat[0] // 2 % 2)}
+
+
 HALF = np.append(X, 1e-4 * X)
 # Where a law speaks: a rule, the law, numbers, and the kernel that only these numbers show.
 SHOWN: dict[str, tuple[str, str, Any, Any]] = {
@@ -173,6 +177,13 @@ SHOWN: dict[str, tuple[str, str, Any, Any]] = {
     ),
     "the next value below": (
         "nf4", "nearest_value_taken", X, Changed("nf4", kept=_moved(1, 5, 1)),
+    ),
+    "codes that hang on the exponent": (
+        "mxfp4", "exponent_shifts_when_scaled_by_a_power_of_two", X,
+        Changed("mxfp4", kept=_turned_by_exponent),
+    ),
+    "an extreme far below one": (
+        "int8", "extreme_kept", 1e-3 * X, _planted("int8", "extreme_in_bfloat16"),
     ),
     "a top binade far above two": (
         "mxfp8_e4m3", "extreme_in_the_top_binade", X, _planted("mxfp8_e4m3", "exponent_off_by_one"),
