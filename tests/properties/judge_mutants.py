@@ -108,7 +108,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "kinds/quantizer/step": ("kinds/quantizer/test_step.py",),
     "kinds/schedule/step": ("kinds/schedule/test_step.py",),
     "kinds/training/step": (
-        "kinds/training/test_training_checks.py", "kinds/training/test_infinite_norms.py",
+        "kinds/training/test_step.py", "kinds/training/test_training_checks.py",
     ),
     "kinds/life/claims": ("kinds/life/test_lives.py",),
     "kinds/life/laws": ("kinds/life/test_lives.py",),
