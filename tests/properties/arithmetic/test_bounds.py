@@ -181,6 +181,7 @@ def test_a_quotient_by_the_ends_of_its_divisor() -> None:
     e = (0.5 + 8.0 * 0.25) / 0.25
     _facts(op.divide(A, small), v=[8.0], e=[e + U * (8.0 + e) + 4 * ETA * 352.0 * 7.0])
     _facts(op.divide(A, small), reach=[352.0], links=4, depth=7.0)
+    _facts(op.divide(A, dataclasses.replace(small, fraction=1.5)), links=5, depth=10.5)
     rough = dataclasses.replace(FLOAT16, ulps_division=2.0)
     e = 2.0 * 1.0
     out = op.divide(_x([4.0], 0.0, rough), _x([2.0], 1.0, rough))
@@ -232,6 +233,9 @@ def test_a_power_by_the_ends_of_both_intervals() -> None:
     e = 0.5625 - 0.25
     e += (0.25 + e) * np.expm1(-np.log(0.25) * 0.125)
     _facts(small, e=[e + 2 * U * (0.25 + e) + 2 * ETA])
+    # The host's exponent is rounded as it enters.
+    host = op.power(base, Bounded.hyper(0.3, FLOAT16))
+    assert host.e.tolist() == op.power(base, _x([0.3], [U * 0.3 + ETA])).e.tolist()
     # Of the elements beside it the exponent is exact.
     both = op.power(_x([4.0, 4.0], 2.0), _x([2.0, 2.0], [0.0, 0.125]))
     assert both.e[0] == op.power(base, two).e[0] and both.e[1] == open_.e[0]
@@ -256,6 +260,13 @@ POWERS = [
     (1.0, 2.0, 0.5, 0.0, True, None),
     (1.0, 1.0, 0.5, 0.0, False, None),
     (1.0, 1.0, -1.0, 0.0, False, INF),
+    (1.0, 1.0, -1.0, 0.0, True, INF),
+    (1.0, 2.0, -0.5, 0.0, True, INF),
+    (1.0, 2.0, 0.0, 0.0, True, 0.0),
+    (1.0, 2.0, 0.0, 0.25, True, INF),
+    (0.0, 0.0, 0.0, 0.25, True, INF),
+    (0.0, 0.5, -1.0, 0.0, True, INF),
+    (0.0, 0.5, 2.0, 0.0, False, None),
     (-1.0, 1.0, -1.0, 0.0, False, INF),
     (1.0, 0.5, -1.0, 0.0, False, None),
     (-1.0, 0.5, -1.0, 0.0, False, None),
