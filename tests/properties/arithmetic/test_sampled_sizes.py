@@ -2,6 +2,8 @@
 
 With 8192 replicates a root mean square of normal errors is known to within a twentieth, six times
 its own standard deviation; a size that is twice what is stated, or half, is seen.
+
+Over 300 lines, for every size is worked out where it is held.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""One step, judged: every tensor of every slot by its own numbers, from the kernel's own state."""
+"""One step, judged: every tensor of every slot by its own numbers, from the kernel's own state.
+
+Over 300 lines: what a case begins with, what comes back and what is judged need one another.
+"""
 
 from __future__ import annotations
 
