@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from truestep.properties.arithmetic.counter import Counter
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.formats import FORMATS
 from truestep.properties.arithmetic.profiles import PROFILES, Arithmetic
@@ -356,3 +357,51 @@ def test_keys_within_reach_of_one_another_have_no_order() -> None:
         else:
             with pytest.raises(Undecided):
                 np.argsort(x)
+
+
+def test_numbers_enter_as_a_kernel_reads_them() -> None:
+    """Integers as numbers, flags as flags; what is subnormal as zero, where that is flushed."""
+    least = FLOAT32.least_normal
+    for subnormals, read in (("kept", least / 2), ("flushed", 0.0)):
+        x = _exact([1.5, least, least / 2], _world(FEW, subnormals=subnormals))
+        assert x.x[0].tolist() == [1.5, least, least / 2]
+        assert np.all(x.x[1:] == [1.5, least, read])
+    world = _world(FEW, counter="float32")
+    assert Sampled.exact(np.array([1, 2]), world).x.dtype == np.float64
+    assert Sampled.exact(np.array([True]), world).x.dtype == bool
+    x = _exact([1.0], world)
+    count, number = x.lift(Counter(2**24 + 1)), x.lift(2**24 + 1)
+    assert count.host and count.format is FLOAT32 and len(np.unique(count.x[1:])) > 1
+    assert number.host and number.format.name == "float64" and len(np.unique(number.x)) == 1
+    assert x.lift(x) is x and not x.lift(np.array([0.1])).host
+
+
+def test_an_array_in_another_shape() -> None:
+    """By its sizes or by their tuple, one of which may be worked out."""
+    x = _exact(np.arange(6.0), _world(FEW))
+    for made in (x.reshape(2, 3), x.reshape((2, 3)), x.reshape(-1, 3), np.reshape(x, (2, 3))):
+        assert made.shape == (2, 3) and made.x.shape == (FEW + 1, 2, 3)
+        assert (made.ndim, made.size, len(made)) == (2, 6, 2)
+    assert x.reshape(6).shape == (6,) and x.reshape(2, 3).T.shape == (3, 2)
+
+
+def test_one_number_on_which_all_agree_is_one() -> None:
+    """Whatever its shape; none of several, and none that strays."""
+    world = _world(FEW)
+    assert int(_exact([[3.0]], world)) == 3 and bool(_exact(1.0, world))
+    assert not bool(_exact([0.0], world))
+    for several in ([1.0, 1.0], []):
+        with pytest.raises(TypeError, match="several elements"):
+            int(_exact(several, world))
+    for row in range(1, FEW + 1):
+        rows = np.ones((FEW + 1, 1))
+        rows[row] = 2.0
+        with pytest.raises(Undecided):
+            int(_rows(rows))
+    for call in (
+        lambda x: np.add(x, x, dtype=np.float64),
+        lambda x: np.multiply.outer(x, x),
+        lambda x: np.add.reduce(x),
+    ):
+        with pytest.raises(TypeError, match="is not supported on Sampled arrays"):
+            call(_exact([1.0], world))

@@ -149,6 +149,11 @@ def test_draws_that_repeat_are_found() -> None:
     turned = iter((one, ~one))
     with pytest.raises(BackendFault, match="0 of 65536 draws of two calls agree"):
         statistics.judged(_Subject(lambda x: next(turned)), "independence")  # type: ignore[arg-type]
+    # Of numbers amid two neighbours, which go up half of the time.
+    gaps, numbers = statistics._gaps(fresh, HYPER), set[float]()
+    statistics._independence(_Subject(lambda x: numbers.update(x.tolist()) or one), HYPER)  # type: ignore[arg-type]
+    low, high = gaps[len(gaps) // 2]
+    assert numbers == {(low + high) / 2}
     for lag in (1, 64, 4096):
         later = iter((_drawn(3, lag), two))
         with pytest.raises(BackendFault, match=f"draws at distance {lag} agree"):
