@@ -241,6 +241,9 @@ def test_a_power_by_the_ends_of_both_intervals() -> None:
     # Of the elements beside it the exponent is exact.
     both = op.power(_x([4.0, 4.0], 2.0), _x([2.0, 2.0], [0.0, 0.125]))
     assert both.e[0] == op.power(base, two).e[0] and both.e[1] == open_.e[0]
+    with SILENCE:
+        from_zero = _x([1.0, 4.0], 2.0, nonnegative=True)
+        assert op.power(from_zero, _x([0.5, 2.0], [0.0, 0.125])).e[0] < 2
 
 
 # Of a power: base, its error, exponent, its error, whether the base cannot be negative; the bound.
@@ -458,6 +461,10 @@ def test_a_sum_over_axes_meets_the_roundings_of_its_order(summation: str) -> Non
     beside = 2 * DOUBLE if beside else 0.0
     assert column.e[0, 0] == e + beside * (7.0 + e)
     _facts(row, nonnegative=False, host=False, links=0)
+    # One error and one mass may stand for all.
+    alike = np.sum(Bounded(np.ones(3), np.asarray(0.5), arithmetic, HALF, mass=np.asarray(2.0)))
+    e = 1.5 + roundings * U * 7.5
+    assert alike.e == e + SUMS[summation][1] * (6.0 + e)
     one = np.sum(x[:1, :1])
     assert one.e == 0.5 + (0.0 if summation != "float64" else DOUBLE * 5.5)
 
