@@ -136,6 +136,10 @@ def test_a_close_comparison_goes_both_ways_among_the_replicates() -> None:
     assert found[0].tolist() == [True, True, False, False]
     for close in (0, 2):
         assert found[1:, close].tolist() == [True, False] * (FEW // 2)
+    # Whichever way the replicates themselves fall.
+    for centre, limit in ((1.0, 0.0), (500.0, 499.0), (-499.0, -500.0)):
+        turned = (_rows(np.array([_around(centre, -1.0)]).T) > limit).x
+        assert turned[1:, 0].tolist() == [True, False] * (FEW // 2)
     flags = left > 50
     assert (flags == flags).x.all()
 
@@ -163,6 +167,9 @@ def test_beside_a_pole_nothing_is_certain(name: str) -> None:
         found = POLES[name](x).x
     assert np.isnan(found[:, 0]).tolist() == [False, *[True, False] * (FEW // 2)]
     assert not np.isnan(found[:, 1]).any()
+    with np.errstate(all="ignore"):
+        mixed = (x ** np.array([-1.0, 2.0])).x
+    assert np.isnan(mixed[:, 0]).sum() == FEW // 2 and not np.isnan(mixed[:, 1]).any()
     assert not np.isnan((x**2.0).x).any() and not np.isnan((x / 3.0).x).any()
     assert x.x[1].tolist() == [3.0, 101.0]
 
