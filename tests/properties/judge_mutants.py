@@ -17,6 +17,7 @@ import json
 import os
 import resource
 import sys
+import textwrap
 import time
 import tomllib
 from argparse import ArgumentParser
@@ -35,32 +36,89 @@ from truestep.properties.museum.changes import Change, Part, Ways, changes, part
 HERE = Path(__file__).parent
 # Threefold constants, statements left out, comparisons turned round.
 WAYS = Ways(2.0, {}, removed=True, guards=True)
-# Seconds of a process: of a test that may be run for a mutant, and of all tests of one.
-PATIENT, ENOUGH = 6.0, 60
+# Seconds of a test that may be run for a mutant.
+PATIENT = 6.0
+# How many times as long as without a mutant its tests may compute, and how many seconds anyway.
+SLOWER, ANYWAY = 3, 5
 # The tests of every module that decides: what stands beside it, and what it was written for.
 TESTS: dict[str, tuple[str, ...]] = {
-    "arithmetic/bounded/bounded": ("arithmetic/test_certainty.py",),
+    "arithmetic/bounded/bounded": (
+        "arithmetic/test_bounded_operations.py", "arithmetic/test_certainty.py",
+    ),
     "arithmetic/bounded/certainty": ("arithmetic/test_certainty.py",),
-    "arithmetic/bounded/elementary": ("arithmetic/test_bounded_functions.py",),
-    "arithmetic/bounded/estimate": ("arithmetic/test_certainty.py",),
-    "arithmetic/bounded/functions": ("arithmetic/test_bounded_functions.py",),
-    "arithmetic/bounded/operations": ("arithmetic/test_bounded_operations.py",),
+    "arithmetic/bounded/elementary": (
+        "arithmetic/test_bounded_operations.py", "arithmetic/test_bounds.py",
+    ),
+    "arithmetic/bounded/estimate": (
+        "arithmetic/test_bounded_operations.py", "arithmetic/test_certainty.py",
+    ),
+    "arithmetic/bounded/functions": (
+        "arithmetic/test_bounded_functions.py", "arithmetic/test_bounded_operations.py",
+        "arithmetic/test_bounds.py",
+    ),
+    "arithmetic/bounded/operations": (
+        "arithmetic/test_bounded_operations.py", "arithmetic/test_bounds.py",
+    ),
     "arithmetic/decision": ("arithmetic/test_decision.py",),
+    "arithmetic/exact": ("arithmetic/test_exact.py",),
+    "arithmetic/lift": ("arithmetic/test_lift.py",),
+    "arithmetic/sampled/decompositions": ("arithmetic/test_sampled.py",),
+    "arithmetic/sampled/functions": (
+        "arithmetic/test_sampled.py", "arithmetic/test_sampled_sizes.py",
+    ),
+    "arithmetic/sampled/operations": (
+        "arithmetic/test_sampled.py", "arithmetic/test_sampled_sizes.py",
+    ),
     "arithmetic/sampled/replicates": ("arithmetic/test_replicates.py",),
+    "arithmetic/sampled/rows": (
+        "arithmetic/test_sampled.py", "arithmetic/test_sampled_sizes.py",
+    ),
     "arithmetic/sampled/sampled": ("arithmetic/test_sampled.py", "arithmetic/test_sampling.py"),
+    "arithmetic/sampled/sums": (
+        "arithmetic/test_sampled.py", "arithmetic/test_sampled_sizes.py",
+    ),
+    "judge/calls": ("judge/test_calls.py",),
     "judge/contracts": (
         "judge/test_contracts.py", "judge/test_exact_contracts.py",
         "judge/test_sampled_contract.py",
     ),
+    "judge/records": ("judge/test_records.py", "run/test_replay.py"),
+    "judge/remembered": ("judge/test_remembered.py",),
+    "judge/results": ("judge/test_exact_contracts.py", "judge/test_records.py"),
     "judge/tally": ("judge/test_tally.py",),
+    "judge/truth": ("judge/test_truth.py",),
     "cases/dice": ("cases/test_dice.py", "cases/test_independent.py"),
     "cases/strata": ("cases/test_dice.py",),
     "kinds/optimizer/direction": ("kinds/optimizer/test_counts.py",),
+    "kinds/optimizer/likeness": ("kinds/optimizer/test_likeness.py",),
+    "kinds/optimizer/joint": ("kinds/optimizer/test_step.py",),
     "kinds/optimizer/noise": ("kinds/optimizer/test_counts.py",),
     "kinds/optimizer/sampling": ("arithmetic/test_sampling.py", "kinds/optimizer/test_counts.py"),
+    "kinds/optimizer/step": (
+        "kinds/optimizer/test_step.py", "kinds/optimizer/test_storage.py",
+    ),
+    "kinds/optimizer/storage": (
+        "kinds/optimizer/test_storage.py", "kinds/optimizer/test_stored_steps.py",
+    ),
+    "kinds/optimizer/stored": ("kinds/optimizer/test_stored_steps.py",),
+    "kinds/quantizer/rounding_statistics": ("kinds/quantizer/test_rounding_statistics.py",),
+    "kinds/quantizer/statements": (
+        "kinds/quantizer/test_further_faults.py", "kinds/quantizer/test_quantizer_laws.py",
+    ),
+    "kinds/quantizer/step": ("kinds/quantizer/test_step.py",),
+    "kinds/schedule/step": ("kinds/schedule/test_step.py",),
+    "kinds/training/step": (
+        "kinds/training/test_step.py", "kinds/training/test_training_checks.py",
+    ),
+    "kinds/life/claims": ("kinds/life/test_lives.py",),
+    "kinds/life/laws": ("kinds/life/test_lives.py",),
+    "kinds/minimizer/step": ("kinds/minimizer/test_minimizer_checks.py",),
     "laws/claims": ("laws/test_claims.py",),
     "laws/entries": ("laws/test_claims.py",),
+    "search/arithmetics": ("search/test_arithmetics.py",),
     "search/exploration": ("search/test_exploration.py",),
+    "search/identification": ("search/test_identification.py", "kinds/test_adding_a_kind.py"),
+    "search/likeness": ("search/test_identification.py", "kinds/optimizer/test_likeness.py"),
     "search/recalled": ("search/test_recalled.py",),
 }  # fmt: skip
 
@@ -99,28 +157,59 @@ def _is_number(node: ast.expr) -> bool:
 
 
 def plant(mutant: Mutant) -> None:
-    """Give the functions of this process the mutant's code, or all modules its number."""
-    source, part = inspect.getsource(mutant.module).splitlines(keepends=True), mutant.part.node
-    last = part.end_lineno or part.lineno
-    before, after = "".join(source[: part.lineno - 1]), "".join(source[last:])
-    text = " " * part.col_offset + mutant.change.text() + "\n"
-    file = str(mutant.module.__file__)
-    compiled = compile(before + text + after, file, "exec")
+    """Give the functions of this process the mutant's code, or all modules its number.
+
+    So too what the part has made when its module was loaded, as the operations of a table.
+    """
+    part, file = mutant.part.node, str(mutant.module.__file__)
     if isinstance(part, ast.Assign):
-        _give(mutant, text)
+        _give(mutant, mutant.change.text())
         return
-    (new,) = [code for code in _codes(compiled) if code.co_qualname == mutant.part.name]
+    whole = inspect.getsource(mutant.module)
+    lines, last = whole.splitlines(keepends=True), part.end_lineno or part.lineno
+    before, after = "".join(lines[: part.lineno - 1]), "".join(lines[last:])
+    old = _inner(compile(whole, file, "exec", dont_inherit=True), mutant.part.name)
+    text = textwrap.indent(_holding(mutant.change.text(), old), " " * part.col_offset) + "\n"
+    changed = compile(before + text + after, file, "exec", dont_inherit=True)
+    becomes = dict(_pairs(old, _inner(changed, mutant.part.name)))
     found = [
         one
         for one in gc.get_objects()
         if isinstance(one, FunctionType)
         and one.__code__.co_filename == file
-        and one.__code__.co_qualname == mutant.part.name
+        and one.__code__ in becomes
     ]
     if not found:
         raise LookupError(f"nothing is called {mutant.part.name} in {file}")
     for function in found:
-        function.__code__ = new
+        function.__code__ = becomes[function.__code__]
+
+
+def _pairs(old: Sequence[CodeType], new: Sequence[CodeType]) -> Iterator[tuple[CodeType, CodeType]]:
+    """What has the same name, and as often."""
+    for name in {code.co_qualname for code in old}:
+        was, made = ([x for x in of if x.co_qualname == name] for of in (old, new))
+        if len(was) == len(made):
+            yield from zip(was, made, strict=True)
+
+
+def _holding(text: str, old: Sequence[CodeType]) -> str:
+    """The text, whose functions in functions name what they named: code fits what is closed over.
+
+    By a statement that is never executed.
+    """
+    tree = ast.parse(textwrap.dedent(text))
+    free = {code.co_name: code.co_freevars for code in old[1:]}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node is not tree.body[0] and free.get(node.name):
+            node.body.append(ast.parse(f"if 0: {', '.join(free[node.name])}").body[0])
+    return ast.unparse(tree)
+
+
+def _inner(code: CodeType, name: str) -> list[CodeType]:
+    """The code of that name, and that of the functions in it."""
+    within = f"{name}.<locals>."
+    return [x for x in _codes(code) if x.co_qualname == name or x.co_qualname.startswith(within)]
 
 
 def _give(mutant: Mutant, text: str) -> None:
@@ -161,9 +250,10 @@ class Runner:
                 for name, (seconds, of) in covered.items()
                 if isinstance(mutant.part.node, ast.Assign) or lines & set(of.get(file, ()))
             ]
-            word = _fate(mutant, [items[name] for _, name in sorted(through)])
+            enough = ANYWAY + SLOWER * round(sum(seconds for seconds, _ in through))
+            word = _fate(mutant, [items[name] for _, name in sorted(through)], enough)
             self.counts[word] += 1
-            if word in ("survives", "not reached"):
+            if word in ("survives", "not planted", "not reached"):
                 self.survived.append(mutant.name)
                 print(f"{word}: {mutant.name}", flush=True)
         return True
@@ -201,13 +291,16 @@ def _reports(item: pytest.Item) -> Sequence[pytest.TestReport]:
     return found
 
 
-def _fate(mutant: Mutant, items: Sequence[pytest.Item]) -> str:
-    """What becomes of a mutant: killed, hangs, survives or not reached."""
+def _fate(mutant: Mutant, items: Sequence[pytest.Item], enough: int) -> str:
+    """What becomes of a mutant: killed, hangs, survives, not planted or not reached.
+
+    enough: the seconds that its tests may compute.
+    """
     if not items:
         return "not reached"
 
     def tried() -> str:
-        resource.setrlimit(resource.RLIMIT_CPU, (ENOUGH, ENOUGH))
+        resource.setrlimit(resource.RLIMIT_CPU, (enough, enough))
         plant(mutant)
         for item in items:
             if any(report.failed for report in _reports(item)):
@@ -215,7 +308,9 @@ def _fate(mutant: Mutant, items: Sequence[pytest.Item]) -> str:
         return "survives"
 
     status, told = _in_a_process(tried)
-    return told if status == 0 else "hangs"
+    if status == 0:
+        return told
+    return "hangs" if os.WIFSIGNALED(status) else "not planted"
 
 
 def _in_a_process(work: Any) -> tuple[int, str]:

@@ -181,8 +181,6 @@ def sqrt(a: Carried) -> Carried:
     if not a.nonnegative:
         e = np.where(low < 0, np.inf, e)
     e = e + 2 * a.arithmetic.ulps_sqrt * a.format.u * (v + e)
-    if (nothing := zero(a)) is not False:
-        e = np.where(nothing, 0.0, e)
 
     def definite() -> Mask:
         return certainly_nan(a) | (certainly_infinite(a) & (a.v > 0)) | (a.v + a.e < 0)
@@ -203,13 +201,10 @@ def power(a: Carried, b: Carried) -> Carried:
     if not known.all():
         logs = np.maximum(np.abs(np.log(far)), np.abs(np.log(near)))
         e = e + np.where(b.e > 0, (size + e) * np.expm1(logs * b.e), 0.0)
-    else:
-        e = e + 0.0
-    low = a.v - a.e
+    # Where the base may be zero, a power that is not positive is infinite at the near end.
     nothing = zero(a)
-    e = np.where((low <= 0) & (a.v + a.e >= 0) & ~(nothing & (b.v > 0)) & (b.v <= 0), np.inf, e)
     if not a.nonnegative:
-        e = np.where((low < 0) & ~(known & (b.v == np.rint(b.v))), np.inf, e)
+        e = np.where((a.v - a.e < 0) & ~(known & (b.v == np.rint(b.v))), np.inf, e)
     plain = ((b.v == 0) & known) | (nothing & (b.v > b.e)) | ((a.v == 1) & (a.e == 0))
     # The first power is a number of the format: an operation within one ulp returns it.
     first = (b.v == 1) & known & (a.arithmetic.ulps_power <= 1)

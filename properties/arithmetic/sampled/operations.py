@@ -53,9 +53,7 @@ def applied(ufunc: np.ufunc, *given: Sample) -> Sample:
     x = ufunc(*_away_from_zero(ufunc, rows))
     if ufunc in ULPS and x.dtype != bool:
         x = world.rounded(x, format, ULPS[ufunc](world.arithmetic), _in_any_order(ufunc, rows, x))
-        # Division by zero is no overflow: the definition itself gives inf or nan.
-        if ufunc not in (np.divide, np.power) or np.all(rows[ufunc is np.divide] != 0):
-            world.watch(ufunc.__name__, x, lambda: reduce(np.logical_and, map(np.isfinite, rows)))
+        world.watch(ufunc.__name__, x, lambda: _within_range(ufunc, rows))
     chain = None
     if ufunc in (np.add, np.subtract) and world.arithmetic.contraction:
         x = _accumulated(x, rows, operands, format)
@@ -72,6 +70,17 @@ def applied(ufunc: np.ufunc, *given: Sample) -> Sample:
     elif host and ufunc is np.subtract and operands[1].shrinks is not None:
         out.shrinks = float(np.abs(rows[1][0])) if np.all(rows[0] == 1) else None
     return out
+
+
+def _within_range(ufunc: np.ufunc, rows: list[Float]) -> Mask:
+    """Where a result that is not finite has left the range: of finite operands, and of no pole.
+
+    A division by zero is no overflow: the definition itself gives inf or nan.
+    """
+    finite = reduce(np.logical_and, map(np.isfinite, rows))
+    if ufunc in (np.divide, np.power):
+        return finite & (rows[ufunc is np.divide] != 0)
+    return finite
 
 
 def _distributed(x: Float, rows: list[Float], operands: Sequence[Rows], format: Format) -> Float:

@@ -91,7 +91,8 @@ def exponent_shifts_when_scaled_by_a_power_of_two(
     image = subject.encode(hyper, np.multiply(4, out.x, out=np.empty_like(out.x)))
     name = subject.rule.SCALE
     code = out.stored[name].astype(np.int64)
-    free = (code > 0) & (code < 253) & ~_zero(subject, hyper, out.x)
+    # Of numbers that are amid the range no exponent but that of zeros is at its limit.
+    free = ~_zero(subject, hyper, out.x)
     yield Claim(name, *_where(free, image.stored[name], code + 2))
     of_elements = subject.rule.per_element(hyper, free, out.x.shape)
     yield Claim("code", *_where(of_elements, image.code, out.code))

@@ -211,6 +211,12 @@ def test_numbers_of_the_host_are_in_the_host_s_format() -> None:
     assert float(narrow.e) == 2.0**-24 * 0.1 + SINGLE.eta and narrow.host
     assert Bounded.hyper(0.1, FLOAT32).nonnegative and Bounded.hyper(0.0, FLOAT32).nonnegative
     assert not Bounded.hyper(-0.1, FLOAT32).nonnegative
+    # What rounds to zero may round to a number of the other sign, as far as its bound says.
+    tiny = Bounded.hyper(1e-9, FLOAT32, HALF)
+    assert float(tiny.e) == U * 1e-9 + ETA and not tiny.nonnegative
+    assert Bounded.exact(np.zeros(1), FLOAT32).nonnegative
+    (e,) = Bounded.constant(np.array([1e-9]), PROFILES["float16"]).e
+    assert e == U * 1e-9 + ETA
     tensor = Bounded.exact(np.ones(2), FLOAT32)
     assert tensor.lift(tensor) is tensor
     assert tensor.lift(0.1).format is DOUBLE and tensor.lift(3).host
@@ -234,6 +240,23 @@ def test_what_is_stored_errs_by_one_rounding_more(
         due = e + 2 * U * (abs(v) + e) + arithmetic.eta(HALF)
     assert (found.e.tolist(), found.format, found.nonnegative) == ([due], HALF, v > 0)
     assert x.stored("p") is x
+
+
+def test_what_may_be_a_nan_is_stored_as_such() -> None:
+    """With the bound of what it is where it is none."""
+    arithmetic = dataclasses.replace(FLOAT32, storage={"m": "float16"})
+    hazy = np.array([0.5, INF])
+    x = Bounded(np.array([1.0, 1.0]), np.array([INF, 0.25]), arithmetic, SINGLE, hazy=hazy)
+    found = x.stored("m")
+    assert found.hazy is not None
+    assert found.e.tolist() == [INF, 0.25 + U * 1.25 + ETA]
+    assert found.hazy.tolist() == [0.5 + U * 1.5 + ETA, INF]
+    clear = _bounded([1.0, 1.0], [0.75, INF], hazy=np.array([INF, 0.125]))
+    out = _bounded([1.0, 1.0], [INF, INF]).clouded(clear)
+    assert out.hazy is not None and out.hazy.tolist() == [0.75, 0.125]
+    assert x.cleared.e.tolist() == [0.5, 0.25] and x.cleared.hazy is None
+    plain = dataclasses.replace(x, hazy=None)
+    assert plain.cleared is plain and plain.stored("m").hazy is None
 
 
 def test_an_error_covers_another_form() -> None:

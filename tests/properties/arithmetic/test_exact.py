@@ -109,6 +109,24 @@ def test_comparisons_give_boolean_arrays() -> None:
     np.testing.assert_array_equal(above, [False, True])
 
 
+def test_numbers_divide_over_zero_as_ieee_does() -> None:
+    """To an infinity of the numerator's sign, or a nan."""
+    with mpmath.workdps(DIGITS):
+        found = Exact.of(np.array([2.0, -2.0, 0.0, 1.0])) / np.array([0.0, 0.0, 0.0, 4.0])
+        assert [str(x) for x in found.x] == ["+inf", "-inf", "nan", "0.25"]
+
+
+def test_masks_stay_masks() -> None:
+    """Arrays of bool and single ones, beside numbers and in lists."""
+    x, mask = Exact.of(np.array([1.0, 2.0])), np.array([True, False])
+    with mpmath.workdps(DIGITS):
+        for condition, due in ((mask, [1, 0]), (True, [1, 2]), (np.bool_(False), [0, 0])):
+            assert np.where(condition, x, 0.0).x.tolist() == due
+        assert isinstance(np.isfinite(x), np.ndarray) and np.isfinite(x).dtype == bool
+        assert np.isnan(Exact.of(np.array([np.nan, 1.0]))).tolist() == [True, False]
+        assert np.concatenate([x, np.array([0.5])]).x.tolist() == [1, 2, mpmath.mpf(0.5)]
+
+
 def test_unsupported_functions_are_named() -> None:
     """What is not exact raises TypeError with its name."""
     x = Exact.of(np.ones(2))

@@ -62,3 +62,23 @@ def test_a_state_that_lacks_a_field_is_named() -> None:
     """The error says what is missing and what is there."""
     with pytest.raises(ValueError, match="lacks 'm'; it has t"):
         lift.stepped(adamw, adamw.Hyper(), Slot(X, X, {"t": 0}), lift.plain())
+
+
+def test_hyperparameters_are_what_the_host_holds() -> None:
+    """Each in its own format, as a number of the arithmetic; choices and flags pass."""
+    own = dataclasses.replace(ARITHMETIC, tensors={"lr": "float32"})
+    given = adamw.Hyper(lr=0.3, beta1=0.7, maximize=True, decay="before")
+    held = lift.bounded(own).hyper(given)
+    assert type(held) is adamw.Hyper and held is not given
+    assert isinstance(held.lr, Bounded) and isinstance(held.beta1, Bounded)
+    assert (held.lr.v, held.lr.format.name) == (0.3, "float32") and held.lr.e > 0
+    assert (held.beta1.v, held.beta1.format.name, held.beta1.e) == (0.7, "float64", 0.0)
+    assert (held.maximize, held.decay) == (True, "before")
+    replicates = Replicates(own, 4, np.random.default_rng(0))
+    drawn = lift.sampled(replicates).hyper(given)
+    assert isinstance(drawn.lr, Sampled) and drawn.lr.format.name == "float32"
+    assert lift.plain().hyper(given) == given
+    for arithmetic in (lift.plain(), lift.bounded(own)):
+        one, two = (lift.stepped(adamw, h, SLOT, arithmetic)["p"] for h in (given, adamw.Hyper()))
+        v = (one.v, two.v) if isinstance(one, Bounded) else (one, two)
+        assert np.all(v[0] != v[1])

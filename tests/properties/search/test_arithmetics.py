@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import pytest
 
 from truestep.fast.protocol import Group, OptimizerCapability, Slot, Stepped
-from truestep.properties.arithmetic.profiles import PROFILES, arithmetic_of
+from truestep.properties.arithmetic.profiles import PROFILES, Arithmetic, arithmetic_of
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.run.plan import checks_of, run_check
-from truestep.properties.search.arithmetics import looser
+from truestep.properties.search.arithmetics import looser, loosest
 from truestep.reference.optimizers import OPTIMIZERS
 
 F = np.float32
@@ -78,6 +78,10 @@ def test_what_rounds_more_is_named(words: str) -> None:
     assert f"this kernel computes: {result.identified}" in result.message
 
 
+# All but the name, and where tensors are kept, which is written out.
+ROUNDS = {f.name for f in fields(Arithmetic)} - {"name", "storage"}
+
+
 @pytest.mark.parametrize("name", PROFILES)
 def test_looser_arithmetics_are_looser(name: str) -> None:
     """None is the declared one or rounds less, none changes where tensors are kept."""
@@ -86,7 +90,36 @@ def test_looser_arithmetics_are_looser(name: str) -> None:
     for distance in (1, 2):
         for reading in looser(OPTIMIZERS["adam"], capability, distance):
             made = arithmetic_of(reading.arithmetic)
-            assert replace(made, name=name) != declared
+            assert any(getattr(made, of) != getattr(declared, of) for of in ROUNDS)
             assert made.stored("p") == declared.stored("p")
             assert made.format.u >= declared.format.u
             assert made.ulps_sqrt >= declared.ulps_sqrt
+
+
+def test_every_way_to_round_more_is_open_that_is_not_declared() -> None:
+    """Of the strictest all; of one that declares some of them, the others."""
+    strict = OptimizerCapability(rule="adam", arithmetic="ieee_float32_strict")
+    fast = OptimizerCapability(
+        rule="adam", arithmetic="cuda_fast_math", dialect={"decay": "before"}
+    )
+    words = [
+        {reading.words.partition("bounds of ")[2] for reading in looser(OPTIMIZERS["adam"], one, 1)}
+        for one in (strict, fast)
+    ]
+    assert words[0] - words[1] == {
+        "subnormals flushed to zero", "products fused with sums", "division within 2 ulps",
+        "powers within 8 ulps", "functions within 4 ulps",
+    }  # fmt: skip
+    assert words[1] == {
+        "functions of the counter in float32", "hyperparameters and counter in float32",
+        "square roots within 2 ulps", "sums one after another",
+    }  # fmt: skip
+    assert len(words[0]) == 9
+    two = list(looser(OPTIMIZERS["adam"], fast, 2))
+    assert len(two) == 6 and two[0].words.endswith(" and hyperparameters and counter in float32")
+    everything = arithmetic_of(loosest(OPTIMIZERS["adam"], fast).arithmetic)  # type: ignore[arg-type]
+    assert (everything.hyper, everything.summation, everything.ulps_sqrt) == (
+        "float32", "sequential", 2.0
+    )  # fmt: skip
+    assert everything.name.startswith("cuda_fast_math, functions of the counter in float32 and ")
+    assert dict(two[0].changes)["decay"] == "before"

@@ -125,6 +125,49 @@ def test_shrinking_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tally.worst_case == started[-1] > 200
 
 
+def test_simpler_cases_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as are allowed, after the one that failed."""
+    for allowed in (1, 4):
+        monkeypatch.setattr(exploration, "SIMPLER", allowed)
+        started: list[int] = []
+
+        def run(case: int, tally: Tally, started: list[int] = started) -> None:
+            started.append(case)
+            _count(case, tally)
+
+        _explore(run)
+        first = next(i for i, case in enumerate(started) if case > 200)
+        assert len(started) - first - 1 == allowed
+
+
+def test_what_hypothesis_draws_elsewhere_is_as_before() -> None:
+    """A search borrows its settings, whatever ends it."""
+
+    def borrowed() -> tuple[object, ...]:
+        kept = exploration.HypothesisProvider.__dict__["_local_constants"]
+        return kept, exploration.providers.CONSTANTS_CACHE
+
+    before = borrowed()
+    _explore(_count)
+    assert all(now is was for now, was in zip(borrowed(), before, strict=True))
+
+    def late(case: int, tally: Tally) -> None:
+        assert all(now is not was for now, was in zip(borrowed(), before, strict=True))
+        raise OutOfTime(0)
+
+    with pytest.raises(OutOfTime):
+        _explore(late)
+    assert all(now is was for now, was in zip(borrowed(), before, strict=True))
+
+
+def test_the_deepest_level_may_have_cases_of_its_own() -> None:
+    """Where it has none, those of the others."""
+    usual, deep = (lambda _: [1]), (lambda _: [2])
+    own: Listed[Any] = Listed(usual, deep)
+    assert [own.at(level)(0) for level in ("smoke", "standard", "deep")] == [[1], [1], [2]]  # type: ignore[arg-type]
+    assert Listed(usual).at("deep") is usual
+
+
 def test_given_cases_run_in_order_until_one_fails() -> None:
     """run_all stops at the first failure and counts what it ran."""
     started: list[int] = []

@@ -95,9 +95,9 @@ def test_every_law_is_listed_with_what_it_states() -> None:
     assert [law for law in LAWS if law.partition("_when_scaled")[0] not in table] == []
 
 
-def _claims(name: str, law: str, x: Any, **hyper: Any) -> list[bool]:
-    """Whether each claim of a law passes for the reference's own lines."""
-    subject = Subject(Kernel(name), QuantizerCapability(rule=name))  # type: ignore[arg-type]
+def _claims(name: str, law: str, x: Any, kernel: Any = None, **hyper: Any) -> list[bool]:
+    """Whether each claim of a law passes for the reference's own lines, or those of a kernel."""
+    subject = Subject(kernel or Kernel(name), QuantizerCapability(rule=name))
     h, x = QUANTIZERS[name].Hyper(**hyper), np.asarray(x, np.float32)
     found = judged(LAWS[law](subject, h, subject.encode(h, x)))
     return [each.judgement.passed for each in found]
@@ -128,6 +128,86 @@ def test_what_is_no_law_of_a_format_has_a_counterexample(why: str) -> None:
     dialect = {name: value for name, value in hyper.items() if isinstance(value, str)}
     assert law not in laws_of(QuantizerCapability(rule=rule, dialect=dialect))
     assert not all(_claims(rule, law, x, **hyper))
+
+
+def _last_scale_off(stored: Any) -> Any:
+    """Of a block that is not whole and follows others."""
+    codes, scale = stored["code"].size, stored["scale"].copy()
+    if scale.size > 1 and codes % -(-codes // scale.size):
+        scale[-1] *= 2
+    return {**stored, "scale": scale}
+
+
+def _zeros_lost(x: Any) -> Any:
+    return np.where(x == 0, np.float32(0.3), x)
+
+
+def _moved(first: int, last: int, by: int) -> Any:
+    """What is kept with the codes from first to last moved by one."""
+
+    def kept(stored: Any) -> Any:
+        code = stored["code"].astype(int)
+        there = (code >= first) & (code <= last)
+        return {**stored, "code": np.where(there, code + by, code).astype(stored["code"].dtype)}
+
+    return kept
+
+
+def _negative_swapped(stored: Any) -> Any:
+    code = stored["code"]
+    return {**stored, "code": np.where(code >= 128, code ^ 1, code)}
+
+
+def _turned_by_exponent(stored: Any) -> Any:
+    return {**stored, "code": stored["code"] ^ (stored["scale"].flat[0] // 2 % 2)}
+
+
+HALF = np.append(X, 1e-4 * X)
+# Where a law speaks: a rule, the law, numbers, and the kernel that only these numbers show.
+SHOWN: dict[str, tuple[str, str, Any, Any]] = {
+    "a part of a block after whole ones": (
+        "int8", "equivariant_under_concatenation", X, Changed("int8", kept=_last_scale_off),
+    ),
+    "numbers that became zero": ("int8", "idempotent", HALF, Changed("int8", given=_zeros_lost)),
+    "negative numbers": (
+        "float8_e5m2", "monotone", X, Changed("float8_e5m2", kept=_negative_swapped),
+    ),
+    "the next value above": (
+        "nf4", "nearest_value_taken", X, Changed("nf4", kept=_moved(9, 14, -1)),
+    ),
+    "the next value below": (
+        "nf4", "nearest_value_taken", X, Changed("nf4", kept=_moved(1, 5, 1)),
+    ),
+    "codes that hang on the exponent": (
+        "mxfp4", "exponent_shifts_when_scaled_by_a_power_of_two", X,
+        Changed("mxfp4", kept=_turned_by_exponent),
+    ),
+    "an extreme far below one": (
+        "int8", "extreme_kept", 1e-3 * X, _planted("int8", "extreme_in_bfloat16"),
+    ),
+    "a top binade far above two": (
+        "mxfp8_e4m3", "extreme_in_the_top_binade", X, _planted("mxfp8_e4m3", "exponent_off_by_one"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("why", SHOWN)
+def test_a_law_speaks_of_what_is_rare(why: str) -> None:
+    """The kernel's claims are wrong, and the reference's are not."""
+    rule, law, x, kernel = SHOWN[why]
+    assert not all(_claims(rule, law, x, kernel))
+    assert all(_claims(rule, law, x))
+
+
+@pytest.mark.parametrize("size", [2.0**-140, 2.0**-126, 2.0**120])
+def test_a_scale_at_its_limit_is_no_fault(size: float) -> None:
+    """Beside groups of zeros, whose scale says nothing."""
+    x = np.append(np.clip(size * X, -3e38, 3e38), np.zeros(64))
+    for rule in ("mxfp4", "mxfp8_e4m3"):
+        for law in ("extreme_in_the_top_binade", "exponent_shifts_when_scaled_by_a_power_of_two",
+                    "monotone_in_a_group", "extreme_kept"):  # fmt: skip
+            if law in laws_of(QuantizerCapability(rule=rule)):
+                assert all(_claims(rule, law, x))
 
 
 def _back(rule: str, x: Any) -> Any:

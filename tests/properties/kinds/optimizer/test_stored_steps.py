@@ -1,0 +1,221 @@
+"""State that is kept as codes, judged: each code, each scale and each number by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from truestep.fast.protocol import Capability, Group, Stepped, Storage
+from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.profiles import PROFILES
+from truestep.properties.cases.tensors import TensorSpec
+from truestep.properties.judge.calls import Malformed
+from truestep.properties.judge.contracts import Judged
+from truestep.properties.kinds.optimizer import step, stored
+from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
+from truestep.properties.kinds.optimizer.storage import rule_of
+from truestep.properties.museum.plant import Kernel
+
+# Codes on a map, on a curve, of integers and of small floats; scales that are numbers and codes.
+KEPT = {
+    "dynamic_8bit": {"signed": True, "block_size": 64},
+    "int8": {"block_size": 64},
+    "mxfp8_e4m3": {},
+}
+FLOAT32 = PROFILES["ieee_float32"]
+Results = list[list[Stepped]]
+Change = Callable[[Results], None]
+
+
+def _nothing(made: Results) -> None:
+    """As it is."""
+
+
+class _Kernel(Kernel):
+    """Classical momentum in blocks; what a call gives is changed after."""
+
+    def __init__(self, how: str, change: Change = _nothing) -> None:
+        super().__init__("sgd", storage={"b": Storage(how, KEPT[how])})
+        self.change = change
+
+    def optimizer_step(
+        self, capability: Capability, groups: Sequence[Group]
+    ) -> Sequence[Sequence[Stepped]]:
+        """The step."""
+        made = [list(row) for row in super().optimizer_step(capability, groups)]
+        self.change(made)
+        return made
+
+
+def _case(how: str, specials: tuple[tuple[int, str], ...] = ()) -> OptimizerCase:
+    hyper = {"lr": 0.1, "momentum": 0.9, "storage": {"b": KEPT[how]}}
+    slots = tuple(
+        SlotCase(
+            TensorSpec((n,), seed=n), TensorSpec((n,), seed=n + 1, specials=specials),
+            t=3, history=2,
+        )
+        for n in (200, 64, 10)
+    )  # fmt: skip
+    return OptimizerCase((GroupCase(hyper, slots),), steps=1)
+
+
+def _judged(how: str, change: Change = _nothing, **case: Any) -> list[Judged]:
+    kernel = _Kernel(how, change)
+    [(_, found)] = step.lockstep(kernel, kernel.capability, _case(how, **case))
+    return found
+
+
+def _failing(found: Sequence[Judged]) -> set[tuple[int, str, tuple[int, ...] | None]]:
+    return {
+        (one.slot, one.tensor, one.judgement.index)
+        for one in found
+        if one.judgement.judged and not one.judgement.passed
+    }
+
+
+def _scale(how: str) -> str:
+    return "b_absmax" if how == "dynamic_8bit" else "b_scale"
+
+
+def _changed(name: str, slot: int, at: int, to: Callable[[Any], Any]) -> Change:
+    def change(made: Results) -> None:
+        new = made[0][slot]
+        x = np.array(new.param if name == "p" else new.state[name])
+        x[at] = to(x[at])
+        made[0][slot] = (
+            replace(new, param=x) if name == "p" else replace(new, state={**new.state, name: x})
+        )
+
+    return change
+
+
+@pytest.mark.parametrize("how", KEPT)
+def test_right_codes_scales_and_numbers_pass(how: str) -> None:
+    """Of every slot, every element."""
+    found = _judged(how)
+    assert _failing(found) == set()
+    for name in ("p", "b_code"):
+        counted = [one.judgement.judged for one in found if one.tensor == name]
+        assert sum(counted) == 274
+    assert sum(one.judgement.judged for one in found if one.tensor == _scale(how)) > 5
+
+
+@pytest.mark.parametrize("how", KEPT)
+@pytest.mark.parametrize(("slot", "at"), [(0, 199), (1, 0), (2, 9)])
+def test_a_wrong_code_is_found_in_its_slot(how: str, slot: int, at: int) -> None:
+    """Two values away from what is due; no other tensor is blamed."""
+    [(found, name, index)] = _failing(
+        _judged(how, _changed("b_code", slot, at, lambda x: x ^ np.array(6, x.dtype)))
+    )
+    assert (found, name, index) == (slot, "b_code", (at,))
+
+
+@pytest.mark.parametrize("how", KEPT)
+@pytest.mark.parametrize(("slot", "at"), [(0, 2), (2, 0)])
+def test_a_wrong_scale_is_found(how: str, slot: int, at: int) -> None:
+    """By a hundredth, or by a power of two."""
+
+    def off(x: Any) -> Any:
+        return x + 1 if x.dtype.kind == "u" else x * np.float32(1.01)
+
+    found = {
+        (s, name, i) for s, name, i in _failing(_judged(how, _changed(_scale(how), slot, at, off)))
+    }
+    assert (slot, _scale(how), (at,)) in found
+    assert {(s, name) for s, name, _ in found} <= {(slot, _scale(how)), (slot, "b_code")}
+
+
+@pytest.mark.parametrize("how", KEPT)
+def test_a_wrong_parameter_is_found(how: str) -> None:
+    """By a hundred-thousandth."""
+    off = _changed("p", 1, 5, lambda x: x * np.float32(1 + 1e-5))
+    assert _failing(_judged(how, off)) == {(1, "p", (5,))}
+
+
+@pytest.mark.parametrize("how", KEPT)
+def test_what_a_nan_does_not_reach_is_judged(how: str) -> None:
+    """Its own element, the others of its block by their scale, other blocks as ever."""
+    specials = ((70, "nan"),)
+    found = _judged(how, specials=specials)
+    assert _failing(found) == set()
+    p = [one.judgement for one in found if one.tensor == "p"]
+    assert sum(j.judged for j in p) == 274
+    for at in (0, 199):
+        wrong = _changed("b_code", 0, at, lambda x: x ^ np.array(6, x.dtype))
+        assert _failing(_judged(how, wrong, specials=specials)) == {(0, "b_code", (at,))}
+
+
+def test_codes_are_of_their_own_type() -> None:
+    """And as many as the tensor has elements."""
+
+    def widened(made: Results) -> None:
+        new = made[0][0]
+        state = {**new.state, "b_code": np.asarray(new.state["b_code"]).astype(np.int64)}
+        made[0][0] = replace(new, state=state)
+
+    with pytest.raises(Malformed, match="b_code has dtype int64, expected uint8"):
+        _judged("dynamic_8bit", widened)
+
+
+def _kept(how: str) -> tuple[Any, Any]:
+    rule: Any = rule_of(_Kernel(how).capability)
+    return rule, rule.Hyper(storage={"b": KEPT[how]})
+
+
+def _numbers(v: Any, e: Any) -> Bounded:
+    x = np.zeros(128)
+    error = x.copy()
+    x[: len(v)], error[: len(e)] = v, e
+    return Bounded(x, error, FLOAT32, FLOAT32.format)
+
+
+def _erring(x: Bounded, e: float) -> Bounded:
+    """The same numbers, the first with another error and the others with none."""
+    return Bounded(x.v, np.where(np.arange(x.size) == 0, e, 0.0), x.arithmetic, x.format)
+
+
+INF, NAN = np.inf, np.nan
+
+
+@pytest.mark.parametrize(
+    ("v", "e", "value", "error"),
+    [
+        ([-4.0, 2.0], [0.5, 0.0], 4.0, 0.5),
+        ([-4.0, 3.0], [0.25, 2.0], 4.0, 1.0),
+        ([4.0, 3.0], [2.0, 0.5], 4.0, 2.0),
+        ([4.0, 3.75], [2.0, 0.0], 4.0, 2.0),
+        ([1.0, 3.0], [0.0, 4.0], 3.0, 4.0),
+        ([1.0, 3.0], [INF, 0.0], 3.0, INF),
+        ([1.0, INF], [0.0, 0.0], INF, 0.0),
+        ([1.0, NAN], [0.5, 0.0], NAN, 0.0),
+        ([1.0, NAN], [0.5, INF], NAN, INF),
+        ([1.0, INF], [0.0, 1.0], INF, INF),
+    ],
+)
+def test_the_largest_of_a_block_lies_between_the_largest_of_its_ends(
+    v: Any, e: Any, value: float, error: float
+) -> None:
+    """An infinity or nan that is due for certain is due of its block; the next is untouched."""
+    rule, hyper = _kept("dynamic_8bit")
+    found = stored.block_absmax(rule, hyper, "b", _numbers(v, e))
+    np.testing.assert_array_equal(found.v, [value, 0.0])
+    np.testing.assert_array_equal(found.e, [error, 0.0])
+
+
+def test_a_scale_lies_between_those_of_the_ends() -> None:
+    """Of absmax / 127, by a rounding of the quotient; nothing is known beside what is not."""
+    rule, hyper = _kept("int8")
+    x = _numbers([-4.0, 2.0], [0.5, 0.0])
+    for own, reach in ((0.0, 0.5), (0.25, 0.75)):
+        exact = _erring(x, own)
+        low, high, known = stored.scales(rule, hyper, "b", x, exact)
+        assert known.tolist() == [True, True]
+        for got, due in ((low[0], (4 - reach) / 127), (high[0], (4 + reach) / 127)):
+            assert abs(got - due) <= 2 * np.spacing(np.float32(due))
+        assert low[1] == high[1]
+    lost = stored.scales(rule, hyper, "b", _numbers([4.0, 2.0], [INF, 0.0]), _erring(x, 0.0))
+    assert lost[2].tolist() == [False, True]
