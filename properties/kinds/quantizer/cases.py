@@ -1,5 +1,6 @@
 """Quantizer cases: hyperparameters and a tensor, drawn or built around the thresholds."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -21,13 +22,14 @@ class QuantizerCase:
     """What to encode under which hyperparameters.
 
     pattern: "tensor", the specification's values; "thresholds", every threshold of the format and
-    its float32 neighbours within `ulps`, in groups whose scale one element makes 1, times 2^scale;
-    "codes", every value of the format times 2^scale; "sixteen_bits", every
+    its float32 neighbours within `ulps`, in groups whose scale one element makes 1, the last one
+    short, times 2^scale, over again until there are as many elements as the tensor has; "codes",
+    every value of the format times 2^scale; "sixteen_bits", every
     number of bfloat16 and of float16; "binades", numbers of both signs from every
     binade of float32, a group each where there are groups; "blocks", groups in which something is
-    special, the last one short; "beside", groups whose extreme is next to where a power of two as
-    the scale changes; "nans", nans of every class, in groups of their own; "every_code", none: all
-    codes are decoded, beside every sort of scale; "sweep", the scale-th part of all float32
+    special, the last one short; "beside", groups whose extreme is next to where the scale changes
+    that is stored of it; "nans", nans of every class, in groups of their own; "every_code", none:
+    all codes are decoded, beside every sort of scale; "sweep", the scale-th part of all float32
     numbers. The tensor's seed decides what is random in them.
     multiple: of what the size of the last axis is a multiple.
     """
@@ -70,8 +72,8 @@ def fitting(shape: tuple[int, ...], multiple: int) -> tuple[int, ...]:
 
 def _built(case: QuantizerCase, quantizer: Quantizer, hyper: Hyper) -> NDArray[np.float32]:
     if case.pattern == "beside":
-        rng, most = np.random.default_rng(case.tensor.seed), quantizer.extreme(hyper)
-        return _arranged(quantizer, hyper, _beside(rng, quantizer.length(hyper), most), rng)
+        rng = np.random.default_rng(case.tensor.seed)
+        return _arranged(quantizer, hyper, _beside(rng, quantizer, hyper), rng)
     if case.pattern == "sixteen_bits":
         return _sixteen_bits()
     if case.pattern in _OF_GROUPS:
@@ -83,10 +85,15 @@ def _built(case: QuantizerCase, quantizer: Quantizer, hyper: Hyper) -> NDArray[n
         x = x[np.isfinite(x)]
     else:
         x = _around(quantizer.thresholds(hyper), case.ulps)
+    count = math.prod(case.tensor.shape)
     if quantizer.BLOCKS:
         most = quantizer.extreme(hyper)
-        x = x[np.abs(x) <= most]
-        x = quantizer.arranged(hyper, _of_unit_scale(quantizer, hyper, x, most))
+        groups = _of_unit_scale(quantizer, hyper, x[np.abs(x) <= most], most)
+        more = max(len(groups), -(-count // groups.shape[1]))
+        x = quantizer.arranged(hyper, np.resize(groups, (more, groups.shape[1])))
+        x = np.append(x, _short(groups[0])) if quantizer.INDEPENDENT else x
+    else:
+        x = np.resize(x, max(x.size, count))
     with np.errstate(over="ignore"):
         x32: NDArray[np.float32] = (x * 2.0**case.scale).astype(np.float32)
         return x32
@@ -107,6 +114,12 @@ def _arranged(
         return one
     short = groups[-1][: groups.shape[1] // 2 + 1]
     return np.append(x, short[::-1]) if quantizer.INDEPENDENT else x
+
+
+def _short(group: Array) -> Array:
+    """A group without its middle half: what makes its scale is first or last."""
+    part = group.size // 4
+    return np.append(group[: part + 1], group[group.size - part :])
 
 
 def _sixteen_bits() -> NDArray[np.float32]:
@@ -134,13 +147,21 @@ def _binades(rng: np.random.Generator, block: int) -> NDArray[np.float64]:
     return found
 
 
-def _beside(rng: np.random.Generator, block: int, most: float) -> NDArray[np.float32]:
-    """Groups whose extreme is up to six numbers from a power of two, or from most times one."""
+def _beside(rng: np.random.Generator, quantizer: Quantizer, hyper: Hyper) -> NDArray[np.float32]:
+    """Groups whose extreme is up to so many numbers from where what is stored of it changes.
+
+    Up to six from powers of two, and from those times the extreme of a scale of 1; up to sixteen
+    from where few scales can be stored, of which a kernel's constants may not be so far off.
+    """
+    block, most = quantizer.length(hyper), quantizer.extreme(hyper)
     step = 1 if block <= _LONG else 8
     exponents = np.arange(-100 + rng.integers(step), 100, step)
-    sizes = np.concatenate([np.ldexp(x, exponents) for x in (1.0, 2 * np.frexp(most)[0])])
+    powers = np.concatenate([np.ldexp(x, exponents) for x in (1.0, 2 * np.frexp(most)[0])])
+    turns = quantizer.turns(hyper) if hasattr(quantizer, "turns") else np.zeros(0)
+    sizes = np.concatenate([powers, turns])
+    off = np.concatenate([rng.integers(-6, 7, powers.size), rng.integers(-16, 17, turns.size)])
     bits = sizes.astype(np.float32).view(np.int32)
-    beside = (bits + rng.integers(-6, 7, bits.size, dtype=np.int32)).view(np.float32)
+    beside = (bits + off.astype(np.int32)).view(np.float32)
     drawn = rng.uniform(-0.5, 0.5, (bits.size, block)) * sizes[:, None]
     x: NDArray[np.float32] = drawn.astype(np.float32)
     x[:, 0] = beside * rng.choice((-1, 1), bits.size)

@@ -86,3 +86,38 @@ def test_a_decoded_infinity_must_not_be_nan():
         backend, _check(backend.capability, "every_code"), level="smoke", seed=0, told=False
     )
     assert result.verdict == "fail"
+
+
+@pytest.mark.parametrize("rule", ["int4", "mxfp4", "nvfp4", "uint4"])
+def test_ties_are_met_in_a_short_group_and_beyond_a_launch(rule):
+    """As many as in whole groups, with the scale that makes them ties."""
+    format = QUANTIZERS[rule]
+    h = format.Hyper()
+    x = cases.values(cases.QuantizerCase({}, pattern="thresholds"), format, h)
+    short = x[x.size // format.length(h) * format.length(h) :]
+    assert 0 < short.size < format.length(h)
+    assert short.max() - short.min() >= format.extreme(h)
+    (many,) = [
+        case
+        for case in strata.made(QuantizerCapability(rule=rule), 0)
+        if case.pattern == "thresholds"
+    ]
+    assert cases.values(many, format, h).size > 2**16
+
+
+@pytest.mark.parametrize("rule", ["mxfp4_tiles", "nvfp4_tiles", "e4m3_tiles"])
+def test_tiles_are_cut_off_by_an_element_along_either_side(rule):
+    """Each of them has its largest element at the end that is left."""
+    format = QUANTIZERS[rule]
+    side = format.row.block
+    made = strata.made(QuantizerCapability(rule=rule), 0)
+    cut = [case for case in made if len(case.tensor.specials) > 8]
+    assert {tuple(n % side for n in case.tensor.shape) for case in cut} == {
+        (side - 1, 1),
+        (1, side - 1),
+    }
+    for case in cut:
+        x = cases.values(case, format, format.Hyper())
+        assert np.abs(x[-1, -1]) == format.extremes(format.Hyper(), x).max()
+        ends = np.abs(x[-1]) if x.shape[0] == side - 1 else np.abs(x[:, -1])
+        assert (ends == ends.max()).sum() == 9
