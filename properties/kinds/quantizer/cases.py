@@ -197,10 +197,10 @@ _OF_GROUPS: Mapping[str, Callable[[np.random.Generator, int], Array]] = {
 
 
 def _around(thresholds: NDArray[np.float64], ulps: int) -> NDArray[np.float64]:
-    """Each threshold's nearest float32 and its neighbours on either side."""
+    """Each threshold's nearest float32 and its neighbours on either side, of 0 both zeros."""
     with np.errstate(over="ignore"):
         up = down = nearest = thresholds.astype(np.float32)
-        out = [nearest]
+        out = [nearest, -nearest[nearest == 0]]
         for _ in range(ulps):
             up = np.nextafter(up, np.float32(np.inf))
             down = np.nextafter(down, np.float32(-np.inf))
