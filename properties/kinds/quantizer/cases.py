@@ -24,13 +24,13 @@ class QuantizerCase:
     pattern: "tensor", the specification's values; "thresholds", every threshold of the format and
     its float32 neighbours within `ulps`, in groups whose scale one element makes 1, the last one
     short, times 2^scale, over again until there are as many elements as the tensor has; "codes",
-    every value of the format times 2^scale; "sixteen_bits", every
-    number of bfloat16 and of float16; "binades", numbers of both signs from every
-    binade of float32, a group each where there are groups; "blocks", groups in which something is
-    special, the last one short; "beside", groups whose extreme is next to where the scale changes
-    that is stored of it; "nans", nans of every class, in groups of their own; "every_code", none:
-    all codes are decoded, beside every sort of scale; "sweep", the scale-th part of all float32
-    numbers. The tensor's seed decides what is random in them.
+    every value of the format times 2^scale; "sixteen_bits", every number of bfloat16 and of
+    float16; "binades", numbers of both signs from every binade of float32, a group each where there
+    are groups; "blocks", groups in which something is special, the last one short, or where a
+    tensor is one group, another for each scale; "beside", groups whose extreme is next to where the
+    scale changes that is stored of it; "nans", nans of every class, in groups of their own;
+    "every_code", none: all codes are decoded, beside every sort of scale; "sweep", the scale-th
+    part of all float32 numbers. The tensor's seed decides what is random in them.
     multiple: of what the size of the last axis is a multiple.
     """
 
@@ -79,7 +79,7 @@ def _built(case: QuantizerCase, quantizer: Quantizer, hyper: Hyper) -> NDArray[n
     if case.pattern in _OF_GROUPS:
         rng = np.random.default_rng(case.tensor.seed)
         made = _OF_GROUPS[case.pattern](rng, quantizer.length(hyper) if quantizer.BLOCKS else 8)
-        return _arranged(quantizer, hyper, made.astype(np.float32), rng)
+        return _arranged(quantizer, hyper, made.astype(np.float32), rng, case.scale)
     if case.pattern == "codes":
         x = quantizer.all_values(hyper)
         x = x[np.isfinite(x)]
@@ -100,17 +100,21 @@ def _built(case: QuantizerCase, quantizer: Quantizer, hyper: Hyper) -> NDArray[n
 
 
 def _arranged(
-    quantizer: Quantizer, hyper: Hyper, groups: NDArray[np.float32], rng: np.random.Generator
+    quantizer: Quantizer,
+    hyper: Hyper,
+    groups: NDArray[np.float32],
+    rng: np.random.Generator,
+    which: int = 0,
 ) -> NDArray[np.float32]:
     """A tensor of these groups, with a short one at the end where groups are cut in C order.
 
-    Where a tensor is one group, one of them.
+    Where a tensor is one group, one of them: with each number of which another.
     """
     if not quantizer.BLOCKS:
         return groups.reshape(-1)
     x: NDArray[np.float32] = quantizer.arranged(hyper, groups)
     if quantizer.groups(hyper, x.shape) == 1:
-        one: NDArray[np.float32] = groups[int(rng.integers(len(groups)))]
+        one: NDArray[np.float32] = groups[(int(rng.integers(len(groups))) + which) % len(groups)]
         return one
     short = groups[-1][: groups.shape[1] // 2 + 1]
     return np.append(x, short[::-1]) if quantizer.INDEPENDENT else x
@@ -169,11 +173,12 @@ def _beside(rng: np.random.Generator, quantizer: Quantizer, hyper: Hyper) -> NDA
 
 
 _LONG = 256
+SPECIAL_BLOCKS = 19
 
 
 def _special_blocks(rng: np.random.Generator, block: int) -> NDArray[np.float64]:
-    """Groups of zeros, of one sign, of subnormal numbers, with one element unlike the others."""
-    plain = rng.standard_normal((17, block))
+    """Groups of zeros, of one sign or far from zero, subnormal, with one element unlike others."""
+    plain = rng.standard_normal((SPECIAL_BLOCKS, block))
     largest, tiny = float(np.finfo(np.float32).max), 2.0**-149
     plain[0], plain[1], plain[2], plain[3] = 0.0, -0.0, np.nan, tiny
     plain[4], plain[5] = np.abs(plain[4]), -np.abs(plain[5])
@@ -185,8 +190,9 @@ def _special_blocks(rng: np.random.Generator, block: int) -> NDArray[np.float64]
     ):  # fmt: skip
         plain[row, at] = value
     plain[14, :-1] *= 1e-30
-    plain[16, 0] = 7.0
-    return np.concatenate([rng.permutation(plain[:16]), plain[16:]])
+    plain[16], plain[17] = plain[16] + 40, plain[17] - 40
+    plain[-1, 0] = 7.0
+    return np.concatenate([rng.permutation(plain[:-1]), plain[-1:]])
 
 
 _OF_GROUPS: Mapping[str, Callable[[np.random.Generator, int], Array]] = {

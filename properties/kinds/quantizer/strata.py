@@ -16,7 +16,7 @@ from truestep.fast.protocol import QuantizerCapability
 from truestep.properties.cases.hypers import continuous, corners
 from truestep.properties.cases.strata import by_row, spread
 from truestep.properties.cases.tensors import EXTREMES, LAYOUTS, SPECIALS, TensorSpec
-from truestep.properties.kinds.quantizer.cases import QuantizerCase
+from truestep.properties.kinds.quantizer.cases import SPECIAL_BLOCKS, QuantizerCase
 from truestep.properties.kinds.quantizer.families import base
 from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.rules import Quantizer
@@ -91,6 +91,12 @@ def _choices(rule: Quantizer, given: Mapping[str, object]) -> Iterator[tuple[str
             yield from ((name, value) for value in limits.usual)
 
 
+def _is_one_group(rule: Quantizer) -> bool:
+    """Whether a whole tensor has one scale, so that it holds one special group."""
+    row = getattr(rule, "row", None)
+    return row is not None and row.grouping == "tensor"
+
+
 def _cut_tiles(rule: Quantizer) -> Iterator[tuple[tuple[int, int], Sequence[int]]]:
     """Rows of tiles, and columns, cut off by one element, and where each tile's last one is."""
     row = getattr(rule, "row", None)
@@ -113,4 +119,5 @@ def _patterns(
         for pattern in ("binades", "nans", *(("blocks",) if rule.BLOCKS else ())):
             hyper = continuous(rule, {**given, **size}, rng)
             tensor = TensorSpec((0,), seed=int(rng.integers(2**32)), layout=LAYOUTS[1])
-            yield QuantizerCase(hyper, tensor, pattern=pattern)
+            for k in range(SPECIAL_BLOCKS if pattern == "blocks" and _is_one_group(rule) else 1):
+                yield QuantizerCase(hyper, tensor, pattern=pattern, scale=k)
