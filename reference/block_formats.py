@@ -75,6 +75,7 @@ from truestep.reference.block_scales import (
     second_level,
     second_rounding,
     stored,
+    turns,
     value,
 )
 from truestep.reference.erring_extremes import astray
@@ -158,6 +159,11 @@ class BlockFormat:
     def extreme(self, h: declared.Hyper) -> float:
         """The size of a group's extreme at which its scale is 1."""
         return 2.0**self.row.emax if getattr(h, "rule", "") == "ceil" else abs(self.row.largest)
+
+    def turns(self, h: declared.Hyper) -> Array:
+        """The extremes at which what is stored of a scale changes, where that is of few numbers."""
+        becomes = [self.row.largest, *([four_over_six.FOUR] if four_over_six.chooses(h) else [])]
+        return turns(self.row, h, becomes)
 
     # Groups.
 

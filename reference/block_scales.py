@@ -4,6 +4,7 @@ What tells one format from another is its row's (``format_rows``); ``block_forma
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -93,6 +94,20 @@ def interval(
     ends = [stored(row, h, m, becomes=becomes, error=e) for e in (-slack, slack)]
     # Epsilon in the place of zero is above what follows zero.
     return np.minimum(*ends), np.maximum(*ends)
+
+
+def turns(row: Row, h: declared.Hyper, becomes: Sequence[float]) -> Array:
+    """The extremes at which what is stored of a scale changes, where it is one of few numbers.
+
+    becomes: the values that an extreme may get. Of powers of two those of the rule "even" alone:
+    the others turn at a power of two, or at one times the largest value.
+    """
+    if row.scale == "e4m3":
+        v = SMALL_E4M3.decode(h, np.arange(SMALL_E4M3.largest + 1)) * second_level(h)
+        return np.outer(becomes, v[:-1] / 2 + v[1:] / 2).reshape(-1)
+    if getattr(h, "rule", "") == "even":
+        return np.ldexp(2 - 2.0 ** -(row.bits + 1), np.arange(-100, 100, 8))
+    return np.zeros(0)
 
 
 def around(v: Array, slack: Array) -> tuple[Array, Array]:

@@ -28,7 +28,7 @@ def chosen(format: Quantizer, h: declared.Hyper, x: Array) -> Array:
     """The scale of every group."""
     m = format.extremes(h, x)
     six, four = (stored(format.row, h, m, becomes=b) for b in (0.0, FOUR))
-    (with_six, _), (with_four, _) = (_missed(format, h, x, scale) for scale in (six, four))
+    with_six, with_four = (_missed(format, h, x, scale) for scale in (six, four))
     return np.where(with_four < with_six, four, six)
 
 
@@ -57,32 +57,51 @@ def _of_either(
     format: Quantizer, h: declared.Hyper, x: Array, ends: tuple[Array, Array], division_ulps: float
 ) -> tuple[Array, Array]:
     """What is missed, at least and at most, with either end of a scale's interval."""
-    found = [_missed(format, h, x, end, division_ulps) for end in ends]
+    found = [_between(format, h, x, end, division_ulps) for end in ends]
     return np.minimum(found[0][0], found[1][0]), np.maximum(found[0][1], found[1][1])
 
 
-def _missed(
-    format: Quantizer, h: declared.Hyper, x: Array, scale: Array, division_ulps: float | None = None
-) -> tuple[Array, Array]:
-    """What each group misses, at least and at most as a kernel computes it; exact without ulps."""
+def _squared(h: declared.Hyper) -> bool:
+    return bool(h.four_over_six == "mse")
+
+
+def _read(
+    format: Quantizer, h: declared.Hyper, x: Array, scale: Array
+) -> tuple[Array, Array, Array]:
+    """As what each element is read, by how much that misses it, and by what it was divided."""
     if h.rounding == "stochastic":
         h = replace(h, rounding="nearest_even")
     s = format.per_element(h, format.value(h, scale), x.shape)
     y, size = format.against(x, s)
-    group, squared = format.group_of(h, x.shape).reshape(-1), h.four_over_six == "mse"
     with np.errstate(invalid="ignore", over="ignore"):
         near = format.ranked[1][format.nearest(h, y, size)] * s
-        miss, slack, sums = np.abs(near - x), np.zeros(x.shape), np.zeros(scale.size)
-        if division_ulps is not None:
-            # The quotient takes one of two values that are as near, or stands for x itself; both
-            # levels meet in any order; the difference is rounded, and the sum of the terms.
-            slack = 2 * format.quotient_error(h, size, division_ulps) * np.abs(x)
-            slack = slack + 4 * second_rounding(h) * np.abs(near) + U * miss
-            sums = U * (np.bincount(group, minlength=scale.size) + 2)
+        return near, np.abs(near - x), size
+
+
+def _missed(format: Quantizer, h: declared.Hyper, x: Array, scale: Array) -> Array:
+    """What each group misses."""
+    _, miss, _ = _read(format, h, x, scale)
+    with np.errstate(invalid="ignore", over="ignore"):
+        terms = miss**2 if _squared(h) else miss
+        return np.bincount(format.group_of(h, x.shape).reshape(-1), terms.reshape(-1), scale.size)
+
+
+def _between(
+    format: Quantizer, h: declared.Hyper, x: Array, scale: Array, division_ulps: float
+) -> tuple[Array, Array]:
+    """What each group misses, at least and at most as a kernel computes it."""
+    near, miss, size = _read(format, h, x, scale)
+    group = format.group_of(h, x.shape).reshape(-1)
+    with np.errstate(invalid="ignore", over="ignore"):
+        # The quotient takes one of two values that are as near, or stands for x itself; both
+        # levels meet in any order; the difference is rounded, and the sum of the terms.
+        slack = 2 * format.quotient_error(h, size, division_ulps) * np.abs(x)
+        slack = slack + 4 * second_rounding(h) * np.abs(near) + U * miss
+        sums = U * (np.bincount(group, minlength=scale.size) + 2)
         ends = [np.maximum(miss - slack, 0.0), miss + slack]
-        if squared:
+        if _squared(h):
             # A square may underflow.
-            lost = 0.0 if division_ulps is None else 2.0**-126
+            lost = 2.0**-126
             ends = [np.maximum(ends[0] ** 2 - lost, 0.0), ends[1] ** 2 + lost * (ends[1] > 0)]
         low, high = (np.bincount(group, e.reshape(-1), scale.size) for e in ends)
         return low * (1 - sums), high * (1 + sums)

@@ -10,10 +10,10 @@ class Judge:
 
     kind: str
     rule: str
-    declared: Mapping[str, str] = field(default_factory=dict)
+    declared: Mapping[str, object] = field(default_factory=dict)
 
     def __hash__(self) -> int:
-        return hash((self.kind, self.rule, *self.declared.items()))
+        return hash((self.kind, self.rule, repr(self.declared)))
 
 
 def _formats(*names: str) -> tuple[Judge, ...]:
@@ -30,19 +30,36 @@ def _packed(**formats: str) -> tuple[Judge, ...]:
     )
 
 
+def _limited(**least: float) -> tuple[Judge, ...]:
+    """Formats whose kernel holds a limit below which no scale goes: nobody else draws one."""
+    return tuple(
+        Judge("quantizer", format, {"fixed": {"least": limit}}) for format, limit in least.items()
+    )
+
+
 # By module: the rules, those that use most of it first. What none of them executes as a kernel is
 # the judge's own, as the bounds of formats are.
 SHARED: dict[str, tuple[Judge, ...]] = {
-    "affine_formats": _formats("uint4", "uint8_rows", "q4_1", "uint8_tensor"),
+    "affine_formats": (
+        *_formats("uint4", "uint8_rows", "q4_1", "uint8_tensor"), *_limited(uint8=2.0**-7),
+    ),
     "around": _formats("nf4_nested", "uint4", "q4_k"),
-    "block_formats": _formats("nf4", "int4", "mxfp4", "nvfp4", "e4m3_blocks", "q4_0", "bof4_s"),
+    "block_formats": _formats(
+        "nf4", "int4", "mxfp4", "nvfp4", "e4m3_blocks", "q4_0", "bof4_s", "int8_rows"
+    ),
     "block_groups": _formats(
         "nf4", "bof4_s", "int8_columns", "int8_rows", "mxfp4_tiles", "int8_tensor"
     ),
-    "block_scales": _formats(
-        "nf4", "int4", "mxfp4", "nvfp4", "nvfp4_two_level", "q4_0", "e4m3_blocks"
+    "block_scales": (
+        *_formats(
+            "nf4", "int4", "mxfp4", "nvfp4", "nvfp4_two_level", "q4_0", "e4m3_blocks", "int8_rows"
+        ),
+        *_limited(nf4=2.0**-7, int4=2.0**-7),
     ),
-    "companded_formats": _formats("softsign_8bit", "sqrt_8bit"),
+    "companded_formats": (
+        *_formats("softsign_8bit", "sqrt_8bit"),
+        *_limited(softsign_8bit=2.0**-7, sqrt_8bit=2.0**-7),
+    ),
     "element_tables": _formats(
         "nf4", "log_8bit", "dynamic_8bit_tensor", "dynamic_8bit_unsigned_tensor",
         "inverse_dynamic_8bit", "dynamic_4bit", "linear_8bit", "linear_8bit_unsigned",
@@ -50,7 +67,9 @@ SHARED: dict[str, tuple[Judge, ...]] = {
         "mxfp6_e2m3", "mxfp6_e3m2", "mxfp8_e4m3", "mxfp8_e5m2", "nvfp4",
     ),
     "factors": _optimizers("shampoo", "kfac", "soap", "kbfgs"),
-    "float_zero_points": _formats("uint4_float_zero", "uint8_float_zero"),
+    "float_zero_points": (
+        *_formats("uint4_float_zero", "uint8_float_zero"), *_limited(uint8_float_zero=2.0**-7),
+    ),
     "four_over_six": _formats("nvfp4"),
     "integer_nested": _formats("nf4_integer_nested"),
     "k_quants": _formats("q4_k", "q5_k", "q6_k"),

@@ -1,5 +1,6 @@
 """Quantizer cases: hyperparameters and a tensor, drawn or built around the thresholds."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -21,14 +22,15 @@ class QuantizerCase:
     """What to encode under which hyperparameters.
 
     pattern: "tensor", the specification's values; "thresholds", every threshold of the format and
-    its float32 neighbours within `ulps`, in groups whose scale one element makes 1, times 2^scale;
-    "codes", every value of the format times 2^scale; "sixteen_bits", every
-    number of bfloat16 and of float16; "binades", numbers of both signs from every
-    binade of float32, a group each where there are groups; "blocks", groups in which something is
-    special, the last one short; "beside", groups whose extreme is next to where a power of two as
-    the scale changes; "nans", nans of every class, in groups of their own; "every_code", none: all
-    codes are decoded, beside every sort of scale; "sweep", the scale-th part of all float32
-    numbers. The tensor's seed decides what is random in them.
+    its float32 neighbours within `ulps`, in groups whose scale one element makes 1, the last one
+    short, times 2^scale, over again until there are as many elements as the tensor has; "codes",
+    every value of the format times 2^scale; "sixteen_bits", every number of bfloat16 and of
+    float16; "binades", numbers of both signs from every binade of float32, a group each where there
+    are groups; "blocks", groups in which something is special, the last one short, or where a
+    tensor is one group, another for each scale; "beside", groups whose extreme is next to where the
+    scale changes that is stored of it; "nans", nans of every class, in groups of their own;
+    "every_code", none: all codes are decoded, beside every sort of scale; "sweep", the scale-th
+    part of all float32 numbers. The tensor's seed decides what is random in them.
     multiple: of what the size of the last axis is a multiple.
     """
 
@@ -70,43 +72,58 @@ def fitting(shape: tuple[int, ...], multiple: int) -> tuple[int, ...]:
 
 def _built(case: QuantizerCase, quantizer: Quantizer, hyper: Hyper) -> NDArray[np.float32]:
     if case.pattern == "beside":
-        rng, most = np.random.default_rng(case.tensor.seed), quantizer.extreme(hyper)
-        return _arranged(quantizer, hyper, _beside(rng, quantizer.length(hyper), most), rng)
+        rng = np.random.default_rng(case.tensor.seed)
+        return _arranged(quantizer, hyper, _beside(rng, quantizer, hyper), rng)
     if case.pattern == "sixteen_bits":
         return _sixteen_bits()
     if case.pattern in _OF_GROUPS:
         rng = np.random.default_rng(case.tensor.seed)
         made = _OF_GROUPS[case.pattern](rng, quantizer.length(hyper) if quantizer.BLOCKS else 8)
-        return _arranged(quantizer, hyper, made.astype(np.float32), rng)
+        return _arranged(quantizer, hyper, made.astype(np.float32), rng, case.scale)
     if case.pattern == "codes":
         x = quantizer.all_values(hyper)
         x = x[np.isfinite(x)]
     else:
         x = _around(quantizer.thresholds(hyper), case.ulps)
+    count = math.prod(case.tensor.shape)
     if quantizer.BLOCKS:
         most = quantizer.extreme(hyper)
-        x = x[np.abs(x) <= most]
-        x = quantizer.arranged(hyper, _of_unit_scale(quantizer, hyper, x, most))
+        groups = _of_unit_scale(quantizer, hyper, x[np.abs(x) <= most], most)
+        more = max(len(groups), -(-count // groups.shape[1]))
+        x = quantizer.arranged(hyper, np.resize(groups, (more, groups.shape[1])))
+        x = np.append(x, _short(groups[0])) if quantizer.INDEPENDENT else x
+    else:
+        x = np.resize(x, max(x.size, count))
     with np.errstate(over="ignore"):
         x32: NDArray[np.float32] = (x * 2.0**case.scale).astype(np.float32)
         return x32
 
 
 def _arranged(
-    quantizer: Quantizer, hyper: Hyper, groups: NDArray[np.float32], rng: np.random.Generator
+    quantizer: Quantizer,
+    hyper: Hyper,
+    groups: NDArray[np.float32],
+    rng: np.random.Generator,
+    which: int = 0,
 ) -> NDArray[np.float32]:
     """A tensor of these groups, with a short one at the end where groups are cut in C order.
 
-    Where a tensor is one group, one of them.
+    Where a tensor is one group, one of them: with each number of which another.
     """
     if not quantizer.BLOCKS:
         return groups.reshape(-1)
     x: NDArray[np.float32] = quantizer.arranged(hyper, groups)
     if quantizer.groups(hyper, x.shape) == 1:
-        one: NDArray[np.float32] = groups[int(rng.integers(len(groups)))]
+        one: NDArray[np.float32] = groups[(int(rng.integers(len(groups))) + which) % len(groups)]
         return one
     short = groups[-1][: groups.shape[1] // 2 + 1]
     return np.append(x, short[::-1]) if quantizer.INDEPENDENT else x
+
+
+def _short(group: Array) -> Array:
+    """A group without its middle half: what makes its scale is first or last."""
+    part = group.size // 4
+    return np.append(group[: part + 1], group[group.size - part :])
 
 
 def _sixteen_bits() -> NDArray[np.float32]:
@@ -134,13 +151,21 @@ def _binades(rng: np.random.Generator, block: int) -> NDArray[np.float64]:
     return found
 
 
-def _beside(rng: np.random.Generator, block: int, most: float) -> NDArray[np.float32]:
-    """Groups whose extreme is up to six numbers from a power of two, or from most times one."""
+def _beside(rng: np.random.Generator, quantizer: Quantizer, hyper: Hyper) -> NDArray[np.float32]:
+    """Groups whose extreme is up to so many numbers from where what is stored of it changes.
+
+    Up to six from powers of two, and from those times the extreme of a scale of 1; up to sixteen
+    from where few scales can be stored, of which a kernel's constants may not be so far off.
+    """
+    block, most = quantizer.length(hyper), quantizer.extreme(hyper)
     step = 1 if block <= _LONG else 8
     exponents = np.arange(-100 + rng.integers(step), 100, step)
-    sizes = np.concatenate([np.ldexp(x, exponents) for x in (1.0, 2 * np.frexp(most)[0])])
+    powers = np.concatenate([np.ldexp(x, exponents) for x in (1.0, 2 * np.frexp(most)[0])])
+    turns = quantizer.turns(hyper) if hasattr(quantizer, "turns") else np.zeros(0)
+    sizes = np.concatenate([powers, turns])
+    off = np.concatenate([rng.integers(-6, 7, powers.size), rng.integers(-16, 17, turns.size)])
     bits = sizes.astype(np.float32).view(np.int32)
-    beside = (bits + rng.integers(-6, 7, bits.size, dtype=np.int32)).view(np.float32)
+    beside = (bits + off.astype(np.int32)).view(np.float32)
     drawn = rng.uniform(-0.5, 0.5, (bits.size, block)) * sizes[:, None]
     x: NDArray[np.float32] = drawn.astype(np.float32)
     x[:, 0] = beside * rng.choice((-1, 1), bits.size)
@@ -148,11 +173,12 @@ def _beside(rng: np.random.Generator, block: int, most: float) -> NDArray[np.flo
 
 
 _LONG = 256
+SPECIAL_BLOCKS = 19
 
 
 def _special_blocks(rng: np.random.Generator, block: int) -> NDArray[np.float64]:
-    """Groups of zeros, of one sign, of subnormal numbers, with one element unlike the others."""
-    plain = rng.standard_normal((17, block))
+    """Groups of zeros, of one sign or far from zero, subnormal, with one element unlike others."""
+    plain = rng.standard_normal((SPECIAL_BLOCKS, block))
     largest, tiny = float(np.finfo(np.float32).max), 2.0**-149
     plain[0], plain[1], plain[2], plain[3] = 0.0, -0.0, np.nan, tiny
     plain[4], plain[5] = np.abs(plain[4]), -np.abs(plain[5])
@@ -164,8 +190,9 @@ def _special_blocks(rng: np.random.Generator, block: int) -> NDArray[np.float64]
     ):  # fmt: skip
         plain[row, at] = value
     plain[14, :-1] *= 1e-30
-    plain[16, 0] = 7.0
-    return np.concatenate([rng.permutation(plain[:16]), plain[16:]])
+    plain[16], plain[17] = plain[16] + 40, plain[17] - 40
+    plain[-1, 0] = 7.0
+    return np.concatenate([rng.permutation(plain[:-1]), plain[-1:]])
 
 
 _OF_GROUPS: Mapping[str, Callable[[np.random.Generator, int], Array]] = {
@@ -176,10 +203,10 @@ _OF_GROUPS: Mapping[str, Callable[[np.random.Generator, int], Array]] = {
 
 
 def _around(thresholds: NDArray[np.float64], ulps: int) -> NDArray[np.float64]:
-    """Each threshold's nearest float32 and its neighbours on either side."""
+    """Each threshold's nearest float32 and its neighbours on either side, of 0 both zeros."""
     with np.errstate(over="ignore"):
         up = down = nearest = thresholds.astype(np.float32)
-        out = [nearest]
+        out = [nearest, -nearest[nearest == 0]]
         for _ in range(ulps):
             up = np.nextafter(up, np.float32(np.inf))
             down = np.nextafter(down, np.float32(-np.inf))

@@ -2,8 +2,9 @@
 
 Sizes around vectors, warps, blocks and launches, every rank and layout, every order of magnitude of
 float32, every special value; block sizes and floors drawn with one of them in turn at each of its
-corners. Beside them, of the formats of every block: all binades in one tensor, blocks in which
-something is special, and blocks whose extreme is next to where a power of two as the scale changes.
+corners. Beside them: all binades in one tensor, thresholds in one beyond a launch; of formats with
+groups, those in which something is special, those whose extreme is next to where the stored scale
+changes, and tiles that the tensor cuts off.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,8 @@ from truestep.fast.protocol import QuantizerCapability
 from truestep.properties.cases.hypers import continuous, corners
 from truestep.properties.cases.strata import by_row, spread
 from truestep.properties.cases.tensors import EXTREMES, LAYOUTS, SPECIALS, TensorSpec
-from truestep.properties.kinds.quantizer.cases import QuantizerCase
+from truestep.properties.kinds.quantizer.cases import SPECIAL_BLOCKS, QuantizerCase
+from truestep.properties.kinds.quantizer.families import base
 from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.rules import Quantizer
 
@@ -29,6 +31,7 @@ SHAPES = (
 )  # fmt: skip
 # Beyond what one launch of a kernel's threads covers, so that those go round again.
 LAUNCHES = ((2**16 - 1,), (2**16 + 1,), (2**20 + 13,))
+_MANY = LAUNCHES[1]
 KINDS = ("normal", "spread", "bits", "sparse", "constant", "zeros")
 # Powers of ten from the least subnormal number of float32 to the largest.
 EXPONENTS = tuple(range(-46, 39, 4))
@@ -44,6 +47,12 @@ def made(capability: QuantizerCapability, seed: int) -> Sequence[QuantizerCase]:
     rule = QUANTIZERS[capability.rule]
     given = {**capability.dialect, **capability.fixed}
     found = [*_tensors(rule, given, rng), *_patterns(rule, given, rng)]
+    # Whatever goes round again, or takes another path through many elements, decides ties too.
+    found.append(QuantizerCase(base(capability), TensorSpec(_MANY), "thresholds"))
+    for shape, last in _cut_tiles(rule):
+        specials = tuple((int(at), "huge") for at in last)
+        tensor = TensorSpec(shape, seed=int(rng.integers(2**32)), specials=specials)
+        found.append(QuantizerCase(base(capability), tensor))
     if rule.BLOCKS:
         tensor = TensorSpec((0,), seed=int(rng.integers(2**32)), layout=LAYOUTS[1])
         # First, because what fails first is told, and of little else this is the only sign.
@@ -82,6 +91,23 @@ def _choices(rule: Quantizer, given: Mapping[str, object]) -> Iterator[tuple[str
             yield from ((name, value) for value in limits.usual)
 
 
+def _is_one_group(rule: Quantizer) -> bool:
+    """Whether a whole tensor has one scale, so that it holds one special group."""
+    row = getattr(rule, "row", None)
+    return row is not None and row.grouping == "tensor"
+
+
+def _cut_tiles(rule: Quantizer) -> Iterator[tuple[tuple[int, int], Sequence[int]]]:
+    """Rows of tiles, and columns, cut off by one element, and where each tile's last one is."""
+    row = getattr(rule, "row", None)
+    if row is not None and row.grouping == "tile":
+        side: int = row.block
+        wide, long = (side - 1, 8 * side + 1), (8 * side + 1, side - 1)
+        ends = np.append(np.arange(1, 9) * side, 8 * side + 1) - 1
+        yield wide, [(side - 2) * wide[1] + end for end in ends]
+        yield long, [end * long[1] + side - 2 for end in ends]
+
+
 def _patterns(
     rule: Quantizer, given: Mapping[str, object], rng: np.random.Generator
 ) -> Iterator[QuantizerCase]:
@@ -93,4 +119,5 @@ def _patterns(
         for pattern in ("binades", "nans", *(("blocks",) if rule.BLOCKS else ())):
             hyper = continuous(rule, {**given, **size}, rng)
             tensor = TensorSpec((0,), seed=int(rng.integers(2**32)), layout=LAYOUTS[1])
-            yield QuantizerCase(hyper, tensor, pattern=pattern)
+            for k in range(SPECIAL_BLOCKS if pattern == "blocks" and _is_one_group(rule) else 1):
+                yield QuantizerCase(hyper, tensor, pattern=pattern, scale=k)

@@ -240,4 +240,14 @@ BESIDE: dict[str, Fault] = {
     f"{rule}_{name}": fault(rule, "quantizer", about, edit, check=check)
     for rules, name, about, edit, check in _PLANTED
     for rule in rules
-}
+} | {
+    f"{rule}_zero_point_wraps": fault(
+        rule, "quantizer",
+        "zero points beyond the codes are taken modulo their number [casts that do not saturate]",
+        (ZERO, "zero_point = self._plain(h, -low, wide, 0).clip(-(2**31), 2**31)\n"
+         "        zero_point = (np.nan_to_num(zero_point).astype(np.int64) % (self.top + 1))"
+         ".astype(np.uint8)"),
+        check="strata", dialect={"range": "own"},
+    )
+    for rule in AFFINE
+}  # fmt: skip

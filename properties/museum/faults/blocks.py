@@ -16,6 +16,7 @@ _AGAINST = (
     "y, size = self.against(x, self.per_element(h, self.divisor(h, x, scale), x.shape))"
 )
 _CODE = "return self.ranked[0][rank].astype(np.uint8), scale"
+_AWAY_FROM_ZERO = 'self.nearest(changed(h, rounding="nearest_away"), y, size)'
 _CHOSEN = "scale = self.chosen(h, x)"
 _LARGEST = "np.maximum.at(largest, group, np.abs(flat))"
 _NEAREST = 'if getattr(h, "rounding", "") != "toward_zero":'
@@ -39,6 +40,11 @@ def _is(*scales: str) -> Callable[[Row], bool]:
     return lambda row: row.scale in scales
 
 
+def _has_ties(row: Row) -> bool:
+    """Whether an equally near value is a matter of the dialect, which a kernel decides exactly."""
+    return "rounding" in row.Hyper.CHOICES and row.scale != "float16"
+
+
 def _signed_zero(row: Row) -> bool:
     return any(str(x) == "-0.0" for x in row.elements)
 
@@ -49,6 +55,16 @@ PLANTED: dict[str, _Planted] = {
         ((_CODE, _CODE.replace("rank]", "np.where(self.group_of(h, x.shape) % 64 == 63, "
                                "len(self.ranked[0]) // 2, rank)]")),),
         "strata", lambda row: row.grouping == "block",
+    ),
+    "cut_tile_by_half": _Planted(
+        "of tiles that the tensor cuts off, rows from the middle on do not count for the scale "
+        "[threads that load half of an edge]",
+        ((_CHOSEN, "rows = np.arange(x.size).reshape(x.shape) // x.shape[-1] % x.shape[-2] "
+          "if x.ndim > 1 and x.size else np.zeros(x.shape)\n"
+          "        side, end = self.row.block, rows.max(initial=0) + 1\n"
+          "        late = (rows % side >= side // 2) & (rows >= end // side * side)\n"
+          "        scale = self.chosen(h, np.where(late, 0.0, x))"),),
+        "strata", lambda row: row.grouping == "tile",
     ),
     "decoded_in_bfloat16": _Planted(
         "the scale goes through bfloat16 when it is decoded "
@@ -98,6 +114,12 @@ PLANTED: dict[str, _Planted] = {
         ((block_scales, _QUOTIENT, f"{_QUOTIENT[:-1]} + 1)"),),
         of=lambda row: row.scale == "float32" and row.largest < 200,
     ),
+    "largest_inexact": _Planted(
+        "the extreme becomes a little more than the largest value [constants typed with few "
+        "digits]",
+        ((block_scales, _QUOTIENT, f"{_QUOTIENT} / (1 + 1e-6)"),),
+        "strata", _is("e4m3"),
+    ),
     "missing_value": _Planted(
         "one value is never given [vllm-project/vllm#21309]",
         (("codes = codes[order]", "codes = np.delete(codes[order], len(order) // 2 + 1)"),),
@@ -135,6 +157,19 @@ PLANTED: dict[str, _Planted] = {
         (('"nearest_even": codes[k] % 2 == 1', '"nearest_even": t > 0'),
          ('"lower": np.zeros(k.shape, bool)', '"lower": np.ones(k.shape, bool)')),
         "thresholds", lambda row: row.scale != "float16",
+    ),
+    "ties_away_beyond_one_launch": _Planted(
+        "beyond 2^16 elements, of two equally near values the larger is taken [another kernel for "
+        "many elements]",
+        ((_CODE, f"rank = np.where(x.size > 2**16, {_AWAY_FROM_ZERO}, rank)\n        {_CODE}"),),
+        "strata", _has_ties,
+    ),
+    "ties_away_in_tail": _Planted(
+        "of the last, short group's equally near values the larger is taken [loops over what "
+        "vectors leave]",
+        ((_CODE, f"short = np.arange(x.size).reshape(x.shape) >= x.size - x.size % self.length(h)\n"
+          f"        rank = np.where(short, {_AWAY_FROM_ZERO}, rank)\n        {_CODE}"),),
+        "thresholds", lambda row: _has_ties(row) and row.grouping == "block",
     ),
     "tile_transposed": _Planted(
         "the scales of tiles lie column by column [a grid whose x and y are exchanged]",
@@ -243,6 +278,18 @@ _CHOICES: dict[str, Fault] = {
             "nvfp4", "four_if_equal", "of equal sums 4 is taken [<= in the place of <]",
             {"four_over_six": "mse"}, "all_codes",
             ((four_over_six, _FEWER, _FEWER.replace("<", "<=")),),
+        ),
+        (
+            "nvfp4", "four_inexact", "the extreme becomes a little more than 4 [constants typed "
+            "with few digits]",
+            {"four_over_six": "mse"}, "strata",
+            ((four_over_six, "FOUR = 4.0", "FOUR = 4.000004"),),
+        ),
+        (
+            "mxfp8_e4m3", "even_inexact", "an exponent goes up a little too late [constants typed "
+            "with few digits]",
+            {"rule": "even"}, "strata",
+            ((block_scales, ">= 2 - 2.0 ** -(row.bits + 1)", ">= 1.937502"),),
         ),
     )
 }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from truestep.reference import block_scales
 from truestep.reference.quantizers import QUANTIZERS
 
 
@@ -49,3 +50,37 @@ def test_a_kept_absmax_is_divided_when_it_is_used() -> None:
     exact = rule.decode(kept, code, scale.astype(np.float64))
     assert np.all((low <= exact) & (exact <= high))
     assert np.all(high - low <= 2.0**-21 * np.abs(exact) + 2.0**-140)
+
+
+@pytest.mark.parametrize("beyond", [2.0**-20, 2.0**-23])
+@pytest.mark.parametrize(
+    ("name", "becomes", "fields"),
+    [
+        ("nvfp4", 6.0, {}),
+        ("nvfp4", 4.0, {"four_over_six": "mae"}),
+        ("nvfp4_two_level", 6.0, {"tensor_scale": 0.001}),
+        ("mxfp4", 0.0, {"rule": "even"}),
+        ("mxfp8_e4m3", 0.0, {"rule": "even"}),
+    ],
+)
+def test_what_is_stored_changes_at_each_turn(
+    name: str, becomes: float, fields: dict[str, object], beyond: float
+) -> None:
+    """Below and above; turns of both values of an extreme are a format's, where it has two."""
+    rule = QUANTIZERS[name]
+    h = rule.Hyper(**fields)
+    turns = block_scales.turns(rule.row, h, [becomes])
+    below, above = (
+        block_scales.stored(rule.row, h, turns * (1 + e), becomes=becomes)
+        for e in (-beyond, beyond)
+    )
+    assert turns.size > 20
+    assert np.all(np.diff(np.stack([below, above]).astype(int), axis=0) == 1)
+    assert set(turns) <= set(rule.turns(h))
+
+
+def test_scales_of_many_numbers_have_no_turns() -> None:
+    """They change with every extreme, or where a power of two does."""
+    for name in ("nf4", "int4", "q8_0", "mxfp4"):
+        rule = QUANTIZERS[name]
+        assert not rule.turns(rule.Hyper()).size

@@ -37,9 +37,11 @@ def test_every_stratum_of_every_axis_is_visited(rule, seed):
     elements = {name for x in tensors for _, name in x.specials}
     assert elements == set(strata.ELEMENTS) - {""}
     if QUANTIZERS[rule].BLOCKS:
-        sizes = {case.hyper["block_size"] for case in made}
+        # Ties beyond a launch are met under the defaults.
+        drawn = [case.hyper for case in made if case.pattern != "thresholds"]
+        sizes = {hyper["block_size"] for hyper in drawn}
         assert sizes == set(QUANTIZERS[rule].BLOCK_SIZES)
-        assert {0.0, 1e-8, 1e3} <= {case.hyper["absmax_floor"] for case in made}
+        assert {0.0, 1e-8, 1e3} <= {hyper["absmax_floor"] for hyper in drawn}
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -86,3 +88,50 @@ def test_a_decoded_infinity_must_not_be_nan():
         backend, _check(backend.capability, "every_code"), level="smoke", seed=0, told=False
     )
     assert result.verdict == "fail"
+
+
+@pytest.mark.parametrize("rule", ["int4", "mxfp4", "nvfp4", "uint4"])
+def test_ties_are_met_in_a_short_group_and_beyond_a_launch(rule):
+    """As many as in whole groups, with the scale that makes them ties."""
+    format = QUANTIZERS[rule]
+    h = format.Hyper()
+    x = cases.values(cases.QuantizerCase({}, pattern="thresholds"), format, h)
+    short = x[x.size // format.length(h) * format.length(h) :]
+    assert 0 < short.size < format.length(h)
+    assert short.max() - short.min() >= format.extreme(h)
+    (many,) = [
+        case
+        for case in strata.made(QuantizerCapability(rule=rule), 0)
+        if case.pattern == "thresholds"
+    ]
+    assert cases.values(many, format, h).size > 2**16
+
+
+@pytest.mark.parametrize("rule", ["mxfp4_tiles", "nvfp4_tiles", "e4m3_tiles"])
+def test_tiles_are_cut_off_by_an_element_along_either_side(rule):
+    """Each of them has its largest element at the end that is left."""
+    format = QUANTIZERS[rule]
+    side = format.row.block
+    made = strata.made(QuantizerCapability(rule=rule), 0)
+    cut = [case for case in made if len(case.tensor.specials) > 8]
+    assert {tuple(n % side for n in case.tensor.shape) for case in cut} == {
+        (side - 1, 1),
+        (1, side - 1),
+    }
+    for case in cut:
+        x = cases.values(case, format, format.Hyper())
+        assert np.abs(x[-1, -1]) == format.extremes(format.Hyper(), x).max()
+        ends = np.abs(x[-1]) if x.shape[0] == side - 1 else np.abs(x[:, -1])
+        assert (ends == ends.max()).sum() == 9
+
+
+@pytest.mark.parametrize("rule", ["uint4_tensor", "e4m3_tensors", "int8_tensor"])
+def test_a_tensor_that_is_one_group_is_each_special_one_in_turn(rule):
+    """Zeros, nans and infinities among them, and some far from zero."""
+    format = QUANTIZERS[rule]
+    made = strata.made(QuantizerCapability(rule=rule), 0)
+    blocks = [case for case in made if case.pattern == "blocks"]
+    found = [cases.values(case, format, format.Hyper()) for case in blocks]
+    assert len({x.tobytes() for x in found}) == len(found) == cases.SPECIAL_BLOCKS
+    assert sum(bool(np.isnan(x).any()) for x in found) == 2
+    assert sum(bool(np.min(np.abs(x)) > 10) for x in found) == 2
