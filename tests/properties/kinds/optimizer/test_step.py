@@ -343,6 +343,16 @@ def test_a_way_that_leaves_the_format_is_none() -> None:
     assert np.max(np.abs(np.asarray(narrow.state["b"], float))) == 65504.0
 
 
+def test_a_rule_begins_from_the_parameter_as_it_is() -> None:
+    """An infinite parameter is what COCOB starts from; after steps, states are finite numbers."""
+    cocob = Kernel("cocob")
+    infinite = replace(_slot((3,), 1, 0).param, specials=((1, "inf"),))
+    fresh = replace(_slot((3,), 1, 0), param=infinite, history=0)
+    for slot, due in ((fresh, np.inf), (replace(fresh, t=2, history=1), FLOAT32.largest)):
+        begun = step.initial(OPTIMIZERS["cocob"], cocob.capability, GroupCase({}, (slot,)), slot)
+        assert begun.state["p0"][1] == due
+
+
 def test_a_field_is_kept_in_its_own_format() -> None:
     """Codes as they are, counts as the case has them, numbers up to the largest."""
     half = FORMATS["float16"]
@@ -438,13 +448,36 @@ def test_another_reading_is_asked_of_the_same_numbers() -> None:
         return lambda hyper: (SGD, replace(hyper, **changes))
 
     assert _failing(_judged(kernel, reading=read(right))) == {}
-    kept = [begun for _, begun in step._BEGUN.values()]
+    kept = [begun for *_, begun in step._BEGUN.values()]
     assert len(kept) == 1
     with pytest.raises(Unlike):
         _judged(kernel, reading=read({"momentum_form": "lr_inside"}))
-    assert [begun for _, begun in step._BEGUN.values()] == kept
-    cases = [replace(CASE, steps=1) for _ in range(40)]
+    assert [begun for *_, begun in step._BEGUN.values()] == kept
+    cases = [replace(CASE, steps=1) for _ in range(step._MOST_BEGUN + 8)]
     for case in cases:
         _judged(kernel, case, read(right))
-    assert len(step._BEGUN) == 32
-    assert next(case for case, _ in step._BEGUN.values()) is cases[8]
+    assert len(step._BEGUN) == step._MOST_BEGUN
+    assert next(case for case, *_ in step._BEGUN.values()) is cases[8]
+
+
+class _Apart:
+    """A backend in another process, as the judge sees it: what it is given, it cannot write."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        def step_of(*given: Any) -> Any:
+            return kernel.optimizer_step(*given)
+
+        step_of.guarded = True  # type: ignore[attr-defined]
+        self.optimizer_step = step_of
+
+
+@pytest.mark.parametrize(("backend", "kept"), [(lambda x: x, 0), (_Apart, 1)])
+def test_what_nobody_else_can_write_is_made_once(
+    backend: Callable[[Kernel], Any], kept: int
+) -> None:
+    """For all implementations of a case; a backend in this process gets its own each time."""
+    step._BEGUN.clear()
+    kernel = Kernel("sgd")
+    for _ in range(2):
+        [*_] = step.lockstep(backend(kernel), kernel.capability, CASE)
+    assert len(step._BEGUN) == kept
