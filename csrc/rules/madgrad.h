@@ -11,11 +11,12 @@ namespace truestep::rules::madgrad {
 
 enum class Decay { kCoupled, kDecoupled };
 enum class Form { kDirect, kAdded };
+enum class Start { kKept, kRecovered };
 // By their place in the reference's lists.
 enum Guard { kNone, kStill };
 enum Rate { kPlain, kWithEps, kWithEpsButZero };
 
-template <Decay kDecay = Decay::kCoupled, Form kForm = Form::kDirect>
+template <Decay kDecay = Decay::kCoupled, Form kForm = Form::kDirect, Start kStart = Start::kKept>
 struct Madgrad : Elementwise {
   static constexpr const char* kHyper = "lr momentum eps weight_decay maximize guard rate";
   static constexpr const char* kStates = "s v";
@@ -43,25 +44,33 @@ struct Madgrad : Elementwise {
     return c;
   }
 
+  // The way from the first point to z.
+  TRUESTEP_HD float moved(const Constants& c, float s, float v) {
+    const float root = cube_root_of(v) + c.eps;
+    return s / (c.still && v == 0.0f ? float_of(kInfiniteBits) : root);
+  }
+
   TRUESTEP_HD void element(const Constants& c, float g, float& p, float p0, float& s, float& v) {
     g = c.sign * g;
     if constexpr (kDecay == Decay::kCoupled) g = g + c.decay * p;
+    if constexpr (kStart == Start::kRecovered) p0 = p + moved(c, s, v);
     s = s + c.weight * g;
     v = v + c.weight * (g * g);
-    const float root = cube_root_of(v) + c.eps;
-    const float z = p0 - s / (c.still && v == 0.0f ? float_of(kInfiniteBits) : root);
-    float moved = c.momentum * p + c.rest * z;
-    if constexpr (kForm == Form::kAdded) moved = p + (moved - p);
-    if constexpr (kDecay == Decay::kDecoupled) moved = moved - c.decay * p;
-    p = moved;
+    const float z = p0 - moved(c, s, v);
+    float next = c.momentum * p + c.rest * z;
+    if constexpr (kForm == Form::kAdded) next = p + (next - p);
+    if constexpr (kDecay == Decay::kDecoupled) next = next - c.decay * p;
+    p = next;
   }
 };
 
 }  // namespace truestep::rules::madgrad
 
-#define TRUESTEP_KERNELS(KERNEL)                                             \
-  KERNEL("", Madgrad<>)                                                      \
-  KERNEL("rate=with_eps", Madgrad<>)                                         \
-  KERNEL("form=added rate=with_eps", Madgrad<Decay::kCoupled, Form::kAdded>) \
-  KERNEL("guard=still rate=with_eps_but_zero", Madgrad<>)                    \
-  KERNEL("decay=decoupled guard=still rate=with_eps_but_zero", Madgrad<Decay::kDecoupled>)
+#define TRUESTEP_KERNELS(KERNEL)                                                           \
+  KERNEL("", Madgrad<>)                                                                    \
+  KERNEL("rate=with_eps", Madgrad<>)                                                       \
+  KERNEL("form=added rate=with_eps", Madgrad<Decay::kCoupled, Form::kAdded>)               \
+  KERNEL("guard=still rate=with_eps_but_zero", Madgrad<>)                                  \
+  KERNEL("decay=decoupled guard=still rate=with_eps_but_zero", Madgrad<Decay::kDecoupled>) \
+  KERNEL("guard=still rate=with_eps_but_zero start=recovered",                             \
+         Madgrad<Decay::kCoupled, Form::kDirect, Start::kRecovered>)
