@@ -7,8 +7,8 @@ The traces were recorded with PyTorch 2.13 (default dtype float64), transformers
 1.1.1, came-pytorch 0.1.3, lomo-optim 0.1.1, galore-torch 1.0, apollo-torch 1.0.3, schedulefree
 1.4.1, prodigyopt 1.1.2 and torch-optimi 0.3.3. References and libraries differed by less than 1e-15
 where eleven decimals are recorded. Fewer decimals are those of a library that computes a part in
-float32 whatever the parameters' dtype: optax's decay rate of Adafactor and its root of MADGRAD's
-counter, Keras's learning rate, lomo-optim's whole step, galore-torch's decomposition.
+float32 whatever the parameters' dtype: optax's decay rate of Adafactor and its weights of MADGRAD,
+Keras's learning rate, lomo-optim's whole step, galore-torch's decomposition.
 """
 
 from __future__ import annotations
