@@ -3,12 +3,12 @@
 Nine steps with three gradients in turn, in float64, with eps large enough for its place to show:
 from P0 with G ("v"), from the matrix M0 with GM ("m"), and from their transposes ("w").
 The traces were recorded with PyTorch 2.13 (default dtype float64), transformers 5.23.0, optax
-0.2.8, Keras 3.15.1 (JAX), timm 1.0.31, pytorch-optimizer 4.1.0, adam-mini 1.1.1, came-pytorch
-0.1.3, lomo-optim 0.1.1, galore-torch 1.0, apollo-torch 1.0.3, schedulefree 1.4.1, prodigyopt 1.1.2
-and torch-optimi 0.3.3. References and libraries differed by less than 1e-15 where eleven decimals
-are recorded. Fewer decimals are those of a library that computes a part in float32 whatever the
-parameters' dtype: optax's decay rate of Adafactor, Keras's learning rate, lomo-optim's whole step,
-galore-torch's decomposition.
+0.2.8, Keras 3.15.1 (JAX), timm 1.0.31, pytorch-optimizer 4.1.0, torch_optimizer 0.3.0, adam-mini
+1.1.1, came-pytorch 0.1.3, lomo-optim 0.1.1, galore-torch 1.0, apollo-torch 1.0.3, schedulefree
+1.4.1, prodigyopt 1.1.2 and torch-optimi 0.3.3. References and libraries differed by less than 1e-15
+where eleven decimals are recorded. Fewer decimals are those of a library that computes a part in
+float32 whatever the parameters' dtype: optax's decay rate of Adafactor and its weights of MADGRAD,
+Keras's learning rate, lomo-optim's whole step, galore-torch's decomposition.
 """
 
 from __future__ import annotations
