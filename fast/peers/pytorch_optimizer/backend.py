@@ -11,12 +11,23 @@ from typing import ClassVar
 import pytorch_optimizer
 import torch
 
-from truestep.fast.peers import torch_backward, torch_like, torch_schedulers, training_row
-from truestep.fast.peers.pytorch_optimizer import schedules, training
+from truestep.fast.peers import torch_backward, torch_like, torch_lives, torch_schedulers, training_row
+from truestep.fast.peers.pytorch_optimizer import lives, schedules, training
 from truestep.fast.peers.pytorch_optimizer.rows import ROWS
 from truestep.fast.peers.torch_like import Named, Row
 from truestep.fast.peers.torch_tensors import to_tensor
-from truestep.fast.protocol import Array, Capability, Fixed, Group, Inputs, Outputs, Slot, Stepped
+from truestep.fast.protocol import (
+    Array,
+    Capability,
+    Fixed,
+    Group,
+    Inputs,
+    Observation,
+    Outputs,
+    Program,
+    Slot,
+    Stepped,
+)
 from truestep.reference.declared import Hyper
 
 
@@ -28,11 +39,12 @@ class Backend(torch_like.Backend):
     fixed: ClassVar[Mapping[str, Fixed]] = {}
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """Every optimizer of the table on each of its paths, and pieces, in float32; schedules."""
+        """Every optimizer of the table on each of its paths, in float32; schedules, pieces, lives."""
         return (
             *super().capabilities(),
             *torch_schedulers.capabilities(schedules.ROWS),
             *training_row.capabilities(training.ROWS),
+            *(life.capability for life in lives.LIVES),
         )
 
     def schedule_values(
@@ -44,6 +56,10 @@ class Backend(torch_like.Backend):
     def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """What agc, or an optimizer under the loss scaler, makes of the inputs."""
         return training_row.outputs(training.ROWS, capability, hyper, inputs)
+
+    def lived(self, capability: Capability, programs: Sequence[Program]) -> list[list[Observation]]:
+        """Lives of one class."""
+        return torch_lives.lived(lives.LIVES, capability, programs)
 
     def stepped(self, row: Row, groups: Sequence[Group]) -> list[list[Stepped]]:
         """A step, of LOMO and AdaLOMO inside the backward pass."""

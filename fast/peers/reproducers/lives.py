@@ -1,6 +1,6 @@
 """Lives an optimizer or a scheduler of torch's kind, and prints what is left of it.
 
-    lives.py WHAT CLASS [ARGUMENTS] [shape=3] [format=float32]
+    lives.py WHAT CLASS [ARGUMENTS] [shape=3] [format=float32] [other=ARGUMENTS]
 
 ARGUMENTS are those of a Python call. WHAT is one of
 
@@ -10,6 +10,12 @@ rate        two groups with one tensor for their rate: change that of the first,
 formats     the formats of the state before and after it is loaded
 pickle      step, pickle with the parameters, step again
 make        construct
+saved       save the state dictionary to a file and read it back
+joined      step, add a group, step: print the names of both parameters' states
+none        step twice, the second time without a gradient
+loaded      load the state into another, step that
+otherwise   load the state into one that was made with OTHER arguments, step both, print both
+set         make one with other arguments, and one in whose group they are set: step and print both
 added       a group joins after the scheduler was made: print both rates after a step
 last_epoch  the rate after three steps, and of one constructed with last_epoch=1 after two
 plateau     rates of two groups with one tensor, after one reduction by ten
@@ -18,6 +24,7 @@ default     a float64 parameter after two steps, with float64 as torch's default
 
 import copy
 import importlib
+import io
 import pickle
 import sys
 import warnings
@@ -27,8 +34,9 @@ import torch
 
 warnings.simplefilter("ignore")
 what, path, *rest = sys.argv[1:]
-given = dict(x.split("=", 1) for x in rest if x.startswith(("shape=", "format=")))
-call = ", ".join(x for x in rest if not x.startswith(("shape=", "format=")))
+OPTIONS = ("shape=", "format=", "other=")
+given = dict(x.split("=", 1) for x in rest if x.startswith(OPTIONS))
+call = ", ".join(x for x in rest if not x.startswith(OPTIONS))
 scope = {"torch": torch, "halves": lambda k: 0.5**k}
 keywords = eval(f"dict({call})", scope)
 module, _, name = path.rpartition(".")
@@ -93,6 +101,61 @@ def pickled() -> None:
     print("stepped")
 
 
+def saved() -> None:
+    """Whether a file can be read."""
+    optimizer = kind([parameter()], **keywords)
+    step(optimizer)
+    file = io.BytesIO()
+    torch.save(optimizer.state_dict(), file)
+    file.seek(0)
+    torch.load(file)
+    print("read")
+
+
+def joined() -> None:
+    """What a group that joins has."""
+    one, other = parameter(), parameter()
+    optimizer = kind([one], **keywords)
+    step(optimizer)
+    optimizer.add_param_group({"params": [other]})
+    step(optimizer)
+    for p in (one, other):
+        print(*sorted(optimizer.state[p]))
+
+
+def ungraded() -> None:
+    """Whether a step without a gradient is one."""
+    optimizer = kind([parameter()], **keywords)
+    step(optimizer)
+    optimizer.zero_grad()
+    step(optimizer)
+    print("stepped")
+
+
+def loaded() -> None:
+    """Whether one goes on."""
+    one, other = (kind([parameter()], **keywords) for _ in range(2))
+    step(one)
+    other.load_state_dict(copy.deepcopy(one.state_dict()))
+    step(other)
+    print("stepped")
+
+
+def otherwise() -> None:
+    """Whether numbers are the group's own."""
+    numbers = eval(f"dict({given['other']})", scope)
+    one, other = kind([parameter()], **keywords), kind([parameter()], **{**keywords, **numbers})
+    if what == "otherwise":
+        step(one)
+        other.load_state_dict(copy.deepcopy(one.state_dict()))
+        other.param_groups[0]["params"][0].data.copy_(one.param_groups[0]["params"][0])
+    else:
+        one.param_groups[0].update(numbers)
+    for optimizer in (one, other):
+        step(optimizer)
+        print(round(optimizer.param_groups[0]["params"][0].flatten()[0].item(), 6))
+
+
 def scheduled(groups: int = 1, lr: float | torch.Tensor = 0.5) -> torch.optim.Optimizer:
     """An optimizer."""
     return torch.optim.SGD([{"params": [parameter()]} for _ in range(groups)], lr=lr, momentum=0.5)
@@ -142,7 +205,7 @@ def default() -> None:
         optimizer = kind([p], **keywords)
         step(optimizer)
         step(optimizer)
-        print(f"{p[0].item():.12f}")
+        print(f"{p.flatten()[0].item():.12f}")
     torch.set_default_dtype(torch.float32)
 
 
@@ -150,8 +213,10 @@ does: dict[str, Callable[[], object]] = {
     "copy": copied, "dictionary": copied, "rate": rate, "formats": formats, "pickle": pickled,
     "make": lambda: (kind([parameter()], **keywords), print("made")), "added": added,
     "last_epoch": last_epoch, "plateau": plateau, "default": default,
+    "saved": saved, "joined": joined, "none": ungraded, "otherwise": otherwise,
+    "set": otherwise, "loaded": loaded,
 }  # fmt: skip
 try:
     does[what]()
-except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+except Exception as error:  # whichever it is, it is what the finding tells
     print(type(error).__name__)

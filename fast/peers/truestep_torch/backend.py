@@ -112,11 +112,10 @@ _KEPT = ("float32", "bfloat16", "8bit", "4bit")
 
 def _lives(name: str, made: type[Optimizer]) -> Iterator[Life]:
     """A class as an object with a life, by the way to keep its state."""
-    given, wrong = torch_signatures.numbers(made)
+    offers = ("added_groups", "closure", "groups", "none")
     for state in _KEPT:
         make = partial(made, state=state, min_8bit_size=0)
-        offers = ("added_groups", "closure", "groups", "none")
-        yield Life(f"{name}_{state}", make, numbers=given, wrong=wrong, offers=offers)
+        yield torch_signatures.life(f"{name}_{state}", make, offers=offers)
 
 
 LIVES = tuple(life for item in truestep.torch.OPTIMIZERS.items() for life in _lives(*item))

@@ -410,6 +410,6 @@ def test_every_law_is_reached() -> None:
     """Every need of a law is a word of what objects offer, and every law belongs to one rule."""
     own = [law for table in laws.BY_RULE.values() for law in table]
     assert sorted(own) == sorted(laws.LAWS)
-    words = {*OFFERS, "lr", "weight_decay", "wrong", "uncoupled"}
+    words = {*OFFERS, "lr", "weight_decay", "wrong", "apart", "counted", "uncoupled"}
     assert {need for needs in laws.NEEDS.values() for need in needs} <= words
     assert laws.NEEDS.keys() <= laws.LAWS.keys()
