@@ -11,7 +11,7 @@ from typing import ClassVar
 import pytorch_optimizer
 import torch
 
-from truestep.fast.peers import torch_backward, torch_like, torch_lives, torch_schedulers, training_row
+from truestep.fast.peers import torch_backward, torch_like, torch_schedulers, training_row
 from truestep.fast.peers.pytorch_optimizer import lives, schedules, training
 from truestep.fast.peers.pytorch_optimizer.rows import ROWS
 from truestep.fast.peers.torch_like import Named, Row
@@ -22,9 +22,7 @@ from truestep.fast.protocol import (
     Fixed,
     Group,
     Inputs,
-    Observation,
     Outputs,
-    Program,
     Slot,
     Stepped,
 )
@@ -35,6 +33,7 @@ class Backend(torch_like.Backend):
     """pytorch_optimizer's classes."""
 
     name, library = "pytorch_optimizer", pytorch_optimizer
+    lives = lives.LIVES
     rows = tuple(replace(row, numbers={"maximize": "maximize", **row.numbers}) for row in ROWS)
     fixed: ClassVar[Mapping[str, Fixed]] = {}
 
@@ -44,7 +43,6 @@ class Backend(torch_like.Backend):
             *super().capabilities(),
             *torch_schedulers.capabilities(schedules.ROWS),
             *training_row.capabilities(training.ROWS),
-            *(life.capability for life in lives.LIVES),
         )
 
     def schedule_values(
@@ -56,10 +54,6 @@ class Backend(torch_like.Backend):
     def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """What agc, or an optimizer under the loss scaler, makes of the inputs."""
         return training_row.outputs(training.ROWS, capability, hyper, inputs)
-
-    def lived(self, capability: Capability, programs: Sequence[Program]) -> list[list[Observation]]:
-        """Lives of one class."""
-        return torch_lives.lived(lives.LIVES, capability, programs)
 
     def stepped(self, row: Row, groups: Sequence[Group]) -> list[list[Stepped]]:
         """A step, of LOMO and AdaLOMO inside the backward pass."""

@@ -13,6 +13,7 @@ make        construct
 saved       save the state dictionary to a file and read it back
 joined      step, add a group, step: print the names of both parameters' states
 none        step twice, the second time without a gradient
+closure     step with a closure, print how often it was called
 loaded      load the state into another, step that
 otherwise   load the state into one that was made with OTHER arguments, step both, print both
 set         make one with other arguments, and one in whose group they are set: step and print both
@@ -97,7 +98,10 @@ def pickled() -> None:
     """Whether one goes on."""
     optimizer = kind([parameter()], **keywords)
     step(optimizer)
-    step(pickle.loads(pickle.dumps(optimizer)))
+    other = pickle.loads(pickle.dumps(optimizer))
+    p = other.param_groups[0]["params"][0]
+    p.grad = torch.full_like(p, 0.5)
+    step(other)
     print("stepped")
 
 
@@ -130,6 +134,13 @@ def ungraded() -> None:
     optimizer.zero_grad()
     step(optimizer)
     print("stepped")
+
+
+def closure() -> None:
+    """Whether a closure is evaluated."""
+    p, calls = parameter(), [0.0]
+    kind([p], **keywords).step(lambda: calls.append(1.0) or (p * p).sum())
+    print(len(calls) - 1)
 
 
 def loaded() -> None:
@@ -214,7 +225,7 @@ does: dict[str, Callable[[], object]] = {
     "make": lambda: (kind([parameter()], **keywords), print("made")), "added": added,
     "last_epoch": last_epoch, "plateau": plateau, "default": default,
     "saved": saved, "joined": joined, "none": ungraded, "otherwise": otherwise,
-    "set": otherwise, "loaded": loaded,
+    "set": otherwise, "loaded": loaded, "closure": closure,
 }  # fmt: skip
 try:
     does[what]()

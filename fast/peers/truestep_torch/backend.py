@@ -14,16 +14,14 @@ import torch
 import truestep.torch
 from truestep.fast.ours.offered import arithmetic_of, coded_states
 from truestep.fast.ours.rule_kernels import RuleKernel, rule_kernels
-from truestep.fast.peers import torch_like, torch_lives, torch_signatures
+from truestep.fast.peers import torch_like, torch_signatures
 from truestep.fast.peers.torch_like import Row
 from truestep.fast.peers.torch_lives import Life
 from truestep.fast.protocol import (
     Capability,
     Fixed,
     Inputs,
-    Observation,
     Outputs,
-    Program,
     Storage,
     TrainingCapability,
 )
@@ -129,7 +127,7 @@ _PRECISION = TrainingCapability(
 class Backend(torch_like.Backend):
     """The classes of truestep.torch."""
 
-    name, rows = "truestep_torch", ROWS
+    name, rows, lives = "truestep_torch", ROWS, LIVES
     library: ClassVar[ModuleType] = truestep.torch
     fixed: ClassVar[Mapping[str, Fixed]] = {}
 
@@ -138,13 +136,8 @@ class Backend(torch_like.Backend):
         return torch.scalar_tensor(t, dtype=COUNTER)
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """The rows, which tensors have codes, and the classes as objects."""
-        lives = (life.capability for life in LIVES)
-        return (*super().capabilities(), _PRECISION, *lives)
-
-    def lived(self, capability: Capability, programs: Sequence[Program]) -> list[list[Observation]]:
-        """What is seen in lives of a class."""
-        return torch_lives.lived(LIVES, capability, programs)
+        """The rows, the classes as objects, and which tensors have codes."""
+        return (*super().capabilities(), _PRECISION)
 
     def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """The bits of the first moment's elements of AdamW, after one step."""
