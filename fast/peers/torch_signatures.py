@@ -48,7 +48,7 @@ def life(
     """A class as an object with a life: its numbers, and those that are wrong, by its signature.
 
     signature: what has the signature, where make does not. besides: numbers that its groups do not
-    keep. more: other fields of Life.
+    keep. more: other fields of Life, of which the offers are those of torch_lives.ALL.
     """
     given, wrong = numbers(signature or make)
     kept = {name: x for name, x in given.items() if name not in besides}

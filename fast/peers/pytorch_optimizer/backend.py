@@ -16,16 +16,7 @@ from truestep.fast.peers.pytorch_optimizer import lives, schedules, training
 from truestep.fast.peers.pytorch_optimizer.rows import ROWS
 from truestep.fast.peers.torch_like import Named, Row
 from truestep.fast.peers.torch_tensors import to_tensor
-from truestep.fast.protocol import (
-    Array,
-    Capability,
-    Fixed,
-    Group,
-    Inputs,
-    Outputs,
-    Slot,
-    Stepped,
-)
+from truestep.fast.protocol import Array, Capability, Fixed, Group, Inputs, Outputs, Slot, Stepped
 from truestep.reference.declared import Hyper
 
 

@@ -54,8 +54,10 @@ def parameter() -> torch.Tensor:
 
 
 def step(optimizer: torch.optim.Optimizer) -> None:
-    """One step, whether it takes a closure or not."""
+    """One step, whether it takes a closure or not, in train mode where there is one."""
     p = optimizer.param_groups[0]["params"][0]
+    if hasattr(optimizer, "train"):
+        optimizer.train()
     optimizer.step(*([lambda: (p * p).sum()] if name == "LBFGS" else []))
 
 

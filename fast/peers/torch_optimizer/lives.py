@@ -10,10 +10,7 @@ from truestep.fast.peers.torch_lives import Life
 from truestep.fast.peers.torch_signatures import life
 
 # Classes that cannot be stepped with parameters and gradients alone, and why.
-WITHOUT = {
-    "Adahessian": "differentiates the gradients",
-    "Lookahead": "wraps an optimizer",
-}
+WITHOUT = {"Adahessian": "differentiates the gradients", "Lookahead": "wraps an optimizer"}
 # These count the steps of all groups together.
 _COUNTS_ALL = ("MADGRAD",)
 # Of the formats, some have no decomposition.

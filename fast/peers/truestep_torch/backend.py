@@ -17,14 +17,7 @@ from truestep.fast.ours.rule_kernels import RuleKernel, rule_kernels
 from truestep.fast.peers import torch_like, torch_signatures
 from truestep.fast.peers.torch_like import Row
 from truestep.fast.peers.torch_lives import Life
-from truestep.fast.protocol import (
-    Capability,
-    Fixed,
-    Inputs,
-    Outputs,
-    Storage,
-    TrainingCapability,
-)
+from truestep.fast.protocol import Capability, Fixed, Inputs, Outputs, Storage, TrainingCapability
 from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.torch.layout import COUNTER
