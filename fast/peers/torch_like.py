@@ -197,7 +197,7 @@ class Backend:
         }
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """Every optimizer of the table on each of its paths, in its formats; and classes as objects."""
+        """Every optimizer of the table on each of its paths, in its formats; and lives."""
         steps = tuple(
             OptimizerCapability(
                 rule=row.rule,

@@ -23,8 +23,8 @@ Choices
     itself speak of the first.
 
 Special cases
-    A gradient of None is none: the parameter, its state and its own count stay. A gradient of zero is
-    one: moments decay, counts rise. A complex parameter is two real ones.
+    A gradient of None is none: the parameter, its state and its own count stay. A gradient of zero
+    is one: moments decay, counts rise. A complex parameter is two real ones.
 
 Judged
     Two lives that are due to agree, bit for bit: the same operations in the same process.

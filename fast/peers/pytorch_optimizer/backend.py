@@ -29,7 +29,7 @@ class Backend(torch_like.Backend):
     fixed: ClassVar[Mapping[str, Fixed]] = {}
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """Every optimizer of the table on each of its paths, in float32; schedules, pieces, lives."""
+        """Every optimizer of the table on each of its paths; schedules, pieces, lives."""
         return (
             *super().capabilities(),
             *torch_schedulers.capabilities(schedules.ROWS),

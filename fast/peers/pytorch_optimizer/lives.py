@@ -4,7 +4,7 @@ Which classes there are the package says; the tables below say what is not as of
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -95,12 +95,17 @@ def _life(name: str, made: Callable[..., Any]) -> Life:
     )
 
 
-def classes() -> Iterator[tuple[str, type[Optimizer]]]:
+def classes() -> dict[str, type[Optimizer]]:
     """The package's own optimizers, by name."""
-    for name, found in sorted(vars(pytorch_optimizer).items()):
-        if inspect.isclass(found) and issubclass(found, Optimizer):
-            if not found.__module__.startswith("torch."):
-                yield name, found
+    found = sorted(vars(pytorch_optimizer).items())
+    return {
+        name: made
+        for name, made in found
+        if inspect.isclass(made) and issubclass(made, Optimizer)
+        if not made.__module__.startswith("torch.")
+    }
 
 
-LIVES: tuple[Life, ...] = tuple(_life(*item) for item in classes() if item[0] not in WITHOUT)
+LIVES: tuple[Life, ...] = tuple(
+    _life(*item) for item in classes().items() if item[0] not in WITHOUT
+)

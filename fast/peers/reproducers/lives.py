@@ -20,6 +20,8 @@ set         make one with other arguments, and one in whose group they are set: 
 added       a group joins after the scheduler was made: print both rates after a step
 last_epoch  the rate after three steps, and of one constructed with last_epoch=1 after two
 plateau     rates of two groups with one tensor, after one reduction by ten
+initial     load the states into an optimizer of half the rate and its scheduler, print both rates
+tensor      the rate after three steps, of a number and of a tensor
 default     a float64 parameter after two steps, with float64 as torch's default and without
 """
 
@@ -140,9 +142,14 @@ def ungraded() -> None:
 
 def closure() -> None:
     """Whether a closure is evaluated."""
-    p, calls = parameter(), [0.0]
-    kind([p], **keywords).step(lambda: calls.append(1.0) or (p * p).sum())
-    print(len(calls) - 1)
+    calls: list[float] = []
+
+    def evaluated() -> float:
+        calls.append(1.0)
+        return 1.0
+
+    kind([parameter()], **keywords).step(evaluated)
+    print(len(calls))
 
 
 def loaded() -> None:
@@ -201,6 +208,30 @@ def last_epoch() -> None:
     print(*(round(x.param_groups[0]["lr"], 6) for x in (optimizer, other)))
 
 
+def initial() -> None:
+    """Whether a scheduler takes its rates from what is loaded."""
+    pairs = [
+        (optimizer, kind(optimizer, **keywords)) for optimizer in (scheduled(), scheduled(1, 0.25))
+    ]
+    for new, old in zip(pairs[1], pairs[0], strict=True):
+        new.load_state_dict(copy.deepcopy(old.state_dict()))
+    for optimizer, scheduler in pairs:
+        optimizer.step()
+        scheduler.step()
+    print(*(round(optimizer.param_groups[0]["lr"], 6) for optimizer, _ in pairs))
+
+
+def tensor() -> None:
+    """Whether a rate may be a tensor."""
+    for lr in (0.5, torch.tensor(0.5, dtype=torch.float64)):
+        optimizer = scheduled(1, lr)
+        scheduler = kind(optimizer, **keywords)
+        for _ in range(3):
+            optimizer.step()
+            scheduler.step()
+        print(round(float(optimizer.param_groups[0]["lr"]), 6))
+
+
 def plateau() -> None:
     """How often one reduces."""
     optimizer = scheduled(2, torch.tensor(1.0))
@@ -227,6 +258,7 @@ does: dict[str, Callable[[], object]] = {
     "make": lambda: (kind([parameter()], **keywords), print("made")), "added": added,
     "last_epoch": last_epoch, "plateau": plateau, "default": default,
     "saved": saved, "joined": joined, "none": ungraded, "otherwise": otherwise,
+    "initial": initial, "tensor": tensor,
     "set": otherwise, "loaded": loaded, "closure": closure,
 }  # fmt: skip
 try:

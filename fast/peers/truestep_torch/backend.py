@@ -3,7 +3,7 @@
 The rows follow from the table of the classes: what an argument is called here stands there.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from types import ModuleType
