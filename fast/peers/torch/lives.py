@@ -22,7 +22,8 @@ _REAL = ("Adafactor",)
 
 def _optimizer(name: str, **more: object) -> Life:
     offers = (*torch_lives.ALL, *(() if name in _REAL else ("complex",)), "tensor_lr")
-    return life(name, getattr(torch.optim, name), **{"offers": offers, **more})
+    made = getattr(torch.optim, name)
+    return life(name, made, **{"offers": offers, **more})  # type: ignore[arg-type]
 
 
 OPTIMIZERS: tuple[Life, ...] = (
