@@ -332,6 +332,27 @@ def test_one_count_for_all_groups_is_a_dialect() -> None:
     }
 
 
+def test_a_life_that_laws_have_in_common_is_lived_once() -> None:
+    """Of one class; another one of the same backend lives its own."""
+    asked: list[int] = []
+
+    class Counting(Bench):
+        def lived(
+            self, capability: Capability, programs: Sequence[Program]
+        ) -> list[list[Observation]]:
+            asked.append(len(programs))
+            return super().lived(capability, programs)
+
+    bench = Counting(optimizer(Correct).life)
+    assert verdict(bench, "resumes_bitwise_from_state_dict").verdict == "pass"
+    first = sum(asked)
+    assert verdict(bench, "resumes_bitwise_from_saved_file").verdict == "pass"
+    # The renewed lives are others, and what is due of them is known.
+    assert sum(asked) - first == first / 2
+    bench.life = replace(optimizer(LoadsWrongFormat).life, variant="other")
+    assert verdict(bench, "resumes_bitwise_from_saved_file").verdict == "fail"
+
+
 def test_backend_with_lives_is_accepted() -> None:
     """What it declares is looked at, words of OFFERS among it."""
     bench = optimizer(Correct)
