@@ -22,7 +22,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 
-from truestep.fast.peers import parting
+from truestep.fast.peers import parting, torch_lives
+from truestep.fast.peers.torch_lives import Life
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.protocol import (
     FARTHEST,
@@ -31,7 +32,9 @@ from truestep.fast.protocol import (
     Fixed,
     Group,
     Level,
+    Observation,
     OptimizerCapability,
+    Program,
     Shapes,
     Slot,
     Stepped,
@@ -180,6 +183,7 @@ class Backend:
     name: ClassVar[str]
     library: ClassVar[ModuleType]
     rows: ClassVar[tuple[Row, ...]]
+    lives: ClassVar[tuple[Life, ...]] = ()
     # Most libraries do not know maximizing.
     fixed: ClassVar[Mapping[str, Fixed]] = {"maximize": False}
     # Whether the library warns of what it is asked for here on purpose.
@@ -193,8 +197,8 @@ class Backend:
         }
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """Every optimizer of the table on each of its paths, in its formats."""
-        return tuple(
+        """Every optimizer of the table on each of its paths, in its formats; and lives."""
+        steps = tuple(
             OptimizerCapability(
                 rule=row.rule,
                 format=format,
@@ -213,6 +217,11 @@ class Backend:
             for path in row.paths
             for format, arithmetic in row.arithmetic.items()
         )
+        return (*steps, *(life.capability for life in self.lives))
+
+    def lived(self, capability: Capability, programs: Sequence[Program]) -> list[list[Observation]]:
+        """What is seen in lives of one class."""
+        return torch_lives.lived(self.lives, capability, programs)
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]

@@ -23,6 +23,7 @@ from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.protocol import (
     Array,
     Capability,
+    Level,
     LifeCapability,
     Observation,
     Operation,
@@ -42,7 +43,7 @@ class Life:
 
     variant: its name. make(groups, **numbers): the optimizer. attach(optimizer, **last_epoch): the
     scheduler, of which there is none where this is None; otherwise: the same, with other arguments.
-    numbers, wrong, offers, shapes: see LifeCapability. coupling: the dialect. sparse:
+    numbers, wrong, offers, shapes, dialect, level: see LifeCapability. sparse:
     whether gradients are sparse. searches: whether every step evaluates a closure, which then is of
     a quadratic function.
     """
@@ -55,18 +56,19 @@ class Life:
     wrong: Mapping[str, float] = field(default_factory=dict)
     offers: tuple[str, ...] = ALL
     shapes: Shapes = "any"
-    coupling: str = "none"
+    dialect: Mapping[str, str] = field(default_factory=dict)
+    level: Level = "smoke"
     sparse: bool = False
     searches: bool = False
 
     @property
     def capability(self) -> LifeCapability:
         """What is declared of it."""
-        scheduled = self.attach is not None
         return LifeCapability(
-            rule="scheduler" if scheduled else "optimizer",
+            rule="optimizer" if self.attach is None else "scheduler",
             variant=self.variant,
-            dialect={} if scheduled or self.coupling == "none" else {"coupling": self.coupling},
+            dialect=self.dialect,
+            level=self.level,
             shapes=self.shapes,
             numbers=self.numbers,
             wrong=self.wrong,
@@ -91,7 +93,8 @@ def lived(
 
 def _seen(row: Life, program: Program) -> list[Observation]:
     torch.set_default_dtype(torch.float32)
-    torch.manual_seed(0)
+    # torch.manual_seed has every device that there is not note where it was called from.
+    torch.default_generator.manual_seed(0)
     world = World(row)
     for at, operation in enumerate(program):
         try:

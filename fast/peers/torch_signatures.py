@@ -1,7 +1,11 @@
 """What a constructor's signature says of an optimizer: its numbers, and values that are wrong."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+
+from torch.optim import Optimizer
+
+from truestep.fast.peers.torch_lives import Life
 
 # Numbers that optimizers take: a value that is no default, and one that no definition allows.
 _KNOWN: Mapping[str, tuple[float, float | None]] = {
@@ -31,3 +35,21 @@ def numbers(constructor: Callable[..., object]) -> tuple[dict[str, float], dict[
             for place, (value, outside) in enumerate(_BETAS[: len(default)]):
                 given[f"betas.{place}"], wrong[f"betas.{place}"] = value, outside
     return given, wrong
+
+
+def life(
+    variant: str,
+    make: Callable[..., Optimizer],
+    *,
+    signature: Callable[..., Optimizer] | None = None,
+    besides: Sequence[str] = (),
+    **more: object,
+) -> Life:
+    """A class as an object with a life: its numbers, and those that are wrong, by its signature.
+
+    signature: what has the signature, where make does not. besides: numbers that its groups do not
+    keep. more: other fields of Life, of which the offers are those of torch_lives.ALL.
+    """
+    given, wrong = numbers(signature or make)
+    kept = {name: x for name, x in given.items() if name not in besides}
+    return Life(variant, make, numbers=kept, wrong=wrong, **more)  # type: ignore[arg-type]

@@ -14,13 +14,17 @@ Domain
     ValueError at construction.
 
 Choices
+    counts: "parameter" where each has a count of its own steps; "group" or "all" where steps are
+    counted for the whole group or for all groups, whether parameters have gradients or not. Of
+    these a parameter that has no gradient at first goes on at the count of the others.
     coupling: "none" where each parameter is updated from its own gradient and state alone;
     "shared" where an estimate is made of all of a group or of all groups, as the distance of
-    D-Adaptation. Laws that take a parameter by itself speak of the first.
+    D-Adaptation, or random numbers are drawn from one generator. Laws that take a parameter by
+    itself speak of the first.
 
 Special cases
-    A gradient of None is none: the parameter, its state and its count stay. A gradient of zero is
-    one: moments decay, counts rise. A complex parameter is two real ones.
+    A gradient of None is none: the parameter, its state and its own count stay. A gradient of zero
+    is one: moments decay, counts rise. A complex parameter is two real ones.
 
 Judged
     Two lives that are due to agree, bit for bit: the same operations in the same process.
@@ -34,14 +38,20 @@ from typing import Literal
 from truestep.reference import declared
 
 DIALECTS = {
+    "counts": {
+        "parameter": "every parameter counts its own steps",
+        "group": "a group counts the steps of all its parameters",
+        "all": "one count is of the steps of all groups",
+    },
     "coupling": {
         "none": "each parameter is updated from its own gradient and state",
         "shared": "an estimate is made of several parameters together",
-    }
+    },
 }
 
 
 class Hyper(declared.Hyper):
     """What kind of object it is."""
 
+    counts: Literal["parameter", "group", "all"] = "parameter"
     coupling: Literal["none", "shared"] = "none"

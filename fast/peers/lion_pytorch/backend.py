@@ -12,6 +12,7 @@ import torch
 
 from truestep.fast.peers import torch_like
 from truestep.fast.peers.torch_like import BETAS, DECAY, ELEMENTS, IN_FLOAT32, Named, Row
+from truestep.fast.peers.torch_signatures import life
 
 _LION = Row(
     "lion",
@@ -46,6 +47,10 @@ class Backend(torch_like.Backend):
     """The two classes Lion of lion_pytorch."""
 
     name, library, rows = "lion_pytorch", lion_pytorch, ROWS
+    lives = (
+        life("Lion", lion_pytorch.lion_pytorch.Lion),
+        life("Lion_foreach", lion_pytorch.foreach.Lion),
+    )
 
     def build(self, row: Row, entries: list[Named]) -> torch.optim.Optimizer:
         """Of the row's module."""

@@ -12,7 +12,7 @@ import pytorch_optimizer
 import torch
 
 from truestep.fast.peers import torch_backward, torch_like, torch_schedulers, training_row
-from truestep.fast.peers.pytorch_optimizer import schedules, training
+from truestep.fast.peers.pytorch_optimizer import lives, schedules, training
 from truestep.fast.peers.pytorch_optimizer.rows import ROWS
 from truestep.fast.peers.torch_like import Named, Row
 from truestep.fast.peers.torch_tensors import to_tensor
@@ -24,11 +24,12 @@ class Backend(torch_like.Backend):
     """pytorch_optimizer's classes."""
 
     name, library = "pytorch_optimizer", pytorch_optimizer
+    lives = lives.LIVES
     rows = tuple(replace(row, numbers={"maximize": "maximize", **row.numbers}) for row in ROWS)
     fixed: ClassVar[Mapping[str, Fixed]] = {}
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """Every optimizer of the table on each of its paths, and pieces, in float32; schedules."""
+        """Every optimizer of the table on each of its paths; schedules, pieces, lives."""
         return (
             *super().capabilities(),
             *torch_schedulers.capabilities(schedules.ROWS),

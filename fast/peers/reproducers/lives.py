@@ -1,6 +1,6 @@
 """Lives an optimizer or a scheduler of torch's kind, and prints what is left of it.
 
-    lives.py WHAT CLASS [ARGUMENTS] [shape=3] [format=float32]
+    lives.py WHAT CLASS [ARGUMENTS] [shape=3] [format=float32] [other=ARGUMENTS]
 
 ARGUMENTS are those of a Python call. WHAT is one of
 
@@ -10,14 +10,24 @@ rate        two groups with one tensor for their rate: change that of the first,
 formats     the formats of the state before and after it is loaded
 pickle      step, pickle with the parameters, step again
 make        construct
+saved       save the state dictionary to a file and read it back
+joined      step, add a group, step: print the names of both parameters' states
+none        step twice, the second time without a gradient
+closure     step with a closure, print how often it was called
+loaded      load the state into another, step that
+otherwise   load the state into one that was made with OTHER arguments, step both, print both
+set         make one with other arguments, and one in whose group they are set: step and print both
 added       a group joins after the scheduler was made: print both rates after a step
 last_epoch  the rate after three steps, and of one constructed with last_epoch=1 after two
 plateau     rates of two groups with one tensor, after one reduction by ten
+initial     load the states into an optimizer of half the rate and its scheduler, print both rates
+tensor      the rate after three steps, of a number and of a tensor
 default     a float64 parameter after two steps, with float64 as torch's default and without
 """
 
 import copy
 import importlib
+import io
 import pickle
 import sys
 import warnings
@@ -27,8 +37,9 @@ import torch
 
 warnings.simplefilter("ignore")
 what, path, *rest = sys.argv[1:]
-given = dict(x.split("=", 1) for x in rest if x.startswith(("shape=", "format=")))
-call = ", ".join(x for x in rest if not x.startswith(("shape=", "format=")))
+OPTIONS = ("shape=", "format=", "other=")
+given = dict(x.split("=", 1) for x in rest if x.startswith(OPTIONS))
+call = ", ".join(x for x in rest if not x.startswith(OPTIONS))
 scope = {"torch": torch, "halves": lambda k: 0.5**k}
 keywords = eval(f"dict({call})", scope)
 module, _, name = path.rpartition(".")
@@ -45,8 +56,10 @@ def parameter() -> torch.Tensor:
 
 
 def step(optimizer: torch.optim.Optimizer) -> None:
-    """One step, whether it takes a closure or not."""
+    """One step, whether it takes a closure or not, in train mode where there is one."""
     p = optimizer.param_groups[0]["params"][0]
+    if hasattr(optimizer, "train"):
+        optimizer.train()
     optimizer.step(*([lambda: (p * p).sum()] if name == "LBFGS" else []))
 
 
@@ -89,8 +102,78 @@ def pickled() -> None:
     """Whether one goes on."""
     optimizer = kind([parameter()], **keywords)
     step(optimizer)
-    step(pickle.loads(pickle.dumps(optimizer)))
+    other = pickle.loads(pickle.dumps(optimizer))
+    p = other.param_groups[0]["params"][0]
+    p.grad = torch.full_like(p, 0.5)
+    step(other)
     print("stepped")
+
+
+def saved() -> None:
+    """Whether a file can be read."""
+    optimizer = kind([parameter()], **keywords)
+    step(optimizer)
+    file = io.BytesIO()
+    torch.save(optimizer.state_dict(), file)
+    file.seek(0)
+    torch.load(file)
+    print("read")
+
+
+def joined() -> None:
+    """What a group that joins has."""
+    one, other = parameter(), parameter()
+    optimizer = kind([one], **keywords)
+    step(optimizer)
+    optimizer.add_param_group({"params": [other]})
+    step(optimizer)
+    for p in (one, other):
+        print(*sorted(optimizer.state[p]))
+
+
+def ungraded() -> None:
+    """Whether a step without a gradient is one."""
+    optimizer = kind([parameter()], **keywords)
+    step(optimizer)
+    optimizer.zero_grad()
+    step(optimizer)
+    print("stepped")
+
+
+def closure() -> None:
+    """Whether a closure is evaluated."""
+    calls: list[float] = []
+
+    def evaluated() -> float:
+        calls.append(1.0)
+        return 1.0
+
+    kind([parameter()], **keywords).step(evaluated)
+    print(len(calls))
+
+
+def loaded() -> None:
+    """Whether one goes on."""
+    one, other = (kind([parameter()], **keywords) for _ in range(2))
+    step(one)
+    other.load_state_dict(copy.deepcopy(one.state_dict()))
+    step(other)
+    print("stepped")
+
+
+def otherwise() -> None:
+    """Whether numbers are the group's own."""
+    numbers = eval(f"dict({given['other']})", scope)
+    one, other = kind([parameter()], **keywords), kind([parameter()], **{**keywords, **numbers})
+    if what == "otherwise":
+        step(one)
+        other.load_state_dict(copy.deepcopy(one.state_dict()))
+        other.param_groups[0]["params"][0].data.copy_(one.param_groups[0]["params"][0])
+    else:
+        one.param_groups[0].update(numbers)
+    for optimizer in (one, other):
+        step(optimizer)
+        print(round(optimizer.param_groups[0]["params"][0].flatten()[0].item(), 6))
 
 
 def scheduled(groups: int = 1, lr: float | torch.Tensor = 0.5) -> torch.optim.Optimizer:
@@ -125,6 +208,30 @@ def last_epoch() -> None:
     print(*(round(x.param_groups[0]["lr"], 6) for x in (optimizer, other)))
 
 
+def initial() -> None:
+    """Whether a scheduler takes its rates from what is loaded."""
+    pairs = [
+        (optimizer, kind(optimizer, **keywords)) for optimizer in (scheduled(), scheduled(1, 0.25))
+    ]
+    for new, old in zip(pairs[1], pairs[0], strict=True):
+        new.load_state_dict(copy.deepcopy(old.state_dict()))
+    for optimizer, scheduler in pairs:
+        optimizer.step()
+        scheduler.step()
+    print(*(round(optimizer.param_groups[0]["lr"], 6) for optimizer, _ in pairs))
+
+
+def tensor() -> None:
+    """Whether a rate may be a tensor."""
+    for lr in (0.5, torch.tensor(0.5, dtype=torch.float64)):
+        optimizer = scheduled(1, lr)
+        scheduler = kind(optimizer, **keywords)
+        for _ in range(3):
+            optimizer.step()
+            scheduler.step()
+        print(round(float(optimizer.param_groups[0]["lr"]), 6))
+
+
 def plateau() -> None:
     """How often one reduces."""
     optimizer = scheduled(2, torch.tensor(1.0))
@@ -142,7 +249,7 @@ def default() -> None:
         optimizer = kind([p], **keywords)
         step(optimizer)
         step(optimizer)
-        print(f"{p[0].item():.12f}")
+        print(f"{p.flatten()[0].item():.12f}")
     torch.set_default_dtype(torch.float32)
 
 
@@ -150,8 +257,11 @@ does: dict[str, Callable[[], object]] = {
     "copy": copied, "dictionary": copied, "rate": rate, "formats": formats, "pickle": pickled,
     "make": lambda: (kind([parameter()], **keywords), print("made")), "added": added,
     "last_epoch": last_epoch, "plateau": plateau, "default": default,
+    "saved": saved, "joined": joined, "none": ungraded, "otherwise": otherwise,
+    "initial": initial, "tensor": tensor,
+    "set": otherwise, "loaded": loaded, "closure": closure,
 }  # fmt: skip
 try:
     does[what]()
-except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+except Exception as error:  # whichever it is, it is what the finding tells
     print(type(error).__name__)

@@ -4,12 +4,17 @@ The weights of the average, their sum and the largest rate are Python doubles of
 param_group, as the counter is. Parameters stand at y, where a training step finds them.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import schedulefree
+from torch.optim import Optimizer
 
 from truestep.fast.peers import torch_like
 from truestep.fast.peers.torch_like import BETAS, DECAY, EPS, LISTS, Bridge, Row
+from truestep.fast.peers.torch_lives import Life
+from truestep.fast.peers.torch_signatures import life
 
 _WEIGHTS = {"r": "r", "weight_lr_power": "weight_lr_power", "warmup_steps": "warmup_steps"}
 _ADAMW = Row(
@@ -50,7 +55,29 @@ ROWS: tuple[Row, ...] = (
 )
 
 
+def _training(made: Callable[..., Optimizer], *given: object, **numbers: object) -> Optimizer:
+    """In train mode, without which it does not step."""
+    optimizer = made(*given, **numbers)
+    optimizer.train()
+    return optimizer
+
+
+def _life(made: Callable[..., Optimizer]) -> Life:
+    return life(
+        made.__name__, partial(_training, made), signature=made, dialect={"counts": "group"}
+    )
+
+
 class Backend(torch_like.Backend):
     """schedulefree's classes."""
 
     name, library, rows = "schedulefree", schedulefree, ROWS
+    lives = tuple(
+        _life(made)
+        for made in (
+            schedulefree.AdamWScheduleFree,
+            schedulefree.AdamWScheduleFreePaper,
+            schedulefree.RAdamScheduleFree,
+            schedulefree.SGDScheduleFree,
+        )
+    )

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import torch
 
-from truestep.fast.peers import torch_like, torch_lives, torch_schedulers, training_row
+from truestep.fast.peers import torch_like, torch_schedulers, training_row
 from truestep.fast.peers.torch import (
     averaging,
     casts,
@@ -29,9 +29,7 @@ from truestep.fast.protocol import (
     Function,
     Group,
     Inputs,
-    Observation,
     Outputs,
-    Program,
     Slot,
     State,
     Stepped,
@@ -42,7 +40,7 @@ from truestep.reference.declared import Hyper
 class Backend(torch_like.Backend):
     """torch.optim and what else torch has for training."""
 
-    name, library, rows = "torch", torch.optim, ROWS
+    name, library, rows, lives = "torch", torch.optim, ROWS, lives.LIVES
     fixed: ClassVar[Mapping[str, Fixed]] = {}
 
     def __init__(self) -> None:
@@ -60,7 +58,6 @@ class Backend(torch_like.Backend):
             *lbfgs.capabilities(),
             *torch_schedulers.capabilities(schedules.ROWS),
             *training_row.capabilities(training.ROWS),
-            *(life.capability for life in lives.LIVES),
         )
 
     def minimizer_step(
@@ -86,10 +83,6 @@ class Backend(torch_like.Backend):
     def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """What clipping, GradScaler or the sum of backward passes makes of the inputs."""
         return training_row.outputs(training.ROWS, capability, hyper, inputs)
-
-    def lived(self, capability: Capability, programs: Sequence[Program]) -> list[list[Observation]]:
-        """Lives of one class of torch.optim, or of one scheduler with SGD."""
-        return torch_lives.lived(lives.LIVES, capability, programs)
 
     def stepped(self, row: Row, groups: Sequence[Group]) -> list[list[Stepped]]:
         """One step() of one optimizer, or of what else makes a step here."""

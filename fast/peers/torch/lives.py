@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import LRScheduler as Scheduler
 
 from truestep.fast.peers import torch_lives
 from truestep.fast.peers.torch_lives import Life, Named
-from truestep.fast.peers.torch_signatures import numbers
+from truestep.fast.peers.torch_signatures import life
 
 _PLAIN = (
     "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam",
@@ -21,17 +21,16 @@ _REAL = ("Adafactor",)
 
 
 def _optimizer(name: str, **more: object) -> Life:
-    made = getattr(torch.optim, name)
-    given, wrong = numbers(made)
     offers = (*torch_lives.ALL, *(() if name in _REAL else ("complex",)), "tensor_lr")
-    return Life(name, made, numbers=given, wrong=wrong, **{"offers": offers, **more})  # type: ignore[arg-type]
+    made = getattr(torch.optim, name)
+    return life(name, made, **{"offers": offers, **more})  # type: ignore[arg-type]
 
 
 OPTIMIZERS: tuple[Life, ...] = (
     *(_optimizer(name) for name in _PLAIN),
     Life(
         "LBFGS", partial(torch.optim.LBFGS, max_iter=2), numbers={"lr": 0.03},
-        wrong={"lr": -1.0}, offers=("closure",), coupling="shared", searches=True,
+        wrong={"lr": -1.0}, offers=("closure",), dialect={"coupling": "shared"}, searches=True,
     ),
     _optimizer("Muon", shapes="matrices", offers=torch_lives.ALL),
     _optimizer("SparseAdam", offers=("added_groups", "formats", "groups", "none"), sparse=True),

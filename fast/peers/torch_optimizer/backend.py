@@ -26,6 +26,7 @@ from truestep.fast.peers.torch_like import (
     number,
 )
 from truestep.fast.peers.torch_matrices import shampoo
+from truestep.fast.peers.torch_optimizer.lives import LIVES
 from truestep.fast.peers.torch_tensors import to_tensor
 from truestep.fast.peers.torch_velocities import AGGMO
 from truestep.fast.protocol import Slot
@@ -299,6 +300,6 @@ ROWS: tuple[Row, ...] = (
 class Backend(torch_like.Backend):
     """torch_optimizer's classes."""
 
-    name, library, rows = "torch_optimizer", torch_optimizer, ROWS
+    name, library, rows, lives = "torch_optimizer", torch_optimizer, ROWS, LIVES
     # It calls torch by signatures that are deprecated.
     warns = True

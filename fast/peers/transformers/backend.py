@@ -11,7 +11,7 @@ import transformers.optimization
 
 from truestep.fast.peers import torch_like, torch_schedulers, training_row
 from truestep.fast.peers.torch_like import DECAY, FACTORED, SIDES, Bridge, Named, Row
-from truestep.fast.peers.transformers import schedules, training
+from truestep.fast.peers.transformers import lives, schedules, training
 from truestep.fast.protocol import Capability, Inputs, Outputs, Slot
 from truestep.reference.declared import Hyper
 
@@ -84,9 +84,10 @@ class Backend(torch_like.Backend):
     """transformers.optimization."""
 
     name, library, rows = "transformers", transformers.optimization, ROWS
+    lives = lives.LIVES
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """Adafactor, schedules, and schedulers that a metric drives."""
+        """Adafactor, schedules, also as objects, and schedulers that a metric drives."""
         return (
             *super().capabilities(),
             *torch_schedulers.capabilities(schedules.ROWS),

@@ -3,7 +3,7 @@
 The rows follow from the table of the classes: what an argument is called here stands there.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from types import ModuleType
@@ -14,19 +14,10 @@ import torch
 import truestep.torch
 from truestep.fast.ours.offered import arithmetic_of, coded_states
 from truestep.fast.ours.rule_kernels import RuleKernel, rule_kernels
-from truestep.fast.peers import torch_like, torch_lives, torch_signatures
+from truestep.fast.peers import torch_like, torch_signatures
 from truestep.fast.peers.torch_like import Row
 from truestep.fast.peers.torch_lives import Life
-from truestep.fast.protocol import (
-    Capability,
-    Fixed,
-    Inputs,
-    Observation,
-    Outputs,
-    Program,
-    Storage,
-    TrainingCapability,
-)
+from truestep.fast.protocol import Capability, Fixed, Inputs, Outputs, Storage, TrainingCapability
 from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.torch.layout import COUNTER
@@ -112,11 +103,10 @@ _KEPT = ("float32", "bfloat16", "8bit", "4bit")
 
 def _lives(name: str, made: type[Optimizer]) -> Iterator[Life]:
     """A class as an object with a life, by the way to keep its state."""
-    given, wrong = torch_signatures.numbers(made)
+    offers = ("added_groups", "closure", "groups", "none")
     for state in _KEPT:
         make = partial(made, state=state, min_8bit_size=0)
-        offers = ("added_groups", "closure", "groups", "none")
-        yield Life(f"{name}_{state}", make, numbers=given, wrong=wrong, offers=offers)
+        yield torch_signatures.life(f"{name}_{state}", make, offers=offers)
 
 
 LIVES = tuple(life for item in truestep.torch.OPTIMIZERS.items() for life in _lives(*item))
@@ -130,7 +120,7 @@ _PRECISION = TrainingCapability(
 class Backend(torch_like.Backend):
     """The classes of truestep.torch."""
 
-    name, rows = "truestep_torch", ROWS
+    name, rows, lives = "truestep_torch", ROWS, LIVES
     library: ClassVar[ModuleType] = truestep.torch
     fixed: ClassVar[Mapping[str, Fixed]] = {}
 
@@ -139,13 +129,8 @@ class Backend(torch_like.Backend):
         return torch.scalar_tensor(t, dtype=COUNTER)
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """The rows, which tensors have codes, and the classes as objects."""
-        lives = (life.capability for life in LIVES)
-        return (*super().capabilities(), _PRECISION, *lives)
-
-    def lived(self, capability: Capability, programs: Sequence[Program]) -> list[list[Observation]]:
-        """What is seen in lives of a class."""
-        return torch_lives.lived(LIVES, capability, programs)
+        """The rows, the classes as objects, and which tensors have codes."""
+        return (*super().capabilities(), _PRECISION)
 
     def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """The bits of the first moment's elements of AdamW, after one step."""

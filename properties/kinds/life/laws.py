@@ -13,11 +13,13 @@ LAWS: dict[str, Law] = {**_OPTIMIZERS, **_SCHEDULERS}
 BY_RULE: Mapping[str, Mapping[str, Law]] = {"optimizer": _OPTIMIZERS, "scheduler": _SCHEDULERS}
 
 # What an object must offer for a law to speak of it: names of OFFERS, "lr" or "wrong" for numbers
-# of the constructor, and "uncoupled" for parameters that do not share an estimate.
+# of the constructor, "uncoupled" for parameters that do not share an estimate, "counted" for those
+# that count their own steps, and "apart" where no count is of all groups.
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "added_group_equals_constructed_group": ("added_groups",),
     "added_group_has_the_rates_of_its_own": ("added_groups",),
-    "added_group_equals_one_without_gradients": ("added_groups", "none", "uncoupled"),
+    "added_group_equals_one_without_gradients": ("added_groups", "counted", "none", "uncoupled"),
+    "added_group_steps_as_if_fresh": ("added_groups", "apart", "uncoupled"),
     "closure_loss_is_returned": ("closure",),
     "closure_steps_as_its_gradients": ("closure",),
     "complex_as_two_reals": ("complex",),
@@ -52,7 +54,10 @@ def holding(capability: Capability) -> Sequence[str]:
         return ()
     offered = {*capability.offers, *capability.numbers}
     offered |= {"wrong"} if capability.wrong else set()
+    counts = capability.dialect.get("counts", "parameter")
     offered |= {"uncoupled"} if capability.dialect.get("coupling", "none") == "none" else set()
+    offered |= {"counted"} if counts == "parameter" else set()
+    offered |= {"apart"} if counts != "all" else set()
     return [law for law in BY_RULE[capability.rule] if offered.issuperset(NEEDS.get(law, ()))]
 
 

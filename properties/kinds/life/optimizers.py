@@ -84,11 +84,17 @@ def untouched_when_gradient_is_none(capability: LifeCapability, case: LifeCase) 
 
 
 def unchanged_when_all_gradients_are_none(capability: LifeCapability, case: LifeCase) -> Claims:
-    """A step without any gradient changes nothing: no parameter, no state, no number."""
+    """A step without any gradient changes nothing: no parameter, no state, no number.
+
+    Where steps are counted for a whole group, its count rises, and what follows is of that count.
+    """
     steps = operations(case, capability)
     still = {"do": "step", "grads": [None] * case.count}
     begin = [made(case, capability), *steps]
-    yield Alike([*begin, still, *steps, LOOK], [*begin, *steps, LOOK], whole)
+    if capability.dialect.get("counts", "parameter") != "parameter":
+        yield Alike([*begin, still, LOOK], [*begin, LOOK], tensors())
+    else:
+        yield Alike([*begin, still, *steps, LOOK], [*begin, *steps, LOOK], whole)
 
 
 def zero_gradient_differs_from_none(capability: LifeCapability, case: LifeCase) -> Claims:
@@ -122,6 +128,20 @@ def added_group_equals_one_without_gradients(capability: LifeCapability, case: L
     due = [begin, {"do": "step", "grads": [*early, *waiting]}, *steps, LOOK]
     # Some make a state before there is a gradient.
     yield Alike(got, due, tensors(state=False))
+
+
+def added_group_steps_as_if_fresh(capability: LifeCapability, case: LifeCase) -> Claims:
+    """A group that joins after steps of others is as the only one of a fresh object."""
+    groups, begin = groups_of(case, capability), made(case, capability)
+    count = case.groups[0]
+    early = [array(case, capability, k, 1) for k in range(count)]
+    steps = _plain(capability, case)
+    own = [{**op, "grads": op["grads"][count:]} for op in steps]
+    joined: list[Operation] = [{"do": "add", "group": group} for group in groups[1:]]
+    got = [{**begin, "groups": groups[:1]}, {"do": "step", "grads": early}, *joined, *steps, LOOK]
+    if joined:
+        due = [{**begin, "groups": groups[1:]}, *own, LOOK]
+        yield Alike(got, due, tensors(range(count, case.count)), tensors())
 
 
 def equivariant_under_order_of_groups(capability: LifeCapability, case: LifeCase) -> Claims:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 
 import numpy as np
@@ -32,6 +33,16 @@ def test_every_class_of_torch_has_a_life() -> None:
     known = {life.variant for life in lives.LIVES}
     assert optimizers - known == {"Optimizer"}
     assert schedulers - known == {"LRScheduler", "_LRScheduler"}
+
+
+@pytest.mark.parametrize("library", ["pytorch_optimizer", "torch_optimizer"])
+def test_every_class_of_a_collection_has_a_life(library: str) -> None:
+    """Every optimizer, or a reason why not; and no table speaks of a class that there is not."""
+    pytest.importorskip(library, reason=f"{library} is not installed")
+    module = importlib.import_module(f"truestep.fast.peers.{library}.lives")
+    known = {life.variant for life in module.LIVES}
+    assert not known & module.WITHOUT.keys()
+    assert dict(module.classes()).keys() == known | module.WITHOUT.keys()
 
 
 def _life(name: str) -> torch_lives.Life:

@@ -215,6 +215,38 @@ class ForgetsAdded(Correct):
         super().add_param_group(group)
 
 
+class CountsByGroup(Correct):
+    """Its momentum grows with the steps of the group, whichever parameters have gradients."""
+
+    def step(self, closure: Any = None) -> Any:
+        for group in self.param_groups:
+            group["steps"] = group.get("steps", 0) + 1
+        return super().step(closure)
+
+    def decay(self, group: dict[str, Any]) -> float:
+        return super().decay(group) / group["steps"]
+
+
+class CountsAll(CountsByGroup):
+    """A group that joins begins at the count of the first one."""
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        super().add_param_group(param_group)
+        self.param_groups[-1]["steps"] = self.param_groups[0].get("steps", 0)
+
+
+class StepsWithoutGradients(CountsByGroup):
+    """Parameters without gradients shrink."""
+
+    def step(self, closure: Any = None) -> Any:
+        with torch.no_grad():
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p.grad is None:
+                        p.mul_(0.5)
+        return super().step(closure)
+
+
 class DefaultFormat(Correct):
     """Its buffer has the default format, of which there is one for all tensors."""
 
@@ -262,6 +294,63 @@ def test_correct_optimizer_passes_every_law(law: str) -> None:
     """Each law is judged, and holds."""
     result = verdict(optimizer(Correct), law)
     assert result.verdict == "pass", result.message
+
+
+def counted(kind: Callable[..., Any], counts: str) -> Bench:
+    """A class as an object whose steps are counted in that way."""
+    bench = optimizer(kind)
+    bench.life = replace(bench.life, dialect={"counts": counts})
+    return bench
+
+
+def test_counts_of_groups_are_a_dialect() -> None:
+    """Who counts by group passes if that is declared, and by a law of its own fails if not."""
+    for check in checks_of(counted(CountsByGroup, "group")):
+        result = run_check(counted(CountsByGroup, "group"), check, level="smoke", seed=0)
+        assert result.verdict == "pass", result.message
+    law = "unchanged_when_all_gradients_are_none"
+    assert verdict(optimizer(CountsByGroup), law).verdict == "fail"
+
+
+@pytest.mark.parametrize(
+    ("fault", "law"),
+    [
+        (CountsAll, "added_group_steps_as_if_fresh"),
+        (StepsWithoutGradients, "unchanged_when_all_gradients_are_none"),
+    ],
+)
+def test_faulty_counts_of_groups_are_found(fault: Any, law: str) -> None:
+    """What a group's count does not excuse fails, and is a law's that speaks of such counts."""
+    assert verdict(counted(fault, "group"), law).verdict == "fail"
+
+
+def test_one_count_for_all_groups_is_a_dialect() -> None:
+    """Of a group that joins, laws say nothing then."""
+    held = laws.holding(counted(CountsAll, "all").life.capability)
+    assert not {"added_group_steps_as_if_fresh", "added_group_equals_one_without_gradients"} & {
+        *held
+    }
+
+
+def test_a_life_that_laws_have_in_common_is_lived_once() -> None:
+    """Of one class; another one of the same backend lives its own."""
+    asked: list[int] = []
+
+    class Counting(Bench):
+        def lived(
+            self, capability: Capability, programs: Sequence[Program]
+        ) -> list[list[Observation]]:
+            asked.append(len(programs))
+            return super().lived(capability, programs)
+
+    bench = Counting(optimizer(Correct).life)
+    assert verdict(bench, "resumes_bitwise_from_state_dict").verdict == "pass"
+    first = sum(asked)
+    assert verdict(bench, "resumes_bitwise_from_saved_file").verdict == "pass"
+    # The renewed lives are others, and what is due of them is known.
+    assert sum(asked) - first == first / 2
+    bench.life = replace(optimizer(LoadsWrongFormat).life, variant="other")
+    assert verdict(bench, "resumes_bitwise_from_saved_file").verdict == "fail"
 
 
 def test_backend_with_lives_is_accepted() -> None:
@@ -410,6 +499,6 @@ def test_every_law_is_reached() -> None:
     """Every need of a law is a word of what objects offer, and every law belongs to one rule."""
     own = [law for table in laws.BY_RULE.values() for law in table]
     assert sorted(own) == sorted(laws.LAWS)
-    words = {*OFFERS, "lr", "weight_decay", "wrong", "uncoupled"}
+    words = {*OFFERS, "lr", "weight_decay", "wrong", "apart", "counted", "uncoupled"}
     assert {need for needs in laws.NEEDS.values() for need in needs} <= words
     assert laws.NEEDS.keys() <= laws.LAWS.keys()
