@@ -15,6 +15,8 @@ Choices
     guard: where a norm is zero the step is lr g_t ("zero", optax), or also where one is nan, as in
     the authors' code, which asks whether both are positive ("positive": pytorch-optimizer too). Or
     no norm is taken for less than min_norm ("floor", optax): with 0 that is "zero".
+    shrink: the moved point is divided ("whole"), or what the root takes off p is added to the step,
+    and both to p ("in_step", optax): the same but for its rounding.
 
 Special cases
     g = 0 shrinks p by sqrt(1 + lr^2). nan in g makes all of p nan, or with "positive" that element
@@ -46,7 +48,11 @@ DIALECTS = {
         "zero": "a plain step where a norm is zero",
         "positive": "a plain step where a norm is not above zero, or nan",
         "floor": "norms of at least min_norm, and a plain step where one is zero",
-    }
+    },
+    "shrink": {
+        "whole": "moved point divided",
+        "in_step": "what is taken off the point in one sum with the step",
+    },
 }
 
 
@@ -57,6 +63,7 @@ class Hyper(declared.Hyper):
     min_norm: Annotated[float, Real(0.0, usual=(1e-6, *decades(-6, 0)), edges=(0.0,))] = 1e-6
     maximize: Switch = False
     guard: Literal["zero", "positive", "floor"] = "zero"
+    shrink: Literal["whole", "in_step"] = "whole"
 
 
 class State(declared.State):
@@ -81,4 +88,7 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     if h.guard == "positive":
         still = ~((p_norm > 0) & (g_norm > 0))
     ratio = np.where(still, 1.0, p_norm / np.where(still, 1.0, g_norm))
+    if h.shrink == "in_step":
+        left = 1 / np.sqrt(1 + h.lr * h.lr)
+        return State(t=s.t + 1), p + ((left - 1) * p - h.lr * left * (ratio * g))
     return State(t=s.t + 1), (p - h.lr * (ratio * g)) / np.sqrt(1 + h.lr * h.lr)

@@ -10,7 +10,7 @@ Rule
     for each of the memories b = 0.9, 0.99, ...:
         m = max(b m, |h|);  v = b^2 v + h^2;  r = max(b r - s h, 0)
         s = (s_init m / memories + r) / (sqrt(v) + eps)
-    p_t = p_0 + (sum_i s_i) D
+    p_t = p_0 + (sum_i s_i) D, where p_0 is the parameter that the first step finds
 
 Shapes
     p, g, p0, way: one shape, any rank, 0-d and empty included. m, v, r, s: (memories,). One scale
@@ -23,6 +23,8 @@ Domain
 Choices
     bet: r is never below zero ("positive", the paper), or is kept as it is and taken for zero where
     it is bet ("owed", optax).
+    form: p_t as above ("direct"), or its way from p_{t-1} added to that ("added", optax), which
+    keeps the digits of p_{t-1} alone.
     limit: h as it is ("none"), or in r no larger than the last m, and |h| + eps in the place of |h|
     ("last_size", optax: later than the paper).
     way: D is kept ("kept"), or is (p_{t-1} - p_0) / (S + eps) ("recomputed", optax, and the
@@ -31,8 +33,8 @@ Choices
 
 Special cases
     At t = 1 D = 0 and so h = 0: s is zero, and p stays where it is; with "last_size" m is eps, and
-    s is s_init / memories. nan or inf in g makes all of p nan in the next step. Empty tensors stay
-    empty and advance t.
+    s is s_init / memories. p = 0 with eps = 0 is nan. nan or inf in g makes all of p nan in the
+    next step. Empty tensors stay empty and advance t.
 
 Judged
     p, m, v, r, s and D by the bounded contract, p0 and t exactly.
@@ -72,6 +74,10 @@ DIALECTS = {
         "positive": "what is bet is never below zero",
         "owed": Departure("what is bet may fall below zero, and has to be won back"),
     },
+    "form": {
+        "direct": "new parameter computed from the first",
+        "added": "difference to the new parameter added to the old one",
+    },
     "limit": {
         "none": "the products of gradient and way as they are",
         "last_size": "the products of gradient and way limited by the largest before",
@@ -92,6 +98,7 @@ class Hyper(declared.Hyper):
     s_init: Annotated[float, Real(0.0, open="low", usual=(1e-6, *decades(-6, 0)))] = 1e-6
     memories: Annotated[int, Count(1, (6, 1, 2, 4))] = 6
     bet: Literal["positive", "owed"] = "positive"
+    form: Literal["direct", "added"] = "direct"
     limit: Literal["none", "last_size"] = "none"
     way: Literal["kept", "recomputed"] = "kept"
 
@@ -116,8 +123,8 @@ def init(h: Hyper, p: Array) -> State:
 
 def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     """One step from state s at p with gradient g: the new state and the new p."""
-    scale = np.sum(s.s)
-    way = s.way if h.way == "kept" else (p - s.p0) / (scale + h.eps)
+    scale, start = np.sum(s.s), p if s.t == 0 else s.p0
+    way = s.way if h.way == "kept" else (p - start) / (scale + h.eps)
     share = np.sqrt(np.sum(g * g)) / (np.sqrt(np.sum(p * p)) + h.eps)
     product = np.sum((g + h.weight_decay * scale * share * p) * way)
     memory = np.asarray([1 - 0.1**i for i in range(1, h.memories + 1)])
@@ -132,5 +139,7 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         r = bet
     scales = (h.s_init / h.memories * m + bet) / (np.sqrt(v) + h.eps)
     way = way - h.lr * g
-    kept = way if h.way == "kept" else s.way
-    return State(s.t + 1, s.p0, kept, m, v, r, scales), s.p0 + np.sum(scales) * way
+    new = start + np.sum(scales) * way
+    if h.form == "added":
+        new = p + (new - p)
+    return State(s.t + 1, start, way if h.way == "kept" else s.way, m, v, r, scales), new

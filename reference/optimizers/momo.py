@@ -25,7 +25,8 @@ Choices
     adapt_lower_bound). Where h = a (f - c) + <m, p> < a w bound it is reset to
     max(h / (2 a w), lower_bound), and after the step it is
     max((f + <m, p> - c - step |m|^2 / 2) / w, lower_bound).
-    decay: of the whole step ("proximal"), or of p alone ("before", optax).
+    decay: of the whole step ("proximal"), or of p_{t-1} alone, in one sum with the step
+    ("in_step", optax).
     guard: no step where |m|^2 is zero ("zero"); optax takes none up to 2^-52 ("small").
 
 Special cases
@@ -60,7 +61,7 @@ DIALECTS = {
     },
     "decay": {
         "proximal": "weight decay of the point after the step",
-        "before": Departure("weight decay of the point before the step alone"),
+        "in_step": Departure("weight decay of the point before the step, in one sum with it"),
     },
     "guard": {
         "zero": "no step where the average gradient is zero",
@@ -81,7 +82,7 @@ class Hyper(declared.Hyper):
     lower_bound: Annotated[float, Real(-math.inf, usual=(0.0, 0.3, -7.0))] = 0.0
     weight_decay: Decay = 0.0
     bound: Literal["given", "adapted"] = "given"
-    decay: Literal["proximal", "before"] = "proximal"
+    decay: Literal["proximal", "in_step"] = "proximal"
     guard: Literal["zero", "small"] = "zero"
     start: Literal["first", "zero"] = "first"
 
@@ -120,5 +121,8 @@ def step(h: Hyper, s: State, p: Array, g: Array, *, value: Array) -> tuple[State
     rate = np.minimum(h.lr / weight, np.where(still, 0.0, gap / np.where(still, 1.0, size)))
     if h.bound == "adapted":
         bound = np.maximum((f + reach - c - rate * size / 2) / weight, h.lower_bound)
-    p = (p - rate * m) / a if h.decay == "proximal" else p / a - rate * m
+    if h.decay == "proximal":
+        p = (p - rate * m) / a
+    else:
+        p = p - (h.lr * h.weight_decay / a * p + rate * m)
     return State(t=t, m=m, f=f, c=c, bound=bound), p

@@ -23,8 +23,9 @@ Choices
     adapt_lower_bound). Where h = a (f - c) + <m, p> < a w bound it is reset to
     max(h / (2 a w), lower_bound), and after the step it is
     max((f + <m, p> - c - step <m, m / D> / 2) / w, lower_bound).
-    decay: of the whole step ("proximal"); of p alone, divided ("before", optax), or times
-    1 - lr weight_decay as AdamW's ("multiplied", divide = False of the authors' code).
+    decay: of the whole step ("proximal"); of p_{t-1} alone, divided, in one sum with the step
+    ("in_step", optax), or times 1 - lr weight_decay as AdamW's ("before", divide = False of the
+    authors' code).
     guard: no step where <m, m / D> is zero ("zero"); optax takes none up to 2^-52 ("small").
 
 Special cases
@@ -60,8 +61,8 @@ DIALECTS = {
     },
     "decay": {
         "proximal": "weight decay of the point after the step",
-        "before": Departure("weight decay of the point before the step alone"),
-        "multiplied": "weight decay, multiplied by lr, before the step",
+        "before": "weight decay, multiplied by lr, before the step",
+        "in_step": Departure("weight decay of the point before the step, in one sum with it"),
     },
     "guard": {
         "zero": "no step where the average gradient is zero",
@@ -80,7 +81,7 @@ class Hyper(declared.Hyper):
     lower_bound: Annotated[float, Real(-math.inf, usual=(0.0, 0.3, -7.0))] = 0.0
     weight_decay: Decay = 0.0
     bound: Literal["given", "adapted"] = "given"
-    decay: Literal["proximal", "before", "multiplied"] = "proximal"
+    decay: Literal["proximal", "before", "in_step"] = "proximal"
     guard: Literal["zero", "small"] = "zero"
 
 
@@ -122,8 +123,8 @@ def step(h: Hyper, s: State, p: Array, g: Array, *, value: Array) -> tuple[State
         bound = np.maximum((f + reach - c - rate * size / 2) / weight, h.lower_bound)
     if h.decay == "proximal":
         p = (p - rate * u) / a
-    elif h.decay == "before":
-        p = p / a - rate * u
+    elif h.decay == "in_step":
+        p = p - (h.lr * h.weight_decay / a * p + rate * u)
     else:
         p = p * (1 - h.lr * h.weight_decay) - rate * u
     return State(t=t, m=m, v=v, f=f, c=c, bound=bound), p

@@ -54,7 +54,7 @@ def bets_scale_with_the_first_scale(bench: Bench, trial: Trial) -> Claims:
 
 _BETTING = {"t": 3, "way": -1, "m": 1, "v": 1, "r": 1, "s": 1}
 _GOES_ON = fails("the way goes on", 0, 1, _BETTING)
-_MEASURED = fails("the tuned rule's steps are as long as the gradient", 0, 1, _BETTING)
+_MEASURED = fails("the tuned rule's steps are as long as the gradient", 1, 1, _BETTING)
 
 _DISTANT: Row = {
     **rows.ALONG,
