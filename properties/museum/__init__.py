@@ -21,9 +21,10 @@ from truestep.properties.museum.faults.schedules import SCHEDULES
 from truestep.properties.museum.faults.small_floats import SMALL_FLOATS
 from truestep.properties.museum.faults.splits import SPLITS
 from truestep.properties.museum.faults.training import TRAINING
+from truestep.properties.museum.faults.values import VALUES
 
 _ADAM = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | AVERAGES
-_OPTIMIZERS = _ADAM | LAUNCHES | MATRICES | MOMENTUM | PAIRS | PARAMETER_FREE
+_OPTIMIZERS = _ADAM | LAUNCHES | MATRICES | MOMENTUM | PAIRS | PARAMETER_FREE | VALUES
 _STORED = DRAWS | SPLITS
 _FORMATS = BESIDE | BLOCKS | PACKINGS | QUANTIZERS | SMALL_FLOATS
 _AROUND = FEEDBACK | SCHEDULES | TRAINING

@@ -33,10 +33,16 @@ def _sgd_within(hyper: Hyper, slots: Sequence[Slot]) -> dict[str, object]:
     return {"base_optimizer": optax.sgd(hyper.lr)}
 
 
+def _descent_within(hyper: Hyper, slots: Sequence[Slot]) -> dict[str, object]:
+    return {"base_optimizer": optax.sgd(hyper.lr), "num_betas": hyper.memories}
+
+
 # Decays that jnp.where chooses or lerp takes are arrays, as injected ones are.
 CHOSEN = dict.fromkeys(WAYS, ARITHMETIC["injected"])
 # DoG's starts, and optax's names for them.
 INIT_STEPS = {"distance": "distance", "heuristic": "heuristic", "rate": "learning_rate"}
+# What momo and momo_adam know of the function.
+MODEL = {"f": "barf", "c": "gamma", "bound": "lb"}
 MUON = {"beta": "momentum", "eps": "eps", "nesterov": "nesterov", **DECAY}
 ITERATED = {**MUON, "ns_coeffs": ("ns_a", "ns_b", "ns_c"), "ns_steps": "ns_steps"}
 MUON_DIALECT = {"decay": "in_step", "momentum_form": "debiased", "scale": "wide"}
@@ -103,6 +109,22 @@ CONTRIB_ROWS: tuple[Row, ...] = (
         {"alpha": "alpha", "eps": "eps", **DECAY},
         dialect={"form": "added"},
     ),
+    Row(
+        "dadapt_adam",
+        {
+            "m": "exp_avg",
+            "v": "exp_avg_sq",
+            "s": "grad_sum",
+            "r": "numerator_weighted",
+            "d": "estim_lr",
+        },
+        {"betas": ("beta1", "beta2"), "eps": "eps", "estim_lr0": "d0", **DECAY},
+        constructor="dadapt_adamw",
+        dialect={"bias_correction": "rate", "decay": "in_step", "guard": "none"},
+        shapes="nonempty",
+        single=True,
+        apart=True,
+    ),
     *(
         Row(
             "dog",
@@ -138,6 +160,36 @@ CONTRIB_ROWS: tuple[Row, ...] = (
         {"s": "s", "v": "grad_sum_sq", "p0": "x0"},
         {"momentum": "momentum", "eps": "eps", **DECAY},
         dialect={"form": "added", "rate": "with_eps"},
+    ),
+    Row(
+        "mechanic",
+        {"p0": "x0", "m": "m", "v": "v", "r": "r", "s": "s"},
+        {"eps": "eps", "s_init": "s_init", **DECAY},
+        constructor="mechanize",
+        rate="",
+        made=_descent_within,
+        dialect={"bet": "owed", "form": "added", "limit": "last_size", "way": "recomputed"},
+        apart=True,
+        single=True,
+    ),
+    *(
+        Row(
+            rule,
+            {**moments, **MODEL},
+            {**numbers, "lower_bound": "lower_bound", **DECAY},
+            handed=("value",),
+            options={"adapt_lower_bound": bool(prefix)},
+            dialect={"bound": bound, "decay": "in_step", "guard": "small"},
+            apart=True,
+            single=True,
+            prefix=prefix,
+            arithmetic=arithmetic,
+        )
+        for rule, moments, numbers, arithmetic in (
+            ("momo", {"m": "exp_avg"}, {"beta": "beta"}, CHOSEN),
+            ("momo_adam", {"m": "exp_avg", "v": "exp_avg_sq"}, ADAM, ARITHMETIC),
+        )
+        for prefix, bound in (("", "given"), ("adapted_", "adapted"))
     ),
     Row("muon", {"b": "mu"}, ITERATED, dialect=MUON_DIALECT, ways=("eager",), shapes="matrices"),
     Row(

@@ -62,14 +62,18 @@ def _updated(row: Row, way: str, hyper: Hyper, slots: Sequence[Slot]) -> list[St
         shapes = tuple(p.shape for p in params)
         optimizer, first = _begun(row.rule, row.prefix + way, hyper, shapes)
     state = _loaded(row, first, slots)
+    others = {name: jnp.asarray(slots[0].inputs[name]) for name in row.handed}
 
     def update(
-        grads: optax.Updates, state: optax.OptState, params: optax.Params
+        grads: optax.Updates,
+        state: optax.OptState,
+        params: optax.Params,
+        others: dict[str, jax.Array],
     ) -> tuple[optax.Params, optax.OptState]:
-        updates, state = optimizer.update(grads, state, params)
+        updates, state = optimizer.update(grads, state, params, **others)
         return optax.apply_updates(params, updates), state
 
-    params, state = (jax.jit(update) if way == "jit" else update)(grads, state, params)
+    params, state = (jax.jit(update) if way == "jit" else update)(grads, state, params, others)
     count = _count(row, state, slots[0])
     return [
         Stepped(np.asarray(param), {"t": count, **_stored(row, hyper, state, slot, j, param)})
@@ -100,7 +104,8 @@ def _transformation(
         make = optax.inject_hyperparams(row.make) if way == "injected" else row.make
         rate = float(hyper.lr)
         schedule = optax.constant_schedule(rate) if way == "scheduled" else rate
-        arguments = {"learning_rate": schedule, **row.options, **_arguments(row, hyper), **made}
+        rates = {row.rate: schedule} if row.rate else {}
+        arguments = {**rates, **row.options, **_arguments(row, hyper), **made}
         parts = [optax.scale(-1.0)] if getattr(hyper, "maximize", False) else []
         if row.coupled and hasattr(hyper, "weight_decay"):
             parts.append(optax.add_decayed_weights(float(hyper.weight_decay)))

@@ -53,7 +53,8 @@ class Row:
     constructor: its name in optax or optax.contrib, where that is not the rule's. state: the
     reference's fields and optax's names, the last of which is preceded by "-" where optax keeps the
     negative and by "^" where it keeps the transpose. numbers: optax's arguments, besides
-    learning_rate, and the fields of Hyper that they are given, or a tuple of them. optional:
+    the rate's, and the fields of Hyper that they are given, or a tuple of them. rate: the argument
+    that is given lr, "" where none is. handed: the inputs that update() takes by name. optional:
     arguments that are None where the number is 0. options: arguments that do not vary. made: makes
     the arguments that take more, of (hyper, slots). gradient: makes the gradient of (param, slot),
     where the slot's is an example. beside: state that the user keeps by other functions of optax,
@@ -69,6 +70,8 @@ class Row:
     state: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     constructor: str = ""
+    rate: str = "learning_rate"
+    handed: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)
     made: Callable[[Hyper, Sequence[Slot]], Mapping[str, object]] | None = None

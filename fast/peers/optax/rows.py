@@ -120,6 +120,9 @@ ROWS: tuple[Row, ...] = (
         dialect={"eps_placement": "inside"},
         prefix="paper_",
     ),
+    Row(
+        "fromage", numbers={"min_norm": "min_norm"}, dialect={"guard": "floor", "shrink": "in_step"}
+    ),
     Row("lamb", MOMENTS, {**ADAM, **DECAY}, dialect={"guard": "one"}, level="smoke"),
     Row(
         "lars",
@@ -190,6 +193,20 @@ ROWS: tuple[Row, ...] = (
         {"alpha": "alpha", "beta": "beta"},
         constructor="optimistic_gradient_descent",
         begun="is_initial_step",
+    ),
+    *(
+        Row(
+            "polyak_sgd",
+            numbers={"max_learning_rate": "max_step", "f_min": "f_min", "eps": "eps"},
+            rate="scaling",
+            handed=("value",),
+            options={"variant": variant},
+            dialect={"gap": gap, "guard": "small", "norm": "step"},
+            apart=True,
+            single=True,
+            prefix=prefix,
+        )
+        for prefix, variant, gap in (("", "sps", "signed"), ("plus_", "sps+", "positive"))
     ),
     Row("radam", MOMENTS, ADAM, dialect={"threshold": "from_5"}),
     Row(

@@ -24,7 +24,7 @@ from truestep.fast.peers.pytorch_optimizer.row import (
     WEIGHTS,
     Row,
 )
-from truestep.fast.peers.pytorch_optimizer.states import PRODIGY, SWATS
+from truestep.fast.peers.pytorch_optimizer.states import DADAPT, PRODIGY, SWATS
 from truestep.fast.peers.torch_like import BETAS, BUFFER, DECAY, EPS, MOMENTS, SEQUENTIAL, begins
 
 _ADADELTA = Row(
@@ -47,6 +47,17 @@ _ADEMAMIX = Row(
     {**BETAS3, "alpha": "alpha", **EPS, **DECAY},
     dialect={"decay": "coupled"},
     fixed={"alpha_warmup": 0, "beta3_warmup": 0},
+)
+_DADAPT_ADAM = Row(
+    "dadapt_adam",
+    "DAdaptAdam",
+    {**MOMENTS, "s": "s"},
+    {**BETAS, "d0": "d0", **EPS, **DECAY},
+    dialect={"decay": "before", "nan_estimate": "ignored"},
+    options=DECOUPLED,
+    bridge=DADAPT,
+    single=True,
+    arithmetic=SEQUENTIAL,
 )
 _LAMB = Row(
     "lamb",
@@ -172,6 +183,14 @@ ROWS: tuple[torch_like.Row, ...] = (
     _ADEMAMIX.but("decoupled_", {"decay": "before"}, DECOUPLED),
     _ADEMAMIX.but(
         "warmup_", options={"t_alpha_beta3": 100}, fixed={"alpha_warmup": 100, "beta3_warmup": 100}
+    ),
+    _DADAPT_ADAM,
+    _DADAPT_ADAM.but("coupled_", {"decay": "coupled"}, COUPLED),
+    _DADAPT_ADAM.but("corrected_", {"bias_correction": "rate"}, {"bias_correction": True}),
+    _DADAPT_ADAM.but("unscaled_", {"decay": "unscaled"}, {"fixed_decay": True}),
+    replace(
+        _DADAPT_ADAM.but("limited_", {"growth": "limited"}),
+        numbers={**_DADAPT_ADAM.numbers, "growth_rate": "growth_rate"},
     ),
     _LAMB,
     # AdamD's option leaves lr alone, in the place of dividing it by 1 - beta1^t.

@@ -46,6 +46,17 @@ def _averages(t: int) -> tuple[str, str]:
     return ("m", "previous") if t % 2 else ("previous", "m")
 
 
+def _enter_dadapt(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    group["d"] = float(slot.state["d"])
+    r = torch.tensor([float(slot.state["r"])], dtype=torch.float32)
+    group["numerator_weighted"] = r
+
+
+def _leave_dadapt(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
+    names = {"r": "numerator_weighted", "d": "d"}
+    return {ours: number(group[theirs], slot.state[ours]) for ours, theirs in names.items()}
+
+
 def _enter_prodigy(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
     d0, d = np.float32(hyper.d0), slot.state["d"]
     # A stored d0 is d0: the library asks whether the estimate still is its first value.
@@ -104,6 +115,7 @@ def _leave_swats(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
 
 
 ADAM_MINI = Bridge(enter=_enter_adam_mini)
+DADAPT = Bridge(enter=_enter_dadapt, leave=_leave_dadapt)
 LAPROP = Bridge(enter=_enter_laprop)
 PNM = Bridge(enter=_enter_pnm, leave=_leave_pnm)
 PRODIGY = Bridge(enter=_enter_prodigy, leave=_leave_prodigy)

@@ -5,8 +5,10 @@ from functools import partial
 from truestep.properties.museum.fault import Fault, fault
 
 cocob = partial(fault, "cocob", "averaging")
+dadapt_adam = partial(fault, "dadapt_adam", "norm")
 dog = partial(fault, "dog", "norm")
 dowg = partial(fault, "dowg", "norm")
+mechanic = partial(fault, "mechanic", "norm")
 
 R = "r = np.maximum(s.r, np.sqrt(np.sum(way * way)))"
 D = "d = np.maximum(s.d, np.sum(way * way))"
@@ -51,6 +53,47 @@ PARAMETER_FREE: dict[str, Fault] = {
         "the total alone is held against alpha [a term dropped on the way]",
         ("np.maximum(total + size,", "np.maximum(total,"),
         check="combinations",
+    ),
+    "dadapt_adam_average_without_the_estimate": dadapt_adam(
+        "the first moment is Adam's, without the estimate [Adam's line, copied]",
+        ("m = h.beta1 * s.m + (1 - h.beta1) * (rate * g)", "m = h.beta1 * s.m + (1 - h.beta1) * g"),
+    ),
+    "dadapt_adam_decay_without_the_estimate": dadapt_adam(
+        "the decay does not look at the estimate [AdamW's line, copied]",
+        ("p * (1 - rate * h.weight_decay) - u", "p * (1 - h.lr * h.weight_decay) - u"),
+    ),
+    "dadapt_adam_estimate_may_fall": dadapt_adam(
+        "the estimate is the last, not the largest [a maximum forgotten]",
+        ("np.maximum(s.d, estimate))", "estimate + 0.0 * s.d)"),
+    ),
+    "dadapt_adam_memory_of_the_sum": dadapt_adam(
+        "sums remember as squares do [a root forgotten]",
+        ("beta3 = h.lr * s.d, np.sqrt(h.beta2)", "beta3 = h.lr * s.d, h.beta2"),
+    ),
+    "dadapt_adam_product_not_preconditioned": dadapt_adam(
+        "the sum is not divided by the root of the second moment [D-Adaptation of SGD, copied]",
+        ("np.sum(g * (s.s / (np.sqrt(s.v) + h.eps)))", "np.sum(g * s.s)"),
+    ),
+    "dadapt_adam_product_with_the_new_sum": dadapt_adam(
+        "this gradient is in the sum that it is multiplied by [state written too early]",
+        ("np.sum(g * (s.s / (", "np.sum(g * ((beta3 * s.s + (1 - beta3) * (rate * g)) / ("),
+    ),
+    "dadapt_adam_product_weighed_once": dadapt_adam(
+        "the rate is left out of the sum of products [a factor forgotten]",
+        ("(1 - beta3) * (rate * product)", "(1 - beta3) * product"),
+    ),
+    "dadapt_adam_size_in_the_largest": dadapt_adam(
+        "the sum's largest element is taken for its size [a norm mixed up]",
+        ("size = np.sum(np.abs(total))", "size = np.max(np.abs(total), initial=0.0)"),
+    ),
+    "dadapt_adam_sum_not_averaged": dadapt_adam(
+        "the estimate is of sums, with the averages' products [a factor forgotten]",
+        ("estimate = r / ((1 - beta3) * np.where", "estimate = r / (np.where"),
+        check="combinations",
+    ),
+    "dadapt_adam_sum_without_the_estimate": dadapt_adam(
+        "gradients are summed as they are [a factor forgotten]",
+        ("total = beta3 * s.s + (1 - beta3) * (rate * g)", "total = beta3 * s.s + (1 - beta3) * g"),
     ),
     "dog_distance_not_rooted": dog(
         "the distance is squared [a function not called]",
@@ -132,5 +175,45 @@ PARAMETER_FREE: dict[str, Fault] = {
     ),
     "dowg_squares_not_stored": dowg(
         "the weighed sum stays as it was [state not written back]", ("G=squares)", "G=s.G)")
+    ),
+    "mechanic_decay_without_the_scale": mechanic(
+        "the decay does not look at the scale [a factor forgotten]",
+        ("h.weight_decay * scale * share * p", "h.weight_decay * share * p"),
+    ),
+    "mechanic_first_scale_not_shared": mechanic(
+        "each memory bets the whole of the first scale [a factor forgotten]",
+        ("h.s_init / h.memories * m", "h.s_init * m"),
+    ),
+    "mechanic_memories_in_the_square": mechanic(
+        "squares remember as sizes do [a square forgotten]",
+        ("memory * memory * s.v", "memory * s.v"),
+    ),
+    "mechanic_product_with_the_new_way": mechanic(
+        "this step is part of the way that its gradient judges [state written too early]",
+        ("share * p) * way)", "share * p) * (way - h.lr * g))"),
+    ),
+    "mechanic_reward_reversed": mechanic(
+        "ways that climbed are rewarded [a sign]",
+        ("r = memory * s.r - limited * s.s", "r = memory * s.r + limited * s.s"),
+    ),
+    "mechanic_reward_of_one_scale": mechanic(
+        "what is won is not in proportion to what was bet [a factor forgotten]",
+        ("- limited * s.s", "- limited + 0.0 * s.s"),
+    ),
+    "mechanic_scales_averaged": mechanic(
+        "the mean of the scales is taken for their sum [a reduction mixed up]",
+        ("new = start + np.sum(scales) * way", "new = start + np.mean(scales) * way"),
+    ),
+    "mechanic_size_of_the_last": mechanic(
+        "the largest product is the last [a maximum forgotten]",
+        ("np.maximum(memory * s.m, size)", "size + 0.0 * s.m"),
+    ),
+    "mechanic_steps_from_the_last": mechanic(
+        "the way begins at the last point, not at the first [a variable mixed up]",
+        ("new = start + np.sum", "new = p + np.sum"),
+    ),
+    "mechanic_way_not_stored": mechanic(
+        "the tuned rule's way stays as it was [state not written back]",
+        ('way if h.way == "kept" else s.way', "s.way"),
     ),
 }

@@ -64,6 +64,7 @@ NEEDED: dict[tuple[str, str], Mapping[str, Any]] = {
     ("lamb", "adapts"): {"weight_decay": 0.0},
     ("lbfgs", "c1"): {"line_search": "backtracking", "lr": 1.0},
     ("madgrad", "guard"): {"eps": 0.0, "weight_decay": 0.0},
+    ("momo_adam", "guard"): {"eps": 1.0},
     ("online_lbfgs", "rank_one"): {"c": 0.5},
     ("rprop", "limits"): {"size_max": 0.05},
 }

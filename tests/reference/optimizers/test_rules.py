@@ -21,7 +21,7 @@ ALL = pytest.mark.parametrize("rule", sorted(RULES))
 TAKES_GRADIENT = pytest.mark.parametrize("rule", sorted(OPTIMIZERS))
 
 # Hyperparameters that may be negative.
-SIGNED = {"ns_a", "ns_b", "ns_c", "target"}
+SIGNED = {"f_min", "lower_bound", "ns_a", "ns_b", "ns_c", "target"}
 
 
 def _dialects(rule: str) -> list[dict[str, str]]:

@@ -78,6 +78,7 @@ AXES: dict[str, dict[str, Follows]] = {
 # tensors of such a state follow no axis, also where there are as many pairs as elements.
 FLAT: dict[str, tuple[str, ...]] = {
     "lbfgs": ("steps", "changes", "step", "g"),
+    "mechanic": ("p0", "way"),
     "ml_lbfgs": ("mean_p", "mean_g", "last_p", "last_g", "steps", "changes"),
     "online_lbfgs": ("steps", "changes", "step", "g"),
     "sr1_cubic": ("steps", "changes"),

@@ -16,13 +16,14 @@ from truestep.properties.kinds.optimizer.laws.families import (
     parameter_free,
     sign,
     step_bounds,
+    values,
 )
 from truestep.properties.laws.claims import table
 
 # Each states the laws of its family and, but for step_bounds, which rules of it obey which laws.
 FAMILIES = (
     adam_like, adaptive, classical, curvature, large_batch, low_rank, matrix, memory, modern,
-    momenta, parameter_free, sign, step_bounds,
+    momenta, parameter_free, sign, step_bounds, values,
 )  # fmt: skip
 COMMON: dict[str, Law] = table(common, symmetries)
 SPECIAL: dict[str, Law] = table(*FAMILIES)

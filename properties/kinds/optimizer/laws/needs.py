@@ -99,6 +99,7 @@ NEEDS: dict[str, Need] = {
     "first_step_is_as_long_as_the_first_distance": Need(sets=_PLAIN | {"eps": 0.0}),
     "first_step_is_at_most_lr": Need(fields=("lr",), sets=_PLAIN),
     "first_step_is_the_cube_root_of_the_gradient": Need(sets=_PLAIN | {"eps": 0.0}),
+    "first_step_lowers_the_linear_model_to_its_bound": Need(sets=_PLAIN | {"eps": 0.0}),
     "homogeneous_in_gradient_and_eps": Need(fields=("eps", "eps1"), sets=_EPS),
     "independent_of_other_tensors": Need(fields=("lr",), sets={"lr": None}, several=True),
     "linear_in_lr_when_params_are_zero": Need(fields=("lr",), sets={"lr": None}),

@@ -25,7 +25,13 @@ COUPLED = ("asgd", "cocob", "dog", "dowg", "heavy_ball", "lars", "polyak_ruppert
 
 
 # Inputs by the power of the gradient's scale in which they grow, where it is not 0.
-INPUT_DEGREES = {"derivatives": 1, "derivatives_after": 1, "estimate": 1, "g_previous": 1}
+INPUT_DEGREES = {
+    "derivatives": 1,
+    "derivatives_after": 1,
+    "estimate": 1,
+    "g_previous": 1,
+    "value": 1,
+}
 # Inputs that change sign with the parameter and the gradient.
 ODD_INPUTS = ("derivatives", "derivatives_after", "g_previous", "outputs", "outputs_after")
 

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.power
 EQUIVALENT = {
     ("adagrad", "initial_total"): "enters the first state alone",
     ("cocob", "eps"): "enters the first state alone",
+    ("dadapt_adam", "d0"): "enters the first state alone",
     ("dowg", "d0"): "enters the first state alone",
     ("rmsprop", "initial_v"): "enters the first state alone",
     ("rprop", "lr"): "enters the first state alone",

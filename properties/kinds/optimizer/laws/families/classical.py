@@ -244,7 +244,10 @@ RULES: dict[str, Row] = {
         "depends_on_signs_alone": rows.PROPORTIONAL,
         "first_bet_does_not_look_at_the_size": rows.PROPORTIONAL,
         "first_step_is_as_long_as_the_first_distance": rows.PROPORTIONAL,
+        "bets_scale_with_the_first_scale": rows.PROPORTIONAL,
+        "first_estimate_is_kept": rows.PROPORTIONAL,
         "first_step_is_plain_descent": holds(first_step="copy"),
+        "first_step_lowers_the_linear_model_to_its_bound": rows.PROPORTIONAL,
         "first_step_of_a_rank_one_matrix_is_flat": fails(
             "the step is proportional to the gradient", ZEROS, ((1, 2), (2, 4))
         ),
@@ -265,6 +268,7 @@ RULES: dict[str, Row] = {
         "squares_over_roots_telescope": rows.PROPORTIONAL,
         "step_at_most_lr_over_the_root_of_one_minus_alpha": rows.PROPORTIONAL,
         "step_scales_with_params": fails("the parameter's size does not enter", 1, 3),
+        "value_at_the_bound_moves_nothing": rows.PROPORTIONAL,
     },
     "swats": {
         **rows.ADAPTIVE,
