@@ -22,7 +22,9 @@ Choices
     nesterov: u of beta1 m_t + (1 - beta1) g_t in the place of m_t. cosine: divided by the norms, of
     each the larger of it and eps ("floor", PyTorch's cosine_similarity, which the authors' later
     code calls), or by the norms plus eps ("sum": jettify's torch_optimizer). decay: multiplied by
-    lr ("before"), not multiplied ("unscaled"), or added to the gradient ("coupled").
+    lr ("before"), not multiplied ("unscaled"), or added to the gradient ("coupled"). eps: added to
+    the root of the corrected moment ("outside"), or before the correction ("before_correction":
+    pytorch-optimizer).
 
 Special cases
     p = 0 is orthogonal to everything, and the step is not changed but for its decay. nan in g
@@ -58,6 +60,10 @@ DIALECTS = {
         "coupled": "weight decay added to the gradient",
         "unscaled": "weight decay not multiplied by lr",
     },
+    "eps_placement": {
+        "outside": "eps added to the root of the corrected second moment",
+        "before_correction": "eps added to the root before bias correction",
+    },
 }
 Delta = Annotated[float, Real(0.0, usual=(0.1, 0.5, 3.0), edges=(0.0,))]
 Ratio = Annotated[float, Real(0.0, 1.0, "high", usual=(0.1, 0.3, 0.9), edges=(0.0,))]
@@ -77,6 +83,7 @@ class Hyper(declared.Hyper):
     maximize: Switch = False
     cosine: Literal["floor", "sum"] = "floor"
     decay: Literal["before", "coupled", "unscaled"] = "before"
+    eps_placement: Literal["outside", "before_correction"] = "outside"
 
 
 class State(declared.State):
@@ -127,8 +134,11 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     m = h.beta1 * s.m + (1 - h.beta1) * g
     v = h.beta2 * s.v + (1 - h.beta2) * (g * g)
     mean = h.beta1 * m + (1 - h.beta1) * g if h.nesterov else m
-    u = mean / (np.sqrt(v / (1 - h.beta2**t)) + h.eps)
-    u, ratio = projected(h, p, g, u)
+    if h.eps_placement == "outside":
+        root = np.sqrt(v / (1 - h.beta2**t)) + h.eps
+    else:
+        root = (np.sqrt(v) + h.eps) / np.sqrt(1 - h.beta2**t)
+    u, ratio = projected(h, p, g, mean / root)
     if h.decay == "before":
         p = p * (1 - h.lr * h.weight_decay * ratio)
     elif h.decay == "unscaled":

@@ -18,7 +18,8 @@ Domain
 
 Choices
     decay: p shrunk first by lr weight_decay ("before") or weight_decay ("unscaled"), or the decay
-    added to the gradient ("coupled"). The paper has none.
+    added to the gradient ("coupled"). The paper has none. eps: added to the root of the corrected
+    moment ("outside"), or before the correction ("before_correction": pytorch-optimizer).
 
 Special cases
     r = 0 is Adam. g = 0 leaves s = 0, whatever e is. nan or inf in one element of g makes e nan or
@@ -49,7 +50,11 @@ DIALECTS = {
         "before": "weight decay, multiplied by lr, before the step",
         "coupled": "weight decay added to the gradient",
         "unscaled": "weight decay not multiplied by lr",
-    }
+    },
+    "eps_placement": {
+        "outside": "eps added to the root of the corrected second moment",
+        "before_correction": "eps added to the root before bias correction",
+    },
 }
 
 
@@ -64,6 +69,7 @@ class Hyper(declared.Hyper):
     weight_decay: Decay = 0.0
     maximize: Switch = False
     decay: Literal["before", "coupled", "unscaled"] = "before"
+    eps_placement: Literal["outside", "before_correction"] = "outside"
 
 
 class State(declared.State):
@@ -96,5 +102,8 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     longer = np.where(norm > 0, np.where(e > norm, e / np.where(norm > 0, norm, 1.0), 1.0), 1.0)
     m = h.beta1 * s.m + (1 - h.beta1) * (longer * g)
     v = h.beta2 * s.v + (1 - h.beta2) * (g * g)
-    root = np.sqrt(v / (1 - h.beta2**t)) + h.eps
+    if h.eps_placement == "outside":
+        root = np.sqrt(v / (1 - h.beta2**t)) + h.eps
+    else:
+        root = (np.sqrt(v) + h.eps) / np.sqrt(1 - h.beta2**t)
     return State(t=t, m=m, v=v, e=e), p - h.lr * (m / (1 - h.beta1**t) / root)

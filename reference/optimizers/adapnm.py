@@ -19,7 +19,8 @@ Domain
 Choices
     decay: p shrunk first by lr weight_decay ("before") or weight_decay ("unscaled"), or the decay
     added to the gradient ("coupled": pytorch-optimizer). maximum: the largest v divides ("kept"),
-    or the last ("none": the authors' amsgrad=False).
+    or the last ("none": the authors' amsgrad=False). eps: added to the root of the corrected moment
+    ("outside"), or before the correction ("before_correction": pytorch-optimizer).
 
 Special cases
     beta0 = 0 is Adam on every other gradient. g = 0 from the start leaves p to the decay for
@@ -51,6 +52,10 @@ DIALECTS = {
         "coupled": "weight decay added to the gradient",
         "unscaled": "weight decay not multiplied by lr",
     },
+    "eps_placement": {
+        "outside": "eps added to the root of the corrected second moment",
+        "before_correction": "eps added to the root before bias correction",
+    },
     "maximum": {
         "kept": "the largest second moment divides",
         "none": "the last second moment divides",
@@ -69,6 +74,7 @@ class Hyper(declared.Hyper):
     weight_decay: Decay = 0.0
     maximize: Switch = False
     decay: Literal["before", "coupled", "unscaled"] = "before"
+    eps_placement: Literal["outside", "before_correction"] = "outside"
     maximum: Literal["kept", "none"] = "kept"
 
 
@@ -105,6 +111,10 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     v_max = np.maximum(s.v_max, v) if h.maximum == "kept" else s.v_max
     size = np.sqrt((1 + h.beta0) * (1 + h.beta0) + h.beta0 * h.beta0)
     mean = ((1 + h.beta0) * m - h.beta0 * s.m) / size
-    root = np.sqrt((v_max if h.maximum == "kept" else v) / (1 - h.beta2**t)) + h.eps
+    largest = v_max if h.maximum == "kept" else v
+    if h.eps_placement == "outside":
+        root = np.sqrt(largest / (1 - h.beta2**t)) + h.eps
+    else:
+        root = (np.sqrt(largest) + h.eps) / np.sqrt(1 - h.beta2**t)
     p = p - h.lr / (1 - h.beta1**t) * (mean / root)
     return State(t=t, m=m, previous=s.m, v=v, v_max=v_max), p

@@ -21,6 +21,8 @@ Choices
     MARS-approx, which is what everybody runs. direction: Adam's ("adam"), or the sign of m
     ("sign", MARS-Lion; v stays as it is). decay: p shrunk by lr weight_decay ("before") or
     weight_decay ("unscaled"). nan_sign: sign(nan) is nan ("nan"), or 0 ("zero", PyTorch).
+    eps: added to the root of the corrected moment ("outside"), or before the correction
+    ("before_correction": pytorch-optimizer).
 
 Special cases
     gamma = 0 is AdamW on gradients limited to the norm 1. nan or inf in one element of g makes all
@@ -50,6 +52,10 @@ DIALECTS = {
         "before": "weight decay, multiplied by lr, before the step",
         "unscaled": "weight decay not multiplied by lr",
     },
+    "eps_placement": {
+        "outside": "eps added to the root of the corrected second moment",
+        "before_correction": "eps added to the root before bias correction",
+    },
     "direction": {
         "adam": "the average over the root of the second moment",
         "sign": "the sign of the average",
@@ -71,6 +77,7 @@ class Hyper(declared.Hyper):
     weight_decay: Decay = 0.0
     maximize: Switch = False
     decay: Literal["before", "unscaled"] = "before"
+    eps_placement: Literal["outside", "before_correction"] = "outside"
     direction: Literal["adam", "sign"] = "adam"
     nan_sign: Literal["nan", "zero"] = "nan"
 
@@ -102,5 +109,8 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
         u = np.sign(np.where(np.isnan(m), 0.0, m) if h.nan_sign == "zero" else m)
         return State(t=t, m=m, v=s.v, previous=g), p - h.lr * u
     v = h.beta2 * s.v + (1 - h.beta2) * (c * c)
-    root = np.sqrt(v / (1 - h.beta2**t)) + h.eps
+    if h.eps_placement == "outside":
+        root = np.sqrt(v / (1 - h.beta2**t)) + h.eps
+    else:
+        root = (np.sqrt(v) + h.eps) / np.sqrt(1 - h.beta2**t)
     return State(t=t, m=m, v=v, previous=g), p - h.lr * (m / (1 - h.beta1**t) / root)

@@ -73,7 +73,7 @@ STEERED: dict[str, Fault] = {
     ),
     "adapnm_last_moment_divides": adapnm(
         "the last moment divides, not the largest [a maximum forgotten]",
-        ('(v_max if h.maximum == "kept" else v)', "v"),
+        ('largest = v_max if h.maximum == "kept" else v', "largest = v"),
     ),
     "adapnm_norm_forgotten": adapnm(
         "the two weights are not divided by their norm [half of a line]", (" / size", "")
@@ -137,6 +137,7 @@ STEERED: dict[str, Fault] = {
         "eps is added before the moment is corrected [lines in another order]",
         ("(1 - h.beta2**t)) + h.eps", "(1 - h.beta2**t)) + h.eps / np.sqrt(1 - h.beta2**t)"),
         check="update_alone",
+        computes="mars with eps added to the root before bias correction",
     ),
     "mars_factor_turned_round": mars(
         "the change of the gradient is weighed by the inverse [a quotient turned round]",

@@ -75,7 +75,7 @@ RULES: dict[str, Row] = {
         **rows.decoupled("before unscaled"),
         "first_average_is_at_most_its_share_long": _TOO_LONG,
         "first_step_is_at_most_lr": fails("both weights are above 1", 0, 2),
-        "first_step_is_of_both_betas": holds(),
+        "first_step_is_of_both_betas": holds(eps_placement="outside"),
         "params_unchanged_when_lr_is_zero": _SCALED,
     },
     "exadam": {
