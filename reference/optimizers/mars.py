@@ -52,13 +52,13 @@ DIALECTS = {
         "before": "weight decay, multiplied by lr, before the step",
         "unscaled": "weight decay not multiplied by lr",
     },
-    "eps_placement": {
-        "outside": "eps added to the root of the corrected second moment",
-        "before_correction": "eps added to the root before bias correction",
-    },
     "direction": {
         "adam": "the average over the root of the second moment",
         "sign": "the sign of the average",
+    },
+    "eps_placement": {
+        "outside": "eps added to the root of the corrected second moment",
+        "before_correction": "eps added to the root before bias correction",
     },
     "nan_sign": {"nan": "sign of nan is nan", "zero": "sign of nan is zero"},
 }
@@ -77,8 +77,8 @@ class Hyper(declared.Hyper):
     weight_decay: Decay = 0.0
     maximize: Switch = False
     decay: Literal["before", "unscaled"] = "before"
-    eps_placement: Literal["outside", "before_correction"] = "outside"
     direction: Literal["adam", "sign"] = "adam"
+    eps_placement: Literal["outside", "before_correction"] = "outside"
     nan_sign: Literal["nan", "zero"] = "nan"
 
 

@@ -35,6 +35,8 @@ _ADAPNM = Row(
     # It refuses a weight above 1.
     fixed={"beta0": (1.0, 0.3)},
     bridge=ADAPNM,
+    # lerp takes its weight in float32, and one minus it too.
+    arithmetic={"float32": "float32_hyper"},
 )
 _MARS = Row(
     "mars",
@@ -66,6 +68,8 @@ CORRECTED_ROWS: tuple[torch_like.Row, ...] = (
             {**BETAS, **_PROJECTED},
             dialect=_BEFORE,
             shapes="nonempty",
+            # It refuses views: see the findings.
+            given="copies",
             arithmetic=SEQUENTIAL,
         )
     ),
@@ -114,6 +118,8 @@ CORRECTED_ROWS: tuple[torch_like.Row, ...] = (
             {"b": "momentum"},
             {"dampening": "dampening", "momentum": "momentum", **_PROJECTED},
             shapes="nonempty",
+            # It refuses views: see the findings.
+            given="copies",
             arithmetic=SEQUENTIAL,
         )
     ),

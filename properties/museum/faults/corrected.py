@@ -182,6 +182,11 @@ CORRECTED: dict[str, Fault] = {
         "the root is added where its square is due [a square forgotten]",
         (SQUARES, "s.b + square + h.eps"),
     ),
+    "sgdp_cosine_of_the_sum": sgdp(
+        "the sum's angle to the parameter decides, not the gradient's [a variable mixed up]",
+        ("projected(h, p, g, g +", "projected(h, p, b, g +"),
+        check="combinations",
+    ),
     "sgdp_decay_not_divided": sgdp(
         "the decay is not divided by 1 - momentum [half of a line]",
         ("ratio = ratio / (1 - h.momentum)", "pass"),
@@ -196,12 +201,6 @@ CORRECTED: dict[str, Fault] = {
     "sgdp_nesterov_of_the_old_sum": sgdp(
         "Nesterov's step looks at the sum before [state read before it was written]",
         ("g + h.momentum * b if", "g + h.momentum * s.b if"),
-    ),
-    "sgdp_norms_added": sgdp(
-        "the cosine divides by the norms plus eps [jettify/pytorch-optimizer, SGDP]",
-        (_adamp, 'np.maximum(x, h.eps) if h.cosine == "floor" else x + h.eps', "x + h.eps"),
-        check="update_alone",
-        computes="sgdp with eps added to each norm of the cosine",
     ),
     "sgdp_projected_sum_stored": sgdp(
         "what is kept is the projected sum [an update in place]",
