@@ -99,7 +99,7 @@ def init(h: Hyper, p: Array) -> State:
     return State(t=0, m=np.zeros_like(p), v=np.zeros_like(p))
 
 
-def orthogonal(h: Hyper, p: Array, g: Array, axes: tuple[int, ...]) -> Array:
+def orthogonal(h: declared.Hyper, p: Array, g: Array, axes: tuple[int, ...]) -> Array:
     """Whether all slices along the axes of g and p are nearly orthogonal, 0-d."""
     sizes = [np.sqrt(np.sum(x * x, axis=axes)) for x in (g, p)]
     eps_g, eps_p = (np.maximum(x, h.eps) if h.cosine == "floor" else x + h.eps for x in sizes)
@@ -108,13 +108,13 @@ def orthogonal(h: Hyper, p: Array, g: Array, axes: tuple[int, ...]) -> Array:
     return cosine < h.delta / np.sqrt(length)
 
 
-def tangent(h: Hyper, p: Array, u: Array, axes: tuple[int, ...]) -> Array:
+def tangent(h: declared.Hyper, p: Array, u: Array, axes: tuple[int, ...]) -> Array:
     """The step without its part along the slices of p."""
     n = p / (np.sqrt(np.sum(p * p, axis=axes, keepdims=True)) + h.eps)
     return u - n * np.sum(n * u, axis=axes, keepdims=True)
 
 
-def projected(h: Hyper, p: Array, g: Array, u: Array) -> tuple[Array, Array]:
+def projected(h: declared.Hyper, p: Array, g: Array, u: Array) -> tuple[Array, Array]:
     """The step, by row or as a whole without its part along p, and the share of the decay."""
     if p.ndim < 2 or not p.size:
         return u, 1.0

@@ -163,7 +163,7 @@ CORRECTED: dict[str, Fault] = {
         ("h.lr * (m * g", "h.lr * (m * m * g"),
     ),
     "kate_numerator_not_squared": kate(
-        "the root is added where its square is due [a square forgotten]",
+        "the root of the numerator is added where its square is due [a square forgotten]",
         ("np.sqrt(s.m * s.m + h.delta", "np.sqrt(s.m + h.delta"),
     ),
     "kate_numerator_of_before": kate(

@@ -196,7 +196,7 @@ STEERED: dict[str, Fault] = {
     "pid_first_gradient_whole": pid(
         "the first gradient is not damped [tensorboy/PIDOptimizer]",
         ('if h.first == "whole" and t == 1:', "if t == 1:"),
-        check="all_zero",
+        check="combinations",
         computes="pid with the first gradient not damped",
     ),
     "pid_integral_of_before": pid(
