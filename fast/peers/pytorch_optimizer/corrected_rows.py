@@ -46,6 +46,8 @@ _MARS = Row(
     dialect=_BEFORE,
     # Else vectors take a step of AdamW.
     options={"optimize_1d": True},
+    # Of a rate of 0 it makes none: see the findings.
+    fixed={"lr": (1e-3, 0.1, 1.3)},
     arithmetic=SEQUENTIAL,
 )
 
@@ -90,7 +92,7 @@ CORRECTED_ROWS: tuple[torch_like.Row, ...] = (
     ),
     *decayed(Row("kate", "Kate", {"m": "m", "b": "b"}, {"delta": "delta", **EPS, **DECAY})),
     _MARS,
-    _MARS.but("large_eps_", fixed={"eps": 16.0}),
+    _MARS.but("large_eps_", fixed={**_MARS.fixed, "eps": 16.0}),
     _MARS.but(
         "sign_", {**NAN_SIGN, "direction": "sign"}, {"mars_type": "lion", "optimize_1d": True}
     ),
