@@ -8,6 +8,7 @@ from truestep.properties.museum.faults.adaptive import ADAPTIVE
 from truestep.properties.museum.faults.averages import AVERAGES
 from truestep.properties.museum.faults.beside import BESIDE
 from truestep.properties.museum.faults.blocks import BLOCKS
+from truestep.properties.museum.faults.corrected import CORRECTED
 from truestep.properties.museum.faults.draws import DRAWS
 from truestep.properties.museum.faults.feedback import FEEDBACK
 from truestep.properties.museum.faults.launches import LAUNCHES
@@ -20,11 +21,13 @@ from truestep.properties.museum.faults.quantizers import QUANTIZERS
 from truestep.properties.museum.faults.schedules import SCHEDULES
 from truestep.properties.museum.faults.small_floats import SMALL_FLOATS
 from truestep.properties.museum.faults.splits import SPLITS
+from truestep.properties.museum.faults.steered import STEERED
 from truestep.properties.museum.faults.training import TRAINING
 from truestep.properties.museum.faults.values import VALUES
 
 _ADAM = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | AVERAGES
-_OPTIMIZERS = _ADAM | LAUNCHES | MATRICES | MOMENTUM | PAIRS | PARAMETER_FREE | VALUES
+_MOMENTA = CORRECTED | MOMENTUM | STEERED
+_OPTIMIZERS = _ADAM | LAUNCHES | MATRICES | _MOMENTA | PAIRS | PARAMETER_FREE | VALUES
 _STORED = DRAWS | SPLITS
 _FORMATS = BESIDE | BLOCKS | PACKINGS | QUANTIZERS | SMALL_FLOATS
 _AROUND = FEEDBACK | SCHEDULES | TRAINING

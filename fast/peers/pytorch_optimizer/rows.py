@@ -12,6 +12,7 @@ momentum), or where it does not know them.
 from dataclasses import replace
 
 from truestep.fast.peers import torch_like
+from truestep.fast.peers.pytorch_optimizer.corrected_rows import CORRECTED_ROWS
 from truestep.fast.peers.pytorch_optimizer.matrix_rows import MATRIX_ROWS
 from truestep.fast.peers.pytorch_optimizer.memory_rows import MEMORY_ROWS
 from truestep.fast.peers.pytorch_optimizer.moment_rows import MOMENT_ROWS
@@ -169,6 +170,7 @@ _TIGER = Row(
 )
 
 ROWS: tuple[torch_like.Row, ...] = (
+    *CORRECTED_ROWS,
     *MATRIX_ROWS,
     *MEMORY_ROWS,
     *MOMENT_ROWS,

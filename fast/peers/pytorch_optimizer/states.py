@@ -27,18 +27,23 @@ def _enter_laprop(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
     state["exp_avg_lr_2"] = 1 - hyper.beta2**t
 
 
-def _enter_pnm(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
-    for theirs, ours in zip(_PLACES, _averages(int(slot.state["t"])), strict=True):
-        state[theirs] = to_tensor(slot.state[ours])
+def _enter_adanorm(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    # The library's number has one axis.
+    state["exp_grad_norm"] = state["exp_grad_norm"].reshape(1)
 
 
-def _leave_pnm(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
-    ours = _averages(int(group["step"]))
-    return {own: from_tensor(state[theirs]) for theirs, own in zip(_PLACES, ours, strict=True)}
+def _of_odd_and_even_steps(*places: str) -> Bridge:
+    """Of two averages that take turns: the library's names of the odd steps' and the even's."""
 
+    def enter(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+        for theirs, ours in zip(places, _averages(int(slot.state["t"])), strict=True):
+            state[theirs] = to_tensor(slot.state[ours])
 
-# Averages of odd and of even steps.
-_PLACES = ("pos_momentum", "neg_momentum")
+    def leave(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
+        ours = _averages(int(group["step"]))
+        return {own: from_tensor(state[theirs]) for theirs, own in zip(places, ours, strict=True)}
+
+    return Bridge(enter=enter, leave=leave)
 
 
 def _averages(t: int) -> tuple[str, str]:
@@ -115,9 +120,11 @@ def _leave_swats(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
 
 
 ADAM_MINI = Bridge(enter=_enter_adam_mini)
+ADANORM = Bridge(enter=_enter_adanorm)
+ADAPNM = _of_odd_and_even_steps("exp_avg", "neg_exp_avg")
 DADAPT = Bridge(enter=_enter_dadapt, leave=_leave_dadapt)
 LAPROP = Bridge(enter=_enter_laprop)
-PNM = Bridge(enter=_enter_pnm, leave=_leave_pnm)
+PNM = _of_odd_and_even_steps("pos_momentum", "neg_momentum")
 PRODIGY = Bridge(enter=_enter_prodigy, leave=_leave_prodigy)
 QHADAM = Bridge(enter=_enter_qhadam)
 SIMPLIFIED_ADEMAMIX = Bridge(enter=_enter_simplified_ademamix)

@@ -106,6 +106,18 @@ _LAMB = Row(
     dialect={"bias_correction": "none", "clip": "norm_10", "guard": "one"},
     arithmetic=SEQUENTIAL,
 )
+_PROJECTED = {"delta": "delta", "nesterov": "nesterov", "wd_ratio": "wd_ratio", **EPS, **DECAY}
+_ADAMP = Row(
+    "adamp",
+    "AdamP",
+    MOMENTS,
+    {**BETAS, **_PROJECTED},
+    dialect={"cosine": "sum"},
+    shapes="nonempty",
+    # It refuses views: see the findings.
+    given="copies",
+    arithmetic=SEQUENTIAL,
+)
 _QHADAM = Row(
     "qhadam",
     "QHAdam",
@@ -161,6 +173,13 @@ _NOVOGRAD = Row(
     arithmetic=SEQUENTIAL,
 )
 ROWS: tuple[Row, ...] = (
+    Row(
+        "accsgd",
+        "AccSGD",
+        {"b": "momentum_buffer"},
+        {"constant": "small_const", "kappa": "kappa", "xi": "xi", **DECAY},
+        counter="",
+    ),
     _ADABELIEF,
     _ADABELIEF.but("decoupled_", {"decay": "before"}, {"weight_decouple": True}),
     _ADABELIEF.but(
@@ -186,6 +205,7 @@ ROWS: tuple[Row, ...] = (
     _ADAFACTOR.but("warmup_", {"decay": "step", "step_size": "warmup"}, {"warmup_init": True}),
     _ADABOUND,
     _ADAMOD,
+    _ADAMP,
     replace(
         _ADABOUND,
         state={**MOMENTS, "v_max": "max_exp_avg_sq"},
@@ -240,6 +260,22 @@ ROWS: tuple[Row, ...] = (
     ),
     _NOVOGRAD,
     _NOVOGRAD.but("averaged_", {"form": "average"}, {"grad_averaging": True}),
+    Row(
+        "pid",
+        "PID",
+        {"i": "i_buffer", "d": "d_buffer", "previous": "grad_buffer"},
+        {
+            "dampening": "dampening",
+            "derivative": "derivative",
+            "integral": "integral",
+            "momentum": "momentum",
+            **DECAY,
+        },
+        dialect={"first": "whole"},
+        # Without momentum there are no buffers.
+        fixed={"momentum": (0.9, 0.5, 0.99)},
+        counter="",
+    ),
     _QHADAM,
     _QHADAM.but(
         "decoupled_",
@@ -257,6 +293,14 @@ ROWS: tuple[Row, ...] = (
     ),
     _SGD,
     _SGD.but("undecayed_", fixed={"weight_decay": 0.0}),
+    replace(
+        _ADAMP,
+        rule="sgdp",
+        optimizer="SGDP",
+        state={"b": "momentum"},
+        numbers={"dampening": "dampening", "momentum": "momentum", **_PROJECTED},
+        counter="",
+    ),
     Row(
         "shampoo",
         "Shampoo",

@@ -73,6 +73,8 @@ def case(capability: OptimizerCapability, seed: int) -> OptimizerCase:
     rng = np.random.default_rng(seed)
     fixed = {**capability.dialect, **capability.fixed}
     groups = []
+    # The way from a point of the past that is the parameter itself is nothing but its rounding.
+    travels = any(x.moves for x in rule_of(capability).State.BEHAVIOUR.values())
     # An example that is classified rightly moves nothing: half of a perceptron's.
     times = 2 if "response" in rule_of(capability).FACTS.inputs else 1
     for i in range(times * _CASES):
@@ -83,6 +85,7 @@ def case(capability: OptimizerCapability, seed: int) -> OptimizerCase:
             TensorSpec(_SHAPE, "normal", seed=number ^ 1, exponent=i % 5 - 3),
             t=t,
             history=min(t, 3),
+            travels=travels,
         )
         groups.append(GroupCase(continuous(rule_of(capability), fixed, rng), (slot,)))
     # Fitted group by group: one that takes a single tensor is called once for each.

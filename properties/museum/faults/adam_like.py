@@ -36,7 +36,10 @@ ADAM_LIKE: dict[str, Fault] = {
     ),
     "adabelief_eps_not_kept": adabelief(
         "eps divides but is not stored with the average [an argument added to a copy]",
-        ("State(t=t, m=m, v=v), p - h.lr", "State(t=t, m=m, v=v - np.float32(h.eps)), p - h.lr"),
+        (
+            "State(t=t, m=m, v=v), p - h.lr * (m_hat",
+            "State(t=t, m=m, v=v - np.float32(h.eps)), p - h.lr * (m_hat",
+        ),
         check="combinations",
     ),
     "adabelief_squares_of_the_gradient": adabelief(
@@ -133,7 +136,7 @@ ADAM_LIKE: dict[str, Fault] = {
     ),
     "fromage_not_shrunk": fromage(
         "the moved parameter keeps its length [half of a line]",
-        ("/ np.sqrt(1 + h.lr * h.lr)", "/ 1.0"),
+        (") / np.sqrt(1 + h.lr * h.lr)", ") / 1.0"),
         check="combinations",
     ),
     "fromage_step_as_the_gradient": fromage(

@@ -29,6 +29,8 @@ BACKEND = Backend()
 CAPABILITIES = [c for c in BACKEND.capabilities() if c.kind == "optimizer"]
 # What departs on a plain step; each is a finding.
 DEPARTING = {
+    "adamp/foreach",
+    "adamp/single",
     "adan/maximizing_foreach",
     "adan/maximizing_single",
     "adopt/decoupled_foreach",
@@ -47,6 +49,8 @@ DEPARTING = {
     "prodigy/coupled_single",
     "radam/coupled_foreach",
     "radam/coupled_single",
+    "sgdp/foreach",
+    "sgdp/single",
     "shampoo/maximizing_single",
     "sm3/forgetting_foreach",
     "sm3/forgetting_single",

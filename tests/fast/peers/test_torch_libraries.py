@@ -48,6 +48,7 @@ DEPARTING = {
     ("torch_optimi", "adan/adam_wd_foreach"),
     ("torch_optimi", "adan/adam_wd_single"),
     ("torch_optimizer", "aggmo/equal_single"),
+    ("torch_optimizer", "pid/single"),
     ("torch_optimizer", "sgd/single"),
     ("torch_optimizer", "swats/single"),
 }

@@ -65,6 +65,8 @@ NEEDS: dict[str, Need] = {
         "becomes_adam constant_gradients_give_constant_steps denominator_covers_the_gradient",
         "descends_quadratics_by_the_exact_gradient differences_vanish_when_gradients_are_constant",
         "first_step_counts_the_last_gradient_besides first_step_is_limited_by_its_share",
+        "first_average_is_at_most_its_share_long first_step_is_a_mean_of_the_short_and_the_long",
+        "first_step_is_divided_by_the_slowest_memory first_step_is_of_both_betas",
         "first_step_is_of_the_positive_average",
         "first_step_is_descent_over_the_root_of_damping first_step_is_measured_by_eps",
         "first_step_is_plain_descent first_step_looks_ahead",
@@ -95,10 +97,12 @@ NEEDS: dict[str, Need] = {
     "equivariant_under_rotation_of_rows": Need(shapes="matrices"),
     "even_state_is_nonnegative": Need(nonnegative=True),
     "first_bet_does_not_look_at_the_size": Need(sets=_PLAIN | {"eps": 0.0, "lr": 1.0}),
+    "first_step_counts_both_corrections": Need(sets=_PLAIN | {"eps": 0.0}),
     "first_step_grows_as_a_power_of_the_gradient": Need(sets=_PLAIN | {"eps": 0.0}),
     "first_step_is_as_long_as_the_first_distance": Need(sets=_PLAIN | {"eps": 0.0}),
     "first_step_is_at_most_lr": Need(fields=("lr",), sets=_PLAIN),
     "first_step_is_the_cube_root_of_the_gradient": Need(sets=_PLAIN | {"eps": 0.0}),
+    "first_step_is_the_inverse_of_the_gradient": Need(sets=_PLAIN | {"delta": 0.0, "eps": 0.0}),
     "first_step_lowers_the_linear_model_to_its_bound": Need(sets=_PLAIN | {"eps": 0.0}),
     "homogeneous_in_gradient_and_eps": Need(fields=("eps", "eps1"), sets=_EPS),
     "independent_of_other_tensors": Need(fields=("lr",), sets={"lr": None}, several=True),
@@ -118,6 +122,9 @@ NEEDS: dict[str, Need] = {
     "state_independent_of_params": Need(state=True),
     "state_independent_of_weight_decay": Need(
         fields=("weight_decay",), state=True, sets={"weight_decay": None}
+    ),
+    "step_is_tangent_where_gradients_are_orthogonal": Need(
+        sets=_PLAIN | {"eps": 0.0}, shapes="matrices"
     ),
     "step_scales_with_params": Need(sets=_PLAIN | {"eps": None, "eps1": None}),
 }

@@ -18,10 +18,19 @@ POWERS: dict[str, dict[str, int]] = {
     "floor_placement": {"inside": 2, "outside": 1},
 }
 # Of rules whose dialect does not say it.
-INSIDE = ("adadelta", "adalomo", "came", "distributed_shampoo", "dog", "shampoo", "sm3")
+INSIDE = (
+    "adadelta",
+    "adalomo",
+    "adasmooth",
+    "came",
+    "distributed_shampoo",
+    "dog",
+    "shampoo",
+    "sm3",
+)
 
 # Rules whose only form adds the decay to the gradient.
-COUPLED = ("asgd", "cocob", "dog", "dowg", "heavy_ball", "lars", "polyak_ruppert", "sm3")
+COUPLED = ("accsgd", "asgd", "cocob", "dog", "dowg", "heavy_ball", "lars", "polyak_ruppert", "sm3")
 
 
 # Inputs by the power of the gradient's scale in which they grow, where it is not 0.
