@@ -15,6 +15,16 @@ PACKINGS: dict[str, Fault] = {
         (packing, "places[:rest]", "places[: rest - rest % 2]"),
         packing="pairs_high_first",
     ),
+    "int4_last_word_of_seven_lost": int4(
+        "a last word of seven codes is lost [the tail of 8 n - 1 numbers]",
+        (
+            packing,
+            "flags = flags.reshape(-1, places.size)",
+            "flags = flags.reshape(-1, places.size)\n    flags[-1:] *= columns % span != span - 1",
+        ),
+        packing="awq",
+        check="strata",
+    ),
     "int4_offset_forgotten": int4(
         "integers are packed in two's complement [masks in the place of the added offset]",
         (packing, "if packing.excess and signed else 0", "if False else 0"),
