@@ -250,10 +250,14 @@ def best(subject: Subject, name: str | None) -> Tried:
     every = [tried(subject, name)] if name else [*candidates(subject), *_namesake(subject)]
     agreeing = [each for each in every if each.found]
     for chosen in sorted(agreeing, key=lambda each: _rank(subject, each.found[0])):
+        agreed = chosen.found
         if name is None and _confirmed(subject, chosen) and len(chosen.found) < _MOST_TIED:
             # Forms farther away may agree as well, and be told apart by the probes.
             chosen = tried(subject, chosen.name)
             _confirmed(subject, chosen)
+        if not chosen.found and chosen.name == _called(subject):
+            # What is called like a rule, and is it for some steps, is to be that rule later too.
+            chosen.found = agreed
         if chosen.found:
             # Once more with this rule's numbers: what the subject keeps is of its last trial.
             numbers = renamed(chosen.found[0].numbers, trials.alive(OPTIMIZERS[chosen.name]))

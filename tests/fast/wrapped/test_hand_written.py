@@ -151,3 +151,34 @@ def test_a_name_of_a_rule_that_takes_more_is_told(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(SOPHIA, encoding="utf-8")
     with pytest.raises(BrokenBackend, match="if it is sophia, which takes estimate too, it needs"):
         discovery.load(f"torch:{tmp_path / 'mine.py'}:MySophia")
+
+
+LATE = """\
+import torch
+
+
+class LateSGD(torch.optim.Optimizer):
+    def __init__(self, params, lr=1e-3, momentum=0.0):
+        super().__init__(params, dict(lr=lr, momentum=momentum))
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                state = self.state[p]
+                if not state:
+                    state["momentum_buffer"], state["step"] = torch.zeros_like(p), 0
+                state["step"] += 1
+                late = 2 if state["step"] > 20 else 1
+                m = state["momentum_buffer"].mul_(group["momentum"]).add_(p.grad, alpha=late)
+                p.sub_(m, alpha=group["lr"])
+"""
+
+
+def test_what_is_called_like_a_rule_is_judged_by_it(tmp_path: Path) -> None:
+    """Though it is another from some step on: no lesser rule, as plain descent, is taken."""
+    (tmp_path / "late.py").write_text(LATE, encoding="utf-8")
+    backend = discovery.load(f"torch:{tmp_path / 'late.py'}:LateSGD")
+    [capability] = backend.capabilities()
+    assert capability.rule == "sgd"
+    assert backend.declaration.startswith("judged as sgd; b is momentum_buffer")  # type: ignore[attr-defined]
