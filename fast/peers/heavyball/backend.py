@@ -170,7 +170,7 @@ _AVERAGED = replace(
     dialect={"decay": "decoupled", "first_step": "damped"},
     fixed={"dampening": 0.9, "momentum": 0.9},
 )
-_NADAMW = _NADAM.but("", {**CORRECTED, "decay": "before"})
+_NADAMW = replace(_NADAM, dialect={**CORRECTED, "decay": "before"}, options={})
 # Of the classes that have bases: what runs in them. Those named heavy carry it from basis to basis
 # in another way.
 WITHOUT_BASES: Mapping[str, Row] = {
@@ -178,24 +178,27 @@ WITHOUT_BASES: Mapping[str, Row] = {
     "HeavyKLShampoo": _AVERAGED,
     "HeavySOAP": _ADAMW,
     "HeavySOAPAdEMAMix": _ADEMAMIX,
-    "HeavySOAPNAdam": replace(_NADAMW, options={}),
+    "HeavySOAPNAdam": _NADAMW,
     "HeavySOLP": _LAPROP,
     "KLSOAP": _ADAMW,
     "KLShampoo": _AVERAGED,
     "SOAP": _ADAMW,
     "SOAPAdEMAMix": _ADEMAMIX,
-    "SOAPNAdam": replace(_NADAMW, options={}),
+    "SOAPNAdam": _NADAMW,
     "SOLP": _LAPROP,
 }
 
 
 def _without_bases(optimizer: str, row: Row) -> Row:
-    """No axis has a factor; the counter lags by the step that makes the bases."""
+    """No axis has a factor; the counter lags by the step that makes the bases.
+
+    None is refreshed, which tensors of at most one element do not take: a finding.
+    """
     return replace(
         row,
         optimizer=optimizer,
         prefix=f"{optimizer.lower()}_",
-        options={"max_precond_dim": 0, "merge_dims": False, "precondition_frequency": 1},
+        options={"max_precond_dim": 0, "merge_dims": False, "precondition_frequency": 1000},
         fresh=never,
         bridge=Bridge(enter=_bases_made, leave=_without_first),
     )
