@@ -15,17 +15,33 @@ corrected for their zero start, by a decay that moves with t.
 Left out: SOAP, which corrects its factors within their average, keeps the average of gradients in
 the bases, lifts a factor by 64 n roundings of the format before the QR step, puts the columns of a
 basis back in their places, and has no basis for an axis of one: it is a rule of its own, whose
-bases are others from the second step on. So are Scion, PSGD and LATHER.
+bases are others from the second step on. Here every class of that family is judged without any
+basis (max_precond_dim=0), where it is the rule that it runs in them: their columns are not judged.
+Scion, PSGD, LATHER, HyperBall, OrthoGrad and SUDS have no rule here.
+
+MSAMLaProp is judged with a sam_step_size of 0, where it is LaProp, and SAMWrapper with a gradient
+that is the same everywhere, where it is what it wraps.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import heavyball
 import torch
 
 from truestep.fast.peers import torch_like
-from truestep.fast.peers.torch_like import BETAS, DECAY, EPS, MOMENTS, Bridge, Named, Row, number
+from truestep.fast.peers.torch_like import (
+    BETAS,
+    DECAY,
+    EPS,
+    MOMENTS,
+    Bridge,
+    Named,
+    Row,
+    never,
+    number,
+)
+from truestep.fast.peers.torch_tensors import to_tensor
 from truestep.fast.protocol import Slot, Storage
 from truestep.reference.declared import Hyper
 
@@ -51,6 +67,27 @@ def _largest_rate(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named
 def _started(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
     # The first step, which is another, is behind.
     state["_warmup_1"] = 1
+
+
+def _quarter_of_largest(hyper: Hyper, slot: Slot) -> Named:
+    """A rate of a quarter of the largest, with four times the decay: that of AdamW."""
+    return {"max_lr": 4 * hyper.lr or 1.0, "weight_decay": 4 * hyper.weight_decay}
+
+
+def _bases_made(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    # The first step makes bases alone. Averages are kept in stacks of tensors of one shape.
+    group["step_count"] += 1
+    for name, held in state.items():
+        if "exp_avg" in name:
+            state[name] = held[None]
+
+
+def _without_first(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
+    return {"t": int(group["step_count"]) - 1}
+
+
+def _with_point(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    state["update_by_msam_z_1"] = to_tensor(slot.param)
 
 
 def _in_float64(row: Row) -> Row:
@@ -101,6 +138,72 @@ _NADAM = replace(
 )
 
 
+_ADEMAMIX = replace(
+    _ADAMW,
+    rule="ademamix",
+    optimizer="AdEMAMix",
+    state={"m1": "exp_avg_fast", "m2": "exp_avg_slow", "v": "exp_avg_sq"},
+    numbers={**BETAS, "beta3": "betas", "alpha": "alpha", **EPS, **DECAY},
+    fixed={"alpha_warmup": 0, "beta3_warmup": 0},
+)
+_LAPROP = replace(
+    _ADAMW,
+    rule="laprop",
+    optimizer="LaProp",
+    numbers={**BETAS, **DECAY},
+    # Its eps does not reach the step: see the findings.
+    fixed={"eps": 1e-8},
+)
+_SGD = replace(
+    _ADAMW,
+    rule="sgd",
+    optimizer="SGD",
+    state={"b": "momentum"},
+    numbers={"momentum": "beta", **DECAY},
+    dialect={"decay": "decoupled"},
+    fixed={"dampening": 0.0, "momentum": 0.9},
+)
+_AVERAGED = replace(
+    _SGD,
+    state={"b": "exp_avg"},
+    numbers=DECAY,
+    dialect={"decay": "decoupled", "first_step": "damped"},
+    fixed={"dampening": 0.9, "momentum": 0.9},
+)
+_NADAMW = replace(_NADAM, dialect={**CORRECTED, "decay": "before"}, options={})
+# Of the classes that have bases: what runs in them. Those named heavy carry it from basis to basis
+# in another way.
+WITHOUT_BASES: Mapping[str, Row] = {
+    "HeavyKLSOAP": _ADAMW,
+    "HeavyKLShampoo": _AVERAGED,
+    "HeavySOAP": _ADAMW,
+    "HeavySOAPAdEMAMix": _ADEMAMIX,
+    "HeavySOAPNAdam": _NADAMW,
+    "HeavySOLP": _LAPROP,
+    "KLSOAP": _ADAMW,
+    "KLShampoo": _AVERAGED,
+    "SOAP": _ADAMW,
+    "SOAPAdEMAMix": _ADEMAMIX,
+    "SOAPNAdam": _NADAMW,
+    "SOLP": _LAPROP,
+}
+
+
+def _without_bases(optimizer: str, row: Row) -> Row:
+    """No axis has a factor; the counter lags by the step that makes the bases.
+
+    None is refreshed, which tensors of at most one element do not take: a finding.
+    """
+    return replace(
+        row,
+        optimizer=optimizer,
+        prefix=f"{optimizer.lower()}_",
+        options={"max_precond_dim": 0, "merge_dims": False, "precondition_frequency": 1000},
+        fresh=never,
+        bridge=Bridge(enter=_bases_made, leave=_without_first),
+    )
+
+
 def _in_two_parts(row: Row, bits: int) -> Row:
     """Parameters in bfloat16 and a rest, which is drawn; moments in float32."""
     return replace(
@@ -133,18 +236,14 @@ def _moments_in_two_parts(row: Row, bits: int) -> Row:
 ROWS: tuple[Row, ...] = (
     _ADAMW,
     _ADAMW.but("cautious_", {**CORRECTED, "decay": "cautious"}, {"cautious_weight_decay": True}),
+    replace(_ADAMW, optimizer="AdamC", prefix="adamc_", bridge=Bridge(entries=_quarter_of_largest)),
+    replace(_ADAMW, optimizer="SAMWrapper", prefix="in_sam_"),
+    replace(_ADAMW, optimizer="SplitOpt", prefix="in_split_"),
     _in_two_parts(_ADAMW, 8),
     _in_two_parts(_ADAMW, 16),
     _moments_in_two_parts(_ADAMW, 8),
     _moments_in_two_parts(_ADAMW, 16),
-    replace(
-        _ADAMW,
-        rule="ademamix",
-        optimizer="AdEMAMix",
-        state={"m1": "exp_avg_fast", "m2": "exp_avg_slow", "v": "exp_avg_sq"},
-        numbers={**BETAS, "beta3": "betas", "alpha": "alpha", **EPS, **DECAY},
-        fixed={"alpha_warmup": 0, "beta3_warmup": 0},
-    ),
+    _ADEMAMIX,
     replace(
         _ADAMW,
         rule="adopt",
@@ -152,13 +251,16 @@ ROWS: tuple[Row, ...] = (
         dialect={"bias_correction": "in_average", "clip": "none", "decay": "before"},
         bridge=Bridge(enter=_started),
     ),
+    _LAPROP,
+    # Here eps reaches it.
     replace(
-        _ADAMW,
-        rule="laprop",
-        optimizer="LaProp",
-        numbers={**BETAS, **DECAY},
-        # Its eps does not reach the step: see the findings.
-        fixed={"eps": 1e-8},
+        _LAPROP,
+        optimizer="MSAMLaProp",
+        prefix="msam_",
+        numbers={**BETAS, **EPS, **DECAY},
+        options={"sam_step_size": 0.0},
+        fixed={},
+        bridge=Bridge(enter=_with_point),
     ),
     _MUON,
     _in_float64(_MUON),
@@ -197,16 +299,34 @@ ROWS: tuple[Row, ...] = (
         shared={"t": "step_count", "weight_sum": "weight_sum"},
         bridge=Bridge(leave=_largest_rate),
     ),
-    replace(
-        _ADAMW,
-        rule="sgd",
-        optimizer="SGD",
-        state={"b": "momentum"},
-        numbers={"momentum": "beta", **DECAY},
-        dialect={"decay": "decoupled"},
-        fixed={"dampening": 0.0, "momentum": 0.9},
-    ),
+    _SGD,
+    *(_without_bases(optimizer, row) for optimizer, row in WITHOUT_BASES.items()),
 )
+
+
+def _in_sam(optimizer: torch.optim.Optimizer) -> None:
+    """A step whose gradient is the same at p and away from it."""
+    params = optimizer.param_groups[0]["params"]
+    gradients = [param.grad for param in params]
+
+    def closure() -> float:
+        for param, grad in zip(params, gradients, strict=True):
+            param.grad = grad.clone()
+        return 0.0
+
+    heavyball.SAMWrapper(params, wrapped_optimizer=optimizer).step(closure)
+
+
+def _in_split(optimizer: torch.optim.Optimizer) -> None:
+    params = optimizer.param_groups[0]["params"]
+    heavyball.SplitOpt([{"params": params, "optimizer": lambda params: optimizer}]).step()
+
+
+# What steps AdamW, by name.
+WRAPPERS: Mapping[str, Callable[[torch.optim.Optimizer], None]] = {
+    "SAMWrapper": _in_sam,
+    "SplitOpt": _in_split,
+}
 
 
 class Backend(torch_like.Backend):
@@ -219,8 +339,17 @@ class Backend(torch_like.Backend):
         [entry] = entries
         params = entry.pop("params")
         dtype = str(params[0].dtype).removeprefix("torch.")
-        make = getattr(heavyball, row.optimizer)
-        return make(params, **{"storage_dtype": dtype, **entry, **row.options})
+        make = getattr(heavyball, "AdamW" if row.optimizer in WRAPPERS else row.optimizer)
+        optimizer: torch.optim.Optimizer = make(
+            params, **{"storage_dtype": dtype, **entry, **row.options}
+        )
+        if row.optimizer in WITHOUT_BASES:
+            gradients = [param.grad for param in params]
+            optimizer.step()
+            # Which the library has let go.
+            for param, grad in zip(params, gradients, strict=True):
+                param.grad = grad
+        return optimizer
 
     def named(self, row: Row, optimizer: torch.optim.Optimizer) -> Row:
         """The library names a tensor of its state by the function that uses it."""
@@ -243,5 +372,8 @@ class Backend(torch_like.Backend):
         """State that has been handed over is not to be made again."""
         for param in optimizer.param_groups[0]["params"]:
             if (state := optimizer.state_(param)).keys() - {REST}:
-                state["is_initialized"] = set(optimizer._transform_ids)
-        optimizer.step()
+                state.setdefault("is_initialized", set(optimizer._transform_ids))
+        if row.optimizer in WRAPPERS:
+            WRAPPERS[row.optimizer](optimizer)
+        else:
+            optimizer.step()

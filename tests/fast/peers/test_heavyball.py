@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip("heavyball", reason="HeavyBall is not installed")
+
+from heavyball import utils
 
 from truestep.fast import discovery
 from truestep.fast.peers.heavyball.backend import Backend
@@ -68,6 +72,52 @@ def test_a_step_and_the_next_agree_with_the_reference(capability: Capability) ->
         for found in judged
     )
     assert passed == (_place(capability) not in DEPARTING)
+
+
+def _with_other(**other: Any) -> Callable[[Any], Any]:
+    """A fault that hands a function these arguments in the place of its own."""
+
+    def planted(function: Any) -> Any:
+        def faulty(*given: Any) -> Any:
+            bound = inspect.signature(function).bind(*given)
+            for name, change in other.items():
+                bound.arguments[name] = change(bound.arguments[name])
+            return function(*bound.args, **bound.kwargs)
+
+        return faulty
+
+    return planted
+
+
+def _unrestored(function: Any) -> Any:
+    """Nothing is copied into parameters, which a step through a ball restores in this way."""
+
+    def faulty(target: Any, source: Any) -> None:
+        if not all(x.is_leaf and x.grad is not None for x in target):
+            function(target, source)
+
+    return faulty
+
+
+# By variant: a function of the library that its step goes through, and what is wrong with it.
+FAULTS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "adamc_single": ("fused_adam_", _with_other(decay=lambda x: 4 * x)),
+    "in_sam_single": ("copy_stochastic_list_", _unrestored),
+    "klshampoo_multi": ("kl_shampoo_precondition", _with_other(grad=lambda x: 1.01 * x)),
+    "msam_single": ("msam_", _with_other(sam_step_size=lambda x: 0.1)),
+    "soap_single": ("adam_", _with_other(step=lambda x: x + 1)),
+    "solp_multi": ("laprop_", lambda function: utils.adam_),
+}
+
+
+@pytest.mark.parametrize("variant", FAULTS)
+def test_a_fault_in_what_a_row_adds_is_found(variant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a row takes a class by what it is without its own part, that part is seen."""
+    name, planted = FAULTS[variant]
+    monkeypatch.setattr(utils, name, planted(getattr(utils, name)))
+    capability = next(c for c in CAPABILITIES if c.variant == variant)
+    [*steps] = lockstep(BACKEND, capability, _case(capability, 7))
+    assert any(not found.judgement.passed for _, judged in steps for found in judged)
 
 
 def test_counts_in_one_group_are_kept_apart() -> None:
