@@ -26,6 +26,7 @@ import torch
 
 from truestep.fast.peers import torch_like
 from truestep.fast.peers.torch_like import BETAS, DECAY, EPS, MOMENTS, Bridge, Named, Row, number
+from truestep.fast.peers.torch_signatures import life
 from truestep.fast.protocol import Slot, Storage
 from truestep.reference.declared import Hyper
 
@@ -208,11 +209,17 @@ ROWS: tuple[Row, ...] = (
     ),
 )
 
+# Those that are objects with a life; each counts the steps of a group.
+CLASSES = ("ADOPT", "AdEMAMix", "AdamW", "LaProp", "NAdam", "RMSprop", "SGD")
+
 
 class Backend(torch_like.Backend):
     """heavyball's classes, of which each group and count has its own."""
 
     name, library, rows = "heavyball", heavyball, ROWS
+    lives = tuple(
+        life(name, getattr(heavyball, name), dialect={"counts": "group"}) for name in CLASSES
+    )
 
     def build(self, row: Row, entries: list[Named]) -> torch.optim.Optimizer:
         """Hyperparameters are arguments."""
