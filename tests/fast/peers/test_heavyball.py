@@ -11,7 +11,7 @@ pytest.importorskip("heavyball", reason="HeavyBall is not installed")
 
 from truestep.fast import discovery
 from truestep.fast.peers.heavyball.backend import Backend
-from truestep.fast.protocol import Capability, Group, Slot
+from truestep.fast.protocol import Capability, Group, OptimizerCapability, Slot
 from truestep.properties.cases.tensors import TensorSpec
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.step import lockstep
@@ -19,7 +19,7 @@ from truestep.properties.kinds.optimizer.storage import held_storage
 from truestep.reference.optimizers import OPTIMIZERS, adamw
 
 BACKEND = Backend()
-CAPABILITIES = BACKEND.capabilities()
+CAPABILITIES = [c for c in BACKEND.capabilities() if isinstance(c, OptimizerCapability)]
 # What departs on a plain step; a finding.
 DEPARTING = {"nadam/multi", "nadam/single"}
 
