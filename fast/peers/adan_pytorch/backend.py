@@ -4,6 +4,7 @@ import adan_pytorch
 
 from truestep.fast.peers import torch_like
 from truestep.fast.peers.torch_like import DECAY, EPS, Bridge, Named, Row
+from truestep.fast.peers.torch_signatures import life
 from truestep.fast.protocol import Slot
 from truestep.reference.declared import Hyper
 
@@ -28,3 +29,4 @@ class Backend(torch_like.Backend):
     """adan_pytorch.Adan."""
 
     name, library, rows = "adan_pytorch", adan_pytorch, ROWS
+    lives = (life("Adan", adan_pytorch.Adan),)

@@ -1,5 +1,7 @@
 """The authors' CAME on the CPU. torch's norm adds in a few lanes, one element after another."""
 
+from functools import partial
+
 import came_pytorch
 
 from truestep.fast.peers import torch_like
@@ -12,6 +14,7 @@ from truestep.fast.peers.torch_like import (
     SIDES,
     Row,
 )
+from truestep.fast.peers.torch_signatures import life
 
 ROWS: tuple[Row, ...] = (
     Row(
@@ -37,3 +40,5 @@ class Backend(torch_like.Backend):
     """came_pytorch.CAME."""
 
     name, library, rows = "came_pytorch", came_pytorch, ROWS
+    # A rate of None, the default, is refused.
+    lives = (life("CAME", partial(came_pytorch.CAME, lr=1e-3)),)

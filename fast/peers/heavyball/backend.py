@@ -41,6 +41,7 @@ from truestep.fast.peers.torch_like import (
     never,
     number,
 )
+from truestep.fast.peers.torch_signatures import life
 from truestep.fast.peers.torch_tensors import to_tensor
 from truestep.fast.protocol import Slot, Storage
 from truestep.reference.declared import Hyper
@@ -303,6 +304,9 @@ ROWS: tuple[Row, ...] = (
     *(_without_bases(optimizer, row) for optimizer, row in WITHOUT_BASES.items()),
 )
 
+# Those that are objects with a life; each counts the steps of a group.
+CLASSES = ("ADOPT", "AdEMAMix", "AdamW", "LaProp", "NAdam", "RMSprop", "SGD")
+
 
 def _in_sam(optimizer: torch.optim.Optimizer) -> None:
     """A step whose gradient is the same at p and away from it."""
@@ -333,6 +337,9 @@ class Backend(torch_like.Backend):
     """heavyball's classes, of which each group and count has its own."""
 
     name, library, rows = "heavyball", heavyball, ROWS
+    lives = tuple(
+        life(name, getattr(heavyball, name), dialect={"counts": "group"}) for name in CLASSES
+    )
 
     def build(self, row: Row, entries: list[Named]) -> torch.optim.Optimizer:
         """Hyperparameters are arguments."""

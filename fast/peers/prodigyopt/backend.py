@@ -3,10 +3,13 @@
 torch's dot adds in a few lanes, one element after another.
 """
 
+import contextlib
+import io
 from dataclasses import replace
 
 import numpy as np
 import prodigyopt
+import torch
 
 from truestep.fast.peers import torch_like
 from truestep.fast.peers.torch_like import (
@@ -20,6 +23,7 @@ from truestep.fast.peers.torch_like import (
     Row,
     number,
 )
+from truestep.fast.peers.torch_signatures import life
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.protocol import Slot
 from truestep.reference.declared import Hyper
@@ -82,7 +86,27 @@ ROWS: tuple[Row, ...] = (
 )
 
 
+# All groups have one rate, or none: see the findings. So a life of several never sets it.
+_KIND = {"counts": "all", "coupling": "shared"}
+
+
+def _silent(params: object, **numbers: object) -> torch.optim.Optimizer:
+    # A decay is printed.
+    with contextlib.redirect_stdout(io.StringIO()):
+        return prodigyopt.Prodigy(params, **numbers)
+
+
 class Backend(torch_like.Backend):
     """prodigyopt.Prodigy."""
 
     name, library, rows = "prodigyopt", prodigyopt, ROWS
+    lives = (
+        life("Prodigy", _silent, signature=prodigyopt.Prodigy, dialect=_KIND, besides=("lr",)),
+        life(
+            "Prodigy_one_group",
+            _silent,
+            signature=prodigyopt.Prodigy,
+            dialect=_KIND,
+            offers=("closure", "formats", "none"),
+        ),
+    )

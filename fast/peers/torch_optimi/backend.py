@@ -6,6 +6,7 @@ decouple_lr multiplies the decay by lr / max_lr: with max_lr = 1/2, half the dec
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import optimi
 import torch
@@ -21,6 +22,7 @@ from truestep.fast.peers.torch_like import (
     Named,
     Row,
 )
+from truestep.fast.peers.torch_signatures import life
 from truestep.fast.protocol import Fixed, Slot
 from truestep.reference.declared import Hyper
 
@@ -34,6 +36,19 @@ NAN_SIGN = {"nan_sign": "zero"}
 MAX_LR = {"decouple_lr": True, "max_lr": 0.5}
 # For which no lr makes 1 - lr weight_decay zero: see the findings.
 SOME_DECAY = {"weight_decay": 0.3}
+# What groups do not hold.
+PAIRS = ("betas.0", "betas.1", "betas.2")
+# How each class counts; Lion and SGD do not.
+CLASSES: Mapping[str, Mapping[str, str]] = {
+    "Adam": {"counts": "group"},
+    "AdamW": {"counts": "group"},
+    "Adan": {"counts": "group"},
+    "Lion": {},
+    "RAdam": {"counts": "group"},
+    "Ranger": {"counts": "group"},
+    "SGD": {},
+    "StableAdamW": {"counts": "group"},
+}
 # The last step that an int32 counter takes and can be told of.
 REACH = 2**31 - 3
 
@@ -221,6 +236,11 @@ class Backend(torch_like.Backend):
     """optimi's classes, whose counter is an int32 tensor."""
 
     name, library, rows = "torch_optimi", optimi, ROWS
+    lives = tuple(
+        # A rate has no default; groups hold beta1 and beta2.
+        life(name, partial(getattr(optimi, name), lr=1e-3), besides=PAIRS, dialect=counts)
+        for name, counts in CLASSES.items()
+    )
     # Of lists, and of decays that lr leaves alone.
     warns = True
 

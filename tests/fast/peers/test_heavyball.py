@@ -15,7 +15,7 @@ from heavyball import utils
 
 from truestep.fast import discovery
 from truestep.fast.peers.heavyball.backend import Backend
-from truestep.fast.protocol import Capability, Group, Slot
+from truestep.fast.protocol import Capability, Group, OptimizerCapability, Slot
 from truestep.properties.cases.tensors import TensorSpec
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.step import lockstep
@@ -23,7 +23,7 @@ from truestep.properties.kinds.optimizer.storage import held_storage
 from truestep.reference.optimizers import OPTIMIZERS, adamw
 
 BACKEND = Backend()
-CAPABILITIES = BACKEND.capabilities()
+CAPABILITIES = [c for c in BACKEND.capabilities() if isinstance(c, OptimizerCapability)]
 # What departs on a plain step; a finding.
 DEPARTING = {"nadam/multi", "nadam/single"}
 

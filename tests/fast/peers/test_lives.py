@@ -45,6 +45,18 @@ def test_every_class_of_a_collection_has_a_life(library: str) -> None:
     assert dict(module.classes()).keys() == known | module.WITHOUT.keys()
 
 
+def test_every_class_of_optimi_has_a_life() -> None:
+    """All of its optimizers."""
+    optimi = pytest.importorskip("optimi", reason="torch-optimi is not installed")
+    backend = importlib.import_module("truestep.fast.peers.torch_optimi.backend")
+    optimizers = {
+        name
+        for name, found in vars(optimi).items()
+        if inspect.isclass(found) and issubclass(found, torch.optim.Optimizer)
+    }
+    assert backend.CLASSES.keys() == optimizers
+
+
 def _life(name: str) -> torch_lives.Life:
     return next(life for life in lives.LIVES if life.variant == name)
 
