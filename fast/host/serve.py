@@ -4,7 +4,6 @@ Takes on its command line the descriptors of its socket and of both memories, a 
 memory, and the judge's number; the first message is what to load.
 """
 
-import gc
 import socket
 import sys
 import traceback
@@ -99,8 +98,6 @@ def _declared(value: object) -> Node:
 def _answer(channel: Channel, backend: Any) -> None:
     """Answer the judge's calls."""
     capabilities = list(backend.capabilities())
-    # What a library has loaded stays, and need not be looked through for garbage.
-    gc.freeze()
     surroundings, results = Surroundings(), Results(channel.asked)
     while True:
         _, number, method, index, arguments = channel.receive()

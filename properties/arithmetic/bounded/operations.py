@@ -125,10 +125,13 @@ def _taken_apart(factor: Estimate, x: Estimate) -> tuple[Float, Float]:
 def divide(a: Carried, b: Carried) -> Carried:
     """a / b: nothing is known where b may be zero, except that 0/0 is nan and 0/b is 0.
 
-    A finite number over an infinity is 0, or nan where that infinity may be one.
+    A finite number over an infinity is 0, or nan where that infinity may be one. Where both may
+    overflow, it may be nan: no number is near it.
     """
     a, b = meet(a, b)
     v = a.v / b.v
+    if not top(b.e) < np.inf:
+        v = np.where(np.isinf(a.e) & np.isinf(b.e), np.nan, v)
     size, size_b = np.abs(v), np.abs(b.v)
     low = size_b - b.e
     clear = low > 0

@@ -57,6 +57,8 @@ OTHERS: dict[str, Any] = {
 # What else has to be so before a field is read.
 NEEDED: dict[tuple[str, str], Mapping[str, Any]] = {
     ("adagrad", "guard"): {"eps": 0.0, "initial_total": 0.0},
+    ("adamp", "cosine"): {"eps": 1.0},
+    ("adanorm", "decay"): {"r": 0.5},
     ("adam_mini", "heads"): {"blocks": "heads"},
     ("apollo", "scale_placement"): {"scale": 2.0},
     ("distributed_shampoo", "timing"): {"start": 1},
@@ -67,6 +69,7 @@ NEEDED: dict[tuple[str, str], Mapping[str, Any]] = {
     ("momo_adam", "guard"): {"eps": 1.0},
     ("online_lbfgs", "rank_one"): {"c": 0.5},
     ("rprop", "limits"): {"size_max": 0.05},
+    ("sgdp", "cosine"): {"eps": 1.0},
 }
 
 # The seed of the case in which derivatives are the same before and after a step.
