@@ -23,13 +23,15 @@ from truestep.reports.visible import one_line
 
 __all__ = [
     "SCHEMA", "SCHEMA_FILE", "BadCertificate", "Certificate", "Record", "build", "checksum",
-    "dumps", "first_violation", "header_of", "plain", "read", "result", "rules", "written",
+    "dumps", "first_violation", "header_of", "plain", "read", "recorded", "result", "rules",
+    "written",
 ]  # fmt: skip
 
 SCHEMA = "truestep-certificate/1"
 
-# Characters of a refusal.
-_LONGEST = 400
+# Characters of a refusal, and of a recorded case of a check that does not fail: many tensors take
+# thirty thousand.
+_LONGEST, _LONGEST_PASSING = 400, 200
 
 _NUMBERS = ("oracle_fraction", "utilisation")
 
@@ -61,6 +63,15 @@ def plain(value: object) -> Any:
         return plain(int(value) if isinstance(value, int) else float(value))
     # No encoding can hold a lone surrogate.
     return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def recorded(result: CheckResult) -> Record:
+    """A result as files keep it: of one that does not fail no long case, which its seed draws."""
+    record: Record = plain(result.to_json())
+    case = (record["worst"] or {}).get("case")
+    if result.verdict not in verdicts.FAILING and len(json.dumps(case)) > _LONGEST_PASSING:
+        return {**record, "worst": {k: x for k, x in record["worst"].items() if k != "case"}}
+    return record
 
 
 def result(check: Record) -> CheckResult:

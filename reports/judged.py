@@ -58,7 +58,7 @@ def run_here(
         run = pool.certify(spec, only=only, level=level, seed=seed, workers=workers, part=part)
     else:
         run = _in_process(backend, spec, only, level, seed, part)
-    checks = [certificate.plain(result.to_json()) for result in run.results]
+    checks = [certificate.recorded(result) for result in run.results]
     return judged(certificate.header_of(spec, only, level, seed), run, checks)
 
 

@@ -107,7 +107,7 @@ class Recording:
 
     def add(self, result: CheckResult) -> None:
         """One check has ended."""
-        check = certificate.plain(result.to_json())
+        check = certificate.recorded(result)
         self.checks.append(check)
         self.journal.append(check)
 

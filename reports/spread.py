@@ -235,7 +235,7 @@ def certify(task: Task, executor: Executor, units: int = UNITS) -> judged.Judged
     run = spread.jobs[task.spec].run
     if run.error is not None:
         raise run.error
-    checks = [certificate.plain(result.to_json()) for result in run.results]
+    checks = [certificate.recorded(result) for result in run.results]
     return judged.judged(spread.header(task.spec), run, checks)
 
 

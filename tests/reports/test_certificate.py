@@ -226,3 +226,13 @@ def test_a_file_made_to_take_memory_is_refused_below_200_megabytes(
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     assert 40 < int(done.stdout) < 200
+
+
+@pytest.mark.parametrize(("verdict", "kept"), [("pass", False), ("fail", True)])
+def test_a_long_case_is_kept_where_it_fails(fakes: Any, verdict: str, kept: bool) -> None:
+    """Of many tensors, that pass, no case: their seed draws it again; a short one stays."""
+    for length, due in ((3, True), (3000, kept)):
+        worst = {"case": {"text": "x" * length}, "tensor": "p"}
+        record = certificate.recorded(fakes.result("a", verdict=verdict, worst=worst))
+        assert ("case" in record["worst"]) == due
+        assert record["worst"]["tensor"] == "p"
