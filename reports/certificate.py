@@ -32,6 +32,8 @@ SCHEMA = "truestep-certificate/1"
 # Characters of a refusal, and of a recorded case of a check that does not fail: many tensors take
 # thirty thousand.
 _LONGEST, _LONGEST_PASSING = 400, 200
+# What a message's program begins with, and its characters.
+_PROGRAM, _LONGEST_PROGRAM = "\n  reproduce:\n", 4000
 
 _NUMBERS = ("oracle_fraction", "utilisation")
 
@@ -66,8 +68,14 @@ def plain(value: object) -> Any:
 
 
 def recorded(result: CheckResult) -> Record:
-    """A result as files keep it: of one that does not fail no long case, which its seed draws."""
-    record: Record = plain(result.to_json())
+    """A result as files keep it: of one that does not fail no long case, which its seed draws.
+
+    Of one that fails the case stands once: a long one not in the message's program too.
+    """
+    record: Certificate = plain(result.to_json())
+    told, mark, program = str(record["message"]).partition(_PROGRAM)
+    if len(program) > _LONGEST_PROGRAM:
+        record["message"] = f"{told}{mark}    truestep reproduce CERTIFICATE --check {result.id}"
     case = (record["worst"] or {}).get("case")
     if result.verdict not in verdicts.FAILING and len(json.dumps(case)) > _LONGEST_PASSING:
         return {**record, "worst": {k: x for k, x in record["worst"].items() if k != "case"}}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 # The largest certificate of a peer is of 12,400 checks.
-MOST_BYTES = 20 << 20
+MOST_BYTES = 24 << 20
 # Text outside ASCII takes up to four bytes a character in memory.
 MOST_BYTES_BEYOND_ASCII = 4 << 20
 # Values of a document, objects and lists twice: at most eighty bytes each in memory.

@@ -236,3 +236,11 @@ def test_a_long_case_is_kept_where_it_fails(fakes: Any, verdict: str, kept: bool
         record = certificate.recorded(fakes.result("a", verdict=verdict, worst=worst))
         assert ("case" in record["worst"]) == due
         assert record["worst"]["tensor"] == "p"
+
+
+@pytest.mark.parametrize(("length", "program"), [(30, "case(...)"), (5000, "--check")])
+def test_a_long_program_is_named(fakes: Any, length: int, program: str) -> None:
+    """The case stands in the record: the message says how it is run again."""
+    message = f"p is wrong\n  reproduce:\n    case(...){length * ' '}"
+    told = certificate.recorded(fakes.result("a", verdict="fail", message=message))["message"]
+    assert told.startswith("p is wrong\n  reproduce:\n") and program in told

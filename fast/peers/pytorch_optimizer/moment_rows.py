@@ -174,6 +174,8 @@ MOMENT_ROWS: tuple[torch_like.Row, ...] = (
             {"beta1": "betas", "beta0": "betas", **DECAY},
             fixed={"beta0": (1.0, 0.3)},
             bridge=PNM,
+            # lerp takes its weight in float32, and one minus it too.
+            arithmetic={"float32": "float32_hyper"},
         )
     ),
     *decayed(_QHADAM),
