@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from truestep.properties.judge.results import parted
 from truestep.reports import known
 from truestep.reports.certificate import Certificate, Record
 from truestep.reports.places import place_of
@@ -39,7 +40,7 @@ def _of(document: Certificate) -> Iterator[str]:
 
 def _text(check: Record) -> str:
     """The message without the program that reproduces it, which is in the report."""
-    message = str(check["message"]).partition("\n  reproduce:")[0]
+    message = parted(str(check["message"]))[0]
     lines = message.splitlines()[:_LINES]
     if why := known.why_known(check):
         lines.append(f"known: {why}")

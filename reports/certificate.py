@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from truestep.fast.discovery import file_of
-from truestep.properties.judge.results import CheckResult
+from truestep.properties.judge.results import CheckResult, parted
 from truestep.reference import own
 from truestep.reports import environment, journal, strict, trust, verdicts
 from truestep.reports.shape import SCHEMA_FILE, first_violation
@@ -32,8 +32,8 @@ SCHEMA = "truestep-certificate/1"
 # Characters of a refusal, and of a recorded case of a check that does not fail: many tensors take
 # thirty thousand.
 _LONGEST, _LONGEST_PASSING = 400, 200
-# What a message's program begins with, and its characters.
-_PROGRAM, _LONGEST_PROGRAM = "\n  reproduce:\n", 4000
+# Characters of a message's program.
+_LONGEST_PROGRAM = 4000
 
 _NUMBERS = ("oracle_fraction", "utilisation")
 
@@ -73,9 +73,10 @@ def recorded(result: CheckResult) -> Record:
     Of one that fails the case stands once: a long one not in the message's program too.
     """
     record: Certificate = plain(result.to_json())
-    told, mark, program = str(record["message"]).partition(_PROGRAM)
+    message, program = str(record["message"]), parted(str(record["message"]))[1]
     if len(program) > _LONGEST_PROGRAM:
-        record["message"] = f"{told}{mark}    truestep reproduce CERTIFICATE --check {result.id}"
+        again = f"    truestep reproduce CERTIFICATE --check {result.id}"
+        record["message"] = message.removesuffix(program) + again
     case = (record["worst"] or {}).get("case")
     if result.verdict not in verdicts.FAILING and len(json.dumps(case)) > _LONGEST_PASSING:
         return {**record, "worst": {k: x for k, x in record["worst"].items() if k != "case"}}

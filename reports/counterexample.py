@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from truestep.properties.judge.results import CheckResult
+from truestep.properties.judge.results import CheckResult, parted
 from truestep.reference.tables import RULES
 from truestep.reports import numbers
 from truestep.reports.certificate import Record
@@ -136,9 +136,7 @@ def shapes(case: object) -> Iterator[Sequence[int]]:
 
 def text_of(message: str) -> str:
     """A message without its program, which ``program`` gives with the backend's name."""
-    lines = message.splitlines()
-    end = next((i for i, line in enumerate(lines) if line.strip() == "reproduce:"), len(lines))
-    return "\n".join(lines[:end]).rstrip()
+    return parted(message)[0].rstrip()
 
 
 def program(spec: str, check: CheckResult) -> str:

@@ -6,7 +6,7 @@ from json import JSONDecoder
 from pathlib import Path
 from typing import Any
 
-# The largest certificate of a peer is of 12,400 checks.
+# The largest certificate of a peer, of 12,400 checks, has 21 MB and a weight of 1.2 million.
 MOST_BYTES = 24 << 20
 # Text outside ASCII takes up to four bytes a character in memory.
 MOST_BYTES_BEYOND_ASCII = 4 << 20

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from truestep.properties.judge.contracts import SLACK, Judgement
-from truestep.properties.judge.results import Check, CheckResult, Record, Verdict
+from truestep.properties.judge.results import REPRODUCE, Check, CheckResult, Record, Verdict
 from truestep.properties.judge.tally import Case, Tally
 from truestep.reference import own
 
@@ -127,7 +127,7 @@ def crashed(check: Check, case: Case | None, reason: str) -> CheckResult:
 def snippet(check: str, case: Record) -> list[str]:
     """The lines of a message that run a recorded case again."""
     return [
-        "  reproduce:",
+        REPRODUCE,
         "    from truestep.properties.run.replay import case",
         f"    case({_SPEC}, {check!r}, {json.dumps(case)!r}{_rules(check)})",
     ]

@@ -11,6 +11,8 @@ from truestep.reference.tables import RULES
 
 # What goes into a certificate: numbers, texts, lists and mappings of them.
 Record = Mapping[str, object]
+# What stands in a message before the lines that run its case again.
+REPRODUCE = "  reproduce:"
 
 Verdict = Literal["pass", "fail", "not_judged", "crashed", "not_run", "error"]
 
@@ -132,3 +134,9 @@ class Check:
             # A theorem's checks stand in no rule's place: those of the rule tell.
             departures=departures(self.capability) if self.kind == self.capability.kind else {},
         )
+
+
+def parted(message: str) -> tuple[str, str]:
+    """A message without the lines that run its case again, and these lines."""
+    text, _, program = message.partition(f"\n{REPRODUCE}\n")
+    return text, program
