@@ -29,9 +29,11 @@ __all__ = [
 
 SCHEMA = "truestep-certificate/1"
 
-# Characters of a refusal, and of a recorded case of a check that does not fail: many tensors take
-# thirty thousand.
-_LONGEST, _LONGEST_PASSING = 400, 200
+# Characters of a refusal.
+_LONGEST = 400
+# Among more checks than these, one that does not fail keeps no case of more characters: of many
+# tensors a case takes thirty thousand, and the seed draws it again.
+_MANY, _LONGEST_PASSING = 1000, 200
 # Characters of a message's program.
 _LONGEST_PROGRAM = 4000
 
@@ -68,19 +70,22 @@ def plain(value: object) -> Any:
 
 
 def recorded(result: CheckResult) -> Record:
-    """A result as files keep it: of one that does not fail no long case, which its seed draws.
-
-    Of one that fails the case stands once: a long one not in the message's program too.
-    """
+    """A result as files keep it: its case stands once, a long one not in the message's program."""
     record: Certificate = plain(result.to_json())
     message, program = str(record["message"]), parted(str(record["message"]))[1]
     if len(program) > _LONGEST_PROGRAM:
         again = f"    truestep reproduce CERTIFICATE --check {result.id}"
         record["message"] = message.removesuffix(program) + again
-    case = (record["worst"] or {}).get("case")
-    if result.verdict not in verdicts.FAILING and len(json.dumps(case)) > _LONGEST_PASSING:
-        return {**record, "worst": {k: x for k, x in record["worst"].items() if k != "case"}}
     return record
+
+
+def _without_long_case(check: Record) -> Record:
+    """The check, or, where it passes with a long case, the check without it."""
+    worst = check["worst"] or {}
+    long = len(json.dumps(worst.get("case"))) > _LONGEST_PASSING
+    if check["verdict"] in verdicts.FAILING or not long:
+        return check
+    return {**check, "worst": {name: x for name, x in worst.items() if name != "case"}}
 
 
 def result(check: Record) -> CheckResult:
@@ -101,6 +106,8 @@ def build(
 ) -> Certificate:
     """The signed certificate of a run; header comes from ``header_of``."""
     checks = sorted((plain(check) for check in checks), key=lambda check: str(check["id"]))
+    if len(checks) > _MANY:
+        checks = [_without_long_case(check) for check in checks]
     content = {
         **plain(header),
         "complete": complete,

@@ -228,14 +228,23 @@ def test_a_file_made_to_take_memory_is_refused_below_200_megabytes(
     assert 40 < int(done.stdout) < 200
 
 
-@pytest.mark.parametrize(("verdict", "kept"), [("pass", False), ("fail", True)])
-def test_a_long_case_is_kept_where_it_fails(fakes: Any, verdict: str, kept: bool) -> None:
+@pytest.mark.parametrize(
+    ("count", "verdict", "length", "kept"),
+    [
+        (1000, "pass", 3000, True), (1001, "pass", 3000, False), (1001, "pass", 3, True),
+        (1001, "fail", 3000, True),
+    ],
+)  # fmt: skip
+def test_among_many_a_long_case_is_kept_where_it_fails(
+    make: Callable[..., Any], fakes: Any, count: int, verdict: str, length: int, kept: bool
+) -> None:
     """Of many tensors, that pass, no case: their seed draws it again; a short one stays."""
-    for length, due in ((3, True), (3000, kept)):
-        worst = {"case": {"text": "x" * length}, "tensor": "p"}
-        record = certificate.recorded(fakes.result("a", verdict=verdict, worst=worst))
-        assert ("case" in record["worst"]) == due
-        assert record["worst"]["tensor"] == "p"
+    worst = {"case": {"text": "x" * length}, "tensor": "p"}
+    results = [fakes.result(f"{i}", verdict=verdict, worst=worst) for i in range(count)]
+    made = make(results)
+    for check in made["checks"]:
+        assert ("case" in check["worst"]) == kept
+        assert check["worst"]["tensor"] == "p"
 
 
 @pytest.mark.parametrize(("length", "program"), [(30, "case(...)"), (5000, "--check")])
