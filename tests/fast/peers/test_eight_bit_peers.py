@@ -52,9 +52,13 @@ def test_quantizers_agree_with_the_reference(name: str) -> None:
         strided = rng.standard_normal((7, 3 * columns)).astype(np.float32)[:, ::3]
         shapes = [fitting(shape, capability.multiple) for shape in SIZES]
         arrays = [np.asarray(rng.standard_normal(shape), np.float32) for shape in shapes]
+        elements, known = 0, 0
         for x in [*map(np.asarray, arrays), strided]:
             for what, judgement in judged(subject, hyper, subject.encode(hyper, x)):
-                assert judgement.passed or not x.size, (capability.rule, x.shape, what)
+                assert judgement.passed or not judgement.judged, (capability.rule, x.shape, what)
+                elements, known = elements + judgement.elements, known + judgement.judged
+        # A group of one number has no range of its own: where that is divided by, nothing is known.
+        assert known > 0.9 * elements
 
 
 @pytest.mark.parametrize("signed", [True, False])
