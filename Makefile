@@ -68,11 +68,11 @@ test: $(INSTALLED)  ## the tests of the suite itself and the conformance suite a
 power: $(INSTALLED)  ## the tests of what is found and what passes: planted faults, hostile adapters, correct kernels
 	$(PYTEST) --durations 10 --durations-min 5 -m power tests/properties tests/fast/ours tests/reports tests/face
 
-# One process: the blocks of a page build upon one another.
+# One process a page: its blocks build upon one another.
 docs: $(INSTALLED) $(VENV)/.docs  ## build the pages of docs/ into build/docs, check their links, run all their snippets
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs build/docs
 	$(BIN)/python docs/links.py build/docs
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 0 -rs tests/docs
+	$(PYTEST) --dist loadgroup -rs tests/docs
 
 certify: $(INSTALLED)  ## certify the CPU kernels of every rule; ends with the path of the report
 	$(TRUESTEP) certify cpu --level smoke --force --out $(OUT)

@@ -32,7 +32,7 @@ NAMED = re.compile(r"^(?:#|//) ([\w./-]+\.(?:c|cfg|cpp|cu|h|ini|json|py|toml|txt
 STATUS = re.compile(r"\s+# exit status (\d+)$")
 # What a command may wrap where it is installed: "keras:keras.optimizers.Lion".
 _WRAPPED = ("keras", "optax", "torch")
-_LIMIT = 240
+_LIMIT = 600
 
 
 class NotRun(Exception):

@@ -29,7 +29,12 @@ PAGES: dict[Path, Page] = {}
 @pytest.mark.parametrize(
     ("path", "position"),
     [
-        pytest.param(path, i, id=f"{path.relative_to(DOCS).with_suffix('')}:{block.line}")
+        pytest.param(
+            path,
+            i,
+            id=f"{path.relative_to(DOCS).with_suffix('')}:{block.line}",
+            marks=pytest.mark.xdist_group(path.stem),
+        )
         for path, found in SNIPPETS.items()
         for i, block in enumerate(found)
     ],
@@ -37,7 +42,7 @@ PAGES: dict[Path, Page] = {}
 def test_a_snippet_runs(
     path: Path, position: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """As it stands on the page, after those above it, which another worker may have run."""
+    """As it stands on the page, after those above it, which may not have been asked for."""
     page = PAGES.setdefault(path, Page(tmp_path_factory.mktemp(path.stem)))
     for block in SNIPPETS[path][page.done : position]:
         with suppress(NotRun):

@@ -1,10 +1,14 @@
 """PyTorch over ranks: processes that gloo connects, with parameters and states in parts.
 
-rows.py says which optimizers, ways.py how they are laid out, training.py what else there is.
+rows.py says which optimizers, ways.py how they are laid out, training.py what else there is; with
+pytorch-optimizer at hand its distributed Muon too.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 from typing import ClassVar
 
 import torch
@@ -25,6 +29,12 @@ from truestep.fast.protocol import (
 )
 from truestep.reference.declared import Hyper
 
+distributed_muon: ModuleType | None = (
+    import_module("truestep.fast.peers.torch_sharded.distributed_muon")
+    if find_spec("pytorch_optimizer")
+    else None
+)
+
 
 class Backend(torch_like.Backend):
     """torch.optim, and what comes before it, over several processes."""
@@ -39,7 +49,11 @@ class Backend(torch_like.Backend):
 
     def capabilities(self) -> tuple[Capability, ...]:
         """Every optimizer in every way, and the pieces of the training loop."""
-        all_of_them = *super().capabilities(), *training_row.capabilities(training.ROWS)
+        all_of_them = (
+            *super().capabilities(),
+            *training_row.capabilities(training.ROWS),
+            *(distributed_muon.capabilities() if distributed_muon else ()),
+        )
         # A step is as many messages as there are tensors, and more.
         return tuple(replace(capability, theorems=False) for capability in all_of_them)
 
@@ -47,6 +61,9 @@ class Backend(torch_like.Backend):
         self, capability: Capability, groups: Sequence[Group]
     ) -> list[list[Stepped]]:
         """One step by all ranks, after which they have the same, bit for bit."""
+        if distributed_muon and capability.variant in distributed_muon.SIZES:
+            found: list[list[Stepped]] = distributed_muon.stepped(capability, groups)
+            return found
         way, size = parted(capability.variant)
         if way == "checkpoint":
             return same(checkpoints.stepped(size, capability, groups))

@@ -21,10 +21,10 @@ from torch import distributed
 from torch.distributed.algorithms.ddp_comm_hooks import powerSGD_hook
 
 from truestep.fast.peers.torch_sharded import averaging, checkpoints, ways
-from truestep.fast.peers.torch_sharded.backend import Backend
+from truestep.fast.peers.torch_sharded.backend import Backend, distributed_muon
 from truestep.fast.peers.torch_sharded.replicas import ReplicasDiffer, same
 from truestep.fast.peers.torch_sharded.rows import parted
-from truestep.fast.protocol import Capability, Group, Inputs, Outputs
+from truestep.fast.protocol import Capability, Group, Inputs, Level, Outputs
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.run.plan import checks_of, run_check
 from truestep.properties.search import exploration
@@ -47,9 +47,9 @@ def _ended() -> Any:
         ranks(size).end()
 
 
-def _result(backend: Any, name: str) -> CheckResult:
+def _result(backend: Any, name: str, level: Level = "smoke") -> CheckResult:
     [check] = [check for check in checks_of(backend) if check.id == name]
-    return run_check(backend, check, level="smoke", seed=1)
+    return run_check(backend, check, level=level, seed=1)
 
 
 SGD = "optimizer/sgd/float32/{}/{}"
@@ -191,6 +191,46 @@ def test_a_fault_of_parts_is_found(fault: Callable[..., Any], name: str, told: s
     result = _result(Faulty(fault), name)
     assert result.verdict in ("crashed", "fail")
     assert told in result.message
+
+
+def neighbours_matrix(capability: Capability, groups: Sequence[Group]) -> Any:
+    """The ranks send what they have not stepped."""
+    right = distributed.all_gather
+
+    def late(into: Sequence[torch.Tensor], own: torch.Tensor) -> None:
+        right(into, into[(distributed.get_rank() + 1) % len(into)].clone())
+
+    muon = pytest.importorskip("pytorch_optimizer.optimizer.muon.distributed_muon")
+    muon.all_gather = late
+    try:
+        return OF_RANK(capability, groups)
+    finally:
+        muon.all_gather = right
+
+
+def first_ranks_momentum(capability: Capability, groups: Sequence[Group]) -> Any:
+    """All momenta are read off the first rank, which has not moved those of the others."""
+    right = distributed.broadcast
+    distributed.broadcast = lambda x, src: right(x, src=0)
+    try:
+        return OF_RANK(capability, groups)
+    finally:
+        distributed.broadcast = right
+
+
+OF_RANK = getattr(distributed_muon, "_of_rank", None)
+
+
+@pytest.mark.skipif(distributed_muon is None, reason="pytorch-optimizer is not installed")
+@pytest.mark.parametrize("fault", [None, neighbours_matrix, first_ranks_momentum])
+def test_matrices_that_one_rank_steps_reach_all(
+    fault: Callable[..., Any] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And only they."""
+    if fault:
+        monkeypatch.setattr(distributed_muon, "_of_rank", fault)
+    result = _result(Backend(), "optimizer/muon/float32/distributed_2/lockstep", "standard")
+    assert result.verdict == ("fail" if fault else "pass"), result.message
 
 
 def own_norm(gradients: Sequence[Any], max_norm: float) -> Any:
