@@ -62,7 +62,7 @@ DIALECTS: dict[str, dict[str, str]] = {}
 
 
 class Hyper(declared.Hyper):
-    """Hyperparameters of SPAM; the defaults are the authors'."""
+    """Hyperparameters of SPAM; the defaults are pytorch-optimizer's."""
 
     lr: Rate = 1e-3
     beta1: Beta = 0.9

@@ -66,7 +66,7 @@ DIALECTS: dict[str, dict[str, str]] = {}
 
 
 class Hyper(declared.Hyper):
-    """Hyperparameters of Stable-SPAM; the defaults are the authors'."""
+    """Hyperparameters of Stable-SPAM; the defaults are pytorch-optimizer's."""
 
     lr: Rate = 1e-3
     beta1: Beta = 0.9
