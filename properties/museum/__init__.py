@@ -19,14 +19,16 @@ from truestep.properties.museum.faults.pairs import PAIRS
 from truestep.properties.museum.faults.parameter_free import PARAMETER_FREE
 from truestep.properties.museum.faults.quantizers import QUANTIZERS
 from truestep.properties.museum.faults.schedules import SCHEDULES
+from truestep.properties.museum.faults.slow import SLOW_POINTS
 from truestep.properties.museum.faults.small_floats import SMALL_FLOATS
 from truestep.properties.museum.faults.splits import SPLITS
 from truestep.properties.museum.faults.steered import STEERED
+from truestep.properties.museum.faults.tempered import TEMPERED
 from truestep.properties.museum.faults.training import TRAINING
 from truestep.properties.museum.faults.values import VALUES
 
 _ADAM = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | AVERAGES
-_MOMENTA = CORRECTED | MOMENTUM | STEERED
+_MOMENTA = CORRECTED | MOMENTUM | SLOW_POINTS | STEERED | TEMPERED
 _OPTIMIZERS = _ADAM | LAUNCHES | MATRICES | _MOMENTA | PAIRS | PARAMETER_FREE | VALUES
 _STORED = DRAWS | SPLITS
 _FORMATS = BESIDE | BLOCKS | PACKINGS | QUANTIZERS | SMALL_FLOATS

@@ -50,18 +50,21 @@ def _trees(row: Row, slots: Sequence[Slot]) -> list[list[int]]:
 
 
 def _updated(row: Row, way: str, hyper: Hyper, slots: Sequence[Slot]) -> list[Stepped]:
-    params = [jnp.asarray(slot.param) for slot in slots]
+    params: optax.Params = [jnp.asarray(slot.param) for slot in slots]
     if row.gradient:
         grads = [row.gradient(p, slot) for p, slot in zip(params, slots, strict=True)]
     else:
         grads = [jnp.asarray(slot.grad) for slot in slots]
+    if row.paired:
+        slow = [jnp.asarray(slot.state[row.paired]) for slot in slots]
+        params = optax.LookaheadParams(fast=params, slow=slow)
     if row.made:
         optimizer = _transformation(row, way, hyper, row.made(hyper, slots))
         first = optimizer.init(params)
     else:
         shapes = tuple(p.shape for p in params)
         optimizer, first = _begun(row.rule, row.prefix + way, hyper, shapes)
-    state = _loaded(row, first, slots)
+    state = _loaded(row, hyper, first, slots)
     others = {name: jnp.asarray(slots[0].inputs[name]) for name in row.handed}
 
     def update(
@@ -75,9 +78,17 @@ def _updated(row: Row, way: str, hyper: Hyper, slots: Sequence[Slot]) -> list[St
 
     params, state = (jax.jit(update) if way == "jit" else update)(grads, state, params, others)
     count = _count(row, state, slots[0])
+    fast = params.fast if row.paired else params
     return [
-        Stepped(np.asarray(param), {"t": count, **_stored(row, hyper, state, slot, j, param)})
-        for j, (param, slot) in enumerate(zip(params, slots, strict=True))
+        Stepped(
+            np.asarray(param),
+            {
+                "t": count,
+                **_stored(row, hyper, state, slot, j, param),
+                **({row.paired: np.asarray(params.slow[j])} if row.paired else {}),
+            },
+        )
+        for j, (param, slot) in enumerate(zip(fast, slots, strict=True))
     ]
 
 
@@ -135,12 +146,14 @@ def _turned(name: str) -> tuple[Callable[[Array], Array], str]:
     return (np.transpose, name[1:]) if name.startswith("^") else (np.asarray, name)
 
 
-def _loaded(row: Row, state: optax.OptState, slots: Sequence[Slot]) -> optax.OptState:
+def _loaded(row: Row, hyper: Hyper, state: optax.OptState, slots: Sequence[Slot]) -> optax.OptState:
     """optax's first state with the slots' own numbers in the place of its zeros."""
 
     def changed(name: str, held: optax.OptState) -> optax.OptState:
         if name in row.started:
             return jnp.asarray(slots[0].state["t"] + row.started[name], jnp.int32)
+        if name in row.since:
+            return jnp.asarray(slots[0].state["t"] % getattr(hyper, row.since[name]), jnp.int32)
         if name == row.begun:
             return jnp.asarray(slots[0].state["t"] == 0)
         for ours, theirs in row.state.items():
@@ -152,7 +165,12 @@ def _loaded(row: Row, state: optax.OptState, slots: Sequence[Slot]) -> optax.Opt
                 held = _laid_out(turn(slots[0].state[ours]), held)
         return held
 
-    names = {row.begun, *row.started, *(_turned(theirs)[1] for theirs in row.state.values())}
+    names = {
+        row.begun,
+        *row.since,
+        *row.started,
+        *(_turned(theirs)[1] for theirs in row.state.values()),
+    }
     return _replaced(state, names, changed)
 
 

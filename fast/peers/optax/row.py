@@ -58,7 +58,9 @@ class Row:
     arguments that are None where the number is 0. options: arguments that do not vary. made: makes
     the arguments that take more, of (hyper, slots). gradient: makes the gradient of (param, slot),
     where the slot's is an example. beside: state that the user keeps by other functions of optax,
-    of (hyper, slot, new param). started: names of counters, with what they hold before the first
+    of (hyper, slot, new param). paired: the field that is the slow one of a pair of points, which
+    stand in the parameter's place. since: names of counters that begin anew, and the field of Hyper
+    at which they do. started: names of counters, with what they hold before the first
     step. begun: name of a flag that is true before it. apart: one call for each tensor, as where
     state is shared by all tensors. ways: those of WAYS it is run in. prefix: of the variants'
     names, where a rule has several rows. level: the least at which the row is run; the rules that
@@ -79,6 +81,8 @@ class Row:
     fixed: Mapping[str, Fixed] = field(default_factory=dict)
     gradient: Callable[[Array, Slot], Array] | None = None
     beside: Callable[[Hyper, Slot, Array], Mapping[str, Array]] | None = None
+    paired: str = ""
+    since: Mapping[str, str] = field(default_factory=dict)
     started: Mapping[str, int] = field(default_factory=lambda: {"count": 0})
     begun: str = ""
     apart: bool = False

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import optax
+
 from truestep.fast.peers.optax.row import ADAM, BETAS, DECAY, EVERY_WAY, MOMENTS, RSQRT, Row
 from truestep.fast.protocol import Slot
 from truestep.reference.declared import Hyper
@@ -9,6 +11,11 @@ from truestep.reference.declared import Hyper
 
 def _rate_of_optimism(hyper: Hyper, slots: Sequence[Slot]) -> dict[str, object]:
     return {"learning_rate": hyper.alpha}
+
+
+def _descent_within(hyper: Hyper, slots: Sequence[Slot]) -> dict[str, object]:
+    decay = optax.add_decayed_weights(hyper.weight_decay)
+    return {"fast_optimizer": optax.chain(decay, optax.sgd(hyper.lr, hyper.momentum))}
 
 
 ADAM_INSIDE = {**BETAS, "eps_root": "eps"}
@@ -137,6 +144,23 @@ ROWS: tuple[Row, ...] = (
         dialect={"decay": "in_step"},
         ways=EVERY_WAY,
         level="smoke",
+    ),
+    *(
+        Row(
+            "lookahead",
+            {"b": "trace"},
+            {"sync_period": "k", "slow_step_size": "alpha"},
+            rate="",
+            made=_descent_within,
+            options={"reset_state": bool(prefix)},
+            dialect={"form": "added", "pullback": pullback},
+            # The decay is the wrapped rule's.
+            fixed={"weight_decay": (0.0, 0.1, 1.0)},
+            paired="slow",
+            since={"steps_since_sync": "k"},
+            prefix=prefix,
+        )
+        for prefix, pullback in (("", "none"), ("reset_", "reset"))
     ),
     Row("nadam", MOMENTS, ADAM, dialect={"form": "constant"}, fixed={"momentum_decay": 0.0}),
     Row(

@@ -11,9 +11,16 @@ from typing import ClassVar
 import pytorch_optimizer
 import torch
 
-from truestep.fast.peers import torch_backward, torch_like, torch_schedulers, training_row
+from truestep.fast.peers import (
+    torch_backward,
+    torch_like,
+    torch_lookahead,
+    torch_schedulers,
+    training_row,
+)
 from truestep.fast.peers.pytorch_optimizer import lives, schedules, training
 from truestep.fast.peers.pytorch_optimizer.rows import ROWS
+from truestep.fast.peers.pytorch_optimizer.tempered_rows import COUNTS
 from truestep.fast.peers.torch_like import Named, Row
 from truestep.fast.peers.torch_tensors import to_tensor
 from truestep.fast.protocol import Array, Capability, Fixed, Group, Inputs, Outputs, Slot, Stepped
@@ -47,7 +54,10 @@ class Backend(torch_like.Backend):
         return training_row.outputs(training.ROWS, capability, hyper, inputs)
 
     def stepped(self, row: Row, groups: Sequence[Group]) -> list[list[Stepped]]:
-        """A step, of LOMO and AdaLOMO inside the backward pass."""
+        """A step, of LOMO and AdaLOMO inside the backward pass, of Lookahead around SGD."""
+        if row.rule == "lookahead":
+            make = getattr(pytorch_optimizer, row.optimizer)
+            return [torch_lookahead.stepped(row, group, make) for group in groups]
         if "fused" not in row.paths:
             return super().stepped(row, groups)
         make = getattr(pytorch_optimizer, row.optimizer)
@@ -79,9 +89,11 @@ class Backend(torch_like.Backend):
     ) -> None:
         """Sophia takes estimates where it is due to refresh the Hessian; else it would refresh.
 
-        MADGRAD keeps its count beside the tensors' states.
+        MADGRAD, SPAM and Stable-SPAM keep counts beside the tensors' states.
         """
         hyper, first = slots[0]
+        if row.rule in COUNTS:
+            COUNTS[row.rule](optimizer, hyper, int(first.state["t"]))
         if row.rule == "madgrad":
             optimizer.state["k"] = torch.tensor([first.state["t"]])
         if row.rule == "sophia" and first.state["t"] % hyper.period == 0:

@@ -26,6 +26,7 @@ from truestep.fast.peers.pytorch_optimizer.row import (
     Row,
 )
 from truestep.fast.peers.pytorch_optimizer.states import DADAPT, PRODIGY, SWATS
+from truestep.fast.peers.pytorch_optimizer.tempered_rows import TEMPERED_ROWS
 from truestep.fast.peers.torch_like import BETAS, BUFFER, DECAY, EPS, MOMENTS, SEQUENTIAL, begins
 
 _ADADELTA = Row(
@@ -174,6 +175,7 @@ ROWS: tuple[torch_like.Row, ...] = (
     *MATRIX_ROWS,
     *MEMORY_ROWS,
     *MOMENT_ROWS,
+    *TEMPERED_ROWS,
     _ADADELTA,
     _ADADELTA.but("decoupled_", {"decay": "before"}, DECOUPLED),
     _ADAMAX,

@@ -4,12 +4,13 @@ torch's norm and dot add in a few lanes, one element after another.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 import torch_optimizer
 
-from truestep.fast.peers import torch_like
+from truestep.fast.peers import torch_like, torch_lookahead
 from truestep.fast.peers.torch_like import (
     BETAS,
     BUFFER,
@@ -22,14 +23,16 @@ from truestep.fast.peers.torch_like import (
     Bridge,
     Named,
     Row,
+    begins,
     never,
     number,
 )
+from truestep.fast.peers.torch_lookahead import LOOKAHEAD
 from truestep.fast.peers.torch_matrices import shampoo
 from truestep.fast.peers.torch_optimizer.lives import LIVES
 from truestep.fast.peers.torch_tensors import to_tensor
 from truestep.fast.peers.torch_velocities import AGGMO
-from truestep.fast.protocol import Slot
+from truestep.fast.protocol import Group, Slot, Stepped
 from truestep.reference.declared import Hyper
 
 
@@ -241,6 +244,13 @@ ROWS: tuple[Row, ...] = (
         counter="",
         arithmetic=SEQUENTIAL,
     ),
+    replace(
+        LOOKAHEAD,
+        state={"slow": "slow_param"},
+        dialect={"sync": "first"},
+        departures=("sync",),
+        fresh=begins,
+    ),
     _MADGRAD,
     _MADGRAD.but(
         "without_momentum_",
@@ -302,6 +312,17 @@ ROWS: tuple[Row, ...] = (
         counter="",
     ),
     Row(
+        "ranger",
+        "Ranger",
+        {**MOMENTS, "slow": "slow_buffer"},
+        {**BETAS, "k": "k", **EPS, **DECAY},
+        dialect={"centralize": "none"},
+        # Alpha is the constructor's alone.
+        fixed={"alpha": 0.5},
+        # Groups share the size of a step: see the findings.
+        apart=True,
+    ),
+    Row(
         "shampoo",
         "Shampoo",
         {"m": "momentum_buffer"},
@@ -347,3 +368,10 @@ class Backend(torch_like.Backend):
     name, library, rows, lives = "torch_optimizer", torch_optimizer, ROWS, LIVES
     # It calls torch by signatures that are deprecated.
     warns = True
+
+    def stepped(self, row: Row, groups: Sequence[Group]) -> list[list[Stepped]]:
+        """A step, of Lookahead around torch's SGD."""
+        if row.rule != "lookahead":
+            return super().stepped(row, groups)
+        make = torch_optimizer.Lookahead
+        return [torch_lookahead.stepped(row, group, make) for group in groups]

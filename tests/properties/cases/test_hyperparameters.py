@@ -16,12 +16,13 @@ pytestmark = pytest.mark.power
 
 STEPS = 4
 # Rules in which something begins later.
-LATER = {"radam": 8}
+LATER = {"radam": 8, "ranger": 8, "spam": 8}
 # Numbers at which a rule shows all its terms, by name of the field; a Hyper's own default where
 # there is none.
 ACTIVE: dict[str, Any] = {
     "alpha_warmup": 3,
     "beta3_warmup": 3,
+    "calm": 1,
     "dampening": 0.5,
     "initial": 0.1,
     "initial_total": 0.1,
@@ -36,10 +37,13 @@ ACTIVE: dict[str, Any] = {
     "precondition_frequency": 2,
     "r": 1.0,
     "rank": 2,
+    "reset": 3,
     "start": 2,
     "t0": 1,
     "target": 0.5,
+    "threshold": 0.5,
     "update_gap": 2,
+    "warmup": 2,
     "warmup_steps": 3,
     "weight_decay": 0.1,
 }

@@ -16,8 +16,10 @@ from truestep.properties.kinds.optimizer.laws.families import (
     momenta,
     parameter_free,
     sign,
+    slow,
     steered,
     step_bounds,
+    tempered,
     values,
 )
 from truestep.properties.laws.claims import table
@@ -25,7 +27,8 @@ from truestep.properties.laws.claims import table
 # Each states the laws of its family and, but for step_bounds, which rules of it obey which laws.
 FAMILIES = (
     adam_like, adaptive, classical, corrected, curvature, large_batch, low_rank, matrix, memory,
-    modern, momenta, parameter_free, sign, steered, step_bounds, values,
+    modern, momenta, parameter_free, sign, slow, steered, step_bounds, tempered,
+    values,
 )  # fmt: skip
 COMMON: dict[str, Law] = table(common, symmetries)
 SPECIAL: dict[str, Law] = table(*FAMILIES)

@@ -67,6 +67,7 @@ NEEDS: dict[str, Need] = {
         "first_step_counts_the_last_gradient_besides first_step_is_limited_by_its_share",
         "first_average_is_at_most_its_share_long first_step_is_a_mean_of_the_short_and_the_long",
         "first_step_is_divided_by_the_slowest_memory first_step_is_of_both_betas",
+        "first_average_of_equal_gradients_is_beta0_of_them",
         "first_step_is_of_the_positive_average",
         "first_step_is_descent_over_the_root_of_damping first_step_is_measured_by_eps",
         "first_step_is_plain_descent first_step_looks_ahead",
@@ -83,6 +84,7 @@ NEEDS: dict[str, Need] = {
     **_alike(
         Need(sets=_PLAIN, shapes="matrices"),
         "channels_are_parallel_to_the_gradients equivariant_under_scaled_activations",
+        "first_average_of_every_row_sums_to_zero",
         "first_step_of_a_rank_one_matrix_is_flat",
         "first_step_of_a_rank_one_matrix_shows_its_confidence first_step_of_every_row_has_rms_lr",
         "norm_of_step_grows_by_at_most_growth rms_of_step_is_clipped",
@@ -97,6 +99,7 @@ NEEDS: dict[str, Need] = {
     "equivariant_under_rotation_of_rows": Need(shapes="matrices"),
     "even_state_is_nonnegative": Need(nonnegative=True),
     "first_bet_does_not_look_at_the_size": Need(sets=_PLAIN | {"eps": 0.0, "lr": 1.0}),
+    "first_slow_step_is_alpha_of_descent": Need(sets=_PLAIN | {"k": 1}),
     "first_step_counts_both_corrections": Need(sets=_PLAIN | {"eps": 0.0}),
     "first_step_grows_as_a_power_of_the_gradient": Need(sets=_PLAIN | {"eps": 0.0}),
     "first_step_is_as_long_as_the_first_distance": Need(sets=_PLAIN | {"eps": 0.0}),
@@ -111,6 +114,9 @@ NEEDS: dict[str, Need] = {
     "maximizing_is_minimizing_the_negated_gradient": Need(
         fields=("maximize",), sets={"maximize": None}
     ),
+    "moments_are_forgotten_at_a_reset": Need(sets={"reset": 2}),
+    "momentum_is_lost_in_a_slow_step": Need(sets={"k": 1}),
+    "parameter_is_the_slow_point_after_a_slow_step": Need(sets={"k": 1}),
     "params_unchanged_when_lr_is_zero": Need(fields=("lr",), sets={"lr": 0.0}),
     "path_from_zero_scales_with_lr": Need(sets={"lr": None}),
     "point_of_the_gradient_lies_between_average_and_fast_point": Need(
@@ -119,6 +125,8 @@ NEEDS: dict[str, Need] = {
     "resumes_bitwise_from_state": Need(fields=("lr",), sets={"lr": None}),
     "rows_and_columns_have_one_mean": Need(shapes="matrices"),
     "scale_invariant_when_eps_is_zero": Need(fields=("eps", "eps1"), sets=_EPS | {"eps": 0.0}),
+    "second_moment_never_grows_when_threshold_is_one": Need(sets={"calm": 0, "threshold": 1.0}),
+    "slow_point_rests_between_slow_steps": Need(sets={"k": None}),
     "state_independent_of_params": Need(state=True),
     "state_independent_of_weight_decay": Need(
         fields=("weight_decay",), state=True, sets={"weight_decay": None}

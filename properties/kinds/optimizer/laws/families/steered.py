@@ -59,11 +59,17 @@ RULES: dict[str, Row] = {
         "linear_in_lr_when_params_are_zero": fails(
             "the average of points is kept", 0, 1, {"t": 3, "b": 1}
         ),
+        "parameter_is_the_slow_point_after_a_slow_step": fails(
+            "the average of points is behind the parameter", 0, 1, {"t": 3, "b": 1}
+        ),
         "params_unchanged_when_gradients_are_zero": fails(
             "a mean of a number with itself is rounded", 15, 0, constant=0.3, kappa=30.0
         ),
         "params_unchanged_when_lr_is_zero": fails(
             "the parameter is drawn to the average of points", 0, 1, {"t": 3, "b": 1}
+        ),
+        "slow_point_rests_between_slow_steps": fails(
+            "the average follows every point", 0, 1, {"t": 3, "b": 1}
         ),
         "state_independent_of_params": fails("the average is of points", 2, 1),
         "state_independent_of_weight_decay": fails(
