@@ -14,6 +14,7 @@ from truestep.properties.kinds.optimizer.laws.families import (
     memory,
     modern,
     momenta,
+    orthogonal,
     parameter_free,
     sign,
     steered,
@@ -25,7 +26,7 @@ from truestep.properties.laws.claims import table
 # Each states the laws of its family and, but for step_bounds, which rules of it obey which laws.
 FAMILIES = (
     adam_like, adaptive, classical, corrected, curvature, large_batch, low_rank, matrix, memory,
-    modern, momenta, parameter_free, sign, steered, step_bounds, values,
+    modern, momenta, orthogonal, parameter_free, sign, steered, step_bounds, values,
 )  # fmt: skip
 COMMON: dict[str, Law] = table(common, symmetries)
 SPECIAL: dict[str, Law] = table(*FAMILIES)
