@@ -1,10 +1,17 @@
-"""Coefficients of Newton-Schulz iterations, a triple for every step, as they were published.
+"""Newton-Schulz iterations, and their coefficients, a triple for every step, as published.
 
 X = a X + (b A + c A A) X with A = X X^T. Beyond the end of a list its last triple is repeated;
 Emerging-Optimizers begins quintic and aol again there.
 """
 
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
+
+import numpy as np
+
+from truestep.reference.declared import Hyper
+from truestep.reference.stages import stage
+from truestep.reference.validation import Array
 
 Triple: TypeAlias = tuple[float, float, float]
 
@@ -92,3 +99,33 @@ def triple(name: str, i: int) -> Triple:
     """The coefficients of step i of the named list."""
     listed = COEFFICIENTS[name]
     return listed[min(i, len(listed) - 1)]
+
+
+def triples(h: Hyper) -> list[Triple]:
+    """The coefficients of every step: a rule's own numbers, or of the list that it names."""
+    if h.coefficients == "constant":
+        return [(h.ns_a, h.ns_b, h.ns_c)] * h.ns_steps
+    return [triple(h.coefficients, i) for i in range(h.ns_steps)]
+
+
+def iterated(x: Array, steps: Sequence[Triple], size: Callable[[Array], Array]) -> Array:
+    """What the steps make of matrix x, divided by its size as a wide one."""
+    x = stage(x, "newton_schulz")
+    tall = x.shape[0] > x.shape[1]
+    if tall:
+        x = x.T
+    x = x / size(x)
+    for a, b, c in steps:
+        gram = x @ x.T
+        x = a * x + (b * gram + c * (gram @ gram)) @ x
+    return stage(x.T if tall else x, "")
+
+
+def orthogonalized(h: Hyper, x: Array) -> Array:
+    """What the iteration makes of matrix x; ns_eps guards its Frobenius norm."""
+
+    def size(wide: Array) -> Array:
+        norm = np.sqrt(np.sum(wide * wide))
+        return norm + h.ns_eps if h.norm_guard == "added" else np.maximum(norm, h.ns_eps)
+
+    return iterated(x, triples(h), size)

@@ -14,6 +14,7 @@ from truestep.properties.museum.faults.feedback import FEEDBACK
 from truestep.properties.museum.faults.launches import LAUNCHES
 from truestep.properties.museum.faults.matrices import MATRICES
 from truestep.properties.museum.faults.momentum import MOMENTUM
+from truestep.properties.museum.faults.orthogonal import ORTHOGONAL
 from truestep.properties.museum.faults.packings import PACKINGS
 from truestep.properties.museum.faults.pairs import PAIRS
 from truestep.properties.museum.faults.parameter_free import PARAMETER_FREE
@@ -29,7 +30,8 @@ from truestep.properties.museum.faults.values import VALUES
 
 _ADAM = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | AVERAGES
 _MOMENTA = CORRECTED | MOMENTUM | SLOW_POINTS | STEERED | TEMPERED
-_OPTIMIZERS = _ADAM | LAUNCHES | MATRICES | _MOMENTA | PAIRS | PARAMETER_FREE | VALUES
+_MATRICES = MATRICES | ORTHOGONAL
+_OPTIMIZERS = _ADAM | LAUNCHES | _MATRICES | _MOMENTA | PAIRS | PARAMETER_FREE | VALUES
 _STORED = DRAWS | SPLITS
 _FORMATS = BESIDE | BLOCKS | PACKINGS | QUANTIZERS | SMALL_FLOATS
 _AROUND = FEEDBACK | SCHEDULES | TRAINING

@@ -75,7 +75,7 @@ SHARED: dict[str, tuple[Judge, ...]] = {
     "k_quants": _formats("q4_k", "q5_k", "q6_k"),
     "line_search": (Judge("minimizer", "lbfgs"),),
     "nested_formats": _formats("nf4_nested", "fp4_nested"),
-    "newton_schulz": _optimizers("muon"),
+    "newton_schulz": _optimizers("muon", "normuon"),
     "packing": _packed(
         awq="int4", gptq="int4", pack_quantized="int4", pairs_high_first="nf4",
         pairs_low_first="mxfp4", q4_0="q4_0", q4_k="q4_k", q5_0="q5_0", q5_k="q5_k", q6_k="q6_k",

@@ -69,9 +69,8 @@ import numpy as np
 
 from truestep.reference import declared
 from truestep.reference.declared import Count, Decay, Epsilon, First, Momentum, Rate, Real, Switch
-from truestep.reference.newton_schulz import triple
+from truestep.reference.newton_schulz import iterated, triples
 from truestep.reference.rules import Facts
-from truestep.reference.stages import stage
 from truestep.reference.validation import Array
 
 DIALECTS = {
@@ -166,18 +165,7 @@ def init(h: Hyper, p: Array) -> State:
 
 def orthogonalized(h: Hyper, x: Array) -> Array:
     """What the iteration makes of matrix x; its singular values come near 1."""
-    x = stage(x, "newton_schulz")
-    tall = x.shape[0] > x.shape[1]
-    if tall:
-        x = x.T
-    x = x / size(h, x)
-    for i in range(h.ns_steps):
-        a, b, c = h.ns_a, h.ns_b, h.ns_c
-        if h.coefficients != "constant":
-            a, b, c = triple(h.coefficients, i)
-        gram = x @ x.T
-        x = a * x + (b * gram + c * (gram @ gram)) @ x
-    return stage(x.T if tall else x, "")
+    return iterated(x, triples(h), lambda wide: size(h, wide))
 
 
 def size(h: Hyper, x: Array) -> Array:

@@ -36,6 +36,7 @@ TRAINING: dict[str, Piece] = table(
     "mup_adam",
     "mup_sgd",
     "percentile_clipping",
+    "qk_clip",
     "reduce_on_plateau",
     "stale_gradients",
     "state_precision",

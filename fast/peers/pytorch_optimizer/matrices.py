@@ -1,4 +1,4 @@
-"""States of pytorch-optimizer's optimizers with a matrix for every axis."""
+"""States of pytorch-optimizer's optimizers of matrices."""
 
 import numpy as np
 import torch
@@ -72,5 +72,33 @@ def _leave_soap(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
     }
 
 
+def _with_muon(hyper: Hyper, slot: Slot) -> Named:
+    return {"use_muon": True}
+
+
+def _ball(hyper: Hyper, slot: Slot) -> Named:
+    """The library's momentum is what the new gradient weighs; columns are normalized in reverse."""
+    normalized = hyper.normalized != (hyper.norm == "column")
+    kinds = {"spectral": {"max_scale": hyper.max_scale, "normalize": normalized}}
+    usual = {"normalize": normalized} if hyper.norm == "sign" else {"normalized": normalized}
+    return {
+        "momentum": 1 - hyper.momentum,
+        "norm_kwargs": kinds.get(hyper.norm, usual),
+        "scale": hyper.radius,
+    }
+
+
+def _enter_adamuon(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    # The library keeps it flat.
+    state["v"] = to_tensor(slot.state["v"].reshape(-1))
+
+
+def _leave_adamuon(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
+    return {"v": from_tensor(state["v"]).reshape(slot.param.shape)}
+
+
+ADAMUON = Bridge(_with_muon, _enter_adamuon, _leave_adamuon)
 DISTRIBUTED_SHAMPOO = Bridge(_first_step, _enter_distributed_shampoo, _leave_distributed_shampoo)
+MUON = Bridge(_with_muon)
+SCION = Bridge(_ball)
 SOAP = Bridge(enter=_enter_soap, leave=_leave_soap)

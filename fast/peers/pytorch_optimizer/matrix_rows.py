@@ -2,20 +2,19 @@
 
 from dataclasses import replace
 
+from pytorch_optimizer.optimizer.scion import LMONorm
+
 from truestep.fast.peers import torch_like
-from truestep.fast.peers.pytorch_optimizer.matrices import DISTRIBUTED_SHAMPOO, SOAP
-from truestep.fast.peers.pytorch_optimizer.projectors import APOLLO, GALORE
-from truestep.fast.peers.pytorch_optimizer.row import ALONE, DECOUPLED, NAN_SIGN, Row
-from truestep.fast.peers.torch_like import (
-    BETAS,
-    DECAY,
-    EPS,
-    LISTS,
-    MOMENTS,
-    SEQUENTIAL,
-    Bridge,
-    begins,
+from truestep.fast.peers.pytorch_optimizer.matrices import (
+    ADAMUON,
+    DISTRIBUTED_SHAMPOO,
+    MUON,
+    SCION,
+    SOAP,
 )
+from truestep.fast.peers.pytorch_optimizer.projectors import APOLLO, GALORE
+from truestep.fast.peers.pytorch_optimizer.row import ALONE, COUPLED, DECOUPLED, NAN_SIGN, Row
+from truestep.fast.peers.torch_like import BETAS, DECAY, EPS, LISTS, MOMENTS, SEQUENTIAL, begins
 from truestep.fast.peers.torch_matrices import shampoo
 from truestep.reference.optimizers import apollo
 
@@ -98,8 +97,67 @@ _MUON = Row(
     },
     dialect={"momentum_form": "ema", "norm_guard": "floor", "scale": "tall"},
     fixed={"eps": 1e-7, "rms": 0.2},
-    bridge=Bridge(lambda hyper, slot: {"use_muon": True}),
+    bridge=MUON,
     shapes="matrices",
+    arithmetic={"float32": "bfloat16_newton_schulz"},
+)
+_ADAMUON = Row(
+    "adamuon",
+    "AdaMuon",
+    {"b": "m"},
+    {
+        "momentum": "betas",
+        "beta2": "betas",
+        "ns_a": "ns_coeffs",
+        "ns_b": "ns_coeffs",
+        "ns_c": "ns_coeffs",
+        "ns_steps": "ns_steps",
+        **EPS,
+        **DECAY,
+    },
+    dialect={
+        "bias_correction": "second",
+        "length_guard": "added",
+        "momentum_form": "ema",
+        "norm_guard": "floor",
+        "stabilization": "none",
+    },
+    fixed={"nesterov": False, "ns_eps": 1e-7, "rms": 0.2},
+    bridge=ADAMUON,
+    shapes="matrices",
+    arithmetic={"float32": "bfloat16_newton_schulz"},
+)
+_NORMUON = Row(
+    "normuon",
+    "NorMuon",
+    {"b": "momentum_buffer", "v": "second_momentum_buffer"},
+    {**_MUON.numbers, "beta2": "beta2", **EPS},
+    dialect={"length": "kept_tall", "length_guard": "added", "norm_guard": "floor"},
+    fixed={"ns_eps": 1e-7, "rms": 0.2},
+    bridge=MUON,
+    shapes="matrices",
+    arithmetic={"float32": "bfloat16_newton_schulz"},
+)
+_SCION = Row(
+    "scion",
+    "SCION",
+    {"d": "d"},
+    DECAY,
+    prefix="row_",
+    dialect={"norm": "row"},
+    options={"norm_type": LMONorm.ROW},
+    # Its eps is 1e-8.
+    fixed={"eps": 1e-8, "max_scale": False},
+    bridge=SCION,
+    shapes="matrices",
+    arithmetic=SEQUENTIAL,
+)
+_SPECTRAL = replace(
+    _SCION,
+    prefix="spectral_",
+    dialect={"norm": "spectral", "norm_guard": "floor"},
+    options={"norm_type": LMONorm.SPECTRAL},
+    fixed={"ns_a": 3.4445, "ns_b": -4.775, "ns_c": 2.0315, "ns_eps": 1e-7, "ns_steps": 5},
     arithmetic={"float32": "bfloat16_newton_schulz"},
 )
 _SHAMPOO = Row(
@@ -141,6 +199,9 @@ _SOAP = Row(
 )
 
 MATRIX_ROWS: tuple[torch_like.Row, ...] = (
+    _ADAMUON,
+    replace(_ADAMUON.but("coupled_", {"decay": "coupled"}, COUPLED), paths=ALONE),
+    replace(_ADAMUON.but("tall_", {"length": "tall"}, {"use_adjusted_lr": False}), paths=ALONE),
     _APOLLO,
     _APOLLO.but(
         "mini_",
@@ -206,6 +267,25 @@ MATRIX_ROWS: tuple[torch_like.Row, ...] = (
             ("polar_express_safer", "polar_express_2e-2"),
         )
     ),
+    _NORMUON,
+    replace(
+        _NORMUON.but("adjusted_", {"length": "kept_rms"}, {"use_adjusted_lr": True}), paths=ALONE
+    ),
+    replace(_NORMUON.but("coupled_", {"decay": "coupled"}, COUPLED), paths=ALONE),
+    replace(_NORMUON.but("rms_", {"length": "rms"}, {"update_scale": "match_rms"}), paths=ALONE),
+    _SCION,
+    _SCION.but("column_", {"norm": "column"}, {"norm_type": LMONorm.COL}),
+    _SCION.but("coupled_row_", {"decay": "coupled"}, COUPLED),
+    _SCION.but(
+        "sign_", {**NAN_SIGN, "norm": "sign"}, {"norm_type": LMONorm.SIGN}, fixed={"eps": 1e-8}
+    ),
+    replace(
+        _SCION.but(
+            "held_row_", options={"constraint": True}, fixed={**_SCION.fixed, "weight_decay": 1.0}
+        ),
+        numbers={},
+    ),
+    _SPECTRAL,
     _SHAMPOO,
     _SHAMPOO.but("decoupled_", {"decay": "before"}, DECOUPLED),
     _SHAMPOO.but("maximizing_", fixed={"eps": 1e-2, "maximize": True}),

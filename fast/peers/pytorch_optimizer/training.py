@@ -1,4 +1,4 @@
-"""pytorch-optimizer's training-loop pieces on the CPU: agc, and SafeFP16Optimizer's loss scaling.
+"""pytorch-optimizer's training-loop pieces on the CPU: agc, MuonClip's QK-Clip and loss scaling.
 
 Arithmetic: every torch operation rounds to float32; norms add one element after another. The loss
 scale is a Python float, and gradients are multiplied by its reciprocal. The scaler
@@ -24,6 +24,27 @@ def _clipped(h: Hyper, inputs: Inputs) -> Outputs:
             from_tensor(library.agc(to_tensor(p), to_tensor(g), h.eps, h.clipping, h.floor))
             for p, g in pairs
         ]
+    }
+
+
+def _qk_clipped(h: Hyper, inputs: Inputs) -> Outputs:
+    """A step without gradients, of a group for each head's queries and one for its keys."""
+    suffix = "_rotary" if h.parts == "rotary" else ""
+    weights = {
+        role: [torch.nn.Parameter(to_tensor(x)) for x in inputs[name]]
+        for role, name in (("query", "queries"), ("key", "keys"))
+    }
+    groups = [
+        {"params": [p], "use_muon": True, "qk_clip": role + suffix, "attention_name": str(i)}
+        for role, params in weights.items()
+        for i, p in enumerate(params)
+    ]
+    optimizer = library.MuonClip(groups, qk_clip_threshold=h.threshold, qk_clip_alpha=h.alpha)
+    logits = {str(i): torch.tensor([float(x)]) for i, x in enumerate(inputs["logits"])}
+    optimizer.step(attention_max_logits=logits)
+    return {
+        "queries": [from_tensor(p) for p in weights["query"]],
+        "keys": [from_tensor(p) for p in weights["key"]],
     }
 
 
@@ -64,5 +85,13 @@ ROWS: tuple[Row, ...] = (
         _scaled_step,
         # One factor grows and shrinks.
         fixed=DOUBLING,
+    ),
+    _row("qk_clip", "", _qk_clipped, {"clips": "unless_below"}, shapes="matrices"),
+    _row(
+        "qk_clip",
+        "rotary",
+        _qk_clipped,
+        {"clips": "unless_below", "parts": "rotary"},
+        shapes="matrices",
     ),
 )

@@ -105,6 +105,7 @@ NUMBERS: Mapping[str, Drawn] = {
     "g2": lambda dice: _unit(dice) * dice.one_of((1.0, -1.0, 0.0)),
     "good": lambda dice: dice.between(0, 1999),
     "left": lambda dice: dice.between(0, 499),
+    "logits": _of(250.0, 99.0, 1e4, 101.0, 100.0, 0.25, 31.0, -250.0, 3.0, 0.0, 1e30),
     "lr": _unit,
     "mean": _of(1.0, 0.5, 2.0),
     "module": _of("other", "embedding", "other"),
@@ -191,7 +192,7 @@ def _shapes(capability: TrainingCapability, ranges: Ranges) -> tuple[tuple[int, 
 def _input(
     dice: Dice, name: str, word: str, shapes: tuple[tuple[int, ...], ...], ranges: Ranges
 ) -> Any:
-    if name == "sizes":
+    if name in ("logits", "sizes"):
         return tuple(NUMBERS[name](dice) for _ in shapes)
     if name in NUMBERS and word not in ("tensors", "tensor", "array"):
         return NUMBERS[name](dice)

@@ -3,6 +3,7 @@
 from functools import partial
 
 from truestep.properties.museum.fault import Fault, fault
+from truestep.reference import newton_schulz
 
 APOLLO_LIMITED = "ratio / h.growth)\n    return d / factor, norm / factor"
 DIRECTION = "inverse(factor_s, b / pi) @ matrix @ inverse(factor_a, pi * b)"
@@ -152,7 +153,7 @@ MATRICES: dict[str, Fault] = {
     ),
     "muon_coefficient_of_another_digit": muon(
         "3.4455 where 3.4445 is meant [digits copied by hand]",
-        ("a, b, c = h.ns_a,", "a, b, c = h.ns_a + 0.001,"),
+        (newton_schulz, "[(h.ns_a,", "[(h.ns_a + 0.001,"),
     ),
     "muon_decay_scaled": muon(
         "the decay is scaled for the shape as the step is [decay multiplied by the adjusted lr]",
@@ -161,7 +162,7 @@ MATRICES: dict[str, Fault] = {
     "muon_iterates_in_float16": muon(
         "the iteration is given a float16 matrix, declared as float32 "
         "[half precision in Newton-Schulz]",
-        ("x / size(h, x)", "(x / size(h, x)).astype(np.float16).astype(np.float32)"),
+        (newton_schulz, "x / size(x)", "(x / size(x)).astype(np.float16).astype(np.float32)"),
     ),
     "muon_looks_ahead_with_old_buffer": muon(
         "the look-ahead uses the buffer before this step [state read before it was written]",
@@ -180,11 +181,11 @@ MATRICES: dict[str, Fault] = {
     "muon_not_transposed_back": muon(
         "a tall matrix comes back in the order of its transpose "
         "[a view reshaped in the place of a transposition]",
-        ("stage(x.T if tall", "stage(x.reshape(x.T.shape) if tall"),
+        (newton_schulz, "stage(x.T if tall", "stage(x.reshape(x.T.shape) if tall"),
     ),
     "muon_one_step_less": muon(
         "one Newton-Schulz step too few [loops from 1]",
-        ("range(h.ns_steps)", "range(1, h.ns_steps)"),
+        (newton_schulz, "in steps:", "in steps[1:]:"),
     ),
     "muon_scale_of_columns": muon(
         "sqrt(cols / rows) in the place of sqrt(rows / cols) [weights of (in, out) and (out, in)]",

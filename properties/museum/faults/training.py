@@ -27,6 +27,7 @@ linear_scaling = partial(fault, "linear_scaling", "training")
 mup_adam = partial(fault, "mup_adam", "training")
 noise_scale = partial(fault, "gradient_noise_scale", "training")
 percentile = partial(fault, "percentile_clipping", "training")
+qk_clip = partial(fault, "qk_clip", "training")
 stale = partial(fault, "stale_gradients", "training")
 precision = partial(fault, "state_precision", "training")
 
@@ -383,6 +384,48 @@ TRAINING: dict[str, Fault] = {
     "percentile_clipping_one_slot_early": percentile(
         "the norm is kept one slot early [a count that is raised after it was used]",
         ("slot = t % SLOTS", "slot = (t - 1) % SLOTS"),
+    ),
+    "qk_clip_by_the_largest_head": qk_clip(
+        "all heads shrink by the largest logit [one maximum for a layer]",
+        ("[factor(h, logit) for logit in logits]", "[factor(h, max(logits))] * len(logits)"),
+    ),
+    "qk_clip_grows_small_heads": qk_clip(
+        "heads below the threshold grow to it [a quotient without its condition]",
+        ("np.where(above, h.threshold / np.where(above, logit, 1.0), 1.0)", "h.threshold / logit"),
+    ),
+    "qk_clip_keys_by_the_same_share": qk_clip(
+        "keys take the queries' share [a symmetric default taken for the rule]",
+        ("gamma ** (1 - h.alpha) * w", "gamma**h.alpha * w"),
+    ),
+    "qk_clip_keys_shrink_twice": qk_clip(
+        "keys take the whole factor [an exponent forgotten]",
+        ("gamma ** (1 - h.alpha) * w", "gamma * w"),
+    ),
+    "qk_clip_logits_by_size": qk_clip(
+        "large negative logits clip too [an absolute value too many]",
+        ("logit > h.threshold", "np.abs(logit) > h.threshold"),
+        ("factor", "np.where(above, logit, 1.0)", "np.where(above, np.abs(logit), 1.0)"),
+    ),
+    "qk_clip_next_head": qk_clip(
+        "each head shrinks by the next one's logit [an index off by one]",
+        ("for logit in logits]", "for logit in [*logits[1:], logits[0]]]"),
+    ),
+    "qk_clip_queries_by_the_root": qk_clip(
+        "the share is always a half [an argument without effect]", ("gamma**h.alpha", "gamma**0.5")
+    ),
+    "qk_clip_rotary_as_the_others": qk_clip(
+        "rotary queries shrink by a half share, as if their keys shrank too [parts mixed up]",
+        ("[gamma * w for", "[gamma**h.alpha * w for"),
+        dialect={"parts": "rotary"},
+    ),
+    "qk_clip_rotary_keys_too": qk_clip(
+        "shared keys shrink with each head [parts mixed up]",
+        ('"keys": list(keys)', '"keys": [g * w for g, w in zip(factors, keys)]'),
+        dialect={"parts": "rotary"},
+    ),
+    "qk_clip_turned_over": qk_clip(
+        "weights grow by the logit over the threshold [a quotient turned over]",
+        ("h.threshold / np.where(above, logit, 1.0)", "np.where(above, logit, 1.0) / h.threshold"),
     ),
     "stale_gradients_away_from_then": stale(
         "the correction has the way made with the wrong sign [p and p_then exchanged]",

@@ -14,6 +14,7 @@ from truestep.properties.kinds.optimizer.laws.families import (
     memory,
     modern,
     momenta,
+    orthogonal,
     parameter_free,
     sign,
     slow,
@@ -27,7 +28,7 @@ from truestep.properties.laws.claims import table
 # Each states the laws of its family and, but for step_bounds, which rules of it obey which laws.
 FAMILIES = (
     adam_like, adaptive, classical, corrected, curvature, large_batch, low_rank, matrix, memory,
-    modern, momenta, parameter_free, sign, slow, steered, step_bounds, tempered,
+    modern, momenta, orthogonal, parameter_free, sign, slow, steered, step_bounds, tempered,
     values,
 )  # fmt: skip
 COMMON: dict[str, Law] = table(common, symmetries)

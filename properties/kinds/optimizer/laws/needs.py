@@ -101,12 +101,15 @@ NEEDS: dict[str, Need] = {
     "first_bet_does_not_look_at_the_size": Need(sets=_PLAIN | {"eps": 0.0, "lr": 1.0}),
     "first_slow_step_is_alpha_of_descent": Need(sets=_PLAIN | {"k": 1}),
     "first_step_counts_both_corrections": Need(sets=_PLAIN | {"eps": 0.0}),
+    "first_step_is_as_long_in_every_row": Need(sets=_PLAIN | {"eps": 0.0}, shapes="matrices"),
+    "first_step_is_of_one_size": Need(sets=_PLAIN | {"eps": 0.0}),
     "first_step_grows_as_a_power_of_the_gradient": Need(sets=_PLAIN | {"eps": 0.0}),
     "first_step_is_as_long_as_the_first_distance": Need(sets=_PLAIN | {"eps": 0.0}),
     "first_step_is_at_most_lr": Need(fields=("lr",), sets=_PLAIN),
     "first_step_is_the_cube_root_of_the_gradient": Need(sets=_PLAIN | {"eps": 0.0}),
     "first_step_is_the_inverse_of_the_gradient": Need(sets=_PLAIN | {"delta": 0.0, "eps": 0.0}),
     "first_step_lowers_the_linear_model_to_its_bound": Need(sets=_PLAIN | {"eps": 0.0}),
+    "first_step_reaches_the_ball": Need(sets=_PLAIN | {"eps": 0.0}, shapes="matrices"),
     "homogeneous_in_gradient_and_eps": Need(fields=("eps", "eps1"), sets=_EPS),
     "independent_of_other_tensors": Need(fields=("lr",), sets={"lr": None}, several=True),
     "linear_in_lr_when_params_are_zero": Need(fields=("lr",), sets={"lr": None}),
@@ -131,6 +134,7 @@ NEEDS: dict[str, Need] = {
     "state_independent_of_weight_decay": Need(
         fields=("weight_decay",), state=True, sets={"weight_decay": None}
     ),
+    "step_has_rms_lr": Need(sets=_PLAIN | {"eps": 0.0}),
     "step_is_tangent_where_gradients_are_orthogonal": Need(
         sets=_PLAIN | {"eps": 0.0}, shapes="matrices"
     ),

@@ -60,6 +60,7 @@ _OF: dict[str, str] = {
         "codes_of_whole_blocks_from_the_least_size_on embeddings_keep_full_precision "
         "full_precision_below_the_least_size more_elements_never_have_more_bits"
     ),
+    "queries": "heads_up_to_the_threshold_keep_every_bit products_come_down_to_the_threshold",
     "replicas": "mean_of_equal_gradients_is_the_gradient replicas_get_the_same_bits",
     "role": (
         "base_model_when_widths_are_one hidden_rate_is_the_base_models "

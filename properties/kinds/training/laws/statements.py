@@ -1,7 +1,7 @@
 """The laws of training-loop pieces, each a function from a trial to its claims.
 
 A law's name says the conclusion, then after "when" the hypotheses; its docstring says the rest.
-Over 300 lines: thirty-four laws.
+Over 300 lines: thirty-six laws.
 """
 
 import math
@@ -447,3 +447,29 @@ def more_elements_never_have_more_bits(bench: Bench, trial: Trial) -> Claims:
     sizes = (trial.inputs["size"], trial.inputs["size"] + 1)
     fewer, more = (bench.run(trial.on(size=size)).got["bits_of"][0] for size in sizes)
     yield one("bits_of", np.maximum(fewer, more), fewer)
+
+
+def heads_up_to_the_threshold_keep_every_bit(bench: Bench, trial: Trial) -> Claims:
+    """Where no logit exceeds the threshold, queries and keys stay bit for bit."""
+    low = [-1.0, 0.0, trial.hyper["threshold"] / 2] * len(trial.inputs["queries"])
+    start = trial.on(logits=low[: len(trial.inputs["queries"])])
+    out = bench.run(start)
+    for name in ("queries", "keys"):
+        for got, given in zip(out.got[name], start.inputs[name], strict=True):
+            yield one(name, got, given)
+
+
+def products_come_down_to_the_threshold(bench: Bench, trial: Trial) -> Claims:
+    """A query's product with its key, times the logit over the threshold, is what it was."""
+    excess = 4.0
+    count = len(trial.inputs["queries"])
+    start = trial.on(logits=[excess * trial.hyper["threshold"]] * count)
+    out = bench.run(start)
+    parts = (start.inputs["queries"], start.inputs["keys"], out.got["queries"], out.got["keys"])
+    bounds = zip(out.bound["queries"], out.bound["keys"], strict=True)
+    for (q, k, new_q, new_k), (off_q, off_k) in zip(zip(*parts, strict=True), bounds, strict=True):
+        before, after = (np.asarray(a, np.float64) * b for a, b in ((q, k), (new_q, new_k)))
+        off = off_q * np.abs(new_k) + off_k * np.abs(new_q) + off_q * off_k
+        # The logit is rounded to the format as it is handed over, the products here to float64.
+        rounding = 2 * np.finfo(np.asarray(q).dtype).eps * np.abs(before)
+        yield one("queries", excess * after, before, excess * off + rounding)

@@ -60,6 +60,7 @@ DEGREES: dict[str, Mapping[str, int]] = {
         "gradient": 1,
         "norm": 1,
     },
+    "qk_clip": {"keys": 1, "logits": 1, "queries": 1, "threshold": 1},
     "reduce_on_plateau": {
         "atol": 1,
         "best": 1,
@@ -214,6 +215,10 @@ TABLE: dict[str, Row] = {
             "order_of_earlier_norms_does_not_matter the_first_gradient_is_kept",
             "the_norm_is_at_most_the_percentile",
         ),
+    },
+    "qk_clip": {
+        **_EVERY,
+        **obeys("heads_up_to_the_threshold_keep_every_bit products_come_down_to_the_threshold"),
     },
     "reduce_on_plateau": {
         **_EVERY,

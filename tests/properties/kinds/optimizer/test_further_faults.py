@@ -11,6 +11,7 @@ import pytest
 from truestep.fast.protocol import Group, OptimizerBackend, OptimizerCapability, Slot, Stepped
 from truestep.properties.museum.plant import Edit, Kernel, StepOne, StepSlot, planted
 from truestep.properties.museum.power import first_failure
+from truestep.reference import newton_schulz
 from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.validation import Array
@@ -204,10 +205,10 @@ FAULTS: dict[str, Callable[[], OptimizerBackend]] = {
     "infinite: Lion takes zero for nan": of("lion", _first("g = np.where(np.isnan(g), 0.0, g)")),
     # What replicates judge.
     "matrix: Muon's second coefficient is off by a thousandth": muon(
-        (SPECTRUM, SPECTRUM.replace("b * gram", "b * 1.001 * gram"))
+        (newton_schulz, SPECTRUM, SPECTRUM.replace("b * gram", "b * 1.001 * gram"))
     ),
     "matrix: Muon's products are rounded to bfloat16": muon(
-        (SPECTRUM, f"        gram = bfloat16(gram)\n{SPECTRUM}")
+        (newton_schulz, SPECTRUM, f"        gram = bfloat16(gram)\n{SPECTRUM}")
     ),
     "matrix: SOAP's bases are refreshed one step late": of(
         "soap", ("elif k % h.precondition_frequency", "elif t % h.precondition_frequency")

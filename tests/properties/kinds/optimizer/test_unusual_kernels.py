@@ -12,6 +12,7 @@ from truestep.fast.protocol import Group, OptimizerBackend, OptimizerCapability,
 from truestep.properties.museum.plant import Kernel
 from truestep.properties.museum.power import first_failure
 from truestep.properties.run.plan import checks_of, run_check
+from truestep.reference import newton_schulz
 from truestep.reference.declared import Hyper
 from truestep.reference.validation import Array
 
@@ -130,7 +131,7 @@ def test_products_of_matrices_may_be_taken_in_another_order(seed: int) -> None:
     """Muon's polynomial applied from the right, judged by replicates."""
     whole = "x = a * x + (b * gram + c * (gram @ gram)) @ x"
     apart = "y = gram @ x\n        x = a * x + b * y + c * (gram @ y)"
-    kernel = Kernel("muon", [(whole, apart)], shapes="matrices")
+    kernel = Kernel("muon", [(newton_schulz, whole, apart)], shapes="matrices")
     for check in checks_of(kernel):
         if check.name in ("strata", "update_alone"):
             result = run_check(kernel, check, level="standard", seed=seed, told=False)
