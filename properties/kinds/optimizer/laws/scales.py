@@ -30,7 +30,19 @@ INSIDE = (
 )
 
 # Rules whose only form adds the decay to the gradient.
-COUPLED = ("accsgd", "asgd", "cocob", "dog", "dowg", "heavy_ball", "lars", "polyak_ruppert", "sm3")
+COUPLED = (
+    "accsgd",
+    "asgd",
+    "cocob",
+    "dadapt_adagrad",
+    "dadapt_sgd",
+    "dog",
+    "dowg",
+    "heavy_ball",
+    "lars",
+    "polyak_ruppert",
+    "sm3",
+)
 
 
 # Inputs by the power of the gradient's scale in which they grow, where it is not 0.
