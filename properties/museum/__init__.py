@@ -9,6 +9,8 @@ from truestep.properties.museum.faults.averages import AVERAGES
 from truestep.properties.museum.faults.beside import BESIDE
 from truestep.properties.museum.faults.blocks import BLOCKS
 from truestep.properties.museum.faults.corrected import CORRECTED
+from truestep.properties.museum.faults.curvature import CURVATURE
+from truestep.properties.museum.faults.distances import DISTANCES
 from truestep.properties.museum.faults.draws import DRAWS
 from truestep.properties.museum.faults.feedback import FEEDBACK
 from truestep.properties.museum.faults.launches import LAUNCHES
@@ -28,10 +30,11 @@ from truestep.properties.museum.faults.tempered import TEMPERED
 from truestep.properties.museum.faults.training import TRAINING
 from truestep.properties.museum.faults.values import VALUES
 
-_ADAM = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | AVERAGES
+_ADAM = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | AVERAGES | CURVATURE
 _MOMENTA = CORRECTED | MOMENTUM | SLOW_POINTS | STEERED | TEMPERED
 _MATRICES = MATRICES | ORTHOGONAL
-_OPTIMIZERS = _ADAM | LAUNCHES | _MATRICES | _MOMENTA | PAIRS | PARAMETER_FREE | VALUES
+_FREE = DISTANCES | PARAMETER_FREE
+_OPTIMIZERS = _ADAM | _FREE | LAUNCHES | _MATRICES | _MOMENTA | PAIRS | VALUES
 _STORED = DRAWS | SPLITS
 _FORMATS = BESIDE | BLOCKS | PACKINGS | QUANTIZERS | SMALL_FLOATS
 _AROUND = FEEDBACK | SCHEDULES | TRAINING

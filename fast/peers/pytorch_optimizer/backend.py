@@ -87,7 +87,7 @@ class Backend(torch_like.Backend):
     def step(
         self, row: Row, optimizer: torch.optim.Optimizer, slots: Sequence[tuple[Hyper, Slot]]
     ) -> None:
-        """Sophia takes estimates where it is due to refresh the Hessian; else it would refresh.
+        """Sophia and AdaHessian take estimates where they are due to refresh the Hessian.
 
         MADGRAD, SPAM and Stable-SPAM keep counts beside the tensors' states.
         """
@@ -96,7 +96,8 @@ class Backend(torch_like.Backend):
             COUNTS[row.rule](optimizer, hyper, int(first.state["t"]))
         if row.rule == "madgrad":
             optimizer.state["k"] = torch.tensor([first.state["t"]])
-        if row.rule == "sophia" and first.state["t"] % hyper.period == 0:
+        estimated = row.rule in ("adahessian", "sophia")
+        if estimated and first.state["t"] % hyper.period == 0:
             optimizer.step(hessian=[to_tensor(slot.inputs["estimate"]) for _, slot in slots])
         else:
             optimizer.step()

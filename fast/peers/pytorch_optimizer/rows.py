@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from truestep.fast.peers import torch_like
 from truestep.fast.peers.pytorch_optimizer.corrected_rows import CORRECTED_ROWS
+from truestep.fast.peers.pytorch_optimizer.distance_rows import DISTANCE_ROWS
 from truestep.fast.peers.pytorch_optimizer.matrix_rows import MATRIX_ROWS
 from truestep.fast.peers.pytorch_optimizer.memory_rows import MEMORY_ROWS
 from truestep.fast.peers.pytorch_optimizer.moment_rows import MOMENT_ROWS
@@ -31,6 +32,12 @@ from truestep.fast.peers.torch_like import BETAS, BUFFER, DECAY, EPS, MOMENTS, S
 
 _ADADELTA = Row(
     "adadelta", "AdaDelta", {"v": "square_avg", "u": "acc_delta"}, {"rho": "rho", **EPS, **DECAY}
+)
+_ADAHESSIAN = Row(
+    "adahessian",
+    "AdaHessian",
+    {"m": "exp_avg", "v": "exp_hessian_diag_sq"},
+    {**BETAS, "hessian_power": "hessian_power", "period": "update_period", **EPS, **DECAY},
 )
 _ADAMAX = Row("adamax", "AdaMax", {"m": "exp_avg", "u": "exp_inf"}, {**BETAS, **EPS, **DECAY})
 _ADAN = Row(
@@ -172,12 +179,16 @@ _TIGER = Row(
 
 ROWS: tuple[torch_like.Row, ...] = (
     *CORRECTED_ROWS,
+    *DISTANCE_ROWS,
     *MATRIX_ROWS,
     *MEMORY_ROWS,
     *MOMENT_ROWS,
     *TEMPERED_ROWS,
     _ADADELTA,
     _ADADELTA.but("decoupled_", {"decay": "before"}, DECOUPLED),
+    _ADAHESSIAN,
+    _ADAHESSIAN.but("coupled_", {"decay": "coupled"}, COUPLED),
+    _ADAHESSIAN.but("unscaled_", {"decay": "unscaled"}, {"fixed_decay": True}),
     _ADAMAX,
     _ADAMAX.but("decoupled_", {"decay": "before"}, DECOUPLED),
     _ADAN,

@@ -51,15 +51,40 @@ def _averages(t: int) -> tuple[str, str]:
     return ("m", "previous") if t % 2 else ("previous", "m")
 
 
-def _enter_dadapt(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
-    group["d"] = float(slot.state["d"])
-    r = torch.tensor([float(slot.state["r"])], dtype=torch.float32)
-    group["numerator_weighted"] = r
+def _distances(*, counts: bool = False, **names: str) -> Bridge:
+    """Of D-Adaptation: our names of a group's sums, and the library's.
+
+    counts: whether steps before the first gradient other than zero are counted; if not, nothing
+    reads the count.
+    """
+
+    def enter(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+        group["d"] = float(slot.state["d"])
+        for ours, theirs in names.items():
+            group[theirs] = torch.tensor([float(slot.state[ours])], dtype=torch.float32)
+
+    def leave(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
+        sums = {"d": "d", **names}
+        left = {ours: number(group[theirs], slot.state[ours]) for ours, theirs in sums.items()}
+        return left if counts else {**left, "t": slot.state["t"] + 1}
+
+    return Bridge(enter=enter, leave=leave)
 
 
-def _leave_dadapt(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
-    names = {"r": "numerator_weighted", "d": "d"}
-    return {ours: number(group[theirs], slot.state[ours]) for ours, theirs in names.items()}
+_PRODUCTS = _distances(r="numerator_weighted")
+
+
+def _enter_dadapt_sgd(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    _PRODUCTS.enter(hyper, slot, group, state)
+    state["z"] = torch.empty_like(state["s"])
+    group["g0_norm"] = float(slot.state["G"])
+    # It measures its first gradient at step 0.
+    group["step"] = int(slot.state["t"]) if group["g0_norm"] else 0
+
+
+def _leave_dadapt_sgd(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
+    left = _PRODUCTS.leave(hyper, slot, group, state)
+    return {**left, "G": number(group["g0_norm"], slot.state["G"])}
 
 
 def _enter_prodigy(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
@@ -122,7 +147,11 @@ def _leave_swats(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
 ADAM_MINI = Bridge(enter=_enter_adam_mini)
 ADANORM = Bridge(enter=_enter_adanorm)
 ADAPNM = _of_odd_and_even_steps("exp_avg", "neg_exp_avg")
-DADAPT = Bridge(enter=_enter_dadapt, leave=_leave_dadapt)
+DADAPT = _distances(counts=True, r="numerator_weighted")
+DADAPT_ADAGRAD = _distances(counts=True, q="sk_sq_weighted", w="sk_l1", G="gsq_weighted")
+DADAPT_ADAN = _distances(G="gsq_weighted")
+DADAPT_LION = _PRODUCTS
+DADAPT_SGD = Bridge(enter=_enter_dadapt_sgd, leave=_leave_dadapt_sgd)
 LAPROP = Bridge(enter=_enter_laprop)
 PNM = _of_odd_and_even_steps("pos_momentum", "neg_momentum")
 PRODIGY = Bridge(enter=_enter_prodigy, leave=_leave_prodigy)

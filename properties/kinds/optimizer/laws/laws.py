@@ -8,6 +8,7 @@ from truestep.properties.kinds.optimizer.laws.families import (
     classical,
     corrected,
     curvature,
+    distances,
     large_batch,
     low_rank,
     matrix,
@@ -27,9 +28,9 @@ from truestep.properties.laws.claims import table
 
 # Each states the laws of its family and, but for step_bounds, which rules of it obey which laws.
 FAMILIES = (
-    adam_like, adaptive, classical, corrected, curvature, large_batch, low_rank, matrix, memory,
-    modern, momenta, orthogonal, parameter_free, sign, slow, steered, step_bounds, tempered,
-    values,
+    adam_like, adaptive, classical, corrected, curvature, distances, large_batch, low_rank,
+    matrix, memory, modern, momenta, orthogonal, parameter_free, sign, slow, steered, step_bounds,
+    tempered, values,
 )  # fmt: skip
 COMMON: dict[str, Law] = table(common, symmetries)
 SPECIAL: dict[str, Law] = table(*FAMILIES)

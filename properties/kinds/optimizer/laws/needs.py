@@ -66,6 +66,7 @@ NEEDS: dict[str, Need] = {
         "descends_quadratics_by_the_exact_gradient differences_vanish_when_gradients_are_constant",
         "first_step_counts_the_last_gradient_besides first_step_is_limited_by_its_share",
         "first_average_is_at_most_its_share_long first_step_is_a_mean_of_the_short_and_the_long",
+        "first_step_is_a_share_of_the_first_estimate first_step_is_lr_times_the_first_estimate",
         "first_step_is_divided_by_the_slowest_memory first_step_is_of_both_betas",
         "first_average_of_equal_gradients_is_beta0_of_them",
         "first_step_is_of_the_positive_average",
@@ -106,6 +107,7 @@ NEEDS: dict[str, Need] = {
     "first_step_grows_as_a_power_of_the_gradient": Need(sets=_PLAIN | {"eps": 0.0}),
     "first_step_is_as_long_as_the_first_distance": Need(sets=_PLAIN | {"eps": 0.0}),
     "first_step_is_at_most_lr": Need(fields=("lr",), sets=_PLAIN),
+    "first_step_is_newtons_in_size": Need(sets=_PLAIN | {"eps": 0.0, "hessian_power": 1.0}),
     "first_step_is_the_cube_root_of_the_gradient": Need(sets=_PLAIN | {"eps": 0.0}),
     "first_step_is_the_inverse_of_the_gradient": Need(sets=_PLAIN | {"delta": 0.0, "eps": 0.0}),
     "first_step_lowers_the_linear_model_to_its_bound": Need(sets=_PLAIN | {"eps": 0.0}),
@@ -139,6 +141,7 @@ NEEDS: dict[str, Need] = {
         sets=_PLAIN | {"eps": 0.0}, shapes="matrices"
     ),
     "step_scales_with_params": Need(sets=_PLAIN | {"eps": None, "eps1": None}),
+    "way_is_measured_from_the_start": Need(sets=_PLAIN | {"beta": 0.0}),
 }
 
 

@@ -34,6 +34,8 @@ COUPLED = (
     "accsgd",
     "asgd",
     "cocob",
+    "dadapt_adagrad",
+    "dadapt_sgd",
     "dog",
     "dowg",
     "heavy_ball",

@@ -21,7 +21,12 @@ pytestmark = pytest.mark.power
 EQUIVALENT = {
     ("adagrad", "initial_total"): "enters the first state alone",
     ("cocob", "eps"): "enters the first state alone",
+    ("dadapt_adagrad", "d0"): "enters the first state alone",
+    ("dadapt_adagrad", "initial_total"): "enters the first state alone",
     ("dadapt_adam", "d0"): "enters the first state alone",
+    ("dadapt_adan", "d0"): "enters the first state alone",
+    ("dadapt_lion", "d0"): "enters the first state alone",
+    ("dadapt_sgd", "d0"): "enters the first state alone",
     ("dowg", "d0"): "enters the first state alone",
     ("rmsprop", "initial_v"): "enters the first state alone",
     ("rprop", "lr"): "enters the first state alone",

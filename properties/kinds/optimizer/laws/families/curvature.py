@@ -23,6 +23,20 @@ def inputs_are_read_only_when_due(bench: Bench, trial: Trial) -> Claims:
         yield Claim(name, a.state[name], b.state[name])
 
 
+def sign_of_the_estimate_does_not_show(bench: Bench, trial: Trial) -> Claims:
+    """What is handed over besides the gradient may as well be negated."""
+    a = bench.step(trial)
+    b = bench.step(trial.on(**{k: -x for k, x in trial.slot.inputs.items()}))
+    yield from bench.agree(a, b, bitwise=True)
+
+
+def first_step_is_newtons_in_size(bench: Bench, trial: Trial) -> Claims:
+    """From the fresh state, with eps = 0 and power 1, p moves by lr g over the estimate's size."""
+    start = trial.plain().where(eps=0.0, hessian_power=1.0).fresh(p=trial.p * 0)
+    size = np.abs(exact(start.slot.inputs["estimate"]))
+    yield due("p", bench.step(start), -trial.hyper["lr"] * (exact(start.g) / size))
+
+
 def first_step_is_descent_over_the_root_of_damping(bench: Bench, trial: Trial) -> Claims:
     """From the fresh state p' = p - lr (1 - momentum) g / sqrt(damping)."""
     start = trial.plain().fresh(p=trial.p * 0)
@@ -85,6 +99,26 @@ _AVERAGED: dict[str, Nested] = {**_PAIR, "rho": (0, 1 / 6)}
 _KEPT: dict[str, Nested] = {**_AVERAGED, "step": (1, 1, 1), "g": (1, 2, 3)}
 
 RULES: dict[str, Row] = {
+    "adahessian": {
+        **rows.ADAPTIVE,
+        **rows.decoupled("before in_step unscaled"),
+        **obeys("sign_of_the_estimate_does_not_show"),
+        "equivariant_under_rotation": fails(
+            "the step is taken element by element",
+            (0, 0, 0, 0),
+            (4, 1, 0, -2),
+            inputs={"estimate": (1, 2, 3, 5)},
+        ),
+        "first_step_is_at_most_lr": fails(
+            "the estimate may be small", 0, 2, inputs={"estimate": 0.25}
+        ),
+        "first_step_is_newtons_in_size": holds({"eps": 0.0, "hessian_power": 1.0}),
+        "homogeneous_in_gradient_and_eps": holds({"hessian_power": 1.0}),
+        "inputs_are_read_only_when_due": holds({"period": 2}),
+        "linear_in_gradients": holds(),
+        "params_unchanged_when_lr_is_zero": holds(decay="before coupled in_step"),
+        "scale_invariant_when_eps_is_zero": holds({"eps": 0.0, "hessian_power": 1.0}),
+    },
     "kbfgs": {
         **rows.ORDINARY,
         **rows.decoupled("before"),
@@ -199,7 +233,11 @@ RULES: dict[str, Row] = {
         **rows.decoupled("before in_step unscaled"),
         **obeys("inputs_are_read_only_when_due step_at_most_lr_times_limit"),
         "first_step_is_at_most_lr": holds({"limit": 1.0}),
+        "first_step_is_newtons_in_size": fails("it is clipped", 0, 2, inputs={"estimate": 0.25}),
         "params_unchanged_when_lr_is_zero": holds(decay="before coupled in_step"),
+        "sign_of_the_estimate_does_not_show": fails(
+            "a curvature below zero is taken for none", 0, 2, inputs={"estimate": 0.25}
+        ),
     },
     "sr1_cubic": {
         **rows.SYMMETRIC,

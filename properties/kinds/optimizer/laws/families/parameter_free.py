@@ -37,7 +37,8 @@ def first_estimate_is_kept(bench: Bench, trial: Trial) -> Claims:
         yield Claim("p", out.state["p"], start.p)
         return
     yield Claim("d", out.state["d"], start.slot.state["d"])
-    yield Claim("r", out.state["r"], start.slot.state["r"])
+    if "r" in out.state:
+        yield Claim("r", out.state["r"], start.slot.state["r"])
 
 
 def bets_scale_with_the_first_scale(bench: Bench, trial: Trial) -> Claims:
