@@ -9,6 +9,7 @@ namespace truestep::cpu {
 // No rule has more constants (in bytes), sums, numbers or tensors besides p and g.
 constexpr int kMaxConstants = 256;
 constexpr int kMaxSums = 8;
+constexpr int kMaxNumbers = 32;
 constexpr int kMaxTensors = 8;
 
 struct RuleKernel {

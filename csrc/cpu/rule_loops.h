@@ -76,7 +76,7 @@ struct Erased {
   static_assert(sizeof(Hyper) == sizeof(double) * names_in(Rule::kHyper), "a name per double");
   static_assert(Rule::kFinishes || !Rule::kBegins, "what begins finishes");
   static_assert(sizeof(Constants) <= kMaxConstants && Rule::kSums <= kMaxSums, "see rule.h");
-  static_assert(kTensors <= kMaxTensors && names_in(Rule::kNumbers) <= kMaxSums, "see rule.h");
+  static_assert(kTensors <= kMaxTensors && names_in(Rule::kNumbers) <= kMaxNumbers, "see rule.h");
 
   static void constants(const double* hyper, double t, void* constants) {
     *static_cast<Constants*>(constants) =

@@ -49,25 +49,73 @@ def _torch(cls: str, **options: Any) -> Peer:
     return Peer(f"torch {how}", "torch.optim", cls, options)
 
 
-# The fastest implementations of each rule that install on a CPU: torch's fused or foreach kernels.
+def _listed(cls: str, **options: Any) -> Peer:
+    return Peer("pytorch-optimizer", "pytorch_optimizer", cls, {"foreach": True, **options})
+
+
+# The fastest implementations of each rule that install on a CPU: torch's fused or foreach kernels,
+# or another library's lists of tensors.
 PEERS: Mapping[str, tuple[Peer, ...]] = {
+    "accsgd": (_listed("AccSGD"),),
+    "adabelief": (_listed("AdaBelief"),),
+    "adabound": (_listed("AdaBound"),),
     "adadelta": (_torch("Adadelta", foreach=True),),
     "adagrad": (_torch("Adagrad", fused=True),),
     "adam": (_torch("Adam", fused=True),),
     "adamax": (_torch("Adamax", foreach=True),),
+    "adamod": (_listed("AdaMod"),),
     "adamw": (_torch("AdamW", fused=True),),
+    "adan": (_listed("Adan"),),
+    "adanorm": (_listed("AdaNorm"),),
+    "adapnm": (_listed("AdaPNM"),),
+    "adasmooth": (_listed("AdaSmooth"),),
+    "ademamix": (_listed("AdEMAMix"),),
+    "adopt": (_listed("ADOPT"),),
+    "aggmo": (_listed("AggMo"),),
     "amsgrad": (_torch("Adam", fused=True, amsgrad=True),),
     "asgd": (_torch("ASGD", foreach=True),),
-    "lamb": (Peer("pytorch-optimizer", "pytorch_optimizer", "Lamb"),),
-    "lars": (Peer("pytorch-optimizer", "pytorch_optimizer", "LARS"),),
-    "lion": (Peer("lion-pytorch", "lion_pytorch", "Lion"),),
+    "cautious_lion": (_listed("Lion", cautious=True),),
+    "dadapt_adam": (_listed("DAdaptAdam", weight_decouple=True),),
+    "diffgrad": (_listed("DiffGrad"),),
+    "exadam": (_listed("EXAdam"),),
+    "fromage": (_listed("Fromage"),),
+    "grams": (_listed("Grams"),),
+    "grokfast_adamw": (_listed("GrokFastAdamW"),),
+    "kate": (_listed("Kate"),),
+    "lamb": (_listed("Lamb"),),
+    "laprop": (_listed("LaProp"),),
+    "lars": (_listed("LARS"),),
+    "lion": (Peer("lion-pytorch", "lion_pytorch", "Lion"), _listed("Lion")),
+    "madgrad": (_listed("MADGRAD"),),
+    "mars": (_listed("MARS", optimize_1d=True),),
     "nadam": (_torch("NAdam", foreach=True),),
     "nesterov": (_torch("SGD", fused=True, momentum=0.9, nesterov=True),),
+    "novograd": (_listed("NovoGrad"),),
+    "padam": (_listed("PAdam"),),
+    "pid": (_listed("PID"),),
+    "pnm": (_listed("PNM"),),
+    "prodigy": (Peer("prodigyopt", "prodigyopt", "Prodigy"), _listed("Prodigy")),
+    "qhadam": (_listed("QHAdam"),),
+    "qhm": (_listed("QHM"),),
     "radam": (_torch("RAdam", foreach=True),),
     "rmsprop": (_torch("RMSprop", foreach=True),),
+    "rprop": (_torch("Rprop", foreach=True),),
+    "schedule_free_adamw": (
+        Peer("schedulefree", "schedulefree", "AdamWScheduleFree", {"foreach": True}),
+    ),
+    "schedule_free_sgd": (
+        Peer("schedulefree", "schedulefree", "SGDScheduleFree", {"foreach": True}),
+    ),
     "sgd": (_torch("SGD", fused=True, momentum=0.9),),
-    "adan": (Peer("pytorch-optimizer", "pytorch_optimizer", "Adan"),),
-    "ademamix": (Peer("pytorch-optimizer", "pytorch_optimizer", "AdEMAMix"),),
+    "signsgd": (_listed("SignSGD", momentum=0.0),),
+    "signum": (_listed("SignSGD"),),
+    "simplified_ademamix": (_listed("SimplifiedAdEMAMix"),),
+    "stable_adamw": (
+        _listed("StableAdamW"),
+        Peer("torch-optimi", "optimi", "StableAdamW", {"foreach": True}),
+    ),
+    "swats": (_listed("SWATS"),),
+    "yogi": (_listed("Yogi"),),
 }
 PEERS_8BIT: Mapping[str, tuple[Peer, ...]] = {
     "adamw": (
@@ -175,7 +223,10 @@ def torch_step(peer: Peer, sizes: list[int]) -> Contender:
     for param, grad in zip(params, normals(sizes, 1), strict=True):
         param.grad = torch.from_numpy(grad)
     make = getattr(importlib.import_module(peer.module), peer.cls)
-    step: Contender = make(params, lr=1e-3, **peer.options).step
+    optimizer = make(params, lr=1e-3, **peer.options)
+    # Schedule-free ones ask to be told that they train.
+    getattr(optimizer, "train", lambda: None)()
+    step: Contender = optimizer.step
     return step
 
 

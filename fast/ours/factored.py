@@ -168,7 +168,7 @@ def kernel_for(rule: str, h: Hyper) -> Factored:
 
 
 @dataclass(slots=True)
-class _Tensors:
+class Tensors:
     """What a slot's step works on: its view, copies by name, and states by row and column."""
 
     view: View
@@ -195,19 +195,19 @@ def _step(factored: Factored, hypers: Sequence[Hyper], slots: Sequence[Slot]) ->
     """One step on slots whose hypers one kernel serves."""
     tensors = [_entered(factored, h, slot) for h, slot in zip(hypers, slots, strict=True)]
     steps = [int(slot.state["t"]) + 1 for slot in slots]
-    _run(factored, hypers, steps, tensors)
+    run(factored, hypers, steps, tensors)
     return [
         _left(factored, h, slot, of, t)
         for h, slot, of, t in zip(hypers, slots, tensors, steps, strict=True)
     ]
 
 
-def _entered(factored: Factored, h: Hyper, slot: Slot) -> _Tensors:
+def _entered(factored: Factored, h: Hyper, slot: Slot) -> Tensors:
     """Copies of the slot's tensors as the kernel takes them."""
     view = VIEWS[factored.kernel.rule](h, np.shape(slot.param))
     copied = {"p": slot.param, "g": slot.grad}
     copied |= {name: slot.state[name] for name in factored.kernel.states}
-    of = _Tensors(view, {name: view.enter(np.asarray(x)) for name, x in copied.items()})
+    of = Tensors(view, {name: view.enter(np.asarray(x)) for name, x in copied.items()})
     for lines, names, count in zip(
         (of.rows, of.columns),
         factored.names(view),
@@ -232,7 +232,7 @@ def _lines(
     return _least(mu, shape[:-1]) if of_rows else mu[sum(shape[:-1]) :].copy()
 
 
-def _left(factored: Factored, h: Any, slot: Slot, of: _Tensors, t: int) -> Stepped:
+def _left(factored: Factored, h: Any, slot: Slot, of: Tensors, t: int) -> Stepped:
     """The slot after the step."""
     state = {name: x if name == "t" else np.array(x) for name, x in slot.state.items()}
     state["t"] = t
@@ -263,7 +263,7 @@ def _least(mu: Array, shape: tuple[int, ...]) -> Array:
     return least.reshape(-1)
 
 
-def _maxima(of: _Tensors, shape: tuple[int, ...]) -> Array:
+def _maxima(of: Tensors, shape: tuple[int, ...]) -> Array:
     """mu, from the maxima of the rows and of the columns."""
     rows = of.rows[0].reshape(shape[:-1])
     axes = range(rows.ndim)
@@ -271,10 +271,14 @@ def _maxima(of: _Tensors, shape: tuple[int, ...]) -> Array:
     return np.concatenate([*maxima, of.columns[0]])
 
 
-def _run(
-    factored: Factored, hypers: Sequence[Hyper], steps: Sequence[int], tensors: Sequence[_Tensors]
+def run(
+    factored: Factored,
+    hypers: Sequence[Hyper],
+    steps: Sequence[int],
+    tensors: Sequence[Tensors],
+    threads: int = 0,
 ) -> None:
-    """The kernel's step on all tensors, in one call."""
+    """The kernel's step on all tensors in place, in one call. threads: as in Plan.step."""
     kernel = factored.kernel
     row_of: dict[tuple[Hyper, int], int] = {}
     rows = [row_of.setdefault(key, len(row_of)) for key in zip(hypers, steps, strict=True)]
@@ -296,4 +300,5 @@ def _run(
         np.array(rows, dtype=np.int32),
         np.array([kernel.row(h) for h, _ in row_of], dtype=np.float64),
         np.array([t for _, t in row_of], dtype=np.float64),
+        threads,
     )

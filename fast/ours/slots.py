@@ -1,6 +1,6 @@
 """What lies between the protocol's groups of slots and the kernels' lists of tensors."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -58,8 +58,36 @@ def steps_of(slots: Sequence[Slot]) -> list[int]:
 
 
 def numbers_of(kernel: RuleKernel, slots: Sequence[Slot]) -> dict[str, list[float]]:
-    """The 0-d numbers of the state and of the inputs, by name one a slot."""
-    return {name: [float(given(s, name)) for s in slots] for name in kernel.numbers}
+    """The 0-d numbers of the state and of the inputs, by name one a slot.
+
+    Raises ValueError where a vector has more elements than the kernel has numbers for.
+    """
+    for vector, (last, *_) in vectors_of(kernel.numbers[::-1]).items():
+        longest = max(given(s, vector).size for s in slots)
+        if longest > (most := _place(last) + 1):
+            raise ValueError(f"{vector} must have at most {most} elements here, got {longest}")
+    return {name: [_number(s, name) for s in slots] for name in kernel.numbers}
+
+
+def vectors_of(numbers: Iterable[str]) -> dict[str, list[str]]:
+    """Of the numbers those that are elements of vectors, "r[2]" of "r", by the vector's name."""
+    found: dict[str, list[str]] = {}
+    for name in numbers:
+        if name.endswith("]"):
+            found.setdefault(name.partition("[")[0], []).append(name)
+    return found
+
+
+def _place(name: str) -> int:
+    return int(name.partition("[")[2].removesuffix("]"))
+
+
+def _number(slot: Slot, name: str) -> float:
+    """0 beyond a vector's end."""
+    if not name.endswith("]"):
+        return float(given(slot, name))
+    vector, place = given(slot, name.partition("[")[0]), _place(name)
+    return float(vector[place]) if place < vector.size else 0.0
 
 
 def given(slot: Slot, name: str) -> Array:
@@ -79,6 +107,13 @@ def results(
         pairs = zip(numbers[name], slots, strict=True)
         with np.errstate(over="ignore"):
             after[name] = [np.asarray(x, s.state[name].dtype) for x, s in pairs]
+    for vector, names in vectors_of(numbers).items():
+        table = np.stack([numbers[name] for name in names], axis=1)
+        with np.errstate(over="ignore"):
+            after[vector] = [
+                row[: s.state[vector].size].astype(s.state[vector].dtype)
+                for row, s in zip(table, slots, strict=True)
+            ]
     for name in slots[0].state.keys() - after.keys() - {"t"}:
         after[name] = [np.array(s.state[name], order="C", copy=True) for s in slots]
     return [

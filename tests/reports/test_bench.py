@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import warnings
+
 import pytest
 
 from truestep.fast.ours import bench
@@ -33,3 +36,36 @@ def test_codes_move_fewer_bytes() -> None:
     kernel, hyper = bench.timed("adamw")
     assert len(kernel.states) == 2
     assert roofline("adamw", hyper, True) == 12 + 4 * (1 + 4 / 256)
+
+
+# Of what libraries compute by rows, what no step() of an optimizer alone can be timed at.
+UNTIMED = {
+    "lms": "a function of torch, not an optimizer",
+    "lomo": "steps within backward()",
+    "perceptron": "a function of torch, not an optimizer",
+    "polyak_ruppert": "a function of torch, not an optimizer",
+    "sophia": "estimates a Hessian, which takes a graph",
+}
+
+
+@pytest.mark.parametrize("library", ["torch", "pytorch_optimizer", "schedulefree"])
+def test_every_kernel_is_timed_against_a_library_that_has_its_rule(library: str) -> None:
+    """What has a row there is in the table, or has a reason."""
+    pytest.importorskip(library)
+    rows = importlib.import_module(f"truestep.fast.peers.{library}.backend").Backend.rows
+    rules = {row.rule for row in rows} & set(bench.timed_rules())
+    assert rules and rules - bench.PEERS.keys() <= UNTIMED.keys()
+    assert not UNTIMED.keys() & bench.PEERS.keys()
+
+
+@pytest.mark.parametrize("rule", bench.PEERS)
+def test_every_library_that_is_timed_steps(rule: str) -> None:
+    """With the options of the table, on tensors of one kind."""
+    pytest.importorskip("torch")
+    for peer in bench.PEERS[rule]:
+        pytest.importorskip(peer.module)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            step = bench.torch_step(peer, [100, 7])
+            step()
+            step()

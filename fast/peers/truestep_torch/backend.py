@@ -3,7 +3,7 @@
 The rows follow from the table of the classes: what an argument is called here stands there.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import ModuleType
@@ -17,10 +17,21 @@ from truestep.fast.ours.rule_kernels import RuleKernel, rule_kernels
 from truestep.fast.peers import torch_like, torch_signatures
 from truestep.fast.peers.torch_like import Row
 from truestep.fast.peers.torch_lives import Life
-from truestep.fast.protocol import Capability, Fixed, Inputs, Outputs, Storage, TrainingCapability
+from truestep.fast.protocol import (
+    Capability,
+    Fixed,
+    Inputs,
+    Outputs,
+    Shapes,
+    Storage,
+    TrainingCapability,
+)
 from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import OPTIMIZERS
+from truestep.torch.adafactor import Adafactor
+from truestep.torch.base import Base
 from truestep.torch.layout import COUNTER
+from truestep.torch.muon import Muon
 from truestep.torch.optimizer import Optimizer
 from truestep.torch.rows import Stepping, offered
 from truestep.torch.stored import BLOCK_SIZE
@@ -42,18 +53,12 @@ def _ways(
     defaults = made([torch.zeros(1)], **options).param_groups[0]
     kernel = _fullest(made.row.stepped(name, defaults)[0])
     fields = OPTIMIZERS[stepping.rule].Hyper.__dataclass_fields__
-    numbers = {
-        field: argument
-        for argument in (*made.row.arguments, "maximize")
-        for field in made.row.renamed.get(argument, (argument,))
-        if field in fields and argument not in made.row.choices and field != "lr"
-    }
     fixed: dict[str, Fixed] = {"initial_v": 0.0} if "initial_v" in fields else {}
     plain = Row(
         stepping.rule,
         name,
         stepping.states,
-        numbers,
+        _numbers(made, stepping.rule),
         prefix,
         stepping.dialect,
         options,
@@ -65,7 +70,23 @@ def _ways(
     )
     yield plain
     if coded_states(kernel):
-        yield _8bit(plain, kernel)
+        yield _8bit(plain, coded_states(kernel))
+
+
+def _numbers(made: type[Base], rule: str) -> dict[str, str]:
+    """The rule's hyperparameters and the arguments that they are."""
+    fields = OPTIMIZERS[rule].Hyper.__dataclass_fields__
+    named = {
+        field: argument
+        for argument in (*made.row.arguments, "maximize")
+        for field in made.row.fields_of(argument)
+        if argument not in made.row.choices and field != "lr"
+    }
+    return {
+        field.removeprefix("-"): f"-{argument}" if field[0] == "-" else argument
+        for field, argument in named.items()
+        if field.removeprefix("-") in fields
+    }
 
 
 def _fullest(kernel: RuleKernel) -> RuleKernel:
@@ -74,11 +95,11 @@ def _fullest(kernel: RuleKernel) -> RuleKernel:
     return max(alike, key=lambda other: len(other.states))
 
 
-def _8bit(row: Row, kernel: RuleKernel) -> Row:
-    """The row with moments as codes in blocks."""
+def _8bit(row: Row, coded: Sequence[str]) -> Row:
+    """The row with these moments as codes in blocks."""
     behaviour = OPTIMIZERS[row.rule].State.BEHAVIOUR
     state, storage = dict(row.state), {}
-    for name in coded_states(kernel):
+    for name in coded:
         key = state.pop(name)
         state |= {f"{name}_{part}": f"{key}_{part}" for part in ("code", "absmax")}
         signed = not behaviour[name].nonnegative
@@ -94,19 +115,55 @@ def _8bit(row: Row, kernel: RuleKernel) -> Row:
     )
 
 
-ROWS: tuple[Row, ...] = tuple(
-    row for item in truestep.torch.OPTIMIZERS.items() for row in _rows(*item)
+def _muon(argument: str, scale: str) -> Iterator[Row]:
+    """Of one way to scale the step."""
+    plain = Row(
+        "muon",
+        "Muon",
+        Muon.row.stepping.states,
+        _numbers(Muon, "muon"),
+        f"{argument}_",
+        {**Muon.row.stepping.dialect, "scale": scale},
+        {"adjust_lr_fn": argument, "min_8bit_size": 0},
+        # The 0.2 of match_rms_adamw is no argument.
+        fixed={"rms": 0.2},
+        shapes="matrices",
+    )
+    yield from (plain, _8bit(plain, ("b",)))
+
+
+_ADAFACTOR = Row(
+    "adafactor",
+    "Adafactor",
+    Adafactor.row.stepping.states,
+    _numbers(Adafactor, "adafactor"),
+    dialect=Adafactor.row.stepping.dialect,
+    fixed={"beta2_cap": 1.0, "min_size": 0},
+    arithmetic={
+        "bfloat16": "bfloat16_params_float64_sums",
+        "float32": "ieee_float32_strict_float64_sums",
+    },
+)
+ROWS: tuple[Row, ...] = (
+    *(
+        row
+        for name, made in truestep.torch.OPTIMIZERS.items()
+        if issubclass(made, Optimizer)
+        for row in _rows(name, made)
+    ),
+    _ADAFACTOR,
+    *_muon("match_rms_adamw", "rms"),
+    *_muon("original", "tall"),
 )
 
-_KEPT = ("float32", "bfloat16", "8bit", "4bit")
 
-
-def _lives(name: str, made: type[Optimizer]) -> Iterator[Life]:
+def _lives(name: str, made: type[Base]) -> Iterator[Life]:
     """A class as an object with a life, by the way to keep its state."""
     offers = ("added_groups", "closure", "groups", "none")
-    for state in _KEPT:
+    shapes: Shapes = "matrices" if made is Muon else "any"
+    for state in made.row.ways:
         make = partial(made, state=state, min_8bit_size=0)
-        yield torch_signatures.life(f"{name}_{state}", make, offers=offers)
+        yield torch_signatures.life(f"{name}_{state}", make, offers=offers, shapes=shapes)
 
 
 LIVES = tuple(life for item in truestep.torch.OPTIMIZERS.items() for life in _lives(*item))

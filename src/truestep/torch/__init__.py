@@ -10,7 +10,9 @@ Every name is loaded when it is first asked for: where torch is missing, the pac
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from truestep.torch.adafactor import Adafactor
     from truestep.torch.embedding import StableEmbedding
+    from truestep.torch.muon import Muon
     from truestep.torch.optimizers import (
         LAMB,
         LARS,
@@ -30,10 +32,12 @@ if TYPE_CHECKING:
         "OPTIMIZERS",
         "SGD",
         "AdEMAMix",
+        "Adafactor",
         "Adagrad",
         "Adam",
         "AdamW",
         "Lion",
+        "Muon",
         "RMSprop",
         "StableEmbedding",
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from truestep.torch.optimizer import PARAMETER_STATE
+from truestep.torch.base import PARAMETER_STATE
 
 
 class StableEmbedding(torch.nn.Embedding):  # type: ignore[misc]

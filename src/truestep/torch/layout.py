@@ -96,7 +96,7 @@ class Bucket:
         if not whole:
             params, counts, given = (list(compress(x, present)) for x in (params, counts, grads))
         stepped = (
-            params if _in_order(params) else [_usable(optimizer, "parameter", p) for p in params]
+            params if _in_order(params) else [usable(optimizer, "parameter", p) for p in params]
         )
         if not self._as_usual(given, counts):
             given = self._gradients(optimizer, given, counts)
@@ -143,21 +143,31 @@ class Bucket:
         self, optimizer: str, gradients: list[torch.Tensor], counts: list[int]
     ) -> list[torch.Tensor]:
         """The gradients, in copies where they have to be. Raises where one cannot be taken."""
-        usable = [_usable(optimizer, "gradient", g) for g in gradients]
-        for g, count in zip(usable, counts, strict=True):
-            if g.dtype is not self.dtype or g.numel() != count:
-                raise TypeError(
-                    f"{optimizer} takes gradients like the parameter, of {count} elements in "
-                    f"{self.dtype}; got {g.numel()} in {g.dtype}"
-                )
-        return usable
+        return [
+            gradient_like(optimizer, g, self.dtype, count)
+            for g, count in zip(gradients, counts, strict=True)
+        ]
 
 
 def _in_order(tensors: list[torch.Tensor]) -> bool:
     return all(map(_IS_CPU, tensors)) and all(map(torch.Tensor.is_contiguous, tensors))
 
 
-def _usable(optimizer: str, what: str, x: torch.Tensor) -> torch.Tensor:
+def gradient_like(
+    optimizer: str, gradient: torch.Tensor, dtype: torch.dtype, count: int
+) -> torch.Tensor:
+    """It as a kernel takes it beside a parameter of that format and size, or a copy of it."""
+    g = usable(optimizer, "gradient", gradient)
+    if g.dtype is not dtype or g.numel() != count:
+        raise TypeError(
+            f"{optimizer} takes gradients like the parameter, of {count} elements in {dtype}; "
+            f"got {g.numel()} in {g.dtype}"
+        )
+    return g
+
+
+def usable(optimizer: str, what: str, x: torch.Tensor) -> torch.Tensor:
+    """It, or a copy of it, as a kernel takes it. Raises where it cannot be taken."""
     require_dense(optimizer, what, x)
     return x if x.is_contiguous() and not x.is_neg() else x.detach().resolve_neg().contiguous()
 

@@ -1,29 +1,19 @@
-"""The class below all optimizers of this package: a torch.optim.Optimizer over the CPU kernels."""
+"""Optimizers whose tensors a kernel of csrc/rules steps, all in one call."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 
 from truestep.fast.ours.rule_kernels import RuleKernel
 from truestep.reference.declared import Hyper
-from truestep.torch.layout import COUNTER, Layout, require_dense
-from truestep.torch.rows import IGNORED, KEEPING, Row
+from truestep.torch.base import PARAMETER_STATE, Base
+from truestep.torch.layout import Layout, require_dense
 from truestep.torch.stored import Form, complete
 
-# An attribute of a parameter: how its state is kept, whatever its group says.
-PARAMETER_STATE = "truestep_state"
 
-
-class _Held:
-    """Keeps a state's tensors from being cast to the parameter's format as they are loaded."""
-
-    def __init__(self, state: Mapping[str, Any]) -> None:
-        self.state = state
-
-
-class Optimizer(torch.optim.Optimizer):  # type: ignore[misc]
+class Optimizer(Base):
     """Steps parameters and states in place, all tensors in one call of a C++ kernel.
 
     Besides its namesake's arguments, which groups may override, each class takes:
@@ -36,85 +26,25 @@ class Optimizer(torch.optim.Optimizer):  # type: ignore[misc]
     this optimizer keeps; its parameter groups come with their own numbers, as in torch.
     """
 
-    row: ClassVar[Row]
+    _layout: Layout | None = None
 
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        if "row" in cls.__dict__:
-            cls.__signature__ = cls.row.signature
+    def require(self, group: Mapping[str, Any]) -> None:
+        """Raise unless there is a kernel for the arguments of a group."""
+        self._stepped(group)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        bound = self.row.signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        params = bound.arguments.pop("params")
-        self._layout: Layout | None = None
-        super().__init__(params, {x: v for x, v in bound.arguments.items() if x not in IGNORED})
+    def completed(self, p: torch.Tensor, group: Mapping[str, Any]) -> None:
+        """Have self.state hold all that the kernel steps, in the form that is asked for."""
+        self._complete(p, group, self._stepped(group)[0])
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Parameters to be stepped from now on, with arguments of their own."""
-        super().add_param_group(param_group)
+    def forget(self) -> None:
+        """The lists of tensors that are stepped together."""
         self._layout = None
-        try:
-            self._stepped(self.param_groups[-1])
-        except (TypeError, ValueError):
-            del self.param_groups[-1]
-            raise
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step on every parameter that has a gradient; what the closure returned, if any.
-
-        Raises before anything is changed.
-        """
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        self._step()
-        return loss
-
-    # A compiled step of training leaves its graph here: addresses cannot be traced.
-    @torch._disable_dynamo  # type: ignore[untyped-decorator]
-    def _step(self) -> None:
-        with torch.no_grad():
-            stepped = [self._stepped(group) for group in self.param_groups]
-            layout = self._laid_out([kernel for kernel, _ in stepped])
-            hypers = [hyper for _, hyper in stepped]
-            for run in list(layout.prepared(type(self).__name__, hypers)):
-                run()
-
-    def state_dict(self) -> dict[str, Any]:
-        """The state as it is now: a copy, which later steps leave alone, unlike torch's own."""
-        held: dict[str, Any] = super().state_dict()
-        state = {
-            key: {name: _own(x) for name, x in of.items()} for key, of in held["state"].items()
-        }
-        return {**held, "state": state}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over a state_dict() of this class or of its namesake in torch.
-
-        How the state is kept stays as it is here.
-        """
-        last = self.register_load_state_dict_pre_hook(_loadable)
-        try:
-            super().load_state_dict(state_dict)
-        finally:
-            last.remove()
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        before = self.__dict__.get("param_groups", [])
-        super().__setstate__(state)
-        self._layout = None
-        for group, old in zip(self.param_groups, before, strict=False):
-            group.update({name: old[name] for name in KEEPING})
-        for group in self.param_groups:
-            for name in self.defaults:
-                group.setdefault(name, self.defaults[name])
-            kernel, _ = self._stepped(group)
-            for p in group["params"]:
-                if isinstance(held := self.state.get(p), _Held):
-                    self.state[p] = {name: _own(x) for name, x in held.state.items()}
-                    self._complete(p, group, kernel)
+    def prepared(self) -> Iterator[Callable[[], None]]:
+        """Of every list of tensors the step."""
+        stepped = [self._stepped(group) for group in self.param_groups]
+        layout = self._laid_out([kernel for kernel, _ in stepped])
+        return layout.prepared(type(self).__name__, [hyper for _, hyper in stepped])
 
     def _stepped(self, group: Mapping[str, Any]) -> tuple[RuleKernel, Hyper]:
         return self.row.stepped(type(self).__name__, group)
@@ -152,21 +82,5 @@ class Optimizer(torch.optim.Optimizer):  # type: ignore[misc]
         for form in forms:
             start = float(group[starts[form.name]]) if form.name in starts else 0.0
             anew.append(complete(state, p, form, start))
-        begins = not state or (bool(anew) and all(anew))
-        # torch's SGD counts no steps: with a buffer there has been one.
-        counted = 0.0 if begins else float(state.get("step", 1.0))
-        state["step"] = torch.tensor(counted, dtype=COUNTER)
+        self.counted(p, anew=not state or (bool(anew) and all(anew)))
         return forms
-
-
-def _loadable(optimizer: Optimizer, state_dict: dict[str, Any]) -> dict[str, Any]:
-    """What torch's load_state_dict may be given, once it is known to be of use."""
-    groups = state_dict["param_groups"]
-    for group in groups:
-        optimizer._stepped({**optimizer.defaults, **group, "state": "float32"})
-    held = {key: _Held(state) for key, state in state_dict["state"].items()}
-    return {**state_dict, "state": held}
-
-
-def _own(x: Any) -> Any:
-    return x.detach().clone() if isinstance(x, torch.Tensor) else x

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+from truestep.torch.adafactor import Adafactor
+from truestep.torch.base import Base
+from truestep.torch.muon import Muon
 from truestep.torch.optimizer import Optimizer
 from truestep.torch.rows import Row, Stepping, offered
 
@@ -124,7 +127,9 @@ class SGD(Optimizer):
     )
 
 
-CLASSES = (Adagrad, Adam, AdamW, AdEMAMix, LAMB, LARS, Lion, RMSprop, SGD)
-OPTIMIZERS: dict[str, type[Optimizer]] = {
+CLASSES: tuple[type[Base], ...] = (
+    Adafactor, Adagrad, Adam, AdamW, AdEMAMix, LAMB, LARS, Lion, Muon, RMSprop, SGD,
+)  # fmt: skip
+OPTIMIZERS: dict[str, type[Base]] = {
     made.__name__: made for made in CLASSES if made.row.stepping.rule in offered()
 }

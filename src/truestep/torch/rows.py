@@ -1,6 +1,6 @@
 """What an optimizer class is made of: its rule, its namesake's arguments, and their names here."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from inspect import Parameter, Signature
@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from truestep.fast.ours import factored
+from truestep.fast.ours.matrices import MATRICES
 from truestep.fast.ours.offered import coded_states
 from truestep.fast.ours.rule_kernels import RuleKernel, kernel_for, rule_kernels
 from truestep.reference.declared import Hyper
@@ -49,8 +51,9 @@ class Row:
     stepping: its rule. arguments: those of its namesake in their order, with the defaults; one that
     is no hyperparameter of the rule can only have the default. renamed: the reference's
     hyperparameters that an argument is, where the names differ; None leaves the reference's
-    default. choices: the reference's value of an argument that is a choice there. switches: the
-    rules that arguments ask for in the place of the first.
+    default, "-" stands before what it is the negative of. choices: the reference's value of an
+    argument that is a choice there. switches: the rules that arguments ask for in the place of the
+    first. ways: how the state may be kept.
     """
 
     stepping: Stepping
@@ -58,6 +61,7 @@ class Row:
     renamed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     choices: Mapping[str, Mapping[object, str]] = field(default_factory=dict)
     switches: Mapping[str, Stepping] = field(default_factory=dict)
+    ways: Collection[str] = tuple(WAYS)
 
     @property
     def signature(self) -> Signature:
@@ -74,8 +78,13 @@ class Row:
 
     def stepped(self, name: str, group: Mapping[str, Any]) -> tuple[RuleKernel, Hyper]:
         """What steps a parameter group. Raises ValueError for what is not offered."""
-        if group["state"] not in WAYS:
-            raise ValueError(f"state must be one of {', '.join(WAYS)}; got {group['state']!r}")
+        stepping, hyper = self.asked(name, group)
+        return kernel_for(stepping.rule, hyper), hyper
+
+    def asked(self, name: str, group: Mapping[str, Any]) -> tuple[Stepping, Hyper]:
+        """The rule of a parameter group, and its numbers. Raises ValueError for others."""
+        if group["state"] not in self.ways:
+            raise ValueError(f"state must be one of {', '.join(self.ways)}; got {group['state']!r}")
         asked = [switch for switch in self.switches if group[switch]]
         stepping = self.switches[asked[0]] if asked else self.stepping
         if stepping.rule not in offered():
@@ -84,42 +93,51 @@ class Row:
         values: dict[str, Any] = {}
         for argument in (*self.arguments, *_NAMED):
             values |= self._fields(name, stepping, argument, group) if argument in group else {}
-        hyper = _hyper(stepping.rule, tuple({**values, **stepping.dialect}.items()))
-        return kernel_for(stepping.rule, hyper), hyper
+        return stepping, _hyper(stepping.rule, tuple({**values, **stepping.dialect}.items()))
+
+    def fields_of(self, argument: str) -> tuple[str, ...]:
+        """The reference's hyperparameters that an argument is."""
+        return self.renamed.get(argument, (argument,))
 
     def _fields(
         self, name: str, stepping: Stepping, argument: str, group: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """The reference's hyperparameters that an argument is."""
+        """The reference's hyperparameters that an argument is, and what it makes them."""
         value = group[argument]
         if argument in self.switches or argument in KEEPING or argument in IGNORED:
             return {}
+        fields = self.fields_of(argument)
         if argument in self.choices:
-            return {argument: self.choices[argument][value]}
-        fields = self.renamed.get(argument, (argument,))
-        if not set(fields) <= OPTIMIZERS[stepping.rule].Hyper.__dataclass_fields__.keys():
+            known = self.choices[argument]
+            if value not in known:
+                told = ", ".join(map(repr, known))
+                raise ValueError(f"{argument} must be one of {told}; got {value!r}")
+            return {fields[0]: known[value]}
+        known_fields = OPTIMIZERS[stepping.rule].Hyper.__dataclass_fields__.keys()
+        if not {field.removeprefix("-") for field in fields} <= known_fields:
             if value != (default := self.arguments.get(argument, _NAMED.get(argument))):
                 raise ValueError(f"{name} must have {argument}={default}, got {value}")
             return {}
         given = value if len(fields) > 1 else [value]
         if len(given) != len(fields):
             raise ValueError(f"{argument} must have {len(fields)} numbers, got {value}")
-        return {x: _number(v) for x, v in zip(fields, given, strict=True) if v is not None}
+        pairs = ((x, _number(v)) for x, v in zip(fields, given, strict=True) if v is not None)
+        return {x.removeprefix("-"): -v if x[0] == "-" else v for x, v in pairs}
 
     def forms(self, kernel: RuleKernel, group: Mapping[str, Any], size: int) -> tuple[Form, ...]:
         """The tensors of the state of a parameter with that many elements."""
-        way, stepping = WAYS[group["state"]], self.of(kernel)
-        coded = coded_states(kernel) if size >= group["min_8bit_size"] or not way.large else ()
-        behaviour = OPTIMIZERS[kernel.rule].State.BEHAVIOUR
-        return tuple(
-            Form(
-                name,
-                stepping.states[name],
-                way.kept(behaviour[name].nonnegative) if name in coded else None,
-                behaviour[name].nonnegative,
-            )
-            for name in kernel.states
-        )
+        stepping, coded = self.of(kernel), coded_states(kernel)
+        return tuple(self.form(stepping, x, group, size, coded=x in coded) for x in kernel.states)
+
+    def form(
+        self, stepping: Stepping, name: str, group: Mapping[str, Any], size: int, *, coded: bool
+    ) -> Form:
+        """A tensor of that state; coded: whether it may be kept as codes."""
+        way = WAYS[group["state"]]
+        nonnegative = OPTIMIZERS[stepping.rule].State.BEHAVIOUR[name].nonnegative
+        large = size >= group["min_8bit_size"] or not way.large
+        kept = way.kept(nonnegative) if coded and large else None
+        return Form(name, stepping.states[name], kept, nonnegative)
 
     def of(self, kernel: RuleKernel) -> Stepping:
         """The rule of a kernel."""
@@ -130,7 +148,7 @@ class Row:
 @cache
 def offered() -> frozenset[str]:
     """The rules that have kernels."""
-    return frozenset(kernel.rule for kernel in rule_kernels())
+    return frozenset({kernel.rule for kernel in rule_kernels()} | factored.rules() | set(MATRICES))
 
 
 def _number(x: Any) -> Any:

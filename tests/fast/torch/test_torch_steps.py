@@ -18,9 +18,10 @@ from truestep.torch.optimizer import Optimizer
 from truestep.torch.rows import offered
 from truestep.torch.stored import Form
 
-SHAPES = [(), (0,), (7,), (64, 80), (3, 5, 2), (300,)]
+SHAPES = [(), (0,), (7,), (64, 80), (80, 3), (3, 5, 2), (300,)]
 # Arguments besides the defaults, by class; of those that a switch needs a kernel for, see below.
 CASES: dict[str, list[dict[str, Any]]] = {
+    "Adafactor": [{"weight_decay": 0.1, "maximize": True}, {"eps": (1e-3, 0.1), "d": 2.0}],
     "AdEMAMix": [{"weight_decay": 0.1}, {"alpha_warmup": 5, "beta3_warmup": 7}],
     "Adagrad": [{"lr_decay": 0.1, "weight_decay": 0.1}, {"initial_accumulator_value": 0.1}],
     "Adam": [{"weight_decay": 0.1}, {"maximize": True, "betas": (0.5, 0.75), "eps": 1e-3}],
@@ -28,16 +29,25 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "LAMB": [{"weight_decay": 0.1}, {"bias_correction": False}],
     "LARS": [{"weight_decay": 0.1}, {"momentum": 0.0, "trust_coefficient": 0.02}],
     "Lion": [{"weight_decay": 0.1}, {"maximize": True}],
+    "Muon": [{"nesterov": False, "momentum": 0.5}, {"adjust_lr_fn": "match_rms_adamw"}],
     "RMSprop": [{"momentum": 0.9}, {"centered": True}, {"centered": True, "momentum": 0.5}],
     "SGD": [{}, {"momentum": 0.9, "weight_decay": 0.1}, {"momentum": 0.9, "dampening": 0.5}],
 }
 WAYS = ["float32", "bfloat16", "8bit", "4bit"]
 
 
-def parameters(dtype: Any = torch.float32) -> list[Any]:
-    """One of each shape, the same at every call."""
+# Of what these take there are matrices alone.
+MATRICES = ("Muon",)
+# Where torch iterates in bfloat16, a unit of which is 2^-8: how far a way may stray, as a share of
+# its length.
+COARSE = {"Muon": 2.0**-6}
+
+
+def parameters(dtype: Any = torch.float32, name: str = "") -> list[Any]:
+    """One of each shape that the class takes, the same at every call."""
     torch.manual_seed(0)
-    return [torch.nn.Parameter(torch.randn(shape).to(dtype)) for shape in SHAPES]
+    shapes = [x for x in SHAPES if len(x) == 2] if name in MATRICES else SHAPES
+    return [torch.nn.Parameter(torch.randn(shape).to(dtype)) for shape in shapes]
 
 
 def draw_gradients(params: list[Any], seed: int) -> None:
@@ -89,7 +99,9 @@ class InNumpy:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", sorted(ours.OPTIMIZERS))
+@pytest.mark.parametrize(
+    "name", sorted(x for x, y in ours.OPTIMIZERS.items() if issubclass(y, Optimizer))
+)
 def test_steps_are_those_of_a_plan(name: str, way: str, dtype: Any) -> None:
     """Parameters and states, after five steps, in every way of keeping the state."""
     for arguments in CASES[name]:
@@ -115,15 +127,21 @@ NAMESAKES = sorted(name for name in ours.OPTIMIZERS if hasattr(torch.optim, name
 def test_steps_are_close_to_torch_s(name: str) -> None:
     """The namesake of torch with the same arguments, over ten steps."""
     for arguments in [{}, *CASES[name]]:
-        mine, theirs = parameters(), parameters()
+        mine, theirs, start = (parameters(name=name) for _ in range(3))
+        if name == "Adafactor":
+            # torch's divides by the number of elements.
+            mine, theirs, start = ([p for p in x if p.numel()] for x in (mine, theirs, start))
         a = ours.OPTIMIZERS[name](mine, **arguments)
         b = getattr(torch.optim, name)(theirs, **arguments)
         for t in range(10):
             for params, optimizer in ((mine, a), (theirs, b)):
                 draw_gradients(params, t)
                 optimizer.step()
-        for p, q in zip(mine, theirs, strict=True):
-            torch.testing.assert_close(p, q, rtol=1e-5, atol=1e-6)
+        for p, q, begin in zip(mine, theirs, start, strict=True):
+            if name in COARSE:
+                assert (p - q).norm() <= COARSE[name] * (q - begin).norm()
+            else:
+                torch.testing.assert_close(p, q, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
