@@ -9,7 +9,7 @@ the checks, and a document that contradicts itself is refused.
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -99,21 +99,21 @@ def result(check: Record) -> CheckResult:
 def build(
     *,
     header: Record,
-    checks: Sequence[Record],
+    checks: Iterable[Record],
     complete: bool,
     seconds: float,
     findings: Sequence[Record] = (),
 ) -> Certificate:
     """The signed certificate of a run; header comes from ``header_of``."""
-    checks = sorted((plain(check) for check in checks), key=lambda check: str(check["id"]))
-    if len(checks) > _MANY:
-        checks = [_without_long_case(check) for check in checks]
+    kept = sorted((plain(check) for check in checks), key=lambda check: str(check["id"]))
+    if len(kept) > _MANY:
+        kept = [_without_long_case(check) for check in kept]
     content = {
         **plain(header),
         "complete": complete,
         "seconds": round(seconds, 3),
-        **_outcome([result(check) for check in checks], findings, complete=complete),
-        "checks": checks,
+        **_outcome([result(check) for check in kept], findings, complete=complete),
+        "checks": kept,
         "findings": plain(findings),
     }
     return {**content, "sha256": checksum(content)}
@@ -215,15 +215,19 @@ def read(path: Path) -> Certificate:
     Raises BadCertificate when the content cannot be trusted and OSError when it cannot be read.
     """
     try:
-        text = strict.content(path)
-        whole = not journal.looks_like(text)
-        return checked(_parsed(text) if whole else unfinished(*journal.records(text)))
+        return checked(_document(path))
     except UnicodeDecodeError as error:
         problem = f"not a certificate: not UTF-8 at byte {error.start}"
     except ValueError as error:
         problem = str(error)
     told = problem if len(problem) <= _LONGEST else f"{problem[:_LONGEST]}..."
     raise BadCertificate(one_line(f"{path}: {told}"))
+
+
+def _document(path: Path) -> Certificate:
+    """What a file holds; its text takes no memory any more."""
+    text = strict.content(path)
+    return unfinished(*journal.records(text)) if journal.looks_like(text) else _parsed(text)
 
 
 def checked(document: Certificate) -> Certificate:
@@ -243,16 +247,16 @@ def _parsed(text: str) -> Certificate:
     return document
 
 
-def unfinished(header: Record, *lines: Record) -> Certificate:
-    """The lines of a journal as a certificate marked incomplete. Raises ValueError."""
+def unfinished(header: Record, *lines: dict[str, Any]) -> Certificate:
+    """The lines of a journal, which lose their checks, as a certificate marked incomplete.
+
+    Raises ValueError.
+    """
     try:
-        checks = [line["check"] for line in lines]
-        return build(
-            header=header["header"],
-            checks=checks,
-            complete=False,
-            seconds=sum(check.get("seconds", 0.0) for check in checks),
-        )
+        seconds = sum(line["check"].get("seconds", 0.0) for line in lines)
+        # Each is copied, and takes memory once.
+        checks = (line.pop("check") for line in lines)
+        return build(header=header["header"], checks=checks, complete=False, seconds=seconds)
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ValueError(f"a record lacks or garbles {error}") from None
 

@@ -93,8 +93,9 @@ def looks_like(text: str) -> bool:
 def intact(text: str) -> tuple[list[Any], str]:
     """The lines before the first damaged one, header first, and what is wrong with that one, or "".
 
-    Raises ValueError where there is no header.
+    Raises ValueError where there is no header, or too much of all.
     """
+    strict.weigh(text)
     found: list[Any] = []
     damage, seal = "", ""
     # What follows the last line feed is torn, or nothing.

@@ -27,10 +27,8 @@ def first_violation(document: Mapping[str, Any]) -> str | None:
     """What a document holds beyond the limits or against the schema, with its place, or None."""
     try:
         return _violation(document)
-    except UnicodeEncodeError:
-        # A lone surrogate, which JSON can hold and UTF-8 cannot, changes no shape.
-        text = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
-        return _violation(json.loads(text))
+    except UnicodeEncodeError as error:
+        return f"a text holds {error.object[error.start]!a}, which no encoding can hold"
 
 
 def _violation(document: Mapping[str, Any]) -> str | None:

@@ -4,20 +4,24 @@ import re
 from collections import Counter
 from json import JSONDecoder
 from pathlib import Path
+from sys import getsizeof, intern
 from typing import Any
 
 # The largest certificate of a peer, of 12,400 checks, has 21 MB and a weight of 1.2 million.
 MOST_BYTES = 24 << 20
 # Text outside ASCII takes up to four bytes a character in memory.
 MOST_BYTES_BEYOND_ASCII = 4 << 20
-# Values of a document, objects and lists twice: at most eighty bytes each in memory.
-MOST_WEIGHT = 1_400_000
+# Of memory, at most: the text, and all that it stands for. What reads it has 68 MB of modules.
+MOST_TAKEN = 118 << 20
+# Bytes of an object and each of its members, a list and each of its items, a number, and what a
+# string has beside its characters: wide ones keep themselves in UTF-8 too.
+_OBJECT, _MEMBER, _LIST, _ITEM, _NUMBER, _TEXT, _WIDE = 150, 39, 88, 9, 32, 64, 96
 # Members of one object or list in a row that are no containers.
 MOST_MEMBERS = 10_000
 # Different keys, each of which takes memory of its own; a certificate has 300.
 MOST_KEYS = 5_000
 
-# Smaller documents cannot weigh too much.
+# Smaller documents cannot take too much.
 _SMALL = 2 << 20
 # Possessive, and closed by the end of the text: one pass, whatever the text.
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
@@ -38,8 +42,7 @@ def content(path: Path) -> str:
 
 def parsed(text: str) -> Any:
     """The document. Raises ValueError."""
-    if len(text) > _SMALL:
-        _weigh(text)
+    weigh(text)
     try:
         return _DECODER.decode(text)
     except RecursionError:
@@ -48,12 +51,14 @@ def parsed(text: str) -> Any:
         raise ValueError(f"not JSON: {error}") from None
 
 
-def _weigh(text: str) -> None:
-    bare = _STRING.sub("", text)
-    weight = 2 * bare.count("{") + 2 * bare.count("[") + bare.count(",")
-    if weight > MOST_WEIGHT:
-        raise ValueError(f"holds {weight} values, at most {MOST_WEIGHT}")
-    members = max((found[0].count(",") for found in _PLAIN.finditer(bare)), default=0)
+def weigh(text: str) -> None:
+    """Raise ValueError where the text stands for more than the limits."""
+    if len(text) <= _SMALL:
+        return
+    plain, strings = bare(text)
+    if (due := taken(text, plain, strings)) > MOST_TAKEN:
+        raise ValueError(f"takes {due >> 20} MB of memory, at most {MOST_TAKEN >> 20}")
+    members = max((found[0].count(",") for found in _PLAIN.finditer(plain)), default=0)
     if members > MOST_MEMBERS:
         raise ValueError(f"holds {members} values in a row, at most {MOST_MEMBERS}")
     keys: set[str] = set()
@@ -64,8 +69,30 @@ def _weigh(text: str) -> None:
             raise ValueError(f"holds more than {MOST_KEYS} different keys")
 
 
+def bare(text: str) -> tuple[str, int]:
+    """The text, a quote in the place of each string, and how many these are."""
+    return _STRING.subn('"', text)
+
+
+def taken(text: str, bare: str, strings: int) -> int:
+    """Bytes of a text and of what it stands for, by its bare form."""
+    objects, lists, members = bare.count("{"), bare.count("["), bare.count(":")
+    # Of n members all but n commas of objects, of which some are empty, stand in lists.
+    items = bare.count(",") - members + objects + lists
+    values = strings - members
+    numbers = max(0, members + items - objects - lists - values)
+    wide = not text.isascii() or "\\u" in text
+    return (
+        # Characters of strings stand in the text and in a value.
+        int(getsizeof(text) * (2 - len(bare) / len(text)))
+        + _OBJECT * objects + _MEMBER * members + _LIST * lists + _ITEM * items
+        + (_WIDE if wide else _TEXT) * values + _NUMBER * numbers
+    )  # fmt: skip
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
+    # Lines of a journal are documents of their own, whose keys would be so many strings.
+    found = {intern(name): value for name, value in pairs}
     if len(found) < len(pairs):
         counted = Counter(name for name, _ in pairs)
         [(repeated, _)] = counted.most_common(1)

@@ -5,7 +5,7 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,7 +14,7 @@ import pytest
 from jsonschema_rs import meta
 
 from truestep.properties.judge.results import CheckResult, Verdict
-from truestep.reports import certificate, strict, verdicts
+from truestep.reports import certificate, journal, strict, verdicts
 from truestep.reports.certificate import BadCertificate
 
 
@@ -184,22 +184,67 @@ def test_summary_counts_and_takes_the_largest_utilisation(
     assert summary["checks"] == sum(summary[v] for v in verdicts.VERDICTS) == 2
 
 
+def _filled(unit: str, before: str = "") -> str:
+    """Units, as many as the limit on memory lets through."""
+
+    def taken(count: int) -> int:
+        text = before + ",".join([unit] * count)
+        return strict.taken(text, *strict.bare(text))
+
+    each = (taken(2000) - taken(1000)) / 1000
+    bytes_left = strict.MOST_TAKEN - taken(1000) - (1 << 10)
+    return before + ",".join([unit] * int(1000 + bytes_left / each))
+
+
+def _listed(items: Iterable[str]) -> str:
+    return f"[{','.join(items)}]"
+
+
+def _object(names: str, value: str) -> str:
+    return "{" + ",".join(f'"{name}":{value}' for name in names) + "}"
+
+
+# What is refused for its shape once it is read, up to the limit.
 HEAVY: dict[str, Callable[[], str]] = {
     "objects": lambda: "{}," * 400_000 + "{}",
     "lists": lambda: "[]," * 400_000 + "[]",
-    "chains": lambda: ",".join([200 * '{"a":' + "1" + 200 * "}"] * 3_000),
-    "pairs": lambda: ",".join(['{"a":{"a":1}}'] * 240_000),
-    "numbers": lambda: ",".join(["[" + ",".join(["1.5"] * 9_000) + "]"] * 130),
-    "words": lambda: ",".join(["[" + ",".join(f'"{n}"' for n in range(9_000)) + "]"] * 130),
+    "chains": lambda: _filled(20 * '{"a":' + "1.5" + 20 * "}"),
+    "chains of lists": lambda: _filled(20 * "[" + "1.5" + 20 * "]"),
+    "pairs": lambda: _filled('{"a":{"a":1}}'),
+    "pairs and text": lambda: _filled('{"a":{"a":1}}', ('"' + "x" * 900_000 + '",') * 18),
+    "numbers": lambda: _filled(_listed(["1.5"] * 9_000)),
+    "words": lambda: _filled(_listed(f'"{n}"' for n in range(10, 99))),
+    "escapes": lambda: _filled(_listed(['"\\u0100"'] * 9)),
     "names": lambda: ",".join(f'{{"k{n}":"v{n}"}}' for n in range(400_000)),
     "text": lambda: '"' + "x" * (strict.MOST_BYTES - 1000) + '"',
     "members": lambda: "{" + ",".join(f'"k{n}":1.5' for n in range(900_000)) + "}",
     "columns": lambda: ",".join(
         ["{" + ",".join(f'"k{n}":{n}.5' for n in range(4_000)) + "}"] * 290
     ),
-    "halves": lambda: '"\\ud800",' + ",".join(['{"a":{"a":1}}'] * 240_000),
+    "six": lambda: _filled(_object("abcdef", "1.5")),
+    "eleven": lambda: _filled(_object("abcdefghijk", '"word"')),
+    "halves": lambda: _filled('{"a":{"a":1}}', '"\\ud800",'),
     "foreign text": lambda: ",".join(['"\U0001f600"'] * 500_000),
 }
+
+
+def _read_in_a_process_of_its_own(path: Path) -> list[str]:
+    """The largest memory in megabytes, and why the file is refused."""
+    code = (
+        "import sys, pathlib\n"
+        "from truestep.reports import certificate\n"
+        "try:\n"
+        "    certificate.read(pathlib.Path(sys.argv[1]))\n"
+        "except certificate.BadCertificate as error:\n"
+        "    peak = next(x for x in open('/proc/self/status') if x.startswith('VmHWM'))\n"
+        "    print(int(peak.split()[1]) // 1024)\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    return done.stdout.splitlines()
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is Linux's to tell")
@@ -211,21 +256,31 @@ def test_a_file_made_to_take_memory_is_refused_below_200_megabytes(
     path = tmp_path / "x.json"
     document = f'{{"schema": "{certificate.SCHEMA}", "checks": [{HEAVY[name]()}]}}'
     path.write_text(document, encoding="utf-8")
-    code = (
-        "import sys, pathlib\n"
-        "from truestep.reports import certificate\n"
-        "peak = lambda: next(int(line.split()[1]) for line in open('/proc/self/status')\n"
-        "                    if line.startswith('VmHWM'))\n"
-        "try:\n"
-        "    certificate.read(pathlib.Path(sys.argv[1]))\n"
-        "except certificate.BadCertificate:\n"
-        "    print(peak() // 1024)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(path)],
-        capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
-    assert 40 < int(done.stdout) < 200
+    peak, told = _read_in_a_process_of_its_own(path)
+    assert 40 < int(peak) < 200
+    assert ("MB of memory" in told) <= (name in ("names", "members")), told
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is Linux's to tell")
+@pytest.mark.parametrize("unit", ['{"k%d":{"a":1}}', '{"id":"x%d","a":[{},{}]}', '{"id":["%d"]}'])
+def test_so_is_a_journal(tmp_path: Path, unit: str) -> None:
+    """Its lines are documents of their own, each small."""
+    path = tmp_path / "x.partial.jsonl"
+    seal, number = "", 0
+    lines: list[str] = []
+    records: list[dict[str, Any]] = [{"journal": journal.MARK, "header": {}}]
+    bytes_left = strict.MOST_TAKEN - (1 << 20)
+    while bytes_left > 0:
+        for record in records:
+            seal = journal._sealed(seal, record)
+            lines.append(json.dumps({**record, "seal": seal}) + "\n")
+            bytes_left -= strict.taken(lines[-1], *strict.bare(lines[-1]))
+        listed = [json.loads(unit % (number % 4000 + n)) for n in range(100)]
+        records, number = [{"check": {"id": str(number), "extra": {"a": listed}}}], number + 1
+    path.write_text("".join(lines))
+    peak, told = _read_in_a_process_of_its_own(path)
+    assert 40 < int(peak) < 200
+    assert "MB of memory" not in told, told
 
 
 @pytest.mark.parametrize(
