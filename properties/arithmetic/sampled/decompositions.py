@@ -49,7 +49,7 @@ def _perturbed(a: Rows, *, symmetric: bool = False, times: float = 1.0) -> Array
 
 
 def _rows(a: Sample, x: Array) -> Sample:
-    return a.like(a.world.rounded(x, a.format), host=False)
+    return a.like(a.world.rounded(x, a.format))
 
 
 def _reflected(a: Sample, x: Array) -> Sample:
@@ -77,22 +77,21 @@ def _finite(a: Rows) -> None:
         raise np.linalg.LinAlgError("the matrix holds nan or inf")
 
 
-def _signs(vectors: Float, axis: int, taken: Float | None = None) -> Float:
-    """Signs by which vectors along an axis point as those of row 0 do, or as those first taken."""
+def _pointing(vectors: Float, taken: Float | None = None) -> Float:
+    """Columns that point as those of row 0 do, or the leading ones as those first taken."""
     due = vectors[0].copy()
     if taken is not None:
-        leading = tuple(map(slice, taken.shape))
-        along = np.sum(due[leading] * taken, axis=axis - 1, keepdims=True)
-        place = tuple(slice(None) if n == 1 else slice(n) for n in along.shape)
-        due[place] *= np.where(along < 0, -1.0, 1.0)
-    return np.where(np.sum(vectors * due, axis=axis, keepdims=True) < 0, -1.0, 1.0)
+        leading = due[:, : taken.shape[1]]
+        leading[...] = np.where(np.sum(leading * taken, axis=0) < 0, -leading, leading)
+    turned = np.signbit(np.sum(vectors * due, axis=1, keepdims=True))
+    return np.where(turned, -vectors, vectors)
 
 
 def eigh(_: Sample, a: Sample) -> tuple[Sample, Sample]:
     """Eigenvalues, ascending, and eigenvectors of a symmetric matrix."""
     _finite(a)
     values, vectors = np.linalg.eigh(_perturbed(a, symmetric=True, times=_ITERATED))
-    return _rows(a, values), _rotated(a, vectors * _signs(vectors, axis=1))
+    return _rows(a, values), _rotated(a, _pointing(vectors))
 
 
 def svd(_: Sample, a: Sample, full_matrices: bool = True, compute_uv: bool = True) -> Array:
@@ -104,9 +103,9 @@ def svd(_: Sample, a: Sample, full_matrices: bool = True, compute_uv: bool = Tru
     if not compute_uv:
         return _rows(a, s)
     columns, rows = a.world.taken
-    left, right = _signs(u, axis=1, taken=columns), _signs(vt, axis=2, taken=rows)
-    v = _rotated(a, (vt * right).transpose(0, 2, 1))
-    return _rotated(a, u * left), _rows(a, s), v.like(v.x.transpose(0, 2, 1))
+    v = _pointing(vt.transpose(0, 2, 1), None if rows is None else rows.T)
+    right = _rotated(a, v)
+    return _rotated(a, _pointing(u, columns)), _rows(a, s), right.like(right.x.transpose(0, 2, 1))
 
 
 def qr(_: Sample, a: Sample) -> tuple[Sample, Sample]:

@@ -78,7 +78,6 @@ class Replicates:
         allows it. Replicates keep what a format would round away: the error of a rounding is
         uniform, not the one that this very number makes.
         """
-        x = np.asarray(x, dtype=np.float64)
         # Float64 cannot show what lies between its numbers: short significands are taken for exact.
         narrow = format if format.precision < FLOAT64.precision else FLOAT32
         kept = narrow.represents(x[0]) & (x == x[:1]).all(axis=0)
@@ -95,20 +94,15 @@ class Replicates:
         return np.where(np.abs(x) < format.least_normal, 0.0, x)
 
     def _strayed(self, x: Float, format: Format, ulps: float) -> Float:
-        finite = np.isfinite(x)
-        whole = bool(finite.all())
-        _, exponent = np.frexp(x if whole else np.where(finite, x, 1.0))
+        _, exponent = np.frexp(np.where(np.isfinite(x), x, 1.0))
         ulp = np.maximum(np.ldexp(1.0, exponent - format.precision), 2 * format.eta)
         error = self.rng.random(x.shape) - 0.5
         if ulps > 0.5:
             error += (2 * self.rng.random(x.shape) - 1) * (ulps - 0.5)
         if format.precision >= FLOAT64.precision:
             error = np.rint(1.25 * error)
-        moved: Float = x + error * ulp
-        if not whole:
-            moved = np.where(finite, moved, x)
-        beyond = np.abs(moved) > format.largest
-        return np.where(beyond, np.copysign(np.inf, moved), moved) if beyond.any() else moved
+        moved = x + error * ulp
+        return np.where(np.abs(moved) > format.largest, np.copysign(np.inf, moved), moved)
 
     def normal(self, shape: tuple[int, ...]) -> Float:
         """Standard normal numbers for every replicate, zero for the value."""

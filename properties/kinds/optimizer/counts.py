@@ -43,3 +43,13 @@ def events(count: int, chances: Float, false_alarm: float) -> Judgement:
     if most >= mean:  # too few to tell
         return not_judged(chances.size)
     return within(float(count), mean, mean, most, chances.size)
+
+
+def weighted(
+    happened: NDArray[np.bool_], chances: Float, weights: Float, false_alarm: float
+) -> Judgement:
+    """The sum of the weights of those events that happened."""
+    mean = float(np.sum(weights * chances))
+    variance = float(np.sum(weights**2 * chances * (1 - chances)))
+    error = limit(variance, float(np.max(np.abs(weights))), false_alarm)
+    return within(float(np.sum(weights * happened)), mean, mean, error, chances.size)

@@ -4,13 +4,14 @@ Two equal tensors take the same step, in one call and again in another. An eleme
 two stored numbers goes up with a probability that its place between them says, and two results of
 it differ with another; over thousands of elements the counts of both stay within what sums of
 independent events exceed with probability FALSE_ALARM, shared among all of them (Bernstein's
-inequality).
+inequality). So do the elements that go up weighted by their sign and by their place: exchanged, up
+and down would be as frequent. And what elements at a distance err by, up or away from zero, does
+not correlate: they draw numbers of their own.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from truestep.fast.protocol import OptimizerBackend, OptimizerCapability, Stepped
 from truestep.properties.arithmetic.formats import Format
@@ -22,7 +23,8 @@ from truestep.properties.cases.tensors import TensorSpec
 from truestep.properties.judge.contracts import Judged, Judgement
 from truestep.properties.judge.records import Place
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
-from truestep.properties.kinds.optimizer.counts import events
+from truestep.properties.kinds.optimizer.chances import LAGS, Errors, correlated
+from truestep.properties.kinds.optimizer.counts import Float, events, weighted
 from truestep.properties.kinds.optimizer.step import Steps, begun, called
 from truestep.properties.kinds.optimizer.storage import rule_of
 from truestep.reference.optimizers import OPTIMIZERS
@@ -32,7 +34,14 @@ _SHAPE = (64, 96)
 # A format's digits that its numbers have to lack, so that float64 tells where between two a result
 # of the kernel's own format lies.
 _LACKING = 12
-_WAYS = ("goes up", "differs between equal tensors", "differs between equal calls")
+_WAYS = (
+    "goes up", "goes up, by its sign", "goes up, by its place between two",
+    "differs between equal tensors", "differs between equal calls", "errs as one at a distance",
+)  # fmt: skip
+# Distances at which a generator that is shared by lanes, warps, rows or blocks repeats itself.
+_DISTANCES = sorted({*LAGS, *(_SHAPE[1] * 2**k for k in range(6))})
+# Sums of which one may fail: the last way's are of every distance, up and away from zero.
+_SUMS = len(_WAYS) - 1 + 2 * len(_DISTANCES)
 
 
 def applies(capability: OptimizerCapability) -> bool:
@@ -72,7 +81,7 @@ def judged(
     [group] = begun(rule, capability, case)
     results = [called(rule, backend, capability, [group])[0] for _ in range(2)]
     due, names = stepped(rule, group.hyper, group.slots[0], plain()), _tensors(capability)
-    level = FALSE_ALARM / (len(_WAYS) * len(names))
+    level = FALSE_ALARM / (_SUMS * len(names))
     yield (
         [group],
         [
@@ -90,25 +99,41 @@ def judged(
     )
 
 
-def _given(new: Stepped, name: str) -> NDArray[np.float64]:
+def _given(new: Stepped, name: str) -> Float:
     return np.asarray(new.param if name == "p" else new.state[name]).astype(np.float64)
 
 
 def _counts(
-    due: NDArray[np.float64], results: list[list[NDArray[np.float64]]], where: Format, level: float
+    due: Float, results: list[list[Float]], where: Format, level: float
 ) -> Iterator[Judgement]:
     """What is counted, in the order of _WAYS."""
     [[first, second], [again, _]] = results
     low, high = neighbours(due, where)
-    part = np.where(high > low, (due - low) / np.where(high > low, high - low, 1.0), 0.0)
-    yield events(int(np.sum((first == high) & (high > low))), part, level)
+    between = high > low
+    part = np.where(between, (due - low) / np.where(between, high - low, 1.0), 0.0)
+    up = (first == high) & between
+    yield events(int(np.sum(up)), part, level)
+    for weights in (np.sign(due), 2 * part - 1):
+        yield weighted(up, part, weights, level)
     for other in (second, again):
         yield events(int(np.sum(first != other)), 2 * part * (1 - part), level)
+    each = (x.reshape(-1) for x in (up - part, np.zeros(part.shape), between, part, np.sign(due)))
+    yield _at_distances(Errors(*each), level)
 
 
-def neighbours(
-    x: NDArray[np.float64], where: Format
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _at_distances(errors: Errors, level: float) -> Judgement:
+    """The worst of the correlations."""
+    pairs = [(errors.part(slice(None, -k)), errors.part(slice(k, None))) for k in _DISTANCES]
+    signs = [(np.ones(x.p.shape), x.away * y.away) for x, y in pairs]
+    found = [
+        correlated(*pair, sign, level)
+        for pair, both in zip(pairs, signs, strict=True)
+        for sign in both
+    ]
+    return max(found, key=lambda judgement: judgement.utilisation or 0.0)
+
+
+def neighbours(x: Float, where: Format) -> tuple[Float, Float]:
     """The largest number of the format that is not above x, and the least not below it."""
     near = where.round(x)
     spacing = 2 * where.u * 2.0 ** np.floor(np.log2(np.maximum(np.abs(x), where.least_normal)))

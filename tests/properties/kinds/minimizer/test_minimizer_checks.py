@@ -19,9 +19,10 @@ from truestep.properties.arithmetic.lift import state_of
 from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.arithmetic.sampled import Replicates
 from truestep.properties.cases.restored import restored
-from truestep.properties.cases.tensors import TensorSpec
+from truestep.properties.cases.tensors import TensorSpec, array
 from truestep.properties.kinds import kind as kinds
 from truestep.properties.kinds.minimizer import families as minimizer_checks
+from truestep.properties.kinds.minimizer import step as minimizer_step
 from truestep.properties.kinds.minimizer.cases import KINDS, MinimizerCase, ProblemSpec, function_of
 from truestep.properties.kinds.minimizer.step import initial, lockstep, taken
 from truestep.properties.museum.plant import Kernel
@@ -313,6 +314,52 @@ def test_states_with_history_hold_pairs_in_the_backends_format() -> None:
     slot = initial(lbfgs, capability, case)
     assert slot.state["t"] == 4 and np.all(slot.state["rho"] > 0)
     assert {x.dtype for k, x in slot.state.items() if k != "t"} == {np.dtype(np.float32)}
+
+
+def test_states_with_history_come_from_points_that_the_format_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A parameter is stored after every step; where there was none, it is the start."""
+    asked: list[Any] = []
+
+    def spied(problem: ProblemSpec, format: Any) -> Any:
+        function = function_of(problem, format)
+
+        def called(x: Any) -> Any:
+            asked.append(np.array(x))
+            return function(x)
+
+        return called
+
+    monkeypatch.setattr(minimizer_step, "function_of", spied)
+    [capability] = [c for c in Backend().capabilities() if c.variant == "torch"]
+    start = TensorSpec((5,), "normal", seed=1)
+    case = MinimizerCase(dict(TORCH), ProblemSpec("rosenbrock", (5,)), start, history=3)
+    slot = initial(lbfgs, capability, case)
+    assert len(asked) >= 3
+    assert all(np.array_equal(x, x.astype(np.float32)) for x in asked)
+    fresh = initial(lbfgs, capability, dataclasses.replace(case, history=0))
+    assert np.array_equal(fresh.param, array(start, format_named("float32")))
+    assert not np.array_equal(slot.param, fresh.param)
+
+
+def test_a_step_begins_where_the_backends_last_one_ended() -> None:
+    """Steps are numbered from zero; there is one group of one slot, under the backend's name."""
+    backend, capability = Backend(), Backend().capabilities()[1]
+    start = TensorSpec((5,), "normal", seed=1)
+    case = MinimizerCase(dict(TORCH), ProblemSpec("rosenbrock", (5,)), start, steps=2)
+    (first, one), (second, two) = lockstep(backend, capability, case)
+    hyper = lbfgs.Hyper(**case.hyper)
+    format = format_named("float32")
+    f = function_of(case.problem, format)
+    state = {name: x for name, x in first.items() if name != "p"}
+    given = minimizer_step.for_backend(f, format)
+    due = backend.minimizer_step(capability, hyper, first["p"], state, given)
+    assert np.array_equal(second["p"], due.param) and not np.array_equal(first["p"], due.param)
+    places = [[(x.step, x.group, x.slot) for x in found] for found in (one, two)]
+    assert [set(found) for found in places] == [{(0, 0, 0)}, {(1, 0, 0)}]
+    shim = minimizer_step.AsOptimizer(backend, capability, lambda _: f)
+    assert (shim.name, shim.capabilities()) == ("numpy", [shim.capability])
 
 
 @pytest.mark.parametrize(("rule", "seed"), [("lbfgs", 4), ("sr1_cubic", 2)])

@@ -94,6 +94,45 @@ def half_as_much(rng, size):
     return rng.integers(0, 2**15, size, dtype=np.uint64)
 
 
+def in_pairs(rng, size):
+    """Each number for two elements side by side."""
+    return np.repeat(fresh(rng, size // 2), 2)
+
+
+def by_row(rng, size):
+    """The numbers of a row for the next one too."""
+    return np.tile(fresh(rng, size // 2).reshape(-1, 1, 96), (1, 2, 1)).reshape(-1)
+
+
+def from_both_ends(rng, size):
+    """Each number for an element, and what is left of the range for the next one."""
+    half = fresh(rng, size // 2)
+    return np.stack([half, 2**16 - 1 - half], axis=1).reshape(-1)
+
+
+def by_halves(rng, size):
+    """The numbers of the first half for the second one."""
+    return np.tile(fresh(rng, size // 2), 2)
+
+
+class Exchanging(Storing):
+    """Goes up where it is due to go down, where a condition on the number holds."""
+
+    def __init__(self, where):
+        super().__init__(fresh)
+        self.where = where
+
+    def _step(self, hyper, slot):
+        new = super()._step(hyper, slot)
+        wide = type(slot)(slot.param.astype(np.float32), slot.grad.astype(np.float32), slot.state)
+        with np.errstate(all="ignore"):
+            x = self.lines._step(hyper, wide).param
+        cut = _cut(x, nothing(None, x.size))
+        beyond = _cut(x, np.full(x.size, 2**16 - 1, np.uint64))
+        other = np.where(new.param == cut, beyond, cut)
+        return Stepped(np.where(self.where(x), other, new.param), new.state)
+
+
 def _check(backend, name):
     [capability] = backend.capabilities()
     [check] = [c for c in KINDS["optimizer"].checks(capability) if c.name == name]
@@ -108,6 +147,24 @@ def test_other_noise_is_found(drawn, seed):
     found = run_check(backend, _check(backend, noise.NAME), level="smoke", seed=seed, told=False)
     assert found.verdict == "fail", found.message
     assert "elements, those of which p" in found.message
+
+
+@pytest.mark.parametrize("drawn", [in_pairs, by_row, from_both_ends, by_halves])
+def test_noise_that_a_few_elements_share_is_found(drawn):
+    """By what they err by at that distance alone: each goes up as often as is due."""
+    backend = Storing(drawn)
+    found = run_check(backend, _check(backend, noise.NAME), level="smoke", seed=0, told=False)
+    assert found.verdict == "fail", found.message
+    assert "elements, those of which p errs as one at a distance" in found.message
+
+
+@pytest.mark.parametrize("where", [lambda x: x == x, lambda x: x < 0, lambda x: x > 0])
+def test_up_and_down_exchanged_is_found(where):
+    """For all numbers, or those of one sign."""
+    backend = Exchanging(where)
+    found = run_check(backend, _check(backend, noise.NAME), level="smoke", seed=0, told=False)
+    assert found.verdict == "fail", found.message
+    assert "elements, those of which p goes up, by its " in found.message
 
 
 @pytest.mark.parametrize("drawn", [fresh, nothing, constant, one_stream, half_as_much])
