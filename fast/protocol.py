@@ -158,10 +158,11 @@ class LifeCapability(Capability):
 # What an object with a life may take: a closure that gives the loss, complex parameters, several
 # groups, a group that joins later, several formats, a rate in a tensor, gradients of None beside
 # others, a scheduler's argument last_epoch, what it says of its rates, the initial ones that it
-# leaves with a group, a measured value at every step.
+# leaves with a group, a measured value at every step; and what leaves out a step where a gradient
+# is infinite, as with a loss scaler, whose argument enabled says whether there is one.
 OFFERS = (
     "added_groups", "closure", "complex", "formats", "groups", "initial_lr", "last_epoch", "metric",
-    "none", "rates", "tensor_lr",
+    "none", "rates", "skips", "tensor_lr",
 )  # fmt: skip
 
 

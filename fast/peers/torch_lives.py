@@ -33,6 +33,9 @@ from truestep.fast.protocol import (
 
 Named = dict[str, Any]
 
+# In a row of copies: how many after one another are alike, and how many factors there are.
+_ALIKE, _FACTORS = 96, 5
+
 # What every class of torch.optim takes.
 ALL = ("added_groups", "closure", "formats", "groups", "none")
 
@@ -45,7 +48,8 @@ class Life:
     scheduler, of which there is none where this is None; otherwise: the same, with other arguments.
     numbers, wrong, offers, shapes, dialect, level: see LifeCapability. sparse:
     whether gradients are sparse. searches: whether every step evaluates a closure, which then is of
-    a quadratic function.
+    a quadratic function. copies: how long a row is that every element becomes, itself times powers
+    of two, where tensors have to have a size.
     """
 
     variant: str
@@ -60,6 +64,7 @@ class Life:
     level: Level = "smoke"
     sparse: bool = False
     searches: bool = False
+    copies: int = 1
 
     @property
     def capability(self) -> LifeCapability:
@@ -206,6 +211,9 @@ class World:
 
     def _tensor(self, array: Array) -> torch.Tensor:
         tensor = to_tensor(array)
+        if self.row.copies > 1:
+            factors = 0.5 ** (torch.arange(self.row.copies) // _ALIKE % _FACTORS)
+            tensor = tensor.unsqueeze(-1) * factors.to(tensor.dtype)
         return torch.view_as_complex(tensor) if self._made.get("complex") else tensor
 
     def _joined(self, group: Operation) -> None:

@@ -19,12 +19,13 @@ Choices
     these a parameter that has no gradient at first goes on at the count of the others.
     coupling: "none" where each parameter is updated from its own gradient and state alone;
     "shared" where an estimate is made of all of a group or of all groups, as the distance of
-    D-Adaptation, or random numbers are drawn from one generator. Laws that take a parameter by
-    itself speak of the first.
+    D-Adaptation, random numbers are drawn from one generator, or a step is left out for all. Laws
+    that take a parameter by itself speak of the first.
 
 Special cases
     A gradient of None is none: the parameter, its state and its own count stay. A gradient of zero
-    is one: moments decay, counts rise. A complex parameter is two real ones.
+    is one: moments decay, counts rise. A complex parameter is two real ones. With a loss scaler a
+    step in which a gradient is infinite is none, of whichever parameter it is.
 
 Judged
     Two lives that are due to agree, bit for bit: the same operations in the same process.
@@ -45,7 +46,7 @@ DIALECTS = {
     },
     "coupling": {
         "none": "each parameter is updated from its own gradient and state",
-        "shared": "an estimate is made of several parameters together",
+        "shared": "what is estimated or decided is of several parameters together",
     },
 }
 

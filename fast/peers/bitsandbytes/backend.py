@@ -14,7 +14,14 @@ import torch
 from bitsandbytes import functional
 
 from truestep.fast.peers import torch_like
-from truestep.fast.peers.bitsandbytes import eight_bit, four_bit, int8_rows, nested, precision
+from truestep.fast.peers.bitsandbytes import (
+    eight_bit,
+    four_bit,
+    int8_rows,
+    lives,
+    nested,
+    precision,
+)
 from truestep.fast.peers.bitsandbytes.rows import ROWS
 from truestep.fast.peers.torch_like import Named, Row
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
@@ -40,6 +47,7 @@ class Backend(torch_like.Backend):
     """bitsandbytes' CPU path."""
 
     name, library, rows = "bitsandbytes", bitsandbytes.optim, (*ROWS, *eight_bit.ROWS)
+    lives = lives.LIVES
 
     def capabilities(self) -> tuple[Capability, ...]:
         """The quantizers and the tables' optimizers."""

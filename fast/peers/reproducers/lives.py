@@ -14,6 +14,7 @@ saved       save the state dictionary to a file and read it back
 joined      step, add a group, step: print the names of both parameters' states
 none        step twice, the second time without a gradient
 closure     step with a closure, print how often it was called
+backward    step with a closure that makes the gradients
 loaded      load the state into another, step that
 otherwise   load the state into one that was made with OTHER arguments, step both, print both
 set         make one with other arguments, and one in whose group they are set: step and print both
@@ -159,6 +160,19 @@ def closure() -> None:
     print(len(calls))
 
 
+def backward() -> None:
+    """Whether a closure can make gradients."""
+    p = parameter()
+
+    def evaluated() -> torch.Tensor:
+        loss = (p * p).sum()
+        loss.backward()
+        return loss
+
+    kind([p], **keywords).step(evaluated)
+    print("stepped")
+
+
 def loaded() -> None:
     """Whether one goes on."""
     one, other = (kind([parameter()], **keywords) for _ in range(2))
@@ -267,6 +281,7 @@ does: dict[str, Callable[[], object]] = {
     "saved": saved, "joined": joined, "none": ungraded, "otherwise": otherwise,
     "initial": initial, "tensor": tensor,
     "set": otherwise, "loaded": loaded, "closure": closure,
+    "backward": backward,
 }  # fmt: skip
 try:
     with torch.compiler.set_stance("force_eager"):

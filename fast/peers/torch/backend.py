@@ -16,6 +16,7 @@ from truestep.fast.peers.torch import (
     examples,
     lbfgs,
     lives,
+    scaled,
     schedules,
     training,
 )
@@ -40,7 +41,8 @@ from truestep.reference.declared import Hyper
 class Backend(torch_like.Backend):
     """torch.optim and what else torch has for training."""
 
-    name, library, rows, lives = "torch", torch.optim, ROWS, lives.LIVES
+    name, library, rows = "torch", torch.optim, ROWS
+    lives = (*lives.LIVES, *scaled.LIVES)
     fixed: ClassVar[Mapping[str, Fixed]] = {}
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """torchao on the CPU, uncompiled: block-wise dynamic 8-bit quantization, stochastic rounding to
 bfloat16, block formats (blocks.py), affine integers (affine.py, with zero points that are numbers
-float_zeros.py), and Adam and AdamW (adam.py, and low_bit.py on quantized moments).
+float_zeros.py), and Adam and AdamW (adam.py, low_bit.py on quantized moments, lives.py as objects).
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ from truestep.fast.peers.torchao import (
     affine,
     blocks,
     float_zeros,
+    lives,
     low_bit,
     nested_float,
     precision,
@@ -28,7 +29,9 @@ from truestep.fast.protocol import (
     Capability,
     Group,
     Inputs,
+    Observation,
     Outputs,
+    Program,
     QuantizerCapability,
     Slot,
     Stepped,
@@ -70,6 +73,7 @@ class Backend:
             *nested_float.capabilities(),
             *adam.capabilities(),
             precision.capability(),
+            *(life.capability for life in lives.LIVES),
         )
 
     def encode(
@@ -113,6 +117,10 @@ class Backend:
     def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """The bits of a state."""
         return precision.outputs(hyper, inputs)
+
+    def lived(self, capability: Capability, programs: Sequence[Program]) -> list[list[Observation]]:
+        """What is seen in lives of one class."""
+        return lives.lived(capability, programs)
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]

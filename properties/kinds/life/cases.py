@@ -20,9 +20,9 @@ _MATRICES = ((2, 3), (3, 2), (2, 2))
 class Event:
     """One event: a step, in which gradients may be absent or zero, or a number that is set.
 
-    what: "step"; "none" and "zero", a step in which the gradient of one parameter, numbered by
-    which, is absent, or those of all are zero; "set", where which counts numbers and groups, and
-    factor is what the number is multiplied by.
+    what: "step"; "none", "infinite" and "zero", a step in which the gradient of one parameter,
+    numbered by which, is absent or infinite, or those of all are zero; "set", where which counts
+    numbers and groups, and factor is what the number is multiplied by.
     """
 
     what: str
@@ -99,7 +99,22 @@ def grads_of(case: LifeCase, capability: LifeCapability, at: int) -> list[Array 
         return [None if g is None else np.zeros_like(g) for g in found]
     if event.what == "none" and "none" in capability.offers:
         found[event.which % case.count] = None
+    if event.what == "infinite":
+        return _infinite(found, event.which % case.count)
     return found
+
+
+def _infinite(grads: list[Array | None], place: int) -> list[Array | None]:
+    """The gradients, of which that at this place is infinite."""
+    return [
+        np.full_like(g, np.inf) if k == place and g is not None else g for k, g in enumerate(grads)
+    ]
+
+
+def infinite_step(case: LifeCase, capability: LifeCapability, place: int) -> Operation:
+    """A step in which the gradient of the parameter at that place is infinite."""
+    grads = [array(case, capability, k, 1) for k in range(case.count)]
+    return {"do": "step", "grads": _infinite([*grads], place), "metric": 0.0}
 
 
 def operation(case: LifeCase, capability: LifeCapability, at: int) -> Operation:
@@ -182,7 +197,7 @@ def _word(op: Operation) -> str:
         return f"make {tensors}{_rest(op, 'groups', 'numbers')}"
     if op["do"] == "step":
         grads = op["grads"]
-        told = ["none" if g is None else "zero" if not np.any(g) else "" for g in grads]
+        told = [_gap(g) for g in grads]
         gaps = ", ".join(f"{word} for {k}" for k, word in enumerate(told) if word)
         return f"step{f' (gradient {gaps})' if gaps else ''}{_rest(op, 'grads', 'metric')}"
     if op["do"] == "fork":
@@ -190,6 +205,14 @@ def _word(op: Operation) -> str:
     if op["do"] == "add":
         return f"add {[str(x.dtype) for x in op['group']['params']]}"
     return f"{op['do']}{_rest(op)}"
+
+
+def _gap(grad: Array | None) -> str:
+    if grad is None:
+        return "none"
+    return (
+        "" if np.any(grad) and np.all(np.isfinite(grad)) else "infinite" if np.any(grad) else "zero"
+    )
 
 
 def _rest(op: Operation, *besides: str) -> str:

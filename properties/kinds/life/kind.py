@@ -31,7 +31,7 @@ class LifeKind(Kind[LifeCapability, LifeCase, LifeBackend]):
 
     def cases(self, check: Check, capability: LifeCapability) -> Drawn[LifeCase]:
         """Drawn lives."""
-        events = laws.events(check.name.removeprefix(PREFIX))
+        events = laws.events(check.name.removeprefix(PREFIX), capability)
         first = partial(cases.first, capability, events)
         return Drawn(cases.strategy(capability, events), EXAMPLES, first=lambda _: first())
 

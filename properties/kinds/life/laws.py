@@ -34,7 +34,9 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "raises_when_an_argument_is_wrong": ("wrong",),
     "rates_resume_from_last_epoch": ("last_epoch",),
     "rates_same_when_the_rate_is_a_tensor": ("tensor_lr",),
+    "skips_a_step_when_a_gradient_is_infinite": ("skips",),
     "unchanged_when_all_gradients_are_none": ("none",),
+    "unchanged_when_gradients_are_scaled": ("skips",),
     "untouched_when_gradient_is_none": ("none", "uncoupled"),
     "zero_gradient_differs_from_none": ("none", "weight_decay"),
 }
@@ -44,6 +46,7 @@ _EVENTS: Mapping[str, tuple[str, ...]] = {
     "closure_loss_is_returned": ("step",),
     "closure_steps_as_its_gradients": ("step",),
     "complex_as_two_reals": ("step",),
+    "unchanged_when_gradients_are_scaled": ("step", "zero", "set"),
     "untouched_when_gradient_is_none": ("step", "set"),
 }
 
@@ -61,6 +64,8 @@ def holding(capability: Capability) -> Sequence[str]:
     return [law for law in BY_RULE[capability.rule] if offered.issuperset(NEEDS.get(law, ()))]
 
 
-def events(law: str) -> tuple[str, ...]:
-    """The sorts of events in the lives that a law is tried on."""
-    return ("step",) if law in _SCHEDULERS else _EVENTS.get(law, _ALL)
+def events(law: str, capability: LifeCapability) -> tuple[str, ...]:
+    """The sorts of events in the lives of an object that a law is tried on."""
+    if law in _SCHEDULERS or law in _EVENTS:
+        return _EVENTS.get(law, ("step",))
+    return (*_ALL, "infinite") if "skips" in capability.offers else _ALL

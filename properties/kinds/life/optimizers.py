@@ -14,6 +14,7 @@ from truestep.properties.kinds.life.cases import (
     array,
     grads_of,
     groups_of,
+    infinite_step,
     life,
     made,
     operations,
@@ -182,6 +183,22 @@ def numbers_take_effect_at_the_next_step(capability: LifeCapability, case: LifeC
             ]
             given = {**begin, "numbers": {**begin["numbers"], name: value}}
             yield Alike([begin, *sets, *steps, LOOK], [given, *steps, LOOK], tensors())
+
+
+def skips_a_step_when_a_gradient_is_infinite(capability: LifeCapability, case: LifeCase) -> Claims:
+    """A step in which any gradient is infinite leaves all as it was, and what follows too."""
+    steps = operations(case, capability)
+    for place in range(case.count):
+        lost = infinite_step(case, capability, place)
+        got = [made(case, capability), *steps, lost, *steps, LOOK]
+        yield Alike(got, [made(case, capability), *steps, *steps, LOOK], tensors(state=False))
+
+
+def unchanged_when_gradients_are_scaled(capability: LifeCapability, case: LifeCase) -> Claims:
+    """Steps by gradients that are multiplied and divided by a power of two are those without."""
+    steps, begin = operations(case, capability), made(case, capability)
+    plain = {**begin, "numbers": {**begin["numbers"], "enabled": False}}
+    yield Alike([begin, *steps, LOOK], [plain, *steps, LOOK], tensors(state=False))
 
 
 def closure_loss_is_returned(capability: LifeCapability, case: LifeCase) -> Claims:

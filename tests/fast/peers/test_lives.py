@@ -57,6 +57,48 @@ def test_every_class_of_optimi_has_a_life() -> None:
     assert backend.CLASSES.keys() == optimizers
 
 
+@pytest.mark.parametrize(
+    ("library", "without"),
+    [
+        # The first cannot step; short names are those with bits, and paged ones the others.
+        ("bitsandbytes", {"AdEMAMix32bit"}),
+        ("torchao", {"CPUOffloadOptimizer"}),
+    ],
+)
+def test_every_class_with_coded_state_has_a_life(library: str, without: set[str]) -> None:
+    """Every optimizer, but those that stand for others or need a GPU."""
+    pytest.importorskip(library, reason=f"{library} is not installed")
+    module = importlib.import_module(f"{library}.optim")
+    coded = importlib.import_module(f"truestep.fast.peers.{library}.lives")
+    found = {
+        name
+        for name, made in vars(module).items()
+        if inspect.isclass(made) and issubclass(made, torch.optim.Optimizer)
+    }
+    alike = {name for name in found if {f"{name}32bit", f"Paged{name}"} & found}
+    paged = {name for name in found if name.startswith("Paged") and "AdamW" not in name}
+    known = {life.variant for life in coded.LIVES}
+    assert found - alike - paged - without <= known <= found
+
+
+def test_a_row_of_copies_is_long_enough_for_codes() -> None:
+    """torchao's moments are codes there, and what is seen of them is what they stand for."""
+    pytest.importorskip("torchao", reason="torchao is not installed")
+    coded = importlib.import_module("truestep.fast.peers.torchao.lives")
+    life = next(life for life in coded.LIVES if life.variant == "AdamW8bit")
+    one = np.ones(2, np.float32)
+    program = [
+        {"do": "make", "groups": [{"params": [one]}], "numbers": dict(life.numbers)},
+        {"do": "step", "grads": [one]},
+        {"do": "look"},
+    ]
+    [[seen]] = coded.lived(life.capability, [program])
+    moment = seen["state"][0]["exp_avg"]
+    # Five factors, which blocks whose largest elements differ read back otherwise.
+    assert moment.shape == (2, 4096)
+    assert 5 < np.unique(moment).size < 20 and moment[0, 0] == pytest.approx(0.2, rel=0.01)
+
+
 def _life(name: str) -> torch_lives.Life:
     return next(life for life in lives.LIVES if life.variant == name)
 

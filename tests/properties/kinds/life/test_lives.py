@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from truestep.fast import discovery
 from truestep.fast.peers import torch_lives
+from truestep.fast.peers.torch import scaled
 from truestep.fast.peers.torch_lives import Life
 from truestep.fast.protocol import OFFERS, Capability, Observation, Program
 from truestep.properties.judge.results import CheckResult
@@ -493,6 +494,58 @@ def test_correct_scheduler_passes_every_law() -> None:
 def test_faulty_scheduler_fails_the_law_that_is_its(fault: Any, law: str) -> None:
     """Each fault is found by a law of its own."""
     assert verdict(scheduler(fault), law).verdict == "fail"
+
+
+class StepsAnyway(scaled.Scaled):
+    """Infinite gradients are stepped by."""
+
+    def step(self) -> None:
+        self.optimizer.step()
+
+
+class LosesScaledGradients(scaled.Scaled):
+    """Gradients are not divided by the scale."""
+
+    def step(self) -> None:
+        factor = self.scaler.scale(torch.ones(()))
+        for p in (p for group in self.param_groups for p in group["params"]):
+            p.grad = p.grad * factor
+        finite = all(
+            bool(p.grad.isfinite().all()) for group in self.param_groups for p in group["params"]
+        )
+        if finite:
+            self.optimizer.step()
+
+
+class ForgetsGrowth(scaled.Scaled):
+    """The steps since the scale last changed are not saved."""
+
+    def load_state_dict(self, held: dict[str, Any]) -> None:
+        super().load_state_dict({**held, "scaler": {**held["scaler"], "_growth_tracker": 0}})
+
+
+class KeepsScale(scaled.Scaled):
+    """The scale is that of the constructor, whatever is loaded."""
+
+    def load_state_dict(self, held: dict[str, Any]) -> None:
+        scale = self.scaler.get_scale()
+        super().load_state_dict({**held, "scaler": {**held["scaler"], "scale": scale}})
+
+
+SCALERS = {
+    ForgetsGrowth: "resumes_bitwise_from_state_dict",
+    KeepsScale: "resumes_bitwise_when_constructed_otherwise",
+    LosesScaledGradients: "unchanged_when_gradients_are_scaled",
+    StepsAnyway: "skips_a_step_when_a_gradient_is_infinite",
+}
+
+
+@pytest.mark.parametrize(("fault", "law"), SCALERS.items(), ids=lambda x: getattr(x, "__name__", x))
+def test_faulty_loss_scaler_fails_the_law_that_is_its(fault: Any, law: str) -> None:
+    """And torch's own passes it."""
+    bench = Bench(scaled.life("SGD", fault, lr=0.03, momentum=0.8))
+    assert verdict(bench, law).verdict == "fail"
+    assert verdict(Bench(scaled.LIVES[1]), law).verdict == "pass"
 
 
 def test_every_law_is_reached() -> None:
