@@ -94,8 +94,13 @@ class LogRange(Around):
         return U
 
     def units(self, h: declared.Hyper, x: Array) -> Array:
-        """Groups of numbers so many steps of s = 1/16 above low = -10, whose ends are inside."""
+        """Groups of numbers so many steps of s = 1/16 above low = -10, whose ends are inside.
+
+        What is beside a multiple of 1/2 is put 2^-11 off it, which logarithms in float32 tell.
+        """
         room, inside = self.cut.length(h) - 2, 2.0**-10
+        near = np.rint(2 * x) / 2
+        x = near + 2.0**-11 * np.sign(x - near)
         rows = np.zeros((-(-x.size // room), room))
         rows.reshape(-1)[: x.size] = x
         made = np.pad(rows / 16, [(0, 0), (1, 1)], constant_values=inside)
@@ -112,8 +117,9 @@ class LogRange(Around):
         low = np.full(self.cut.groups(h, x.shape), np.inf)
         high, group = -low, self.cut.group_of(h, x.shape).reshape(-1)
         logs = self.logarithms(x).reshape(-1)
-        np.minimum.at(low, group, logs)
-        np.maximum.at(high, group, logs)
+        with np.errstate(invalid="ignore"):
+            np.minimum.at(low, group, logs)
+            np.maximum.at(high, group, logs)
         return low, high
 
     def intervals(
