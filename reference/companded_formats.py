@@ -20,10 +20,12 @@ Domain
 Choices
     rounding: 1/2 is added, in which a kernel's sum rounds too, and cut off; or the nearest integer.
     least: below which no a_g goes; in float16 nothing of 1e-12 is left.
+    nan: whether a group with a nan has one for a scale, or a_g passes over it.
 
 Special cases
     A number below zero under a root is as a nan: its group has a nan for a scale, and of its codes
-    nothing is promised. A group with an infinity has an infinite scale, and so has one beyond
+    nothing is promised; or it has that of its other numbers, and of the nan's own code nothing is
+    promised. A group with an infinity has an infinite scale, and so has one beyond
     65,520; its codes are due all the same where a_g is finite. Below 2^-25 the scale is 0, and the
     group is read as zeros.
 
@@ -57,6 +59,7 @@ class Hyper(declared.Hyper):
     """How codes are rounded, and the least a_g; the paper's kernels fix it at 1e-12."""
 
     least: Annotated[float, Real(0.0, 1.0, open="high", usual=(0.0, 1e-12), listed=True)] = 0.0
+    nan: Literal["propagate", "ignore"] = "propagate"
     rounding: Literal["half_up", "nearest_even"] = "half_up"
 
 
@@ -95,6 +98,11 @@ class _Companded(BlockFormat, ABC):
         """At which ratios to a_g, of "sqrt_8bit" to its square, the code changes."""
         below, above = self.edges()
         return below / above
+
+    def extremes(self, h: declared.Hyper, x: Array) -> Array:
+        """The largest magnitude of every group, with a nan or without."""
+        ignored = np.isnan(x) & (h.nan == "ignore")
+        return super().extremes(h, np.where(ignored, 0.0, x))
 
     def smallest(self, h: declared.Hyper) -> float:
         """Below which the size of a group does not go."""

@@ -50,6 +50,7 @@ _KEPT = {
     "quotient": "the scale is absmax over the largest value",
     "absmax": "absmax is kept, and the scale worked out from it",
 }
+_NAN = {"propagate": "a group with a nan has scale nan", "ignore": "the extreme passes over a nan"}
 _ZERO = {"least": "a block of zeros has the least scale", "one": "a block of zeros has scale 1"}
 _ZERO_SCALE = {
     "kept": "a scale of zero stays that",
@@ -178,8 +179,8 @@ class Shifted(declared.Hyper):
 # What the values of every choice mean; a format has those that its Hyper has.
 DIALECTS: dict[str, dict[str, str]] = {
     "four_over_six": _FOUR_OVER_SIX, "infinity": _INFINITY, "kept": _KEPT, "level": _LEVEL,
-    "normalise": _NORMALISE, "power": _POWER, "rounding": _NEAREST, "rule": _RULES, "ties": _TIES,
-    "zero_block": _ZERO, "zero_scale": _ZERO_SCALE,
+    "nan": _NAN, "normalise": _NORMALISE, "power": _POWER, "rounding": _NEAREST, "rule": _RULES,
+    "ties": _TIES, "zero_block": _ZERO, "zero_scale": _ZERO_SCALE,
 }  # fmt: skip
 
 

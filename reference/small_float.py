@@ -5,10 +5,13 @@ Rounding, with |x| / 2^(e-f) = k + c, k an integer and 0 <= c < 1, 2^(e-f) the s
     nearest_even    k + 1 if c > 1/2, or c = 1/2 and k is odd, else k
     nearest_away    k + 1 if c >= 1/2, else k
     toward_zero     k
+    up              k + 1 if c > 0 and x > 0, else k
+    down            k + 1 if c > 0 and x < 0, else k
     stochastic      k + 1 with probability c, else k; so the expectation is x
 
-What leaves the range is then treated as the overflow says; toward zero no finite number does. Drawn
-roundings take the spacing beyond the largest value for one more.
+What leaves the range is then treated as the overflow says; toward zero no finite number does, nor
+up one below zero, nor down one above. Drawn roundings take the spacing beyond the largest value for
+one more.
 """
 
 from collections.abc import Mapping
@@ -20,11 +23,15 @@ import numpy as np
 from truestep.reference.declared import Hyper
 from truestep.reference.validation import Array
 
-Rounding = Literal["nearest_even", "nearest_away", "toward_zero", "stochastic"]
+Rounding = Literal["nearest_even", "nearest_away", "toward_zero", "up", "down", "stochastic"]
+# To which a number's negative is rounded otherwise than itself.
+DIRECTED = ("up", "down")
 ROUNDINGS: Mapping[str, str] = {
     "nearest_even": "to nearest, ties to even",
     "nearest_away": "to nearest, ties away from zero",
     "toward_zero": "what lies between two values cut off",
+    "up": "to the next value that is not less",
+    "down": "to the next value that is not larger",
     "stochastic": "away from zero with the probability of the part cut off",
 }
 
@@ -57,13 +64,14 @@ class SmallFloat:
         """Where codes change: the midpoints between neighbouring finite values, ascending.
 
         The first and the last are where numbers overflow: half a spacing beyond the largest. Where
-        what lies between two values is cut off or drawn, the values themselves, but for zero.
+        what lies between two values is cut off or drawn, the values themselves, but for zero; all
+        of them where it goes up or down.
         """
         finite = self.decode(h, np.arange(self.largest + 1))
         positive = np.append(finite, 2 * finite[-1] - finite[-2])
         values = np.concatenate([-positive[:0:-1], positive])
         if not h.rounding.startswith("nearest"):
-            return values[values != 0]
+            return values if h.rounding in DIRECTED else values[values != 0]
         return values[:-1] / 2 + values[1:] / 2
 
     def decode(self, h: Hyper, code: Array) -> Array:
@@ -102,6 +110,9 @@ class SmallFloat:
         cut_off, code = self.truncated(x)
         if h.rounding == "toward_zero":
             return np.minimum(code, self.largest)
+        if h.rounding in DIRECTED:
+            away = x > 0 if h.rounding == "up" else x < 0
+            return np.where(away, code + (cut_off > 0), np.minimum(code, self.largest))
         if h.rounding == "nearest_away":
             return np.where(cut_off >= 0.5, code + 1, code)
         if random is None:

@@ -74,6 +74,7 @@ SHARED: dict[str, tuple[Judge, ...]] = {
     "integer_nested": _formats("nf4_integer_nested"),
     "k_quants": _formats("q4_k", "q5_k", "q6_k"),
     "line_search": (Judge("minimizer", "lbfgs"),),
+    "log_ranges": _formats("log_range_4bit", "log_range_8bit"),
     "nested_formats": _formats("nf4_nested", "fp4_nested"),
     "newton_schulz": _optimizers("muon", "normuon"),
     "packing": _packed(

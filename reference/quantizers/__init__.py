@@ -7,6 +7,7 @@ from truestep.reference import (
     float_zero_points,
     integer_nested,
     k_quants,
+    log_ranges,
     nested_formats,
     quantile_maps,
     rank_one,
@@ -23,6 +24,7 @@ FORMATS = dict(
             | float_zero_points.FORMATS
             | integer_nested.FORMATS
             | k_quants.FORMATS
+            | log_ranges.FORMATS
             | nested_formats.FORMATS
             | quantile_maps.FORMATS
             | rank_one.FORMATS

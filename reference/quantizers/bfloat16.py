@@ -6,6 +6,8 @@ Rule
     nearest_even: k is the integer nearest to |x| / 2^(e-7), of two equally near ones the even one.
     nearest_away: of two equally near ones the larger in magnitude.
     toward_zero: k = floor(|x| / 2^(e-7)).
+    up: of numbers above zero k = ceil(|x| / 2^(e-7)), of those below as toward_zero; down: of those
+    below zero.
     stochastic: k = floor(|x| / 2^(e-7)) + 1 with the probability |x| / 2^(e-7) - floor(...), else
     floor(...); so the expectation is x.
 
@@ -16,9 +18,9 @@ Domain
     x: any float64 number, in particular any float32; the result is rounded once.
 
 Choices
-    rounding: IEEE 754's default, or truncation of a float32's lower half, or stochastic. The latter
-    goes away from zero where random < 2^16 times the probability, which a float32 x makes an
-    integer (the rule of torchao: add the random bits, then truncate).
+    rounding: one of IEEE 754's five, toward zero the lower half cut off a float32, or stochastic.
+    The latter goes away from zero where random < 2^16 times the probability, which a float32 x
+    makes an integer (the rule of torchao: add the random bits, then truncate).
     overflow: to infinity from half a spacing above the largest value on, as IEEE 754 does
     ("infinity"), or to the largest value, infinities included ("saturate"). Toward zero no finite
     number overflows. Stochastic rounding treats 2^128 as the value that follows the largest one.

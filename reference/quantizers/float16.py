@@ -12,8 +12,8 @@ Domain
     x: any float64 number, in particular any float32; the result is rounded once.
 
 Choices
-    rounding: as the rule says, or ties away from zero, or toward zero, or drawn so that the
-    expectation is x (``small_float``).
+    rounding: as the rule says, or ties away from zero, or toward zero, up or down, or drawn so that
+    the expectation is x (``small_float``).
     overflow: IEEE 754 rounds to infinity everything from 65520 on, half a spacing above the largest
     value 65504 ("infinity"). A saturating conversion keeps to that value, infinities included
     ("saturate").

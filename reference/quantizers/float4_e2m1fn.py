@@ -12,8 +12,8 @@ Domain
     x: any float64 number, in particular any float32; the result is rounded once.
 
 Choices
-    rounding: as the rule says, or ties away from zero, or toward zero, or drawn so that the
-    expectation is x (``small_float``).
+    rounding: as the rule says, or ties away from zero, or toward zero, up or down, or drawn so that
+    the expectation is x (``small_float``).
     nan: OCP leaves it open. A zero of the sign that the nan has not ("zero": ml_dtypes, whose
     stand-in for nan is -0, negated with it), or 6 whatever the sign ("largest": CUDA's
     satfinite, the only mode it has), or nothing ("undefined": libraries that take no nan).

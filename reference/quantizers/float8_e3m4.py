@@ -12,8 +12,8 @@ Domain
     x: any float64 number, in particular any float32; the result is rounded once.
 
 Choices
-    rounding: as the rule says, or ties away from zero, or toward zero, or drawn so that the
-    expectation is x (``small_float``).
+    rounding: as the rule says, or ties away from zero, or toward zero, up or down, or drawn so that
+    the expectation is x (``small_float``).
     overflow: to infinity from 15.75 on, half a spacing above the largest value 15.5, as IEEE 754
     does ("infinity": ml_dtypes), or to the largest value, infinities included ("saturate").
 

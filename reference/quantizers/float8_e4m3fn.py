@@ -12,8 +12,8 @@ Domain
     x: any float64 number, in particular any float32; the result is rounded once.
 
 Choices
-    rounding: as the rule says, or ties away from zero, or toward zero, or drawn so that the
-    expectation is x (``small_float``).
+    rounding: as the rule says, or ties away from zero, or toward zero, up or down, or drawn so that
+    the expectation is x (``small_float``).
     overflow: OFP8 has both modes. 464 lies half a spacing above the largest value 448 and, a tie,
     rounds to it; beyond, the result is nan ("nan": ml_dtypes, PyTorch up to 2.11) or 448 with the
     sign of x ("saturate": CUDA's satfinite, PyTorch from 2.13), infinities included.

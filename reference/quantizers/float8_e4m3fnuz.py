@@ -12,8 +12,8 @@ Domain
     x: any float64 number, in particular any float32; the result is rounded once.
 
 Choices
-    rounding: as the rule says, or ties away from zero, or toward zero, or drawn so that the
-    expectation is x (``small_float``).
+    rounding: as the rule says, or ties away from zero, or toward zero, up or down, or drawn so that
+    the expectation is x (``small_float``).
     overflow: 248 lies half a spacing above the largest value 240; a tie, it overflows.
     What overflows becomes nan ("nan": ml_dtypes, PyTorch) or the largest value with its sign
     ("saturate"), infinities included.

@@ -12,8 +12,8 @@ Domain
     x: any float64 number, in particular any float32; the result is rounded once.
 
 Choices
-    rounding: as the rule says, or ties away from zero, or toward zero, or drawn so that the
-    expectation is x (``small_float``).
+    rounding: as the rule says, or ties away from zero, or toward zero, up or down, or drawn so that
+    the expectation is x (``small_float``).
     overflow: OFP8 has both modes. Without saturation everything from 61440 on, half a spacing above
     the largest value 57344, becomes infinite ("infinity": PyTorch, ml_dtypes). With it, infinities
     included, it becomes the largest value ("saturate": CUDA's satfinite).

@@ -29,6 +29,8 @@ ROUNDINGS = {
     "nearest_even": RoundMode.TiesToEven,
     "nearest_away": RoundMode.TiesToAway,
     "toward_zero": RoundMode.TowardZero,
+    "up": RoundMode.TowardPositive,
+    "down": RoundMode.TowardNegative,
     "stochastic": RoundMode.Stochastic,
 }
 # Those of powers of two, none of which is negative.

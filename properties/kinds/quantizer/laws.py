@@ -55,6 +55,7 @@ from truestep.properties.laws.claims import Claims, by_name
 from truestep.reference.declared import Hyper
 from truestep.reference.quantizers import QUANTIZERS
 from truestep.reference.rules import Quantizer
+from truestep.reference.small_float import DIRECTED
 
 # Numbers of examples of a law by level.
 EXAMPLES: Mapping[Level, int] = {"smoke": 2, "standard": 6, "deep": 200}
@@ -130,9 +131,12 @@ def laws_of(capability: QuantizerCapability) -> Mapping[str, Law]:
     if is_stochastic(capability):
         return {}
     rule = QUANTIZERS[capability.rule]
-    if not rule.BLOCKS:
-        return CAST_LAWS if signed(rule) else POWER_LAWS
+    if not rule.BLOCKS and not signed(rule):
+        return POWER_LAWS
     h = rule.Hyper(**capability.dialect)
+    if not rule.BLOCKS:
+        odd = h.rounding not in DIRECTED
+        return {name: law for name, law in CAST_LAWS.items() if odd or name != "odd"}
     # What a format with more than a scale to a group has of them, it says.
     own = {name: law for name, law in BLOCK_LAWS.items() if name in getattr(rule, "LAWS", LAWS)}
     return {name: law for name, law in own.items() if NEEDS.get(name, _always)(rule, h)}

@@ -1,4 +1,4 @@
-"""Faults in formats with a body of their own: affine, K-quants, nested, rank-1, companded."""
+"""Faults in formats with a body of their own: affine, K-quants, nested, rank-1, curves, ranges."""
 
 from truestep.properties.museum.fault import Fault, fault
 from truestep.properties.museum.plant import Edit
@@ -9,6 +9,7 @@ RANK_ONE = ("dynamic_4bit_rank1", "linear_4bit_rank1")
 FLOAT_ZERO = ("uint4_float_zero", "uint8_float_zero")
 INTEGERS = ("nf4_integer_nested",)
 COMPANDED = ("softsign_8bit", "sqrt_8bit")
+RANGES = ("log_range_4bit", "log_range_8bit")
 ZERO = "zero_point = self._limited(self._plain(h, -low, wide, 0))"
 GIVEN = "for held in (wide, zero_point))"
 FACTORS = "d, dmin, scale, least = held"
@@ -173,6 +174,58 @@ _PLANTED: tuple[tuple[tuple[str, ...], str, str, Edit, str], ...] = (
         ("sqrt_8bit",), "scale_of_squares",
         "the scale is the largest number, not its root [an absmax before the curve]",
         ("root = np.sqrt(m)", "root = m"), "random",
+    ),
+    (
+        RANGES, "ends_to_nearest",
+        "the ends are rounded to nearest, so that what lies beyond them is cut off "
+        "[casts without a direction]",
+        ("np.where(apart, _outward(end, up=up), end.astype(np.float16))", "end"), "random",
+    ),
+    (
+        RANGES, "truncated",
+        "codes are cut off, not rounded [casts that drop the lower bits]",
+        ("np.floor(q + 0.5)", "np.floor(q)"), "random",
+    ),
+    (
+        RANGES, "threshold_off",
+        "codes change a thousandth of a step too late [constants typed with few digits]",
+        ("np.floor(q + 0.5)", "np.floor(q + 0.499)"), "thresholds",
+    ),
+    (
+        RANGES, "neighbours_ends",
+        "codes are those of the next group's ends [group indices off by one]",
+        ("q, _, known = self._steps(h, x, *kept)",
+         "q, _, known = self._steps(h, x, *(np.append(end[1:], end[-1:]) for end in kept))"),
+        "strata",
+    ),
+    (
+        RANGES, "last_without_a_say",
+        "a tensor's last element does not count for the ends [partial-block reductions]",
+        ("logs = self.logarithms(x).reshape(-1)",
+         "logs = self.logarithms(x).reshape(-1)\n"
+         "        logs = np.append(logs[:-1], logs[-2:-1]) if logs.size % 64 > 1 else logs"),
+        "strata",
+    ),
+    (
+        RANGES, "one_step_more",
+        "codes are read as so many 16ths or 256ths [ranges of two kinds]",
+        ("above = code / self.top", "above = code / (self.top + 1)"), "every_code",
+    ),
+    (
+        RANGES, "ends_exchanged",
+        "the least and the largest change places as they are read [two ends in one array]",
+        ("return np.exp(a + above), a, above", "return np.exp(b - above), b, above"), "every_code",
+    ),
+    (
+        RANGES, "to_the_base_2",
+        "what is read is a power of two [exp2 for exp]",
+        ("return np.exp(a + above)", "return np.exp2(a + above)"), "every_code",
+    ),
+    (
+        RANGES, "zeros_are_least_normal",
+        "zeros count as 2^-126 [limits of another format]",
+        ("np.clip(np.asarray(x, np.float64), LEAST, MOST)",
+         "np.clip(np.asarray(x, np.float64), 2.0**-126, MOST)"), "strata",
     ),
     (
         FLOAT_ZERO, "zero_point_rounded",

@@ -17,6 +17,7 @@ e4m3b11fnuz = partial(fault, "float8_e4m3b11fnuz", "quantizer")
 e4m3fnuz = partial(fault, "float8_e4m3fnuz", "quantizer")
 e5m2 = partial(fault, "float8_e5m2", "quantizer")
 e5m2fnuz = partial(fault, "float8_e5m2fnuz", "quantizer")
+float16 = partial(fault, "float16", "quantizer")
 e8m0 = partial(fault, "float8_e8m0fnu", "quantizer")
 
 EXPONENT = "above.astype(np.int64) - 1"
@@ -32,6 +33,7 @@ TRUNCATED: Edit = (
 )
 AWAY_DECLARED = {"rounding": "nearest_away"}
 CUT_DECLARED = {"rounding": "toward_zero"}
+DOWN_DECLARED, UP_DECLARED = {"rounding": "down"}, {"rounding": "up"}
 DRAWN_DECLARED = {"rounding": "stochastic"}
 
 
@@ -168,6 +170,28 @@ SMALL_FLOATS: dict[str, Fault] = {
         (small_float, TOWARD_ZERO, "return np.where(np.abs(x) >= 464, self.largest + 1, code)"),
         check="thresholds",
         dialect=CUT_DECLARED,
+    ),
+    "float8_e4m3fn_down_by_size": e4m3fn(
+        "sizes are rounded down, declared as numbers [floor of a magnitude]",
+        (small_float, 'x > 0 if h.rounding == "up" else x < 0', "False"),
+        dialect=DOWN_DECLARED,
+        computes="what lies between two values cut off",
+    ),
+    "float16_up_without_subnormals": float16(
+        "what is less than 2^-24 stays zero, declared as up [a test of the fraction's bits alone]",
+        (small_float, "code + (cut_off > 0)", "code + ((cut_off > 0) & (code > 0))"),
+        check="thresholds",
+        dialect=UP_DECLARED,
+    ),
+    "float8_e5m2_up_saturates": e5m2(
+        "beyond 57344 nothing goes up, declared as infinite [a clip after the direction]",
+        (
+            small_float,
+            "np.where(away, code + (cut_off > 0), np.minimum(code, self.largest))",
+            "np.minimum(np.where(away, code + (cut_off > 0), code), self.largest)",
+        ),
+        check="thresholds",
+        dialect=UP_DECLARED,
     ),
     "float8_e4m3fn_toward_minus_infinity": e4m3fn(
         "rounded down, declared as toward zero [an arithmetic shift of a signed number]",

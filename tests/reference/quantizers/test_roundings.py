@@ -122,6 +122,25 @@ def test_toward_zero_no_value_lies_between(name: str) -> None:
 
 
 @every
+@pytest.mark.parametrize("rounding", ["up", "down"])
+def test_up_and_down_no_value_lies_between(name: str, rounding: str) -> None:
+    """The next value that is not less, or not larger; the mirror image of the other."""
+    module, x = QUANTIZERS[name], numbers(name)
+    h, mirrored = hyper(name, rounding), hyper(name, {"up": "down", "down": "up"}[rounding])
+    values = module.all_values(h)
+    values = np.unique(values[np.isfinite(values)])
+    y = module.decode(h, module.encode(h, x))
+    assert np.array_equal(y, -module.decode(h, module.encode(mirrored, -x)), equal_nan=True)
+    sign = 1 if rounding == "up" else -1
+    inner = sign * x <= values[-1]
+    least = np.maximum(sign * x[inner], values[0])
+    assert np.array_equal(sign * y[inner], values[np.searchsorted(values, least)])
+    # Beyond the largest value overflow is what the format has by default.
+    beyond = module.encode(hyper(name, "nearest_even"), np.full(1, sign * 1e300))
+    assert (module.encode(h, x[~inner]) == beyond).all()
+
+
+@every
 def test_ties_away_are_the_only_difference_from_ties_to_even(name: str) -> None:
     """At midpoints the larger magnitude is taken; elsewhere both roundings are one."""
     module, x = QUANTIZERS[name], numbers(name)

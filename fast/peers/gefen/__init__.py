@@ -1,0 +1,3 @@
+"""gefen: codes of a codebook that it learns."""
+
+REQUIRES = ("torch", "gefen")

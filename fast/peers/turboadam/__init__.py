@@ -1,0 +1,3 @@
+"""turboadam, its second moments as logarithms in few bits."""
+
+REQUIRES = ("torch", "turboadam")
