@@ -116,9 +116,9 @@ def judge_sampled(got: Array, sampled: Float, oracle: Float | None) -> Judgement
     probability FALSE_ALARM if the kernel errs as the replicates do, with normal errors: every
     element's error over the root mean square of the replicates' (Student's t with as many degrees
     of freedom as replicates, over all elements), and the whole tensor's root mean square over
-    theirs (Fisher's F; its degrees of freedom are the replicates' effective number of independent
-    errors, (tr C)^2 / |C|_F^2 of their covariance C, at most the number of different values: equal
-    ones a kernel rounds alike). An element whose replicates stray by as much as the tensor's scale,
+    theirs (Fisher's F, moved and scaled to the first three moments of what the covariance of the
+    replicates says; at most as many independent errors as different values: equal ones a kernel
+    rounds alike). An element whose replicates stray by as much as the tensor's scale,
     or do not agree on whether it is finite, is not judged; one on which all agree exactly is due
     exactly.
     """
@@ -161,14 +161,32 @@ def _whole(error: Float, spread: Float, strayed: Float, different: int) -> float
     """The utilisation of a tensor as a whole: its error's norm over what the replicates allow."""
     unit = float(np.max(spread))
     error, spread, strayed = error / unit, spread / unit, strayed / unit
-    count = len(strayed)
-    gram = strayed @ strayed.T
-    square = float(np.mean(gram[~np.eye(count, dtype=bool)] ** 2))
-    trace = float(np.mean(np.diagonal(gram))) ** 2
-    freedom = float(np.clip(trace / square, 1.0, different)) if square > 0 else 1.0
-    # What scipy.stats.f.isf evaluates after checks that take longer than all of this function.
-    factor = float(np.sqrt(fdtri(freedom, count * freedom, 1 - FALSE_ALARM)))
+    factor = np.sqrt(_reach(strayed @ strayed.T, different))
     return float(np.linalg.norm(error) / (factor * np.linalg.norm(spread)))
+
+
+def _reach(gram: Float, different: int) -> float:
+    """What a sum of squares exceeds with probability FALSE_ALARM, over the replicates' mean.
+
+    gram: the replicates' products with one another. The sum is of independent squares times the
+    eigenvalues of their covariance; it is taken for b + c F with Fisher's F, which has its first
+    three moments (K. Pearson, Biometrika 46, 1959; J. P. Imhof, Biometrika 48, 1961). With two of
+    them, an error common to all elements beside errors of their own, as that of a scalar that
+    multiplies a matrix, would exceed it a thousand times as often as is stated, and more.
+    """
+    count = len(gram)
+    mean = float(np.mean(np.diagonal(gram)))
+    if mean == 0:  # one error, the reference's own
+        return float(fdtri(1.0, count, 1 - FALSE_ALARM))
+    # Products of different replicates have no bias: traces of powers of the covariance over its own.
+    apart = (gram - np.diag(np.diagonal(gram))) / mean
+    square = float(np.sum(apart**2)) / (count * (count - 1))
+    cube = float(np.sum((apart @ apart) * apart)) / (count * (count - 1) * (count - 2))
+    square = float(np.clip(square, 1 / different, 1.0))
+    cube = float(np.clip(cube, square**2, square**1.5))
+    freedom, share = square**3 / cube**2, square**2 / cube
+    # What scipy.stats.f.isf evaluates after checks that take longer than all of this function.
+    return 1 - share + share * float(fdtri(freedom, count * freedom, 1 - FALSE_ALARM))
 
 
 def agreement(left: Array, right: Array, bound: NDArray[np.float64] | None) -> Judgement:

@@ -12,6 +12,7 @@ to stay below what a fair coin exceeds with probability FALSE_ALARM.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,12 +38,15 @@ NAME = "direction_of_rounding"
 # Cases: a kernel that leans in nine of ten is found, one that leans in seven of ten is not.
 _CASES = 60
 # Whole vectors and blocks, beyond the sizes below which kernels take another path; and what is left
-# of them, which kernels round in a loop of its own.
-_SHAPE = (16, 17)
-_PARTS = (slice(0, 256), slice(256, None))
+# of them, which kernels round in a loop of its own. In thousands of elements, where they take
+# another path again, all of them lean together.
+_SHAPE, _LARGE = (16, 17), (65, 64)
+_PARTS, _OF_LARGE = (slice(0, 256), slice(256, None)), (slice(None),)
 _LATEST = 1000
 _WAYS = tuple(
-    f"{way}{part}" for part in ("", " at its end") for way in ("toward zero", "downwards")
+    f"{way}{part}"
+    for part in ("", " at its end", " in thousands of elements")
+    for way in ("toward zero", "downwards")
 )
 # A reference in float64 must be far more exact than what it is to tell the error of.
 _FINEST = 2.0**-40
@@ -77,12 +81,12 @@ def case(capability: OptimizerCapability, seed: int) -> OptimizerCase:
     travels = any(x.moves for x in rule_of(capability).State.BEHAVIOUR.values())
     # An example that is classified rightly moves nothing: half of a perceptron's.
     times = 2 if "response" in rule_of(capability).FACTS.inputs else 1
-    for i in range(times * _CASES):
+    for i, shape in product(range(times * _CASES), (_SHAPE, _LARGE)):
         t = int(rng.integers(1, min(_LATEST, capability.reach)))
         number = int(rng.integers(2**32))
         slot = SlotCase(
-            TensorSpec(_SHAPE, "normal", seed=number),
-            TensorSpec(_SHAPE, "normal", seed=number ^ 1, exponent=i % 5 - 3),
+            TensorSpec(shape, "normal", seed=number),
+            TensorSpec(shape, "normal", seed=number ^ 1, exponent=i % 5 - 3),
             t=t,
             history=min(t, 3),
             travels=travels,
@@ -101,18 +105,14 @@ def judged(
     groups = begun(rule, capability, case)
     calls = [[group] for group in groups] if capability.single else [groups]
     results = [made for each in calls for made in called(rule, backend, capability, each)]
-    leanings: dict[str, list[tuple[int, ...]]] = {}
+    leanings: dict[tuple[str, int], list[int]] = {}
     for group, [new] in zip(groups, results, strict=True):
-        for name, found in _leanings(rule, group.hyper, group.slots[0], new):
-            leanings.setdefault(name, []).append(found)
+        for name, way, found in _leanings(rule, group.hyper, group.slots[0], new):
+            leanings.setdefault((name, way), []).append(found)
+    # The way stands in the place of the slot: what is judged is of all of them.
     yield (
         groups,
-        [
-            # The way stands in the place of the slot: what is judged is of all of them.
-            Judged(0, 0, way, name, _judgement([x[way] for x in found]))
-            for name, found in leanings.items()
-            for way in range(len(_WAYS))
-        ],
+        [Judged(0, 0, way, name, _judgement(found)) for (name, way), found in leanings.items()],
     )
 
 
@@ -124,11 +124,13 @@ def place(found: Judged) -> Place:
 
 def _leanings(
     rule: Optimizer, hyper: Hyper, slot: Slot, new: Stepped
-) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Of the parts of each tensor, whether most elements err toward zero (1) or away, down or up.
+) -> Iterator[tuple[str, int, int]]:
+    """Of each tensor, by way, whether most elements lean so (1), the other way (-1) or neither (0).
 
     One that stands still has not been rounded: the larger of itself and its like errs one way.
     """
+    large = slot.param.size > np.prod(_SHAPE)
+    parts, first = (_OF_LARGE, 2 * len(_PARTS)) if large else (_PARTS, 0)
     for name, due in stepped(rule, hyper, slot, plain()).items():
         old, got = (
             np.asarray(x) for x in
@@ -138,7 +140,8 @@ def _leanings(
             with np.errstate(invalid="ignore"):
                 error = np.where(got == old, 0.0, got.astype(np.float64) - due)
             signed = [np.reshape(x, -1) for x in (-error * np.sign(due), -error)]
-            yield name, tuple(_most(x[part]) for part in _PARTS for x in signed)
+            for way, (part, x) in enumerate(product(parts, signed)):
+                yield name, first + way, _most(x[part])
 
 
 def _most(signed: NDArray[np.float64]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -47,6 +49,24 @@ def _freedom(rows: Array) -> float:
     return float(np.mean(np.diagonal(gram)) ** 2 / np.mean(apart**2))
 
 
+def _factor(rows: Array) -> float:
+    """By which the norm may exceed the replicates': b + c F with the first three moments.
+
+    Of sums of squares times eigenvalues, whose kth powers' sum, where they add up to one, is the
+    mean over k different replicates of what products in a ring make.
+    """
+    strayed = rows[1:] - rows[0]
+    gram = strayed @ strayed.T / np.mean(np.sum(strayed**2, axis=1))
+    square, cube = (
+        float(np.mean([np.prod([gram[i, j] for i, j in zip(x, x[1:] + x[:1], strict=True)]) for x in
+        permutations(range(len(gram)), k)])) for k in (2, 3)
+    )  # fmt: skip
+    cube = max(cube, square**2)
+    freedom, share = square**3 / cube**2, square**2 / cube
+    f = stats.f.isf(FALSE_ALARM, freedom, COUNT * freedom)
+    return float(np.sqrt(1 - share + share * f))
+
+
 VALUE = np.linspace(1.0, 2.0, SIZE)
 
 
@@ -74,7 +94,7 @@ def test_a_tensor_is_held_to_fisher_s_f_of_its_norm() -> None:
     spread = _spread(rows)
     freedom = _freedom(rows)
     assert 10 < freedom < SIZE
-    factor = np.sqrt(stats.f.isf(FALSE_ALARM, freedom, COUNT * freedom))
+    factor = _factor(rows)
     assert factor < stats.t.isf(FALSE_ALARM / (2 * SIZE), COUNT) / 2
     for share in (0.999, 1.001, 2.5):
         found = _judged(VALUE + share * factor * spread, rows)
@@ -215,10 +235,29 @@ def test_the_norm_is_of_the_elements_that_err() -> None:
     """An exact one, and one that came out infinite, are none of them."""
     value = np.append(VALUE, [5.0])
     rows = _rows(value, np.append(np.full(SIZE, 1e-6), 0.0))
-    freedom = _freedom(rows)
-    factor = np.sqrt(stats.f.isf(FALSE_ALARM, freedom, COUNT * freedom))
-    found = _judged(value + factor * _spread(rows), rows)
+    found = _judged(value + _factor(rows) * _spread(rows), rows)
     np.testing.assert_array_max_ulp(_share(found), 1.0, 2**30)
+
+
+def test_an_error_that_all_elements_share_may_be_as_large_as_chance_makes_it() -> None:
+    """As that of a scalar that multiplies a matrix, beside errors of the elements' own.
+
+    A third of the variance is common, and six of its standard deviations are met twice in a
+    billion. So are six times the common error and none else in most of the replicates' draws.
+    """
+    rng = np.random.default_rng(4)
+    value = np.linspace(1.0, 2.0, 400)
+    found = []
+    for _ in range(40):
+        common, own = rng.standard_normal((COUNT, 1)), rng.standard_normal((COUNT, 400))
+        rows = np.concatenate(
+            [[value], value + 1e-6 * (common / np.sqrt(3) + own * np.sqrt(2 / 3))]
+        )
+        noise = np.sqrt(2 / 3) * rng.standard_normal(400)
+        found.append(_share(_judged(value + 1e-6 * (6 / np.sqrt(3) + noise), rows)))
+    assert 0.6 < np.median(found) < 1.0 and max(found) < SLACK
+    # What would have to be met more rarely by far is found.
+    assert _share(_judged(value + 1e-6 * (16 / np.sqrt(3) + noise), rows)) > SLACK
 
 
 def test_two_elements_have_between_one_and_two_degrees_of_freedom() -> None:
@@ -228,7 +267,7 @@ def test_two_elements_have_between_one_and_two_degrees_of_freedom() -> None:
         rows = _rows(value, scale * np.array([1e-6, 3e-7]))
         freedom = _freedom(rows / scale)
         assert 1.05 < freedom < 1.5
-        factor = np.sqrt(stats.f.isf(FALSE_ALARM, freedom, COUNT * freedom))
+        factor = _factor(rows / scale)
         found = _judged(value + factor * _spread(rows / scale) * scale, rows)
         np.testing.assert_array_max_ulp(_share(found), 1.0, 2**30)
 

@@ -59,6 +59,25 @@ def _downwards(x):
     return np.where(near > x, np.nextafter(near, np.float32(-np.inf)), near)
 
 
+def _in_tensors(least, most):
+    """Toward zero where a tensor has between so many elements, else to nearest."""
+
+    def stored(x):
+        return _toward_zero(x) if least <= x.size < most else _nearest(x)
+
+    return stored
+
+
+@pytest.mark.parametrize("least", [273, 1000, 4096])
+def test_directed_rounding_in_large_tensors_alone_is_found(least):
+    """As in small ones alone."""
+    for sizes in ((least, 10**6), (0, least)):
+        backend = Stored("adamw", _in_tensors(*sizes))
+        result = run_check(backend, _check(backend.capability), level="smoke", seed=0, told=False)
+        assert result.verdict == "fail", result.message
+        assert ("in thousands of elements" in result.message) == (sizes[0] > 0)
+
+
 APPLIED = [name for name in OPTIMIZERS if direction.applies(OptimizerCapability(rule=name))]
 
 
