@@ -178,7 +178,7 @@ def _reach(gram: Float, different: int) -> float:
     mean = float(np.mean(np.diagonal(gram)))
     if mean == 0:  # one error, the reference's own
         return float(fdtri(1.0, count, 1 - FALSE_ALARM))
-    # Products of different replicates have no bias: traces of powers of the covariance over its own.
+    # Products of different replicates have no bias: traces of the covariance's powers over its own.
     apart = (gram - np.diag(np.diagonal(gram))) / mean
     square = float(np.sum(apart**2)) / (count * (count - 1))
     cube = float(np.sum((apart @ apart) * apart)) / (count * (count - 1) * (count - 2))

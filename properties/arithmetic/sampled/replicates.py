@@ -102,7 +102,8 @@ class Replicates:
         if format.precision >= FLOAT64.precision:
             error = np.rint(1.25 * error)
         moved = x + error * ulp
-        return np.where(np.abs(moved) > format.largest, np.copysign(np.inf, moved), moved)
+        ended: Float = np.where(np.abs(moved) > format.largest, np.copysign(np.inf, moved), moved)
+        return ended
 
     def normal(self, shape: tuple[int, ...]) -> Float:
         """Standard normal numbers for every replicate, zero for the value."""

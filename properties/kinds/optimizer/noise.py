@@ -117,8 +117,9 @@ def _counts(
         yield weighted(up, part, weights, level)
     for other in (second, again):
         yield events(int(np.sum(first != other)), 2 * part * (1 - part), level)
-    each = (x.reshape(-1) for x in (up - part, np.zeros(part.shape), between, part, np.sign(due)))
-    yield _at_distances(Errors(*each), level)
+    signs = np.sign(due).ravel()
+    errors = Errors((up - part).ravel(), np.zeros(part.size), between.ravel(), part.ravel(), signs)
+    yield _at_distances(errors, level)
 
 
 def _at_distances(errors: Errors, level: float) -> Judgement:
