@@ -10,6 +10,7 @@ from truestep.properties.museum.faults.beside import BESIDE
 from truestep.properties.museum.faults.blocks import BLOCKS
 from truestep.properties.museum.faults.corrected import CORRECTED
 from truestep.properties.museum.faults.draws import DRAWS
+from truestep.properties.museum.faults.families import FAMILIES
 from truestep.properties.museum.faults.feedback import FEEDBACK
 from truestep.properties.museum.faults.launches import LAUNCHES
 from truestep.properties.museum.faults.matrices import MATRICES
@@ -29,7 +30,7 @@ _ADAM = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | AVERAGES
 _MOMENTA = CORRECTED | MOMENTUM | STEERED
 _OPTIMIZERS = _ADAM | LAUNCHES | MATRICES | _MOMENTA | PAIRS | PARAMETER_FREE | VALUES
 _STORED = DRAWS | SPLITS
-_FORMATS = BESIDE | BLOCKS | PACKINGS | QUANTIZERS | SMALL_FLOATS
+_FORMATS = BESIDE | BLOCKS | FAMILIES | PACKINGS | QUANTIZERS | SMALL_FLOATS
 _AROUND = FEEDBACK | SCHEDULES | TRAINING
 _UNSORTED: dict[str, Fault] = _OPTIMIZERS | _STORED | _FORMATS | _AROUND
 FAULTS = dict(sorted(_UNSORTED.items()))
