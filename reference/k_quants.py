@@ -6,7 +6,8 @@ Rule
     Q6_K: x~_i = (code_i - 32) s_p
     code_i = the code whose value is nearest to x_i, within the codes
     rms_p = the root of the mean square of x~_i - x_i over part p
-        <= twice what the grid below may err by
+        Q4_K, Q5_K: <= that of the grid below and what rounded scales and minima may add
+        Q6_K: <= twice what the grid below may err by
 
 Shapes
     x: any shape; code: uint8, shaped like x, one code to a byte. One per 256 elements in C order:
@@ -22,8 +23,11 @@ Choices
     the search was another in each of make_qkx1_quants, make_qkx2_quants and make_qkx3_quants. Its
     Python has none. `encode` takes the extremes of each part, with 0, and no element is off by more
     than half a step of that grid and what scale and minimum are rounded by. A search starts there
-    and takes what errs less; by its weights, mean size + |x|, the root of the mean square is at
-    most sqrt(2) times as large. With weights of a user it may be larger: none are handed over.
+    and takes what errs less, by weights of rms + |x| or by none; then scales and minima are
+    rounded. So by one of both the error is at most the grid's own with the farthest that an element
+    moves. Its steps are at most 1.4 times as wide: 15 / 14 is the first it tries, and a slope of
+    least squares is 1/2 over the deviation of codes more, which both ends keep above 1.9. With
+    weights of a user the error may be larger: none are handed over.
 
 Special cases
     Codes of a part with a scale of 0 or one that is not finite are free.
@@ -31,7 +35,7 @@ Special cases
 Judged
     Codes from the kernel's own scales and minima, either of two that are equally near; decoded
     values bit for bit. The error of every part whose block is finite and has a d and a dmin within
-    float16.
+    float16, of Q4_K and Q5_K as far as their own d and dmin let elements move.
 
 Sources
     llama.cpp, ggml-common.h, block_q4_K, block_q5_K and block_q6_K; ggml-quants.c,
@@ -56,6 +60,8 @@ from truestep.reference.validation import Array
 _BLOCK = 256
 # What a float16 can be.
 _LARGEST = float(np.finfo(np.float16).max)
+# How much wider than the plain grid's a step that a search takes may be.
+_WIDER = 1.4
 _FLOAT16, _UINT8, _INT8 = np.dtype(np.float16), np.dtype(np.uint8), np.dtype(np.int8)
 
 
@@ -162,27 +168,66 @@ class KQuant(Around):
             return (high - low) / (len(self.cut.row.elements) - 1), -low
         return np.maximum(high, -low) / (self.middle - 1), np.zeros_like(low)
 
-    def misfits(self, h: declared.Hyper, x: Array, back: Array) -> tuple[Array, Array]:
-        """Of every part the root of the mean square error, and the largest of any of the grid's.
+    def misfits(
+        self, h: declared.Hyper, x: Array, back: Array, *held: Array
+    ) -> tuple[Array, Array]:
+        """Of every part the root of the mean square error, and the largest that it may be.
 
         Both 0 where a block is not finite or asks for numbers beyond float16.
         """
-        width, depth = self.grid(h, np.asarray(x, np.float64))
+        x = np.asarray(x, np.float64)
+        width, depth = self.grid(h, x)
         most = self.most
-        # d may be off by its rounding to float16, what it is multiplied by to an integer by 1/2.
         units = [sizes.max(axis=-1, initial=0.0, keepdims=True) / most for sizes in (width, depth)]
-        off = [unit / 2 + most * (unit * 2.0**-11 + 2.0**-25) for unit in units]
-        farthest = len(self.cut.row.elements) - 1 - (0 if self.minima else self.middle - 1)
-        bound = width / 2 + farthest * off[0] + (off[1] if self.minima else 0.0)
         known = np.isfinite(width).all(axis=-1, keepdims=True)
         for unit in units:
             known = known & (unit < _LARGEST)
-        part = np.arange(x.size) // self.part
         with np.errstate(invalid="ignore"):
-            error = np.square(back.reshape(-1).astype(np.float64) - x.reshape(-1))
-        sums = np.bincount(part, error, width.size).reshape(width.shape)
-        count = np.maximum(np.bincount(part, minlength=width.size), 1).reshape(width.shape)
-        return np.where(known, np.sqrt(sums / count), 0.0), np.where(known, bound, 0.0)
+            error = back.astype(np.float64) - x
+        if self.minima:
+            own = [np.asarray(kept, np.float64)[:, None] for kept in held[:2]]
+            steps = [np.minimum(_WIDER * unit, d) for unit, d in zip(units, own, strict=True)]
+            found = self._by_weights(x, error, width, depth, self._moved(steps))
+        else:
+            # Half a step of the grid, doubled: its weights are the squares of x.
+            farthest = width / 2 + self._moved(units)
+            found = self._means(np.ones(x.shape), error, width.shape), 2 * farthest
+        return np.where(known, found[0], 0.0), np.where(known, found[1], 0.0)
+
+    def _moved(self, units: list[Array]) -> Array:
+        """How far an element moves as d and dmin are rounded to float16, their factors to 1."""
+        off = [unit / 2 + self.most * (unit * 2.0**-11 + 2.0**-25) for unit in units]
+        farthest = len(self.cut.row.elements) - 1 - (0 if self.minima else self.middle - 1)
+        moved: Array = farthest * off[0] + (off[1] if self.minima else 0.0)
+        return moved
+
+    def _by_weights(
+        self, x: Array, error: Array, width: Array, depth: Array, moved: Array
+    ) -> tuple[Array, Array]:
+        """Errors and their limits by that of both weights that is the better for the kernel."""
+        part = (np.arange(x.size) // self.part).reshape(x.shape)
+        s, m = width.reshape(-1)[part], depth.reshape(-1)[part]
+        with np.errstate(invalid="ignore"):
+            q = np.where(s > 0, (x + m) / np.where(s > 0, s, 1.0), 0.0)
+            plain = np.clip(np.rint(q), 0, len(self.cut.row.elements) - 1) * s - m - x
+        even = np.ones(x.shape)
+        size = self._means(even, x, width.shape).reshape(-1)[part] + np.abs(x)
+        found = []
+        for weights in (even, np.where(size > 0, size, 1.0)):
+            limit = self._means(weights, plain, width.shape) * (1 + 2 * self.part * U) + moved
+            found.append((self._means(weights, error, width.shape), limit))
+        (a, limit), (b, other) = found
+        first = a * other <= b * limit
+        return np.where(first, a, b), np.where(first, limit, other)
+
+    def _means(self, weights: Array, y: Array, parts: tuple[int, ...]) -> Array:
+        """The root of the weighted mean square of every part."""
+        part = np.arange(y.size) // self.part
+        count = int(np.prod(parts))
+        with np.errstate(invalid="ignore", over="ignore"):
+            sums = np.bincount(part, (weights * y * y).reshape(-1), count)
+            shares = np.bincount(part, weights.reshape(-1), count)
+            return np.sqrt(sums / np.where(shares > 0, shares, 1.0)).reshape(parts)
 
     @staticmethod
     def _shared(sizes: Array, most: int) -> tuple[Array, Array]:

@@ -126,7 +126,7 @@ class Quantizer(Rule, Protocol):
         optimizer's state. Of those with more than a scale: beside(h, shape), what is stored by
         name; intervals(h, x, *stored), the least and the largest of each, from what is the
         kernel's own; LAWS, which laws of groups hold; units(h, x), groups whose scale is 1;
-        misfits(h, x, back), where scales are free: errors of parts, and what they may be.
+        misfits(h, x, back, *stored), where scales are free: errors of parts, and their limits.
         """
 
     @property

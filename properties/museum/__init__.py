@@ -12,6 +12,7 @@ from truestep.properties.museum.faults.corrected import CORRECTED
 from truestep.properties.museum.faults.curvature import CURVATURE
 from truestep.properties.museum.faults.distances import DISTANCES
 from truestep.properties.museum.faults.draws import DRAWS
+from truestep.properties.museum.faults.families import FAMILIES
 from truestep.properties.museum.faults.feedback import FEEDBACK
 from truestep.properties.museum.faults.launches import LAUNCHES
 from truestep.properties.museum.faults.matrices import MATRICES
@@ -36,7 +37,7 @@ _MATRICES = MATRICES | ORTHOGONAL
 _FREE = DISTANCES | PARAMETER_FREE
 _OPTIMIZERS = _ADAM | _FREE | LAUNCHES | _MATRICES | _MOMENTA | PAIRS | VALUES
 _STORED = DRAWS | SPLITS
-_FORMATS = BESIDE | BLOCKS | PACKINGS | QUANTIZERS | SMALL_FLOATS
+_FORMATS = BESIDE | BLOCKS | FAMILIES | PACKINGS | QUANTIZERS | SMALL_FLOATS
 _AROUND = FEEDBACK | SCHEDULES | TRAINING
 _UNSORTED: dict[str, Fault] = _OPTIMIZERS | _STORED | _FORMATS | _AROUND
 FAULTS = dict(sorted(_UNSORTED.items()))

@@ -115,8 +115,9 @@ def judged(subject: Subject, hyper: Hyper, out: Encoded) -> Found:
         yield "code", membership(rule.rank(out.code), low, high, rule.ranks(hyper))
         yield "decoded", _decoded(rule, hyper, out.back, out.code, *held.values())
         if hasattr(rule, "misfits"):
-            error, bound = rule.misfits(hyper, x, out.back)
-            yield "error", agreement(error, np.zeros_like(error), bound)
+            error, limit = rule.misfits(hyper, x, out.back, *held.values())
+            # Half of it, since what passes is twice a bound: nothing is rounded once more.
+            yield "error", agreement(error, np.zeros_like(error), limit / 2)
     else:
         yield "code", membership(out.code, *of_cast(rule, hyper, x, out.code), 1 << 32)
         yield "decoded", _decoded(rule, hyper, out.back, out.code)

@@ -83,6 +83,11 @@ _PLANTED: tuple[tuple[tuple[str, ...], str, str, Edit, str], ...] = (
         ("self._shared(depth, most)", "self._shared(0 * depth, most)"), "random",
     ),
     (
+        WITH_MINIMA, "grid_too_wide",
+        "a part's step is a twentieth too wide [ranges with a margin]",
+        ("return (high - low) / (len(", "return 1.05 * (high - low) / (len("), "strata",
+    ),
+    (
         ("q6_k",), "middle_left_out",
         "codes are read as they are, without the 32 below [readers of Q6_K]",
         ("- self.middle) * s", "- 0) * s"), "every_code",

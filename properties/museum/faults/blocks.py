@@ -123,7 +123,7 @@ PLANTED: dict[str, _Planted] = {
     "missing_value": _Planted(
         "one value is never given [vllm-project/vllm#21309]",
         (("codes = codes[order]", "codes = np.delete(codes[order], len(order) // 2 + 1)"),),
-        "thresholds", lambda row: len(row.elements) > 4,
+        "all_codes", lambda row: len(row.elements) > 4,
     ),
     "nan_ignored": _Planted(
         "the extreme passes over a nan [fmaxf in reductions]",

@@ -7,6 +7,7 @@ from truestep.reference import packing
 
 fp4 = partial(fault, "fp4", "quantizer", fixed={"block_size": 64})
 int4 = partial(fault, "int4", "quantizer")
+mxfp4 = partial(fault, "mxfp4", "quantizer")
 nf4 = partial(fault, "nf4", "quantizer", fixed={"block_size": 64})
 
 PACKINGS: dict[str, Fault] = {
@@ -36,6 +37,32 @@ PACKINGS: dict[str, Fault] = {
         "kernels]",
         (packing, "((4, 4), (2, 16))", "((8, 4),)"),
         packing="awq",
+        check="strata",
+    ),
+    "mxfp4_nibbles_swapped": mxfp4(
+        "the first code of a pair has the higher half of the byte "
+        "[the other order of bitsandbytes]",
+        (
+            packing,
+            "(Field(0, 4, 0, ((2, 4),)),), arranged",
+            "(Field(0, 4, 4, ((2, -4),)),), arranged",
+        ),
+        packing="pairs_low_first",
+    ),
+    "q4_0_pairs_in_line": partial(fault, "q4_0", "quantizer")(
+        "a byte has two codes that follow one another [packings of other libraries]",
+        (packing, "(Field(0, 4, 0, ((2, 4), (16, 8))),)", "(Field(0, 4, 0, ((16, 8), (2, 4))),)"),
+        packing="q4_0",
+    ),
+    "q4_k_pairs_in_line": partial(fault, "q4_k", "quantizer")(
+        "a byte has two codes that follow one another [packings of other libraries]",
+        (packing, "((4, 256), (2, 4), (32, 8))", "((4, 256), (32, 8), (2, 4))"),
+        packing="q4_k",
+    ),
+    "q6_k_highest_bits_from_the_top": partial(fault, "q6_k", "quantizer")(
+        "of four codes the first has the highest two bits of a byte [shifts counted down]",
+        (packing, "Field(4, 2, 1024, ((2, 256), (4, 2)", "Field(4, 2, 1030, ((2, 256), (4, -2)"),
+        packing="q6_k",
     ),
     "nf4_nibbles_swapped": nf4(
         "the first code of a pair has the lower half of the byte "

@@ -114,6 +114,13 @@ NO_LAWS: dict[str, tuple[str, str, Any, dict[str, Any]]] = {
         "mxfp4", "extreme_in_the_top_binade", [4.5, 1.0], {"rule": "ceil"},
     ),
     "a float16 scale is not what was divided by": ("q8_0", "nearest_value_taken", 127 + X, {}),
+    "what goes up has no negative that does": (
+        "float8_e4m3fn", "odd", [1.01, -1.01], {"rounding": "up"},
+    ),
+    "a factor of two is no number of steps": (
+        "log_range_4bit", "codes_unchanged_when_scaled_by_a_power_of_two", X * X, {},
+    ),
+    "no logarithm is that of zero": ("log_range_4bit", "zero_stays_zero", [1.0, 0.0], {}),
     "cut off is not nearest": ("int8", "nearest_value_taken", X, {"rounding": "toward_zero"}),
     "E4M3 scales end at 2^-9": (
         "nvfp4", "codes_unchanged_when_scaled_by_a_power_of_two", 2.0**-8 * X, {},
