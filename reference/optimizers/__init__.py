@@ -40,6 +40,7 @@ OPTIMIZERS: dict[str, Optimizer] = table(
     "cocob",
     "dadapt_adam",
     "diffgrad",
+    "dion",
     "distributed_shampoo",
     "dog",
     "dowg",
