@@ -22,9 +22,9 @@ Choices
     Cholesky factors of sketches, which is the same but for rounding and signs.
 
 Special cases
-    g = 0 from the start makes q zero, and no later step moves p but by the decay: where B is zero,
-    q has to be kept by who calls. With eps = 0 it is 0/0, nan. nan or inf in g makes all of p, b
-    and q nan. Empty tensors stay empty and advance t.
+    g = 0 from the start leaves p to the decay and makes q zero: at the next step P is whatever the
+    decomposition makes of a zero matrix, LAPACK columns of the identity. With eps = 0 it is 0/0,
+    nan. nan or inf in g makes all of p, b and q nan. Empty tensors stay empty and advance t.
 
 Judged
     p, b and |q| by the sampled contract, t exactly: columns of P and q have a sign in common, which
