@@ -117,7 +117,13 @@ RULES: dict[str, Row] = {
             "buffer_is_at_right_angles_to_the_step homogeneous_in_gradient_and_eps",
             "scale_invariant_when_eps_is_zero step_is_as_long_as_the_root_of_its_rank",
         ),
-        "first_step_is_at_most_lr": fails("tall matrices are scaled", ((0,), (0,)), ((1,), (0,))),
+        # A rank that both parts can have.
+        "equivariant_under_concatenation": fails(
+            "all elements of a matrix enter each of its step", P, G, rank=1
+        ),
+        "first_step_is_at_most_lr": fails(
+            "tall matrices are scaled", ((0,), (0,), (0,)), ((1,), (8,), (2,))
+        ),
         "linear_in_gradients": _DIVIDED,
     },
     "normuon": {
