@@ -24,9 +24,11 @@ Options = Mapping[str, object]
 
 # What a constructor cannot do without, or is another optimizer without.
 NEEDED: Mapping[str, Options] = {
+    "AdaMuon": {"use_muon": True},
     "GaLore": {"projection_type": "std", "rank": 2, "scale": 0.25, "update_proj_gap": 200},
     "Muon": {"use_muon": True},
     "MuonClip": {"use_muon": True},
+    "NorMuon": {"use_muon": True},
 }
 # Optimizers that have no row and compute a rule of ours, made so.
 WITHOUT_ROWS: Mapping[str, Mapping[str, Options]] = {

@@ -46,6 +46,7 @@ OPTIMIZERS: dict[str, Optimizer] = table(
     "dadapt_lion",
     "dadapt_sgd",
     "diffgrad",
+    "dion",
     "distributed_shampoo",
     "dog",
     "dowg",

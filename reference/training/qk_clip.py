@@ -19,8 +19,8 @@ Choices
     what the forward pass saw, and because it is of pairs of tensors.
     parts: the "whole" of queries and keys; of latent attention the "rotary" ones, whose queries are
     multiplied by gamma and whose keys, which all heads share, stay.
-    clips: a logit that is nan clips nothing ("above", the report's text), or makes the weights nan
-    ("unless_below": pytorch-optimizer, by the larger of logit and threshold).
+    nan_logit: nan is not above the threshold and clips nothing ("ignored", the report's text), or
+    it makes the weights nan ("spreads": pytorch-optimizer, by the larger of logit and threshold).
 
 Special cases
     Logits up to the threshold, and negative ones, keep every bit. An infinite logit makes the
@@ -45,9 +45,9 @@ from truestep.reference.declared import Real
 from truestep.reference.validation import Array
 
 DIALECTS = {
-    "clips": {
-        "above": "clipped if the logit is above the threshold",
-        "unless_below": "clipped unless the logit is below the threshold",
+    "nan_logit": {
+        "ignored": "a logit of nan clips nothing",
+        "spreads": "a logit of nan makes the weights nan",
     },
     "parts": {
         "whole": "queries and keys share the factor",
@@ -63,13 +63,13 @@ class Hyper(declared.Hyper):
 
     threshold: Annotated[float, Real(0.0, open="low", usual=(100.0, 30.0, 1.0, 0.3))] = 100.0
     alpha: Annotated[float, Real(0.0, 1.0, usual=(0.5, 0.25, 0.7, 1.0), edges=(0.0,))] = 0.5
-    clips: Literal["above", "unless_below"] = "above"
+    nan_logit: Literal["ignored", "spreads"] = "ignored"
     parts: Literal["whole", "rotary"] = "whole"
 
 
 def factor(h: Hyper, logit: Array) -> Array:
     """What the product of queries and keys is to shrink by."""
-    if h.clips == "unless_below":
+    if h.nan_logit == "spreads":
         return h.threshold / np.maximum(logit, h.threshold)
     above = logit > h.threshold
     return np.where(above, h.threshold / np.where(above, logit, 1.0), 1.0)

@@ -17,7 +17,9 @@ the bases, lifts a factor by 64 n roundings of the format before the QR step, pu
 basis back in their places, and has no basis for an axis of one: it is a rule of its own, whose
 bases are others from the second step on. Here every class of that family is judged without any
 basis (max_precond_dim=0), where it is the rule that it runs in them: their columns are not judged.
-Scion, PSGD, LATHER, HyperBall, OrthoGrad and SUDS have no rule here.
+PSGD, LATHER, HyperBall, OrthoGrad and SUDS have no rule here.
+
+Scion draws the parameter anew before its first step, a finding: it is judged as if that were made.
 
 MSAMLaProp is judged with a sam_step_size of 0, where it is LaProp, and SAMWrapper with a gradient
 that is the same everywhere, where it is what it wraps.
@@ -91,6 +93,14 @@ def _with_point(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
     state["update_by_msam_z_1"] = to_tensor(slot.param)
 
 
+def _ball(hyper: Hyper, slot: Slot) -> Named:
+    return {"betas": (hyper.momentum,), "scale": hyper.radius}
+
+
+def _drawn_before(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    state["scion_auto_norm_scion_state_1"] = {"initialized": True}
+
+
 def _in_float64(row: Row) -> Row:
     """Every rate passes through float32, whatever the parameters: a finding. This one is exact."""
     return replace(row, arithmetic={"float64": "ieee_float64"}, fixed={**row.fixed, "lr": 2.0**-5})
@@ -127,6 +137,18 @@ _ADDED = replace(
     dialect={**_MUON.dialect, "momentum_form": "added"},
     options={},
     fixed={**_MUON.fixed, "nesterov": True},
+)
+_SCION = replace(
+    _MUON,
+    rule="scion",
+    optimizer="Scion",
+    state={"d": "exp_avg"},
+    numbers=DECAY,
+    dialect={"coefficients": "quintic", "momentum_form": "in_average", "norm_guard": "floor"},
+    options={},
+    fixed={"max_scale": False, "normalized": True, "ns_eps": 1e-7, "ns_steps": 5},
+    fresh=never,
+    bridge=Bridge(_ball, _drawn_before),
 )
 _NADAM = replace(
     _ADAMW,
@@ -300,6 +322,8 @@ ROWS: tuple[Row, ...] = (
         shared={"t": "step_count", "weight_sum": "weight_sum"},
         bridge=Bridge(leave=_largest_rate),
     ),
+    # In float32 alone, as Muon's average above.
+    _SCION,
     _SGD,
     *(_without_bases(optimizer, row) for optimizer, row in WITHOUT_BASES.items()),
 )

@@ -86,12 +86,12 @@ ROWS: tuple[Row, ...] = (
         # One factor grows and shrinks.
         fixed=DOUBLING,
     ),
-    _row("qk_clip", "", _qk_clipped, {"clips": "unless_below"}, shapes="matrices"),
+    _row("qk_clip", "", _qk_clipped, {"nan_logit": "spreads"}, shapes="matrices"),
     _row(
         "qk_clip",
         "rotary",
         _qk_clipped,
-        {"clips": "unless_below", "parts": "rotary"},
+        {"nan_logit": "spreads", "parts": "rotary"},
         shapes="matrices",
     ),
 )

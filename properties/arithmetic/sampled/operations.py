@@ -62,6 +62,8 @@ def applied(ufunc: np.ufunc, *given: Sample) -> Sample:
         chain = next((a.chain for a in operands if a.chain is not None), None)
     if ufunc in COMPARISONS:
         x = _opened(x, *rows)
+    elif ufunc is np.sign:
+        x = _of_infinities(x, rows[0])
     elif ufunc is np.square or (ufunc is np.multiply and np.array_equal(rows[0], rows[-1])):
         x = _long_tailed(x, rows[0])
     out = operands[0].like(x, format, host=host, chain=chain)
@@ -132,6 +134,17 @@ def _opened(outcome: Mask, left: Array, right: Array) -> Mask:
     out = outcome.copy()
     out[1::2] |= close
     out[2::2] &= ~close
+    return out
+
+
+def _of_infinities(x: Float, given: Float) -> Float:
+    """The signs; of an infinity, nan in half of the replicates.
+
+    It is an average's, never an input's own here, and may be inf - inf in another order: torch's
+    lerp has other lines from a weight of 1/2 on.
+    """
+    out = x.copy()
+    out[1::2] = np.where(np.isinf(given[1::2]), np.nan, x[1::2])
     return out
 
 

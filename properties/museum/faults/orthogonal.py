@@ -6,6 +6,7 @@ from truestep.properties.museum.fault import Fault, fault
 
 adamuon = partial(fault, "adamuon", "matrix", shapes="matrices")
 scion = partial(fault, "scion", "matrix", shapes="matrices")
+dion = partial(fault, "dion", "matrix", shapes="matrices")
 normuon = partial(fault, "normuon", "matrix", shapes="matrices")
 
 KEPT = {"length": "kept_tall", "length_guard": "added"}
@@ -63,6 +64,52 @@ ORTHOGONAL: dict[str, Fault] = {
     ),
     "adamuon_squares_of_the_sum": adamuon(
         "sizes are averaged, not squares [a square forgotten]", ("(o * o)", "np.abs(o)")
+    ),
+    "dion_column_sizes_of_the_rows": dion(
+        "R is divided by its rows' norms, not its columns' [an axis taken for the other]",
+        ("lengths(right, 0)", "lengths(right, 1)"),
+    ),
+    "dion_decay_scaled": dion(
+        "the decay is scaled for the shape as the step is [decay multiplied by the adjusted lr]",
+        (
+            "(1 - h.lr * h.weight_decay)",
+            "(1 - h.lr * np.sqrt(p.shape[0] / p.shape[1]) * h.weight_decay)",
+        ),
+    ),
+    "dion_eps_left_out": dion(
+        "columns are divided without eps [eps left out of a normalisation]",
+        ("(lengths(right, 0) + h.eps)", "lengths(right, 0)"),
+    ),
+    "dion_error_kept_by_momentum": dion(
+        "momentum of what was stepped is taken off, not the rest [momentum and its complement]",
+        ("b = full - (1 - h.momentum) *", "b = full - h.momentum *"),
+    ),
+    "dion_momentum_decays": dion(
+        "the buffer decays as Muon's, and is fed back besides [two forms of momentum]",
+        ("as_matrix(s.b + g)", "as_matrix(h.momentum * s.b + g)"),
+    ),
+    "dion_not_orthonormal": dion(
+        "columns are normalized, not orthogonal [a QR decomposition left out]",
+        ("left = orthonormal(full @ s.q)", "left = full @ s.q\n    left = left / lengths(left, 0)"),
+    ),
+    "dion_right_of_the_gradient": dion(
+        "R is that of the gradient, not of the buffer with it [the wrong tensor]",
+        ("full.T @ left", "as_matrix(g).T @ left"),
+    ),
+    "dion_scale_turned_over": dion(
+        "sqrt(cols / rows) in the place of sqrt(rows / cols) [weights of (in, out) and (out, in)]",
+        ("np.sqrt(rows / cols)", "np.sqrt(cols / rows)"),
+    ),
+    "dion_step_by_the_old_vectors": dion(
+        "the step is made of the right vectors before this one [state read before it was written]",
+        ("(left @ q.T)", "(left @ s.q.T)"),
+    ),
+    "dion_step_not_normalized": dion(
+        "the step is P R^T, as long as the gradient [a normalization for the state alone]",
+        ("(left @ q.T)", "(left @ right.T)"),
+    ),
+    "dion_vectors_never_refreshed": dion(
+        "the drawn vectors stay [a state that is not written]", ("q=q), p", "q=s.q), p")
     ),
     "normuon_decay_scaled": normuon(
         "the decay is multiplied by the step's rms too [decay multiplied by the adjusted lr]",

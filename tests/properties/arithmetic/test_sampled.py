@@ -283,3 +283,13 @@ def test_an_order_that_roundings_may_turn_is_open() -> None:
         np.argsort(noise)
     # Equal numbers that no rounding has reached keep their places.
     np.testing.assert_array_equal(np.argsort(exact([0.0, 0.0])).x[0], [0, 1])
+
+
+def test_the_sign_of_an_infinite_average_is_open() -> None:
+    """In another order it is that of inf - inf: half of the replicates have nan, others it."""
+    given = exact([np.inf, -np.inf, 1.0])
+    average = exact([0.5, -2.0, 3.0]) * 0.5 + given * 0.5
+    signs = np.sign(average).x
+    np.testing.assert_array_equal(signs[0], [1.0, -1.0, 1.0])
+    assert np.all(np.isnan(signs[1::2, :2])) and np.all(signs[2::2, :2] == [1.0, -1.0])
+    assert np.all(signs[:, 2] == 1.0)

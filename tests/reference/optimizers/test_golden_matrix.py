@@ -2,8 +2,8 @@
 
 Seven steps from P0, or its transpose, with the gradients of gradient(t); float64. Recorded with
 optax 0.2.8 and pytorch-optimizer 4.1 (default dtype float64), and rounded to nine decimals;
-references and libraries differed by less than 1e-13. The last trace is of a SOAP whose cast of the
-QR decomposition to float32 was taken out. Muon of PyTorch and pytorch-optimizer iterates in
+references and libraries differed by less than 1e-13. The last trace of SOAP is of one whose cast of
+the QR decomposition to float32 was taken out. Muon of PyTorch and pytorch-optimizer iterates in
 bfloat16 whatever the parameters are, and so leaves no trace to nine decimals.
 """
 
@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truestep.reference.optimizers import distributed_shampoo, muon, shampoo, soap
+from truestep.reference.optimizers import distributed_shampoo, muon, scion, shampoo, soap
 
 MODULES: dict[str, Any] = {
     "distributed_shampoo": distributed_shampoo,
     "muon": muon,
+    "scion": scion,
     "shampoo": shampoo,
     "soap": soap,
 }

@@ -1,4 +1,4 @@
-"""NorMuon, AdaMuon and Scion: independent routes in 40 digits, by singular value decompositions."""
+"""NorMuon, AdaMuon, Scion and Dion: independent routes in 40 digits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from mpmath import mp
 
-from truestep.reference.optimizers import adamuon, normuon, scion
+from truestep.reference.optimizers import adamuon, dion, normuon, scion
 
 sys.path.insert(0, str(Path(__file__).parent))
 from forty_digits import GRADIENTS, P, digits, matrix, run
@@ -182,3 +182,54 @@ def test_adamuons_nan_has_a_sign_or_none() -> None:
     assert np.all(np.isnan(p))
     s, p = run(adamuon, adamuon.Hyper(nan_sign="zero"), P, [g])
     assert np.all(np.isfinite(p)) and np.isnan(s.b[0, 0])
+
+
+def _projected(columns: Any) -> Any:
+    """What projects onto the columns: X (X^T X)^-1 X^T, whatever base is chosen of their span."""
+    return columns * (columns.T * columns) ** -1 * columns.T
+
+
+@pytest.mark.parametrize("rank", [1, 2])
+def test_dion_feeds_back_what_its_projection_misses(rank: int) -> None:
+    """Four steps: b loses 1/4 of its projection onto B q; P R^T is that projection of B."""
+    h = dion.Hyper(lr=LR, momentum=MOMENTUM, eps=0.0, weight_decay=DECAY, rank=rank)
+    b, q, steps = 0 * matrix(P), matrix(dion.init(h, P).q), []
+    for g in GRADIENTS:
+        full = b + matrix(g)
+        columns = full * q
+        projected = _projected(columns) * full
+        b = full - mp.mpf(1 - MOMENTUM) * projected
+        # Gram and Schmidt: the span of the first columns is what a QR decomposition keeps.
+        base = mp.zeros(columns.rows, rank)
+        for j in range(rank):
+            rest = columns[:, j]
+            if j:
+                rest = rest - _projected(columns[:, :j]) * rest
+            base[:, j] = rest / _length(rest)
+        right = full.T * base
+        for j in range(rank):
+            q[:, j] = right[:, j] / _length(right[:, j])
+        steps.append(base * q.T * mp.sqrt(mp.mpf(3) / 4))
+    s, p = run(dion, h, P, GRADIENTS)
+    assert digits(p) == digits(_path(steps))
+    assert digits(s.b) == digits(b)
+    assert digits(np.abs(s.q)) == digits(q.apply(abs))
+
+
+def test_dion_of_full_rank_steps_by_orthonormal_rows_times_unit_columns() -> None:
+    """The first step's norm is lr sqrt(r m / n), and with no momentum the buffer is at rest."""
+    h = dion.Hyper(lr=1.0, momentum=0.0, eps=0.0, weight_decay=0.0, rank=768)
+    s, p = run(dion, h, np.zeros((3, 4)), GRADIENTS[:1])
+    assert digits(np.sum(p * p)) == digits(3 * 3 / 4)
+    assert digits(s.b) == digits(np.zeros((3, 4)))
+
+
+def test_dion_forgets_its_vectors_without_a_gradient() -> None:
+    """A gradient of zero at the start leaves p, and no right vectors; empty tensors advance t."""
+    s, p = run(dion, dion.Hyper(weight_decay=0.0), P, [0 * P])
+    np.testing.assert_array_equal(p, P)
+    assert not np.any(s.q) and not np.any(s.b)
+    s, p = run(dion, dion.Hyper(weight_decay=0.0), P, [0 * P, GRADIENTS[0]])
+    assert np.any(s.q)
+    s, p = run(dion, dion.Hyper(), np.zeros((0, 3)), [np.zeros((0, 3))])
+    assert s.t == 1 and p.shape == (0, 3)

@@ -17,11 +17,11 @@ KEYS = [RNG.standard_normal((2, 3)) for _ in range(3)]
 LOGITS = [120.0, 30.0, 1000.0]
 
 
-@pytest.mark.parametrize("clips", ["above", "unless_below"])
+@pytest.mark.parametrize("nan_logit", ["ignored", "spreads"])
 @pytest.mark.parametrize("parts", ["whole", "rotary"])
-def test_heads_shrink_by_their_own_logits(clips: Any, parts: Any) -> None:
+def test_heads_shrink_by_their_own_logits(nan_logit: Any, parts: Any) -> None:
     """Each head by (100 / S)^(1/4) and (100 / S)^(3/4), rotary ones by all and nothing."""
-    h = qk_clip.Hyper(alpha=0.25, clips=clips, parts=parts)
+    h = qk_clip.Hyper(alpha=0.25, nan_logit=nan_logit, parts=parts)
     out = qk_clip.run(h, queries=QUERIES, keys=KEYS, logits=LOGITS)
     shares = (1, 0) if parts == "rotary" else (mp.mpf(1) / 4, mp.mpf(3) / 4)
     for name, given, share in (("queries", QUERIES, shares[0]), ("keys", KEYS, shares[1])):
@@ -43,8 +43,8 @@ def test_a_clipped_heads_largest_logit_is_the_threshold() -> None:
 
 def test_logits_that_are_nan_or_infinite() -> None:
     """nan clips nothing or makes nan; an infinite logit makes zeros."""
-    for clips, due in (("above", QUERIES[0]), ("unless_below", np.full((2, 3), np.nan))):
-        h = qk_clip.Hyper(clips=clips)  # type: ignore[arg-type]
+    for nan_logit, due in (("ignored", QUERIES[0]), ("spreads", np.full((2, 3), np.nan))):
+        h = qk_clip.Hyper(nan_logit=nan_logit)  # type: ignore[arg-type]
         out = qk_clip.run(h, queries=QUERIES[:1], keys=KEYS[:1], logits=[np.nan])
         np.testing.assert_array_equal(out["queries"][0], due)
         out = qk_clip.run(h, queries=QUERIES[:1], keys=KEYS[:1], logits=[np.inf])

@@ -68,6 +68,7 @@ _EXAMPLES: dict[str, Follows] = {
 # The axes that tensors of state and input of a matrix follow, where shapes do not tell.
 AXES: dict[str, dict[str, Follows]] = {
     "apollo": _APOLLO,
+    "dion": {"q": _always(COLUMNS, NEITHER)},
     "galore": {"left": _galore, "m": _galore, "right": _galore, "v": _galore},
     "kbfgs": _EXAMPLES,
     "kfac": _EXAMPLES,

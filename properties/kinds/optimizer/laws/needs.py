@@ -95,6 +95,9 @@ NEEDS: dict[str, Need] = {
     "bases_are_orthonormal": Need(shapes="matrices"),
     "becomes_rmsprop": Need(sets={"beta1": 0.0}),
     "becomes_signsgd": Need(sets={"beta1": 0.0, "momentum": 0.0}),
+    "buffer_is_at_right_angles_to_the_step": Need(
+        sets=_PLAIN | {"momentum": 0.0}, shapes="matrices"
+    ),
     "correction_shrinks_the_error_by_its_power": Need(sets={"eps": 0.0}),
     "decay_alone_is_geometric": Need(fields=("weight_decay",)),
     "equivariant_under_rotation_of_rows": Need(shapes="matrices"),
@@ -137,6 +140,7 @@ NEEDS: dict[str, Need] = {
         fields=("weight_decay",), state=True, sets={"weight_decay": None}
     ),
     "step_has_rms_lr": Need(sets=_PLAIN | {"eps": 0.0}),
+    "step_is_as_long_as_the_root_of_its_rank": Need(sets=_PLAIN | {"eps": 0.0}, shapes="matrices"),
     "step_is_tangent_where_gradients_are_orthogonal": Need(
         sets=_PLAIN | {"eps": 0.0}, shapes="matrices"
     ),

@@ -218,6 +218,7 @@ TABLE: dict[str, Row] = {
     },
     "qk_clip": {
         **_EVERY,
+        "equivariant_under_concatenation": entries.Void("a head has one logit, joined heads many"),
         **obeys("heads_up_to_the_threshold_keep_every_bit products_come_down_to_the_threshold"),
     },
     "reduce_on_plateau": {

@@ -31,6 +31,7 @@ EQUIVALENT = {
     ("rmsprop", "initial_v"): "enters the first state alone",
     ("rprop", "lr"): "enters the first state alone",
     ("yogi", "initial"): "enters the first state alone",
+    ("dion", "rank"): "the vectors that are given have it",
     ("galore", "rank"): "the projector that is given has it",
     ("ml_lbfgs", "memory"): "the history that is given has it",
     ("online_lbfgs", "memory"): "the history that is given has it",

@@ -6,7 +6,19 @@ from truestep.properties.kinds.optimizer.laws import rows
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, due, exact, way
 from truestep.properties.kinds.optimizer.laws.rows import ZEROS, G, P, Row, fails
 from truestep.properties.laws.claims import Claim, Claims
-from truestep.properties.laws.entries import holds
+from truestep.properties.laws.entries import holds, obeys
+
+
+def buffer_is_at_right_angles_to_the_step(bench: Bench, trial: Trial) -> Claims:
+    """Without decay and momentum, what is fed back has nothing of what was stepped: X^T b = 0."""
+    start = trial.plain().where(momentum=0.0).on(p=trial.p * 0)
+    out = bench.step(start)
+    p, b = exact(out.p), exact(out.got["b"])
+    product = p.T @ b
+    sizes = np.abs(out.p.astype(np.float64)), np.abs(np.asarray(out.got["b"], dtype=np.float64))
+    off_p, off_b = out.bound["p"], out.bound["b"]
+    slack = off_p.T @ sizes[1] + sizes[0].T @ off_b + off_p.T @ off_b
+    yield Claim("p", product.v, np.zeros_like(product.v), product.e + slack)
 
 
 def first_step_is_of_one_size(bench: Bench, trial: Trial) -> Claims:
@@ -61,6 +73,17 @@ def step_has_rms_lr(bench: Bench, trial: Trial) -> Claims:
     yield Claim("p", length.v, expected.v, length.e + expected.e + slack)
 
 
+def step_is_as_long_as_the_root_of_its_rank(bench: Bench, trial: Trial) -> Claims:
+    """Without decay, with eps = 0, the step's Frobenius norm is lr sqrt(r m / n)."""
+    start = trial.plain().where(eps=0.0).on(p=trial.p * 0)
+    out = bench.step(start)
+    length, slack = way(start, out)
+    rows_, cols = start.p.shape
+    rank = np.asarray(min(trial.hyper["rank"], rows_, cols) * rows_ / cols)
+    expected = exact(trial.hyper["lr"]) * np.sqrt(exact(rank))
+    yield Claim("p", length.v, expected.v, length.e + expected.e + slack)
+
+
 _DIVIDED = fails("the step is divided by a size of the gradients", P, G, {"t": 9})
 _OF_STEPS = fails("eps is added to sizes of what is orthogonal", P, G, eps=1.0)
 _AT_REST = holds(length_guard="added floor")
@@ -86,6 +109,22 @@ RULES: dict[str, Row] = {
         "params_unchanged_when_gradients_are_zero": holds(length_guard="added"),
         "scale_invariant_when_eps_is_zero": holds({"ns_eps": 0.0}),
         "step_has_rms_lr": holds(length="rms"),
+    },
+    "dion": {
+        **rows.BY_MATRIX,
+        **rows.DECOUPLED,
+        **obeys(
+            "buffer_is_at_right_angles_to_the_step homogeneous_in_gradient_and_eps",
+            "scale_invariant_when_eps_is_zero step_is_as_long_as_the_root_of_its_rank",
+        ),
+        # A rank that both parts can have.
+        "equivariant_under_concatenation": fails(
+            "all elements of a matrix enter each of its step", P, G, rank=1
+        ),
+        "first_step_is_at_most_lr": fails(
+            "tall matrices are scaled", ((0,), (0,), (0,)), ((1,), (8,), (2,))
+        ),
+        "linear_in_gradients": _DIVIDED,
     },
     "normuon": {
         **rows.BY_MATRIX,
