@@ -110,7 +110,7 @@ struct ErasedFactored {
     for (std::int64_t i = 0; i < sides.count; ++i) {
       float state[kMaxSides];
       for (int k = 0; k < kSides; ++k) state[k] = sides.state[k][i];
-      Rule::template side<pass>(c, sides.line, sides.sum[i], sides.sum[i] / sides.terms, state);
+      Rule::template side<pass>(c, sides.line, sides.sum[i], sides.terms, state);
       for (int k = 0; k < kSides; ++k) sides.state[k][i] = state[k];
     }
   }

@@ -41,7 +41,7 @@ struct FactoredPass {
   void (*finish)(const double* hyper, double t, double size, const double* total, void* constants);
 };
 
-constexpr int kMaxPasses = 4;
+constexpr int kMaxPasses = 5;
 
 struct FactoredKernel {
   const char* rule;

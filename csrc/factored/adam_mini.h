@@ -53,8 +53,8 @@ struct AdamMini : Factored {
   }
 
   template <int pass>
-  static void side(const Constants& c, Line, double, double mean, float* state) {
-    if constexpr (pass == 0) state[0] = averaged(c.beta2, state[0], mean);
+  static void side(const Constants& c, Line, double sum, double terms, float* state) {
+    if constexpr (pass == 0) state[0] = averaged(c.beta2, state[0], sum / terms);
   }
 
   template <int pass>

@@ -75,9 +75,9 @@ struct Came : Factored {
   }
 
   template <int pass>
-  static void side(const Constants& c, Line, double, double mean, float* state) {
-    if constexpr (pass == 0) state[0] = averaged(c.beta2, state[0], mean);
-    if constexpr (pass == 2) state[1] = averaged(c.beta3, state[1], mean);
+  static void side(const Constants& c, Line, double sum, double terms, float* state) {
+    if constexpr (pass == 0) state[0] = averaged(c.beta2, state[0], sum / terms);
+    if constexpr (pass == 2) state[1] = averaged(c.beta3, state[1], sum / terms);
   }
 
   // A vector has no instability.

@@ -5,14 +5,16 @@
 //     kHyper    as in csrc/rules/rule.h
 //     kStates   the names of the state tensors that have a number for each element
 //     kRows, kColumns   the names of those that have one for each row, and for each column
-//     kVectors  their names where a vector is kept by element; "-" for none
+//     kVectors  their names where a vector is kept by element; "-" for none, which is 1 before the
+//               step and forgotten after it
 //     kPasses   what each pass over the elements adds up, and whether it writes
 //     constants(hyper, t)   as in csrc/rules/rule.h, but for numbers of sides, which are doubles
 //     element<pass>(constants, row, column, addends, g, p, states...)
 //               one element, float32 operation by operation, from the factors of its row and of its
 //               column; p and the states are kept if the pass writes
-//     side<pass>(constants, line, sum, mean, states)
-//               the states of one row or column after a pass, from what its elements added
+//     side<pass>(constants, line, sum, terms, states)
+//               the states of one row or column after a pass, from what its elements, which are
+//               `terms`, added
 //     factor<pass>(constants, line, before, states, means)
 //               its factor from then on; means: of the rows' states, over the rows of a matrix
 //     finish<pass>(hyper, t, size, totals, constants)
@@ -28,7 +30,7 @@
 
 namespace truestep {
 
-constexpr int kMaxTotals = 2;
+constexpr int kMaxTotals = 3;
 constexpr int kMaxSides = 2;
 
 enum class Line { kRow, kColumn, kVector };

@@ -51,30 +51,38 @@ struct AdaPnm : Elementwise {
     return c;
   }
 
-  TRUESTEP_HD void move(const Constants& c, float g, float& p, float& m, float& previous,
-                        float largest) {
+  // The parameter's way, m and previous being refreshed; root: what the mean is divided by.
+  TRUESTEP_HD float way(const Constants& c, float g, float root, float& m, float& previous) {
     const float last = m;
     m = c.kept * previous + c.weight * g;
     previous = last;
     const float mean = (c.positive * m - c.negative * last) * c.reciprocal_size;
-    p = p - c.rate * (mean * c.after / (root_of(largest * c.correction2) + c.eps));
+    return c.rate * (mean * c.after / root);
+  }
+
+  TRUESTEP_HD float second(const Constants& c, float g, float v) {
+    return c.beta2 * v + c.weight2 * (g * g);
+  }
+
+  TRUESTEP_HD float root(const Constants& c, float largest) {
+    return root_of(largest * c.correction2) + c.eps;
   }
 
   TRUESTEP_HD void element(const Constants& c, float g, float& p, float& m, float& previous,
                            float& v) {
     g = c.sign * g;
     decay(c.decay, g, p);
-    v = c.beta2 * v + c.weight2 * (g * g);
-    move(c, g, p, m, previous, v);
+    v = second(c, g, v);
+    p = p - way(c, g, root(c, v), m, previous);
   }
 
   TRUESTEP_HD void element(const Constants& c, float g, float& p, float& m, float& previous,
                            float& v, float& v_max) {
     g = c.sign * g;
     decay(c.decay, g, p);
-    v = c.beta2 * v + c.weight2 * (g * g);
+    v = second(c, g, v);
     v_max = larger(v_max, v);
-    move(c, g, p, m, previous, v_max);
+    p = p - way(c, g, root(c, v_max), m, previous);
   }
 };
 

@@ -8,9 +8,10 @@
 //     kInputs  what it takes besides the gradient, and what it only reads of the state, as further
 //     tensors after the gradient
 //     kNumbers the 0-d numbers of the state and of the inputs, doubles that begin() reads and
-//     finish() reads and writes
-//     constants(hyper, t)   the float32 constants of step t >= 1, each rounded once from double
-//     element(constants, g, p, inputs..., states...)   one element, float32 operation by operation
+//     finish() reads and writes; "r[2]" is the third of a vector r that belongs to the whole
+//     tensor, 0 where that is shorter constants(hyper, t)   the float32 constants of step t >= 1,
+//     each rounded once from double element(constants, g, p, inputs..., states...)   one element,
+//     float32 operation by operation
 //   };
 //
 // Of a layer-wise rule (kSums > 0) sums() gives every element's addends, from what the tensors hold
@@ -62,10 +63,17 @@ TRUESTEP_HD bool is_nan(float x) { return x != x; }
 
 TRUESTEP_HD bool is_finite(float x) { return x - x == 0.0f; }
 
-// The larger of the two; nan where one of them is.
-TRUESTEP_HD float larger(float x, float y) { return x > y || is_nan(x) ? x : y; }
+// The larger of the two; nan where one of them is. Two choices of a number, since one by "or" has
+// kept loops from being vectorised.
+TRUESTEP_HD float larger(float x, float y) {
+  const float most = x > y ? x : y;
+  return is_nan(x) ? x : most;
+}
 
-TRUESTEP_HD float smaller(float x, float y) { return x < y || is_nan(x) ? x : y; }
+TRUESTEP_HD float smaller(float x, float y) {
+  const float least = x < y ? x : y;
+  return is_nan(x) ? x : least;
+}
 
 // x within [-limit, limit]; nan as it is.
 TRUESTEP_HD float clipped(float x, float limit) {

@@ -98,6 +98,12 @@ def _blocks(h: Any, shape: tuple[int, ...]) -> View:
     return View(1, rows, size // rows if rows else 0)
 
 
+def _rows(h: Any, shape: tuple[int, ...]) -> View:
+    if len(shape) < 2:
+        return _vector(shape)
+    return View(1, shape[0], prod(shape[1:]))
+
+
 def _slices(h: Any, shape: tuple[int, ...]) -> View:
     return _vector(shape) if len(shape) < 2 else View(1, prod(shape[:-1]), shape[-1])
 
@@ -106,7 +112,9 @@ VIEWS: Mapping[str, Callable[[Any, tuple[int, ...]], View]] = {
     "adafactor": _adafactor,
     "adalomo": _last,
     "adam_mini": _blocks,
+    "adamp": _rows,
     "came": _last,
+    "sgdp": _rows,
     "sm3": _slices,
 }
 

@@ -113,7 +113,7 @@ class Form:
         code, *scale = (state[key].cpu().contiguous() for key in self.keys.values())
         if self.kept is None or not scale:
             return code.float()
-        x = torch.empty(like.shape)
+        x = torch.empty(like.shape, dtype=torch.float32)
         _core.decode(self.kept.storage, _bytes(code), _bytes(scale[0]), x.reshape(-1).numpy())
         return x
 

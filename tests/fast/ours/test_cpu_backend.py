@@ -12,7 +12,7 @@ import pytest
 
 from truestep.fast.ours.cpu import Backend, Plan
 from truestep.fast.protocol import Capability, Group, Slot
-from truestep.reference.optimizers import adamw, kbfgs
+from truestep.reference.optimizers import adamw, kbfgs, mechanic
 from truestep.reference.quantizers import dynamic_8bit
 
 HYPER = adamw.Hyper(decay="before", weight_decay=0.1)
@@ -53,6 +53,35 @@ def test_groups_keep_their_own_counters_and_hyperparameters() -> None:
             assert bits(result.param) == bits(alone.param)
             assert bits(result.state["m"]) == bits(alone.state["m"])
             assert bits(result.state["v"]) == bits(alone.state["v"])
+
+
+def test_vectors_of_a_tensor_may_differ_in_length() -> None:
+    """Mechanic's memories, in one call; more than the kernel has numbers for are refused."""
+    capability = next(c for c in Backend().capabilities() if c.rule == "mechanic")
+    rng = np.random.default_rng(0)
+    p, *gradients = rng.standard_normal((5, 7)).astype(np.float32)
+
+    def started(h: mechanic.Hyper) -> Any:
+        s = mechanic.init(h, np.asarray(p))
+        arrays = {name: np.asarray(getattr(s, name), np.float32) for name in s.BEHAVIOUR}
+        return {"t": 0, **arrays}
+
+    hypers = [mechanic.Hyper(memories=n, s_init=0.1) for n in (1, 8, 3)]
+    held = [(p, started(h)) for h in hypers]
+    due: list[Any] = [(mechanic.init(h, p.astype(float)), p.astype(float)) for h in hypers]
+    for g in gradients:
+        groups = [Group(h, [Slot(x, g, s, {})]) for h, (x, s) in zip(hypers, held, strict=True)]
+        stepped = Backend().optimizer_step(capability, groups)
+        held = [(one.param, dict(one.state)) for (one,) in stepped]
+        due = [mechanic.step(h, s, x, g) for h, (s, x) in zip(hypers, due, strict=True)]
+    for h, (x, state), (s, y) in zip(hypers, held, due, strict=True):
+        assert state["r"].shape == (h.memories,) and not np.array_equal(x, p)
+        np.testing.assert_allclose(x, y, rtol=1e-5)
+        for name in ("m", "v", "r", "s"):
+            np.testing.assert_allclose(state[name], getattr(s, name), rtol=1e-3, atol=1e-6)
+    many = mechanic.Hyper(memories=9)
+    with pytest.raises(ValueError, match="s must have at most 8 elements here, got 9"):
+        Backend().optimizer_step(capability, [Group(many, [Slot(p, p, started(many), {})])])
 
 
 def test_strides_do_not_matter() -> None:

@@ -63,7 +63,7 @@ def test_threads_and_instruction_sets_change_no_bit(
             _core.set_instruction_set(name)
             for threads in (1, 3):
                 monkeypatch.setattr(
-                    _core, "factored_step", lambda *call, threads=threads: step(*call, threads)
+                    _core, "factored_step", lambda *call, threads=threads: step(*call[:-1], threads)
                 )
                 found.append(bits(stepped(capability)[2]))
     finally:
