@@ -5,6 +5,7 @@ from truestep.properties.museum.faults.adam_like import ADAM_LIKE
 from truestep.properties.museum.faults.adamw import ADAMW
 from truestep.properties.museum.faults.adamw_numbers import ADAMW_NUMBERS
 from truestep.properties.museum.faults.adaptive import ADAPTIVE
+from truestep.properties.museum.faults.angles import ANGLES
 from truestep.properties.museum.faults.averages import AVERAGES
 from truestep.properties.museum.faults.beside import BESIDE
 from truestep.properties.museum.faults.blocks import BLOCKS
@@ -27,7 +28,7 @@ from truestep.properties.museum.faults.tempered import TEMPERED
 from truestep.properties.museum.faults.training import TRAINING
 from truestep.properties.museum.faults.values import VALUES
 
-_ADAM = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | AVERAGES
+_ADAM = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | ANGLES | AVERAGES
 _MOMENTA = CORRECTED | MOMENTUM | SLOW_POINTS | STEERED | TEMPERED
 _OPTIMIZERS = _ADAM | LAUNCHES | MATRICES | _MOMENTA | PAIRS | PARAMETER_FREE | VALUES
 _STORED = DRAWS | SPLITS
