@@ -78,10 +78,9 @@ def init(h: Hyper, p: Array) -> State:
 
 def angle(y: Array, x: Array) -> Array:
     """atan2(y, x), x >= 0."""
-    quotient = y / x
-    # Of 0 / 0, whose angle is 0, and of two infinities.
-    undefined = np.isnan(quotient) & ~np.isnan(y) & ~np.isnan(x)
-    return np.where(undefined, np.sign(y) * (np.pi / 4), np.arctan(quotient))
+    quotient = y / np.where((y == 0) & (x == 0), 1.0, x)
+    infinite = np.isnan(quotient) & ~np.isnan(y) & ~np.isnan(x)
+    return np.where(infinite, np.sign(y) * (np.pi / 4), np.arctan(quotient))
 
 
 def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:

@@ -14,7 +14,7 @@ ANGLES: dict[str, Fault] = {
     ),
     "adam_atan2_arguments_exchanged": adam_atan2(
         "the angle is from the other axis [arguments in another order]",
-        ("quotient = y / x", "quotient = x / y"),
+        ("quotient = y / np.where((y == 0) & (x == 0), 1.0, x)", "quotient = x / y"),
     ),
     "adam_atan2_average_not_corrected": adam_atan2(
         "the average is taken as it is [a correction forgotten]",
@@ -55,6 +55,7 @@ ANGLES: dict[str, Fault] = {
     ),
     "adam_atan2_zero_over_zero": adam_atan2(
         "0 / 0 is nan [a guard forgotten]",
+        ("np.where((y == 0) & (x == 0), 1.0, x)", "x"),
         ("~np.isnan(y) & ~np.isnan(x)", "np.isnan(y)"),
         check="all_zero",
     ),
