@@ -14,8 +14,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --constraint constraints.txt
 # A build environment that stays: an isolated one would be downloaded again for every change.
 BUILD_REQUIRES := cmake nanobind ninja scikit-build-core
-LIGHT := adam-mini adan-pytorch array-api-compat came-pytorch gfloat gguf lion-pytorch more-itertools \
-    padasip prodigyopt pytorch-ranger pytorch_optimizer pyyaml schedulefree torch-optimi torch-optimizer
+LIGHT := adam-atan2-pytorch adam-mini adan-pytorch array-api-compat came-pytorch einops gfloat gguf \
+    lion-pytorch more-itertools padasip prodigyopt pytorch-ranger pytorch_optimizer pyyaml \
+    schedulefree torch-optimi torch-optimizer
 CUDA_HEADERS := "nvidia-cuda-cccl==13.0.*" "nvidia-cuda-crt==13.0.*" "nvidia-cuda-runtime==13.0.*"
 # One thread per process: two workers with two OpenMP threads each on two cores run 80 times slower.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal

@@ -10,12 +10,13 @@ from pathlib import Path
 
 # Distributions whose version can change a verdict. Looked up, never imported.
 LIBRARIES = (
-    "adafactor8bit", "adam-mini", "adan-pytorch", "apollo-torch", "bitsandbytes", "came-pytorch",
-    "compressed-tensors", "cupy-cuda12x", "cupy-cuda13x", "flashoptim", "galore-torch", "gefen",
-    "gfloat", "gguf", "heavyball", "hypothesis", "jax", "keras", "lion-pytorch", "lomo-optim",
-    "ml_dtypes", "mpmath", "mup", "numpy", "nvidia-cuda-nvrtc", "optax", "padasip", "prodigyopt",
-    "pytorch-optimizer", "schedulefree", "scipy", "tensorflow", "torch", "torch-optimi",
-    "torch-optimizer", "torchao", "transformers", "triton", "turboadam",
+    "adafactor8bit", "adam-atan2-pytorch", "adam-mini", "adan-pytorch", "apollo-torch",
+    "bitsandbytes", "came-pytorch", "compressed-tensors", "cupy-cuda12x", "cupy-cuda13x",
+    "flashoptim", "galore-torch", "gefen", "gfloat", "gguf", "heavyball", "hypothesis", "jax",
+    "keras", "lion-pytorch", "lomo-optim", "ml_dtypes", "mpmath", "mup", "numpy",
+    "nvidia-cuda-nvrtc", "optax", "padasip", "prodigyopt", "pytorch-optimizer", "schedulefree",
+    "scipy", "tensorflow", "torch", "torch-optimi", "torch-optimizer", "torchao", "transformers",
+    "triton", "turboadam",
 )  # fmt: skip
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")

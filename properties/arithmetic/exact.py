@@ -136,8 +136,9 @@ def _quotient(a: Array, b: Array) -> Array:
 
 # mpmath's functions of one number, and NumPy's that compute with objects as they are.
 _OF_ONE = {
-    np.cos: mpmath.cos, np.exp: mpmath.exp, np.log: mpmath.log, np.sign: mpmath.sign,
-    np.sin: mpmath.sin, np.sqrt: mpmath.sqrt, np.tanh: mpmath.tanh, erfinv: mpmath.erfinv,
+    np.arctan: mpmath.atan, np.cos: mpmath.cos, np.exp: mpmath.exp, np.log: mpmath.log,
+    np.sign: mpmath.sign, np.sin: mpmath.sin, np.sqrt: mpmath.sqrt, np.tanh: mpmath.tanh,
+    erfinv: mpmath.erfinv,
 }  # fmt: skip
 _AS_THEY_ARE = (
     np.absolute, np.add, np.matmul, np.maximum, np.minimum, np.multiply, np.negative, np.positive,

@@ -311,7 +311,7 @@ CHAINS: dict[np.ufunc, tuple[str, int]] = {
     np.multiply: ("product", 1),
     np.subtract: ("sum", -1),
 }
-FUNCTIONS = (np.cos, np.exp, np.log, np.sin, np.tanh, erfinv)
+FUNCTIONS = (np.arctan, np.cos, np.exp, np.log, np.sin, np.tanh, erfinv)
 ROUNDED = (
     *FUNCTIONS, np.absolute, np.maximum, np.minimum, np.positive, np.power, np.sign, np.sqrt,
 )  # fmt: skip

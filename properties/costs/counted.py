@@ -23,7 +23,9 @@ SIMPLE, DIVIDER, FUNCTION = "simple", "divider", "function"
 CLASSES = (SIMPLE, DIVIDER, FUNCTION)
 
 _DIVIDER = (np.divide, np.sqrt, np.reciprocal, np.floor_divide, np.remainder)
-_FUNCTION = (np.exp, np.log, np.power, np.sin, np.cos, np.tanh, np.log1p, np.expm1, np.log2)
+_FUNCTION = (
+    np.arctan, np.exp, np.log, np.power, np.sin, np.cos, np.tanh, np.log1p, np.expm1, np.log2,
+)  # fmt: skip
 
 
 def _eigh(n: float, _: float) -> float:

@@ -5,6 +5,7 @@ from truestep.properties.museum.faults.adam_like import ADAM_LIKE
 from truestep.properties.museum.faults.adamw import ADAMW
 from truestep.properties.museum.faults.adamw_numbers import ADAMW_NUMBERS
 from truestep.properties.museum.faults.adaptive import ADAPTIVE
+from truestep.properties.museum.faults.angles import ANGLES
 from truestep.properties.museum.faults.averages import AVERAGES
 from truestep.properties.museum.faults.beside import BESIDE
 from truestep.properties.museum.faults.blocks import BLOCKS
@@ -31,7 +32,7 @@ from truestep.properties.museum.faults.tempered import TEMPERED
 from truestep.properties.museum.faults.training import TRAINING
 from truestep.properties.museum.faults.values import VALUES
 
-_ADAM = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | AVERAGES | CURVATURE
+_ADAM = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | ANGLES | AVERAGES | CURVATURE
 _MOMENTA = CORRECTED | MOMENTUM | SLOW_POINTS | STEERED | TEMPERED
 _MATRICES = MATRICES | ORTHOGONAL
 _FREE = DISTANCES | PARAMETER_FREE

@@ -21,6 +21,7 @@ OPTIMIZERS: dict[str, Optimizer] = table(
     "adalomo",
     "adam",
     "adam_16bit",
+    "adam_atan2",
     "adam_mini",
     "adamax",
     "adamod",

@@ -59,12 +59,12 @@ class Row:
     the arguments that take more, of (hyper, slots). gradient: makes the gradient of (param, slot),
     where the slot's is an example. beside: state that the user keeps by other functions of optax,
     of (hyper, slot, new param). paired: the field that is the slow one of a pair of points, which
-    stand in the parameter's place. since: names of counters that begin anew, and the field of Hyper
-    at which they do. started: names of counters, with what they hold before the first
-    step. begun: name of a flag that is true before it. apart: one call for each tensor, as where
-    state is shared by all tensors. ways: those of WAYS it is run in. prefix: of the variants'
-    names, where a rule has several rows. level: the least at which the row is run; the rules that
-    most users are on join first. arithmetic: by way.
+    stand in the parameter's place; the decay is the wrapped rule's. since: names of counters that
+    begin anew, and the field of Hyper at which they do. started: names of counters, with what they
+    hold before the first step. begun: name of a flag that is true before it. apart: one call for
+    each tensor, as where state is shared by all tensors. ways: those of WAYS it is run in. prefix:
+    of the variants' names, where a rule has several rows. level: the least at which the row is run;
+    the rules that most users are on join first. arithmetic: by way.
     dialect, fixed, reach, single, shapes: as in OptimizerCapability.
     """
 
@@ -104,8 +104,9 @@ class Row:
 
     @property
     def coupled(self) -> bool:
-        """Whether add_decayed_weights comes first, as the constructor takes no decay."""
-        return "weight_decay" not in {*self.numbers.values(), *self.fixed}
+        """Whether add_decayed_weights comes first, as nothing else takes the decay."""
+        within = {*self.numbers.values(), *self.fixed}
+        return "weight_decay" not in within and not self.paired
 
     def capability(self, way: str) -> OptimizerCapability:
         """What the row declares of one of its ways."""

@@ -154,8 +154,6 @@ ROWS: tuple[Row, ...] = (
             made=_descent_within,
             options={"reset_state": bool(prefix)},
             dialect={"form": "added", "pullback": pullback},
-            # The decay is the wrapped rule's.
-            fixed={"weight_decay": (0.0, 0.1, 1.0)},
             paired="slow",
             since={"steps_since_sync": "k"},
             prefix=prefix,

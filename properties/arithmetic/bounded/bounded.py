@@ -101,6 +101,7 @@ OPERATIONS: dict[np.ufunc, Handler] = {
     **{compare: elementary.comparison(compare) for compare in COMPARISONS},
     np.absolute: elementary.absolute,
     np.add: operations.add,
+    np.arctan: elementary.arctan,
     np.cos: elementary.cos,
     np.divide: operations.divide,
     np.exp: elementary.exp,

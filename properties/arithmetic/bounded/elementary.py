@@ -78,6 +78,16 @@ def _bounded_slope(v: Float, a: Float, e: Float) -> Float:
     return np.minimum(e, 2.0)
 
 
+def _arctan_spread(v: Float, a: Float, e: Float) -> Float:
+    # arctan(x) - arctan(y) is arctan((x - y) / (1 + x y)): flat far from zero, nowhere above 1.
+    far = np.abs(a)
+    apart = np.isfinite(e) & (e <= far)
+    near = np.where(apart, far - np.where(apart, e, 0.0), 0.0)
+    known = np.where(np.isfinite(e), np.minimum(e, np.pi), np.inf)
+    return np.where(apart, np.arctan(e / (1 + far * near)), known)
+
+
+arctan = _smooth(np.arctan, _arctan_spread)
 erfinv = _smooth(_erfinv, _erfinv_spread)
 exp = _smooth(np.exp, lambda v, a, e: v * np.expm1(e), nonnegative=True)
 log = _smooth(np.log, _log_spread)

@@ -215,6 +215,7 @@ EXACT = (
 
 ULPS: dict[np.ufunc, Callable[[Arithmetic], float]] = {
     np.add: lambda _: 0.5,
+    np.arctan: lambda a: a.ulps_function,
     np.cbrt: lambda a: a.ulps_power,
     np.cos: lambda a: a.ulps_function,
     np.divide: lambda a: a.ulps_division,

@@ -19,7 +19,10 @@ from truestep.fast.protocol import BackendUnavailable, Capability, Group, Slot, 
 from truestep.properties.run.plan import checks_of, run_check
 from truestep.reference.optimizers import OPTIMIZERS
 
-LIBRARIES = ("apollo_torch", "galore_torch", "lion_pytorch", "schedulefree", "transformers")
+LIBRARIES = (
+    "adam_atan2_pytorch", "apollo_torch", "galore_torch", "lion_pytorch", "schedulefree",
+    "transformers",
+)  # fmt: skip
 # Probability that a test of a random matrix fails by chance.
 FALSE_ALARM = 1e-9
 

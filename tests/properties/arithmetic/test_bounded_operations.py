@@ -26,6 +26,7 @@ TESTS = (np.isfinite, np.isinf, np.isnan)
 NUMBERS = [f for f in OPERATIONS if f not in (*COMPARISONS, *TESTS, np.matmul)]
 # Largest admissible accuracy of one operation in ulps, by ufunc; the others round correctly.
 ULPS = {
+    np.arctan: "ulps_function",
     np.cos: "ulps_function",
     np.divide: "ulps_division",
     np.exp: "ulps_function",

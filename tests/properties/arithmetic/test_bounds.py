@@ -655,6 +655,11 @@ SMOOTH = [
     (np.cos, 1.0, 0.5, 0.5),
     (np.sin, 1.0, 4.0, 2.0),
     (np.tanh, 1.0, 0.5, 0.5),
+    # Flat far from zero; of an interval around zero by the slope there.
+    (np.arctan, 16.0, 8.0, float(np.arctan(8.0 / 129.0))),
+    (np.arctan, -16.0, 8.0, float(np.arctan(8.0 / 129.0))),
+    (np.arctan, 0.25, 0.5, 0.5),
+    (np.arctan, 1.0, 8.0, float(np.pi)),
 ]
 
 
@@ -687,6 +692,10 @@ def test_the_inverse_of_the_error_function_grows_steeper_outwards() -> None:
 @pytest.mark.parametrize(
     ("function", "v", "e", "due"),
     [
+        (np.arctan, 0.0, 0.0, 0.0),
+        (np.arctan, NAN, 0.0, 0.0),
+        (np.arctan, INF, 0.0, None),
+        (np.arctan, 1.0, INF, INF),
         (np.exp, 0.0, 0.0, 0.0),
         (np.exp, 0.0, 0.5, None),
         (np.exp, -INF, 0.0, 0.0),

@@ -3,7 +3,7 @@
 Nine steps from P0 with the gradients G, thrice; float64, eps large enough for its place to show.
 The traces were recorded with PyTorch 2.13 (default dtype float64), optax 0.2.8, timm 1.0.31,
 lion-pytorch 0.2.5, torch-optimi 0.3.3, torch_optimizer 0.3.0, pytorch-optimizer 4.1.0,
-grams-pytorch 0.0.2 and adabelief-pytorch 0.2.1, and
+grams-pytorch 0.0.2, adabelief-pytorch 0.2.1 and adam-atan2-pytorch 0.4.1, and
 rounded to 11 decimals; references and libraries differed by less than 1e-13.
 """
 

@@ -27,6 +27,13 @@ def moments_are_forgotten_at_a_reset(bench: Bench, trial: Trial) -> Claims:
         yield Claim(name, one.state[name], two.state[name])
 
 
+def step_at_most_a_right_angle(bench: Bench, trial: Trial) -> Claims:
+    """From any state, without decay, no element moves by more than lr a pi / 2."""
+    out = bench.step(trial.plain())
+    limit = trial.hyper["lr"] * exact(trial.hyper.get("a", 1.0)) * exact(np.pi / 2)
+    yield at_most("p", np.abs(exact(out.p) - exact(trial.p)), limit, out.bound["p"])
+
+
 def second_moment_never_grows_when_threshold_is_one(bench: Bench, trial: Trial) -> Claims:
     """A gradient that is clipped to the root of the moment leaves the moment as it is."""
     out = bench.step(trial.where(calm=0, threshold=1.0))
@@ -38,6 +45,15 @@ _ONE_MEAN = fails("one mean serves all elements", (1, 2, 3), (1, 2, -1), {"t": 3
 _SCALED = holds(decay="before coupled of_momentum")
 
 RULES: dict[str, Row] = {
+    "adam_atan2": {
+        **rows.ADAPTIVE,
+        **rows.decoupled("before unscaled"),
+        **obeys("step_at_most_a_right_angle"),
+        "first_step_is_at_most_lr": holds({"a": 1.0, "b": 1.0}),
+        "params_unchanged_when_lr_is_zero": holds(decay="before cautious"),
+        "state_independent_of_params": holds(),
+        "state_independent_of_weight_decay": holds(),
+    },
     "adai": {
         **rows.SYMMETRIC,
         **rows.decoupled("before unscaled"),
@@ -68,6 +84,7 @@ RULES: dict[str, Row] = {
             "the average takes 1 - beta1 of them", 0, 1
         ),
         "first_step_is_at_most_lr": holds(),
+        "step_at_most_a_right_angle": fails("no angle", 0, 2, {"t": 30, "m": 9}),
         "linear_in_lr_when_params_are_zero": holds({"weight_decay": 0.0}),
     },
     "stable_spam": {
