@@ -4,6 +4,7 @@ torch's norm and dot add in a few lanes, one element after another.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -68,6 +69,16 @@ _ADABOUND = Row(
     {**BETAS, "final_lr": "final_lr", "gamma": "gamma", **EPS, **DECAY},
     # It divides by the first rate.
     fixed={"lr": (1e-3, 0.1, 1.3)},
+)
+_ADAHESSIAN = Row(
+    "adahessian",
+    "Adahessian",
+    {"m": "exp_avg", "v": "exp_hessian_diag_sq"},
+    {**BETAS, "hessian_power": "hessian_power", **EPS, **DECAY},
+    dialect={"decay": "in_step"},
+    fixed={"period": 1},
+    # Of three axes it raises, and kernels of four are averaged: see the findings.
+    shapes="matrices",
 )
 _AGGMO = Row(
     "aggmo",
@@ -204,6 +215,7 @@ ROWS: tuple[Row, ...] = (
     ),
     _ADAFACTOR.but("warmup_", {"decay": "step", "step_size": "warmup"}, {"warmup_init": True}),
     _ADABOUND,
+    _ADAHESSIAN,
     _ADAMOD,
     _ADAMP,
     replace(
@@ -341,9 +353,47 @@ ROWS: tuple[Row, ...] = (
 )
 
 
+class _Curved(torch.autograd.Function):  # type: ignore[misc]  # torch types it as Any.
+    """A gradient whose derivative by the parameter is a given diagonal."""
+
+    @staticmethod
+    def forward(
+        context: torch.autograd.function.FunctionCtx,
+        _param: torch.Tensor,
+        grad: torch.Tensor,
+        diagonal: torch.Tensor,
+    ) -> torch.Tensor:
+        """The gradient."""
+        context.save_for_backward(diagonal)
+        return grad.clone()
+
+    @staticmethod
+    def backward(
+        context: torch.autograd.function.BackwardCFunction, probe: torch.Tensor
+    ) -> tuple[torch.Tensor, None, None]:
+        """The diagonal times a probe."""
+        [diagonal] = context.saved_tensors
+        return diagonal * probe, None, None
+
+
 class Backend(torch_like.Backend):
     """torch_optimizer's classes."""
 
     name, library, rows, lives = "torch_optimizer", torch_optimizer, ROWS, LIVES
     # It calls torch by signatures that are deprecated.
     warns = True
+
+    def step(
+        self, row: Row, optimizer: torch.optim.Optimizer, slots: Sequence[tuple[Hyper, Slot]]
+    ) -> None:
+        """AdaHessian takes the Hessian's products with its probes from the gradients' graph."""
+        params = [param for entry in optimizer.param_groups for param in entry["params"]]
+        if row.rule != "adahessian":
+            optimizer.step()
+            return
+        for (_, slot), param in zip(slots, params, strict=True):
+            estimate = to_tensor(slot.inputs["estimate"])
+            param.grad = _Curved.apply(param.requires_grad_(), param.grad, estimate)
+        optimizer.step()
+        for param in params:
+            param.requires_grad_(requires_grad=False)
