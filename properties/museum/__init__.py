@@ -13,6 +13,7 @@ from truestep.properties.museum.faults.curvature import CURVATURE
 from truestep.properties.museum.faults.distances import DISTANCES
 from truestep.properties.museum.faults.draws import DRAWS
 from truestep.properties.museum.faults.feedback import FEEDBACK
+from truestep.properties.museum.faults.hypergradients import HYPERGRADIENTS
 from truestep.properties.museum.faults.launches import LAUNCHES
 from truestep.properties.museum.faults.matrices import MATRICES
 from truestep.properties.museum.faults.momentum import MOMENTUM
@@ -28,7 +29,7 @@ from truestep.properties.museum.faults.training import TRAINING
 from truestep.properties.museum.faults.values import VALUES
 
 _ADAM = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | AVERAGES | CURVATURE
-_MOMENTA = CORRECTED | MOMENTUM | STEERED
+_MOMENTA = CORRECTED | HYPERGRADIENTS | MOMENTUM | STEERED
 _OPTIMIZERS = _ADAM | DISTANCES | LAUNCHES | MATRICES | _MOMENTA | PAIRS | PARAMETER_FREE | VALUES
 _STORED = DRAWS | SPLITS
 _FORMATS = BESIDE | BLOCKS | PACKINGS | QUANTIZERS | SMALL_FLOATS

@@ -125,6 +125,7 @@ NEEDS: dict[str, Need] = {
     "state_independent_of_weight_decay": Need(
         fields=("weight_decay",), state=True, sets={"weight_decay": None}
     ),
+    "second_rate_grows_by_the_square_of_the_gradient": Need(sets=_PLAIN | {"momentum": 0.0}),
     "step_is_tangent_where_gradients_are_orthogonal": Need(
         sets=_PLAIN | {"eps": 0.0}, shapes="matrices"
     ),

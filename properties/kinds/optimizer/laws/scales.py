@@ -32,6 +32,7 @@ INSIDE = (
 # Rules whose only form adds the decay to the gradient.
 COUPLED = (
     "accsgd",
+    "adam_hd",
     "asgd",
     "cocob",
     "dadapt_adagrad",
@@ -41,6 +42,7 @@ COUPLED = (
     "heavy_ball",
     "lars",
     "polyak_ruppert",
+    "sgd_hd",
     "sm3",
 )
 
