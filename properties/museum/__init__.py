@@ -21,6 +21,7 @@ from truestep.properties.museum.faults.packings import PACKINGS
 from truestep.properties.museum.faults.pairs import PAIRS
 from truestep.properties.museum.faults.parameter_free import PARAMETER_FREE
 from truestep.properties.museum.faults.quantizers import QUANTIZERS
+from truestep.properties.museum.faults.regularized import REGULARIZED
 from truestep.properties.museum.faults.schedules import SCHEDULES
 from truestep.properties.museum.faults.small_floats import SMALL_FLOATS
 from truestep.properties.museum.faults.splits import SPLITS
@@ -29,7 +30,7 @@ from truestep.properties.museum.faults.training import TRAINING
 from truestep.properties.museum.faults.values import VALUES
 
 _ADAM = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | AVERAGES | CURVATURE
-_MOMENTA = CORRECTED | HYPERGRADIENTS | MOMENTUM | STEERED
+_MOMENTA = CORRECTED | HYPERGRADIENTS | MOMENTUM | REGULARIZED | STEERED
 _OPTIMIZERS = _ADAM | DISTANCES | LAUNCHES | MATRICES | _MOMENTA | PAIRS | PARAMETER_FREE | VALUES
 _STORED = DRAWS | SPLITS
 _FORMATS = BESIDE | BLOCKS | PACKINGS | QUANTIZERS | SMALL_FLOATS

@@ -50,6 +50,7 @@ OPTIMIZERS: dict[str, Optimizer] = table(
     "dowg",
     "exadam",
     "fromage",
+    "ftrl",
     "galore",
     "grams",
     "grokfast_adamw",

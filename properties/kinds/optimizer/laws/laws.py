@@ -16,6 +16,7 @@ from truestep.properties.kinds.optimizer.laws.families import (
     modern,
     momenta,
     parameter_free,
+    regularized,
     sign,
     steered,
     step_bounds,
@@ -26,7 +27,8 @@ from truestep.properties.laws.claims import table
 # Each states the laws of its family and, but for step_bounds, which rules of it obey which laws.
 FAMILIES = (
     adam_like, adaptive, classical, corrected, curvature, distances, large_batch, low_rank,
-    matrix, memory, modern, momenta, parameter_free, sign, steered, step_bounds, values,
+    matrix, memory, modern, momenta, parameter_free, regularized, sign, steered, step_bounds,
+    values,
 )  # fmt: skip
 COMMON: dict[str, Law] = table(common, symmetries)
 SPECIAL: dict[str, Law] = table(*FAMILIES)

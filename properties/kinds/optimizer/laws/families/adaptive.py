@@ -146,6 +146,7 @@ RULES: dict[str, Row] = {
         ),
         "constant_gradients_give_constant_steps": fails("steps shrink as squares add up", 0, 2),
         "first_step_is_the_cube_root_of_the_gradient": fails("a square root divides", 0, 2),
+        "small_sums_give_exact_zeros": fails("there is no threshold", 1, 1),
     },
     "adam": {
         **rows.ADAPTIVE,
