@@ -15,6 +15,7 @@ from truestep.properties.museum.faults.distances import DISTANCES
 from truestep.properties.museum.faults.draws import DRAWS
 from truestep.properties.museum.faults.families import FAMILIES
 from truestep.properties.museum.faults.feedback import FEEDBACK
+from truestep.properties.museum.faults.hypergradients import HYPERGRADIENTS
 from truestep.properties.museum.faults.launches import LAUNCHES
 from truestep.properties.museum.faults.matrices import MATRICES
 from truestep.properties.museum.faults.momentum import MOMENTUM
@@ -23,6 +24,7 @@ from truestep.properties.museum.faults.packings import PACKINGS
 from truestep.properties.museum.faults.pairs import PAIRS
 from truestep.properties.museum.faults.parameter_free import PARAMETER_FREE
 from truestep.properties.museum.faults.quantizers import QUANTIZERS
+from truestep.properties.museum.faults.regularized import REGULARIZED
 from truestep.properties.museum.faults.schedules import SCHEDULES
 from truestep.properties.museum.faults.slow import SLOW_POINTS
 from truestep.properties.museum.faults.small_floats import SMALL_FLOATS
@@ -33,7 +35,7 @@ from truestep.properties.museum.faults.training import TRAINING
 from truestep.properties.museum.faults.values import VALUES
 
 _ADAM = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | ANGLES | AVERAGES | CURVATURE
-_MOMENTA = CORRECTED | MOMENTUM | SLOW_POINTS | STEERED | TEMPERED
+_MOMENTA = CORRECTED | HYPERGRADIENTS | MOMENTUM | REGULARIZED | SLOW_POINTS | STEERED | TEMPERED
 _MATRICES = MATRICES | ORTHOGONAL
 _FREE = DISTANCES | PARAMETER_FREE
 _OPTIMIZERS = _ADAM | _FREE | LAUNCHES | _MATRICES | _MOMENTA | PAIRS | VALUES

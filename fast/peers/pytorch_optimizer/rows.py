@@ -68,6 +68,12 @@ _DADAPT_ADAM = Row(
     single=True,
     arithmetic=SEQUENTIAL,
 )
+_FTRL = Row(
+    "ftrl",
+    "FTRL",
+    {"z": "z", "n": "n"},
+    {"beta": "beta", "lambda_1": "lambda_1", "lambda_2": "lambda_2"},
+)
 _LAMB = Row(
     "lamb",
     "Lamb",
@@ -207,6 +213,7 @@ ROWS: tuple[torch_like.Row, ...] = (
         _DADAPT_ADAM.but("limited_", {"growth": "limited"}),
         numbers={**_DADAPT_ADAM.numbers, "growth_rate": "growth_rate"},
     ),
+    _FTRL,
     _LAMB,
     # AdamD's option leaves lr alone, in the place of dividing it by 1 - beta1^t.
     _LAMB.but("adam_debias_", options={"weight_decouple": False, "adam_debias": True}),

@@ -72,6 +72,16 @@ _ADABOUND = Row(
     # It divides by the first rate.
     fixed={"lr": (1e-3, 0.1, 1.3)},
 )
+_ADAHESSIAN = Row(
+    "adahessian",
+    "Adahessian",
+    {"m": "exp_avg", "v": "exp_hessian_diag_sq"},
+    {**BETAS, "hessian_power": "hessian_power", **EPS, **DECAY},
+    dialect={"decay": "in_step"},
+    fixed={"period": 1},
+    # Of three axes it raises, and kernels of four are averaged: see the findings.
+    shapes="matrices",
+)
 _AGGMO = Row(
     "aggmo",
     "AggMo",
@@ -207,6 +217,7 @@ ROWS: tuple[Row, ...] = (
     ),
     _ADAFACTOR.but("warmup_", {"decay": "step", "step_size": "warmup"}, {"warmup_init": True}),
     _ADABOUND,
+    _ADAHESSIAN,
     _ADAMOD,
     _ADAMP,
     replace(
@@ -362,6 +373,29 @@ ROWS: tuple[Row, ...] = (
 )
 
 
+class _Curved(torch.autograd.Function):  # type: ignore[misc]  # torch types it as Any.
+    """A gradient whose derivative by the parameter is a given diagonal."""
+
+    @staticmethod
+    def forward(
+        context: torch.autograd.function.FunctionCtx,
+        _param: torch.Tensor,
+        grad: torch.Tensor,
+        diagonal: torch.Tensor,
+    ) -> torch.Tensor:
+        """The gradient."""
+        context.save_for_backward(diagonal)
+        return grad.clone()
+
+    @staticmethod
+    def backward(
+        context: torch.autograd.function.BackwardCFunction, probe: torch.Tensor
+    ) -> tuple[torch.Tensor, None, None]:
+        """The diagonal times a probe."""
+        [diagonal] = context.saved_tensors
+        return diagonal * probe, None, None
+
+
 class Backend(torch_like.Backend):
     """torch_optimizer's classes."""
 
@@ -375,3 +409,18 @@ class Backend(torch_like.Backend):
             return super().stepped(row, groups)
         make = torch_optimizer.Lookahead
         return [torch_lookahead.stepped(row, group, make) for group in groups]
+
+    def step(
+        self, row: Row, optimizer: torch.optim.Optimizer, slots: Sequence[tuple[Hyper, Slot]]
+    ) -> None:
+        """AdaHessian takes the Hessian's products with its probes from the gradients' graph."""
+        params = [param for entry in optimizer.param_groups for param in entry["params"]]
+        if row.rule != "adahessian":
+            optimizer.step()
+            return
+        for (_, slot), param in zip(slots, params, strict=True):
+            estimate = to_tensor(slot.inputs["estimate"])
+            param.grad = _Curved.apply(param.requires_grad_(), param.grad, estimate)
+        optimizer.step()
+        for param in params:
+            param.requires_grad_(requires_grad=False)

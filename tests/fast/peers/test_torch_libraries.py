@@ -106,11 +106,13 @@ def _slot(capability: Capability, hyper: Any, shape: tuple[int, ...], t: int) ->
     rule, dtype = OPTIMIZERS[capability.rule], numpy_dtype(capability.format)
     p = np.linspace(-1, 1, int(np.prod(shape))).reshape(shape)
     state = rule.init(hyper, p)
+    inputs = {name: np.ones(of(shape)) for name, of in rule.FACTS.inputs.items()}
     for _ in range(min(t, 2)):
-        state, _ = rule.step(hyper, state, p, 1 + p)
+        state, _ = rule.step(hyper, state, p, 1 + p, **inputs)
     fields = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
     tensors = {name: np.asarray(x, dtype) for name, x in fields.items() if name != "t"}
-    return Slot(p.astype(dtype), (2 + p).astype(dtype), {**tensors, "t": t})
+    handed = {name: x.astype(dtype) for name, x in inputs.items()}
+    return Slot(p.astype(dtype), (2 + p).astype(dtype), {**tensors, "t": t}, handed)
 
 
 @pytest.mark.parametrize(("library", "place"), EVERY_PLACE)

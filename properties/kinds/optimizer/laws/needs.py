@@ -134,6 +134,7 @@ NEEDS: dict[str, Need] = {
     "rows_and_columns_have_one_mean": Need(shapes="matrices"),
     "scale_invariant_when_eps_is_zero": Need(fields=("eps", "eps1"), sets=_EPS | {"eps": 0.0}),
     "second_moment_never_grows_when_threshold_is_one": Need(sets={"calm": 0, "threshold": 1.0}),
+    "second_rate_grows_by_the_square_of_the_gradient": Need(sets=_PLAIN | {"momentum": 0.0}),
     "slow_point_rests_between_slow_steps": Need(sets={"k": None}),
     "state_independent_of_params": Need(state=True),
     "state_independent_of_weight_decay": Need(

@@ -32,6 +32,7 @@ INSIDE = (
 # Rules whose only form adds the decay to the gradient.
 COUPLED = (
     "accsgd",
+    "adam_hd",
     "asgd",
     "cocob",
     "dadapt_adagrad",
@@ -42,6 +43,7 @@ COUPLED = (
     "lars",
     "lookahead",
     "polyak_ruppert",
+    "sgd_hd",
     "sm3",
 )
 

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.power
 # Fields that a kernel which is given its state cannot be told to ignore, and why.
 EQUIVALENT = {
     ("adagrad", "initial_total"): "enters the first state alone",
+    ("adam_hd", "lr"): "enters the first state alone",
     ("cocob", "eps"): "enters the first state alone",
     ("dadapt_adagrad", "d0"): "enters the first state alone",
     ("dadapt_adagrad", "initial_total"): "enters the first state alone",
@@ -30,6 +31,7 @@ EQUIVALENT = {
     ("dowg", "d0"): "enters the first state alone",
     ("rmsprop", "initial_v"): "enters the first state alone",
     ("rprop", "lr"): "enters the first state alone",
+    ("sgd_hd", "lr"): "enters the first state alone",
     ("yogi", "initial"): "enters the first state alone",
     ("dion", "rank"): "the vectors that are given have it",
     ("galore", "rank"): "the projector that is given has it",

@@ -36,7 +36,12 @@ def becomes_adam(bench: Bench, trial: Trial) -> Claims:
     """Where the rule does without what it adds, it is Adam, from Adam's moments."""
     start = trial.plain()
     still = {k: start.slot.state[k] * 0 for k in ("switched", "v_max") if k in start.arrays}
-    yield from as_rule(bench, start.on(**still), "adam", {"m": "m", "v": "v"})
+    rate = {
+        k: np.full_like(start.slot.state[k], trial.hyper["lr"])
+        for k in ("rate",)
+        if k in start.arrays
+    }
+    yield from as_rule(bench, start.on(**still, **rate), "adam", {"m": "m", "v": "v"})
 
 
 def becomes_adamw(bench: Bench, trial: Trial) -> Claims:
@@ -141,6 +146,7 @@ RULES: dict[str, Row] = {
         ),
         "constant_gradients_give_constant_steps": fails("steps shrink as squares add up", 0, 2),
         "first_step_is_the_cube_root_of_the_gradient": fails("a square root divides", 0, 2),
+        "small_sums_give_exact_zeros": fails("there is no threshold", 1, 1),
     },
     "adam": {
         **rows.ADAPTIVE,

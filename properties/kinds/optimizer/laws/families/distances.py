@@ -1,4 +1,4 @@
-"""D-Adaptation of rules other than Adam: laws, and which they obey."""
+"""Rates that follow from sums or products of gradients: laws, and which rules obey them."""
 
 import numpy as np
 
@@ -23,6 +23,15 @@ def first_step_is_lr_times_the_first_estimate(bench: Bench, trial: Trial) -> Cla
     start = trial.plain().fresh(p=trial.p * 0)
     step = trial.hyper["lr"] * exact(trial.hyper.get("d0", 1.0)) * np.sign(exact(start.g))
     yield due("p", bench.step(start), -step)
+
+
+def second_rate_grows_by_the_square_of_the_gradient(bench: Bench, trial: Trial) -> Claims:
+    """Without momentum and decay, one gradient twice raises the rate by hypergrad_lr |g|^2."""
+    start = trial.plain().where(momentum=0.0).fresh()
+    out = bench.run(start, [start.g] * 2)[-1]
+    g = exact(start.g)
+    growth = trial.hyper.get("hypergrad_lr", 0.0) * np.sum(g * g)
+    yield due("rate", out, exact(start.slot.state["rate"]) + growth)
 
 
 def way_is_measured_from_the_start(bench: Bench, trial: Trial) -> Claims:
@@ -50,7 +59,38 @@ _WAY: Row = {
     ),
 }
 
+_KEPT = {"t": 3, "b": 1, "m": 1, "rate": 1, "u": 1, "v": 1}
+_RATED: Row = {
+    "equivariant_under_concatenation": fails(
+        "one rate serves all elements", (0, 0, 0), (1, 2, 3), _KEPT, hypergrad_lr=0.1
+    ),
+    "linear_in_lr_when_params_are_zero": fails("lr is the first rate alone", 0, 1, _KEPT),
+    "params_unchanged_when_lr_is_zero": fails("lr is the first rate alone", 0, 1, _KEPT),
+    "state_independent_of_params": fails(
+        "the decay is part of the gradient", 2, 1, weight_decay=0.5
+    ),
+    "state_independent_of_weight_decay": fails(
+        "the decay is part of the gradient", 2, 1, weight_decay=0.5
+    ),
+}
+
 RULES: dict[str, Row] = {
+    "adam_hd": {
+        **rows.SYMMETRIC,
+        **_RATED,
+        "becomes_adam": holds({"hypergrad_lr": 0.0}, eps_placement="outside"),
+        "decay_alone_is_geometric": fails(
+            "the decay is a gradient, whose size does not show", 1, 0, weight_decay=0.5
+        ),
+        "equivariant_under_rotation": rows.BY_ELEMENT,
+        "first_step_is_at_most_lr": holds(),
+        "homogeneous_in_gradient_and_eps": holds({"hypergrad_lr": 0.0}),
+        "linear_in_gradients": fails("squares of the gradient divide", 0, 2),
+        "scale_invariant_when_eps_is_zero": holds({"hypergrad_lr": 0.0}),
+        "second_rate_grows_by_the_square_of_the_gradient": fails(
+            "steps have no size", 0, 2, hypergrad_lr=0.1
+        ),
+    },
     "dadapt_adagrad": {
         **rows.SYMMETRIC,
         **_WAY,
@@ -107,5 +147,14 @@ RULES: dict[str, Row] = {
             "all elements move by as much together", (0, 0), (1, 2)
         ),
         "linear_in_gradients": fails("the first gradient's size divides", 0, 2),
+    },
+    "sgd_hd": {
+        **rows.ALONG,
+        **_RATED,
+        "decay_alone_is_geometric": holds(),
+        "first_step_is_at_most_lr": rows.PROPORTIONAL,
+        "first_step_is_plain_descent": holds({"momentum": 0.0}),
+        "linear_in_gradients": holds({"hypergrad_lr": 0.0}),
+        "second_rate_grows_by_the_square_of_the_gradient": holds({"momentum": 0.0}),
     },
 }
