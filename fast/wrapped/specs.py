@@ -68,6 +68,15 @@ def parsed(spec: str) -> Spec | None:
     return Spec(kind, target, rule, given) if ":" in target else None
 
 
+def form(kind: str) -> str:
+    """How a spec of this kind is written."""
+    if kind in OF_PATHS:
+        return f"{kind}:PATH@RULE"
+    if kind in UNNAMED:
+        return f"{kind}:library.so:'DECLARATION'"
+    return f"{kind}:package.module:Name or {kind}:file.py:Name"
+
+
 def judged_as(spec: str, rule: str) -> str:
     """The spec with this rule; raises ValueError where it names a backend."""
     asked = parsed(spec)
