@@ -65,7 +65,8 @@ def parsed(spec: str) -> Spec | None:
     if ":" not in target and not target.endswith(".py"):
         home, _, name = target.rpartition(".")
         target = f"{home}:{name}" if home else ""
-    return Spec(kind, target, rule, given) if ":" in target else None
+    home, _, name = target.rpartition(":")
+    return Spec(kind, target, rule, given) if home and name else None
 
 
 def form(kind: str) -> str:

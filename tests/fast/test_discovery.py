@@ -104,6 +104,7 @@ def test_an_entry_point_is_a_name(module: str, monkeypatch: pytest.MonkeyPatch) 
         ("no_such_package_here.module:Name", "no module named 'no_such_package_here'"),
         ("/no/such/file.py", "no such file"),
         ("callable:", "'callable:': what is wrapped is written as callable:package.module:Name"),
+        ("callable:file.py:", "written as callable:package.module:Name"),
         ("callable:no_colon", "written as callable:package.module:Name or callable:file.py:Name"),
         ("ctypes:lib.so", "written as ctypes:library.so:'DECLARATION'"),
         ("callable:/no/such/file.py:step", "no such file"),
