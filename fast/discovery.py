@@ -92,6 +92,8 @@ def load(spec: str) -> Backend:
     """
     if asked := specs.parsed(spec):
         return check(_wrapped(spec, asked), spec)
+    if (kind := spec.partition(":")[0]) != spec and kind in specs.WRAPS:
+        raise UnknownBackend(f"{spec!r}: what is wrapped is written as {specs.form(kind)}")
     found = _named(spec, _targets().get(spec, spec))
     if inspect.isclass(found) or not hasattr(found, "capabilities"):
         if not callable(found):
@@ -106,14 +108,16 @@ def _wrapped(spec: str, asked: specs.Spec) -> object:
     library, module = specs.WRAPS[asked.kind]
     if importlib.util.find_spec(library) is None:
         raise BackendUnavailable(f"{library} is not installed")
-    with _blamed(spec, "wrapping it raised"):
-        # It may choose what the library runs on, before anything imports that.
-        wraps = importlib.import_module(f"{specs.__package__}.{module}")
-    found = asked.target if asked.kind in specs.UNNAMED else _named(spec, asked.target)
     try:
         options = asked.options()
     except ValueError as error:
         raise BrokenBackend(f"{spec}: {error}") from None
+    if asked.kind not in specs.UNNAMED:
+        _sought(spec, _split(asked.target)[0])
+    with _blamed(spec, "wrapping it raised"):
+        # It may choose what the library runs on, before anything imports that.
+        wraps = importlib.import_module(f"{specs.__package__}.{module}")
+    found = asked.target if asked.kind in specs.UNNAMED else _named(spec, asked.target)
     with _blamed(spec, "wrapping it raised"):
         given = {"options": options} if options else {}
         return wraps.wrapped(found, asked.rule or None, **given)
@@ -307,9 +311,23 @@ def _blamed(spec: str, what: str) -> Iterator[None]:
         raise BrokenBackend(f"{spec}: {what} {in_a_line(error)}") from error
 
 
-def _import_file(spec: str, path: Path) -> ModuleType:
+def _sought(spec: str, home: str) -> None:
+    """Refuse a file or package that is not there, before a library takes seconds to load."""
+    if home.endswith(".py"):
+        _existing(spec, Path(home))
+    elif home and not home.startswith("."):
+        package = home.partition(".")[0]
+        if package not in sys.modules and importlib.util.find_spec(package) is None:
+            raise UnknownBackend(f"{spec}: no module named {package!r}")
+
+
+def _existing(spec: str, path: Path) -> None:
     if not path.is_file():
         raise UnknownBackend(f"{spec}: no such file: {path}")
+
+
+def _import_file(spec: str, path: Path) -> ModuleType:
+    _existing(spec, path)
     # As for a script: what lies beside an adapter can be imported by it, now and later.
     if (folder := str(path.resolve().parent)) not in sys.path:
         sys.path.insert(0, folder)
@@ -325,10 +343,11 @@ def _import_module(spec: str, path: str) -> ModuleType:
             absent = error.name if isinstance(error, ModuleNotFoundError) else None
             # path itself, or a package above it; what an adapter imports is another matter.
             if absent and f"{path}.".startswith(f"{absent}."):
-                raise UnknownBackend(
-                    f"{spec}: no module named {absent!r}{_near(spec, _targets())}; known names: "
-                    f"{', '.join(sorted(_targets()))}"
-                ) from None
+                told = f"{spec}: no module named {absent!r}"
+                if not specs.parsed(spec):
+                    known = sorted(_targets())
+                    told += f"{_near(spec, known)}; known names: {', '.join(known)}"
+                raise UnknownBackend(told) from None
             ours = (error.name or "").startswith("truestep.")
             if path.startswith(f"{peers.__name__}.") and not ours:
                 reason = f"{absent} is not installed" if absent else str(error)

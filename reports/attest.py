@@ -22,6 +22,14 @@ def sign(path: Path, document: Certificate, key: Path) -> int:
     return 0
 
 
+def known(key: Path) -> None:
+    """Refuse a public key that cannot be read, whatever would be verified by it."""
+    try:
+        signature.public_key(key)
+    except BadSignature as error:
+        raise ClickException(f"--key {error}") from error
+
+
 def verify(path: Path, key: Path | None, *, current: bool = False) -> int:
     """Print what holds of a certificate in one line: 0 if all does, 1 if not, 2 if unreadable.
 

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from click import ClickException
+
 from truestep.fast.ours import bench
 from truestep.fast.ours.bench import BLOCK_SIZE, NotMeasured, Row
 from truestep.properties.costs.costs import costs
@@ -31,6 +33,10 @@ def show(
     sweep: one tensor of 10^3 to 10^8 elements, in the place of the usual comparisons. out: also
     write a page there.
     """
+    try:
+        bench.timed_rules(rules)
+    except ValueError as error:
+        raise ClickException(str(error)) from error
     found: list[Row | NotMeasured] = []
     for row in (bench.swept if sweep else bench.rows)(roofline, rounds, rules):
         found.append(row)

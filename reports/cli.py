@@ -372,6 +372,8 @@ def verify(certificate: tuple[Path, ...], key: Path | None, current: bool) -> in
     """
     from truestep.reports import attest
 
+    if key is not None:
+        attest.known(key)
     return max(attest.verify(path, key, current=current) for path in certificate)
 
 

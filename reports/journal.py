@@ -95,13 +95,13 @@ def intact(text: str) -> tuple[list[Any], str]:
 
     Raises ValueError where there is no header, or too much of all.
     """
-    strict.weigh(text)
+    reading = strict.Reading(text)
     found: list[Any] = []
     damage, seal = "", ""
     # What follows the last line feed is torn, or nothing.
     for number, line in enumerate(_LINE.finditer(text), 1):
         try:
-            record = strict.parsed(line[0])
+            record = reading.parsed(line[0])
             if not isinstance(record, dict):
                 raise ValueError("not an object")
             told = record.pop("seal", None)

@@ -64,7 +64,7 @@ def verify(path: Path, sha256: str, key: Path | None) -> str:
 
     try:
         signed, own = (base64.b64decode(document[m]) for m in ("signature", "public_key"))
-        public: Public = made(own) if key is None else _public(key)
+        public: Public = made(own) if key is None else public_key(key)
         public.verify(signed, _message(sha256))
     except InvalidSignature:
         told = "its own key" if key is None else f"the key {key}"
@@ -120,8 +120,8 @@ def _private(path: Path) -> Private:
     return key
 
 
-def _public(path: Path) -> Public:
-    """The same for a public key."""
+def public_key(path: Path) -> Public:
+    """The same of a public key."""
     kind: type[Public] = _ed25519().Ed25519PublicKey
     from cryptography.hazmat.primitives import serialization as forms
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from json import JSONDecoder
+from json import JSONDecodeError, JSONDecoder
 from pathlib import Path
 from sys import getsizeof, intern
 from typing import Any
@@ -12,16 +12,16 @@ MOST_BYTES = 24 << 20
 # Text outside ASCII takes up to four bytes a character in memory.
 MOST_BYTES_BEYOND_ASCII = 4 << 20
 # Of memory, at most: the text, and all that it stands for. What reads it has 68 MB of modules.
-MOST_TAKEN = 118 << 20
-# Bytes of an object and each of its members, a list and each of its items, a number, and what a
-# string has beside its characters: wide ones keep themselves in UTF-8 too.
-_OBJECT, _MEMBER, _LIST, _ITEM, _NUMBER, _TEXT, _WIDE = 150, 39, 88, 9, 32, 64, 96
+MOST_TAKEN = 112 << 20
+# Bytes of a list and each of its items, a number, and what a string has beside its characters: wide
+# ones keep themselves in UTF-8 too.
+_LIST, _ITEM, _NUMBER, _TEXT, _WIDE = 88, 9, 32, 64, 96
 # Members of one object or list in a row that are no containers.
 MOST_MEMBERS = 10_000
 # Different keys, each of which takes memory of its own; a certificate has 300.
 MOST_KEYS = 5_000
 
-# Smaller documents cannot take too much.
+# Smaller texts cannot hold too many.
 _SMALL = 2 << 20
 # Possessive, and closed by the end of the text: one pass, whatever the text.
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
@@ -42,23 +42,68 @@ def content(path: Path) -> str:
 
 def parsed(text: str) -> Any:
     """The document. Raises ValueError."""
-    weigh(text)
-    try:
-        return _DECODER.decode(text)
-    except RecursionError:
-        raise ValueError("not JSON: nested too deeply") from None
-    except ValueError as error:
-        raise ValueError(f"not JSON: {error}") from None
+    return Reading(text).parsed(text)
 
 
-def weigh(text: str) -> None:
-    """Raise ValueError where the text stands for more than the limits."""
-    if len(text) <= _SMALL:
-        return
-    plain, strings = bare(text)
-    if (due := taken(text, plain, strings)) > MOST_TAKEN:
-        raise ValueError(f"takes {due >> 20} MB of memory, at most {MOST_TAKEN >> 20}")
-    members = max((found[0].count(",") for found in _PLAIN.finditer(plain)), default=0)
+class Reading:
+    """Documents that together stay within the limits. left: bytes of memory for their objects."""
+
+    def __init__(self, text: str) -> None:
+        """text: of all documents. Raises ValueError where it stands for more than the limits."""
+        bare, strings = _STRING.subn('"', text)
+        self.left = MOST_TAKEN
+        self._take(_taken(text, bare, strings))
+        if len(text) > _SMALL:
+            _count(text, bare)
+        self._decoder = JSONDecoder(object_pairs_hook=self._object, parse_constant=_no_constant)
+
+    def parsed(self, text: str) -> Any:
+        """One of the documents. Raises ValueError."""
+        try:
+            return self._decoder.decode(text)
+        except RecursionError:
+            raise ValueError("not JSON: nested too deeply") from None
+        except JSONDecodeError as error:
+            raise ValueError(f"not JSON: {error}") from None
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        # Documents of one text would have keys of their own.
+        found = {intern(name): value for name, value in pairs}
+        self._take(getsizeof(found))
+        if len(found) < len(pairs):
+            counted = Counter(name for name, _ in pairs)
+            [(repeated, _)] = counted.most_common(1)
+            raise ValueError(f"the key {repeated[:100]!r} is repeated")
+        return found
+
+    def _take(self, taken: int) -> None:
+        self.left -= taken
+        if self.left < 0:
+            raise ValueError(f"takes more than {MOST_TAKEN >> 20} MB of memory")
+
+
+def _taken(text: str, bare: str, strings: int) -> int:
+    """Bytes of a text and of what it stands for, but for objects.
+
+    bare: the text, a quote in the place of each of so many strings.
+    """
+    objects, lists, members = bare.count("{"), bare.count("["), bare.count(":")
+    # Of n members all but n commas of objects, of which some are empty, stand in lists.
+    items = bare.count(",") - members + objects + lists
+    values = strings - members
+    words = bare.count("true") + bare.count("false") + bare.count("null")
+    numbers = max(0, members + items - objects - lists - values - words)
+    wide = not text.isascii() or "\\u" in text
+    # Characters of strings stand in the text and in a value.
+    characters = getsizeof(text) * (2 * len(text) - len(bare)) // max(1, len(text))
+    return (
+        characters + _LIST * lists + _ITEM * items + _NUMBER * numbers
+        + (_WIDE if wide else _TEXT) * values
+    )  # fmt: skip
+
+
+def _count(text: str, bare: str) -> None:
+    members = max((found[0].count(",") for found in _PLAIN.finditer(bare)), default=0)
     if members > MOST_MEMBERS:
         raise ValueError(f"holds {members} values in a row, at most {MOST_MEMBERS}")
     keys: set[str] = set()
@@ -69,39 +114,5 @@ def weigh(text: str) -> None:
             raise ValueError(f"holds more than {MOST_KEYS} different keys")
 
 
-def bare(text: str) -> tuple[str, int]:
-    """The text, a quote in the place of each string, and how many these are."""
-    return _STRING.subn('"', text)
-
-
-def taken(text: str, bare: str, strings: int) -> int:
-    """Bytes of a text and of what it stands for, by its bare form."""
-    objects, lists, members = bare.count("{"), bare.count("["), bare.count(":")
-    # Of n members all but n commas of objects, of which some are empty, stand in lists.
-    items = bare.count(",") - members + objects + lists
-    values = strings - members
-    numbers = max(0, members + items - objects - lists - values)
-    wide = not text.isascii() or "\\u" in text
-    return (
-        # Characters of strings stand in the text and in a value.
-        int(getsizeof(text) * (2 - len(bare) / len(text)))
-        + _OBJECT * objects + _MEMBER * members + _LIST * lists + _ITEM * items
-        + (_WIDE if wide else _TEXT) * values + _NUMBER * numbers
-    )  # fmt: skip
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Lines of a journal are documents of their own, whose keys would be so many strings.
-    found = {intern(name): value for name, value in pairs}
-    if len(found) < len(pairs):
-        counted = Counter(name for name, _ in pairs)
-        [(repeated, _)] = counted.most_common(1)
-        raise ValueError(f"the key {repeated[:100]!r} is repeated")
-    return found
-
-
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
-
-
-_DECODER = JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant)

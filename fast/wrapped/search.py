@@ -261,11 +261,14 @@ def best(subject: Subject, name: str | None) -> Tried:
         if chosen.found:
             # Once more with this rule's numbers: what the subject keeps is of its last trial.
             numbers = renamed(chosen.found[0].numbers, trials.alive(OPTIMIZERS[chosen.name]))
-            subject.trial(numbers, *trials.drawn(MATRIX, seed=0))
+            run = subject.trial(numbers, *trials.drawn(MATRIX, seed=0))
+            if all(np.array_equal(p, run.params[0]) for p in run.params):
+                # A rule whose steps are short enough would agree.
+                raise BrokenBackend(f"{subject.name}: {len(run.grads)} steps change no parameter")
             return chosen
     told = [
         f"{form} ({'infinitely' if error > _FAR else f'{error:.1g}'} off)"
-        for error, form in sorted(each.best for each in every)
+        for error, form in sorted({each.best for each in every})
         if form
     ]
     nearest = "; ".join(told[:_MOST_TOLD]) or "none could be run"

@@ -65,7 +65,17 @@ def parsed(spec: str) -> Spec | None:
     if ":" not in target and not target.endswith(".py"):
         home, _, name = target.rpartition(".")
         target = f"{home}:{name}" if home else ""
-    return Spec(kind, target, rule, given) if ":" in target else None
+    home, _, name = target.rpartition(":")
+    return Spec(kind, target, rule, given) if home and name else None
+
+
+def form(kind: str) -> str:
+    """How a spec of this kind is written."""
+    if kind in OF_PATHS:
+        return f"{kind}:PATH@RULE"
+    if kind in UNNAMED:
+        return f"{kind}:library.so:'DECLARATION'"
+    return f"{kind}:package.module:Name or {kind}:file.py:Name"
 
 
 def judged_as(spec: str, rule: str) -> str:

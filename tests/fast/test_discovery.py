@@ -103,6 +103,13 @@ def test_an_entry_point_is_a_name(module: str, monkeypatch: pytest.MonkeyPatch) 
         ("troch", "unknown backend 'troch'.*did you mean 'torch'"),
         ("no_such_package_here.module:Name", "no module named 'no_such_package_here'"),
         ("/no/such/file.py", "no such file"),
+        ("callable:", "'callable:': what is wrapped is written as callable:package.module:Name"),
+        ("callable:file.py:", "written as callable:package.module:Name"),
+        ("callable:no_colon", "written as callable:package.module:Name or callable:file.py:Name"),
+        ("ctypes:lib.so", "written as ctypes:library.so:'DECLARATION'"),
+        ("callable:/no/such/file.py:step", "no such file"),
+        ("callable:no_such_package_here:step", "no module named 'no_such_package_here'$"),
+        ("callable:math.nothing:step", "no module named 'math.nothing'$"),
     ],
 )
 def test_an_unknown_backend_is_named_with_what_is_near(spec: str, message: str) -> None:

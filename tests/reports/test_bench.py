@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import importlib
 import warnings
+from collections.abc import Callable
 
 import pytest
 
 from truestep.fast.ours import bench
 from truestep.properties.costs.costs import costs
 from truestep.reports.bench import roofline
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+def test_a_rule_without_kernel_is_told_in_a_line(truestep: Call) -> None:
+    """Before anything is timed."""
+    status, out, err = truestep("bench", "adamz")
+    assert status == 2 and not out and len(err.splitlines()) == 1
+    assert "no kernel of 'adamz'" in err
 
 
 def test_the_roofline_is_what_kernels_move_that_read_and_write_once() -> None:

@@ -188,12 +188,14 @@ def _filled(unit: str, before: str = "") -> str:
     """Units, as many as the limit on memory lets through."""
 
     def taken(count: int) -> int:
-        text = before + ",".join([unit] * count)
-        return strict.taken(text, *strict.bare(text))
+        text = f"[{before}{','.join([unit] * count)}]"
+        reading = strict.Reading(text)
+        reading.parsed(text)
+        return strict.MOST_TAKEN - reading.left
 
-    each = (taken(2000) - taken(1000)) / 1000
-    bytes_left = strict.MOST_TAKEN - taken(1000) - (1 << 10)
-    return before + ",".join([unit] * int(1000 + bytes_left / each))
+    each = (taken(20) - taken(10)) / 10
+    bytes_left = strict.MOST_TAKEN - taken(10) - (1 << 18)
+    return before + ",".join([unit] * int(10 + bytes_left / each))
 
 
 def _listed(items: Iterable[str]) -> str:
@@ -274,7 +276,9 @@ def test_so_is_a_journal(tmp_path: Path, unit: str) -> None:
         for record in records:
             seal = journal._sealed(seal, record)
             lines.append(json.dumps({**record, "seal": seal}) + "\n")
-            bytes_left -= strict.taken(lines[-1], *strict.bare(lines[-1]))
+            reading = strict.Reading(lines[-1])
+            reading.parsed(lines[-1])
+            bytes_left -= strict.MOST_TAKEN - reading.left
         listed = [json.loads(unit % (number % 4000 + n)) for n in range(100)]
         records, number = [{"check": {"id": str(number), "extra": {"a": listed}}}], number + 1
     path.write_text("".join(lines))

@@ -58,15 +58,29 @@ def test_a_signature_is_verified_by_its_key_alone(
 
 
 def test_a_certificate_without_signature_is_whole_and_unsigned(
-    truestep: Call, save: Callable[..., Path]
+    truestep: Call, save: Callable[..., Path], keys: dict[str, Path]
 ) -> None:
     """It says which suite made it; a key that must have signed makes it a failure."""
     path = save()
     version = certificate.read(path)["suite"]["version"]
     status, out, _ = truestep("verify", path)
     assert status == 0 and f"whole; suite {version}" in out and out.endswith("unsigned\n")
-    status, out, _ = truestep("verify", path, "--key", "absent")
+    status, out, _ = truestep("verify", path, "--key", keys["public"])
     assert status == 1 and "unsigned: there is no" in out
+
+
+def test_a_key_that_cannot_be_read_is_told_first(
+    truestep: Call, save: Callable[..., Path], keys: dict[str, Path]
+) -> None:
+    """2 and a line, also of what is unsigned: nothing was verified."""
+    path = save()
+    for key, told in (
+        ("absent", "absent: No such file"),
+        (path, f"--key {path}: no public key"),
+        (keys["private"], "no public key"),
+    ):
+        status, out, err = truestep("verify", path, "--key", key)
+        assert status == 2 and told in err and len(err.splitlines()) == 1 and not out, err
 
 
 def test_what_was_changed_is_not_verified(

@@ -51,6 +51,16 @@ def test_a_function_that_needs_more() -> None:
         wrap.callable(step)
 
 
+def test_what_moves_nothing_computes_no_rule() -> None:
+    """Steps of DoWG may be as short as one likes, so that none at all would agree with it."""
+
+    def step(p: Any, g: Any, state: dict[str, Any], lr: float = 1e-3) -> tuple[Any, dict[str, Any]]:
+        return p, state
+
+    with pytest.raises(BrokenBackend, match="steps change no parameter"):
+        wrap.callable(step)
+
+
 @pytest.mark.parametrize(
     ("name", "rule", "dialect", "state"),
     [
