@@ -16,8 +16,8 @@ Float = NDArray[np.float64]
 # Largest passing utilisation. An algebraically equivalent order of evaluation may cost one more
 # rounding per operation than the written one (a product with a reciprocal instead of a quotient),
 # which doubles the bound; it is the only number between a bound and a verdict. Replicates err as in
-# any order already, but correct kernels of K-BFGS reach 1.06 of what their contract's probability
-# allows, so that the factor stands on it too.
+# any order already, but of 32 of them the covariance is known to so much alone, so that the factor
+# stands on them too.
 SLACK = 2.0
 
 
@@ -178,12 +178,12 @@ def _reach(gram: Float, different: int) -> float:
     mean = float(np.mean(np.diagonal(gram)))
     if mean == 0:  # one error, the reference's own
         return float(fdtri(1.0, count, 1 - FALSE_ALARM))
-    # Products of different replicates have no bias: traces of the covariance's powers over its own.
+    # Products of different replicates give traces of the covariance's powers without bias.
     apart = (gram - np.diag(np.diagonal(gram))) / mean
     square = float(np.sum(apart**2)) / (count * (count - 1))
     cube = float(np.sum((apart @ apart) * apart)) / (count * (count - 1) * (count - 2))
-    square = float(np.clip(square, 1 / different, 1.0))
-    cube = float(np.clip(cube, square**2, square**1.5))
+    square = max(square, 1 / different)
+    cube = max(cube, square**2)
     freedom, share = square**3 / cube**2, square**2 / cube
     # What scipy.stats.f.isf evaluates after checks that take longer than all of this function.
     return 1 - share + share * float(fdtri(freedom, count * freedom, 1 - FALSE_ALARM))

@@ -101,9 +101,8 @@ class Replicates:
             error += (2 * self.rng.random(x.shape) - 1) * (ulps - 0.5)
         if format.precision >= FLOAT64.precision:
             error = np.rint(1.25 * error)
-        moved = x + error * ulp
-        ended: Float = np.where(np.abs(moved) > format.largest, np.copysign(np.inf, moved), moved)
-        return ended
+        moved: Float = x + error * ulp
+        return np.where(np.abs(moved) > format.largest, np.copysign(np.inf, moved), moved)
 
     def normal(self, shape: tuple[int, ...]) -> Float:
         """Standard normal numbers for every replicate, zero for the value."""

@@ -117,9 +117,9 @@ def _counts(
         yield weighted(up, part, weights, level)
     for other in (second, again):
         yield events(int(np.sum(first != other)), 2 * part * (1 - part), level)
-    signs = np.sign(due).ravel()
-    errors = Errors((up - part).ravel(), np.zeros(part.size), between.ravel(), part.ravel(), signs)
-    yield _at_distances(errors, level)
+    flat, sign = part.reshape(-1), np.sign(due).reshape(-1)
+    unsure, open_ = np.zeros(flat.size), between.reshape(-1)
+    yield _at_distances(Errors(up.reshape(-1) - flat, unsure, open_, flat, sign), level)
 
 
 def _at_distances(errors: Errors, level: float) -> Judgement:

@@ -289,3 +289,21 @@ def test_what_is_not_known_of_a_bounded_array_is_refused() -> None:
             call()
     # The same operation on the same two numbers of the host is evaluated once.
     assert (y + y) is (y + y) and (x + y) is not (x + y)
+
+
+@pytest.mark.parametrize(("given", "sheer"), [(True, False), (False, True), (False, False)])
+def test_an_infinity_that_is_one_in_every_order_stays_one_when_rounded(
+    given: bool, sheer: bool
+) -> None:
+    """Those of inputs, and those that were already."""
+    a = _bounded(np.asarray([np.inf]), np.zeros(1), given=given, sheer=sheer)
+    assert rounded(a, FORMATS["bfloat16"]).sheer is (given or sheer)
+
+
+def test_what_may_be_a_nan_is_hazy_or_a_computed_infinity() -> None:
+    """Either suffices; an input's infinity is none."""
+    v, hazy = np.asarray([np.inf, np.inf, 1.0, 1.0]), np.asarray([np.inf, 1.0, np.inf, 1.0])
+    a = _bounded(v, np.zeros(4), hazy=hazy)
+    assert perhaps_nan(a).tolist() == [True, True, False, True]
+    given = _bounded(v, np.zeros(4), hazy=hazy, given=True)
+    assert perhaps_nan(given).tolist() == [False, True, False, True]

@@ -104,3 +104,13 @@ def test_branches_are_prescribed_inside_alone() -> None:
         every_branch(fails)
     with pytest.raises(Undecided, match="either way"):
         bool(_scalar(1.0, 1.0) > 1.0)
+
+
+@pytest.mark.parametrize("mask", [True, False])
+@pytest.mark.parametrize("yes", [True, False])
+def test_a_plain_mask_is_certain(yes: bool, mask: bool) -> None:
+    """With what is certain too, it leaves nothing open."""
+    known = _decision((yes, False))
+    both, either = known & mask, known | mask
+    assert (bool(both.yes), bool(both.open)) == (yes and mask, False)
+    assert (bool(either.yes), bool(either.open)) == (yes or mask, False)

@@ -206,6 +206,7 @@ def test_stages_change_the_format() -> None:
     [
         lambda x: np.arctan2(x, x),
         lambda x: np.add.reduce(x),
+        lambda x: np.add(x, x, dtype=np.float32),
         lambda x: np.fft.fft(x),
         lambda x: np.linalg.svd(x),
         lambda x: np.linalg.norm(x, ord=1),
@@ -226,7 +227,10 @@ def test_a_symmetric_matrix_may_be_read_either_way() -> None:
     rows = symmetric(Sampled.exact(nearly, world)).x
     turned = np.all(rows == nearly.T, axis=(1, 2))
     assert np.all(turned | np.all(rows == nearly, axis=(1, 2)))
-    assert not turned[0] and 0 < turned.sum() < 32
+    assert 0 < turned.sum() < 32
+    assert not any(
+        np.array_equal(symmetric(Sampled.exact(nearly, world)).x[0], nearly.T) for _ in range(16)
+    )
     even = (nearly + nearly.T) / 2
     assert np.array_equal(
         symmetric(Sampled.exact(even, world)).x, np.broadcast_to(even, (33, 2, 2))
@@ -293,3 +297,32 @@ def test_the_sign_of_an_infinite_average_is_open() -> None:
     np.testing.assert_array_equal(signs[0], [1.0, -1.0, 1.0])
     assert np.all(np.isnan(signs[1::2, :2])) and np.all(signs[2::2, :2] == [1.0, -1.0])
     assert np.all(signs[:, 2] == 1.0)
+
+
+def test_inputs_are_read_by_every_replicate_and_subnormals_flushed_by_all() -> None:
+    """Where the arithmetic says so; the value keeps them, and a mask is no number."""
+    flushing = world(Arithmetic("test", subnormals="flushed"), 8)
+    x = Sampled.exact(np.asarray([1e-40, 1.0]), flushing).x
+    assert x.shape == (9, 2) and x[0, 0] == 1e-40
+    assert np.all(x[1:, 0] == 0) and np.all(x[:, 1] == 1)
+    mask = Sampled.exact(np.asarray([True, False]), flushing).x
+    assert mask.dtype == bool and mask.shape == (9, 2)
+
+
+def test_one_row_that_differs_leaves_a_truth_undecided() -> None:
+    """The value itself, the first replicate, or the last."""
+    for row in (0, 1, 8):
+        rows = np.ones(9)
+        rows[row] = 0.0
+        with pytest.raises(Undecided):
+            bool(Sampled(rows, world(count=8), format_named("float32")))
+
+
+def test_what_enters_a_stage_is_no_number_of_the_host() -> None:
+    """It has that format from there on; arrays tell their value, rows and format."""
+    arithmetic = Arithmetic("test", stages={"iteration": "bfloat16"})
+    inside = Sampled.hyper(0.1, world(arithmetic, 8)).staged("iteration")
+    assert (inside.host, inside.format.name) == (False, "bfloat16")
+    rows = np.asarray([[1.0, 2.0]] + 8 * [[1.5, 2.5]])
+    told = repr(Sampled(rows, world(count=8), format_named("float32")))
+    assert told == "Sampled(array([1., 2.]), 8 replicates, float32)"
