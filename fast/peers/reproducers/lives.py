@@ -210,8 +210,9 @@ def stepped_twice(groups: list[dict[str, object]], numbers: dict[str, object]) -
 def grouped() -> None:
     """Whether a number is of one group alone."""
     numbers = eval(f"dict({given['other']})", scope)
-    for own in ({}, numbers):
-        stepped_twice([{"params": [parameter()], **own}, {"params": [parameter()]}], keywords)
+    first = {"params": [parameter()]}
+    for group in (first, {**first, **numbers}):
+        stepped_twice([group, {"params": [parameter()]}], keywords)
 
 
 def numbered() -> None:
