@@ -210,7 +210,7 @@ def stepped_twice(groups: list[dict[str, object]], numbers: dict[str, object]) -
 def grouped() -> None:
     """Whether a number is of one group alone."""
     numbers = eval(f"dict({given['other']})", scope)
-    first = {"params": [parameter()]}
+    first: dict[str, object] = {"params": [parameter()]}
     for group in (first, {**first, **numbers}):
         stepped_twice([group, {"params": [parameter()]}], keywords)
 
