@@ -1,4 +1,4 @@
-"""Which optimizers of a library have a row here, and which have none.
+"""Which optimizers and schedules of a library have a row here, and which have none.
 
 `python -m truestep.fast.peers.coverage [LIBRARY...]` prints a line for each that is installed. A
 name counts if a row says that its class or constructor computes a rule, in whatever form.
@@ -17,14 +17,15 @@ from types import ModuleType
 class Library:
     """One library, or a part of it.
 
-    names(module): its optimizers. rows: the modules that hold tables of rows, and their names.
-    beside: optimizers that another kind judges.
+    names(module): its optimizers, or what else they are. rows: the modules that hold tables of
+    rows, and their names. beside: those that another kind judges.
     """
 
     module: str
     names: Callable[[ModuleType], Iterable[str]]
     rows: tuple[tuple[str, str], ...]
     beside: tuple[str, ...] = ()
+    what: str = "optimizers"
 
 
 def _classes(module: ModuleType) -> Iterable[str]:
@@ -58,6 +59,42 @@ def _loadable(module: ModuleType) -> Iterable[str]:
             yield found.__name__
 
 
+def _schedulers(module: ModuleType) -> Iterable[str]:
+    """Classes of torch's kind, and no base of others."""
+    base = importlib.import_module("torch").optim.lr_scheduler.LRScheduler
+    for name in module.__all__:
+        if issubclass(getattr(module, name), base) and name != "LRScheduler":
+            yield name
+
+
+def _decays(module: ModuleType) -> Iterable[str]:
+    """Functions that make a schedule, by the names that optax gives them."""
+    for name, _ in inspect.getmembers(module, inspect.isfunction):
+        if name.endswith(("_schedule", "_decay")):
+            yield name
+
+
+def _derived(module: ModuleType) -> Iterable[str]:
+    """Keras's classes."""
+    base = module.LearningRateSchedule
+    for name, found in inspect.getmembers(module, inspect.isclass):
+        if issubclass(found, base) and found is not base:
+            yield name
+
+
+def _types(module: ModuleType) -> Iterable[str]:
+    """The names that transformers' Trainer takes."""
+    return [kind.value for kind in module.TYPE_TO_SCHEDULER_FUNCTION]
+
+
+def _loadable_schedules(module: ModuleType) -> Iterable[str]:
+    """What pytorch-optimizer makes by name, but for what it hands on from torch."""
+    for name in module.get_supported_lr_schedulers():
+        found = module.load_lr_scheduler(name)
+        if not found.__module__.startswith("torch."):
+            yield found.__name__
+
+
 LIBRARIES: dict[str, Library] = {
     "heavyball": Library("heavyball", _classes, (("heavyball.backend", "ROWS"),)),
     "optax": Library(
@@ -70,16 +107,46 @@ LIBRARIES: dict[str, Library] = {
         "pytorch_optimizer", _loadable, (("pytorch_optimizer.rows", "ROWS"),)
     ),
     "torch": Library("torch.optim", _classes, (("torch.rows", "ROWS"),), beside=("LBFGS",)),
+    "keras.optimizers.schedules": Library(
+        "keras.optimizers.schedules", _derived, (("keras.schedules", "ROWS"),), what="schedules"
+    ),
+    "optax.schedules": Library(
+        "optax.schedules", _decays, (("optax.schedules", "ROWS"),), what="schedules"
+    ),
+    "pytorch_optimizer.lr_scheduler": Library(
+        "pytorch_optimizer",
+        _loadable_schedules,
+        (("pytorch_optimizer.schedules", "ROWS"),),
+        what="schedules",
+    ),
+    "torch.optim.lr_scheduler": Library(
+        "torch.optim.lr_scheduler",
+        _schedulers,
+        (("torch.schedules", "ROWS"),),
+        beside=("ReduceLROnPlateau",),
+        what="schedules",
+    ),
+    "transformers.optimization": Library(
+        "transformers.optimization",
+        _types,
+        (("transformers.schedules", "ROWS"),),
+        beside=("greedy", "reduce_lr_on_plateau"),
+        what="schedules",
+    ),
     "torch_optimizer": Library("torch_optimizer", _classes, (("torch_optimizer.backend", "ROWS"),)),
 }
 
 
+# What a row calls that which it is a row of.
+_NAMED = ("optimizer", "constructor", "schedule", "scheduler", "rule")
+
+
 def covered(library: Library) -> tuple[list[str], list[str]]:
-    """The optimizers that have a row, and those that have none, in alphabetical order."""
+    """The names that have a row, and those that have none, in alphabetical order."""
     known = set(library.beside)
     for home, table in library.rows:
         for row in getattr(importlib.import_module(f"truestep.fast.peers.{home}"), table):
-            known.add(getattr(row, "optimizer", "") or getattr(row, "constructor", "") or row.rule)
+            known.add(next(filter(None, (getattr(row, x, "") for x in _NAMED))))
     names = sorted(set(library.names(importlib.import_module(library.module))))
     return [x for x in names if x in known], [x for x in names if x not in known]
 
@@ -91,7 +158,7 @@ def told(name: str) -> str:
         return f"{name}: not installed"
     have, lack = covered(library)
     without = f"; without: {', '.join(lack)}" if lack else ""
-    return f"{name}: {len(have)} of {len(have) + len(lack)} optimizers have a row{without}"
+    return f"{name}: {len(have)} of {len(have) + len(lack)} {library.what} have a row{without}"
 
 
 if __name__ == "__main__":

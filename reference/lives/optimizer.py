@@ -21,6 +21,8 @@ Choices
     "shared" where an estimate is made of all of a group or of all groups, as the distance of
     D-Adaptation, random numbers are drawn from one generator, or a step is left out for all. Laws
     that take a parameter by itself speak of the first.
+    programs: "apart" where a parameter's step rounds alike whichever others there are; "together"
+    where one program is compiled for all of a group, which may round otherwise than that of one.
 
 Special cases
     A gradient of None is none: the parameter, its state and its own count stay. A gradient of zero
@@ -48,6 +50,10 @@ DIALECTS = {
         "none": "each parameter is updated from its own gradient and state",
         "shared": "what is estimated or decided is of several parameters together",
     },
+    "programs": {
+        "apart": "a parameter's step rounds alike whichever others there are",
+        "together": "one program is compiled for all parameters, and rounds as it may",
+    },
 }
 
 
@@ -56,3 +62,4 @@ class Hyper(declared.Hyper):
 
     counts: Literal["parameter", "group", "all"] = "parameter"
     coupling: Literal["none", "shared"] = "none"
+    programs: Literal["apart", "together"] = "apart"

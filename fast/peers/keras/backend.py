@@ -13,11 +13,22 @@ from contextlib import contextmanager
 import numpy as np
 
 from truestep.fast.peers import parting, training_row
-from truestep.fast.peers.keras import schedules, training
+from truestep.fast.peers.keras import lives, schedules, training
 from truestep.fast.peers.keras.library import keras, variable
 from truestep.fast.peers.keras.rows import ROWS, Row
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
-from truestep.fast.protocol import Array, Capability, Group, Inputs, Outputs, Slot, State, Stepped
+from truestep.fast.protocol import (
+    Array,
+    Capability,
+    Group,
+    Inputs,
+    Observation,
+    Outputs,
+    Program,
+    Slot,
+    State,
+    Stepped,
+)
 from truestep.reference.declared import Hyper
 
 
@@ -36,10 +47,10 @@ class Backend:
                 self._plans[row.rule, path] = row, chosen
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """Every optimizer, schedule and piece that has a rule in the reference, in float32."""
+        """Every optimizer, schedule and piece that has a rule here, in float32; and lives."""
         optimizers = tuple(row.capability(path) for row in ROWS for path in row.paths)
         pieces = training_row.capabilities(training.ROWS)
-        return (*optimizers, *schedules.CAPABILITIES, *pieces)
+        return (*optimizers, *schedules.CAPABILITIES, *pieces, *lives.CAPABILITIES)
 
     def optimizer_step(
         self, capability: Capability, groups: Sequence[Group]
@@ -50,6 +61,12 @@ class Backend:
         with _at_work():
             results = [_stepped(row, make, part) for part in parts]
         return parting.rejoined(results, places)
+
+    def lived(self, capability: Capability, programs: Sequence[Program]) -> list[list[Observation]]:
+        """What is seen in lives of one optimizer."""
+        with _at_work(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return lives.lived(capability, programs)
 
     def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """What clipping, accumulation or LossScaleOptimizer makes of the inputs."""

@@ -18,9 +18,10 @@ Schedule = Callable[[int], SupportsFloat]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One schedule as an implementation of a reference rule; make(hyper): the schedule."""
+    """One schedule as an implementation of a reference rule: its name, and make(hyper)."""
 
     rule: str
+    schedule: str
     make: Callable[[Hyper], Schedule]
     variant: str = ""
     dialect: Mapping[str, str] = field(default_factory=dict)
@@ -55,6 +56,11 @@ def _warmup(h: Hyper) -> Schedule:
     return made
 
 
+def _polynomial(h: Hyper, *, cycle: bool = False) -> Schedule:
+    made: Schedule = schedules.PolynomialDecay(h.lr, h.total_steps, h.min_lr, h.power, cycle=cycle)
+    return made
+
+
 def _milestones(h: Hyper) -> Schedule:
     at = sorted(set(h.milestones))
     if not at:
@@ -65,24 +71,38 @@ def _milestones(h: Hyper) -> Schedule:
 
 
 _NO_FLOOR = {"min_lr": 0.0}
+_STAIRCASE = {"steps": "staircase"}
 
 ROWS: tuple[Row, ...] = (
-    Row("cosine", lambda h: schedules.CosineDecay(h.lr, h.total_steps, _share(h))),
-    Row("exponential", _exponential, fixed=_NO_FLOOR),
-    Row("exponential", _exponential, "staircase", {"steps": "staircase"}, _NO_FLOOR),
-    Row("inverse_time", _inverse_time),
-    Row("inverse_time", _inverse_time, "staircase", {"steps": "staircase"}),
-    Row("linear_warmup_cosine", _warmup),
-    Row("multi_step", _milestones, dialect={"boundary": "after"}),
-    Row("polynomial", lambda h: schedules.PolynomialDecay(h.lr, h.total_steps, h.min_lr, h.power)),
+    Row("cosine", "CosineDecay", lambda h: schedules.CosineDecay(h.lr, h.total_steps, _share(h))),
+    Row("exponential", "ExponentialDecay", _exponential, fixed=_NO_FLOOR),
+    Row(
+        "exponential",
+        "ExponentialDecay",
+        _exponential,
+        "staircase",
+        {"steps": "staircase"},
+        _NO_FLOOR,
+    ),
+    Row("inverse_time", "InverseTimeDecay", _inverse_time),
+    Row("inverse_time", "InverseTimeDecay", _inverse_time, "staircase", _STAIRCASE),
+    Row("linear_warmup_cosine", "CosineDecay", _warmup),
+    Row("multi_step", "PiecewiseConstantDecay", _milestones, dialect={"boundary": "after"}),
     Row(
         "polynomial",
-        lambda h: schedules.PolynomialDecay(h.lr, h.total_steps, h.min_lr, h.power, cycle=True),
+        "PolynomialDecay",
+        lambda h: schedules.PolynomialDecay(h.lr, h.total_steps, h.min_lr, h.power),
+    ),
+    Row(
+        "polynomial",
+        "PolynomialDecay",
+        lambda h: _polynomial(h, cycle=True),
         "cycle",
         {"after": "cycle"},
     ),
     Row(
         "warm_restarts",
+        "CosineDecayRestarts",
         lambda h: schedules.CosineDecayRestarts(h.lr, h.cycle_steps, float(h.growth), h.decay),
         fixed=_NO_FLOOR,
     ),

@@ -1,4 +1,4 @@
-"""optax in float32: its optimizers, schedules and training-loop pieces, each in a file beside."""
+"""optax in float32: optimizers, schedules, training-loop pieces and lives, in files beside."""
 
 import atexit
 import shutil
@@ -8,14 +8,16 @@ from collections.abc import Sequence
 import jax
 
 from truestep.fast.peers import training_row
-from truestep.fast.peers.optax import lbfgs, optimizers, schedules, training
+from truestep.fast.peers.optax import lbfgs, lives, optimizers, schedules, training
 from truestep.fast.protocol import (
     Array,
     Capability,
     Function,
     Group,
     Inputs,
+    Observation,
     Outputs,
+    Program,
     State,
     Stepped,
 )
@@ -31,12 +33,13 @@ class Backend:
         _keep_compiled()
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """Every optimizer, schedule and piece that has a rule in the reference."""
+        """Every optimizer, schedule and piece that has a rule in the reference, and lives."""
         return (
             *(row.capability(way) for row, way in optimizers.PLANS.values()),
             *lbfgs.CAPABILITIES,
             *schedules.CAPABILITIES,
             *training_row.capabilities(training.ROWS),
+            *lives.CAPABILITIES,
         )
 
     def optimizer_step(
@@ -44,6 +47,10 @@ class Backend:
     ) -> list[list[Stepped]]:
         """One update, with a transformation for every group."""
         return optimizers.step(capability, groups)
+
+    def lived(self, capability: Capability, programs: Sequence[Program]) -> list[list[Observation]]:
+        """What is seen in lives of one transformation."""
+        return lives.lived(capability, programs)
 
     def training_piece(self, capability: Capability, hyper: Hyper, inputs: Inputs) -> Outputs:
         """What a clipping transformation or MultiSteps makes of the inputs."""

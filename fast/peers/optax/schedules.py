@@ -19,10 +19,11 @@ from truestep.reference.declared import Hyper
 class Row:
     """One of optax's schedules as an implementation of a reference rule.
 
-    make(hyper, last): the schedule, up to the step last at least.
+    schedule: its name in optax. make(hyper, last): it, up to the step last at least.
     """
 
     rule: str
+    schedule: str
     make: Callable[[Hyper, int], optax.Schedule]
     variant: str = ""
     dialect: Mapping[str, str] = field(default_factory=dict)
@@ -49,6 +50,10 @@ def _exponential(h: Hyper, last: int) -> optax.Schedule:
 
 def _linear(h: Hyper, last: int) -> optax.Schedule:
     return optax.linear_schedule(h.lr * h.start_factor, h.lr * h.end_factor, h.total_steps)
+
+
+def _warmup_constant(h: Hyper, last: int) -> optax.Schedule:
+    return optax.warmup_constant_schedule(h.lr * h.start_factor, h.lr * h.end_factor, h.total_steps)
 
 
 def _warmup_cosine(h: Hyper, last: int) -> optax.Schedule:
@@ -80,16 +85,17 @@ def _restarts(h: Hyper, last: int) -> optax.Schedule:
 
 
 ROWS: tuple[Row, ...] = (
-    Row("constant", lambda h, last: optax.constant_schedule(h.lr)),
-    Row("cosine", _cosine),
-    Row("exponential", _exponential),
-    Row("exponential", _exponential, "staircase", {"steps": "staircase"}),
-    Row("linear", _linear),
-    Row("linear_warmup_cosine", _warmup_cosine),
-    Row("multi_step", _milestones),
-    Row("polynomial", _polynomial),
+    Row("constant", "constant_schedule", lambda h, last: optax.constant_schedule(h.lr)),
+    Row("cosine", "cosine_decay_schedule", _cosine),
+    Row("exponential", "exponential_decay", _exponential),
+    Row("exponential", "exponential_decay", _exponential, "staircase", {"steps": "staircase"}),
+    Row("linear", "linear_schedule", _linear),
+    Row("linear", "warmup_constant_schedule", _warmup_constant, "warmup_constant"),
+    Row("linear_warmup_cosine", "warmup_cosine_decay_schedule", _warmup_cosine),
+    Row("multi_step", "piecewise_constant_schedule", _milestones),
+    Row("polynomial", "polynomial_schedule", _polynomial),
     # One schedule is built per cycle: what may be built for one call.
-    Row("warm_restarts", _restarts, reach=200),
+    Row("warm_restarts", "sgdr_schedule", _restarts, reach=200),
 )
 _ROWS = {(row.rule, row.variant): row for row in ROWS}
 

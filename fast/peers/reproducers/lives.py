@@ -17,6 +17,8 @@ closure     step with a closure, print how often it was called
 backward    step with a closure that makes the gradients
 loaded      load the state into another, step that
 otherwise   load the state into one that was made with OTHER arguments, step both, print both
+group       two groups, the first without OTHER and with: print the second's parameter after steps
+given       OTHER given to the group, and to the constructor: print the parameter after steps
 set         make one with other arguments, and one in whose group they are set: step and print both
 added       a group joins after the scheduler was made: print both rates after a step
 last_epoch  the rate after three steps, and of one constructed with last_epoch=1 after two
@@ -197,6 +199,29 @@ def otherwise() -> None:
         print(round(optimizer.param_groups[0]["params"][0].flatten()[0].item(), 6))
 
 
+def stepped_twice(groups: list[dict[str, object]], numbers: dict[str, object]) -> None:
+    """What the last group's parameter comes to."""
+    optimizer = kind(groups, **numbers)
+    for _ in range(2):
+        optimizer.step()
+    print(round(optimizer.param_groups[-1]["params"][0].flatten()[0].item(), 6))
+
+
+def grouped() -> None:
+    """Whether a number is of one group alone."""
+    numbers = eval(f"dict({given['other']})", scope)
+    first: dict[str, object] = {"params": [parameter()]}
+    for group in (first, {**first, **numbers}):
+        stepped_twice([group, {"params": [parameter()]}], keywords)
+
+
+def numbered() -> None:
+    """Whether a group's number is as good as the constructor's."""
+    numbers = eval(f"dict({given['other']})", scope)
+    stepped_twice([{"params": [parameter()], **numbers}], keywords)
+    stepped_twice([{"params": [parameter()]}], {**keywords, **numbers})
+
+
 def scheduled(groups: int = 1, lr: float | torch.Tensor = 0.5) -> torch.optim.Optimizer:
     """An optimizer."""
     return torch.optim.SGD([{"params": [parameter()]} for _ in range(groups)], lr=lr, momentum=0.5)
@@ -281,7 +306,7 @@ does: dict[str, Callable[[], object]] = {
     "saved": saved, "joined": joined, "none": ungraded, "otherwise": otherwise,
     "initial": initial, "tensor": tensor,
     "set": otherwise, "loaded": loaded, "closure": closure,
-    "backward": backward,
+    "backward": backward, "group": grouped, "given": numbered,
 }  # fmt: skip
 try:
     with torch.compiler.set_stance("force_eager"):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import transformers.optimization
 
-from truestep.fast.peers.torch_schedulers import Make, ScheduleRow
+from truestep.fast.peers.torch_schedulers import REACH, Make, ScheduleRow
 from truestep.fast.protocol import BackendUnavailable
 from truestep.reference.declared import Hyper
 
@@ -40,6 +40,11 @@ def _power(h: Hyper) -> Mapping[str, object]:
 
 def _decay(shape: str) -> Arguments:
     return lambda h: {"num_decay_steps": h.decay_steps, "decay_type": shape}
+
+
+def _cycles(h: Hyper) -> int:
+    """So many that the last step that is asked for lies in one of them."""
+    return int(REACH // h.cycle_steps + 1)
 
 
 _BOUNCE = {"after": "bounce"}
@@ -84,6 +89,17 @@ ROWS: tuple[ScheduleRow, ...] = (
         "polynomial",
         "polynomial",
         _named("polynomial", lambda h: 0, lambda h: h.total_steps, _power),
+    ),
+    ScheduleRow(
+        "warm_restarts",
+        "cosine_with_restarts",
+        _named(
+            "cosine_with_restarts",
+            lambda h: 0,
+            lambda h: _cycles(h) * h.cycle_steps,
+            lambda h: {"num_cycles": _cycles(h)},
+        ),
+        fixed={"growth": 1, "decay": 1.0, "min_lr": 0.0},
     ),
     *(
         ScheduleRow(

@@ -170,6 +170,40 @@ def group_unchanged_when_others_rate_is_set(capability: LifeCapability, case: Li
         yield Alike([make, rate, *steps, LOOK], [make, *steps, LOOK], tensors(others))
 
 
+def groups_number_is_as_the_constructors(capability: LifeCapability, case: LifeCase) -> Claims:
+    """A number that a group is given is, for that group, as good as one of the constructor."""
+    steps, own = _plain(capability, case), range(case.groups[0])
+    begin = unnumbered(made(case, capability))
+    for numbers in _changed(capability):
+        due = {**begin, "numbers": {**begin["numbers"], **numbers}}
+        given = _first_given(begin, numbers)
+        yield Alike([given, *steps, LOOK], [due, *steps, LOOK], tensors(own))
+
+
+def group_unchanged_when_another_is_given_a_number(
+    capability: LifeCapability, case: LifeCase
+) -> Claims:
+    """A number that a group is given is no other group's."""
+    steps, others = _plain(capability, case), range(case.groups[0], case.count)
+    begin = unnumbered(made(case, capability))
+    for numbers in _changed(capability) if others else ():
+        given = _first_given(begin, numbers)
+        yield Alike([given, *steps, LOOK], [begin, *steps, LOOK], tensors(others))
+
+
+def _changed(capability: LifeCapability) -> Iterator[dict[str, float]]:
+    """One number after the other with another value, beside those that make a pair with it."""
+    for name, x in capability.numbers.items():
+        whole = name.partition(".")[0]
+        family = {k: y for k, y in capability.numbers.items() if k.partition(".")[0] == whole}
+        yield {**family, name: 0.75 * x}
+
+
+def _first_given(begin: Operation, numbers: dict[str, float]) -> Operation:
+    first, *rest = begin["groups"]
+    return {**begin, "groups": [{**first, **numbers}, *rest]}
+
+
 def numbers_take_effect_at_the_next_step(capability: LifeCapability, case: LifeCase) -> Claims:
     """A number that is set before the first step is as good as one given to the constructor."""
     steps = _plain(capability, case)
@@ -224,14 +258,14 @@ def closure_steps_as_its_gradients(capability: LifeCapability, case: LifeCase) -
 def parameter_as_if_alone(capability: LifeCapability, case: LifeCase) -> Claims:
     """Each parameter steps as if it were the only one, whatever the formats of the others."""
     steps, begin = _plain(capability, case), made(case, capability)
+    near = capability.dialect.get("programs", "apart") == "together"
     place = 0
     for group in begin["groups"]:
         for k in range(len(group["params"])):
             alone = {**begin, "groups": [{**group, "params": group["params"][k : k + 1]}]}
             single = [{**op, "grads": [op["grads"][place]]} for op in steps]
-            yield Alike(
-                [begin, *steps, LOOK], [alone, *single, LOOK], tensors([place]), tensors([0])
-            )
+            got, due = [begin, *steps, LOOK], [alone, *single, LOOK]
+            yield Alike(got, due, tensors([place]), tensors([0]), near=near)
             place += 1
 
 

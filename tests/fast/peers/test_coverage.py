@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from typing import Any
 
@@ -30,6 +31,31 @@ def test_a_row_that_is_taken_away_leaves_a_name_without(monkeypatch: pytest.Monk
     have, lack = covered(LIBRARIES["torch"])
     assert lack == ["Rprop"] and "Rprop" not in have
     assert told("torch").endswith("optimizers have a row; without: Rprop")
+
+
+def test_schedules_are_counted_too() -> None:
+    """Those of torch, of which one that a metric drives is judged as a piece of training."""
+    have, lack = covered(LIBRARIES["torch.optim.lr_scheduler"])
+    assert {"CosineAnnealingLR", "ReduceLROnPlateau", "SequentialLR"} <= set(have)
+    assert lack == ["ConstantLR"]
+    assert "14 of 15 schedules have a row; without: ConstantLR" in told("torch.optim.lr_scheduler")
+
+
+@pytest.mark.parametrize(
+    "name", [x for x, library in LIBRARIES.items() if library.what != "optimizers"]
+)
+def test_every_name_in_a_table_is_a_schedule_of_its_library(name: str) -> None:
+    """No row is of what the library does not have."""
+    library = LIBRARIES[name]
+    # Not imported first: Keras takes its backend from the environment.
+    if importlib.util.find_spec(library.module.partition(".")[0]) is None:
+        pytest.skip("it is not installed")
+    have, lack = covered(library)
+    [[home, table]] = library.rows
+    rows = getattr(importlib.import_module(f"truestep.fast.peers.{home}"), table)
+    named = {getattr(row, "schedule", "") or row.scheduler for row in rows}
+    assert named == {*have} - {*library.beside}
+    assert not {*have} & {*lack}
 
 
 @pytest.mark.parametrize("name", LIBRARIES)

@@ -202,6 +202,27 @@ class FirstGroupsDecay(Correct):
         return float(self.param_groups[0]["weight_decay"])
 
 
+class MostMomentum(Correct):
+    """Every group has the momentum of the last one."""
+
+    def one(self, group: dict[str, Any], p: torch.Tensor, state: dict[str, Any]) -> None:
+        super().one({**group, "momentum": self.param_groups[-1]["momentum"]}, p, state)
+
+
+class DefaultMomentum(Correct):
+    """Every group has the momentum of the constructor."""
+
+    def one(self, group: dict[str, Any], p: torch.Tensor, state: dict[str, Any]) -> None:
+        super().one({**group, "momentum": self.defaults["momentum"]}, p, state)
+
+
+class FirstMomentum(Correct):
+    """Every group has the momentum of the first one."""
+
+    def one(self, group: dict[str, Any], p: torch.Tensor, state: dict[str, Any]) -> None:
+        super().one({**group, "momentum": self.param_groups[0]["momentum"]}, p, state)
+
+
 class ForgetsAdded(Correct):
     """A group that joins has the numbers of the defaults."""
 
@@ -365,6 +386,9 @@ def test_backend_with_lives_is_accepted() -> None:
 
 FAULTS = {
     DecaysTwice: "resumes_bitwise_from_state_dict",
+    DefaultMomentum: "groups_number_is_as_the_constructors",
+    MostMomentum: "groups_number_is_as_the_constructors",
+    FirstMomentum: "group_unchanged_when_another_is_given_a_number",
     DefaultFormat: "unchanged_when_default_format_is_float64",
     FirstGroupsDecay: "equivariant_under_order_of_groups",
     ForgetsAdded: "added_group_equals_constructed_group",
