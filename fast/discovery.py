@@ -65,6 +65,16 @@ class BrokenBackend(ValueError):
     """A backend was found, but it cannot be imported or built, or what it declares is wrong."""
 
 
+def require_optimizer(name: str) -> None:
+    """Raise BrokenBackend, with the nearest one, where no optimizer rule has this name."""
+    own.find(name)
+    if name not in OPTIMIZERS:
+        raise BrokenBackend(
+            f"no optimizer rule {name!r}{_near(name, OPTIMIZERS)}; "
+            "`truestep list optimizers` shows them"
+        )
+
+
 def builtin() -> dict[str, str]:
     """Every backend of this repository: name to "module:Name".
 
@@ -112,6 +122,9 @@ def _wrapped(spec: str, asked: specs.Spec) -> object:
         options = asked.options()
     except ValueError as error:
         raise BrokenBackend(f"{spec}: {error}") from None
+    if asked.rule and asked.kind not in specs.UNNAMED:
+        # Before a library is loaded, which takes seconds.
+        require_optimizer(asked.rule)
     if asked.kind not in specs.UNNAMED:
         _sought(spec, _split(asked.target)[0])
     with _blamed(spec, "wrapping it raised"):

@@ -7,18 +7,17 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from difflib import SequenceMatcher, get_close_matches
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from truestep.fast.discovery import BrokenBackend
+from truestep.fast.discovery import BrokenBackend, require_optimizer
 from truestep.fast.protocol import Array, Fixed, Shapes
 from truestep.fast.wrapped import counted, forms, matching, trials
 from truestep.fast.wrapped.matching import Place
 from truestep.fast.wrapped.names import paired, renamed
 from truestep.fast.wrapped.trials import MATRIX, VECTOR, WIDE, Named, Subject, Trial
-from truestep.reference import own
 from truestep.reference.advance import advanced
 from truestep.reference.declared import Flag, fields_of
 from truestep.reference.optimizers import OPTIMIZERS
@@ -236,14 +235,7 @@ def candidates(subject: Subject) -> list[Tried]:
 def best(subject: Subject, name: str | None) -> Tried:
     """The rule's forms that agree; without a name those of the rule that explains the most."""
     if name is not None:
-        own.find(name)
-    if name is not None and name not in OPTIMIZERS:
-        near = get_close_matches(name, OPTIMIZERS, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise BrokenBackend(
-            f"{subject.name}: no optimizer rule {name!r}{hint}; "
-            "`truestep list optimizers` shows them"
-        )
+        require_optimizer(name)
     if name is not None and OPTIMIZERS[name].FACTS.inputs:
         inputs = ", ".join(OPTIMIZERS[name].FACTS.inputs)
         raise BrokenBackend(f"{subject.name}: {name} takes {inputs} too: write an adapter for it")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import cast
 
-from truestep.fast.discovery import BrokenBackend
+from truestep.fast.discovery import BrokenBackend, require_optimizer
 from truestep.fast.protocol import Fixed, Number, OptimizerCapability
 from truestep.fast.wrapped import forms
 from truestep.reference.declared import Flag
@@ -53,12 +52,7 @@ class Asked:
 
 def asked(rule: str, settings: Iterable[str], arithmetic: str = "") -> Asked:
     """From a rule's name and settings "field=value"; raises BrokenBackend for what it has not."""
-    if rule not in OPTIMIZERS:
-        near = get_close_matches(rule, OPTIMIZERS, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise BrokenBackend(
-            f"no optimizer rule {rule!r}{hint}; `truestep list optimizers` shows them"
-        )
+    require_optimizer(rule)
     module = OPTIMIZERS[rule]
     dialect: dict[str, str] = {}
     hyper: dict[str, Number] = {}
