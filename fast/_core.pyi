@@ -32,6 +32,7 @@ class SmallFloat:
         own_nan: int,
         beyond: int,
         limit: int,
+        away: int,
     ) -> None: ...
 
 class PowerOfTwo:

@@ -43,9 +43,10 @@ void init_codebook(cpu::Codebook* codebook, Vector<const float> values) {
 }
 
 // nan: of a number without and with a sign bit; own_nan: -1 without one. limit: see SmallFloat.
+// away: 1 or -1 where all that is cut off sends numbers above or below zero away from it, else 0.
 void init_small_float(SmallFloat* number, int fraction_bits, int min_exponent, u32 largest,
                       u32 overflow, bool minus_zero, u32 nan, u32 negative_nan,
-                      std::int64_t own_nan, u32 beyond, u32 limit) {
+                      std::int64_t own_nan, u32 beyond, u32 limit, int away) {
   if (fraction_bits < 1 || fraction_bits > 10) {
     fail("fraction_bits must lie in [1, 10], got ", fraction_bits);
   }
@@ -67,7 +68,10 @@ void init_small_float(SmallFloat* number, int fraction_bits, int min_exponent, u
   f.nan[0] = nan;
   f.nan[1] = negative_nan;
   f.own_nan = own_nan < 0 ? kNoCode : static_cast<u32>(own_nan);
-  f.beyond = beyond;
+  for (int negative = 0; negative < 2; ++negative) {
+    f.away[negative] = negative != 0 ? away < 0 : away > 0;
+    f.beyond[negative] = f.away[negative] ? overflow : beyond;
+  }
   f.limit = limit;
   new (number) SmallFloat(f);
 }
@@ -286,7 +290,7 @@ void bind_facts(nb::module_& module) {
   nb::class_<SmallFloat>(module, "SmallFloat", "A floating-point format of 4 to 16 bits.")
       .def("__init__", &init_small_float, "fraction_bits"_a, "min_exponent"_a, "largest"_a,
            "overflow"_a, "minus_zero"_a, "nan"_a, "negative_nan"_a, "own_nan"_a, "beyond"_a,
-           "limit"_a);
+           "limit"_a, "away"_a);
   nb::class_<PowerOfTwo>(module, "PowerOfTwo", "Which power of two a number becomes.")
       .def("__init__", &init_power, "emax"_a, "cut"_a, "even"_a, "zero"_a, "beyond"_a, "infinite"_a,
            "negative_nan"_a);

@@ -20,8 +20,10 @@ struct SmallFloat {
   u32 minus_zero;    // what is or-ed into the code 0 of a negative number
   u32 nan[2];        // codes of a nan without and with a sign bit
   u32 own_nan;       // the format's nan, kNoCode without one
-  u32 beyond;        // where numbers are cut: overflow, but of finite ones
-  u32 limit;         // and above which part of the spacing, in units of 2^-32, they go up
+  // Where numbers are cut, those without and with a sign bit:
+  u32 beyond[2];  // overflow, but of finite ones
+  bool away[2];   // whether a magnitude goes up where anything is cut off
+  u32 limit;      // and else above which part of the spacing, in units of 2^-32
 };
 
 constexpr u32 kNoCode = 0xffffffffu;
@@ -50,7 +52,8 @@ TRUESTEP_HD u32 small_float_code(const SmallFloat& f, float x) {
   return small_float_finished(f, bits, code, f.overflow);
 }
 
-// The code of the value next to x toward zero, or away from it where more than limit is cut off.
+// The code of the value next to x toward zero, or away from it where more than limit is cut off, or
+// anything of a number of a sign that goes away from it.
 TRUESTEP_HD u32 small_float_cut(const SmallFloat& f, float x, u32 limit) {
   const u32 bits = bits_of(x), magnitude = bits & 0x7fffffffu;
   const u32 field = magnitude >> 23, exponent = field != 0 ? field : 1u;
@@ -61,8 +64,12 @@ TRUESTEP_HD u32 small_float_cut(const SmallFloat& f, float x, u32 limit) {
   const u32 counted = below < 32 ? fraction >> below : 0u;
   const u32 far_below = below < 64 ? fraction >> (below - 32) : 0u;
   const u32 cut = below <= 32 ? fraction << (32 - below) : far_below;
-  const u32 code = (normal ? (magnitude - f.offset) >> f.shift : counted) + (cut > limit ? 1u : 0u);
-  return small_float_finished(f, bits, code, f.beyond);
+  const u32 negative = bits >> 31;
+  // A cut of far less than the spacing may have no bit of its own.
+  const bool inexact = cut != 0 || (below > 32 && magnitude != 0);
+  const bool up = cut > limit || (inexact && (negative != 0 ? f.away[1] : f.away[0]));
+  const u32 code = (normal ? (magnitude - f.offset) >> f.shift : counted) + (up ? 1u : 0u);
+  return small_float_finished(f, bits, code, negative != 0 ? f.beyond[1] : f.beyond[0]);
 }
 
 TRUESTEP_HD float small_float_value(const SmallFloat& f, u32 code) {
@@ -79,14 +86,27 @@ TRUESTEP_HD float small_float_value(const SmallFloat& f, u32 code) {
 // The two in which block formats keep scales. Functions, because device code takes no address of a
 // constant of the host.
 TRUESTEP_HD SmallFloat float16_format() {
-  return {13,     112u << 23, 113u << 23, 0x1p-1f,          0x1p-24f, 0x400,  0x7bff,
-          0x8000, 0x7c00,     0x8000,     {0x7e00, 0x7e00}, 0x7e00,   0x7c00, kHalf};
+  return {13,
+          112u << 23,
+          113u << 23,
+          0x1p-1f,
+          0x1p-24f,
+          0x400,
+          0x7bff,
+          0x8000,
+          0x7c00,
+          0x8000,
+          {0x7e00, 0x7e00},
+          0x7e00,
+          {0x7c00, 0x7c00},
+          {false, false},
+          kHalf};
 }
 
 // Overflow goes to the largest value.
 TRUESTEP_HD SmallFloat e4m3_format() {
-  return {20,   120u << 23, 121u << 23, 0x1p14f,      0x1p-9f, 0x08, 0x7e,
-          0x80, 0x7e,       0x80,       {0x7f, 0x7f}, 0x7f,    0x7e, kHalf};
+  return {20,   120u << 23, 121u << 23,   0x1p14f, 0x1p-9f,      0x08,           0x7e, 0x80,
+          0x7e, 0x80,       {0x7f, 0x7f}, 0x7f,    {0x7e, 0x7e}, {false, false}, kHalf};
 }
 
 }  // namespace truestep

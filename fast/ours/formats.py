@@ -47,7 +47,9 @@ def small_float(rule: str, h: Hyper) -> _core.SmallFloat:
     """A cast's format with what it does of overflow and nans."""
     format = cast(SmallFloat, QUANTIZERS[rule].FORMAT)
     saturates = format.nan is None or h.overflow == "saturate"
-    overflow, toward_zero = format.largest + (not saturates), h.rounding == "toward_zero"
+    overflow = format.largest + (not saturates)
+    away = {"up": 1, "down": -1}.get(h.rounding, 0)
+    cut = bool(away) or h.rounding == "toward_zero"
     nan, negative = (
         int(np.asarray(format.code_of_nan(h, np.copysign(np.nan, sign)))) for sign in (1.0, -1.0)
     )
@@ -60,8 +62,9 @@ def small_float(rule: str, h: Hyper) -> _core.SmallFloat:
         nan=nan,
         negative_nan=negative,
         own_nan=-1 if format.nan is None else format.nan,
-        beyond=format.largest if toward_zero else overflow,
-        limit=_NEVER if toward_zero else _HALF,
+        beyond=format.largest if cut else overflow,
+        limit=_NEVER if cut else _HALF,
+        away=away,
     )
 
 
