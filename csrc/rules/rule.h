@@ -1,18 +1,21 @@
 // What the headers of rules have in common. A rule is one header, csrc/rules/<name>.h:
 //
+// clang-format off
 //   template <choices of its dialect> struct Rule : Elementwise {
-//     kHyper   the names of the hyperparameters that it reads, in the order of struct Hyper's
-//     doubles
-//              (a switch is 0 or 1)
-//     kStates  the names of the state tensors, in the order in which element() takes them
-//     kInputs  what it takes besides the gradient, and what it only reads of the state, as further
-//     tensors after the gradient
-//     kNumbers the 0-d numbers of the state and of the inputs, doubles that begin() reads and
-//     finish() reads and writes; "r[2]" is the third of a vector r that belongs to the whole
-//     tensor, 0 where that is shorter constants(hyper, t)   the float32 constants of step t >= 1,
-//     each rounded once from double element(constants, g, p, inputs..., states...)   one element,
-//     float32 operation by operation
+//     kHyper    the names of the hyperparameters that it reads, in the order of struct Hyper's
+//               doubles (a switch is 0 or 1)
+//     kStates   the names of the state tensors, in the order in which element() takes them
+//     kInputs   what it takes besides the gradient, and what it only reads of the state, as
+//               further tensors after the gradient
+//     kNumbers  the 0-d numbers of the state and of the inputs, doubles that begin() reads and
+//               finish() reads and writes; "r[2]" is the third of a vector r that belongs to the
+//               whole tensor, 0 where that is shorter
+//     constants(hyper, t)
+//               the float32 constants of step t >= 1, each rounded once from double
+//     element(constants, g, p, inputs..., states...)
+//               one element, float32 operation by operation
 //   };
+// clang-format on
 //
 // Of a layer-wise rule (kSums > 0) sums() gives every element's addends, from what the tensors hold
 // before the step; they are added in double, in an order that follows from the size alone. finish()

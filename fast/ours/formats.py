@@ -147,6 +147,7 @@ def _round_by_arithmetic(made: _core.BlockFormat, row: Row) -> None:
                     own_nan=-1,
                     beyond=largest,
                     limit=_HALF,
+                    away=0,
                 )
             )
     half = values.size // 2

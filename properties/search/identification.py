@@ -41,10 +41,13 @@ class Reading:
     arithmetic: Declared | None = None
 
     def hyper(self, given: Hyper) -> Hyper:
-        """The Hyper under this reading, of the fields that both rules have."""
+        """The Hyper under this reading, of the fields that both rules have, as choices or not."""
         names = {f.name for f in dataclasses.fields(self.rule.Hyper)}
         known = {
-            f.name: getattr(given, f.name) for f in dataclasses.fields(given) if f.name in names
+            f.name: value
+            for f in dataclasses.fields(given)
+            if f.name in names
+            and isinstance(value := getattr(given, f.name), str) == (f.name in self.rule.DIALECTS)
         }
         longer = {name: known[name] + d for name, d in self.lengths.items()}
         if self.storage:

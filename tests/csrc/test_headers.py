@@ -56,14 +56,32 @@ int __ffs(int);
 # Instantiates the functions of every kernel that a rule's header lists.
 EVERY_KERNEL = """
 namespace truestep::rules::NAME {
-template <class Rule>
-void use() {
-  (void)&Rule::constants;
-  (void)&Rule::element;
-  if constexpr (Rule::kSums > 0) (void)&Rule::sums;
+template <int... k>
+struct Indices {};
+template <int n, int... k>
+struct IndicesTo : IndicesTo<n - 1, n - 1, k...> {};
+template <int... k>
+struct IndicesTo<0, k...> {
+  using Type = Indices<k...>;
+};
+template <class Rule, int... k>
+void use(Indices<k...>) {
+  const typename Rule::Constants c = Rule::constants(typename Rule::Hyper{}, 1.0);
+  float p = 0.0f;
+  float x[sizeof...(k) + 1] = {};
+  if constexpr (Rule::kSums > 0) {
+    double addend[Rule::kSums];
+    Rule::sums(c, 0.0f, p, x[k]..., addend);
+  }
+  Rule::element(c, 0.0f, p, x[k]...);
+  if constexpr (Rule::kBegins) (void)&Rule::begin;
   if constexpr (Rule::kFinishes) (void)&Rule::finish;
 }
-#define USE(dialect, ...) use<__VA_ARGS__>();
+template <class Rule>
+void use_one() {
+  use<Rule>(typename IndicesTo<names_in(Rule::kInputs) + names_in(Rule::kStates)>::Type{});
+}
+#define USE(dialect, ...) use_one<__VA_ARGS__>();
 void use_all() { TRUESTEP_KERNELS(USE) }
 }
 """

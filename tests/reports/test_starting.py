@@ -118,7 +118,7 @@ REFUSED = {
     "elements": (("adafactor", "--ctypes", "x.so"), "adafactor does not"),
     "library": (("lion", "--ctypes", "x.so"), "--ctypes x.so: no such file"),
     "name": (("lion", "--torch", "lion"), "--torch lion: give package.module:Class or"),
-    "rule": (("lionn", "--numpy"), "unknown optimizer 'lionn'; did you mean lion?"),
+    "rule": (("lionn", "--numpy"), "unknown optimizer 'lionn'; did you mean lion"),
     "there": (("sgd", "--numpy", "--out", "taken.py"), "taken.py is there already (--force"),
 }
 

@@ -1,5 +1,7 @@
 """Steps two groups whose betas differ by Ranger."""
 
+import warnings
+
 import torch
 from torch_optimizer import Ranger
 
@@ -8,5 +10,8 @@ groups = [{"params": p[:1], "betas": (0.5, 0.999)}, {"params": p[1:], "betas": (
 optimizer = Ranger(groups, lr=1.0)
 for x in p:
     x.grad = torch.ones(1)
-optimizer.step()
+with warnings.catch_warnings():
+    # Of the signatures by which it calls torch.
+    warnings.simplefilter("ignore")
+    optimizer.step()
 print([x.item() for x in p])

@@ -64,7 +64,11 @@ def test_near_is_sixty_four_roundings_of_the_largest_number() -> None:
 
 def test_laws_are_tried_on_the_events_that_they_speak_of() -> None:
     """Those of schedulers on steps; of closures and complex numbers too; the others on all."""
-    assert laws.events("closure_loss_is_returned") == ("step",)
-    assert laws.events("untouched_when_gradient_is_none") == ("step", "set")
-    assert laws.events("resumes_bitwise_from_pickle") == ("step", "none", "zero", "set")
-    assert {laws.events(law) for law in laws.BY_RULE["scheduler"]} == {("step",)}
+    plain = LifeCapability(rule="optimizer")
+    assert laws.events("closure_loss_is_returned", plain) == ("step",)
+    assert laws.events("untouched_when_gradient_is_none", plain) == ("step", "set")
+    every = ("step", "none", "zero", "set")
+    assert laws.events("resumes_bitwise_from_pickle", plain) == every
+    scaled = LifeCapability(rule="optimizer", offers=("skips",))
+    assert laws.events("resumes_bitwise_from_pickle", scaled) == (*every, "infinite")
+    assert {laws.events(law, plain) for law in laws.BY_RULE["scheduler"]} == {("step",)}

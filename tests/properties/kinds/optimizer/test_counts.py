@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -61,11 +62,14 @@ def test_a_tensor_leans_as_most_of_its_elements_do() -> None:
 
 def _leanings(monkeypatch: pytest.MonkeyPatch, due: Any, got: Any, old: Any) -> tuple[int, ...]:
     monkeypatch.setattr(direction, "stepped", lambda *_: {"m": np.asarray(due), "n": np.asarray(1)})
-    slot = SimpleNamespace(param=None, state={"m": np.asarray(old, np.float32), "n": 3})
+    slot = SimpleNamespace(
+        param=np.zeros(np.shape(due)), state={"m": np.asarray(old, np.float32), "n": 3}
+    )
     new = Stepped(np.zeros(1), {"m": np.asarray(got, np.float32), "n": np.asarray(4)})
-    [(name, found)] = direction._leanings(None, None, slot, new)  # type: ignore[arg-type]
-    assert name == "m"
-    return found
+    names, ways, found = zip(*direction._leanings(None, None, slot, new), strict=True)  # type: ignore[arg-type]
+    first = 0 if len(ways) == 4 else 4
+    assert set(names) == {"m"} and list(ways) == [*range(first, first + len(ways))]
+    return tuple(found)
 
 
 def test_each_part_of_a_tensor_leans_toward_zero_or_downwards(monkeypatch: Any) -> None:
@@ -80,6 +84,9 @@ def test_each_part_of_a_tensor_leans_toward_zero_or_downwards(monkeypatch: Any) 
     ends = np.where(np.arange(272) < 256, due + 0.01, due - 0.01)
     assert _leanings(monkeypatch, due, ends, zero) == (0, -1, 0, 1)
     assert _leanings(monkeypatch, due, toward, toward) == (0, 0, 0, 0)
+    large = np.where(np.arange(65 * 64) % 2, 1.1, -1.1)
+    assert _leanings(monkeypatch, large, large * 0.99, 0 * large) == (1, 0)
+    assert _leanings(monkeypatch, large, large - 0.01, 0 * large) == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -105,16 +112,16 @@ def test_a_fixed_hyperparameter_is_one_rounding_for_all_cases() -> None:
 
 
 def test_the_cases_of_a_direction_differ_in_their_numbers_alone() -> None:
-    """Sixty groups of a tensor each, all with hyperparameters, count and numbers of their own."""
+    """Sixty of each size, all with hyperparameters, count and numbers of their own."""
     case = direction.case(OptimizerCapability(rule="adam", reach=500), 3)
-    assert len(case.groups) == 60
+    assert len(case.groups) == 120
     slots = [group.slots[0] for group in case.groups]
-    assert len({str(group.hyper) for group in case.groups}) == 60
-    assert len({slot.param.seed for slot in slots} | {slot.grad.seed for slot in slots}) == 120
+    assert len({str(group.hyper) for group in case.groups}) == 120
+    assert len({slot.param.seed for slot in slots} | {slot.grad.seed for slot in slots}) == 240
     assert {slot.grad.exponent for slot in slots} == {-3, -2, -1, 0, 1}
     assert all(1 <= slot.t < 500 and slot.history == min(slot.t, 3) for slot in slots)
     assert len({slot.t for slot in slots}) > 40
-    assert {slot.param.shape for slot in slots} == {(16, 17)}
+    assert Counter(slot.param.shape for slot in slots) == {(16, 17): 60, (65, 64): 60}
 
 
 @pytest.mark.parametrize("name", ["bfloat16", "float16"])
@@ -163,15 +170,22 @@ def test_ups_and_differences_are_counted() -> None:
         return 1 + (rng.random(n) < part) * 2.0**-7
 
     first, second, again = drawn(), drawn(), drawn()
-    ups, equal, calls = noise._counts(due, _results(first, second, again), where, FALSE_ALARM)
+    ups, *drawn_alike, equal, calls, shared = noise._counts(
+        due, _results(first, second, again), where, FALSE_ALARM
+    )
+    assert len(drawn_alike) == 2 and all(each.passed for each in (*drawn_alike, shared))
     assert (ups.got, ups.oracle) == (np.sum(first > 1), part.sum())
     apart = np.sum(2 * part * (1 - part))
     assert (equal.got, equal.oracle) == (np.sum(first != second), apart)
     assert (calls.got, calls.oracle) == (np.sum(first != again), apart)
     assert ups.passed and equal.passed and calls.passed
-    ups, equal, calls = noise._counts(due, _results(first, first, again), where, FALSE_ALARM)
+    ups, _, _, equal, calls, _ = noise._counts(
+        due, _results(first, first, again), where, FALSE_ALARM
+    )
     assert ups.passed and not equal.passed and calls.passed
-    ups, equal, calls = noise._counts(due, _results(first, second, first), where, FALSE_ALARM)
+    ups, _, _, equal, calls, _ = noise._counts(
+        due, _results(first, second, first), where, FALSE_ALARM
+    )
     assert ups.passed and equal.passed and not calls.passed
     ones = np.ones(n)
     ups, *_ = noise._counts(due, _results(ones, second, again), where, FALSE_ALARM)

@@ -105,7 +105,18 @@ RULES: dict[str, Row] = {
     "muon": {
         **rows.BY_MATRIX,
         **rows.decoupled("before"),
+        "buffer_is_at_right_angles_to_the_step": fails("the buffer is the gradient", P, G),
         "equivariant_under_rotation_of_rows": holds(norm="frobenius spectral schatten"),
+        **dict.fromkeys(
+            (
+                "first_step_is_as_long_in_every_row",
+                "first_step_is_of_one_size",
+                "first_step_reaches_the_ball",
+                "step_has_rms_lr",
+                "step_is_as_long_as_the_root_of_its_rank",
+            ),
+            fails("singular values come near 1 only", P, G),
+        ),
         "first_step_is_at_most_lr": fails(
             "singular values come near 1, from above too", ((0,),), ((1,),), ns_steps=4
         ),

@@ -49,7 +49,7 @@ def first_step_reaches_the_ball(bench: Bench, trial: Trial) -> Claims:
     out = bench.step(start)
     p, off = exact(out.p), out.bound["p"]
     n, own = np.asarray(float(len(p.v[0]))), bool(trial.hyper.get("normalized", True))
-    reach = exact(trial.hyper["lr"]) * trial.hyper["radius"]
+    reach = exact(trial.hyper["lr"]) * trial.hyper.get("radius", 1.0)
     if trial.hyper.get("norm") == "sign":
         size, slack = np.max(np.abs(p)), np.max(off)
         reach = reach / n if own else reach
@@ -79,7 +79,7 @@ def step_is_as_long_as_the_root_of_its_rank(bench: Bench, trial: Trial) -> Claim
     out = bench.step(start)
     length, slack = way(start, out)
     rows_, cols = start.p.shape
-    rank = np.asarray(min(trial.hyper["rank"], rows_, cols) * rows_ / cols)
+    rank = np.asarray(min(trial.hyper.get("rank", rows_), rows_, cols) * rows_ / cols)
     expected = exact(trial.hyper["lr"]) * np.sqrt(exact(rank))
     yield Claim("p", length.v, expected.v, length.e + expected.e + slack)
 
