@@ -1,8 +1,5 @@
 """Adafactor over the kernels by row and column."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import torch
 
@@ -11,7 +8,7 @@ from truestep.fast.protocol import Array, numpy_dtype
 from truestep.reference.declared import Hyper
 from truestep.torch.by_tensor import ByTensor
 from truestep.torch.rows import Row, Stepping
-from truestep.torch.stored import Form
+from truestep.torch.stored import Form, Group, Held
 
 _AVERAGES = {"r": "row_var", "c": "col_var", "v": "variance"}
 
@@ -29,13 +26,13 @@ class Adafactor(ByTensor):
         ways=("float32",),
     )
 
-    def hyper(self, p: torch.Tensor, group: Mapping[str, Any]) -> Hyper:
+    def hyper(self, p: torch.Tensor, group: Group) -> Hyper:
         """With the unit of the parameter's format, where eps[0] is None."""
         floor, least = group["eps"]
         floor = torch.finfo(p.dtype).eps if floor is None else floor
         return super().hyper(p, {**group, "eps": (floor, least)})
 
-    def forms(self, p: torch.Tensor, group: Mapping[str, Any]) -> list[tuple[Form, torch.Tensor]]:
+    def forms(self, p: torch.Tensor, group: Group) -> list[tuple[Form, torch.Tensor]]:
         """An average by row and one by column, or of vectors and numbers one by element."""
         shape = tuple(p.shape)
         shapes = {"v": shape}
@@ -52,7 +49,7 @@ class Adafactor(ByTensor):
         step: int,
         param: torch.Tensor,
         gradient: torch.Tensor,
-        state: dict[str, Any],
+        state: Held,
         forms: list[Form],
     ) -> None:
         """One call of the kernel."""

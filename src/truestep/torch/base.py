@@ -1,12 +1,13 @@
 """The class below all optimizers of this package: what torch.optim.Optimizer asks of each."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 import torch
 
 from truestep.torch.layout import COUNTER
 from truestep.torch.rows import IGNORED, KEEPING, Row
+from truestep.torch.stored import Group, Held
 
 # An attribute of a parameter: how its state is kept, whatever its group says.
 PARAMETER_STATE = "truestep_state"
@@ -15,7 +16,7 @@ PARAMETER_STATE = "truestep_state"
 class _Held:
     """Keeps a state's tensors from being cast to the parameter's format as they are loaded."""
 
-    def __init__(self, state: Mapping[str, Any]) -> None:
+    def __init__(self, state: Group) -> None:
         self.state = state
 
 
@@ -35,7 +36,7 @@ class Base(torch.optim.Optimizer):  # type: ignore[misc]
         params = bound.arguments.pop("params")
         super().__init__(params, {x: v for x, v in bound.arguments.items() if x not in IGNORED})
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
+    def add_param_group(self, param_group: Held) -> None:
         """Parameters to be stepped from now on, with arguments of their own."""
         super().add_param_group(param_group)
         self.forget()
@@ -68,11 +69,11 @@ class Base(torch.optim.Optimizer):  # type: ignore[misc]
         """What steps, once all is found to be in order."""
         raise NotImplementedError
 
-    def require(self, group: Mapping[str, Any]) -> None:
+    def require(self, group: Group) -> None:
         """Raise unless the arguments and parameters of a group can be stepped."""
         raise NotImplementedError
 
-    def completed(self, p: torch.Tensor, group: Mapping[str, Any]) -> None:
+    def completed(self, p: torch.Tensor, group: Group) -> None:
         """Have a loaded state hold all that a step needs, in the form that is asked for."""
         raise NotImplementedError
 
@@ -86,15 +87,15 @@ class Base(torch.optim.Optimizer):  # type: ignore[misc]
         made = 0.0 if anew else float(state.get("step", 1.0))
         state["step"] = torch.tensor(made, dtype=COUNTER)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> Held:
         """The state as it is now: a copy, which later steps leave alone, unlike torch's own."""
-        held: dict[str, Any] = super().state_dict()
+        held: Held = super().state_dict()
         state = {
             key: {name: _own(x) for name, x in of.items()} for key, of in held["state"].items()
         }
         return {**held, "state": state}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: Held) -> None:
         """Take over a state_dict() of this class or of its namesake in torch.
 
         How the state is kept stays as it is here.
@@ -105,7 +106,7 @@ class Base(torch.optim.Optimizer):  # type: ignore[misc]
         finally:
             last.remove()
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: Held) -> None:
         before = self.__dict__.get("param_groups", [])
         super().__setstate__(state)
         self.forget()
@@ -121,7 +122,7 @@ class Base(torch.optim.Optimizer):  # type: ignore[misc]
                     self.completed(p, group)
 
 
-def _loadable(optimizer: Base, state_dict: dict[str, Any]) -> dict[str, Any]:
+def _loadable(optimizer: Base, state_dict: Held) -> Held:
     """What torch's load_state_dict may be given, once it is known to be of use."""
     groups = state_dict["param_groups"]
     for group in groups:

@@ -1,15 +1,14 @@
 """Optimizers that step one tensor after another: by row and column, and of matrices."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 import torch
 
 from truestep.reference.declared import Hyper
 from truestep.torch.base import Base
 from truestep.torch.layout import gradient_like, usable
-from truestep.torch.stored import Form, complete
+from truestep.torch.stored import Form, Group, Held, complete
 
 
 class ByTensor(Base):
@@ -20,11 +19,11 @@ class ByTensor(Base):
     come with their own numbers, as in torch.
     """
 
-    def require(self, group: Mapping[str, Any]) -> None:
+    def require(self, group: Group) -> None:
         """Raise unless the arguments of a group are the rule's."""
         self.row.asked(type(self).__name__, group)
 
-    def completed(self, p: torch.Tensor, group: Mapping[str, Any]) -> None:
+    def completed(self, p: torch.Tensor, group: Group) -> None:
         """Have self.state hold all that a step needs, in the form that is asked for."""
         forms = self.forms(p, group)
         anew = [complete(self.state[p], like, form, 0.0) for form, like in forms]
@@ -44,7 +43,7 @@ class ByTensor(Base):
                 yield partial(self._run, p, param, gradient, group)
 
     def _run(
-        self, p: torch.Tensor, param: torch.Tensor, gradient: torch.Tensor, group: Mapping[str, Any]
+        self, p: torch.Tensor, param: torch.Tensor, gradient: torch.Tensor, group: Group
     ) -> None:
         state = self.state[p]
         if p.numel():
@@ -58,11 +57,11 @@ class ByTensor(Base):
         # As operations of torch do: a graph that has kept the old values then raises.
         torch.autograd.graph.increment_version([p])
 
-    def hyper(self, p: torch.Tensor, group: Mapping[str, Any]) -> Hyper:
+    def hyper(self, p: torch.Tensor, group: Group) -> Hyper:
         """The numbers of the step of a parameter."""
         return self.row.asked(type(self).__name__, group)[1]
 
-    def forms(self, p: torch.Tensor, group: Mapping[str, Any]) -> list[tuple[Form, torch.Tensor]]:
+    def forms(self, p: torch.Tensor, group: Group) -> list[tuple[Form, torch.Tensor]]:
         """The tensors of a parameter's state, and one of each one's shape."""
         raise NotImplementedError
 
@@ -72,7 +71,7 @@ class ByTensor(Base):
         step: int,
         param: torch.Tensor,
         gradient: torch.Tensor,
-        state: dict[str, Any],
+        state: Held,
         forms: list[Form],
     ) -> None:
         """Step a contiguous parameter that has elements, and its state, in place."""

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from truestep.torch.base import PARAMETER_STATE
+from truestep.torch.stored import Held
 
 
 class StableEmbedding(torch.nn.Embedding):  # type: ignore[misc]
@@ -25,7 +26,7 @@ class StableEmbedding(torch.nn.Embedding):  # type: ignore[misc]
         self.norm = torch.nn.LayerNorm(embedding_dim, device=like.device, dtype=like.dtype)
         setattr(self.weight, PARAMETER_STATE, "float32")
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: Held) -> None:
         super().__setstate__(state)
         # A copied parameter has lost its attributes.
         setattr(self.weight, PARAMETER_STATE, "float32")

@@ -7,7 +7,6 @@ may be moved. What is fixed between steps is which tensors belong together.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, compress
 from operator import attrgetter, is_
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 from truestep.fast.ours.cpu_plans import GRADS, PARAMS, Plan
 from truestep.fast.ours.rule_kernels import RuleKernel
 from truestep.reference.declared import Hyper
-from truestep.torch.stored import Form
+from truestep.torch.stored import Form, Held
 
 # Each look at a thousand tensors takes 0.05 ms in C, and many times that in a loop of Python.
 _DTYPE, _IS_CPU = attrgetter("dtype"), attrgetter("is_cpu")
@@ -53,10 +52,10 @@ class Bucket:
         self.kernel, self.dtype, self.forms = kernel, dtype, forms
         self.keys = {name: key for form in forms for name, key in form.keys.items()}
         self.params: list[torch.Tensor] = []
-        self.states: list[dict[str, Any]] = []
+        self.states: list[Held] = []
         self.groups: list[int] = []
 
-    def add(self, param: torch.Tensor, state: dict[str, Any], group: int) -> None:
+    def add(self, param: torch.Tensor, state: Held, group: int) -> None:
         """One more parameter."""
         self.params.append(param)
         self.states.append(state)
@@ -196,13 +195,13 @@ class Layout:
             self.buckets[key] = Bucket(kernel, dtype, forms)
         return self.buckets[key]
 
-    def close(self, state: Mapping[torch.Tensor, dict[str, Any]]) -> None:
+    def close(self, state: Mapping[torch.Tensor, Held]) -> None:
         """Once all parameters are there."""
         for bucket in self.buckets.values():
             bucket.close()
         self.states = list(state.values())
 
-    def holds(self, key: object, state: Mapping[torch.Tensor, dict[str, Any]]) -> bool:
+    def holds(self, key: object, state: Mapping[torch.Tensor, Held]) -> bool:
         """Whether it is still what it was made of."""
         return (
             self.key == key

@@ -1,8 +1,5 @@
 """Muon over the iteration of truestep.fast.ours.matrices."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import torch
 
@@ -11,7 +8,7 @@ from truestep.reference.declared import Hyper
 from truestep.torch.base import PARAMETER_STATE
 from truestep.torch.by_tensor import ByTensor
 from truestep.torch.rows import Row, Stepping
-from truestep.torch.stored import Form
+from truestep.torch.stored import Form, Group, Held
 
 
 class Muon(ByTensor):
@@ -38,14 +35,14 @@ class Muon(ByTensor):
         choices={"adjust_lr_fn": {None: "tall", "original": "tall", "match_rms_adamw": "rms"}},
     )
 
-    def require(self, group: Mapping[str, Any]) -> None:
+    def require(self, group: Group) -> None:
         """Raise for other arguments, and for what is no matrix."""
         super().require(group)
         for p in group["params"]:
             if p.ndim != 2:
                 raise ValueError(f"Muon steps matrices, got a parameter of shape {tuple(p.shape)}")
 
-    def forms(self, p: torch.Tensor, group: Mapping[str, Any]) -> list[tuple[Form, torch.Tensor]]:
+    def forms(self, p: torch.Tensor, group: Group) -> list[tuple[Form, torch.Tensor]]:
         """The momentum."""
         own = {**group, "state": getattr(p, PARAMETER_STATE, group["state"])}
         return [(self.row.form(self.row.stepping, "b", own, p.numel(), coded=True), p)]
@@ -56,7 +53,7 @@ class Muon(ByTensor):
         step: int,
         param: torch.Tensor,
         gradient: torch.Tensor,
-        state: dict[str, Any],
+        state: Held,
         forms: list[Form],
     ) -> None:
         """The step in float32, rounded to what the parameter and the momentum are kept in."""

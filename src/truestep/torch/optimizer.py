@@ -1,8 +1,7 @@
 """Optimizers whose tensors a kernel of csrc/rules steps, all in one call."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Any
 
 import torch
 
@@ -10,7 +9,7 @@ from truestep.fast.ours.rule_kernels import RuleKernel
 from truestep.reference.declared import Hyper
 from truestep.torch.base import PARAMETER_STATE, Base
 from truestep.torch.layout import Layout, require_dense
-from truestep.torch.stored import Form, complete
+from truestep.torch.stored import Form, Group, complete
 
 
 class Optimizer(Base):
@@ -28,11 +27,11 @@ class Optimizer(Base):
 
     _layout: Layout | None = None
 
-    def require(self, group: Mapping[str, Any]) -> None:
+    def require(self, group: Group) -> None:
         """Raise unless there is a kernel for the arguments of a group."""
         self._stepped(group)
 
-    def completed(self, p: torch.Tensor, group: Mapping[str, Any]) -> None:
+    def completed(self, p: torch.Tensor, group: Group) -> None:
         """Have self.state hold all that the kernel steps, in the form that is asked for."""
         self._complete(p, group, self._stepped(group)[0])
 
@@ -46,7 +45,7 @@ class Optimizer(Base):
         layout = self._laid_out([kernel for kernel, _ in stepped])
         return layout.prepared(type(self).__name__, [hyper for _, hyper in stepped])
 
-    def _stepped(self, group: Mapping[str, Any]) -> tuple[RuleKernel, Hyper]:
+    def _stepped(self, group: Group) -> tuple[RuleKernel, Hyper]:
         return self.row.stepped(type(self).__name__, group)
 
     def _laid_out(self, kernels: list[RuleKernel]) -> Layout:
@@ -72,9 +71,7 @@ class Optimizer(Base):
         self._layout = layout
         return layout
 
-    def _complete(
-        self, p: torch.Tensor, group: Mapping[str, Any], kernel: RuleKernel
-    ) -> tuple[Form, ...]:
+    def _complete(self, p: torch.Tensor, group: Group, kernel: RuleKernel) -> tuple[Form, ...]:
         """Have self.state hold all that the kernel steps, in the form that is asked for."""
         state, own = self.state[p], getattr(p, PARAMETER_STATE, group["state"])
         forms = self.row.forms(kernel, {**group, "state": own}, p.numel())

@@ -14,7 +14,7 @@ from truestep.fast.ours.offered import coded_states
 from truestep.fast.ours.rule_kernels import RuleKernel, kernel_for, rule_kernels
 from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import OPTIMIZERS
-from truestep.torch.stored import MIN_8BIT_SIZE, WAYS, Form
+from truestep.torch.stored import MIN_8BIT_SIZE, WAYS, Form, Group, Held
 
 # How torch goes about a step, which makes no difference to what ours computes.
 IGNORED = ("foreach", "fused")
@@ -76,12 +76,12 @@ class Row:
             ]
         )
 
-    def stepped(self, name: str, group: Mapping[str, Any]) -> tuple[RuleKernel, Hyper]:
+    def stepped(self, name: str, group: Group) -> tuple[RuleKernel, Hyper]:
         """What steps a parameter group. Raises ValueError for what is not offered."""
         stepping, hyper = self.asked(name, group)
         return kernel_for(stepping.rule, hyper), hyper
 
-    def asked(self, name: str, group: Mapping[str, Any]) -> tuple[Stepping, Hyper]:
+    def asked(self, name: str, group: Group) -> tuple[Stepping, Hyper]:
         """The rule of a parameter group, and its numbers. Raises ValueError for others."""
         if group["state"] not in self.ways:
             raise ValueError(f"state must be one of {', '.join(self.ways)}; got {group['state']!r}")
@@ -90,7 +90,7 @@ class Row:
         if stepping.rule not in offered():
             reason = f"there is no kernel of {stepping.rule}"
             raise ValueError(f"{name} must have {'=False, '.join(asked)}=False: {reason}")
-        values: dict[str, Any] = {}
+        values: Held = {}
         for argument in (*self.arguments, *_NAMED):
             values |= self._fields(name, stepping, argument, group) if argument in group else {}
         return stepping, _hyper(stepping.rule, tuple({**values, **stepping.dialect}.items()))
@@ -99,9 +99,7 @@ class Row:
         """The reference's hyperparameters that an argument is."""
         return self.renamed.get(argument, (argument,))
 
-    def _fields(
-        self, name: str, stepping: Stepping, argument: str, group: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def _fields(self, name: str, stepping: Stepping, argument: str, group: Group) -> Held:
         """The reference's hyperparameters that an argument is, and what it makes them."""
         value = group[argument]
         if argument in self.switches or argument in KEEPING or argument in IGNORED:
@@ -124,14 +122,12 @@ class Row:
         pairs = ((x, _number(v)) for x, v in zip(fields, given, strict=True) if v is not None)
         return {x.removeprefix("-"): -v if x[0] == "-" else v for x, v in pairs}
 
-    def forms(self, kernel: RuleKernel, group: Mapping[str, Any], size: int) -> tuple[Form, ...]:
+    def forms(self, kernel: RuleKernel, group: Group, size: int) -> tuple[Form, ...]:
         """The tensors of the state of a parameter with that many elements."""
         stepping, coded = self.of(kernel), coded_states(kernel)
         return tuple(self.form(stepping, x, group, size, coded=x in coded) for x in kernel.states)
 
-    def form(
-        self, stepping: Stepping, name: str, group: Mapping[str, Any], size: int, *, coded: bool
-    ) -> Form:
+    def form(self, stepping: Stepping, name: str, group: Group, size: int, *, coded: bool) -> Form:
         """A tensor of that state; coded: whether it may be kept as codes."""
         way = WAYS[group["state"]]
         nonnegative = OPTIMIZERS[stepping.rule].State.BEHAVIOUR[name].nonnegative

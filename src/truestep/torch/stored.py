@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -12,6 +12,10 @@ from truestep.fast import _core
 from truestep.fast.ours.storages import NUMBERS, Kept, dynamic_8bit_kept, kept
 from truestep.fast.protocol import Array
 from truestep.reference.quantizers import QUANTIZERS
+
+# What a parameter group says by name, and what an optimizer or a tensor's state holds by name.
+Group: TypeAlias = Mapping[str, Any]
+Held: TypeAlias = dict[str, Any]
 
 BLOCK_SIZE = 256
 # As in Li et al. 2023, "Memory efficient optimizers with 4-bit states".
@@ -89,7 +93,7 @@ class Form:
         for key in scales:
             yield key, TORCH_DTYPES[how.scales.name], (how.blocks(n),)
 
-    def fits(self, state: Mapping[str, Any], like: torch.Tensor) -> bool:
+    def fits(self, state: Group, like: torch.Tensor) -> bool:
         """Whether state holds the tensors of this form, in whatever order of memory."""
         return all(
             isinstance(x := state.get(key), torch.Tensor)
@@ -123,7 +127,7 @@ def _bytes(x: torch.Tensor) -> Array:
     return array
 
 
-def complete(state: dict[str, Any], like: torch.Tensor, form: Form, start: float) -> bool:
+def complete(state: Held, like: torch.Tensor, form: Form, start: float) -> bool:
     """Have the state of a parameter hold a tensor in this form; whether it is there anew.
 
     What it holds in another form is brought into this one.
@@ -142,7 +146,7 @@ def complete(state: dict[str, Any], like: torch.Tensor, form: Form, start: float
     return found is None
 
 
-def _found(state: dict[str, Any], like: torch.Tensor, form: Form) -> torch.Tensor | None:
+def _found(state: Held, like: torch.Tensor, form: Form) -> torch.Tensor | None:
     """A tensor out of the state as float32, whatever form it has there; None if it is not there."""
     for way in WAYS.values():
         held = replace(form, kept=way.kept(form.nonnegative))
