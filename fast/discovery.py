@@ -122,10 +122,10 @@ def _wrapped(spec: str, asked: specs.Spec) -> object:
         options = asked.options()
     except ValueError as error:
         raise BrokenBackend(f"{spec}: {error}") from None
-    if asked.rule and asked.kind not in specs.UNNAMED:
-        # Before a library is loaded, which takes seconds.
-        require_optimizer(asked.rule)
     if asked.kind not in specs.UNNAMED:
+        # Before a library is loaded, which takes seconds.
+        if asked.rule:
+            require_optimizer(asked.rule)
         _sought(spec, _split(asked.target)[0])
     with _blamed(spec, "wrapping it raised"):
         # It may choose what the library runs on, before anything imports that.

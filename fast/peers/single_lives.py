@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
+
+import numpy as np
 
 from truestep.fast.protocol import Array, Observation, Operation, Program
 
@@ -40,10 +43,30 @@ Make = Callable[[Sequence[Operation], Mapping[str, float]], Single[Held]]
 
 
 def lived(
-    make: Make[Held], programs: Sequence[Program], formatted: Callable[[str], None]
+    make: Make[Held], programs: Sequence[Program], formatted: Callable[[str], None], usual: str
 ) -> list[list[Observation]]:
-    """What is seen in lives; formatted: changes the library's default format."""
-    return [_seen(make, program, formatted) for program in programs]
+    """What is seen in lives; formatted: changes the library's default format, which is usual."""
+    found = []
+    for program in programs:
+        try:
+            found.append(_seen(make, program, formatted))
+        finally:
+            formatted(usual)
+    return found
+
+
+def named(numbers: Mapping[str, float]) -> dict[str, float]:
+    """The numbers under the names of optax and Keras."""
+    return {{"lr": "learning_rate"}.get(name, name): x for name, x in numbers.items()}
+
+
+def filed(arrays: Sequence[Array]) -> list[Array]:
+    """The arrays after they have been in a file."""
+    file = io.BytesIO()
+    np.savez(file, *arrays)
+    file.seek(0)
+    read = np.load(file)
+    return [read[f"arr_{k}"] for k in range(len(arrays))]
 
 
 def _seen(

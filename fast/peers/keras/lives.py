@@ -6,7 +6,6 @@ What goes on is made from the configuration, and loads the variables: the rate i
 from __future__ import annotations
 
 import copy
-import io
 import json
 import pickle
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +14,9 @@ from functools import partial
 
 import numpy as np
 
-from truestep.fast.peers import single_lives
 from truestep.fast.peers.keras.library import keras, variable
+from truestep.fast.peers.single_lives import filed, named
+from truestep.fast.peers.single_lives import lived as all_lived
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.protocol import (
     Array,
@@ -60,10 +60,6 @@ _NUMBERS: Mapping[str, Mapping[str, float]] = {
 _BOTH = {**_RATE, "weight_decay": 0.07}
 
 
-def _arguments(numbers: Mapping[str, float]) -> dict[str, float]:
-    return {{"lr": "learning_rate"}.get(name, name): x for name, x in numbers.items()}
-
-
 @dataclass
 class Lived:
     """An optimizer and its variables. rated: whether its rate can be set."""
@@ -79,7 +75,8 @@ class Lived:
 
     def set(self, name: str, value: float, group: int) -> None:
         """An attribute of the only group."""
-        setattr(self.optimizer, {"lr": "learning_rate"}.get(name, name), value)
+        [name] = named({name: value})
+        setattr(self.optimizer, name, value)
 
     def copied(self, way: str) -> Lived:
         """By pickle, whatever Keras makes of it."""
@@ -104,12 +101,7 @@ class Lived:
         self.optimizer.save_own_variables(store)
         if not saved:
             return store
-        file = io.BytesIO()
-        names = sorted(store, key=int)
-        np.savez(file, *(store[name] for name in names))
-        file.seek(0)
-        read = np.load(file)
-        return {name: read[f"arr_{k}"] for k, name in enumerate(names)}
+        return dict(zip(store, filed(list(store.values())), strict=True))
 
     def load(self, held: Stored) -> None:
         """load_own_variables."""
@@ -135,7 +127,7 @@ def _array(x: keras.Variable) -> Array:
 
 def _made(variant: str, groups: Sequence[Operation], numbers: Mapping[str, float]) -> Lived:
     [group] = groups
-    optimizer = _MADE[variant](**_arguments(numbers))
+    optimizer = _MADE[variant](**named(numbers))
     own = [variable(to_tensor(x)) for x in group["params"]]
     optimizer.build(own)
     return Lived(own, optimizer, "lr" in numbers)
@@ -155,11 +147,5 @@ CAPABILITIES = tuple(
 
 def lived(capability: Capability, programs: Sequence[Program]) -> list[list[Observation]]:
     """What is seen in lives of one optimizer."""
-    usual = keras.config.floatx()
-    found = []
-    for program in programs:
-        keras.config.set_floatx(usual)
-        make = partial(_made, capability.variant)
-        found += single_lives.lived(make, [program], keras.config.set_floatx)
-    keras.config.set_floatx(usual)
-    return found
+    make = partial(_made, capability.variant)
+    return all_lived(make, programs, keras.config.set_floatx, keras.config.floatx())

@@ -8,7 +8,6 @@ saved: what goes on is made as it was, and takes the state.
 from __future__ import annotations
 
 import copy
-import io
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ import jax
 import numpy as np
 import optax
 
-from truestep.fast.peers import single_lives
+from truestep.fast.peers.single_lives import filed, named
+from truestep.fast.peers.single_lives import lived as all_lived
 from truestep.fast.protocol import (
     Array,
     Capability,
@@ -68,10 +68,6 @@ def _accumulating(**numbers: float) -> optax.GradientTransformation:
     return made
 
 
-def _named(numbers: Mapping[str, float]) -> dict[str, float]:
-    return {{"lr": "learning_rate"}.get(name, name): x for name, x in numbers.items()}
-
-
 _MADE: dict[str, Made] = {
     **{name: optax.inject_hyperparams(getattr(optax, name)) for name in _NUMBERS},
     "sgd_accumulating": _accumulating,
@@ -90,7 +86,7 @@ class Lived:
 
     def __post_init__(self) -> None:
         """Started, unless there is a state."""
-        each = {k: self.made(**_named(numbers)) for k, numbers in enumerate(self.numbers)}
+        each = {k: self.made(**named(numbers)) for k, numbers in enumerate(self.numbers)}
         self.transformation = optax.partition(each, self.places)
         if self.state is None:
             self.state = self.transformation.init(self.params)
@@ -103,7 +99,7 @@ class Lived:
 
     def set(self, name: str, value: float, group: int) -> None:
         """In the state of the group, which is made anew."""
-        [name] = _named({name: value})
+        [name] = named({name: value})
 
         def changed(path: jax.tree_util.KeyPath, x: jax.Array) -> jax.Array:
             told = jax.tree_util.keystr(path)
@@ -131,11 +127,7 @@ class Lived:
         leaves: list[Array | jax.Array] = jax.tree.leaves(self.state)
         if not saved:
             return leaves
-        file = io.BytesIO()
-        np.savez(file, *map(np.asarray, leaves))
-        file.seek(0)
-        read = np.load(file)
-        return [jax.numpy.asarray(read[name]) for name in read.files]
+        return [jax.numpy.asarray(x) for x in filed([np.asarray(x) for x in leaves])]
 
     def load(self, held: list[Array | jax.Array]) -> None:
         """In the structure that this one's state has."""
@@ -200,10 +192,4 @@ def lived(capability: Capability, programs: Sequence[Program]) -> list[list[Obse
     def formatted(name: str) -> None:
         jax.config.update("jax_enable_x64", name == "float64")
 
-    found = []
-    for program in programs:
-        try:
-            found += single_lives.lived(partial(_lived, capability.variant), [program], formatted)
-        finally:
-            formatted("float32")
-    return found
+    return all_lived(partial(_lived, capability.variant), programs, formatted, "float32")

@@ -13,7 +13,7 @@ from truestep.torch.stored import Group, Held
 PARAMETER_STATE = "truestep_state"
 
 
-class _Held:
+class _Uncast:
     """Keeps a state's tensors from being cast to the parameter's format as they are loaded."""
 
     def __init__(self, state: Group) -> None:
@@ -117,7 +117,7 @@ class Base(torch.optim.Optimizer):  # type: ignore[misc]
                 group.setdefault(name, self.defaults[name])
             self.require(group)
             for p in group["params"]:
-                if isinstance(held := self.state.get(p), _Held):
+                if isinstance(held := self.state.get(p), _Uncast):
                     self.state[p] = {name: _own(x) for name, x in held.state.items()}
                     self.completed(p, group)
 
@@ -127,7 +127,7 @@ def _loadable(optimizer: Base, state_dict: Held) -> Held:
     groups = state_dict["param_groups"]
     for group in groups:
         optimizer.require({**optimizer.defaults, **group, "params": [], "state": "float32"})
-    held = {key: _Held(state) for key, state in state_dict["state"].items()}
+    held = {key: _Uncast(state) for key, state in state_dict["state"].items()}
     return {**state_dict, "state": held}
 
 

@@ -25,9 +25,13 @@ class ByTensor(Base):
 
     def completed(self, p: torch.Tensor, group: Group) -> None:
         """Have self.state hold all that a step needs, in the form that is asked for."""
+        self._complete(p, group)
+
+    def _complete(self, p: torch.Tensor, group: Group) -> list[Form]:
         forms = self.forms(p, group)
         anew = [complete(self.state[p], like, form, 0.0) for form, like in forms]
         self.counted(p, anew=all(anew))
+        return [form for form, _ in forms]
 
     def prepared(self) -> Iterator[Callable[[], None]]:
         """Of every parameter that has a gradient the step."""
@@ -39,16 +43,20 @@ class ByTensor(Base):
                     continue
                 param = usable(name, "parameter", p)
                 gradient = gradient_like(name, p.grad, p.dtype, p.numel())
-                self.completed(p, group)
-                yield partial(self._run, p, param, gradient, group)
+                forms = self._complete(p, group)
+                yield partial(self._run, p, param, gradient, group, forms)
 
     def _run(
-        self, p: torch.Tensor, param: torch.Tensor, gradient: torch.Tensor, group: Group
+        self,
+        p: torch.Tensor,
+        param: torch.Tensor,
+        gradient: torch.Tensor,
+        group: Group,
+        forms: list[Form],
     ) -> None:
         state = self.state[p]
         if p.numel():
             hyper = self.hyper(p, group)
-            forms = [form for form, _ in self.forms(p, group)]
             step = int(state["step"]) + 1
             self.move(hyper, step, param.detach(), gradient.detach(), state, forms)
         if param is not p:

@@ -117,7 +117,7 @@ class Bench:
     def lived(self, capability: Capability, programs: Sequence[Program]) -> list[list[Observation]]:
         """Its lives."""
         return single_lives.lived(
-            lambda groups, numbers: self.made(groups[0]["params"], numbers), programs, str
+            lambda groups, numbers: self.made(groups[0]["params"], numbers), programs, str, ""
         )
 
 
