@@ -1,4 +1,4 @@
-"""Newton-Schulz iterations, and their coefficients, a triple for every step, as published.
+"""Newton-Schulz iterations of tensors as matrices, and their coefficients, a triple for every step.
 
 X = a X + (b A + c A A) X with A = X X^T. Beyond the end of a list its last triple is repeated;
 Emerging-Optimizers begins quintic and aol again there.
@@ -108,6 +108,16 @@ def triples(h: Hyper) -> list[Triple]:
     return [triple(h.coefficients, i) for i in range(h.ns_steps)]
 
 
+def as_matrix(x: Array) -> Array:
+    """x with one row for each entry of its first axis."""
+    return x.reshape(x.shape[0] if x.ndim else 1, -1)
+
+
+def frobenius(x: Array) -> Array:
+    """The Frobenius norm."""
+    return np.sqrt(np.sum(x * x))
+
+
 def iterated(x: Array, steps: Sequence[Triple], size: Callable[[Array], Array]) -> Array:
     """What the steps make of matrix x, divided by its size as a wide one."""
     x = stage(x, "newton_schulz")
@@ -125,7 +135,7 @@ def orthogonalized(h: Hyper, x: Array) -> Array:
     """What the iteration makes of matrix x; ns_eps guards its Frobenius norm."""
 
     def size(wide: Array) -> Array:
-        norm = np.sqrt(np.sum(wide * wide))
+        norm = frobenius(wide)
         return norm + h.ns_eps if h.norm_guard == "added" else np.maximum(norm, h.ns_eps)
 
     return iterated(x, triples(h), size)

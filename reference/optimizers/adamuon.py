@@ -65,8 +65,7 @@ from truestep.reference.declared import (
     Real,
     Switch,
 )
-from truestep.reference.newton_schulz import orthogonalized
-from truestep.reference.optimizers.normuon import as_matrix, frobenius
+from truestep.reference.newton_schulz import as_matrix, frobenius, orthogonalized
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 

@@ -42,7 +42,7 @@ import numpy as np
 
 from truestep.reference import declared
 from truestep.reference.declared import Count, Decay, Epsilon, First, Momentum, Number, Rate, Switch
-from truestep.reference.optimizers.normuon import as_matrix
+from truestep.reference.newton_schulz import as_matrix
 from truestep.reference.optimizers.scion import lengths
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array

@@ -69,7 +69,7 @@ import numpy as np
 
 from truestep.reference import declared
 from truestep.reference.declared import Count, Decay, Epsilon, First, Momentum, Rate, Real, Switch
-from truestep.reference.newton_schulz import iterated, triples
+from truestep.reference.newton_schulz import as_matrix, iterated, triples
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
@@ -223,7 +223,7 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     elif h.decay == "before":
         p = p * (1 - h.lr * h.weight_decay)
     b, m = with_momentum(h, t, s.b, g)
-    m = m.reshape(m.shape[0] if m.ndim else 1, -1)
+    m = as_matrix(m)
     x = orthogonalized(h, m)
     if h.magnitude == "dual_norm":
         x = np.sum(m * x) * x

@@ -62,7 +62,7 @@ from truestep.reference.declared import (
     Real,
     Switch,
 )
-from truestep.reference.newton_schulz import orthogonalized
+from truestep.reference.newton_schulz import as_matrix, frobenius, orthogonalized
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
@@ -136,16 +136,6 @@ def init(h: Hyper, p: Array) -> State:
     zeros = np.zeros_like(p)
     rows = zeros if p.size == 0 else np.sum(as_matrix(zeros), axis=1, keepdims=True)
     return State(t=0, b=zeros, v=rows)
-
-
-def as_matrix(x: Array) -> Array:
-    """x with one row for each entry of its first axis."""
-    return x.reshape(x.shape[0] if x.ndim else 1, -1)
-
-
-def frobenius(x: Array) -> Array:
-    """The Frobenius norm."""
-    return np.sqrt(np.sum(x * x))
 
 
 def way(h: Hyper, o: Array, d: Array) -> Array:

@@ -56,8 +56,7 @@ import numpy as np
 
 from truestep.reference import declared
 from truestep.reference.declared import Count, Decay, Epsilon, First, Momentum, Rate, Real, Switch
-from truestep.reference.newton_schulz import orthogonalized
-from truestep.reference.optimizers.normuon import as_matrix
+from truestep.reference.newton_schulz import as_matrix, orthogonalized
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
