@@ -168,7 +168,8 @@ def _require_agreement(rule: Optimizer, hyper: Hyper, lines: Lines) -> None:
     others = {name: rng.normal(size=of(shape)) for name, of in rule.FACTS.inputs.items()}
     try:
         h = rule.Hyper(**{**fields_of(hyper), **alive})
-        exec(lines.source, names)
+        # As a module of its own, which has no postponed annotations.
+        exec(compile(lines.source, "one_step", "exec", dont_inherit=True), names)
         s = rule.init(h, p)
         for step, g in enumerate(gradients, 1):
             before = [p, g, *others.values(), *(getattr(s, name) for name in lines.state)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from types import FunctionType
 
@@ -24,19 +24,32 @@ class NotWritable(ValueError):
 # NumPy's functions in the references' lines, on tensors and on Python's numbers.
 _FUNCTIONS = {
     "abs": "def absolute(x):\n    return abs(x)",
+    "arctan": "def arctan(x):\n    return torch.arctan(x) if torch.is_tensor(x) else math.atan(x)",
     "clip": "def clip(x, low, high):\n    return minimum(maximum(x, low), high)",
+    "cos": "def cos(x):\n    return torch.cos(x) if torch.is_tensor(x) else math.cos(x)",
     "exp": "def exp(x):\n    return torch.exp(x) if torch.is_tensor(x) else math.exp(x)",
     "isfinite": "def isfinite(x):\n    return torch.isfinite(torch.as_tensor(x))",
     "isnan": "def isnan(x):\n    return torch.isnan(torch.as_tensor(x))",
     "log": "def log(x):\n    return torch.log(x) if torch.is_tensor(x) else math.log(x)",
+    "max": (
+        "def largest(x, axis=None, keepdims=False):\n"
+        "    return torch.max(x) if axis is None else torch.amax(x, axis, keepdims)"
+    ),
     "maximum": "def maximum(x, y):\n    return torch.maximum(*tensors(x, y))",
-    "mean": "def mean(x):\n    return torch.mean(x)",
+    "mean": (
+        "def mean(x, axis=None, keepdims=False):\n"
+        "    return torch.mean(x) if axis is None else torch.mean(x, axis, keepdims)"
+    ),
     "minimum": "def minimum(x, y):\n    return torch.minimum(*tensors(x, y))",
     "ones_like": "def ones_like(x):\n    return torch.ones_like(x)",
+    "prod": "def prod(x):\n    return math.prod(x)",
     "sign": "def sign(x):\n    return torch.where(torch.isnan(x), x, torch.sign(x))",
     "sqrt": "def sqrt(x):\n    return torch.sqrt(x) if torch.is_tensor(x) else math.sqrt(x)",
     "square": "def square(x):\n    return x * x",
-    "sum": "def total(x):\n    return torch.sum(x)",
+    "sum": (
+        "def total(x, axis=None, keepdims=False):\n"
+        "    return torch.sum(x) if axis is None else torch.sum(x, axis, keepdims)"
+    ),
     "where": (
         "def where(condition, x, y):\n    if not torch.is_tensor(condition):\n"
         "        return x if condition else y\n    return torch.where(condition, x, y)"
@@ -44,7 +57,8 @@ _FUNCTIONS = {
     "zeros_like": "def zeros_like(x):\n    return torch.zeros_like(x)",
 }
 # Names that Python has itself.
-_RENAMED = {"abs": "absolute", "sum": "total"}
+_RENAMED = {"abs": "absolute", "max": "largest", "sum": "total"}
+_CONSTANTS = ("inf", "pi")
 _TENSORS = (
     "def tensors(*values):\n    like = next(x for x in values if torch.is_tensor(x))\n"
     "    return [torch.as_tensor(x, dtype=like.dtype, device=like.device) for x in values]"
@@ -113,6 +127,11 @@ def _helpers(used: Mapping[str, str]) -> list[str]:
     return [source for name, source in used.items() if name not in _FUNCTIONS]
 
 
+def _unlike(name: str, others: Container[str]) -> str:
+    """The name, lengthened until it is none of the others."""
+    return _unlike(f"{name}_", others) if name in others else name
+
+
 class _Lines(ast.NodeTransformer):
     """used: NumPy's functions and the rule's own that the lines call, with the source of these."""
 
@@ -122,7 +141,7 @@ class _Lines(ast.NodeTransformer):
     ) -> None:  # fmt: skip
         self.rule, self.state, self.numbers = rule, state, numbers
         self.folded, self.used = folded, used
-        self.renamed: set[str] = set()
+        self.renamed: dict[str, str] = {}
         self.own: set[str] = set()
         self.module: Mapping[str, object] = {}
 
@@ -137,21 +156,26 @@ class _Lines(ast.NodeTransformer):
         self.own = {argument.arg for argument in tree.args.args}
         functions = {_RENAMED.get(name, name) for name in _FUNCTIONS}
         taken = {*self.state, *self.numbers, "step", *functions} - self.own
-        self.renamed = {
-            node.id
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in taken
-        }
+        names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+        stored = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        there = {node.id for node in names}
+        self.renamed = {name: _unlike(f"new_{name}", there) for name in stored & taken}
         if ast.get_docstring(tree):
             tree.body = tree.body[1:]
-        tree.returns = None
-        for argument in tree.args.args:
-            argument.annotation = None
-        tree.args.args = [x for x in tree.args.args if x.arg != "h"]
-        if len(tree.args.args) < len(self.own):
-            tree.args.args += [ast.arg(name) for name in self.numbers]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                node.returns = None
+            elif isinstance(node, ast.arg):
+                node.annotation = None
+        tree.args.args = [x for x in tree.args.args if x.arg not in ("h", "s")]
+        tree.args.args += [ast.arg(name) for name in self._spread(self.own)]
         tree.body = self.block(tree.body)
         return tree
+
+    def _spread(self, names: Container[str]) -> list[str]:
+        """What stands in the place of the hyperparameters and of the state among arguments."""
+        numbers = self.numbers if "h" in names else ()
+        return [*(("step", *self.state) if "s" in names else ()), *numbers]
 
     def block(self, lines: Sequence[ast.stmt]) -> list[ast.stmt]:
         """Lines without the branches that another dialect takes."""
@@ -243,11 +267,15 @@ class _Lines(ast.NodeTransformer):
                 told = "(step - 1)" if name == "t" else name
                 return ast.parse(told, mode="eval").body
             if owner == "np":
+                if name in _CONSTANTS:
+                    return ast.parse(f"math.{name}", mode="eval").body
                 if name not in _FUNCTIONS:
                     raise NotWritable(f"numpy.{name} is not written in torch")
                 self.used.setdefault(name, "")
                 return ast.Name(_RENAMED.get(name, name), ast.Load())
         self.generic_visit(node)
+        if node.attr == "size":
+            return ast.Call(ast.Attribute(node.value, "numel", ast.Load()), [], [])
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
@@ -259,25 +287,24 @@ class _Lines(ast.NodeTransformer):
                 tree = inner.function(self.module[name])
                 self.used[name] = ast.unparse(ast.fix_missing_locations(tree))
         plain = [x.id if isinstance(x, ast.Name) else "" for x in node.args]
-        if "s" in plain:
-            raise NotWritable(f"its {ast.unparse(node.func)} takes the whole state")
-        node.args = [x for x, name in zip(node.args, plain, strict=True) if name != "h"]
+        node.args = [x for x, name in zip(node.args, plain, strict=True) if name not in ("h", "s")]
         self.generic_visit(node)
-        if "h" in plain:
-            node.args += [ast.Name(name, ast.Load()) for name in self.numbers]
+        node.args += [ast.Name(name, ast.Load()) for name in self._spread(plain)]
         return node
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         """Apart from the arguments of that name."""
         if node.id == "t" and "t" not in self.own:
             return ast.Name("step", node.ctx)
-        return ast.Name(f"new_{node.id}", node.ctx) if node.id in self.renamed else node
+        return ast.Name(self.renamed.get(node.id, node.id), node.ctx)
 
     def visit_Return(self, node: ast.Return) -> ast.stmt:
         """p, and the state in its order."""
         value = node.value
         if isinstance(value, ast.Tuple) and isinstance(made := value.elts[0], ast.Call):
-            named = {k.arg: self.visit(k.value) for k in made.keywords}
+            fields = self.rule.State.__dataclass_fields__
+            named = {name: self.visit(x) for name, x in zip(fields, made.args, strict=False)}
+            named |= {k.arg: self.visit(k.value) for k in made.keywords if k.arg}
             if missing := [name for name in self.state if name not in named]:
                 raise NotWritable(f"its {missing[0]} is not written in its last line")
             state = [named[name] for name in self.state]
