@@ -6,31 +6,30 @@
 #pragma once
 
 #include "../formats/powers.h"
-#include "common/decay_before.h"
+#include "rule.h"
 
 namespace truestep::rules::adahessian {
 
-// By their place in the reference's list.
-enum Decay { kBefore, kCoupled, kInStep, kUnscaled };
+enum class Decay { kBefore, kCoupled, kInStep, kUnscaled };
+// kRoot: hessian_power is 1, and leaves the root as it is.
+enum class Power { kAny, kRoot };
 
-// kRoots: hessian_power is 1, and leaves the root as it is.
-template <bool kRoots>
+template <Power kPower, Decay kDecay = Decay::kBefore>
 struct AdaHessian : Elementwise {
   static constexpr const char* kHyper =
-      "lr beta1 beta2 eps weight_decay hessian_power period maximize decay";
+      "lr beta1 beta2 eps weight_decay hessian_power period maximize";
   static constexpr const char* kStates = "m v";
   static constexpr const char* kInputs = "estimate";
   struct Hyper {
-    double lr, beta1, beta2, eps, weight_decay, hessian_power, period, maximize, decay;
+    double lr, beta1, beta2, eps, weight_decay, hessian_power, period, maximize;
   };
   struct Constants {
     double power;
     float beta1, weight1, beta2, weight2;  // weight: 1 - beta
     float correction1, correction2;        // what m and v are multiplied by
     float lr, eps, sign;
-    float pull;      // what of p is in one sum with the step
-    bool refreshes;  // the step does not read estimate otherwise
-    DecayBefore decay;
+    float decay;      // what p is multiplied by, or weight_decay where it is added to something
+    float refreshes;  // 0 where the step does not read estimate, else 1
   };
 
   TRUESTEP_HD Constants constants(const Hyper& h, double t) {
@@ -42,31 +41,35 @@ struct AdaHessian : Elementwise {
     c.correction2 = rounded(1.0 / (1.0 - pow(h.beta2, t)));
     c.lr = rounded(h.lr), c.eps = rounded(h.eps);
     c.sign = h.maximize != 0.0 ? -1.0f : 1.0f;
-    c.pull = rounded(h.decay == kInStep ? h.weight_decay : 0.0);
-    c.refreshes = fmod(t - 1.0, h.period) == 0.0;
-    const double before = h.decay == kBefore ? h.lr : h.decay == kInStep ? 0.0 : 1.0;
-    c.decay = decay_before(before * h.weight_decay, h.decay == kCoupled);
+    c.decay = rounded(kDecay == Decay::kBefore     ? 1.0 - h.lr * h.weight_decay
+                      : kDecay == Decay::kUnscaled ? 1.0 - h.weight_decay
+                                                   : h.weight_decay);
+    c.refreshes = fmod(t - 1.0, h.period) == 0.0 ? 1.0f : 0.0f;
     return c;
   }
 
   TRUESTEP_HD void element(const Constants& c, float g, float& p, float estimate, float& m,
                            float& v) {
     g = c.sign * g;
-    decay(c.decay, g, p);
+    if constexpr (kDecay == Decay::kCoupled) g = g + c.decay * p;
     m = c.beta1 * m + c.weight1 * g;
-    v = c.refreshes ? c.beta2 * v + c.weight2 * (estimate * estimate) : v;
+    const float refreshed = c.beta2 * v + c.weight2 * (estimate * estimate);
+    v = c.refreshes == 0.0f ? v : refreshed;
     const float root = root_of(v * c.correction2);
-    const float u = m * c.correction1 / ((kRoots ? root : power_of(root, c.power)) + c.eps);
-    p = p - c.lr * (c.pull != 0.0f ? u + c.pull * p : u);
+    float u =
+        m * c.correction1 / ((kPower == Power::kRoot ? root : power_of(root, c.power)) + c.eps);
+    if constexpr (kDecay == Decay::kBefore || kDecay == Decay::kUnscaled) p = p * c.decay;
+    if constexpr (kDecay == Decay::kInStep) u = u + c.decay * p;
+    p = p - c.lr * u;
   }
 };
 
 }  // namespace truestep::rules::adahessian
 
-#define TRUESTEP_KERNELS(KERNEL)                            \
-  KERNEL("hessian_power=1", AdaHessian<true>)               \
-  KERNEL("", AdaHessian<false>)                             \
-  KERNEL("decay=in_step hessian_power=1", AdaHessian<true>) \
-  KERNEL("decay=in_step", AdaHessian<false>)                \
-  KERNEL("decay=coupled", AdaHessian<false>)                \
-  KERNEL("decay=unscaled", AdaHessian<false>)
+#define TRUESTEP_KERNELS(KERNEL)                                                    \
+  KERNEL("hessian_power=1", AdaHessian<Power::kRoot>)                               \
+  KERNEL("", AdaHessian<Power::kAny>)                                               \
+  KERNEL("decay=in_step hessian_power=1", AdaHessian<Power::kRoot, Decay::kInStep>) \
+  KERNEL("decay=in_step", AdaHessian<Power::kAny, Decay::kInStep>)                  \
+  KERNEL("decay=coupled", AdaHessian<Power::kAny, Decay::kCoupled>)                 \
+  KERNEL("decay=unscaled", AdaHessian<Power::kAny, Decay::kUnscaled>)

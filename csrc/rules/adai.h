@@ -7,22 +7,25 @@
 #pragma once
 
 #include "../formats/powers.h"
-#include "common/decay_before.h"
+#include "rule.h"
 
 namespace truestep::rules::adai {
 
-// By their place in the reference's lists.
-enum Decay { kCoupled, kBefore, kOfMomentum, kUnscaled };
+enum class Decay { kCoupled, kBefore, kOfMomentum, kUnscaled };
+// By their place in the reference's list.
 enum Mean { kPlain, kFloored };
 
+// kOne: dampening is 1, and so are both powers.
+enum class Power { kAny, kOne };
+
+template <Power kPower, Decay kDecay = Decay::kCoupled>
 struct Adai : Elementwise {
-  static constexpr const char* kHyper =
-      "lr beta0 beta2 dampening eps weight_decay maximize decay mean";
+  static constexpr const char* kHyper = "lr beta0 beta2 dampening eps weight_decay maximize mean";
   static constexpr const char* kStates = "m v c";
   static constexpr int kSums = 1;  // v
   static constexpr bool kFinishes = true;
   struct Hyper {
-    double lr, beta0, beta2, dampening, eps, weight_decay, maximize, decay, mean;
+    double lr, beta0, beta2, dampening, eps, weight_decay, maximize, mean;
   };
   struct Constants {
     double power, dampening;
@@ -32,8 +35,7 @@ struct Adai : Elementwise {
     float most;                   // inertia
     float rate;                   // what m is multiplied by in p
     float sign;
-    float of_momentum;  // the decay that m alone sees
-    DecayBefore decay;
+    float decay;  // weight_decay, or what p is multiplied by
   };
 
   TRUESTEP_HD Constants constants(const Hyper& h, double t) {
@@ -45,22 +47,26 @@ struct Adai : Elementwise {
     c.most = rounded(1.0 - h.eps);
     c.rate = rounded(h.lr * pow(h.beta0, 1.0 - h.dampening));
     c.sign = h.maximize != 0.0 ? -1.0f : 1.0f;
-    const double before = h.decay == kOfMomentum ? 0.0 : h.weight_decay;
-    c.of_momentum = rounded(h.weight_decay - before);
-    c.decay = decay_before(h.decay == kBefore ? h.lr * before : before, h.decay == kCoupled);
+    c.decay = rounded(kDecay == Decay::kBefore     ? 1.0 - h.lr * h.weight_decay
+                      : kDecay == Decay::kUnscaled ? 1.0 - h.weight_decay
+                                                   : h.weight_decay);
     return c;
   }
 
-  // v after the step, of the gradient that it sees.
-  TRUESTEP_HD float squares(const Constants& c, float g, float v) {
+  // v after the step.
+  TRUESTEP_HD float squares(const Constants& c, float g, float p, float v) {
+    g = c.sign * g;
+    if constexpr (kDecay == Decay::kCoupled) g = g + c.decay * p;
     return c.beta2 * v + c.weight2 * (g * g);
+  }
+
+  TRUESTEP_HD float raised(float x, double power) {
+    return kPower == Power::kOne ? x : power_of(x, power);
   }
 
   TRUESTEP_HD void sums(const Constants& c, float g, float p, float, float v, float,
                         double (&addend)[kSums]) {
-    g = c.sign * g;
-    decay(c.decay, g, p);
-    addend[0] = squares(c, g, v);
+    addend[0] = squares(c, g, p, v);
   }
 
   TRUESTEP_HD void finish(const Hyper& h, double t, double size, const double* sum, double*,
@@ -71,15 +77,17 @@ struct Adai : Elementwise {
 
   TRUESTEP_HD void element(const Constants& c, float g, float& p, float& m, float& v,
                            float& product) {
+    v = squares(c, g, p, v);
     g = c.sign * g;
-    const float added = c.of_momentum * p;
-    decay(c.decay, g, p);
-    v = squares(c, g, v);
-    const float q = c.beta0 * power_of(v * c.correction / c.mean, c.power);
-    const float raised = 1.0f - q < 0.0f ? 0.0f : 1.0f - q;
-    const float mu = raised > c.most ? c.most : raised;
-    const float entering = c.of_momentum != 0.0f ? g + added : g;
-    m = mu * m + power_of(1.0f - mu, c.dampening) * entering;
+    if constexpr (kDecay == Decay::kCoupled || kDecay == Decay::kOfMomentum) {
+      g = g + c.decay * p;
+    } else {
+      p = p * c.decay;
+    }
+    const float q = c.beta0 * raised(v * c.correction / c.mean, c.power);
+    const float least = 1.0f - q < 0.0f ? 0.0f : 1.0f - q;
+    const float mu = least > c.most ? c.most : least;
+    m = mu * m + raised(1.0f - mu, c.dampening) * g;
     product = product * mu;
     p = p - c.rate * (m / (1.0f - product));
   }
@@ -87,8 +95,11 @@ struct Adai : Elementwise {
 
 }  // namespace truestep::rules::adai
 
-#define TRUESTEP_KERNELS(KERNEL) \
-  KERNEL("", Adai)               \
-  KERNEL("decay=before", Adai)   \
-  KERNEL("decay=unscaled", Adai) \
-  KERNEL("decay=of_momentum mean=floored", Adai)
+#define TRUESTEP_KERNELS(KERNEL)                                \
+  KERNEL("dampening=1", Adai<Power::kOne>)                      \
+  KERNEL("", Adai<Power::kAny>)                                 \
+  KERNEL("decay=before", Adai<Power::kAny, Decay::kBefore>)     \
+  KERNEL("decay=unscaled", Adai<Power::kAny, Decay::kUnscaled>) \
+  KERNEL("mean=floored dampening=1", Adai<Power::kOne>)         \
+  KERNEL("mean=floored", Adai<Power::kAny>)                     \
+  KERNEL("decay=of_momentum mean=floored", Adai<Power::kAny, Decay::kOfMomentum>)

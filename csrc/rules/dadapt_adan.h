@@ -13,29 +13,27 @@
 namespace truestep::rules::dadapt_adan {
 
 enum class Decay { kProx, kBefore };
-// By their place in the reference's list.
-enum Difference { kZero, kRepeated };
+enum class Difference { kZero, kRepeated };
 
-template <Decay kDecay = Decay::kProx>
+template <Decay kDecay = Decay::kProx, Difference kDifference = Difference::kZero>
 struct DAdaptAdan : Elementwise {
   static constexpr const char* kHyper =
-      "lr beta1 beta2 beta3 eps weight_decay growth_rate maximize difference growth nan_estimate";
+      "lr beta1 beta2 beta3 eps weight_decay growth_rate maximize growth nan_estimate";
   static constexpr const char* kStates = "m v n s previous";
   static constexpr const char* kNumbers = "G d";
   static constexpr int kSums = 3;  // s^2 / A, |s|, g^2 / A
   static constexpr bool kBegins = true;
   static constexpr bool kFinishes = true;
   struct Hyper {
-    double lr, beta1, beta2, beta3, eps, weight_decay, growth_rate, maximize, difference, growth,
-        nan_estimate;
+    double lr, beta1, beta2, beta3, eps, weight_decay, growth_rate, maximize, growth, nan_estimate;
   };
   struct Constants {
     float beta1, weight1, beta2, weight2, beta3, weight3;  // weight: 1 - beta
     float eps, sign;
-    float rate;          // lr D
-    float decay;         // what p is multiplied by, or divided by
-    bool starts, plain;  // plain: the first difference is zero whatever the gradient is
-    bool still;          // the step leaves p as it is
+    float rate;        // lr D
+    float decay;       // what p is multiplied by, or divided by
+    float difference;  // 0 at t = 1, else 1
+    float moves;       // 0 where the step leaves p as it is
   };
 
   TRUESTEP_HD Constants constants(const Hyper& h, double t) {
@@ -45,8 +43,7 @@ struct DAdaptAdan : Elementwise {
     c.beta3 = rounded(h.beta3), c.weight3 = rounded(1.0 - h.beta3);
     c.eps = rounded(h.eps);
     c.sign = h.maximize != 0.0 ? -1.0f : 1.0f;
-    c.starts = t == 1.0;
-    c.plain = h.difference == kZero;
+    c.difference = t == 1.0 ? 0.0f : 1.0f;
     return c;
   }
 
@@ -57,8 +54,9 @@ struct DAdaptAdan : Elementwise {
   }
 
   TRUESTEP_HD float difference(const Constants& c, float g, float previous) {
-    const float first = c.plain ? 0.0f : 0.0f * g;
-    return c.starts ? first : g - previous;
+    const float d = c.difference * (g - previous);
+    if constexpr (kDifference == Difference::kRepeated) return d;
+    return c.difference == 0.0f ? 0.0f : d;
   }
 
   // n and s after the step.
@@ -85,8 +83,9 @@ struct DAdaptAdan : Elementwise {
                           Constants& c) {
     double& squared = numbers[0];
     double& d = numbers[1];
-    c.still = sum[1] == 0.0;
-    if (size == 0.0 || c.still) return;
+    const bool still = sum[1] == 0.0;
+    c.moves = still ? 0.0f : 1.0f;
+    if (size == 0.0 || still) return;
     const double rate = h.lr * d, weight = 1.0 - h.beta3;
     squared = h.beta3 * squared + weight * (rate * rate * sum[2]);
     const double estimate = (sum[0] / weight - squared) / sum[1];
@@ -104,14 +103,17 @@ struct DAdaptAdan : Elementwise {
     previous = g;
     const float u = (m + c.beta2 * v) / (root_of(n) + c.eps);
     const float moved = kDecay == Decay::kProx ? (p - u) / c.decay : p * c.decay - u;
-    p = c.still ? p : moved;
+    p = c.moves == 0.0f ? p : moved;
   }
 };
 
 }  // namespace truestep::rules::dadapt_adan
 
-#define TRUESTEP_KERNELS(KERNEL)                                                              \
-  KERNEL("", DAdaptAdan<>)                                                                    \
-  KERNEL("difference=repeated nan_estimate=ignored", DAdaptAdan<>)                            \
-  KERNEL("decay=before difference=repeated nan_estimate=ignored", DAdaptAdan<Decay::kBefore>) \
-  KERNEL("difference=repeated growth=limited nan_estimate=ignored", DAdaptAdan<>)
+#define TRUESTEP_KERNELS(KERNEL)                                    \
+  KERNEL("", DAdaptAdan<>)                                          \
+  KERNEL("difference=repeated nan_estimate=ignored",                \
+         DAdaptAdan<Decay::kProx, Difference::kRepeated>)           \
+  KERNEL("decay=before difference=repeated nan_estimate=ignored",   \
+         DAdaptAdan<Decay::kBefore, Difference::kRepeated>)         \
+  KERNEL("difference=repeated growth=limited nan_estimate=ignored", \
+         DAdaptAdan<Decay::kProx, Difference::kRepeated>)

@@ -28,7 +28,7 @@ struct DAdaptLion : Elementwise {
   struct Constants {
     float beta1, weight1, beta2, weight2, beta3, weight3;  // weight: 1 - beta
     float rate, sign;                                      // rate: lr d
-    bool nan_is_zero;
+    float of_nan;                                          // its sign
     DecayBefore decay;
   };
 
@@ -39,7 +39,7 @@ struct DAdaptLion : Elementwise {
     c.beta2 = rounded(h.beta2), c.weight2 = rounded(1.0 - h.beta2);
     c.beta3 = rounded(beta3), c.weight3 = rounded(1.0 - beta3);
     c.sign = h.maximize != 0.0 ? -1.0f : 1.0f;
-    c.nan_is_zero = h.nan_sign == kZero;
+    c.of_nan = h.nan_sign == kZero ? 0.0f : float_of(0x7fc00000u);
     return c;
   }
 
@@ -51,7 +51,7 @@ struct DAdaptLion : Elementwise {
 
   TRUESTEP_HD float direction(const Constants& c, float g, float m) {
     const float u = sign_of(c.beta1 * m + c.weight1 * g);
-    return c.nan_is_zero && is_nan(u) ? 0.0f : u;
+    return is_nan(u) ? c.of_nan : u;
   }
 
   // s after the step.
