@@ -103,7 +103,7 @@ def test_powers_of_nothing_and_of_one(compiled: Callable[[str], Function]) -> No
 
 @pytest.mark.parametrize("other", [1.0, 1e-3, 3e38, 1e-45])
 def test_angles_of_all_sizes(compiled: Callable[[str], Function], other: float) -> None:
-    """Of numbers of every exponent, those where the way of computing changes, and their negatives."""
+    """Numbers of every exponent, those where the way of computing changes, and their negatives."""
     every, limits = (
         of_bits(0, 0x7F800000, by=2**9 + 1),
         np.float32([np.sqrt(2) - 1, np.sqrt(2) + 1]),
