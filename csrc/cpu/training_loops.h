@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -168,13 +169,24 @@ struct OfUnit {
   }
 };
 
+// Of a unit of the tensor, from its sums.
+template <class P>
+typename P::Constants unit_constants(const TrainingCall& call, std::int64_t tensor,
+                                     const Reduction<P>& sums) {
+  // A list's name ends with [].
+  constexpr std::string_view kGiven = P::kGiven;
+  constexpr bool kListed = !kGiven.empty() && kGiven.back() == ']';
+  return P::finish(hyper_of<P>(call), call.given + (kListed ? tensor : 0), sums.of);
+}
+
 // Units that lie together, one after another.
 template <class P>
 void run_rows(const TrainingCall& call, std::int64_t tensor, std::int64_t rows, std::int64_t n) {
   for (std::int64_t row = 0; row < rows; ++row) {
     const Piece piece{tensor, row * n, (row + 1) * n};
-    const Reduction<P> sums = LoopsOf<P>::reduced(call, piece, OfUnit<P>{});
-    LoopsOf<P>::elements(call, P::finish(hyper_of<P>(call), sums.of), piece);
+    Reduction<P> sums;
+    if constexpr (sums.kCount > 0) sums = LoopsOf<P>::reduced(call, piece, OfUnit<P>{});
+    LoopsOf<P>::elements(call, unit_constants<P>(call, tensor, sums), piece);
   }
 }
 
@@ -186,13 +198,15 @@ void run_columns(const TrainingCall& call, const Piece& matrix, std::int64_t n) 
   LoopsOf<P>::addresses(call, matrix, in, out);
   std::vector<Reduction<P>> sums(static_cast<std::size_t>(n));
   const std::int64_t size = matrix.end - matrix.begin;
-  for (std::int64_t row = 0; row < size; row += n) {
-    for (std::int64_t k = 0; k < n; ++k) {
-      sums[k].join(LoopsOf<P>::reduced_at(row + k, in, OfUnit<P>{}));
+  if constexpr (Reduction<P>::kCount > 0) {
+    for (std::int64_t row = 0; row < size; row += n) {
+      for (std::int64_t k = 0; k < n; ++k) {
+        sums[k].join(LoopsOf<P>::reduced_at(row + k, in, OfUnit<P>{}));
+      }
     }
   }
   std::vector<typename P::Constants> constants;
-  for (const auto& sum : sums) constants.push_back(P::finish(hyper_of<P>(call), sum.of));
+  for (const auto& sum : sums) constants.push_back(unit_constants<P>(call, matrix.tensor, sum));
   for (std::int64_t row = 0; row < size; row += n) {
     for (std::int64_t k = 0; k < n; ++k) LoopsOf<P>::element_at(constants[k], row + k, in, out);
   }

@@ -11,8 +11,10 @@ constexpr u32 kNanBits = 0x7fc00000u;
 
 // Of a function that is value for finite x > 0: itself at 0, infinity and nan; nan below zero.
 TRUESTEP_HD float where_positive(float x, float value) {
+  // Choices of numbers, one after another: one by "and" has kept loops from being vectorised.
   const float beside = x < 0.0f ? float_of(kNanBits) : x;
-  return x > 0.0f && x < float_of(kInfiniteBits) ? value : beside;
+  const float finite = x < float_of(kInfiniteBits) ? value : x;
+  return x > 0.0f ? finite : beside;
 }
 
 // A number with its exponent visible, x or x 2^24.

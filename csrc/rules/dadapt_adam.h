@@ -7,15 +7,14 @@
 #pragma once
 
 #include "common/decay_before.h"
+#include "common/distance.h"
 
 namespace truestep::rules::dadapt_adam {
 
 // By their place in the reference's lists.
 enum Correction { kNone, kRate };
 enum Decay { kBefore, kCoupled, kInStep, kUnscaled };
-enum Growth { kUnlimited, kLimited };
 enum Guard { kSkip, kUnguarded };
-enum NanEstimate { kTaken, kIgnored };
 
 struct DAdaptAdam : Elementwise {
   static constexpr const char* kHyper =
@@ -75,14 +74,6 @@ struct DAdaptAdam : Elementwise {
     addend[1] = magnitude(total(c, g, s));
   }
 
-  // The estimate of the distance that r and |s|_1 make.
-  TRUESTEP_HD double estimate_of(const Hyper& h, double r, double size, double d) {
-    double estimate = r / ((1.0 - sqrt(h.beta2)) * size);
-    if (h.nan_estimate == kIgnored && estimate != estimate) estimate = d;
-    if (h.growth == kLimited && estimate > d * h.growth_rate) estimate = d * h.growth_rate;
-    return estimate < d ? d : estimate;
-  }
-
   TRUESTEP_HD void finish(const Hyper& h, double t, double size, const double* sum, double* numbers,
                           Constants& c) {
     double& r = numbers[0];
@@ -91,7 +82,7 @@ struct DAdaptAdam : Elementwise {
     if (size == 0.0 || c.still) return;
     const double beta3 = sqrt(h.beta2);
     r = beta3 * r + (1.0 - beta3) * (rate(h, t, d) * sum[0]);
-    d = estimate_of(h, r, sum[1], d);
+    d = grown({h.growth_rate, h.growth, h.nan_estimate}, r / ((1.0 - beta3) * sum[1]), d);
   }
 
   TRUESTEP_HD void element(const Constants& c, float g, float& p, float& m, float& v, float& s) {

@@ -35,8 +35,8 @@ struct Mars : Elementwise {
     float correction1;  // what m is multiplied by, with both corrections before eps
     float correction2;  // what v is multiplied by
     float lr, eps, sign;
-    float decay;  // what p is multiplied by
-    bool nan_is_zero;
+    float decay;   // what p is multiplied by
+    float of_nan;  // its sign
   };
 
   TRUESTEP_HD Constants constants(const Hyper& h, double t) {
@@ -52,7 +52,7 @@ struct Mars : Elementwise {
     c.lr = rounded(h.lr), c.eps = rounded(h.eps);
     c.sign = h.maximize != 0.0 ? -1.0f : 1.0f;
     c.decay = rounded(1.0 - (h.decay == kBefore ? h.lr * h.weight_decay : h.weight_decay));
-    c.nan_is_zero = h.nan_sign == kZero;
+    c.of_nan = h.nan_sign == kZero ? 0.0f : float_of(0x7fc00000u);
     return c;
   }
 
@@ -90,7 +90,7 @@ struct Mars : Elementwise {
   TRUESTEP_HD void element(const Constants& c, float g, float& p, float& m, float& previous) {
     limited(c, g, p, m, previous);
     const float update = sign_of(m);
-    p = p - c.lr * (c.nan_is_zero && is_nan(update) ? 0.0f : update);
+    p = p - c.lr * (is_nan(update) ? c.of_nan : update);
   }
 
   TRUESTEP_HD void element(const Constants& c, float g, float& p, float& m, float& previous,

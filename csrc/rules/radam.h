@@ -8,7 +8,7 @@
 // Where a moment is not corrected for its start it is multiplied by 1, which rounds nothing.
 #pragma once
 
-#include "rule.h"
+#include "common/rectified.h"
 
 namespace truestep::rules::radam {
 
@@ -16,7 +16,6 @@ enum class Decay { kCoupled, kBefore };
 enum class Eps { kOutside, kBeforeCorrection };
 // By their place in the reference's lists.
 enum Correction { kMoments, kInAverage };
-enum Threshold { kAbove4, kAbove5, kFrom5 };
 enum Unrectified { kMomentum, kStill };
 
 template <Decay kDecay, Eps kEps = Eps::kOutside>
@@ -38,16 +37,6 @@ struct Radam : Elementwise {
     bool adaptive, still;
   };
 
-  TRUESTEP_HD void rectify(const Hyper& h, double t, Constants& c) {
-    const double power = pow(h.beta2, t);
-    const double limit = 2.0 / (1.0 - h.beta2) - 1.0;
-    const double rho = limit - 2.0 * t * power / (1.0 - power);
-    c.adaptive = h.threshold == kFrom5 ? rho >= 5.0 : rho > (h.threshold == kAbove4 ? 4.0 : 5.0);
-    c.still = !c.adaptive && h.unrectified == kStill;
-    const double square = (rho - 4.0) * (rho - 2.0) * limit / ((limit - 4.0) * (limit - 2.0) * rho);
-    c.r = c.adaptive ? rounded(sqrt(square)) : 1.0f;
-  }
-
   TRUESTEP_HD Constants constants(const Hyper& h, double t) {
     const double left1 = 1.0 - pow(h.beta1, t), left2 = 1.0 - pow(h.beta2, t);
     const bool in_average = h.bias_correction == kInAverage;
@@ -66,7 +55,9 @@ struct Radam : Elementwise {
     c.lr = rounded(h.lr), c.eps = rounded(h.eps);
     c.sign = h.maximize != 0.0 ? -1.0f : 1.0f;
     c.decay = rounded(kDecay == Decay::kCoupled ? h.weight_decay : 1.0 - h.lr * h.weight_decay);
-    rectify(h, t, c);
+    const Rectified rectified = rules::rectified(h.beta2, t, h.threshold);
+    c.adaptive = rectified.adaptive, c.r = rectified.r;
+    c.still = !c.adaptive && h.unrectified == kStill;
     return c;
   }
 

@@ -26,7 +26,7 @@ struct Piece : Units {
     sum[1] = exact_product(g, g);
   }
 
-  TRUESTEP_HD Constants finish(const Hyper& h, const double* sum) {
+  TRUESTEP_HD Constants finish(const Hyper& h, const double*, const double* sum) {
     const double limit = h.clipping * larger(sqrt(sum[0]), h.eps);
     const double norm = sqrt(sum[1]), raised = larger(norm, h.floor);
     const bool kept = h.clips == kAbove ? !(raised > limit) : norm < limit;

@@ -14,9 +14,9 @@
 //                    the largest is wanted, nan left aside: over all tensors
 //           finish(hyper, given, sums, largest, numbers, constants)  what follows from them
 //           element(constants, inputs..., outputs...)
-// Units     reduce(inputs..., sums, largest), finish(hyper, sums) and element of each unit by
-// itself, which
-//           is what has a norm of its own: a row, a column or the whole of a tensor
+// Units     reduce(inputs..., sums, largest) if it has sums, finish(hyper, given, sums) and element
+//           of each unit by itself, which is what has a norm of its own: a row, a column or the
+//           whole of a tensor. Of a list, given is the tensor's own number
 // Replicas  weight(hyper, given, count, i)  what the i-th of count tensors of one shape is
 //                    multiplied by; all outputs get the sum
 //           divisor(hyper, given, count)  what the sum is divided by

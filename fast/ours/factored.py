@@ -104,6 +104,12 @@ def _rows(h: Any, shape: tuple[int, ...]) -> View:
     return View(1, shape[0], prod(shape[1:]))
 
 
+def _centralized(h: Any, shape: tuple[int, ...]) -> View:
+    """Rows where they have a mean to lose, else a vector."""
+    least = {"all": 2, "convolutions": 4, "none": np.inf}[h.centralize]
+    return _rows(h, shape) if len(shape) >= least else _vector(shape)
+
+
 def _slices(h: Any, shape: tuple[int, ...]) -> View:
     return _vector(shape) if len(shape) < 2 else View(1, prod(shape[:-1]), shape[-1])
 
@@ -114,6 +120,7 @@ VIEWS: Mapping[str, Callable[[Any, tuple[int, ...]], View]] = {
     "adam_mini": _blocks,
     "adamp": _rows,
     "came": _last,
+    "ranger": _centralized,
     "sgdp": _rows,
     "sm3": _slices,
 }

@@ -50,7 +50,9 @@ def test_codes_move_fewer_bytes() -> None:
 
 # Of what libraries compute by rows, what no step() of an optimizer alone can be timed at.
 UNTIMED = {
+    "adahessian": "estimates a Hessian, which takes a graph",
     "lms": "a function of torch, not an optimizer",
+    "lookahead": "wraps an optimizer",
     "lomo": "steps within backward()",
     "perceptron": "a function of torch, not an optimizer",
     "polyak_ruppert": "a function of torch, not an optimizer",

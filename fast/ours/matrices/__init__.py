@@ -9,22 +9,30 @@ from collections.abc import Mapping
 from types import ModuleType
 
 from truestep.fast.ours.matrices import (
+    adamuon,
     apollo,
+    dion,
     distributed_shampoo,
     galore,
     kfac,
     muon,
+    normuon,
+    scion,
     shampoo,
     soap,
 )
 
 # A reader's table, by the reference's names.
 MATRICES: Mapping[str, ModuleType] = {
+    "adamuon": adamuon,
     "apollo": apollo,
+    "dion": dion,
     "distributed_shampoo": distributed_shampoo,
     "galore": galore,
     "kfac": kfac,
     "muon": muon,
+    "normuon": normuon,
+    "scion": scion,
     "shampoo": shampoo,
     "soap": soap,
 }

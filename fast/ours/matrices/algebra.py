@@ -23,6 +23,12 @@ def length(x: Array) -> float:
     return float(np.sqrt(squares(x)))
 
 
+def lengths(x: Array, axis: int) -> Array:
+    """The float64 norms of the columns (axis 0) or rows (axis 1), as a matrix."""
+    squares = np.einsum("ij,ij->j" if axis == 0 else "ij,ij->i", x, x, dtype=np.float64)
+    return np.expand_dims(np.sqrt(squares), axis)
+
+
 def unfolded(x: Array, axis: int) -> Array:
     """The matrix whose rows are the slices of x across the axis."""
     return np.moveaxis(x, axis, 0).reshape(x.shape[axis], -1)

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from truestep.fast.ours.matrices.algebra import inner, length
+from truestep.fast.ours.matrices.algebra import inner
+from truestep.fast.ours.matrices.newton_schulz import as_matrix, orthogonalized
 from truestep.fast.ours.matrices.parts import combined
 from truestep.fast.protocol import Array, State
-from truestep.reference.newton_schulz import triple
 from truestep.reference.optimizers.muon import Hyper
 
 ARITHMETIC = "ieee_float32"
@@ -38,8 +38,8 @@ def step(h: Hyper, t: int, p: Array, g: Array, state: State) -> tuple[Array, dic
     if h.decay == "coupled":
         g = combined(h.weight_decay, p, 1.0, g)
     b, m = with_momentum(h, t, state["b"], g)
-    matrix = m.reshape(m.shape[0] if m.ndim else 1, -1)
-    x = orthogonalized(h, matrix)
+    matrix = as_matrix(m)
+    x = orthogonalized(h, matrix, h.eps)
     if h.magnitude == "dual_norm":
         x = np.float32(inner(matrix, x)) * x
     scale, x = shape_scale(h, *matrix.shape), x.reshape(p.shape)
@@ -65,21 +65,6 @@ def with_momentum(h: Hyper, t: int, b: Array, g: Array) -> tuple[Array, Array]:
     if h.momentum_form == "added":
         new, kept = 1.0, 1.0
     return b, combined(new, g, kept, b) if h.nesterov else b
-
-
-def orthogonalized(h: Hyper, x: Array) -> Array:
-    """What the iteration makes of matrix x; products are of its shorter side."""
-    tall = x.shape[0] > x.shape[1]
-    norm = length(x)
-    divisor = norm + h.eps if h.norm_guard == "added" else np.maximum(norm, h.eps)
-    x = (x.T if tall else x) / np.float32(divisor)
-    for i in range(h.ns_steps):
-        a, b, c = h.ns_a, h.ns_b, h.ns_c
-        if h.coefficients != "constant":
-            a, b, c = triple(h.coefficients, i)
-        gram = x @ x.T
-        x = a * x + (b * gram + c * (gram @ gram)) @ x
-    return x.T if tall else x
 
 
 def shape_scale(h: Hyper, rows: int, columns: int) -> float:

@@ -1,4 +1,4 @@
-"""csrc/formats/powers.h: cube roots and powers of float32 numbers, compiled on their own."""
+"""csrc/formats/powers.h and angles.h: functions of float32 numbers, compiled on their own."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from truestep.fast.protocol import Array
 
 CSRC = Path(cuda_build.__file__).parents[2] / "csrc"
 SOURCE = """\
+#include "formats/angles.h"
 #include "formats/powers.h"
 
 extern "C" void cube_roots(long n, const float* x, double, float* y) {
@@ -25,6 +26,12 @@ extern "C" void cube_roots(long n, const float* x, double, float* y) {
 
 extern "C" void powers(long n, const float* x, double power, float* y) {
   for (long i = 0; i < n; ++i) y[i] = truestep::power_of(x[i], power);
+}
+
+// Of the tangents x, beside the other leg.
+extern "C" void angles(long n, const float* x, double other, float* y) {
+  const float beside = static_cast<float>(other);
+  for (long i = 0; i < n; ++i) y[i] = truestep::angle_of(x[i], beside);
 }
 """
 FLAGS = ["-std=c++17", "-O2", "-ffp-contract=off", "-shared", "-fPIC"]
@@ -92,6 +99,30 @@ def test_powers_of_nothing_and_of_one(compiled: Callable[[str], Function]) -> No
     x = np.concatenate([of_bits(0, 0x7F800000, by=2**10 + 1), np.float32([np.inf, np.nan])])
     assert np.all(compiled("powers")(x, 0.0) == 1)
     assert np.array_equal(compiled("powers")(x, 1.0), x, equal_nan=True)
+
+
+@pytest.mark.parametrize("other", [1.0, 1e-3, 3e38, 1e-45])
+def test_angles_of_all_sizes(compiled: Callable[[str], Function], other: float) -> None:
+    """Numbers of every exponent, those where the way of computing changes, and their negatives."""
+    every, limits = (
+        of_bits(0, 0x7F800000, by=2**9 + 1),
+        np.float32([np.sqrt(2) - 1, np.sqrt(2) + 1]),
+    )
+    near = (limits[:, None] * (1 + 2.0**-23 * np.arange(-(2**15), 2**15))).astype(np.float32)
+    with np.errstate(over="ignore"):
+        y = np.concatenate([every, *(np.float32(other) * near)])
+    y = y[np.isfinite(y)]
+    due = np.arctan2(y.astype(np.float64), np.float64(np.float32(other)))
+    assert ulps(compiled("angles")(y, other), due) <= NEARLY_NEAREST
+    assert ulps(compiled("angles")(-y, other), -due) <= NEARLY_NEAREST
+
+
+@pytest.mark.parametrize("other", [0.0, 2.0, np.inf, np.nan])
+def test_angles_at_the_ends(compiled: Callable[[str], Function], other: float) -> None:
+    """As IEEE 754 has atan2."""
+    y = np.float32([0, 1e-45, 1, np.inf, -1, -np.inf, np.nan])
+    due = np.arctan2(y, np.float32(other))
+    assert np.array_equal(compiled("angles")(y, other), due, equal_nan=True)
 
 
 def test_at_the_ends(compiled: Callable[[str], Function]) -> None:

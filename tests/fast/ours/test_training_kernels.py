@@ -19,6 +19,7 @@ from truestep.reference.training import (
     data_parallel,
     dynamic_loss_scaling,
     gradient_accumulation,
+    qk_clip,
 )
 
 LARGE = (300_001, 40_000, 0, 7)
@@ -89,6 +90,21 @@ def test_views_are_read_as_their_copies() -> None:
         view.flags.writeable = False
         got = run("clip_by_value", clip_by_value.Hyper(max_value=0.5), {"gradients": [view]})
         assert got["clipped"][0].tobytes() == np.clip(view, -0.5, 0.5).tobytes()
+
+
+def test_heads_are_told_their_own_logits() -> None:
+    """Of several shapes: those above the threshold shrink, others keep every bit."""
+    queries, keys = (tensors(seed, (3, 5), (4,), (), (2, 0), (2, 2)) for seed in (7, 8))
+    logits = [np.float32(x) for x in (6.0, 2.0, 24.0, 9.0, np.nan)]
+    h = qk_clip.Hyper(threshold=1.5, alpha=0.5)
+    got = run("qk_clip", h, {"queries": queries, "keys": keys, "logits": logits})
+    for name, given in (("queries", queries), ("keys", keys)):
+        due = [
+            np.float32(factor) * x
+            for factor, x in zip((0.5, 0.75**0.5, 0.25, 1, 1), given, strict=True)
+        ]
+        assert [x.tobytes() for x in got[name]] == [np.asarray(x).tobytes() for x in due]
+        assert [x.shape for x in got[name]] == [x.shape for x in given]
 
 
 @pytest.mark.parametrize("form", data_parallel.DIALECTS["form"])
