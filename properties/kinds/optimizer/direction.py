@@ -9,8 +9,9 @@ if the kernel rounds to nearest as likely one as the other. The excess of one ov
 to stay below what a fair coin exceeds with probability FALSE_ALARM.
 
 Sums that no hyperparameter enters may lean by themselves: a square of a bfloat16 number ends in the
-bits 001, which rounding to nearest cuts off. What leans where the definition's own value is rounded
-to nearest is not judged.
+bits 001, which rounding to nearest cuts off, when it is stored or in a sum. What leans where the
+definition's own value is stored to nearest, its sums made one after another in float32, is not
+judged.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ from scipy.special import bdtrc
 
 from truestep.fast.protocol import OptimizerBackend, OptimizerCapability, Slot, Stepped
 from truestep.properties.arithmetic.formats import format_named
+from truestep.properties.arithmetic.in_sequence import in_sequence
 from truestep.properties.arithmetic.lift import plain, stepped
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.arithmetic.sampled import FALSE_ALARM
@@ -140,10 +142,12 @@ def _leanings(
     """Of each tensor, by way, whether most elements lean so (1), the other way (-1) or neither (0).
 
     One that stands still has not been rounded: the larger of itself and its like errs one way.
-    Beside it the same of the definition's value, rounded to nearest.
+    Beside it the same of the definition's value, its sums made in sequence, rounded to nearest.
     """
     large = slot.param.size > np.prod(_SHAPE)
     parts, first = (_OF_LARGE, 2 * len(_PARTS)) if large else (_PARTS, 0)
+    with np.errstate(all="ignore"):
+        summed = stepped(rule, hyper, slot, in_sequence())
     for name, due in stepped(rule, hyper, slot, plain()).items():
         old, got = (
             np.asarray(x) for x in
@@ -151,7 +155,7 @@ def _leanings(
         )  # fmt: skip
         if got.dtype.kind not in "iub":
             with np.errstate(invalid="ignore", over="ignore"):
-                nearest = np.asarray(due).astype(got.dtype)
+                nearest = np.asarray(summed[name]).astype(got.dtype)
             own, control = (_signed(x, old, due) for x in (got, nearest))
             for way, (part, (x, y)) in enumerate(product(parts, zip(own, control, strict=True))):
                 yield name, first + way, (_most(x[part]), _most(y[part]))

@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import binom
 
 from truestep.fast.protocol import OptimizerCapability, Stepped
+from truestep.properties.arithmetic.in_sequence import in_sequence
 from truestep.properties.arithmetic.lift import plain, stepped
 from truestep.properties.arithmetic.sampled import FALSE_ALARM
 from truestep.properties.kinds.optimizer import direction
@@ -22,10 +23,10 @@ def _check(capability):
 
 
 class Stored:
-    """The reference in float64, whose results are stored by a given rounding."""
+    """The reference in float64 or another lift, whose results are stored by a given rounding."""
 
-    def __init__(self, rule, stored, **declared):
-        self.name, self.rule, self.stored = "stored", OPTIMIZERS[rule], stored
+    def __init__(self, rule, stored, lift=plain, **declared):
+        self.name, self.rule, self.stored, self.lift = "stored", OPTIMIZERS[rule], stored, lift
         self.capability = OptimizerCapability(rule=rule, **declared)
 
     def capabilities(self):
@@ -37,7 +38,7 @@ class Stored:
         return [[self._step(group.hyper, slot) for slot in group.slots] for group in groups]
 
     def _step(self, hyper, slot):
-        due = stepped(self.rule, hyper, slot, plain())
+        due = stepped(self.rule, hyper, slot, self.lift())
         with np.errstate(all="ignore"):
             kept = {name: self.stored(np.asarray(x)) for name, x in due.items()}
         arrays = {name: x for name, x in slot.state.items() if not isinstance(x, int)}
@@ -102,6 +103,22 @@ def test_sums_of_squares_of_few_bits_lean_by_themselves():
         result = run_check(backend, _check(backend.capability), level="smoke", seed=0)
         verdicts.append(result.verdict)
         assert "those in which n leans" not in result.message
+    assert verdicts == ["pass", "fail"]
+
+
+def test_norms_of_numbers_of_few_bits_lean_by_themselves():
+    """Adafactor's m, of steps as long as a parameter in bfloat16; truncated stores are found."""
+    declared = {
+        "dialect": {"decay": "step", "momentum": "of_step", "step_size": "constant"},
+        "format": "bfloat16",
+        "arithmetic": "bfloat16_params",
+    }
+    verdicts = []
+    for stored in (_nearest, _toward_zero):
+        backend = Stored("adafactor", stored, in_sequence, **declared)
+        result = run_check(backend, _check(backend.capability), level="smoke", seed=0)
+        verdicts.append(result.verdict)
+        assert "m leans toward zero in thousands" not in result.message
     assert verdicts == ["pass", "fail"]
 
 
