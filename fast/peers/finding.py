@@ -34,6 +34,7 @@ class Finding:
     should have been. checks: ids of the checks that fail by it; none where the protocol cannot
     reach it. when: of their failures, those that it explains. departs: the choices of dialect by
     which its adapter declares it, each as "field value". note: where in the library's source.
+    processor: what a processor must be able to do for the library to go that way, by Linux' name.
     """
 
     library: str
@@ -49,6 +50,7 @@ class Finding:
     when: tuple[Conditions, ...] = ()
     departs: tuple[str, ...] = ()
     note: str = ""
+    processor: str = ""
 
     @property
     def label(self) -> str:
@@ -76,6 +78,10 @@ class Finding:
     def concerns(self, version: str | None) -> bool:
         """Whether it was seen in this version of the library."""
         return version is not None and SpecifierSet(self.versions).contains(version)
+
+    def reachable(self) -> bool:
+        """Whether the library goes that way on this machine."""
+        return not self.processor or self.processor in Path("/proc/cpuinfo").read_text().split()
 
     def explains(self, check: Json) -> bool:
         """Whether a certificate's failing check is this departure."""

@@ -216,6 +216,20 @@ def certificate(*checks: dict[str, Any], **fields: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("found", [True, False])
+def test_a_finding_that_the_processor_does_not_reach(
+    found: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Needs no failure; where the processor can do what is asked, it does."""
+    asked = Path("/proc/cpuinfo").read_text().split()[0] if found else "no processor's"
+    finding = replace(FINDING, processor=asked)
+    monkeypatch.setattr(findings, "FINDINGS", (finding,))
+    passing = certificate({**CHECK, "verdict": "pass"})
+    told = [f"{finding.label}: explains no failure"] if found else []
+    assert list(audit(passing)) == told
+    assert list(audit(certificate(CHECK))) == []
+
+
 FINDING = Finding(
     library="lion", distribution="d", versions="==1.0", rule="lion", title="A title",
     contradicts="", reproducer="steps.py", expected="", actual="", checks=(CHECK["id"],),
