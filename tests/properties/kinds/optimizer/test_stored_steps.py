@@ -15,6 +15,7 @@ from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.cases.tensors import TensorSpec
+from truestep.properties.judge import truth
 from truestep.properties.judge.calls import Malformed
 from truestep.properties.judge.contracts import Judged
 from truestep.properties.kinds.optimizer import step, stored
@@ -136,6 +137,17 @@ def test_a_wrong_scale_is_found(how: str, slot: int, at: int) -> None:
 def test_a_wrong_parameter_is_found(how: str) -> None:
     """By a hundred-thousandth."""
     off = _changed("p", 1, 5, lambda x: x * np.float32(1 + 1e-5))
+    assert _failing(_judged(how, off)) == {(1, "p", (5,))}
+
+
+@pytest.mark.parametrize("how", KEPT)
+def test_the_oracle_s_own_error_changes_no_verdict(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it is measured, what is right passes and what is wrong is found."""
+    monkeypatch.setattr(truth, "measured", lambda *_: True)
+    off = _changed("p", 1, 5, lambda x: x * np.float32(1 + 1e-5))
+    assert _failing(_judged(how)) == set()
     assert _failing(_judged(how, off)) == {(1, "p", (5,))}
 
 
