@@ -42,9 +42,9 @@ class TensorSpec:
 
     kind: "normal"; "positive", normal ones without their signs; "spread", magnitudes log-uniform
     over 10^-width..1; "sparse", mostly exact zeros; "constant"; "zeros"; "bits", uniform over the
-    bit patterns of the format's finite numbers; "explicit", the elements as given; "tiled", normal
-    ones that repeat after PERIOD. specials: (position modulo size, name) pairs; of a tile, that
-    repeat with it.
+    bit patterns of the format's finite numbers, whatever the exponent; "explicit", the elements
+    given; "tiled", normal ones that repeat after PERIOD. specials: (position modulo size, name)
+    pairs; of a tile, that repeat with it.
     """
 
     shape: tuple[int, ...]
@@ -86,7 +86,7 @@ def _values(spec: TensorSpec, format: Format) -> NDArray[np.float64]:
         x = _any_bits(rng, size, format)
     elif spec.kind == "explicit":
         x = np.resize(np.asarray(spec.elements, dtype=np.float64), size)
-    if spec.kind not in ("bits", "explicit"):
+    if spec.kind != "bits":
         x = x * scale
     for position, name in spec.specials:
         if size:

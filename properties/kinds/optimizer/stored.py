@@ -169,8 +169,9 @@ def scales(
     unknown = ~np.isfinite(x) | ~np.isfinite(e)
     x, e = np.where(unknown, 0.0, x), np.where(unknown, 0.0, e)
     least, most = np.maximum(np.abs(x) - e, 0.0), np.abs(x) + e
-    # A block of zeros may have a scale of its own kind, which does not lead up to the others.
-    above = np.where(least > 0, least, np.minimum(most, _LEAST))
+    # A block of zeros may have a scale of its own kind, and so may one whose scale underflows:
+    # the least of the others is that of an extreme whose scale is the least number.
+    above = np.where(least > 0, least, np.minimum(most, _LEAST * quantizer.extreme(how)))
     ends = [
         quantizer.scales(how, size, division_ulps=due.arithmetic.ulps_division)
         for size in (least, above, most)

@@ -16,6 +16,7 @@ from truestep.properties.cases import strata
 from truestep.properties.cases.hypers import continuous, corners
 from truestep.properties.cases.strata import by_row, spread
 from truestep.properties.cases.tensors import LAYOUTS, TensorSpec
+from truestep.properties.kinds.optimizer import turning
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.fitting import fitted
 from truestep.properties.kinds.optimizer.storage import held_storage, rule_of
@@ -71,7 +72,7 @@ def cases(capability: OptimizerCapability, seed: int) -> Sequence[OptimizerCase]
     if not sampled:
         made += _large(capability, rng)
     made += _steady(capability, rng)
-    return [fitted(case, capability) for case in made]
+    return [*(fitted(case, capability) for case in made), *turning.cases(capability, rng)]
 
 
 def _large(capability: OptimizerCapability, rng: np.random.Generator) -> Iterator[OptimizerCase]:

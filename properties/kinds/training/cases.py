@@ -94,6 +94,8 @@ def _square(dice: Dice) -> float:
     return _unit(dice) * _power(dice, -8, 8)
 
 
+# Numbers that JSON has no word for, by name.
+NOT_FINITE: Mapping[str, float] = {"inf": math.inf, "nan": math.nan, "negative_inf": -math.inf}
 # Numbers and counts by name of input; those that depend on the Hyper are set in _consistent.
 NUMBERS: Mapping[str, Drawn] = {
     "bad": lambda dice: dice.between(0, 11),
@@ -105,7 +107,7 @@ NUMBERS: Mapping[str, Drawn] = {
     "g2": lambda dice: _unit(dice) * dice.one_of((1.0, -1.0, 0.0)),
     "good": lambda dice: dice.between(0, 1999),
     "left": lambda dice: dice.between(0, 499),
-    "logits": _of(250.0, 99.0, 1e4, 101.0, 100.0, 0.25, 31.0, -250.0, 3.0, 0.0, 1e30),
+    "logits": _of(250.0, 99.0, 1e4, 101.0, 100.0, 0.25, 31.0, -250.0, 3.0, 0.0, 1e30, *NOT_FINITE),
     "lr": _unit,
     "mean": _of(1.0, 0.5, 2.0),
     "module": _of("other", "embedding", "other"),
@@ -126,7 +128,7 @@ NUMBERS: Mapping[str, Drawn] = {
 }
 # What a number, or the choice of a special element, takes of the dice at most.
 _NUMBER_BYTES = 8
-_OVERFLOWS = ("inf", "nan", "negative_inf")
+_OVERFLOWS = tuple(NOT_FINITE)
 # Special elements that are not sizes.
 _SIGNED = ("alternating", "negative_inf", "negative_zero")
 
@@ -258,7 +260,7 @@ def _consistent(inputs: dict[str, Any], hyper: Mapping[str, Any]) -> dict[str, A
 # Distances of a metric from the best one, in thresholds: on either side of the threshold, none on
 # it, where rounding would decide. What else a metric or the best one may be.
 _DISTANCES = (0.0, 0.5, 2.0, -0.5, -2.0, 8.0, 2.0, 0.5, -8.0)
-_NOT_FINITE = ("nan", "inf", "negative_inf")
+_METRICS = ("nan", "inf", "negative_inf")
 
 
 def _measured(inputs: Mapping[str, Any], hyper: Mapping[str, Any]) -> dict[str, Any]:
@@ -288,7 +290,7 @@ def _measured(inputs: Mapping[str, Any], hyper: Mapping[str, Any]) -> dict[str, 
         "best": _number(best, worst if seeds[0] % (2 if hyper["rtol"] == 1 else 6) == 0 else ""),
         "cooling": cooling,
         "lr": max(inputs["lr"], hyper["min_lr"]),
-        "metric": _number(best - sign * width, _NOT_FINITE[seeds[1] % 3] * (seeds[1] % 7 == 0)),
+        "metric": _number(best - sign * width, _METRICS[seeds[1] % 3] * (seeds[1] % 7 == 0)),
     }
     if "mean" in inputs:
         seen = inputs["seen"] % hyper["accumulation"]

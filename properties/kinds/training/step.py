@@ -15,7 +15,7 @@ from truestep.properties.cases.tensors import TensorSpec, array
 from truestep.properties.judge import truth
 from truestep.properties.judge.calls import Malformed, backend_call, require_array, type_of
 from truestep.properties.judge.contracts import Judged, Judgement, agreement, judge
-from truestep.properties.kinds.training.cases import TrainingCase
+from truestep.properties.kinds.training.cases import NOT_FINITE, TrainingCase
 from truestep.reference.declared import Hyper
 from truestep.reference.rules import Piece
 from truestep.reference.training import TRAINING
@@ -36,6 +36,8 @@ def drawn(capability: TrainingCapability, call: Mapping[str, object]) -> Outputs
     def made(name: str, x: object) -> object:
         if isinstance(x, TensorSpec):
             return array(x, format_of(capability, name))
+        if isinstance(x, str) and x in NOT_FINITE:
+            return NOT_FINITE[x]
         if isinstance(x, float):
             return float(compute.round(np.clip(x, -compute.largest, compute.largest)))
         return [made(name, item) for item in x] if isinstance(x, tuple) else x

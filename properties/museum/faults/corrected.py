@@ -33,6 +33,12 @@ CORRECTED: dict[str, Fault] = {
         "the limit of a row counts all elements [a reduction mixed up]",
         ("np.prod([p.shape[axis] for axis in axes])", "p.size"),
     ),
+    "adamp_norms_with_eps_added": adamp(
+        "eps is added to the norms, of which it is the floor [two conventions]",
+        ("np.maximum(x, h.eps) if", "x + h.eps if"),
+        check="strata",
+        computes="adamp with eps added to each norm of the cosine",
+    ),
     "adamp_not_rooted": adamp(
         "the limit falls with the length, not with its root [a function not called]",
         ("h.delta / np.sqrt(length)", "h.delta / length"),
@@ -201,6 +207,13 @@ CORRECTED: dict[str, Fault] = {
     "sgdp_nesterov_of_the_old_sum": sgdp(
         "Nesterov's step looks at the sum before [state read before it was written]",
         ("g + h.momentum * b if", "g + h.momentum * s.b if"),
+    ),
+    "sgdp_norms_with_a_floor": sgdp(
+        "eps is a floor of the norms, to which it is added [two conventions]",
+        (_adamp, "else x + h.eps", "else np.maximum(x, h.eps)"),
+        check="strata",
+        computes="sgdp with eps as a floor of each norm of the cosine",
+        dialect={"cosine": "sum"},
     ),
     "sgdp_projected_sum_stored": sgdp(
         "what is kept is the projected sum [an update in place]",

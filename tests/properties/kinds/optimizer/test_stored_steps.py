@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,17 @@ import pytest
 
 from truestep.fast.protocol import Capability, Group, Stepped, Storage
 from truestep.properties.arithmetic.bounded import Bounded
+from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.cases.tensors import TensorSpec
+from truestep.properties.judge import truth
 from truestep.properties.judge.calls import Malformed
 from truestep.properties.judge.contracts import Judged
 from truestep.properties.kinds.optimizer import step, stored
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.storage import rule_of
 from truestep.properties.museum.plant import Kernel
+from truestep.reference.storages import STORAGES
 
 # Codes on a map, on a curve, of integers and of small floats; scales that are numbers and codes.
 KEPT = {
@@ -36,10 +40,10 @@ def _nothing(made: Results) -> None:
 
 
 class _Kernel(Kernel):
-    """Classical momentum in blocks; what a call gives is changed after."""
+    """A rule with momentum in blocks; what a call gives is changed after."""
 
-    def __init__(self, how: str, change: Change = _nothing) -> None:
-        super().__init__("sgd", storage={"b": Storage(how, KEPT[how])})
+    def __init__(self, how: str, change: Change = _nothing, rule: str = "sgd") -> None:
+        super().__init__(rule, storage={"b": Storage(how, KEPT[how])})
         self.change = change
 
     def optimizer_step(
@@ -81,7 +85,7 @@ def _scale(how: str) -> str:
     return "b_absmax" if how == "dynamic_8bit" else "b_scale"
 
 
-def _changed(name: str, slot: int, at: int, to: Callable[[Any], Any]) -> Change:
+def _changed(name: str, slot: int, at: Any, to: Callable[[Any], Any]) -> Change:
     def change(made: Results) -> None:
         new = made[0][slot]
         x = np.array(new.param if name == "p" else new.state[name])
@@ -133,6 +137,17 @@ def test_a_wrong_scale_is_found(how: str, slot: int, at: int) -> None:
 def test_a_wrong_parameter_is_found(how: str) -> None:
     """By a hundred-thousandth."""
     off = _changed("p", 1, 5, lambda x: x * np.float32(1 + 1e-5))
+    assert _failing(_judged(how, off)) == {(1, "p", (5,))}
+
+
+@pytest.mark.parametrize("how", KEPT)
+def test_the_oracle_s_own_error_changes_no_verdict(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it is measured, what is right passes and what is wrong is found."""
+    monkeypatch.setattr(truth, "measured", lambda *_: True)
+    off = _changed("p", 1, 5, lambda x: x * np.float32(1 + 1e-5))
+    assert _failing(_judged(how)) == set()
     assert _failing(_judged(how, off)) == {(1, "p", (5,))}
 
 
@@ -219,3 +234,72 @@ def test_a_scale_lies_between_those_of_the_ends() -> None:
         assert low[1] == high[1]
     lost = stored.scales(rule, hyper, "b", _numbers([4.0, 2.0], [INF, 0.0]), _erring(x, 0.0))
     assert lost[2].tolist() == [False, True]
+
+
+# What keeps a scale of its own for a block of zeros, and for one whose scale underflows.
+OWN_OF_ZERO = [
+    (name, {choice: word})
+    for name, quantizer in STORAGES.items()
+    if hasattr(quantizer, "extremes")
+    for choice, words in quantizer.DIALECTS.items()
+    if choice.startswith("zero")
+    for word in words
+]
+
+
+@pytest.mark.parametrize(("how", "dialect"), OWN_OF_ZERO)
+def test_a_block_that_may_be_zero_may_have_the_scale_of_anything_up_to_its_largest(
+    how: str, dialect: Any
+) -> None:
+    """That of a block of zeros, of numbers whose scale is the least, and of all in between."""
+    quantizer = STORAGES[how]
+    storage = quantizer.Hyper(**dialect)
+    rule = SimpleNamespace(quantizer=lambda name: quantizer)
+    hyper: Any = SimpleNamespace(storage={"b": storage})
+    shape = (1, 128)
+    most = 2e-30 / quantizer.extreme(storage)
+    due = Bounded(np.full(shape, most / 2), np.full(shape, most / 2), FLOAT32, FLOAT32.format)
+    low, high, known = stored.scales(rule, hyper, "b", due, _erring(due, 0.0))  # type: ignore[arg-type]
+    assert known.all()
+    for size in (0.0, *np.geomspace(2.0**-149, most, 60)):
+        least, largest = quantizer.scales(storage, np.full(low.shape, size), division_ulps=0.5)
+        assert np.all(low <= least)
+        assert np.all(largest <= high)
+
+
+def _of_muon(exponent: int = 0, change: Change = _nothing) -> list[Judged]:
+    """Muon, which replicates judge, with its momentum in blocks."""
+    kernel = _Kernel("int8", change, rule="muon")
+    slot = SlotCase(TensorSpec((8, 8)), TensorSpec((8, 8), seed=1, exponent=exponent), 3, 2)
+    group = GroupCase({"storage": {"b": KEPT["int8"]}}, (slot,))
+    [(_, found)] = step.lockstep(kernel, kernel.capability, OptimizerCase((group,), steps=1))
+    return found
+
+
+def test_replicates_judge_codes_scales_and_what_no_code_enters() -> None:
+    """Every code and every element of the parameter; one that is wrong alone is found."""
+    judged = {one.tensor: one.judgement.judged for one in _of_muon()}
+    assert judged == {"b_code": 64, "b_scale": 1, "p": 64}
+    assert _failing(_of_muon()) == set()
+    wrong = _changed("b_code", 0, (2, 3), lambda x: x ^ np.array(6, x.dtype))
+    assert _failing(_of_muon(change=wrong)) == {(0, "b_code", (2, 3))}
+    wrong = _changed("p", 0, (2, 3), lambda x: x + np.float32(0.01))
+    assert {(slot, name) for slot, name, _ in _failing(_of_muon(change=wrong))} == {(0, "p")}
+
+
+def test_what_is_undecided_is_not_judged_where_replicates_judge() -> None:
+    """As where a norm leaves the format."""
+    found = _of_muon(exponent=30)
+    assert {(one.slot, one.tensor) for one in found} == {(0, "b_code"), (0, "b_scale"), (0, "p")}
+    assert {one.judgement.judged for one in found} == {0}
+
+
+def test_a_rule_of_bounds_that_is_undecided_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is passed over."""
+
+    def undecided(*_: object) -> None:
+        raise Undecided("open")
+
+    monkeypatch.setattr(stored, "moments", undecided)
+    with pytest.raises(Undecided, match="open"):
+        _judged("int8")
