@@ -9,7 +9,7 @@ from pathlib import Path
 
 from click import ClickException
 
-from truestep.fast.discovery import BrokenBackend, UnknownBackend
+from truestep.fast.locating import BrokenBackend, UnknownBackend
 from truestep.fast.protocol import Level
 from truestep.fast.wrapped.submissions import asked as wanted
 from truestep.fast.wrapped.submissions import formats

@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from truestep.fast.discovery import BrokenBackend, UnknownBackend
+from truestep.fast.locating import BrokenBackend, UnknownBackend
 from truestep.fast.protocol import Backend, BackendUnavailable, Level
 from truestep.properties.judge.results import Check, CheckResult
 from truestep.properties.run import conduct, plan, pool

@@ -14,7 +14,7 @@ from typing import cast
 from click import ClickException
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from truestep.fast.discovery import BrokenBackend
+from truestep.fast.locating import BrokenBackend
 from truestep.fast.protocol import Backend
 from truestep.fast.wrapped import names
 from truestep.properties.run.rounding import settled

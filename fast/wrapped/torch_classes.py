@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from truestep.fast.discovery import BrokenBackend
+from truestep.fast.locating import BrokenBackend
 from truestep.fast.protocol import Array
 from truestep.fast.wrapped import nested, trials
 from truestep.fast.wrapped.names import REQUIRED
@@ -173,6 +173,18 @@ class Class:
             self.state = dict(optimizer.state.get(p, {}))
             self.group = dict(optimizer.param_groups[0])
         return Trial([x.astype(_DTYPES[self.dtype]) for x in grads], params, states, groups)
+
+
+def looked_at(make: Make, rule: str | None, options: Mapping[str, object] | None) -> Class:
+    """The subject that an optimizer's class is; raises BrokenBackend for what is none."""
+    if not callable(make) or (
+        inspect.isclass(make) and not issubclass(make, torch.optim.Optimizer)
+    ):
+        raise BrokenBackend(f"{make!r} is no torch.optim.Optimizer, and no function that makes one")
+    given = dict(options or {})
+    if rule and rule in inspect.signature(make).parameters:
+        given.setdefault(rule, True)  # as amsgrad and nesterov are switched on
+    return Class(make, given)
 
 
 def _model(groups: Sequence[Named]) -> torch.nn.Module:
