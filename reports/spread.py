@@ -16,7 +16,8 @@ from truestep.fast.locating import BrokenBackend, UnknownBackend
 from truestep.fast.protocol import Backend, BackendUnavailable, Level
 from truestep.properties.judge.results import Check, CheckResult
 from truestep.properties.run import conduct, plan, pool
-from truestep.properties.run.remote import PATIENCE, Remote
+from truestep.properties.run.hosted import PATIENCE
+from truestep.properties.run.remote import Remote
 from truestep.properties.run.shards import Named, Part, dealt
 from truestep.reports import certificate, judged, resume, settled
 from truestep.reports.certificate import Certificate, Record

@@ -97,9 +97,7 @@ def judged_as(spec: str, rule: str) -> str:
     """The spec with this rule; raises ValueError where it names a backend."""
     asked = parsed(spec)
     if asked is None:
-        kinds = ", ".join(
-            f"{kind}:{'PATH' if kind in OF_PATHS else 'package.module:Name'}" for kind in WRAPS
-        )
+        kinds = ", ".join(form(kind).partition(" or ")[0] for kind in WRAPS)
         raise ValueError(f"--as {rule} is of what is wrapped ({kinds}), not of {spec!r}")
     given = f"({asked.given})" if asked.given else ""
     return f"{asked.kind}:{asked.target}{given}@{rule}"
