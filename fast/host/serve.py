@@ -83,11 +83,11 @@ def _loaded(channel: Channel, spec: str, rules: Sequence[Sequence[str]]) -> Any:
 
     try:
         own.load_same(rules)
-        found = locating.located(spec)
+        place = locating.located(spec)
         channel.send(LOCATED)
         from truestep.fast import discovery  # with every rule, which take as long as all before
 
-        backend = discovery.loaded(found)
+        backend = discovery.loaded(place)
         capabilities = [_declared(capability) for capability in backend.capabilities()]
     except (locating.BrokenBackend, locating.UnknownBackend, BackendUnavailable) as reason:
         channel.send("failed", type(reason).__name__, str(reason))
