@@ -44,12 +44,14 @@ class BrokenBackend(ValueError):
 class Located:
     """What a spec names: found, or what is to be wrapped, as module's `wrapped` takes it.
 
-    module: of ours; "" where nothing is wrapped. given: what else `wrapped` takes, by name.
+    module: of ours; "" where nothing is wrapped. rule: that it is judged as, where it is given.
+    given: what else `wrapped` takes, by name.
     """
 
     spec: str
     found: object
     module: str = ""
+    rule: str | None = None
     given: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -111,8 +113,7 @@ def _wrapped(spec: str, asked: specs.Spec) -> Located:
         if first is not None:
             with blamed(spec, "wrapping it raised"):
                 found = first.looked_at(found, rule, options)
-    given = {"rule": rule, **({"options": options} if options else {})}
-    return Located(spec, found, wrap.module, given)
+    return Located(spec, found, wrap.module, rule, {"options": options} if options else {})
 
 
 def _ours(spec: str, module: str) -> ModuleType:
@@ -126,7 +127,7 @@ def made(found: Located) -> object:
     if found.module:
         module = _ours(found.spec, found.module)
         with blamed(found.spec, "wrapping it raised"):
-            wrapped: object = module.wrapped(found.found, **found.given)
+            wrapped: object = module.wrapped(found.found, found.rule, **found.given)
             return wrapped
     if not inspect.isclass(found.found) and hasattr(found.found, "capabilities"):
         return found.found
