@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import itertools
-from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -227,13 +227,10 @@ class _Watched(dict[str, object]):
         self.asked.update(super().keys())
         return super().__iter__()
 
-    def keys(self) -> KeysView[str]:
-        """All names: whoever copies a group asks for everything."""
-        return KeysView(self)
-
-    def items(self) -> ItemsView[str, object]:
-        """All entries."""
-        return ItemsView(self)
+    def items(self) -> Any:
+        """All entries: whoever goes through them asks for everything, as a copy does."""
+        self.asked.update(super().keys())
+        return super().items()
 
 
 def _model(groups: Sequence[Named]) -> torch.nn.Module:
