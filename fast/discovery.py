@@ -1,30 +1,35 @@
-"""Finds a backend by name, dotted path or file, and checks what it declares.
-
-Over 300 lines, a third of them what is said of a wrong declaration.
-"""
+"""Loads a backend that has been located, and checks what it declares."""
 
 import ctypes.util
 import dataclasses
-import difflib
-import importlib.metadata
+import importlib
 import importlib.util
-import inspect
 import itertools
-import pkgutil
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from types import ModuleType
+from collections.abc import Iterable
 from typing import get_args
 
 from truestep.fast import peers
+from truestep.fast.locating import (
+    ENTRY_POINT_GROUP,
+    OURS,
+    BrokenBackend,
+    Located,
+    UnknownBackend,
+    blamed,
+    builtin,
+    file_of,
+    located,
+    made,
+    near,
+    require_optimizer,
+    split,
+    targets,
+)
 from truestep.fast.protocol import (
     CLASSES,
     METHODS,
     OFFERS,
     Backend,
-    BackendUnavailable,
     Capability,
     Level,
     LifeCapability,
@@ -35,9 +40,7 @@ from truestep.fast.protocol import (
     Storage,
     numpy_dtype,
 )
-from truestep.fast.wrapped import specs
 from truestep.reference import own
-from truestep.reference.importing import from_file, in_a_line
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reference.packing import PACKINGS, of_format
 from truestep.reference.quantizers import QUANTIZERS
@@ -45,48 +48,22 @@ from truestep.reference.schedules import SCHEDULES
 from truestep.reference.storages import STORAGES
 from truestep.reference.tables import RULES
 
-ENTRY_POINT_GROUP = "truestep.backends"
+__all__ = [
+    "ENTRY_POINT_GROUP",
+    "LEVELS",
+    "OURS",
+    "BrokenBackend",
+    "UnknownBackend",
+    "available",
+    "builtin",
+    "check",
+    "file_of",
+    "load",
+    "loaded",
+    "require_optimizer",
+]
+
 LEVELS: tuple[str, ...] = get_args(Level)
-
-# What this repository offers besides its folders of libraries: where it is, and what it needs.
-OURS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "cpu": ("truestep.fast.ours.cpu:Backend", ("truestep.fast._core",)),
-    "cuda": ("truestep.fast.ours.cuda:Backend", ("cupy",)),
-    "cuda_on_cpu": ("truestep.fast.ours.cuda_on_cpu:Backend", ()),
-    "reference": ("truestep.fast.reference_backend:Backend", ()),
-}
-
-
-class UnknownBackend(ValueError):
-    """No backend of that name, module, file or attribute exists."""
-
-
-class BrokenBackend(ValueError):
-    """A backend was found, but it cannot be imported or built, or what it declares is wrong."""
-
-
-def require_optimizer(name: str) -> None:
-    """Raise BrokenBackend, with the nearest one, where no optimizer rule has this name."""
-    own.find(name)
-    if name not in OPTIMIZERS:
-        raise BrokenBackend(
-            f"no optimizer rule {name!r}{_near(name, OPTIMIZERS)}; "
-            "`truestep list optimizers` shows them"
-        )
-
-
-def builtin() -> dict[str, str]:
-    """Every backend of this repository: name to "module:Name".
-
-    A library is a folder of fast/peers: its backend.py defines Backend, and its __init__.py names
-    in REQUIRES the modules without which it cannot run. Works from a source tree too, where no
-    entry point is registered.
-    """
-    libraries = (module.name for module in pkgutil.iter_modules(peers.__path__) if module.ispkg)
-    return {
-        **{name: target for name, (target, _) in OURS.items()},
-        **{name: f"{peers.__name__}.{name}.backend:Backend" for name in libraries},
-    }
 
 
 def load(spec: str) -> Backend:
@@ -100,57 +77,12 @@ def load(spec: str) -> Backend:
     Raises UnknownBackend, BrokenBackend, or BackendUnavailable: where the backend itself says so,
     or an adapter of fast/peers imports what is not installed.
     """
-    if asked := specs.parsed(spec):
-        return check(_wrapped(spec, asked), spec)
-    if (kind := spec.partition(":")[0]) != spec and kind in specs.WRAPS:
-        raise UnknownBackend(f"{spec!r}: what is wrapped is written as {specs.form(kind)}")
-    found = _named(spec, _targets().get(spec, spec))
-    if inspect.isclass(found) or not hasattr(found, "capabilities"):
-        if not callable(found):
-            raise BrokenBackend(f"{spec}: neither a backend, a class nor a factory: {found!r}")
-        with _blamed(spec, f"calling {found!r} raised"):
-            found = found()
-    return check(found, spec)
+    return loaded(located(spec))
 
 
-def _wrapped(spec: str, asked: specs.Spec) -> object:
-    """The backend of what has no adapter."""
-    library, module = specs.WRAPS[asked.kind]
-    if importlib.util.find_spec(library) is None:
-        raise BackendUnavailable(f"{library} is not installed")
-    try:
-        options = asked.options()
-    except ValueError as error:
-        raise BrokenBackend(f"{spec}: {error}") from None
-    if asked.kind not in specs.UNNAMED:
-        # Before a library is loaded, which takes seconds.
-        if asked.rule:
-            require_optimizer(asked.rule)
-        _sought(spec, _split(asked.target)[0])
-    with _blamed(spec, "wrapping it raised"):
-        # It may choose what the library runs on, before anything imports that.
-        wraps = importlib.import_module(f"{specs.__package__}.{module}")
-    found = asked.target if asked.kind in specs.UNNAMED else _named(spec, asked.target)
-    with _blamed(spec, "wrapping it raised"):
-        given = {"options": options} if options else {}
-        return wraps.wrapped(found, asked.rule or None, **given)
-
-
-def _named(spec: str, target: str) -> object:
-    """What stands under a target's name in its module or file."""
-    path, name = _split(target)
-    if Path(path).is_dir() and not path.isidentifier():
-        raise UnknownBackend(f"{spec}: {path} is a folder; give a file of it: file.py:Name")
-    if path.endswith(".py"):
-        module = _import_file(spec, Path(path))
-    elif name or "." in path:
-        module = _import_module(spec, path)
-    else:
-        raise UnknownBackend(
-            f"unknown backend {spec!r}{_near(spec, _targets())}; known: "
-            f"{', '.join(sorted(_targets()))}; or give package.module:Name or file.py:Name"
-        )
-    return _attribute(spec, module, name)
+def loaded(found: Located) -> Backend:
+    """The backend that has been located; raises as load does."""
+    return check(made(found), found.spec)
 
 
 def available() -> dict[str, str]:
@@ -159,7 +91,7 @@ def available() -> dict[str, str]:
     Looks for modules without importing them, so a name marked loadable can still raise
     BackendUnavailable when its library is installed but broken.
     """
-    return {name: _obstacle(name, target) for name, target in sorted(_targets().items())}
+    return {name: _obstacle(name, target) for name, target in sorted(targets().items())}
 
 
 def check(backend: object, spec: str) -> Backend:
@@ -169,7 +101,7 @@ def check(backend: object, spec: str) -> Backend:
         raise BrokenBackend(f"{spec}: name must be a non-empty string, got {name!r}")
     if not callable(offered := getattr(backend, "capabilities", None)):
         raise BrokenBackend(f"{spec}: {type(backend).__name__} has no method capabilities()")
-    with _blamed(spec, "capabilities() raised"):
+    with blamed(spec, "capabilities() raised"):
         capabilities = tuple(offered())
     if not capabilities:
         raise BrokenBackend(f"{spec}: capabilities() is empty, so there is nothing to judge")
@@ -284,118 +216,12 @@ def _fields(record: type) -> list[str]:
 def _require(where: str, what: str, value: str, allowed: Iterable[str], hint: str = "") -> None:
     if value not in (names := sorted(allowed)):
         listed = ", ".join(names) or "none"
-        near = _near(value, names)
-        raise BrokenBackend(f"{where}: {what} {value!r} is not one of: {listed}{near}{hint}")
-
-
-def _near(value: object, names: Iterable[str]) -> str:
-    close = difflib.get_close_matches(str(value), list(names), n=3)
-    return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
-
-
-def _targets() -> dict[str, str]:
-    points = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
-    return {**{point.name: point.value for point in points}, **builtin()}
-
-
-def _split(target: str) -> tuple[str, str]:
-    # The last colon: a Windows path has one of its own.
-    if target.endswith(".py"):
-        return target, ""
-    path, _, name = target.rpartition(":")
-    return (path, name) if path else (name, "")
-
-
-def file_of(spec: str) -> Path | None:
-    """The file that a spec names, if it is one of a file."""
-    asked = specs.parsed(spec)
-    path = _split(asked.target if asked else spec)[0]
-    return Path(path) if path.endswith(".py") else None
-
-
-@contextmanager
-def _blamed(spec: str, what: str) -> Iterator[None]:
-    """Whatever a backend raises within is BrokenBackend, in a line that says where."""
-    try:
-        yield
-    except (BackendUnavailable, BrokenBackend, UnknownBackend):
-        raise
-    except (Exception, SystemExit) as error:
-        raise BrokenBackend(f"{spec}: {what} {in_a_line(error)}") from error
-
-
-def _sought(spec: str, home: str) -> None:
-    """Refuse a file or package that is not there, before a library takes seconds to load."""
-    if home.endswith(".py"):
-        _existing(spec, Path(home))
-    elif home and not home.startswith("."):
-        package = home.partition(".")[0]
-        if package not in sys.modules and importlib.util.find_spec(package) is None:
-            raise UnknownBackend(f"{spec}: no module named {package!r}")
-
-
-def _existing(spec: str, path: Path) -> None:
-    if not path.is_file():
-        raise UnknownBackend(f"{spec}: no such file: {path}")
-
-
-def _import_file(spec: str, path: Path) -> ModuleType:
-    _existing(spec, path)
-    # As for a script: what lies beside an adapter can be imported by it, now and later.
-    if (folder := str(path.resolve().parent)) not in sys.path:
-        sys.path.insert(0, folder)
-    with _blamed(spec, f"executing {path} raised"):
-        return from_file(path, f"truestep_backend_{path.stem}")
-
-
-def _import_module(spec: str, path: str) -> ModuleType:
-    with _blamed(spec, f"importing {path} raised"):
-        try:
-            return importlib.import_module(path)
-        except ImportError as error:
-            absent = error.name if isinstance(error, ModuleNotFoundError) else None
-            # path itself, or a package above it; what an adapter imports is another matter.
-            if absent and f"{path}.".startswith(f"{absent}."):
-                told = f"{spec}: no module named {absent!r}"
-                if not specs.parsed(spec):
-                    known = sorted(_targets())
-                    told += f"{_near(spec, known)}; known names: {', '.join(known)}"
-                raise UnknownBackend(told) from None
-            ours = (error.name or "").startswith("truestep.")
-            if path.startswith(f"{peers.__name__}.") and not ours:
-                reason = f"{absent} is not installed" if absent else str(error)
-                raise BackendUnavailable(reason) from error
-            raise
-
-
-def _attribute(spec: str, module: ModuleType, name: str) -> object:
-    if not name:
-        candidates = [
-            value
-            for value in vars(module).values()
-            if inspect.isclass(value)
-            and value.__module__ == module.__name__
-            and callable(getattr(value, "capabilities", None))
-        ]
-        if len(candidates) == 1:
-            return candidates[0]
-        listed = ", ".join(sorted(c.__name__ for c in candidates)) or "none"
-        raise UnknownBackend(
-            f"{spec}: give a name after a colon; classes with capabilities() in it: {listed}"
-        )
-    found: object = module
-    for part in name.split("."):
-        if not hasattr(found, part):
-            public = [key for key in vars(module) if not key.startswith("_")]
-            raise UnknownBackend(
-                f"{spec}: {module.__name__} has no attribute {name!r}{_near(name, public)}"
-            )
-        found = getattr(found, part)
-    return found
+        told = f"{what} {value!r} is not one of: {listed}{near(value, names)}{hint}"
+        raise BrokenBackend(f"{where}: {told}")
 
 
 def _obstacle(name: str, target: str) -> str:
-    module = _split(target)[0]
+    module = split(target)[0]
     if name in OURS:
         needed = (*OURS[name][1], module)
     elif module.startswith(f"{peers.__name__}."):

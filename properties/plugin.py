@@ -131,7 +131,8 @@ def _loaded(config: pytest.Config, spec: str, asked: settings.Settings) -> Remot
     """A backend in its process, ended with the run; or why it cannot run here."""
     from truestep.fast.discovery import BrokenBackend, UnknownBackend
     from truestep.fast.protocol import BackendUnavailable
-    from truestep.properties.run.remote import PATIENCE, Remote
+    from truestep.properties.run.hosted import PATIENCE
+    from truestep.properties.run.remote import Remote
     from truestep.reference import own
 
     try:

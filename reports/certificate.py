@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from truestep.fast.discovery import file_of
+from truestep.fast.locating import file_of
 from truestep.properties.judge.results import CheckResult, parted
 from truestep.reference import own
 from truestep.reports import environment, journal, strict, trust, verdicts

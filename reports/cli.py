@@ -77,11 +77,15 @@ def commands() -> None:
 
 
 @commands.command("list")
-@click.argument("topic", type=click.Choice(TOPICS), required=False)
+@click.argument("topic", type=click.Choice(TOPICS), required=False, metavar="[TOPIC]")
 @_RULES
 @_JSON
 def list_command(topic: str | None, as_json: bool) -> int:
-    """Show what there is: rules, backends, checks, laws, theorems, planted faults."""
+    """Show what there is of each TOPIC, or of one.
+
+    optimizers, schedules, quantizers, training, arithmetics, backends, checks, laws, theorems,
+    museum: planted faults.
+    """
     from truestep.reference import own
     from truestep.reports import certificate, listing, terminal
 

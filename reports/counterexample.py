@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 
 from truestep.properties.judge.results import CheckResult, parted
-from truestep.reference.tables import RULES
 from truestep.reports import numbers
 from truestep.reports.certificate import Record
 
@@ -116,6 +115,8 @@ def _effort(rule: str, worst: Record) -> tuple[int, ...]:
 @cache
 def _defaults(rule: str) -> Mapping[str, object]:
     """The numbers that a rule of any kind has by default; its dialect is no choice of a case."""
+    from truestep.reference.tables import RULES  # every rule, where something has failed
+
     for rules in RULES.values():
         if rule in rules:
             kind = rules[rule].Hyper

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from click import ClickException
 
-from truestep.fast.discovery import BrokenBackend, UnknownBackend
+from truestep.fast.locating import BrokenBackend, UnknownBackend
 from truestep.fast.protocol import BackendUnavailable
 from truestep.properties.judge.results import CheckResult
 from truestep.properties.run.remote import Remote

@@ -1,22 +1,26 @@
 """What a run found: its certificate and page, and running it on this machine."""
 
+from __future__ import annotations
+
 import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from truestep.fast import discovery
 from truestep.fast.protocol import Backend, BackendUnavailable, Level
 from truestep.properties.judge.results import CheckResult
-from truestep.properties.run import plan, pool, rounding
+from truestep.properties.run import pool
 from truestep.properties.run.shards import Part
 from truestep.reference import own
 from truestep.reports import certificate, files
 from truestep.reports.certificate import Certificate, Record
 from truestep.reports.findings import findings_for
-from truestep.reports.page import Page, build
 from truestep.reports.settled import settled
+
+if TYPE_CHECKING:
+    from truestep.reports.page import Page
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -72,6 +76,8 @@ def spec_of(backend: str | Backend | type[Backend]) -> str:
 
 def made(backend: Backend | type[Backend], spec: str) -> Backend:
     """The object that is judged; raises BrokenBackend or BackendUnavailable."""
+    from truestep.fast import discovery  # with every rule
+
     found = backend() if isinstance(backend, type) else backend
     discovery.check(found, spec)
     return found
@@ -82,6 +88,8 @@ def _in_process(
     part: Part | None,
 ) -> pool.Run:  # fmt: skip
     """A run in this process."""
+    from truestep.properties.run import plan, rounding  # the judge
+
     begin = time.perf_counter()
     try:
         found = made(backend, spec)
@@ -96,6 +104,8 @@ def _in_process(
 
 def judged(header: Record, run: pool.Run, checks: Sequence[Record]) -> Judged:
     """What a run that has ended found; checks: its results as JSON can hold them."""
+    from truestep.reports.page import build  # with every rule
+
     spec, name = header["backend"]["spec"], run.backend_name
     backend = {**header["backend"], "name": name, "unavailable": run.unavailable}
     if run.declaration:

@@ -6,7 +6,8 @@ from click import ClickException
 
 from truestep.fast.discovery import BrokenBackend, UnknownBackend, available
 from truestep.fast.protocol import BackendUnavailable
-from truestep.properties.run.remote import PATIENCE, Remote
+from truestep.properties.run.hosted import PATIENCE
+from truestep.properties.run.remote import Remote
 from truestep.reports import terminal
 
 # Backends of which the forms are no library's.

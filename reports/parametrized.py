@@ -9,8 +9,9 @@ import pytest
 from truestep.fast import discovery
 from truestep.fast.protocol import Backend, Level
 from truestep.properties.judge.results import CheckResult
+from truestep.properties.run.hosted import PATIENCE
 from truestep.properties.run.plan import Check, checks_of, chosen, run_check
-from truestep.properties.run.remote import PATIENCE, Remote
+from truestep.properties.run.remote import Remote
 from truestep.properties.search.budget import UNLIMITED, Budget
 from truestep.reference import own
 

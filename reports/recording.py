@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from click import ClickException
 
@@ -21,7 +22,9 @@ from truestep.reports.journal import ENDING, Journal
 from truestep.reports.judged import Judged, judged
 from truestep.reports.known import Lists
 from truestep.reports.resume import Earlier
-from truestep.reports.spread import Executors, Need
+
+if TYPE_CHECKING:
+    from truestep.reports.spread import Executors, Need
 
 
 @dataclass(frozen=True, slots=True)

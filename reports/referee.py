@@ -9,13 +9,13 @@ from pathlib import Path
 
 from click import ClickException
 
-from truestep.fast.discovery import BrokenBackend, UnknownBackend
+from truestep.fast.locating import BrokenBackend, UnknownBackend
 from truestep.fast.protocol import Level
 from truestep.fast.wrapped.submissions import asked as wanted
 from truestep.fast.wrapped.submissions import formats
 from truestep.properties.arithmetic.profiles import arithmetic_of
+from truestep.properties.run.hosted import PATIENCE
 from truestep.properties.run.referee import Refereed, refereed
-from truestep.properties.run.remote import PATIENCE
 from truestep.reports import certificate, files, naming, terminal
 from truestep.reports.judged import judged
 from truestep.reports.recording import told_of

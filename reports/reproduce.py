@@ -17,9 +17,9 @@ from pathlib import Path
 import click
 from click import ClickException
 
-from truestep.fast.discovery import file_of
-from truestep.properties.run.plan import globbed
-from truestep.properties.run.remote import PATIENCE
+from truestep.fast.locating import file_of
+from truestep.properties.run.choosing import globbed
+from truestep.properties.run.hosted import PATIENCE
 from truestep.reference import own
 from truestep.reports import certificate, counterexample, terminal
 from truestep.reports.certificate import Certificate, Record

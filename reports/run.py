@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from click import ClickException
 
@@ -20,8 +21,10 @@ from truestep.reports.judged import Judged
 from truestep.reports.merge import seconds_of
 from truestep.reports.recording import Recording, Request, Sharding, told_of
 from truestep.reports.resume import Earlier, earlier
-from truestep.reports.spread import Spread, Task
 from truestep.reports.stopping import stoppable
+
+if TYPE_CHECKING:
+    from truestep.reports.spread import Spread
 
 __all__ = ["Request", "certify", "sharding"]
 
@@ -120,6 +123,8 @@ def _spread(specs: Sequence[str], request: Request) -> Spread | None:
     engine = request.engine
     if engine is None:
         return None
+    from truestep.reports.spread import Spread, Task  # with the judge
+
     tasks = [Task(s, request.only, request.level, request.seed) for s in dict.fromkeys(specs)]
     return Spread(tasks, engine.executors, needs=engine.needs, units=engine.units)
 

@@ -12,11 +12,12 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from truestep.fast.discovery import BrokenBackend, UnknownBackend
+from truestep.fast.locating import BrokenBackend, UnknownBackend
 from truestep.fast.protocol import Backend, BackendUnavailable, Level
 from truestep.properties.judge.results import Check, CheckResult
 from truestep.properties.run import conduct, plan, pool
-from truestep.properties.run.remote import PATIENCE, Remote
+from truestep.properties.run.hosted import PATIENCE
+from truestep.properties.run.remote import Remote
 from truestep.properties.run.shards import Named, Part, dealt
 from truestep.reports import certificate, judged, resume, settled
 from truestep.reports.certificate import Certificate, Record

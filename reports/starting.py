@@ -14,7 +14,7 @@ from typing import cast
 from click import ClickException
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from truestep.fast.discovery import BrokenBackend
+from truestep.fast.locating import BrokenBackend
 from truestep.fast.protocol import Backend
 from truestep.fast.wrapped import names
 from truestep.properties.run.rounding import settled
@@ -172,8 +172,10 @@ def _class_of(spec: str, out: Path) -> Callable[..., object]:
         raise ClickException(f"--torch {spec}: {type(error).__name__}: {text}") from error
     finally:
         sys.path.remove(str(folder.resolve()))
-    if not callable(made):
-        raise ClickException(f"--torch {spec}: {made!r} is no class")
+    from torch.optim import Optimizer  # which what is named has loaded
+
+    if not callable(made) or (inspect.isclass(made) and not issubclass(made, Optimizer)):
+        raise ClickException(f"--torch {spec}: {made!r} is no class of torch.optim.Optimizer's")
     return made
 
 

@@ -19,12 +19,12 @@ from truestep.properties.judge.results import CheckResult
 from truestep.reports import counterexample, numbers
 from truestep.reports.certificate import Record
 from truestep.reports.diff import Difference
-from truestep.reports.page import Backend, Page, Rule
 from truestep.reports.sheet import Sheet
 from truestep.reports.verdicts import CONDITION, FAILING, KNOWN, RUNS, TOLD, VERDICTS
 from truestep.reports.visible import visible
 
 if TYPE_CHECKING:
+    from truestep.reports.page import Backend, Page, Rule
     from truestep.reports.shown import Shown
 
 # A terminal shows this many groups with failures; the report has them all.

@@ -11,8 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from truestep.properties.judge.contracts import SLACK
-from truestep.properties.judge.results import HISTOGRAM_EDGES, CheckResult, joined
+from truestep.properties.judge.results import HISTOGRAM_EDGES, SLACK, CheckResult, joined
 from truestep.reports.verdicts import FAILING, VERDICTS
 
 

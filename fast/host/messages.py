@@ -16,8 +16,9 @@ themselves; everything else is a list that begins with what it is:
     ["foreign", name]                       what is none of these: the name of its type
 
 Messages of the judge: ["load", spec, rules], of one's own; ["call", number, method, capability's
-index, [arguments]]; ["value", value] of the function. Of the backend: ["ready", name,
-capabilities], with the declaration where there is one, or ["failed", why, text] after loading;
+index, [arguments]]; ["value", value] of the function. Of the backend: ["located"] once what is to
+be loaded has been found; ["ready", name, capabilities], with the declaration where there is one,
+after loading, or ["failed", why, text] in the place of either;
 ["done", number, value, left], ["raised", number, types, text, lines, left] or ["evaluate", number,
 value] after the call of that number. declaration: of a backend that was wrapped, what was found.
 left: what the call left changed of the process, in words.
@@ -54,6 +55,7 @@ _PLAIN = (str, int, float, bool, type(None))
 # No count is larger, and Python refuses to write integers of some thousand digits out.
 _FARTHEST = 2**64
 LENGTH = struct.Struct(">I")
+LOCATED = "located"
 # json.dumps would make an encoder at every call.
 _ENCODED = json.JSONEncoder(separators=(",", ":")).encode
 

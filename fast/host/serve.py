@@ -13,7 +13,16 @@ from typing import Any
 
 from truestep.fast.host import confinement
 from truestep.fast.host.memory import mapped
-from truestep.fast.host.messages import LENGTH, TEXT, Node, Packing, Unpacking, framed, parsed
+from truestep.fast.host.messages import (
+    LENGTH,
+    LOCATED,
+    TEXT,
+    Node,
+    Packing,
+    Unpacking,
+    framed,
+    parsed,
+)
 from truestep.fast.host.results import Results
 from truestep.fast.host.surroundings import Surroundings
 
@@ -64,16 +73,23 @@ def main(arguments: list[str]) -> None:
 
 
 def _loaded(channel: Channel, spec: str, rules: Sequence[Sequence[str]]) -> Any:
-    """The backend, announced to the judge; None where it cannot be had."""
-    from truestep.fast import discovery
+    """The backend, announced to the judge once it is located and again once it is loaded.
+
+    None where it cannot be had.
+    """
+    from truestep.fast import locating
     from truestep.fast.protocol import BackendUnavailable
     from truestep.reference import own
 
     try:
         own.load_same(rules)
-        backend = discovery.load(spec)
+        place = locating.located(spec)
+        channel.send(LOCATED)
+        from truestep.fast import discovery  # with every rule, which take as long as all before
+
+        backend = discovery.loaded(place)
         capabilities = [_declared(capability) for capability in backend.capabilities()]
-    except (discovery.BrokenBackend, discovery.UnknownBackend, BackendUnavailable) as reason:
+    except (locating.BrokenBackend, locating.UnknownBackend, BackendUnavailable) as reason:
         channel.send("failed", type(reason).__name__, str(reason))
         return None
     except Exception as reason:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from truestep.fast.discovery import BrokenBackend
+from truestep.fast.locating import BrokenBackend
 from truestep.fast.protocol import Array
 from truestep.fast.wrapped import functions, search, told
 from truestep.fast.wrapped.names import REQUIRED

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from truestep.fast.discovery import BrokenBackend
+from truestep.fast.locating import BrokenBackend
 from truestep.fast.protocol import (
     FARTHEST,
     Array,

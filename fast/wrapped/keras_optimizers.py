@@ -1,39 +1,18 @@
-"""A keras.optimizers.Optimizer as a backend, by the variables that it makes.
-
-Keras runs on the backend that KERAS_BACKEND names; where it names none, on the first that is
-installed.
-"""
+"""A keras.optimizers.Optimizer as a backend, by the variables that it makes."""
 
 from __future__ import annotations
 
-import importlib.util
-import inspect
-import os
-import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
-from truestep.fast.discovery import BrokenBackend
-from truestep.fast.protocol import Array, BackendUnavailable
+from truestep.fast.protocol import Array
 from truestep.fast.wrapped import functions, search
+from truestep.fast.wrapped.keras_classes import Make, keras, looked_at
 from truestep.fast.wrapped.search import Found
 from truestep.fast.wrapped.trials import Named
 
-_VARIABLE, _BACKENDS = "KERAS_BACKEND", ("tensorflow", "torch", "jax", "numpy")
-_chosen = "keras" not in sys.modules and _VARIABLE not in os.environ
-if _chosen:
-    os.environ[_VARIABLE] = next(name for name in _BACKENDS if importlib.util.find_spec(name))
-try:
-    import keras
-except Exception as error:
-    raise BackendUnavailable(f"keras cannot be imported: {error}") from error
-finally:
-    if _chosen:
-        del os.environ[_VARIABLE]
-
-Make = Callable[..., keras.optimizers.Optimizer]
 # What a variable of the state is called after.
 _NAME = "p"
 # The rate is a float32 variable, and functions of the counter are float32 tensors; some updates
@@ -84,12 +63,7 @@ def wrapped(
     options: Mapping[str, object] | None = None,
 ) -> functions.Backend:
     """A backend of what makes an optimizer of numbers: see truestep.wrap.keras."""
-    if not callable(make) or (
-        inspect.isclass(make) and not issubclass(make, keras.optimizers.Optimizer)
-    ):
-        raise BrokenBackend(
-            f"{make!r} is no keras.optimizers.Optimizer, and no function that makes one"
-        )
+    looked_at(make)
     step = functions.signed(_stepping(make), make)
     name = getattr(make, "__qualname__", type(make).__name__)
     return functions.wrapped(step, rule, arithmetic, options, name=name, rounding=_rounding)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from truestep.fast.discovery import BrokenBackend
+from truestep.fast.locating import BrokenBackend
 from truestep.fast.protocol import Array, Capability, Group, Shapes, Slot, Stepped
 from truestep.fast.wrapped import search, trials
 from truestep.fast.wrapped.search import Found, Tried

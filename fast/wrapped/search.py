@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from truestep.fast.discovery import BrokenBackend, require_optimizer
+from truestep.fast.locating import BrokenBackend, require_optimizer
 from truestep.fast.protocol import Array, Fixed, Shapes
 from truestep.fast.wrapped import counted, forms, matching, trials
 from truestep.fast.wrapped.matching import Place

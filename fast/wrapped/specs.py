@@ -8,14 +8,29 @@ arguments may be left out, and so may the rule, which is found then.
 import ast
 from dataclasses import dataclass
 
-# What can be wrapped, by how the spec begins: the library that it takes, and our module for it.
+
+@dataclass(frozen=True, slots=True)
+class Wrap:
+    """How a kind of spec is wrapped.
+
+    library: that it takes. module: of ours, whose `wrapped` makes the backend. first: of ours too,
+    whose `looked_at(found, rule, options)` refuses what can be seen to be wrong before the rules
+    are loaded; it is imported before what is wrapped, and may choose what the library runs on.
+    """
+
+    library: str
+    module: str
+    first: str = ""
+
+
+# What can be wrapped, by how the spec begins.
 WRAPS = {
-    "callable": ("numpy", "functions"),
-    "ctypes": ("numpy", "c_functions"),
-    "keras": ("keras", "keras_optimizers"),
-    "optax": ("optax", "transformations"),
-    "submission": ("torch", "submissions.backend"),
-    "torch": ("torch", "torch_backend"),
+    "callable": Wrap("numpy", "functions"),
+    "ctypes": Wrap("numpy", "c_functions"),
+    "keras": Wrap("keras", "keras_optimizers", "keras_classes"),
+    "optax": Wrap("optax", "transformations"),
+    "submission": Wrap("torch", "submissions.backend"),
+    "torch": Wrap("torch", "torch_backend", "torch_classes"),
 }
 
 
@@ -82,9 +97,7 @@ def judged_as(spec: str, rule: str) -> str:
     """The spec with this rule; raises ValueError where it names a backend."""
     asked = parsed(spec)
     if asked is None:
-        kinds = ", ".join(
-            f"{kind}:{'PATH' if kind in OF_PATHS else 'package.module:Name'}" for kind in WRAPS
-        )
+        kinds = ", ".join(form(kind).partition(" or ")[0] for kind in WRAPS)
         raise ValueError(f"--as {rule} is of what is wrapped ({kinds}), not of {spec!r}")
     given = f"({asked.given})" if asked.given else ""
     return f"{asked.kind}:{asked.target}{given}@{rule}"

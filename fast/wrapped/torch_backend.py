@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
 
-from truestep.fast.discovery import BrokenBackend
+from truestep.fast.locating import BrokenBackend
 from truestep.fast.peers import torch_like
 from truestep.fast.peers.torch_like import Named, Row
 from truestep.fast.peers.torch_tensors import to_tensor
@@ -16,7 +15,7 @@ from truestep.fast.protocol import Array, Capability, Fixed, Slot
 from truestep.fast.wrapped import probes, search, told, trials
 from truestep.fast.wrapped.names import renamed
 from truestep.fast.wrapped.search import Found
-from truestep.fast.wrapped.torch_classes import Class, Make
+from truestep.fast.wrapped.torch_classes import Class, Make, looked_at
 from truestep.fast.wrapped.torch_rows import row_of
 from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import OPTIMIZERS
@@ -79,20 +78,13 @@ class Backend(torch_like.Backend):
 
 
 def wrapped(
-    make: Make,
+    make: Make | Class,
     rule: str | None = None,
     arithmetic: str | None = None,
     options: Mapping[str, object] | None = None,
 ) -> Backend:
-    """A backend of an optimizer's class: see truestep.wrap.torch."""
-    if not callable(make) or (
-        inspect.isclass(make) and not issubclass(make, torch.optim.Optimizer)
-    ):
-        raise BrokenBackend(f"{make!r} is no torch.optim.Optimizer, and no function that makes one")
-    given = dict(options or {})
-    if rule and rule in inspect.signature(make).parameters:
-        given.setdefault(rule, True)  # as amsgrad and nesterov are switched on
-    subject = Class(make, given)
+    """A backend of an optimizer's class: see truestep.wrap.torch; of a Class as it was made."""
+    subject = make if isinstance(make, Class) else looked_at(make, rule, options)
     tried = search.best(subject, rule)
     first = tried.found[0]
     numbers = (trials.large(OPTIMIZERS[first.rule]), trials.alive(OPTIMIZERS[first.rule]))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 import inspect
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from truestep.fast.discovery import BrokenBackend
+from truestep.fast.locating import BrokenBackend
 from truestep.fast.protocol import Array
 from truestep.fast.wrapped import nested, trials
 from truestep.fast.wrapped.names import REQUIRED
@@ -32,6 +32,11 @@ class Class:
         self.name = getattr(make, "__qualname__", type(make).__name__)
         self._accepted, self._required = self._signature()
         self.dtype, made = self._tried()
+        if unread := self._unread():
+            raise BrokenBackend(
+                f"{self.name}: its constructor takes no {', '.join(unread)}, "
+                "and a step reads none from a group"
+            )
         self.grouped = {
             name: x for name, x in made.param_groups[0].items() if name not in ("params", *options)
         }
@@ -88,6 +93,21 @@ class Class:
             f"{self.name}: a step of one matrix raised {type(problem).__name__}: "
             + " ".join(str(problem).split())
         )
+
+    def _unread(self) -> list[str]:
+        """Options that the constructor does not take, and that nothing asks a group for."""
+        beside = {name: x for name, x in self.options.items() if name not in self._accepted}
+        if not beside or self.of_models:
+            return list(beside)
+        param = torch.nn.Parameter(torch.ones(trials.MATRIX, dtype=self.dtype))
+        param.grad = self.gradient(torch.ones(trials.MATRIX, dtype=self.dtype))
+        group = _Watched({"params": [param], **beside})
+        given = {name: x for name, x in self.options.items() if name in self._accepted}
+        try:
+            self.make([group], **{name: REQUIRED[name] for name in self._required}, **given).step()
+        except Exception:  # of numbers that it has to be given: what it reads is not known
+            return []
+        return [name for name in beside if name not in group.asked]
 
     def built(
         self, entries: Sequence[Named], numbers: Mapping[str, object]
@@ -173,6 +193,44 @@ class Class:
             self.state = dict(optimizer.state.get(p, {}))
             self.group = dict(optimizer.param_groups[0])
         return Trial([x.astype(_DTYPES[self.dtype]) for x in grads], params, states, groups)
+
+
+def looked_at(make: Make, rule: str | None, options: Mapping[str, object] | None) -> Class:
+    """The subject that an optimizer's class is; raises BrokenBackend for what is none."""
+    if not callable(make) or (
+        inspect.isclass(make) and not issubclass(make, torch.optim.Optimizer)
+    ):
+        raise BrokenBackend(f"{make!r} is no torch.optim.Optimizer, and no function that makes one")
+    given = dict(options or {})
+    if rule and rule in inspect.signature(make).parameters:
+        given.setdefault(rule, True)  # as amsgrad and nesterov are switched on
+    return Class(make, given)
+
+
+class _Watched(dict[str, object]):
+    """A group that remembers which of its entries it was asked for."""
+
+    def __init__(self, entries: Mapping[str, object]) -> None:
+        super().__init__(entries)
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> object:
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The entry, if there is one."""
+        self.asked.add(name)
+        return super().get(name, default)
+
+    def __iter__(self) -> Iterator[str]:
+        self.asked.update(super().keys())
+        return super().__iter__()
+
+    def items(self) -> Any:
+        """All entries: whoever goes through them asks for everything, as a copy does."""
+        self.asked.update(super().keys())
+        return super().items()
 
 
 def _model(groups: Sequence[Named]) -> torch.nn.Module:

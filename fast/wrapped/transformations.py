@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import optax
 
-from truestep.fast.discovery import BrokenBackend
+from truestep.fast.locating import BrokenBackend
 from truestep.fast.protocol import FARTHEST, Array
 from truestep.fast.wrapped import functions, search
 from truestep.fast.wrapped.search import Found

@@ -9,16 +9,9 @@ from scipy.special import fdtri
 from truestep.fast.protocol import Array
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.sampled import FALSE_ALARM, quantile, root_mean_square
-from truestep.properties.judge.results import HISTOGRAM_EDGES
+from truestep.properties.judge.results import HISTOGRAM_EDGES, SLACK
 
 Float = NDArray[np.float64]
-
-# Largest passing utilisation. An algebraically equivalent order of evaluation may cost one more
-# rounding per operation than the written one (a product with a reciprocal instead of a quotient),
-# which doubles the bound; it is the only number between a bound and a verdict. Replicates err as in
-# any order already, but of 32 of them the covariance is known to so much alone, so that the factor
-# stands on them too.
-SLACK = 2.0
 
 
 @dataclass(frozen=True, slots=True)

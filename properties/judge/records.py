@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from truestep.properties.judge.contracts import SLACK, Judgement
-from truestep.properties.judge.results import REPRODUCE, Check, CheckResult, Record, Verdict
+from truestep.properties.judge.contracts import Judgement
+from truestep.properties.judge.results import REPRODUCE, SLACK, Check, CheckResult, Record, Verdict
 from truestep.properties.judge.tally import Case, Tally
 from truestep.reference import own
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truestep.properties.judge.calls import BackendFault, BackendRaised
-from truestep.properties.judge.contracts import SLACK, Judged
-from truestep.properties.judge.results import HISTOGRAM_EDGES
+from truestep.properties.judge.contracts import Judged
+from truestep.properties.judge.results import HISTOGRAM_EDGES, SLACK
 
 
 class Case(Protocol):

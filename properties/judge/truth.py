@@ -11,7 +11,8 @@ import numpy as np
 
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic
-from truestep.properties.judge.contracts import SLACK, Judgement
+from truestep.properties.judge.contracts import Judgement
+from truestep.properties.judge.results import SLACK
 from truestep.reference.validation import Array
 
 W = TypeVar("W")

@@ -8,12 +8,23 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from truestep.fast.host import memory
 from truestep.fast.host.confinement import adopts
-from truestep.fast.host.messages import LENGTH, LONGEST, Garbled, Node, framed, parsed
+from truestep.fast.host.messages import (
+    LENGTH,
+    LOCATED,
+    LONGEST,
+    TEXT,
+    Garbled,
+    Node,
+    framed,
+    parsed,
+)
+from truestep.fast.locating import BrokenBackend, UnknownBackend
+from truestep.fast.protocol import BackendUnavailable
 from truestep.properties.run.stopwatch import Stopwatch
 from truestep.properties.run.warden import children, end, marked
 from truestep.reference import own
@@ -22,6 +33,11 @@ from truestep.reference import own
 # daemon changes its parent, its session and its name.
 _MARK = "TRUESTEP_HOST"
 _NUMBERS = itertools.count()
+# Loading a backend may import a large library from a cold disk.
+LOADING = 300.0
+# Seconds of its own after which a call hangs: no step on small tensors takes this long, but where a
+# kernel is compiled on its first call.
+PATIENCE = {"smoke": 60.0, "standard": 60.0, "deep": 300.0}
 # Seconds between two looks at a process that has not answered.
 _LOOK = 0.5
 # Seconds within which a process takes a message that is sent to it.
@@ -33,6 +49,13 @@ _ROUNDS = 20
 _GRACE, _GLANCE = 1.0, 0.02
 # Bytes of what a backend prints that are shown.
 _SHOWN = 2**16
+
+# Why a backend cannot be had, as its process tells it.
+_REASONS: Mapping[str, type[Exception]] = {
+    "BrokenBackend": BrokenBackend,
+    "UnknownBackend": UnknownBackend,
+    "BackendUnavailable": BackendUnavailable,
+}
 
 
 class Lost(Exception):
@@ -87,7 +110,7 @@ class Hosted:
         self._socket, self._output, self._printed = ours, reading, 0
         ours.setblocking(False)
         os.set_blocking(reading, False)
-        self._begun = bytearray()
+        self._begun, self._located = bytearray(), False
         self.send("load", spec, own.specs() if rules is None else rules)
 
     @property
@@ -108,6 +131,21 @@ class Hosted:
                     raise Lost("the process takes no message") from None
             except OSError:
                 return  # who waits for the answer finds that the process has gone
+
+    def locate(self) -> None:
+        """Wait until what is to be loaded has been found; raises what discovery.load raises."""
+        if not self._located:
+            self._located = True
+            if (word := self.announced())[0] != LOCATED:
+                raise Lost(f"it announced {str(word)[:80]}")
+
+    def announced(self) -> list[Node]:
+        """What the process says of loading; raises what discovery.load raises."""
+        kind, *rest = self.receive(LOADING)
+        if kind == "failed":
+            why, text = (*map(str, rest), "", "")[:2]
+            raise _REASONS.get(why, BrokenBackend)(visible(text[:TEXT]))
+        return [kind, *rest]
 
     def watch(self) -> Stopwatch:
         """A stopwatch of the process."""

@@ -1,8 +1,7 @@
 """The checks that a backend's capabilities call for, and how one of them is run or run again."""
 
-import fnmatch
 import zlib
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from truestep.fast.protocol import Backend, Level
@@ -14,6 +13,7 @@ from truestep.properties.kinds import kind as kinds
 from truestep.properties.kinds.kind import LEVELS
 from truestep.properties.kinds.table import KINDS
 from truestep.properties.kinds.theorem.kind import TheoremKind
+from truestep.properties.run.choosing import alike, chosen, matching
 from truestep.properties.run.rounding import settled
 from truestep.properties.search.budget import UNLIMITED, Budget, OutOfTime
 
@@ -35,31 +35,6 @@ def checks_of(backend: Backend) -> list[Check]:
     capabilities = settled(backend)
     found = [check for c in capabilities if c.kind in KINDS for check in KINDS[c.kind].checks(c)]
     return [*TheoremKind().checks_of(capabilities), *found]
-
-
-def matching(checks: Sequence[Check], only: str | None) -> list[Check]:
-    """The checks whose id matches a glob; a plain word matches anywhere in it."""
-    if only is None:
-        return list(checks)
-    return [check for check in checks if fnmatch.fnmatchcase(check.id, globbed(only))]
-
-
-def chosen(name: str, checks: Sequence[Check], only: str | None) -> list[Check]:
-    """Those that match; raises ValueError, with the backend's name, where none does."""
-    found = matching(checks, only)
-    if not found:
-        raise ValueError(f"no check of {name} matches {only!r}; one is {checks[0].id!r}")
-    return found
-
-
-def globbed(only: str) -> str:
-    """A glob as it is; around a plain word, what lets it stand anywhere."""
-    return only if any(c in only for c in "*?[") else f"*{only}*"
-
-
-def alike(check: Check) -> Hashable:
-    """What checks have in common that may be drawn the same cases: evaluations serve them all."""
-    return check.kind, check.rule, check.name, tuple(sorted(check.capability.dialect.items()))
 
 
 def runs(check: Check, level: Level) -> bool:

@@ -13,25 +13,26 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, Pipe, wait
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from truestep.fast.discovery import BrokenBackend, UnknownBackend
+from truestep.fast.locating import BrokenBackend, UnknownBackend
 from truestep.fast.protocol import BackendUnavailable, Level
-from truestep.properties.judge.records import crashed, named
 from truestep.properties.judge.results import Check, CheckResult, check_id
-from truestep.properties.judge.tally import Case
 from truestep.properties.run import conduct
-from truestep.properties.run.hosted import death
-from truestep.properties.run.plan import LEVELS, alike, chosen
-from truestep.properties.run.remote import LOADING, PATIENCE
+from truestep.properties.run.choosing import alike, chosen
+from truestep.properties.run.hosted import LOADING, PATIENCE, death
 from truestep.properties.run.shards import Part, fingerprint
 from truestep.properties.run.stopwatch import Stopwatch
 from truestep.properties.run.warden import Warden
 from truestep.properties.run.worker import send
 from truestep.reference import own
 
+if TYPE_CHECKING:
+    from truestep.properties.judge.tally import Case
+
 __all__ = ["LEVELS", "BrokenBackend", "Done", "Run", "UnknownBackend", "certify", "certify_all"]
 
+LEVELS: tuple[str, ...] = get_args(Level)
 # Times that patience after which a silent judge hangs: it waits for several calls of a case.
 _CALLS = 8
 # Seconds between two looks at the judges.
@@ -230,7 +231,7 @@ class _Worker:
     pipe: Connection
     group: deque[Check] = field(default_factory=deque)
     check: Check | None = None
-    case: Case | None = None
+    case: "Case | None" = None
     watch: Stopwatch | None = None
     ready: bool = False
     leaving: bool = False
@@ -361,6 +362,8 @@ class _Pool:
             if job.deaths[check.id] <= STRIKES:
                 worker.group.appendleft(check)
             else:
+                from truestep.properties.judge.records import crashed, named  # with the judge
+
                 told = f"the judge's process {reason}, {job.deaths[check.id]} times"
                 yield from self._ended(job, named(crashed(check, worker.case, told), job.spec))
         if worker.group:

@@ -9,20 +9,15 @@ from typing import Any, cast
 import numpy as np
 
 from truestep.fast import discovery
-from truestep.fast.discovery import BrokenBackend, UnknownBackend
 from truestep.fast.host.messages import TEXT, Garbled, Node, Packing, Unpacking
 from truestep.fast.host.surroundings import ROUNDING
 from truestep.fast.host.walk import arrays_in, in_words
+from truestep.fast.locating import BrokenBackend, UnknownBackend
 from truestep.fast.protocol import CLASSES, METHODS, BackendUnavailable, Capability, Group, Storage
 from truestep.properties.arithmetic.profiles import Arithmetic
 from truestep.properties.judge.calls import BackendFault, BackendLost, BackendRaised
 from truestep.properties.run.hosted import Hosted, Lost, Stray, visible
 
-# Seconds of its own after which a call hangs: no step on small tensors takes this long, but where a
-# kernel is compiled on its first call.
-PATIENCE = {"smoke": 60.0, "standard": 60.0, "deep": 300.0}
-# Loading a backend may import a large library from a cold disk.
-LOADING = 300.0
 # So often a process that somebody else has ended is started again; a backend may end itself so.
 _REVIVALS = 8
 
@@ -33,12 +28,6 @@ _MEMBERS: Mapping[str, int] = {"done": 2, "raised": 4}
 _ROOM, _LEAST_ROOM = 64, 2**24
 # Words, and characters of each, about what a call has left changed.
 _MOST_LEFT, _WORDS = 32, 1000
-
-_REASONS: Mapping[str, type[Exception]] = {
-    "BrokenBackend": BrokenBackend,
-    "UnknownBackend": UnknownBackend,
-    "BackendUnavailable": BackendUnavailable,
-}
 
 # Exceptions that mean something to the judge; a backend's other ones are one of these besides.
 _KNOWN: Mapping[str, type[Exception]] = {
@@ -156,11 +145,12 @@ class Remote:
             raise BrokenBackend(f"{self._spec}: loading it: {lost}") from None
 
     def _announced(self, host: Hosted) -> tuple[str, list[Node], str]:
-        kind, *rest = host.receive(LOADING)
-        if kind == "failed":
+        try:
+            host.locate()
+            _, *rest = host.announced()
+        except (BackendUnavailable, BrokenBackend, UnknownBackend):
             self.close()
-            why, text = (*map(str, rest), "", "")[:2]
-            raise _REASONS.get(why, BrokenBackend)(visible(text[:TEXT]))
+            raise
         try:
             name, capabilities, *told = rest
             declaration = visible(str(told[0])[:TEXT]) if told else ""

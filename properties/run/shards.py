@@ -14,7 +14,7 @@ from statistics import fmean
 
 from truestep.properties.judge.results import Check
 from truestep.properties.run import conduct
-from truestep.properties.run.plan import alike
+from truestep.properties.run.choosing import alike
 
 # What takes a part of a run's checks; that of the backend's conduct is about each part's processes.
 Part = Callable[[Sequence[Check]], list[Check]]

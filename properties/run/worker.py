@@ -1,6 +1,7 @@
 """The judge's process, a program of its own: it starts the backend's, and runs checks.
 
-Most of the judge is imported while the backend's process loads the backend.
+Most of the judge is imported once the backend's process has found what it is to load, while it
+loads that: what is refused until then costs little.
 """
 
 import gc
@@ -10,14 +11,19 @@ import signal
 import sys
 import time
 import traceback
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from truestep.fast.host import confinement
-from truestep.properties.run.hosted import Hosted
+from truestep.fast.locating import BrokenBackend, UnknownBackend
+from truestep.fast.protocol import BackendUnavailable
+from truestep.properties.run.hosted import Hosted, Lost
+from truestep.reference import own
 
 if TYPE_CHECKING:
     from truestep.fast.protocol import Level
+    from truestep.properties.judge.results import Check
     from truestep.properties.judge.tally import Case
     from truestep.properties.run.remote import Remote
 
@@ -70,34 +76,40 @@ def loaded(
     pipe: Connection, spec: str, rules: list[list[str]], patience: float, host: Hosted
 ) -> "Remote | None":
     """The backend, announced with its checks; None where it cannot be had."""
-    from truestep.fast.discovery import BrokenBackend, UnknownBackend
-    from truestep.fast.protocol import BackendUnavailable
+    try:
+        with suppress(Lost):  # which is started once more
+            host.locate()
+        backend, checks, declaration = _understood(spec, rules, patience, host)
+    except Exception as reason:
+        host.end()
+        told = isinstance(reason, (BackendUnavailable, BrokenBackend, UnknownBackend))
+        text = str(reason) if told else f"{spec}: {reason or type(reason).__name__}"
+        send(pipe, ("failed", (type(reason) if told else BrokenBackend)(text)))
+        return None
+    send(pipe, ("ready", backend.name, checks, declaration))
+    return backend
+
+
+def _understood(
+    spec: str, rules: list[list[str]], patience: float, host: Hosted
+) -> "tuple[Remote, list[Check], str]":
+    """The backend, its checks, and what was found of it where it was wrapped."""
     from truestep.properties.run import conduct
     from truestep.properties.run.plan import checks_of
     from truestep.properties.run.preflight import require_understood
     from truestep.properties.run.remote import Remote
     from truestep.properties.run.rounding import told
-    from truestep.reference import own
 
-    try:
-        own.load_same(rules)
-        backend = Remote(spec, patience, host)
-        checks = checks_of(backend)
-        require_understood(spec, backend, checks)
-    except (BackendUnavailable, BrokenBackend, UnknownBackend) as reason:
-        send(pipe, ("failed", type(reason)(str(reason))))
-    except Exception as reason:
-        send(pipe, ("failed", BrokenBackend(f"{spec}: {reason or type(reason).__name__}")))
-    else:
-        send(pipe, ("ready", backend.name, [*checks, conduct.check()], told(backend)))
-        return backend
-    return None
+    own.load_same(rules)
+    backend = Remote(spec, patience, host)
+    checks = checks_of(backend)
+    require_understood(spec, backend, checks)
+    return backend, [*checks, conduct.check()], told(backend)
 
 
 def _run(pipe: Connection, backend: "Remote", spec: str, level: "Level", seed: int) -> None:
     from truestep.properties.judge.records import named
     from truestep.properties.run.plan import checks_of, run_check
-    from truestep.reference import own
 
     checks = {check.id: check for check in checks_of(backend)}
     gc.freeze()

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from truestep.fast.protocol import Declared
 from truestep.properties.judge.calls import BackendFault, BackendRaised
-from truestep.properties.judge.contracts import SLACK, Judged
+from truestep.properties.judge.contracts import Judged
+from truestep.properties.judge.results import SLACK
 from truestep.reference.declared import Hyper
 from truestep.reference.rules import Rule
 

@@ -22,7 +22,8 @@ from truestep.properties.arithmetic.lift import bounded, simulated, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.arithmetic.world import World
 from truestep.properties.cases.hypers import drawn
-from truestep.properties.judge.contracts import SLACK, Judgement, judge
+from truestep.properties.judge.contracts import Judgement, judge
+from truestep.properties.judge.results import SLACK
 from truestep.reference.advance import advanced
 from truestep.reference.declared import Hyper, fields_of
 from truestep.reference.optimizers import OPTIMIZERS, Rule

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.properties.judge.contracts import SLACK
+from truestep.properties.judge.results import SLACK
 
 Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from click import ClickException
 
-from truestep.fast.discovery import BrokenBackend
+from truestep.fast.locating import BrokenBackend
 from truestep.fast.wrapped.submissions.asked import asked
 from truestep.reports import terminal
 from truestep.reports.export.torch_lines import NotWritable

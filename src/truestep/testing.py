@@ -391,8 +391,8 @@ def _require(
     got: the tensors judged, of which an error is told in units of the last place too. remarks:
     lines that the message ends with.
     """
-    from truestep.properties.judge.contracts import SLACK
     from truestep.properties.judge.records import worst_lines
+    from truestep.properties.judge.results import SLACK
 
     # Of a tensor that is judged twice, as its codes and its scales, the worse counts.
     worse: dict[str, tuple[float, Judgement]] = {}

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from truestep.properties.judge.contracts import SLACK
+from truestep.properties.judge.results import SLACK
 from truestep.reports import numbers, plots
 
 

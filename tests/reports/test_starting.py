@@ -116,6 +116,7 @@ REFUSED = {
     "class": (("lion", "--torch", "nowhere:Lion"), "--torch nowhere:Lion: ModuleNotFoundError"),
     "choice": (("lion",), "give one of --numpy, --torch SPEC, --ctypes LIB"),
     "elements": (("adafactor", "--ctypes", "x.so"), "adafactor does not"),
+    "kind": (("lion", "--torch", "torch.nn:Linear"), "is no class of torch.optim.Optimizer's"),
     "library": (("lion", "--ctypes", "x.so"), "--ctypes x.so: no such file"),
     "name": (("lion", "--torch", "lion"), "--torch lion: give package.module:Class or"),
     "rule": (("lionn", "--numpy"), "unknown optimizer 'lionn'; did you mean lion"),
@@ -126,7 +127,7 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cannot_be_written_is_told(truestep: Call, case: str) -> None:
     """One line, status 2, nothing written."""
-    if case == "class" and find_spec("torch") is None:
+    if case in ("class", "kind") and find_spec("torch") is None:
         pytest.skip("torch is not installed")
     Path("taken.py").write_text("")
     arguments, message = REFUSED[case]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from truestep.fast.discovery import BrokenBackend, require_optimizer
+from truestep.fast.locating import BrokenBackend, require_optimizer
 from truestep.fast.protocol import Fixed, Number, OptimizerCapability
 from truestep.fast.wrapped import forms
 from truestep.reference.declared import Flag

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from truestep.fast.discovery import BrokenBackend
+from truestep.fast.locating import BrokenBackend
 from truestep.fast.peers.torch_tensors import from_tensor
 from truestep.fast.protocol import Capability, Group, OptimizerCapability, Slot, Stepped
 from truestep.fast.wrapped.submissions import asked, flashinfer, formats, gpumode, kernelbench

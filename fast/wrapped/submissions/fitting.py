@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from truestep.fast.discovery import BrokenBackend
+from truestep.fast.locating import BrokenBackend
 from truestep.fast.peers.torch_tensors import from_tensor, to_tensor
 from truestep.fast.protocol import Array, Slot
 from truestep.fast.wrapped.names import renamed

@@ -18,7 +18,7 @@ from types import ModuleType
 
 import torch
 
-from truestep.fast.discovery import BrokenBackend
+from truestep.fast.locating import BrokenBackend
 from truestep.fast.protocol import BackendUnavailable
 from truestep.fast.wrapped.submissions.task import Call, Task, executed
 from truestep.fast.wrapped.trials import Named

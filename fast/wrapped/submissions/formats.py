@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from truestep.fast.discovery import BrokenBackend, UnknownBackend
+from truestep.fast.locating import BrokenBackend, UnknownBackend
 from truestep.fast.wrapped.submissions.task import defined, tree_of
 
 Format = Literal["flashinfer", "gpumode", "kernelbench"]

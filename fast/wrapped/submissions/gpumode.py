@@ -15,7 +15,7 @@ from types import ModuleType
 
 import torch
 
-from truestep.fast.discovery import BrokenBackend
+from truestep.fast.locating import BrokenBackend
 from truestep.fast.wrapped.submissions.task import (
     Call,
     Task,

@@ -16,7 +16,7 @@ from types import ModuleType
 
 import torch
 
-from truestep.fast.discovery import BrokenBackend
+from truestep.fast.locating import BrokenBackend
 from truestep.fast.wrapped.submissions.task import (
     Call,
     Task,

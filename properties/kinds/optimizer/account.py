@@ -20,8 +20,8 @@ from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.arithmetic.lift import bounded, plain, state_of, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, Arithmetic, arithmetic_of
 from truestep.properties.judge.calls import BackendFault, BackendRaised
-from truestep.properties.judge.contracts import SLACK, Judged
-from truestep.properties.judge.results import check_id
+from truestep.properties.judge.contracts import Judged
+from truestep.properties.judge.results import SLACK, check_id
 from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.optimizer.cases import OptimizerCase
 from truestep.properties.kinds.optimizer.departing import Slips, Step, departing

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from truestep.properties.judge.contracts import SLACK, Judgement, not_judged
+from truestep.properties.judge.contracts import Judgement, not_judged
+from truestep.properties.judge.results import SLACK
 
 Float = NDArray[np.float64]
 

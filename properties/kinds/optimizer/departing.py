@@ -18,7 +18,8 @@ from truestep.fast.protocol import Slot, Stepped
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.lift import Outputs, bounded
 from truestep.properties.arithmetic.profiles import Arithmetic
-from truestep.properties.judge.contracts import SLACK, utilisations
+from truestep.properties.judge.contracts import utilisations
+from truestep.properties.judge.results import SLACK
 from truestep.properties.told import lines
 from truestep.properties.told.forms import forms
 from truestep.reference.declared import Hyper

@@ -32,8 +32,9 @@ from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.arithmetic.sampled import FALSE_ALARM
 from truestep.properties.cases.hypers import continuous
 from truestep.properties.cases.tensors import TensorSpec
-from truestep.properties.judge.contracts import SLACK, Judged, Judgement, not_judged
+from truestep.properties.judge.contracts import Judged, Judgement, not_judged
 from truestep.properties.judge.records import Place
+from truestep.properties.judge.results import SLACK
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.fitting import fitted
 from truestep.properties.kinds.optimizer.step import Steps, begun, called

@@ -7,7 +7,8 @@ import numpy as np
 from truestep.fast.protocol import Array
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.lift import Lift
-from truestep.properties.judge.contracts import SLACK, Judgement, enclosure, judge, membership
+from truestep.properties.judge.contracts import Judgement, enclosure, judge, membership
+from truestep.properties.judge.results import SLACK
 from truestep.reference.declared import Hyper
 from truestep.reference.splits import Split, half_spacing
 

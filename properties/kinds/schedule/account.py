@@ -9,7 +9,8 @@ import numpy as np
 from truestep.fast.protocol import BackendUnavailable
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.judge.calls import BackendFault, BackendRaised
-from truestep.properties.judge.contracts import SLACK, Judged, utilisations
+from truestep.properties.judge.contracts import Judged, utilisations
+from truestep.properties.judge.results import SLACK
 from truestep.properties.kinds.schedule import step as scheduling
 from truestep.properties.kinds.schedule.laws import Subject
 from truestep.properties.told.account import Account

@@ -14,7 +14,7 @@ import numpy as np
 from truestep.fast.protocol import Level, Number, ScheduleBackend, ScheduleCapability
 from truestep.fast.reference_backend import Backend
 from truestep.properties.arithmetic.formats import format_named
-from truestep.properties.judge.contracts import SLACK
+from truestep.properties.judge.results import SLACK
 from truestep.properties.kinds.schedule import step as scheduling
 from truestep.properties.kinds.schedule import strata
 from truestep.properties.kinds.schedule.cases import reach

@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 from truestep import wrap
 from truestep.fast.discovery import BrokenBackend
 from truestep.fast.peers.torch_like import Row
+from truestep.fast.wrapped.torch_classes import Class
 from truestep.reference.optimizers import OPTIMIZERS
 from truestep.reports.unadapted import WITHOUT_ROWS
 
@@ -228,3 +229,20 @@ def test_wrong_inputs_end_in_one_line(make: object, rule: str, said: str) -> Non
     with pytest.raises(BrokenBackend, match=said) as raised:
         wrap.torch(make, rule)  # type: ignore[arg-type]
     assert "\n" not in str(raised.value)
+
+
+def test_an_argument_that_nobody_reads_is_refused() -> None:
+    """A mistyped one would be left out without a word; what a step reads from its group is not."""
+
+    class Halved(torch.optim.SGD):
+        @torch.no_grad()
+        def step(self, closure: None = None) -> None:
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p -= group["lr"] * group.get("share", 1.0) * p.grad
+
+    assert Class(Halved, {"share": 0.5}).options == {"share": 0.5}
+    with pytest.raises(BrokenBackend, match="takes no shair, and a step reads none"):
+        Class(Halved, {"share": 0.5, "shair": 0.5})
+    with pytest.raises(BrokenBackend, match="Adam: its constructor takes no momentum,"):
+        Class(torch.optim.Adam, {"momentum": 0.9})

@@ -13,7 +13,8 @@ from scipy.special import fdtri, stdtrit
 
 from truestep.fast.protocol import Slot, Stepped
 from truestep.properties.arithmetic.sampled import FALSE_ALARM, root_mean_square
-from truestep.properties.judge.contracts import SLACK, judge_sampled
+from truestep.properties.judge.contracts import judge_sampled
+from truestep.properties.judge.results import SLACK
 from truestep.properties.kinds.optimizer import sampling
 from truestep.properties.soundness.bounded import choices, drawn_slot
 from truestep.properties.soundness.sampled import FLOAT32, RULES, judgements, narrow_step, soundness

@@ -11,8 +11,8 @@ import truestep.properties
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.judge import contracts
-from truestep.properties.judge.contracts import SLACK, judge
-from truestep.properties.judge.results import HISTOGRAM_EDGES
+from truestep.properties.judge.contracts import judge
+from truestep.properties.judge.results import HISTOGRAM_EDGES, SLACK
 
 FLOAT32 = PROFILES["ieee_float32"]
 NAN, INF = math.nan, math.inf

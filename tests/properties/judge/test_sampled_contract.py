@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from truestep.properties.arithmetic.sampled import FALSE_ALARM
-from truestep.properties.judge.contracts import LINEAR, SLACK, Judgement, judge_sampled
+from truestep.properties.judge.contracts import LINEAR, Judgement, judge_sampled
+from truestep.properties.judge.results import SLACK
 from truestep.reference.validation import Array
 
 INF, NAN = np.inf, np.nan

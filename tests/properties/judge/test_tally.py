@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from truestep.properties.judge.calls import BackendFault, BackendRaised
-from truestep.properties.judge.contracts import SLACK, Judged, not_judged
-from truestep.properties.judge.results import HISTOGRAM_EDGES
+from truestep.properties.judge.contracts import Judged, not_judged
+from truestep.properties.judge.results import HISTOGRAM_EDGES, SLACK
 from truestep.properties.judge.tally import ContractBroken, Tally
 from truestep.properties.kinds.kind import Seeded
 

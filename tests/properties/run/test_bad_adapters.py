@@ -182,6 +182,50 @@ def test_every_stage_refuses_in_time(
     assert seconds < 4 * loading
 
 
+# What of a wrapped class is wrong, and what the line says of it.
+WRONG_CLASSES = {
+    "argument": ("torch.optim:Adam(nope=3)", "Adam: its constructor takes no nope"),
+    "class": ("torch.nn:Linear", "Linear'> is no torch.optim.Optimizer"),
+    "module": ("no_such_package:Adam", "no module named 'no_such_package'"),
+    "name": ("torch.optim:Adamm", "torch.optim has no attribute 'Adamm' (did you mean 'Adam'"),
+    "rule": ("torch.optim:Adam@adamm", "no optimizer rule 'adamm' (did you mean 'adam'"),
+    "value": ("torch.optim:Adam(lr='x')", "Adam: a step of one matrix raised TypeError"),
+}
+
+
+@pytest.mark.power
+@pytest.mark.parametrize("name", WRONG_CLASSES)
+def test_a_wrong_class_is_refused_in_time(tmp_path: Path, name: str) -> None:
+    """In little more than the processor time of loading torch, in one line, with status 2.
+
+    What no constructor refuses shows in a step, for which torch loads its compiler too.
+    """
+    pytest.importorskip("torch")
+    spec, says = WRONG_CLASSES[name]
+    certify = ("-m", "truestep.reports.cli", "certify", f"torch:{spec}")
+    status, out, lines, seconds = _run(tmp_path, *certify)
+    *_, loading = _run(tmp_path, "-c", f"import torch{'._dynamo' if name == 'argument' else ''}")
+    assert (status, out, len(lines)) == (2, "", 1)
+    assert says in lines[0]
+    assert seconds < 2 * loading
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        "truestep.reports.known, truestep.reports.run",
+        "truestep.properties.run.worker",
+        "truestep.fast.host.serve, truestep.fast.locating",
+    ],
+)
+def test_what_refuses_loads_no_rule(tmp_path: Path, modules: str) -> None:
+    """Neither the run's process, nor the judge's, nor the backend's, before a spec is located."""
+    heavy = ("truestep.reference.optimizers", "hypothesis", "scipy", "torch")
+    told = f"import sys, {modules}; print([m for m in {heavy} if m in sys.modules])"
+    status, out, lines, _ = _run(tmp_path, "-c", told)
+    assert (status, out, lines) == (0, "[]\n", [])
+
+
 @pytest.fixture
 def _no_new_places() -> Iterator[None]:
     before = list(sys.path)

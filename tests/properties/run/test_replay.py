@@ -7,9 +7,8 @@ import pytest
 
 from truestep.fast.discovery import load
 from truestep.properties.cases.restored import restored
-from truestep.properties.judge.contracts import SLACK
 from truestep.properties.judge.records import named
-from truestep.properties.judge.results import CheckResult
+from truestep.properties.judge.results import SLACK, CheckResult
 from truestep.properties.kinds.optimizer.cases import OptimizerCase
 from truestep.properties.run import replay
 from truestep.properties.run.plan import checks_of, run_check

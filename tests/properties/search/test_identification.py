@@ -12,7 +12,8 @@ import pytest
 from truestep.fast.protocol import OptimizerCapability, Storage
 from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.judge.calls import BackendFault, BackendRaised
-from truestep.properties.judge.contracts import SLACK, Judged, not_judged
+from truestep.properties.judge.contracts import Judged, not_judged
+from truestep.properties.judge.results import SLACK
 from truestep.properties.kinds.optimizer.storage import rule_of
 from truestep.properties.search.identification import (
     Reading,

@@ -14,7 +14,8 @@ from truestep.properties.arithmetic.bounded import bounded as dispatch
 from truestep.properties.arithmetic.lift import bounded, simulated, stepped
 from truestep.properties.arithmetic.profiles import ORACLE, PROFILES
 from truestep.properties.arithmetic.world import World
-from truestep.properties.judge.contracts import SLACK, judge
+from truestep.properties.judge.contracts import judge
+from truestep.properties.judge.results import SLACK
 from truestep.properties.soundness import bounded as searching
 from truestep.properties.soundness import sampled as sampled_soundness
 from truestep.properties.soundness.bounded import (

@@ -12,7 +12,7 @@ from typing import cast
 from truestep.fast.protocol import OptimizerBackend, OptimizerCapability
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.judge.calls import BackendFault
-from truestep.properties.judge.contracts import SLACK
+from truestep.properties.judge.results import SLACK
 from truestep.properties.judge.tally import Tally
 from truestep.properties.kinds.optimizer.cases import OptimizerCase
 from truestep.properties.kinds.optimizer.laws.bench import Bench

@@ -15,7 +15,7 @@ from truestep.fast.protocol import Number
 from truestep.properties.arithmetic.bounded import Bounded
 from truestep.properties.arithmetic.lift import bounded, converted
 from truestep.properties.arithmetic.profiles import arithmetic_of
-from truestep.properties.judge.contracts import SLACK
+from truestep.properties.judge.results import SLACK
 from truestep.properties.kinds.theorem.theorems.kernels import Kernel, Numbers
 from truestep.reference.advance import advanced
 from truestep.reference.declared import Hyper, State, fields_of

@@ -16,7 +16,7 @@ from truestep.fast.protocol import OptimizerCapability, Stepped
 from truestep.properties.arithmetic.formats import FORMATS
 from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.arithmetic.sampled import FALSE_ALARM
-from truestep.properties.judge.contracts import SLACK
+from truestep.properties.judge.results import SLACK
 from truestep.properties.kinds.optimizer import direction, noise, sampling
 from truestep.properties.kinds.optimizer.counts import events
 

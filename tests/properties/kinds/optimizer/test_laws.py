@@ -12,7 +12,8 @@ import pytest
 from truestep.fast.protocol import OptimizerCapability, Storage
 from truestep.properties.arithmetic.decision import Undecided
 from truestep.properties.cases.tensors import TensorSpec
-from truestep.properties.judge.contracts import SLACK, Judged
+from truestep.properties.judge.contracts import Judged
+from truestep.properties.judge.results import SLACK
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.laws.bench import Bench
 from truestep.properties.kinds.optimizer.laws.checks import (

@@ -11,8 +11,8 @@ import pytest
 
 from truestep.fast.protocol import Capability
 from truestep.fast.reference_backend import Backend
-from truestep.properties.judge.contracts import SLACK
 from truestep.properties.judge.records import named
+from truestep.properties.judge.results import SLACK
 from truestep.properties.kinds.table import KINDS
 from truestep.properties.kinds.training.cases import NUMBERS, Ranges, TrainingCase, cases
 from truestep.properties.kinds.training.step import lockstep

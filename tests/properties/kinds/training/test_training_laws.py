@@ -9,7 +9,7 @@ import pytest
 
 from truestep.fast.protocol import TrainingCapability
 from truestep.fast.reference_backend import Backend
-from truestep.properties.judge.contracts import SLACK
+from truestep.properties.judge.results import SLACK
 from truestep.properties.kinds.table import KINDS
 from truestep.properties.kinds.training.laws.bench import Bench, Trial
 from truestep.properties.kinds.training.laws.laws import LAWS, OF, SETS, claimed, holding, speaks_of
