@@ -9,12 +9,10 @@ namespace truestep::schedules::chebyshev {
 
 // What comes past the last step: the first again, or the last one.
 enum After { kRepeat, kHold };
-// The first step is made once, or three times.
-enum Start { kAtOnce, kLate };
 
-constexpr const char* kHyper = "lr min_curvature max_curvature total_steps after start";
+constexpr const char* kHyper = "lr min_curvature max_curvature total_steps after";
 struct Hyper {
-  double lr, min_curvature, max_curvature, total_steps, after, start;
+  double lr, min_curvature, max_curvature, total_steps, after;
 };
 
 // The place of step i in the fractal order of n, a power of two: a binary digit of i at a time.
@@ -28,8 +26,7 @@ TRUESTEP_HD double place(double i, double n) {
 
 TRUESTEP_HD double value(const Hyper& h, double t) {
   const double n = h.total_steps;
-  const double s = h.start == kLate ? greatest(t - 2.0, 0.0) : t;
-  const double i = h.after == kHold ? least(s, n - 1.0) : fmod(s, n);
+  const double i = h.after == kHold ? least(t, n - 1.0) : fmod(t, n);
   const double middle = (h.max_curvature + h.min_curvature) / 2.0;
   const double radius = (h.max_curvature - h.min_curvature) / 2.0;
   return h.lr / (middle - radius * cos(kPi * (place(i, n) + 0.5) / n));

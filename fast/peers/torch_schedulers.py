@@ -35,6 +35,7 @@ class ScheduleRow:
     recursive: bool = False
     jumps: bool = False
     ahead: bool = False
+    departures: tuple[str, ...] = ()
 
 
 def capabilities(rows: Sequence[ScheduleRow]) -> tuple[ScheduleCapability, ...]:
@@ -47,6 +48,7 @@ def capabilities(rows: Sequence[ScheduleRow]) -> tuple[ScheduleCapability, ...]:
             dialect=row.dialect,
             variant=row.variant,
             fixed=row.fixed,
+            departures=row.departures,
             recursive=row.recursive,
             reach=FARTHEST if row.jumps else REACH,
         )

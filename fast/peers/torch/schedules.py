@@ -102,6 +102,12 @@ def _in_sequence(optimizer: torch.optim.Optimizer, h: Hyper) -> lr_scheduler.LRS
 
 _PLAIN: tuple[ScheduleRow, ...] = (
     _row(
+        "constant_factor",
+        "ConstantLR",
+        lambda h: {"factor": h.factor, "total_iters": h.total_steps},
+        recursive=True,
+    ),
+    _row(
         "cosine",
         "CosineAnnealingLR",
         lambda h: {"T_max": h.total_steps, "eta_min": h.min_lr},

@@ -86,6 +86,30 @@ ROWS: tuple[ScheduleRow, ...] = (
         dialect=_BOUNCE,
     ),
     ScheduleRow(
+        "linear_warmup_cosine",
+        "cosine_warmup_with_min_lr",
+        _named(
+            "cosine_warmup_with_min_lr",
+            lambda h: h.warmup_steps,
+            lambda h: h.total_steps,
+            _to_the_floor,
+        ),
+        "ahead",
+        dialect={**_BOUNCE, "warmup": "from_one", "cosine": "ahead"},
+    ),
+    ScheduleRow(
+        "linear_warmup_polynomial",
+        "linear",
+        _named("linear", lambda h: h.warmup_steps, lambda h: h.total_steps, _nothing),
+        "linear",
+        fixed={"min_lr": 0.0, "power": 1.0},
+    ),
+    ScheduleRow(
+        "linear_warmup_polynomial",
+        "polynomial",
+        _named("polynomial", lambda h: h.warmup_steps, lambda h: h.total_steps, _power),
+    ),
+    ScheduleRow(
         "polynomial",
         "polynomial",
         _named("polynomial", lambda h: 0, lambda h: h.total_steps, _power),
