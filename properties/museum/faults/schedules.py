@@ -117,12 +117,12 @@ SCHEDULES: dict[str, Fault] = {
     ),
     "linear_warmup_cosine_clock_runs": warmup_cosine(
         "the decay's clock runs during the warm-up [timm without warmup_prefix]",
-        (START, "start, length = 0, h.total_steps"),
+        ("value", START, "start, length = 0, h.total_steps"),
         computes="the cosine runs from the start, hidden by the warm-up",
     ),
     "linear_warmup_cosine_joined_late": warmup_cosine(
         "the decay starts one step after the peak [ml-explore/mlx#2617]",
-        (START, f"t = max(t - 1, h.warmup_steps)\n    {START}"),
+        ("value", START, f"t = max(t - 1, h.warmup_steps)\n    {START}"),
     ),
     "linear_warmup_cosine_warmup_from_one": warmup_cosine(
         "the warm-up counts from 1 [(t + 1) / W in hand-written warm-ups]",
