@@ -32,6 +32,12 @@ def _to_the_floor(h: Hyper) -> Mapping[str, object]:
     return {"min_lr": h.min_lr}
 
 
+def _with_room(h: Hyper) -> Mapping[str, object]:
+    if h.warmup_steps == h.total_steps:
+        raise BackendUnavailable("after a warm-up of the whole run its cosine takes one step")
+    return _to_the_floor(h)
+
+
 def _power(h: Hyper) -> Mapping[str, object]:
     if not h.lr > h.min_lr:
         raise BackendUnavailable("transformers demands lr_end < lr")
@@ -92,7 +98,7 @@ ROWS: tuple[ScheduleRow, ...] = (
             "cosine_warmup_with_min_lr",
             lambda h: h.warmup_steps,
             lambda h: h.total_steps,
-            _to_the_floor,
+            _with_room,
         ),
         "ahead",
         dialect={**_BOUNCE, "warmup": "from_one", "cosine": "ahead"},

@@ -127,6 +127,7 @@ ORDERS: dict[str, Fault] = {
     "rex_beyond_its_end": rex(
         "goes on past its end, into negative rates [a count that is not clipped]",
         ("min(require_step(t), h.total_steps)", "require_step(t)"),
+        ("(1 - x / 2)", "max(1 - x / 2, 0.25)"),
         check="past_the_end",
     ),
     "rex_ends_exchanged": rex(

@@ -41,11 +41,6 @@ WARMUPS: dict[str, Fault] = {
         ("< h.total_steps", "<= h.total_steps"),
         computes="constant_factor with total_steps +1",
     ),
-    "constant_factor_recursion_multiplies": constant_factor(
-        "multiplies once more where the factor is due to be undone [a recursion]",
-        ("lr * (1 / h.factor)", "lr * h.factor"),
-        recursive=True,
-    ),
     "constant_factor_restored_in_float32": constant_factor(
         "what comes back has passed through float32 [tensors for learning rates]",
         ("else h.lr", "else float(np.float32(h.lr))"),
@@ -53,6 +48,10 @@ WARMUPS: dict[str, Fault] = {
     "constant_factor_then": constant_factor(
         "the factor comes when it is due to end [a condition turned round]",
         ("< h.total_steps", ">= h.total_steps"),
+    ),
+    "constant_factor_twice": constant_factor(
+        "the factor is applied twice [a scheduler beside a rate that has it already]",
+        ("h.lr * h.factor", "h.lr * h.factor * h.factor"),
     ),
     "constant_factor_without_rate": constant_factor(
         "the factor is the rate [a rate in the place of a factor]", ("h.lr * h.factor", "h.factor")
