@@ -1,5 +1,6 @@
 """The rates of N epochs from epoch FIRST on, and beside them the steps of the paper's order:
-chebyshev.py N FIRST."""
+chebyshev.py N FIRST.
+"""
 
 import sys
 
