@@ -4,8 +4,6 @@ Its warm-up schedulers set the rate of a step when they are stepped before it. P
 row: past its warm-up it grows with a power of the steps made, as it says, and so it decays nothing.
 """
 
-from typing import cast
-
 import pytorch_optimizer as library
 import torch
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
@@ -35,21 +33,20 @@ def _linear(optimizer: torch.optim.Optimizer, h: Hyper) -> library.LinearSchedul
     )
 
 
-class _Proportional(LRScheduler):
+class _Proportional:
     """A power of the time left, as a ProportionScheduler maps it from [0, 1] to [min_lr, lr]."""
 
     def __init__(self, optimizer: torch.optim.Optimizer, h: Hyper) -> None:
         inner = torch.optim.SGD([torch.zeros(1)], lr=1.0)
         self.rates = LambdaLR(inner, lambda t: max(1 - t / h.total_steps, 0.0) ** h.power)
         self.mapped = library.ProportionScheduler(self.rates, 1.0, 0.0, h.lr, h.min_lr)
-        super().__init__(optimizer)
+        self.group = optimizer.param_groups[0]
+        self.group["lr"] = self.mapped.get_lr()
 
-    def get_lr(self) -> list[float | torch.Tensor]:
-        """The value of the step that the other scheduler has come to."""
-        if self.last_epoch:
-            self.rates.step()
-            self.mapped.step()
-        return cast(list[float | torch.Tensor], self.mapped.last_lr)
+    def step(self) -> None:
+        """The value of the step that the other scheduler comes to."""
+        self.rates.step()
+        self.group["lr"] = self.mapped.step()
 
 
 def _rex(optimizer: torch.optim.Optimizer, h: Hyper) -> LRScheduler:

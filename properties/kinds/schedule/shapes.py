@@ -6,7 +6,7 @@ beside the contract.
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
@@ -93,17 +93,21 @@ def _cyclic(h: Hyper) -> Shape:
     return Shape(h.min_lr, h.lr, tuple(phases))
 
 
-def _stairs(length: int, count: int = 3) -> Iterator[Phase]:
-    for k in range(count):
-        yield Phase(k * length, (k + 1) * length - 1, "constant", 0.0)
+def _stairs(length: int, first: int = 0) -> Iterator[Phase]:
+    for k in range(3):
+        yield Phase(first + k * length, first + (k + 1) * length - 1, "constant", 0.0)
+
+
+def _shrinking(h: Hyper, first: int) -> tuple[Phase, ...]:
+    if h.steps == "continuous":
+        slope = -h.lr * math.expm1(math.log(h.gamma) / h.step_size)
+        return (Phase(first, FAR, "falling", slope),)
+    down = Phase(first, FAR, "falling", h.lr * (1 - h.gamma))
+    return (*_stairs(h.step_size, first), down)
 
 
 def _exponential(h: Hyper) -> Shape:
-    if h.steps == "continuous":
-        slope = -h.lr * math.expm1(math.log(h.gamma) / h.step_size)
-        return Shape(h.min_lr, h.lr, (Phase(0, FAR, "falling", slope),))
-    down = Phase(0, FAR, "falling", h.lr * (1 - h.gamma))
-    return Shape(h.min_lr, h.lr, (*_stairs(h.step_size), down))
+    return Shape(h.min_lr, h.lr, _shrinking(h, 0))
 
 
 def _inverse_sqrt(h: Hyper) -> Shape:
@@ -148,14 +152,8 @@ def _linear_warmup_cosine(h: Hyper) -> Shape:
 
 def _linear_warmup_exponential(h: Hyper) -> Shape:
     W = h.warmup_steps
-    phases = [Phase(0, W, "rising", h.lr / W)] if W else []
-    if h.steps == "continuous":
-        slope = -h.lr * math.expm1(math.log(h.gamma) / h.step_size)
-        phases.append(Phase(W, FAR, "falling", slope))
-    else:
-        phases += [replace(p, first=W + p.first, last=W + p.last) for p in _stairs(h.step_size)]
-        phases.append(Phase(W, FAR, "falling", h.lr * (1 - h.gamma)))
-    return Shape(0.0 if W else h.min_lr, h.lr, tuple(phases))
+    climb = [Phase(0, W, "rising", h.lr / W)] if W else []
+    return Shape(0.0 if W else h.min_lr, h.lr, (*climb, *_shrinking(h, W)))
 
 
 def _linear_warmup_polynomial(h: Hyper) -> Shape:
@@ -167,8 +165,9 @@ def _linear_warmup_polynomial(h: Hyper) -> Shape:
 
 def _steepest(h: Hyper, length: int) -> float:
     """Of a power of the time left: the first step for a power >= 1, the last for one below."""
+    share: float = h.power / length if h.power >= 1 else length**-h.power
     height: float = h.lr - h.min_lr
-    return height * (h.power / length if h.power >= 1 else length**-h.power)
+    return height * share
 
 
 def _multi_step(h: Hyper) -> Shape:
