@@ -256,11 +256,9 @@ def _warmup_stable_decay(h: Hyper) -> Shape:
     phases.append(Phase(W, T - D if D else max(W, T - 1), "constant", 0.0))
     if D:
         steepest = {
-            "linear": 1 / D,
-            "one_minus_sqrt": D**-0.5,
-            "cosine": math.pi / (2 * D),
-            "one_minus_square": 2 / D,
-        }
+            "linear": 1 / D, "one_minus_sqrt": D**-0.5,
+            "cosine": math.pi / (2 * D), "one_minus_square": 2 / D,
+        }  # fmt: skip
         phases.append(Phase(T - D, T, "falling", height * steepest[h.shape]))
     return Shape(0.0 if W else h.min_lr, h.lr, (*phases, _level(T)))
 
