@@ -74,10 +74,10 @@ class Hyper(declared.Hyper):
 
 def place(i: int, n: int) -> int:
     """sigma_n(i), where n is a power of two: a binary digit of i at a time."""
-    s, m = 0, 2
-    while m <= n:
+    s = 0
+    for digit in range(1, n.bit_length()):
+        m = 2**digit
         s = m - 1 - s if i // (n // m) % 2 == 1 else s
-        m = 2 * m
     return s
 
 
