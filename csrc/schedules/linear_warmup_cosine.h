@@ -9,8 +9,8 @@ namespace truestep::schedules::linear_warmup_cosine {
 
 // t / warmup_steps, (t + 1) / warmup_steps, or (t + 1) / (warmup_steps + 1).
 enum Warmup { kFromZero, kFromOne, kInterior };
-// The cosine starts when the warm-up ends, or runs from t = 0.
-enum Cosine { kRestarted, kRunning };
+// The cosine starts when the warm-up ends, runs from t = 0, or starts one step early.
+enum Cosine { kRestarted, kRunning, kAhead };
 // What comes past total_steps.
 enum After { kHold, kBounce };
 
@@ -25,9 +25,11 @@ TRUESTEP_HD double value(const Hyper& h, double t) {
     if (h.warmup == kFromOne) return h.lr * (t + 1.0) / h.warmup_steps;
     return h.lr * (t + 1.0) / (h.warmup_steps + 1.0);
   }
-  const double start = h.cosine == kRestarted ? h.warmup_steps : 0.0;
-  const double n = h.total_steps - start;
+  const double n = h.total_steps - (h.cosine == kRunning ? 0.0 : h.warmup_steps);
   if (n == 0.0) return h.min_lr;
+  const double start = h.cosine == kRestarted ? h.warmup_steps
+                       : h.cosine == kRunning ? 0.0
+                                              : h.warmup_steps - 1.0;
   const double s = h.after == kHold ? least(t - start, n) : fmod(t - start, 2.0 * n);
   return weighted(h.min_lr, h.lr, half_cosine(s, n));
 }

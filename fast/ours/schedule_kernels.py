@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from truestep.fast import _core
 from truestep.fast.protocol import Capability, ScheduleCapability
 from truestep.reference.declared import Hyper
+from truestep.reference.rules import Departure
 from truestep.reference.schedules import SCHEDULES
 
 
@@ -24,9 +25,12 @@ def schedules() -> dict[str, tuple[int, tuple[str, ...]]]:
 
 def row(rule: str, h: Hyper) -> list[float]:
     """The hyperparameters as doubles: of a choice its place, of a list its length and then it."""
-    choices = SCHEDULES[rule].Hyper.CHOICES
+    choices, names = SCHEDULES[rule].Hyper.CHOICES, schedules()[rule][1]
+    for name in choices:
+        if name not in names and (value := getattr(h, name)) != choices[name][0]:
+            raise ValueError(f"no kernel of {rule} with {name} = {value!r}")
     doubles: list[float] = []
-    for name in schedules()[rule][1]:
+    for name in names:
         value = getattr(h, name)
         if name in choices:
             doubles.append(float(choices[name].index(value)))
@@ -58,7 +62,7 @@ def defined(h: Hyper, steps: NDArray[np.int64], found: NDArray[np.float64]) -> N
 
 
 def capabilities(arithmetic: str = "ieee_float64") -> list[Capability]:
-    """Every schedule in every dialect: a kernel takes all choices at run time.
+    """Every schedule in every dialect but departures: a kernel takes all choices at run time.
 
     The first dialect of each is run at level smoke already.
     """
@@ -77,6 +81,9 @@ def capabilities(arithmetic: str = "ieee_float64") -> list[Capability]:
 
 
 def _dialects(rule: str) -> Iterator[dict[str, str]]:
-    choices = {name: tuple(told) for name, told in SCHEDULES[rule].DIALECTS.items()}
+    choices = {
+        name: tuple(choice for choice, told in meanings.items() if not isinstance(told, Departure))
+        for name, meanings in SCHEDULES[rule].DIALECTS.items()
+    }
     for chosen in product(*choices.values()):
         yield dict(zip(choices, chosen, strict=True))

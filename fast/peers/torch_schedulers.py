@@ -23,7 +23,7 @@ class ScheduleRow:
 
     scheduler: its name in the library. make(optimizer, hyper): the scheduler. jumps: whether any
     step can be asked for directly, by step(epoch). ahead: whether step() sets the rate of the step
-    that follows it, the first one too.
+    that follows it, the first one too. number: what the schedule is of, a number of the group.
     """
 
     rule: str
@@ -35,6 +35,8 @@ class ScheduleRow:
     recursive: bool = False
     jumps: bool = False
     ahead: bool = False
+    departures: tuple[str, ...] = ()
+    number: str = "lr"
 
 
 def capabilities(rows: Sequence[ScheduleRow]) -> tuple[ScheduleCapability, ...]:
@@ -47,6 +49,7 @@ def capabilities(rows: Sequence[ScheduleRow]) -> tuple[ScheduleCapability, ...]:
             dialect=row.dialect,
             variant=row.variant,
             fixed=row.fixed,
+            departures=row.departures,
             recursive=row.recursive,
             reach=FARTHEST if row.jumps else REACH,
         )
@@ -57,7 +60,7 @@ def capabilities(rows: Sequence[ScheduleRow]) -> tuple[ScheduleCapability, ...]:
 def values(
     rows: Sequence[ScheduleRow], capability: Capability, hyper: Hyper, steps: Sequence[int]
 ) -> list[float]:
-    """The rate of the optimizer's only group after t calls of step(), for every t of steps."""
+    """A number of the optimizer's only group after t calls of step(), for every t of steps."""
     row = next(r for r in rows if (r.rule, r.variant) == (capability.rule, capability.variant))
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=hyper.lr)
     wanted, found = set(steps), {}
@@ -68,11 +71,11 @@ def values(
         if row.jumps:
             for t in steps:
                 made.step(t)
-                found[t] = float(optimizer.param_groups[0]["lr"])
+                found[t] = float(optimizer.param_groups[0][row.number])
         else:
             for t in range(max(steps, default=0) + 1):
                 if t or row.ahead:
                     made.step()
                 if t in wanted:
-                    found[t] = float(optimizer.param_groups[0]["lr"])
+                    found[t] = float(optimizer.param_groups[0][row.number])
     return [found[t] for t in steps]

@@ -67,6 +67,9 @@ class Exact(np.lib.mixins.NDArrayOperatorsMixin):
     def __bool__(self) -> bool:
         return bool(self.x)
 
+    def __floor__(self) -> int:
+        return int(mpmath.floor(self.x.item()))
+
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Array, **kwargs: Array) -> Array:
         operation = OPERATIONS.get(ufunc)
         if operation is None or method != "__call__" or kwargs:

@@ -19,6 +19,7 @@ from truestep.properties.museum.faults.hypergradients import HYPERGRADIENTS
 from truestep.properties.museum.faults.launches import LAUNCHES
 from truestep.properties.museum.faults.matrices import MATRICES
 from truestep.properties.museum.faults.momentum import MOMENTUM
+from truestep.properties.museum.faults.orders import ORDERS
 from truestep.properties.museum.faults.orthogonal import ORTHOGONAL
 from truestep.properties.museum.faults.packings import PACKINGS
 from truestep.properties.museum.faults.pairs import PAIRS
@@ -33,6 +34,7 @@ from truestep.properties.museum.faults.steered import STEERED
 from truestep.properties.museum.faults.tempered import TEMPERED
 from truestep.properties.museum.faults.training import TRAINING
 from truestep.properties.museum.faults.values import VALUES
+from truestep.properties.museum.faults.warmups import WARMUPS
 
 _ADAM = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | ANGLES | AVERAGES | CURVATURE
 _MOMENTA = CORRECTED | HYPERGRADIENTS | MOMENTUM | REGULARIZED | SLOW_POINTS | STEERED | TEMPERED
@@ -41,6 +43,6 @@ _FREE = DISTANCES | PARAMETER_FREE
 _OPTIMIZERS = _ADAM | _FREE | LAUNCHES | _MATRICES | _MOMENTA | PAIRS | VALUES
 _STORED = DRAWS | SPLITS
 _FORMATS = BESIDE | BLOCKS | FAMILIES | PACKINGS | QUANTIZERS | SMALL_FLOATS
-_AROUND = FEEDBACK | SCHEDULES | TRAINING
+_AROUND = FEEDBACK | ORDERS | SCHEDULES | TRAINING | WARMUPS
 _UNSORTED: dict[str, Fault] = _OPTIMIZERS | _STORED | _FORMATS | _AROUND
 FAULTS = dict(sorted(_UNSORTED.items()))

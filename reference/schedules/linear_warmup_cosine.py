@@ -15,8 +15,10 @@ Choices
     warmup: t / warmup_steps ("from_zero": transformers, optax, Keras; the first step has learning
     rate 0), (t + 1) / warmup_steps ("from_one": the peak comes one step earlier too), or
     (t + 1) / (warmup_steps + 1) ("interior": nanoGPT; neither 0 nor the peak).
-    cosine: starts when the warm-up ends ("restarted"), or runs from t = 0 and is joined where it is
-    ("running": timm without warmup_prefix; the join jumps).
+    cosine: starts when the warm-up ends ("restarted"), runs from t = 0 and is joined where it is
+    ("running": timm without warmup_prefix; the join jumps), or starts one step early ("ahead":
+    transformers' cosine_warmup_with_min_lr, where the last step of a warm-up from_one has the
+    peak, and the last step of all min_lr).
     after: past total_steps held at min_lr ("hold": optax, Keras), or on along the cosine ("bounce":
     transformers).
 
@@ -54,6 +56,7 @@ DIALECTS = {
     "cosine": {
         "restarted": "the cosine starts when the warm-up ends",
         "running": "the cosine runs from the start, hidden by the warm-up",
+        "ahead": "the cosine starts one step before the warm-up ends",
     },
     "after": {
         "hold": "stays at min_lr past total_steps",
@@ -70,13 +73,21 @@ class Hyper(declared.Hyper):
     warmup_steps: Annotated[int, Count(0, tuple(range(1, 129)), (0, 1))] = 100
     total_steps: Length = 1000
     warmup: Literal["from_zero", "from_one", "interior"] = "from_zero"
-    cosine: Literal["restarted", "running"] = "restarted"
+    cosine: Literal["restarted", "running", "ahead"] = "restarted"
     after: Literal["hold", "bounce"] = "hold"
 
     def __post_init__(self) -> None:
         declared.Hyper.__post_init__(self)
         require_ordered(self, "min_lr", "lr")
         require_ordered(self, "warmup_steps", "total_steps")
+
+
+def wave(h: Hyper) -> tuple[int, int]:
+    """Where the cosine starts, perhaps at -1, and in how many steps it falls."""
+    if h.cosine == "running":
+        return 0, h.total_steps
+    early = 1 if h.cosine == "ahead" else 0
+    return h.warmup_steps - early, h.total_steps - h.warmup_steps
 
 
 def value(h: Hyper, t: int) -> Array:
@@ -89,8 +100,7 @@ def value(h: Hyper, t: int) -> Array:
             return h.lr * (t + 1) / h.warmup_steps
         else:
             return h.lr * (t + 1) / (h.warmup_steps + 1)
-    start = h.warmup_steps if h.cosine == "restarted" else 0
-    length = h.total_steps - start
+    start, length = wave(h)
     if length == 0:
         return h.min_lr
     s = min(t - start, length) if h.after == "hold" else (t - start) % (2 * length)
@@ -100,8 +110,7 @@ def value(h: Hyper, t: int) -> Array:
 
 def certificate(h: Hyper) -> Certificate:
     """Why the step sizes satisfy or violate the conditions of Robbins and Monro."""
-    start = h.warmup_steps if h.cosine == "restarted" else 0
-    length = h.total_steps - start
+    start, length = wave(h)
     if h.after == "hold" or length == 0 or h.lr == 0:
         return held_at(h.min_lr, h.total_steps)
     return BoundedBelow(h.lr / 2, start=start + 2 * length, period=2 * length)

@@ -5,7 +5,7 @@ Rule
     a_t = lr                                                         then
     x = (t - (total_steps - decay_steps)) / decay_steps              for the last decay_steps steps
     a_t = min_lr + (lr - min_lr) f(x)
-    f(x) = 1 - x | 1 - sqrt(x) | (1 + cos(pi x)) / 2
+    f(x) = 1 - x | 1 - sqrt(x) | (1 + cos(pi x)) / 2 | 1 - x^2
 
 Shapes
     t: the number of steps made, an integer >= 0; the result is a number.
@@ -14,9 +14,9 @@ Domain
     0 <= min_lr <= lr, finite; warmup_steps, decay_steps >= 0, together at most total_steps >= 1.
 
 Choices
-    shape: "linear", "one_minus_sqrt" (timm's default, found best by Haegele et al.) or "cosine"
-    (transformers' default). transformers' warm-up rises from min_lr, which is the same for
-    min_lr = 0 alone.
+    shape: "linear", "one_minus_sqrt" (timm's default, found best by Haegele et al.), "cosine"
+    (transformers' default) or "one_minus_square" (pytorch-optimizer). transformers' warm-up rises
+    from min_lr, which is the same for min_lr = 0 alone.
 
 Special cases
     decay_steps = 0 falls to min_lr at total_steps. t = total_steps and later are exactly min_lr.
@@ -47,6 +47,7 @@ DIALECTS = {
         "linear": "a straight line down",
         "one_minus_sqrt": "down with one minus the root of the fraction",
         "cosine": "half a cosine down",
+        "one_minus_square": "down with one minus the square of the fraction",
     }
 }
 
@@ -59,7 +60,7 @@ class Hyper(declared.Hyper):
     warmup_steps: Annotated[int, Count(0, tuple(range(1, 129)), (0, 1))] = 100
     decay_steps: Annotated[int, Count(0, tuple(range(1, 129)), (0,))] = 200
     total_steps: Length = 1000
-    shape: Literal["linear", "one_minus_sqrt", "cosine"] = "linear"
+    shape: Literal["linear", "one_minus_sqrt", "cosine", "one_minus_square"] = "linear"
 
     def __post_init__(self) -> None:
         declared.Hyper.__post_init__(self)
@@ -84,8 +85,10 @@ def value(h: Hyper, t: int) -> Array:
         weight = 1 - x
     elif h.shape == "one_minus_sqrt":
         weight = 1 - np.sqrt(x)
-    else:
+    elif h.shape == "cosine":
         weight = (1 + np.cos(PI * x)) / 2
+    else:
+        weight = 1 - x * x
     return weighted(h.min_lr, h.lr, weight)
 
 

@@ -48,6 +48,18 @@ def _exponential(h: Hyper, last: int) -> optax.Schedule:
     )
 
 
+def _joined(h: Hyper, last: int) -> optax.Schedule:
+    """A warm-up, what is constant, and a line down."""
+    parts = [
+        optax.linear_schedule(0.0, h.lr, h.warmup_steps),
+        optax.constant_schedule(h.lr),
+        optax.linear_schedule(h.lr, h.min_lr, h.decay_steps)
+        if h.decay_steps
+        else optax.constant_schedule(h.min_lr),
+    ]
+    return optax.join_schedules(parts, [h.warmup_steps, h.total_steps - h.decay_steps])
+
+
 def _linear(h: Hyper, last: int) -> optax.Schedule:
     return optax.linear_schedule(h.lr * h.start_factor, h.lr * h.end_factor, h.total_steps)
 
@@ -67,6 +79,40 @@ def _warmup_cosine(h: Hyper, last: int) -> optax.Schedule:
 def _milestones(h: Hyper, last: int) -> optax.Schedule:
     repeats: Counter[int] = Counter(h.milestones)
     return optax.piecewise_constant_schedule(h.lr, {t: h.gamma**n for t, n in repeats.items()})
+
+
+def _cosine_cycle(h: Hyper, last: int) -> optax.Schedule:
+    return optax.cosine_onecycle_schedule(
+        h.total_steps, h.lr, h.pct_start, h.div_factor, h.final_div_factor
+    )
+
+
+def _linear_cycle(h: Hyper, last: int) -> optax.Schedule:
+    """The second phase as long as the first: half a step more is cut off."""
+    down = (2 * int(h.pct_start * h.total_steps) + 0.5) / h.total_steps
+    return optax.linear_onecycle_schedule(
+        h.total_steps, h.lr, h.pct_start, down, h.div_factor, h.final_div_factor
+    )
+
+
+def _interpolated(h: Hyper, last: int) -> optax.Schedule:
+    repeats: Counter[int] = Counter(h.milestones)
+    scales = {t: h.gamma**n for t, n in repeats.items()}
+    return optax.piecewise_interpolate_schedule(h.shape, h.lr, scales)
+
+
+def _warmup_exponential(h: Hyper, last: int) -> optax.Schedule:
+    if h.gamma == 1 and h.min_lr > 0:
+        raise BackendUnavailable("optax takes end_value as an upper bound where decay_rate is 1")
+    return optax.warmup_exponential_decay_schedule(
+        0.0,
+        h.lr,
+        h.warmup_steps,
+        transition_steps=h.step_size,
+        decay_rate=h.gamma,
+        staircase=h.steps == "staircase",
+        end_value=h.min_lr or None,
+    )
 
 
 def _polynomial(h: Hyper, last: int) -> optax.Schedule:
@@ -92,10 +138,43 @@ ROWS: tuple[Row, ...] = (
     Row("linear", "linear_schedule", _linear),
     Row("linear", "warmup_constant_schedule", _warmup_constant, "warmup_constant"),
     Row("linear_warmup_cosine", "warmup_cosine_decay_schedule", _warmup_cosine),
+    Row("linear_warmup_exponential", "warmup_exponential_decay_schedule", _warmup_exponential),
+    Row(
+        "linear_warmup_exponential",
+        "warmup_exponential_decay_schedule",
+        _warmup_exponential,
+        "staircase",
+        {"steps": "staircase"},
+    ),
     Row("multi_step", "piecewise_constant_schedule", _milestones),
+    Row(
+        "one_cycle",
+        "cosine_onecycle_schedule",
+        _cosine_cycle,
+        "two_cos",
+        {"knots": "whole", "after": "hold"},
+    ),
+    Row(
+        "one_cycle",
+        "linear_onecycle_schedule",
+        _linear_cycle,
+        "three_linear",
+        {"phases": "three", "anneal": "linear", "knots": "whole", "after": "hold"},
+    ),
+    *(
+        Row(
+            "piecewise_interpolate",
+            "piecewise_interpolate_schedule",
+            _interpolated,
+            shape,
+            {"shape": shape},
+        )
+        for shape in ("linear", "cosine")
+    ),
     Row("polynomial", "polynomial_schedule", _polynomial),
     # One schedule is built per cycle: what may be built for one call.
     Row("warm_restarts", "sgdr_schedule", _restarts, reach=200),
+    Row("warmup_stable_decay", "join_schedules", _joined),
 )
 _ROWS = {(row.rule, row.variant): row for row in ROWS}
 

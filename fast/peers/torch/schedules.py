@@ -6,7 +6,10 @@ of a counter, which step() advances, and LambdaLR has that of its function. The 
 calls step(epoch), which uses a closed form where the scheduler has one besides; that of
 CosineAnnealingWarmRestarts finds the cycle by a logarithm.
 
-Past the last step OneCycleLR raises, which is its dialect.
+Past the last step OneCycleLR raises, which is its dialect. The momentum that CyclicLR and
+OneCycleLR cycle with the rate is the same schedule of other numbers, upside down: of the variants
+"momentum" lr is base_momentum, where the rate is at its peak, and what the rate begins with is
+max_momentum.
 """
 
 from collections.abc import Callable, Mapping
@@ -51,6 +54,11 @@ def _one_cycle(h: Hyper) -> dict[str, object]:
     }
 
 
+def _one_momentum(h: Hyper) -> dict[str, object]:
+    momenta = {"base_momentum": h.lr, "max_momentum": h.lr / h.div_factor}
+    return {**_one_cycle(h), "cycle_momentum": True, **momenta}
+
+
 def _cyclic(h: Hyper) -> dict[str, object]:
     return {
         "base_lr": h.min_lr,
@@ -61,6 +69,11 @@ def _cyclic(h: Hyper) -> dict[str, object]:
         "gamma": h.gamma,
         "cycle_momentum": False,
     }
+
+
+def _cyclic_momentum(h: Hyper) -> dict[str, object]:
+    momenta = {"base_momentum": h.lr, "max_momentum": h.min_lr}
+    return {**_cyclic(h), "cycle_momentum": True, **momenta}
 
 
 def _restarts(h: Hyper) -> dict[str, object]:
@@ -102,6 +115,12 @@ def _in_sequence(optimizer: torch.optim.Optimizer, h: Hyper) -> lr_scheduler.LRS
 
 _PLAIN: tuple[ScheduleRow, ...] = (
     _row(
+        "constant_factor",
+        "ConstantLR",
+        lambda h: {"factor": h.factor, "total_iters": h.total_steps},
+        recursive=True,
+    ),
+    _row(
         "cosine",
         "CosineAnnealingLR",
         lambda h: {"T_max": h.total_steps, "eta_min": h.min_lr},
@@ -110,7 +129,16 @@ _PLAIN: tuple[ScheduleRow, ...] = (
     ),
     *(
         _row(
-            "cyclic", "CyclicLR", _cyclic, variant=mode, dialect={"mode": mode, "place": "fraction"}
+            "cyclic",
+            "CyclicLR",
+            options,
+            variant=f"{before}{mode}",
+            dialect={"mode": mode, "place": "fraction"},
+            number=number,
+        )
+        for before, options, number in (
+            ("", _cyclic, "lr"),
+            ("momentum_", _cyclic_momentum, "momentum"),
         )
         for mode in ("triangular", "triangular2", "exp_range")
     ),
@@ -141,9 +169,15 @@ _PLAIN: tuple[ScheduleRow, ...] = (
         _row(
             "one_cycle",
             "OneCycleLR",
-            _one_cycle,
-            variant=f"{phases}_{anneal}",
+            options,
+            variant=f"{before}{phases}_{anneal}",
             dialect={"phases": phases, "anneal": anneal, "after": "raise"},
+            fixed=fixed,
+            number=number,
+        )
+        for before, options, number, fixed in (
+            ("", _one_cycle, "lr", {}),
+            ("momentum_", _one_momentum, "momentum", {"final_div_factor": 1.0}),
         )
         for phases in ("two", "three")
         for anneal in ("cos", "linear")

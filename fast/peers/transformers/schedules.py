@@ -32,6 +32,12 @@ def _to_the_floor(h: Hyper) -> Mapping[str, object]:
     return {"min_lr": h.min_lr}
 
 
+def _with_room(h: Hyper) -> Mapping[str, object]:
+    if h.warmup_steps == h.total_steps:
+        raise BackendUnavailable("after a warm-up of the whole run its cosine takes one step")
+    return _to_the_floor(h)
+
+
 def _power(h: Hyper) -> Mapping[str, object]:
     if not h.lr > h.min_lr:
         raise BackendUnavailable("transformers demands lr_end < lr")
@@ -84,6 +90,30 @@ ROWS: tuple[ScheduleRow, ...] = (
         ),
         "floor",
         dialect=_BOUNCE,
+    ),
+    ScheduleRow(
+        "linear_warmup_cosine",
+        "cosine_warmup_with_min_lr",
+        _named(
+            "cosine_warmup_with_min_lr",
+            lambda h: h.warmup_steps,
+            lambda h: h.total_steps,
+            _with_room,
+        ),
+        "ahead",
+        dialect={**_BOUNCE, "warmup": "from_one", "cosine": "ahead"},
+    ),
+    ScheduleRow(
+        "linear_warmup_polynomial",
+        "linear",
+        _named("linear", lambda h: h.warmup_steps, lambda h: h.total_steps, _nothing),
+        "linear",
+        fixed={"min_lr": 0.0, "power": 1.0},
+    ),
+    ScheduleRow(
+        "linear_warmup_polynomial",
+        "polynomial",
+        _named("polynomial", lambda h: h.warmup_steps, lambda h: h.total_steps, _power),
     ),
     ScheduleRow(
         "polynomial",

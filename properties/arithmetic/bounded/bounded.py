@@ -1,5 +1,6 @@
 """Error-carrying arrays: a float64 value and a bound on a faithful kernel's distance from it."""
 
+import math
 from typing import Never, Self
 
 import numpy as np
@@ -42,6 +43,13 @@ class Bounded(Estimate, np.lib.mixins.NDArrayOperatorsMixin):
 
     def __float__(self) -> Never:
         raise TypeError("a Bounded array does not become a float: its error bound would be lost")
+
+    def __floor__(self) -> int:
+        """The whole part of a scalar; where rounding may pass an integer, a branch like others."""
+        whole = math.floor(float(self.v))
+        if self >= whole + 1:
+            return whole + 1
+        return whole if self >= whole else whole - 1
 
     def __array__(self, *_: object, **__: object) -> Never:
         raise TypeError("a Bounded array does not become an ndarray: its error bound would be lost")

@@ -38,6 +38,7 @@ class ScheduleCase:
 MEETINGS: dict[str, Callable[[Fields], object]] = {
     "decay_steps": lambda f: f.get("total_steps", 1) - f.get("warmup_steps", 0),
     "end_factor": lambda f: f["start_factor"],
+    "max_curvature": lambda f: f["min_curvature"],
     "warmup_steps": lambda f: f.get("total_steps", 1),
 }
 
@@ -88,10 +89,11 @@ def landmarks(hyper: Hyper) -> list[int]:
         if hasattr(hyper, "decay_steps"):
             found.add(total - hyper.decay_steps)
         if hasattr(hyper, "pct_start"):
-            found |= {int(hyper.pct_start * total - 1), 2 * int(hyper.pct_start * total - 1)}
+            knot = int(hyper.pct_start * total)
+            found |= {knot - 1, 2 * knot - 2, 2 * knot}
     else:
         for name in ("decay_steps", "step_size"):
-            found |= {k * getattr(hyper, name, 0) for k in (1, 2, 3, 7)}
+            found |= {warmup + k * getattr(hyper, name, 0) for k in (1, 2, 3, 7)}
     if hasattr(hyper, "steps_up"):
         period = hyper.steps_up + hyper.steps_down
         found |= {hyper.steps_up, period, period + hyper.steps_up, 2 * period, 9 * period}
@@ -156,7 +158,9 @@ def past(hyper: Hyper, most: int) -> tuple[int, ...]:
 
 # Hyperparameters of a picture: every term alive, everything within a hundred steps.
 PICTURED: dict[str, Fields] = {
+    "chebyshev": {"total_steps": 32},
     "constant": {},
+    "constant_factor": {"total_steps": 20},
     "cosine": {"min_lr": 1e-4, "total_steps": 50},
     "cyclic": {"steps_up": 10, "steps_down": 15},
     "exponential": {"step_size": 5},
@@ -164,11 +168,15 @@ PICTURED: dict[str, Fields] = {
     "inverse_time": {"decay_rate": 0.5, "decay_steps": 5},
     "linear": {"start_factor": 0.25, "end_factor": 1.0, "total_steps": 30},
     "linear_warmup_cosine": {"min_lr": 1e-4, "warmup_steps": 8, "total_steps": 60},
+    "linear_warmup_exponential": {"step_size": 5, "warmup_steps": 8},
+    "linear_warmup_polynomial": {"min_lr": 1e-4, "warmup_steps": 8, "total_steps": 60},
     "multi_step": {"milestones": (10, 25, 40)},
     "noam": {"warmup_steps": 10},
     "one_cycle": {"total_steps": 60},
+    "piecewise_interpolate": {"gamma": 0.5, "milestones": (10, 25, 40)},
     "polynomial": {"min_lr": 1e-4, "total_steps": 50, "power": 2.0},
     "power": {"lr": 0.1, "shift": 3.0},
+    "rex": {"min_lr": 1e-4, "total_steps": 50},
     "warm_restarts": {"cycle_steps": 8, "decay": 0.7},
     "warmup_stable_decay": {"warmup_steps": 8, "decay_steps": 15, "total_steps": 50},
 }

@@ -51,7 +51,9 @@ def verdict(rule: str, hyper: Hyper, formula: str = "") -> Verdict:
 # What a reader should know of every rule: its own form, and the choices that decide differently.
 # Numbers are small, so that the constants of the proofs stay readable; no verdict depends on them.
 NOTED: dict[str, tuple[tuple[str, dict[str, Number]], ...]] = {
+    "chebyshev": (("Chebyshev steps, again and again", {}),),
     "constant": (("a_t = c, a constant", {"lr": 0.1}),),
+    "constant_factor": (("a third of c at first, then c", {"lr": 0.1}),),
     "cosine": (
         ("cosine, then held at 0", {"lr": 0.1}),
         ("cosine, then held at min_lr > 0", {"lr": 0.1, "min_lr": 0.01}),
@@ -69,15 +71,19 @@ NOTED: dict[str, tuple[tuple[str, dict[str, Number]], ...]] = {
         ("warm-up, cosine, then held at 0", {}),
         ("warm-up and a cosine that bounces", {"after": "bounce"}),
     ),
+    "linear_warmup_exponential": (("warm-up, then c gamma^t", {"lr": 0.1}),),
+    "linear_warmup_polynomial": (("warm-up, a power of the time left, then 0", {}),),
     "multi_step": (("finitely many milestones", {}),),
     "noam": (("the Transformer's schedule", {}),),
     "one_cycle": (("one cycle, then an error", {}), ("one cycle, then held", {"after": "hold"})),
+    "piecewise_interpolate": (("lines between finitely many milestones", {}),),
     "polynomial": (("a power of the time left, then 0", {}),),
     "power": (
         ("a_t = c / t", {"lr": 1.0, "power": 1.0}),
         ("a_t = c / sqrt(t)", {"lr": 1.0, "power": 0.5}),
         ("a_t = c / t^(3/4)", {"lr": 1.0, "power": 0.75}),
     ),
+    "rex": (("a ratio of the time left, then 0", {}),),
     "warm_restarts": (
         ("restarts at one height, cycles twice as long", {"lr": 1.0}),
         ("restarts at 0.6 of the height, cycles twice as long", {"lr": 1.0, "decay": 0.6}),

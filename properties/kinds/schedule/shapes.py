@@ -44,8 +44,28 @@ def _level(first: int) -> Phase:
     return Phase(first, FAR, "constant", 0.0)
 
 
+def _chebyshev(h: Hyper) -> Shape:
+    T, start = h.total_steps, 2 if h.start == "late" else 0
+    low, high = h.lr / h.max_curvature, h.lr / h.min_curvature
+    # Nodes of the lower half, where steps are long, take turns with those of the upper.
+    trends: tuple[Trend, ...] = ("falling", "rising")
+    turns = [(start + i, trends[i % 2]) for i in range(min(T, 8) - 1)]
+    phases = [Phase(t, t + 1, trend, high - low) for t, trend in turns]
+    if start:
+        phases.append(Phase(0, start, "constant", 0.0))
+    if h.after == "hold" or T == 1:
+        phases.append(_level(start + T - 1))
+    return Shape(low, high, tuple(phases))
+
+
 def _constant(h: Hyper) -> Shape:
     return Shape(h.lr, h.lr, (_level(0),))
+
+
+def _constant_factor(h: Hyper) -> Shape:
+    T, first = h.total_steps, h.lr * h.factor
+    phases = (Phase(0, T - 1, "constant", 0.0), Phase(0, FAR, "rising", h.lr - first), _level(T))
+    return Shape(first if T else h.lr, h.lr, phases if T else phases[1:])
 
 
 def _half_cosine(height: float, steps: int) -> float:
@@ -73,17 +93,21 @@ def _cyclic(h: Hyper) -> Shape:
     return Shape(h.min_lr, h.lr, tuple(phases))
 
 
-def _stairs(length: int, count: int = 3) -> Iterator[Phase]:
-    for k in range(count):
-        yield Phase(k * length, (k + 1) * length - 1, "constant", 0.0)
+def _stairs(length: int, first: int = 0) -> Iterator[Phase]:
+    for k in range(3):
+        yield Phase(first + k * length, first + (k + 1) * length - 1, "constant", 0.0)
+
+
+def _shrinking(h: Hyper, first: int) -> tuple[Phase, ...]:
+    if h.steps == "continuous":
+        slope = -h.lr * math.expm1(math.log(h.gamma) / h.step_size)
+        return (Phase(first, FAR, "falling", slope),)
+    down = Phase(first, FAR, "falling", h.lr * (1 - h.gamma))
+    return (*_stairs(h.step_size, first), down)
 
 
 def _exponential(h: Hyper) -> Shape:
-    if h.steps == "continuous":
-        slope = -h.lr * math.expm1(math.log(h.gamma) / h.step_size)
-        return Shape(h.min_lr, h.lr, (Phase(0, FAR, "falling", slope),))
-    down = Phase(0, FAR, "falling", h.lr * (1 - h.gamma))
-    return Shape(h.min_lr, h.lr, (*_stairs(h.step_size), down))
+    return Shape(h.min_lr, h.lr, _shrinking(h, 0))
 
 
 def _inverse_sqrt(h: Hyper) -> Shape:
@@ -110,8 +134,8 @@ def _linear(h: Hyper) -> Shape:
 
 def _linear_warmup_cosine(h: Hyper) -> Shape:
     W, T = h.warmup_steps, h.total_steps
-    start = W if h.cosine == "restarted" else 0
-    length = T - start
+    length = T if h.cosine == "running" else T - W
+    last = T - 1 if h.cosine == "ahead" else T
     joins = h.cosine == "restarted" and length > 0
     phases = []
     if W:
@@ -121,9 +145,29 @@ def _linear_warmup_cosine(h: Hyper) -> Shape:
     if not length:
         return Shape(low, h.lr, (*phases, _level(T)))
     slope = _half_cosine(h.lr - h.min_lr, length)
-    phases.append(Phase(W, T, "falling", slope))
-    phases.append(_level(T) if h.after == "hold" else Phase(T, T + length, "rising", slope))
-    return Shape(low, h.lr, tuple(phases))
+    phases.append(Phase(W, last, "falling", slope))
+    after = _level(last) if h.after == "hold" else Phase(last, last + length, "rising", slope)
+    return Shape(low, h.lr, (*phases, after))
+
+
+def _linear_warmup_exponential(h: Hyper) -> Shape:
+    W = h.warmup_steps
+    climb = [Phase(0, W, "rising", h.lr / W)] if W else []
+    return Shape(0.0 if W else h.min_lr, h.lr, (*climb, *_shrinking(h, W)))
+
+
+def _linear_warmup_polynomial(h: Hyper) -> Shape:
+    W, T, length = h.warmup_steps, h.total_steps, h.total_steps - h.warmup_steps
+    climb = [Phase(0, W if length else W - 1, "rising", h.lr / W)] if W else []
+    falling = [Phase(W, T, "falling", _steepest(h, length))] if length else []
+    return Shape(0.0 if W else h.min_lr, h.lr, (*climb, *falling, _level(T)))
+
+
+def _steepest(h: Hyper, length: int) -> float:
+    """Of a power of the time left: the first step for a power >= 1, the last for one below."""
+    share: float = h.power / length if h.power >= 1 else length**-h.power
+    height: float = h.lr - h.min_lr
+    return height * share
 
 
 def _multi_step(h: Hyper) -> Shape:
@@ -144,9 +188,10 @@ def _noam(h: Hyper) -> Shape:
 
 
 def _one_cycle(h: Hyper) -> Shape:
-    first, end = h.lr / h.div_factor, h.total_steps - 1
-    last = first / h.final_div_factor
-    knots = [0.0, h.pct_start * h.total_steps - 1, float(end)]
+    first, whole = h.lr / h.div_factor, h.knots == "whole"
+    last, end = first / h.final_div_factor, h.total_steps if whole else h.total_steps - 1
+    share = h.pct_start * h.total_steps
+    knots = [0.0, math.floor(share) if whole else share - 1, float(end)]
     values = [first, h.lr, last]
     if h.phases == "three":
         knots.insert(2, 2 * knots[1])
@@ -166,17 +211,33 @@ def _one_cycle(h: Hyper) -> Shape:
     return Shape(min(first, last), max(h.lr, first), tuple(phases))
 
 
+def _piecewise_interpolate(h: Hyper) -> Shape:
+    knots = sorted({0, *h.milestones})
+    values = [h.lr * h.gamma ** sum(m <= knot for m in h.milestones) for knot in knots]
+    trend: Trend = "rising" if h.gamma >= 1 else "falling"
+    steep = math.pi / 2 if h.shape == "cosine" else 1.0
+    phases = [
+        Phase(x, y, trend, steep * abs(b - a) / (y - x))
+        for (x, y), (a, b) in zip(pairwise(knots), pairwise(values), strict=True)
+    ]
+    return Shape(min(values), max(values), (*phases, _level(knots[-1])))
+
+
 def _polynomial(h: Hyper) -> Shape:
-    T, height = h.total_steps, h.lr - h.min_lr
-    # Steepest at the first step for a power >= 1, at the last for one below.
-    slope = height * (h.power / T if h.power >= 1 else T**-h.power)
+    T = h.total_steps
     after = (_level(T),) if h.after == "hold" else ()
-    return Shape(h.min_lr, h.lr, (Phase(0, T, "falling", slope), *after))
+    return Shape(h.min_lr, h.lr, (Phase(0, T, "falling", _steepest(h, T)), *after))
 
 
 def _power(h: Hyper) -> Shape:
     high = h.lr / h.shift**h.power
     return Shape(0.0, high, (Phase(0, FAR, "falling", high * h.power / h.shift),))
+
+
+def _rex(h: Hyper) -> Shape:
+    T, height = h.total_steps, h.lr - h.min_lr
+    # The derivative of (1 - x) / (1 - x / 2) falls from -1/2 to -2.
+    return Shape(h.min_lr, h.lr, (Phase(0, T, "falling", 2 * height / T), _level(T)))
 
 
 def _warm_restarts(h: Hyper) -> Shape:
@@ -194,13 +255,18 @@ def _warmup_stable_decay(h: Hyper) -> Shape:
     # Without a decay the last stable step is the one before the end.
     phases.append(Phase(W, T - D if D else max(W, T - 1), "constant", 0.0))
     if D:
-        steepest = {"linear": 1 / D, "one_minus_sqrt": D**-0.5, "cosine": math.pi / (2 * D)}
+        steepest = {
+            "linear": 1 / D, "one_minus_sqrt": D**-0.5,
+            "cosine": math.pi / (2 * D), "one_minus_square": 2 / D,
+        }  # fmt: skip
         phases.append(Phase(T - D, T, "falling", height * steepest[h.shape]))
     return Shape(0.0 if W else h.min_lr, h.lr, (*phases, _level(T)))
 
 
 SHAPES: dict[str, Callable[[Hyper], Shape]] = {
+    "chebyshev": _chebyshev,
     "constant": _constant,
+    "constant_factor": _constant_factor,
     "cosine": _cosine,
     "cyclic": _cyclic,
     "exponential": _exponential,
@@ -208,11 +274,15 @@ SHAPES: dict[str, Callable[[Hyper], Shape]] = {
     "inverse_time": _inverse_time,
     "linear": _linear,
     "linear_warmup_cosine": _linear_warmup_cosine,
+    "linear_warmup_exponential": _linear_warmup_exponential,
+    "linear_warmup_polynomial": _linear_warmup_polynomial,
     "multi_step": _multi_step,
     "noam": _noam,
     "one_cycle": _one_cycle,
+    "piecewise_interpolate": _piecewise_interpolate,
     "polynomial": _polynomial,
     "power": _power,
+    "rex": _rex,
     "warm_restarts": _warm_restarts,
     "warmup_stable_decay": _warmup_stable_decay,
 }

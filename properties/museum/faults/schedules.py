@@ -5,7 +5,7 @@ from functools import partial
 from truestep.properties.museum.fault import Fault, fault
 
 MIX = "return weighted(h.min_lr, h.lr, weight)"
-START = 'start = h.warmup_steps if h.cosine == "restarted" else 0'
+START = "start, length = wave(h)"
 SEARCHED = """i, start, length = 0, 0, h.cycle_steps
     while t >= start + length:
         i, start, length = i + 1, start + length, length * h.growth
@@ -117,7 +117,7 @@ SCHEDULES: dict[str, Fault] = {
     ),
     "linear_warmup_cosine_clock_runs": warmup_cosine(
         "the decay's clock runs during the warm-up [timm without warmup_prefix]",
-        ("value", START, "start = 0"),
+        ("value", START, "start, length = 0, h.total_steps"),
         computes="the cosine runs from the start, hidden by the warm-up",
     ),
     "linear_warmup_cosine_joined_late": warmup_cosine(

@@ -9,13 +9,29 @@ import pytest
 
 from truestep.fast import _core
 from truestep.fast.ours import schedule_kernels
-from truestep.reference.schedules import SCHEDULES, multi_step, one_cycle
+from truestep.reference.rules import Departure
+from truestep.reference.schedules import SCHEDULES, chebyshev, multi_step, one_cycle
 
 
 def test_every_schedule_has_a_kernel_that_reads_its_fields() -> None:
-    """A header for each of the reference's, with all fields of its Hyper in their order or not."""
+    """A header for each of the reference's, with all fields of its Hyper in their order or not.
+
+    But for choices that are departures all but one.
+    """
     found = {name: set(read) for name, (_, read) in schedule_kernels.schedules().items()}
-    assert found == {name: {f.name for f in fields(m.Hyper)} for name, m in SCHEDULES.items()}
+    due = {name: {f.name for f in fields(m.Hyper)} for name, m in SCHEDULES.items()}
+    for name, module in SCHEDULES.items():
+        for field, meanings in module.DIALECTS.items():
+            if sum(not isinstance(told, Departure) for told in meanings.values()) == 1:
+                due[name].remove(field)
+    assert found == due
+
+
+def test_a_departure_is_refused() -> None:
+    """No kernel of ours computes one, and none takes it for the rule's own form."""
+    assert all("late" not in c.dialect.values() for c in schedule_kernels.capabilities())
+    with pytest.raises(ValueError, match="no kernel of chebyshev with start = 'late'"):
+        schedule_kernels.values("chebyshev", chebyshev.Hyper(start="late"), [0])
 
 
 @pytest.mark.parametrize("rule", SCHEDULES)
@@ -46,7 +62,7 @@ def test_no_value_past_the_end() -> None:
 
 def test_an_unknown_schedule_is_refused() -> None:
     """By its name, with those that there are."""
-    with pytest.raises(ValueError, match="no kernel of square; there are constant, cosine"):
+    with pytest.raises(ValueError, match="no kernel of square; there are chebyshev, constant"):
         schedule_kernels.values("square", multi_step.Hyper(), [0])
 
 

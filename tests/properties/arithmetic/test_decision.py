@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -114,3 +115,14 @@ def test_a_plain_mask_is_certain(yes: bool, mask: bool) -> None:
     both, either = known & mask, known | mask
     assert (bool(both.yes), bool(both.open)) == (yes and mask, False)
     assert (bool(either.yes), bool(either.open)) == (yes or mask, False)
+
+
+@pytest.mark.parametrize(
+    ("share", "whole"), [(0.3, {29, 30}), (0.2, {19, 20}), (0.25, {25}), (0.125, {12})]
+)
+def test_a_whole_part_is_a_branch_where_rounding_may_pass_an_integer(
+    share: float, whole: set[int]
+) -> None:
+    """float32 has no 0.3 and no 0.2; a quarter and an eighth are exact, and so is their floor."""
+    product = Bounded.hyper(share, FLOAT32) * 100
+    assert set(every_branch(lambda: math.floor(product))) == whole

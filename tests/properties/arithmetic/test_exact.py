@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -142,3 +143,10 @@ def test_both_tables_offer_what_the_error_carrying_arrays_do() -> None:
     alike = {np.fabs, np.isinf, np.isnan}  # asked of bounds only
     assert set(bounded.OPERATIONS) - alike <= set(OPERATIONS)
     assert set(functions.FUNCTIONS) <= set(FUNCTIONS)
+
+
+def test_the_whole_part_is_that_of_the_exact_number() -> None:
+    """0.29 is below its decimal, and so is a hundred times it; no rounding goes up to 29."""
+    with mpmath.workdps(DIGITS):
+        assert math.floor(Exact.of(0.29) * 100) == 28
+        assert math.floor(Exact.of(-0.5)) == -1

@@ -27,10 +27,10 @@ def test_edits_follow_one_another() -> None:
 
 def test_text_in_two_functions_is_addressed_by_one() -> None:
     """The other function keeps its own."""
-    line = 'start = h.warmup_steps if h.cosine == "restarted" else 0'
+    line = "start, length = wave(h)"
     with pytest.raises(StaleEdit, match="occurs 2 times"):
-        planted(linear_warmup_cosine, [(line, "start = 0")])
-    copy = planted(linear_warmup_cosine, [("value", line, "start = 0")])
+        planted(linear_warmup_cosine, [(line, "start, length = 0, 1")])
+    copy = planted(linear_warmup_cosine, [("value", line, "start, length = 0, h.total_steps")])
     h = linear_warmup_cosine.Hyper(min_lr=1e-4, warmup_steps=5, total_steps=10)
     assert copy.value(h, 5) < linear_warmup_cosine.value(h, 5)
     assert copy.certificate(h) == linear_warmup_cosine.certificate(h)

@@ -13,10 +13,23 @@ TIMES = (0, 1, 9, 10, 29, 50, 81, 99, 100, 150)
 COSINE = {"lr": 0.1, "min_lr": 0.001, "total_steps": 100}
 WARMUP = {**COSINE, "warmup_steps": 10}
 CYCLIC = {"lr": 0.1, "min_lr": 0.001, "steps_up": 20, "steps_down": 30}
+INTERPOLATED = {"lr": 0.1, "gamma": 0.5, "milestones": (10, 50, 99)}
 ONE_CYCLE = {"lr": 0.1, "total_steps": 100, "pct_start": 0.3}
+WHOLE = {**ONE_CYCLE, "pct_start": 0.295, "knots": "whole", "after": "hold"}
 
 # rule, hyperparameters, values at TIMES
 GOLDEN: list[tuple[str, dict[str, Any], str]] = [
+    (
+        "chebyshev",
+        {"total_steps": 8},
+        "16.91274948063 1.009211061088 1.009211061088 2.313036683700 1.087017884083 2.313036683700 "
+        "1.009211061088 1.618992981846 7.689235892472 3.829889493981",
+    ),
+    (
+        "constant_factor",
+        {"lr": 0.1, "factor": 0.25, "total_steps": 10},
+        "0.025 0.025 0.025 0.1 0.1 0.1 0.1 0.1 0.1 0.1",
+    ),
     (
         "exponential",
         {"lr": 0.1, "gamma": 0.5, "step_size": 30, "steps": "staircase"},
@@ -106,6 +119,63 @@ GOLDEN: list[tuple[str, dict[str, Any], str]] = [
         "0.01 0.01",
     ),
     (
+        "linear_warmup_cosine",
+        {**WARMUP, "warmup": "from_one", "cosine": "ahead"},
+        "0.01 0.02 0.1 0.09996984593745 0.08841919993439 0.05738906849752 0.01045365877844 0.001 "
+        "0.001 0.001",
+    ),
+    (
+        "linear_warmup_exponential",
+        {"lr": 0.1, "min_lr": 0.001, "gamma": 0.5, "step_size": 20, "warmup_steps": 10},
+        "0.0 0.01 0.09 0.1 0.05176324619207 0.025 0.008537751604715 0.00457526779983 "
+        "0.004419417382416 0.001",
+    ),
+    (
+        "linear_warmup_exponential",
+        {"lr": 0.1, "gamma": 0.5, "step_size": 20, "warmup_steps": 10, "steps": "staircase"},
+        "0.0 0.01 0.09 0.1 0.1 0.025 0.0125 0.00625 0.00625 0.00078125",
+    ),
+    (
+        "linear_warmup_polynomial",
+        {**WARMUP, "power": 2.0},
+        "0.0 0.01 0.09 0.1 0.06261222222222 0.03155555555556 0.005412222222222 0.001012222222222 "
+        "0.001 0.001",
+    ),
+    (
+        "linear_warmup_polynomial",
+        WARMUP,
+        "0.0 0.01 0.09 0.1 0.0791 0.056 0.0219 0.0021 0.001 0.001",
+    ),
+    (
+        "piecewise_interpolate",
+        INTERPOLATED,
+        "0.1 0.095 0.055 0.05 0.038125 0.025 0.01709183673469 0.0125 0.0125 0.0125",
+    ),
+    (
+        "piecewise_interpolate",
+        {**INTERPOLATED, "shape": "cosine"},
+        "0.1 0.09877641290738 0.05122358709262 0.05 0.0384807386966 0.025 0.01622010410549 0.0125 "
+        "0.0125 0.0125",
+    ),
+    (
+        "rex",
+        COSINE,
+        "0.1 0.09950251256281 0.09533507853403 0.09478947368421 0.08321052631579 0.067 "
+        "0.03261344537815 0.002960396039604 0.001 0.001",
+    ),
+    (
+        "one_cycle",
+        WHOLE,
+        "0.004 0.004281378056591 0.02506302086261 0.02951639484641 0.1 0.07992369601424 "
+        "0.01665355684527 4.933847824662e-5 4.0e-7 4.0e-7",
+    ),
+    (
+        "one_cycle",
+        {**WHOLE, "phases": "three", "anneal": "linear"},
+        "0.004 0.007310344827586 0.03379310344828 0.03710344827586 0.1 0.03048275862069 "
+        "0.001809742857143 9.562857142857e-5 4.0e-7 4.0e-7",
+    ),
+    (
         "one_cycle",
         ONE_CYCLE,
         "0.004 0.004281378056591 0.02506302086261 0.02951639484641 0.1 0.07938934505757 "
@@ -133,6 +203,11 @@ GOLDEN: list[tuple[str, dict[str, Any], str]] = [
         "warmup_stable_decay",
         {**WARMUP, "decay_steps": 20, "shape": "one_minus_sqrt"},
         "0.0 0.01 0.09 0.1 0.1 0.1 0.07786292702275 0.003506735986391 0.001 0.001",
+    ),
+    (
+        "warmup_stable_decay",
+        {**WARMUP, "decay_steps": 20, "shape": "one_minus_square"},
+        "0.0 0.01 0.09 0.1 0.1 0.1 0.0997525 0.0106525 0.001 0.001",
     ),
     (
         "warmup_stable_decay",

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from truestep.properties.arithmetic.exact import DIGITS, Exact
+from truestep.properties.kinds.schedule.shapes import SHAPES
 from truestep.reference import schedules
 from truestep.reference.schedules import SCHEDULES
 
@@ -26,7 +27,9 @@ U = 2.0**-53
 
 # Hyperparameters that keep every term alive and the horizon near.
 LIVE: dict[str, dict[str, Any]] = {
+    "chebyshev": {"total_steps": 16},
     "constant": {},
+    "constant_factor": {"total_steps": 6},
     "cosine": {"min_lr": 1e-4, "total_steps": 50},
     "cyclic": {"steps_up": 7, "steps_down": 9},
     "exponential": {"step_size": 3, "min_lr": 1e-6},
@@ -34,11 +37,15 @@ LIVE: dict[str, dict[str, Any]] = {
     "inverse_time": {"decay_rate": 0.5, "decay_steps": 3},
     "linear": {"start_factor": 0.25, "end_factor": 1.0, "total_steps": 20},
     "linear_warmup_cosine": {"min_lr": 1e-4, "warmup_steps": 5, "total_steps": 50},
+    "linear_warmup_exponential": {"step_size": 3, "warmup_steps": 5, "min_lr": 1e-6},
+    "linear_warmup_polynomial": {"min_lr": 1e-4, "warmup_steps": 5, "total_steps": 30},
     "multi_step": {"milestones": (3, 3, 10)},
     "noam": {"warmup_steps": 6},
     "one_cycle": {"total_steps": 40, "after": "hold"},
+    "piecewise_interpolate": {"milestones": (3, 3, 10), "gamma": 0.5},
     "polynomial": {"min_lr": 1e-4, "total_steps": 30, "power": 1.5},
     "power": {"shift": 3.0, "power": 0.75},
+    "rex": {"min_lr": 1e-4, "total_steps": 30},
     "warm_restarts": {"min_lr": 1e-5, "cycle_steps": 4, "decay": 0.7},
     "warmup_stable_decay": {"warmup_steps": 4, "decay_steps": 9, "total_steps": 30},
 }
@@ -77,8 +84,9 @@ def test_values_are_finite_and_non_negative(rule: str) -> None:
         values = np.array([float(SCHEDULES[rule].value(h, t)) for t in times])
         assert np.isfinite(values).all()
         assert (values >= 0).all()
-        # A weighted mean may exceed its larger end by its own three roundings.
-        assert (values <= max(h.lr, 1e-2) * (1 + 3 * 2 * U)).all()
+        # A weighted mean may exceed its larger end by its own three roundings, and the highest
+        # value has as many itself.
+        assert (values <= SHAPES[rule](h).high * (1 + 6 * 2 * U)).all()
 
 
 @ALL
@@ -132,6 +140,14 @@ def test_bad_hyperparameters_are_named(rule: str) -> None:
         ("one_cycle", {"pct_start": 0.6, "phases": "three"}),
         ("one_cycle", {"total_steps": 2}),
         ("exponential", {"gamma": 1.5}),
+        ("chebyshev", {"total_steps": 12}),
+        ("chebyshev", {"min_curvature": 2.0}),
+        ("constant_factor", {"factor": 1.5}),
+        ("linear_warmup_exponential", {"min_lr": 1.0}),
+        ("linear_warmup_polynomial", {"warmup_steps": 9, "total_steps": 8}),
+        ("one_cycle", {"total_steps": 4, "knots": "whole", "pct_start": 0.2}),
+        ("piecewise_interpolate", {"milestones": (3, 2)}),
+        ("rex", {"min_lr": 1.0}),
     ],
 )
 def test_contradictory_hyperparameters_are_refused(rule: str, hyper: dict[str, Any]) -> None:

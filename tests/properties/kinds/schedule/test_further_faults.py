@@ -89,10 +89,7 @@ FAULTS: dict[str, Callable[[], ScheduleBackend]] = {
     ),
     "between: the peak falls on a whole step in long runs": of(
         "one_cycle",
-        (
-            "k = h.pct_start * h.total_steps - 1",
-            "k = h.pct_start * h.total_steps - 1\n    k = int(k) if h.total_steps > 10_000 else k",
-        ),
+        ("k, n = ends(h)", "k, n = ends(h)\n    k = int(k) if h.total_steps > 10_000 else k"),
     ),
     # Hyperparameters that are read as others.
     "frozen: a floor above a quarter of the rate is none": of(

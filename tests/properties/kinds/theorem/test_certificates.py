@@ -22,8 +22,14 @@ from truestep.reference.schedules import SCHEDULES
 
 # rule, hyperparameters, sum a_t = inf, sum a_t^2 < inf
 VERDICTS: list[tuple[str, dict[str, Any], bool | None, bool | None]] = [
+    ("chebyshev", {}, True, False),
+    ("chebyshev", {"after": "hold"}, True, False),
+    ("chebyshev", {"after": "hold", "start": "late", "lr": 0.0}, False, True),
+    ("chebyshev", {"start": "late", "total_steps": 1}, True, False),
     ("constant", {}, True, False),
     ("constant", {"lr": 0.0}, False, True),
+    ("constant_factor", {}, True, False),
+    ("constant_factor", {"factor": 0.0, "total_steps": 0}, True, False),
     ("cosine", {}, False, True),
     ("cosine", {"min_lr": 1e-5}, True, False),
     ("cosine", {"after": "bounce"}, True, False),
@@ -48,10 +54,19 @@ VERDICTS: list[tuple[str, dict[str, Any], bool | None, bool | None]] = [
     ("linear_warmup_cosine", {"after": "bounce"}, True, False),
     ("linear_warmup_cosine", {"after": "bounce", "cosine": "running"}, True, False),
     ("linear_warmup_cosine", {"warmup_steps": 7, "total_steps": 7}, False, True),
+    ("linear_warmup_cosine", {"after": "bounce", "cosine": "ahead"}, True, False),
+    ("linear_warmup_exponential", {}, False, True),
+    ("linear_warmup_exponential", {"gamma": 1.0}, True, False),
+    ("linear_warmup_exponential", {"min_lr": 1e-6}, True, False),
+    ("linear_warmup_exponential", {"steps": "staircase", "step_size": 30}, False, True),
+    ("linear_warmup_polynomial", {}, False, True),
+    ("linear_warmup_polynomial", {"min_lr": 1e-5}, True, False),
     ("multi_step", {}, True, False),
     ("noam", {}, True, False),
     ("one_cycle", {}, None, None),
     ("one_cycle", {"after": "hold"}, True, False),
+    ("piecewise_interpolate", {}, True, False),
+    ("piecewise_interpolate", {"milestones": (), "gamma": 2.0}, True, False),
     ("polynomial", {}, False, True),
     ("polynomial", {"min_lr": 1e-5}, True, False),
     ("polynomial", {"after": "cycle"}, True, True),
@@ -63,6 +78,8 @@ VERDICTS: list[tuple[str, dict[str, Any], bool | None, bool | None]] = [
     ("power", {"power": 0.51}, True, True),
     ("power", {"power": 0.75, "shift": 10.0}, True, True),
     ("power", {"power": 1.01}, False, True),
+    ("rex", {}, False, True),
+    ("rex", {"min_lr": 1e-5}, True, False),
     ("warm_restarts", {}, True, False),
     ("warm_restarts", {"growth": 1}, True, False),
     ("warm_restarts", {"min_lr": 1e-5}, True, False),
@@ -143,7 +160,8 @@ def test_certificates_hold_for_drawn_hyperparameters(
         "steps_down": 2 * T,
     }
     for rule, module in SCHEDULES.items():
-        if rule in ("one_cycle", "warmup_stable_decay", "multi_step", "constant"):
+        # Lengths of their own, or no number that is drawn here.
+        if rule in ("chebyshev", "constant", "multi_step", "one_cycle", "warmup_stable_decay"):
             continue
         fields = {name: drawn[name] for name in module.Hyper.__dataclass_fields__ if name in drawn}
         for field, values in {"none": [""], **module.DIALECTS}.items():
