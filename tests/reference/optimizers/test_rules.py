@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import numpy as np
 import pytest
 
+from truestep.properties.kinds.optimizer.laws.bench import OPPOSED
 from truestep.reference import optimizers
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS, nesterov
 
