@@ -17,6 +17,7 @@ from truestep.properties.museum.faults.families import FAMILIES
 from truestep.properties.museum.faults.feedback import FEEDBACK
 from truestep.properties.museum.faults.hypergradients import HYPERGRADIENTS
 from truestep.properties.museum.faults.launches import LAUNCHES
+from truestep.properties.museum.faults.magnitudes import MAGNITUDES
 from truestep.properties.museum.faults.matrices import MATRICES
 from truestep.properties.museum.faults.momentum import MOMENTUM
 from truestep.properties.museum.faults.noisy import NOISY
@@ -38,7 +39,7 @@ from truestep.properties.museum.faults.values import VALUES
 _ADAM = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | ANGLES | AVERAGES | CURVATURE
 _MOMENTA = CORRECTED | HYPERGRADIENTS | MOMENTUM | NOISY | REGULARIZED | SLOW_POINTS | STEERED
 _MATRICES = MATRICES | ORTHOGONAL
-_FREE = DISTANCES | PARAMETER_FREE
+_FREE = DISTANCES | MAGNITUDES | PARAMETER_FREE
 _OPTIMIZERS = _ADAM | _FREE | LAUNCHES | _MATRICES | _MOMENTA | PAIRS | TEMPERED | VALUES
 _STORED = DRAWS | SPLITS
 _FORMATS = BESIDE | BLOCKS | FAMILIES | PACKINGS | QUANTIZERS | SMALL_FLOATS

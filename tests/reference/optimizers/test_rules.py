@@ -166,7 +166,8 @@ def test_maximizing_is_minimizing_the_negated_gradient(rule: str) -> None:
             g = rng.standard_normal(7)
             named = module.FACTS.inputs.items()
             others = {name: rng.standard_normal(of((7,))) for name, of in named}
-            a, b = module.step(up, *a, g, **others), module.step(down, *b, -g, **others)
+            turned = {name: -x if name in OPPOSED else x for name, x in others.items()}
+            a, b = module.step(up, *a, g, **others), module.step(down, *b, -g, **turned)
             np.testing.assert_array_equal(a[1], b[1])
 
 
