@@ -55,7 +55,9 @@ class Backend:
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
         """One step of the reference on every slot."""
-        return [[self._step(capability.rule, group, slot) for slot in group.slots] for group in groups]
+        return [
+            [self._step(capability.rule, group, slot) for slot in group.slots] for group in groups
+        ]
 
     def _step(self, name: str, group: Group, slot: Slot) -> Stepped:
         rule = OPTIMIZERS[name]

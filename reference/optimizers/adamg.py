@@ -35,15 +35,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from truestep.reference import declared
-from truestep.reference.declared import (
-    Beta,
-    Decay,
-    Epsilon,
-    Rate,
-    Real,
-    Second,
-    Switch,
-)
+from truestep.reference.declared import Beta, Decay, Epsilon, Rate, Real, Second, Switch
 from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 

@@ -20,8 +20,8 @@ Choices
     and has no momentum; optax has both forms of it: nesterov steps by u_t + momentum b_t. noise (z)
     is drawn from the standard normal distribution, anew for every element, tensor and step, by a
     generator that is a kernel's own. A step is a function of what was drawn, which is an input
-    here; a kernel that is handed none draws its own. unknown_length: an example with a nan is nan as
-    a whole ("nan"), or its other elements count as they are, however long ("unclipped": optax).
+    here; a kernel that is handed none draws its own. unknown_length: an example with a nan is nan
+    as a whole ("nan"), or its other elements count as they are, however long ("unclipped": optax).
 
 Special cases
     An example without gradient counts in L. nan in one gradient makes all elements of its example

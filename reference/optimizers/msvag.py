@@ -6,7 +6,7 @@ Rule
     m_hat = m_t / (1 - beta^t);  v_hat = v_t / (1 - beta^t)
     rho = min((1 - beta)^2 (1 - beta^2t) / ((1 - beta^t)^2 (1 - beta^2)), 0.9999)
     s_t = (v_hat - m_hat^2) / (1 - rho)
-    f_t = m_hat^2 / (m_hat^2 + rho s_t), between 0 and 1, and 0 where that is 0/0
+    f_t = m_hat^2 / (m_hat^2 + rho s_t), between 0 and 1, and 0 where that is 0/0 or unknown
     p_t = p_{t-1} - lr f_t m_hat
 
 Shapes
@@ -80,6 +80,7 @@ def step(h: Hyper, s: State, p: Array, g: Array) -> tuple[State, Array]:
     rho = np.minimum(rho, CAP)
     square = m_hat * m_hat
     variance = (v_hat - square) / (1 - rho)
-    factor = square / (square + rho * variance)
+    total = square + rho * variance
+    factor = square / np.where(total == 0, 1.0, total)
     factor = np.clip(np.where(np.isnan(factor), 0.0, factor), 0.0, 1.0)
     return State(t=t, m=m, v=v), p - h.lr * (factor * m_hat)

@@ -145,7 +145,7 @@ def _pairs(drawn: Drawn) -> Iterator[tuple[int, Drawn, Drawn]]:
     every = slice(None)
     if tensors > 1:
         yield 3, drawn.part(every, 0), drawn.part(every, 1)
-    for apart in _APART:
+    for apart in (x for x in _APART if 2 * x <= steps):
         early = _first(steps, apart)
         yield 4, drawn.part(early), drawn.part(early + apart)
     for apart in (lag for lag in LAGS if 2 * lag <= elements):

@@ -1,4 +1,4 @@
-"""Tests over many roundings or draws, by the names of their checks: what no bound on one of them can see."""
+"""Tests of many roundings or draws, by the names of their checks: what no bound can see."""
 
 from collections.abc import Mapping
 from typing import Protocol

@@ -116,7 +116,8 @@ NOISY: dict[str, Fault] = {
         groups=_drawing(_antithetic), check=DRAWS,
     ),
     "noisy_sgd_count_from_zero": noisy_sgd(
-        "the first step counts as none [a counter one step behind]", ("/ t**h.gamma", "/ (t - 1 or 1)**h.gamma")
+        "the first step counts as none [a counter one step behind]",
+        ("/ t**h.gamma", "/ (t - 1 or 1)**h.gamma"),
     ),
     "noisy_sgd_deviation_of_a_uniform": noisy_sgd(
         "the draws are uniform, of the same variance [another distribution]",

@@ -82,7 +82,9 @@ RULES: dict[str, Row] = {
         **rows.ADAPTIVE,
         **rows.decoupled("before unscaled"),
         "params_unchanged_when_lr_is_zero": _SCALED,
-        "step_is_of_two_signs": fails("a gradient beyond the past steps far", 0, 9, {**_AFTER, "v": 0.01}),
+        "step_is_of_two_signs": fails(
+            "a gradient beyond the past steps far", 0, 9, {**_AFTER, "v": 0.01}
+        ),
         "step_turns_round_with_a_large_average": holds({"beta1": 0.9}),
     },
     "focus": {

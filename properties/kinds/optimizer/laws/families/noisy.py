@@ -25,7 +25,9 @@ def noise_falls_as_a_power_of_the_count(bench: Bench, trial: Trial) -> Claims:
     start = start.on(others=trial.slot.inputs.get("others", trial.g) * 0)
     eta, gamma = (exact(trial.hyper.get(name, 1.0)) for name in ("eta", "gamma"))
     sigma = np.sqrt(eta / exact(float(start.t + 1)) ** gamma)
-    yield due("p", bench.step(start), -trial.hyper["lr"] * sigma * exact(start.slot.inputs["noise"]))
+    yield due(
+        "p", bench.step(start), -trial.hyper["lr"] * sigma * exact(start.slot.inputs["noise"])
+    )
 
 
 _ONE = {"noise": 1}
