@@ -9,6 +9,7 @@ Rule: TypeAlias = Optimizer
 OPTIMIZERS: dict[str, Optimizer] = table(
     __name__,
     Optimizer,
+    "a2grad",
     "accsgd",
     "acprop",
     "adabelief",

@@ -3,8 +3,20 @@
 from truestep.fast.peers import torch_like
 from truestep.fast.peers.pytorch_optimizer.moment_rows import decayed
 from truestep.fast.peers.pytorch_optimizer.row import BETAS3, Row
-from truestep.fast.peers.torch_like import BETAS, DECAY, EPS, MOMENTS
+from truestep.fast.peers.pytorch_optimizer.states import A2GRAD
+from truestep.fast.peers.torch_like import BETAS, DECAY, EPS, MOMENTS, SEQUENTIAL
 
+_A2GRAD = Row(
+    "a2grad",
+    "A2Grad",
+    {"x": "x_k", "n": "avg_grad", "v": "v_k", "w": "v_kk"},
+    {"beta": "beta", "lips": "lips", "rho": "rho"},
+    dialect={"count": "with"},
+    # It takes no rate.
+    fixed={"lr": 1.0},
+    bridge=A2GRAD,
+    arithmetic=SEQUENTIAL,
+)
 _ADAMG = Row(
     "adamg",
     "AdamG",
@@ -23,6 +35,9 @@ _FOCUS = Row(
 )
 
 MAGNITUDE_ROWS: tuple[torch_like.Row, ...] = (
+    _A2GRAD,
+    _A2GRAD.but("exponential_", {"moments": "exponential"}, {"variant": "exp"}),
+    _A2GRAD.but("incremental_", {"moments": "scaled"}, {"variant": "inc"}),
     *decayed(_ADAMG),
     *decayed(_ANO),
     _ANO.but("logarithmic_", {"memory": "logarithmic"}, {"logarithmic_schedule": True}),

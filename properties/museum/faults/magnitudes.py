@@ -4,6 +4,7 @@ from functools import partial
 
 from truestep.properties.museum.fault import Fault, fault
 
+a2grad = partial(fault, "a2grad", "averaging")
 adamg = partial(fault, "adamg", "rate")
 ano = partial(fault, "ano", "sign")
 focus = partial(fault, "focus", "sign")
@@ -14,7 +15,56 @@ NUMERATOR = "h.beta3 * s.r + (1 - h.beta3) * (h.scale * v**h.power)"
 STEEP = "steep = g * np.max(np.abs(g))"
 RHO = "(left * left * (1 - h.beta**2))"
 
+SUMMED = "v = kept * s.v + d"
+WEIGHED = "(1 - new) * (p - old * (c * g)) + new * x"
+
 MAGNITUDES: dict[str, Fault] = {
+    "a2grad_about_the_old_mean": a2grad(
+        "gradients are held against the mean before [state read before it was written]",
+        ("away = g - n", "away = g - s.n"),
+    ),
+    "a2grad_average_not_moved": a2grad(
+        "the average of points is not moved by the step [a term forgotten]",
+        (WEIGHED, "(1 - new) * p + new * x"),
+    ),
+    "a2grad_count_with": a2grad(
+        "the step itself counts [a counter one step ahead]",
+        ('k = s.t if h.count == "before" else t', "k = t"),
+        ('(2 if h.count == "before" or t == 1 else 3)', "(2 if t == 1 else 3)"),
+        computes="a2grad with weights count the step itself",
+    ),
+    "a2grad_curvature_constant": a2grad(
+        "the curvature does not fall with the count [a factor forgotten]",
+        ("2 * h.lips / (k + 1)", "2 * h.lips"),
+    ),
+    "a2grad_curvature_not_doubled": a2grad(
+        "the curvature counts once [a factor forgotten]", ("2 * h.lips /", "h.lips /")
+    ),
+    "a2grad_mean_not_stored": a2grad(
+        "the mean stays as it was [state not written back]", ("n=n,", "n=s.n,")
+    ),
+    "a2grad_mean_of_the_squares": a2grad(
+        "squares are averaged over the elements [a reduction mixed up]",
+        ("np.sum(away * away)", "np.sum(away * away) / max(g.size, 1)"),
+    ),
+    "a2grad_moment_not_summed": a2grad(
+        "the last gradient's square alone counts [a sum forgotten]", (SUMMED, "v = d")
+    ),
+    "a2grad_not_rooted": a2grad(
+        "the sum of squares divides [a function not called]",
+        ("np.sqrt(counted * v)", "(counted * v)"),
+    ),
+    "a2grad_point_not_stored": a2grad(
+        "the point stays as it was [state not written back]", ("x=x, n", "x=s.x, n")
+    ),
+    "a2grad_weights_of_this_step": a2grad(
+        "points are weighed by this step's weight, not the next one's [an index off by one]",
+        ("2 / (k + 3)", "2 / (k + 2)"),
+    ),
+    "a2grad_weights_turned_round": a2grad(
+        "the point has the average's weight [arguments in another order]",
+        (WEIGHED, "new * (p - old * (c * g)) + (1 - new) * x"),
+    ),
     "adamg_average_of_gradients": adamg(
         "gradients are averaged and the average is multiplied [lines in another order]",
         ("(1 - h.beta1) * (r * g)", "(1 - h.beta1) * g"),

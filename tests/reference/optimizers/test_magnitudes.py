@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from mpmath import log, mpf, sign, sqrt
 
-from truestep.reference.optimizers import adamg, ano, focus, gravity, msvag
+from truestep.reference.optimizers import a2grad, adamg, ano, focus, gravity, msvag
 
 sys.path.insert(0, str(Path(__file__).parent))
 from forty_digits import digits
@@ -116,3 +116,19 @@ def test_nine_steps_are_those_of_forty_digits(
     for g in 3 * G:
         s, p = module.step(h, s, p, np.array(g))
     assert digits(p) == digits(np.array([float(x) for x in _each(route)]))
+
+
+def test_a2grads_point_is_the_mean_of_the_papers_two() -> None:
+    """The average of points and the point are kept apart, and the gradient is taken between."""
+    h = a2grad.Hyper(beta=0.5, lips=2.0)
+    p = point = average = np.array(P0)
+    s = a2grad.init(h, p)
+    squares, seen = 0.0, []
+    for k, g in enumerate(3 * G):
+        s, p = a2grad.step(h, s, p, np.array(g))
+        seen.append(g)
+        squares += np.sum(np.square(g - np.mean(seen, axis=0)))
+        point = point - np.array(g) / (2 * 2.0 / (k + 1) + 0.5 * np.sqrt(squares))
+        weight, following = 2 / (k + 2), 2 / (k + 3)
+        average = (1 - weight) * average + weight * point
+        assert digits(p) == digits((1 - following) * average + following * point)

@@ -13,6 +13,14 @@ from truestep.properties.laws.entries import holds, obeys
 _FAR = 2.0**14
 
 
+def first_step_is_descent_by_the_curvature(bench: Bench, trial: Trial) -> Claims:
+    """From the fresh state p moves by lr g over twice lips, or over lips where a step counts."""
+    start = trial.plain().fresh(p=trial.p * 0)
+    factor = 1.0 if trial.hyper.get("count") == "with" else 2.0
+    rate = trial.hyper["lr"] / (factor * exact(trial.hyper.get("lips", 1.0)))
+    yield due("p", bench.step(start), -(rate * exact(start.g)))
+
+
 def first_step_is_of_the_numerator(bench: Bench, trial: Trial) -> Claims:
     """From the fresh state p moves by min(lr, 1) (1 - beta3) scale v^power g / (|g| + eps)."""
     start = trial.plain().fresh(p=trial.p * 0)
@@ -67,7 +75,26 @@ def step_turns_round_with_a_large_average(bench: Bench, trial: Trial) -> Claims:
 _AFTER = {"t": 9, "m": 1, "v": 1, "a": 1}
 _SCALED = holds(decay="before coupled")
 
+_BEHIND = fails("the other point draws", 0, 1, {"t": 3, "x": 1})
+
 RULES: dict[str, Row] = {
+    "a2grad": {
+        **rows.SYMMETRIC,
+        **obeys(
+            "equivariant_under_rotation first_step_is_descent_by_the_curvature",
+            "state_independent_of_params",
+        ),
+        "equivariant_under_concatenation": fails(
+            "one sum serves all elements", (0, 0, 0), (1, 2, 3), {"t": 3}
+        ),
+        "first_step_is_at_most_lr": fails("a small curvature steps far", 0, 3, lips=0.1),
+        "linear_in_gradients": rows.DIVIDED,
+        "linear_in_lr_when_params_are_zero": _BEHIND,
+        "params_unchanged_when_gradients_are_zero": fails(
+            "a mean of a number with itself is rounded", 1.6666666666666667, 0
+        ),
+        "params_unchanged_when_lr_is_zero": _BEHIND,
+    },
     "adamg": {
         **rows.ADAPTIVE,
         **rows.decoupled("before unscaled"),
@@ -114,6 +141,9 @@ RULES: dict[str, Row] = {
         ),
         "equivariant_under_rotation": rows.BY_ELEMENT,
         "first_step_is_at_most_lr": holds(),
+        "first_step_is_descent_by_the_curvature": fails(
+            "long gradients count for short ones", 0, 2
+        ),
         "first_step_is_of_the_numerator": fails("long gradients count for short ones", 0, 2),
         "linear_in_gradients": fails("long gradients count for short ones", 0, 2),
         "step_at_most_lr_times_the_average": fails("the velocity is of no gradient", 0, 2),
