@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from truestep.fast.peers.optax.row import ADAM, ARITHMETIC, BETAS, DECAY, MOMENTS, WAYS, Row
-from truestep.fast.protocol import Fixed, Slot
+from truestep.fast.protocol import Array, Fixed, Slot
 from truestep.reference.declared import Hyper
 from truestep.reference.newton_schulz import COEFFICIENTS
 
@@ -30,8 +30,8 @@ def _first_distance(hyper: Hyper, slots: Sequence[Slot]) -> dict[str, object]:
     return {"init_step": (INIT_STEPS[hyper.start], hyper.r_eps)}
 
 
-def _examples(param: jax.Array, slot: Slot) -> jax.Array:
-    return jnp.concatenate([slot.grad[None], slot.inputs["others"]])
+def _examples(param: Array, slot: Slot) -> Array:
+    return np.concatenate([slot.grad[None], slot.inputs["others"]])
 
 
 def _sgd_within(hyper: Hyper, slots: Sequence[Slot]) -> dict[str, object]:

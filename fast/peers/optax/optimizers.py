@@ -6,8 +6,9 @@ counter is optax's own, an int32; where a transformation counts nothing, t + 1 c
 
 import functools
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from unittest.mock import patch
 
 import jax
 import jax.numpy as jnp
@@ -53,7 +54,7 @@ def _trees(row: Row, slots: Sequence[Slot]) -> list[list[int]]:
 def _updated(row: Row, way: str, hyper: Hyper, slots: Sequence[Slot]) -> list[Stepped]:
     params: optax.Params = [jnp.asarray(slot.param) for slot in slots]
     if row.gradient:
-        grads = [row.gradient(p, slot) for p, slot in zip(params, slots, strict=True)]
+        grads = [jnp.asarray(row.gradient(p, slot)) for p, slot in zip(params, slots, strict=True)]
     else:
         grads = [jnp.asarray(slot.grad) for slot in slots]
     if row.paired:
@@ -126,10 +127,9 @@ def _drawn_before(
     return state
 
 
-@contextmanager
-def _drawing(handed: Sequence[jax.Array]) -> Iterator[None]:
+def _drawing(handed: Sequence[jax.Array]) -> AbstractContextManager[object]:
     """jax.random.normal gives these, one after the other; where there are none, what it draws."""
-    drawn, given = jax.random.normal, iter(handed)
+    given = iter(handed)
 
     def normal(key: jax.Array, shape: tuple[int, ...], dtype: object) -> jax.Array:
         x = next(given)
@@ -137,12 +137,7 @@ def _drawing(handed: Sequence[jax.Array]) -> Iterator[None]:
             raise RuntimeError(f"draws of {shape} are asked for, not of {x.shape}")
         return x
 
-    if handed:
-        jax.random.normal = normal
-    try:
-        yield
-    finally:
-        jax.random.normal = drawn
+    return patch.object(jax.random, "normal", normal) if handed else nullcontext()
 
 
 def _transformation(

@@ -18,8 +18,10 @@ draws no test sees it.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import chdtri, ndtr, ndtri
 
 from truestep.fast.protocol import Array, Group, OptimizerBackend, OptimizerCapability, Slot
@@ -49,6 +51,10 @@ _WAYS = (
 _APART = (1, 2, 4, 8)
 
 
+# Which of an axis.
+Where: TypeAlias = int | slice | NDArray[np.intp]
+
+
 @dataclass(frozen=True, slots=True)
 class Drawn:
     """Draws by step, tensor and element, and how far each is known."""
@@ -56,7 +62,7 @@ class Drawn:
     x: Float
     e: Float
 
-    def part(self, *places: object) -> "Drawn":
+    def part(self, *places: Where) -> "Drawn":
         """Some of them."""
         return Drawn(self.x[places], self.e[places])
 
@@ -153,7 +159,7 @@ def _pairs(drawn: Drawn) -> Iterator[tuple[int, Drawn, Drawn]]:
         yield 5, drawn.part(every, every, early), drawn.part(every, every, early + apart)
 
 
-def _first(count: int, apart: int) -> Array:
+def _first(count: int, apart: int) -> NDArray[np.intp]:
     """Places of which none is that far from another, and each has one that far behind it."""
     places = np.arange(count - apart)
     return places[places // apart % 2 == 0]

@@ -4,7 +4,7 @@ import numpy as np
 
 from truestep.properties.kinds.optimizer.laws import rows
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, at_most, due, exact, way
-from truestep.properties.kinds.optimizer.laws.rows import Row, fails
+from truestep.properties.kinds.optimizer.laws.rows import Nested, Row, fails
 from truestep.properties.laws.claims import Claims
 from truestep.properties.laws.entries import obeys
 
@@ -31,8 +31,8 @@ def noise_falls_as_a_power_of_the_count(bench: Bench, trial: Trial) -> Claims:
 
 
 _ONE = {"noise": 1}
-_FOUR = {"noise": 1, "others": (0, 0, 0)}
-_LONG = {"noise": (0, 0, 0), "others": ((0, 0, 0),) * 3}
+_FOUR: dict[str, Nested] = {"noise": 1, "others": (0, 0, 0)}
+_LONG: dict[str, Nested] = {"noise": (0, 0, 0), "others": ((0, 0, 0),) * 3}
 _DRAWN = fails("noise is added", 0, 1, inputs=_ONE)
 
 RULES: dict[str, Row] = {
