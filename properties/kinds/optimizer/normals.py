@@ -111,7 +111,7 @@ def _resting(group: Group, rule: Optimizer, t: int) -> Group:
     return Group(group.hyper, [at(slot) for slot in group.slots])
 
 
-def _given(rule: Optimizer, group: Group, lift: Lift, x: Array) -> Outputs:
+def _given(rule: Optimizer, group: Group, lift: Lift, x: float | Float) -> Outputs:
     """The step of the group's first tensor, with these draws."""
     slot = group.slots[0]
     drawn = {name: np.zeros(slot.param.shape) + x for name in rule.FACTS.drawn}
@@ -162,7 +162,7 @@ def _pairs(drawn: Drawn) -> Iterator[tuple[int, Drawn, Drawn]]:
 def _first(count: int, apart: int) -> NDArray[np.intp]:
     """Places of which none is that far from another, and each has one that far behind it."""
     places = np.arange(count - apart)
-    return places[places // apart % 2 == 0]
+    return np.flatnonzero(places // apart % 2 == 0)
 
 
 def _sum(drawn: Drawn, level: float) -> Judgement:
