@@ -247,7 +247,8 @@ class Slot:
     """One parameter tensor before a step: param and grad of one shape, and the state by name.
 
     state: the fields of the reference's State ({"t": 3, "m": array, "v": array}); t is the number
-    of steps already made. inputs: what the rule takes besides the gradient, by name: its INPUTS.
+    of steps already made. inputs: what the rule takes besides the gradient, by name: its INPUTS. Of
+    these, what the rule draws itself is left out where the backend is to draw its own.
     """
 
     param: Array

@@ -23,6 +23,7 @@ from truestep.fast.protocol import (
 from truestep.reference.advance import advanced
 from truestep.reference.declared import Hyper
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS
+from truestep.reference.rules import Facts
 from truestep.reference.schedules import SCHEDULES
 from truestep.reference.training import TRAINING
 from truestep.reference.validation import Array
@@ -32,6 +33,9 @@ class Backend:
     """Every optimizer, minimizer, schedule and training piece of the reference in its own form."""
 
     name = "reference"
+
+    def __init__(self) -> None:
+        self.draws = np.random.default_rng(2022)
 
     def capabilities(self) -> Sequence[Capability]:
         """The whole table in float64."""
@@ -51,7 +55,14 @@ class Backend:
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
         """One step of the reference on every slot."""
-        return [[_step(capability.rule, group, slot) for slot in group.slots] for group in groups]
+        return [
+            [self._step(capability.rule, group, slot) for slot in group.slots] for group in groups
+        ]
+
+    def _step(self, name: str, group: Group, slot: Slot) -> Stepped:
+        rule = OPTIMIZERS[name]
+        before, inputs = rule.State(**slot.state), with_draws(rule.FACTS, slot, self.draws)
+        return _stepped(*advanced(rule, group.hyper, before, slot.param, slot.grad, inputs))
 
     def minimizer_step(
         self, capability: Capability, hyper: Hyper, param: Array, state: State, function: Function
@@ -88,10 +99,12 @@ def _plain(x: object) -> object:
     return x if isinstance(x, (bool, int)) else np.asarray(x)
 
 
-def _step(name: str, group: Group, slot: Slot) -> Stepped:
-    rule = OPTIMIZERS[name]
-    before = rule.State(**slot.state)
-    return _stepped(*advanced(rule, group.hyper, before, slot.param, slot.grad, slot.inputs))
+def with_draws(facts: Facts, slot: Slot, rng: np.random.Generator) -> dict[str, Array]:
+    """The inputs of a slot, with those drawn that the rule draws where it is not handed them."""
+    shape, dtype = slot.param.shape, slot.param.dtype
+    lacking = [name for name in facts.drawn if name not in slot.inputs]
+    own = {name: rng.standard_normal(facts.inputs[name](shape)).astype(dtype) for name in lacking}
+    return {**own, **slot.inputs}
 
 
 def _stepped(state: object, p: Array) -> Stepped:

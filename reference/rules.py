@@ -64,7 +64,9 @@ class Facts:
     determines; None: everything. A rule that has them is judged by replicates. signed: what
     is determined once the signs of its singular vectors are given. parts(h): the number
     of equal parts that a tensor must have; None: any tensor will do. values_alone: of those that
-    take a function, it gives its value and not its gradient.
+    take a function, it gives its value and not its gradient. drawn: inputs that are drawn from the
+    standard normal distribution, anew for every element, tensor and step; p is affine in them. A
+    kernel is handed them as it is judged step by step, and draws its own where it is not.
     """
 
     elementwise: bool
@@ -74,6 +76,7 @@ class Facts:
     signed: "Signed | None" = None
     parts: Callable[..., int] | None = None
     values_alone: bool = False
+    drawn: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "direction_of_rounding": "whether errors lean one way, as those of a truncating kernel do",
         "drawn_codes": "drawn codes of state: how often each goes up, whether draws repeat",
         "independent_noise": "stochastic stores: noise new for every element, tensor and call",
+        "normal_draws": "what a rule draws: normal, and new for every element, tensor and step",
         "strata": _STRATA,
     },
     "process": {"left_as_found": "what calls have left changed in their process"},

@@ -17,9 +17,11 @@ from truestep.properties.museum.faults.families import FAMILIES
 from truestep.properties.museum.faults.feedback import FEEDBACK
 from truestep.properties.museum.faults.hypergradients import HYPERGRADIENTS
 from truestep.properties.museum.faults.launches import LAUNCHES
+from truestep.properties.museum.faults.magnitudes import MAGNITUDES
 from truestep.properties.museum.faults.matrices import MATRICES
 from truestep.properties.museum.faults.momentum import MOMENTUM
 from truestep.properties.museum.faults.orders import ORDERS
+from truestep.properties.museum.faults.noisy import NOISY
 from truestep.properties.museum.faults.orthogonal import ORTHOGONAL
 from truestep.properties.museum.faults.packings import PACKINGS
 from truestep.properties.museum.faults.pairs import PAIRS
@@ -37,10 +39,10 @@ from truestep.properties.museum.faults.values import VALUES
 from truestep.properties.museum.faults.warmups import WARMUPS
 
 _ADAM = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | ANGLES | AVERAGES | CURVATURE
-_MOMENTA = CORRECTED | HYPERGRADIENTS | MOMENTUM | REGULARIZED | SLOW_POINTS | STEERED | TEMPERED
+_MOMENTA = CORRECTED | HYPERGRADIENTS | MOMENTUM | NOISY | REGULARIZED | SLOW_POINTS | STEERED
 _MATRICES = MATRICES | ORTHOGONAL
-_FREE = DISTANCES | PARAMETER_FREE
-_OPTIMIZERS = _ADAM | _FREE | LAUNCHES | _MATRICES | _MOMENTA | PAIRS | VALUES
+_FREE = DISTANCES | MAGNITUDES | PARAMETER_FREE
+_OPTIMIZERS = _ADAM | _FREE | LAUNCHES | _MATRICES | _MOMENTA | PAIRS | TEMPERED | VALUES
 _STORED = DRAWS | SPLITS
 _FORMATS = BESIDE | BLOCKS | FAMILIES | PACKINGS | QUANTIZERS | SMALL_FLOATS
 _AROUND = FEEDBACK | ORDERS | SCHEDULES | TRAINING | WARMUPS

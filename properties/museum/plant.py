@@ -18,6 +18,7 @@ import ml_dtypes
 import numpy as np
 
 from truestep.fast.protocol import CLASSES, Capability, Group, Slot, Stepped
+from truestep.fast.reference_backend import with_draws
 from truestep.properties.kinds.quantizer.stored import kept_beside
 from truestep.properties.kinds.training.step import lifted
 from truestep.properties.museum.imports import between
@@ -222,7 +223,8 @@ class Kernel:
 
     def _lines(self, h: Hyper, slot: Slot) -> Stepped:
         state = self.module.State(**slot.state)
-        return _stepped(slot, *self.module.step(h, state, slot.param, slot.grad, **slot.inputs))
+        inputs = with_draws(self.module.FACTS, slot, self.draws)
+        return _stepped(slot, *self.module.step(h, state, slot.param, slot.grad, **inputs))
 
     def minimizer_step(
         self,

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from truestep.fast.peers.optax.row import ADAM, ARITHMETIC, BETAS, DECAY, MOMENTS, WAYS, Row
-from truestep.fast.protocol import Fixed, Slot
+from truestep.fast.protocol import Array, Fixed, Slot
 from truestep.reference.declared import Hyper
 from truestep.reference.newton_schulz import COEFFICIENTS
 
@@ -27,6 +28,10 @@ def _given_estimate(hyper: Hyper, slots: Sequence[Slot]) -> dict[str, object]:
 
 def _first_distance(hyper: Hyper, slots: Sequence[Slot]) -> dict[str, object]:
     return {"init_step": (INIT_STEPS[hyper.start], hyper.r_eps)}
+
+
+def _examples(param: Array, slot: Slot) -> Array:
+    return np.concatenate([slot.grad[None], slot.inputs["others"]])
 
 
 def _sgd_within(hyper: Hyper, slots: Sequence[Slot]) -> dict[str, object]:
@@ -143,6 +148,22 @@ CONTRIB_ROWS: tuple[Row, ...] = (
         "dowg",
         {"p0": "init_params", "d": "estim_sq_dist", "G": "weighted_sq_norm_grads"},
         {"init_estim_sq_dist": "d0", "eps": "eps", **DECAY},
+        apart=True,
+        single=True,
+    ),
+    Row(
+        "dpsgd",
+        {"b": "trace"},
+        {
+            "l2_norm_clip": "clip",
+            "momentum": "momentum",
+            "nesterov": "nesterov",
+            "noise_multiplier": "noise_multiplier",
+        },
+        options={"seed": 0},
+        dialect={"unknown_length": "unclipped"},
+        gradient=_examples,
+        drawn="noise",
         apart=True,
         single=True,
     ),

@@ -7,6 +7,8 @@ counter is optax's own, an int32; where a transformation counts nothing, t + 1 c
 import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from unittest.mock import patch
 
 import jax
 import jax.numpy as jnp
@@ -52,18 +54,21 @@ def _trees(row: Row, slots: Sequence[Slot]) -> list[list[int]]:
 def _updated(row: Row, way: str, hyper: Hyper, slots: Sequence[Slot]) -> list[Stepped]:
     params: optax.Params = [jnp.asarray(slot.param) for slot in slots]
     if row.gradient:
-        grads = [row.gradient(p, slot) for p, slot in zip(params, slots, strict=True)]
+        grads = [jnp.asarray(row.gradient(p, slot)) for p, slot in zip(params, slots, strict=True)]
     else:
         grads = [jnp.asarray(slot.grad) for slot in slots]
     if row.paired:
         slow = [jnp.asarray(slot.state[row.paired]) for slot in slots]
         params = optax.LookaheadParams(fast=params, slow=slow)
+    shapes = tuple(slot.param.shape for slot in slots)
     if row.made:
         optimizer = _transformation(row, way, hyper, row.made(hyper, slots))
         first = optimizer.init(params)
     else:
-        shapes = tuple(p.shape for p in params)
         optimizer, first = _begun(row.rule, row.prefix + way, hyper, shapes)
+    handed = [jnp.asarray(s.inputs[row.drawn]) for s in slots if row.drawn in s.inputs]
+    if row.drawn and not handed:
+        first = _drawn_before(row.rule, row.prefix + way, hyper, shapes, slots[0].state["t"])
     state = _loaded(row, hyper, first, slots)
     others = {name: jnp.asarray(slots[0].inputs[name]) for name in row.handed}
 
@@ -72,11 +77,14 @@ def _updated(row: Row, way: str, hyper: Hyper, slots: Sequence[Slot]) -> list[St
         state: optax.OptState,
         params: optax.Params,
         others: dict[str, jax.Array],
+        handed: list[jax.Array],
     ) -> tuple[optax.Params, optax.OptState]:
-        updates, state = optimizer.update(grads, state, params, **others)
+        with _drawing(handed):
+            updates, state = optimizer.update(grads, state, params, **others)
         return optax.apply_updates(params, updates), state
 
-    params, state = (jax.jit(update) if way == "jit" else update)(grads, state, params, others)
+    done = jax.jit(update) if way == "jit" else update
+    params, state = done(grads, state, params, others, handed)
     count = _count(row, state, slots[0])
     fast = params.fast if row.paired else params
     return [
@@ -103,6 +111,33 @@ def _begun(
     row, way = PLANS[rule, variant]
     optimizer = _transformation(row, way, hyper, {})
     return optimizer, optimizer.init([jnp.zeros(shape, jnp.float32) for shape in shapes])
+
+
+@functools.lru_cache(maxsize=8)
+def _drawn_before(
+    rule: str, variant: str, hyper: Hyper, shapes: tuple[tuple[int, ...], ...], t: int
+) -> optax.OptState:
+    """The state after so many updates, each of which has drawn."""
+    optimizer, state = _begun(rule, variant, hyper, shapes)
+    if t:
+        state = _drawn_before(rule, variant, hyper, shapes, t - 1)
+        # An axis of examples before the parameter's, or of its own, is all the same to a key.
+        zeros = [jnp.zeros((1, *shape), jnp.float32) for shape in shapes]
+        _, state = optimizer.update(zeros, state)
+    return state
+
+
+def _drawing(handed: Sequence[jax.Array]) -> AbstractContextManager[object]:
+    """jax.random.normal gives these, one after the other; where there are none, what it draws."""
+    given = iter(handed)
+
+    def normal(key: jax.Array, shape: tuple[int, ...], dtype: object) -> jax.Array:
+        x = next(given)
+        if x.shape != shape or x.dtype != dtype:
+            raise RuntimeError(f"draws of {shape} are asked for, not of {x.shape}")
+        return x
+
+    return patch.object(jax.random, "normal", normal) if handed else nullcontext()
 
 
 def _transformation(

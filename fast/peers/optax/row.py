@@ -57,7 +57,9 @@ class Row:
     that is given lr, "" where none is. handed: the inputs that update() takes by name. optional:
     arguments that are None where the number is 0. options: arguments that do not vary. made: makes
     the arguments that take more, of (hyper, slots). gradient: makes the gradient of (param, slot),
-    where the slot's is an example. beside: state that the user keeps by other functions of optax,
+    where the slot's is an example. drawn: the input that jax.random.normal gives in a judged step,
+    where it is handed over; else optax draws from its own key, split as often as steps were made.
+    beside: state that the user keeps by other functions of optax,
     of (hyper, slot, new param). paired: the field that is the slow one of a pair of points, which
     stand in the parameter's place; the decay is the wrapped rule's. since: names of counters that
     begin anew, and the field of Hyper at which they do. started: names of counters, with what they
@@ -80,6 +82,7 @@ class Row:
     dialect: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, Fixed] = field(default_factory=dict)
     gradient: Callable[[Array, Slot], Array] | None = None
+    drawn: str = ""
     beside: Callable[[Hyper, Slot, Array], Mapping[str, Array]] | None = None
     paired: str = ""
     since: Mapping[str, str] = field(default_factory=dict)

@@ -179,6 +179,7 @@ ROWS: tuple[Row, ...] = (
         dialect={"form": "torch"},
         level="smoke",
     ),
+    Row("noisy_sgd", numbers={"eta": "eta", "gamma": "gamma"}, options={"key": 0}, drawn="noise"),
     Row("novograd", {"m": "mu", "v": "nu"}, {**ADAM, **DECAY}),
     Row(
         "optimistic_adam",

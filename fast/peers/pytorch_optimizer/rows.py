@@ -14,6 +14,7 @@ from dataclasses import replace
 from truestep.fast.peers import torch_like
 from truestep.fast.peers.pytorch_optimizer.corrected_rows import CORRECTED_ROWS
 from truestep.fast.peers.pytorch_optimizer.distance_rows import DISTANCE_ROWS
+from truestep.fast.peers.pytorch_optimizer.magnitude_rows import MAGNITUDE_ROWS
 from truestep.fast.peers.pytorch_optimizer.matrix_rows import MATRIX_ROWS
 from truestep.fast.peers.pytorch_optimizer.memory_rows import MEMORY_ROWS
 from truestep.fast.peers.pytorch_optimizer.moment_rows import MOMENT_ROWS
@@ -186,6 +187,7 @@ _TIGER = Row(
 ROWS: tuple[torch_like.Row, ...] = (
     *CORRECTED_ROWS,
     *DISTANCE_ROWS,
+    *MAGNITUDE_ROWS,
     *MATRIX_ROWS,
     *MEMORY_ROWS,
     *MOMENT_ROWS,

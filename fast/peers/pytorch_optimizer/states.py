@@ -32,6 +32,14 @@ def _enter_adanorm(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None
     state["exp_grad_norm"] = state["exp_grad_norm"].reshape(1)
 
 
+def _enter_a2grad(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    # Its sums have one axis, and the last step's weight is kept.
+    t = int(slot.state["t"])
+    state["alpha_k"] = 2 / (t + 3) if t else 1.0
+    for name in ("v_k", "v_kk"):
+        state[name] = state[name].reshape(1)
+
+
 def _of_odd_and_even_steps(*places: str) -> Bridge:
     """Of two averages that take turns: the library's names of the odd steps' and the even's."""
 
@@ -144,6 +152,7 @@ def _leave_swats(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
     }
 
 
+A2GRAD = Bridge(enter=_enter_a2grad)
 ADAM_MINI = Bridge(enter=_enter_adam_mini)
 ADANORM = Bridge(enter=_enter_adanorm)
 ADAPNM = _of_odd_and_even_steps("exp_avg", "neg_exp_avg")

@@ -36,6 +36,16 @@ from truestep.fast.protocol import Group, Slot, Stepped
 from truestep.reference.declared import Hyper
 
 
+def _enter_a2grad(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    state["alpha_k"] = 2 / (slot.state["t"] + 2)
+    state["v_k"], state["v_kk"] = (float(slot.state[name]) for name in ("v", "w"))
+
+
+def _leave_a2grad(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
+    names = {"v": "v_k", "w": "v_kk"}
+    return {ours: number(state[theirs], slot.state[ours]) for ours, theirs in names.items()}
+
+
 def _phase_of_swats(hyper: Hyper, slot: Slot) -> Named:
     if not slot.state["switched"]:
         return {"phase": "ADAM"}
@@ -64,6 +74,17 @@ def _leave_swats(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
     }
 
 
+_A2GRAD = Row(
+    "a2grad",
+    "A2GradUni",
+    {"x": "x_k", "n": "avg_grad"},
+    {"beta": "beta", "lips": "lips"},
+    # It takes no rate.
+    fixed={"lr": 1.0},
+    fresh=never,
+    bridge=Bridge(enter=_enter_a2grad, leave=_leave_a2grad),
+    arithmetic=SEQUENTIAL,
+)
 _ADABOUND = Row(
     "adabound",
     "AdaBound",
@@ -186,6 +207,17 @@ _NOVOGRAD = Row(
     arithmetic=SEQUENTIAL,
 )
 ROWS: tuple[Row, ...] = (
+    _A2GRAD,
+    replace(
+        _A2GRAD,
+        optimizer="A2GradExp",
+        prefix="exponential_",
+        numbers={**_A2GRAD.numbers, "rho": "rho"},
+        dialect={"moments": "exponential"},
+    ),
+    replace(
+        _A2GRAD, optimizer="A2GradInc", prefix="incremental_", dialect={"moments": "incremental"}
+    ),
     Row(
         "accsgd",
         "AccSGD",

@@ -1,4 +1,4 @@
-"""Tests over many roundings, by the names of their checks: what no bound on one of them can see."""
+"""Tests of many roundings or draws, by the names of their checks: what no bound can see."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -6,7 +6,7 @@ from typing import Protocol
 from truestep.fast.protocol import OptimizerBackend, OptimizerCapability
 from truestep.properties.judge.contracts import Judged
 from truestep.properties.judge.records import Place
-from truestep.properties.kinds.optimizer import direction, draws, noise
+from truestep.properties.kinds.optimizer import direction, draws, noise, normals
 from truestep.properties.kinds.optimizer.cases import OptimizerCase
 from truestep.properties.kinds.optimizer.step import Steps
 
@@ -35,5 +35,5 @@ class Statistic(Protocol):
         ...
 
 
-_ALL: tuple[Statistic, ...] = (direction, draws, noise)
+_ALL: tuple[Statistic, ...] = (direction, draws, noise, normals)
 STATISTICS: Mapping[str, Statistic] = {each.NAME: each for each in _ALL}

@@ -95,7 +95,13 @@ def test_every_state_array_reaches_optax_and_comes_back(row: Any) -> None:
 
 def _not_read(capability: Capability, slot: Slot) -> set[str]:
     """Fields that the default hyperparameters leave unread, or that share optax's array."""
-    unread = {"momo_adam": {"bound"}, "prodigy": {"d"}, "rmsprop": {"mean", "b"}, "sgd": {"b"}}
+    unread = {
+        "dpsgd": {"b"},
+        "momo_adam": {"bound"},
+        "prodigy": {"d"},
+        "rmsprop": {"mean", "b"},
+        "sgd": {"b"},
+    }
     empty = {name for name, x in slot.state.items() if name != "t" and not x.size}
     return unread.get(capability.rule, set()) | empty
 

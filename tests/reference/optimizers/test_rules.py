@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import numpy as np
 import pytest
 
+from truestep.properties.kinds.optimizer.laws.bench import OPPOSED
 from truestep.reference import optimizers
 from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS, nesterov
 
@@ -165,7 +166,8 @@ def test_maximizing_is_minimizing_the_negated_gradient(rule: str) -> None:
             g = rng.standard_normal(7)
             named = module.FACTS.inputs.items()
             others = {name: rng.standard_normal(of((7,))) for name, of in named}
-            a, b = module.step(up, *a, g, **others), module.step(down, *b, -g, **others)
+            turned = {name: -x if name in OPPOSED else x for name, x in others.items()}
+            a, b = module.step(up, *a, g, **others), module.step(down, *b, -g, **turned)
             np.testing.assert_array_equal(a[1], b[1])
 
 

@@ -67,6 +67,10 @@ class Outcome:
         return self.got[name].astype(np.float64)
 
 
+# Inputs that are gradients, or make the function that is handed over.
+OPPOSED = ("curvature", "others")
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One tensor before a step, with the fields of its Hyper; laws change copies of it."""
@@ -143,8 +147,8 @@ class Trial:
         return self.on(**inputs)
 
     def opposed(self) -> Trial:
-        """With the gradient, or the function that is handed over, negated."""
-        inputs = {k: -x for k, x in self.slot.inputs.items() if k == "curvature"}
+        """With the gradient or gradients, or the function that is handed over, negated."""
+        inputs = {k: -x for k, x in self.slot.inputs.items() if k in OPPOSED}
         return self.on(gradient=-self.g, **inputs)
 
     def after(self, out: Outcome, **tensors: Flow) -> Trial:

@@ -129,6 +129,8 @@ def axes_of(bench: Bench, trial: Trial, name: str) -> Axes | None:
         return AXES[rule][name](trial, name)
     if x.ndim == len(shape) and all(n in (1, m) for n, m in zip(x.shape, shape, strict=True)):
         return tuple(i if n == shape[i] else None for i, n in enumerate(x.shape))
+    if name in trial.slot.inputs and x.shape[1:] == shape:
+        return (NEITHER, *range(len(shape)))
     return None
 
 

@@ -11,10 +11,12 @@ from truestep.properties.kinds.optimizer.laws.families import (
     distances,
     large_batch,
     low_rank,
+    magnitudes,
     matrix,
     memory,
     modern,
     momenta,
+    noisy,
     orthogonal,
     parameter_free,
     regularized,
@@ -30,8 +32,8 @@ from truestep.properties.laws.claims import table
 # Each states the laws of its family and, but for step_bounds, which rules of it obey which laws.
 FAMILIES = (
     adam_like, adaptive, classical, corrected, curvature, distances, large_batch, low_rank,
-    matrix, memory, modern, momenta, orthogonal, parameter_free, regularized, sign, slow, steered,
-    step_bounds, tempered, values,
+    magnitudes, matrix, memory, modern, momenta, noisy, orthogonal, parameter_free, regularized,
+    sign, slow, steered, step_bounds, tempered, values,
 )  # fmt: skip
 COMMON: dict[str, Law] = table(common, symmetries)
 SPECIAL: dict[str, Law] = table(*FAMILIES)

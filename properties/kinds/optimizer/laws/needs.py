@@ -80,6 +80,10 @@ NEEDS: dict[str, Need] = {
         "step_at_most_lr_times_the_ratio_of_the_moments",
         "step_at_most_the_momentum_over_the_root_of_eps step_is_parallel_to_the_gradient",
         "step_within_the_cauchy_schwarz_bound step_within_the_geometric_bound",
+        "first_step_is_descent_by_the_curvature",
+        "first_step_is_of_the_numerator first_velocity_is_of_the_flattened_gradient",
+        "step_at_most_lr_times_the_average step_is_of_two_signs",
+        "step_turns_round_with_a_large_average",
         "translates_with_params velocity_persists_when_gradients_vanish",
     ),
     **_alike(

@@ -54,16 +54,24 @@ INPUT_DEGREES = {
     "derivatives_after": 1,
     "estimate": 1,
     "g_previous": 1,
+    "others": 1,
     "value": 1,
 }
 # Inputs that change sign with the parameter and the gradient.
-ODD_INPUTS = ("derivatives", "derivatives_after", "g_previous", "outputs", "outputs_after")
+ODD_INPUTS = (
+    "derivatives", "derivatives_after", "g_previous", "noise", "others", "outputs", "outputs_after",
+)  # fmt: skip
 
 
 def odd_like_p(trial: Trial) -> dict[str, Array]:
-    """Those of them with an entry for every element of the parameter."""
-    inputs = trial.slot.inputs
-    return {k: x for k, x in inputs.items() if k in ODD_INPUTS and x.shape == trial.p.shape}
+    """Those of them with an entry, or several, for every element of the parameter."""
+    return {k: x for k, x in like_p(trial).items() if k in ODD_INPUTS}
+
+
+def like_p(trial: Trial) -> dict[str, Array]:
+    """Inputs with an entry, or several, for every element of the parameter."""
+    inputs, shape = trial.slot.inputs, trial.p.shape
+    return {k: x for k, x in inputs.items() if x.shape[max(0, x.ndim - len(shape)) :] == shape}
 
 
 def coupled(bench: Bench, trial: Trial) -> bool:

@@ -18,7 +18,12 @@ from truestep.properties.kinds.optimizer.laws.images import (
     scaled,
     spread,
 )
-from truestep.properties.kinds.optimizer.laws.scales import ODD_INPUTS, gradient_scaled, odd_like_p
+from truestep.properties.kinds.optimizer.laws.scales import (
+    ODD_INPUTS,
+    gradient_scaled,
+    like_p,
+    odd_like_p,
+)
 from truestep.properties.laws.claims import SCALE, Claim, Claims
 from truestep.reference.validation import Array
 
@@ -62,7 +67,7 @@ def equivariant_under_permutation(bench: Bench, trial: Trial) -> Claims:
     out = bench.step(trial)
     names = by_element(bench, trial)
     tensors = {"p": trial.p, "gradient": trial.g, **{k: trial.slot.state[k] for k in names}}
-    tensors |= {k: x for k, x in trial.slot.inputs.items() if x.shape == trial.p.shape}
+    tensors |= like_p(trial)
     image = bench.step(trial.on(**{k: turned(x) for k, x in tensors.items()}))
     for name in ("p", *(k for k in names if k in out.got)):
         bound = turned(out.bound[name]) + image.bound[name] if bench.fused else None
