@@ -1,6 +1,6 @@
 """Float64 arrays that tell which comparisons a rule's lines make, and how each came out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Self
 
 import numpy as np
@@ -46,8 +46,8 @@ class Watched(np.ndarray):
         self,
         function: Callable[..., Array],
         _: object,
-        args: Sequence[Array],
-        kwargs: dict[str, Array],
+        args: Iterable[Array],
+        kwargs: Mapping[str, Array],
     ) -> Array:
         found = super().__array_function__(function, (Watched,), args, kwargs)
         return self._kept(found)

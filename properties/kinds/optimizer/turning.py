@@ -7,6 +7,7 @@ comes out one way for one gradient and the other way for another, and of the mix
 those on either side of where it turns are judged.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -136,7 +137,7 @@ def _exponent(hyper: dict[str, object], shape: tuple[int, ...]) -> int:
     eps = hyper.get("eps")
     if not isinstance(eps, float) or not eps:
         return 0
-    return round(np.log10(eps / np.sqrt(max(1, np.prod(shape)))))
+    return round(math.log10(eps / math.sqrt(max(1, math.prod(shape)))))
 
 
 def _tried(place: _Place, rng: np.random.Generator) -> Sequence[Float]:
