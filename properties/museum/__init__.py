@@ -20,8 +20,8 @@ from truestep.properties.museum.faults.launches import LAUNCHES
 from truestep.properties.museum.faults.magnitudes import MAGNITUDES
 from truestep.properties.museum.faults.matrices import MATRICES
 from truestep.properties.museum.faults.momentum import MOMENTUM
-from truestep.properties.museum.faults.orders import ORDERS
 from truestep.properties.museum.faults.noisy import NOISY
+from truestep.properties.museum.faults.orders import ORDERS
 from truestep.properties.museum.faults.orthogonal import ORTHOGONAL
 from truestep.properties.museum.faults.packings import PACKINGS
 from truestep.properties.museum.faults.pairs import PAIRS
