@@ -30,8 +30,9 @@ from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.arithmetic.sampled import FALSE_ALARM
 from truestep.properties.cases.hypers import continuous
 from truestep.properties.cases.tensors import TensorSpec
-from truestep.properties.judge.contracts import SLACK, Judged, Judgement
+from truestep.properties.judge.contracts import Judged, Judgement
 from truestep.properties.judge.records import Place
+from truestep.properties.judge.results import SLACK
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.chances import LAGS
 from truestep.properties.kinds.optimizer.counts import Float, within
