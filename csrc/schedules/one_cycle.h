@@ -36,7 +36,7 @@ TRUESTEP_HD double value(const Hyper& h, double t) {
   const double s = least(t, end);
   const double first = h.lr / h.div_factor, last = first / h.final_div_factor;
   const double share = h.pct_start * h.total_steps;
-  const double k = whole ? floor(share) : share - 1.0;
+  const double k = whole ? quotient(share, 1.0) : share - 1.0;
   if (s <= k) return between(h, first, h.lr, s, k);
   if (h.phases == kTwo) return between(h, h.lr, last, s - k, end - k);
   if (s <= 2.0 * k) return between(h, h.lr, first, s - k, k);
