@@ -15,55 +15,11 @@ from types import FunctionType
 
 from truestep.reference.declared import Count, Flag, Hyper, Real
 from truestep.reference.rules import Optimizer
+from truestep.reports.export.torch_functions import CONSTANTS, FUNCTIONS, RENAMED, prelude
 
 
 class NotWritable(ValueError):
     """The rule's lines use something that is not written in torch here."""
-
-
-# NumPy's functions in the references' lines, on tensors and on Python's numbers.
-_FUNCTIONS = {
-    "abs": "def absolute(x):\n    return abs(x)",
-    "arctan": "def arctan(x):\n    return torch.arctan(x) if torch.is_tensor(x) else math.atan(x)",
-    "clip": "def clip(x, low, high):\n    return minimum(maximum(x, low), high)",
-    "cos": "def cos(x):\n    return torch.cos(x) if torch.is_tensor(x) else math.cos(x)",
-    "exp": "def exp(x):\n    return torch.exp(x) if torch.is_tensor(x) else math.exp(x)",
-    "isfinite": "def isfinite(x):\n    return torch.isfinite(torch.as_tensor(x))",
-    "isnan": "def isnan(x):\n    return torch.isnan(torch.as_tensor(x))",
-    "log": "def log(x):\n    return torch.log(x) if torch.is_tensor(x) else math.log(x)",
-    "max": (
-        "def largest(x, axis=None, keepdims=False):\n"
-        "    return torch.max(x) if axis is None else torch.amax(x, axis, keepdims)"
-    ),
-    "maximum": "def maximum(x, y):\n    return torch.maximum(*tensors(x, y))",
-    "mean": (
-        "def mean(x, axis=None, keepdims=False):\n"
-        "    return torch.mean(x) if axis is None else torch.mean(x, axis, keepdims)"
-    ),
-    "minimum": "def minimum(x, y):\n    return torch.minimum(*tensors(x, y))",
-    "ones_like": "def ones_like(x):\n    return torch.ones_like(x)",
-    "prod": "def prod(x):\n    return math.prod(x)",
-    "sign": "def sign(x):\n    return torch.where(torch.isnan(x), x, torch.sign(x))",
-    "sqrt": "def sqrt(x):\n    return torch.sqrt(x) if torch.is_tensor(x) else math.sqrt(x)",
-    "square": "def square(x):\n    return x * x",
-    "sum": (
-        "def total(x, axis=None, keepdims=False):\n"
-        "    return torch.sum(x) if axis is None else torch.sum(x, axis, keepdims)"
-    ),
-    "where": (
-        "def where(condition, x, y):\n    if not torch.is_tensor(condition):\n"
-        "        return x if condition else y\n    return torch.where(condition, x, y)"
-    ),
-    "zeros_like": "def zeros_like(x):\n    return torch.zeros_like(x)",
-}
-# Names that Python has itself.
-_RENAMED = {"abs": "absolute", "max": "largest", "sum": "total"}
-_CONSTANTS = ("inf", "pi")
-_TENSORS = (
-    "def tensors(*values):\n    like = next(x for x in values if torch.is_tensor(x))\n"
-    "    return [torch.as_tensor(x, dtype=like.dtype, device=like.device) for x in values]"
-)
-_NEEDED = {"clip": ("maximum", "minimum")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +68,12 @@ def written(rule: Optimizer, hyper: Hyper) -> Lines:
     body.name = "one_step"
     body.args = ast.parse(f"lambda {', '.join(found.arguments)}: 0", mode="eval").body.args  # type: ignore[attr-defined]
     step = ast.unparse(ast.fix_missing_locations(body))
-    parts = [*_prelude(used), *_helpers(used), step]
+    parts = [*prelude(used), *_helpers(used), step]
     return Lines("\n\n\n".join(parts) + "\n", found.inputs, state, numbers)
 
 
-def _prelude(used: Mapping[str, str]) -> list[str]:
-    names = {name for name in used if name in _FUNCTIONS}
-    names |= {other for name in names for other in _NEEDED.get(name, ())}
-    shared = [_TENSORS] if names & {"maximum", "minimum"} else []
-    return [*shared, *(_FUNCTIONS[name] for name in sorted(names))]
-
-
 def _helpers(used: Mapping[str, str]) -> list[str]:
-    return [source for name, source in used.items() if name not in _FUNCTIONS]
+    return [source for name, source in used.items() if name not in FUNCTIONS]
 
 
 def _unlike(name: str, others: Container[str]) -> str:
@@ -154,7 +103,7 @@ class _Lines(ast.NodeTransformer):
             raise NotWritable(f"{function.__name__} is no plain function")
         self.module = function.__globals__
         self.own = {argument.arg for argument in tree.args.args}
-        functions = {_RENAMED.get(name, name) for name in _FUNCTIONS}
+        functions = {RENAMED.get(name, name) for name in FUNCTIONS}
         taken = {*self.state, *self.numbers, "step", *functions} - self.own
         names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
         stored = {node.id for node in names if isinstance(node.ctx, ast.Store)}
@@ -267,12 +216,12 @@ class _Lines(ast.NodeTransformer):
                 told = "(step - 1)" if name == "t" else name
                 return ast.parse(told, mode="eval").body
             if owner == "np":
-                if name in _CONSTANTS:
+                if name in CONSTANTS:
                     return ast.parse(f"math.{name}", mode="eval").body
-                if name not in _FUNCTIONS:
+                if name not in FUNCTIONS:
                     raise NotWritable(f"numpy.{name} is not written in torch")
                 self.used.setdefault(name, "")
-                return ast.Name(_RENAMED.get(name, name), ast.Load())
+                return ast.Name(RENAMED.get(name, name), ast.Load())
         self.generic_visit(node)
         if node.attr == "size":
             return ast.Call(ast.Attribute(node.value, "numel", ast.Load()), [], [])
@@ -282,18 +231,28 @@ class _Lines(ast.NodeTransformer):
         """What a function of the references does comes along."""
         if isinstance(node.func, ast.Name) and node.func.id in self.module:
             name = node.func.id
-            if name not in self.used and name != "State":
-                inner = _Lines(self.rule, self.state, self.numbers, self.folded, self.used)
-                tree = inner.function(self.module[name])
-                self.used[name] = ast.unparse(ast.fix_missing_locations(tree))
+            if name != "State":
+                node.func.id = self._helper(name)
         plain = [x.id if isinstance(x, ast.Name) else "" for x in node.args]
         node.args = [x for x, name in zip(node.args, plain, strict=True) if name not in ("h", "s")]
         self.generic_visit(node)
         node.args += [ast.Name(name, ast.Load()) for name in self._spread(plain)]
         return node
 
+    def _helper(self, name: str) -> str:
+        """What a function of the rule's is called here, where no function of NumPy's is."""
+        called = _unlike(name, {*FUNCTIONS, *RENAMED.values()})
+        if called not in self.used:
+            inner = _Lines(self.rule, self.state, self.numbers, self.folded, self.used)
+            tree = inner.function(self.module[name])
+            tree.name = called
+            self.used[called] = ast.unparse(ast.fix_missing_locations(tree))
+        return called
+
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        """Apart from the arguments of that name."""
+        """Apart from the arguments of that name; a module's numbers as they are."""
+        if isinstance(value := self.module.get(node.id), int | float) and node.id.isupper():
+            return ast.Constant(value)
         if node.id == "t" and "t" not in self.own:
             return ast.Name("step", node.ctx)
         return ast.Name(self.renamed.get(node.id, node.id), node.ctx)
