@@ -218,6 +218,10 @@ class _Watched(dict[str, object]):
         self.asked.add(name)
         return super().__getitem__(name)
 
+    def __contains__(self, name: object) -> bool:
+        self.asked.add(str(name))
+        return super().__contains__(name)
+
     def get(self, name: str, default: Any = None) -> Any:
         """The entry, if there is one."""
         self.asked.add(name)

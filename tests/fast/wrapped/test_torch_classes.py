@@ -238,10 +238,11 @@ def test_an_argument_that_nobody_reads_is_refused() -> None:
         @torch.no_grad()
         def step(self, closure: None = None) -> None:
             for group in self.param_groups:
+                sign = -1.0 if "ascent" in group else 1.0
                 for p in group["params"]:
-                    p -= group["lr"] * group.get("share", 1.0) * p.grad
+                    p -= group["lr"] * sign * group.get("share", 1.0) * p.grad
 
-    assert Class(Halved, {"share": 0.5}).options == {"share": 0.5}
+    assert Class(Halved, {"share": 0.5, "ascent": True}).options == {"share": 0.5, "ascent": True}
     with pytest.raises(BrokenBackend, match="takes no shair, and a step reads none"):
         Class(Halved, {"share": 0.5, "shair": 0.5})
     with pytest.raises(BrokenBackend, match="Adam: its constructor takes no momentum,"):
