@@ -34,9 +34,6 @@ class Backend:
 
     name = "reference"
 
-    def __init__(self) -> None:
-        self.draws = np.random.default_rng(2022)
-
     def capabilities(self) -> Sequence[Capability]:
         """The whole table in float64."""
         kinds = (
@@ -55,14 +52,7 @@ class Backend:
         self, capability: Capability, groups: Sequence[Group]
     ) -> Sequence[Sequence[Stepped]]:
         """One step of the reference on every slot."""
-        return [
-            [self._step(capability.rule, group, slot) for slot in group.slots] for group in groups
-        ]
-
-    def _step(self, name: str, group: Group, slot: Slot) -> Stepped:
-        rule = OPTIMIZERS[name]
-        before, inputs = rule.State(**slot.state), with_draws(rule.FACTS, slot, self.draws)
-        return _stepped(*advanced(rule, group.hyper, before, slot.param, slot.grad, inputs))
+        return [[_step(capability.rule, group, slot) for slot in group.slots] for group in groups]
 
     def minimizer_step(
         self, capability: Capability, hyper: Hyper, param: Array, state: State, function: Function
@@ -97,6 +87,16 @@ def _plain(x: object) -> object:
     if isinstance(x, list):
         return [_plain(item) for item in x]
     return x if isinstance(x, (bool, int)) else np.asarray(x)
+
+
+# Of what rules draw themselves, where they are not handed it.
+_DRAWS = np.random.default_rng(2022)
+
+
+def _step(name: str, group: Group, slot: Slot) -> Stepped:
+    rule = OPTIMIZERS[name]
+    before, inputs = rule.State(**slot.state), with_draws(rule.FACTS, slot, _DRAWS)
+    return _stepped(*advanced(rule, group.hyper, before, slot.param, slot.grad, inputs))
 
 
 def with_draws(facts: Facts, slot: Slot, rng: np.random.Generator) -> dict[str, Array]:

@@ -108,8 +108,9 @@ def _effort(rule: str, worst: Record) -> tuple[int, ...]:
     usual = _defaults(rule)
     own = sum(1 for name, x in hyper.items() if name in usual and usual[name] != x)
     steps = case.get("steps", 1) if isinstance(case, dict) else 1
+    count = len(steps) if isinstance(steps, list | tuple) else 1
     digits = sum(len(numbers.both(x)[0]) for x in worst.get("inputs", {}).values())
-    return elements, own, steps if isinstance(steps, int) else len(steps), digits
+    return elements, own, steps if isinstance(steps, int) else count, digits
 
 
 @cache

@@ -131,9 +131,9 @@ def test_a_wrong_step_is_found(added: Optimizer, monkeypatch: pytest.MonkeyPatch
     """A kernel that forgets the leak departs from the definition."""
     backend = reference_backend.Backend()
     [check] = [c for c in checks_of(backend) if c.id == "optimizer/leaky/float64/combinations"]
-    right = backend._step
+    right = reference_backend._step
     monkeypatch.setattr(
-        backend,
+        reference_backend,
         "_step",
         lambda name, group, slot: right(
             name, type(group)(added.Hyper(lr=group.hyper.lr, leak=0.0), group.slots), slot

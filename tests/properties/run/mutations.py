@@ -58,7 +58,7 @@ class Fake(hosted.Hosted):
     def __init__(self, sent: bytes, asked: memoryview, answered: memoryview) -> None:
         self._socket, theirs = socket.socketpair()
         self._process, self._output, self._printed = _Dead(), -1, 0  # type: ignore[assignment]
-        self._mark, self._begun = "fake", bytearray(sent)
+        self._mark, self._begun, self._located = "fake", bytearray(sent), True
         self.asked, self.answered = asked, answered
         theirs.close()
 

@@ -38,7 +38,8 @@ def test_cases_are_counted_on_both_sides(heads: int) -> None:
     """Those that lean neither way are left out; the excess over the limit is the utilisation."""
     most = direction.limit(60)
     for sign in (1, -1):
-        found = direction._judgement([sign] * heads + [-sign] * (60 - heads) + [0] * 7)
+        leaning = [sign] * heads + [-sign] * (60 - heads) + [0] * 7
+        found = direction._judgement(leaning, [0] * 67)
         assert (found.judged, found.elements) == (60, 67)
         assert found.utilisation == SLACK * abs(2 * heads - 60) / most
         assert (found.got, found.oracle) == (heads if sign > 0 else 60 - heads, 30.0)
@@ -49,8 +50,19 @@ def test_cases_are_counted_on_both_sides(heads: int) -> None:
 def test_too_few_cases_tell_nothing() -> None:
     """Not even where all lean one way: 31 heads in a row are no rarer than FALSE_ALARM."""
     assert 2 * 0.5**30 > FALSE_ALARM >= 2 * 0.5**31
-    assert direction._judgement([1] * 30 + [0] * 40).utilisation is None
-    assert direction._judgement([1] * 31).utilisation == SLACK * 31 / direction.limit(31)
+    assert direction._judgement([1] * 30 + [0] * 40, [0] * 70).utilisation is None
+    found = direction._judgement([1] * 31, [0] * 31)
+    assert found.utilisation == SLACK * 31 / direction.limit(31)
+
+
+def test_what_leans_by_itself_tells_nothing() -> None:
+    """Beyond the limit of those of its own that lean, either way."""
+    most = direction.limit(60)
+    for sign in (1, -1):
+        control = [sign] * ((60 + most) // 2) + [-sign] * ((60 - most) // 2)
+        assert direction._judgement([1] * 60, control).utilisation is not None
+        control[-1] = sign
+        assert direction._judgement([1] * 60, control).utilisation is None
 
 
 def test_a_tensor_leans_as_most_of_its_elements_do() -> None:
@@ -69,7 +81,10 @@ def _leanings(monkeypatch: pytest.MonkeyPatch, due: Any, got: Any, old: Any) -> 
     names, ways, found = zip(*direction._leanings(None, None, slot, new), strict=True)  # type: ignore[arg-type]
     first = 0 if len(ways) == 4 else 4
     assert set(names) == {"m"} and list(ways) == [*range(first, first + len(ways))]
-    return tuple(found)
+    own, control = zip(*found, strict=True)
+    nearest = np.asarray(due).astype(np.float32) - np.asarray(due)
+    assert control[1] == -np.sign(np.sum(np.sign(nearest[:256])))
+    return tuple(own)
 
 
 def test_each_part_of_a_tensor_leans_toward_zero_or_downwards(monkeypatch: Any) -> None:
