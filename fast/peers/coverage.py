@@ -70,7 +70,7 @@ def _schedulers(module: ModuleType) -> Iterable[str]:
 def _decays(module: ModuleType) -> Iterable[str]:
     """Functions that make a schedule, by the names that optax gives them."""
     for name, _ in inspect.getmembers(module, inspect.isfunction):
-        if name.endswith(("_schedule", "_decay")):
+        if name.endswith(("_schedule", "_schedules", "_decay")):
             yield name
 
 
