@@ -16,7 +16,7 @@ import pytest
 
 from truestep.fast.discovery import BrokenBackend
 from truestep.properties.judge.results import CheckResult
-from truestep.properties.run import pool, remote
+from truestep.properties.run import hosted, pool
 from truestep.properties.run.pool import certify_all
 from truestep.properties.run.remote import Remote
 
@@ -207,6 +207,6 @@ def test_what_cannot_be_loaded_is_broken(
     adapters: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, spec: str, text: str
 ) -> None:
     """Within the time for loading, in a line that says why."""
-    monkeypatch.setattr(remote, "LOADING", 1.0 if "hangs" in spec.lower() else 60.0)
+    monkeypatch.setattr(hosted, "LOADING", 1.0 if "hangs" in spec.lower() else 60.0)
     with pytest.raises(BrokenBackend, match=text):
         Remote(spec, PATIENCE)

@@ -36,6 +36,8 @@ FORMATS = (
 UNSAID = {
     ("adadelta", "nvfp4"): {"u"},
     ("adadelta", "nvfp4_two_level_tiles"): {"u"},
+    ("adamg", "nvfp4"): {"m", "r"},
+    ("adamg", "nvfp4_two_level_tiles"): {"m", "r"},
     ("ademamix", "nvfp4"): {"m2"},
     ("ademamix", "nvfp4_two_level_tiles"): {"m2"},
 }
