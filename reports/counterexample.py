@@ -108,9 +108,10 @@ def _effort(rule: str, worst: Record) -> tuple[int, ...]:
     usual = _defaults(rule)
     own = sum(1 for name, x in hyper.items() if name in usual and usual[name] != x)
     steps = case.get("steps", 1) if isinstance(case, dict) else 1
-    count = len(steps) if isinstance(steps, list | tuple) else 1
+    if isinstance(steps, list | tuple):
+        steps = len(steps)
     digits = sum(len(numbers.both(x)[0]) for x in worst.get("inputs", {}).values())
-    return elements, own, steps if isinstance(steps, int) else count, digits
+    return elements, own, steps if isinstance(steps, int) else 1, digits
 
 
 @cache

@@ -21,7 +21,6 @@ from itertools import product
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import bdtrc
 
 from truestep.fast.protocol import OptimizerBackend, OptimizerCapability, Slot, Stepped
@@ -36,13 +35,13 @@ from truestep.properties.judge.contracts import Judged, Judgement, not_judged
 from truestep.properties.judge.records import Place
 from truestep.properties.judge.results import SLACK
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
+from truestep.properties.kinds.optimizer.counts import Float
 from truestep.properties.kinds.optimizer.fitting import fitted
 from truestep.properties.kinds.optimizer.step import Steps, begun, called
 from truestep.properties.kinds.optimizer.storage import rule_of
 from truestep.reference.declared import Hyper
 from truestep.reference.rules import Optimizer
 
-Float: TypeAlias = NDArray[np.float64]
 # Of a kernel's tensor, and of the definition's value rounded to nearest.
 Leaning: TypeAlias = tuple[int, int]
 

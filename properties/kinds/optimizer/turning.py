@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from truestep.fast.protocol import OptimizerCapability
 from truestep.properties.arithmetic.formats import format_named
@@ -22,11 +21,10 @@ from truestep.properties.arithmetic.watched import Outcome, watched
 from truestep.properties.cases.hypers import continuous
 from truestep.properties.cases.tensors import TensorSpec, values
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
+from truestep.properties.kinds.optimizer.counts import Float
 from truestep.properties.kinds.optimizer.fitting import fitted
 from truestep.properties.kinds.optimizer.step import initial
 from truestep.properties.kinds.optimizer.storage import rule_of
-
-Float = NDArray[np.float64]
 
 # Of few elements: a norm is as near to eps in one of many.
 SHAPES = ((3, 5), (8, 8), (5, 3), (2, 3, 4), (17, 2), (33,), (4, 4), (2, 17))
