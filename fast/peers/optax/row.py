@@ -99,10 +99,10 @@ class Row:
 
     @property
     def make(self) -> Callable[..., optax.GradientTransformation]:
-        """The constructor itself."""
+        """The constructor itself; what moved to contrib is deprecated where it was."""
         name = self.constructor or self.rule
         found: Callable[..., optax.GradientTransformation]
-        found = getattr(optax if hasattr(optax, name) else optax.contrib, name)
+        found = getattr(optax.contrib if hasattr(optax.contrib, name) else optax, name)
         return found
 
     @property
