@@ -38,6 +38,9 @@ _MANY, _LONGEST_PASSING = 1000, 200
 _LONGEST_PROGRAM = 4000
 
 _NUMBERS = ("oracle_fraction", "utilisation")
+_FIELDS = frozenset(CheckResult.__dataclass_fields__)
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 # Objects of a JSON document whose shape the schema has checked.
 Record = Mapping[str, Any]
@@ -90,10 +93,11 @@ def _without_long_case(check: Record) -> Record:
 
 def result(check: Record) -> CheckResult:
     """A check of a certificate as the record it was made from."""
-    known = {name: check[name] for name in CheckResult.__dataclass_fields__ if name in check}
-    # Non-finite numbers are strings in JSON.
-    numbers = {name: float(known[name]) for name in _NUMBERS if known.get(name) is not None}
-    return CheckResult(**{**known, **numbers})
+    known = {name: value for name, value in check.items() if name in _FIELDS}
+    for name in _NUMBERS:  # JSON has non-finite ones as strings, and whole ones as integers
+        if known.get(name) is not None:
+            known[name] = float(known[name])
+    return CheckResult(**known)
 
 
 def build(
@@ -185,15 +189,11 @@ def _canonical(content: Record) -> Iterator[str]:
         value = content[name]
         if isinstance(value, list) and value:
             for index, item in enumerate(value):
-                yield ("," if index else "[") + _compact(item)
+                yield ("," if index else "[") + _CANONICAL.encode(item)
             yield "]"
         else:
-            yield _compact(value)
+            yield _CANONICAL.encode(value)
     yield "}"
-
-
-def _compact(value: object) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def dumps(document: object) -> str:

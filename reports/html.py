@@ -77,6 +77,7 @@ def _templates() -> Environment:
         conditions=CONDITIONS,
         histogram=plots.histogram,
         most=_MOST_NAMED,
+        own={path.stem for path in (TEMPLATES / "kinds").iterdir()},
         picture=plots.picture,
         rows=rows,
         script=Markup((TEMPLATES / "script.js").read_text(encoding="utf-8")),

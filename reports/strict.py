@@ -21,8 +21,9 @@ MOST_MEMBERS = 10_000
 # Different keys, each of which takes memory of its own; a certificate has 300.
 MOST_KEYS = 5_000
 
-# Smaller texts cannot hold too many.
-_SMALL = 2 << 20
+# Smaller texts, at most 110 bytes for each of their characters, stay within all limits but one:
+# that no key is repeated.
+_SMALL = 1 << 20
 # Possessive, and closed by the end of the text: one pass, whatever the text.
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _PLAIN = re.compile(r"[^][{}]++")
@@ -50,12 +51,14 @@ class Reading:
 
     def __init__(self, text: str) -> None:
         """text: of all documents. Raises ValueError where it stands for more than the limits."""
-        bare, strings = _STRING.subn('"', text)
         self.left = MOST_TAKEN
-        self._take(_taken(text, bare, strings))
-        if len(text) > _SMALL:
+        small = len(text) <= _SMALL
+        if not small:
+            bare, strings = _STRING.subn('"', text)
+            self._take(_taken(text, bare, strings))
             _count(text, bare)
-        self._decoder = JSONDecoder(object_pairs_hook=self._object, parse_constant=_no_constant)
+        hook = _object if small else self._weighed
+        self._decoder = JSONDecoder(object_pairs_hook=hook, parse_constant=_no_constant)
 
     def parsed(self, text: str) -> Any:
         """One of the documents. Raises ValueError."""
@@ -66,20 +69,25 @@ class Reading:
         except JSONDecodeError as error:
             raise ValueError(f"not JSON: {error}") from None
 
-    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def _weighed(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         # Documents of one text would have keys of their own.
-        found = {intern(name): value for name, value in pairs}
+        found = _object([(intern(name), value) for name, value in pairs])
         self._take(getsizeof(found))
-        if len(found) < len(pairs):
-            counted = Counter(name for name, _ in pairs)
-            [(repeated, _)] = counted.most_common(1)
-            raise ValueError(f"the key {repeated[:100]!r} is repeated")
         return found
 
     def _take(self, taken: int) -> None:
         self.left -= taken
         if self.left < 0:
             raise ValueError(f"takes more than {MOST_TAKEN >> 20} MB of memory")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counted = Counter(name for name, _ in pairs)
+        [(repeated, _)] = counted.most_common(1)
+        raise ValueError(f"the key {repeated[:100]!r} is repeated")
+    return found
 
 
 def _taken(text: str, bare: str, strings: int) -> int:

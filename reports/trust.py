@@ -46,8 +46,8 @@ def _contradictions(document: Mapping[str, Any], checks: Sequence[CheckResult]) 
 def _of_check(check: CheckResult) -> Iterator[str]:
     parts = (check.kind, check.rule, check.format, check.variant)
     # A theorem's id leaves out what was checked.
-    if check.id not in (joined(*parts, check.check), joined(*parts)):
-        yield f"is a check of {joined(*parts, check.check)}"
+    if check.id != (due := joined(*parts, check.check)) and check.id != joined(*parts):
+        yield f"is a check of {due}"
     used, verdict = check.utilisation, check.verdict
     if used is not None and not used <= SLACK and verdict not in FAILING:
         yield f"{VERDICTS[verdict].word} with utilisation {used:g}, the limit is {SLACK:g}"

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, get_args
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -184,14 +185,19 @@ def test_summary_counts_and_takes_the_largest_utilisation(
     assert summary["checks"] == sum(summary[v] for v in verdicts.VERDICTS) == 2
 
 
+def _taken(text: str) -> int:
+    """Bytes of memory that a document counts for, a small one as a large one."""
+    with mock.patch.object(strict, "_SMALL", 0):
+        reading = strict.Reading(text)
+    reading.parsed(text)
+    return strict.MOST_TAKEN - reading.left
+
+
 def _filled(unit: str, before: str = "") -> str:
     """Units, as many as the limit on memory lets through."""
 
     def taken(count: int) -> int:
-        text = f"[{before}{','.join([unit] * count)}]"
-        reading = strict.Reading(text)
-        reading.parsed(text)
-        return strict.MOST_TAKEN - reading.left
+        return _taken(f"[{before}{','.join([unit] * count)}]")
 
     each = (taken(20) - taken(10)) / 10
     bytes_left = strict.MOST_TAKEN - taken(10) - (1 << 18)
@@ -276,9 +282,7 @@ def test_so_is_a_journal(tmp_path: Path, unit: str) -> None:
         for record in records:
             seal = journal._sealed(seal, record)
             lines.append(json.dumps({**record, "seal": seal}) + "\n")
-            reading = strict.Reading(lines[-1])
-            reading.parsed(lines[-1])
-            bytes_left -= strict.MOST_TAKEN - reading.left
+            bytes_left -= _taken(lines[-1])
         listed = [json.loads(unit % (number % 4000 + n)) for n in range(100)]
         records, number = [{"check": {"id": str(number), "extra": {"a": listed}}}], number + 1
     path.write_text("".join(lines))
