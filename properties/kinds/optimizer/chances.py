@@ -10,7 +10,8 @@ A kernel may draw eight bits for a number, as hardware's conversions do. Its pro
 multiples of 2^-8, below the number's or above it, in whichever direction it cuts. So each way of
 drawing is a hypothesis, and a kernel fails where it agrees with none of them.
 
-Draws are independent where the errors of two, code less probability, do not correlate.
+Draws are independent where the errors of two, code less probability, do not correlate, those of
+elements at any distance among them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,10 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truestep.properties.judge.contracts import Judgement, not_judged
-from truestep.properties.kinds.optimizer.counts import Float, limit, within
+from truestep.properties.kinds.optimizer.counts import Float, by_distance, limit, within
 
-# Distances at which a generator that is shared by lanes, warps, rows or blocks repeats itself.
-LAGS = tuple(2**k for k in range(13))
 # What a probability may be off by where sixteen bits are drawn, as the definition's are.
 _FINEST = 2.0**-16
 # Random bits that a kernel draws at the least.
@@ -120,12 +119,6 @@ class Errors:
     p: Float
     away: Float
 
-    def part(self, part: slice) -> "Errors":
-        """Those of some of the elements."""
-        return Errors(
-            self.error[part], self.unsure[part], self.open[part], self.p[part], self.away[part]
-        )
-
 
 def errors(drawn: Drawn, call: int = 0, slot: int = 0) -> Errors:
     """Those of one call's tensor."""
@@ -144,3 +137,26 @@ def correlated(x: Errors, y: Errors, sign: Float, level: float) -> Judgement:
     unsure = float(np.sum((x.unsure * y.unsure)[both]))
     got = float(np.sum((sign * x.error * y.error)[both]))
     return within(got, -unsure, unsure, limit(variance, 1.0, level), int(both.sum()))
+
+
+def at_distances(x: Errors, level: float) -> list[Judgement]:
+    """The worst sums of products of errors at a distance, as they are and away from zero.
+
+    A generator that is shared by lanes, warps, rows or blocks repeats itself at some distance along
+    the last axis: all are asked, from one to the last. level: the probability that any of the sums
+    fails a faithful kernel.
+    """
+    size = x.p.shape[-1]
+    pairs = np.round(by_distance(*[x.open.astype(np.float64)] * 2)).astype(int)
+    if not np.any(pairs):
+        return [not_judged(size)] * 2
+    largest, spread = (x.open * y for y in (np.maximum(x.p, 1 - x.p) ** 2, x.p * (1 - x.p)))
+    variance = np.maximum(by_distance(largest, spread), 0)
+    unsure = np.maximum(by_distance(*[x.open * x.unsure] * 2), 0)
+    limits = limit(variance, 1.0, level / (2 * (size - 1)))
+    found = []
+    for error in (x.open * x.error, x.open * x.error * x.away):
+        got = by_distance(error, error)
+        at = int(np.argmax((np.abs(got) - unsure) / limits))
+        found.append(within(got[at], -unsure[at], unsure[at], limits[at], int(pairs[at])))
+    return found

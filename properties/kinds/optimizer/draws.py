@@ -5,7 +5,7 @@ Two equal tensors take the same step many times over; what their codes do is cou
 tensors, two calls, two steps, two states, or of elements at a distance in one tensor.
 
 The probability that a faithful kernel fails is FALSE_ALARM for the check as a whole, shared equally
-among what is tested (Bonferroni).
+among what is tested (Bonferroni), of which all distances are one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,10 +22,10 @@ from truestep.properties.judge.contracts import Judged
 from truestep.properties.judge.records import Place
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.chances import (
-    LAGS,
     SUMS,
     Drawn,
     Errors,
+    at_distances,
     correlated,
     errors,
     often,
@@ -104,8 +104,10 @@ def judged(
     told, next_told = _Told(rule, capability, group), _Told(rule, capability, after)
     first, second = told.of(results), next_told.of([later])
     pairs = [(name, pair) for name in first for pair in _pairs(name, first, second)]
-    level = FALSE_ALARM / (len(pairs) + 2 * SUMS * len(first))
+    level = FALSE_ALARM / (len(pairs) + (2 * SUMS + 1) * len(first))
     found = [Judged(0, 0, 1, name, correlated(*pair, level)) for name, pair in pairs]
+    for name, drawn in first.items():
+        found += [Judged(0, 0, 1, name, each) for each in at_distances(errors(drawn), level)]
     found += [Judged(0, 0, 0, name, often(drawn, level)) for name, drawn in first.items()]
     if not any(each.judgement.judged and not each.judgement.passed for each in found):
         results += [called(rule, backend, capability, [group])[0] for _ in range(_CALLS - _FEW)]
@@ -190,7 +192,6 @@ def _pairs(
     if of.up.shape[1] > 1:
         pairs += [(own, errors(of, slot=1)), (own, errors(of, call=1, slot=1))]
     pairs += [(own, errors(drawn)) for other, drawn in first.items() if other > name]
-    pairs += [(own.part(slice(None, -lag)), own.part(slice(lag, None))) for lag in LAGS]
     for x, y in pairs:
         yield x, y, np.ones(x.p.shape)
         yield x, y, x.away * y.away

@@ -23,7 +23,7 @@ from truestep.properties.cases.tensors import TensorSpec
 from truestep.properties.judge.contracts import Judged, Judgement
 from truestep.properties.judge.records import Place
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
-from truestep.properties.kinds.optimizer.chances import LAGS, Errors, correlated
+from truestep.properties.kinds.optimizer.chances import Errors, at_distances
 from truestep.properties.kinds.optimizer.counts import Float, events, weighted
 from truestep.properties.kinds.optimizer.step import Steps, begun, called
 from truestep.properties.kinds.optimizer.storage import rule_of
@@ -38,10 +38,6 @@ _WAYS = (
     "goes up", "goes up, by its sign", "goes up, by its place between two",
     "differs between equal tensors", "differs between equal calls", "errs as one at a distance",
 )  # fmt: skip
-# Distances at which a generator that is shared by lanes, warps, rows or blocks repeats itself.
-_DISTANCES = sorted({*LAGS, *(_SHAPE[1] * 2**k for k in range(6))})
-# Sums of which one may fail: the last way's are of every distance, up and away from zero.
-_SUMS = len(_WAYS) - 1 + 2 * len(_DISTANCES)
 
 
 def applies(capability: OptimizerCapability) -> bool:
@@ -81,7 +77,7 @@ def judged(
     [group] = begun(rule, capability, case)
     results = [called(rule, backend, capability, [group])[0] for _ in range(2)]
     due, names = stepped(rule, group.hyper, group.slots[0], plain()), _tensors(capability)
-    level = FALSE_ALARM / (_SUMS * len(names))
+    level = FALSE_ALARM / (len(_WAYS) * len(names))
     yield (
         [group],
         [
@@ -119,19 +115,8 @@ def _counts(
         yield events(int(np.sum(first != other)), 2 * part * (1 - part), level)
     flat, sign = part.reshape(-1), np.sign(due).reshape(-1)
     unsure, open_ = np.zeros(flat.size), between.reshape(-1)
-    yield _at_distances(Errors(up.reshape(-1) - flat, unsure, open_, flat, sign), level)
-
-
-def _at_distances(errors: Errors, level: float) -> Judgement:
-    """The worst of the correlations."""
-    pairs = [(errors.part(slice(None, -k)), errors.part(slice(k, None))) for k in _DISTANCES]
-    signs = [(np.ones(x.p.shape), x.away * y.away) for x, y in pairs]
-    found = [
-        correlated(*pair, sign, level)
-        for pair, both in zip(pairs, signs, strict=True)
-        for sign in both
-    ]
-    return max(found, key=lambda judgement: judgement.utilisation or 0.0)
+    errors = Errors(up.reshape(-1) - flat, unsure, open_, flat, sign)
+    yield max(at_distances(errors, level), key=lambda judgement: judgement.utilisation or 0.0)
 
 
 def neighbours(x: Float, where: Format) -> tuple[Float, Float]:

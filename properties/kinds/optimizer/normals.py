@@ -6,22 +6,24 @@ what moves them is its own, divided by what the definition multiplies it by. Of 
 - the sum is normal, and the sum of squares chi-squared;
 - the empirical distribution strays from the normal one by more than sqrt(log(2 / a) / 2n) with
   probability a at the most (Dvoretzky, Kiefer, Wolfowitz, with Massart's constant);
-- the products of some with others, divided by the norm of the others, sum to a normal number.
+- the products of some with others, divided by the norm of the others, sum to a normal number;
+- a quadratic form, by a matrix A whose trace is 0, exceeds 2 |A|_F sqrt(t) + 2 |A|_2 t with
+  probability exp(-t) at the most (Laurent and Massart 2000, Lemma 1; Boucheron, Lugosi and Massart
+  2013, Example 2.12).
 
-The last is asked of two tensors in a step, of steps at a distance, and of elements at a distance in
-one tensor. The probability that a faithful kernel fails is FALSE_ALARM for the check as a whole,
-shared equally among what is tested (Bonferroni). How far a draw is known follows from the bound on
-the step. Generators of float32 numbers have no normal numbers beyond five or six; of this many
-draws no test sees it.
+The last but one is asked of two tensors in a step, the last of elements and of steps at every
+distance: n products of one with another at a distance are the form of half of two shifts, whose
+norms are sqrt(n / 2) and at most 1. The probability that a faithful kernel fails is FALSE_ALARM for
+the check as a whole, shared equally among what is tested (Bonferroni), of which all distances are
+one. How far a draw is known follows from the bound on the step. Generators of float32 numbers have
+no normal numbers beyond five or six; of this many draws no test sees it.
 """
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import chdtri, ndtr, ndtri
 
 from truestep.fast.protocol import Array, Group, OptimizerBackend, OptimizerCapability, Slot
@@ -34,8 +36,7 @@ from truestep.properties.judge.contracts import Judged, Judgement
 from truestep.properties.judge.records import Place
 from truestep.properties.judge.results import SLACK
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
-from truestep.properties.kinds.optimizer.chances import LAGS
-from truestep.properties.kinds.optimizer.counts import Float, within
+from truestep.properties.kinds.optimizer.counts import Float, by_distance, within
 from truestep.properties.kinds.optimizer.step import Steps, begun, called
 from truestep.properties.kinds.optimizer.storage import rule_of
 from truestep.reference.rules import Optimizer
@@ -49,11 +50,6 @@ _WAYS = (
     "their sum", "the sum of their squares", "their distribution", "two tensors correlate",
     "steps correlate", "elements correlate",
 )  # fmt: skip
-_APART = (1, 2, 4, 8)
-
-
-# Which of an axis.
-Where: TypeAlias = int | slice | NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +59,13 @@ class Drawn:
     x: Float
     e: Float
 
-    def part(self, *places: Where) -> "Drawn":
-        """Some of them."""
-        return Drawn(self.x[places], self.e[places])
+    def of(self, tensor: int) -> "Drawn":
+        """Those of one tensor."""
+        return Drawn(self.x[:, tensor], self.e[:, tensor])
+
+    def along(self, axis: int) -> "Drawn":
+        """The same, that axis the last."""
+        return Drawn(np.moveaxis(self.x, axis, -1), np.moveaxis(self.e, axis, -1))
 
 
 def applies(capability: OptimizerCapability) -> bool:
@@ -138,32 +138,13 @@ def _tests(drawn: Drawn) -> Iterator[tuple[int, Judgement]]:
     if lost := np.count_nonzero(~np.isfinite(drawn.x) | ~np.isfinite(drawn.e)):
         yield 0, within(float(lost), 0.0, 0.0, 0.5, drawn.x.size)
         return
-    pairs = list(_pairs(drawn))
-    level = FALSE_ALARM / (len(_OF_EACH) + len(pairs))
+    level = FALSE_ALARM / len(_WAYS)
     for way, test in enumerate(_OF_EACH):
         yield way, test(drawn, level)
-    for way, one, other in pairs:
-        yield way, _correlation(one, other, level)
-
-
-def _pairs(drawn: Drawn) -> Iterator[tuple[int, Drawn, Drawn]]:
-    """Draws that have nothing in common, the first with the second, element by element."""
-    steps, tensors, elements = drawn.x.shape
-    every = slice(None)
-    if tensors > 1:
-        yield 3, drawn.part(every, 0), drawn.part(every, 1)
-    for apart in (x for x in _APART if 2 * x <= steps):
-        early = _first(steps, apart)
-        yield 4, drawn.part(early), drawn.part(early + apart)
-    for apart in (lag for lag in LAGS if 2 * lag <= elements):
-        early = _first(elements, apart)
-        yield 5, drawn.part(every, every, early), drawn.part(every, every, early + apart)
-
-
-def _first(count: int, apart: int) -> NDArray[np.intp]:
-    """Places of which none is that far from another, and each has one that far behind it."""
-    places = np.arange(count - apart)
-    return np.flatnonzero(places // apart % 2 == 0)
+    if drawn.x.shape[1] > 1:
+        yield 3, _correlation(drawn.of(0), drawn.of(1), level)
+    yield 4, _at_distances(drawn.along(0), level)
+    yield 5, _at_distances(drawn, level)
 
 
 def _sum(drawn: Drawn, level: float) -> Judgement:
@@ -189,6 +170,19 @@ def _distribution(drawn: Drawn, level: float) -> Judgement:
     # No normal density is above 1 / sqrt(2 pi).
     error = math.sqrt(math.log(2 / level) / (2 * count)) + np.max(drawn.e) / math.sqrt(2 * math.pi)
     return within(float(far), 0.0, 0.0, float(error), count)
+
+
+def _at_distances(drawn: Drawn, level: float) -> Judgement:
+    """The worst sum of products of draws at a distance along the last axis."""
+    x, size = np.abs(drawn.x), drawn.x.shape[-1]
+    got = by_distance(drawn.x, drawn.x)
+    # The least of the terms, e e, is a sum of squares that a transform's rounding may lose.
+    known = by_distance(x, drawn.e) + by_distance(drawn.e, x) + float(np.sum(drawn.e**2))
+    counts = drawn.x.size // size * np.arange(size - 1, 0, -1)
+    t = math.log(2 * (size - 1) / level)
+    error = np.sqrt(2 * counts * t) + 2 * t + known
+    at = int(np.argmax(np.abs(got) / error))
+    return within(got[at], 0.0, 0.0, error[at], int(counts[at]))
 
 
 def _correlation(one: Drawn, other: Drawn, level: float) -> Judgement:

@@ -3,7 +3,7 @@
 Each element has a probability of its own to go up. These are held against what the draws did, as
 ``truestep.properties.kinds.optimizer.chances`` says, and errors of two draws, or of elements at a
 distance, must not correlate. The probability that a faithful kernel fails is FALSE_ALARM in all,
-shared equally among the sums (Bonferroni).
+shared equally among the sums (Bonferroni), of which those of all distances are one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,12 +13,11 @@ import numpy as np
 from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.judge.contracts import Judgement, identity
 from truestep.properties.kinds.optimizer.chances import (
-    LAGS,
     SUMS,
     Drawn,
     Errors,
     Up,
-    correlated,
+    at_distances,
     errors,
     often,
 )
@@ -90,12 +89,11 @@ def _statistics(up: Up, least: Float, most: Float, x: Float, bits: int) -> Found
     known = np.isfinite(x) & (least < 1) & (most > 0)
     low, high, away = (each.reshape(-1) for each in (least, most, np.sign(np.nan_to_num(x))))
     drawn = Drawn(flat, low, high, known.reshape(-1), away)
-    pairs = list(_pairs(drawn))
-    level = FALSE_ALARM / (len(pairs) + 2 * SUMS)
+    level = FALSE_ALARM / (2 * SUMS + 2)
     _require_enough(drawn, level, bits)
     yield OFTEN, often(drawn, level, bits)
-    for one, other, sign in pairs:
-        yield REPEATED, correlated(one, other, sign, level)
+    for found in (*_between_calls(drawn, level), *at_distances(_errors(drawn), level)):
+        yield REPEATED, found
 
 
 def _require_enough(drawn: Drawn, level: float, bits: int) -> None:
@@ -104,7 +102,7 @@ def _require_enough(drawn: Drawn, level: float, bits: int) -> None:
     other: dict[str, Callable[[], Judgement]] = {
         "to nearest": lambda: often(_as(drawn, middle > 0.5), level, bits),
         "toward zero": lambda: often(_as(drawn, drawn.away < 0), level, bits),
-        "alike each time": lambda: _first_pair(_as(drawn, drawn.up[0, 0]), level),
+        "alike each time": lambda: _between_calls(_as(drawn, drawn.up[0, 0]), level)[0],
     }
     for how, found in other.items():
         if found().passed or not found().judged:
@@ -120,33 +118,17 @@ def _as(drawn: Drawn, up: Up) -> Drawn:
     return Drawn(every, drawn.least, drawn.most, drawn.open, drawn.away)
 
 
-def _first_pair(drawn: Drawn, level: float) -> Judgement:
-    one, other, sign = next(_pairs(drawn))
-    return correlated(one, other, sign, level)
+def _between_calls(drawn: Drawn, level: float) -> list[Judgement]:
+    """How the draws of each element correlate from call to call."""
+    x = _errors(drawn)
+    return at_distances(Errors(*(getattr(x, f).T for f in Errors.__slots__)), level)
 
 
-def _pairs(drawn: Drawn) -> Iterator[tuple[Errors, Errors, Float]]:
-    """Every two sets of draws that have nothing to do with one another, and signs.
+def _errors(drawn: Drawn) -> Errors:
+    """Those of all calls, each along the last axis.
 
     A number may be drawn for going up or for going away from zero: errors are taken as they are,
     and toward the sign of what is rounded.
     """
     calls = [errors(drawn, call) for call in range(len(drawn.up))]
-    between = [lag for lag in LAGS if lag < len(calls)]
-    found = [(_joined(calls[:-lag]), _joined(calls[lag:])) for lag in between]
-    for lag in LAGS:
-        if lag < drawn.away.size:
-            one, other = (_joined([c.part(part) for c in calls]) for part in _apart(lag))
-            found.append((one, other))
-    for one, other in found:
-        yield one, other, np.ones(one.p.shape)
-        yield one, other, one.away * other.away
-
-
-def _apart(lag: int) -> tuple[slice, slice]:
-    return slice(None, -lag), slice(lag, None)
-
-
-def _joined(parts: Sequence[Errors]) -> Errors:
-    fields = (np.concatenate([getattr(x, f) for x in parts]) for f in Errors.__slots__)
-    return Errors(*fields)
+    return Errors(*(np.stack([getattr(call, f) for call in calls]) for f in Errors.__slots__))

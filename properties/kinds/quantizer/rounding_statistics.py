@@ -16,6 +16,7 @@ from truestep.properties.arithmetic.profiles import arithmetic_of
 from truestep.properties.cases.hypers import held
 from truestep.properties.judge.calls import BackendFault
 from truestep.properties.judge.contracts import Judgement, not_judged
+from truestep.properties.kinds.optimizer.counts import by_distance
 from truestep.properties.kinds.quantizer.step import Subject
 from truestep.reference.declared import Hyper
 from truestep.reference.rules import Quantizer
@@ -33,8 +34,6 @@ PARTS_OF_GROUPS = (2**7, 2**8, 3 * 2**7, 2**13, 2**15, 2**15 + 2**7, 2**16 - 2**
 PARTS = (1, *PARTS_OF_GROUPS, 2**16 - 1)
 # Random bits that a kernel draws at the least, where the format is no float of 16 bits.
 BITS = 8
-# Distances at which a generator that is shared by lanes, warps, blocks or calls repeats itself.
-LAGS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 
 
 def judged(subject: Subject, name: str) -> Judgement:
@@ -132,13 +131,19 @@ def _independence(subject: Subject, hyper: Hyper) -> list[tuple[str, float]]:
     x = _tensor(subject, hyper, number, ELEMENTS)
     at = (x == np.float32(number)).reshape(-1)
     first, second = ((subject.encode(hyper, x).back > x).reshape(-1) for _ in range(2))
-    pairs = [("of two calls", (first == second)[at])]
-    for lag in LAGS:
-        pairs.append((f"at distance {lag}", (first[:-lag] == first[lag:])[at[:-lag] & at[lag:]]))
-    found = []
-    for told, agree in pairs:
-        same, count = int(np.count_nonzero(agree)), agree.size
-        tails = bdtr(same, count, 0.5), bdtrc(same - 1, count, 0.5)
-        p_value = min(1.0, 2 * float(min(tails)))
-        found.append((f"{same} of {count} draws {told} agree, expected half", p_value))
-    return found
+    agree = (first == second)[at]
+    found = [_agreeing("of two calls", int(np.count_nonzero(agree)), agree.size, 1)]
+    # A generator that is shared by lanes, warps, blocks or calls repeats itself at some distance.
+    open_, signs = at.astype(np.float64), np.where(at, np.where(first, 1.0, -1.0), 0.0)
+    counts = np.round(by_distance(open_, open_)).astype(int)
+    same = (counts + np.round(by_distance(signs, signs)).astype(int)) // 2
+    far = int(np.argmax(np.abs(2 * same - counts) / np.sqrt(np.maximum(counts, 1))))
+    told = f"at distance {far + 1}"
+    return [*found, _agreeing(told, int(same[far]), int(counts[far]), len(counts))]
+
+
+def _agreeing(told: str, same: int, count: int, among: int) -> tuple[str, float]:
+    """What is told of pairs of draws that agree, and the probability of any such among so many."""
+    tails = bdtr(same, count, 0.5), bdtrc(same - 1, count, 0.5)
+    p_value = min(1.0, 2 * among * float(min(tails)))
+    return f"{same} of {count} draws {told} agree, expected half", p_value

@@ -18,7 +18,8 @@ from truestep.properties.arithmetic.profiles import PROFILES
 from truestep.properties.arithmetic.sampled import FALSE_ALARM
 from truestep.properties.judge.results import SLACK
 from truestep.properties.kinds.optimizer import direction, noise, sampling
-from truestep.properties.kinds.optimizer.counts import events
+from truestep.properties.kinds.optimizer.chances import Errors, at_distances, correlated
+from truestep.properties.kinds.optimizer.counts import by_distance, events
 
 FLOAT32 = PROFILES["ieee_float32"]
 INF, NAN = np.inf, np.nan
@@ -45,6 +46,49 @@ def test_cases_are_counted_on_both_sides(heads: int) -> None:
         assert (found.got, found.oracle) == (heads if sign > 0 else 60 - heads, 30.0)
         assert found.bound == most / SLACK / 2
         assert found.passed == (abs(2 * heads - 60) <= most)
+
+
+def test_sums_by_distance_are_those_of_each_distance() -> None:
+    """Of every row, and of no element with itself."""
+    x, y = np.random.default_rng(0).standard_normal((2, 3, 7))
+    due = [np.sum(x[:, :-k] * y[:, k:]) for k in range(1, 7)]
+    np.testing.assert_allclose(by_distance(x, y), due, atol=1e-12)
+    assert by_distance(x[:, :1], y[:, :1]).shape == (0,)
+
+
+def _errors(rng: np.random.Generator, n: int) -> Errors:
+    p, u = rng.random((2, n))
+    each = (u < p) - p, 0.01 * rng.random(n), rng.random(n) < 0.7, p, rng.choice([-1.0, 1.0], n)
+    return Errors(*each)
+
+
+def test_the_worst_distance_is_judged_as_two_tensors_are() -> None:
+    """By what its elements err, and by which are open; away from zero too."""
+    errors, level = _errors(np.random.default_rng(1), 50), 0.1
+    parts = [
+        [Errors(*(getattr(errors, f)[part] for f in Errors.__slots__)) for part in ends]
+        for ends in ((slice(None, -k), slice(k, None)) for k in range(1, 50))
+    ]
+    for way, found in enumerate(at_distances(errors, level)):
+        due = max(
+            (
+                correlated(x, y, x.away * y.away if way else np.ones(x.p.shape), level / 98)
+                for x, y in parts
+            ),
+            key=lambda judgement: judgement.utilisation or 0.0,
+        )
+        assert found.judged == due.judged
+        for name in ("got", "oracle", "bound", "utilisation"):
+            assert getattr(found, name) == pytest.approx(getattr(due, name), abs=1e-9)
+
+
+def test_nothing_open_tells_nothing_at_any_distance() -> None:
+    """Nor does one element."""
+    errors = _errors(np.random.default_rng(2), 9)
+    shut = dataclasses.replace(errors, open=np.zeros(9, bool))
+    one = Errors(*(getattr(errors, f)[:1] for f in Errors.__slots__))
+    for found in (*at_distances(shut, 0.1), *at_distances(one, 0.1)):
+        assert found.utilisation is None
 
 
 def test_too_few_cases_tell_nothing() -> None:

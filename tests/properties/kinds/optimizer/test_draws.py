@@ -83,6 +83,20 @@ def lanes(stream: Stream, shape: tuple[int, ...]) -> Any:
     )
 
 
+def thousands(stream: Stream, shape: tuple[int, ...]) -> Any:
+    """The numbers of a thousand elements for the next thousand too."""
+    numbers = fresh(stream, (-(-int(np.prod(shape)) // 2000), 1, 1000))
+    return np.tile(numbers, (1, 2, 1)).reshape(-1)[: np.prod(shape)].reshape(shape)
+
+
+@pytest.mark.usefixtures("_few")
+def test_numbers_shared_at_any_distance_are_found() -> None:
+    """One that is no power of two, too."""
+    found = result(Kernel("adamw", noise=thousands, storage=DRAWN))
+    assert found.verdict == "fail"
+    assert "draws correlate" in found.message
+
+
 @pytest.mark.usefixtures("_few")
 def test_noise_away_from_zero_shows_where_signs_differ() -> None:
     """Of a signed state alone, whose elements go up or down by the same number."""

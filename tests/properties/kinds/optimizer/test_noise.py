@@ -115,6 +115,11 @@ def by_halves(rng, size):
     return np.tile(fresh(rng, size // 2), 2)
 
 
+def by_hundreds(rng, size):
+    """The numbers of a hundred elements for the next hundred too: no power of two, and no row."""
+    return np.resize(np.tile(fresh(rng, size // 200 * 100).reshape(-1, 1, 100), (1, 2, 1)), size)
+
+
 class Exchanging(Storing):
     """Goes up where it is due to go down, where a condition on the number holds."""
 
@@ -149,7 +154,7 @@ def test_other_noise_is_found(drawn, seed):
     assert "elements, those of which p" in found.message
 
 
-@pytest.mark.parametrize("drawn", [in_pairs, by_row, from_both_ends, by_halves])
+@pytest.mark.parametrize("drawn", [in_pairs, by_row, from_both_ends, by_halves, by_hundreds])
 def test_noise_that_a_few_elements_share_is_found(drawn):
     """By what they err by at that distance alone: each goes up as often as is due."""
     backend = Storing(drawn)

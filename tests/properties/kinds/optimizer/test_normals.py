@@ -41,15 +41,7 @@ def test_exact_tests_fail_normal_draws_as_often_as_they_say(
 
 def test_a_correlation_fails_as_often_as_it_says() -> None:
     """Given the second, the first's products sum to a normal number."""
-    assert (
-        300
-        < _rate(
-            lambda x, a: normals._correlation(x.part(slice(0, 4)), x.part(slice(4, 8)), a),
-            0.2,
-            2000,
-        )
-        < 500
-    )
+    assert 300 < _rate(lambda x, a: normals._correlation(x.of(0), x.of(1), a), 0.2, 2000) < 500
 
 
 def test_the_distributions_bound_is_never_exceeded_too_often() -> None:
@@ -70,15 +62,19 @@ def test_limits_are_those_of_the_distributions() -> None:
     assert 2 * found.bound == pytest.approx((most - least) / 2)
 
 
-def test_pairs_have_nothing_in_common() -> None:
-    """No draw is held against itself, nor stands on both sides of a pair."""
-    numbered = np.arange(float(np.prod(SHAPE))).reshape(SHAPE)
-    pairs = list(normals._pairs(_drawn(numbered)))
-    assert {way for way, *_ in pairs} == {3, 4, 5}
-    for _, one, other in pairs:
-        assert one.x.shape == other.x.shape
-        assert one.x.size
-        assert not set(one.x.reshape(-1)) & set(other.x.reshape(-1))
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_products_at_a_distance_exceed_their_bound_less_often_than_it_says(axis: int) -> None:
+    """For all distances together."""
+    assert _rate(lambda x, a: normals._at_distances(x.along(axis), a), 0.2, 500) < 100
+
+
+@pytest.mark.parametrize("apart", [3, 100, 511])
+def test_draws_that_repeat_at_any_distance_are_found(apart: int) -> None:
+    """Blocks of a thousand as well as those of powers of two."""
+    x = np.random.default_rng(apart).standard_normal((32, 2, 1024))
+    again = np.arange(1024) // apart % 2 == 1
+    x[..., again] = np.roll(x, apart, axis=-1)[..., again]
+    assert _failing(x) == {5}
 
 
 def test_normal_draws_pass() -> None:
