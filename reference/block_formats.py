@@ -260,9 +260,13 @@ class BlockFormat:
         """The ranks of the values nearest to y over size, or next toward zero."""
         # t s < x decides what t < x / s would, and the product is exact in float64.
         t = self.thresholds(h)
-        return self._count(
-            lambda k: (t[k] * size < y) | ((t[k] * size == y) & self._up(h, k, y)), y.shape
-        )
+        (up, zeros), positive = self._goes_up(h), ~np.signbit(y)
+
+        def reached(k: Array) -> Array:
+            at = t[k] * size
+            return (at < y) | ((at == y) & np.where(zeros[k], positive, up[k]))
+
+        return self._count(reached, y.shape)
 
     def _drawn(self, y: Array, size: Array, random: Array | None) -> Array:
         if random is None:
@@ -331,21 +335,20 @@ class BlockFormat:
             count = count + bit * ((at < last) & reached(np.minimum(at, last - 1)))
         return count
 
-    def _up(self, h: declared.Hyper, k: Array, y: Array) -> Array:
-        """Whether a quotient on the k-th threshold goes up; between zeros its own sign decides."""
+    def _goes_up(self, h: declared.Hyper) -> tuple[Array, Array]:
+        """On which thresholds a quotient goes up; and between which its own sign decides, zeros."""
         codes, v = self.ranked
-        t = self.thresholds(h)[k]
+        t = self.thresholds(h)
         rounding = getattr(h, "rounding", getattr(h, "ties", ""))
         if rounding == "toward_zero" and hasattr(h, "rounding"):
             up = t > 0  # a value itself, which is kept
         else:
             up = {
-                "lower": np.zeros(k.shape, bool), "upper": np.ones(k.shape, bool),
-                "half_up": np.ones(k.shape, bool),
-                "toward_zero": t < 0, "nearest_away": t > 0, "nearest_even": codes[k] % 2 == 1,
+                "lower": np.zeros(t.shape, bool), "upper": np.ones(t.shape, bool),
+                "half_up": np.ones(t.shape, bool),
+                "toward_zero": t < 0, "nearest_away": t > 0, "nearest_even": codes[:-1] % 2 == 1,
             }[rounding]  # fmt: skip
-        zeros = (v[k] == 0) & (v[np.minimum(k + 1, len(v) - 1)] == 0)
-        return np.where(zeros, ~np.signbit(y), up)
+        return up, (v[:-1] == 0) & (v[1:] == 0)
 
     def decode(self, h: declared.Hyper, code: Array, scale: Array) -> Array:
         """The value of every code times its group's scale, exact in float64."""
@@ -419,8 +422,7 @@ class BlockFormat:
             # The sum is below twice the largest value, a power of two.
             low, high = low - U * self.extreme(h), high + U * self.extreme(h)
         below, above = self._bands(h)
-        single, at = below == above, np.arange(below.size)
-        up = self._up(h, at, np.ones(at.shape))
+        single, up = below == above, np.logical_or(*self._goes_up(h))
         # What a quotient has to be at least to be above a threshold.
         ends = [
             np.where(certain, band, np.nextafter(band, np.inf))

@@ -21,7 +21,7 @@ _CHOSEN = "scale = self.chosen(h, x)"
 _LARGEST = "np.maximum.at(largest, group, np.abs(flat))"
 _NEAREST = 'if getattr(h, "rounding", "") != "toward_zero":'
 _QUOTIENT = "y = m / (becomes or row.largest)"
-_T = "t = self.thresholds(h)\n        return self._count"
+_T = "t = self.thresholds(h)\n        (up, zeros)"
 _VALUES = "values = np.append(self.all_values(h), np.full(256, np.nan))[code]"
 _PRODUCT = "return values * self.per_element(h, self.value(h, scale), code.shape)"
 
@@ -144,7 +144,7 @@ PLANTED: dict[str, _Planted] = {
     ),
     "sign_of_zero_lost": _Planted(
         "what rounds to -0 becomes 0 [bitsandbytes-foundation/bitsandbytes#851]",
-        (("return np.where(zeros, ~np.signbit(y), up)", "return np.where(zeros, True, up)"),),
+        (("np.where(zeros[k], positive, up[k])", "(zeros | up)[k]"),),
         "strata", _signed_zero,
     ),
     "threshold_off": _Planted(
@@ -154,8 +154,8 @@ PLANTED: dict[str, _Planted] = {
     ),
     "ties_away": _Planted(
         "of two equally near values the larger is taken [rounding by adding a half]",
-        (('"nearest_even": codes[k] % 2 == 1', '"nearest_even": t > 0'),
-         ('"lower": np.zeros(k.shape, bool)', '"lower": np.ones(k.shape, bool)')),
+        (('"nearest_even": codes[:-1] % 2 == 1', '"nearest_even": t > 0'),
+         ('"lower": np.zeros(t.shape, bool)', '"lower": np.ones(t.shape, bool)')),
         "thresholds", lambda row: row.scale != "float16",
     ),
     "ties_away_beyond_one_launch": _Planted(
