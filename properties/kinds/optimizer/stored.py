@@ -171,11 +171,12 @@ def scales(
     least, most = np.maximum(np.abs(x) - e, 0.0), np.abs(x) + e
     # A block of zeros may have a scale of its own kind, and so may one whose scale underflows:
     # the least of the others is that of an extreme whose scale is the least number.
-    above = np.where(least > 0, least, np.minimum(most, _LEAST * quantizer.extreme(how)))
-    ends = [
-        quantizer.scales(how, size, division_ulps=due.arithmetic.ulps_division)
-        for size in (least, above, most)
-    ]
+    sizes = [least, most]
+    if not np.all(least > 0):
+        underflow = np.minimum(most, _LEAST * quantizer.extreme(how))
+        sizes.append(np.where(least > 0, least, underflow))
+    ulps = due.arithmetic.ulps_division
+    ends = [quantizer.scales(how, size, division_ulps=ulps) for size in sizes]
     low = np.minimum.reduce([low for low, _ in ends])
     high = np.maximum.reduce([high for _, high in ends])
     unsure = either_sign(quantizer, how, x, e) | (quantizer.extremes(how, 1.0 * unknown) != 0)
