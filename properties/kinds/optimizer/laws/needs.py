@@ -84,6 +84,9 @@ NEEDS: dict[str, Need] = {
         "first_step_is_of_the_numerator first_velocity_is_of_the_flattened_gradient",
         "step_at_most_lr_times_the_average step_is_of_two_signs",
         "step_turns_round_with_a_large_average",
+        "average_of_a_spike_is_limited first_estimate_trusts_the_prior",
+        "first_step_is_of_the_signal_over_the_noise first_step_is_clipped_in_the_mean",
+        "step_is_descent_where_moments_agree",
         "translates_with_params velocity_persists_when_gradients_vanish",
     ),
     **_alike(
@@ -113,6 +116,7 @@ NEEDS: dict[str, Need] = {
     "first_step_is_of_one_size": Need(sets=_PLAIN | {"eps": 0.0}),
     "first_step_grows_as_a_power_of_the_gradient": Need(sets=_PLAIN | {"eps": 0.0}),
     "first_step_is_as_long_as_the_first_distance": Need(sets=_PLAIN | {"eps": 0.0}),
+    "first_shrinkage_is_half_the_square_of_lr": Need(sets=_PLAIN | {"eps": 0.0}),
     "first_step_is_at_most_lr": Need(fields=("lr",), sets=_PLAIN),
     "first_step_is_newtons_in_size": Need(sets=_PLAIN | {"eps": 0.0, "hessian_power": 1.0}),
     "first_step_is_the_cube_root_of_the_gradient": Need(sets=_PLAIN | {"eps": 0.0}),
