@@ -39,7 +39,7 @@ import numpy as np
 
 from truestep.reference import declared
 from truestep.reference.declared import Decay, Epsilon, First, Momentum, Number, Rate, Switch
-from truestep.reference.rules import Departure, Facts
+from truestep.reference.rules import Facts
 from truestep.reference.validation import Array
 
 # One ratio serves all elements.
@@ -47,11 +47,11 @@ FACTS = Facts(elementwise=False)
 DIALECTS = {
     "noise": {
         "measured": "every tensor has a standard deviation",
-        "of_matrices": Departure("vectors and single rows have none, and no eps"),
+        "of_matrices": "vectors and single rows have none",
     },
     "start": {
         "first": "the first average is the gradient",
-        "zero": Departure("the first average is one with zero"),
+        "zero": "the first average is one with zero",
     },
 }
 

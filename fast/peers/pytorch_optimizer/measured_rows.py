@@ -5,7 +5,6 @@ from dataclasses import replace
 from truestep.fast.peers import torch_like
 from truestep.fast.peers.pytorch_optimizer.moment_rows import decayed
 from truestep.fast.peers.pytorch_optimizer.row import BY_GROUP, COUPLED, Row
-from truestep.fast.peers.pytorch_optimizer.states import VSGD
 from truestep.fast.peers.torch_like import BETAS, DECAY, EPS, MOMENTS, SEQUENTIAL, begins, each
 
 _ADAGC = Row(
@@ -31,10 +30,16 @@ _AMOS = Row(
     "amos",
     "Amos",
     {"v": "exp_avg_sq", "b": "decay"},
-    {"beta": "beta", "momentum": "momentum", **EPS, "weight_decay": "extra_l2"},
+    {
+        "beta": "beta",
+        "momentum": "momentum",
+        "c_coef": "c_coef",
+        "d_coef": "d_coef",
+        **EPS,
+        "weight_decay": "extra_l2",
+    },
     dialect={"guard": "added", "pull": "grows", "scale": "of_shape"},
-    # Arguments of the constructor alone, or found from the shape.
-    fixed={"c_coef": 0.25, "d_coef": 0.25, "eta": 1.0, "momentum": 0.0},
+    fixed={"eta": 1.0, "momentum": 0.0},
     shapes="nonempty",
     arithmetic=SEQUENTIAL,
 )
@@ -66,8 +71,7 @@ _VSGD = Row(
     "vsgd",
     "VSGD",
     {"m": "mug", "b": "bg", "c": "bhg"},
-    {"tau1": "tau1", "tau2": "tau2", **EPS, **DECAY},
-    bridge=VSGD,
+    {"ratio": "ghattg", "prior": "ps", "tau1": "tau1", "tau2": "tau2", **EPS, **DECAY},
     fresh=begins,
 )
 

@@ -40,15 +40,6 @@ def _enter_a2grad(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
         state[name] = state[name].reshape(1)
 
 
-def _prior(hyper: Hyper, slot: Slot) -> Named:
-    """VSGD's numbers of a group, which its constructor works out."""
-    return {
-        "pa2": 2 * hyper.prior + 1 + 1e-4,
-        "pbg2": 2 * hyper.prior,
-        "pbhg2": 2 * hyper.ratio * hyper.prior,
-    }
-
-
 def _of_odd_and_even_steps(*places: str) -> Bridge:
     """Of two averages that take turns: the library's names of the odd steps' and the even's."""
 
@@ -177,4 +168,3 @@ QHADAM = Bridge(enter=_enter_qhadam)
 SIMPLIFIED_ADEMAMIX = Bridge(enter=_enter_simplified_ademamix)
 SM3 = Bridge(enter=_enter_sm3, leave=_leave_sm3)
 SWATS = Bridge(enter=_enter_swats, leave=_leave_swats)
-VSGD = Bridge(entries=_prior)
