@@ -64,7 +64,6 @@ _SGD_SAI = Row(
     # Without momentum it keeps no average.
     fixed={"momentum": (0.9, 0.5, 0.99)},
     fresh=begins,
-    shapes="nonempty",
     arithmetic=SEQUENTIAL,
 )
 _VSGD = Row(
@@ -90,7 +89,6 @@ MEASURED_ROWS: tuple[torch_like.Row, ...] = (
         "FAdam",
         {"m": "momentum", "f": "fim"},
         {**BETAS, **EPS, "eps2": "eps_2", "clip": "clip", **DECAY},
-        shapes="nonempty",
         arithmetic=SEQUENTIAL,
     ),
     _SGD_SAI,
