@@ -5,6 +5,7 @@ from dataclasses import replace
 from truestep.fast.peers import torch_like
 from truestep.fast.peers.pytorch_optimizer.moment_rows import decayed
 from truestep.fast.peers.pytorch_optimizer.row import BY_GROUP, COUPLED, Row
+from truestep.fast.peers.pytorch_optimizer.states import ADASHIFT
 from truestep.fast.peers.torch_like import BETAS, DECAY, EPS, MOMENTS, SEQUENTIAL, begins, each
 
 _ADAGC = Row(
@@ -25,6 +26,14 @@ _ADAGC = Row(
     fresh=begins,
     key=each,
     arithmetic=SEQUENTIAL,
+)
+_ADASHIFT = Row(
+    "adashift",
+    "AdaShift",
+    MOMENTS,
+    {**BETAS, "keep_num": "keep_num", **EPS},
+    bridge=ADASHIFT,
+    shapes="nonempty",
 )
 _AMOS = Row(
     "amos",
@@ -76,6 +85,8 @@ _VSGD = Row(
 
 MEASURED_ROWS: tuple[torch_like.Row, ...] = (
     *decayed(_ADAGC),
+    _ADASHIFT,
+    _ADASHIFT.but("own_", {"squares": "own"}, {"reduce_func": None}),
     _AMOS,
     replace(
         _AMOS,

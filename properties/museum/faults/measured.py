@@ -5,6 +5,7 @@ from functools import partial
 from truestep.properties.museum.fault import Fault, fault
 
 adagc = partial(fault, "adagc", "clip")
+adashift = partial(fault, "adashift", "delay")
 amos = partial(fault, "amos", "decay")
 avagrad = partial(fault, "avagrad", "rate")
 fadam = partial(fault, "fadam", "clip")
@@ -59,6 +60,53 @@ MEASURED: dict[str, Fault] = {
     "adagc_square_of_the_gradient": adagc(
         "the second moment is of the gradient as it came [a variable mixed up]",
         ("(short * short)", "(g * g)"),
+    ),
+    "adashift_all_before": adashift(
+        "the oldest gradient counts from the first step on [a branch forgotten]",
+        ("    if t <= n:\n        return State(t=t, m=m, v=s.v, past=past), p\n", ""),
+        ("(t - n))", "max(t - n, 1))"),
+    ),
+    "adashift_average_of_all": adashift(
+        "old gradients stay in the average [a term forgotten]",
+        ("(s.m - h.beta1 ** (n - 1) / weight * old)", "s.m"),
+    ),
+    "adashift_correction_of_the_count": adashift(
+        "the moment is corrected for the whole count [an offset forgotten]",
+        ("(1 - h.beta2 ** (t - n))", "(1 - h.beta2**t)"),
+    ),
+    "adashift_mean_for_the_maximum": adashift(
+        "the mean square is averaged [a reduction mixed up]", ("np.max(square)", "np.mean(square)")
+    ),
+    "adashift_moment_not_stored": adashift(
+        "the second moment stays as it was [state not written back]",
+        ("State(t=t, m=m, v=v, past=past), p -", "State(t=t, m=m, v=s.v, past=past), p -"),
+    ),
+    "adashift_oldest_not_decayed": adashift(
+        "the oldest gradient leaves with its first weight [a power forgotten]",
+        ("h.beta1 ** (n - 1) / weight * old", "old / weight"),
+    ),
+    "adashift_one_step_late": adashift(
+        "gradients count one step too late [an index off by one]",
+        (
+            "np.concatenate([s.past[1:], g[None]])",
+            "np.concatenate([s.past[:1], s.past[2:], g[None]]) if n > 1 else g[None]",
+        ),
+    ),
+    "adashift_one_step_longer": adashift(
+        "p rests for a step more [a comparison off by one]", ("if t <= n:", "if t <= n + 1:")
+    ),
+    "adashift_own_squares": adashift(
+        "each element has its own square [a function not called]",
+        ('(np.max(square) if h.squares == "largest" else square)', "square"),
+        computes="adashift with each element's own square is averaged",
+    ),
+    "adashift_square_of_the_last": adashift(
+        "the last gradient's square is averaged [Adam's line, copied]",
+        ("square = old * old", "square = g * g"),
+    ),
+    "adashift_uncorrected": adashift(
+        "the weights do not sum to one [a sum forgotten]",
+        ("weight = sum(h.beta1**i for i in range(n))", "weight = 1 / (1 - h.beta1)"),
     ),
     "amos_b_not_compounded": amos(
         "the decay so far grows by its share alone [a term forgotten]",

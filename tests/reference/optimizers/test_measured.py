@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from mpmath import mpf, sqrt
 
-from truestep.reference.optimizers import adagc, amos, avagrad, fadam, sgd_sai, vsgd
+from truestep.reference.optimizers import adagc, adashift, amos, avagrad, fadam, sgd_sai, vsgd
 
 sys.path.insert(0, str(Path(__file__).parent))
 from forty_digits import digits
@@ -52,6 +52,22 @@ def _adagc(p: Point, gradients: list[Point]) -> Point:
             x - mpf(0.1) * mpf(0.2) * x - mpf(0.1) * a / left / (sqrt(b / below) + mpf(0.01))
             for x, a, b in zip(p, m, v, strict=True)
         ]
+    return p
+
+
+def _adashift(p: Point, gradients: list[Point]) -> Point:
+    """The average from the last three gradients themselves."""
+    v = mpf(0)
+    for t, g in enumerate(gradients):
+        if t < 3:
+            continue
+        weights = [mpf(0.75) ** i for i in range(3)]
+        last = [gradients[t - i] for i in range(3)]
+        v = mpf(0.5) * v + mpf(0.5) * max(x**2 for x in gradients[t - 3])
+        root = sqrt(v / (1 - mpf(0.5) ** (t - 2))) + mpf(0.01)
+        for i in range(len(g)):
+            mean = sum(w * x[i] for w, x in zip(weights, last, strict=True)) / sum(weights)
+            p = [*p[:i], p[i] - mpf(0.1) * mean / root, *p[i + 1 :]]
     return p
 
 
@@ -146,6 +162,11 @@ ROUTES: list[tuple[Any, dict[str, Any], Callable[[Point, list[Point]], Point]]] 
         adagc,
         {**_MOMENTS, "beta": 0.75, "lambda_abs": 1.5, "lambda_rel": 1.25, "warmup_steps": 5},
         _adagc,
+    ),
+    (
+        adashift,
+        {"lr": 0.1, "beta1": 0.75, "beta2": 0.5, "keep_num": 3, "eps": 0.01},
+        _adashift,
     ),
     (
         amos,

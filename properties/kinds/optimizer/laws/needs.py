@@ -86,7 +86,7 @@ NEEDS: dict[str, Need] = {
         "step_turns_round_with_a_large_average",
         "average_of_a_spike_is_limited first_estimate_trusts_the_prior",
         "first_step_is_of_the_signal_over_the_noise first_step_is_clipped_in_the_mean",
-        "step_is_descent_where_moments_agree",
+        "parameter_rests_at_first step_is_descent_where_moments_agree",
         "translates_with_params velocity_persists_when_gradients_vanish",
     ),
     **_alike(

@@ -4,6 +4,7 @@ import numpy as np
 
 from truestep.properties.kinds.optimizer.laws import rows
 from truestep.properties.kinds.optimizer.laws.bench import Bench, Trial, at_most, due, exact, norm
+from truestep.properties.kinds.optimizer.laws.images import cast
 from truestep.properties.kinds.optimizer.laws.rows import Row, fails
 from truestep.properties.laws.claims import Claim, Claims
 from truestep.properties.laws.entries import holds, obeys
@@ -54,6 +55,12 @@ def first_step_is_of_the_signal_over_the_noise(bench: Bench, trial: Trial) -> Cl
     yield due("p", bench.step(start), -(rate * g))
 
 
+def parameter_rests_at_first(bench: Bench, trial: Trial) -> Claims:
+    """The first step leaves p bit for bit as it was."""
+    start = trial.plain().fresh()
+    yield Claim("p", bench.step(start).p, start.p)
+
+
 def ratio_is_kept(bench: Bench, trial: Trial) -> Claims:
     """From the second step on every number of the tensor stays bit for bit as it was."""
     start = trial.on(t=max(1, trial.t))
@@ -61,6 +68,12 @@ def ratio_is_kept(bench: Bench, trial: Trial) -> Claims:
     for name in trial.arrays:
         if not start.slot.state[name].ndim:
             yield Claim(name, out.state[name], start.slot.state[name])
+
+
+def second_moment_does_not_see_the_gradient(bench: Bench, trial: Trial) -> Claims:
+    """The new v is the same, bit for bit, for another gradient."""
+    one, other = bench.step(trial), bench.step(trial.on(gradient=cast(1 - trial.g, trial.g)))
+    yield Claim("v", one.state["v"], other.state["v"])
 
 
 def step_is_descent_where_moments_agree(bench: Bench, trial: Trial) -> Claims:
@@ -92,10 +105,33 @@ RULES: dict[str, Row] = {
             "the first norms are held against a number", 0, 1, _AFTER
         ),
         "linear_in_gradients": rows.DIVIDED,
+        "parameter_rests_at_first": fails("the first gradient moves it", 0, 1),
         "params_unchanged_when_lr_is_zero": _SCALED,
         "scale_invariant_when_eps_is_zero": fails(
             "the first norms are held against a number", 0, 1, _AFTER
         ),
+        "second_moment_does_not_see_the_gradient": fails("its square is averaged", 0, 0.25, _AFTER),
+    },
+    "adashift": {
+        **rows.SYMMETRIC,
+        **obeys("homogeneous_in_gradient_and_eps linear_in_gradients parameter_rests_at_first"),
+        **obeys("scale_invariant_when_eps_is_zero second_moment_does_not_see_the_gradient"),
+        **obeys("state_independent_of_params"),
+        "equivariant_under_concatenation": fails(
+            "one maximum serves all elements",
+            (0, 0, 0),
+            (1, 1, 1),
+            {"t": 3, "v": 1, "past": ((1, 2, 3),)},
+            keep_num=1,
+        ),
+        "equivariant_under_rotation": fails(
+            "the step is taken element by element",
+            (0, 0, 0, 0),
+            (4, 1, 0, -2),
+            {"t": 3, "v": (1, 4, 9, 16), "past": ((4, 1, 0, -2),)},
+            keep_num=1,
+        ),
+        "first_step_is_at_most_lr": holds(),
     },
     "amos": {
         **rows.SYMMETRIC,
