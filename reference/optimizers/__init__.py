@@ -35,6 +35,7 @@ OPTIMIZERS: dict[str, Optimizer] = table(
     "adan",
     "adanorm",
     "adapnm",
+    "adams",
     "adashift",
     "adasmooth",
     "ademamix",

@@ -27,6 +27,17 @@ _ADAGC = Row(
     key=each,
     arithmetic=SEQUENTIAL,
 )
+_ADAMS = Row(
+    "adams",
+    "AdamS",
+    MOMENTS,
+    {**BETAS, **EPS, **DECAY},
+    dialect={"guard": "eps"},
+    # The mean is over all tensors.
+    key=each,
+    shapes="nonempty",
+    arithmetic=SEQUENTIAL,
+)
 _ADASHIFT = Row(
     "adashift",
     "AdaShift",
@@ -85,6 +96,7 @@ _VSGD = Row(
 
 MEASURED_ROWS: tuple[torch_like.Row, ...] = (
     *decayed(_ADAGC),
+    *decayed(_ADAMS),
     _ADASHIFT,
     _ADASHIFT.but("own_", {"squares": "own"}, {"reduce_func": None}),
     _AMOS,

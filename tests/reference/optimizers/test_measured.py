@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 from mpmath import mpf, sqrt
 
-from truestep.reference.optimizers import adagc, adashift, amos, avagrad, fadam, sgd_sai, vsgd
+from truestep.reference.optimizers import (
+    adagc,
+    adams,
+    adashift,
+    amos,
+    avagrad,
+    fadam,
+    sgd_sai,
+    vsgd,
+)
 
 sys.path.insert(0, str(Path(__file__).parent))
 from forty_digits import digits
@@ -50,6 +59,22 @@ def _adagc(p: Point, gradients: list[Point]) -> Point:
         left, below = 1 - mpf(0.75) ** t, 1 - mpf(0.5) ** t
         p = [
             x - mpf(0.1) * mpf(0.2) * x - mpf(0.1) * a / left / (sqrt(b / below) + mpf(0.01))
+            for x, a, b in zip(p, m, v, strict=True)
+        ]
+    return p
+
+
+def _adams(p: Point, gradients: list[Point]) -> Point:
+    """The decay from the squares of all gradients so far, each by its weight."""
+    m = v = [mpf(0)] * len(p)
+    for t, g in enumerate(gradients, 1):
+        m = [mpf(0.75) * a + mpf(0.25) * x for a, x in zip(m, g, strict=True)]
+        v = [mpf(0.5) * a + mpf(0.5) * x**2 for a, x in zip(v, g, strict=True)]
+        left, below = 1 - mpf(0.75) ** t, 1 - mpf(0.5) ** t
+        squares = sum(mpf(0.5) ** (t - j) * _rms(x) ** 2 for j, x in enumerate(gradients[:t]))
+        decay = mpf(0.1) * mpf(0.2) / sqrt(squares / below)
+        p = [
+            x - decay * x - mpf(0.1) * a / left / (sqrt(b / below) + mpf(0.01))
             for x, a, b in zip(p, m, v, strict=True)
         ]
     return p
@@ -163,6 +188,7 @@ ROUTES: list[tuple[Any, dict[str, Any], Callable[[Point, list[Point]], Point]]] 
         {**_MOMENTS, "beta": 0.75, "lambda_abs": 1.5, "lambda_rel": 1.25, "warmup_steps": 5},
         _adagc,
     ),
+    (adams, _MOMENTS, _adams),
     (
         adashift,
         {"lr": 0.1, "beta1": 0.75, "beta2": 0.5, "keep_num": 3, "eps": 0.01},

@@ -116,6 +116,7 @@ NEEDS: dict[str, Need] = {
     "first_step_is_of_one_size": Need(sets=_PLAIN | {"eps": 0.0}),
     "first_step_grows_as_a_power_of_the_gradient": Need(sets=_PLAIN | {"eps": 0.0}),
     "first_step_is_as_long_as_the_first_distance": Need(sets=_PLAIN | {"eps": 0.0}),
+    "first_decay_is_over_the_size_of_the_gradient": Need(sets={"eps": 0.0, "maximize": False}),
     "first_shrinkage_is_half_the_square_of_lr": Need(sets=_PLAIN | {"eps": 0.0}),
     "first_step_is_at_most_lr": Need(fields=("lr",), sets=_PLAIN),
     "first_step_is_newtons_in_size": Need(sets=_PLAIN | {"eps": 0.0, "hessian_power": 1.0}),

@@ -20,6 +20,14 @@ def average_of_a_spike_is_limited(bench: Bench, trial: Trial) -> Claims:
     yield at_most("m", norm(exact(out.got["m"])), limit, np.sqrt(np.sum(out.bound["m"] ** 2)))
 
 
+def first_decay_is_over_the_size_of_the_gradient(bench: Bench, trial: Trial) -> Claims:
+    """At first, with eps = 0, p moves by lr either way and by lr weight_decay p / rms(g)."""
+    start = trial.where(eps=0.0, maximize=False).fresh()
+    g, p, lr = exact(start.g), exact(start.p), exact(trial.hyper["lr"])
+    decay = lr * trial.hyper.get("weight_decay", 0.0) / np.sqrt(np.mean(g * g))
+    yield due("p", bench.step(start), p - decay * p - lr * (g / np.abs(g)))
+
+
 def first_estimate_trusts_the_prior(bench: Bench, trial: Trial) -> Claims:
     """The first estimate of the gradient is g / (1 + ratio)."""
     start = trial.plain().fresh()
@@ -88,6 +96,7 @@ def step_is_descent_where_moments_agree(bench: Bench, trial: Trial) -> Claims:
 
 _AFTER = {"t": 3, "m": 1, "v": 1}
 _CLIPPED = fails("the way to zero, over the gradient, is clipped", 9, 1, weight_decay=0.5)
+_MEASURED = fails("the gradient's size divides the decay", 1, 1, weight_decay=0.5)
 _ONE_MEAN = fails("one mean serves all elements", (0, 0, 0), (1, 2, 3))
 _ONE_NORM = fails("one norm serves all elements", (0, 0, 0), (1, 2, 3))
 _SCALED = holds(decay="before coupled")
@@ -100,6 +109,7 @@ RULES: dict[str, Row] = {
         "equivariant_under_concatenation": _ONE_NORM,
         "equivariant_under_rotation": rows.BY_ELEMENT,
         "first_average_is_at_most_its_share_long": holds({"lambda_abs": 1.0}),
+        "first_decay_is_over_the_size_of_the_gradient": fails("its size does not show", 1, 4),
         "first_step_is_at_most_lr": holds(),
         "homogeneous_in_gradient_and_eps": fails(
             "the first norms are held against a number", 0, 1, _AFTER
@@ -111,6 +121,21 @@ RULES: dict[str, Row] = {
             "the first norms are held against a number", 0, 1, _AFTER
         ),
         "second_moment_does_not_see_the_gradient": fails("its square is averaged", 0, 0.25, _AFTER),
+    },
+    "adams": {
+        **rows.SYMMETRIC,
+        **rows.decoupled("before unscaled"),
+        "decay_alone_is_geometric": holds(decay="before unscaled", guard="eps"),
+        "equivariant_under_concatenation": fails(
+            "one mean serves all elements", (1, 1, 1), (1, 2, 3), weight_decay=0.5
+        ),
+        "equivariant_under_rotation": rows.BY_ELEMENT,
+        "first_decay_is_over_the_size_of_the_gradient": holds(decay="before"),
+        "first_step_is_at_most_lr": holds(),
+        "homogeneous_in_gradient_and_eps": _MEASURED,
+        "linear_in_gradients": rows.DIVIDED,
+        "params_unchanged_when_lr_is_zero": _SCALED,
+        "scale_invariant_when_eps_is_zero": _MEASURED,
     },
     "adashift": {
         **rows.SYMMETRIC,
