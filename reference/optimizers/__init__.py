@@ -41,6 +41,7 @@ OPTIMIZERS: dict[str, Optimizer] = table(
     "ademamix",
     "adopt",
     "aggmo",
+    "aida",
     "amos",
     "amsgrad",
     "ano",

@@ -31,7 +31,7 @@ Judged
 
 Sources
     Z. Zhou et al., "AdaShift: Decorrelation and Convergence of Adaptive Learning Rate Methods",
-    ICLR 2019 (arXiv:1810.00143), Algorithm 3. pytorch-optimizer 4.1.
+    ICLR 2019 (arXiv:1810.00143), read in pytorch-optimizer 4.1.
 """
 
 from typing import Annotated, Literal

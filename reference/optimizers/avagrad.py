@@ -32,7 +32,7 @@ Judged
 
 Sources
     P. Savarese et al., "Domain-independent Dominance of Adaptive Methods", CVPR 2021
-    (arXiv:1912.01823), Algorithm 2. The authors' code, lolemacs/avagrad, optimizers.py.
+    (arXiv:1912.01823). The authors' code, lolemacs/avagrad, optimizers.py.
 """
 
 from typing import Literal

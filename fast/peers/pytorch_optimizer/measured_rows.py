@@ -46,6 +46,14 @@ _ADASHIFT = Row(
     bridge=ADASHIFT,
     shapes="nonempty",
 )
+_AIDA = Row(
+    "aida",
+    "Aida",
+    {"m": "exp_avg", "v": "exp_avg_var"},
+    {**BETAS, "k": "k", **EPS, **DECAY},
+    dialect={"root": "guarded"},
+    arithmetic=SEQUENTIAL,
+)
 _AMOS = Row(
     "amos",
     "Amos",
@@ -99,6 +107,7 @@ MEASURED_ROWS: tuple[torch_like.Row, ...] = (
     *decayed(_ADAMS),
     _ADASHIFT,
     _ADASHIFT.but("own_", {"squares": "own"}, {"reduce_func": None}),
+    *decayed(_AIDA),
     _AMOS,
     replace(
         _AMOS,

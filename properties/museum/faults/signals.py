@@ -4,11 +4,64 @@ from functools import partial
 
 from truestep.properties.museum.fault import Fault, fault
 
+aida = partial(fault, "aida", "projection")
 fadam = partial(fault, "fadam", "clip")
 sgd_sai = partial(fault, "sgd_sai", "rate")
 vsgd = partial(fault, "vsgd", "moment")
 
+ON_EACH_OTHER = "x, y = product / (np.sum(x * x) + XI) * x, product / (np.sum(y * y) + XI) * y"
+
 SIGNALS: dict[str, Fault] = {
+    "aida_belief_of_the_average": aida(
+        "the average is not projected [a line forgotten]",
+        (ON_EACH_OTHER, "x = product / (np.sum(x * x) + XI) * x"),
+    ),
+    "aida_belief_of_the_gradient": aida(
+        "the gradient is not projected [a line forgotten]",
+        (ON_EACH_OTHER, "y = product / (np.sum(y * y) + XI) * y"),
+    ),
+    "aida_eps_not_kept": aida(
+        "eps divides, but is not kept [state written before a line]",
+        ("return State(t=t, m=m, v=v), p", "return State(t=t, m=m, v=v - h.eps), p"),
+    ),
+    "aida_eps_outside": aida(
+        "eps is added to the root [brackets in another place]",
+        ("(away * away) + h.eps", "(away * away)"),
+        ("root = np.sqrt(v) if", "root = np.sqrt(v) + h.eps if"),
+    ),
+    "aida_moment_not_stored": aida(
+        "the second moment stays as it was [state not written back]",
+        ("return State(t=t, m=m, v=v), p", "return State(t=t, m=m, v=s.v), p"),
+    ),
+    "aida_norms_for_squares": aida(
+        "norms divide, not their squares [a square forgotten]",
+        ("(np.sum(x * x) + XI)", "(np.sqrt(np.sum(x * x)) + XI)"),
+        ("(np.sum(y * y) + XI)", "(np.sqrt(np.sum(y * y)) + XI)"),
+    ),
+    "aida_not_projected": aida(
+        "nothing is projected [a loop forgotten]", ("for _ in range(h.k):", "for _ in range(0):")
+    ),
+    "aida_of_the_old_average": aida(
+        "the average before the step is projected [state read before it was written]",
+        ("x, y = g, m", "x, y = g, s.m"),
+    ),
+    "aida_one_after_the_other": aida(
+        "the average is projected on the gradient's projection [lines in another order]",
+        (
+            "        x, y = product / (np.sum(x * x) + XI) * x, product",
+            "        x = product / (np.sum(x * x) + XI) * x\n        y = np.sum(x * y)",
+        ),
+    ),
+    "aida_one_time_more": aida(
+        "projections are one too many [a loop off by one]", ("range(h.k)", "range(h.k + 1)")
+    ),
+    "aida_squares_averaged": aida(
+        "the gradient's square is averaged [Adam's line, copied]", ("(away * away)", "(g * g)")
+    ),
+    "aida_uncorrected": aida(
+        "the second moment is not corrected [half of a bias correction]",
+        ("(root / np.sqrt(1 - h.beta2**t))", "root"),
+    ),
     "fadam_average_clipped": fadam(
         "the average is clipped, not the gradient [lines in another order]",
         ("    n = n / np.maximum(1.0, rms(n) / h.clip)\n", ""),

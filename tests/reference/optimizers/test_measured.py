@@ -15,6 +15,7 @@ from truestep.reference.optimizers import (
     adagc,
     adams,
     adashift,
+    aida,
     amos,
     avagrad,
     fadam,
@@ -93,6 +94,31 @@ def _adashift(p: Point, gradients: list[Point]) -> Point:
         for i in range(len(g)):
             mean = sum(w * x[i] for w, x in zip(weights, last, strict=True)) / sum(weights)
             p = [*p[:i], p[i] - mpf(0.1) * mean / root, *p[i + 1 :]]
+    return p
+
+
+def _aida(p: Point, gradients: list[Point]) -> Point:
+    """Each projection scales a vector by the cosine and the other's length over its own."""
+    m = v = [mpf(0)] * len(p)
+    for t, g in enumerate(gradients, 1):
+        m = [mpf(0.75) * a + mpf(0.25) * x for a, x in zip(m, g, strict=True)]
+        cosine = sum(a * x for a, x in zip(m, g, strict=True)) / _norm(m) / _norm(g)
+        sizes = [_norm(g), _norm(m)]
+        ways = [1, 1]
+        for _ in range(3):
+            sizes = [abs(cosine) * size for size in reversed(sizes)]
+            ways = [way * (-1 if cosine * ways[0] * ways[1] < 0 else 1) for way in ways]
+        x = [ways[0] * sizes[0] * e / _norm(g) for e in g]
+        y = [ways[1] * sizes[1] * e / _norm(m) for e in m]
+        v = [
+            mpf(0.5) * a + mpf(0.5) * (one - other) ** 2 + mpf(0.01)
+            for a, one, other in zip(v, x, y, strict=True)
+        ]
+        left, below = 1 - mpf(0.75) ** t, 1 - mpf(0.5) ** t
+        p = [
+            e - mpf(0.1) * mpf(0.2) * e - mpf(0.1) * a / left / sqrt(b / below)
+            for e, a, b in zip(p, m, v, strict=True)
+        ]
     return p
 
 
@@ -194,6 +220,7 @@ ROUTES: list[tuple[Any, dict[str, Any], Callable[[Point, list[Point]], Point]]] 
         {"lr": 0.1, "beta1": 0.75, "beta2": 0.5, "keep_num": 3, "eps": 0.01},
         _adashift,
     ),
+    (aida, {**_MOMENTS, "k": 3, "decay": "before"}, _aida),
     (
         amos,
         {"lr": 0.5, "eta": 0.3, "beta": 0.75, "momentum": 0.5, "weight_decay": 0.1},

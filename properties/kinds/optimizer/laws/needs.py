@@ -123,6 +123,7 @@ NEEDS: dict[str, Need] = {
     "first_step_is_the_cube_root_of_the_gradient": Need(sets=_PLAIN | {"eps": 0.0}),
     "first_step_is_the_inverse_of_the_gradient": Need(sets=_PLAIN | {"delta": 0.0, "eps": 0.0}),
     "first_step_lowers_the_linear_model_to_its_bound": Need(sets=_PLAIN | {"eps": 0.0}),
+    "first_step_is_over_beta1": Need(sets=_PLAIN | {"eps": 0.0}),
     "first_step_reaches_the_ball": Need(sets=_PLAIN | {"eps": 0.0}, shapes="matrices"),
     "homogeneous_in_gradient_and_eps": Need(fields=("eps", "eps1"), sets=_EPS),
     "independent_of_other_tensors": Need(fields=("lr",), sets={"lr": None}, several=True),

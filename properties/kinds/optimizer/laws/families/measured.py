@@ -53,6 +53,13 @@ def first_step_is_clipped_in_the_mean(bench: Bench, trial: Trial) -> Claims:
     yield at_most("p", np.sqrt(np.mean(p * p)), limit, np.sqrt(np.mean(out.bound["p"] ** 2)))
 
 
+def first_step_is_over_beta1(bench: Bench, trial: Trial) -> Claims:
+    """At first, with eps = 0, the belief is beta1 g: every element moves by lr / beta1."""
+    start = trial.plain().where(eps=0.0).fresh(p=trial.p * 0)
+    g, share = exact(start.g), exact(trial.hyper.get("beta1", 1.0))
+    yield due("p", bench.step(start), -(trial.hyper["lr"] / share * (g / np.abs(g))))
+
+
 def first_step_is_of_the_signal_over_the_noise(bench: Bench, trial: Trial) -> Claims:
     """From the fresh state at 0 p moves by lr |g| / (std(g) + eps) g."""
     start = trial.plain().fresh(p=trial.p * 0)
@@ -100,6 +107,7 @@ _MEASURED = fails("the gradient's size divides the decay", 1, 1, weight_decay=0.
 _ONE_MEAN = fails("one mean serves all elements", (0, 0, 0), (1, 2, 3))
 _ONE_NORM = fails("one norm serves all elements", (0, 0, 0), (1, 2, 3))
 _SCALED = holds(decay="before coupled")
+_TINY = fails("xi is a number", 0, 1e-10, {"t": 3, "m": 3e-10}, eps=1e-30)
 
 RULES: dict[str, Row] = {
     "adagc": {
@@ -134,6 +142,7 @@ RULES: dict[str, Row] = {
         "first_step_is_at_most_lr": holds(),
         "homogeneous_in_gradient_and_eps": _MEASURED,
         "linear_in_gradients": rows.DIVIDED,
+        "first_step_is_over_beta1": fails("no belief", 0, 4),
         "params_unchanged_when_lr_is_zero": _SCALED,
         "scale_invariant_when_eps_is_zero": _MEASURED,
     },
@@ -157,6 +166,20 @@ RULES: dict[str, Row] = {
             keep_num=1,
         ),
         "first_step_is_at_most_lr": holds(),
+    },
+    "aida": {
+        **rows.SYMMETRIC,
+        **rows.decoupled("before unscaled"),
+        "equivariant_under_concatenation": fails(
+            "one product serves all elements", (0, 0, 0), (1, 2, 3), {"t": 3, "m": (3, -1, 1)}
+        ),
+        "equivariant_under_rotation": rows.BY_ELEMENT,
+        "first_step_is_at_most_lr": fails("the belief is shorter than the gradient", 0, 1),
+        "first_step_is_over_beta1": holds(root="bare"),
+        "homogeneous_in_gradient_and_eps": _TINY,
+        "linear_in_gradients": rows.DIVIDED,
+        "params_unchanged_when_lr_is_zero": _SCALED,
+        "scale_invariant_when_eps_is_zero": _TINY,
     },
     "amos": {
         **rows.SYMMETRIC,
