@@ -19,6 +19,7 @@ from truestep.properties.museum.faults.hypergradients import HYPERGRADIENTS
 from truestep.properties.museum.faults.launches import LAUNCHES
 from truestep.properties.museum.faults.magnitudes import MAGNITUDES
 from truestep.properties.museum.faults.matrices import MATRICES
+from truestep.properties.museum.faults.measured import MEASURED
 from truestep.properties.museum.faults.momentum import MOMENTUM
 from truestep.properties.museum.faults.noisy import NOISY
 from truestep.properties.museum.faults.orders import ORDERS
@@ -29,6 +30,7 @@ from truestep.properties.museum.faults.parameter_free import PARAMETER_FREE
 from truestep.properties.museum.faults.quantizers import QUANTIZERS
 from truestep.properties.museum.faults.regularized import REGULARIZED
 from truestep.properties.museum.faults.schedules import SCHEDULES
+from truestep.properties.museum.faults.signals import SIGNALS
 from truestep.properties.museum.faults.slow import SLOW_POINTS
 from truestep.properties.museum.faults.small_floats import SMALL_FLOATS
 from truestep.properties.museum.faults.splits import SPLITS
@@ -41,7 +43,7 @@ from truestep.properties.museum.faults.warmups import WARMUPS
 _ADAM = ADAM_LIKE | ADAMW | ADAMW_NUMBERS | ADAPTIVE | ANGLES | AVERAGES | CURVATURE
 _MOMENTA = CORRECTED | HYPERGRADIENTS | MOMENTUM | NOISY | REGULARIZED | SLOW_POINTS | STEERED
 _MATRICES = MATRICES | ORTHOGONAL
-_FREE = DISTANCES | MAGNITUDES | PARAMETER_FREE
+_FREE = DISTANCES | MAGNITUDES | MEASURED | PARAMETER_FREE | SIGNALS
 _OPTIMIZERS = _ADAM | _FREE | LAUNCHES | _MATRICES | _MOMENTA | PAIRS | TEMPERED | VALUES
 _STORED = DRAWS | SPLITS
 _FORMATS = BESIDE | BLOCKS | FAMILIES | PACKINGS | QUANTIZERS | SMALL_FLOATS

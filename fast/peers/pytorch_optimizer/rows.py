@@ -16,6 +16,7 @@ from truestep.fast.peers.pytorch_optimizer.corrected_rows import CORRECTED_ROWS
 from truestep.fast.peers.pytorch_optimizer.distance_rows import DISTANCE_ROWS
 from truestep.fast.peers.pytorch_optimizer.magnitude_rows import MAGNITUDE_ROWS
 from truestep.fast.peers.pytorch_optimizer.matrix_rows import MATRIX_ROWS
+from truestep.fast.peers.pytorch_optimizer.measured_rows import MEASURED_ROWS
 from truestep.fast.peers.pytorch_optimizer.memory_rows import MEMORY_ROWS
 from truestep.fast.peers.pytorch_optimizer.moment_rows import MOMENT_ROWS
 from truestep.fast.peers.pytorch_optimizer.row import (
@@ -189,6 +190,7 @@ ROWS: tuple[torch_like.Row, ...] = (
     *DISTANCE_ROWS,
     *MAGNITUDE_ROWS,
     *MATRIX_ROWS,
+    *MEASURED_ROWS,
     *MEMORY_ROWS,
     *MOMENT_ROWS,
     *TEMPERED_ROWS,

@@ -1,5 +1,7 @@
 """States that pytorch-optimizer keeps in another form than the reference."""
 
+from collections import deque
+
 import numpy as np
 import torch
 
@@ -38,6 +40,19 @@ def _enter_a2grad(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
     state["alpha_k"] = 2 / (t + 3) if t else 1.0
     for name in ("v_k", "v_kk"):
         state[name] = state[name].reshape(1)
+
+
+def _enter_adashift(hyper: Hyper, slot: Slot, group: Named, state: Named) -> None:
+    # Its queue grows from nothing.
+    kept = min(int(slot.state["t"]), hyper.keep_num)
+    past = slot.state["past"][hyper.keep_num - kept :]
+    state["grad_queue"] = deque([to_tensor(np.array(x)) for x in past], maxlen=hyper.keep_num)
+
+
+def _leave_adashift(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
+    past, queue = np.zeros_like(slot.state["past"]), state["grad_queue"]
+    past[hyper.keep_num - len(queue) :] = [from_tensor(x) for x in queue]
+    return {"past": past}
 
 
 def _of_odd_and_even_steps(*places: str) -> Bridge:
@@ -156,6 +171,7 @@ A2GRAD = Bridge(enter=_enter_a2grad)
 ADAM_MINI = Bridge(enter=_enter_adam_mini)
 ADANORM = Bridge(enter=_enter_adanorm)
 ADAPNM = _of_odd_and_even_steps("exp_avg", "neg_exp_avg")
+ADASHIFT = Bridge(enter=_enter_adashift, leave=_leave_adashift)
 DADAPT = _distances(counts=True, r="numerator_weighted")
 DADAPT_ADAGRAD = _distances(counts=True, q="sk_sq_weighted", w="sk_l1", G="gsq_weighted")
 DADAPT_ADAN = _distances(G="gsq_weighted")

@@ -85,6 +85,9 @@ FLAT: dict[str, tuple[str, ...]] = {
     "sr1_cubic": ("steps", "changes"),
 }
 
+# Tensors with entries for every element of the parameter, step after step along the first axis.
+PAST: dict[str, tuple[str, ...]] = {"adashift": ("past",)}
+
 # Tensors that hold one number for every slice across every axis, axis after axis.
 SLICES = {"sm3": ("mu",)}
 
@@ -108,7 +111,12 @@ def by_element(bench: Bench, trial: Trial) -> list[str]:
         return [k for k in trial.arrays if k in flat]
     own = AXES.get(bench.capability.rule, {}) if trial.p.ndim == 2 else {}
     shape = trial.p.shape
-    return [k for k in trial.arrays if k not in own and np.shape(trial.slot.state[k]) == shape]
+    past = PAST.get(bench.capability.rule, ())
+    return [
+        k
+        for k in trial.arrays
+        if k not in own and np.shape(trial.slot.state[k])[k in past :] == shape
+    ]
 
 
 def among_elements(x: Array, size: int, change: Callable[[Array], Array]) -> Array:
@@ -129,7 +137,8 @@ def axes_of(bench: Bench, trial: Trial, name: str) -> Axes | None:
         return AXES[rule][name](trial, name)
     if x.ndim == len(shape) and all(n in (1, m) for n, m in zip(x.shape, shape, strict=True)):
         return tuple(i if n == shape[i] else None for i, n in enumerate(x.shape))
-    if name in trial.slot.inputs and x.shape[1:] == shape:
+    several = name in trial.slot.inputs or name in PAST.get(rule, ())
+    if several and x.shape[1:] == shape:
         return (NEITHER, *range(len(shape)))
     return None
 

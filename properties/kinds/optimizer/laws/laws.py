@@ -13,6 +13,7 @@ from truestep.properties.kinds.optimizer.laws.families import (
     low_rank,
     magnitudes,
     matrix,
+    measured,
     memory,
     modern,
     momenta,
@@ -32,8 +33,8 @@ from truestep.properties.laws.claims import table
 # Each states the laws of its family and, but for step_bounds, which rules of it obey which laws.
 FAMILIES = (
     adam_like, adaptive, classical, corrected, curvature, distances, large_batch, low_rank,
-    magnitudes, matrix, memory, modern, momenta, noisy, orthogonal, parameter_free, regularized,
-    sign, slow, steered, step_bounds, tempered, values,
+    magnitudes, matrix, measured, memory, modern, momenta, noisy, orthogonal, parameter_free,
+    regularized, sign, slow, steered, step_bounds, tempered, values,
 )  # fmt: skip
 COMMON: dict[str, Law] = table(common, symmetries)
 SPECIAL: dict[str, Law] = table(*FAMILIES)

@@ -22,6 +22,7 @@ INSIDE = (
     "adadelta",
     "adalomo",
     "adasmooth",
+    "amos",
     "came",
     "distributed_shampoo",
     "dog",
