@@ -6,16 +6,16 @@ the hyperparameters of every group are its own: drawn continuously, so that none
 and one of them in turn at each of its corners or far from what is usual.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle, islice, repeat, takewhile
 
 import numpy as np
 
 from truestep.fast.protocol import OptimizerCapability
 from truestep.properties.cases import strata
-from truestep.properties.cases.hypers import continuous, corners
-from truestep.properties.cases.strata import by_row, spread
-from truestep.properties.cases.tensors import LAYOUTS, TensorSpec
+from truestep.properties.cases.hypers import continuous, corners, defaults, siblings
+from truestep.properties.cases.strata import SIDES, by_row, spread
+from truestep.properties.cases.tensors import ALL_LAYOUTS, LAYOUTS, TensorSpec
 from truestep.properties.kinds.optimizer import turning
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.fitting import fitted
@@ -54,6 +54,8 @@ _LATE = (((33,), 0), ((5, 8), 7), ((3,), 0), ((8, 8), 50))
 # Tensors that have come a long way, in so many steps.
 _FAR = ((33,), (5, 8), (3,), (1,), (17, 2), (64,), (8, 8), (2, 3, 4))
 _WAY = 12
+# Steps that groups have made together.
+_ALIKE = 5
 # What is judged by replicates costs dozens of evaluations a tensor.
 _ROWS_SAMPLED = 16
 
@@ -72,28 +74,50 @@ def cases(capability: OptimizerCapability, seed: int) -> Sequence[OptimizerCase]
     if not sampled:
         made += _large(capability, rng)
     made += _steady(capability, rng)
-    return [*(fitted(case, capability) for case in made), *turning.cases(capability, rng)]
+    found = [*(fitted(case, capability) for case in made), *turning.cases(capability, rng)]
+    if not sampled:
+        found += [fitted(case, capability) for case in _sides(capability, rng)]
+    if not capability.single:
+        found.append(fitted(_alike(capability, rng), capability))
+    return found
 
 
 def _large(capability: OptimizerCapability, rng: np.random.Generator) -> Iterator[OptimizerCase]:
-    """Tensors of every size, each at a count of its own: what repeats is evaluated once alone."""
+    """Tensors of every size."""
+    most = SIZES[-1] if rule_of(capability).FACTS.elementwise else _MOST
+    return _of(capability, [(size,) for size in SIZES if size <= most], LAYOUTS, rng, {})
+
+
+def _sides(capability: OptimizerCapability, rng: np.random.Generator) -> Iterator[OptimizerCase]:
+    """Tensors of long sides: what rows, columns and axes are made of, wherever they lie."""
+    usual = defaults(rule_of(capability), {**capability.dialect, **capability.fixed})
+    return _of(capability, SIDES, ALL_LAYOUTS, rng, usual)
+
+
+def _of(
+    capability: OptimizerCapability,
+    shapes: Sequence[tuple[int, ...]],
+    layouts: Sequence[str],
+    rng: np.random.Generator,
+    at: Mapping[str, object],
+) -> Iterator[OptimizerCase]:
+    """Tensors of these shapes, each at a count of its own: what repeats is evaluated once alone."""
     rule = rule_of(capability)
     given = {**capability.dialect, **capability.fixed}
-    kind, most = ("tiled", SIZES[-1]) if rule.FACTS.elementwise else ("normal", _MOST)
-    sizes = [size for size in SIZES if size <= most]
+    kind = "tiled" if rule.FACTS.elementwise else "normal"
     slots = [
         SlotCase(
-            TensorSpec((size,), kind, seed=int(rng.integers(2**32)), layout=layout),
-            TensorSpec((size,), kind, seed=int(rng.integers(2**32)), layout=layout),
+            TensorSpec(shape, kind, seed=int(rng.integers(2**32)), layout=layout),
+            TensorSpec(shape, kind, seed=int(rng.integers(2**32)), layout=layout),
             t=min(int(t), capability.reach - 1),
             history=1,
         )
-        for size, t, layout in zip(
-            sizes, rng.permutation(COUNTS[1:18]), spread(LAYOUTS, len(sizes), rng), strict=False
+        for shape, t, layout in zip(
+            shapes, rng.permutation(COUNTS[1:18]), spread(layouts, len(shapes), rng), strict=False
         )
     ]
     for part in [[slot] for slot in slots] if capability.single else [slots]:
-        hyper = {**continuous(rule, given, rng), **held_storage(capability)}
+        hyper = {**continuous(rule, given, rng, **at), **held_storage(capability)}
         yield OptimizerCase((GroupCase(hyper, tuple(part)),), steps=1)
 
 
@@ -117,6 +141,27 @@ def _steady(capability: OptimizerCapability, rng: np.random.Generator) -> Iterat
         groups.append(GroupCase(hyper, (slot,)))
     for part in [[group] for group in groups] if capability.single else [groups]:
         yield OptimizerCase(tuple(part), steps=2)
+
+
+def _alike(capability: OptimizerCapability, rng: np.random.Generator) -> OptimizerCase:
+    """Groups that have all hyperparameters but one in common, as with decay and without.
+
+    They count alike, and what is merged by some hyperparameters has the others of the first.
+    Gradients are of all sizes, so that every eps shows.
+    """
+    given = {**capability.dialect, **capability.fixed}
+    held = held_storage(capability)
+    groups = []
+    for fields in siblings(rule_of(capability), given, rng):
+        seeds = rng.integers(2**32, size=2)
+        slot = SlotCase(
+            TensorSpec((33,), "spread", seed=int(seeds[0])),
+            TensorSpec((33,), "spread", seed=int(seeds[1])),
+            t=min(_ALIKE, capability.reach - 1),
+            history=2,
+        )
+        groups.append(GroupCase({**fields, **held}, (slot,)))
+    return OptimizerCase(tuple(groups), steps=1)
 
 
 def _late(capability: OptimizerCapability, rng: np.random.Generator) -> GroupCase:
