@@ -32,7 +32,8 @@ LAYOUTS = ("contiguous", "offset", "strided", "transposed")
 ALL_LAYOUTS = (*LAYOUTS, "pitched")
 KINDS = ("normal", "spread", "sparse", "constant", "zeros")
 # Values that single elements are overwritten with, in units of the tensor's scale or as themselves.
-EXTREMES = ("nan", "inf", "negative_inf", "largest", "least_normal", "least_subnormal", "zero")
+NOT_FINITE = ("nan", "inf", "negative_inf")
+EXTREMES = (*NOT_FINITE, "largest", "least_normal", "least_subnormal", "zero")
 # Elements after which a tile repeats: a prime, so that it meets every lane of every vector.
 PERIOD = 509
 SPECIALS = ("zero", "negative_zero", "one", "tiny", "huge", "alternating")

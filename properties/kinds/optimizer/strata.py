@@ -6,12 +6,14 @@ the hyperparameters of every group are its own: drawn continuously, so that none
 and one of them in turn at each of its corners or far from what is usual.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle, islice, repeat, takewhile
 
 import numpy as np
 
 from truestep.fast.protocol import OptimizerCapability
+from truestep.properties.arithmetic.formats import format_named
 from truestep.properties.cases import strata
 from truestep.properties.cases.hypers import continuous, corners, defaults, siblings
 from truestep.properties.cases.strata import SIDES, by_row, spread
@@ -20,7 +22,9 @@ from truestep.properties.kinds.optimizer import turning
 from truestep.properties.kinds.optimizer.cases import GroupCase, OptimizerCase, SlotCase
 from truestep.properties.kinds.optimizer.fitting import fitted
 from truestep.properties.kinds.optimizer.storage import held_storage, rule_of
+from truestep.reference.declared import Real
 from truestep.reference.optimizers import OPTIMIZERS
+from truestep.reference.rules import Optimizer
 
 NAME = "strata"
 
@@ -43,6 +47,8 @@ PARAMS = (("normal", 0), ("normal", -5), ("normal", 2), ("zeros", 0), ("spread",
 # Exponents of ten by which past gradients were larger: state above and below the present. With
 # those of the same size the parameter has moved.
 PASTS = (0, 2, -2, 4, 0)
+# What is added to numbers to keep them from 0 is usually less, and may be less by far.
+_SMALL = 1e-8
 # Groups in one call, in turn: one, some, and more than a kernel's arguments may have room for.
 _CALLS = (8, 1, 2, 5, 20, 12)
 _ROWS = sum(_CALLS)
@@ -58,6 +64,7 @@ _WAY = 12
 _ALIKE = 5
 # What is judged by replicates costs dozens of evaluations a tensor.
 _ROWS_SAMPLED = 16
+_SIBLINGS_SAMPLED = 4
 
 
 def cases(capability: OptimizerCapability, seed: int) -> Sequence[OptimizerCase]:
@@ -150,9 +157,12 @@ def _alike(capability: OptimizerCapability, rng: np.random.Generator) -> Optimiz
     Gradients are of all sizes, so that every eps shows.
     """
     given = {**capability.dialect, **capability.fixed}
-    held = held_storage(capability)
+    rule, held = rule_of(capability), held_storage(capability)
+    first, *others = siblings(rule, given, rng)
+    if rule.FACTS.observables:
+        others = [others[i] for i in rng.permutation(len(others))[:_SIBLINGS_SAMPLED]]
     groups = []
-    for fields in siblings(rule_of(capability), given, rng):
+    for fields in (first, *others):
         seeds = rng.integers(2**32, size=2)
         slot = SlotCase(
             TensorSpec((33,), "spread", seed=int(seeds[0])),
@@ -183,6 +193,19 @@ def _late(capability: OptimizerCapability, rng: np.random.Generator) -> GroupCas
     )
 
 
+def _below(rule: Optimizer, at: Mapping[str, object]) -> int | None:
+    """An exponent of ten below all usual values of a field that is 0; None where these are large.
+
+    Beside gradients of the usual size an eps of 0 is as good as any.
+    """
+    for name, value in at.items():
+        limits = rule.Hyper.RANGES[name]
+        usual = [x for x in limits.usual if x > 0] if isinstance(limits, Real) else []
+        if value == 0 and usual and min(usual) < _SMALL:
+            return math.floor(math.log10(min(usual))) - 2
+    return None
+
+
 def _groups(
     capability: OptimizerCapability, rows: int, rng: np.random.Generator
 ) -> Iterator[GroupCase]:
@@ -191,6 +214,8 @@ def _groups(
     special = list(corners(rule, given))
     count = max(rows, min(len(special), 2 * rows))
     plain = OPTIMIZERS[capability.rule]
+    # Of which the squares are normal numbers.
+    least = math.ceil(math.log10(format_named(capability.format).least_normal) / 2)
     adds = plain.FACTS.elementwise and all(x.odd for x in plain.State.BEHAVIOUR.values())
     gradients = (*GRADIENTS, SUBNORMAL) if adds else GRADIENTS
     axes = zip(
@@ -204,6 +229,9 @@ def _groups(
             # What is special about a hyperparameter shows where there is something to compute.
             shape = (33,) if 0 in shape else shape
             kind = "normal" if kind in ("zeros", "sparse") else kind
+            if (smaller := _below(rule, at)) is not None:
+                # And none that a decay makes of a parameter, which stays where it is.
+                kind, exponent, param, past = "normal", max(smaller, least), "zeros", past or 2
         if (kind, exponent) == SUBNORMAL:
             param, past = "zeros", 0  # beside anything larger nothing of them would show
         seeds = rng.integers(2**32, size=2)
