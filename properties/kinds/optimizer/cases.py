@@ -60,8 +60,8 @@ class OptimizerCase:
         return recorded(self)
 
 
-# Elements by which what is not finite moves from one step to the next.
-_MOVES = 7
+# Elements by which what is not finite moves from one step to the next, past all special elements.
+_MOVES = 12
 
 
 def gradient_at(spec: TensorSpec, step: int) -> TensorSpec:

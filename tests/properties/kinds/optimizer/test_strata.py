@@ -120,6 +120,17 @@ def test_hyperparameters_have_nothing_in_common():
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(("format", "least"), [("float32", -14), ("float16", -2)])
+def test_an_eps_of_zero_meets_the_least_gradients(format, least, seed):
+    """Far below every usual eps, as long as their squares are normal numbers."""
+    capability = OptimizerCapability(rule="adamw", format=format, arithmetic="ieee_float32")
+    slots = [slot for group, slot in _slots(capability, seed) if group.hyper.get("eps") == 0]
+    exponents = [slot.grad.exponent for slot in slots]
+    assert exponents == [least]
+    assert all(slot.param.kind == "zeros" and not slot.travels for slot in slots)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("rule", ["adamw", "lamb", "lion"])
 def test_some_groups_differ_in_one_hyperparameter(rule, seed):
     """In one call, from a group at the defaults, each by another field."""
