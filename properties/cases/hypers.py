@@ -126,6 +126,30 @@ def continuous(
     return _accepted(rule, choices, rng)
 
 
+def defaults(rule: Rule, given: Mapping[str, object]) -> dict[str, object]:
+    """The defaults of the fields that are not given: at these every term that matters shows."""
+    return {name: value for name, value in _defaults(rule).items() if name not in given}
+
+
+def siblings(
+    rule: Rule, given: Mapping[str, object], rng: np.random.Generator
+) -> list[dict[str, object]]:
+    """The defaults, and for each field that is not given the same with another value, not 0.
+
+    A field is left out where the rule refuses every other value that is tried.
+    """
+    first = continuous(rule, given, rng, **defaults(rule, given))
+    found = [first]
+    for name, limits in rule.Hyper.RANGES.items():
+        if name in given:
+            continue
+        others = [continuous(rule, given, rng)[name], *limits.usual]
+        changed = [first | {name: x} for x in others if x not in (first[name], 0)]
+        accepted = [fields for fields in changed if _refusal(rule, fields) is None]
+        found += accepted[:1]
+    return found
+
+
 def _near(value: object, limits: Real, rng: np.random.Generator) -> float:
     """A number at 0.7 to 1.4 times the value's distance from the least, or from 1 that ends all."""
     x, factor = float(value), 2.0 ** rng.uniform(-0.5, 0.5)  # type: ignore[arg-type]

@@ -14,6 +14,12 @@ SHAPES = (
     (2, 17), (17, 2), (2, 3, 4), (3, 1, 5), (2, 3, 2, 2), (1, 4, 1, 3), (2, 1, 3, 2, 2),
 )  # fmt: skip
 
+# Long sides of every axis beside short ones: past warps, past tiles of 64 and 128, past the threads
+# of a block. What goes along an axis may end at any of them.
+SIDES = (
+    (3, 1030), (1030, 3), (34, 70), (70, 34), (131, 66), (2, 35, 67), (2, 270, 3), (34, 35, 2, 2),
+)  # fmt: skip
+
 
 def spread(strata: Sequence[Item], count: int, rng: np.random.Generator) -> list[Item]:
     """So many of the strata in random order, each as often as the others."""

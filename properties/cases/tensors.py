@@ -28,9 +28,12 @@ SHAPES = (
     (4, 1, 5),
 )
 LAYOUTS = ("contiguous", "offset", "strided", "transposed")
+# Besides, rows of a wider memory: their elements lie together, but the rows do not.
+ALL_LAYOUTS = (*LAYOUTS, "pitched")
 KINDS = ("normal", "spread", "sparse", "constant", "zeros")
 # Values that single elements are overwritten with, in units of the tensor's scale or as themselves.
-EXTREMES = ("nan", "inf", "negative_inf", "largest", "least_normal", "least_subnormal", "zero")
+NOT_FINITE = ("nan", "inf", "negative_inf")
+EXTREMES = (*NOT_FINITE, "largest", "least_normal", "least_subnormal", "zero")
 # Elements after which a tile repeats: a prime, so that it meets every lane of every vector.
 PERIOD = 509
 SPECIALS = ("zero", "negative_zero", "one", "tiny", "huge", "alternating")
@@ -129,13 +132,15 @@ def _special(name: str, scale: float, value: float, format: Format) -> float:
 
 
 def laid_out(x: Array, layout: str) -> Array:
-    """x as a view of its own memory: contiguous, off the alignment, strided or transposed."""
+    """x as a view of its own memory: one of ALL_LAYOUTS."""
     if layout == "offset":
         base = np.zeros(x.size + 1, dtype=x.dtype)
         view = base[1:].reshape(x.shape)
     elif layout == "strided" and x.ndim:
         base = np.zeros((*x.shape[:-1], 2 * x.shape[-1]), dtype=x.dtype)
         view = base[..., ::2]
+    elif layout == "pitched" and x.ndim > 1:
+        view = np.zeros((*x.shape[:-1], x.shape[-1] + 3), dtype=x.dtype)[..., :-3]
     elif layout == "transposed" and x.ndim > 1:
         view = np.zeros(x.shape[::-1], dtype=x.dtype).T
     else:

@@ -13,6 +13,7 @@ from truestep.properties.museum.faults.corrected import CORRECTED
 from truestep.properties.museum.faults.curvature import CURVATURE
 from truestep.properties.museum.faults.distances import DISTANCES
 from truestep.properties.museum.faults.draws import DRAWS
+from truestep.properties.museum.faults.extents import EXTENTS
 from truestep.properties.museum.faults.families import FAMILIES
 from truestep.properties.museum.faults.feedback import FEEDBACK
 from truestep.properties.museum.faults.hypergradients import HYPERGRADIENTS
@@ -45,7 +46,7 @@ _MOMENTA = CORRECTED | HYPERGRADIENTS | MOMENTUM | NOISY | REGULARIZED | SLOW_PO
 _MATRICES = MATRICES | ORTHOGONAL
 _FREE = DISTANCES | MAGNITUDES | MEASURED | PARAMETER_FREE | SIGNALS
 _OPTIMIZERS = _ADAM | _FREE | LAUNCHES | _MATRICES | _MOMENTA | PAIRS | TEMPERED | VALUES
-_STORED = DRAWS | SPLITS
+_STORED = DRAWS | EXTENTS | SPLITS
 _FORMATS = BESIDE | BLOCKS | FAMILIES | PACKINGS | QUANTIZERS | SMALL_FLOATS
 _AROUND = FEEDBACK | ORDERS | SCHEDULES | TRAINING | WARMUPS
 _UNSORTED: dict[str, Fault] = _OPTIMIZERS | _STORED | _FORMATS | _AROUND

@@ -11,6 +11,7 @@ from truestep.properties.cases.dice import Dice, by_seed, rolled
 from truestep.properties.cases.restored import recorded
 from truestep.properties.cases.tensors import (
     KINDS,
+    NOT_FINITE,
     SHAPES,
     SPEC_BYTES,
     SPECIALS,
@@ -59,13 +60,25 @@ class OptimizerCase:
         return recorded(self)
 
 
+# Elements by which what is not finite moves from one step to the next, past all special elements.
+_MOVES = 12
+
+
 def gradient_at(spec: TensorSpec, step: int) -> TensorSpec:
-    """The gradient of that step: the same kind and scale, other numbers."""
+    """The gradient of that step: the same kind and scale, other numbers.
+
+    What is not finite stands elsewhere: what it left in the state meets finite gradients then.
+    """
     elements = spec.elements
     if elements:
         turn = step % len(elements)
         elements = elements[turn:] + elements[:turn]
-    return replace(spec, seed=(spec.seed + 7919 * (step + 1)) % 2**32, elements=elements)
+    specials = tuple(
+        (position + _MOVES * step if name in NOT_FINITE else position, name)
+        for position, name in spec.specials
+    )
+    seed = (spec.seed + 7919 * (step + 1)) % 2**32
+    return replace(spec, seed=seed, elements=elements, specials=specials)
 
 
 def input_at(spec: TensorSpec, name: str, step: int, shape: tuple[int, ...]) -> TensorSpec:

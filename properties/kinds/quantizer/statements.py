@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from truestep.fast.protocol import Array
 from truestep.properties.arithmetic.profiles import arithmetic_of
-from truestep.properties.cases.tensors import LAYOUTS, laid_out
+from truestep.properties.cases.tensors import ALL_LAYOUTS, laid_out
 from truestep.properties.kinds.quantizer.step import Encoded, Subject, beside
 from truestep.properties.laws.claims import Claim, Claims
 from truestep.reference.declared import Hyper
@@ -157,7 +157,7 @@ def idempotent(subject: Subject, hyper: Hyper, out: Encoded) -> Claims:
 def independent_of_layout(subject: Subject, hyper: Hyper, out: Encoded) -> Claims:
     """Codes and scales are those of the numbers, however these lie in memory."""
     rule, settled = subject.rule, _settled(subject, hyper, out)
-    images = [subject.encode(hyper, laid_out(out.x, layout)) for layout in LAYOUTS[2:]]
+    images = [subject.encode(hyper, laid_out(out.x, layout)) for layout in ALL_LAYOUTS[2:]]
     if out.x.ndim > 1 and (not rule.BLOCKS or rule.INDEPENDENT):
         images.append(subject.encode(hyper, out.x.reshape(-1)))
     for image in images:

@@ -1,10 +1,10 @@
 """The input space of a quantizer as axes with strata, each of which is visited with every seed.
 
-Sizes around vectors, warps, blocks and launches, every rank and layout, every order of magnitude of
-float32, every special value; block sizes and floors drawn with one of them in turn at each of its
-corners. Beside them: all binades in one tensor, thresholds in one beyond a launch; of formats with
-groups, those in which something is special, those whose extreme is next to where the stored scale
-changes, and tiles that the tensor cuts off.
+Sizes around vectors, warps, blocks and launches, long sides, every rank and layout, every order of
+magnitude of float32, every special value; block sizes and floors drawn with one of them in turn at
+each of its corners. Beside them: all binades in one tensor, thresholds in one beyond a launch; of
+formats with groups, those in which something is special, those whose extreme is next to where the
+stored scale changes, and tiles that the tensor cuts off.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,8 +14,8 @@ import numpy as np
 
 from truestep.fast.protocol import QuantizerCapability
 from truestep.properties.cases.hypers import continuous, corners
-from truestep.properties.cases.strata import by_row, spread
-from truestep.properties.cases.tensors import EXTREMES, LAYOUTS, SPECIALS, TensorSpec
+from truestep.properties.cases.strata import SIDES, by_row, spread
+from truestep.properties.cases.tensors import ALL_LAYOUTS, EXTREMES, LAYOUTS, SPECIALS, TensorSpec
 from truestep.properties.kinds.quantizer.cases import SPECIAL_BLOCKS, QuantizerCase
 from truestep.properties.kinds.quantizer.families import base
 from truestep.reference.quantizers import QUANTIZERS
@@ -32,6 +32,9 @@ SHAPES = (
 # Beyond what one launch of a kernel's threads covers, so that those go round again.
 LAUNCHES = ((2**16 - 1,), (2**16 + 1,), (2**20 + 13,))
 _MANY = LAUNCHES[1]
+# Rows of several elements for each thread of a block, more rows than a launch has blocks, and more
+# axes than some loops.
+_LONG = ((3, 8200), (2**16 + 3, 2), (1, 2, 1, 3, 1, 2))
 KINDS = ("normal", "spread", "bits", "sparse", "constant", "zeros")
 # Powers of ten from the least subnormal number of float32 to the largest.
 EXPONENTS = tuple(range(-46, 39, 4))
@@ -57,6 +60,7 @@ def made(capability: QuantizerCapability, seed: int) -> Sequence[QuantizerCase]:
         tensor = TensorSpec((0,), seed=int(rng.integers(2**32)), layout=LAYOUTS[1])
         # First, because what fails first is told, and of little else this is the only sign.
         found.insert(0, QuantizerCase(continuous(rule, given, rng), tensor, pattern="beside"))
+    found += _plain(rule, given, rng)
     return [replace(case, multiple=capability.multiple) for case in found]
 
 
@@ -82,6 +86,16 @@ def _tensors(
         specials = ((int(seeds[1]), element),) if element else ()
         tensor = TensorSpec(shape, kind, int(seeds[0]), exponent, specials=specials, layout=layout)
         yield QuantizerCase(hyper, tensor)
+
+
+def _plain(
+    rule: Quantizer, given: Mapping[str, object], rng: np.random.Generator
+) -> Iterator[QuantizerCase]:
+    """Every shape with nothing that hides what is special about it, and long sides."""
+    shapes = (*SHAPES, *SIDES, *_LONG)
+    for shape, layout in zip(shapes, spread(ALL_LAYOUTS, len(shapes), rng), strict=True):
+        tensor = TensorSpec(shape, seed=int(rng.integers(2**32)), layout=layout)
+        yield QuantizerCase(continuous(rule, given, rng), tensor)
 
 
 def _choices(rule: Quantizer, given: Mapping[str, object]) -> Iterator[tuple[str, object]]:

@@ -12,9 +12,16 @@ from typing import Any, cast
 import numpy as np
 
 from truestep.fast.protocol import Fixed, TrainingCapability
-from truestep.properties.cases.hypers import continuous, corners
-from truestep.properties.cases.strata import SHAPES, by_row, spread
-from truestep.properties.cases.tensors import EXTREMES, KINDS, LAYOUTS, SPECIALS, TensorSpec
+from truestep.properties.cases.hypers import continuous, corners, defaults
+from truestep.properties.cases.strata import SHAPES, SIDES, by_row, spread
+from truestep.properties.cases.tensors import (
+    ALL_LAYOUTS,
+    EXTREMES,
+    KINDS,
+    LAYOUTS,
+    SPECIALS,
+    TensorSpec,
+)
 from truestep.properties.kinds.training.cases import Ranges, TrainingCase, of_seed
 from truestep.reference.training import TRAINING, delayed_scaling
 
@@ -95,7 +102,7 @@ def made(capability: TrainingCapability, seed: int) -> Sequence[TrainingCase]:
             row = _Row((8, 8), kind, exponent, "contiguous", "", event, number)
             found.append(_row_of(capability, row, 2, 1, rng))
     found += [_row_of(capability, row, tensors, 1, rng) for row, tensors in _large(capability, rng)]
-    return [*found, *_far(capability, rng)]
+    return [*found, *_far(capability, rng), *_long(capability, rng)]
 
 
 def _large(capability: TrainingCapability, rng: np.random.Generator) -> Iterator[tuple[_Row, int]]:
@@ -111,6 +118,15 @@ def _large(capability: TrainingCapability, rng: np.random.Generator) -> Iterator
             shape = (rows, columns) if capability.shapes == "matrices" else (rows,)
             number = int(rng.integers(2**31))
             yield _Row(shape, "normal", 0, "contiguous", element, "bound", number, -1, -1), tensors
+
+
+def _long(capability: TrainingCapability, rng: np.random.Generator) -> Iterator[TrainingCase]:
+    """Tensors of long sides, at defaults but for limits that bind."""
+    usual = defaults(TRAINING[capability.rule], {**capability.dialect, **capability.fixed})
+    at = {name: value for name, value in usual.items() if name not in _WITH_TENSORS}
+    for shape, layout in zip(SIDES, spread(ALL_LAYOUTS, len(SIDES), rng), strict=True):
+        row = _Row(shape, "normal", 0, layout, "", "bound", int(rng.integers(2**31)))
+        yield _row_of(capability, row, 1, 1, rng, **at)
 
 
 def _far(capability: TrainingCapability, rng: np.random.Generator) -> Iterator[TrainingCase]:
@@ -236,7 +252,7 @@ def _laid_out(call: Mapping[str, Any], row: _Row) -> dict[str, Any]:
             return tuple(changed(name, item, i, len(x)) for i, item in enumerate(x))
         if not isinstance(x, TensorSpec) or x.kind == "explicit":
             return x
-        x = replace(x, layout=LAYOUTS[(LAYOUTS.index(row.layout) + at) % len(LAYOUTS)])
+        x = replace(x, layout=ALL_LAYOUTS[(ALL_LAYOUTS.index(row.layout) + at) % len(ALL_LAYOUTS)])
         return _special(x, *special) if at == row.tensor % count and name in _GRADIENTS else x
 
     return {name: changed(name, x) for name, x in call.items()}

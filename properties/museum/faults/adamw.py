@@ -78,6 +78,11 @@ ADAMW: dict[str, Fault] = {
         (ROOT, "np.maximum(np.sqrt(v_hat), h.eps)"),
         computes="adamw with eps as a floor of the root",
     ),
+    "adamw_eps_at_least_1e-12": eps(
+        "an eps of 0 becomes a small one [a division by zero prevented]",
+        (ROOT, "np.sqrt(v_hat) + max(h.eps, 1e-12)"),
+        check="strata",
+    ),
     "adamw_eps_before_correction": eps(
         "eps added to the root before bias correction [Kingma & Ba 2015, end of section 2]",
         (f"({ROOT})", "((np.sqrt(v) + h.eps) / np.sqrt(1 - h.beta2**t))"),

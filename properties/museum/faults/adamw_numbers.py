@@ -118,6 +118,14 @@ ADAMW_NUMBERS: dict[str, Fault] = {
         (T, f"h = changed(h, lr=float(np.float16(h.lr)))\n    {T}"),
         check="update_alone",
     ),
+    "adamw_nan_of_the_average_forgotten": special(
+        "a nan that an earlier gradient left in m is taken for 0 [states repaired when read]",
+        (M, f"s = State(t=s.t, m=np.where(np.isnan(s.m), 0 * p, s.m), v=s.v)\n    {M}"),
+    ),
+    "adamw_nan_of_the_moment_forgotten": special(
+        "a nan that an earlier gradient left in v is taken for 0 [states repaired when read]",
+        (V, f"s = State(t=s.t, m=s.m, v=np.where(np.isnan(s.v), 0 * p, s.v))\n    {V}"),
+    ),
     "adamw_nan_taken_for_zero": special(
         "a nan gradient counts as zero [hipDNN: a maximum that drops nan]",
         (M, f"g = np.where(np.isnan(g), 0.0, g)\n    {M}"),

@@ -165,6 +165,11 @@ SMALL_FLOATS: dict[str, Fault] = {
         check="frequency",
         dialect=DRAWN_DECLARED,
     ),
+    "float8_e4m3fn_of_four_axes": e4m3fn(
+        "tensors of more than four axes become zeros [loops over four axes]",
+        _coded("np.where(x.ndim > 4, 0 * c, c)"),
+        check="strata",
+    ),
     "float8_e4m3fn_overflows_toward_zero": e4m3fn(
         "what is larger than 448 becomes nan, declared as toward zero [overflow tested first]",
         (small_float, TOWARD_ZERO, "return np.where(np.abs(x) >= 464, self.largest + 1, code)"),

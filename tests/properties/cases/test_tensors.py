@@ -7,9 +7,9 @@ import pytest
 
 from truestep.properties.arithmetic.formats import FORMATS
 from truestep.properties.cases.tensors import (
+    ALL_LAYOUTS,
     EXTREMES,
     KINDS,
-    LAYOUTS,
     SHAPES,
     TensorSpec,
     array,
@@ -60,16 +60,19 @@ def test_specials_overwrite_elements() -> None:
         np.testing.assert_array_equal(x[position % 9], expected[name])
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", ALL_LAYOUTS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_layouts_change_memory_and_no_value(shape: tuple[int, ...], layout: str) -> None:
-    """Views off the alignment, strided or transposed hold the same elements in the same shape."""
+    """Views of memory that lies otherwise hold the same elements in the same shape."""
     x = np.arange(int(np.prod(shape)), dtype=np.float32).reshape(shape)
     view = laid_out(x, layout)
     np.testing.assert_array_equal(view, x)
     assert view.shape == shape
     if layout == "strided" and x.ndim and x.size > 1:
         assert view.strides[-1] == 2 * x.itemsize
+    if layout == "pitched" and x.ndim > 1 and x.shape[-1]:
+        assert view.strides[-1] == x.itemsize
+        assert view.strides[-2] > x.shape[-1] * x.itemsize
     if layout == "transposed" and x.ndim > 1 and min(shape) > 1:
         assert not view.flags.c_contiguous
     if layout == "offset" and x.ndim and x.size:

@@ -368,6 +368,17 @@ def test_a_field_is_kept_in_its_own_format() -> None:
     assert step.format_of(SGD, "p", two).name == "float32"
 
 
+@pytest.mark.parametrize("size", [9, 17, 65])
+def test_what_is_not_finite_stands_elsewhere_in_the_next_step(size: int) -> None:
+    """So that what it leaves in the state meets finite gradients."""
+    spec = TensorSpec((size,), specials=((5, "nan"), (6, "inf"), (7, "negative_inf"), (1, "zero")))
+    for step_ in (0, 1, 2):
+        now, later = (values(gradient_at(spec, k), FLOAT32) for k in (step_, step_ + 1))
+        assert np.count_nonzero(~np.isfinite(now)) >= 2
+        assert np.all(np.isfinite(now) | np.isfinite(later))
+        assert now[1] == later[1] == 0
+
+
 @pytest.mark.parametrize("layout", ["contiguous", "strided"])
 def test_tensors_lie_as_the_case_says(layout: str) -> None:
     """The parameter, and of the state what has axes."""

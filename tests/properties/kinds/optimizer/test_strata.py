@@ -55,9 +55,10 @@ def _slots(capability, seed):
 def test_every_stratum_of_every_axis_is_visited(rule, seed):
     """Shapes, counts, layouts, gradients, parameters and pasts."""
     slots = [slot for _, slot in _slots(OptimizerCapability(rule=rule), seed)]
-    assert {slot.param.shape for slot in slots} >= set(strata.SHAPES) - {(0,)}
+    shapes = {slot.param.shape for slot in slots}
+    assert shapes >= (set(strata.SHAPES) | set(strata.SIDES)) - {(0,)}
     assert {slot.t for slot in slots} == set(strata.COUNTS)
-    assert {slot.param.layout for slot in slots} == set(strata.LAYOUTS)
+    assert {slot.param.layout for slot in slots} == set(strata.ALL_LAYOUTS)
     assert {(s.param.kind, s.param.exponent) for s in slots} >= set(strata.PARAMS)
     assert {slot.past for slot in slots} == set(strata.PASTS)
     assert len({(s.grad.kind, s.grad.exponent) for s in slots} & set(strata.GRADIENTS)) >= 7
@@ -106,13 +107,39 @@ def test_tensors_have_as_many_parts_as_heads(shapes):
 
 
 def test_hyperparameters_have_nothing_in_common():
-    """Numbers stand at corners and elsewhere, and no two groups share one that is at none."""
-    cases = strata.cases(OptimizerCapability(rule="adamw"), 0)
+    """Numbers stand at corners and elsewhere, and no two groups share one that is at none.
+
+    But those of one call that share all but one.
+    """
+    *cases, _ = strata.cases(OptimizerCapability(rule="adamw"), 0)
     groups = [group.hyper for case in cases for group in case.groups]
     rates = Counter(hyper["lr"] for hyper in groups)
     assert {0.0, 1e-8, 1e3} <= set(rates)
     assert sum(count for rate, count in rates.items() if rate not in (0.0, 1e-8, 1e3)) >= 30
     assert max(Counter(hyper["beta2"] for hyper in groups if hyper["beta2"]).values()) == 1
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(("format", "least"), [("float32", -14), ("float16", -2)])
+def test_an_eps_of_zero_meets_the_least_gradients(format, least, seed):
+    """Far below every usual eps, as long as their squares are normal numbers."""
+    capability = OptimizerCapability(rule="adamw", format=format, arithmetic="ieee_float32")
+    slots = [slot for group, slot in _slots(capability, seed) if group.hyper.get("eps") == 0]
+    exponents = [slot.grad.exponent for slot in slots]
+    assert exponents == [least]
+    assert all(slot.param.kind == "zeros" and not slot.travels for slot in slots)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("rule", ["adamw", "lamb", "lion"])
+def test_some_groups_differ_in_one_hyperparameter(rule, seed):
+    """In one call, from a group at the defaults, each by another field."""
+    capability = OptimizerCapability(rule=rule)
+    first, *others = [group.hyper for group in strata.cases(capability, seed)[-1].groups]
+    ranges = OPTIMIZERS[rule].Hyper.RANGES
+    differing = [{name for name in ranges if fields[name] != first[name]} for fields in others]
+    assert differing == [{name} for name in ranges]
+    assert all(fields[name] for fields, [name] in zip(others, differing, strict=True))
 
 
 def test_a_capability_that_takes_one_tensor_is_asked_for_one():

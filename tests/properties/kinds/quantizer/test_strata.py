@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from truestep.fast.protocol import QuantizerCapability
-from truestep.properties.cases.tensors import LAYOUTS
+from truestep.properties.cases.strata import SIDES
+from truestep.properties.cases.tensors import ALL_LAYOUTS
 from truestep.properties.kinds.quantizer import cases, strata
 from truestep.properties.kinds.quantizer.stored import every_stored
 from truestep.properties.kinds.table import KINDS
@@ -29,10 +30,11 @@ def test_every_stratum_of_every_axis_is_visited(rule, seed):
     made = strata.made(QuantizerCapability(rule=rule), seed)
     tensors = [case.tensor for case in made if case.pattern == "tensor"]
     shapes = {x.shape for x in tensors}
-    assert {len(shape) for shape in shapes} == {0, 1, 2, 3, 4, 5}
+    assert {len(shape) for shape in shapes} == {0, 1, 2, 3, 4, 5, 6}
     assert shapes >= {shape for shape in strata.SHAPES if len(shape) > 1}
-    assert {x.layout for x in tensors} == set(LAYOUTS)
-    assert {x.exponent for x in tensors} == set(strata.EXPONENTS)
+    assert shapes >= set(SIDES)
+    assert {x.layout for x in tensors} == set(ALL_LAYOUTS)
+    assert {x.exponent for x in tensors} == {0, *strata.EXPONENTS}
     assert {x.kind for x in tensors} == set(strata.KINDS)
     elements = {name for x in tensors for _, name in x.specials}
     assert elements == set(strata.ELEMENTS) - {""}
@@ -42,6 +44,15 @@ def test_every_stratum_of_every_axis_is_visited(rule, seed):
         sizes = {hyper["block_size"] for hyper in drawn}
         assert sizes == set(QUANTIZERS[rule].BLOCK_SIZES)
         assert {0.0, 1e-8, 1e3} <= {hyper["absmax_floor"] for hyper in drawn}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("rule", ["float8_e4m3fn", "int8_rows"])
+def test_every_shape_is_met_with_nothing_that_hides_it(rule, seed):
+    """Normal numbers of the order of 1, which no format makes zeros or infinities of."""
+    made = strata.made(QuantizerCapability(rule=rule), seed)
+    plain = {x.shape for x in (c.tensor for c in made) if (x.kind, x.exponent) == ("normal", 0)}
+    assert plain >= {*strata.SHAPES, *SIDES}
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -5,7 +5,7 @@ import pytest
 
 from truestep.fast.protocol import TrainingCapability
 from truestep.properties.cases.strata import SHAPES
-from truestep.properties.cases.tensors import LAYOUTS, TensorSpec
+from truestep.properties.cases.tensors import ALL_LAYOUTS, TensorSpec
 from truestep.properties.kinds.table import KINDS
 from truestep.properties.kinds.training import strata
 from truestep.properties.museum import FAULTS
@@ -26,7 +26,7 @@ def test_every_stratum_of_every_axis_is_visited(seed):
     tensors = [x for call in calls for x in call["gradients"]]
     assert all(isinstance(x, TensorSpec) for x in tensors)
     assert {x.shape for x in tensors} >= set(SHAPES) - {(0,)}
-    assert {x.layout for x in tensors} == set(LAYOUTS)
+    assert {x.layout for x in tensors} == set(ALL_LAYOUTS)
     assert {x.exponent for x in tensors} >= set(strata.EXPONENTS)
     assert {name for x in tensors for _, name in x.specials} >= set(strata.ELEMENTS) - {""}
     assert {len(case.calls) for case in made} >= set(strata.CALLS)
