@@ -35,7 +35,7 @@ def row_of(subject: Class, found: Found, arithmetic: str | tuple[str, ...]) -> R
             scalars[ours] = place
         else:
             tensors[ours] = f"{'-' if place.negative else ''}{place.name}"
-    counter = found.counter
+    counter, sharing = found.counter, any(subject.kept.values())
     if counter and counter.where == "group":
         shared["t"] = counter.name
     return Row(
@@ -49,13 +49,19 @@ def row_of(subject: Class, found: Found, arithmetic: str | tuple[str, ...]) -> R
         arithmetic={"float32": arithmetic},
         counter=counter.name if counter and counter.where == "state" else "",
         shared=shared,
-        apart=apart or bool(shared) or subject.of_models,
+        key=_count if sharing else None,
+        apart=apart or bool(shared) or subject.flat or subject.of_models or sharing,
         squeezed={f: p.squeezed for f, p in found.state.items() if p.squeezed is not None},
         shapes=found.shapes,
         single=found.single,
         given="vectors" if subject.gradient is sparse else "views",
         bridge=_bridge(subject, found, scalars, parts, deep),
     )
+
+
+def _count(hyper: Hyper, slot: Slot) -> int:
+    """Tensors that share a count have the same."""
+    return int(slot.state["t"])
 
 
 def _bridge(
@@ -85,6 +91,8 @@ def _bridge(
         if primed:
             for name, x in _primed(subject, slot, group).items():
                 state.setdefault(name, x)
+        for name in rest.keys() & set(subject.copies):
+            state[name] = to_tensor(slot.param).to(kept[name].dtype)
         for name, tensor in _placed(slot, state, parts, deep):
             nested.put(state, name, tensor)
         for name, x in rest.items():
