@@ -24,7 +24,7 @@ from truestep.fast.protocol import (
     Slot,
     Stepped,
 )
-from truestep.fast.wrapped import matching, probes, search, told, trials
+from truestep.fast.wrapped import matching, probes, search, told, trials, written
 from truestep.fast.wrapped.matching import Place
 from truestep.fast.wrapped.names import REQUIRED, renamed
 from truestep.fast.wrapped.search import Found
@@ -210,7 +210,8 @@ def wrapped(
     """
     if not callable(step):
         raise BrokenBackend(f"{step!r} is no function")
-    subject = Function(step, options or {}, name)
+    name = name or getattr(step, "__qualname__", type(step).__name__)
+    subject = Function(written.plain(step), options or {}, name)
     tried = search.best(subject, rule)
 
     def made(found: Found) -> Backend:

@@ -11,28 +11,18 @@ from __future__ import annotations
 
 import inspect
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import torch
 
-# How deep is looked.
-_DEEPEST = 3
+from truestep.fast.wrapped.leaves import Leaf, Walk
+
 # What every optimizer of torch's has.
 _OWN = frozenset(vars(torch.optim.SGD([torch.zeros(1)], lr=1.0)))
 # How a step calls the gradients that it is handed.
 _GRADIENTS = ("grads", "gradients", "gs")
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """A tensor or number that is kept. shared: by all parameters. put: keeps another in its place."""
-
-    x: Any
-    shared: bool
-    put: Callable[[Any], None]
 
 
 class Gathered(torch.optim.Optimizer):
@@ -94,8 +84,8 @@ def leaves(optimizer: Any, params: Sequence[torch.Tensor], i: int) -> dict[str, 
     for kind, home in homes:
         for name, x in list(home.items()):
             if isinstance(name, str) and not _known(kind, name, x, optimizer):
-                walk = _Walk(params, i, shared=kind != "p")
-                found |= walk.found(f"{kind}.{name}", x, partial(home.__setitem__, name), _DEEPEST)
+                walk = Walk(params, i, shared=kind != "p")
+                found |= walk.found(f"{kind}.{name}", x, partial(home.__setitem__, name))
     return found
 
 
@@ -130,67 +120,3 @@ def _known(kind: str, name: str, x: object, optimizer: object) -> bool:
 
 def _holds(group: dict[str, Any], param: torch.Tensor) -> bool:
     return any(p is param for p in group["params"])
-
-
-@dataclass(frozen=True, slots=True)
-class _Walk:
-    """Through containers, to what is of the i-th of these parameters or shared by all."""
-
-    params: Sequence[torch.Tensor]
-    i: int
-    shared: bool
-
-    def found(
-        self, path: str, x: Any, put: Callable[[Any], None], depth: int
-    ) -> Iterator[tuple[str, Leaf]]:
-        """The tensors and numbers under a path."""
-        if any(x is p for p in self.params) or isinstance(x, (bool, torch.nn.Module)):
-            return
-        if isinstance(x, (torch.Tensor, int, float)):
-            yield path, Leaf(x, self.shared, put)
-        elif depth:
-            entry = self._entry(x)
-            if entry is not None:
-                mine = replace(self, shared=False)
-                yield from mine.found(path, *_at(x, entry, put), depth - 1)
-            else:
-                for name in _names(x):
-                    yield from self.found(f"{path}.{name}", *_at(x, name, put), depth - 1)
-
-    def _entry(self, x: Any) -> Any:
-        """The key of this parameter, in what has an entry for each of them; None elsewhere."""
-        if isinstance(x, dict):
-            p = self.params[self.i]
-            for key in x:
-                if key is p or (type(key) is int and key in (id(p), self.i)):
-                    return key
-        if len(x) != len(self.params) if isinstance(x, (dict, list)) else True:
-            return None
-        entries = list(x.items() if isinstance(x, dict) else enumerate(x))
-        alike = all(_shape(e) == p.shape for (_, e), p in zip(entries, self.params, strict=True))
-        counts = isinstance(x, list) and all(isinstance(e, int) for e in x)
-        nests = isinstance(x, list) and all(_names(e) for e in x)
-        return entries[self.i][0] if alike or counts or nests else None
-
-
-def _shape(x: object) -> object:
-    return x.shape if isinstance(x, torch.Tensor) else None
-
-
-def _names(x: Any) -> list[Any]:
-    """What a container is asked for, by _at."""
-    if isinstance(x, dict):
-        return [name for name in x if isinstance(name, str)]
-    if isinstance(x, (list, tuple)):
-        return list(range(len(x)))
-    plain = hasattr(x, "__dict__") and not callable(x) and not hasattr(x, "step")
-    return list(vars(x)) if plain else []
-
-
-def _at(x: Any, name: Any, put: Callable[[Any], None]) -> tuple[Any, Callable[[Any], None]]:
-    """What stands there in a container, and what puts another there."""
-    if isinstance(x, tuple):
-        return x[name], lambda new: put(type(x)((*x[:name], new, *x[name + 1 :])))
-    if isinstance(x, (dict, list)):
-        return x[name], partial(x.__setitem__, name)
-    return vars(x)[name], partial(setattr, x, name)
