@@ -13,7 +13,7 @@ import torch
 
 from truestep.fast.locating import BrokenBackend
 from truestep.fast.protocol import Array
-from truestep.fast.wrapped import matching, nested, torch_kept, trials
+from truestep.fast.wrapped import literals, matching, nested, torch_kept, trials
 from truestep.fast.wrapped.names import REQUIRED
 from truestep.fast.wrapped.trials import Named, Trial
 
@@ -50,6 +50,7 @@ class Class:
         for name in self.options:
             self.offered.pop(name, None)
         self.hints = _numbers(tuple(self.options.values()))
+        self.literals = literals.small(make)
         # Of the last trial of a matrix: what was kept at its end, and the numbers that changed, as
         # they were after every step.
         self.moving: dict[str, list[float]] = {}

@@ -35,9 +35,12 @@ def row_of(subject: Class, found: Found, arithmetic: str | tuple[str, ...]) -> R
             scalars[ours] = place
         else:
             tensors[ours] = f"{'-' if place.negative else ''}{place.name}"
-    counter, sharing = found.counter, any(subject.kept.values())
+    counter = found.counter
     if counter and counter.where == "group":
         shared["t"] = counter.name
+    key = None
+    if subject.kept:
+        key = _count if any(subject.kept.values()) else _begun
     return Row(
         found.rule,
         subject.name,
@@ -49,8 +52,8 @@ def row_of(subject: Class, found: Found, arithmetic: str | tuple[str, ...]) -> R
         arithmetic={"float32": arithmetic},
         counter=counter.name if counter and counter.where == "state" else "",
         shared=shared,
-        key=_count if sharing else None,
-        apart=apart or bool(shared) or subject.flat or subject.of_models or sharing,
+        key=key,
+        apart=apart or bool(shared) or subject.flat or subject.of_models or key is not None,
         squeezed={f: p.squeezed for f, p in found.state.items() if p.squeezed is not None},
         shapes=found.shapes,
         single=found.single,
@@ -62,6 +65,11 @@ def row_of(subject: Class, found: Found, arithmetic: str | tuple[str, ...]) -> R
 def _count(hyper: Hyper, slot: Slot) -> int:
     """Tensors that share a count have the same."""
     return int(slot.state["t"])
+
+
+def _begun(hyper: Hyper, slot: Slot) -> bool:
+    """What is handed no state begins with the optimizer's own."""
+    return bool(slot.state["t"])
 
 
 def _bridge(

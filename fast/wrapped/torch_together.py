@@ -1,7 +1,8 @@
-"""Several parameters of one optimizer that keeps what they share, as a count in self.t.
+"""Several parameters of one optimizer that keeps something outside of state[p], as a count in self.t.
 
-Such an optimizer is judged with one parameter at a time, whose state can be any. Whether another
-parameter, or another group's rate, changes what it makes of this one shows in runs from the start.
+Such an optimizer is judged with one group at a time, of one count, whose state can be any. Whether
+another parameter, or another group's rate, changes what it makes of this one shows in runs from the
+start.
 """
 
 from __future__ import annotations
@@ -24,10 +25,9 @@ _STEPS = 3
 def departure(subject: Class, found: Found) -> str:
     """What two parameters of one optimizer do otherwise than each alone, in words; "" if nothing.
 
-    Asked of what shares something; of the rest the judge sees several tensors at once.
+    Of what keeps everything in state[p] the judge sees several tensors and groups at once.
     """
-    shared = sorted(name for name, alike in subject.kept.items() if alike)
-    if not shared:
+    if not subject.kept:
         return ""
     values = trials.alive(OPTIMIZERS[found.rule])
     groups = [renamed(found.numbers, {**values, "lr": size * values["lr"]}) for size in (1.0, 0.5)]
@@ -46,7 +46,7 @@ def departure(subject: Class, found: Found) -> str:
                 return (
                     f"{found.rule} is what it computes of one parameter, but of two in one "
                     f"optimizer {name} is stepped otherwise than alone: step {t + 1} is off by "
-                    f"{off / moved:.1g} of its largest change (shared by both: {', '.join(shared)})"
+                    f"{off / moved:.1g} of its largest change (it keeps {', '.join(sorted(subject.kept))})"
                 )
     return ""
 
