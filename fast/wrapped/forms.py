@@ -54,11 +54,7 @@ def _first(first: object, values: Sequence[object]) -> tuple[object, ...]:
 
 
 def _values(
-    field: str,
-    limits: object,
-    default: object,
-    hints: Sequence[float],
-    literals: Sequence[float],
+    field: str, limits: object, default: object, hints: Sequence[float], literals: Sequence[float]
 ) -> tuple[object, ...]:
     if field == "maximize":
         return (False,)

@@ -66,9 +66,10 @@ class Function:
         params, states = [param], []
         for g in grads:
             try:
-                p, state = self.step(
-                    params[-1].copy(), g.copy(), _copied(state), **{**numbers, **self.options}
-                )
+                with np.errstate(all="ignore"):
+                    p, state = self.step(
+                        params[-1].copy(), g.copy(), _copied(state), **{**numbers, **self.options}
+                    )
                 params.append(np.asarray(p, np.float64))
             except Exception as error:
                 text = " ".join(str(error).split())

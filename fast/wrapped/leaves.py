@@ -13,7 +13,7 @@ _DEEPEST = 3
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A tensor or number that is kept. shared: by all parameters. put: keeps another in its place."""
+    """A tensor or number that is kept. shared: by all parameters. put: keeps another instead."""
 
     x: Any
     shared: bool

@@ -31,6 +31,8 @@ def small(made: Callable[..., object]) -> tuple[float, ...]:
     found = [
         node.value
         for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, float) and id(node) not in apart
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, float)
+        and id(node) not in apart
     ]
     return tuple(dict.fromkeys(x for x in found if 0 < x < _SMALL))

@@ -216,7 +216,9 @@ class Class:
             optimizer.step()
             params.append(_array(p))
             states.append(_snapshot(optimizer.state.get(p, {})))
-            groups.append(_snapshot(optimizer.param_groups[0]))
+            # What is in containers is of tensors.
+            entries = optimizer.param_groups[0].items()
+            groups.append(_snapshot({n: x for n, x in entries if not isinstance(x, (dict, list))}))
         if param.ndim > 1:
             self.moving = {
                 name: [float(np.ravel(each[name])[0]) for each in states]

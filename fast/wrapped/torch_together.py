@@ -31,7 +31,7 @@ def departure(subject: Class, found: Found) -> str:
         return ""
     values = trials.alive(OPTIMIZERS[found.rule])
     groups = [renamed(found.numbers, {**values, "lr": size * values["lr"]}) for size in (1.0, 0.5)]
-    what = "the parameter of the second group, which has another rate"
+    what = "the parameter of the second group, which has another rate,"
     if subject.flat or found.numbers.get("lr", "").removeprefix("-") not in subject.grouped:
         groups, what = [groups[0], groups[0]], "the second parameter"
     drawn = [trials.drawn(shape, seed=i, steps=_STEPS) for i, shape in enumerate((MATRIX, WIDE))]

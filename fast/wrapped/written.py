@@ -36,7 +36,7 @@ _METHODS = ("step", "update", "apply", "optimize", "update_params", "apply_gradi
 _COUNT = "count of calls"
 _FAR = 1e3
 
-# How what a class is of is handed over: by name, in a list, alone.
+# How the parameter and its gradient are handed to a class: by name, in a list, alone.
 _PACKS: tuple[tuple[Callable[[Array], Any], Callable[[Any], Any]], ...] = (
     (lambda x: {"w": x}, lambda held: held["w"]),
     (lambda x: [x], lambda held: held[0]),
@@ -271,7 +271,9 @@ def _method(
 
 def _put_back(held: Any, mine: Array) -> None:
     """The parameter into what it was handed over in, where another stands there now."""
-    for key in held if isinstance(held, dict) else range(len(held)) if isinstance(held, list) else ():
+    for key in (
+        held if isinstance(held, dict) else range(len(held)) if isinstance(held, list) else ()
+    ):
         held[key] = mine
 
 
