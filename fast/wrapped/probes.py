@@ -219,7 +219,7 @@ def _shapes(found: Found, backend: Steps, capability: Capability, plain: Probe) 
 
 
 def _single(backend: Steps, capability: Capability, plain: Probe) -> bool:
-    """Whether two tensors in a group step otherwise than each by itself, as the rule may have it."""
+    """Whether two tensors in a group step otherwise than each alone, where a rule may ask it."""
     rule = OPTIMIZERS[capability.rule]
     if rule.FACTS.elementwise:
         return False

@@ -258,9 +258,11 @@ def best(subject: Subject, name: str | None) -> Tried:
                 # A rule whose steps are short enough would agree.
                 raise BrokenBackend(f"{subject.name}: {len(run.grads)} steps change no parameter")
             return chosen
+    called = _called(subject)
     told = [
         f"{form} ({'infinitely' if error > _FAR else f'{error:.1g}'} off)"
-        for error, form in sorted({each.best for each in every})
+        # What it is called like first: that is what it was meant to be.
+        for _, error, form in sorted({(each.name != called, *each.best) for each in every})
         if form
     ]
     nearest = "; ".join(told[:_MOST_TOLD]) or "none could be run"

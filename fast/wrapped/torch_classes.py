@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from truestep.fast.protocol import Array
 from truestep.fast.wrapped import literals, matching, nested, torch_kept, trials
 from truestep.fast.wrapped.names import REQUIRED
 from truestep.fast.wrapped.trials import Named, Trial
+from truestep.fast.wrapped.watched import Watched
 
 Make = Callable[..., torch.optim.Optimizer]
 _DTYPES = {torch.float64: np.float64, torch.float32: np.float32}
@@ -86,7 +87,7 @@ class Class:
             param.grad = self.gradient(torch.ones(trials.MATRIX, dtype=dtype))
             try:
                 made = self.built([{"params": [param]}], numbers)
-                if not isinstance(made, torch.optim.Optimizer):
+                if not isinstance(made, (torch.optim.Optimizer, torch_kept.Gathered)):
                     raise BrokenBackend(
                         f"{self.name}: makes a {type(made).__name__}, not a torch.optim.Optimizer"
                     )
@@ -123,7 +124,7 @@ class Class:
             return list(beside)
         param = torch.nn.Parameter(torch.ones(trials.MATRIX, dtype=self.dtype))
         param.grad = self.gradient(torch.ones(trials.MATRIX, dtype=self.dtype))
-        group = _Watched({"params": [param], **beside})
+        group = Watched({"params": [param], **beside})
         given = {name: x for name, x in self.options.items() if name in self._accepted}
         try:
             self.make([group], **{name: REQUIRED[name] for name in self._required}, **given).step()
@@ -239,36 +240,6 @@ def looked_at(make: Make, rule: str | None, options: Mapping[str, object] | None
     if rule and rule in inspect.signature(make).parameters:
         given.setdefault(rule, True)  # as amsgrad and nesterov are switched on
     return Class(make, given)
-
-
-class _Watched(dict[str, object]):
-    """A group that remembers which of its entries it was asked for."""
-
-    def __init__(self, entries: Mapping[str, object]) -> None:
-        super().__init__(entries)
-        self.asked: set[str] = set()
-
-    def __getitem__(self, name: str) -> object:
-        self.asked.add(name)
-        return super().__getitem__(name)
-
-    def __contains__(self, name: object) -> bool:
-        self.asked.add(str(name))
-        return super().__contains__(name)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """The entry, if there is one."""
-        self.asked.add(name)
-        return super().get(name, default)
-
-    def __iter__(self) -> Iterator[str]:
-        self.asked.update(super().keys())
-        return super().__iter__()
-
-    def items(self) -> Any:
-        """All entries: whoever goes through them asks for everything, as a copy does."""
-        self.asked.update(super().keys())
-        return super().items()
 
 
 def _model(groups: Sequence[Named]) -> torch.nn.Module:

@@ -25,7 +25,7 @@ _OWN = frozenset(vars(torch.optim.SGD([torch.zeros(1)], lr=1.0)))
 _GRADIENTS = ("grads", "gradients", "gs")
 
 
-class Gathered(torch.optim.Optimizer):
+class Gathered:
     """An optimizer whose state[p] has what the optimizer keeps elsewhere too.
 
     kept: the names of that. What makes steps and is no torch.optim.Optimizer has one group, and no
@@ -37,9 +37,9 @@ class Gathered(torch.optim.Optimizer):
         self.inner, self.kept, self.stepped = inner, kept, False
         self.param_groups = own or [{"params": list(params)}]
         self.params = list(params)
-        self.state = defaultdict(dict)
+        self.state: defaultdict[torch.Tensor, dict[str, Any]] = defaultdict(dict)
 
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    def step(self) -> None:
         """A step: the first is made from what state holds, where it holds something."""
         if not self.stepped and any(self.state.values()):
             self._primed()
@@ -71,7 +71,7 @@ class Gathered(torch.optim.Optimizer):
 
     def _step(self) -> None:
         given = [p for p in inspect.signature(self.inner.step).parameters if p in _GRADIENTS]
-        self.inner.step(**dict.fromkeys(given, [p.grad for p in self.params]))
+        self.inner.step(**{name: [p.grad for p in self.params] for name in given})
 
 
 def leaves(optimizer: Any, params: Sequence[torch.Tensor], i: int) -> dict[str, Leaf]:

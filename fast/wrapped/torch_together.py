@@ -1,4 +1,4 @@
-"""Several parameters of one optimizer that keeps something outside of state[p], as a count in self.t.
+"""Several parameters of one optimizer that keeps something outside of state[p], as self.t.
 
 Such an optimizer is judged with one group at a time, of one count, whose state can be any. Whether
 another parameter, or another group's rate, changes what it makes of this one shows in runs from the
@@ -42,11 +42,12 @@ def departure(subject: Class, found: Found) -> str:
         for name, one, both in zip(order, alone, together, strict=True):
             moved = float(np.max(np.abs(one[t + 1] - one[t])))
             off = float(np.max(np.abs(both[t + 1] - one[t + 1])))
+            kept = ", ".join(sorted(subject.kept))
             if not off <= trials.ROUNDED * max(moved, float(np.max(np.abs(one[t])))):
                 return (
                     f"{found.rule} is what it computes of one parameter, but of two in one "
                     f"optimizer {name} is stepped otherwise than alone: step {t + 1} is off by "
-                    f"{off / moved:.1g} of its largest change (it keeps {', '.join(sorted(subject.kept))})"
+                    f"{off / moved:.1g} of its largest change (it keeps {kept})"
                 )
     return ""
 

@@ -26,7 +26,7 @@ Step = Callable[..., tuple[Array, Named]]
 # What arguments are called that are no numbers.
 _ROLES: Mapping[str, tuple[str, ...]] = {
     "g": ("d_w", "dp", "dtheta", "dw", "dx", "g", "grad", "gradient", "gradients", "grads"),
-    "p": ("p", "param", "parameter", "parameters", "params", "theta", "w", "weight", "weights", "x"),
+    "p": ("p", "param", "parameter", "parameters", "params", "theta", "w", "weight", "weights"),
     "state": ("cache", "memory", "opt_state", "optim_state", "optimizer_state", "s", "state"),
     "t": ("i", "iter", "iteration", "k", "n_step", "step", "step_count", "t", "timestep"),
 }  # fmt: skip
@@ -45,7 +45,7 @@ _PACKS: tuple[tuple[Callable[[Array], Any], Callable[[Any], Any]], ...] = (
 
 
 def plain(made: Callable[..., Any]) -> Step:
-    """The step that a function or a class makes; a function that is one already, or none, itself."""
+    """The step that a function or a class makes; what is none in any reading as it is."""
     readings = _of_class(made) if inspect.isclass(made) else _of_function(made)
     return next((each for each in readings if _runs(each)), made)
 
@@ -271,10 +271,9 @@ def _method(
 
 def _put_back(held: Any, mine: Array) -> None:
     """The parameter into what it was handed over in, where another stands there now."""
-    for key in (
-        held if isinstance(held, dict) else range(len(held)) if isinstance(held, list) else ()
-    ):
-        held[key] = mine
+    if isinstance(held, (dict, list)):
+        for key in held if isinstance(held, dict) else range(len(held)):
+            held[key] = mine
 
 
 def _same(x: object, number: object) -> bool:

@@ -161,7 +161,7 @@ def test_where_state_is_kept(made: type, rule: str, due: str) -> None:
     ],
 )
 def test_what_is_shared_and_should_not_be(made: type, rule: str, said: str) -> None:
-    """Each alone is right; of two in one optimizer it is told which is not, when, and by how much."""
+    """Each alone is right; of two in one optimizer it is told which is not, and by how much."""
     with pytest.raises(BrokenBackend, match=said):
         wrap.torch(made, rule)
 
