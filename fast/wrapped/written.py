@@ -111,7 +111,8 @@ def _of_function(made: Callable[..., Any]) -> Iterator[Step]:
     taken = {*wanting, *count, one}
     numbers = [each for each in rest if each.name not in taken]
     if one:
-        for empty in ({}, None):
+        beginnings: tuple[Named | None, ...] = ({}, None)
+        for empty in beginnings:
             yield from _moved(partial(_kept_in_one, made, roles, one, count, empty), numbers)
     yield from _moved(partial(_kept_apart, made, roles, wanting, count), numbers)
 
@@ -152,7 +153,7 @@ def _kept_in_one(
     t = state.get(_COUNT, 0) + 1
 
     def called(p: Array, g: Array, kept: object) -> tuple[Any, object]:
-        given = {roles[role]: x for role, x in (("p", p), ("g", g)) if role in roles}
+        given: Named = {roles[role]: x for role, x in (("p", p), ("g", g)) if role in roles}
         given |= {one: kept, **dict.fromkeys(count, t)}
         q, after = _parted(made(**given, **numbers), p)
         return q, kept if after is None else after
@@ -276,8 +277,8 @@ def _put_back(held: Any, mine: Array) -> None:
             held[key] = mine
 
 
-def _same(x: object, number: object) -> bool:
-    return isinstance(number, (int, float)) and np.ndim(x) == 0 and x == number
+def _same(x: Any, number: object) -> bool:
+    return isinstance(number, (int, float)) and np.ndim(x) == 0 and bool(x == number)
 
 
 def _attributes(one: object, p: Array) -> dict[str, Leaf]:
