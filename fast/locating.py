@@ -81,9 +81,14 @@ def located(spec: str) -> Located:
 def require_optimizer(name: str) -> None:
     """Raise BrokenBackend, with the nearest one, where no optimizer rule has this name."""
     from truestep.reference import own  # with every rule
-    from truestep.reference.optimizers import OPTIMIZERS
+    from truestep.reference.optimizers import FROM_FUNCTION, OPTIMIZERS
 
     own.find(name)
+    if name in FROM_FUNCTION:
+        raise BrokenBackend(
+            f"{name} is a minimizer: it evaluates the function itself, and is handed no gradient; "
+            "it is judged of a backend that declares a MinimizerCapability"
+        )
     if name not in OPTIMIZERS:
         raise BrokenBackend(
             f"no optimizer rule {name!r}{near(name, OPTIMIZERS)}; "

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from truestep.fast import _core
+from truestep.fast.locating import near
 from truestep.fast.ours import offered, storages
 from truestep.fast.ours.cpu_plans import Plan
 from truestep.fast.ours.rule_kernels import RuleKernel, kernel_for, rule_kernels
@@ -286,7 +287,9 @@ def timed_rules(only: Sequence[str] = ()) -> list[str]:
     """The rules that have kernels, or these of them. Raises ValueError for one that has none."""
     known = sorted({kernel.rule for kernel in rule_kernels()})
     if strange := [rule for rule in only if rule not in known]:
-        raise ValueError(f"no kernel of {strange[0]!r}; there are {', '.join(known)}")
+        raise ValueError(
+            f"no kernel of {strange[0]!r}{near(strange[0], known)}; there are {', '.join(known)}"
+        )
     return list(only) or known
 
 

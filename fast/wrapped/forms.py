@@ -26,12 +26,15 @@ Walk = list[tuple[Named, Array]]
 
 
 def choices(
-    rule: Optimizer, mapped: Mapping[str, object], hints: Sequence[float] = ()
+    rule: Optimizer,
+    mapped: Mapping[str, object],
+    hints: Sequence[float] = (),
+    literals: Sequence[float] = (),
 ) -> dict[str, tuple[object, ...]]:
     """What may differ between forms, by field of Hyper: the most likely value first.
 
     mapped: fields of which the optimizer has a number of its own. hints: numbers that a field which
-    it does not offer may be fixed at.
+    it does not offer may be fixed at. literals: such as stand in its source.
     """
     default = rule.Hyper()
     dialects = {
@@ -39,7 +42,7 @@ def choices(
         for field, values in rule.Hyper.CHOICES.items()
     }
     fixed = {
-        field: _values(field, limits, getattr(default, field), hints)
+        field: _values(field, limits, getattr(default, field), hints, literals)
         for field, limits in rule.Hyper.RANGES.items()
         if field not in mapped
     }
@@ -51,7 +54,7 @@ def _first(first: object, values: Sequence[object]) -> tuple[object, ...]:
 
 
 def _values(
-    field: str, limits: object, default: object, hints: Sequence[float]
+    field: str, limits: object, default: object, hints: Sequence[float], literals: Sequence[float]
 ) -> tuple[object, ...]:
     if field == "maximize":
         return (False,)
@@ -60,7 +63,7 @@ def _values(
     if isinstance(limits, Flag):
         return _first(default, (False, True))
     if isinstance(limits, (Count, Real)) and not limits.of:
-        usual = tuple(dict.fromkeys((*hints, 0, 1, *limits.usual)))
+        usual = tuple(dict.fromkeys((*hints, *literals, 0, 1, *limits.usual)))
         return _first(default, [x for x in usual if _takes(limits, x)])[:_MOST_VALUES]
     return (default,)
 

@@ -24,7 +24,7 @@ from truestep.fast.protocol import (
     Slot,
     Stepped,
 )
-from truestep.fast.wrapped import matching, probes, search, told, trials
+from truestep.fast.wrapped import literals, matching, probes, search, told, trials, written
 from truestep.fast.wrapped.matching import Place
 from truestep.fast.wrapped.names import REQUIRED, renamed
 from truestep.fast.wrapped.search import Found
@@ -37,11 +37,18 @@ Step = Callable[..., tuple[Array, Named]]
 class Function:
     """A step as a subject of the search. options: arguments besides the numbers."""
 
-    def __init__(self, step: Step, options: Mapping[str, object], name: str = "") -> None:
+    def __init__(
+        self,
+        step: Step,
+        options: Mapping[str, object],
+        name: str = "",
+        literals: Sequence[float] = (),
+    ) -> None:
         self.step, self.options = step, dict(options)
         self.name = name or getattr(step, "__qualname__", type(step).__name__)
         self.offered = {k: x for k, x in self._numbers().items() if k not in self.options}
         self.hints: Sequence[float] = ()
+        self.literals = literals
         # What was kept at the end of the last trial of a matrix.
         self.state: Named = {}
 
@@ -59,9 +66,10 @@ class Function:
         params, states = [param], []
         for g in grads:
             try:
-                p, state = self.step(
-                    params[-1].copy(), g.copy(), _copied(state), **{**numbers, **self.options}
-                )
+                with np.errstate(all="ignore"):
+                    p, state = self.step(
+                        params[-1].copy(), g.copy(), _copied(state), **{**numbers, **self.options}
+                    )
                 params.append(np.asarray(p, np.float64))
             except Exception as error:
                 text = " ".join(str(error).split())
@@ -125,11 +133,12 @@ class Backend:
 
     def _stepped(self, hyper: Hyper, slot: Slot) -> Stepped:
         ours = self.found.numbers
-        numbers = renamed(ours, {name: getattr(hyper, name) for name in ours})
+        numbers = renamed(ours, {name: _number(getattr(hyper, name)) for name in ours})
         state = self._entered(slot) if slot.state["t"] else {}
-        p, after = self.subject.step(
-            slot.param.copy(), slot.grad.copy(), state, **{**numbers, **self.subject.options}
-        )
+        with np.errstate(all="ignore"):
+            p, after = self.subject.step(
+                slot.param.copy(), slot.grad.copy(), state, **{**numbers, **self.subject.options}
+            )
         return Stepped(np.asarray(p), self._left(slot, after))
 
     def _entered(self, slot: Slot) -> Named:
@@ -165,6 +174,11 @@ class Backend:
         counter = self.found.counter
         t = int(after[counter.name]) - counter.ahead if counter else slot.state["t"] + 1
         return {"t": t, **out}
+
+
+def _number(x: object) -> object:
+    """A number of Python's own, which widens no array."""
+    return x.item() if isinstance(x, np.generic) else x
 
 
 def _placed(place: Place, x: Array, slot: Slot) -> Named:
@@ -210,7 +224,8 @@ def wrapped(
     """
     if not callable(step):
         raise BrokenBackend(f"{step!r} is no function")
-    subject = Function(step, options or {}, name)
+    name = name or getattr(step, "__qualname__", type(step).__name__)
+    subject = Function(written.plain(step), options or {}, name, literals.small(step))
     tried = search.best(subject, rule)
 
     def made(found: Found) -> Backend:

@@ -77,7 +77,7 @@ def places(
 
 def unexplained(trial: Trial, places: Iterable[Place]) -> list[str]:
     """What changes from step to step in the state of a tensor, and stands in none of the places."""
-    known = {place.name for place in places}
+    known = {*(place.name for place in places), *copies(trial.states, trial.params)}
     joined = tuple(place.name for place in places if place.parts)
     return [
         name
@@ -86,6 +86,15 @@ def unexplained(trial: Trial, places: Iterable[Place]) -> list[str]:
         and name not in known
         and not (joined and name.startswith(joined))
         and any(not np.array_equal(x, kept[0], equal_nan=True) for x in kept)
+    ]
+
+
+def copies(states: Sequence[Named], params: Sequence[Array]) -> list[str]:
+    """What is the parameter after every step, as a copy of it in a wider format is."""
+    return [
+        name
+        for name in states[-1]
+        if all(np.array_equal(s.get(name, ()), p) for s, p in zip(states, params[1:], strict=True))
     ]
 
 

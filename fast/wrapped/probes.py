@@ -219,8 +219,10 @@ def _shapes(found: Found, backend: Steps, capability: Capability, plain: Probe) 
 
 
 def _single(backend: Steps, capability: Capability, plain: Probe) -> bool:
-    """Whether two tensors in a group step otherwise than each by itself."""
+    """Whether two tensors in a group step otherwise than each alone, where a rule may ask it."""
     rule = OPTIMIZERS[capability.rule]
+    if rule.FACTS.elementwise:
+        return False
     hyper = rule.Hyper(**{**capability.dialect, **plain.hyper})
     slots = [Slot(plain.param.copy(), x * plain.grad, dict(plain.state)) for x in (1.0, 2.0)]
     try:

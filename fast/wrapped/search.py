@@ -148,7 +148,7 @@ def _within(
     shapes = (MATRIX, WIDE if rule.FACTS.matrices else VECTOR)
     theirs = renamed(numbers, values)
     runs = [subject.trial(theirs, *trials.drawn(shape, seed=i)) for i, shape in enumerate(shapes)]
-    out, open_ = Tried(name, []), forms.choices(rule, numbers, subject.hints)
+    out, open_ = Tried(name, []), forms.choices(rule, numbers, subject.hints, subject.literals)
     counter, left = matching.counter(runs[0]), _left(subject, numbers)
     for changes in forms.forms(open_, farthest):
         hyper = {**{f: values[f] for f in numbers}, **changes}
@@ -240,7 +240,7 @@ def best(subject: Subject, name: str | None) -> Tried:
         inputs = ", ".join(OPTIMIZERS[name].FACTS.inputs)
         raise BrokenBackend(f"{subject.name}: {name} takes {inputs} too: write an adapter for it")
     every = [tried(subject, name)] if name else [*candidates(subject), *_namesake(subject)]
-    agreeing = [each for each in every if each.found]
+    agreeing = _nearest([each for each in every if each.found])
     for chosen in sorted(agreeing, key=lambda each: _rank(subject, each.found[0])):
         agreed = chosen.found
         if name is None and _confirmed(subject, chosen) and len(chosen.found) < _MOST_TIED:
@@ -258,9 +258,11 @@ def best(subject: Subject, name: str | None) -> Tried:
                 # A rule whose steps are short enough would agree.
                 raise BrokenBackend(f"{subject.name}: {len(run.grads)} steps change no parameter")
             return chosen
+    called = _called(subject)
     told = [
         f"{form} ({'infinitely' if error > _FAR else f'{error:.1g}'} off)"
-        for error, form in sorted({each.best for each in every})
+        # What it is called like first: that is what it was meant to be.
+        for _, error, form in sorted({(each.name != called, *each.best) for each in every})
         if form
     ]
     nearest = "; ".join(told[:_MOST_TOLD]) or "none could be run"
@@ -269,6 +271,13 @@ def best(subject: Subject, name: str | None) -> Tried:
         f"{subject.name}: does not compute {what} in any form; the nearest, and by how much of the "
         f"largest change of a step each is off: {nearest}{_needing(subject)}"
     )
+
+
+def _nearest(agreeing: list[Tried]) -> list[Tried]:
+    """Those that are not much farther off than the nearest, as of one rule's forms."""
+    errors = [min(form.error for form in each.found) for each in agreeing]
+    limit = max(_SHARP, _NEARLY * min(errors, default=0.0))
+    return [each for each, error in zip(agreeing, errors, strict=True) if error <= limit]
 
 
 def _namesake(subject: Subject) -> list[Tried]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -12,7 +13,7 @@ from truestep.fast.peers import torch_like
 from truestep.fast.peers.torch_like import Named, Row
 from truestep.fast.peers.torch_tensors import to_tensor
 from truestep.fast.protocol import Array, Capability, Fixed, Slot
-from truestep.fast.wrapped import probes, search, told, trials
+from truestep.fast.wrapped import probes, search, told, torch_together, trials
 from truestep.fast.wrapped.names import renamed
 from truestep.fast.wrapped.search import Found
 from truestep.fast.wrapped.torch_classes import Class, Make, looked_at
@@ -101,6 +102,10 @@ def wrapped(
         found = probes.settled(tried, build)
     except BrokenBackend as error:
         raise BrokenBackend(f"{subject.name}: {error}") from error
+    if told_apart := torch_together.departure(subject, found):
+        if OPTIMIZERS[found.rule].FACTS.elementwise:
+            raise BrokenBackend(f"{subject.name}: {told_apart}")
+        found = replace(found, single=True)
     return _made(subject, found, arithmetic)
 
 

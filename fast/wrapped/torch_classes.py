@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,10 @@ import torch
 
 from truestep.fast.locating import BrokenBackend
 from truestep.fast.protocol import Array
-from truestep.fast.wrapped import nested, trials
+from truestep.fast.wrapped import literals, matching, nested, torch_kept, trials
 from truestep.fast.wrapped.names import REQUIRED
 from truestep.fast.wrapped.trials import Named, Trial
+from truestep.fast.wrapped.watched import Watched
 
 Make = Callable[..., torch.optim.Optimizer]
 _DTYPES = {torch.float64: np.float64, torch.float32: np.float32}
@@ -31,7 +32,13 @@ class Class:
         self.make, self.options = make, dict(options)
         self.name = getattr(make, "__qualname__", type(make).__name__)
         self._accepted, self._required = self._signature()
+        self.plain = inspect.isclass(make) and not issubclass(make, torch.optim.Optimizer)
+        # Whether the constructor is given tensors, not groups of them.
+        self.flat = self.plain
+        # What is kept elsewhere than in state[p], and whether tensors share it.
+        self.kept: Mapping[str, bool] = {}
         self.dtype, made = self._tried()
+        self.kept = self._elsewhere()
         if unread := self._unread():
             raise BrokenBackend(
                 f"{self.name}: its constructor takes no {', '.join(unread)}, "
@@ -44,11 +51,14 @@ class Class:
         for name in self.options:
             self.offered.pop(name, None)
         self.hints = _numbers(tuple(self.options.values()))
+        self.literals = literals.small(make)
         # Of the last trial of a matrix: what was kept at its end, and the numbers that changed, as
         # they were after every step.
         self.moving: dict[str, list[float]] = {}
         self.state: Named = {}
         self.group: Named = {}
+        # Which of that is the parameter, as a copy in a wider format is.
+        self.copies: list[str] = []
 
     def _signature(self) -> tuple[Named, list[str]]:
         """The constructor's arguments with their defaults, and those that have none."""
@@ -70,13 +80,14 @@ class Class:
     def _tried(self) -> tuple[torch.dtype, torch.optim.Optimizer]:
         """The widest format in which the optimizer steps, and an optimizer that has stepped."""
         problem: Exception | None = None
-        tries = itertools.product(_DTYPES, (_dense, sparse), ({}, REQUIRED))
-        for dtype, self.gradient, numbers in tries:
+        given = (True,) if self.plain else (False, True)
+        tries = itertools.product(given, _DTYPES, (_dense, sparse), ({}, REQUIRED))
+        for self.flat, dtype, self.gradient, numbers in tries:
             param = torch.nn.Parameter(torch.ones(trials.MATRIX, dtype=dtype))
             param.grad = self.gradient(torch.ones(trials.MATRIX, dtype=dtype))
             try:
                 made = self.built([{"params": [param]}], numbers)
-                if not isinstance(made, torch.optim.Optimizer):
+                if not isinstance(made, (torch.optim.Optimizer, torch_kept.Gathered)):
                     raise BrokenBackend(
                         f"{self.name}: makes a {type(made).__name__}, not a torch.optim.Optimizer"
                     )
@@ -94,14 +105,26 @@ class Class:
             + " ".join(str(problem).split())
         )
 
+    def _elsewhere(self) -> Mapping[str, bool]:
+        """What is kept elsewhere than in state[p]; nothing where two matrices cannot be stepped."""
+        params = [
+            torch.nn.Parameter(torch.ones(shape, dtype=self.dtype))
+            for shape in (trials.MATRIX, trials.WIDE)
+        ]
+        try:
+            made = self._made([{"params": params}], REQUIRED)
+            return torch_kept.changing(made, params)
+        except Exception:  # of whatever the optimizer raises
+            return {}
+
     def _unread(self) -> list[str]:
         """Options that the constructor does not take, and that nothing asks a group for."""
         beside = {name: x for name, x in self.options.items() if name not in self._accepted}
-        if not beside or self.of_models:
+        if not beside or self.of_models or self.flat:
             return list(beside)
         param = torch.nn.Parameter(torch.ones(trials.MATRIX, dtype=self.dtype))
         param.grad = self.gradient(torch.ones(trials.MATRIX, dtype=self.dtype))
-        group = _Watched({"params": [param], **beside})
+        group = Watched({"params": [param], **beside})
         given = {name: x for name, x in self.options.items() if name in self._accepted}
         try:
             self.make([group], **{name: REQUIRED[name] for name in self._required}, **given).step()
@@ -117,19 +140,10 @@ class Class:
         numbers: what the constructor is given where a group has a number too, which the group's
         own replace afterwards: no constructor sees the rate of a group, which may be 0.
         """
-        beside = {name: x for name, x in self.options.items() if name not in self._accepted}
-        groups = [{"params": entry["params"], **beside} for entry in entries]
-        subject = _model(groups) if self.of_models else groups
-        options = {name: x for name, x in self.options.items() if name in self._accepted}
-        own = {name: x for name, x in entries[0].items() if name in self._accepted}
-        own = {name: x for name, x in own.items() if name not in getattr(self, "grouped", own)}
-        known = {k: x for k, x in numbers.items() if k in self._accepted and k != "params"}
-        required = {name: REQUIRED[name] for name in self._required}
-        try:
-            made = self.make(subject, **{**known, **own, **required, **options})
-        except (AssertionError, TypeError, ValueError):
-            # Numbers that it takes by group alone, or of another type.
-            made = self.make(subject, **{**required, **own, **options})
+        made = self._made(entries, numbers)
+        if self.plain or self.kept:
+            params = [p for entry in entries for p in entry["params"]]
+            made = torch_kept.Gathered(made, params, list(self.kept))
         for group in getattr(made, "param_groups", ()):
             # It may have made a group of each tensor.
             first = group["params"][:1]
@@ -137,6 +151,26 @@ class Class:
             entry = theirs[0] if theirs else {}
             group.update({k: x for k, x in entry.items() if k != "params" and k in group})
         return made
+
+    def _made(
+        self, entries: Sequence[Named], numbers: Mapping[str, object]
+    ) -> torch.optim.Optimizer:
+        """What the constructor makes of them."""
+        beside = {name: x for name, x in self.options.items() if name not in self._accepted}
+        groups = [{"params": entry["params"], **beside} for entry in entries]
+        subject: object = _model(groups) if self.of_models else groups
+        if self.flat and not self.of_models:
+            subject = [p for group in groups for p in group["params"]]
+        options = {name: x for name, x in self.options.items() if name in self._accepted}
+        own = {name: x for name, x in entries[0].items() if name in self._accepted}
+        own = {name: x for name, x in own.items() if name not in getattr(self, "grouped", own)}
+        known = {k: x for k, x in numbers.items() if k in self._accepted and k != "params"}
+        required = {name: REQUIRED[name] for name in self._required}
+        try:
+            return self.make(subject, **{**known, **own, **required, **options})
+        except (AssertionError, TypeError, ValueError):
+            # Numbers that it takes by group alone, or of another type.
+            return self.make(subject, **{**required, **own, **options})
 
     def hold(self, numbers: Mapping[str, object]) -> None:
         """Learn which numbers are the constructor's although a group has them too.
@@ -183,13 +217,16 @@ class Class:
             optimizer.step()
             params.append(_array(p))
             states.append(_snapshot(optimizer.state.get(p, {})))
-            groups.append(_snapshot(optimizer.param_groups[0]))
+            # What is in containers is of tensors.
+            entries = optimizer.param_groups[0].items()
+            groups.append(_snapshot({n: x for n, x in entries if not isinstance(x, (dict, list))}))
         if param.ndim > 1:
             self.moving = {
                 name: [float(np.ravel(each[name])[0]) for each in states]
                 for name in states[-1]
                 if _moves(name, states)
             }
+            self.copies = matching.copies(states, params)
             self.state = dict(optimizer.state.get(p, {}))
             self.group = dict(optimizer.param_groups[0])
         return Trial([x.astype(_DTYPES[self.dtype]) for x in grads], params, states, groups)
@@ -197,44 +234,12 @@ class Class:
 
 def looked_at(make: Make, rule: str | None, options: Mapping[str, object] | None) -> Class:
     """The subject that an optimizer's class is; raises BrokenBackend for what is none."""
-    if not callable(make) or (
-        inspect.isclass(make) and not issubclass(make, torch.optim.Optimizer)
-    ):
+    if not callable(make) or (inspect.isclass(make) and not callable(getattr(make, "step", None))):
         raise BrokenBackend(f"{make!r} is no torch.optim.Optimizer, and no function that makes one")
     given = dict(options or {})
     if rule and rule in inspect.signature(make).parameters:
         given.setdefault(rule, True)  # as amsgrad and nesterov are switched on
     return Class(make, given)
-
-
-class _Watched(dict[str, object]):
-    """A group that remembers which of its entries it was asked for."""
-
-    def __init__(self, entries: Mapping[str, object]) -> None:
-        super().__init__(entries)
-        self.asked: set[str] = set()
-
-    def __getitem__(self, name: str) -> object:
-        self.asked.add(name)
-        return super().__getitem__(name)
-
-    def __contains__(self, name: object) -> bool:
-        self.asked.add(str(name))
-        return super().__contains__(name)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """The entry, if there is one."""
-        self.asked.add(name)
-        return super().get(name, default)
-
-    def __iter__(self) -> Iterator[str]:
-        self.asked.update(super().keys())
-        return super().__iter__()
-
-    def items(self) -> Any:
-        """All entries: whoever goes through them asks for everything, as a copy does."""
-        self.asked.update(super().keys())
-        return super().items()
 
 
 def _model(groups: Sequence[Named]) -> torch.nn.Module:

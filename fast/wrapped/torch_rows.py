@@ -38,6 +38,9 @@ def row_of(subject: Class, found: Found, arithmetic: str | tuple[str, ...]) -> R
     counter = found.counter
     if counter and counter.where == "group":
         shared["t"] = counter.name
+    key = None
+    if subject.kept:
+        key = _count if any(subject.kept.values()) else _begun
     return Row(
         found.rule,
         subject.name,
@@ -49,13 +52,24 @@ def row_of(subject: Class, found: Found, arithmetic: str | tuple[str, ...]) -> R
         arithmetic={"float32": arithmetic},
         counter=counter.name if counter and counter.where == "state" else "",
         shared=shared,
-        apart=apart or bool(shared) or subject.of_models,
+        key=key,
+        apart=apart or bool(shared) or subject.flat or subject.of_models or key is not None,
         squeezed={f: p.squeezed for f, p in found.state.items() if p.squeezed is not None},
         shapes=found.shapes,
         single=found.single,
         given="vectors" if subject.gradient is sparse else "views",
         bridge=_bridge(subject, found, scalars, parts, deep),
     )
+
+
+def _count(hyper: Hyper, slot: Slot) -> int:
+    """Tensors that share a count have the same."""
+    return int(slot.state["t"])
+
+
+def _begun(hyper: Hyper, slot: Slot) -> bool:
+    """What is handed no state begins with the optimizer's own."""
+    return bool(slot.state["t"])
 
 
 def _bridge(
@@ -85,6 +99,8 @@ def _bridge(
         if primed:
             for name, x in _primed(subject, slot, group).items():
                 state.setdefault(name, x)
+        for name in rest.keys() & set(subject.copies):
+            state[name] = to_tensor(slot.param).to(kept[name].dtype)
         for name, tensor in _placed(slot, state, parts, deep):
             nested.put(state, name, tensor)
         for name, x in rest.items():

@@ -67,6 +67,11 @@ class Subject(Protocol):
         """Numbers that it was given, and that a rule may be fixed at."""
         ...
 
+    @property
+    def literals(self) -> Sequence[float]:
+        """Small numbers that stand in its source."""
+        ...
+
     def trial(self, numbers: Mapping[str, object], param: Array, grads: Sequence[Array]) -> Trial:
         """Steps with these numbers, from the first on."""
         ...
@@ -93,6 +98,11 @@ class Remembered:
     def hints(self) -> Sequence[float]:
         """Numbers that it was given."""
         return self._subject.hints
+
+    @property
+    def literals(self) -> Sequence[float]:
+        """Small numbers that stand in its source."""
+        return self._subject.literals
 
     def trial(self, numbers: Mapping[str, object], param: Array, grads: Sequence[Array]) -> Trial:
         """The run with these numbers."""

@@ -9,6 +9,7 @@ from typing import cast
 
 import numpy as np
 
+from truestep.fast.locating import near
 from truestep.fast.ours import cpu
 from truestep.fast.protocol import (
     Array,
@@ -49,7 +50,8 @@ class Subject:
 def refusal(rule: str) -> str:
     """Why a rule cannot be trained beside others from gradients alone, "" where it can."""
     if rule not in OPTIMIZERS:
-        return f"no rule {rule!r} takes gradients; there are {', '.join(sorted(OPTIMIZERS))}"
+        known = ", ".join(sorted(OPTIMIZERS))
+        return f"no rule {rule!r} takes gradients{near(rule, OPTIMIZERS)}; there are {known}"
     if inputs := OPTIMIZERS[rule].FACTS.inputs:
         return f"{rule} takes more than a gradient: {', '.join(inputs)}"
     return ""

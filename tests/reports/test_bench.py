@@ -19,7 +19,7 @@ def test_a_rule_without_kernel_is_told_in_a_line(truestep: Call) -> None:
     """Before anything is timed."""
     status, out, err = truestep("bench", "adamz")
     assert status == 2 and not out and len(err.splitlines()) == 1
-    assert "no kernel of 'adamz'" in err
+    assert "no kernel of 'adamz' (did you mean 'adam" in err
 
 
 def test_the_roofline_is_what_kernels_move_that_read_and_write_once() -> None:

@@ -134,6 +134,7 @@ def test_what_needs_more_than_gradients_is_refused() -> None:
     """With what it needs; all others can be stepped, by our kernels where there are any."""
     assert subjects.refusal("sophia") == "sophia takes more than a gradient: estimate"
     assert "there are" in subjects.refusal("nosuch")
+    assert "takes gradients (did you mean 'adamw'" in subjects.refusal("adamww")
     assert {"adamw", "muon", "lion"} <= set(subjects.comparable())
     assert subjects.subject("adamw").by == "cpu" and subjects.subject("ml_lbfgs").by == "reference"
     with pytest.raises(ValueError, match="sophia"):

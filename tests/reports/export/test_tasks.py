@@ -124,6 +124,7 @@ def test_every_dialect_of_adamw() -> None:
     ("arguments", "told"),
     [
         (["adamv", "--as", "gpumode"], "no optimizer rule 'adamv' (did you mean 'adam"),
+        (["lbfgs", "--as", "gpumode"], "lbfgs is a minimizer: it evaluates the function itself"),
         (["adamw", "--as", "gpumode", "--set", "decay=late"], "decay=late: of adamw it is one of"),
         (["adamw", "--as", "gpumode", "--hyper", "beta1=1.5"], "beta1=1.5: "),
         (["adamw", "--as", "gpumode", "--set", "decay"], "'decay' is no setting"),

@@ -1,0 +1,289 @@
+"""Steps as people write them in NumPy, as step(p, g, state, **numbers) -> (p, state).
+
+Functions whose arguments stand in another order, by their names; that take and return what they
+keep one by one, step(w, dw, m, v, t, lr=...) -> (w, m, v); that keep it in something else than a
+dictionary, or begin with None; that return by how much p changes. Classes with a method of p and g,
+or of lists or dictionaries of them, which they change or return.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from truestep.fast.protocol import Array
+from truestep.fast.wrapped import trials
+from truestep.fast.wrapped.leaves import Leaf, Walk
+from truestep.fast.wrapped.names import REQUIRED
+from truestep.fast.wrapped.trials import Named
+
+Step = Callable[..., tuple[Array, Named]]
+
+# What arguments are called that are no numbers.
+_ROLES: Mapping[str, tuple[str, ...]] = {
+    "g": ("d_w", "dp", "dtheta", "dw", "dx", "g", "grad", "gradient", "gradients", "grads"),
+    "p": ("p", "param", "parameter", "parameters", "params", "theta", "w", "weight", "weights"),
+    "state": ("cache", "memory", "opt_state", "optim_state", "optimizer_state", "s", "state"),
+    "t": ("i", "iter", "iteration", "k", "n_step", "step", "step_count", "t", "timestep"),
+}  # fmt: skip
+# What the method that steps is called.
+_METHODS = ("step", "update", "apply", "optimize", "update_params", "apply_gradients", "__call__")
+# Our own count of steps, for those that are handed it.
+_COUNT = "count of calls"
+_FAR = 1e3
+
+# How the parameter and its gradient are handed to a class: by name, in a list, alone.
+_PACKS: tuple[tuple[Callable[[Array], Any], Callable[[Any], Any]], ...] = (
+    (lambda x: {"w": x}, lambda held: held["w"]),
+    (lambda x: [x], lambda held: held[0]),
+    (lambda x: x, lambda held: held),
+)
+
+
+def plain(made: Callable[..., Any]) -> Step:
+    """The step that a function or a class makes; what is none in any reading as it is."""
+    readings = _of_class(made) if inspect.isclass(made) else _of_function(made)
+    return next((each for each in readings if _runs(each)), made)
+
+
+def _role(name: str) -> str:
+    return next((role for role, names in _ROLES.items() if name.lower() in names), "")
+
+
+def _arguments(made: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Those that can be given by name."""
+    return [
+        each
+        for each in inspect.signature(made).parameters.values()
+        if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
+    ]
+
+
+def _signed(step: Step, numbers: Sequence[inspect.Parameter]) -> Step:
+    """The step with these numbers."""
+    own = list(inspect.signature(step).parameters.values())[:3]
+    named = [each.replace(kind=each.KEYWORD_ONLY) for each in numbers]
+    step.__signature__ = inspect.Signature([*own, *named])  # type: ignore[attr-defined]
+    return step
+
+
+def _runs(step: Step) -> bool:
+    """Whether two steps with the numbers' defaults give a parameter."""
+    p, (g, again) = trials.drawn(trials.MATRIX, seed=0, steps=2)
+    numbers = _defaults(step)
+    try:
+        with np.errstate(all="ignore"):
+            q, state = step(p.copy(), g.copy(), {}, **numbers)
+            q, state = step(q.copy(), again.copy(), state, **numbers)
+    except Exception:  # of whatever the function raises
+        return False
+    kept = isinstance(state, dict) and all(isinstance(name, str) for name in state)
+    return kept and np.shape(q) == p.shape and np.asarray(q).dtype.kind == "f"
+
+
+def _defaults(step: Step) -> Named:
+    numbers = list(inspect.signature(step).parameters.values())[3:]
+    return {
+        each.name: REQUIRED[each.name] if each.default is each.empty else each.default
+        for each in numbers
+        if each.default is not each.empty or each.name in REQUIRED
+    }
+
+
+def _of_function(made: Callable[..., Any]) -> Iterator[Step]:
+    arguments = _arguments(made)
+    roles = {_role(each.name): each.name for each in reversed(arguments)}
+    named = {"p", "g"} <= roles.keys() or {"g", "state"} <= roles.keys()
+    if not named and len(arguments) > 1:
+        roles |= {"p": arguments[0].name, "g": arguments[1].name}
+    rest = [each for each in arguments if each.name not in (roles.get("p"), roles.get("g"))]
+    wanting = [
+        each.name
+        for each in rest
+        if each.default is each.empty and each.name not in REQUIRED and _role(each.name) != "t"
+    ]
+    one = roles.get("state", wanting[0] if len(wanting) == 1 else "")
+    count = [each.name for each in rest if _role(each.name) == "t" and each.default is each.empty]
+    taken = {*wanting, *count, one}
+    numbers = [each for each in rest if each.name not in taken]
+    if one:
+        beginnings: tuple[Named | None, ...] = ({}, None)
+        for empty in beginnings:
+            yield from _moved(partial(_kept_in_one, made, roles, one, count, empty), numbers)
+    yield from _moved(partial(_kept_apart, made, roles, wanting, count), numbers)
+
+
+def _moved(
+    call: Callable[..., tuple[Any, Named]], numbers: Sequence[inspect.Parameter]
+) -> Iterator[Step]:
+    """The step of what returns the parameter, or by how much it changes, whichever it is."""
+
+    def step(p: Array, g: Array, state: Named, **given: object) -> tuple[Array, Named]:
+        q, after = call(p, g, state, given)
+        return (p + sign * q if sign else q), after
+
+    p, (g,) = trials.drawn(trials.MATRIX, seed=0, steps=1)
+    sign = 0
+    given = _defaults(_signed(step, numbers))
+    try:
+        near, far = (np.asarray(call(x, g.copy(), {}, given)[0]) for x in (p.copy(), p + _FAR))
+    except Exception:  # of whatever the function raises
+        return
+    if np.shape(near) == p.shape and np.max(np.abs(far - near)) < _FAR / 2:
+        sign = 1 if np.sum(near * g) < 0 else -1
+    yield step
+
+
+def _kept_in_one(
+    made: Callable[..., Any],
+    roles: Mapping[str, str],
+    one: str,
+    count: Sequence[str],
+    empty: object,
+    p: Array,
+    g: Array,
+    state: Named,
+    numbers: Named,
+) -> tuple[Any, Named]:
+    """A function of p, g and what it keeps, whatever that is; empty: what it is at first."""
+    t = state.get(_COUNT, 0) + 1
+
+    def called(p: Array, g: Array, kept: object) -> tuple[Any, object]:
+        given: Named = {roles[role]: x for role, x in (("p", p), ("g", g)) if role in roles}
+        given |= {one: kept, **dict.fromkeys(count, t)}
+        q, after = _parted(made(**given, **numbers), p)
+        return q, kept if after is None else after
+
+    if isinstance(empty, dict):
+        kept: object = {name: x for name, x in state.items() if name != _COUNT}
+    elif state:
+        # A step that makes the container, for what is in it.
+        _, held = called(p.copy(), np.ones_like(g), None)
+        kept = _filled(held, state)
+    else:
+        kept = None
+    q, after = called(p, g, kept)
+    if empty is None:
+        after = {name: each.x for name, each in _leaves([after])}
+    # What is no dictionary is not understood so.
+    return q, {**dict(after), **({_COUNT: t} if count else {})}  # type: ignore[call-overload]
+
+
+def _filled(held: object, state: Named) -> object:
+    """What is kept, with these values in it."""
+    home = [held]
+    for name in dict(_leaves(home)).keys() & state.keys():
+        # Again each time: of a tuple another one is put.
+        dict(_leaves(home))[name].put(state[name])
+    return home[0]
+
+
+def _leaves(home: list[Any]) -> Iterator[tuple[str, Leaf]]:
+    for name, leaf in Walk((), 0, shared=True).found("", home[0], partial(home.__setitem__, 0)):
+        yield name.removeprefix("."), leaf
+
+
+def _parted(result: Any, p: Array) -> tuple[Any, Any]:
+    """The parameter in what a function returned, and the rest; None where there is none."""
+    if isinstance(result, np.ndarray) or not isinstance(result, (tuple, list)):
+        return (p if result is None else result), None
+    index = next(i for i, x in enumerate(result) if np.shape(x) == p.shape)
+    rest = [x for i, x in enumerate(result) if i != index]
+    return result[index], rest[0] if len(rest) == 1 else (rest or None)
+
+
+def _kept_apart(
+    made: Callable[..., Any],
+    roles: Mapping[str, str],
+    kept: Sequence[str],
+    count: Sequence[str],
+    p: Array,
+    g: Array,
+    state: Named,
+    numbers: Named,
+) -> tuple[Any, Named]:
+    """A function of p, g and every tensor that it keeps, which it returns or writes."""
+    t = state.get(_COUNT, 0) + 1
+    held = {name: state.get(name, np.zeros_like(p)) for name in kept}
+    given = {roles[role]: x for role, x in (("p", p), ("g", g)) if role in roles}
+    given |= {**held, **dict.fromkeys(count, t)}
+    result = made(**given, **numbers)
+    if isinstance(result, (tuple, list)):
+        # In the order in which it takes them; the count may be among them.
+        result, *after = result
+        names = [*kept, *count] if len(after) > len(kept) else kept
+        order = [name for name in given if name in names]
+        held |= {n: x for n, x in zip(order, after, strict=True) if n in held}
+    return (p if result is None else result), {**held, **({_COUNT: t} if count else {})}
+
+
+def _of_class(made: type) -> Iterator[Step]:
+    arguments = _arguments(made)
+    numbers = [each for each in arguments if _role(each.name) not in ("p", "t")]
+    owners = [each.name for each in arguments if _role(each.name) == "p"]
+    methods = [name for name in _METHODS if callable(getattr(made, name, None))]
+    for method in methods[:1]:
+        for pack, unpack in _PACKS:
+            yield _signed(_method(made, method, owners, pack, unpack), numbers)
+
+
+def _method(
+    made: type,
+    method: str,
+    owners: Sequence[str],
+    pack: Callable[[Array], Any],
+    unpack: Callable[[Any], Any],
+) -> Step:
+    """The step of a class's method; owners: arguments of its constructor that are parameters."""
+
+    def called(one: Any, held: Any, g: Array, t: int) -> Any:
+        roles = {
+            each.name: _role(each.name)
+            for each in _arguments(getattr(one, method))
+            if each.default is each.empty
+        }
+        given = {name: {"g": pack(g), "t": t}.get(role, held) for name, role in roles.items()}
+        result = getattr(one, method)(**given)
+        return held if result is None else result
+
+    def step(p: Array, g: Array, state: Named, **numbers: object) -> tuple[Array, Named]:
+        t, mine = state.get(_COUNT, 0) + 1, p.copy()
+        held = pack(mine)
+        one = made(**dict.fromkeys(owners, held), **numbers)
+        if state:
+            called(one, held if owners else pack(p.copy()), np.ones_like(g), t)
+            mine[...] = p
+            _put_back(held, mine)
+            places = _attributes(one, mine)
+            for name in places.keys() & state.keys():
+                places[name].put(state[name])
+        q = unpack(called(one, held, g, t))
+        kept = {name: each.x for name, each in _attributes(one, mine).items()}
+        moving = {name: x for name, x in kept.items() if not _same(x, numbers.get(name))}
+        counted = "t" in map(_role, inspect.signature(getattr(one, method)).parameters)
+        return q, {**moving, **({_COUNT: t} if counted else {})}
+
+    return step
+
+
+def _put_back(held: Any, mine: Array) -> None:
+    """The parameter into what it was handed over in, where another stands there now."""
+    if isinstance(held, (dict, list)):
+        for key in held if isinstance(held, dict) else range(len(held)):
+            held[key] = mine
+
+
+def _same(x: Any, number: object) -> bool:
+    return isinstance(number, (int, float)) and np.ndim(x) == 0 and bool(x == number)
+
+
+def _attributes(one: object, p: Array) -> dict[str, Leaf]:
+    """What an object keeps of its one parameter, by name."""
+    every: dict[str, Leaf] = {}
+    for name, x in list(vars(one).items()):
+        every |= Walk((p,), 0, shared=True).found(name, x, partial(setattr, one, name))
+    return every
