@@ -141,6 +141,20 @@ def test_a_constant_of_its_own_lines_is_found() -> None:
     assert wrap.callable(ByName, "adam").found.fixed["eps"] == 1e-7
 
 
+def test_a_count_of_parameters_in_the_place_of_steps_is_told() -> None:
+    """One alone would be right."""
+
+    class CountsEach(ByName):
+        def update(self, params: dict[str, Array], grads: dict[str, Array]) -> None:
+            for key in params:
+                one = {key: params[key]}
+                super().update(one, {key: grads[key]})
+                params[key] = one[key]
+
+    with pytest.raises(BrokenBackend, match="of two parameters in one optimizer the first is ste"):
+        wrap.callable(CountsEach, "adam")
+
+
 def test_a_wrong_slot_is_told() -> None:
     """A second moment of g in the place of its square is no form of Adam."""
 
