@@ -7,6 +7,7 @@ FUNCTIONS = {
     "abs": "def absolute(x):\n    return abs(x)",
     "arctan": "def arctan(x):\n    return torch.arctan(x) if torch.is_tensor(x) else math.atan(x)",
     "clip": "def clip(x, low, high):\n    return minimum(maximum(x, low), high)",
+    "concatenate": "def concatenate(parts):\n    return torch.cat(list(parts))",
     "cos": "def cos(x):\n    return torch.cos(x) if torch.is_tensor(x) else math.cos(x)",
     "exp": "def exp(x):\n    return torch.exp(x) if torch.is_tensor(x) else math.exp(x)",
     "isfinite": "def isfinite(x):\n    return torch.isfinite(torch.as_tensor(x))",
