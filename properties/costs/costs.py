@@ -16,7 +16,7 @@ from truestep.reference.validation import Array
 
 # A matrix of a small model: rules of rows, columns and factors cost by its shape.
 SHAPE = (256, 512)
-# Steps 2 to 11: at the first, states are zero, and some rules refresh at every tenth.
+# Steps that are counted: some rules refresh at every tenth.
 STEPS = 10
 # Bytes of a number of the parameters, the gradient and of a state that is kept as it is.
 _PLAIN = 4.0
@@ -93,7 +93,10 @@ def inputs_of(rule: Rule, shape: tuple[int, ...], rng: np.random.Generator) -> d
 
 
 def costs(name: str, hyper: Hyper | None = None, shape: tuple[int, ...] = SHAPE) -> Costs:
-    """The costs of a rule for a tensor of that shape: the mean over its steps 2 to 11.
+    """The costs of a rule for a tensor of that shape: the mean over STEPS of its steps.
+
+    They follow the first step that moves the parameter: at that one states are zero, and rules that
+    wait for gradients do less before it.
 
     hyper: the default where it is absent. The numbers are random, the count does not depend on
     them but where the rule branches on its data.
@@ -107,7 +110,8 @@ def costs(name: str, hyper: Hyper | None = None, shape: tuple[int, ...] = SHAPE)
     read: Counter[str] = Counter()
     written: Counter[str] = Counter()
     operations: Counter[str] = Counter()
-    for step in range(STEPS + 1):
+    left = STEPS + 1
+    while left:
         given = {"p": p, "g": rng.standard_normal(shape), **inputs_of(rule, shape, rng)}
         tensors = given | _tensors(state)
         tally = Tally(tensors)
@@ -121,10 +125,12 @@ def costs(name: str, hyper: Hyper | None = None, shape: tuple[int, ...] = SHAPE)
         changed = {f for f, x in made.items() if not tally.is_unchanged(f, x)}
         for f in changed:
             tally.take(made[f])
-        if step:
+        if left <= STEPS:
             read.update({f: tensors[f].size for f in tally.read})
             written.update({f: np.size(made[f]) for f in changed})
             operations.update(tally.operations)
+        if left <= STEPS or "p" in changed:
+            left -= 1
         p, state = np.asarray(moved), rule.State(**_tensors(new), t=new.t)
     points = frozenset(f for f, b in rule.State.BEHAVIOUR.items() if b.moves)
 

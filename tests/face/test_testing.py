@@ -23,14 +23,16 @@ from truestep.reference.storages import STORAGES
 from truestep.testing import BeyondContract, assert_codes, assert_schedule, assert_step, bounds
 
 HYPER = {"lr": 1e-2, "weight_decay": 0.1, "decay": "before"}
-# What one step of one contiguous tensor cannot show: they take several calls, tensors or layouts.
+# What one step of one tensor cannot show: they take several calls, tensors or groups.
 BEYOND = {
     "adamw_count_of_group_shared",
     "adamw_decay_of_previous_tensor",
+    "adamw_groups_of_one_rate_share_decay",
+    "adamw_groups_of_one_rate_share_direction",
+    "adamw_groups_of_one_rate_share_eps",
     "adamw_hyperparameters_of_first_group",
     "adamw_launch_lost_before_empty_tensor",
     "adamw_results_share_memory",
-    "adamw_strides_ignored",
     "adamw_tensors_beyond_110_skipped",
     "adamw_tensors_beyond_64_skipped",
 }
@@ -55,16 +57,24 @@ def befores() -> Iterator[dict[str, Any]]:
         yield from (before(t, scale) for t in (0, 1, 9, 1000, 2**24 + 1))
     yield before(3, n=())
     yield before(3, n=70_000)
+    yield before(3, n=(1030, 3))
     special = before(3)
     special["g"][[50, 60, 70]] = np.nan, np.inf, -np.inf
     yield special
+    special = before(3)
+    special["m"][50] = special["v"][60] = np.nan
+    yield special
+    apart = before(3, n=(7, 9))
+    wide = np.full((7, 12), 9.0, np.float32)
+    wide[:, :9] = apart["g"]
+    yield {**apart, "g": wide[:, :9]}
 
 
 def steps_of(fault: str) -> Iterator[tuple[dict[str, Any], Any, Any]]:
     """Steps of a kernel with a planted fault: before, the Hyper, and what it gave."""
     kernel = FAULTS[fault].backend()
     unusual = {"maximize": True, "eps": 1e-3, "beta1": 0.8, "lr": 0.5}
-    options: list[dict[str, Any]] = [{}, unusual, {"lr": 0.0}]
+    options: list[dict[str, Any]] = [{}, unusual, {"lr": 0.0}, {"eps": 0.0}]
     for state in befores():
         for option in options:
             h = adamw.Hyper(**{**HYPER, **kernel.capability.dialect, **option})
