@@ -12,15 +12,13 @@ from __future__ import annotations
 import inspect
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
 
 from truestep.fast.wrapped.leaves import Leaf, Walk
 
-# What every optimizer of torch's has.
-_OWN = frozenset(vars(torch.optim.SGD([torch.zeros(1)], lr=1.0)))
 # How a step calls the gradients that it is handed.
 _GRADIENTS = ("grads", "gradients", "gs")
 
@@ -115,7 +113,13 @@ def _known(kind: str, name: str, x: object, optimizer: object) -> bool:
     """Whether that is found otherwise, or is none of a step's."""
     if kind == "group":  # numbers are a trial's own
         return name == "params" or not isinstance(x, (dict, list))
-    return kind == "self" and isinstance(optimizer, torch.optim.Optimizer) and name in _OWN
+    return kind == "self" and isinstance(optimizer, torch.optim.Optimizer) and name in _own()
+
+
+@cache
+def _own() -> frozenset[str]:
+    """What every optimizer of torch's has; to make one loads torch's compiler."""
+    return frozenset(vars(torch.optim.SGD([torch.zeros(1)], lr=1.0)))
 
 
 def _holds(group: dict[str, Any], param: torch.Tensor) -> bool:
