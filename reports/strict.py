@@ -5,7 +5,10 @@ from collections import Counter
 from json import JSONDecodeError, JSONDecoder
 from pathlib import Path
 from sys import getsizeof, intern
-from typing import Any
+from typing import Any, TypeAlias
+
+Object: TypeAlias = dict[str, Any]
+Pairs: TypeAlias = list[tuple[str, Any]]
 
 # The largest certificate of a peer, of 12,400 checks, has 21 MB and a weight of 1.2 million.
 MOST_BYTES = 24 << 20
@@ -69,7 +72,7 @@ class Reading:
         except JSONDecodeError as error:
             raise ValueError(f"not JSON: {error}") from None
 
-    def _weighed(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def _weighed(self, pairs: Pairs) -> Object:
         # Documents of one text would have keys of their own.
         found = _object([(intern(name), value) for name, value in pairs])
         self._take(getsizeof(found))
@@ -81,7 +84,7 @@ class Reading:
             raise ValueError(f"takes more than {MOST_TAKEN >> 20} MB of memory")
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: Pairs) -> Object:
     found = dict(pairs)
     if len(found) < len(pairs):
         counted = Counter(name for name, _ in pairs)

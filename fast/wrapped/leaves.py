@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
+
+# Keeps another in the place of what is kept.
+Put: TypeAlias = Callable[[object], None]
 
 # How deep is looked.
 _DEEPEST = 3
@@ -17,7 +20,7 @@ class Leaf:
 
     x: Any
     shared: bool
-    put: Callable[[Any], None]
+    put: Put
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Walk:
     shared: bool
 
     def found(
-        self, path: str, x: Any, put: Callable[[Any], None], depth: int = _DEEPEST
+        self, path: str, x: Any, put: Put, depth: int = _DEEPEST
     ) -> Iterator[tuple[str, Leaf]]:
         """The tensors and numbers under a path."""
         if any(x is p for p in self.params) or isinstance(x, bool):
@@ -45,7 +48,7 @@ class Walk:
                 for name in _names(x):
                     yield from self.found(f"{path}.{name}", *_at(x, name, put), depth - 1)
 
-    def _entry(self, x: Any) -> Any:
+    def _entry(self, x: Any) -> object:
         """The key of this parameter, in what has an entry for each of them; None elsewhere."""
         if not self.params:
             return None
@@ -77,7 +80,7 @@ def _names(x: Any) -> list[Any]:
     return list(vars(x)) if plain else []
 
 
-def _at(x: Any, name: Any, put: Callable[[Any], None]) -> tuple[Any, Callable[[Any], None]]:
+def _at(x: Any, name: Any, put: Put) -> tuple[Any, Put]:
     """What stands there in a container, and what puts another there."""
     if hasattr(x, "_replace") and isinstance(name, str):
         return getattr(x, name), lambda new: put(x._replace(**{name: new}))

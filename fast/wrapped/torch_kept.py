@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from truestep.fast.wrapped.leaves import Leaf, Walk
+from truestep.fast.wrapped.trials import Named
 
 # How a step calls the gradients that it is handed.
 _GRADIENTS = ("grads", "gradients", "gs")
@@ -35,7 +36,7 @@ class Gathered:
         self.inner, self.kept, self.stepped = inner, kept, False
         self.param_groups = own or [{"params": list(params)}]
         self.params = list(params)
-        self.state: defaultdict[torch.Tensor, dict[str, Any]] = defaultdict(dict)
+        self.state: defaultdict[torch.Tensor, Named] = defaultdict(dict)
 
     def step(self) -> None:
         """A step: the first is made from what state holds, where it holds something."""
@@ -122,5 +123,5 @@ def _own() -> frozenset[str]:
     return frozenset(vars(torch.optim.SGD([torch.zeros(1)], lr=1.0)))
 
 
-def _holds(group: dict[str, Any], param: torch.Tensor) -> bool:
+def _holds(group: Named, param: torch.Tensor) -> bool:
     return any(p is param for p in group["params"])

@@ -110,13 +110,7 @@ def _bridge(
         numbers = {ours: getattr(hyper, ours) for ours in found.hyper}
         for name, value in following.items():
             state[name] = _typed(value(numbers, slot.state["t"]), kept[name], slot)
-        for ours, place in found.state.items():
-            if place.where == "group":
-                like = subject.group[place.name]
-                group[place.name] = _typed(float(slot.state[ours]), like, slot)
-        for name, x in subject.group.items():
-            if name not in group:
-                group[name] = copy.deepcopy(x)
+        _enter_group(subject, found, slot, group)
 
     def leave(hyper: Hyper, slot: Slot, group: Named, state: Named) -> Named:
         joined = {ours: _joined(place, state, slot) for ours, place in parts.items()}
@@ -132,6 +126,17 @@ def _bridge(
         }
 
     return Bridge(enter=enter, leave=leave, gradient=subject.gradient)
+
+
+def _enter_group(subject: Class, found: Found, slot: Slot, group: Named) -> None:
+    """What a group keeps, into it."""
+    for ours, place in found.state.items():
+        if place.where == "group":
+            like = subject.group[place.name]
+            group[place.name] = _typed(float(slot.state[ours]), like, slot)
+    for name, x in subject.group.items():
+        if name not in group:
+            group[name] = copy.deepcopy(x)
 
 
 def _counted(subject: Class, found: Found) -> Mapping[str, Counted]:

@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -24,6 +24,11 @@ from truestep.fast.wrapped.names import REQUIRED
 from truestep.fast.wrapped.trials import Named
 
 Step = Callable[..., tuple[Array, Named]]
+# What a function gives for the parameter, and what it keeps.
+Given: TypeAlias = tuple[Any, Named]
+# Parameters as a class holds them, and one of those.
+Pack: TypeAlias = Callable[[Sequence[Array]], Any]
+Unpack: TypeAlias = Callable[[Any, int], Array]
 
 # What arguments are called that are no numbers.
 _ROLES: Mapping[str, tuple[str, ...]] = {
@@ -39,7 +44,7 @@ _COUNT = "count of calls"
 _FAR = 1e3
 
 # How the parameter and its gradient are handed to a class: by name, in a list, alone.
-_PACKS: tuple[tuple[Callable[[Sequence[Array]], Any], Callable[[Any, int], Array]], ...] = (
+_PACKS: tuple[tuple[Pack, Unpack], ...] = (
     (lambda xs: {f"w{i}": x for i, x in enumerate(xs)}, lambda held, i: held[f"w{i}"]),
     (list, lambda held, i: held[i]),
     (lambda xs: xs[0], lambda held, i: held),
@@ -58,7 +63,7 @@ def _role(name: str) -> str:
     return next((role for role, names in _ROLES.items() if name.lower() in names), "")
 
 
-def _arguments(made: Callable[..., Any]) -> list[inspect.Parameter]:
+def _arguments(made: Callable[..., object]) -> list[inspect.Parameter]:
     """Those that can be given by name."""
     return [
         each
@@ -98,7 +103,7 @@ def _defaults(step: Step) -> Named:
     }
 
 
-def _of_function(made: Callable[..., Any]) -> Iterator[Step]:
+def _of_function(made: Callable[..., object]) -> Iterator[Step]:
     arguments = _arguments(made)
     roles = {_role(each.name): each.name for each in reversed(arguments)}
     named = {"p", "g"} <= roles.keys() or {"g", "state"} <= roles.keys()
@@ -121,9 +126,7 @@ def _of_function(made: Callable[..., Any]) -> Iterator[Step]:
     yield from _moved(partial(_kept_apart, made, roles, wanting, count), numbers)
 
 
-def _moved(
-    call: Callable[..., tuple[Any, Named]], numbers: Sequence[inspect.Parameter]
-) -> Iterator[Step]:
+def _moved(call: Callable[..., Given], numbers: Sequence[inspect.Parameter]) -> Iterator[Step]:
     """The step of what returns the parameter, or by how much it changes, whichever it is."""
 
     def step(p: Array, g: Array, state: Named, **given: object) -> tuple[Array, Named]:
@@ -143,7 +146,7 @@ def _moved(
 
 
 def _kept_in_one(
-    made: Callable[..., Any],
+    made: Callable[..., object],
     roles: Mapping[str, str],
     one: str,
     count: Sequence[str],
@@ -152,7 +155,7 @@ def _kept_in_one(
     g: Array,
     state: Named,
     numbers: Named,
-) -> tuple[Any, Named]:
+) -> Given:
     """A function of p, g and what it keeps, whatever that is; empty: what it is at first."""
     t = state.get(_COUNT, 0) + 1
 
@@ -186,12 +189,12 @@ def _filled(held: object, state: Named) -> object:
     return home[0]
 
 
-def _leaves(home: list[Any]) -> Iterator[tuple[str, Leaf]]:
+def _leaves(home: list[object]) -> Iterator[tuple[str, Leaf]]:
     for name, leaf in Walk((), 0, shared=True).found("", home[0], partial(home.__setitem__, 0)):
         yield name.removeprefix("."), leaf
 
 
-def _parted(result: Any, p: Array) -> tuple[Any, Any]:
+def _parted(result: object, p: Array) -> tuple[Any, Any]:
     """The parameter in what a function returned, and the rest; None where there is none."""
     if isinstance(result, np.ndarray) or not isinstance(result, (tuple, list)):
         return (p if result is None else result), None
@@ -201,7 +204,7 @@ def _parted(result: Any, p: Array) -> tuple[Any, Any]:
 
 
 def _kept_apart(
-    made: Callable[..., Any],
+    made: Callable[..., object],
     roles: Mapping[str, str],
     kept: Sequence[str],
     count: Sequence[str],
@@ -209,7 +212,7 @@ def _kept_apart(
     g: Array,
     state: Named,
     numbers: Named,
-) -> tuple[Any, Named]:
+) -> Given:
     """A function of p, g and every tensor that it keeps, which it returns or writes."""
     t = state.get(_COUNT, 0) + 1
     held = {name: state.get(name, np.zeros_like(p)) for name in kept}
@@ -246,10 +249,10 @@ class _Method:
     made: type
     method: str
     owners: Sequence[str]
-    pack: Callable[[Sequence[Array]], Any]
-    unpack: Callable[[Any, int], Array]
+    pack: Pack
+    unpack: Unpack
 
-    def step(self, p: Array, g: Array, state: Named, **numbers: Any) -> tuple[Array, Named]:
+    def step(self, p: Array, g: Array, state: Named, **numbers: object) -> tuple[Array, Named]:
         """A step of an object of its own, which is handed the state."""
         t, mine = state.get(_COUNT, 0) + 1, p.copy()
         held = self.pack([mine])
@@ -291,7 +294,7 @@ class _Method:
     def _one(self, held: Any, numbers: Named) -> Any:
         return self.made(**dict.fromkeys(self.owners, held), **numbers)
 
-    def _called(self, one: Any, held: Any, grads: Sequence[Array], t: int) -> Any:
+    def _called(self, one: object, held: Any, grads: Sequence[Array], t: int) -> Any:
         """What holds the parameters after a call of the method."""
         call = getattr(one, self.method)
         needed = [each.name for each in _arguments(call) if each.default is each.empty]
@@ -300,7 +303,7 @@ class _Method:
         return held if result is None else result
 
 
-def _put_back(held: Any, mine: Array) -> None:
+def _put_back(held: object, mine: Array) -> None:
     """The parameter into what it was handed over in, where another stands there now."""
     if isinstance(held, (dict, list)):
         for key in held if isinstance(held, dict) else range(len(held)):

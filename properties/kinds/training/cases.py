@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from hypothesis import strategies as st
@@ -27,6 +27,10 @@ from truestep.properties.cases.tensors import (
 )
 from truestep.reference.training import TRAINING, percentile_clipping
 
+# Hyperparameters, or the inputs of a call, by name.
+Named: TypeAlias = Mapping[str, Any]
+Made: TypeAlias = dict[str, Any]
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingCase:
@@ -36,15 +40,15 @@ class TrainingCase:
     those that the backend gave; what a call lists for them is not used.
     """
 
-    hyper: Mapping[str, Any]
-    calls: tuple[Mapping[str, Any], ...]
+    hyper: Named
+    calls: tuple[Named, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Made:
         """A dictionary that json accepts and from_json restores exactly."""
         return recorded(self)
 
     @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> TrainingCase:
+    def from_json(cls, record: Named) -> TrainingCase:
         """The case that to_json wrote."""
         calls = tuple({k: _read(x) for k, x in call.items()} for call in record["calls"])
         return cls(dict(record["hyper"]), calls)
@@ -214,9 +218,7 @@ def _input(
     return tensors[0] if word in ("tensor", "array") else tensors
 
 
-def _overflowing_when_unscaled(
-    dice: Dice, call: dict[str, Any], hyper: Mapping[str, Any]
-) -> dict[str, Any]:
+def _overflowing_when_unscaled(dice: Dice, call: Made, hyper: Named) -> Made:
     """The call with a finite gradient that its scale, one below 1, makes infinite."""
     if not {"gradients", "scale"} <= set(call) or not call["gradients"]:
         return call
@@ -226,7 +228,7 @@ def _overflowing_when_unscaled(
     return {**call, "gradients": (huge, *others), "scale": scale}
 
 
-def _consistent(inputs: dict[str, Any], hyper: Mapping[str, Any]) -> dict[str, Any]:
+def _consistent(inputs: Made, hyper: Named) -> Made:
     """The inputs with counters and sums that a run can reach under these hyperparameters."""
     if "metric" in inputs:
         inputs |= _measured(inputs, hyper)
@@ -263,7 +265,7 @@ _DISTANCES = (0.0, 0.5, 2.0, -0.5, -2.0, 8.0, 2.0, 0.5, -8.0)
 _METRICS = ("nan", "inf", "negative_inf")
 
 
-def _measured(inputs: Mapping[str, Any], hyper: Mapping[str, Any]) -> dict[str, Any]:
+def _measured(inputs: Named, hyper: Named) -> Made:
     """Counters that a run can reach, and a metric beside the best one or not finite.
 
     At one in six the best one is still infinite, at a threshold of all of it at one in two.
@@ -318,7 +320,7 @@ def _number(x: float, special: str = "") -> TensorSpec:
 _BLOCKS = (16, 16, 2, 32, 16, 128, 1, 8)
 
 
-def _in_blocks(tensors: Sequence[TensorSpec], seed: int) -> dict[str, Any]:
+def _in_blocks(tensors: Sequence[TensorSpec], seed: int) -> Made:
     """The tensors with whole blocks along their last axes, and the signs of a block."""
     n = _BLOCKS[seed % len(_BLOCKS)]
     signs = np.random.default_rng(seed).choice((-1.0, 1.0), n)
@@ -361,9 +363,7 @@ def _norm(tensors: Sequence[TensorSpec], largest: bool) -> float:
 _FACTORS = (0.5, 0.9, 2.0, 1.0, 0.999, 1e-3, 10.0, 0.03)
 
 
-def _reaching(
-    dice: Dice, capability: TrainingCapability, hyper: dict[str, Any], call: Mapping[str, Any]
-) -> dict[str, Any]:
+def _reaching(dice: Dice, capability: TrainingCapability, hyper: Made, call: Named) -> Made:
     """The fields with thresholds of the size of what they are held against."""
     for name in ("max_norm", "max_value"):
         if name in hyper and name not in capability.fixed:
@@ -380,7 +380,7 @@ _WHOLE = ((3, 4), (2, 3, 6), (1, 4, 8), (1, 1, 1, 1), (-5, 12), (2, -10, 11), (0
 
 
 def _at_the_threshold(
-    dice: Dice, capability: TrainingCapability, hyper: dict[str, Any], call: Mapping[str, Any]
+    dice: Dice, capability: TrainingCapability, hyper: Made, call: Named
 ) -> TrainingCase:
     """Gradients of a norm that every kernel gets exactly, and a limit at it or beside it."""
     vector, scale = dice.one_of(_WHOLE), _power(dice, -10, 3)
