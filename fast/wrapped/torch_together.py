@@ -15,11 +15,8 @@ from truestep.fast.wrapped import trials
 from truestep.fast.wrapped.names import renamed
 from truestep.fast.wrapped.search import Found
 from truestep.fast.wrapped.torch_classes import Class
-from truestep.fast.wrapped.trials import MATRIX, WIDE, Named
+from truestep.fast.wrapped.trials import Named
 from truestep.reference.optimizers import OPTIMIZERS
-
-# Enough for a count to be wrong, and for what follows from it.
-_STEPS = 3
 
 
 def departure(subject: Class, found: Found) -> str:
@@ -34,11 +31,11 @@ def departure(subject: Class, found: Found) -> str:
     what = "the parameter of the second group, which has another rate,"
     if subject.flat or found.numbers.get("lr", "").removeprefix("-") not in subject.grouped:
         groups, what = [groups[0], groups[0]], "the second parameter"
-    drawn = [trials.drawn(shape, seed=i, steps=_STEPS) for i, shape in enumerate((MATRIX, WIDE))]
+    drawn = trials.two()
     alone = [_run(subject, [group], [each])[0] for group, each in zip(groups, drawn, strict=True)]
     together = _run(subject, groups, drawn)
     order = ("the first parameter", what)
-    for t in range(_STEPS):
+    for t in range(trials.TOGETHER):
         for name, one, both in zip(order, alone, together, strict=True):
             moved = float(np.max(np.abs(one[t + 1] - one[t])))
             off = float(np.max(np.abs(both[t + 1] - one[t + 1])))
@@ -65,7 +62,7 @@ def _run(
     )
     optimizer = subject.built(entries, groups[0])
     out = [[p.detach().numpy().copy()] for p in params]
-    for t in range(_STEPS):
+    for t in range(trials.TOGETHER):
         for p, (_, grads) in zip(params, drawn, strict=True):
             p.grad = subject.gradient(torch.tensor(grads[t], dtype=subject.dtype))
         optimizer.step()

@@ -19,6 +19,8 @@ MATRIX, WIDE, VECTOR = (5, 3), (3, 7), (4,)
 _SIZES = (1.0, 0.1, 0.6, 2.0, 0.3, 1.5, 0.8, 0.5)
 # How far what is the same may be apart where it is float32 inside: sixteen roundings.
 ROUNDED = 2.0**-20
+# Steps of two parameters together: enough for a count to be wrong, and for what follows from it.
+TOGETHER = 3
 # Numbers below which a term may be less than a rounding.
 _SMALL = 1e-3
 # Numbers of which every term is alive, and which no library has as its default.
@@ -110,6 +112,11 @@ class Remembered:
         if key not in self._runs:
             self._runs[key] = self._subject.trial(numbers, param, grads)
         return self._runs[key]
+
+
+def two() -> list[tuple[Array, list[Array]]]:
+    """Two parameters, each with its gradients, for TOGETHER steps of one optimizer."""
+    return [drawn(shape, seed=i, steps=TOGETHER) for i, shape in enumerate((MATRIX, WIDE))]
 
 
 def drawn(shape: tuple[int, ...], seed: int, steps: int = len(_SIZES)) -> tuple[Array, list[Array]]:

@@ -49,8 +49,6 @@ _PACKS: tuple[tuple[Pack, Unpack], ...] = (
     (list, lambda held, i: held[i]),
     (lambda xs: xs[0], lambda held, i: held),
 )
-# Steps of two parameters together: enough for a count to be wrong, and for what follows from it.
-_STEPS = 3
 
 
 def plain(made: Callable[..., Any]) -> Step:
@@ -272,22 +270,21 @@ class _Method:
 
     def refuse_what_is_shared(self, numbers: Named) -> None:
         """Raise BrokenBackend where two parameters of one object are not stepped as each alone."""
-        shapes = (trials.MATRIX, trials.WIDE)
-        drawn = [trials.drawn(shape, seed=i, steps=_STEPS) for i, shape in enumerate(shapes)]
+        drawn = trials.two()
         alone = [self._run([each], numbers)[0] for each in drawn]
         together = self._run(drawn, numbers)
         for name, one, both in zip(("first", "second"), alone, together, strict=True):
             if not np.allclose(one, both, rtol=trials.ROUNDED, atol=0):
                 raise BrokenBackend(
                     f"{self.made.__qualname__}: of two parameters in one optimizer the {name} is "
-                    f"stepped otherwise than alone: after {_STEPS} steps it is off by "
+                    f"stepped otherwise than alone: after {trials.TOGETHER} steps it is off by "
                     f"{np.max(np.abs(one - both)):.1g}"
                 )
 
     def _run(self, drawn: Sequence[tuple[Array, Sequence[Array]]], numbers: Named) -> list[Array]:
         held = self.pack([p.copy() for p, _ in drawn])
         one = self._one(held, numbers)
-        for t in range(_STEPS):
+        for t in range(trials.TOGETHER):
             held = self._called(one, held, [grads[t].copy() for _, grads in drawn], t + 1)
         return [np.asarray(self.unpack(held, i)) for i in range(len(drawn))]
 

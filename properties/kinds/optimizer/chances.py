@@ -147,12 +147,13 @@ def at_distances(x: Errors, level: float) -> list[Judgement]:
     fails a faithful kernel.
     """
     size = x.p.shape[-1]
-    pairs = np.round(by_distance(*[x.open.astype(np.float64)] * 2)).astype(int)
+    open_, unsure = x.open.astype(np.float64), x.open * x.unsure
+    pairs = np.round(by_distance(open_, open_)).astype(int)
     if not np.any(pairs):
         return [not_judged(size)] * 2
     largest, spread = (x.open * y for y in (np.maximum(x.p, 1 - x.p) ** 2, x.p * (1 - x.p)))
     variance = np.maximum(by_distance(largest, spread), 0)
-    unsure = np.maximum(by_distance(*[x.open * x.unsure] * 2), 0)
+    unsure = np.maximum(by_distance(unsure, unsure), 0)
     limits = limit(variance, 1.0, level / (2 * (size - 1)))
     found = []
     for error in (x.open * x.error, x.open * x.error * x.away):

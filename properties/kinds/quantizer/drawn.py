@@ -104,8 +104,9 @@ def _require_enough(drawn: Drawn, level: float, bits: int) -> None:
         "toward zero": lambda: often(_as(drawn, drawn.away < 0), level, bits),
         "alike each time": lambda: _between_calls(_as(drawn, drawn.up[0, 0]), level)[0],
     }
-    for how, found in other.items():
-        if found().passed or not found().judged:
+    for how, judgement in other.items():
+        found = judgement()
+        if found.passed or not found.judged:
             raise ValueError(
                 f"{len(drawn.up)} draws of {int(drawn.open.sum())} numbers that lie between two of "
                 f"the format's cannot tell drawing from rounding {how}; give more"
